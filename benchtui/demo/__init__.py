@@ -1,0 +1,1 @@
+"""A base and a fine-tuned tiny model with two small tasks: the whole main job, offline."""

@@ -1,0 +1,1 @@
+"""What is on disk: trained models, their formats, and the base model each was trained from."""

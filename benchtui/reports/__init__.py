@@ -1,0 +1,1 @@
+"""Results where people look: terminal tables, README sections, model cards."""

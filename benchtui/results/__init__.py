@@ -1,0 +1,1 @@
+"""What runs left behind: lm-eval result files, samples, benchmark.json and history."""

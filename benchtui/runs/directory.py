@@ -1,0 +1,110 @@
+"""A run is a directory: where each of its files is, and what their presence says about it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.runs.plan import RunPlan, read_plan
+
+BENCHMARKS = "benchmarks"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """`path` holds `lm-eval/` (results for any lm-eval tool) and `run/` (ours)."""
+
+    path: Path
+
+    @property
+    def lm_eval(self) -> Path:
+        return self.path / "lm-eval"
+
+    @property
+    def records(self) -> Path:
+        return self.path / "run"
+
+    @property
+    def plan_file(self) -> Path:
+        return self.records / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        return self.records / "events.jsonl"
+
+    @property
+    def worker_log(self) -> Path:
+        return self.records / "worker.log"
+
+    @property
+    def journal(self) -> Path:
+        return self.records / "journal.sqlite"
+
+    @property
+    def launch(self) -> Path:
+        return self.records / "launch.json"
+
+    @property
+    def done(self) -> Path:
+        return self.records / "done.json"
+
+    @property
+    def stacks(self) -> Path:
+        return self.records / "stacks.txt"
+
+    @property
+    def lock(self) -> Path:
+        return self.records / "lock"
+
+    @property
+    def cancel(self) -> Path:
+        return self.records / "cancel"
+
+    @property
+    def equivalent_command(self) -> Path:
+        return self.records / "lm_eval.sh"
+
+    def plan(self) -> RunPlan:
+        return read_plan(self.plan_file)
+
+    def exists(self) -> bool:
+        return self.plan_file.is_file()
+
+
+def benchmarks_folder(model_path: Path) -> Path:
+    """Where a model folder keeps its benchmarks."""
+    return model_path / BENCHMARKS
+
+
+def base_run(benchmarks: Path) -> RunDirectory:
+    return RunDirectory(benchmarks / "base")
+
+
+def new_fine_tuned_run(benchmarks: Path, now: dt.datetime) -> RunDirectory:
+    """A directory nobody has used, named by local time to the second (with a suffix when two start within one)."""
+    stamp = now.strftime("%Y-%m-%dT%H-%M-%S")
+    candidate, n = benchmarks / "fine-tuned" / stamp, 1
+    while candidate.exists():
+        n += 1
+        candidate = benchmarks / "fine-tuned" / f"{stamp}-{n}"
+    return RunDirectory(candidate)
+
+
+def fine_tuned_runs(benchmarks: Path) -> list[RunDirectory]:
+    """Oldest first. Folders without a plan (made by other tools) count when they hold lm-eval results."""
+    folder = benchmarks / "fine-tuned"
+    if not folder.is_dir():
+        return []
+    runs = (RunDirectory(entry) for entry in sorted(folder.iterdir()) if entry.is_dir())
+    return [run for run in runs if run.exists() or run.lm_eval.is_dir()]
+
+
+def base_runs(benchmarks: Path) -> list[RunDirectory]:
+    """The current base run first, then the earlier ones that were set aside for it."""
+    current = base_run(benchmarks)
+    earlier = current.path / "previous"
+    found = [current] if current.exists() or current.lm_eval.is_dir() else []
+    if earlier.is_dir():
+        found += [RunDirectory(entry) for entry in sorted(earlier.iterdir(), reverse=True) if entry.is_dir()]
+    return found

@@ -1,0 +1,185 @@
+"""What is to be run: one model, its tasks, and everything that can change a score."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+
+SCHEMA_VERSION = 1
+
+Role = Literal["base", "fine-tuned", "model"]
+
+
+class TaskPlan(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One task, group or tag as the user asked for it.
+
+    `num_fewshot` None keeps the task's own number; `limit` is a count of documents (>= 1) or a fraction (< 1), None all.
+    """
+
+    name: str
+    num_fewshot: int | None = None
+    limit: float | None = None
+
+
+class ModelSource(msgspec.Struct, frozen=True):
+    """Where weights come from.
+
+    `path` is a local folder or a hub id; `revision` the hub commit; `adapter` a PEFT folder put on top of `path`, used
+    only while `adapter_on`; `identity` a digest of the content (local) or the commit (hub), so that a replaced file is
+    noticed; `tokenizer` a folder or hub id when it is not the one of `path`.
+    """
+
+    path: str
+    identity: str
+    revision: str | None = None
+    adapter: str | None = None
+    adapter_on: bool = True
+    tokenizer: str | None = None
+    format: str = "hub"
+    load_in_4bit: bool = False
+
+    @property
+    def weights(self) -> tuple[str, str | None, str | None, bool]:
+        """What must be equal for two plans to share one load."""
+        return (self.path, self.revision, self.adapter, self.load_in_4bit)
+
+    @property
+    def local(self) -> bool:
+        return Path(self.path).is_absolute()
+
+
+class PromptSettings(msgspec.Struct, frozen=True):
+    """How prompts are built and answered; base and fine-tuned always share one of these.
+
+    `chat_template` is the Jinja text applied on both sides, None for none; `dtype` "auto" means the worker's choice
+    for its device (recorded when made). Seeds are lm-eval's four: python, numpy, torch, few-shot.
+    """
+
+    chat_template: str | None = None
+    system_instruction: str | None = None
+    gen_kwargs: dict[str, Any] = {}
+    enable_thinking: bool | None = None
+    think_end_token: str | None = None
+    max_length: int | None = None
+    dtype: str = "auto"
+    model_args: dict[str, Any] = {}
+    seeds: tuple[int, int, int, int] = (0, 1234, 1234, 1234)
+
+
+class Permissions(msgspec.Struct, frozen=True):
+    """What the user explicitly allowed for this run; all off by default."""
+
+    remote_code: bool = False
+    pickle: bool = False
+    unsafe_code: bool = False
+
+
+class RunPlan(msgspec.Struct, frozen=True):
+    """One model and its tasks: all that a worker needs. Stored as run/plan.json.
+
+    `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
+    lm-eval's full index. `bench_id` is shared by the runs that one command started together.
+    """
+
+    model_name: str
+    role: Role
+    source: ModelSource
+    tasks: tuple[TaskPlan, ...]
+    prompts: PromptSettings
+    bench_id: str
+    created: str
+    suite: str | None = None
+    backend: str = "hf"
+    engine: str = "fast"
+    batch_size: int | Literal["auto"] = "auto"
+    device: str = "auto"
+    permissions: Permissions = Permissions()
+    offline: bool = False
+    include_paths: tuple[str, ...] = ()
+    task_files: dict[str, str] = {}
+    task_digests: dict[str, str] = {}
+    lm_eval_version: str = ""
+    base_run: str | None = None
+    command: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+    def score_settings(self) -> dict[str, Any]:
+        """Everything except the tasks that can change a score, flat, by the names used in messages."""
+        source, prompts = self.source, self.prompts
+        return {
+            "model": source.path if not source.local else Path(source.path).name,
+            "model content": source.identity,
+            "adapter": Path(source.adapter).name if source.adapter and source.adapter_on else None,
+            "4-bit": source.load_in_4bit,
+            "backend": self.backend,
+            "engine": self.engine,
+            "dtype": prompts.dtype,
+            "chat template": _digest(prompts.chat_template) if prompts.chat_template else None,
+            "system instruction": prompts.system_instruction,
+            "generation settings": dict(sorted(prompts.gen_kwargs.items())),
+            "enable thinking": prompts.enable_thinking,
+            "think end token": prompts.think_end_token,
+            "max length": prompts.max_length,
+            "model args": dict(sorted(prompts.model_args.items())),
+            "seeds": list(prompts.seeds),
+            "lm-eval": self.lm_eval_version,
+        }
+
+    def task_settings(self) -> dict[str, dict[str, Any]]:
+        """For each task what can change its score: shots, limit, and the digest of its YAML."""
+        return {
+            task.name: {"shots": task.num_fewshot, "limit": task.limit, "task file": self.task_digests.get(task.name)}
+            for task in self.tasks
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that can change a score; equal fingerprints may share a journal."""
+        return _digest(msgspec.json.encode([self.score_settings(), self.task_settings()], order="sorted").decode())
+
+    def differences(self, other: RunPlan, *, tasks: Literal["same", "subset"] = "same") -> list[str]:
+        """What keeps `other`'s answers from standing for ours, in words; empty when they may.
+
+        "subset": `other` may hold more tasks than we ask for (a base run reused for a smaller suite).
+        """
+        found = [
+            f"{name}: {theirs!r} there, {ours!r} now"
+            for (name, ours), theirs in zip(self.score_settings().items(), other.score_settings().values(), strict=True)
+            if ours != theirs
+        ]
+        mine, others = self.task_settings(), other.task_settings()
+        for task, settings in mine.items():
+            if task not in others:
+                found.append(f"task {task} is not in it")
+                continue
+            for name, ours in settings.items():
+                if others[task][name] != ours:
+                    found.append(f"{task} {name}: {others[task][name]!r} there, {ours!r} now")
+        if tasks == "same":
+            found += [f"task {task} is only in it" for task in others if task not in mine]
+        return found
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def write_plan(path: Path, plan: RunPlan) -> None:
+    from benchtui.runs.files import write_atomic
+
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+
+
+def read_plan(path: Path) -> RunPlan:
+    """The plan in `path`. Raises BenchtuiError naming the file when it is missing, damaged or from a newer benchtui."""
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RunPlan)
+    except FileNotFoundError:
+        raise BenchtuiError(f"{path} is missing: {path.parent.parent} is not a benchtui run.") from None
+    except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
+        raise BenchtuiError(f"{path} cannot be read as a run plan: {error}") from None

@@ -1,0 +1,25 @@
+"""Text that is not ours: made safe for a terminal before anybody sees it."""
+
+from __future__ import annotations
+
+import re
+
+# C0 and C1 controls, DEL, and the bidirectional overrides that can reorder what follows them.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[@-Z\\-_])")
+
+
+def printable(text: str, limit: int | None = None) -> str:
+    """`text` without escape sequences and control characters (tab and newline stay), at most `limit` characters."""
+    if limit is not None and len(text) > 4 * limit + 200:
+        text = text[: 4 * limit + 200]  # bound the work as well as the result
+    text = _UNSAFE.sub("", _ESCAPE.sub("", text))
+    if limit is not None and len(text) > limit:
+        return text[: max(limit - 1, 0)] + "…"
+    return text
+
+
+def one_line(text: str, limit: int = 120) -> str:
+    """The first non-empty line of `text`, printable, at most `limit` characters."""
+    head = text[: 8 * limit + 2000].strip()
+    return printable(head.splitlines()[0] if head else "", limit)
