@@ -24,7 +24,7 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_
     """Seconds since the epoch, by the writer's clock."""
 
 
-class Phase(_Event, tag="phase"):
+class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
     """The worker begins something that may take a while."""
 
     name: Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
@@ -32,7 +32,7 @@ class Phase(_Event, tag="phase"):
     detail: str = ""
 
 
-class Advance(_Event, tag="advance"):
+class Advance(_Event, frozen=True, kw_only=True, tag="advance"):
     """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown."""
 
     unit: Literal["bytes", "tokens", "documents", "prompts", "files"]
@@ -49,13 +49,13 @@ class PlannedTask(msgspec.Struct, frozen=True):
     kind: Literal["generate_until", "loglikelihood", "loglikelihood_rolling", "multiple_choice", "mixed"]
 
 
-class Planned(_Event, tag="planned"):
+class Planned(_Event, frozen=True, kw_only=True, tag="planned"):
     """Leaf tasks with their sizes; emitted again when more is known. `answered` were found in the journal."""
 
     tasks: list[PlannedTask]
 
 
-class Progress(_Event, tag="progress"):
+class Progress(_Event, frozen=True, kw_only=True, tag="progress"):
     task: str
     documents: int
     documents_total: int
@@ -70,7 +70,7 @@ class InFlightDocument(msgspec.Struct, frozen=True):
     first_line: str
 
 
-class InFlight(_Event, tag="in-flight"):
+class InFlight(_Event, frozen=True, kw_only=True, tag="in-flight"):
     """The documents of the batch being computed now."""
 
     task: str
@@ -87,7 +87,7 @@ class LiveScore(msgspec.Struct, frozen=True):
     n: int
 
 
-class Scores(_Event, tag="scores"):
+class Scores(_Event, frozen=True, kw_only=True, tag="scores"):
     """The running scores of a task over the documents completely answered so far; `final` after the last."""
 
     task: str
@@ -95,7 +95,7 @@ class Scores(_Event, tag="scores"):
     final: bool = False
 
 
-class Decision(_Event, tag="decision"):
+class Decision(_Event, frozen=True, kw_only=True, tag="decision"):
     """Something chosen for the user, with the reason: batch size, dtype, device, engine fallback."""
 
     what: str
@@ -103,17 +103,17 @@ class Decision(_Event, tag="decision"):
     why: str = ""
 
 
-class Warned(_Event, tag="warning"):
+class Warned(_Event, frozen=True, kw_only=True, tag="warning"):
     message: str
     next_step: str = ""
 
 
-class Log(_Event, tag="log"):
+class Log(_Event, frozen=True, kw_only=True, tag="log"):
     level: Literal["debug", "info", "warning", "error"]
     message: str
 
 
-class Failed(_Event, tag="failed"):
+class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
     """The worker gives up, and why; it exits right after."""
 
     message: str
@@ -121,12 +121,12 @@ class Failed(_Event, tag="failed"):
     reason: Literal["error", "out of memory", "disk full", "bad input"] = "error"
 
 
-class WorkerStarted(_Event, tag="worker-started"):
+class WorkerStarted(_Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
 
 
-class Watchdog(_Event, tag="watchdog"):
+class Watchdog(_Event, frozen=True, kw_only=True, tag="watchdog"):
     """Silence, in seconds, and how long until the worker is ended (None without a timeout)."""
 
     state: Literal["quiet", "waiting", "stacks", "terminating", "killing", "alive again"]
@@ -134,7 +134,7 @@ class Watchdog(_Event, tag="watchdog"):
     remaining: float | None = None
 
 
-class WorkerEnded(_Event, tag="worker-ended"):
+class WorkerEnded(_Event, frozen=True, kw_only=True, tag="worker-ended"):
     """`exit_code` negative for a signal. `reason` in one or two words."""
 
     exit_code: int
@@ -142,7 +142,7 @@ class WorkerEnded(_Event, tag="worker-ended"):
     detail: str = ""
 
 
-class Done(_Event, tag="done"):
+class Done(_Event, frozen=True, kw_only=True, tag="done"):
     """The last line of every run: how it ended. Nothing follows, except after a resume."""
 
     status: Literal["finished", "partial", "failed", "cancelled", "timed out"]

@@ -18,7 +18,8 @@ Role = Literal["base", "fine-tuned", "model"]
 class TaskPlan(msgspec.Struct, frozen=True, omit_defaults=True):
     """One task, group or tag as the user asked for it.
 
-    `num_fewshot` None keeps the task's own number; `limit` is a count of documents (>= 1) or a fraction (< 1), None all.
+    `num_fewshot` None keeps the task's own number. `limit` is a count of documents (>= 1) or a fraction (< 1); None
+    means all.
     """
 
     name: str
