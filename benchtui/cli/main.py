@@ -1,0 +1,86 @@
+"""The `benchtui` command: a table of sub-commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from benchtui import __version__
+from benchtui.errors import BenchtuiError, ExitCode
+
+# name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
+    "models": ("benchtui.cli.models", "List the trained models in outputs/ and what each was trained from."),
+    "suites": ("benchtui.cli.suites", "List the suites of tasks and what each one tests."),
+    "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
+    "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
+    "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
+    "doctor": ("benchtui.cli.doctor", "Check this machine: packages, GPU, caches, disk."),
+    "demo": ("benchtui.cli.demo", "Run the whole main job on two tiny models, offline, in a minute."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they run, so that `--help` answers at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module, _ = COMMANDS[cmd_name]
+        command = importlib.import_module(module).command
+        assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = click.utils.make_str(args[0])
+        if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"There is no command {name!r}.{hint} `benchtui --help` lists them.")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "ignore_unknown_options": True, "allow_extra_args": True},
+)
+@click.version_option(__version__, prog_name="benchtui")
+@click.pass_context
+def cli(ctx: click.Context, **_: Any) -> None:
+    """Did the fine-tuning help, and how sure are we?"""
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the console script: one line for anything a user can cause, and the exit code that says so."""
+    try:
+        result = cli.main(args=argv, prog_name="benchtui", standalone_mode=False)
+    except BenchtuiError as error:
+        print(f"benchtui: {error.what}", file=sys.stderr)  # noqa: T201
+        if error.next_step:
+            print(f"  → {error.next_step}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(ExitCode.USAGE)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(ExitCode.FAILED)
+    sys.exit(result if isinstance(result, int) else ExitCode.DONE)
