@@ -1,0 +1,41 @@
+"""Which of a task's metrics stands for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchtui.errors import BenchtuiError
+from benchtui.results.records import Score
+
+# The first of these that a task reports; IFEval's strict prompt accuracy, then exact match (GSM8K), then the
+# length-normalised accuracy where there is one (HellaSwag, ARC), then plain accuracy.
+PREFERRED = (
+    "prompt_level_strict_acc",
+    "inst_level_strict_acc",
+    "exact_match",
+    "accuracy",
+    "acc_norm",
+    "acc",
+)
+
+
+def primary(scores: Sequence[Score]) -> Score:
+    """The score that stands for a task: its preferred metric with lm-eval's first filter, else the first it reports.
+
+    Raises BenchtuiError when there is no score at all.
+    """
+    if not scores:
+        raise BenchtuiError("A task without any score was found.", "Run the benchmark again.")
+    for metric in PREFERRED:
+        for score in scores:
+            if score.metric == metric:
+                return score
+    return scores[0]
+
+
+def ordered(scores: Sequence[Score]) -> list[Score]:
+    """The primary score first, the others as lm-eval lists them."""
+    if not scores:
+        return []
+    first = primary(scores)
+    return [first, *(score for score in scores if score is not first)]

@@ -1,0 +1,280 @@
+"""lm-eval's `results_*.json` as one typed record. Format: lm-eval 0.4.13, `loggers/evaluation_tracker.py`."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.results.locate import latest_results, run_directory, stamp_of, stamp_time
+from benchtui.results.records import EarlyStop, Group, Partial, RunResults, Score, TaskFacts
+from benchtui.results.settings import Block, run_settings
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.plan import Role, RunPlan
+from benchtui.runs.records import RunState, run_state
+
+_NOT_METRICS = {"name", "alias", "sample_len", "sample_count", "samples", " "}
+
+
+class _Samples(msgspec.Struct):
+    original: int
+    effective: int
+
+
+class _File(msgspec.Struct, rename={"n_shot": "n-shot", "n_samples": "n-samples"}):
+    """The parts of a result file that are read."""
+
+    results: dict[str, dict[str, Any]]
+    groups: dict[str, dict[str, Any]] = {}
+    group_subtasks: dict[str, list[str]] = {}
+    configs: dict[str, dict[str, Any]] = {}
+    versions: dict[str, Any] = {}
+    n_shot: dict[str, Any] = {}
+    n_samples: dict[str, _Samples] = {}
+    higher_is_better: dict[str, dict[str, bool | None]] = {}
+    config: dict[str, Any] = {}
+    model_name: str | None = None
+    lm_eval_version: str | None = None
+    transformers_version: str | None = None
+    system_instruction: str | None = None
+    chat_template: str | None = None
+    fewshot_as_multiturn: bool | None = None
+    max_length: int | None = None
+    benchtui: Block | None = None
+
+
+def read_run(place: Path | RunDirectory) -> RunResults:
+    """The latest results in a run directory, an lm-eval output folder, or the result file named itself.
+
+    Raises BenchtuiError naming the folder or file: nothing there, damaged, or not lm-eval's.
+    """
+    path = place.path if isinstance(place, RunDirectory) else place
+    file = path if path.is_file() else latest_results(path)
+    run = run_directory(file)
+    parsed = _parse(file)
+    plan = run.plan() if run.exists() else None
+    block = parsed.benchtui or Block()
+    stamp = stamp_of(file)
+    return RunResults(
+        run=run.path,
+        folder=file.parent,
+        file=file,
+        stamp=stamp,
+        model_name=_model_name(parsed, plan),
+        role=_role(run, plan),
+        state=_state(run, block),
+        created=stamp_time(stamp, file),
+        scores=tuple(_scores(parsed)),
+        tasks=tuple(_task_facts(parsed, name) for name in _leaves(parsed)),
+        groups=tuple(_groups(parsed)),
+        settings=run_settings(parsed.config, msgspec.to_builtins(parsed), block, plan),
+        partial=_partial(block),
+        early=_early(block),
+        fingerprint=block.fingerprint or (plan.fingerprint if plan else ""),
+        suite=(plan.suite or "") if plan else "",
+        command=plan.command if plan else (),
+        equivalent_command=_text(run.equivalent_command),
+        lm_eval_version=parsed.lm_eval_version or (plan.lm_eval_version if plan else ""),
+        transformers_version=parsed.transformers_version or "",
+        benchtui_version=block.version,
+        base_run=_base_run(run, plan),
+    )
+
+
+def _parse(file: Path) -> _File:
+    try:
+        raw = json.loads(file.read_text(encoding="utf-8"))  # not msgspec: lm-eval writes NaN, which is no JSON
+        return msgspec.convert(raw, _File)
+    except OSError as error:
+        raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, msgspec.ValidationError) as error:
+        raise BenchtuiError(
+            f"{file} is damaged or not an lm-eval result file: {error}.",
+            "Delete it and run the benchmark again.",
+        ) from None
+
+
+def _model_name(parsed: _File, plan: RunPlan | None) -> str:
+    if plan is not None:
+        return plan.model_name
+    arguments = parsed.config.get("model_args")
+    if isinstance(arguments, dict):
+        for key in ("peft", "pretrained", "model", "path"):
+            if arguments.get(key):
+                return str(arguments[key])
+    return parsed.model_name or "unnamed model"
+
+
+def _role(run: RunDirectory, plan: RunPlan | None) -> Role:
+    if plan is not None:
+        return plan.role
+    if run.path.name == "base" or run.path.parent.name == "previous":
+        return "base"
+    return "fine-tuned" if run.path.parent.name == "fine-tuned" else "model"
+
+
+def _state(run: RunDirectory, block: Block) -> RunState:
+    """Runs of other tools have no records: their result file is written only at the end, so they count as finished."""
+    if run.records.is_dir():
+        return run_state(run)
+    return "partial" if block.partial else "finished"
+
+
+def _text(path: Path) -> str:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return path.read_text(encoding="utf-8").strip()
+    return ""
+
+
+def _base_run(run: RunDirectory, plan: RunPlan | None) -> Path | None:
+    if plan is None or not plan.base_run:
+        return None
+    named = Path(plan.base_run)
+    return named if named.is_absolute() else run.path / named
+
+
+def _leaves(parsed: _File) -> list[str]:
+    return [name for name in parsed.results if name not in parsed.groups and _has_scores(parsed.results[name])]
+
+
+def _has_scores(metrics: dict[str, Any]) -> bool:
+    return any("," in key for key in metrics)
+
+
+def _scores(parsed: _File) -> list[Score]:
+    found = [score for name in _leaves(parsed) for score in _scores_of(parsed, name, parsed.results[name])]
+    for name, metrics in parsed.groups.items():
+        found += _scores_of(parsed, name, metrics)
+    return found
+
+
+def _scores_of(parsed: _File, task: str, metrics: dict[str, Any]) -> list[Score]:
+    n, total = _sizes(parsed, task)
+    found = []
+    for key, value in metrics.items():
+        metric, comma, filter_name = key.partition(",")
+        if not comma or key in _NOT_METRICS or metric.endswith("_stderr"):
+            continue
+        number = _number(value)
+        if number is None:
+            continue
+        found.append(
+            Score(
+                task=task,
+                metric=metric,
+                filter=filter_name,
+                value=number,
+                stderr=_number(metrics.get(f"{metric}_stderr,{filter_name}")),
+                n=n,
+                higher_is_better=_higher_is_better(parsed, task, metric),
+                total=total,
+            )
+        )
+    return found
+
+
+def _number(value: object) -> float | None:
+    """None for "N/A", NaN and whatever else is no score."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return None
+    return float(value)
+
+
+def _higher_is_better(parsed: _File, task: str, metric: str) -> bool:
+    """As lm-eval says it; groups inherit it, and where nobody says anything more is better."""
+    named = parsed.higher_is_better.get(task, {}).get(metric)
+    if named is None:
+        leaves = _leaves_below(parsed, task)
+        named = next(
+            (v for leaf in leaves if (v := parsed.higher_is_better.get(leaf, {}).get(metric)) is not None), True
+        )
+    return named
+
+
+def _sizes(parsed: _File, task: str) -> tuple[int, int]:
+    """Documents scored and documents that the task has, for a group over its leaves."""
+    if task in parsed.n_samples:
+        samples = parsed.n_samples[task]
+        return samples.effective, samples.original
+    leaves = [leaf for leaf in _leaves_below(parsed, task) if leaf in parsed.n_samples]
+    if leaves:
+        return (
+            sum(parsed.n_samples[leaf].effective for leaf in leaves),
+            sum(parsed.n_samples[leaf].original for leaf in leaves),
+        )
+    length = parsed.results.get(task, {}).get("sample_len", 0)
+    n = length if isinstance(length, int) else 0
+    return n, n
+
+
+def _leaves_below(parsed: _File, name: str, _above: tuple[str, ...] = ()) -> list[str]:
+    """The leaf tasks under a group, each once; `_above` guards against a file in which groups contain themselves."""
+    children = parsed.group_subtasks.get(name, [])
+    if not children or name in _above:
+        return []
+    found: dict[str, None] = {}
+    for child in children:
+        below = _leaves_below(parsed, child, (*_above, name))
+        found.update(dict.fromkeys(below or [child]))
+    return [leaf for leaf in found if leaf in parsed.results and leaf not in parsed.groups]
+
+
+def _groups(parsed: _File) -> list[Group]:
+    return [
+        Group(
+            name=name,
+            title=str(metrics.get("alias") or name),
+            children=tuple(parsed.group_subtasks.get(name, [])),
+            leaves=tuple(_leaves_below(parsed, name)),
+        )
+        for name, metrics in parsed.groups.items()
+    ]
+
+
+def _task_facts(parsed: _File, name: str) -> TaskFacts:
+    config = parsed.configs.get(name, {})
+    n, total = _sizes(parsed, name)
+    generation = config.get("generation_kwargs")
+    shots = parsed.n_shot.get(name)
+    metrics = config.get("metric_list")
+    return TaskFacts(
+        name=name,
+        version=str(parsed.versions.get(name, "")),
+        shots=shots if isinstance(shots, int) else None,
+        n=n,
+        total=total,
+        output_type=str(config.get("output_type", "")),
+        generation=json.dumps(generation, sort_keys=True) if generation else "",
+        aggregations=tuple(_aggregation(entry) for entry in metrics if isinstance(entry, dict))
+        if isinstance(metrics, list)
+        else (),
+    )
+
+
+def _aggregation(entry: dict[str, Any]) -> tuple[str, str]:
+    """lm-eval stores its own aggregations by name and a task's own by source text."""
+    named = str(entry.get("aggregation", ""))
+    return str(entry.get("metric", "")), named if named.isidentifier() else ""
+
+
+def _partial(block: Block) -> tuple[Partial, ...]:
+    return tuple(
+        Partial(task, documents.done, documents.total, tuple(documents.unanswered))
+        for task, documents in block.documents.items()
+        if documents.done < documents.total and task not in block.decide_early
+    )
+
+
+def _early(block: Block) -> tuple[EarlyStop, ...]:
+    return tuple(block.decide_early.values())
+
+
+def created_at(results: RunResults) -> dt.datetime:
+    """When the results were written; the key by which runs are ordered."""
+    return results.created

@@ -1,0 +1,184 @@
+"""The records that a run's result files become; everything else reads these and no file."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import msgspec
+
+from benchtui.runs.plan import Role
+from benchtui.runs.records import RunState
+
+# Scores that are not shares of anything, so that "percent" would be wrong; looked for anywhere in the metric's name.
+_NOT_SHARES = ("perplexity", "bits_per_byte", "bleu", "chrf", "rouge", "likelihood", "brier", "loss", "error_rate")
+
+
+class Score(msgspec.Struct, frozen=True):
+    """One metric of one task or group on lm-eval's own scale (accuracies 0..1).
+
+    `stderr` is lm-eval's, None where it gives none ("N/A") or NaN; `n` counts documents scored, `total` those that the
+    task has.
+    """
+
+    task: str
+    metric: str
+    filter: str
+    value: float
+    stderr: float | None
+    n: int
+    higher_is_better: bool
+    total: int
+
+    @property
+    def key(self) -> str:
+        """lm-eval's own name for it: `metric,filter`."""
+        return f"{self.metric},{self.filter}"
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the value is a share between 0 and 1, to be shown in percent."""
+        return is_share(self.metric, self.value)
+
+
+def is_share(metric: str, value: float) -> bool:
+    """Whether `value` of `metric` is a share of something (an accuracy, F1), to be shown in percent."""
+    name = metric.lower()
+    return name not in ("ter", "mse", "mae") and not any(word in name for word in _NOT_SHARES) and 0.0 <= value <= 1.0
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """A task that was not answered to its end: `done` of `total` documents carry a score."""
+
+    task: str
+    done: int
+    total: int
+    unanswered: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.done}/{self.total}"
+
+
+class EarlyStop(msgspec.Struct, frozen=True):
+    """A task whose evaluation stopped once its anytime-valid interval had decided; written by the worker.
+
+    `decision` in the words of `benchtui.compare.sequential`; `difference`, `low` and `high` on the score's scale.
+    """
+
+    task: str
+    metric: str
+    filter: str
+    decision: str
+    n: int
+    total: int
+    difference: float
+    low: float
+    high: float
+    delta: float
+    alpha: float
+
+
+class TaskFacts(msgspec.Struct, frozen=True):
+    """What a leaf task was, as far as it can change a score.
+
+    `generation` is the task's generation settings as sorted JSON ("" for tasks that generate nothing); `aggregations`
+    holds (metric, "mean" or another of lm-eval's names; "" for the task's own function).
+    """
+
+    name: str
+    version: str
+    shots: int | None
+    n: int
+    total: int
+    output_type: str
+    generation: str
+    aggregations: tuple[tuple[str, str], ...]
+
+
+class Group(msgspec.Struct, frozen=True):
+    """A named set of tasks with a score of its own. `children` as lm-eval nests them, `leaves` the tasks below."""
+
+    name: str
+    title: str
+    children: tuple[str, ...]
+    leaves: tuple[str, ...]
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """One thing besides the model and the tasks that can change a score; `value` in words."""
+
+    name: str
+    value: str
+
+
+class RunResults(msgspec.Struct, frozen=True):
+    """One model's results, read from disk.
+
+    `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
+    tools). `created` is the time in the file's name, without a zone as lm-eval writes it. `partial` and `early` are
+    empty for a run that did all it was asked.
+    """
+
+    run: Path
+    folder: Path
+    file: Path
+    stamp: str
+    model_name: str
+    role: Role
+    state: RunState
+    created: dt.datetime
+    scores: tuple[Score, ...]
+    tasks: tuple[TaskFacts, ...]
+    groups: tuple[Group, ...]
+    settings: tuple[Setting, ...]
+    partial: tuple[Partial, ...] = ()
+    early: tuple[EarlyStop, ...] = ()
+    fingerprint: str = ""
+    suite: str = ""
+    command: tuple[str, ...] = ()
+    equivalent_command: str = ""
+    lm_eval_version: str = ""
+    transformers_version: str = ""
+    benchtui_version: str = ""
+    base_run: Path | None = None
+
+    def task(self, name: str) -> TaskFacts | None:
+        return next((task for task in self.tasks if task.name == name), None)
+
+    def group(self, name: str) -> Group | None:
+        return next((group for group in self.groups if group.name == name), None)
+
+    def scores_of(self, task: str) -> tuple[Score, ...]:
+        """The scores of a task or group, in lm-eval's order."""
+        return tuple(score for score in self.scores if score.task == task)
+
+    def score(self, task: str, metric: str, filter_name: str) -> Score | None:
+        return next((s for s in self.scores_of(task) if (s.metric, s.filter) == (metric, filter_name)), None)
+
+    def partial_of(self, task: str) -> Partial | None:
+        """How much of a task is missing; for a group, over its leaves together."""
+        group = self.group(task)
+        names = set(group.leaves) if group else {task}
+        if not any(p.task in names for p in self.partial):
+            return None
+        by_task = {p.task: p for p in self.partial}
+        done = total = 0
+        for name in names:
+            facts = self.task(name)
+            n = facts.n if facts else 0
+            done += by_task[name].done if name in by_task else n
+            total += by_task[name].total if name in by_task else n
+        return Partial(task, done, total)
+
+    def early_of(self, task: str) -> EarlyStop | None:
+        return next((stop for stop in self.early if stop.task == task), None)
+
+    def setting(self, name: str) -> str | None:
+        return next((setting.value for setting in self.settings if setting.name == name), None)
+
+    @property
+    def top_level(self) -> tuple[str, ...]:
+        """Tasks and groups that are nobody's child, in the order lm-eval lists them, groups last."""
+        inner = {child for group in self.groups for child in (*group.children, *group.leaves)}
+        names = [task.name for task in self.tasks if task.name not in inner]
+        return tuple(names + [group.name for group in self.groups if group.name not in inner])

@@ -1,0 +1,174 @@
+"""lm-eval's `samples_*.jsonl`, read line by line: the hashes and scores of each document, and nothing else of it."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+
+_log = logging.getLogger(__name__)
+
+Value = bool | int | float | list[bool | int | float]
+"""A metric of one document: a number, or several (IFEval's instructions; the pairs behind a perplexity)."""
+
+_RESERVED = {
+    "doc_id",
+    "doc",
+    "target",
+    "arguments",
+    "resps",
+    "filtered_resps",
+    "filter",
+    "metrics",
+    "doc_hash",
+    "prompt_hash",
+    "target_hash",
+}
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One document under one filter. `values` holds (metric, value); `offset` is where its line starts, in bytes."""
+
+    task: str
+    doc_id: int
+    filter: str
+    doc_hash: str
+    prompt_hash: str
+    target_hash: str
+    values: tuple[tuple[str, Value], ...]
+    offset: int
+
+
+class _Head(msgspec.Struct):
+    metrics: list[str] = []
+
+
+@functools.lru_cache(maxsize=256)
+def _line_type(metrics: tuple[str, ...]) -> type[Any]:
+    """A record of just the fields that are needed: msgspec skips the prompts and answers without building them."""
+    fields: list[tuple[str, Any, Any]] = [
+        ("doc_id", int, msgspec.NODEFAULT),
+        ("filter", str, "none"),
+        ("doc_hash", str, ""),
+        ("prompt_hash", str, ""),
+        ("target_hash", str, ""),
+    ]
+    fields += [(f"m{i}", Any, None) for i in range(len(metrics))]
+    names = {f"m{i}": name for i, name in enumerate(metrics)}
+    return msgspec.defstruct("SampleLine", fields, rename=names, gc=False)
+
+
+def read_samples(file: Path, task: str) -> Iterator[Sample]:
+    """The samples in `file`, in its order.
+
+    A torn last line is left out with a warning in the log; one torn elsewhere raises BenchtuiError naming file and
+    line, and so does a file that cannot be read.
+    """
+    try:
+        with file.open("rb") as lines:
+            yield from _decode(lines, file, task)
+    except OSError as error:
+        raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None
+
+
+def _decode(lines: Iterator[bytes] | Any, file: Path, task: str) -> Iterator[Sample]:
+    metrics: tuple[str, ...] = ()
+    decoder: msgspec.json.Decoder[Any] | None = None
+    offset = 0
+    torn: tuple[int, str] | None = None
+    for number, line in enumerate(lines, 1):
+        start, offset = offset, offset + len(line)
+        if not line.strip():
+            continue
+        if torn is not None:
+            raise BenchtuiError(
+                f"{file} is damaged in line {torn[0]}: {torn[1]}.", "Restore the file or run the benchmark again."
+            )
+        try:
+            if decoder is None:
+                metrics = _metrics(line)
+                decoder = msgspec.json.Decoder(_line_type(metrics))
+            record = _record(decoder, line, metrics)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            torn = (number, str(error))
+            continue
+        values = tuple((name, getattr(record, f"m{i}")) for i, name in enumerate(metrics))
+        yield Sample(
+            task,
+            record.doc_id,
+            record.filter,
+            record.doc_hash,
+            record.prompt_hash,
+            record.target_hash,
+            tuple((name, value) for name, value in values if _is_score(value)),
+            start,
+        )
+    if torn is not None:
+        _log.warning("%s: line %d is torn (%s); it was left out", file, *torn)
+
+
+def _metrics(line: bytes) -> tuple[str, ...]:
+    try:
+        named = msgspec.json.decode(line, type=_Head).metrics
+    except msgspec.MsgspecError:
+        raw = json.loads(line)  # NaN is no JSON, but Python writes it
+        named = raw.get("metrics", []) if isinstance(raw, dict) else []
+    return tuple(name for name in named if isinstance(name, str) and name not in _RESERVED)
+
+
+def _record(decoder: msgspec.json.Decoder[Any], line: bytes, metrics: Sequence[str]) -> Any:
+    try:
+        return decoder.decode(line)
+    except msgspec.DecodeError:
+        return msgspec.convert(json.loads(line), _line_type(tuple(metrics)))
+
+
+def _is_score(value: object) -> bool:
+    if isinstance(value, list | tuple):
+        return bool(value) and all(isinstance(item, bool | int | float) for item in value)
+    return isinstance(value, bool | int | float)
+
+
+class SampleText(msgspec.Struct, frozen=True):
+    """What a person needs to see of one sample: the document's prompt, the target and the model's answer."""
+
+    doc_id: int
+    prompt: str
+    target: str
+    answer: str
+
+
+def read_text(file: Path, offsets: Sequence[int]) -> list[SampleText]:
+    """The texts of the samples whose lines start at `offsets`; only those lines are read."""
+    found = []
+    with file.open("rb") as lines:
+        for offset in offsets:
+            lines.seek(offset)
+            found.append(_text(json.loads(lines.readline())))
+    return found
+
+
+def _text(raw: dict[str, Any]) -> SampleText:
+    arguments = raw.get("arguments") or {}
+    first: object = next(iter(arguments.values()), {}) if isinstance(arguments, dict) else {}
+    prompt = first.get("arg_0", "") if isinstance(first, dict) else ""
+    choices = len(arguments) if isinstance(arguments, dict) else 0
+    return SampleText(int(raw["doc_id"]), str(prompt), str(raw.get("target", "")), _answer(raw, choices))
+
+
+def _answer(raw: dict[str, Any], choices: int) -> str:
+    """The text generated, or for a multiple choice the number of the likeliest one, as the target counts them."""
+    responses = raw.get("resps") or []
+    if choices > 1:
+        likelihoods = [float(filtered[0]) for filtered in raw.get("filtered_resps", [])]
+        return str(max(range(len(likelihoods)), key=likelihoods.__getitem__)) if likelihoods else ""
+    while isinstance(responses, list) and responses:
+        responses = responses[0]
+    return str(responses)

@@ -1,0 +1,84 @@
+"""The settings of a run that can change its scores, by the names used in messages, whoever made the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from benchtui.results.records import EarlyStop, Setting
+from benchtui.runs.plan import RunPlan
+
+# What two runs that are compared are meant to differ in.
+_IDENTITY = {"model", "model content", "adapter"}
+
+
+class Documents(msgspec.Struct):
+    done: int
+    total: int
+    unanswered: list[int] = []
+
+
+class Block(msgspec.Struct):
+    """What benchtui adds to a result file, under the key "benchtui"."""
+
+    schema_version: int = 1
+    version: str = ""
+    partial: bool = False
+    documents: dict[str, Documents] = {}
+    fingerprint: str = ""
+    plan: dict[str, Any] = {}
+    decide_early: dict[str, EarlyStop] = {}
+
+
+def run_settings(
+    config: dict[str, Any], facts: dict[str, Any], block: Block, plan: RunPlan | None
+) -> tuple[Setting, ...]:
+    """Everything besides model and tasks that can change a score.
+
+    `config` and `facts` are the result file's "config" and its top level. What lm-eval wrote down about the model as it
+    ran (precision, template, length) wins over what was planned ("auto").
+    """
+    planned = block.plan or (plan.score_settings() if plan else {})
+    found = {name: value for name, value in planned.items() if name not in _IDENTITY}
+    for name, value in _from_lm_eval(config, facts).items():
+        if value is not None or name not in found:
+            found[name] = value
+    return tuple(Setting(name, _words(name, value)) for name, value in found.items())
+
+
+def _from_lm_eval(config: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:
+    arguments = config.get("model_args")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    dtype = config.get("model_dtype") or arguments.get("dtype")
+    return {
+        "dtype": str(dtype).removeprefix("torch.") if dtype else None,
+        "4-bit": True if arguments.get("load_in_4bit") else None,
+        "backend": config.get("model"),
+        "chat template": _digest(facts.get("chat_template")),
+        "system instruction": facts.get("system_instruction"),
+        "generation settings": config.get("gen_kwargs") or None,
+        "max length": facts.get("max_length"),
+        "multi-turn shots": facts.get("fewshot_as_multiturn"),
+        "seeds": _seeds(config),
+        "lm-eval": facts.get("lm_eval_version"),
+    }
+
+
+def _seeds(config: dict[str, Any]) -> list[Any] | None:
+    names = ("random_seed", "numpy_seed", "torch_seed", "fewshot_seed")
+    return [config.get(name) for name in names] if any(name in config for name in names) else None
+
+
+def _digest(text: object) -> str | None:
+    return hashlib.sha256(text.encode()).hexdigest()[:16] if isinstance(text, str) and text else None
+
+
+def _words(name: str, value: object) -> str:
+    if value is None or value in ({}, [], "", False):
+        return "none" if name == "chat template" else "not set"
+    if value is True:
+        return "on"
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
