@@ -121,6 +121,13 @@ class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
     reason: Literal["error", "out of memory", "disk full", "bad input"] = "error"
 
 
+class Results(_Event, frozen=True, kw_only=True, tag="results"):
+    """Result files are on disk, whole: nothing that happens to the worker afterwards can cost anything."""
+
+    file: str
+    partial: bool = False
+
+
 class WorkerStarted(_Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
@@ -160,6 +167,7 @@ Event = (
     | Warned
     | Log
     | Failed
+    | Results
     | WorkerStarted
     | Watchdog
     | WorkerEnded

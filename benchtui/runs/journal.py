@@ -62,7 +62,7 @@ class Journal:
         self._db = _open_or_salvage(path)
 
     def bind(self, facts: dict[str, Any]) -> None:
-        """Tie the journal to what its answers depend on. Raises JournalMismatchError when it was tied to something else."""
+        """Tie the journal to what its answers depend on. Raises JournalMismatchError when that has changed."""
         stored = {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM meta")}
         normal = {key: json.loads(json.dumps(value)) for key, value in facts.items()}
         differences = [

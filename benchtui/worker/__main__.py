@@ -1,0 +1,99 @@
+"""`python -m benchtui.worker [--score] [--batch-size N] RUN_DIR...`: evaluate the runs in these directories, in turn.
+
+Runs given together are expected to share one set of weights. With --score nothing is asked: what the journal holds is
+scored and written as partial results. The process exits 0 when every run has its result files, 1 when one failed (the
+reason is its last `failed` event), 143 when it was told to stop.
+"""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sqlite3
+import sys
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import EventWriter, Failed, clipped
+from benchtui.worker.guard import StopFlag, StopRequested, die_with_supervisor, dump_stacks_on_signal
+from benchtui.worker.report import Reporter
+
+STOPPED = 143
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchtui.worker", description=__doc__)
+    parser.add_argument("--score", action="store_true", help="score the journal, ask nothing")
+    parser.add_argument("--batch-size", type=int, help="instead of the plan's")
+    parser.add_argument("run", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    runs = [RunDirectory(path.resolve()) for path in arguments.run]
+    stop = StopFlag()
+    stop.install()
+    die_with_supervisor()
+    stacks = dump_stacks_on_signal(runs[0].stacks)
+    reporter = Reporter(EventWriter(runs[0].events))
+    try:
+        from benchtui.worker.session import Session
+
+        reporter.phase("starting", detail="importing lm-eval and PyTorch")
+        with Session(stop, batch_size=arguments.batch_size) as session:
+            for run in runs:
+                reporter.close()
+                reporter = Reporter(EventWriter(run.events))
+                session.evaluate(run, reporter, score_only=arguments.score)
+    except StopRequested:
+        return STOPPED
+    except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
+        return _fail(reporter, error)
+    finally:
+        stacks.close()
+    return 0
+
+
+def _fail(reporter: Reporter, error: Exception) -> int:
+    try:
+        reporter.emit(_failure(error))
+    except OSError as full:  # nowhere left to write: the supervisor has our stderr
+        print(f"cannot write events: {full}", file=sys.stderr)  # noqa: T201
+    if not isinstance(error, BenchtuiError):
+        import traceback
+
+        traceback.print_exception(error)  # into worker.log, for whoever reports it
+    return 1
+
+
+def _failure(error: Exception) -> Failed:
+    from benchtui.worker.memory import OutOfMemoryError
+
+    if isinstance(error, OutOfMemoryError):
+        return Failed(message=clipped(error.what), next_step=error.next_step, reason="out of memory")
+    if _disk_is_full(error):
+        return Failed(
+            message=f"The disk is full: {clipped(str(error), 200)}. Everything answered so far is kept.",
+            next_step="Free some space, then `benchtui resume`.",
+            reason="disk full",
+        )
+    if isinstance(error, BenchtuiError):
+        return Failed(message=clipped(error.what), next_step=error.next_step, reason="bad input")
+    text = " ".join(str(error).split())[:400]
+    return Failed(
+        message=clipped(f"{type(error).__name__}: {text}"),
+        next_step="run/worker.log in the run directory has the details.",
+    )
+
+
+def _disk_is_full(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Results are on disk: threads and atexit hooks of the libraries have nothing to add, and have been seen to hang.
+    os._exit(code)

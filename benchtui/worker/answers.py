@@ -1,0 +1,129 @@
+"""From the model's answers to the journal: each answer finds the request it belongs to and is kept at once."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.journal import Journal, RequestKey, request_digest
+
+
+class TaskRequests:
+    """The requests of one task: which are answered, which to ask, which documents are complete.
+
+    Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
+    its answers has been journaled.
+    """
+
+    def __init__(
+        self, task: str, instances: Sequence[Instance], journal: Journal, on_document: Callable[[int], None]
+    ) -> None:
+        self.task = task
+        self._journal = journal
+        self._on_document = on_document
+        self._instances = list(instances)
+        self._answers: dict[RequestKey, Any] = {}
+        self._digests = {_key(task, i): request_digest(i.request_type, i.args) for i in self._instances}
+        self._waiting: dict[int, int] = defaultdict(int)
+        self._pending: dict[tuple[str, str], deque[tuple[Instance, RequestKey]]] = defaultdict(deque)
+        self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
+        self.total = 0
+        for instance in self._instances:
+            repeats = instance.repeats or 1
+            self.total += repeats
+            self._waiting[instance.doc_id] += repeats
+            instance.resps = []
+
+    @property
+    def answered(self) -> int:
+        return len(self._answers)
+
+    @property
+    def documents(self) -> int:
+        return len(self._waiting)
+
+    @property
+    def skipped(self) -> frozenset[int]:
+        return frozenset(self._skipped & self._waiting.keys())
+
+    def restore(self) -> None:
+        """Take up what the journal already holds. Raises BenchtuiError when a prompt is no longer the same."""
+        known = self._journal.answers(self.task)
+        for instance in self._instances:
+            for key in _keys(self.task, instance):
+                if key not in known:
+                    continue
+                digest, answer = known[key]
+                if digest != self._digests[_key(self.task, instance)]:
+                    raise BenchtuiError(
+                        f"{self.task} document {key.doc_id}: the journal answers a different prompt than is asked now.",
+                        "The dataset, tokenizer or template changed: start a new run.",
+                    )
+                self._take(instance, key, _as_lm_eval(answer))
+
+    def pending(self) -> list[Instance]:
+        """Requests still to be asked, an instance once for each repeat that is missing, in task order."""
+        self._pending.clear()
+        ask: list[Instance] = []
+        for instance in self._instances:
+            if instance.doc_id in self._skipped:
+                continue
+            for key in _keys(self.task, instance):
+                if key not in self._answers:
+                    lookup = (instance.request_type, self._digests[_key(self.task, instance)])
+                    self._pending[lookup].append((instance, key))
+                    ask.append(instance)
+        return ask
+
+    def add_partial(self, request_type: str, arguments: Any, answer: Any) -> None:
+        """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made."""
+        arguments = arguments if isinstance(arguments, tuple) else tuple(arguments)
+        digest = request_digest(request_type, arguments)
+        waiting = self._pending.get((request_type, digest))
+        if not waiting:
+            raise RuntimeError(f"{self.task}: an answer to a request that was not asked ({request_type})")
+        instance, key = waiting.popleft()
+        self._journal.record(key, digest, answer)
+        self._take(instance, key, answer)
+
+    def take_rest(self, asked: Sequence[Instance], answers: Sequence[Any]) -> None:
+        """Journal what the model returned without having reported it through the hook."""
+        for instance, answer in zip(asked, answers, strict=True):
+            lookup = (instance.request_type, self._digests[_key(self.task, instance)])
+            if self._pending.get(lookup):
+                self.add_partial(instance.request_type, instance.args, answer)
+
+    def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[tuple[int, str]]:
+        """(doc_id, prompt) of the unanswered requests among `arguments`, each document once."""
+        found: dict[int, str] = {}
+        for args in arguments:
+            for instance, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
+                found.setdefault(key.doc_id, str(instance.args[0]))
+        return list(found.items())
+
+    def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
+        self._answers[key] = answer
+        repeats = instance.repeats or 1
+        have = [self._answers[k] for k in _keys(self.task, instance) if k in self._answers]
+        instance.resps = have if len(have) == repeats else []
+        self._waiting[instance.doc_id] -= 1
+        if self._waiting[instance.doc_id] == 0:
+            self._on_document(instance.doc_id)
+
+
+def _key(task: str, instance: Instance) -> RequestKey:
+    return RequestKey(task, int(instance.doc_id or 0), instance.idx)
+
+
+def _keys(task: str, instance: Instance) -> list[RequestKey]:
+    first = _key(task, instance)
+    return [RequestKey(task, first.doc_id, first.idx, repeat) for repeat in range(instance.repeats or 1)]
+
+
+def _as_lm_eval(answer: Any) -> Any:
+    """JSON has no tuples; a log-likelihood answer is one: (log-likelihood, is greedy)."""
+    return tuple(answer) if isinstance(answer, list) else answer

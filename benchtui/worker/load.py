@@ -1,0 +1,208 @@
+"""Weights into memory: device, dtype and batch size chosen and said, pickles and remote code refused unless allowed."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.plan import ModelSource, RunPlan
+from benchtui.worker.batch import choose_batch, free_memory
+from benchtui.worker.report import Reporter
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
+
+
+@dataclass
+class LoadedModel:
+    """Weights that answer for one or more plans. `lm` is an lm-eval model set up for the plan given last."""
+
+    lm: Any
+    source: ModelSource
+    device: str
+    dtype: str
+    own_vocabulary: int
+    tokenizer_length: int
+
+    def serves(self, source: ModelSource) -> bool:
+        """Whether these weights can answer for `source` too: the same files, and an adapter that added no tokens (the
+        base model never had them, and would spread probability over them)."""
+        if source.weights != self.source.weights:
+            return False
+        return source.adapter_on == self.source.adapter_on or self.tokenizer_length <= self.own_vocabulary
+
+    def adapter(self, source: ModelSource) -> AbstractContextManager[Any]:
+        """While open, the adapter is on or off as `source` says."""
+        if source.adapter is None or source.adapter_on:
+            return nullcontext()
+        context: AbstractContextManager[Any] = self.lm.model.disable_adapter()
+        return context
+
+
+def load_model(plan: RunPlan, reporter: Reporter, batch_size: int | None) -> LoadedModel:
+    """Load what the plan names. Raises BenchtuiError naming the model and what would help."""
+    import torch
+
+    device = _choose_device(plan, torch)
+    dtype = _choose_dtype(plan, device, torch)
+    reporter.decision("device", device, "asked for" if plan.device != "auto" else _device_reason(device))
+    reporter.decision("dtype", dtype, "asked for" if plan.prompts.dtype != "auto" else _dtype_reason(device, dtype))
+    lm = _construct(plan, plan.source.path, device, dtype, peft=plan.source.adapter)
+    own = int(getattr(lm.config.get_text_config(), "vocab_size", 0))
+    loaded = LoadedModel(lm, plan.source, device, dtype, own, len(lm.tokenizer))
+    prepare(loaded, plan, reporter, batch_size)
+    return loaded
+
+
+def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, batch_size: int | None) -> None:
+    """Set a loaded model up for `plan`: tokenizer, chat template, batch size."""
+    if plan.source != loaded.source:
+        if hasattr(loaded.lm, "close"):
+            loaded.lm.close()
+        loaded.lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
+        loaded.source = plan.source
+    lm = loaded.lm
+    if plan.prompts.chat_template is not None:
+        lm.tokenizer.chat_template = plan.prompts.chat_template
+    _set_batch_size(loaded, plan, reporter, batch_size)
+
+
+def _set_batch_size(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, override: int | None) -> None:
+    lm = loaded.lm
+    if override is not None:
+        lm.batch_size_per_gpu = override
+        reporter.decision("batch size", str(override), "it fitted into memory before")
+    elif isinstance(plan.batch_size, int):
+        lm.batch_size_per_gpu = plan.batch_size
+        reporter.decision("batch size", str(plan.batch_size), "asked for")
+    elif plan.engine == "lm-eval":
+        import torch
+
+        choice = choose_batch(
+            lm.config,
+            device=loaded.device.split(":")[0],
+            free=free_memory(loaded.device),
+            max_length=lm.max_length,
+            element_bytes=torch.finfo(getattr(torch, loaded.dtype)).bits // 8,
+        )
+        lm.batch_size_per_gpu = choice.size
+        reporter.decision("batch size", str(choice.size), choice.why)
+
+
+def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft: str | None) -> Any:
+    source, prompts = plan.source, plan.prompts
+    _refuse_pickles(plan)
+    arguments: dict[str, Any] = {
+        "revision": source.revision or "main",
+        "device": device,
+        "dtype": dtype,
+        "batch_size": plan.batch_size if isinstance(plan.batch_size, int) else ("auto" if plan.engine == "fast" else 1),
+        "max_length": prompts.max_length,
+        "tokenizer": tokenizer_of(plan),
+        "trust_remote_code": plan.permissions.remote_code,
+        "enable_thinking": prompts.enable_thinking,
+        "think_end_token": prompts.think_end_token,
+        **prompts.model_args,
+    }
+    if isinstance(pretrained, str):
+        arguments["peft"] = peft
+        arguments["use_safetensors"] = None if plan.permissions.pickle else True
+        if source.load_in_4bit:
+            arguments["dtype"] = "auto"
+    try:
+        return _engine(plan.engine)(pretrained=pretrained, **arguments)
+    except BenchtuiError:
+        raise
+    except Exception as error:  # transformers, safetensors, hub and peft each raise their own
+        raise load_error(source, error) from error
+
+
+def _engine(name: str) -> Any:
+    if name == "fast":
+        from benchtui.worker.engine import FastLM
+
+        return FastLM
+    from benchtui.worker.observed import ObservedHFLM
+
+    return ObservedHFLM
+
+
+def tokenizer_of(plan: RunPlan) -> str:
+    """A tokenizer beside the adapter is the one it was trained with; it is used only while the adapter is on."""
+    source = plan.source
+    if source.tokenizer:
+        return source.tokenizer
+    if (
+        source.adapter
+        and source.adapter_on
+        and any((Path(source.adapter) / name).is_file() for name in TOKENIZER_FILES)
+    ):
+        return source.adapter
+    return source.path
+
+
+def _refuse_pickles(plan: RunPlan) -> None:
+    if plan.permissions.pickle:
+        return
+    for folder in (plan.source.path, plan.source.adapter):
+        if folder is None or not Path(folder).is_dir():
+            continue
+        found = Path(folder)
+        if not any(found.glob("*.safetensors")) and any(found.glob("*.bin")):
+            raise BenchtuiError(
+                f"{folder} holds its weights as pickles, which can run code when they are loaded.",
+                "Save them as safetensors, or allow it for this run with --allow-pickle.",
+            )
+
+
+def load_error(source: ModelSource, error: Exception) -> BenchtuiError:
+    """What a library said about a model it could not load, as one line with the next step."""
+    name = source.adapter if source.adapter and source.adapter_on else source.path
+    text = " ".join(str(error).split())[:300]
+    what = f"{name} cannot be loaded: {type(error).__name__}: {text}"
+    lowered = text.lower()
+    if "trust_remote_code" in lowered or "custom code" in lowered:
+        return BenchtuiError(f"{name} needs code from its own repository.", "Allow it with --trust-remote-code.")
+    if "tokenizer" in lowered:
+        return BenchtuiError(what, "Copy the base model's tokenizer files into the folder.")
+    if "out of memory" in lowered or "can't allocate memory" in lowered or isinstance(error, MemoryError):
+        return BenchtuiError(
+            f"{name} does not fit into memory.", "Use --format merged_4bit, a GGUF, or a larger machine."
+        )
+    if "bitsandbytes" in lowered:
+        return BenchtuiError(what, "merged_4bit needs a GPU and bitsandbytes: use --format merged_16bit here.")
+    if "header" in lowered or "safetensor" in type(error).__name__.lower() or "incomplete" in lowered:
+        return BenchtuiError(what, "The weights are damaged or cut short: export the model again.")
+    if "connect" in lowered or "offline" in lowered or "couldn't find" in lowered:
+        return BenchtuiError(what, "Check the name and the connection, or name a local folder with --base.")
+    return BenchtuiError(what, "`benchtui doctor` checks this machine; `benchtui models` checks the folder.")
+
+
+def _choose_device(plan: RunPlan, torch: Any) -> str:
+    if plan.device != "auto":
+        if plan.device.startswith("cuda") and not torch.cuda.is_available():
+            raise BenchtuiError(
+                "--device cuda: PyTorch sees no GPU here.", "`benchtui doctor` says more; or use --device cpu."
+            )
+        return plan.device
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _choose_dtype(plan: RunPlan, device: str, torch: Any) -> str:
+    if plan.prompts.dtype != "auto":
+        return plan.prompts.dtype
+    if device.startswith("cuda"):
+        return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+    return "float16" if device.startswith("mps") else "float32"
+
+
+def _device_reason(device: str) -> str:
+    return "no GPU found" if device == "cpu" else "a GPU was found"
+
+
+def _dtype_reason(device: str, dtype: str) -> str:
+    return "half precision is slower and less exact on a CPU" if device == "cpu" else f"the GPU computes in {dtype}"

@@ -1,0 +1,113 @@
+"""What the worker tells the world: events, throttled so that a fast evaluation writes little, and never a heartbeat."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from benchtui.runs.events import (
+    Advance,
+    Decision,
+    Event,
+    EventWriter,
+    InFlight,
+    InFlightDocument,
+    Log,
+    Phase,
+    Warned,
+    clipped,
+)
+from benchtui.text import one_line
+
+ADVANCE_INTERVAL = 1.0
+IN_FLIGHT_SHOWN = 32
+LOG_LINES_PER_SECOND = 20
+
+PhaseName = Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
+Unit = Literal["bytes", "tokens", "documents", "prompts", "files"]
+
+
+class Reporter:
+    """Writes one run's events. Only work that advanced calls it: nothing here runs by itself."""
+
+    def __init__(self, writer: EventWriter) -> None:
+        self._writer = writer
+        self._advanced: dict[Unit, int] = {}
+        self._advance_at = 0.0
+        self.tokens = 0
+        self.task = ""
+
+    def emit(self, event: Event) -> None:
+        self._writer.emit(event)
+
+    def phase(self, name: PhaseName, task: str = "", detail: str = "") -> None:
+        self.emit(Phase(name=name, task=task, detail=detail))
+
+    def advance(self, unit: Unit, amount: int, total: int = 0) -> None:
+        """A step of real work; told at most once a second, with what was done since."""
+        done = self._advanced[unit] = self._advanced.get(unit, 0) + amount
+        now = time.monotonic()
+        if now - self._advance_at >= ADVANCE_INTERVAL:
+            self._advance_at = now
+            self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
+
+    def decision(self, what: str, choice: str, why: str) -> None:
+        self.emit(Decision(what=what, choice=choice, why=why))
+
+    def warn(self, message: str, next_step: str = "") -> None:
+        self.emit(Warned(message=clipped(message), next_step=next_step))
+
+    def in_flight(self, task: str, documents: Sequence[tuple[int, str]]) -> None:
+        """The documents being worked on from now; the last such event names them if nothing follows."""
+        shown = [InFlightDocument(doc, one_line(prompt, 100)) for doc, prompt in documents[:IN_FLIGHT_SHOWN]]
+        self.emit(InFlight(task=task, documents=shown))
+
+    def count_tokens(self, n: int) -> None:
+        self.tokens += n
+        self.advance("tokens", n)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class EventLogHandler(logging.Handler):
+    """Turns the libraries' warnings into log events, each message once and never more than a few a second."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self.reporter = reporter
+        self._seen: set[str] = set()
+        self._second = 0
+        self._in_second = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = clipped(record.getMessage(), 500)
+        except (TypeError, ValueError) as error:  # a library's broken format string is not our user's problem
+            message = f"{record.name}: unreadable log message ({error})"
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._in_second = second, 0
+        self._in_second += 1
+        if message in self._seen or self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > 10_000:
+            return
+        self._seen.add(message)
+        level: Any = "error" if record.levelno >= logging.ERROR else "warning"
+        self.reporter.emit(Log(level=level, message=message))
+
+
+def report_progress_bars(listener: EventLogHandler) -> None:
+    """Make every library's progress bar (downloads, weights, prompts) a sign of life, shown or not."""
+    from tqdm.std import tqdm
+
+    update = tqdm.update
+
+    def reporting_update(bar: Any, n: float = 1) -> Any:
+        if n > 0:
+            unit: Unit = "bytes" if getattr(bar, "unit", "") in ("B", "iB") else "documents"
+            listener.reporter.advance(unit, int(n), int(bar.total or 0))
+        return update(bar, n)
+
+    tqdm.update = reporting_update  # type: ignore[method-assign, assignment]

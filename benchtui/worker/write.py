@@ -1,0 +1,157 @@
+"""lm-eval's own result files, written straight into the run's lm-eval/ folder, whole or not at all."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import platform
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from lm_eval.evaluator_utils import ResultAcc, _process_results
+from lm_eval.loggers.utils import add_tokenizer_info
+from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
+
+from benchtui import __version__
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.files import write_atomic
+from benchtui.runs.plan import RunPlan
+from benchtui.scoring.task import TaskScores
+from benchtui.worker.tasks import LoadedTasks
+
+BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without a formula
+
+
+class TaskCoverage(msgspec.Struct, frozen=True):
+    """How much of a task the scores stand on: documents done of total, and those given up on."""
+
+    done: int
+    total: int
+    unanswered: list[int] = []
+
+
+def write_results(
+    run: RunDirectory,
+    plan: RunPlan,
+    tasks: LoadedTasks,
+    scores: dict[str, TaskScores],
+    coverage: dict[str, TaskCoverage],
+    *,
+    lm: Any,
+    facts: dict[str, Any],
+    started: float,
+) -> Path:
+    """Write samples_<task>_<time>.jsonl for every task with a scored document, then results_<time>.json; older result
+    files of the same run are removed last. Returns the results file. Raises OSError when the disk is full."""
+    stamp = dt.datetime.now().isoformat().replace(":", "-")  # noqa: DTZ005 - lm-eval names its files by local time
+    older = [*run.lm_eval.glob("results_*.json"), *run.lm_eval.glob("samples_*.jsonl")]
+    accumulated: dict[str, ResultAcc] = {
+        loaded.name: ResultAcc(
+            task=loaded.task,
+            raw_metrics=scores[loaded.name].raw_metrics,
+            logged_samples=scores[loaded.name].logged_samples,
+        )
+        for loaded in tasks.tasks
+        if scores[loaded.name].documents
+    }
+    whole_groups = {
+        name: group
+        for name, group in tasks.groups.items()
+        if all(task.task_name in accumulated for task in group.get_all_tasks())
+    }
+    evaluated = _process_results(accumulated, whole_groups, BOOTSTRAP_ITERATIONS)
+    results: dict[str, Any] = dict(evaluated._to_eval_results(samples=None))  # noqa: SLF001 - lm-eval's only assembler
+    results["config"] = _config(plan, facts)
+    results["date"] = started
+    results["lm_eval_version"] = version("lm_eval")
+    results["transformers_version"] = version("transformers")
+    results["pretty_env_info"] = f"Python {platform.python_version()}, torch {version('torch')}, {platform.platform()}"
+    if lm is not None:
+        add_tokenizer_info(results, lm)
+    results["task_hashes"] = {}
+    for name, accumulator in accumulated.items():
+        samples = accumulator["logged_samples"]
+        results["task_hashes"][name] = hash_string(
+            "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
+        )
+        write_atomic(run.lm_eval / f"samples_{_file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
+    results |= _experiment(plan, started)
+    results["benchtui"] = {
+        "schema_version": 1,
+        "version": __version__,
+        "partial": any(c.done < c.total for c in coverage.values()),
+        "documents": msgspec.to_builtins(coverage),
+        "fingerprint": plan.fingerprint,
+        "plan": plan.score_settings(),
+        "resolved": facts,
+    }
+    path = run.lm_eval / f"results_{stamp}.json"
+    write_atomic(path, json.dumps(results, indent=2, default=handle_non_serializable, ensure_ascii=False))
+    for file in older:
+        file.unlink(missing_ok=True)
+    return path
+
+
+def _file_part(task: str) -> str:
+    """A task's name as part of a file name: names come from YAML files and may hold anything."""
+    return task.replace("/", "__").replace("\\", "__").replace("\0", "")
+
+
+def _config(plan: RunPlan, facts: dict[str, Any]) -> dict[str, Any]:
+    seeds = plan.prompts.seeds
+    arguments = {"pretrained": plan.source.path, **({"peft": plan.source.adapter} if plan.source.adapter_on else {})}
+    limits = {task.limit for task in plan.tasks}
+    return {
+        "model": plan.backend,
+        "model_args": {
+            key: value for key, value in {**arguments, **plan.prompts.model_args}.items() if value is not None
+        },
+        "model_revision": plan.source.revision,
+        "model_sha": plan.source.identity,
+        "model_dtype": facts.get("dtype"),
+        "batch_size": plan.batch_size,
+        "device": facts.get("device"),
+        "limit": limits.pop() if len(limits) == 1 else None,
+        "bootstrap_iters": BOOTSTRAP_ITERATIONS,
+        "gen_kwargs": plan.prompts.gen_kwargs or None,
+        "random_seed": seeds[0],
+        "numpy_seed": seeds[1],
+        "torch_seed": seeds[2],
+        "fewshot_seed": seeds[3],
+    }
+
+
+def _experiment(plan: RunPlan, started: float) -> dict[str, Any]:
+    """The keys that lm-eval's GeneralConfigTracker adds."""
+    name = plan.source.adapter if plan.source.adapter and plan.source.adapter_on else plan.source.path
+    template, system = plan.prompts.chat_template, plan.prompts.system_instruction
+    return {
+        "model_source": plan.backend,
+        "model_name": name,
+        "model_name_sanitized": name.replace("/", "__"),
+        "system_instruction": system,
+        "system_instruction_sha": hash_string(system) if system else None,
+        "fewshot_as_multiturn": template is not None,
+        "chat_template": template,
+        "chat_template_sha": hash_string(template) if template else None,
+        "total_evaluation_time_seconds": str(time.time() - started),
+    }
+
+
+def _sample_lines(samples: list[dict[str, Any]]) -> Iterable[bytes]:
+    """One JSON line a sample, in the form of lm-eval's EvaluationTracker.save_results_samples."""
+    for sample in samples:
+        record = dict(sample)
+        record["resps"] = sanitize_list(record["resps"])
+        record["filtered_resps"] = sanitize_list(record["filtered_resps"])
+        record["arguments"] = {
+            f"gen_args_{i}": {f"arg_{j}": value for j, value in enumerate(arguments)}
+            for i, arguments in enumerate(record["arguments"])
+        }
+        record["target"] = str(record["target"])
+        line = json.dumps(record, default=handle_non_serializable, ensure_ascii=False) + "\n"
+        yield line.encode("utf-8", "backslashreplace")  # a lone surrogate cannot be UTF-8
