@@ -1,4 +1,4 @@
-"""`python -m benchtui.worker [--score] [--batch-size N] RUN_DIR...`: evaluate the runs in these directories, in turn.
+"""`python -m benchtui.worker [--score] [--memory-share X] RUN_DIR...`: evaluate the runs in these directories, in turn.
 
 Runs given together are expected to share one set of weights. With --score nothing is asked: what the journal holds is
 scored and written as partial results. The process exits 0 when every run has its result files, 1 when one failed (the
@@ -26,7 +26,7 @@ STOPPED = 143
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchtui.worker", description=__doc__)
     parser.add_argument("--score", action="store_true", help="score the journal, ask nothing")
-    parser.add_argument("--batch-size", type=int, help="instead of the plan's")
+    parser.add_argument("--memory-share", type=float, default=1.0, help="of what would be planned, after running out")
     parser.add_argument("run", nargs="+", type=Path)
     arguments = parser.parse_args()
     runs = [RunDirectory(path.resolve()) for path in arguments.run]
@@ -39,7 +39,7 @@ def main() -> int:
         from benchtui.worker.session import Session
 
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
-        with Session(stop, batch_size=arguments.batch_size) as session:
+        with Session(stop, memory_share=arguments.memory_share) as session:
             for run in runs:
                 reporter.close()
                 reporter = Reporter(EventWriter(run.events))

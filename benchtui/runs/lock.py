@@ -1,0 +1,54 @@
+"""One supervisor at a time: a lock that the operating system releases when its holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.records import Process, this_process
+
+
+class FolderLock:
+    """An exclusive lock on a file that names its holder. A dead holder's lock is taken over, since it holds nothing."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        """Take the lock. Raises BenchtuiError naming who holds it, or that the folder cannot be written."""
+        self._path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise BenchtuiError(
+                f"{path.parent} cannot be written: {error.strerror}.",
+                "Make the folder writable, or use another --outputs.",
+            ) from error
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = self._holder()
+            os.close(self._fd)
+            raise BenchtuiError(
+                f"{what} is being benchmarked already, by {holder}.",
+                "Watch it with `benchtui attach`, stop it with `benchtui cancel`, or wait.",
+            ) from None
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, msgspec.json.encode(this_process()), 0)
+
+    def _holder(self) -> str:
+        try:
+            return msgspec.json.decode(os.pread(self._fd, 4096, 0), type=Process).where
+        except msgspec.MsgspecError:
+            return "another benchtui"
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+    def __enter__(self) -> FolderLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
