@@ -1,0 +1,69 @@
+"""Durations as people type them (`30min`, `1h30m`, `600`) and as displays show them (`12m 05s`)."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from benchtui.errors import UsageError
+
+_SECONDS = {"d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_NAMES = {
+    "d": ("d", "day", "days"),
+    "h": ("h", "hr", "hrs", "hour", "hours"),
+    "m": ("m", "min", "mins", "minute", "minutes"),
+    "s": ("s", "sec", "secs", "second", "seconds"),
+}
+_UNIT = {name: unit for unit, names in _NAMES.items() for name in names}
+# ASCII digits only: \d would also take digits that float() reads but nobody meant to type.
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_PART = re.compile(rf"({_NUMBER})\s*([a-z]+)\s*")
+_LONGEST = 366 * 86400.0
+_EXAMPLES = "Write it like 30min, 10m, 600s, 600 (seconds) or 1h30m."
+
+
+def parse_duration(text: str) -> float:
+    """Seconds in `text`: a plain number of seconds, or numbers with units (d, h, m, s and their names), longest first.
+
+    Raises UsageError, with examples, for anything else: nonsense, zero, negative, not finite, over 366 days.
+    """
+    cleaned = text.strip().lower()
+    seconds = float(cleaned) if re.fullmatch(_NUMBER, cleaned) else _sum_of_parts(cleaned)
+    if seconds is None:
+        raise UsageError(f"{text!r} is not a duration.", _EXAMPLES)
+    if seconds <= 0:
+        raise UsageError(f"A duration must be longer than zero, not {text!r}.", _EXAMPLES)
+    if not seconds <= _LONGEST:
+        raise UsageError(f"{text[:40]!r} is longer than a year.", _EXAMPLES)
+    return seconds
+
+
+def _sum_of_parts(text: str) -> float | None:
+    """Seconds in `1h 30m`; None where a unit is unknown, repeated or out of order, or something is left over."""
+    total, position, previous = 0.0, 0, math.inf
+    while position < len(text):
+        part = _PART.match(text, position)
+        if part is None or (unit := _UNIT.get(part[2])) is None or _SECONDS[unit] >= previous:
+            return None
+        previous = _SECONDS[unit]
+        total += float(part[1]) * previous
+        position = part.end()
+    return total if position else None
+
+
+def format_duration(seconds: float) -> str:
+    """`45s`, `12m 05s`, `1h 02m 05s`, `2d 03h 10m`: whole seconds, at most three units; `?` when not finite.
+
+    Negative values show as `0s`: a clock that was set back is no reason to stop a display.
+    """
+    if not math.isfinite(seconds):
+        return "?"
+    whole = max(round(seconds), 0)
+    minutes, s = divmod(whole, 60)
+    hours, m = divmod(minutes, 60)
+    days, h = divmod(hours, 24)
+    if days:
+        return f"{days}d {h:02d}h {m:02d}m"
+    if hours:
+        return f"{h}h {m:02d}m {s:02d}s"
+    return f"{m}m {s:02d}s" if minutes else f"{s}s"

@@ -1,0 +1,112 @@
+"""From what the user asked for to the files a worker must read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from benchtui.errors import UsageError
+from benchtui.tasks.catalogue import Catalogue, ResolvedTasks, is_pattern
+from benchtui.tasks.digest import SourceDigests
+
+
+def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
+    """See Catalogue.resolve."""
+    requested: dict[str, tuple[str, ...]] = {}
+    for spec in specs:
+        if spec not in catalogue and _is_path(spec):
+            catalogue, name = catalogue.with_file(Path(spec))
+            requested[spec] = (name,)
+        else:
+            requested[spec] = _names(catalogue, spec)
+    names = list(dict.fromkeys(name for stands_for in requested.values() for name in stands_for))
+    leaves = {name: catalogue.expand([name]) for name in names}
+    _refuse_twice(leaves)
+    met = _met(catalogue, names)
+    digests = SourceDigests()
+    return ResolvedTasks(
+        requested=requested,
+        leaves=leaves,
+        task_files={name: str(file) for name in met if (file := catalogue.file(name))},
+        tags={name: catalogue.entries[name].members for name in met if catalogue.entries[name].kind == "tag"},
+        digests={name: _digest(catalogue, name, digests) for name in names},
+        unsafe=tuple(
+            leaf for found in leaves.values() for leaf in found if (e := catalogue.get(leaf)) and e.unsafe_code
+        ),
+    )
+
+
+def _is_path(spec: str) -> bool:
+    return spec.endswith((".yaml", ".yml")) and not (is_pattern(spec) and not Path(spec).is_file())
+
+
+def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
+    """The names that one spec stands for."""
+    if spec in catalogue:
+        return (spec,)
+    if is_pattern(spec) and (matched := _matching(catalogue, spec)):
+        return matched
+    raise catalogue.unknown(spec)
+
+
+def _matching(catalogue: Catalogue, pattern: str) -> tuple[str, ...]:
+    """Names that fit a glob, so chosen that no task is run twice: a group that fits stands for its tasks that do.
+
+    lm-eval itself takes every name that fits and then stops at the first task met twice, which is what most patterns
+    over a family with groups come to.
+    """
+    order = {"group": 0, "tag": 1, "task": 2}
+    fitting = [entry for name, entry in catalogue.entries.items() if fnmatchcase(name, pattern)]
+    fitting.sort(key=lambda entry: (order[entry.kind], -len(catalogue.expand([entry.name])), entry.name))
+    chosen: list[str] = []
+    covered: set[str] = set()
+    for entry in fitting:
+        leaves = catalogue.expand([entry.name])
+        fresh = [leaf for leaf in leaves if leaf not in covered]
+        if len(fresh) == len(leaves):
+            chosen.append(entry.name)
+        else:  # partly run already by another group: only the rest of it
+            chosen += [leaf for leaf in fresh if leaf in catalogue]
+        covered.update(leaves)
+    return tuple(sorted(chosen))
+
+
+def _refuse_twice(leaves: dict[str, tuple[str, ...]]) -> None:
+    owner: dict[str, str] = {}
+    for name, found in leaves.items():
+        if not found:
+            raise UsageError(f"The group {name} holds no tasks.", "Choose another; `benchtui tasks` searches them.")
+        for leaf in found:
+            if leaf in owner:
+                first, second = owner[leaf], name
+                raise UsageError(
+                    f"{leaf} would run twice: it is in both {first} and {second}."
+                    if leaf not in (first, second)
+                    else f"{leaf} would run twice: it is also part of {second if leaf == first else first}.",
+                    "Leave one of them out.",
+                )
+            owner[leaf] = name
+
+
+def _met(catalogue: Catalogue, names: list[str]) -> list[str]:
+    """`names` and everything registered below them, in the catalogue's order: in an index the first file wins."""
+    waiting, seen = list(names), set(names)
+    while waiting:
+        for member in catalogue.entries[waiting.pop()].members:
+            registered = catalogue.member(member)
+            if registered and registered not in seen:
+                seen.add(registered)
+                waiting.append(registered)
+    return [name for name in catalogue.entries if name in seen] if len(seen) > 1 else names
+
+
+def _digest(catalogue: Catalogue, name: str, digests: SourceDigests) -> str:
+    """Sixteen hex digits over the files of `name` and of everything below it."""
+    import hashlib
+
+    whole = hashlib.sha256()
+    for met in sorted(_met(catalogue, [name])):
+        file = catalogue.file(met)
+        whole.update(f"{met}\0{digests.of(file.resolve()) if file else catalogue.entries[met].members}\n".encode())
+    return whole.hexdigest()[:16]
