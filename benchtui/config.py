@@ -1,0 +1,197 @@
+"""Settings from files: ./benchtui.toml over the user's own benchtui.toml.
+
+The order everywhere is flag > environment (BENCHTUI_<FLAG>) > ./benchtui.toml > user's benchtui.toml > default. Flags
+and environment are click's to read; this module gives click what stands in the files, checked, as its default map.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from benchtui.errors import UsageError
+from benchtui.runs.plan import TaskPlan
+from benchtui.settings import PER_RUN, RUN_SETTINGS, limit_value, task_name, whole_number
+from benchtui.suites import Suite
+from benchtui.text import one_line
+
+FILE_NAME = "benchtui.toml"
+_SUITE_KEYS = ("title", "description", "best-for", "tasks")
+_TASK_KEYS = ("name", "num-fewshot", "limit")
+
+
+@dataclass(frozen=True)
+class Config:
+    """`run_defaults`: flag name with underscores -> value as the flag would take it, for click's default_map.
+
+    `origin`: the same keys -> the file each came from. `files`: those that were read, the stronger first.
+    """
+
+    run_defaults: Mapping[str, Any] = field(default_factory=dict)
+    suites: tuple[Suite, ...] = ()
+    files: tuple[Path, ...] = ()
+    origin: Mapping[str, Path] = field(default_factory=dict)
+
+
+def environment_name(flag: str) -> str:
+    """`--batch-size` -> `BENCHTUI_BATCH_SIZE`."""
+    return "BENCHTUI_" + flag.lstrip("-").replace("-", "_").upper()
+
+
+def user_config_file() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("benchtui", appauthor=False) / FILE_NAME
+
+
+def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Config:
+    """What ./benchtui.toml (in `cwd`, by default the working folder) and the user's file say; empty when neither is.
+
+    Raises UsageError naming file and key (or line) for what cannot be read or makes no sense.
+    """
+    files = [file for file in ((cwd or _here()) / FILE_NAME, user_file or user_config_file()) if _is_there(file)]
+    defaults: dict[str, Any] = {}
+    suites: dict[str, Suite] = {}
+    origin: dict[str, Path] = {}
+    for file in reversed(files):
+        settings = _read(file)
+        found = _run_defaults(settings.get("run", {}), file)
+        defaults.update(found)
+        origin.update(dict.fromkeys(found, file))
+        suites.update({suite.name: suite for suite in _suites(settings.get("suites", {}), file)})
+    return Config(MappingProxyType(defaults), tuple(suites.values()), tuple(files), MappingProxyType(origin))
+
+
+def _here() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:
+        raise UsageError("The working folder no longer exists.", "Change to one that does.") from None
+
+
+def _is_there(file: Path) -> bool:
+    try:
+        return file.exists()
+    except OSError:  # a home that belongs to somebody else, as in some containers
+        return False
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        settings = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Mend or remove it.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8 text.", "Save it as UTF-8.") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file} is not valid TOML: {one_line(str(error))}.", "Mend that line.") from None
+    for key in settings:
+        if key in RUN_SETTINGS or key in PER_RUN:
+            raise UsageError(f"{file}: {key} stands outside a table.", "Put it below a line that says [run].")
+        if key not in ("run", "suites"):
+            raise _unknown(file, key, ("run", "suites"), "[run] and [suites.NAME]")
+    return settings
+
+
+def _run_defaults(table: object, file: Path) -> dict[str, Any]:
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: run must be a table.", "Write [run] on a line of its own, settings below it.")
+    defaults: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in PER_RUN:
+            raise UsageError(
+                f"{file}: {key} cannot be set in a file: it is decided for each run.",
+                f"Remove it and type --{key} where you mean it (or set {environment_name(key)}=1).",
+            )
+        if key not in RUN_SETTINGS:
+            raise _unknown(
+                file, f"run.{key}", tuple(f"run.{known}" for known in RUN_SETTINGS), "what `benchtui run --help` lists"
+            )
+        defaults[key.replace("-", "_")] = _checked(RUN_SETTINGS[key], value, file, f"run.{key}")
+    if "include_path" in defaults:
+        # A path in a file means the same from wherever benchtui is started.
+        defaults["include_path"] = tuple(str(file.parent / path) for path in defaults["include_path"])
+    return defaults
+
+
+def _suites(table: object, file: Path) -> list[Suite]:
+    if not isinstance(table, dict) or not all(isinstance(suite, dict) for suite in table.values()):
+        raise UsageError(f"{file}: suites must be tables.", 'Write [suites.NAME], then tasks = ["ifeval", …].')
+    return [_suite(name, suite, file) for name, suite in table.items()]
+
+
+def _suite(name: str, table: dict[str, Any], file: Path) -> Suite:
+    where = f"suites.{name}"
+    if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
+        raise UsageError(f"{file}: {one_line(name)!r} is no name for a suite.", "Use letters, digits, - and _.")
+    _known_keys(table, _SUITE_KEYS, file, where)
+    words = {key: _checked(_words, table.get(key, ""), file, f"{where}.{key}") for key in _SUITE_KEYS[:3]}
+    tasks = table.get("tasks")
+    if not isinstance(tasks, list) or not tasks:
+        raise UsageError(
+            f"{file}: {where}.tasks must be a list of tasks.",
+            'Write it like tasks = ["ifeval", {name = "gsm8k", num-fewshot = 5}].',
+        )
+    plans = tuple(_task(task, file, f"{where}.tasks[{place}]") for place, task in enumerate(tasks))
+    return Suite(
+        name=name,
+        title=words["title"] or name,
+        description=words["description"],
+        tasks=plans,
+        best_for=words["best-for"],
+        source=str(file),
+    )
+
+
+def _task(task: object, file: Path, where: str) -> TaskPlan:
+    if isinstance(task, str):
+        task = {"name": task}
+    if not isinstance(task, dict):
+        raise UsageError(f"{file}: {where} must be a task's name or a table.", "See `benchtui tasks`.")
+    _known_keys(task, _TASK_KEYS, file, where)
+    name: str = _checked(task_name, task.get("name"), file, f"{where}.name")
+    shots, limit = task.get("num-fewshot"), task.get("limit")
+    return TaskPlan(
+        name,
+        num_fewshot=None if shots is None else _checked(whole_number(0), shots, file, f"{where}.num-fewshot"),
+        limit=None if limit is None else _checked(limit_value, limit, file, f"{where}.limit"),
+    )
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text in quotes")  # noqa: TRY004 - one kind of refusal for every reader
+    return value
+
+
+def _checked(read: Any, value: object, file: Path, key: str) -> Any:
+    """`value` as `read` gives it; its ValueError says what was expected."""
+    try:
+        return read(value)
+    except ValueError as error:
+        shown = one_line(json.dumps(value, default=str, ensure_ascii=False), 60)
+        raise UsageError(f"{file}: {key} must be {error}, not {shown}.", "Mend that line.") from None
+    except UsageError as error:
+        raise UsageError(f"{file}: {key}: {error.what}", error.next_step) from None
+
+
+def _known_keys(table: dict[str, Any], known: tuple[str, ...], file: Path, where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise _unknown(file, f"{where}.{key}", tuple(f"{where}.{name}" for name in known), ", ".join(known))
+
+
+def _unknown(file: Path, key: str, known: tuple[str, ...], all_of_them: str) -> UsageError:
+    # Compared by the last part, so that a long common prefix does not make everything look alike.
+    last = {name.rpartition(".")[2]: name for name in known}
+    wanted = key.rpartition(".")[2].replace("_", "-").lower()
+    near = difflib.get_close_matches(wanted, last, n=1, cutoff=0.5)
+    hint = f"Did you mean {near[0]}?" if near else f"It may hold {all_of_them}."
+    return UsageError(f"{file}: there is no setting {one_line(key, 60)}.", hint)
