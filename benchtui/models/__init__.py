@@ -1,1 +1,33 @@
-"""What is on disk: trained models, their formats, and the base model each was trained from."""
+"""What has been trained: the model folders in outputs/, their formats, their base models, and what is known of each."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "Kind": "layout",
+    "ModelFormat": "layout",
+    "TrainedModel": "layout",
+    "TrainingFacts": "layout",
+    "size_text": "layout",
+    "discover": "discovery",
+    "inspect_model": "discovery",
+    "find_model": "selection",
+    "choose_format": "selection",
+    "BaseChoice": "base",
+    "find_base": "base",
+    "resolve_base": "base",
+    "ModelDescription": "describe",
+    "describe": "describe",
+    "LastResult": "last_result",
+    "last_result": "last_result",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,228 @@
+"""Which model a fine-tuned one was trained from: the first of the files beside it that says so."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.layout import ModelFormat, TrainedModel
+from benchtui.models.reading import Unreadable, read_front_matter, read_json, read_yaml_scalars
+from benchtui.text import one_line
+
+FLAG = "--base"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
+_FOUR_BIT = re.compile(r"(-unsloth)?(-bnb)?-4bit$", re.IGNORECASE)
+_NOT_A_NAME = {"", "auto", "none", "null", "unknown"}
+
+
+@dataclass(frozen=True)
+class BaseChoice:
+    """`name` is a hub id or an absolute path; `source_file` what named it (relative to the model folder, or `--base`);
+    `note` what was decided on the way and why, in words for the user, empty when nothing was.
+    """
+
+    name: str
+    source_file: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class _Named:
+    name: str
+    source_file: str
+
+
+def resolve_base(
+    model: TrainedModel, form: ModelFormat, flag: str | None = None, *, offline: bool = False
+) -> BaseChoice:
+    """The base to compare `form` of `model` with.
+
+    Looked up in this order: `flag`, training_params.yaml model.inference_model, training_metrics.json model_name,
+    training_params.yaml model.base_model, adapter_config.json base_model_name_or_path, config.json _name_or_path,
+    README.md base_model. A 4-bit training base gives way to its 16-bit counterpart unless the model is 4-bit itself.
+    `offline` matters for a hub model, whose files come from the hub.
+    Raises UsageError for a flag that names nothing, BenchtuiError when no file names a base.
+    """
+    if flag is not None:
+        return _from_flag(model, form, flag)
+    search = _Search(model, form, _folders(model, form, offline))
+    choice = search.choose()
+    if choice:
+        return choice
+    subject = one_line(model.name, 80)
+    raise BenchtuiError(
+        f"Nothing names the base model of {subject}{search.account()}.",
+        "Name it with --base HUB_ID or --base PATH, or use --no-base to benchmark the model alone.",
+    )
+
+
+def find_base(model: TrainedModel, form: ModelFormat) -> BaseChoice | None:
+    """Like resolve_base, from this disk only; None when nothing names the base."""
+    return None if form.hub_id else _Search(model, form, _folders(model, form, offline=True)).choose()
+
+
+def sixteen_bit_counterpart(name: str) -> str | None:
+    """The 16-bit model that `name` is a 4-bit copy of, by its suffix; None when it has no such suffix."""
+    stripped = _FOUR_BIT.sub("", name)
+    return stripped if stripped != name and stripped.rsplit("/", 1)[-1] else None
+
+
+def _folders(model: TrainedModel, form: ModelFormat, offline: bool) -> list[Path]:
+    if form.hub_id:
+        from benchtui.models.hub import hub_snapshot
+
+        return [hub_snapshot(form.hub_id, offline=offline).folder]
+    own = form.path.parent if form.path.suffix == ".gguf" else form.path
+    return list(dict.fromkeys((own, model.path / "lora", model.path)))
+
+
+def _from_flag(model: TrainedModel, form: ModelFormat, flag: str) -> BaseChoice:
+    asked = flag.strip()
+    name = _locate(str(Path(asked).expanduser()) if asked.startswith("~/") else asked, model, form)
+    if name is None:
+        raise UsageError(
+            f"--base {one_line(flag, 120)!r} is neither a model folder here nor a hub id.",
+            "Give a hub id such as org/name, a folder with a config.json, or --no-base.",
+        )
+    note = ""
+    if sixteen_bit_counterpart(name) and not _four_bit(form):
+        note = f"{name} is a 4-bit model and {form.label} is not: part of the difference will be quantisation"
+    return BaseChoice(name, FLAG, note)
+
+
+class _Search:
+    """One pass over the files that may name the base; remembers which were there and what was wrong with them."""
+
+    def __init__(self, model: TrainedModel, form: ModelFormat, folders: list[Path]) -> None:
+        self._model, self._form, self._folders = model, form, folders
+        self._read: dict[Path, Any] = {}
+        self._looked_at: list[str] = []
+        self._remarks: list[str] = []
+
+    def choose(self) -> BaseChoice | None:
+        named = self._usable()
+        first = next(named, None)
+        if first is None:
+            return None
+        counterpart = sixteen_bit_counterpart(first.name)
+        if _four_bit(self._form):
+            return self._four_bit_choice(first, [] if counterpart else list(named))
+        if counterpart is None:
+            return BaseChoice(first.name, first.source_file, self._passed_over())
+        located = _locate(counterpart, self._model, self._form)
+        if located is None:
+            note = f"{first.name} is a 4-bit model whose 16-bit counterpart is not here: part of the difference will "
+            return BaseChoice(first.name, first.source_file, note + "be quantisation")
+        note = f"trained on {first.name}; compared with its 16-bit counterpart, so that quantisation is not counted"
+        return BaseChoice(located, first.source_file, note)
+
+    def account(self) -> str:
+        """What was looked at, for an error."""
+        if self._remarks:
+            return f": {'; '.join(self._remarks[:3])}"
+        if self._looked_at:
+            return f": looked at {', '.join(self._looked_at)}"
+        return (
+            ": there is no training_params.yaml, training_metrics.json, adapter_config.json, config.json or README.md"
+        )
+
+    def _four_bit_choice(self, first: _Named, others: list[_Named]) -> BaseChoice:
+        """A 4-bit model is compared with the 4-bit base, where a file names one beside the 16-bit one."""
+        for other in others:
+            if sixteen_bit_counterpart(other.name) == first.name:
+                return BaseChoice(other.name, other.source_file, f"the model is 4-bit, so is this copy of {first.name}")
+        return BaseChoice(first.name, first.source_file, self._passed_over())
+
+    def _passed_over(self) -> str:
+        return "; ".join(self._remarks[:3])
+
+    def _usable(self) -> Iterator[_Named]:
+        for found in self._named():
+            if found.name.casefold() in _NOT_A_NAME or not _plausible(found.name):
+                continue
+            located = _locate(found.name, self._model, self._form)
+            if located:
+                yield _Named(located, found.source_file)
+            elif not self._is_itself(found.name):
+                self._remarks.append(f"{found.source_file} names {one_line(found.name)!r}, which is not here")
+
+    def _is_itself(self, name: str) -> bool:
+        path = Path(name)
+        return any(path.name == own.name for own in (self._form.path, self._model.path)) and "/" in name
+
+    def _named(self) -> Iterator[_Named]:
+        yield from self._from("training_params.yaml", read_yaml_scalars, ("model", "inference_model"))
+        yield from self._from("training_metrics.json", read_json, ("model_name",))
+        yield from self._from("training_params.yaml", read_yaml_scalars, ("model", "base_model"))
+        yield from self._from("adapter_config.json", read_json, ("base_model_name_or_path",))
+        yield from self._from("config.json", read_json, ("_name_or_path",))
+        yield from self._from("README.md", read_front_matter, ("base_model",), ("base_model", "0"))
+
+    def _from(self, name: str, read: Callable[[Path], Any], *keys: tuple[str, ...]) -> Iterator[_Named]:
+        for folder in self._folders:
+            content = self._content(folder / name, read)
+            for key in keys:
+                value = content.get(key) if read is not read_json else content.get(key[0])
+                if isinstance(value, str):
+                    yield _Named(value.strip(), self._label(folder / name))
+
+    def _content(self, path: Path, read: Callable[[Path], Any]) -> Any:
+        if path not in self._read:
+            self._read[path] = {}
+            try:
+                self._read[path] = read(path)
+                self._looked_at.append(self._label(path))
+            except FileNotFoundError:
+                pass  # most models have only some of these files
+            except Unreadable as error:
+                self._remarks.append(f"{self._label(path)} {error}")
+        return self._read[path]
+
+    def _label(self, path: Path) -> str:
+        if path.is_relative_to(self._model.path):
+            return str(path.relative_to(self._model.path))
+        return path.name
+
+
+def _plausible(name: str) -> bool:
+    return 0 < len(name) <= 300 and not any(unicodedata.category(character) in ("Cc", "Cs") for character in name)
+
+
+def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
+    """`name` as an absolute path when it is a model folder here, as it is when it can be a hub id, else None."""
+    if not _plausible(name):
+        return None
+    own = {os.path.realpath(model.path), os.path.realpath(form.path)}
+    outputs = model.path.parent
+    roots = [outputs] if Path(name).is_absolute() else [model.path, outputs, Path.cwd()]  # an absolute name has one place
+    for root in roots:
+        folder = os.path.realpath(root / name)
+        if folder not in own and _is_model(Path(folder)):
+            return folder
+    is_hub_name = _HUB_NAME.fullmatch(name) and ".." not in name and name != model.hub_id
+    return name if is_hub_name and os.path.realpath(outputs / name) not in own else None
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except OSError:
+        return False
+
+
+def _four_bit(form: ModelFormat) -> bool:
+    if form.kind == "merged_4bit":
+        return True
+    if form.kind not in ("full", "checkpoint", "epoch") or form.adapter:
+        return False
+    try:
+        settings = read_json(form.path / "config.json").get("quantization_config")
+    except (FileNotFoundError, Unreadable):
+        return False
+    return isinstance(settings, dict) and (bool(settings.get("load_in_4bit")) or settings.get("bits") == 4)

@@ -1,0 +1,244 @@
+"""What is known of a model before it is loaded: identity, size, shape, chat template."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.architecture import Architecture, read_architecture
+from benchtui.models.chat_template import read_chat_template
+from benchtui.models.discovery import TOKENIZER_FILES
+from benchtui.models.hub import HubSnapshot, hub_snapshot
+from benchtui.models.identity import content_files, local_identity
+from benchtui.models.reading import Unreadable, read_json
+from benchtui.models.safetensors import Header, read_header
+from benchtui.models.weights import (
+    ADAPTER_CONFIG,
+    CONFIG,
+    INDEX,
+    PICKLE,
+    PICKLE_INDEX,
+    SINGLE,
+    Weights,
+    adapter_weights,
+    full_model_weights,
+    list_entries,
+)
+from benchtui.text import one_line
+
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)
+_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16", "U8": "uint8", "I8": "int8"}
+_DTYPE_BYTES = {"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2}
+_CONFIG_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
+_HUB_WEIGHTS = re.compile(r"(model(-\d+-of-\d+)?|adapter_model)\.safetensors")
+_HUB_PICKLES = re.compile(r"(pytorch_model(-\d+-of-\d+)?|adapter_model)\.bin")
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """A model, local or on the hub, as far as its small files and headers tell; None where they do not.
+
+    `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: `sha256:…`
+    of a local model, the commit of a hub one (also in `revision`). `weight_bytes` are as stored, `parameters` counts
+    numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
+    `chat_template` Jinja text. An adapter (`adapter` True) stands on `adapter_base`. `note` is for the user.
+    """
+
+    name: str
+    identity: str
+    revision: str | None
+    weight_bytes: int
+    parameters: int | None
+    parameters_estimated: bool
+    dtype: str | None
+    chat_template: str | None
+    has_tokenizer: bool
+    architecture: Architecture
+    adapter: bool = False
+    adapter_base: str | None = None
+    pickled: bool = False
+    note: str = ""
+
+    @property
+    def local(self) -> bool:
+        return self.revision is None
+
+
+def describe(
+    name_or_path: str | Path, *, revision: str | None = None, offline: bool = False, allow_pickle: bool = False
+) -> ModelDescription:
+    """The model at a local folder, or of a hub id at `revision` (main by default). Loads no weights.
+
+    `offline` uses only what is cached. Raises BenchtuiError naming the model when it is missing, broken, gated, out of
+    reach, or has only pickled weights and `allow_pickle` is False.
+    """
+    name = str(name_or_path)
+    path = Path(name).expanduser() if name.startswith("~/") else Path(name)
+    if path.is_dir():
+        return _describe_folder(path.resolve(), allow_pickle)
+    if path.is_file():
+        raise UsageError(f"{one_line(name)} is a file, not a model folder.", "Give the folder that holds config.json.")
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise UsageError(
+            f"There is no model folder {one_line(name)!r}.", "Check the path, or give a hub id (org/name)."
+        )
+    return _describe_hub(name, revision, offline, allow_pickle)
+
+
+def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
+    shown = one_line(str(folder), 300)
+    try:
+        entries = list_entries(folder)
+        adapter = _is_adapter(entries)
+        config = _config(folder, adapter)
+        weights = adapter_weights(folder, entries) if adapter else full_model_weights(folder, entries)
+        _check(weights, shown, allow_pickle)
+        headers = _headers(weights)
+        identity = local_identity(content_files(folder), headers)
+        template = read_chat_template(folder)
+    except Unreadable as error:
+        raise _broken(shown, str(error)) from None
+    except OSError as error:
+        raise _broken(shown, f"cannot be read ({error.strerror})") from None
+    architecture = Architecture() if adapter else read_architecture(config)
+    size = _size(_elements(headers), weights.bytes, architecture)
+    return ModelDescription(
+        name=str(folder),
+        identity=identity,
+        revision=None,
+        weight_bytes=weights.bytes,
+        parameters=size.parameters,
+        parameters_estimated=size.estimated,
+        dtype=size.dtype,
+        chat_template=template,
+        has_tokenizer=bool(TOKENIZER_FILES & entries.keys()),
+        architecture=architecture,
+        adapter=adapter,
+        adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
+        pickled=weights.pickled,
+    )
+
+
+def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle: bool) -> ModelDescription:
+    snapshot = hub_snapshot(hub_id, revision=revision, offline=offline, card=False)
+    adapter = _is_adapter(snapshot.sizes)
+    try:
+        config = _config(snapshot.folder, adapter)
+        template = read_chat_template(snapshot.folder)
+        weights, elements = _hub_weights(snapshot, adapter)
+    except Unreadable as error:
+        raise BenchtuiError(
+            f"{hub_id} ({snapshot.commit[:8]}) {error}.",
+            f"Its copy is in {snapshot.folder}: remove that folder to have it fetched again, or take another model.",
+        ) from None
+    if snapshot.from_cache and weights.problem and not weights.pickled:
+        raise BenchtuiError(
+            f"{hub_id} is only partly in the cache: {weights.problem}.",
+            "Run once with the hub in reach, or use --base PATH with a local folder, or --no-base.",
+        )
+    _check(weights, hub_id, allow_pickle)
+    architecture = Architecture() if adapter else read_architecture(config)
+    size = _size(elements, weights.bytes, architecture)
+    return ModelDescription(
+        name=hub_id,
+        identity=snapshot.commit,
+        revision=snapshot.commit,
+        weight_bytes=weights.bytes,
+        parameters=size.parameters,
+        parameters_estimated=size.estimated,
+        dtype=size.dtype,
+        chat_template=template,
+        has_tokenizer=bool(TOKENIZER_FILES & snapshot.sizes.keys()),
+        architecture=architecture,
+        adapter=adapter,
+        adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
+        pickled=weights.pickled,
+        note=snapshot.note,
+    )
+
+
+def _hub_weights(snapshot: HubSnapshot, adapter: bool) -> tuple[Weights, Mapping[str, int]]:
+    """The weights as they lie in the cache when they are whole there, else as the hub lists them."""
+    entries = list_entries(snapshot.folder)
+    here = adapter_weights(snapshot.folder, entries) if adapter else full_model_weights(snapshot.folder, entries)
+    if snapshot.from_cache or not here.problem:
+        return here, _elements(_headers(here)) if not here.problem else {}
+    stored = {name: size or 0 for name, size in snapshot.sizes.items() if _HUB_WEIGHTS.fullmatch(name)}
+    if stored:
+        return Weights(bytes=sum(stored.values())), snapshot.parameters
+    pickles = {name: size or 0 for name, size in snapshot.sizes.items() if _HUB_PICKLES.fullmatch(name)}
+    if pickles:
+        problem = f"only pickled weights ({min(pickles)}), which can run code when they are loaded"
+        return Weights(bytes=sum(pickles.values()), problem=problem, pickled=True), {}
+    return Weights(problem="no weights that transformers loads (model.safetensors is wanted)"), {}
+
+
+@dataclass(frozen=True)
+class _Size:
+    parameters: int | None
+    estimated: bool
+    dtype: str | None
+
+
+def _size(elements: Mapping[str, int], weight_bytes: int, architecture: Architecture) -> _Size:
+    """From the number of elements by safetensors dtype where known, else from the bytes and the dtype configured."""
+    if not elements:
+        width = _CONFIG_BYTES.get(architecture.dtype or "", 2)
+        return _Size(weight_bytes // width if weight_bytes else None, True, architecture.dtype)
+    packed = {"U8": 2, "I32": 8} if architecture.four_bit else {}  # 4-bit numbers, packed into wider ones
+    parameters = sum(count * packed.get(dtype, 1) for dtype, count in elements.items())
+    most = max(elements, key=lambda dtype: elements[dtype])
+    return _Size(parameters, bool(packed), _DTYPES.get(most, most.lower()))
+
+
+def _elements(headers: Mapping[Path, Header | None]) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    for header in headers.values():
+        for tensor in header.tensors.values() if header else ():
+            start, end = tensor.data_offsets
+            counts[tensor.dtype[:20]] += max(end - start, 0) // _DTYPE_BYTES.get(tensor.dtype, 1)
+    return counts
+
+
+def _headers(weights: Weights) -> dict[Path, Header | None]:
+    return {path: None if weights.pickled else read_header(path) for path in weights.files}
+
+
+def _is_adapter(names: Container[str]) -> bool:
+    """Whether these files are an adapter; one that lies beside full weights is passed over, as peft is not asked."""
+    return ADAPTER_CONFIG in names and not any(name in names for name in (SINGLE, INDEX, PICKLE, PICKLE_INDEX))
+
+
+def _config(folder: Path, adapter: bool) -> dict[str, Any]:
+    name = ADAPTER_CONFIG if adapter else CONFIG
+    try:
+        return read_json(folder / name)
+    except FileNotFoundError:
+        raise Unreadable(f"has no {name}") from None
+    except Unreadable as error:
+        raise Unreadable(f"cannot be used: its {name} {error}") from None
+
+
+def _check(weights: Weights, shown: str, allow_pickle: bool) -> None:
+    if weights.pickled and not allow_pickle:
+        raise BenchtuiError(
+            f"{shown} has {weights.problem}.",
+            "Save it as safetensors, or allow pickles for this run with --allow-pickle if you trust its source.",
+        )
+    if weights.problem and not weights.pickled:
+        raise _broken(shown, f"cannot be used: {weights.problem}")
+
+
+def _broken(shown: str, reason: str) -> BenchtuiError:
+    return BenchtuiError(
+        f"{shown} {reason}.", "Save or copy it again, or take another format or model; `benchtui models` shows them."
+    )
+
+
+def _text(value: Any) -> str | None:
+    return value[:300] if isinstance(value, str) and value else None

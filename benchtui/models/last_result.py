@@ -1,0 +1,86 @@
+"""What a model's last benchmark came to, from its benchmarks/benchmark.json, for a line in a list."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
+from benchtui.models.training import parse_moment
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Scores as the file has them, on lm-eval's scale (accuracy 0..1); `base` None when no base was run."""
+
+    task: str
+    metric: str | None
+    base: float | None
+    fine_tuned: float
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class LastResult:
+    tasks: tuple[TaskResult, ...]
+    when: dt.datetime | None
+
+
+def last_result(model_path: Path) -> tuple[LastResult | None, str]:
+    """The last result of the model at `model_path`, None when there is none, and what is wrong with the file."""
+    path = model_path / "benchmarks" / "benchmark.json"
+    try:
+        summary = read_json(path, MAX_INDEX)
+    except FileNotFoundError:
+        return None, ""
+    except Unreadable as error:
+        return None, f"benchmarks/benchmark.json {error}"
+    comparison = summary.get("comparison")
+    tasks = tuple(_compared(comparison)) if isinstance(comparison, dict) else ()
+    if not tasks:
+        fine_tuned = summary.get("fine_tuned_model")
+        results = fine_tuned.get("results") if isinstance(fine_tuned, dict) else None
+        tasks = tuple(_alone(results)) if isinstance(results, dict) else ()
+    return (LastResult(tasks, parse_moment(summary.get("timestamp"))) if tasks else None), ""
+
+
+def _compared(comparison: dict[str, Any]) -> list[TaskResult]:
+    found = []
+    for task, entry in comparison.items():
+        if not isinstance(entry, dict) or (tuned := _number(entry.get("finetuned_accuracy"))) is None:
+            continue
+        n = entry.get("n")
+        metric = entry.get("metric")
+        found.append(
+            TaskResult(
+                task,
+                metric if isinstance(metric, str) else None,
+                _number(entry.get("base_accuracy")),
+                tuned,
+                n if isinstance(n, int) and not isinstance(n, bool) else None,
+            )
+        )
+    return found
+
+
+def _alone(results: dict[str, Any]) -> list[TaskResult]:
+    """The first score of each task in lm-eval's own results."""
+    found = []
+    for task, metrics in results.items():
+        if not isinstance(metrics, dict):
+            continue
+        for metric, value in metrics.items():
+            number = _number(value)
+            if number is not None and "," in metric and "_stderr," not in metric:
+                found.append(TaskResult(task, metric, None, number))
+                break
+    return found
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -1,0 +1,114 @@
+"""The shape of a trained model on disk: a folder with one or more formats."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "hub"]
+"""`full` is a whole model directly in the folder, `checkpoint` an HF Trainer's checkpoint-*, `epoch` torchtune's
+epoch_*; `hub` is not on this disk."""
+
+DISPLAY_ORDER: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch")
+
+
+@dataclass(frozen=True)
+class ModelFormat:
+    """One loadable form of a model.
+
+    `path` is a folder, or the .gguf file; for `hub` the folder where results go. `bytes` counts weight files only.
+    `problem` says what keeps it from being loaded, empty when nothing does; `pickled` when that is only that its
+    weights are pickles, which a user may allow. `adapter` when it needs a base to stand on. `tokenizer` is the folder
+    that holds its tokenizer, None when the base's is to be used. `modified` in seconds since the epoch.
+    """
+
+    kind: Kind
+    path: Path
+    bytes: int = 0
+    problem: str = ""
+    adapter: bool = False
+    pickled: bool = False
+    tokenizer: Path | None = None
+    modified: float = 0.0
+    hub_id: str | None = None
+    note: str = ""
+
+    @property
+    def location(self) -> str:
+        """What a loader is given: a path, or a hub id."""
+        return self.hub_id or str(self.path)
+
+    @property
+    def label(self) -> str:
+        """Its name in lists and in `--format`: the kind, and which one where a model may have several."""
+        if self.kind in ("checkpoint", "epoch", "gguf"):
+            return self.path.name
+        return self.kind
+
+    def usable(self, *, allow_pickle: bool = False) -> bool:
+        return not self.problem or (self.pickled and allow_pickle)
+
+
+@dataclass(frozen=True)
+class TrainingFacts:
+    """What the training wrote down about itself (training_metrics.json); None where it did not."""
+
+    trained_on: str | None = None
+    """The model the training started from, often a 4-bit one."""
+    dataset: str | None = None
+    dataset_samples: int | None = None
+    steps: int | None = None
+    epochs: float | None = None
+    final_loss: float | None = None
+    lora_rank: int | None = None
+    lora_alpha: float | None = None
+    learning_rate: float | None = None
+    seconds: float | None = None
+    finished: dt.datetime | None = None
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A folder in outputs/ (or a hub model, whose `path` is where its results go).
+
+    `problems` are those of the folder itself; each format carries its own. `modified` is the newest change of any
+    weight file, in seconds since the epoch.
+    """
+
+    name: str
+    path: Path
+    formats: tuple[ModelFormat, ...] = ()
+    training: TrainingFacts = TrainingFacts()
+    modified: float = 0.0
+    problems: tuple[str, ...] = ()
+    hub_id: str | None = None
+
+    @property
+    def trained_at(self) -> float:
+        """Seconds since the epoch: when the training says that it finished, else the newest weight file."""
+        finished = self.training.finished
+        return finished.timestamp() if finished else self.modified
+
+    @property
+    def usable(self) -> bool:
+        return any(form.usable() for form in self.formats)
+
+    @property
+    def all_problems(self) -> tuple[str, ...]:
+        """The folder's and its formats' problems, each naming what it is about."""
+        return self.problems + tuple(f"{form.label}: {form.problem}" for form in self.formats if form.problem)
+
+
+_UNITS = ("B", "KB", "MB", "GB", "TB")
+
+
+def size_text(count: float) -> str:
+    """Bytes as people write them: decimal units, at most three digits (`524912` is `525 KB`)."""
+    unit = 0
+    while count >= 999.5 and unit < len(_UNITS) - 1:
+        count /= 1000
+        unit += 1
+    digits = 1 if unit and count < 99.95 else 0
+    return f"{count:.{digits}f} {_UNITS[unit]}"

@@ -1,0 +1,104 @@
+"""The header of a safetensors file, read and checked without the tensors.
+
+The format: eight bytes of little-endian header length N, N bytes of JSON giving every tensor its dtype, shape and
+place, then the tensors, to the last byte (https://github.com/huggingface/safetensors#format). So a file that was cut
+short is known by its size alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchtui.models.layout import size_text
+from benchtui.models.reading import Unreadable, open_regular
+
+_MAX_HEADER = 32 * 1024 * 1024
+_LFS_POINTER = b"version https://git-lfs"
+
+
+class Tensor(msgspec.Struct, frozen=True):
+    """One entry of the header; `data_offsets` counts from the end of the header."""
+
+    dtype: str = ""
+    shape: tuple[int, ...] = ()
+    data_offsets: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True)
+class Header:
+    """`raw` is the header as it stands in the file, length included; `modified` in nanoseconds since the epoch."""
+
+    tensors: dict[str, Tensor]
+    raw: bytes
+    file_bytes: int
+    modified_ns: int
+
+
+_decoder = msgspec.json.Decoder(dict[str, Tensor])
+_raw_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_METADATA = "__metadata__"
+
+
+def read_header(path: Path | str) -> Header:
+    """The header of `path`, checked against the size of the file.
+
+    Raises FileNotFoundError, and Unreadable when the file is no safetensors file or is not whole.
+    """
+    descriptor = open_regular(path)
+    try:
+        status = os.fstat(descriptor)
+        raw = _read_raw(descriptor, status.st_size)
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({(error.strerror or 'error').lower()})") from None
+    finally:
+        os.close(descriptor)
+    tensors = _decode(raw[8:])
+    expected = len(raw) + max((tensor.data_offsets[1] for tensor in tensors.values()), default=0)
+    if status.st_size < expected:
+        raise Unreadable(f"is cut short: {_of(status.st_size, expected)} are there")
+    if status.st_size > expected:
+        raise Unreadable(f"is longer than its header says ({status.st_size:,} bytes, not {expected:,})")
+    return Header(tensors, raw, status.st_size, status.st_mtime_ns)
+
+
+def _read_raw(descriptor: int, size: int) -> bytes:
+    start = os.read(descriptor, 32)
+    if not start:
+        raise Unreadable("is empty")
+    if start.startswith(_LFS_POINTER):
+        raise Unreadable("is a Git LFS pointer, not the weights (fetch them with `git lfs pull`)")
+    length = int.from_bytes(start[:8], "little")
+    if length > _MAX_HEADER or (len(start) > 8 and start[8:9] != b"{"):
+        raise Unreadable("is not a safetensors file")
+    if size < 8 + length:
+        raise Unreadable(f"is cut short: {_of(size, 8 + length)} of its header are there")
+    raw = start[: 8 + length]
+    while len(raw) < 8 + length:
+        chunk = os.read(descriptor, 8 + length - len(raw))
+        if not chunk:
+            raise Unreadable("is cut short")
+        raw += chunk
+    return raw
+
+
+def _decode(header: bytes) -> dict[str, Tensor]:
+    try:
+        try:
+            tensors = _decoder.decode(header)
+        except msgspec.ValidationError:  # free text under __metadata__ may carry a tensor's field names
+            entries = _raw_decoder.decode(header)
+            entries.pop(_METADATA, None)
+            tensors = {name: msgspec.json.decode(entry, type=Tensor) for name, entry in entries.items()}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise Unreadable("has a damaged header") from None
+    tensors.pop(_METADATA, None)
+    return tensors
+
+
+def _of(there: int, expected: int) -> str:
+    ours, whole = size_text(there), size_text(expected)
+    return f"{ours} of {whole}" if ours != whole else f"{there:,} of {expected:,} bytes"

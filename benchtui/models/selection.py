@@ -1,0 +1,185 @@
+"""From what the user typed to one model and one of its formats."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.discovery import discover, hub_model, inspect_model, number_of
+from benchtui.models.layout import Kind, ModelFormat, TrainedModel
+from benchtui.text import one_line
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+
+_GGUF_BACKENDS = frozenset({"gguf", "llama.cpp", "ollama"})
+_LOADED: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch")
+_ALIASES = {"adapter": "lora", "merged": "merged_16bit", "16bit": "merged_16bit", "4bit": "merged_4bit"}
+
+
+def find_model(outputs: Path, selector: str | None) -> TrainedModel:
+    """The model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that can be used.
+
+    A path to one format of a model (`outputs/m/merged_16bit`, a checkpoint, a .gguf file) gives that model with only
+    this format. Raises UsageError with the nearest names when there is none, BenchtuiError when none can be used.
+    """
+    if selector is None:
+        return _newest(outputs)
+    if not selector.strip() or "\0" in selector:
+        raise UsageError("The name of the model is empty.", "`benchtui models` lists the names.")
+    named = outputs / selector
+    if "/" not in selector and selector not in (".", "..") and named.is_dir():
+        return inspect_model(named)
+    path = Path(selector).expanduser()
+    if path.exists():
+        return _from_path(path, outputs)
+    if _looks_like_hub_id(selector):
+        return hub_model(selector, outputs)
+    raise _unknown(outputs, selector)
+
+
+def choose_format(
+    model: TrainedModel, wanted: str | None = None, backend: str = "hf", *, allow_pickle: bool = False
+) -> ModelFormat:
+    """The format to evaluate: `wanted` (a kind, `checkpoint-500`, a GGUF file or quantisation), else the best one.
+
+    By default, for backends that load Hugging Face folders: merged_16bit, full, lora, merged_4bit, the newest
+    checkpoint or epoch; for llama.cpp and Ollama a GGUF file. A format with a problem is passed over, and the `note` of
+    the one chosen says so.
+    Raises UsageError when `wanted` is not there, BenchtuiError when nothing can be used.
+    """
+    if not model.formats:
+        raise BenchtuiError(
+            f"{_shown(model.path)} cannot be benchmarked: {'; '.join(map(one_line, model.problems))}.",
+            "`benchtui models` shows what is in each folder.",
+        )
+    kinds: tuple[Kind, ...] = ("gguf",) if backend in _GGUF_BACKENDS else _LOADED
+    candidates = _wanted(model, wanted) if wanted else _ranked(model, kinds)
+    if not candidates:
+        there = ", ".join(form.label for form in model.formats)
+        need = "a GGUF file" if kinds == ("gguf",) else "a merged model or an adapter"
+        raise UsageError(
+            f"The {backend} backend needs {need}; {_shown(model.name)} has {one_line(there)}.",
+            "Choose another with --backend." if backend in _GGUF_BACKENDS else "Build one, or try --backend gguf.",
+        )
+    usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
+    best = candidates[0]
+    if not usable:
+        raise BenchtuiError(f"{_shown(best.path)} cannot be used: {one_line(best.problem, 300)}.", _mend(best))
+    chosen = usable[0]
+    if chosen is not best:
+        note = f"{best.label} is passed over: {best.problem}"
+        return dataclasses.replace(chosen, note="; ".join(filter(None, (note, chosen.note))))
+    return chosen
+
+
+def _newest(outputs: Path) -> TrainedModel:
+    models = [model for model in discover(outputs) if model.hub_id is None]
+    for model in models:
+        if model.usable:
+            return model
+    first = next((problem for model in models for problem in model.all_problems), "")
+    example = f" ({_shown(models[0].name)}: {one_line(first)})" if first else ""
+    raise BenchtuiError(
+        f"None of the {len(models)} folders in {_shown(outputs)} holds a model that can be used{example}.",
+        "`benchtui models` shows what is wrong with each.",
+    )
+
+
+def _from_path(path: Path, outputs: Path) -> TrainedModel:
+    path = path.absolute()
+    if path.is_file() and path.suffix == ".gguf":
+        owner = path.parent.parent if path.parent.name == "gguf" else path.parent
+        return _only(owner, path, outputs) or _standing_alone(path)
+    if not path.is_dir():
+        raise UsageError(f"{_shown(path)} is a file, not a model folder.", "Give the folder that holds it.")
+    return _only(path.parent, path, outputs) or inspect_model(path)
+
+
+def _only(owner: Path, part: Path, outputs: Path) -> TrainedModel | None:
+    """`owner` with the one format that lies at `part`; None when `part` is no part of a model."""
+    if owner == outputs.absolute():
+        return None
+    model = inspect_model(owner)
+    formats = tuple(form for form in model.formats if form.path == part and form.path != owner)
+    return dataclasses.replace(model, formats=formats) if formats else None
+
+
+def _standing_alone(path: Path) -> TrainedModel:
+    model = inspect_model(path.parent)
+    formats = tuple(form for form in model.formats if form.path == path)
+    return dataclasses.replace(model, name=path.stem, formats=formats)
+
+
+def _looks_like_hub_id(selector: str) -> bool:
+    """`org/name` is a hub id, unless its first part is a folder here: then it is a path with a typing error."""
+    return bool(HUB_ID.fullmatch(selector)) and ".." not in selector and not Path(selector.split("/")[0]).is_dir()
+
+
+def _unknown(outputs: Path, selector: str) -> UsageError:
+    shown = one_line(selector, 80)
+    names = [model.name for model in discover(outputs)] if outputs.is_dir() else []
+    near = nearest(Path(selector).name, names)
+    if near:
+        return UsageError(
+            f"There is no model {shown!r} in {outputs}.", f"Did you mean {' or '.join(map(_shown, near))}?"
+        )
+    return UsageError(
+        f"There is no model {shown!r} in {outputs}, no such folder, and it is no hub id (org/name).",
+        "`benchtui models` lists what is there.",
+    )
+
+
+def nearest(name: str, names: list[str], count: int = 3) -> list[str]:
+    """The names that `name` was probably meant to be, best first; those that contain it come before similar ones."""
+    wanted = name.casefold()
+    by_folded = {candidate.casefold(): candidate for candidate in reversed(names)}
+    containing = sorted((folded for folded in by_folded if wanted and wanted in folded), key=len)
+    similar = difflib.get_close_matches(wanted, list(by_folded), n=count, cutoff=0.5)
+    return [by_folded[folded] for folded in dict.fromkeys(containing[:count] + similar)][:count]
+
+
+def _wanted(model: TrainedModel, wanted: str) -> list[ModelFormat]:
+    asked = wanted.strip().rstrip("/")
+    name = _ALIASES.get(asked.casefold(), asked)
+    found = [form for form in model.formats if name in (form.kind, form.label, str(form.path))]
+    if not found:
+        found = [form for form in model.formats if form.kind == "gguf" and _has_quantisation(form, asked)]
+    if not found:
+        there = ", ".join(dict.fromkeys(form.label for form in model.formats))
+        raise UsageError(
+            f"{_shown(model.name)} has no format {one_line(wanted, 60)!r}.", f"It has: {one_line(there, 400)}."
+        )
+    return sorted(found, key=_preference)
+
+
+def _has_quantisation(form: ModelFormat, asked: str) -> bool:
+    return asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
+
+
+def _ranked(model: TrainedModel, kinds: tuple[Kind, ...]) -> list[ModelFormat]:
+    return sorted((form for form in model.formats if form.kind in kinds), key=_preference)
+
+
+def _preference(form: ModelFormat) -> tuple[int, int, int, str]:
+    """Whole models before parts of a training, later checkpoints before earlier, larger GGUF files before smaller."""
+    kinds = (*_LOADED, "gguf")
+    rank = kinds.index("checkpoint") if form.kind == "epoch" else kinds.index(form.kind)
+    return (rank, -number_of(form), -form.bytes, form.path.name)
+
+
+def _mend(form: ModelFormat) -> str:
+    """What to do about a format's problem."""
+    if form.pickled:
+        return "Save it as safetensors, or allow pickles for this run with --allow-pickle if you trust its source."
+    if "tokenizer" in form.problem:
+        return f"Copy the base model's tokenizer files into {_shown(form.path)}, or choose another with --format."
+    if "cut short" in form.problem or "missing" in form.problem or "empty" in form.problem:
+        return "Save or copy it again, or choose another format with --format."
+    return "Mend it, or choose another format with --format; `benchtui models` shows what there is."
+
+
+def _shown(path: object) -> str:
+    return one_line(str(path).encode("utf-8", "backslashreplace").decode(), 300)
