@@ -84,7 +84,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     """One model and its tasks: all that a worker needs. Stored as run/plan.json.
 
     `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
-    lm-eval's full index. `bench_id` is shared by the runs that one command started together.
+    lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
+    the runs that one command started together.
     """
 
     model_name: str
@@ -104,6 +105,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     include_paths: tuple[str, ...] = ()
     task_files: dict[str, str] = {}
     task_digests: dict[str, str] = {}
+    leaves: dict[str, tuple[str, ...]] = {}
     lm_eval_version: str = ""
     base_run: str | None = None
     command: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from benchtui.runs.events import Planned, PlannedTask, Progress, Results, Scores
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
 from benchtui.scoring.task import TaskScorer, TaskScores
+from benchtui.worker import remembered
 from benchtui.worker.answers import TaskRequests
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.memory import OutOfMemoryError, is_out_of_memory, release
@@ -101,6 +102,7 @@ class TaskRun:
         self._progress(force=True)
         lm.observer = self
         lm.set_cache_hook(self._requests)
+        planned = self._use_remembered_size()
         while pending := self._requests.pending():
             self._evaluation.stop.check()
             before = self._requests.answered
@@ -113,7 +115,20 @@ class TaskRun:
                 continue
             if self._requests.answered == before:
                 raise RuntimeError(f"{self._loaded.name}: the model returned without answering")
+        if lm.batch_size_per_gpu != planned:
+            remembered.store(self._evaluation.plan, self._loaded.kind, lm.batch_size_per_gpu)
+            lm.batch_size_per_gpu = planned  # another kind of task may have room for more
         self._progress(force=True)
+
+    def _use_remembered_size(self) -> Any:
+        """Start where this model and kind of task fitted before; returns the size that was planned."""
+        lm = self._evaluation.lm
+        planned = lm.batch_size_per_gpu
+        known = remembered.load(self._evaluation.plan, self._loaded.kind)
+        if known is not None and isinstance(planned, int) and known < planned:
+            lm.batch_size_per_gpu = known
+            self._reporter.decision("batch size", str(known), f"{planned} did not fit into memory before")
+        return planned
 
     def _ask_all(self, pending: Sequence[Any]) -> None:
         lm = self._evaluation.lm

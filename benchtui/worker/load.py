@@ -41,7 +41,7 @@ class LoadedModel:
         return context
 
 
-def load_model(plan: RunPlan, reporter: Reporter, batch_size: int | None) -> LoadedModel:
+def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel:
     """Load what the plan names. Raises BenchtuiError naming the model and what would help."""
     import torch
 
@@ -52,12 +52,15 @@ def load_model(plan: RunPlan, reporter: Reporter, batch_size: int | None) -> Loa
     lm = _construct(plan, plan.source.path, device, dtype, peft=plan.source.adapter)
     own = int(getattr(lm.config.get_text_config(), "vocab_size", 0))
     loaded = LoadedModel(lm, plan.source, device, dtype, own, len(lm.tokenizer))
-    prepare(loaded, plan, reporter, batch_size)
+    prepare(loaded, plan, reporter, memory_share)
     return loaded
 
 
-def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, batch_size: int | None) -> None:
-    """Set a loaded model up for `plan`: tokenizer, chat template, batch size."""
+def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> None:
+    """Set a loaded model up for `plan`: tokenizer, chat template, batch size.
+
+    `memory_share` below 1 plans for that part of the memory: an earlier worker of this run died for want of it.
+    """
     if plan.source != loaded.source:
         if hasattr(loaded.lm, "close"):
             loaded.lm.close()
@@ -66,29 +69,31 @@ def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, batch_size: 
     lm = loaded.lm
     if plan.prompts.chat_template is not None:
         lm.tokenizer.chat_template = plan.prompts.chat_template
-    _set_batch_size(loaded, plan, reporter, batch_size)
+    size, why = _batch_size(loaded, plan)
+    if size is None:
+        lm.memory_share = memory_share  # the fast engine plans by tokens, and says what it chose
+        return
+    if memory_share < 1:
+        size, why = max(1, int(size * memory_share)), f"memory ran out at {size}"
+    lm.batch_size_per_gpu = size
+    reporter.decision("batch size", str(size), why)
 
 
-def _set_batch_size(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, override: int | None) -> None:
-    lm = loaded.lm
-    if override is not None:
-        lm.batch_size_per_gpu = override
-        reporter.decision("batch size", str(override), "it fitted into memory before")
-    elif isinstance(plan.batch_size, int):
-        lm.batch_size_per_gpu = plan.batch_size
-        reporter.decision("batch size", str(plan.batch_size), "asked for")
-    elif plan.engine == "lm-eval":
-        import torch
+def _batch_size(loaded: LoadedModel, plan: RunPlan) -> tuple[int | None, str]:
+    if isinstance(plan.batch_size, int):
+        return plan.batch_size, "asked for"
+    if plan.engine == "fast":
+        return None, ""
+    import torch
 
-        choice = choose_batch(
-            lm.config,
-            device=loaded.device.split(":")[0],
-            free=free_memory(loaded.device),
-            max_length=lm.max_length,
-            element_bytes=torch.finfo(getattr(torch, loaded.dtype)).bits // 8,
-        )
-        lm.batch_size_per_gpu = choice.size
-        reporter.decision("batch size", str(choice.size), choice.why)
+    choice = choose_batch(
+        loaded.lm.config,
+        device=loaded.device.split(":")[0],
+        free=free_memory(loaded.device),
+        max_length=loaded.lm.max_length,
+        element_bytes=torch.finfo(getattr(torch, loaded.dtype)).bits // 8,
+    )
+    return choice.size, choice.why
 
 
 def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft: str | None) -> Any:

@@ -17,9 +17,9 @@ from benchtui.worker.report import EventLogHandler, Reporter, report_progress_ba
 class Session:
     """Keeps the loaded model between runs that can share it."""
 
-    def __init__(self, stop: StopFlag, *, batch_size: int | None) -> None:
+    def __init__(self, stop: StopFlag, *, memory_share: float = 1.0) -> None:
         self._stop = stop
-        self._batch_size = batch_size
+        self._memory_share = memory_share
         self._loaded: Any = None
         self._listener: EventLogHandler | None = None
 
@@ -73,10 +73,10 @@ class Session:
         from benchtui.worker.load import load_model, prepare
 
         if self._loaded is not None and self._loaded.serves(plan.source):
-            prepare(self._loaded, plan, reporter, self._batch_size)
+            prepare(self._loaded, plan, reporter, self._memory_share)
         else:
             self._loaded = None  # frees the other model first: two may not fit
-            self._loaded = load_model(plan, reporter, self._batch_size)
+            self._loaded = load_model(plan, reporter, self._memory_share)
         return self._loaded
 
 

@@ -1,0 +1,170 @@
+"""One model's benchmark from start to end: directories, lock, workers, summary."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.runs.control import Control
+from benchtui.runs.directory import (
+    RunDirectory,
+    base_run,
+    base_runs,
+    benchmarks_folder,
+    fine_tuned_runs,
+    new_fine_tuned_run,
+)
+from benchtui.runs.equivalent import equivalent_command
+from benchtui.runs.files import write_atomic
+from benchtui.runs.journal import answered_requests
+from benchtui.runs.lock import FolderLock
+from benchtui.runs.plan import RunPlan, write_plan
+from benchtui.runs.prepare import PreparedBench, new_bench_id
+from benchtui.runs.records import DoneRecord, read_done, run_state
+from benchtui.runs.supervisor import SuperviseSettings, Supervisor
+
+Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
+"""Opens a display on runs; what it yields is called about twenty times a second."""
+
+
+@dataclass(frozen=True)
+class BenchRuns:
+    """The run directories of one benchmark. `reused` when the base was evaluated before and still fits;
+    `resumed` lists those that go on from a journal."""
+
+    fine_tuned: RunDirectory
+    base: RunDirectory | None
+    reused: bool = False
+    resumed: tuple[RunDirectory, ...] = ()
+
+    @property
+    def to_evaluate(self) -> tuple[RunDirectory, ...]:
+        runs = (self.base, self.fine_tuned) if self.base and not self.reused else (self.fine_tuned,)
+        return tuple(run for run in runs if (done := read_done(run)) is None or done.status != "finished")
+
+
+def lock_model(model_path: Path, name: str) -> FolderLock:
+    """Nobody else benchmarks this model folder while this is held. Raises BenchtuiError naming who does."""
+    return FolderLock(benchmarks_folder(model_path) / ".lock", name)
+
+
+def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: bool) -> BenchRuns:
+    """Make (or find) the run directories and write their plans; call with the model's lock held.
+
+    A base run is reused when everything that can change its scores is the same. With `resume`, an unfinished run of
+    the same plan goes on from its journal. A base run that fits neither is set aside under base/previous/.
+    """
+    benchmarks = benchmarks_folder(prepared.model.path)
+    bench_id = new_bench_id()
+    resumed: list[RunDirectory] = []
+    base, reused = None, False
+    if prepared.base is not None:
+        base, reused = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume, resumed=resumed)
+        if not reused:
+            _write_plan(base, prepared.base, bench_id, None)
+    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), prepared.fine_tuned) if resume else None
+    if fine_tuned is None:
+        fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
+    else:
+        resumed.append(fine_tuned)
+    relative = str(base.path.relative_to(benchmarks)) if base else None
+    _write_plan(fine_tuned, prepared.fine_tuned, bench_id, relative)
+    return BenchRuns(fine_tuned, base, reused, tuple(resumed))
+
+
+def _base_directory(
+    benchmarks: Path, plan: RunPlan, *, rerun: bool, resume: bool, resumed: list[RunDirectory]
+) -> tuple[RunDirectory, bool]:
+    known = base_runs(benchmarks)
+    if not rerun:
+        for run in known:
+            if run.exists() and run_state(run) == "finished" and not plan.differences(run.plan(), tasks="subset"):
+                return run, True
+    current = base_run(benchmarks)
+    if resume and not rerun and (unfinished := _unfinished([run for run in known if run == current], plan)):
+        resumed.append(unfinished)
+        return unfinished, False
+    _set_aside(current)
+    return current, False
+
+
+def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | None:
+    """The newest run of exactly this plan that has answers and did not finish."""
+    for run in reversed(runs):
+        if run.exists() and run_state(run) != "finished" and answered_requests(run.journal):
+            try:
+                if not plan.differences(run.plan()):
+                    return run
+            except BenchtuiError:
+                continue  # a damaged plan: that run cannot be known to be this one
+    return None
+
+
+def _set_aside(run: RunDirectory) -> None:
+    """Move an earlier run's folders under previous/: what was computed is never thrown away."""
+    if not run.exists() and not run.lm_eval.is_dir():
+        return
+    stamp = dt.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")  # noqa: DTZ005 - local time, as for fine-tuned runs
+    target, n = run.path / "previous" / stamp, 1
+    while target.exists():
+        n += 1
+        target = run.path / "previous" / f"{stamp}-{n}"
+    target.mkdir(parents=True)
+    for folder in (run.lm_eval, run.records):
+        if folder.is_dir():
+            folder.rename(target / folder.name)
+
+
+def _write_plan(run: RunDirectory, plan: RunPlan, bench_id: str, base: str | None) -> None:
+    placed = msgspec.structs.replace(plan, bench_id=bench_id, base_run=base)
+    write_plan(run.plan_file, placed)
+    write_atomic(run.equivalent_command, equivalent_command(placed))
+
+
+@dataclass(frozen=True)
+class BenchOutcome:
+    """How each run of one benchmark ended."""
+
+    runs: BenchRuns
+    done: dict[Path, DoneRecord]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        statuses = {record.status for record in self.done.values()}
+        if statuses <= {"finished"}:
+            return ExitCode.DONE
+        if "cancelled" in statuses:
+            return ExitCode.INTERRUPTED
+        usable = any(record.results for record in self.done.values())
+        return ExitCode.PARTIAL if usable else ExitCode.FAILED
+
+
+def run_bench(
+    runs: BenchRuns,
+    settings: SuperviseSettings,
+    control: Control,
+    watching: Watching = lambda _: nullcontext(lambda: None),
+) -> BenchOutcome:
+    """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
+    pending = runs.to_evaluate
+    done: dict[Path, DoneRecord] = {}
+    with watching(pending) as tick:
+        for group in _groups(pending):
+            supervisor = Supervisor(group, settings, control, tick)
+            for run, record in zip(group, supervisor.supervise(), strict=True):
+                done[run.path] = record
+    return BenchOutcome(runs, done)
+
+
+def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
+    """Runs that share one set of weights share a worker: with an adapter, base and fine-tuned do."""
+    groups: dict[object, list[RunDirectory]] = {}
+    for run in runs:
+        groups.setdefault(run.plan().source.weights, []).append(run)
+    return list(groups.values())

@@ -1,0 +1,55 @@
+"""What the user chose, from flags, environment and files: the plan before anything was looked up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from benchtui.runs.plan import Permissions
+
+ChatTemplate = Literal["auto", "on", "off"]
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """One `benchtui run`: which model against which base, on what, how.
+
+    `model` None is the newest one; `tasks` replace `suite` when given; `limit` and `num_fewshot` override every task's
+    own; `timeout` in seconds without a sign of life, None for none.
+    """
+
+    outputs: Path
+    model: str | None = None
+    base: str | None = None
+    compare: bool = True
+    rerun_base: bool = False
+    backend: str = "hf"
+    engine: str = "fast"
+    format: str | None = None
+    suite: str = "quick"
+    tasks: tuple[str, ...] = ()
+    include_paths: tuple[Path, ...] = ()
+    limit: float | None = None
+    num_fewshot: int | None = None
+    chat_template: ChatTemplate = "auto"
+    system_instruction: str | None = None
+    gen_kwargs: dict[str, Any] = field(default_factory=dict)
+    enable_thinking: bool | None = None
+    think_end_token: str | None = None
+    max_length: int | None = None
+    batch_size: int | Literal["auto"] = "auto"
+    dtype: str = "auto"
+    device: str = "auto"
+    model_args: dict[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+    timeout: float | None = None
+    skip_stalled: bool = False
+    offline: bool = False
+    permissions: Permissions = field(default_factory=Permissions)
+    command: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, int, int, int]:
+        """lm-eval's four seeds (python, numpy, torch, few-shot); one number given means all four."""
+        return (0, 1234, 1234, 1234) if self.seed is None else (self.seed,) * 4

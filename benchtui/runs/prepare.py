@@ -1,0 +1,225 @@
+"""From what the user chose to run plans: models described, tasks resolved, prompts settled for both sides."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from benchtui.config import Config
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.base import BaseChoice, resolve_base
+from benchtui.models.describe import ModelDescription, describe
+from benchtui.models.layout import ModelFormat, TrainedModel
+from benchtui.models.selection import choose_format
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
+from benchtui.suites import find_suite
+from benchtui.tasks.catalogue import Catalogue, ResolvedTasks
+from benchtui.text import one_line
+
+BACKENDS = ("hf",)
+
+
+@dataclass(frozen=True)
+class PreparedBench:
+    """Plans of one model: fine-tuned, and its base unless only the model itself is evaluated.
+
+    `notes` are decisions the user should know of, a line each.
+    """
+
+    model: TrainedModel
+    fine_tuned: RunPlan
+    base: RunPlan | None
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PlannedTasks:
+    plans: tuple[TaskPlan, ...]
+    resolved: ResolvedTasks
+    suite: str | None
+
+
+def plan_tasks(choice: BenchPlan, config: Config, catalogue: Catalogue) -> PlannedTasks:
+    """The tasks of the suite, or those named. Raises UsageError for unknown names and for tasks that run model code."""
+    if choice.tasks:
+        wanted, suite = tuple(TaskPlan(name) for name in choice.tasks), None
+    else:
+        found = find_suite(choice.suite, config)
+        wanted, suite = found.tasks, found.name
+    resolved = catalogue.resolve([task.name for task in wanted])
+    if resolved.unsafe and not choice.permissions.unsafe_code:
+        raise UsageError(
+            f"{', '.join(resolved.unsafe[:3])} executes code that the model wrote.",
+            "Allow it for this run with --confirm-unsafe-code.",
+        )
+    plans = tuple(
+        TaskPlan(
+            name,
+            task.num_fewshot if choice.num_fewshot is None else choice.num_fewshot,
+            task.limit if choice.limit is None else choice.limit,
+        )
+        for task in wanted
+        for name in resolved.requested[task.name]
+    )
+    return PlannedTasks(plans, resolved, suite)
+
+
+def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
+    """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
+    _check_backend(choice)
+    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    needs_base = choice.compare or form.adapter or form.tokenizer is None
+    base = _resolve_base(model, form, choice) if needs_base else None
+    own = _describe(form.location, choice)
+    base_description = _describe(base.name, choice) if base else None
+    notes = [base.note] if base and base.note else []
+    if not choice.compare:
+        base_description = base_description if form.adapter or form.tokenizer is None else None
+    template, template_note = chat_template(choice, own, base_description)
+    notes.append(template_note)
+    prompts = _prompts(choice, template)
+    fine_tuned = _source(form, own, base_description)
+    plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
+    if not choice.compare or base_description is None:
+        return PreparedBench(model, plan, None, tuple(note for note in notes if note))
+    base_source = ModelSource(
+        path=base_description.name,
+        identity=base_description.identity,
+        revision=base_description.revision,
+        adapter=fine_tuned.adapter,
+        adapter_on=False,
+        format="base",
+        load_in_4bit=base_description.architecture.four_bit,
+    )
+    notes.append(_precision_note(fine_tuned, base_source))
+    base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
+    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note))
+
+
+def _check_backend(choice: BenchPlan) -> None:
+    if choice.backend not in BACKENDS:
+        raise UsageError(
+            f"There is no backend {choice.backend!r}.", f"This version evaluates with {', '.join(BACKENDS)}."
+        )
+
+
+def _resolve_base(model: TrainedModel, form: ModelFormat, choice: BenchPlan) -> BaseChoice:
+    return resolve_base(model, form, choice.base, offline=choice.offline)
+
+
+def _describe(name: str, choice: BenchPlan) -> ModelDescription:
+    described = describe(name, offline=choice.offline, allow_pickle=choice.permissions.pickle)
+    if described.architecture.remote_code and not choice.permissions.remote_code:
+        raise BenchtuiError(
+            f"{one_line(name)} needs code from its own repository to be loaded.",
+            "If you trust it, allow that for this run with --trust-remote-code.",
+        )
+    return described
+
+
+def chat_template(choice: BenchPlan, own: ModelDescription, base: ModelDescription | None) -> tuple[str | None, str]:
+    """The template that both sides are prompted with, and why; the fine-tuned model's wins where they differ, so that
+    both always see the same prompts. Raises UsageError when it is demanded and there is none."""
+    if choice.chat_template == "off":
+        return None, ""
+    theirs = base.chat_template if base else None
+    mine = own.chat_template or (theirs if own.adapter else None)
+    if choice.chat_template == "on":
+        if template := mine or theirs:
+            return template, ""
+        raise UsageError("--chat-template on: neither model has a chat template.", "Use --chat-template auto or off.")
+    if mine is None and theirs is None:
+        return None, "Chat template: none, neither model has one."
+    if base is not None and choice.compare and (mine is None or theirs is None):
+        who = "base" if theirs is None else "fine-tuned"
+        return None, f"Chat template: not applied, the {who} model has none (--chat-template on applies it to both)."
+    if base is not None and mine != theirs and theirs is not None:
+        return mine, "Chat template: the fine-tuned model's, on both sides (the base model's differs)."
+    return mine or theirs, "Chat template: applied to both sides." if choice.compare else "Chat template: applied."
+
+
+def _prompts(choice: BenchPlan, template: str | None) -> PromptSettings:
+    if choice.enable_thinking and not choice.think_end_token:
+        raise UsageError(
+            "--enable-thinking needs to know where thinking ends.", "Add --think-end-token, for example '</think>'."
+        )
+    return PromptSettings(
+        chat_template=template,
+        system_instruction=choice.system_instruction,
+        gen_kwargs=choice.gen_kwargs,
+        enable_thinking=choice.enable_thinking,
+        think_end_token=choice.think_end_token,
+        max_length=choice.max_length,
+        dtype=choice.dtype,
+        model_args=choice.model_args,
+        seeds=choice.seeds,
+    )
+
+
+def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> ModelSource:
+    if form.adapter:
+        assert base is not None  # noqa: S101 - an adapter always has its base resolved
+        return ModelSource(
+            path=base.name,
+            identity=f"{base.identity}+{own.identity}",
+            revision=base.revision,
+            adapter=str(form.path),
+            tokenizer=str(form.tokenizer) if form.tokenizer else None,
+            format=form.label,
+            load_in_4bit=base.architecture.four_bit,
+        )
+    borrowed = base.name if base and form.tokenizer is None and not form.hub_id else None
+    return ModelSource(
+        path=own.name,
+        identity=own.identity,
+        revision=own.revision,
+        tokenizer=str(form.tokenizer) if form.tokenizer not in (None, form.path) else borrowed,
+        format=form.label,
+        load_in_4bit=own.architecture.four_bit,
+    )
+
+
+def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:
+    if fine_tuned.load_in_4bit == base.load_in_4bit:
+        return ""
+    low, high = ("fine-tuned", "base") if fine_tuned.load_in_4bit else ("base", "fine-tuned")
+    return f"Precision differs: the {low} model is 4-bit, the {high} model is not; part of any change is quantisation."
+
+
+def _run_plan(
+    choice: BenchPlan,
+    model: TrainedModel,
+    tasks: PlannedTasks,
+    source: ModelSource,
+    prompts: PromptSettings,
+    role: str = "fine-tuned",
+) -> RunPlan:
+    return RunPlan(
+        model_name=model.name,
+        role="base" if role == "base" else "fine-tuned",
+        source=source,
+        tasks=tasks.plans,
+        prompts=prompts,
+        bench_id="",
+        created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
+        suite=tasks.suite,
+        backend=choice.backend,
+        engine=choice.engine,
+        batch_size=choice.batch_size,
+        device=choice.device,
+        permissions=choice.permissions,
+        offline=choice.offline,
+        include_paths=tuple(str(path.resolve()) for path in choice.include_paths),
+        task_files=dict(tasks.resolved.task_files),
+        task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
+        leaves=dict(tasks.resolved.leaves),
+        lm_eval_version=version("lm_eval"),
+        command=choice.command,
+    )
+
+
+def new_bench_id() -> str:
+    return secrets.token_hex(6)
