@@ -200,7 +200,8 @@ def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
         return None
     own = {os.path.realpath(model.path), os.path.realpath(form.path)}
     outputs = model.path.parent
-    roots = [outputs] if Path(name).is_absolute() else [model.path, outputs, Path.cwd()]  # an absolute name has one place
+    # An absolute name has one place, whatever it is joined to.
+    roots = [outputs] if Path(name).is_absolute() else [model.path, outputs, Path.cwd()]
     for root in roots:
         folder = os.path.realpath(root / name)
         if folder not in own and _is_model(Path(folder)):

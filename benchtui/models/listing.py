@@ -1,0 +1,40 @@
+"""The trained models with all that a list says about each: base, last result, what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.base import BaseChoice, find_base
+from benchtui.models.discovery import discover
+from benchtui.models.last_result import LastResult, last_result
+from benchtui.models.layout import TrainedModel
+from benchtui.models.selection import choose_format
+
+
+@dataclass(frozen=True)
+class ListedModel:
+    """`base` of the format that would be benchmarked, None when nothing names it; `problems` of folder and formats."""
+
+    model: TrainedModel
+    base: BaseChoice | None
+    result: LastResult | None
+    problems: tuple[str, ...]
+
+
+def list_models(outputs: Path) -> list[ListedModel]:
+    """Everything in `outputs`, newest first. Raises as `discover` does."""
+    return [_listed(model) for model in discover(outputs)]
+
+
+def _listed(model: TrainedModel) -> ListedModel:
+    result, problem = last_result(model.path)
+    problems = model.all_problems + ((problem,) if problem else ())
+    if not model.formats:
+        return ListedModel(model, None, result, problems)
+    try:
+        form = choose_format(model)
+    except BenchtuiError:  # nothing usable: the problems say so; its base may still be told
+        form = model.formats[0]
+    return ListedModel(model, find_base(model, form), result, problems)
