@@ -71,13 +71,18 @@ def run_directory(file: Path) -> RunDirectory:
 
 
 def sample_files(folder: Path, stamp: str) -> dict[str, Path]:
-    """The sample files of one result file, by task."""
+    """The sample files of one result file, by `file_part` of the task."""
     ending = f"_{stamp}.jsonl" if stamp else ".jsonl"
     return {
         file.name[len("samples_") : -len(ending)]: file
         for file in sorted(folder.glob("samples_*.jsonl"))
         if file.name.endswith(ending)
     }
+
+
+def file_part(task: str) -> str:
+    """A task's name as it stands in file names: names come from YAML files and may hold slashes."""
+    return task.replace("/", "__").replace("\\", "__").replace("\0", "")
 
 
 def has_results(run: RunDirectory) -> bool:

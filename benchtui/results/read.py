@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import json
 import math
 from pathlib import Path
@@ -201,13 +200,12 @@ def _sizes(parsed: _File, task: str) -> tuple[int, int]:
     """Documents scored and documents that the task has, for a group over its leaves."""
     if task in parsed.n_samples:
         samples = parsed.n_samples[task]
-        return samples.effective, samples.original
+        covered = parsed.benchtui.documents.get(task) if parsed.benchtui else None
+        return (covered.done if covered else samples.effective), samples.original
     leaves = [leaf for leaf in _leaves_below(parsed, task) if leaf in parsed.n_samples]
     if leaves:
-        return (
-            sum(parsed.n_samples[leaf].effective for leaf in leaves),
-            sum(parsed.n_samples[leaf].original for leaf in leaves),
-        )
+        sizes = [_sizes(parsed, leaf) for leaf in leaves]
+        return sum(n for n, _ in sizes), sum(total for _, total in sizes)
     length = parsed.results.get(task, {}).get("sample_len", 0)
     n = length if isinstance(length, int) else 0
     return n, n
@@ -273,8 +271,3 @@ def _partial(block: Block) -> tuple[Partial, ...]:
 
 def _early(block: Block) -> tuple[EarlyStop, ...]:
     return tuple(block.decide_early.values())
-
-
-def created_at(results: RunResults) -> dt.datetime:
-    """When the results were written; the key by which runs are ordered."""
-    return results.created

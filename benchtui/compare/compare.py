@@ -1,0 +1,179 @@
+"""Two runs become a comparison: every task they share, paired, tested and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from benchtui.compare.difference import PairedTerms, difference
+from benchtui.compare.groups import GroupTerms, group_terms
+from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
+from benchtui.compare.records import Comparison, Difference, Level, Row, Side
+from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
+from benchtui.compare.statistics import holm
+from benchtui.compare.titles import title_of
+from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
+from benchtui.results.primary import ordered
+from benchtui.results.records import Group, RunResults, Score
+
+Leaves = Mapping[tuple[str, str, str], Leaf]
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """What every row is made from."""
+
+    first: RunResults
+    second: RunResults
+    names: tuple[str, str]
+    leaves: Leaves
+
+
+def compare_runs(
+    first: RunResults, second: RunResults, *, names: tuple[str, str] = ("Base", "Fine-tuned")
+) -> Comparison:
+    """Compare `second` with `first` on every task that both have.
+
+    Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
+    """
+    runs = Pair(first, second, names, _read_leaves(first, second))
+    rows = tuple(_rows(runs))
+    rows, tests = _judged(rows)
+    return Comparison(
+        first=first,
+        second=second,
+        first_name=names[0],
+        second_name=names[1],
+        rows=rows,
+        settings=differing_settings(first, second, names),
+        missing=tuple(_missing(first, second, names)),
+        warnings=tuple(_warnings(first, second, names)),
+        tests=tests,
+        sentence=overall(rows, names),
+    )
+
+
+def _read_leaves(first: RunResults, second: RunResults) -> Leaves:
+    sources = SampleSource(first), SampleSource(second)
+    shared = {task.name for task in first.tasks}
+    found = [leaf for task in second.tasks if task.name in shared for leaf in read_leaf(task.name, *sources)]
+    return {(leaf.second_score.task, leaf.second_score.metric, leaf.second_score.filter): leaf for leaf in found}
+
+
+def _missing(first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+    for one, other, name in ((first, second, names[0]), (second, first, names[1])):
+        known = {score.task for score in other.scores}
+        for task in one.top_level:
+            if task not in known:
+                yield f"{title_of(task, one)} is only in the {name} run"
+
+
+def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+    for results, name in zip((first, second), names, strict=True):
+        if results.state not in ("finished", "partial"):
+            yield f"The {name} run did not finish ({results.state}): {results.run}"
+        for partial in results.partial:
+            yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} documents"
+
+
+def _rows(runs: Pair) -> Iterator[Row]:
+    for task in _tops(runs.first, runs.second):
+        scores = [s for s in ordered(runs.second.scores_of(task)) if _in_first(runs, s)]
+        for number, score in enumerate(scores):
+            yield _row(runs, score, "headline" if number == 0 else "detail", 0)
+        group = runs.second.group(task)
+        if group is not None and scores:
+            yield from _parts(runs, group, 1, frozenset({task}))
+
+
+def _in_first(runs: Pair, score: Score) -> bool:
+    return runs.first.score(score.task, score.metric, score.filter) is not None
+
+
+def _tops(first: RunResults, second: RunResults) -> list[str]:
+    """The second run's top level, then what stands at the first's top and lies deeper in the second."""
+    known = {score.task for score in first.scores}
+    tops = [task for task in second.top_level if task in known]
+    inside = {name for top in tops if (group := second.group(top)) for name in (*group.children, *group.leaves)}
+    theirs = {score.task for score in second.scores}
+    return tops + [task for task in first.top_level if task in theirs and task not in tops and task not in inside]
+
+
+def _parts(runs: Pair, group: Group, depth: int, above: frozenset[str]) -> Iterator[Row]:
+    for child in group.children:
+        if child in above:
+            continue
+        for score in ordered(runs.second.scores_of(child))[:1]:
+            if _in_first(runs, score):
+                yield _row(runs, score, "part", depth)
+        below = runs.second.group(child)
+        if below is not None:
+            yield from _parts(runs, below, depth + 1, above | {child})
+
+
+def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
+    first, second = runs.first, runs.second
+    group = second.group(score.task)
+    if group is not None:
+        terms = group_terms(group, score, second, runs.leaves)
+        sides = _group_sides(first, second, score)
+    else:
+        leaf = runs.leaves[(score.task, score.metric, score.filter)]
+        terms = _leaf_terms(leaf)
+        sides = leaf.first, leaf.second
+    found = difference(terms.terms) if terms.terms is not None else None
+    row = Row(
+        task=score.task,
+        title=title_of(score.task, second),
+        metric=score.metric,
+        filter=score.filter,
+        level=level,
+        depth=depth,
+        higher_is_better=score.higher_is_better,
+        is_share=score.is_share and 0 <= sides[0].value <= 1,
+        first=sides[0],
+        second=sides[1],
+        pairing=terms.pairing,
+        difference=found,
+        verdict=None,
+        early=second.early_of(score.task) if level == "headline" else None,
+        notes=differing_facts(score.task, first, second, runs.names),
+    )
+    why = terms.why or why_not_comparable(score.task, terms.pairing, first, second, runs.names)
+    if why and not row.early:
+        return msgspec.structs.replace(row, verdict=not_comparable(why, found, is_share=row.is_share))
+    return row
+
+
+def _leaf_terms(leaf: Leaf) -> GroupTerms:
+    if leaf.paired is None or leaf.aggregation is None:
+        return GroupTerms(leaf.pairing, None, leaf.why)
+    return GroupTerms(leaf.pairing, PairedTerms(leaf.aggregation, *leaf.paired))
+
+
+def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[Side, Side]:
+    mine = first.score(score.task, score.metric, score.filter)
+    assert mine is not None  # noqa: S101 - rows are only made of scores that both have
+    return side(first, mine, None), side(second, score, None)
+
+
+def _judged(rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], int]:
+    """The headline rows with corrected p-values and verdicts; and over how many tests the correction went."""
+    tested = [row for row in rows if row.level == "headline" and row.verdict is None and not row.early]
+    p_values = [row.difference.p for row in tested if row.difference is not None]
+    corrected = iter(holm(p_values))
+    judged = {}
+    for row in tested:
+        if row.difference is not None:
+            judged[row.task] = _judge(row, row.difference, next(corrected), len(p_values))
+    for row in rows:
+        if row.level == "headline" and row.early is not None:
+            verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
+            judged[row.task] = msgspec.structs.replace(row, verdict=verdict)
+    return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rows), len(p_values)
+
+
+def _judge(row: Row, found: Difference, p_holm: float, tests: int) -> Row:
+    corrected = msgspec.structs.replace(found, p_holm=p_holm)
+    verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, tests=tests)
+    return msgspec.structs.replace(row, difference=corrected, verdict=verdict)

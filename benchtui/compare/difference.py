@@ -1,0 +1,166 @@
+"""The paired difference of one metric: which test fits its values, and what it says."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+
+from benchtui.compare.metrics import Aggregation
+from benchtui.compare.power import detectable_mean, detectable_share
+from benchtui.compare.records import Difference, Flips, Interval
+from benchtui.compare.statistics import (
+    ALPHA,
+    FEW_CLUSTERS,
+    SEED,
+    Floats,
+    Integers,
+    clustered_stderr,
+    mcnemar,
+    paired_share_interval,
+    sign_flip_test,
+    t_interval,
+    t_test,
+)
+
+RESAMPLES = 2_000
+_BATCH = 4_000_000
+
+
+class PairedTerms(msgspec.Struct, frozen=True):
+    """The summands of paired documents in both runs, (documents, terms) each.
+
+    `clusters` (documents,) numbers the unit that each belongs to, `weights` (documents,) sum to the number of units of
+    the score; both None where documents stand for themselves and count alike.
+    """
+
+    aggregation: Aggregation
+    first: Floats
+    second: Floats
+    clusters: Integers | None = None
+    weights: Floats | None = None
+
+
+def difference(terms: PairedTerms) -> Difference:
+    """Second minus first with interval, p-value and power.
+
+    0/1 scores of independent documents: exact McNemar. Other means, and everything in clusters: the clustered t-test,
+    or swapping whole units where these are few. What is no mean: paired bootstrap and swapping, both seeded.
+    """
+    if not terms.aggregation.mean:
+        return _resampled(terms)
+    if terms.clusters is None and terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
+        return _binary(terms)
+    return _clustered(terms)
+
+
+def _is_binary(terms: Floats) -> bool:
+    return bool(np.all((terms[:, 0] == 0) | (terms[:, 0] == 1)) and np.all(terms[:, 1] == 1))
+
+
+def count_flips(first: Floats, second: Floats) -> Flips:
+    """Flips of 0/1 scores, (documents,) each."""
+    return Flips(
+        fixed=int(np.sum((first == 0) & (second == 1))),
+        broken=int(np.sum((first == 1) & (second == 0))),
+        both_right=int(np.sum((first == 1) & (second == 1))),
+        both_wrong=int(np.sum((first == 0) & (second == 0))),
+    )
+
+
+def _binary(terms: PairedTerms) -> Difference:
+    first, second = terms.first[:, 0], terms.second[:, 0]
+    n = len(first)
+    flips = count_flips(first, second)
+    changed = flips.fixed + flips.broken
+    return Difference(
+        n=n,
+        clusters=n,
+        first=float(first.mean()),
+        second=float(second.mean()),
+        value=(flips.fixed - flips.broken) / n,
+        stderr=float(np.sqrt(changed - (flips.fixed - flips.broken) ** 2 / n)) / n,
+        interval=paired_share_interval(flips.fixed, flips.broken, n),
+        p=mcnemar(flips.fixed, flips.broken),
+        method="exact McNemar",
+        detectable=detectable_share(n, (changed + 1) / (n + 2)),
+        flips=flips,
+    )
+
+
+def _clustered(terms: PairedTerms) -> Difference:
+    """A ratio of sums: residuals of each document from the mean, summed by unit (Miller, section 2.2).
+
+    A document with several scores (IFEval's instructions) is itself a unit; a group's unit is the task.
+    """
+    weights = np.ones(len(terms.first)) if terms.weights is None else terms.weights
+    counts = terms.first[:, 1] * weights
+    share = counts / counts.sum()
+    each_first, each_second = terms.first[:, 0] / terms.first[:, 1], terms.second[:, 0] / terms.second[:, 1]
+    moved = each_second - each_first
+    value = float(np.sum(share * moved))
+    units = np.arange(len(moved)) if terms.clusters is None else terms.clusters
+    n_units = len(np.unique(units))
+    stderr = clustered_stderr(moved, units, counts) if n_units > 1 else None
+    sums = np.bincount(units, weights=share * moved).astype(np.float64)
+    few = n_units < FEW_CLUSTERS
+    binary = _is_binary(terms.first) and _is_binary(terms.second)
+    return Difference(
+        n=len(moved),
+        clusters=n_units,
+        first=float(np.sum(share * each_first)),
+        second=float(np.sum(share * each_second)),
+        value=value,
+        stderr=stderr,
+        interval=_mean_interval(value, stderr, n_units),
+        p=sign_flip_test(sums) if few or stderr is None else t_test(value, stderr, n_units),
+        method="swapping whole units" if few else "clustered t-test",
+        detectable=detectable_mean(stderr, n_units) if stderr else None,
+        flips=count_flips(terms.first[:, 0], terms.second[:, 0]) if binary else None,
+    )
+
+
+def _mean_interval(value: float, stderr: float | None, units: int) -> Interval | None:
+    if stderr is None:
+        return None
+    if stderr == 0 and value == 0:  # no unit of n moved: with 95 % confidence fewer than this share of them would
+        bound = 1 - ALPHA ** (1 / units)
+        return Interval(-bound, bound)
+    return t_interval(value, stderr, units)
+
+
+def _resampled(terms: PairedTerms) -> Difference:
+    n = len(terms.first)
+    combine = terms.aggregation.combine
+    rng = np.random.default_rng(SEED)
+    first, second = (float(combine(side.sum(axis=0))) for side in (terms.first, terms.second))
+    value = second - first
+    drawn, swapped = [], []
+    for size in _batches(n, terms.first.shape[1]):
+        chosen = rng.integers(n, size=(size, n))
+        drawn.append(combine(terms.second[chosen].sum(axis=1)) - combine(terms.first[chosen].sum(axis=1)))
+        swap = rng.integers(2, size=(size, n, 1)).astype(bool)
+        one = np.where(swap, terms.second, terms.first).sum(axis=1)
+        other = np.where(swap, terms.first, terms.second).sum(axis=1)
+        swapped.append(combine(other) - combine(one))
+    differences, null = np.concatenate(drawn), np.concatenate(swapped)
+    low, high = np.quantile(differences, [ALPHA / 2, 1 - ALPHA / 2])
+    stderr = float(differences.std(ddof=1))
+    return Difference(
+        n=n,
+        clusters=n,
+        first=first,
+        second=second,
+        value=value,
+        stderr=stderr,
+        interval=Interval(float(low), float(high)),
+        p=(1 + int(np.sum(np.abs(null) >= abs(value) * (1 - 1e-12)))) / (len(null) + 1),
+        method="paired bootstrap and swapping",
+        detectable=detectable_mean(stderr, n),
+    )
+
+
+def _batches(n: int, terms: int) -> list[int]:
+    """Sizes that sum to RESAMPLES, each small enough to keep memory flat."""
+    size = max(1, min(RESAMPLES, _BATCH // max(n * terms, 1)))
+    full, rest = divmod(RESAMPLES, size)
+    return [size] * full + ([rest] if rest else [])

@@ -1,0 +1,81 @@
+"""Group scores (MMLU and its categories) recomputed from samples, with lm-eval's own weighting."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from benchtui.compare.difference import PairedTerms
+from benchtui.compare.leaves import Leaf
+from benchtui.compare.metrics import TOLERANCE
+from benchtui.compare.records import Pairing
+from benchtui.results.records import Group, RunResults, Score
+
+CLUSTERS_FROM = 10
+"""Tasks in a group from which these are the independent units; with fewer the documents are."""
+
+
+class GroupTerms(msgspec.Struct, frozen=True):
+    """The paired documents of a group's leaf tasks under one metric; `terms` None and `why` said where they lack."""
+
+    pairing: Pairing
+    terms: PairedTerms | None
+    why: str = ""
+
+
+def weighted_by_size(score: Score, leaves: Sequence[Score]) -> bool | None:
+    """Whether a group's score is its tasks' mean by size (True) or plain (False); None when it is neither.
+
+    lm-eval does not write a group's configuration down, its score tells.
+    """
+    if not leaves:
+        return None
+    sizes = np.array([leaf.n for leaf in leaves], dtype=np.float64)
+    values = np.array([leaf.value for leaf in leaves])
+    if sizes.sum() and math.isclose(float(np.average(values, weights=sizes)), score.value, abs_tol=TOLERANCE):
+        return True
+    return False if math.isclose(float(values.mean()), score.value, abs_tol=TOLERANCE) else None
+
+
+def group_terms(
+    group: Group, score: Score, results: RunResults, leaves: Mapping[tuple[str, str, str], Leaf]
+) -> GroupTerms:
+    """The paired documents of `group` under `score`'s metric, weighted as lm-eval weights its tasks."""
+    wanted = [results.score(name, score.metric, score.filter) for name in group.leaves]
+    scores = [leaf for leaf in wanted if leaf is not None]
+    found = [leaves[key] for s in scores if (key := (s.task, s.metric, s.filter)) in leaves]
+    pairing = Pairing(0, 0, 0, 0)
+    for leaf in found:
+        pairing = pairing.plus(leaf.pairing)
+    by_size = weighted_by_size(score, scores)
+    if by_size is None:
+        return GroupTerms(pairing, None, f"{group.name} is neither a plain nor a sized mean of its tasks")
+    if len(found) < len(scores):
+        return GroupTerms(pairing, None, f"only {len(found)} of {len(scores)} tasks of {group.name} are in both runs")
+    lacking = next((leaf for leaf in found if leaf.paired is None), None)
+    if lacking is not None or not found:
+        return GroupTerms(pairing, None, (lacking.why if lacking else "") or "no documents could be paired")
+    return _together(found, pairing, by_size=by_size)
+
+
+def _together(found: Sequence[Leaf], pairing: Pairing, *, by_size: bool) -> GroupTerms:
+    aggregation = found[0].aggregation
+    if aggregation is None or not aggregation.mean or any(leaf.aggregation != aggregation for leaf in found):
+        return GroupTerms(pairing, None, "its tasks' scores are not means")
+    pairs = [leaf.paired for leaf in found if leaf.paired is not None]
+    sizes = [len(first) for first, _ in pairs]
+    weights = None if by_size else np.repeat([1 / size for size in sizes], sizes)
+    clusters = np.repeat(np.arange(len(sizes)), sizes) if len(sizes) >= CLUSTERS_FROM else None
+    return GroupTerms(
+        pairing,
+        PairedTerms(
+            aggregation,
+            np.concatenate([first for first, _ in pairs]),
+            np.concatenate([second for _, second in pairs]),
+            clusters,
+            weights,
+        ),
+    )

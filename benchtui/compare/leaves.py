@@ -1,0 +1,150 @@
+"""One leaf task in two runs: its samples read, paired, and turned into the summands of each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
+from benchtui.compare.pairing import PairedSamples, pair
+from benchtui.compare.records import Interval, Pairing, Side
+from benchtui.compare.statistics import SMALL, Floats, clustered_stderr, t_interval, wilson
+from benchtui.results.locate import file_part, sample_files
+from benchtui.results.records import RunResults, Score
+from benchtui.results.samples import Sample, Value, read_samples
+
+
+class ScoredTerms(msgspec.Struct, frozen=True):
+    """All documents of one metric in one run: how they make its score, and the summands of each."""
+
+    aggregation: Aggregation
+    terms: Floats
+
+
+class Leaf(msgspec.Struct, frozen=True):
+    """One metric of one leaf task in both runs.
+
+    `paired` holds the summands of the paired documents, None where samples are missing or do not make the score; `why`
+    then says so in words.
+    """
+
+    first_score: Score
+    second_score: Score
+    first: Side
+    second: Side
+    pairing: Pairing
+    aggregation: Aggregation | None = None
+    paired: tuple[Floats, Floats] | None = None
+    why: str = ""
+
+
+class SampleSource:
+    """The sample files of one run, opened one task at a time."""
+
+    def __init__(self, results: RunResults) -> None:
+        self.results = results
+        self._files = sample_files(results.folder, results.stamp)
+
+    def file(self, task: str) -> Path | None:
+        return self._files.get(file_part(task))
+
+    def read(self, task: str) -> list[Sample]:
+        """All samples of a task, none where lm-eval was not asked to log them."""
+        file = self.file(task)
+        return list(read_samples(file, task)) if file is not None else []
+
+
+def values_of(samples: Sequence[Sample], metric: str) -> list[Value] | None:
+    """A metric's value in each sample; None when one of them lacks it."""
+    found = [next((v for name, v in sample.values if name == metric), None) for sample in samples]
+    return None if any(v is None for v in found) else [v for v in found if v is not None]
+
+
+def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -> ScoredTerms | None:
+    """The summands of a score over all its documents; None when the samples do not reproduce it."""
+    values = values_of([s for s in samples if s.filter == score.filter], score.metric)
+    if not values:
+        return None
+    facts = results.task(score.task)
+    declared = dict(facts.aggregations).get(score.metric, "") if facts else ""
+    aggregation = find_aggregation(declared, values, score.value)
+    terms = terms_of(aggregation, values) if aggregation is not None else None
+    return ScoredTerms(aggregation, terms) if aggregation is not None and terms is not None else None
+
+
+def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
+    """A run's own score with the interval that fits it: Wilson for a few hundred 0/1 scores, else its standard error.
+
+    Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
+    """
+    stderr, interval = score.stderr, None
+    partial = results.partial_of(score.task)
+    if scored is not None and scored.aggregation.mean:
+        terms = scored.terms
+        binary = bool(np.all(terms[:, 1] == 1) and np.all((terms[:, 0] == 0) | (terms[:, 0] == 1)))
+        if stderr is None and len(terms) > 1:
+            stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
+        if binary and len(terms) < SMALL:
+            interval = wilson(int(terms[:, 0].sum()), len(terms))
+    if interval is None and stderr is not None and score.n > 1:
+        interval = t_interval(score.value, stderr, score.n)
+        if score.is_share:
+            interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
+    return Side(score.value, stderr, interval, score.n, score.total, partial)
+
+
+def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf]:
+    """Every metric that both runs report for a leaf task, in the second run's order."""
+    samples_first, samples_second = first.read(task), second.read(task)
+    joined: dict[str, PairedSamples] = {}
+    found = []
+    for theirs in second.results.scores_of(task):
+        mine = first.results.score(task, theirs.metric, theirs.filter)
+        if mine is None:
+            continue
+        if theirs.filter not in joined:
+            joined[theirs.filter] = pair(task, theirs.filter, samples_first, samples_second)
+        scored = (
+            scored_terms(first.results, mine, samples_first),
+            scored_terms(second.results, theirs, samples_second),
+        )
+        missing = _missing(first, second, task)
+        found.append(_leaf(mine, theirs, (first, second), scored, joined[theirs.filter], missing))
+    return found
+
+
+def _missing(first: SampleSource, second: SampleSource, task: str) -> str:
+    lacking = [source for source in (first, second) if source.file(task) is None]
+    if not lacking:
+        return ""
+    where = " and ".join(str(source.results.folder) for source in lacking)
+    return f"there is no samples file of {task} in {where} (run lm_eval with --log_samples)"
+
+
+def _leaf(
+    mine: Score,
+    theirs: Score,
+    sources: tuple[SampleSource, SampleSource],
+    scored: tuple[ScoredTerms | None, ScoredTerms | None],
+    joined: PairedSamples,
+    missing: str,
+) -> Leaf:
+    sides = (
+        side(sources[0].results, mine, scored[0]),
+        side(sources[1].results, theirs, scored[1]),
+    )
+    bare = Leaf(mine, theirs, *sides, pairing=joined.counts, why=missing)
+    if missing:
+        return bare
+    if scored[0] is None or scored[1] is None or scored[0].aggregation.name != scored[1].aggregation.name:
+        return msgspec.structs.replace(bare, why=f"the samples' {theirs.metric} does not add up to lm-eval's score")
+    aggregation = scored[1].aggregation
+    paired = tuple(
+        terms_of(aggregation, values_of([pair[i] for pair in joined.pairs], theirs.metric) or []) for i in (0, 1)
+    )
+    if paired[0] is None or paired[1] is None:
+        return msgspec.structs.replace(bare, aggregation=aggregation)
+    return msgspec.structs.replace(bare, aggregation=aggregation, paired=(paired[0], paired[1]))

@@ -1,0 +1,107 @@
+"""How the values of a metric's samples make its score.
+
+Every aggregation handled here is a function of sums over the documents, so that one form serves scores, subsets,
+resampling and groups. Which one a metric has is not taken on trust: it must reproduce lm-eval's own number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+
+from benchtui.compare.statistics import Floats
+from benchtui.results.samples import Value
+
+TOLERANCE = 1e-6
+
+Combine = Callable[[Floats], Floats]
+"""Sums (..., terms) to scores (...)."""
+
+
+class Aggregation(msgspec.Struct, frozen=True):
+    """`terms` turns one document's value into summands (None if it cannot), `combine` their sums into the score.
+
+    `mean` says that the score is the sum of the first term over the sum of the second.
+    """
+
+    name: str
+    terms: Callable[[Value], tuple[float, ...] | None]
+    combine: Combine
+    mean: bool
+
+
+def _scalar(value: Value) -> tuple[float, ...] | None:
+    return None if isinstance(value, list) or math.isnan(value) else (float(value), 1.0)
+
+
+def _several(value: Value) -> tuple[float, ...] | None:
+    return (float(sum(value)), float(len(value))) if isinstance(value, list) else None
+
+
+def _weighted(value: Value) -> tuple[float, ...] | None:
+    return (float(value[0]), float(value[1])) if isinstance(value, list) and len(value) == 2 else None
+
+
+def _confusion(value: Value) -> tuple[float, ...] | None:
+    """True and false positives and negatives of a (gold, predicted) pair of 0/1 labels."""
+    if not isinstance(value, list) or len(value) != 2 or not set(value) <= {0, 1}:
+        return None
+    gold, predicted = value
+    return (
+        float(gold and predicted),
+        float(not gold and predicted),
+        float(gold and not predicted),
+        float(not (gold or predicted)),
+    )
+
+
+def _ratio(sums: Floats) -> Floats:
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def _f1(sums: Floats) -> Floats:
+    positive, false_positive, false_negative = sums[..., 0], sums[..., 1], sums[..., 2]
+    below = 2 * positive + false_positive + false_negative
+    return np.asarray(np.where(below > 0, 2 * positive / np.where(below > 0, below, 1), 0.0))
+
+
+def _matthews(sums: Floats) -> Floats:
+    tp, fp, fn, tn = (sums[..., i] for i in range(4))
+    below = np.sqrt((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+    return np.asarray(np.where(below > 0, (tp * tn - fp * fn) / np.where(below > 0, below, 1), 0.0))
+
+
+# lm-eval's names for its aggregations, api/metrics.py.
+AGGREGATIONS = (
+    Aggregation("mean", _scalar, _ratio, mean=True),
+    Aggregation("mean over instructions", _several, _ratio, mean=True),
+    Aggregation("perplexity", _scalar, lambda sums: np.exp(-_ratio(sums)), mean=False),
+    Aggregation("weighted_perplexity", _weighted, lambda sums: np.exp(-_ratio(sums)), mean=False),
+    Aggregation("bits_per_byte", _weighted, lambda sums: -_ratio(sums) / math.log(2), mean=False),
+    Aggregation("f1", _confusion, _f1, mean=False),
+    Aggregation("matthews_corrcoef", _confusion, _matthews, mean=False),
+)
+
+
+def terms_of(aggregation: Aggregation, values: Sequence[Value]) -> Floats | None:
+    """Summands of each document, (documents, terms); None when a value does not fit."""
+    rows = [aggregation.terms(value) for value in values]
+    if not rows or any(row is None for row in rows):
+        return None
+    return np.array(rows, dtype=np.float64)
+
+
+def find_aggregation(declared: str, values: Sequence[Value], score: float) -> Aggregation | None:
+    """The aggregation that turns `values` into lm-eval's `score`, the declared one tried first; None for no such."""
+    for aggregation in sorted(AGGREGATIONS, key=lambda known: known.name != declared):
+        terms = terms_of(aggregation, values)
+        if terms is None:
+            continue
+        with np.errstate(all="ignore"):
+            found = float(aggregation.combine(terms.sum(axis=0)))
+        if math.isclose(found, score, rel_tol=TOLERANCE, abs_tol=TOLERANCE):
+            return aggregation
+    return None

@@ -1,0 +1,63 @@
+"""Which sample of one run goes with which of the other: the same document, filter and prompt, or none at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from benchtui.compare.records import Pairing
+from benchtui.results.samples import Sample
+
+MAX_UNPAIRED = 0.05
+"""The largest share of documents that may be left unpaired before a comparison is called not comparable."""
+
+
+class PairedSamples(msgspec.Struct, frozen=True):
+    """The pairs of one task under one filter, in the first run's document order, and how the rest did not fit."""
+
+    task: str
+    filter: str
+    pairs: tuple[tuple[Sample, Sample], ...]
+    counts: Pairing
+
+
+def pair(task: str, filter_name: str, first: Iterable[Sample], second: Iterable[Sample]) -> PairedSamples:
+    """Join two runs' samples of a task on the document's hash.
+
+    A document that occurs several times in a task is paired with the occurrence of the same number, what is left over
+    in order. Pairs whose prompts differ are counted and left out.
+    """
+    mine, theirs = _by_document(first, filter_name), _by_document(second, filter_name)
+    pairs: list[tuple[Sample, Sample]] = []
+    differing = matched = 0
+    for document, samples in mine.items():
+        together = _in_order(samples, theirs.get(document, []))
+        same = [(a, b) for a, b in together if a.prompt_hash == b.prompt_hash]
+        pairs += same
+        matched += len(together)
+        differing += len(together) - len(same)
+    only_first = sum(map(len, mine.values())) - matched
+    only_second = sum(map(len, theirs.values())) - matched
+    pairs.sort(key=lambda p: p[0].doc_id)
+    return PairedSamples(task, filter_name, tuple(pairs), Pairing(len(pairs), differing, only_first, only_second))
+
+
+def _by_document(samples: Iterable[Sample], filter_name: str) -> dict[str, list[Sample]]:
+    found: defaultdict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.filter == filter_name:
+            found[sample.doc_hash].append(sample)
+    return found
+
+
+def _in_order(first: Sequence[Sample], second: Sequence[Sample]) -> list[tuple[Sample, Sample]]:
+    if len(first) == 1 and len(second) == 1:
+        return [(first[0], second[0])]
+    by_number = {sample.doc_id: sample for sample in second}
+    exact = [(sample, by_number.pop(sample.doc_id)) for sample in first if sample.doc_id in by_number]
+    taken = {id(sample) for match in exact for sample in match}
+    rest_first = sorted((s for s in first if id(s) not in taken), key=lambda s: s.doc_id)
+    rest_second = sorted((s for s in second if id(s) not in taken), key=lambda s: s.doc_id)
+    return exact + list(zip(rest_first, rest_second, strict=False))

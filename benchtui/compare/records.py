@@ -1,0 +1,193 @@
+"""What a comparison says, as records: every report draws these and computes nothing."""
+
+from __future__ import annotations
+
+import enum
+from typing import Literal
+
+import msgspec
+
+from benchtui.results.records import EarlyStop, Partial, RunResults
+
+
+class Interval(msgspec.Struct, frozen=True):
+    """A 95 % interval on the score's own scale, both ends included."""
+
+    low: float
+    high: float
+
+    def excludes_zero(self) -> bool:
+        return self.low > 0 or self.high < 0
+
+
+class Flips(msgspec.Struct, frozen=True):
+    """How many samples changed side: right and wrong as the metric counts them, in the first run and in the second."""
+
+    fixed: int
+    broken: int
+    both_right: int
+    both_wrong: int
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """How the documents of two runs fit together: `matched` are the same document asked with the same prompt."""
+
+    matched: int
+    differing_prompts: int
+    only_first: int
+    only_second: int
+
+    @property
+    def unpaired_share(self) -> float:
+        """The share of all documents seen in either run that could not be paired, 0..1."""
+        every = self.matched + self.differing_prompts + self.only_first + self.only_second
+        return 1 - self.matched / every if every else 1.0
+
+    def plus(self, other: Pairing) -> Pairing:
+        return Pairing(
+            self.matched + other.matched,
+            self.differing_prompts + other.differing_prompts,
+            self.only_first + other.only_first,
+            self.only_second + other.only_second,
+        )
+
+
+class Side(msgspec.Struct, frozen=True):
+    """One run's score: `n` documents of `total`; `interval` for that score alone."""
+
+    value: float
+    stderr: float | None
+    interval: Interval | None
+    n: int
+    total: int
+    partial: Partial | None = None
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """Second run minus first, over the paired documents only.
+
+    `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
+    two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
+    difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
+    """
+
+    n: int
+    clusters: int
+    first: float
+    second: float
+    value: float
+    stderr: float | None
+    interval: Interval | None
+    p: float
+    method: str
+    detectable: float | None
+    flips: Flips | None = None
+    p_holm: float | None = None
+
+
+class Kind(enum.StrEnum):
+    """What a row means, from the seed's bands."""
+
+    EXCELLENT = "excellent"
+    GOOD = "good"
+    MARGINAL = "marginal"
+    WEAK = "weak"
+    ACCEPTABLE_LOSS = "acceptable loss"
+    LOSS = "loss"
+    FORGETTING = "possible catastrophic forgetting"
+    BETTER = "better"
+    WORSE = "worse"
+    NO_DIFFERENCE = "no difference shown"
+    WITHIN = "no relevant difference"
+    NOT_COMPARABLE = "not comparable"
+
+    @property
+    def is_gain(self) -> bool:
+        return self in (Kind.EXCELLENT, Kind.GOOD, Kind.MARGINAL, Kind.WEAK, Kind.BETTER)
+
+    @property
+    def is_loss(self) -> bool:
+        return self in (Kind.ACCEPTABLE_LOSS, Kind.LOSS, Kind.FORGETTING, Kind.WORSE)
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """`word` fits a table cell, `sentence` stands by itself."""
+
+    kind: Kind
+    word: str
+    sentence: str
+
+
+Level = Literal["headline", "detail", "part"]
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One metric of one task in both runs.
+
+    `level`: "headline" stands for a task of the suite; "detail" is another metric or filter of the same; "part" a task
+    or group inside a group, `depth` levels down. `notes` say in words what differs besides the model.
+    """
+
+    task: str
+    title: str
+    metric: str
+    filter: str
+    level: Level
+    depth: int
+    higher_is_better: bool
+    is_share: bool
+    first: Side
+    second: Side
+    pairing: Pairing
+    difference: Difference | None
+    verdict: Verdict | None
+    early: EarlyStop | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"{self.metric},{self.filter}"
+
+    @property
+    def change(self) -> float:
+        """Second minus first as the table shows it: over the paired documents where all were paired."""
+        return self.second.value - self.first.value
+
+    @property
+    def relative(self) -> float | None:
+        """The change in percent of the first score; None where that is zero."""
+        return 100 * self.change / abs(self.first.value) if self.first.value else None
+
+    @property
+    def improved(self) -> bool | None:
+        """Whether the change is for the better by the metric's own direction; None for no change."""
+        if self.change == 0:
+            return None
+        return (self.change > 0) == self.higher_is_better
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """Two runs, row by row. `first` is the base (or A), `second` the fine-tuned model (or B).
+
+    `settings` name in words what differs between the runs besides the model; `missing` the tasks only one of them has;
+    `tests` is how many headline p-values the Holm correction was made over.
+    """
+
+    first: RunResults
+    second: RunResults
+    first_name: str
+    second_name: str
+    rows: tuple[Row, ...]
+    settings: tuple[str, ...]
+    missing: tuple[str, ...]
+    warnings: tuple[str, ...]
+    tests: int
+    sentence: str
+
+    @property
+    def headlines(self) -> tuple[Row, ...]:
+        return tuple(row for row in self.rows if row.level == "headline")
+
+    @property
+    def partial(self) -> bool:
+        return bool(self.first.partial or self.second.partial)

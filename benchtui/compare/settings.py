@@ -1,0 +1,97 @@
+"""What differs between two runs besides the model, in words."""
+
+from __future__ import annotations
+
+import json
+
+from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.compare.records import Pairing
+from benchtui.results.records import RunResults, TaskFacts
+from benchtui.text import one_line
+
+MOST_FACTS = 4
+"""Differences of one task that are listed; a group of 57 tasks would fill the screen."""
+
+Names = tuple[str, str]
+"""What the two runs are called: ("Base", "Fine-tuned"), ("A", "B")."""
+
+# Settings that change prompts, so that they explain why documents do not pair.
+_OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enable thinking", "max length", "seeds")
+
+
+def differing_settings(first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
+    """Settings that both runs name and that differ: "dtype: float32 (Base), bfloat16 (Fine-tuned)"."""
+    theirs = {setting.name: setting.value for setting in second.settings}
+    return tuple(
+        _differ(setting.name, one_line(setting.value, 40), one_line(theirs[setting.name], 40), names)
+        for setting in first.settings
+        if setting.name in theirs and theirs[setting.name] != setting.value
+    )
+
+
+def _differ(what: str, a: object, b: object, names: Names) -> str:
+    return f"{what}: {a} ({names[0]}), {b} ({names[1]})"
+
+
+def differing_facts(task: str, first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
+    """What differs in the task itself: version, shots, limit, generation settings; for a group over its tasks."""
+    group = second.group(task) or first.group(task)
+    found: dict[str, None] = {}
+    for name in group.leaves if group else (task,):
+        a, b = first.task(name), second.task(name)
+        if a is not None and b is not None:
+            found.update(dict.fromkeys(_facts(a, b, names)))
+    return tuple(found) if len(found) <= MOST_FACTS else (*tuple(found)[:MOST_FACTS], "…")
+
+
+def _facts(a: TaskFacts, b: TaskFacts, names: Names) -> list[str]:
+    found = []
+    if a.version != b.version:
+        found.append(_differ("task version", a.version, b.version, names))
+    if a.shots != b.shots:
+        found.append(_differ("shots", a.shots, b.shots, names))
+    if a.n != b.n:
+        found.append(_differ("documents", f"{a.n} of {a.total}", f"{b.n} of {b.total}", names))
+    if a.generation != b.generation:
+        found.append(_generation(a.generation, b.generation, names))
+    return found
+
+
+def _generation(a: str, b: str, names: Names) -> str:
+    first, second = json.loads(a or "{}"), json.loads(b or "{}")
+    different = [key for key in {**first, **second} if first.get(key) != second.get(key)]
+    words = "; ".join(_differ(key, repr(first.get(key)), repr(second.get(key)), names) for key in different)
+    return f"generation settings: {one_line(words, 160)}"
+
+
+def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: RunResults, names: Names) -> str:
+    """Why too few documents of a task pair, "" when enough of them do."""
+    if pairing.unpaired_share <= MAX_UNPAIRED:
+        return ""
+    counts = _counts(pairing)
+    reasons = [
+        f"the {name} run is partial ({partial})"
+        for name, partial in zip(names, (first.partial_of(task), second.partial_of(task)), strict=True)
+        if partial is not None
+    ]
+    facts = differing_facts(task, first, second, names)
+    if pairing.differing_prompts:
+        prompts = [words for words in differing_settings(first, second, names) if words.startswith(_OF_PROMPTS)]
+        reasons += prompts + [words for words in facts if words.startswith(("shots", "task version"))]
+    if pairing.only_first or pairing.only_second:
+        reasons += [words for words in facts if words.startswith("documents") and not reasons]
+    if not reasons:
+        reasons = ["the documents or prompts themselves differ"]
+    return f"{counts}, more than {MAX_UNPAIRED:.0%}: {'; '.join(dict.fromkeys(reasons))}"
+
+
+def _counts(pairing: Pairing) -> str:
+    """ "341 of 541 documents have no partner, 12 were asked with another prompt"."""
+    every = pairing.matched + pairing.differing_prompts + pairing.only_first + pairing.only_second
+    alone = pairing.only_first + pairing.only_second
+    parts = []
+    if alone or not every:
+        parts.append(f"{alone} of {every} documents have no partner" if every else "no documents were found")
+    if pairing.differing_prompts:
+        parts.append(f"{pairing.differing_prompts} of {every} were asked with another prompt")
+    return ", ".join(parts)

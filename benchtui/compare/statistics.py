@@ -1,0 +1,144 @@
+"""The statistics of one paired comparison. References: E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640
+(clustered and paired standard errors, power); McNemar 1947 (exact form); Wilson 1927; Holm 1979; S. Bowyer,
+L. Aitchison and D. Ivanova, ICML 2025 (why not the normal approximation below a few hundred samples)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from benchtui.compare.records import Interval
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ALPHA = 0.05
+POWER = 0.80
+SMALL = 300
+"""Below this many samples intervals do not lean on the normal approximation."""
+FEW_CLUSTERS = 50
+SEED = 20_251_123
+
+
+def mcnemar(fixed: int, broken: int) -> float:
+    """Two-sided exact McNemar p-value from the two discordant counts; 1 when there are none."""
+    from statsmodels.stats.contingency_tables import mcnemar as exact_mcnemar
+
+    if fixed + broken == 0:
+        return 1.0
+    return float(exact_mcnemar([[0, fixed], [broken, 0]], exact=True).pvalue)
+
+
+def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
+    """Wilson score interval of a share; (0, 1) for no sample."""
+    from scipy.stats import binomtest
+
+    if n == 0:
+        return Interval(0.0, 1.0)
+    found = binomtest(successes, n).proportion_ci(confidence_level=1 - alpha, method="wilson")
+    return Interval(float(found.low), float(found.high))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given."""
+    from statsmodels.stats.multitest import multipletests
+
+    if not p_values:
+        return []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+
+def clustered_stderr(
+    values: Floats, clusters: Integers, weights: Floats | None = None, *, correct: bool = True
+) -> float:
+    """Standard error of the weighted mean of `values` (n,) whose errors go together within `clusters` (n,).
+
+    Miller's equation for equal weights; `correct` multiplies the variance by G/(G-1) for G clusters, as statsmodels
+    does by default. NaN for a single cluster with the correction.
+    """
+    w = np.full(len(values), 1.0) if weights is None else weights
+    w = w / w.sum()
+    residuals = w * (values - np.sum(w * values))
+    sums = np.bincount(clusters, weights=residuals)
+    groups = len(np.unique(clusters))
+    variance = float(np.sum(sums**2))
+    if correct:
+        variance = variance * groups / (groups - 1) if groups > 1 else np.nan
+    return float(np.sqrt(variance))
+
+
+def t_interval(value: float, stderr: float, clusters: int, alpha: float = ALPHA) -> Interval:
+    """Student's interval with one degree of freedom less than there are independent units."""
+    from scipy.stats import t
+
+    half = float(t.ppf(1 - alpha / 2, max(clusters - 1, 1))) * stderr
+    return Interval(value - half, value + half)
+
+
+def t_test(value: float, stderr: float, clusters: int) -> float:
+    """Two-sided p-value of `value` being 0; 1 when nothing varies and nothing differs."""
+    from scipy.stats import t
+
+    if stderr == 0:
+        return 1.0 if value == 0 else 0.0
+    return float(2 * t.sf(abs(value) / stderr, max(clusters - 1, 1)))
+
+
+def sign_flip_test(sums: Floats) -> float:
+    """Two-sided p-value of a sum of independent differences under swapping the two runs within each unit.
+
+    `sums` (units,): every unit's own difference. All swaps are tried up to 13 units, 9,999 seeded ones beyond.
+    """
+    from scipy.stats import permutation_test
+
+    moved = sums[sums != 0]
+    if len(moved) == 0:
+        return 1.0
+    if len(moved) == 1:
+        return 1.0  # one unit swapped either way is as extreme
+    found = permutation_test(
+        (moved,),
+        lambda x, axis: np.sum(x, axis=axis),
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=9_999,
+        rng=np.random.default_rng(SEED),
+    )
+    return min(float(found.pvalue), 1.0)
+
+
+def paired_share_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA) -> Interval:
+    """95 % interval of a difference of two shares measured on the same `n` samples, (fixed - broken) / n.
+
+    Few samples or few changes: the central posterior interval under a Dirichlet(1/2, 1/2, 1) prior on (fixed, broken,
+    unchanged), which covers on average as often as it says where the normal approximation does not. Else Miller's
+    paired standard error.
+    """
+    if n >= SMALL and fixed + broken >= 30:
+        from scipy.special import ndtri
+
+        half = -float(ndtri(alpha / 2)) * float(np.sqrt(fixed + broken - (fixed - broken) ** 2 / n)) / n
+        middle = (fixed - broken) / n
+        return Interval(middle - half, middle + half)
+    return _posterior_interval(fixed, broken, n, alpha)
+
+
+def _posterior_interval(fixed: int, broken: int, n: int, alpha: float) -> Interval:
+    """Quantiles of D(2U - 1): D ~ Beta(changed + 1, unchanged + 1) the share that changes, U ~ Beta(fixed + 1/2,
+    broken + 1/2) the part of it that gets better; D is integrated out over 400 of its quantiles."""
+    from scipy.optimize import brentq
+    from scipy.special import betainc, betaincinv
+
+    changed = fixed + broken
+    shares = betaincinv(changed + 1.0, n - changed + 1.0, (np.arange(400) + 0.5) / 400)
+
+    def below(x: float) -> float:
+        u = np.clip((x / shares + 1) / 2, 0.0, 1.0)
+        return float(np.mean(betainc(fixed + 0.5, broken + 0.5, u)))
+
+    return Interval(
+        float(brentq(lambda x: below(x) - alpha / 2, -1.0, 1.0, xtol=1e-7)),
+        float(brentq(lambda x: below(x) - (1 - alpha / 2), -1.0, 1.0, xtol=1e-7)),
+    )

@@ -1,0 +1,221 @@
+"""What a difference means in words: the bands of the seed, and only where the data support them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchtui.compare.records import Difference, Interval, Kind, Row, Verdict
+from benchtui.compare.statistics import ALPHA
+from benchtui.results.records import EarlyStop
+
+# Gains and losses in percentage points, largest first.
+_GAINS = ((10.0, Kind.EXCELLENT), (5.0, Kind.GOOD), (2.0, Kind.MARGINAL), (0.0, Kind.WEAK))
+_LOSSES = ((5.0, Kind.FORGETTING), (3.0, Kind.LOSS), (0.0, Kind.ACCEPTABLE_LOSS))
+
+# Exact McNemar needs this many samples before any outcome can have p < 0.05: 2 * (1/2)**6 = 0.031.
+FEWEST = 6
+
+
+def band(points: float) -> Kind:
+    """The seed's word for a gain (positive) or loss in percentage points."""
+    size = round(abs(points), 9)
+    if points >= 0:
+        return next(kind for least, kind in _GAINS if size >= least)
+    return next((kind for least, kind in _LOSSES if size > least), Kind.ACCEPTABLE_LOSS)
+
+
+def points(value: float, *, signed: bool = True) -> str:
+    """A difference of shares in percentage points: "+18.1"."""
+    number = round(100 * value, 1) + 0.0
+    return f"{number:+.1f}".replace("-", "−") if signed else f"{abs(number):.1f}"
+
+
+def p_words(p: float) -> str:
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
+
+
+def size_words(value: float, *, is_share: bool) -> str:
+    return f"{points(value)} points" if is_share else f"{value:+.4g}".replace("-", "−")
+
+
+def interval_words(interval: Interval | None, *, is_share: bool) -> str:
+    if interval is None:
+        return "no interval"
+    if is_share:
+        return f"95 % interval {points(interval.low)} to {points(interval.high)}"
+    return f"95 % interval {interval.low:+.4g} to {interval.high:+.4g}".replace("-", "−")
+
+
+def supported(difference: Difference) -> bool:
+    """Whether the data tell the difference from zero: corrected p-value and interval agree on it."""
+    p = difference.p if difference.p_holm is None else difference.p_holm
+    return p < ALPHA and difference.interval is not None and difference.interval.excludes_zero()
+
+
+def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, tests: int = 1) -> Verdict:
+    """The verdict on one paired difference. `tests` is how many p-values the correction was made over."""
+    if not supported(difference):
+        return _nothing_shown(difference, is_share=is_share, tests=tests)
+    gain = difference.value if higher_is_better else -difference.value
+    detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
+    if not is_share:
+        kind = Kind.BETTER if gain > 0 else Kind.WORSE
+        return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}.")
+    kind = band(100 * gain)
+    assert difference.interval is not None  # noqa: S101 - supported() says so
+    ends = (difference.interval.low, difference.interval.high)
+    near = min(ends, key=abs)
+    least = band(100 * (near if higher_is_better else -near))
+    perhaps = "" if least is kind else f"; the interval allows for {_article(least)}"
+    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{perhaps}.")
+
+
+def _article(kind: Kind) -> str:
+    return f"only {kind.value}" if kind.is_gain else f"no more than {kind.value}"
+
+
+def _evidence(difference: Difference, *, is_share: bool) -> str:
+    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}"
+
+
+def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Verdict:
+    kind = Kind.NO_DIFFERENCE
+    if difference.n < FEWEST:
+        least = 2 * 0.5**difference.n
+        sentence = (
+            f"No evidence: {difference.n} samples cannot show a difference of any size; even if every one had changed "
+            f"the same way, p would be {least:.2g}."
+        )
+        return Verdict(kind, f"no evidence (n = {difference.n})", sentence)
+    alone = difference.p < ALPHA and difference.p_holm is not None and difference.p_holm >= ALPHA
+    seen = _could_see(difference, is_share=is_share)
+    detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
+    if alone and difference.p_holm is not None:
+        detail += f", but {p_words(difference.p_holm)} once corrected for {tests} tests"
+    return Verdict(kind, kind.value, f"No difference shown: {detail}{seen}.")
+
+
+def _could_see(difference: Difference, *, is_share: bool) -> str:
+    if difference.detectable is None:
+        return ""
+    size = f"{points(difference.detectable, signed=False)} points" if is_share else f"{difference.detectable:.3g}"
+    return f"; this test could only have seen ±{size}"
+
+
+def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -> Verdict:
+    """No verdict on the whole; the documents that do pair are told about, without a word for them."""
+    on_pairs = ""
+    if difference is not None and difference.n:
+        on_pairs = (
+            f" On the {difference.n} documents in both: {size_words(difference.value, is_share=is_share)} "
+            f"({_evidence(difference, is_share=is_share)})."
+        )
+    return Verdict(Kind.NOT_COMPARABLE, "not comparable", f"Not comparable: {why}.{on_pairs}")
+
+
+def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) -> Verdict:
+    """The verdict of a task that stopped as soon as its anytime-valid interval had decided."""
+    at = f"stopped early at {stop.n} of {stop.total} documents"
+    shown = interval_words(Interval(stop.low, stop.high), is_share=is_share)
+    claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
+    if stop.decision == "within":
+        limit = f"±{points(stop.delta, signed=False)} points" if is_share else f"±{stop.delta:.3g}"
+        return Verdict(
+            Kind.WITHIN,
+            "no relevant difference",
+            f"No relevant difference: {at}, when the difference over all {stop.total} was surely within {limit}: "
+            f"{claim}. It says nothing of documents outside this set.",
+        )
+    kind = Kind.BETTER if (stop.decision == "better") == higher_is_better else Kind.WORSE
+    return Verdict(
+        kind,
+        kind.value,
+        f"{kind.value.capitalize()}: {at}, when the sign of the difference was certain: {claim}. Only the sign is "
+        "claimed; the size would be known better from all documents.",
+    )
+
+
+def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
+    """One sentence for the whole comparison: did training help, where, what did it cost, how sure."""
+    judged = [row for row in rows if row.level == "headline" and row.verdict is not None]
+    if not judged:
+        return "Nothing could be compared."
+    gains = [row for row in judged if row.verdict is not None and row.verdict.kind.is_gain]
+    losses = [row for row in judged if row.verdict is not None and row.verdict.kind.is_loss]
+    rest = [row for row in judged if row not in gains and row not in losses]
+    if not gains and not losses:
+        return _no_evidence(rest)
+    parts = []
+    subject = "Training" if names[1] == "Fine-tuned" else names[1]
+    if gains:
+        parts.append(
+            f"{subject} helped {_listed(gains)}"
+            if subject == "Training"
+            else f"{subject} is better at {_listed(gains)}"
+        )
+    if losses:
+        cost = f"it cost {_listed(losses)}" if gains else f"{subject} did not help and cost {_listed(losses)}"
+        if subject != "Training":
+            cost = f"worse at {_listed(losses)}" if gains else f"{subject} is worse at {_listed(losses)}"
+        worst = any(row.verdict is not None and row.verdict.kind is Kind.FORGETTING for row in losses)
+        parts.append(cost + (" (possible catastrophic forgetting)" if worst else ""))
+    if rest:
+        parts.append(_rest(rest))
+    return f"{'; '.join(parts)}. {_how_sure(judged)}"
+
+
+def _how_sure(rows: Sequence[Row]) -> str:
+    tested = [row for row in rows if row.difference is not None and row.verdict is not None]
+    if len(tested) < 2:
+        return "Chance alone would show such a difference less than once in twenty times."
+    return f"Chance alone would show any of this less than once in twenty times, over all {len(tested)} tests together."
+
+
+def _listed(rows: Sequence[Row]) -> str:
+    words = []
+    for row in rows:
+        value = row.early.difference if row.early else row.difference.value if row.difference else row.change
+        size = f"{points(value)}" if row.is_share else f"{value:+.3g}".replace("-", "−")
+        interval = (
+            Interval(row.early.low, row.early.high)
+            if row.early
+            else row.difference.interval
+            if row.difference
+            else None
+        )
+        ends = f", {points(interval.low)} to {points(interval.high)}" if interval is not None and row.is_share else ""
+        words.append(f"{row.title} ({size}{ends})")
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _rest(rows: Sequence[Row]) -> str:
+    shown = [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
+    not_shown = [row for row in rows if row not in shown]
+    parts = []
+    if shown:
+        parts.append(f"no difference shown on {_names(shown)}")
+    if not_shown:
+        parts.append(f"not comparable: {_names(not_shown)}")
+    return "; ".join(parts)
+
+
+def _names(rows: Sequence[Row]) -> str:
+    titles = [row.title for row in rows]
+    return " and ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles)
+
+
+def _no_evidence(rows: Sequence[Row]) -> str:
+    comparable = [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
+    if not comparable:
+        return f"Nothing can be said: {_rest(rows)}."
+    few = [row for row in comparable if row.difference is not None and row.difference.n < FEWEST]
+    if len(few) == len(comparable):
+        n = max(row.difference.n for row in few if row.difference is not None)
+        return f"No evidence that training changed anything: {n} samples a task can never show a difference."
+    limits = [
+        f"±{points(row.difference.detectable, signed=False)} points on {row.title}"
+        for row in comparable
+        if row.is_share and row.difference is not None and row.difference.detectable is not None
+    ]
+    could = f" This could only have seen {', '.join(limits)}." if limits else ""
+    return f"No evidence that training changed anything: {_rest(rows)}.{could}"
