@@ -111,9 +111,7 @@ def _run_defaults(table: object, file: Path) -> dict[str, Any]:
                 f"Remove it and type --{key} where you mean it (or set {environment_name(key)}=1).",
             )
         if key not in RUN_SETTINGS:
-            raise _unknown(
-                file, f"run.{key}", tuple(f"run.{known}" for known in RUN_SETTINGS), "what `benchtui run --help` lists"
-            )
+            raise _unknown(file, f"run.{key}", tuple(RUN_SETTINGS), "what `benchtui run --help` lists")
         defaults[key.replace("-", "_")] = _checked(RUN_SETTINGS[key], value, file, f"run.{key}")
     if "include_path" in defaults:
         # A path in a file means the same from wherever benchtui is started.
@@ -185,13 +183,12 @@ def _checked(read: Any, value: object, file: Path, key: str) -> Any:
 def _known_keys(table: dict[str, Any], known: tuple[str, ...], file: Path, where: str) -> None:
     for key in table:
         if key not in known:
-            raise _unknown(file, f"{where}.{key}", tuple(f"{where}.{name}" for name in known), ", ".join(known))
+            raise _unknown(file, f"{where}.{key}", known, ", ".join(known))
 
 
 def _unknown(file: Path, key: str, known: tuple[str, ...], all_of_them: str) -> UsageError:
-    # Compared by the last part, so that a long common prefix does not make everything look alike.
-    last = {name.rpartition(".")[2]: name for name in known}
+    """For a dotted `key` whose last part is none of `known`."""
     wanted = key.rpartition(".")[2].replace("_", "-").lower()
-    near = difflib.get_close_matches(wanted, last, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
     hint = f"Did you mean {near[0]}?" if near else f"It may hold {all_of_them}."
     return UsageError(f"{file}: there is no setting {one_line(key, 60)}.", hint)

@@ -81,7 +81,7 @@ class Catalogue:
         for member in entry.members:
             if registered := self.member(member):
                 self._collect(registered, leaves, parents | {name})
-            elif member in entry.described:
+            elif member in entry.described and not member.endswith("::") and member:
                 leaves[f"{name}::{member}"] = None
             else:
                 raise UsageError(

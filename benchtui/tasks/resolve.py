@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from benchtui.errors import UsageError
 from benchtui.tasks.catalogue import Catalogue, ResolvedTasks, is_pattern
 from benchtui.tasks.digest import SourceDigests
+from benchtui.tasks.entries import TaskEntry
 
 
 def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
@@ -23,7 +26,9 @@ def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
     names = list(dict.fromkeys(name for stands_for in requested.values() for name in stands_for))
     leaves = {name: catalogue.expand([name]) for name in names}
     _refuse_twice(leaves)
-    met = _met(catalogue, names)
+    # In lm-eval's order of files: where its index meets a name twice, the first file wins.
+    below = _below(catalogue, names)
+    met = [name for name in catalogue.entries if name in below]
     digests = SourceDigests()
     return ResolvedTasks(
         requested=requested,
@@ -51,18 +56,21 @@ def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
 
 
 def _matching(catalogue: Catalogue, pattern: str) -> tuple[str, ...]:
-    """Names that fit a glob, so chosen that no task is run twice: a group that fits stands for its tasks that do.
+    """Names that fit a glob, so chosen that no task is run twice: a group that fits stands for all of its tasks.
 
     lm-eval itself takes every name that fits and then stops at the first task met twice, which is what most patterns
-    over a family with groups come to.
+    over a family with groups come to. Groups that lm-eval could not load are passed over.
     """
     order = {"group": 0, "tag": 1, "task": 2}
-    fitting = [entry for name, entry in catalogue.entries.items() if fnmatchcase(name, pattern)]
-    fitting.sort(key=lambda entry: (order[entry.kind], -len(catalogue.expand([entry.name])), entry.name))
+    fitting: list[tuple[TaskEntry, tuple[str, ...]]] = []
+    for name, entry in catalogue.entries.items():
+        if fnmatchcase(name, pattern):
+            with contextlib.suppress(UsageError):
+                fitting.append((entry, catalogue.expand([name])))
+    fitting.sort(key=lambda found: (order[found[0].kind], -len(found[1]), found[0].name))
     chosen: list[str] = []
     covered: set[str] = set()
-    for entry in fitting:
-        leaves = catalogue.expand([entry.name])
+    for entry, leaves in fitting:
         fresh = [leaf for leaf in leaves if leaf not in covered]
         if len(fresh) == len(leaves):
             chosen.append(entry.name)
@@ -89,24 +97,23 @@ def _refuse_twice(leaves: dict[str, tuple[str, ...]]) -> None:
             owner[leaf] = name
 
 
-def _met(catalogue: Catalogue, names: list[str]) -> list[str]:
-    """`names` and everything registered below them, in the catalogue's order: in an index the first file wins."""
-    waiting, seen = list(names), set(names)
+def _below(catalogue: Catalogue, names: Iterable[str]) -> set[str]:
+    """`names` and everything registered below them."""
+    waiting = list(names)
+    seen = set(waiting)
     while waiting:
         for member in catalogue.entries[waiting.pop()].members:
             registered = catalogue.member(member)
             if registered and registered not in seen:
                 seen.add(registered)
                 waiting.append(registered)
-    return [name for name in catalogue.entries if name in seen] if len(seen) > 1 else names
+    return seen
 
 
 def _digest(catalogue: Catalogue, name: str, digests: SourceDigests) -> str:
     """Sixteen hex digits over the files of `name` and of everything below it."""
-    import hashlib
-
     whole = hashlib.sha256()
-    for met in sorted(_met(catalogue, [name])):
+    for met in sorted(_below(catalogue, [name])):
         file = catalogue.file(met)
         whole.update(f"{met}\0{digests.of(file.resolve()) if file else catalogue.entries[met].members}\n".encode())
     return whole.hexdigest()[:16]

@@ -46,7 +46,10 @@ def search(query: str, entries: Sequence[TaskEntry], limit: int | None) -> tuple
         fitting = [place for place in fitting if word in texts[place]]  # type: ignore[assignment]
     ranked = sorted(fitting, key=lambda place: _rank(phrase, wanted, names[place], entries[place]))
     if len(ranked) < _FEW:
-        ranked += [place for place in _alike(phrase, entries, names) if place not in set(ranked)]
+        found = set(ranked)
+        # Beside names that hold the words, only very similar ones are worth showing.
+        likeness = _SIMILAR_TITLE if found else _SIMILAR_NAME
+        ranked += [place for place in _alike(phrase, entries, names, likeness) if place not in found]
     return tuple(entries[place] for place in ranked[:limit])
 
 
@@ -61,15 +64,15 @@ def _rank(phrase: str, wanted: list[str], name: str, entry: TaskEntry) -> tuple[
     return (2 if begins else 3 if in_name else 4, entry.kind != "group", len(name), 0, name)
 
 
-def _alike(phrase: str, entries: Sequence[TaskEntry], names: list[str]) -> list[int]:
+def _alike(phrase: str, entries: Sequence[TaskEntry], names: list[str], likeness: float) -> list[int]:
     """Places of entries whose name or title is like `phrase`, most alike first."""
     from rapidfuzz import fuzz, process
 
-    by_name = process.extract(phrase, names, scorer=fuzz.ratio, score_cutoff=_SIMILAR_NAME, limit=20)
+    by_name = process.extract(phrase, names, scorer=fuzz.ratio, score_cutoff=likeness, limit=20)
     titled = {place: PLAIN_WORDS[e.name].title.lower() for place, e in enumerate(entries) if e.name in PLAIN_WORDS}
     by_title = process.extract(phrase, titled, scorer=fuzz.token_set_ratio, score_cutoff=_SIMILAR_TITLE, limit=20)
-    likeness = {place: score for _, score, place in [*by_title, *by_name]}
-    return sorted(likeness, key=lambda place: (-likeness[place], entries[place].name not in PLAIN_WORDS))
+    scores = {place: score for _, score, place in [*by_title, *by_name]}
+    return sorted(scores, key=lambda place: (-scores[place], entries[place].name not in PLAIN_WORDS))
 
 
 def _text(entry: TaskEntry) -> str:

@@ -21,7 +21,7 @@ class Words(NamedTuple):
 
 INSTRUCTIONS, MATHS, COMMON_SENSE = "Following instructions", "Maths", "Common sense"
 KNOWLEDGE, READING, REASONING = "Knowledge", "Reading", "Reasoning"
-TRUTH, CODE, LANGUAGE = "Truthfulness", "Code (runs what the model writes)", "Plain language modelling"
+TRUTH, CODE, LANGUAGE = "Truthfulness", "Code, which is run", "Plain language modelling"
 
 PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
     {
