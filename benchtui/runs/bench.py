@@ -54,11 +54,11 @@ def lock_model(model_path: Path, name: str) -> FolderLock:
     return FolderLock(benchmarks_folder(model_path) / ".lock", name)
 
 
-def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: bool) -> BenchRuns:
+def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunDirectory], bool]) -> BenchRuns:
     """Make (or find) the run directories and write their plans; call with the model's lock held.
 
-    A base run is reused when everything that can change its scores is the same. With `resume`, an unfinished run of
-    the same plan goes on from its journal. A base run that fits neither is set aside under base/previous/.
+    A base run is reused when everything that can change its scores is the same. An unfinished run of
+    the same plan goes on from its journal if `resume` agrees. A base run that fits neither is set aside under base/previous/.
     """
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()
@@ -68,8 +68,8 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: bool) -> Bench
         base, reused = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume, resumed=resumed)
         if not reused:
             _write_plan(base, prepared.base, bench_id, None)
-    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), prepared.fine_tuned) if resume else None
-    if fine_tuned is None:
+    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), prepared.fine_tuned)
+    if fine_tuned is None or not resume(fine_tuned):
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
         resumed.append(fine_tuned)
@@ -79,7 +79,12 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: bool) -> Bench
 
 
 def _base_directory(
-    benchmarks: Path, plan: RunPlan, *, rerun: bool, resume: bool, resumed: list[RunDirectory]
+    benchmarks: Path,
+    plan: RunPlan,
+    *,
+    rerun: bool,
+    resume: Callable[[RunDirectory], bool],
+    resumed: list[RunDirectory],
 ) -> tuple[RunDirectory, bool]:
     known = base_runs(benchmarks)
     if not rerun:
@@ -87,7 +92,8 @@ def _base_directory(
             if run.exists() and run_state(run) == "finished" and not plan.differences(run.plan(), tasks="subset"):
                 return run, True
     current = base_run(benchmarks)
-    if resume and not rerun and (unfinished := _unfinished([run for run in known if run == current], plan)):
+    unfinished = None if rerun else _unfinished([run for run in known if run == current], plan)
+    if unfinished is not None and resume(unfinished):
         resumed.append(unfinished)
         return unfinished, False
     _set_aside(current)

@@ -16,7 +16,8 @@ class BenchPlan:
     """One `benchtui run`: which model against which base, on what, how.
 
     `model` None is the newest one; `tasks` replace `suite` when given; `limit` and `num_fewshot` override every task's
-    own; `timeout` in seconds without a sign of life, None for none.
+    own; `timeout` in seconds without a sign of life, None for none; `seeds` are lm-eval's python, numpy, torch and
+    few-shot seeds.
     """
 
     outputs: Path
@@ -42,14 +43,9 @@ class BenchPlan:
     dtype: str = "auto"
     device: str = "auto"
     model_args: dict[str, Any] = field(default_factory=dict)
-    seed: int | None = None
+    seeds: tuple[int, int, int, int] = (0, 1234, 1234, 1234)
     timeout: float | None = None
     skip_stalled: bool = False
     offline: bool = False
     permissions: Permissions = field(default_factory=Permissions)
     command: tuple[str, ...] = ()
-
-    @property
-    def seeds(self) -> tuple[int, int, int, int]:
-        """lm-eval's four seeds (python, numpy, torch, few-shot); one number given means all four."""
-        return (0, 1234, 1234, 1234) if self.seed is None else (self.seed,) * 4

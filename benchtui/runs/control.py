@@ -22,7 +22,7 @@ class Control:
         self.terminal_lost = False
         self._asked_at = 0.0
         self._wake = threading.Event()
-        self._say = say
+        self.say = say
         self._previous: dict[signal.Signals, Any] = {}
 
     def wait(self, seconds: float) -> None:
@@ -61,7 +61,7 @@ class Control:
 
     def _tell(self, text: str) -> None:
         try:
-            self._say(text)
+            self.say(text)
         except OSError:
             self.terminal_lost = True
 

@@ -108,6 +108,9 @@ class Journal:
         rows = self._db.execute("SELECT task, doc_id, reason FROM skipped")
         return {(name, doc): reason for name, doc, reason in rows if task is None or name == task}
 
+    def forget_skipped(self) -> None:
+        self._db.execute("DELETE FROM skipped")
+
     def close(self) -> None:
         self._db.close()
 

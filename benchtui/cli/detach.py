@@ -1,0 +1,67 @@
+"""`benchtui run --detach`: the same command in the background, returning once its launch record exists."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import msgspec
+from platformdirs import user_state_path
+
+from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.files import write_atomic
+
+LAUNCH_FILE = "BENCHTUI_LAUNCH_FILE"
+PATIENCE = 120.0
+"""Seconds until the launch record must exist: the hub may be slow to describe a base model."""
+
+
+def start_detached(arguments: list[str]) -> int:
+    """Start `benchtui` with `arguments` in a session of its own. Raises BenchtuiError with its words if it fails."""
+    folder = user_state_path("benchtui", ensure_exists=True) / "detached"
+    folder.mkdir(parents=True, exist_ok=True)
+    name = secrets.token_hex(6)
+    launch, log = folder / f"{name}.json", folder / f"{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchtui", *(word for word in arguments if word != "--detach")],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, LAUNCH_FILE: str(launch)},
+        )
+    try:
+        runs = _wait_for_launch(process, launch, log)
+    finally:
+        launch.unlink(missing_ok=True)
+    for run in runs:
+        click.echo(str(run))
+    click.echo(f"Running in the background (process {process.pid}). Watch: benchtui attach {runs[-1]}", err=True)
+    click.echo(f"Stop: benchtui cancel {runs[-1]}", err=True)
+    return ExitCode.DONE
+
+
+def _wait_for_launch(process: subprocess.Popen[bytes], launch: Path, log: Path) -> list[Path]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if launch.exists():
+            return [Path(path) for path in msgspec.json.decode(launch.read_bytes(), type=list[str])]
+        if process.poll() is not None:
+            words = log.read_text(errors="replace").strip()
+            raise BenchtuiError(f"The run did not start: {words[-2000:] or 'it said nothing'}")
+        time.sleep(0.05)
+    process.terminate()
+    raise BenchtuiError(f"The run did not start within {PATIENCE:.0f} s.", f"{log} has what it said.")
+
+
+def announce_launch(runs: tuple[RunDirectory, ...]) -> None:
+    """Tell whoever detached us that the launch records exist; does nothing for a run in the foreground."""
+    if path := os.environ.pop(LAUNCH_FILE, None):
+        write_atomic(Path(path), msgspec.json.encode([str(run.path.resolve()) for run in runs]))

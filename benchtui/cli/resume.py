@@ -1,0 +1,43 @@
+"""`benchtui resume`: go on with a run that died, was stopped, or finished in part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchtui.cli.options import TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
+from benchtui.cli.run import evaluate_and_conclude
+from benchtui.errors import BenchtuiError
+
+
+@click.command("resume", cls=SectionedCommand)
+@click.argument("run", required=False)
+@option(WHAT, "--outputs", type=click.Path(path_type=Path), default=Path("outputs"), show_default=True, metavar="DIR",
+        help="Folder with the trained models.")
+@TIMEOUT_OPTIONS[0]
+@TIMEOUT_OPTIONS[1]
+@option("Output", "--json", "as_json", is_flag=True, help="Print every event as a line of JSON.")
+@option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
+def command(
+    run: str | None, outputs: Path, timeout: float | None, skip_stalled: bool, as_json: bool, no_readme: bool
+) -> int:  # fmt: skip
+    """Go on with an unfinished run; nothing that was answered is asked again.
+
+    RUN is a run directory or a model's name; without it, the newest unfinished run in outputs.
+    """
+    from benchtui.runs.bench import lock_model
+    from benchtui.runs.control import Control, say_on_stderr
+    from benchtui.runs.locate import find_run
+    from benchtui.runs.resume import model_folder, runs_to_resume
+    from benchtui.runs.supervisor import SuperviseSettings
+
+    unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
+    found = find_run(outputs, run, states=unfinished)
+    if not found.exists():
+        raise BenchtuiError(f"{found.path} has no plan to go on with.", "Start a new run with `benchtui run`.")
+    model = model_folder(found)
+    with Control(say_on_stderr) as control, lock_model(model, model.name):
+        runs = runs_to_resume(found)
+        settings = SuperviseSettings(timeout, skip_stalled)
+        return evaluate_and_conclude(model, runs, settings, control, as_json=as_json, readme=not no_readme)

@@ -1,0 +1,217 @@
+"""`benchtui run`: the main job, base against fine-tuned, watched from start to end."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchtui.cli.options import MACHINE, SectionedCommand, bench_options, bench_plan, option
+from benchtui.config import load_config
+from benchtui.errors import BenchtuiError, ExitCode
+
+if TYPE_CHECKING:
+    from benchtui.displays import Display
+    from benchtui.models.layout import TrainedModel
+    from benchtui.runs.bench import BenchOutcome, BenchRuns
+    from benchtui.runs.choice import BenchPlan
+    from benchtui.runs.control import Control
+    from benchtui.runs.directory import RunDirectory
+    from benchtui.runs.prepare import PlannedTasks
+    from benchtui.runs.supervisor import SuperviseSettings
+
+
+@click.command("run", cls=SectionedCommand)
+@bench_options
+@option(
+    MACHINE, "--resume/--no-resume", default=None, help="Go on with an unfinished run of this plan.  [default: ask]"
+)
+@option(MACHINE, "--detach", is_flag=True, help="Start in the background and return; watch with `benchtui attach`.")
+@option("Output", "--json", "as_json", is_flag=True, help="Print every event as a line of JSON.")
+@option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
+def command(as_json: bool, resume: bool | None, detach: bool, no_readme: bool, **values: Any) -> int:
+    """Benchmark a trained model against its base.
+
+    Without flags: the newest model in ./outputs, against the base its files name, on IFEval. Every flag can also be
+    set as BENCHTUI_<FLAG> in the environment, or under [run] in benchtui.toml.
+
+    \b
+    benchtui run                                 the newest model, suite quick
+    benchtui run --suite core --timeout 30min    unattended over night
+    benchtui run --tasks arc_easy,mmlu --limit 100
+    """
+    choice = bench_plan(values)
+    if detach:
+        from benchtui.cli.detach import start_detached
+
+        return start_detached(sys.argv[1:])
+    return run_choice(choice, as_json=as_json, resume=resume, readme=not no_readme)
+
+
+def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
+    """Run what was chosen, one model after another; returns the exit code."""
+    from benchtui.runs.control import Control, say_on_stderr
+    from benchtui.runs.prepare import plan_tasks
+    from benchtui.tasks.catalogue import load_catalogue
+
+    models = _models(choice)
+    tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, _scan_progress()))
+    codes: list[ExitCode] = []
+    with Control(say_on_stderr) as control:
+        for model in models:
+            if control.stop_requested:
+                codes.append(ExitCode.INTERRUPTED)
+                break
+            try:
+                codes.append(_run_model(choice, model, tasks, control, as_json=as_json, resume=resume, readme=readme))
+            except BenchtuiError as error:
+                if len(models) == 1:
+                    raise
+                _say(f"{model.name}: {error}")  # one broken folder never stops the others
+                codes.append(error.exit_code)
+    return max(codes, key=_severity, default=ExitCode.DONE)
+
+
+def _severity(code: ExitCode) -> int:
+    return [ExitCode.DONE, ExitCode.PARTIAL, ExitCode.USAGE, ExitCode.FAILED, ExitCode.INTERRUPTED].index(code)
+
+
+def _models(choice: BenchPlan) -> list[TrainedModel]:
+    if choice.model == "all":
+        from benchtui.models.discovery import discover
+
+        models = [model for model in discover(choice.outputs) if model.usable]
+        if not models:
+            raise BenchtuiError(f"No model in {choice.outputs} can be evaluated.", "`benchtui models` says why.")
+        return models
+    from benchtui.models.selection import find_model
+
+    return [find_model(choice.outputs, choice.model)]
+
+
+def _run_model(
+    choice: BenchPlan,
+    model: TrainedModel,
+    tasks: PlannedTasks,
+    control: Control,
+    *,
+    as_json: bool,
+    resume: bool | None,
+    readme: bool,
+) -> ExitCode:
+    from benchtui.runs.bench import lay_out, lock_model
+    from benchtui.runs.prepare import prepare
+    from benchtui.runs.supervisor import SuperviseSettings
+
+    prepared = prepare(choice, model, tasks)
+    with lock_model(model.path, model.name):
+        runs = lay_out(prepared, rerun_base=choice.rerun_base, resume=lambda run: _may_resume(run, resume))
+        for line in (*prepared.notes, *_reuse_notes(runs)):
+            _say(line)
+        settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
+        return evaluate_and_conclude(model.path, runs, settings, control, as_json=as_json, readme=readme)
+
+
+def evaluate_and_conclude(
+    model_path: Path, runs: BenchRuns, settings: SuperviseSettings, control: Control, *, as_json: bool, readme: bool
+) -> ExitCode:
+    """Evaluate under a display, then report; call with the model's lock held."""
+    from benchtui.cli.detach import announce_launch
+    from benchtui.runs.bench import run_bench
+
+    @contextmanager
+    def watching(directories: Sequence[RunDirectory]) -> Iterator[Callable[[], None]]:
+        with _display(directories, as_json=as_json, control=control) as display:
+
+            def tick() -> None:
+                announce_launch(tuple(directories))
+                display.refresh()
+
+            yield tick
+
+    outcome = run_bench(runs, settings, control, watching)
+    return conclude(model_path, outcome, as_json=as_json, readme=readme)
+
+
+@contextmanager
+def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Control) -> Iterator[Display]:
+    from benchtui.displays import open_display
+
+    display = open_display(directories, "json" if as_json else "auto")
+    control.say = display.note
+    display.start()
+    try:
+        yield display
+    finally:
+        display.stop()
+
+
+def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: bool) -> ExitCode:
+    """Write benchmark.json and the READMEs, print the comparison, say how each run ended."""
+    from benchtui.results.summary import write_summary
+
+    runs = outcome.runs
+    for path, record in outcome.done.items():
+        if record.status != "finished":
+            _say(f"{path}: {record.status}. {record.message}")
+    scored = [run for run in (runs.base, runs.fine_tuned) if run and any(run.lm_eval.glob("results_*.json"))]
+    if runs.fine_tuned not in scored:
+        return outcome.exit_code
+    base = runs.base if runs.base in scored else None
+    summary = write_summary(model_path, base=base, fine_tuned=runs.fine_tuned)
+    if not as_json:
+        from benchtui.reports.tables import print_summary
+
+        print_summary(summary)
+    if readme:
+        from benchtui.reports.readme import update_readmes
+
+        for line in update_readmes(model_path):
+            _say(line)
+    return outcome.exit_code
+
+
+def _reuse_notes(runs: BenchRuns) -> list[str]:
+    notes = []
+    if runs.reused and runs.base:
+        notes.append("Base results are reused: same model, tasks and settings (--rerun-base evaluates it again).")
+    if runs.resumed:
+        names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in runs.resumed)
+        notes.append(f"Going on with an unfinished run of {names}: nothing answered is asked again.")
+    return notes
+
+
+def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
+    """Whether to go on with an unfinished run: as the flag says, else asked on a terminal, else yes."""
+    if asked is not None:
+        return asked
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return True
+    from benchtui.runs.journal import answered_requests
+
+    plan, answered = run.plan(), answered_requests(run.journal)
+    which = "the base model" if plan.role == "base" else plan.model_name
+    question = f"An unfinished run of {which} from {plan.created[:16]} holds {answered} answers. Go on with it?"
+    return click.confirm(question, default=True, err=True)
+
+
+def _scan_progress() -> Any:
+    if not sys.stderr.isatty():
+        return None
+
+    def progress(done: int, total: int) -> None:
+        sys.stderr.write(f"\rReading lm-eval's task files, once: {done}/{total} ")
+        if done >= total:
+            sys.stderr.write("\n")
+
+    return progress
+
+
+def _say(text: str) -> None:
+    from benchtui.text import printable
+
+    click.echo(printable(text), err=True)
