@@ -30,9 +30,9 @@ def parse_duration(text: str) -> float:
     cleaned = text.strip().lower()
     seconds = float(cleaned) if re.fullmatch(_NUMBER, cleaned) else _sum_of_parts(cleaned)
     if seconds is None:
-        raise UsageError(f"{text!r} is not a duration.", _EXAMPLES)
+        raise UsageError(f"{text[:40]!r} is not a duration.", _EXAMPLES)
     if seconds <= 0:
-        raise UsageError(f"A duration must be longer than zero, not {text!r}.", _EXAMPLES)
+        raise UsageError(f"A duration must be longer than zero, not {text[:40]!r}.", _EXAMPLES)
     if not seconds <= _LONGEST:
         raise UsageError(f"{text[:40]!r} is longer than a year.", _EXAMPLES)
     return seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -82,8 +83,16 @@ def _about(suite: Suite) -> str:
     if suite.best_for:
         said.append(f"Best for {one_line(suite.best_for, 200)}.")
     if suite.source != BUILT_IN:
-        said.append(f"From {suite.source}.")
+        said.append(f"From {_near(Path(suite.source))}.")
     return " ".join(said)
+
+
+def _near(file: Path) -> str:
+    """A path as one would type it from here."""
+    for folder, short in ((Path.cwd(), ""), (Path.home(), "~/")):
+        if file.is_relative_to(folder):
+            return short + str(file.relative_to(folder))
+    return str(file)
 
 
 def _title(task: TaskPlan) -> str:

@@ -79,14 +79,18 @@ class Catalogue:
         if name in parents:
             raise UsageError(f"The group {name} contains itself.", "Mend its YAML.")
         for member in entry.members:
+            if not member or member.endswith("::"):
+                raise UsageError(
+                    f"The group {one_line(name)} lists a task without a name: lm-eval cannot load it.",
+                    "Choose other tasks; `benchtui tasks` searches them.",
+                )
             if registered := self.member(member):
                 self._collect(registered, leaves, parents | {name})
-            elif member in entry.described and not member.endswith("::") and member:
+            elif member in entry.described:
                 leaves[f"{name}::{member}"] = None
             else:
                 raise UsageError(
-                    f"The {entry.kind} {one_line(name)} lists {one_line(member) or 'a task without a name'},"
-                    " which lm-eval does not know.",
+                    f"The {entry.kind} {one_line(name)} lists {one_line(member)}, which lm-eval does not know.",
                     "Give the folder it is in with --include-path, or leave this group out.",
                 )
 

@@ -1,0 +1,235 @@
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from benchtui.config import Config, environment_name, load_config
+from benchtui.errors import ExitCode, UsageError
+from benchtui.runs.plan import TaskPlan
+from benchtui.settings import PER_RUN, RUN_SETTINGS
+
+
+def load(folder: Path, project: str | None = None, user: str | None = None) -> Config:
+    user_file = folder / "home" / "benchtui.toml"
+    if project is not None:
+        (folder / "benchtui.toml").write_text(project, encoding="utf-8")
+    if user is not None:
+        user_file.parent.mkdir(exist_ok=True)
+        user_file.write_text(user, encoding="utf-8")
+    return load_config(folder, user_file=user_file)
+
+
+def refused(folder: Path, project: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        load(folder, project)
+    assert caught.value.exit_code == ExitCode.USAGE
+    text = str(caught.value)
+    assert str(folder / "benchtui.toml") in text
+    assert len(text.splitlines()) == 1
+    return text
+
+
+def test_without_files_there_is_nothing(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    assert (dict(config.run_defaults), config.suites, config.files) == ({}, (), ())
+
+
+def test_every_setting_arrives_as_its_flag_would_take_it(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        """
+        [run]
+        outputs = "out"
+        model = "llama"
+        no-base = true
+        tasks = ["ifeval", "gsm8k"]
+        include-path = "my tasks"
+        limit = 200
+        num-fewshot = 0
+        chat-template = "off"
+        gen-kwargs = {temperature = 0.7, do_sample = true}
+        model-args = {revision = "main", attn = 3, fast = true}
+        batch-size = 8
+        seed = [0, 1, 2, 3]
+        timeout = 600
+        offline = true
+        """,
+    )
+    assert dict(config.run_defaults) == {
+        "outputs": "out",
+        "model": "llama",
+        "no_base": True,
+        "tasks": "ifeval,gsm8k",
+        "include_path": (str(tmp_path / "my tasks"),),
+        "limit": 200.0,
+        "num_fewshot": 0,
+        "chat_template": "off",
+        "gen_kwargs": '{"temperature": 0.7, "do_sample": true}',
+        "model_args": ("revision=main", "attn=3", "fast=true"),
+        "batch_size": "8",
+        "seed": "0,1,2,3",
+        "timeout": "600",
+        "offline": True,
+    }
+
+
+def test_flag_beats_environment_beats_project_beats_user_beats_default(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        project='[run]\nsuite = "project"\ndevice = "project"\ndtype = "project"',
+        user='[run]\nsuite = "user"\ndevice = "user"\ndtype = "user"\nmodel = "user"',
+    )
+
+    @click.command(context_settings={"default_map": dict(config.run_defaults)})
+    @click.option("--device", envvar=environment_name("--device"))
+    @click.option("--suite", envvar=environment_name("--suite"))
+    @click.option("--dtype", envvar=environment_name("--dtype"))
+    @click.option("--model", default="newest", envvar=environment_name("--model"))
+    @click.option("--backend", default="hf", envvar=environment_name("--backend"))
+    def run(**values: str) -> None:
+        click.echo(" ".join(values[name] for name in ("device", "suite", "dtype", "model", "backend")))
+
+    seen = CliRunner().invoke(
+        run, ["--device", "flag"], env={"BENCHTUI_DEVICE": "environment", "BENCHTUI_SUITE": "environment"}
+    )
+    assert seen.output.split() == ["flag", "environment", "project", "user", "hf"]
+    assert config.origin["dtype"] == tmp_path / "benchtui.toml"
+    assert config.origin["model"] == tmp_path / "home" / "benchtui.toml"
+    assert config.files == (tmp_path / "benchtui.toml", tmp_path / "home" / "benchtui.toml")
+
+
+def test_a_suite_of_ones_own(tmp_path: Path) -> None:
+    (suite,) = load(
+        tmp_path,
+        """
+        [suites.support]
+        title = "Support bot"
+        description = "What our customers ask."
+        best-for = "releases"
+        tasks = ["ifeval", {name = "gsm8k", num-fewshot = 5, limit = 200}, {name = "piqa", limit = 0.25}]
+        """,
+    ).suites
+    assert suite.tasks == (TaskPlan("ifeval"), TaskPlan("gsm8k", 5, 200.0), TaskPlan("piqa", None, 0.25))
+    assert (suite.name, suite.title, suite.best_for) == ("support", "Support bot", "releases")
+    assert suite.source == str(tmp_path / "benchtui.toml")
+
+
+def test_project_suites_replace_the_users_of_the_same_name(tmp_path: Path) -> None:
+    user = '[suites.mine]\ntasks = ["piqa"]\n[suites.other]\ntasks = ["boolq"]'
+    config = load(tmp_path, project='[suites.mine]\ntasks = ["ifeval"]', user=user)
+    assert {suite.name: suite.tasks[0].name for suite in config.suites} == {"mine": "ifeval", "other": "boolq"}
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("[run]\nbatchsize = 4", ["batchsize", "batch-size"]),
+        ("[run]\nbatch_size = 4", ["batch_size", "batch-size"]),
+        ("[rum]\nbatch-size = 4", ["rum", "run"]),
+        ("batch-size = 4", ["batch-size", "[run]"]),
+        ('[suites.a]\ntask = ["x"]', ["suites.a.task", "tasks"]),
+        ('[suites.a]\ntasks = [{name = "x", shots = 5}]', ["suites.a.tasks[0].shots", "num-fewshot"]),
+    ],
+)
+def test_an_unknown_key_names_file_and_nearest_key(tmp_path: Path, text: str, names: list[str]) -> None:
+    message = refused(tmp_path, text)
+    assert all(name in message for name in names), message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "expected"),
+    [
+        ("[run]\nno-base = 1", "run.no-base", "true or false"),
+        ("[run]\nmodel = 3", "run.model", "text"),
+        ('[run]\nnum-fewshot = "5"', "run.num-fewshot", "whole number"),
+        ("[run]\nnum-fewshot = true", "run.num-fewshot", "whole number"),
+        ("[run]\nnum-fewshot = -1", "run.num-fewshot", "0 or more"),
+        ("[run]\nlimit = 0", "run.limit", "fraction"),
+        ("[run]\nlimit = 1.5", "run.limit", "number of documents"),
+        ("[run]\nlimit = inf", "run.limit", "number of documents"),
+        ("[run]\nlimit = nan", "run.limit", "number of documents"),
+        ('[run]\ntimeout = "soon"', "run.timeout", "30min"),
+        ("[run]\ntimeout = 0", "run.timeout", "longer than zero"),
+        ('[run]\nchat-template = "maybe"', "run.chat-template", '"auto"'),
+        ("[run]\nbatch-size = 0", "run.batch-size", "auto"),
+        ('[run]\nmodel-args = ["revision"]', "run.model-args", "key=value"),
+        ("[run]\ngen-kwargs = 3", "run.gen-kwargs", "temperature"),
+        ("[run]\nseed = [1, 2]", "run.seed", "four"),
+        ("[run]\ntasks = []", "run.tasks", "task's name"),
+        ("run = 3", "run", "table"),
+        ("suites = 3", "suites", "tables"),
+        ("[suites.a]", "suites.a.tasks", "list of tasks"),
+        ('[suites.a]\ntasks = ["a,b"]', "suites.a.tasks[0].name", "one task's name"),
+        ("[suites.a]\ntasks = [{}]", "suites.a.tasks[0].name", "name"),
+        ('[suites."no good"]\ntasks = ["a"]', "no good", "letters"),
+    ],
+)
+def test_a_wrong_value_names_key_and_what_was_expected(tmp_path: Path, text: str, key: str, expected: str) -> None:
+    message = refused(tmp_path, text)
+    assert key in message
+    assert expected in message
+
+
+def test_invalid_toml_names_the_line(tmp_path: Path) -> None:
+    assert "line 3" in refused(tmp_path, '[run]\nsuite = "quick"\nmodel = llama\n')
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    (tmp_path / "benchtui.toml").write_bytes(b"\xff\xfe[run]")
+    with pytest.raises(UsageError, match="UTF-8"):
+        load(tmp_path)
+
+
+def test_a_folder_of_that_name(tmp_path: Path) -> None:
+    (tmp_path / "benchtui.toml").mkdir()
+    with pytest.raises(UsageError, match="cannot be read"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("key", sorted(PER_RUN))
+@pytest.mark.parametrize("value", ["true", "false"])
+def test_running_foreign_code_is_never_allowed_by_a_file(tmp_path: Path, key: str, value: str) -> None:
+    message = refused(tmp_path, f"[run]\n{key} = {value}")
+    assert "each run" in message
+    assert f"--{key}" in message
+    assert key not in RUN_SETTINGS
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{trust_remote_code = true}",
+        '"trust_remote_code=True"',
+        '["a=1,trust_remote_code=True"]',
+        '["trust-remote-code=1"]',
+    ],
+)
+def test_nor_through_model_args(tmp_path: Path, value: str) -> None:
+    assert "each run" in refused(tmp_path, f"[run]\nmodel-args = {value}")
+
+
+toml_values = st.recursive(
+    st.booleans() | st.integers(-5, 5) | st.floats(allow_nan=True) | st.text("ab=,{}\"'", max_size=6),
+    lambda inner: st.lists(inner, max_size=3),
+    max_leaves=4,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*RUN_SETTINGS, "nonsense"]), toml_values)
+def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, value: object) -> None:
+    import tomlkit
+
+    text = tomlkit.dumps({"run": {key: value}})
+    try:
+        config = load(tmp_path, text)
+    except UsageError as error:
+        message = str(error)
+    else:
+        assert list(config.run_defaults) == [key.replace("-", "_")]
+        return
+    assert key in message
+    assert len(message.splitlines()) == 1
