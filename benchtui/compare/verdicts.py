@@ -75,7 +75,9 @@ def _article(kind: Kind) -> str:
 
 
 def _evidence(difference: Difference, *, is_share: bool) -> str:
-    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}"
+    corrected = difference.p_holm is not None and difference.p_holm != difference.p
+    also = f", corrected {p_words(difference.p_holm).removeprefix('p ').removeprefix('= ')}" if corrected and difference.p_holm else ""
+    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{also}"
 
 
 def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Verdict:
@@ -87,11 +89,10 @@ def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Ver
             f"the same way, p would be {least:.2g}."
         )
         return Verdict(kind, f"no evidence (n = {difference.n})", sentence)
-    alone = difference.p < ALPHA and difference.p_holm is not None and difference.p_holm >= ALPHA
     seen = _could_see(difference, is_share=is_share)
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
-    if alone and difference.p_holm is not None:
-        detail += f", but {p_words(difference.p_holm)} once corrected for {tests} tests"
+    if difference.p < ALPHA <= (difference.p_holm or 0.0):
+        detail += f", which one of {tests} tests shows too often by chance"
     return Verdict(kind, kind.value, f"No difference shown: {detail}{seen}.")
 
 
@@ -212,10 +213,17 @@ def _no_evidence(rows: Sequence[Row]) -> str:
     if len(few) == len(comparable):
         n = max(row.difference.n for row in few if row.difference is not None)
         return f"No evidence that training changed anything: {n} samples a task can never show a difference."
-    limits = [
-        f"±{points(row.difference.detectable, signed=False)} points on {row.title}"
-        for row in comparable
+    return f"No evidence that training changed anything: {_rest(rows)}.{_limits(comparable)}"
+
+
+def _limits(rows: Sequence[Row]) -> str:
+    """The smallest and largest difference that the tests could have seen."""
+    seen = sorted(
+        (row.difference.detectable, row.title)
+        for row in rows
         if row.is_share and row.difference is not None and row.difference.detectable is not None
-    ]
-    could = f" This could only have seen {', '.join(limits)}." if limits else ""
-    return f"No evidence that training changed anything: {_rest(rows)}.{could}"
+    )
+    if not seen:
+        return ""
+    ends = [f"±{points(size, signed=False)} points on {title}" for size, title in dict.fromkeys((seen[0], seen[-1]))]
+    return f" The tests could only have seen {' to '.join(ends)}."

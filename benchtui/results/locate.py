@@ -133,8 +133,58 @@ def latest_pair(model: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
     """
     runs = model_runs(model)
     tuned = max(runs, key=run_time) if runs else None
-    base: RunDirectory | None = base_run(benchmarks_folder(model))
+    return _base_of(tuned, model), tuned
+
+
+def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, RunDirectory | None]:
+    """The base and fine-tuned run of a model, the latter by folder or by its name when `run` names it.
+
+    Raises BenchtuiError when that run does not exist.
+    """
+    if run is None:
+        return latest_pair(model)
+    by_name = benchmarks_folder(model) / "fine-tuned" / run
+    chosen = next((RunDirectory(place.absolute()) for place in (run, by_name) if place.is_dir()), None)
+    if chosen is None:
+        names = ", ".join(known.path.name for known in model_runs(model)) or "none yet"
+        raise BenchtuiError(f"There is no run {str(run)!r} of {model.name}.", f"Its runs: {names}.")
+    return _base_of(chosen, model), chosen
+
+
+def _base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
+    """The base run that a fine-tuned run names, else the model's own; None when it left no results."""
+    base = base_run(benchmarks_folder(model))
     if tuned is not None and tuned.exists() and (named := tuned.plan().base_run):
-        chosen = Path(named) if Path(named).is_absolute() else tuned.path / named
-        base = RunDirectory(chosen)
-    return (base if base is not None and has_results(base) else None), tuned
+        base = RunDirectory(Path(named) if Path(named).is_absolute() else tuned.path / named)
+    return base if has_results(base) else None
+
+
+def runs_to_compare(first: str, second: str | None, outputs: Path) -> tuple[tuple[Path, Path], tuple[str, str]]:
+    """The two places to read and what they are called, for `benchtui compare A [B]`.
+
+    Raises BenchtuiError naming what cannot be found.
+    """
+    if second is not None:
+        return (_place(first, outputs), _place(second, outputs)), ("A", "B")
+    model = model_folder(first, outputs)
+    base, tuned = latest_pair(model)
+    if base is None or tuned is None:
+        lacking = "base" if base is None else "fine-tuned"
+        raise BenchtuiError(f"{model.name} has no {lacking} results.", "Name two runs, or type `benchtui run` first.")
+    return (base.path, tuned.path), ("Base", "Fine-tuned")
+
+
+def _place(named: str, outputs: Path) -> Path:
+    """A run directory, lm-eval folder or file as named; a model stands for its latest fine-tuned run."""
+    path = Path(named)
+    if path.is_file():
+        return path
+    model = next((m for m in (path, outputs / named) if benchmarks_folder(m).is_dir()), None)
+    if model is None:
+        return path.absolute()
+    _, tuned = latest_pair(model)
+    if tuned is None:
+        raise BenchtuiError(
+            f"{model} has no fine-tuned results.", "Name a run directory, or type `benchtui run` first."
+        )
+    return tuned.path

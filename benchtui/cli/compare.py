@@ -1,0 +1,81 @@
+"""`benchtui compare A B`: two runs, sample by sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from benchtui.compare.records import Comparison
+
+
+@click.command("compare")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", required=False)
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="How the comparison is written.",
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(first: str, second: str | None, format: str, output: Path | None, outputs: Path | None) -> None:
+    """Compare run B with run A, sample by sample.
+
+    A and B are run directories, output folders of lm_eval (with --log_samples), result files, or models in outputs/
+    (their latest fine-tuned run). A model alone is compared with its own base.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.compare.compare import compare_runs
+    from benchtui.results.locate import runs_to_compare
+    from benchtui.results.read import read_run
+
+    places, names = runs_to_compare(first, second, outputs_folder(outputs))
+    comparison = compare_runs(read_run(places[0]), read_run(places[1]), names=names)
+    _write(comparison, format, output)
+
+
+def _write(comparison: Comparison, format: str, output: Path | None) -> None:
+    if format == "table" and output is None:
+        from rich.console import Console
+
+        from benchtui.reports.tables import print_comparison
+
+        print_comparison(comparison, Console(highlight=False))
+        return
+    text = _text(comparison, format)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from benchtui.runs.files import write_atomic
+
+    write_atomic(output, text)
+    click.echo(f"Written: {output}", err=True)
+
+
+def _text(comparison: Comparison, format: str) -> str:
+    if format == "table":
+        from benchtui.reports.tables import plain_table
+
+        return plain_table(comparison)
+    if format == "markdown":
+        from benchtui.reports.markdown import comparison_markdown
+
+        return comparison_markdown(comparison)
+    if format == "html":
+        from benchtui.reports.html import comparison_html
+
+        return comparison_html(comparison)
+    from benchtui.reports.exports import comparison_csv, comparison_json
+
+    return comparison_csv(comparison) if format == "csv" else comparison_json(comparison)

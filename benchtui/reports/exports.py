@@ -1,0 +1,157 @@
+"""The comparison as CSV and JSON, for spreadsheets and scripts. Keys and columns are only ever added."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any
+
+import msgspec
+
+from benchtui.compare.records import Comparison, Interval, Row
+from benchtui.results.records import RunResults
+
+_COLUMNS = (
+    "task",
+    "title",
+    "metric",
+    "filter",
+    "level",
+    "depth",
+    "higher_is_better",
+    "first",
+    "first_stderr",
+    "first_low",
+    "first_high",
+    "first_n",
+    "second",
+    "second_stderr",
+    "second_low",
+    "second_high",
+    "second_n",
+    "total",
+    "change",
+    "relative_percent",
+    "paired_n",
+    "paired_difference",
+    "difference_low",
+    "difference_high",
+    "p",
+    "p_holm",
+    "test",
+    "detectable",
+    "fixed",
+    "broken",
+    "both_right",
+    "both_wrong",
+    "matched",
+    "unmatched",
+    "differing_prompts",
+    "partial",
+    "verdict",
+    "verdict_sentence",
+)
+
+# A cell that begins with one of these is a formula to a spreadsheet.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """One line a row of the comparison, MMLU's subjects included, with a header; scores on lm-eval's own scale."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in comparison.rows:
+        writer.writerow({name: _cell(value) for name, value in _flat(row).items()})
+    return buffer.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(_FORMULA):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    found, flips = row.difference, row.difference.flips if row.difference else None
+    return {
+        "task": row.task,
+        "title": row.title,
+        "metric": row.metric,
+        "filter": row.filter,
+        "level": row.level,
+        "depth": row.depth,
+        "higher_is_better": row.higher_is_better,
+        "first": row.first.value,
+        "first_stderr": row.first.stderr,
+        "first_low": _low(row.first.interval),
+        "first_high": _high(row.first.interval),
+        "first_n": row.first.n,
+        "second": row.second.value,
+        "second_stderr": row.second.stderr,
+        "second_low": _low(row.second.interval),
+        "second_high": _high(row.second.interval),
+        "second_n": row.second.n,
+        "total": row.second.total,
+        "change": row.change,
+        "relative_percent": row.relative,
+        "paired_n": found.n if found else 0,
+        "paired_difference": found.value if found else None,
+        "difference_low": _low(found.interval) if found else None,
+        "difference_high": _high(found.interval) if found else None,
+        "p": found.p if found else None,
+        "p_holm": found.p_holm if found else None,
+        "test": found.method if found else None,
+        "detectable": found.detectable if found else None,
+        "fixed": flips.fixed if flips else None,
+        "broken": flips.broken if flips else None,
+        "both_right": flips.both_right if flips else None,
+        "both_wrong": flips.both_wrong if flips else None,
+        "matched": row.pairing.matched,
+        "unmatched": row.pairing.only_first + row.pairing.only_second,
+        "differing_prompts": row.pairing.differing_prompts,
+        "partial": bool(row.first.partial or row.second.partial),
+        "verdict": row.verdict.kind.value if row.verdict else None,
+        "verdict_sentence": row.verdict.sentence if row.verdict else None,
+    }
+
+
+def _low(interval: Interval | None) -> float | None:
+    return interval.low if interval else None
+
+
+def _high(interval: Interval | None) -> float | None:
+    return interval.high if interval else None
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The whole comparison as one JSON object; ends in a newline."""
+    document = {
+        "schema_version": 1,
+        "first": _run(comparison.first, comparison.first_name),
+        "second": _run(comparison.second, comparison.second_name),
+        "sentence": comparison.sentence,
+        "tests": comparison.tests,
+        "settings": list(comparison.settings),
+        "missing": list(comparison.missing),
+        "warnings": list(comparison.warnings),
+        "rows": [{**_flat(row), "notes": list(row.notes)} for row in comparison.rows],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _run(results: RunResults, name: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "model": results.model_name,
+        "role": results.role,
+        "run": str(results.run),
+        "results": str(results.file),
+        "date": results.created.isoformat(),
+        "state": results.state,
+        "fingerprint": results.fingerprint,
+        "lm_eval_version": results.lm_eval_version,
+        "settings": {setting.name: setting.value for setting in results.settings},
+        "partial": msgspec.to_builtins(results.partial),
+    }

@@ -1,0 +1,75 @@
+"""The comparison as Markdown, for READMEs, issues and `benchtui compare --format markdown`."""
+
+from __future__ import annotations
+
+import re
+
+from benchtui.compare.records import Comparison, Row
+from benchtui.reports.tables import shown_rows
+from benchtui.reports.words import (
+    change_words,
+    difference_interval,
+    label,
+    notes,
+    p_cell,
+    row_n,
+    score_words,
+    verdict_cell,
+)
+from benchtui.text import one_line
+
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+
+
+def escape(text: str, limit: int = 200) -> str:
+    """Foreign text as one line of Markdown that means nothing but itself."""
+    return _SPECIAL.sub(r"\\\1", one_line(text, limit))
+
+
+def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
+    """A Markdown table; `align` has one of "l" and "r" for each column."""
+    marks = ["---:" if side == "r" else "---" for side in align.ljust(len(header), "l")]
+    lines = [header, marks, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
+    """The comparison's table for a choice of its rows."""
+    header = [
+        "Benchmark",
+        escape(comparison.first_name),
+        escape(comparison.second_name),
+        "Change",
+        "95 % interval",
+        "p",
+    ]
+    cells = [
+        [
+            ("&nbsp;&nbsp;" * (row.depth or row.level == "detail")) + escape(label(row, comparison)),
+            score_words(row.first.value, is_share=row.is_share),
+            score_words(row.second.value, is_share=row.is_share),
+            change_words(row),
+            difference_interval(row),
+            p_cell(row),
+            row_n(row).replace("|", "\\|"),
+            verdict_cell(row),
+        ]
+        for row in rows
+    ]
+    return table([*header, "n", "Verdict"], cells, "lrrllrrl")
+
+
+def comparison_markdown(comparison: Comparison) -> str:
+    """Table, sentence, one line for each verdict, and what the runs differ in; ends in a newline."""
+    parts = [comparison_rows(comparison, shown_rows(comparison)), f"**{escape(comparison.sentence, 1000)}**"]
+    verdicts = [
+        f"- {escape(row.title)}: {escape(row.verdict.sentence, 1000)}"
+        for row in comparison.headlines
+        if row.verdict is not None
+    ]
+    if verdicts:
+        parts.append("\n".join(verdicts))
+    told = notes(comparison)
+    if told:
+        parts.append("\n".join(f"- {escape(note, 400)}" for note in told))
+    return "\n\n".join(parts) + "\n"

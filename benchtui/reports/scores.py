@@ -1,0 +1,70 @@
+"""One run's scores by themselves, for a model that was benchmarked without its base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from benchtui.compare.leaves import SampleSource, scored_terms, side
+from benchtui.compare.records import Side
+from benchtui.compare.titles import title_of
+from benchtui.reports.words import METRIC_WORDS, UNICODE, Glyphs, interval_words, n_words, score_words
+from benchtui.results.primary import ordered
+from benchtui.results.records import RunResults, Score
+from benchtui.text import one_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
+    """The scores of a run's tasks and groups, primary metric first, each with its interval."""
+    source = SampleSource(results)
+    found = []
+    for task in results.top_level:
+        samples = source.read(task) if results.group(task) is None else []
+        for score in ordered(results.scores_of(task)):
+            scored = scored_terms(results, score, samples) if samples else None
+            found.append((score, side(results, score, scored)))
+    return found
+
+
+def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
+    """Task, metric, score, 95 % interval and n; fits eighty columns."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    rows = _rows(results, glyphs)
+    table.add_column("Benchmark", overflow="ellipsis", no_wrap=True)
+    table.add_column("Metric", overflow="ellipsis", no_wrap=True)
+    for place, header in ((2, "Score"), (3, "95 % interval"), (4, "n")):
+        widest = max(len(row[place]) for row in [*rows, ("", "", header, header, header)])
+        table.add_column(header, justify="right", no_wrap=True, min_width=widest)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _rows(results: RunResults, glyphs: Glyphs) -> list[tuple[str, str, str, str, str]]:
+    rows, last = [], ""
+    for score, shown in score_sides(results):
+        title = "" if score.task == last else one_line(title_of(score.task, results), 40)
+        last = score.task
+        mark = f"{glyphs.partial} " if shown.partial else ""
+        rows.append(
+            (
+                title,
+                one_line(score_metric(score), 34),
+                score_words(score.value, is_share=score.is_share),
+                interval_words(shown, is_share=score.is_share),
+                mark + n_words(shown),
+            )
+        )
+    return rows
+
+
+def score_metric(score: Score) -> str:
+    """What a score measures: "Strict Prompt", "exact_match, strict-match"."""
+    name = METRIC_WORDS.get(score.metric, score.metric)
+    return name if score.filter in ("none", "") else f"{name}, {score.filter}"

@@ -1,0 +1,165 @@
+"""The comparison as a terminal table: eighty columns are enough, wider terminals show intervals and p-values too."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.reports.words import (
+    UNICODE,
+    Glyphs,
+    change_words,
+    difference_interval,
+    glyphs_for,
+    headline_metrics,
+    label,
+    notes,
+    p_cell,
+    row_n,
+    score_words,
+    verdict_cell,
+)
+from benchtui.text import one_line, printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+    from benchtui.results.summary import Summary
+
+WIDE = 112
+"""Columns from which the intervals and p-values have room."""
+
+MAX_DEPTH = 1
+"""How deep into a group the table looks: MMLU's categories, not its 57 subjects."""
+
+
+def shown_rows(comparison: Comparison) -> list[Row]:
+    """The rows of the table: each task, its other metrics, and the categories of a group."""
+    return [row for row in comparison.rows if row.depth <= MAX_DEPTH]
+
+
+def style_of(row: Row) -> str:
+    """A colour beside glyph and word; the terminal's own sixteen, so that every theme can carry it."""
+    if row.verdict is None or row.level != "headline":
+        return ""
+    kind = row.verdict.kind
+    if kind.is_gain:
+        return "green"
+    if kind in (Kind.FORGETTING, Kind.LOSS, Kind.WORSE):
+        return "red"
+    return "yellow" if kind in (Kind.NOT_COMPARABLE, Kind.ACCEPTABLE_LOSS) else "dim"
+
+
+def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs = UNICODE) -> RenderableType:
+    """The table with its sentences and notes below, to be printed by rich. All foreign text is plain text in it."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = [_table(comparison, width=width, glyphs=glyphs), Text("")]
+    parts.append(Text(printable(comparison.sentence), style="bold"))
+    parts += [_hanging(sign, line) for sign, line in _verdict_lines(comparison, glyphs)]
+    told = notes(comparison)
+    if told:
+        parts.append(Text(""))
+        parts += [_hanging("!", one_line(note, 400), "yellow") for note in told]
+    parts += [Text(""), Text(_legend(comparison, glyphs), style="dim")]
+    return Group(*parts)
+
+
+def _hanging(sign: str, line: str, style: str = "") -> RenderableType:
+    """A sign and a text whose further lines stand under its first."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=len(sign))
+    grid.add_column()
+    grid.add_row(Text(sign, style=style), Text(line, style=style))
+    return grid
+
+
+def _table(comparison: Comparison, *, width: int, glyphs: Glyphs) -> Table:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    wide = width >= WIDE
+    digits = 2 if wide else 1
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 0, 0, 0))
+    table.add_column("Benchmark", overflow="ellipsis", no_wrap=True)
+    table.add_column(Text(one_line(comparison.first_name, 14)), justify="right", no_wrap=True)
+    second = one_line(comparison.second_name, 14)
+    table.add_column(Text(second if wide else second.replace("-", "-\n")), justify="right", no_wrap=True)
+    table.add_column("Change", no_wrap=True)
+    if wide:
+        table.add_column("95 % interval", no_wrap=True)
+        table.add_column("p", justify="right", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("Verdict", no_wrap=True)
+    for row in shown_rows(comparison):
+        indent = "  " * (row.depth or row.level == "detail")
+        base_style = "" if row.level == "headline" else "dim"
+        cells = [
+            Text(indent + one_line(label(row, comparison), 60), style="bold" if row.level == "headline" else ""),
+            Text(score_words(row.first.value, is_share=row.is_share, digits=digits)),
+            Text(score_words(row.second.value, is_share=row.is_share, digits=digits)),
+            Text(change_words(row, glyphs, digits), style=style_of(row)),
+        ]
+        if wide:
+            cells += [Text(difference_interval(row)), Text(p_cell(row))]
+        cells += [Text(row_n(row, glyphs)), Text(verdict_cell(row, glyphs), style=style_of(row))]
+        table.add_row(*cells, style=base_style)
+    return table
+
+
+def _verdict_lines(comparison: Comparison, glyphs: Glyphs) -> list[tuple[str, str]]:
+    several = len(comparison.headlines) > 1
+    return [
+        (verdict_cell(row, glyphs)[0], (f"{row.title}. " if several else "") + printable(row.verdict.sentence))
+        for row in comparison.headlines
+        if row.verdict is not None
+    ]
+
+
+def _legend(comparison: Comparison, glyphs: Glyphs) -> str:
+    legend = f"Points and relative change. Measured by: {headline_metrics(comparison)}."
+    if comparison.tests > 1:
+        legend += f" p-values of the headline rows are corrected for {comparison.tests} tests (Holm)."
+    if comparison.partial:
+        legend += f" {glyphs.partial} partial: documents scored / documents in the task."
+    return printable(legend)
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print the table on a terminal, a pipe or a file, in the width and with the signs that it has."""
+    glyphs = glyphs_for(console.encoding)
+    console.print(comparison_table(comparison, width=console.width, glyphs=glyphs), soft_wrap=False)
+
+
+def print_summary(summary: Summary, console: Console | None = None) -> None:
+    """Print what benchmark.json says, on stdout: the comparison, or one run's scores when there is only one."""
+    from rich.console import Console
+
+    console = console or Console(highlight=False)
+    if summary.comparison is not None:
+        print_comparison(summary.comparison, console)
+        return
+    results = summary.fine_tuned or summary.base
+    if results is not None:
+        from benchtui.reports.scores import scores_table
+
+        console.print(scores_table(results, glyphs_for(console.encoding)))
+        missing = "base" if summary.base is None else "fine-tuned"
+        console.print(f"No {missing} results: nothing to compare with.", style="dim", markup=False)
+
+
+def plain_table(comparison: Comparison, *, width: int = 100, glyphs: Glyphs = UNICODE) -> str:
+    """The same without colour, for files and logs; ends in a newline, lines without trailing blanks."""
+    from rich.console import Console
+
+    buffer = io.StringIO()
+    console = Console(file=buffer, width=width, color_system=None, force_terminal=False, legacy_windows=False)
+    console.print(comparison_table(comparison, width=width, glyphs=glyphs))
+    return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"

@@ -1,0 +1,162 @@
+"""How scores, changes and verdicts are written, the same in every report."""
+
+from __future__ import annotations
+
+import msgspec
+
+from benchtui.compare.records import Comparison, Kind, Row, Side
+from benchtui.compare.verdicts import points
+
+# The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
+METRIC_WORDS = {
+    "prompt_level_strict_acc": "Strict Prompt",
+    "inst_level_strict_acc": "Strict Inst",
+    "prompt_level_loose_acc": "Loose Prompt",
+    "inst_level_loose_acc": "Loose Inst",
+}
+
+# Verdicts in at most fourteen characters, for a table that fits eighty columns.
+SHORT_WORDS = {
+    Kind.EXCELLENT: "excellent",
+    Kind.GOOD: "good",
+    Kind.MARGINAL: "marginal",
+    Kind.WEAK: "weak",
+    Kind.ACCEPTABLE_LOSS: "acceptable",
+    Kind.LOSS: "loss",
+    Kind.FORGETTING: "forgetting?",
+    Kind.BETTER: "better",
+    Kind.WORSE: "worse",
+    Kind.NO_DIFFERENCE: "not shown",
+    Kind.WITHIN: "no difference",
+    Kind.NOT_COMPARABLE: "not comparable",
+}
+
+
+class Glyphs(msgspec.Struct, frozen=True):
+    """The signs of a report: for terminals that have them, and for those that do not."""
+
+    up: str
+    down: str
+    same: str
+    gain: str
+    loss: str
+    nothing: str
+    odd: str
+    partial: str
+
+
+UNICODE = Glyphs(up="↗", down="↘", same="→", gain="▲", loss="▼", nothing="·", odd="✕", partial="◐")
+ASCII = Glyphs(up="^", down="v", same="=", gain="+", loss="-", nothing=".", odd="x", partial="~")
+
+
+def glyphs_for(encoding: str | None) -> Glyphs:
+    """The signs that a stream of this encoding can carry."""
+    try:
+        "".join(msgspec.structs.astuple(UNICODE)).encode(encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return UNICODE
+
+
+def metric_words(row: Row) -> str:
+    """What a row measures: "Strict Prompt", "exact_match, strict-match", "acc_norm"."""
+    name = METRIC_WORDS.get(row.metric, row.metric)
+    return name if row.filter in ("none", "") else f"{name}, {row.filter}"
+
+
+def label(row: Row, comparison: Comparison) -> str:
+    """The first cell: the task's title; for another metric of it that metric's name; for a part its own title."""
+    if row.level == "detail":
+        headline = next((r for r in comparison.headlines if r.task == row.task), None)
+        if headline is not None and headline.metric == row.metric and row.filter not in ("none", ""):
+            return row.filter
+        return metric_words(row)
+    if row.level == "part":
+        above = [r.title for r in comparison.headlines if row.title.startswith(f"{r.title}: ")]
+        return row.title.removeprefix(f"{above[0]}: ") if above else row.title
+    return row.title
+
+
+def score_words(value: float, *, is_share: bool, digits: int = 2) -> str:
+    return f"{100 * value:.{digits}f}%" if is_share else f"{value:.4g}"
+
+
+def interval_words(side: Side, *, is_share: bool) -> str:
+    if side.interval is None:
+        return ""
+    if is_share:
+        return f"{100 * side.interval.low:.1f}–{100 * side.interval.high:.1f}"
+    return f"{side.interval.low:.4g}–{side.interval.high:.4g}"
+
+
+def arrow(row: Row, glyphs: Glyphs = UNICODE) -> str:
+    """Up for better, down for worse by the metric's own direction, level for what shows no change when rounded."""
+    if row.improved is None or abs(row.change) < (0.00005 if row.is_share else 1e-12):
+        return glyphs.same
+    return glyphs.up if row.improved else glyphs.down
+
+
+def change_words(row: Row, glyphs: Glyphs = UNICODE, digits: int = 2) -> str:
+    """The seed's improvement cell: "↗ +20.00 (+50.0%)", points and relative change."""
+    size = f"{100 * row.change:+.{digits}f}" if row.is_share else f"{row.change:+.4g}"
+    relative = "" if row.relative is None else f" ({row.relative:+.{digits - 1}f}%)"
+    return f"{arrow(row, glyphs)} {size}{relative}".replace("-", "−" if glyphs is UNICODE else "-")
+
+
+def n_words(side: Side) -> str:
+    """ "541", or "5/541" where not all of a task's documents were scored."""
+    return str(side.n) if side.n >= side.total else f"{side.n}/{side.total}"
+
+
+def row_n(row: Row, glyphs: Glyphs = UNICODE) -> str:
+    """How many documents a row speaks of; both numbers where the runs differ; marked where one is partial."""
+    mark = f"{glyphs.partial} " if row.first.partial or row.second.partial else ""
+    first, second = n_words(row.first), n_words(row.second)
+    return mark + (second if first == second else f"{first} | {second}")
+
+
+def verdict_glyph(kind: Kind, glyphs: Glyphs = UNICODE) -> str:
+    if kind.is_gain:
+        return glyphs.gain
+    if kind.is_loss:
+        return glyphs.loss
+    return glyphs.odd if kind is Kind.NOT_COMPARABLE else glyphs.nothing
+
+
+def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
+    """Glyph and word, never colour alone; empty for rows that have no verdict of their own."""
+    if row.verdict is None or row.level != "headline":
+        return ""
+    return f"{verdict_glyph(row.verdict.kind, glyphs)} {SHORT_WORDS[row.verdict.kind]}"
+
+
+def difference_interval(row: Row) -> str:
+    """The interval of the paired difference: "+14.0 to +22.2"."""
+    if row.difference is None or row.difference.interval is None:
+        return ""
+    ends = row.difference.interval
+    if row.is_share:
+        return f"{points(ends.low)} to {points(ends.high)}"
+    return f"{ends.low:+.3g} to {ends.high:+.3g}".replace("-", "−")
+
+
+def p_cell(row: Row) -> str:
+    if row.difference is None:
+        return ""
+    p = row.difference.p if row.difference.p_holm is None else row.difference.p_holm
+    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def headline_metrics(comparison: Comparison) -> str:
+    """Which metric stands for each task, in one line."""
+    return "; ".join(f"{row.title}: {metric_words(row)}" for row in comparison.headlines)
+
+
+def notes(comparison: Comparison) -> list[str]:
+    """Everything a reader must know beside the numbers, each a sentence without a full stop."""
+    found: dict[str, None] = dict.fromkeys(comparison.warnings)
+    found.update(dict.fromkeys(f"Runs differ in {words}" for words in comparison.settings))
+    for row in comparison.headlines:
+        found.update(dict.fromkeys(f"{row.title}: runs differ in {words}" for words in row.notes))
+    found.update(dict.fromkeys(comparison.missing))
+    return list(found)

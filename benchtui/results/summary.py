@@ -1,0 +1,178 @@
+"""benchmark.json: one file with what a model's benchmarks say, for other people's scripts and for READMEs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchtui import __version__
+from benchtui.compare.compare import compare_runs
+from benchtui.compare.records import Comparison, Interval, Row, Side
+from benchtui.errors import BenchtuiError
+from benchtui.results.locate import latest_pair
+from benchtui.results.read import read_run
+from benchtui.results.records import RunResults
+from benchtui.runs.directory import RunDirectory, benchmarks_folder
+from benchtui.runs.files import write_atomic
+
+SCHEMA_VERSION = 1
+FILE_NAME = "benchmark.json"
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What was written to `path`. `comparison` is None when only one side has results."""
+
+    path: Path
+    base: RunResults | None
+    fine_tuned: RunResults | None
+    comparison: Comparison | None
+
+
+def write_summary(
+    model_path: Path,
+    *,
+    base: RunDirectory | None = None,
+    fine_tuned: RunDirectory | None = None,
+    now: dt.datetime | None = None,
+) -> Summary:
+    """Build benchmarks/benchmark.json from the runs' result files and write it in one piece.
+
+    Without runs the model's base and its latest fine-tuned run are taken. Raises BenchtuiError when neither has
+    results or a file is damaged, OSError when it cannot be written.
+    """
+    if base is None and fine_tuned is None:
+        base, fine_tuned = latest_pair(model_path)
+    if base is None and fine_tuned is None:
+        raise BenchtuiError(
+            f"{model_path} has no benchmark results yet.", f"Type `benchtui run --model {model_path.name}` first."
+        )
+    first = read_run(base) if base is not None else None
+    second = read_run(fine_tuned) if fine_tuned is not None else None
+    comparison = compare_runs(first, second) if first is not None and second is not None else None
+    summary = Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison)
+    document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
+    write_atomic(summary.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    return summary
+
+
+def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str, Any]:
+    comparison = summary.comparison
+    base_name = summary.base.model_name if summary.base else _base_in_files(model_path)
+    return {
+        "model_name": model_path.name,
+        "model_path": str(model_path),
+        "base_model_name": base_name,
+        "timestamp": now.isoformat(timespec="seconds"),
+        "base_model": _side(summary.base),
+        "fine_tuned_model": _side(summary.fine_tuned),
+        "comparison": {row.task: _compared(row, comparison) for row in comparison.rows if row.level != "detail"}
+        if comparison
+        else {},
+        "schema_version": SCHEMA_VERSION,
+        "benchtui_version": __version__,
+        "verdict": comparison.sentence if comparison else None,
+        "differing_settings": list(comparison.settings) if comparison else [],
+        "only_in_one_run": list(comparison.missing) if comparison else [],
+        "warnings": list(comparison.warnings) if comparison else [],
+    }
+
+
+def _base_in_files(model_path: Path) -> str | None:
+    """The base that the model's own files name, for a model that was run without one."""
+    from benchtui.models import find_base, inspect_model
+
+    model = inspect_model(model_path)
+    found = (find_base(model, form) for form in model.formats)
+    return next((choice.name for choice in found if choice is not None), None)
+
+
+def _side(results: RunResults | None) -> dict[str, Any]:
+    """A run as the first three keys always had it, and what we add."""
+    if results is None:
+        return {}
+    return {
+        "results": _verbatim(results.file),
+        "benchmark_dir": str(results.run),
+        "timestamp": results.file.stat().st_mtime,
+        "model": results.model_name,
+        "date": results.created.isoformat(),
+        "status": results.state,
+        "fingerprint": results.fingerprint,
+        "suite": results.suite,
+        "lm_eval_version": results.lm_eval_version,
+        "benchtui_version": results.benchtui_version,
+        "partial": {p.task: {"done": p.done, "total": p.total} for p in results.partial},
+        "stopped_early": {stop.task: msgspec.to_builtins(stop) for stop in results.early},
+        "settings": {setting.name: setting.value for setting in results.settings},
+        "tasks": {
+            task.name: {"version": task.version, "num_fewshot": task.shots, "n": task.n, "total": task.total}
+            for task in results.tasks
+        },
+    }
+
+
+def _verbatim(file: Path) -> Any:
+    """lm-eval's own "results", as it wrote them."""
+    return json.loads(file.read_text(encoding="utf-8"))["results"]
+
+
+def _compared(row: Row, comparison: Comparison) -> dict[str, Any]:
+    metrics = [
+        other for other in comparison.rows if other.task == row.task and (other is row or other.level == "detail")
+    ]
+    return {
+        **_metric(row),
+        "title": row.title,
+        "level": row.level,
+        "verdict": row.verdict.kind.value if row.verdict else None,
+        "verdict_sentence": row.verdict.sentence if row.verdict else None,
+        "matched": row.pairing.matched,
+        "unmatched": row.pairing.only_first + row.pairing.only_second,
+        "differing_prompts": row.pairing.differing_prompts,
+        "notes": list(row.notes),
+        "metrics": {other.key: _metric(other) for other in metrics},
+    }
+
+
+def _metric(row: Row) -> dict[str, Any]:
+    found = row.difference
+    return {
+        "metric": row.key,
+        "base_accuracy": row.first.value,
+        "finetuned_accuracy": row.second.value,
+        "delta": row.change,
+        "delta_percent": row.relative,
+        "higher_is_better": row.higher_is_better,
+        "n": row.second.n,
+        "limit": None if row.second.n >= row.second.total else row.second.n,
+        "base": _score(row.first),
+        "fine_tuned": _score(row.second),
+        "paired_n": found.n if found else 0,
+        "paired_delta": found.value if found else None,
+        "delta_stderr": found.stderr if found else None,
+        "delta_interval": _ends(found.interval) if found else None,
+        "p_value": found.p if found else None,
+        "p_value_holm": found.p_holm if found else None,
+        "test": found.method if found else None,
+        "detectable_delta": found.detectable if found else None,
+        "flips": msgspec.to_builtins(found.flips) if found and found.flips else None,
+    }
+
+
+def _score(side: Side) -> dict[str, Any]:
+    return {
+        "value": side.value,
+        "stderr": side.stderr,
+        "interval": _ends(side.interval),
+        "n": side.n,
+        "total": side.total,
+        "partial": {"done": side.partial.done, "total": side.partial.total} if side.partial else None,
+    }
+
+
+def _ends(interval: Interval | None) -> list[float] | None:
+    return [interval.low, interval.high] if interval else None
