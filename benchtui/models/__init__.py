@@ -19,9 +19,9 @@ _HOME = {
     "find_base": "base",
     "resolve_base": "base",
     "ModelDescription": "describe",
-    "describe": "describe",
     "LastResult": "last_result",
-    "last_result": "last_result",
+    "ListedModel": "listing",
+    "list_models": "listing",
 }
 
 __all__ = sorted(_HOME)

@@ -46,7 +46,8 @@ class ModelDescription:
     `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: `sha256:…`
     of a local model, the commit of a hub one (also in `revision`). `weight_bytes` are as stored, `parameters` counts
     numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
-    `chat_template` Jinja text. An adapter (`adapter` True) stands on `adapter_base`. `note` is for the user.
+    `chat_template` Jinja text. An adapter (`adapter` True) stands on `adapter_base`. `from_cache` when the hub could
+    not or must not be asked, so that a loader had better not ask either. `note` is for the user.
     """
 
     name: str
@@ -62,6 +63,7 @@ class ModelDescription:
     adapter: bool = False
     adapter_base: str | None = None
     pickled: bool = False
+    from_cache: bool = False
     note: str = ""
 
     @property
@@ -137,8 +139,9 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
             f"Its copy is in {snapshot.folder}: remove that folder to have it fetched again, or take another model.",
         ) from None
     if snapshot.from_cache and weights.problem and not weights.pickled:
+        reason = f" ({snapshot.note})" if snapshot.note else ""
         raise BenchtuiError(
-            f"{hub_id} is only partly in the cache: {weights.problem}.",
+            f"{hub_id} is only partly in the cache: {weights.problem}{reason}.",
             "Run once with the hub in reach, or use --base PATH with a local folder, or --no-base.",
         )
     _check(weights, hub_id, allow_pickle)
@@ -158,6 +161,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         adapter=adapter,
         adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
         pickled=weights.pickled,
+        from_cache=snapshot.from_cache,
         note=snapshot.note,
     )
 

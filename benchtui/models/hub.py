@@ -99,7 +99,7 @@ def hub_snapshot(hub_id: str, *, revision: str | None = None, offline: bool = Fa
     try:
         return _fetch(hub_id, revision, card)
     except _Unreachable as error:
-        cached = cached_snapshot(hub_id, revision, note=f"{error}; its cached copy is used")
+        cached = cached_snapshot(hub_id, revision, note=f"{error}: the cached copy counts")
         if cached is None:
             raise _not_cached(hub_id, str(error)) from None
         return cached
@@ -218,7 +218,9 @@ def _asked(hub_id: str, revision: str | None, seconds: float, call: Callable[[],
             "Check the name, or set HF_TOKEN; --base PATH takes a local folder, --no-base goes without.",
         ) from None
     except errors.HfHubHTTPError as error:
-        raise _Unreachable(f"{where} answered with an error ({error.response.status_code})") from None
+        code = error.response.status_code
+        hint = ", is HF_TOKEN right?" if code in (401, 403) else ""
+        raise _Unreachable(f"{where} answered with an error ({code}{hint})") from None
     except TimeoutError:
         raise _Unreachable(f"{where} did not answer within {seconds:.0f} s") from None
     except (http_error, OSError) as error:
