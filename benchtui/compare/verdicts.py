@@ -75,9 +75,10 @@ def _article(kind: Kind) -> str:
 
 
 def _evidence(difference: Difference, *, is_share: bool) -> str:
-    corrected = difference.p_holm is not None and difference.p_holm != difference.p
-    also = f", corrected {p_words(difference.p_holm).removeprefix('p ').removeprefix('= ')}" if corrected and difference.p_holm else ""
-    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{also}"
+    corrected = ""
+    if difference.p_holm is not None and difference.p_holm != difference.p:
+        corrected = ", corrected " + p_words(difference.p_holm).removeprefix("p ").removeprefix("= ")
+    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{corrected}"
 
 
 def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Verdict:

@@ -36,11 +36,10 @@ def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     rows = _rows(results, glyphs)
-    table.add_column("Benchmark", overflow="ellipsis", no_wrap=True)
-    table.add_column("Metric", overflow="ellipsis", no_wrap=True)
-    for place, header in ((2, "Score"), (3, "95 % interval"), (4, "n")):
-        widest = max(len(row[place]) for row in [*rows, ("", "", header, header, header)])
-        table.add_column(header, justify="right", no_wrap=True, min_width=widest)
+    table.add_column("Benchmark", overflow="fold")
+    table.add_column("Metric", overflow="fold")
+    for header in ("Score", "95 % interval", "n"):
+        table.add_column(header, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table

@@ -88,7 +88,7 @@ def _table(comparison: Comparison, *, width: int, glyphs: Glyphs) -> Table:
     wide = width >= WIDE
     digits = 2 if wide else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 0, 0, 0))
-    table.add_column("Benchmark", overflow="ellipsis", no_wrap=True)
+    table.add_column("Benchmark", overflow="fold")
     table.add_column(Text(one_line(comparison.first_name, 14)), justify="right", no_wrap=True)
     second = one_line(comparison.second_name, 14)
     table.add_column(Text(second if wide else second.replace("-", "-\n")), justify="right", no_wrap=True)
