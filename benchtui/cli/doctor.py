@@ -1,0 +1,71 @@
+"""`benchtui doctor`: what would keep benchmarks from running on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.errors import ExitCode
+
+if TYPE_CHECKING:
+    from benchtui.doctor.check import Check
+
+_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+
+
+@click.command(name="doctor", short_help="Check this machine.")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of lines.")
+@click.pass_context
+def command(ctx: click.Context, outputs: Path | None, as_json: bool) -> None:
+    """Check this machine: Python, packages, GPU, memory, hub and cache, NLTK data, disk, Ollama.
+
+    Exit status 0 when nothing keeps benchmarks from running, 1 otherwise.
+    """
+    from benchtui.config import load_config
+    from benchtui.doctor import run_checks
+
+    checks = run_checks(outputs or Path(load_config().run_defaults.get("outputs", "outputs")))
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
+    else:
+        _print(checks)
+    if any(check.status == "problem" for check in checks):
+        ctx.exit(ExitCode.FAILED)
+
+
+def _print(checks: Sequence[Check]) -> None:
+    from benchtui.text import printable
+
+    name_width = max(len(check.name) for check in checks)
+    for check in checks:
+        mark, colour = _MARKS[check.status]
+        status = click.style(f"{mark} {check.status:<7}", fg=colour)
+        click.echo(f"{status}  {check.name:<{name_width}}  {printable(check.message, 400)}")
+        if check.next_step:
+            click.echo(f"{'':{name_width + 13}}→ {printable(check.next_step, 400)}")
+    click.echo(f"\n{_verdict(checks)}")
+
+
+def _verdict(checks: Sequence[Check]) -> str:
+    problems = sum(check.status == "problem" for check in checks)
+    warnings = sum(check.status == "warning" for check in checks)
+    if problems:
+        return f"{_count(problems, 'problem')} to mend before benchmarks can run" + (
+            f", and {_count(warnings, 'warning')}." if warnings else "."
+        )
+    return f"Ready to run, with {_count(warnings, 'warning')}." if warnings else "Ready to run."
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'s' if number != 1 else ''}"

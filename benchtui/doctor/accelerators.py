@@ -1,0 +1,213 @@
+"""GPU, processor and memory, found without importing torch here."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.doctor.check import Check
+from benchtui.doctor.packages import missing_extra
+from benchtui.models.layout import size_text
+from benchtui.models.reading import MAX_TEXT, Unreadable, read_bytes
+from benchtui.text import one_line
+
+_DRIVER_SECONDS = 2.0
+_TORCH_SECONDS = 2.4  # from the start: it is asked while the driver is
+_LOW_MEMORY = 4_000_000_000
+_MIB = 1024 * 1024
+_ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
+
+
+@dataclass(frozen=True)
+class _Gpu:
+    """As the driver tells it; bytes, None where it does not."""
+
+    name: str
+    total: int | None
+    free: int | None
+
+
+@dataclass(frozen=True)
+class _TorchBuild:
+    """What the installed torch was built for; `cuda` and `hip` are versions, None where it was not."""
+
+    version: str
+    cuda: str | None
+    hip: str | None
+
+
+def check_gpu() -> Iterator[Check]:
+    build = _torch_build()
+    driver = shutil.which("nvidia-smi")
+    if driver:
+        yield from _nvidia(driver, build)
+    elif Path("/dev/kfd").exists() and build:
+        yield _amd(build)
+    elif sys.platform == "darwin" and platform.machine() == "arm64":
+        yield Check("GPU", "ok", "Apple silicon; torch uses it as mps and shares the machine's memory")
+    else:
+        cores = _cores()
+        yield Check("GPU", "ok", f"none; models run on {cores} processor core{'s' if cores > 1 else ''}")
+
+
+def check_memory() -> Iterator[Check]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    total, free, of = memory.total, memory.available, ""
+    limit = _container_limit()
+    if limit is not None and limit[0] < total:
+        total, free, of = limit[0], min(free, max(limit[0] - limit[1], 0)), " that this container may use"
+    message = f"{size_text(free)} free of {size_text(total)}{of}"
+    if free < _LOW_MEMORY:
+        step = "Close other programs; a model of 1 B parameters needs about 2 GB in 16 bits, 4 GB in 32."
+        yield Check("Memory", "warning", message, step)
+    else:
+        yield Check("Memory", "ok", message)
+
+
+def _nvidia(driver: str, build: _TorchBuild | None) -> Iterator[Check]:
+    with _TorchQuestion(build is not None and build.cuda is not None) as question:
+        gpus = _nvidia_gpus(driver)
+        if not gpus:
+            step = "Run nvidia-smi yourself: it says what is wrong with the driver."
+            yield Check("GPU", "warning", "nvidia-smi is installed but names no GPU; models run on the processor", step)
+            return
+        yield _usable(", ".join(_gpu_text(gpu) for gpu in gpus[:8]), build, question)
+    if build and build.cuda and (line := missing_extra("quant")):
+        yield Check("4-bit models", "warning", "merged_4bit models need bitsandbytes", line)
+
+
+def _usable(gpus: str, build: _TorchBuild | None, question: _TorchQuestion) -> Check:
+    if build is None:
+        return Check("GPU", "ok", gpus)  # that torch is missing is said among the packages
+    if not build.cuda:
+        message = f"{gpus}, but torch {build.version} is built without CUDA: models would run on the processor"
+        return Check("GPU", "warning", message, "python -m pip install --force-reinstall torch (a CUDA build)")
+    devices = question.answer()
+    if devices == 0:
+        message = f"{gpus}, but torch {build.version} (CUDA {build.cuda}) finds no device it can use"
+        return Check("GPU", "problem", message, "Check CUDA_VISIBLE_DEVICES, and that the driver is new enough for it.")
+    sure = "" if devices else " (not tried: it takes long to start)"
+    return Check("GPU", "ok", f"{gpus}; torch {build.version} for CUDA {build.cuda}{sure}")
+
+
+def _amd(build: _TorchBuild) -> Check:
+    if build.hip:
+        return Check("GPU", "ok", f"AMD, torch {build.version} for ROCm {build.hip}")
+    message = f"AMD, but torch {build.version} is built without ROCm: models would run on the processor"
+    return Check("GPU", "warning", message, "Install a ROCm build of torch (https://pytorch.org/get-started/locally/).")
+
+
+def _gpu_text(gpu: _Gpu) -> str:
+    if gpu.total is None:
+        return gpu.name
+    free = f"{size_text(gpu.free)} free of " if gpu.free is not None else ""
+    return f"{gpu.name} ({free}{size_text(gpu.total)})"
+
+
+def _nvidia_gpus(driver: str) -> list[_Gpu]:
+    query = [driver, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(
+            query, capture_output=True, timeout=_DRIVER_SECONDS, text=True, errors="replace", stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    gpus = []
+    for line in answer.stdout.splitlines()[:64] if answer.returncode == 0 else ():
+        name, *memory = (part.strip() for part in line.split(","))
+        numbers = [int(part) * _MIB if part.isdecimal() else None for part in memory]
+        if name and len(numbers) == 2:
+            gpus.append(_Gpu(one_line(name, 60), *numbers))
+    return gpus
+
+
+def _torch_build() -> _TorchBuild | None:
+    """From the metadata and torch/version.py, which torch writes when it is built; importing torch takes seconds."""
+    try:
+        version = importlib.metadata.version("torch")
+        spec = importlib.util.find_spec("torch")
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return None
+    if spec is None or not spec.origin:
+        return None
+    try:
+        text = read_bytes(Path(spec.origin).parent / "version.py", MAX_TEXT)[0].decode("utf-8", "replace")
+    except (FileNotFoundError, Unreadable):
+        text = ""
+    return _TorchBuild(version, _assigned(text, "cuda"), _assigned(text, "hip"))
+
+
+def _assigned(text: str, name: str) -> str | None:
+    found = re.search(rf"^{name}\b[^=\n]*=\s*'([^'\n]*)'", text, re.MULTILINE)
+    return found[1] if found else None
+
+
+class _TorchQuestion:
+    """How many GPUs torch can use, asked in a process of its own, which never outlives the `with` block."""
+
+    def __init__(self, worth_asking: bool) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._end = time.monotonic() + _TORCH_SECONDS
+        if worth_asking:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _ASK_TORCH],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                errors="replace",
+            )
+
+    def __enter__(self) -> _TorchQuestion:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+
+    def answer(self) -> int | None:
+        """None when it did not say in time."""
+        if self._process is None:
+            return None
+        try:
+            output, _ = self._process.communicate(timeout=max(self._end - time.monotonic(), 0.01))
+        except subprocess.TimeoutExpired:
+            return None
+        last = output.split()[-1:] if self._process.returncode == 0 else []
+        return int(last[0]) if last and last[0].isdecimal() else None
+
+
+def _container_limit() -> tuple[int, int] | None:
+    """Limit and use in bytes of this control group (version 2), None where there is no limit.
+
+    Files that the kernel keeps in memory and gives back when asked do not count as use.
+    """
+    try:
+        limit, used, statistics = (
+            Path("/sys/fs/cgroup", name).read_text("ascii") for name in ("memory.max", "memory.current", "memory.stat")
+        )
+    except (OSError, UnicodeDecodeError):
+        return None
+    given_back = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
+    if not limit.strip().isdecimal() or not used.strip().isdecimal():  # "max": no limit
+        return None
+    return int(limit), int(used) - (int(given_back[1]) if given_back else 0)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,19 @@
+"""One finding about this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["ok", "warning", "problem"]
+"""A warning limits what can be done; a problem keeps benchmarks from running."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """`message` is one line on what was found; `next_step` what to type about it, empty when nothing is to be done."""
+
+    name: str
+    status: Status
+    message: str
+    next_step: str = ""

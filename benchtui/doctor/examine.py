@@ -1,0 +1,60 @@
+"""All checks at once, none of them longer than a set time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchtui.doctor.check import Check
+from benchtui.text import one_line
+
+DEADLINE_SECONDS = 2.6
+"""When the slowest check is given up, counted from the start of all."""
+
+
+def run_checks(outputs: Path) -> list[Check]:
+    """Every check, in the order in which they are shown. Returns within DEADLINE_SECONDS or little more."""
+    from benchtui.doctor import accelerators, hub, packages, services, storage
+
+    examinations: list[tuple[str, Callable[[], Iterable[Check]]]] = [
+        ("Python", packages.check_python),
+        ("Packages", packages.check_packages),
+        ("IFEval", packages.check_ifeval),
+        ("Other tasks", packages.check_task_families),
+        ("GPU", accelerators.check_gpu),
+        ("Memory", accelerators.check_memory),
+        ("Hub", hub.check_hub),
+        ("Hub cache", hub.check_cache),
+        ("NLTK data", storage.check_nltk),
+        ("Models", lambda: storage.check_models(outputs)),
+        ("Disk", lambda: storage.check_disk(outputs)),
+        ("Ollama", services.check_ollama),
+    ]
+    return run_together(examinations, DEADLINE_SECONDS)
+
+
+def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], seconds: float) -> list[Check]:
+    """The findings of all `examinations`, run side by side; one that takes longer than `seconds` is named instead."""
+    found: dict[str, list[Check]] = {}
+    threads = [
+        # Left behind when they take too long: a name server or a driver may hang for a minute.
+        threading.Thread(target=_examine, args=(name, examination, found), daemon=True)
+        for name, examination in examinations
+    ]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    late = "took too long to find out; the rest of this list is not affected"
+    return [check for name, _ in examinations for check in found.get(name) or [Check(name, "warning", late)]]
+
+
+def _examine(name: str, examination: Callable[[], Iterable[Check]], found: dict[str, list[Check]]) -> None:
+    try:
+        found[name] = list(examination())
+    except Exception as error:  # noqa: BLE001 - a doctor that falls over helps nobody; what happened is shown
+        message = one_line(f"could not be examined: {type(error).__name__}: {error}", 200)
+        found[name] = [Check(name, "problem", message, "Please report this as a bug.")]
