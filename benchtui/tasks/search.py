@@ -54,11 +54,12 @@ def search(query: str, entries: Sequence[TaskEntry], limit: int | None) -> tuple
 
 
 def _rank(phrase: str, wanted: list[str], name: str, entry: TaskEntry) -> tuple[int, bool, int, int, str]:
-    """Smaller is better: the name itself; well-known names, in their own order; then by how the name fits."""
+    """Smaller is better: the name or title itself; well-known names, in their own order; then by how the name fits."""
     in_name = all(word in name for word in wanted)
-    if name == phrase:
+    words = PLAIN_WORDS.get(entry.name)
+    if name == phrase or (words and words.title.lower() == phrase):
         return (0, False, 0, 0, name)
-    if entry.name in PLAIN_WORDS:
+    if words:
         return (1, not in_name, _PLACE[entry.name], 0, name)
     begins = f"{name} ".startswith(f"{phrase} ")
     return (2 if begins else 3 if in_name else 4, entry.kind != "group", len(name), 0, name)

@@ -24,13 +24,20 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def lm_eval_index(root: Path) -> dict[str, tuple[str, str]]:
-    """Name -> (kind, relative file) as lm-eval itself builds it."""
-    from lm_eval.tasks._index import Kind, TaskIndex
+    """Name -> (kind, relative file) as lm-eval itself reads the folder `root`."""
+    from lm_eval.tasks._index import TaskIndex
+
+    return names_kinds_files(TaskIndex.build([root]), root)
+
+
+def names_kinds_files(index: dict[str, Any], root: Path) -> dict[str, tuple[str, str]]:
+    """lm-eval's index in the terms of our catalogue."""
+    from lm_eval.tasks._index import Kind
 
     words = {Kind.TASK: "task", Kind.PY_TASK: "task", Kind.GROUP: "group", Kind.TAG: "tag"}
     return {
         name: (words[entry.kind], entry.yaml_path.relative_to(root).as_posix() if entry.yaml_path else "")
-        for name, entry in TaskIndex.build([root]).items()
+        for name, entry in index.items()
     }
 
 
