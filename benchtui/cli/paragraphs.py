@@ -26,8 +26,9 @@ def hanging(label: str, text: str, indent: int, **style: bool) -> None:
     if len(label) >= indent:  # a label too long for its column gets a line of its own
         say(click.style(label, **style))
         label = ""
+    styled = click.style(label, **style) if label else ""
     lines = textwrap.wrap(text, width() - indent, break_long_words=True, break_on_hyphens=False) or [""]
-    say((click.style(label, **style) + " " * (indent - len(label)) + lines[0]).rstrip())
+    say((styled + " " * (indent - len(label)) + lines[0]).rstrip())
     for line in lines[1:]:
         say(" " * indent + line)
 
@@ -38,4 +39,5 @@ def aside(text: str) -> None:
         lines = textwrap.wrap(line, width(), subsequent_indent="  ", drop_whitespace=True) or [""]
         indent = line[: len(line) - len(line.lstrip())]
         for number, part in enumerate(lines):
-            say(click.style((indent + part.lstrip()) if number == 0 else part, dim=True), to_stderr=True)
+            shown = indent + part.lstrip() if number == 0 else part
+            say(click.style(shown, dim=True) if shown else "", to_stderr=True)

@@ -35,6 +35,7 @@ _SHOWN = 20
     "--include-path",
     "include_path",
     multiple=True,
+    type=click.Path(),  # in the environment, several are separated as in PATH
     metavar="DIR",
     envvar="BENCHTUI_INCLUDE_PATH",
     help="A folder of your own task files (.yaml); may be given more than once.",

@@ -76,7 +76,8 @@ def main() -> int:
     _, searching = timed(lambda: catalogue.search("grade school maths"))
     found = differences(catalogue, theirs)
     print(f"names: {len(catalogue)} here, {len(theirs)} in lm-eval, {len(found)} differences")
-    print("\n".join(found[:20]))
+    for line in found[:20]:
+        print(f"  {line}")
     print(f"index:  benchtui {cold:.2f} s without a cache, {warm * 1000:.0f} ms with; lm-eval {full:.2f} s")
     print(f"search: {searching * 1000:.0f} ms")
     print(

@@ -60,15 +60,18 @@ def test_a_search_without_finds_fails_in_words(run) -> None:  # type: ignore[no-
     assert "Nothing fits 'zzzzqqqqxxxx'" in shown.stderr
 
 
-def test_ones_own_tasks_by_flag_and_by_file(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    own = tmp_path / "own"
+def test_ones_own_tasks_by_flag_environment_and_file(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    own = tmp_path / "my own"
     own.mkdir()
     (own / "a.yaml").write_text('task: homemade\ntask_alias: "\\e[31mred"\n')
     shown = run("homemade", "--include-path", str(own)).stdout
     assert "homemade  task · generates text · 0-shot" in shown
     assert "\x1b" not in shown
     assert "homemade" not in run("homemade").stdout
-    (tmp_path / "benchtui.toml").write_text('[run]\ninclude-path = "own"')
+    monkeypatch.setenv("BENCHTUI_INCLUDE_PATH", str(own))
+    assert "homemade" in run("homemade").stdout
+    monkeypatch.delenv("BENCHTUI_INCLUDE_PATH")
+    (tmp_path / "benchtui.toml").write_text('[run]\ninclude-path = "my own"')
     assert "homemade" in run("homemade").stdout
 
 
