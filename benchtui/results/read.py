@@ -83,6 +83,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         transformers_version=parsed.transformers_version or "",
         benchtui_version=block.version,
         base_run=_base_run(run, plan),
+        format=plan.source.format if plan else "",
     )
 
 
@@ -252,6 +253,9 @@ def _task_facts(parsed: _File, name: str) -> TaskFacts:
         aggregations=tuple(_aggregation(entry) for entry in metrics if isinstance(entry, dict))
         if isinstance(metrics, list)
         else (),
+        dataset=str(config.get("dataset_path") or ""),
+        subset=str(config.get("dataset_name") or ""),
+        split=str(config.get("test_split") or config.get("validation_split") or ""),
     )
 
 

@@ -82,7 +82,8 @@ class TaskFacts(msgspec.Struct, frozen=True):
     """What a leaf task was, as far as it can change a score.
 
     `generation` is the task's generation settings as sorted JSON ("" for tasks that generate nothing); `aggregations`
-    holds (metric, "mean" or another of lm-eval's names; "" for the task's own function).
+    holds (metric, "mean" or another of lm-eval's names; "" for the task's own function). `dataset`, `subset` and
+    `split` as the task names them for `datasets.load_dataset`.
     """
 
     name: str
@@ -93,6 +94,9 @@ class TaskFacts(msgspec.Struct, frozen=True):
     output_type: str
     generation: str
     aggregations: tuple[tuple[str, str], ...]
+    dataset: str = ""
+    subset: str = ""
+    split: str = ""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -116,7 +120,7 @@ class RunResults(msgspec.Struct, frozen=True):
 
     `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
     tools). `created` is the time in the file's name, without a zone as lm-eval writes it. `partial` and `early` are
-    empty for a run that did all it was asked.
+    empty for a run that did all it was asked. `format` is the model's form on disk that was evaluated.
     """
 
     run: Path
@@ -141,6 +145,7 @@ class RunResults(msgspec.Struct, frozen=True):
     transformers_version: str = ""
     benchtui_version: str = ""
     base_run: Path | None = None
+    format: str = ""
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)

@@ -42,8 +42,21 @@ def write_summary(
     """Build benchmarks/benchmark.json from the runs' result files and write it in one piece.
 
     Without runs the model's base and its latest fine-tuned run are taken. Raises BenchtuiError when neither has
-    results or a file is damaged, OSError when it cannot be written.
+    results, a file is damaged or benchmark.json cannot be written.
     """
+    summary = summarize(model_path, base=base, fine_tuned=fine_tuned)
+    document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
+    try:
+        write_atomic(summary.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise BenchtuiError(
+            f"{summary.path} cannot be written: {error.strerror or error}.", "Make the folder writable, or make room."
+        ) from None
+    return summary
+
+
+def summarize(model_path: Path, *, base: RunDirectory | None = None, fine_tuned: RunDirectory | None = None) -> Summary:
+    """The same without writing anything."""
     if base is None and fine_tuned is None:
         base, fine_tuned = latest_pair(model_path)
     if base is None and fine_tuned is None:
@@ -53,10 +66,7 @@ def write_summary(
     first = read_run(base) if base is not None else None
     second = read_run(fine_tuned) if fine_tuned is not None else None
     comparison = compare_runs(first, second) if first is not None and second is not None else None
-    summary = Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison)
-    document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
-    write_atomic(summary.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return summary
+    return Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison)
 
 
 def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str, Any]:

@@ -1,0 +1,182 @@
+"""The "Benchmark Results" section of a README. Every value comes from a run's files; what no file says is left out."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+
+from benchtui.compare.records import Comparison, Row
+from benchtui.compare.titles import title_of
+from benchtui.reports.markdown import comparison_rows, escape, table
+from benchtui.reports.scores import score_metric, score_sides
+from benchtui.reports.words import (
+    METRIC_WORDS,
+    UNICODE,
+    change_words,
+    interval_words,
+    label,
+    metric_words,
+    n_words,
+    notes,
+    row_n,
+    score_words,
+)
+from benchtui.results.records import RunResults
+from benchtui.results.summary import Summary
+from benchtui.suites import task_words
+from benchtui.text import one_line
+
+_IFEVAL = tuple(METRIC_WORDS)
+
+
+def results_section(summary: Summary) -> str:
+    """Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured."""
+    if summary.comparison is not None:
+        parts = list(_compared(summary.comparison))
+    else:
+        parts = [_scores(results) for results in (summary.fine_tuned or summary.base,) if results is not None]
+    return "\n\n".join(["## Benchmark Results", *parts, *_measured(summary)])
+
+
+def _compared(comparison: Comparison) -> Iterator[str]:
+    yield f"**{escape(comparison.sentence, 1000)}**"
+    yield comparison_rows(comparison, list(comparison.headlines))
+    instructions = [task for task in _tasks(comparison) if _ifeval(comparison, task)]
+    for task in instructions:
+        name = "IFEval (Instruction Following)" if task == "ifeval" else escape(title_of(task, comparison.second))
+        yield f"### {name}\n\n{_ifeval_table(comparison, _ifeval(comparison, task))}"
+    others = [row for row in comparison.rows if row.task not in instructions and row.depth <= 1]
+    if others:
+        yield f"### Other Benchmarks\n\n{_others(comparison, others)}"
+    verdicts = [f"- {escape(r.title)}: {escape(r.verdict.sentence, 1000)}" for r in comparison.headlines if r.verdict]
+    yield "### Summary\n\n" + "\n".join(verdicts)
+
+
+def _tasks(comparison: Comparison) -> list[str]:
+    return list(dict.fromkeys(row.task for row in comparison.headlines))
+
+
+def _ifeval(comparison: Comparison, task: str) -> list[Row]:
+    """IFEval's four metrics in the seed's order, for a task that reports them all; else nothing."""
+    by_metric = {row.metric: row for row in comparison.rows if row.task == task and row.level != "part"}
+    return [by_metric[name] for name in _IFEVAL] if all(name in by_metric for name in _IFEVAL) else []
+
+
+def _ifeval_table(comparison: Comparison, rows: Sequence[Row]) -> str:
+    header = ["", *(METRIC_WORDS[row.metric] for row in rows)]
+    lines = [
+        [escape(comparison.first_name), *(score_words(row.first.value, is_share=True) for row in rows)],
+        [escape(comparison.second_name), *(score_words(row.second.value, is_share=True) for row in rows)],
+        ["Δ", *(change_words(row) for row in rows)],
+    ]
+    return table(header, lines, "lrrrr")
+
+
+def _others(comparison: Comparison, rows: Sequence[Row]) -> str:
+    header = ["Benchmark", "What it tests", "Metric", "Base", "Fine-tuned", "Improvement", "n"]
+    lines = [
+        [
+            "&nbsp;&nbsp;" * row.depth + ("" if row.level == "detail" else escape(label(row, comparison))),
+            "" if row.level == "detail" else escape(task_words(row.task)),
+            escape(metric_words(row)),
+            score_words(row.first.value, is_share=row.is_share),
+            score_words(row.second.value, is_share=row.is_share),
+            change_words(row, UNICODE),
+            row_n(row).replace("|", "\\|"),
+        ]
+        for row in rows
+    ]
+    return table(header, lines, "lllrrlr")
+
+
+def _scores(results: RunResults) -> str:
+    lines = [
+        [
+            escape(title_of(score.task, results)),
+            escape(task_words(score.task)),
+            escape(score_metric(score)),
+            score_words(score.value, is_share=score.is_share),
+            interval_words(shown, is_share=score.is_share),
+            n_words(shown) + (" (partial)" if shown.partial else ""),
+        ]
+        for score, shown in score_sides(results)
+    ]
+    return table(["Benchmark", "What it tests", "Metric", "Score", "95 % interval", "n"], lines, "lllrrr")
+
+
+def _measured(summary: Summary) -> Iterator[str]:
+    comparison, results = summary.comparison, summary.fine_tuned or summary.base
+    if results is None:
+        return
+    lines = [f"- Evaluated: {results.created:%Y-%m-%d %H:%M}, {_tools(results)}"]
+    for name, run in (("Base", summary.base), ("Fine-tuned", summary.fine_tuned)):
+        if run is not None:
+            lines.append(f"- {name}: {escape(_name(run))}{_form(run)}")
+    lines += [f"- {name}: {escape(value)}" for name, value in _settings(results)]
+    lines += [f"- {escape(title_of(task, results))}: {facts}" for task, facts in _tasks_facts(results)]
+    if comparison is not None:
+        lines += [f"- Note: {escape(note, 400)}" for note in notes(comparison)]
+        lines.append(
+            "- Intervals and p-values are of the paired difference, sample by sample"
+            + (f", p-values corrected for {comparison.tests} tests (Holm)." if comparison.tests > 1 else ".")
+        )
+    yield "### How this was measured\n\n" + "\n".join(lines)
+    command = shlex.join(one_line(part, 300) for part in results.command) or one_line(results.equivalent_command, 2000)
+    if command:
+        fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", command)), default=0))
+        yield f"{fence}bash\n{command}\n{fence}"
+
+
+def _tools(results: RunResults) -> str:
+    tools = [
+        f"{name} {version}"
+        for name, version in (
+            ("lm-eval", results.lm_eval_version),
+            ("benchtui", results.benchtui_version),
+            ("transformers", results.transformers_version),
+        )
+        if version
+    ]
+    return escape("with " + ", ".join(tools)) if tools else "with lm-eval"
+
+
+def _name(run: RunResults) -> str:
+    """A hub id or a folder's own name: a card is published, the path on somebody's disk is not."""
+    name = one_line(run.model_name)
+    return PurePath(name).name if PurePath(name).is_absolute() else name
+
+
+def _form(run: RunResults) -> str:
+    """The form on disk and the precision that was evaluated, as far as files say."""
+    parts = [run.format if run.format and run.format != "hub" else "", run.setting("dtype") or ""]
+    told = [escape(part) for part in parts if part and part != "not set"]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _settings(results: RunResults) -> Iterator[tuple[str, str]]:
+    for name, words in (("chat template", "Chat template"), ("system instruction", "System instruction")):
+        value = results.setting(name)
+        if name == "chat template" and value is not None:
+            yield words, "not applied" if value == "none" else "applied"
+        elif value not in (None, "not set"):
+            yield words, str(value)
+
+
+def _tasks_facts(results: RunResults) -> Iterator[tuple[str, str]]:
+    """For each top-level task its shots, version and number of documents."""
+    for name in results.top_level:
+        group = results.group(name)
+        first = results.task(group.leaves[0] if group and group.leaves else name)
+        if first is None:
+            continue
+        scored = results.scores_of(name)
+        n = (
+            f"n = {scored[0].n}" + ("" if scored[0].n >= scored[0].total else f" of {scored[0].total}")
+            if scored
+            else ""
+        )
+        shots = f"{first.shots}-shot" if first.shots is not None else ""
+        version = f"task version {first.version}" if first.version else ""
+        yield name, ", ".join(part for part in (shots, n, version) if part)
