@@ -233,3 +233,10 @@ def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, val
         return
     assert key in message
     assert len(message.splitlines()) == 1
+
+
+def test_every_flag_of_run_can_stand_in_the_file_or_is_decided_per_run() -> None:
+    from benchtui.cli.run import command
+
+    flags = {name.removeprefix("--") for option in command.params for name in option.opts if name.startswith("--")}
+    assert flags - PER_RUN == set(RUN_SETTINGS)
