@@ -1,0 +1,56 @@
+# `make demo` and `make test` are all that a fresh machine with Python needs; both set up .venv first.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help setup demo test quick check format faults perf wheel clean
+
+help:
+	@echo "make demo    set up, then run the whole main job on two tiny models"
+	@echo "make test    all tests"
+	@echo "make quick   the tests that take no longer than a few seconds each"
+	@echo "make check   format, lint, types, import contracts"
+	@echo "make faults  the long fault-injection suite"
+	@echo "make perf    the measured comparisons"
+	@echo "make wheel   build the distribution"
+
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $(READY)
+
+setup: $(READY)
+
+demo: $(READY)
+	$(BIN)/benchtui demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+quick: $(READY)
+	$(BIN)/python -m pytest -m "not slow and not hub"
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+faults: $(READY)
+	BENCHTUI_FAULTS=long $(BIN)/python -m pytest tests/e2e/faults -s
+
+perf: $(READY)
+	for script in tests/perf/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+wheel: $(READY)
+	rm -rf dist
+	$(BIN)/python -m build
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,60 @@
+"""What every test may use: a clean home, and the hub of real data where it is beside the checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
+
+# Tiny models gain nothing from threads, and on a busy machine threads that wait for each other cost a hundredfold.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A Hugging Face Hub on loopback: `env` points the libraries at it and at a cache of their own."""
+
+    url: str
+    root: Path
+    env: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    if not (HUB / "serve.py").is_file():
+        pytest.skip("no hub beside the checkout")
+    server = subprocess.Popen(
+        [sys.executable, str(HUB / "serve.py"), "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert server.stdout is not None
+    try:
+        url = server.stdout.readline().decode().split()[-1]
+        home = tmp_path_factory.mktemp("hf-home")
+        yield Hub(url, HUB, {"HF_ENDPOINT": url, "HF_HOME": str(home), "NLTK_DATA": str(HUB / "nltk_data")})
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes the developer's own configuration, cache or state."""
+    patch = pytest.MonkeyPatch()
+    home = tmp_path_factory.mktemp("home")
+    for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
+        patch.setenv(name, str(home / name.lower()))
+    for name in list(os.environ):
+        if name.startswith("BENCHTUI_") and name not in ("BENCHTUI_TEST_HUB", "BENCHTUI_FAULTS"):
+            patch.delenv(name)
+    patch.setenv("NO_COLOR", "1")
+    yield
+    patch.undo()
