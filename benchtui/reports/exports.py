@@ -63,11 +63,12 @@ def comparison_csv(comparison: Comparison) -> str:
     writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in comparison.rows:
-        writer.writerow({name: _cell(value) for name, value in _flat(row).items()})
+        writer.writerow({name: cell(value) for name, value in _flat(row).items()})
     return buffer.getvalue()
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value as a CSV cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
     return "" if value is None else value

@@ -133,7 +133,7 @@ def latest_pair(model: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
     """
     runs = model_runs(model)
     tuned = max(runs, key=run_time) if runs else None
-    return _base_of(tuned, model), tuned
+    return base_of(tuned, model), tuned
 
 
 def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, RunDirectory | None]:
@@ -148,10 +148,10 @@ def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, Run
     if chosen is None:
         names = ", ".join(known.path.name for known in model_runs(model)) or "none yet"
         raise BenchtuiError(f"There is no run {str(run)!r} of {model.name}.", f"Its runs: {names}.")
-    return _base_of(chosen, model), chosen
+    return base_of(chosen, model), chosen
 
 
-def _base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
+def base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
     """The base run that a fine-tuned run names, else the model's own; None when it left no results."""
     base = base_run(benchmarks_folder(model))
     if tuned is not None and tuned.exists() and (named := tuned.plan().base_run):

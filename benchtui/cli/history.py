@@ -1,0 +1,73 @@
+"""`benchtui history`: the experiment log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.errors import BenchtuiError, UsageError
+
+if TYPE_CHECKING:
+    from benchtui.results.history import Experiment
+
+
+@click.command("history")
+@click.argument("model", required=False)
+@click.option("--task", help="Order the models by this task. [default: the one most of them have]")
+@click.option("--all-runs", is_flag=True, help="Every run of every model, oldest first, not a leaderboard.")
+@click.option(
+    "--format",
+    "format",
+    type=click.Choice(["table", "markdown", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="How the log is written.",
+)
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(model: str | None, task: str | None, all_runs: bool, format: str, outputs: Path | None) -> None:
+    """All runs of MODEL, oldest first; without one, a leaderboard of all models by their latest run.
+
+    Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base, and
+    your note (`benchtui note`).
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.reports.log import ranked, shared_task, tasks_of
+    from benchtui.results.history import all_history, model_history
+    from benchtui.results.locate import model_folder
+
+    folder = outputs_folder(outputs)
+    found = model_history(model_folder(model, folder)) if model else all_history(folder)
+    if not found:
+        raise BenchtuiError(f"No run of {model or folder} left results yet.", "Type `benchtui run` first.")
+    if task is not None and task not in tasks_of(found):
+        raise UsageError(f"No run has results for {task!r}.", f"There are {', '.join(tasks_of(found))}.")
+    by = task or shared_task(found)
+    _print(ranked(found, by) if by and not model and not all_runs else found, by, format)
+
+
+def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> None:
+    from benchtui.reports import log
+
+    if format == "table":
+        from rich.console import Console
+
+        from benchtui.reports.words import glyphs_for
+
+        console = Console(highlight=False)
+        table, left_out = log.log_table(experiments, task, width=console.width, glyphs=glyphs_for(console.encoding))
+        console.print(table)
+        if left_out:
+            click.echo(
+                f"No room for {', '.join(left_out)}: widen the terminal, or ask for --format markdown.", err=True
+            )
+        return
+    text = {"markdown": log.log_markdown, "csv": log.log_csv, "json": log.log_json}[format](experiments)
+    click.echo(text, nl=False)

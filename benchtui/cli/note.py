@@ -1,0 +1,33 @@
+"""`benchtui note`: a line about a run, for the experiment log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("note")
+@click.argument("run")
+@click.argument("text", required=False)
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(run: str, text: str | None, outputs: Path | None) -> None:
+    """Keep TEXT as the note of RUN; without TEXT print the note, with "" remove it.
+
+    RUN is a run's folder, its name, MODEL/NAME, or a model for its latest run.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.results.history import find_run, read_note, write_note
+    from benchtui.text import printable
+
+    found = find_run(run, outputs_folder(outputs))
+    if text is None:
+        click.echo(printable(read_note(found)))
+        return
+    write_note(found, text)
+    click.echo(f"{'Noted' if text.strip() else 'Note removed'}: {found.path}", err=True)

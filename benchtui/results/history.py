@@ -1,0 +1,169 @@
+"""Every run there is, as an experiment log: what was trained, how it did against its base, and what was noted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.models import TrainingFacts, inspect_model
+from benchtui.results.locate import base_of, model_runs
+from benchtui.results.primary import primary
+from benchtui.results.read import read_run
+from benchtui.results.records import RunResults, Score
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.files import write_atomic
+from benchtui.runs.records import RunState
+
+NOTE = "note.txt"
+LONGEST_NOTE = 10_000
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """A task's primary score, on lm-eval's own scale, beside the base's; `change` None where there is no base score."""
+
+    task: str
+    metric: str
+    value: float
+    base: float | None
+    n: int
+    total: int
+    higher_is_better: bool
+    is_share: bool
+    partial: bool
+
+    @property
+    def change(self) -> float | None:
+        return None if self.base is None else self.value - self.base
+
+
+class Experiment(msgspec.Struct, frozen=True):
+    """One run of one model. `problem` says what kept its results from being read, "" when nothing did."""
+
+    model: str
+    run: Path
+    created: dt.datetime | None
+    state: RunState
+    suite: str
+    base: str
+    dataset: str | None
+    learning_rate: float | None
+    lora_rank: int | None
+    outcomes: tuple[Outcome, ...]
+    note: str
+    problem: str = ""
+
+    def outcome(self, task: str) -> Outcome | None:
+        return next((outcome for outcome in self.outcomes if outcome.task == task), None)
+
+
+def model_history(model: Path) -> list[Experiment]:
+    """The runs of one model folder, oldest first; a run that cannot be read is listed with what is wrong."""
+    runs = model_runs(model)
+    if not runs:
+        return []
+    training = inspect_model(model).training
+    return [_experiment(model, run, training) for run in runs]
+
+
+def all_history(outputs: Path) -> list[Experiment]:
+    """The runs of every model in `outputs`, oldest first. Raises BenchtuiError when there is no such folder."""
+    if not outputs.is_dir():
+        raise BenchtuiError(f"There is no folder {outputs}.", "Point --outputs at your trained models.")
+    found = [e for entry in sorted(outputs.iterdir()) if entry.is_dir() for e in model_history(entry)]
+    return sorted(found, key=lambda e: (e.created.isoformat() if e.created else "", e.model))
+
+
+def _experiment(model: Path, run: RunDirectory, training: TrainingFacts) -> Experiment:
+    facts = (training.dataset, training.learning_rate, training.lora_rank)
+    try:
+        results = read_run(run)
+        base = _base(run, model)
+    except BenchtuiError as error:
+        return Experiment(model.name, run.path, None, "failed", "", "", *facts, (), read_note(run), str(error))
+    return Experiment(
+        model.name,
+        run.path,
+        results.created,
+        results.state,
+        results.suite,
+        base.model_name if base else "",
+        *facts,
+        tuple(_outcomes(results, base)),
+        read_note(run),
+    )
+
+
+def _base(run: RunDirectory, model: Path) -> RunResults | None:
+    found = base_of(run, model)
+    return read_run(found) if found is not None else None
+
+
+def _outcomes(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:
+    for task in results.top_level:
+        score = primary(results.scores_of(task))
+        theirs = base.score(task, score.metric, score.filter) if base else None
+        yield Outcome(
+            task,
+            score.key,
+            score.value,
+            theirs.value if theirs is not None and _comparable(score, theirs) else None,
+            score.n,
+            score.total,
+            score.higher_is_better,
+            score.is_share,
+            results.partial_of(task) is not None,
+        )
+
+
+def _comparable(score: Score, base: Score) -> bool:
+    """A score over other documents than the base's is no change: `benchtui compare` says more."""
+    return score.n == base.n
+
+
+def read_note(run: RunDirectory) -> str:
+    """What was noted about a run, "" for nothing."""
+    try:
+        return (run.path / NOTE).read_text(encoding="utf-8", errors="replace")[:LONGEST_NOTE].strip()
+    except OSError:
+        return ""
+
+
+def write_note(run: RunDirectory, note: str) -> None:
+    """Keep `note` beside a run; an empty one removes it. Raises BenchtuiError when it cannot be written."""
+    file = run.path / NOTE
+    try:
+        if note.strip():
+            write_atomic(file, note.strip() + "\n")
+        else:
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise BenchtuiError(f"{file} cannot be written: {error.strerror or error}.") from None
+
+
+def find_run(named: str, outputs: Path) -> RunDirectory:
+    """A run by its folder, by MODEL/RUN, by its own name, or the latest of a model.
+
+    Raises BenchtuiError when there is none or several.
+    """
+    path = Path(named)
+    if (path / "lm-eval").is_dir() or (path / "run").is_dir():
+        return RunDirectory(path.absolute())
+    for model in (path, outputs / named):
+        if model.is_dir() and (runs := model_runs(model)):
+            return runs[-1]
+    models = [entry for entry in outputs.iterdir() if entry.is_dir()] if outputs.is_dir() else []
+    found = [run for model in models for run in model_runs(model) if named in (run.path.name, _short(model, run))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        several = ", ".join(_short(run.path.parents[2], run) for run in found)
+        raise BenchtuiError(f"There are several runs {named!r}: {several}.", "Give one of these names.")
+    raise BenchtuiError(f"There is no run {named!r}.", "`benchtui history` lists the runs there are.")
+
+
+def _short(model: Path, run: RunDirectory) -> str:
+    return f"{model.name}/{run.path.name}"
