@@ -81,7 +81,7 @@ def describe(
     """
     name = str(name_or_path)
     path = Path(name).expanduser() if name.startswith("~/") else Path(name)
-    if path.is_dir():
+    if name.strip() and path.is_dir():
         return _describe_folder(path.resolve(), allow_pickle)
     if path.is_file():
         raise UsageError(f"{one_line(name)} is a file, not a model folder.", "Give the folder that holds config.json.")

@@ -62,7 +62,8 @@ def discover(outputs: Path) -> list[TrainedModel]:
 
 
 def inspect_model(path: Path) -> TrainedModel:
-    """What is in the model folder `path`, whatever its state; never raises."""
+    """What is in the model folder `path`, whatever its state; never raises. Its paths are absolute."""
+    path = absolute(path)
     try:
         entries = list_entries(path)
     except Unreadable as error:
@@ -80,8 +81,13 @@ def inspect_model(path: Path) -> TrainedModel:
 
 def hub_model(hub_id: str, outputs: Path) -> TrainedModel:
     """A model that lives on the hub; its results go to a folder of `outputs`."""
-    path = outputs / hub_id.replace("/", "--")
+    path = absolute(outputs) / hub_id.replace("/", "--")
     return TrainedModel(hub_id, path, (ModelFormat("hub", path, hub_id=hub_id),), hub_id=hub_id)
+
+
+def absolute(path: Path) -> Path:
+    """`path` from the root and without `..`, so that it means the same in a worker; links are left as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps `..`, and a name must not be that
 
 
 def number_of(form: ModelFormat) -> int:

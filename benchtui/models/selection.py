@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.discovery import discover, hub_model, inspect_model, number_of
+from benchtui.models.discovery import absolute, discover, hub_model, inspect_model, number_of
 from benchtui.models.layout import Kind, ModelFormat, TrainedModel
 from benchtui.text import one_line
 
@@ -89,10 +89,9 @@ def _newest(outputs: Path) -> TrainedModel:
 
 
 def _from_path(path: Path, outputs: Path) -> TrainedModel:
-    path = path.absolute()
+    path = absolute(path)
     if path.is_file() and path.suffix == ".gguf":
-        owner = path.parent.parent if path.parent.name == "gguf" else path.parent
-        return _only(owner, path, outputs) or _standing_alone(path)
+        return _gguf_file(path, outputs)
     if not path.is_dir():
         raise UsageError(f"{_shown(path)} is a file, not a model folder.", "Give the folder that holds it.")
     return _only(path.parent, path, outputs) or inspect_model(path)
@@ -100,17 +99,24 @@ def _from_path(path: Path, outputs: Path) -> TrainedModel:
 
 def _only(owner: Path, part: Path, outputs: Path) -> TrainedModel | None:
     """`owner` with the one format that lies at `part`; None when `part` is no part of a model."""
-    if owner == outputs.absolute():
+    if owner == absolute(outputs):
         return None
     model = inspect_model(owner)
     formats = tuple(form for form in model.formats if form.path == part and form.path != owner)
     return dataclasses.replace(model, formats=formats) if formats else None
 
 
-def _standing_alone(path: Path) -> TrainedModel:
-    model = inspect_model(path.parent)
+def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
+    """The model that the file belongs to, or the file by itself: then its results go to a folder of `outputs`."""
+    in_model = path.parent.parent == absolute(outputs)
+    owner = path.parent.parent if path.parent.name == "gguf" and not in_model else path.parent
+    model = inspect_model(owner)
     formats = tuple(form for form in model.formats if form.path == path)
-    return dataclasses.replace(model, name=path.stem, formats=formats)
+    if not formats:  # a later shard, or a projector
+        raise UsageError(f"{_shown(path)} is no model by itself.", "Give the first shard, or the folder.")
+    if in_model or owner != path.parent:
+        return dataclasses.replace(model, formats=formats)
+    return dataclasses.replace(model, name=path.stem, path=absolute(outputs) / path.stem, formats=formats)
 
 
 def _looks_like_hub_id(selector: str) -> bool:
