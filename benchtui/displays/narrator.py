@@ -1,0 +1,186 @@
+"""Which events are worth a line, and the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from benchtui.displays.glyphs import Glyphs
+from benchtui.displays.words import (
+    clock_words,
+    decision_words,
+    in_flight_words,
+    left_words,
+    phase_words,
+    rate_words,
+    score_text,
+    task_scores,
+    watchdog_words,
+)
+from benchtui.durations import format_duration
+from benchtui.runs import events as ev
+from benchtui.runs.view import RowView, RunView
+from benchtui.text import one_line
+
+PROGRESS_AT_MOST = 10.0
+PROGRESS_AT_LEAST = 60.0
+"""Seconds between two lines about one task: at least ten; at most a minute, or a tenth of the task, as it goes on."""
+MOST_LOG_LINES = 20
+
+
+@dataclass
+class _Told:
+    at: float
+    share: float
+
+
+class Narrator:
+    """Tells one run in lines that begin with the time of day (eight characters) and a space."""
+
+    def __init__(self, glyphs: Glyphs) -> None:
+        self._glyphs = glyphs
+        self._told: dict[str, _Told] = {}
+        self._log_lines = 0
+        self._begun: set[tuple[str, str]] = set()
+        self._scored: set[str] = set()
+
+    def standing(self, view: RunView) -> str:
+        """Where a run stands that has been going on before anybody looked."""
+        row = next((row for row in view.rows if row.active), None)
+        where = f", {self._progress(row, view.last_sign or 0.0)}" if row is not None and view.state == "running" else ""
+        return self._line(view.last_sign or 0.0, f"{phase_words(view)}{where}")
+
+    def tell(self, view: RunView, new: Sequence[ev.Event]) -> list[str]:
+        """Lines about what is new; `view` is the run after it."""
+        lines = [line for event in new for line in self._event(view, event)]
+        if new:
+            lines += self._progress_lines(view, new[-1].t)
+        return lines
+
+    def _line(self, t: float, text: str) -> str:
+        return f"{clock_words(t)} {text}"
+
+    def _event(self, view: RunView, event: ev.Event) -> Iterator[str]:
+        match event:
+            case ev.Phase() | ev.Scores() | ev.Planned() | ev.Results():
+                yield from self._course(view, event)
+            case ev.Warned() | ev.Log() | ev.Failed() | ev.Decision():
+                yield from self._words(event)
+            case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
+                yield from self._supervision(view, event)
+
+    def _course(self, view: RunView, event: ev.Phase | ev.Scores | ev.Planned | ev.Results) -> Iterator[str]:
+        match event:
+            case ev.Phase():
+                yield from self._phase_begins(view, event)
+            case ev.Planned():
+                answered = sum(task.answered for task in event.tasks)
+                documents = sum(task.documents for task in event.tasks)
+                known = f"; {answered:,} requests were answered before" if answered else ""
+                tasks = f"{len(event.tasks)} task{'s' if len(event.tasks) > 1 else ''}"
+                yield self._line(event.t, f"{tasks}, {documents:,} documents{known}")
+            case ev.Scores() if event.final:
+                yield from self._final_scores(view, event)
+            case ev.Results():
+                yield self._line(event.t, f"results written: lm-eval/{one_line(event.file, 120)}")
+
+    def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[str]:
+        """A line for what takes a while; the parts of a group are told as one, and what was whole before not again."""
+        if event.name in ("scoring", "writing"):
+            return
+        task = next((task for task in view.tasks if task.name == event.task), None)
+        row = next((row for row in view.rows if task is not None and row.name == task.group), None)
+        name, extra = event.task, one_line(event.detail, 120)
+        if row is not None and row.leaves > 1:
+            name, extra = row.name, f"{row.leaves} tasks"
+        if (event.name, name) in self._begun or name in self._scored:
+            return
+        self._begun.add((event.name, name))
+        yield self._line(event.t, _phase_line(event.name, name) + (f" ({extra})" if extra else ""))
+
+    def _final_scores(self, view: RunView, event: ev.Scores) -> Iterator[str]:
+        task = next((task for task in view.tasks if task.name == event.task), None)
+        if task is None:
+            return
+        row = next((row for row in view.rows if row.name == task.group), None)
+        name, scores = one_line(task.name, 60), task_scores(task, self._glyphs.plus_minus)
+        if row is None or row.leaves == 1:
+            if task.state == "done" and task.name in self._scored:
+                return
+            self._scored.add(task.name)
+            done = f"{task.documents}/{task.documents_total} documents" if task.state == "partial" else ""
+            took = f"in {format_duration(task.seconds)}" if task.seconds is not None else ""
+            extra = ", ".join(part for part in (done, took) if part)
+            yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
+        elif row.over and row.name not in self._scored:
+            self._scored.add(row.name)
+            score = score_text(row.score, self._glyphs.plus_minus) if row.score else "no common score"
+            yield self._line(event.t, f"{one_line(row.name, 60)}: {score}, average of {row.leaves} tasks")
+
+    def _words(self, event: ev.Warned | ev.Log | ev.Failed | ev.Decision) -> Iterator[str]:
+        match event:
+            case ev.Decision():
+                yield self._line(event.t, decision_words(event))
+            case ev.Warned() | ev.Failed():
+                kind = "warning" if isinstance(event, ev.Warned) else "failed"
+                step = f" {self._glyphs.next_step} {one_line(event.next_step, 200)}" if event.next_step else ""
+                yield self._line(event.t, f"{kind}: {one_line(event.message, 300)}{step}")
+            case ev.Log() if event.level in ("warning", "error") and self._log_lines < MOST_LOG_LINES:
+                self._log_lines += 1
+                yield self._line(event.t, f"{event.level}: {one_line(event.message, 300)}")
+                if self._log_lines == MOST_LOG_LINES:
+                    yield self._line(event.t, "further messages are only in run/events.jsonl")
+
+    def _supervision(
+        self, view: RunView, event: ev.Watchdog | ev.WorkerStarted | ev.WorkerEnded | ev.Done
+    ) -> Iterator[str]:
+        match event:
+            case ev.Watchdog():
+                yield self._line(event.t, watchdog_words(event))
+                if event.state in ("quiet", "terminating") and view.in_flight and view.in_flight.documents:
+                    yield self._line(event.t, f"at work on {in_flight_words(view.in_flight)}")
+            case ev.WorkerStarted() if event.attempt > 1:
+                self._begun.clear()
+                yield self._line(event.t, f"worker started again, for the {_ordinal(event.attempt)} time")
+            case ev.WorkerEnded() if event.reason != "finished":
+                detail = f" ({one_line(event.detail, 120)})" if event.detail else ""
+                yield self._line(event.t, f"worker ended: {one_line(event.reason, 60)}{detail}")
+            case ev.Done():
+                message = f": {one_line(event.message, 300)}" if event.message else ""
+                elapsed = view.elapsed(event.t)
+                took = f" after {format_duration(elapsed)}" if elapsed is not None else ""
+                yield self._line(event.t, f"{event.status}{took}{message}")
+
+    def _progress_lines(self, view: RunView, t: float) -> Iterator[str]:
+        for row in view.rows:
+            if not row.active or not row.share:
+                continue
+            told = self._told.setdefault(row.name, _Told(t, row.share))
+            passed, moved = t - told.at, row.share - told.share
+            due = passed >= PROGRESS_AT_MOST and (moved >= 0.1 or passed >= PROGRESS_AT_LEAST)
+            if moved > 0 and due:
+                self._told[row.name] = _Told(t, row.share)
+                yield self._line(t, self._progress(row, t))
+
+    def _progress(self, row: RowView, t: float) -> str:
+        parts = [f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} ({int(100 * row.share)}%)"]
+        if row.rate:
+            parts.append(rate_words(row.rate))
+        left = row.remaining_at(t)
+        if left:
+            parts.append(f"{left_words(left)} left")
+        if row.score is not None:
+            parts.append(score_text(row.score, self._glyphs.plus_minus))
+        return ", ".join(parts)
+
+
+def _phase_line(name: str, task: str) -> str:
+    words = {"loading model": "loading the model", "loading task": "loading tasks and their data"}.get(name, name)
+    if not task:
+        return words
+    return f"{words} {'for ' if name == 'building prompts' else ''}{one_line(task, 60)}"
+
+
+def _ordinal(number: int) -> str:
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"

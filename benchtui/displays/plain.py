@@ -1,0 +1,76 @@
+"""One line for each thing worth knowing, for logs and for terminals that cannot do more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TextIO
+
+from benchtui.displays.glyphs import glyphs_for
+from benchtui.displays.narrator import Narrator
+from benchtui.displays.outlet import Outlet
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.state import RunFollower
+from benchtui.text import printable
+
+INTERVAL = 0.25
+MOST_WAITING = 1000
+"""Lines that may wait for a reader that takes none; later ones are left out."""
+
+
+class PlainDisplay:
+    """See `benchtui.displays.display.Display`."""
+
+    def __init__(self, runs: Sequence[RunDirectory], stream: TextIO, *, from_start: bool) -> None:
+        encoding = stream.encoding or "utf-8"
+        self._followers = [RunFollower(run) for run in runs]
+        self._narrators = [Narrator(glyphs_for(encoding)) for _ in runs]
+        self._from_start = from_start
+        self._read_at = 0.0
+        self._outlet: Outlet[str] = Outlet(
+            stream, lambda lines: "".join(f"{line}\n" for line in lines).encode(encoding, "replace")
+        )
+
+    def start(self) -> None:
+        if self._from_start:
+            return self._tell()
+        for follower, narrator in zip(self._followers, self._narrators, strict=True):
+            view = follower.catch_up()
+            if view.version and view.phase is not None:
+                self._put(self._labelled(follower, [narrator.standing(view)]))
+        return None
+
+    def refresh(self) -> None:
+        now = time.monotonic()
+        if now - self._read_at >= INTERVAL and not self._outlet.dead:
+            self._read_at = now
+            self._tell()
+
+    def note(self, text: str) -> None:
+        self._outlet.put(printable(text, 2000))
+
+    def stop(self) -> None:
+        for _ in range(100):
+            self._tell()
+            if not any(follower.new for follower in self._followers):
+                break
+        self._outlet.close(2.0)
+
+    def _tell(self) -> None:
+        for follower, narrator in zip(self._followers, self._narrators, strict=True):
+            view = follower.update()
+            self._put(self._labelled(follower, narrator.tell(view, follower.new)))
+
+    def _labelled(self, follower: RunFollower, lines: Sequence[str]) -> list[str]:
+        """With the run's name in front where several are shown."""
+        if len(self._followers) == 1 or not lines:
+            return list(lines)
+        view = follower.update()
+        models = {other.update().model for other in self._followers}
+        label = view.role if len(models) == 1 else f"{view.model} {view.role}"
+        return [f"{line[:8]} {label}: {line[9:]}" for line in lines]
+
+    def _put(self, lines: Sequence[str]) -> None:
+        if self._outlet.backlog < MOST_WAITING:
+            for line in lines:
+                self._outlet.put(line)

@@ -1,0 +1,199 @@
+"""A run's state in words, the same in every display."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+
+from benchtui.durations import format_duration
+from benchtui.results.records import is_share
+from benchtui.runs.events import Decision, InFlight, LiveScore, Watchdog
+from benchtui.runs.records import RunState
+from benchtui.runs.view import RunView, TaskView
+from benchtui.text import one_line
+
+SILENCE_SHOWN = 10.0
+"""Seconds without a sign of life before a display mentions them."""
+LONGEST = 99 * 86400.0
+
+_PHASES = {
+    "starting": "starting",
+    "loading model": "loading the model",
+    "loading task": "loading tasks and their data",
+    "building prompts": "building prompts",
+    "evaluating": "evaluating",
+    "scoring": "scoring",
+    "writing": "writing results",
+}
+_STATES: dict[RunState, str] = {
+    "waiting": "waiting for its turn",
+    "running": "running",
+    "died": "died: its process is gone",
+    "finished": "finished",
+    "partial": "finished in part",
+    "failed": "failed",
+    "cancelled": "stopped",
+    "timed out": "timed out",
+}
+
+
+def role_words(view: RunView) -> str:
+    """ "Base", "Fine-tuned" or "Model"."""
+    return view.role[:1].upper() + view.role[1:]
+
+
+def phase_words(view: RunView) -> str:
+    """What the run is doing, or how it ended: "evaluating mmlu_anatomy, 12 of 57"."""
+    if view.state != "running":
+        return _STATES[view.state]
+    if view.results is not None:
+        return "results are written"
+    if view.phase is None:
+        return "starting"
+    words = _PHASES.get(view.phase.name, view.phase.name)
+    if view.phase.name in ("building prompts", "evaluating", "scoring"):
+        return f"{words}{' for' if view.phase.name == 'building prompts' else ''} {_task_words(view)}".rstrip()
+    if amount := _amount(view):
+        return f"{words}, {amount} so far"
+    return words
+
+
+def _task_words(view: RunView) -> str:
+    name = view.phase.task if view.phase else ""
+    order = [task.name for task in view.tasks]
+    place = f", {order.index(name) + 1} of {len(order)}" if name in order and len(order) > 1 else ""
+    return one_line(name, 60) + place
+
+
+def _amount(view: RunView) -> str:
+    if not view.advanced or view.advanced_unit not in ("bytes", "files"):
+        return ""
+    if view.advanced_unit == "bytes":
+        return bytes_words(view.advanced)
+    return f"{view.advanced:,} {'task' if view.phase and view.phase.name == 'loading task' else 'file'}" + (
+        "s" if view.advanced > 1 else ""
+    )
+
+
+def bytes_words(number: int) -> str:
+    size, unit = float(number), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if size < 1000:
+            break
+        size, unit = size / 1000, larger
+    return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+
+
+def life_words(view: RunView, now: float) -> str:
+    """The watchdog's worry, or how long ago the last sign of life was; "" while all is well."""
+    if view.state != "running":
+        return ""
+    if view.watchdog is not None:
+        return watchdog_words(view.watchdog, now)
+    if view.last_sign is None or now - view.last_sign < SILENCE_SHOWN:
+        return ""
+    return f"last sign of life {format_duration(now - view.last_sign)} ago"
+
+
+def watchdog_words(event: Watchdog, now: float | None = None) -> str:
+    """ "no sign of life for 1m 30s; the worker is ended in 28m 30s unless it moves". `now` moves the clock on."""
+    passed = 0.0 if now is None else max(now - event.t, 0.0)
+    silence = f"no sign of life for {format_duration(event.silent + passed)}"
+    match event.state:
+        case "quiet" | "waiting":
+            if event.remaining is None:
+                return silence
+            return f"{silence}; the worker is ended in {format_duration(event.remaining - passed)} unless it moves"
+        case "stacks":
+            return f"{silence}; noting where it hangs"
+        case "terminating":
+            return f"{silence}; ending the worker"
+        case "killing":
+            return f"{silence}; killing the worker"
+        case "alive again":
+            return "the worker is alive again"
+
+
+def in_flight_words(in_flight: InFlight, shown: int = 3) -> str:
+    """ "ifeval document 12 (Write a haiku…), 14 and 6 more"; "" when nothing is in flight."""
+    documents = in_flight.documents
+    if not documents:
+        return ""
+    first = documents[0]
+    words = f"{one_line(in_flight.task, 60)} document {first.doc_id}"
+    if first.first_line:
+        words += f" ({one_line(first.first_line, 60)})"
+    others = [str(document.doc_id) for document in documents[1:shown]]
+    more = len(documents) - shown
+    return ", ".join([words, *others]) + (f" and {more} more" if more > 0 else "")
+
+
+def left_words(seconds: float) -> str:
+    """A rough time: "<1s", "45s", "8m 20s", "34m", "1h 02m", "2d 03h", ">99d"."""
+    if not math.isfinite(seconds) or seconds > LONGEST:
+        return ">99d"
+    if seconds < 1:
+        return "<1s"
+    if seconds < 60:
+        return f"{int(seconds)}s"
+    if seconds < 600:
+        return f"{int(seconds) // 60}m {int(seconds) % 60 // 10 * 10:02d}s"
+    minutes = int(seconds) // 60
+    if minutes < 60:
+        return f"{minutes}m"
+    hours = minutes // 60
+    return f"{hours}h {minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d {hours % 24:02d}h"
+
+
+def rate_words(per_second: float) -> str:
+    """Documents a second, minute or hour, whichever reads best: "141/s", "2.5/s", "5.7/min", "3.2/h"."""
+    for size, unit in ((1.0, "s"), (60.0, "min"), (3600.0, "h")):
+        value = per_second * size
+        if value >= 1 or unit == "h":
+            break
+    return f"{value:.0f}/{unit}" if value >= 100 else f"{value:.1f}/{unit}"
+
+
+def score_words(score: LiveScore) -> tuple[str, str]:
+    """The value and its standard error ("" where there is none): ("41.3%", "2.1"), ("23.41", "0.12")."""
+    if not math.isfinite(score.value):
+        return "?", ""
+    known = score.stderr is not None and math.isfinite(score.stderr)
+    if is_share(score.metric, score.value):
+        return f"{100 * score.value:.1f}%", f"{100 * (score.stderr or 0):.1f}" if known else ""
+    return f"{score.value:.4g}", f"{score.stderr:.2g}" if known else ""
+
+
+def score_text(score: LiveScore, plus_minus: str = "±") -> str:
+    """ "prompt_level_strict_acc 41.3% ± 2.1"; the filter is named where a task has several."""
+    value, error = score_words(score)
+    name = one_line(score.metric, 40) + ("" if score.filter in ("none", "") else f" ({one_line(score.filter, 30)})")
+    return f"{name} {value}" + (f" {plus_minus} {error}" if error else "")
+
+
+def task_scores(task: TaskView, plus_minus: str = "±") -> str:
+    return ", ".join(score_text(score, plus_minus) for score in task.scores[:4])
+
+
+def decision_words(decision: Decision) -> str:
+    """ "batch size 8 (3.2 GiB free, about 0.3 GiB for a row of 2048 tokens)"."""
+    words = f"{one_line(decision.what, 40)} {one_line(decision.choice, 80)}"
+    return f"{words} ({one_line(decision.why, 160)})" if decision.why else words
+
+
+def settings_words(decisions: Sequence[Decision]) -> str:
+    """The choices that fit in a few words: "cpu · float32 · batch 8"."""
+    chosen = {decision.what: one_line(decision.choice, 20) for decision in decisions}
+    words = [chosen[what] for what in ("device", "dtype") if what in chosen]
+    if "batch size" in chosen:
+        words.append(f"batch {chosen['batch size']}")
+    return " · ".join(words)
+
+
+def clock_words(t: float) -> str:
+    """Local time of day, "--:--:--" for what is no time."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(t))
+    except (OverflowError, OSError, ValueError):
+        return "--:--:--"

@@ -1,0 +1,168 @@
+"""What is known of a run at one moment: the frozen records that every display draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchtui.results.primary import PREFERRED
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import Decision, Failed, InFlight, LiveScore, Log, Phase, Warned, Watchdog
+from benchtui.runs.records import DoneRecord, RunState
+
+TaskState = Literal["waiting", "building prompts", "evaluating", "scoring", "done", "partial"]
+"""`partial`: its final score is there, but over fewer documents than it has."""
+
+ENDED: frozenset[RunState] = frozenset({"died", "finished", "partial", "failed", "cancelled", "timed out"})
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """One leaf task. `requests_total` is 0 until its prompts are built; scores have the primary one first."""
+
+    name: str
+    group: str
+    state: TaskState
+    documents: int
+    documents_total: int
+    requests: int
+    requests_total: int
+    tokens_per_second: float
+    scores: tuple[LiveScore, ...]
+    seconds: float | None
+    """How long it took, once it is done."""
+
+    @property
+    def work(self) -> float:
+        """Documents' worth of answered requests: moves also while documents are half answered."""
+        if not self.requests_total:
+            return float(self.documents)
+        return self.documents_total * min(self.requests / self.requests_total, 1.0)
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "partial")
+
+
+@dataclass(frozen=True, slots=True)
+class RowView:
+    """One task as the user asked for it, its leaves folded into one: what a display shows in a line.
+
+    `score` is the primary score, for several leaves their average weighted by n (None when they do not share a metric);
+    `rate` in documents a second; `remaining` in seconds, as it was at `at`.
+    """
+
+    name: str
+    state: TaskState
+    leaves: int
+    leaves_over: int
+    documents: int
+    documents_total: int
+    share: float
+    """Of the work, 0 to 1; below 1 until the task is over."""
+    score: LiveScore | None
+    rate: float | None
+    remaining: float | None
+    at: float
+    seconds: float | None
+
+    @property
+    def over(self) -> bool:
+        return self.state in ("done", "partial")
+
+    @property
+    def active(self) -> bool:
+        return not self.over and self.state != "waiting"
+
+    def remaining_at(self, now: float) -> float | None:
+        """Seconds still to go at `now` (seconds since the epoch), 0 when the estimate has run out."""
+        return None if self.remaining is None else max(self.remaining - max(now - self.at, 0.0), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run at one moment. Everything that can grow is bounded: the newest warnings and log lines, no others.
+
+    `model` is the trained model's name, `weights` the model evaluated here: for a base run the base model's name.
+    Times are seconds since the epoch. `last_sign` is when work last advanced, by the writers' clock; `advanced` what
+    the phase in hand has done so far in `advanced_unit`; `watchdog` the last word of the watchdog while it is worried.
+    `version` grows with every change.
+    """
+
+    run: RunDirectory
+    model: str
+    weights: str
+    role: str
+    suite: str | None
+    bench_id: str
+    state: RunState
+    phase: Phase | None
+    advanced: int
+    advanced_unit: str
+    rows: tuple[RowView, ...]
+    tasks: tuple[TaskView, ...]
+    decisions: tuple[Decision, ...]
+    warnings: tuple[Warned, ...]
+    log: tuple[Log, ...]
+    in_flight: InFlight | None
+    failed: Failed | None
+    watchdog: Watchdog | None
+    last_sign: float | None
+    tokens_per_second: float | None
+    started: float | None
+    attempt: int
+    results: str | None
+    done: DoneRecord | None
+    message: str
+    """How it ended, in the supervisor's words; "" while it runs."""
+    damaged_lines: int
+    version: int
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+    @property
+    def ended_at(self) -> float | None:
+        if not self.ended:
+            return None
+        return self.done.t if self.done is not None else self.last_sign
+
+    def elapsed(self, now: float) -> float | None:
+        """Seconds since the run was (last) started, until `now` or until it ended."""
+        if self.started is None:
+            return None
+        end = self.ended_at if self.ended else now
+        return None if end is None else max(end - self.started, 0.0)
+
+
+def primary_first(scores: Sequence[LiveScore]) -> tuple[LiveScore, ...]:
+    """The score that stands for the task first, the others in lm-eval's order."""
+    order = {metric: rank for rank, metric in enumerate(PREFERRED)}
+    best = min(scores, key=lambda score: order.get(score.metric, len(order)), default=None)
+    return () if best is None else (best, *(score for score in scores if score is not best))
+
+
+def average(scores: Sequence[LiveScore]) -> LiveScore | None:
+    """The scores of several tasks as one, weighted by n; None when there is none or they measure different things.
+
+    The standard error is lm-eval's for groups, the pooled one (api/metrics.py, `pooled_sample_stderr`), which gives a
+    task of one document no weight; None where a larger task has none.
+    """
+    known = [score for score in scores if score.n > 0 and math.isfinite(score.value)]
+    if not known or any((s.metric, s.filter) != (known[0].metric, known[0].filter) for s in known):
+        return None
+    if len(known) == 1:
+        return known[0]
+    n = sum(score.n for score in known)
+    value = sum(score.value * score.n for score in known) / n
+    return LiveScore(known[0].metric, known[0].filter, value, _pooled_stderr(known, n), n)
+
+
+def _pooled_stderr(scores: Sequence[LiveScore], n: int) -> float | None:
+    if n <= len(scores) or any(score.stderr is None and score.n > 1 for score in scores):
+        return None
+    variance = sum((score.n - 1) * score.n * (score.stderr or 0.0) ** 2 for score in scores) / (n - len(scores))
+    return math.sqrt(variance / n)
