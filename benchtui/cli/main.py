@@ -13,11 +13,19 @@ from benchtui.errors import BenchtuiError, ExitCode
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
+    "resume": ("benchtui.cli.resume", "Go on with an unfinished run; nothing answered is asked again."),
+    "runs": ("benchtui.cli.runs", "List runs: running, finished, partial, died."),
+    "attach": ("benchtui.cli.attach", "Watch a run from this terminal."),
+    "cancel": ("benchtui.cli.cancel", "Stop a run; what was answered is kept and scored."),
     "models": ("benchtui.cli.models", "List the trained models in outputs/ and what each was trained from."),
     "suites": ("benchtui.cli.suites", "List the suites of tasks and what each one tests."),
     "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
+    "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),
+    "note": ("benchtui.cli.note", "Write a remark down beside a run."),
+    "gate": ("benchtui.cli.gate", "Pass or fail a model by its comparison, for CI."),
+    "readme": ("benchtui.cli.readme", "Put the results into the model's README files."),
     "doctor": ("benchtui.cli.doctor", "Check this machine: packages, GPU, caches, disk."),
     "demo": ("benchtui.cli.demo", "Run the whole main job on two tiny models, offline, in a minute."),
 }
@@ -67,8 +75,11 @@ def cli(ctx: click.Context, /) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the console script: one line for anything a user can cause, and the exit code that says so."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
+        arguments.insert(0, "run")  # `benchtui --timeout 30min` is the unattended run
     try:
-        result = cli.main(args=argv, prog_name="benchtui", standalone_mode=False)
+        result = cli.main(args=arguments, prog_name="benchtui", standalone_mode=False)
     except BenchtuiError as error:
         print(f"benchtui: {error.what}", file=sys.stderr)  # noqa: T201
         if error.next_step:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -242,7 +243,8 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
 
 
 def _split(given: str) -> list[str]:
-    return [part for part in given.split(",") if part]
+    """`a=1,b=[1,2]` as two arguments: a comma parts them only where the next one begins."""
+    return [part for part in re.split(r",(?=\s*[A-Za-z_]\w*=)", given) if part.strip()]
 
 
 def _model_argument(text: str) -> tuple[str, Any]:

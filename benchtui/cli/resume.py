@@ -13,14 +13,21 @@ from benchtui.errors import BenchtuiError
 
 @click.command("resume", cls=SectionedCommand)
 @click.argument("run", required=False)
-@option(WHAT, "--outputs", type=click.Path(path_type=Path), default=Path("outputs"), show_default=True, metavar="DIR",
-        help="Folder with the trained models.")
+@option(
+    WHAT,
+    "--outputs",
+    type=click.Path(path_type=Path),
+    default=Path("outputs"),
+    show_default=True,
+    metavar="DIR",
+    help="Folder with the trained models.",
+)
 @TIMEOUT_OPTIONS[0]
 @TIMEOUT_OPTIONS[1]
-@option("Output", "--json", "as_json", is_flag=True, help="Print every event as a line of JSON.")
+@option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
 @option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
 def command(
-    run: str | None, outputs: Path, timeout: float | None, skip_stalled: bool, as_json: bool, no_readme: bool
+    run: str | None, outputs: Path, timeout: float | None, skip_stalled: bool, json: bool, no_readme: bool
 ) -> int:  # fmt: skip
     """Go on with an unfinished run; nothing that was answered is asked again.
 
@@ -40,4 +47,4 @@ def command(
     with Control(say_on_stderr) as control, lock_model(model, model.name):
         runs = runs_to_resume(found)
         settings = SuperviseSettings(timeout, skip_stalled)
-        return evaluate_and_conclude(model, runs, settings, control, as_json=as_json, readme=not no_readme)
+        return evaluate_and_conclude(model, runs, settings, control, as_json=json, readme=not no_readme)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     MACHINE, "--resume/--no-resume", default=None, help="Go on with an unfinished run of this plan.  [default: ask]"
 )
 @option(MACHINE, "--detach", is_flag=True, help="Start in the background and return; watch with `benchtui attach`.")
-@option("Output", "--json", "as_json", is_flag=True, help="Print every event as a line of JSON.")
+@option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
 @option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
-def command(as_json: bool, resume: bool | None, detach: bool, no_readme: bool, **values: Any) -> int:
+def command(json: bool, resume: bool | None, detach: bool, no_readme: bool, **values: Any) -> int:
     """Benchmark a trained model against its base.
 
     Without flags: the newest model in ./outputs, against the base its files name, on IFEval. Every flag can also be
@@ -49,17 +49,18 @@ def command(as_json: bool, resume: bool | None, detach: bool, no_readme: bool, *
         from benchtui.cli.detach import start_detached
 
         return start_detached(sys.argv[1:])
-    return run_choice(choice, as_json=as_json, resume=resume, readme=not no_readme)
+    return run_choice(choice, as_json=json, resume=resume, readme=not no_readme)
 
 
 def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
     """Run what was chosen, one model after another; returns the exit code."""
+    from benchtui.cli.tasks import reading_progress
     from benchtui.runs.control import Control, say_on_stderr
     from benchtui.runs.prepare import plan_tasks
     from benchtui.tasks.catalogue import load_catalogue
 
     models = _models(choice)
-    tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, _scan_progress()))
+    tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, reading_progress()))
     codes: list[ExitCode] = []
     with Control(say_on_stderr) as control:
         for model in models:
@@ -197,18 +198,6 @@ def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
     which = "the base model" if plan.role == "base" else plan.model_name
     question = f"An unfinished run of {which} from {plan.created[:16]} holds {answered} answers. Go on with it?"
     return click.confirm(question, default=True, err=True)
-
-
-def _scan_progress() -> Any:
-    if not sys.stderr.isatty():
-        return None
-
-    def progress(done: int, total: int) -> None:
-        sys.stderr.write(f"\rReading lm-eval's task files, once: {done}/{total} ")
-        if done >= total:
-            sys.stderr.write("\n")
-
-    return progress
 
 
 def _say(text: str) -> None:

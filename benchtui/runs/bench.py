@@ -57,8 +57,8 @@ def lock_model(model_path: Path, name: str) -> FolderLock:
 def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunDirectory], bool]) -> BenchRuns:
     """Make (or find) the run directories and write their plans; call with the model's lock held.
 
-    A base run is reused when everything that can change its scores is the same. An unfinished run of
-    the same plan goes on from its journal if `resume` agrees. A base run that fits neither is set aside under base/previous/.
+    A base run is reused when everything that can change its scores is the same. An unfinished run of the same plan
+    goes on from its journal if `resume` agrees. A base run that fits neither is set aside under base/previous/.
     """
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()

@@ -59,7 +59,7 @@ def plan_tasks(choice: BenchPlan, config: Config, catalogue: Catalogue) -> Plann
         TaskPlan(
             name,
             task.num_fewshot if choice.num_fewshot is None else choice.num_fewshot,
-            task.limit if choice.limit is None else choice.limit,
+            task.limit if choice.limit is None else float(choice.limit),
         )
         for task in wanted
         for name in resolved.requested[task.name]

@@ -106,10 +106,10 @@ def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft:
         "batch_size": plan.batch_size if isinstance(plan.batch_size, int) else ("auto" if plan.engine == "fast" else 1),
         "max_length": prompts.max_length,
         "tokenizer": tokenizer_of(plan),
-        "trust_remote_code": plan.permissions.remote_code,
         "enable_thinking": prompts.enable_thinking,
         "think_end_token": prompts.think_end_token,
         **prompts.model_args,
+        "trust_remote_code": plan.permissions.remote_code,  # after model_args: nothing there can allow it
     }
     if isinstance(pretrained, str):
         arguments["peft"] = peft
