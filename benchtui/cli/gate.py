@@ -1,0 +1,76 @@
+"""`benchtui gate`: an exit code for CI from two runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from benchtui.errors import ExitCode, UsageError
+
+
+@click.command("gate")
+@click.argument("first", metavar="[MODEL | A B]", required=False)
+@click.argument("second", metavar="", required=False)
+@click.option(
+    "--max-loss",
+    type=click.FloatRange(min=0),
+    default=3.0,
+    show_default=True,
+    help="The largest loss, in percentage points, that any task may show.",
+)
+@click.option("--min-gain", type=float, help="The least gain, in points, that the tasks named by --task must show.")
+@click.option("--task", "tasks", multiple=True, help="The task for --min-gain; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON instead of one line.")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(
+    first: str | None,
+    second: str | None,
+    max_loss: float,
+    min_gain: float | None,
+    tasks: tuple[str, ...],
+    as_json: bool,
+    outputs: Path | None,
+) -> int:
+    """Exit 0 when the fine-tuned model lost nothing that matters, 4 when it did, 3 when the data cannot tell.
+
+    MODEL is compared with its base (without one, the model benchmarked last), or run B with run A. A demand is met
+    only when the paired samples show it at the 5 % level: with few samples the answer is 3, not 0.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.compare.compare import compare_runs
+    from benchtui.compare.gate import Outcome, gate
+    from benchtui.results.locate import model_folder, runs_to_compare
+    from benchtui.results.read import read_run
+    from benchtui.text import printable
+
+    folder = outputs_folder(outputs)
+    places, names = runs_to_compare(first or str(model_folder(None, folder)), second, folder)
+    comparison = compare_runs(read_run(places[0]), read_run(places[1]), names=names)
+    known = [row.task for row in comparison.headlines]
+    _check_tasks(known, min_gain, tasks)
+    found = gate(comparison, max_loss=max_loss, min_gain=min_gain, gain_tasks=tasks or known)
+    if as_json:
+        import msgspec
+
+        click.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+    else:
+        click.echo(printable(found.reason))
+    codes = {Outcome.MET: ExitCode.DONE, Outcome.NOT_MET: ExitCode.GATE_NOT_MET, Outcome.INCONCLUSIVE: ExitCode.PARTIAL}
+    return int(codes[found.outcome])
+
+
+def _check_tasks(known: list[str], min_gain: float | None, tasks: tuple[str, ...]) -> None:
+    if tasks and min_gain is None:
+        raise UsageError("--task names the task for --min-gain, which is missing.", "Add --min-gain 0.")
+    for task in tasks:
+        if task not in known:
+            raise UsageError(f"The runs have no task {task!r} in common.", f"They have {', '.join(known) or 'none'}.")
+    if min_gain is not None and not tasks and len(known) > 1:
+        raise UsageError(f"--min-gain needs --task: the runs have {', '.join(known)}.", f"Add --task {known[0]}.")

@@ -1,0 +1,144 @@
+"""The gate for CI: is every loss small enough, is the wanted gain there, or can the data not tell?"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+import msgspec
+
+from benchtui.compare.records import Comparison, Interval, Kind, Row
+from benchtui.compare.statistics import ALPHA, paired_share_interval, t_interval
+from benchtui.compare.verdicts import FEWEST, points
+
+
+class Outcome(enum.StrEnum):
+    MET = "met"
+    NOT_MET = "not met"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One demand on one task. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
+    percentage points; for a metric that is no share in percent of the first run's score. None where nothing was paired.
+    """
+
+    task: str
+    title: str
+    demand: str
+    limit: float
+    outcome: Outcome
+    gain: float | None
+    low: float | None
+    high: float | None
+    reason: str
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """Met when every check is, not met when one is certainly not."""
+
+    outcome: Outcome
+    reason: str
+    checks: tuple[Check, ...]
+
+
+def gate(
+    comparison: Comparison, *, max_loss: float, min_gain: float | None = None, gain_tasks: Sequence[str] = ()
+) -> Gate:
+    """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
+
+    A demand is met when the data show it (one-sided 5 %), not met when they show its opposite (5 % over all checks
+    together, so that many tasks do not fail a gate by chance), and inconclusive otherwise.
+    """
+    wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
+    if min_gain is not None:
+        wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
+    checks = tuple(_check(row, demand, limit, len(wanted)) for row, demand, limit in wanted)
+    if not checks:
+        return Gate(Outcome.INCONCLUSIVE, "Inconclusive: the two runs have no task in common.", ())
+    outcome = _overall(checks)
+    deciding = [check for check in checks if check.outcome is outcome]
+    reasons = "; ".join(check.reason for check in deciding)
+    return Gate(outcome, f"{_WORDS[outcome]}: {reasons}.", checks)
+
+
+_WORDS = {Outcome.MET: "Gate met", Outcome.NOT_MET: "Gate not met", Outcome.INCONCLUSIVE: "Inconclusive"}
+
+
+def _overall(checks: Sequence[Check]) -> Outcome:
+    for outcome in (Outcome.NOT_MET, Outcome.INCONCLUSIVE):
+        if any(check.outcome is outcome for check in checks):
+            return outcome
+    return Outcome.MET
+
+
+def _check(row: Row, demand: str, limit: float, tests: int) -> Check:
+    """`limit` is the least gain that will do: minus three for a loss of at most three."""
+    why = _cannot_tell(row)
+    if why:
+        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, why)
+    shown, refuted = _gain_bounds(row, ALPHA), _gain_bounds(row, ALPHA / tests)
+    if shown is None or refuted is None:
+        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
+    if shown.low >= limit:
+        outcome = Outcome.MET
+    elif refuted.high < limit:
+        outcome = Outcome.NOT_MET
+    else:
+        outcome = Outcome.INCONCLUSIVE
+    return _made(row, demand, limit, outcome, shown, _gain(row), "")
+
+
+def _cannot_tell(row: Row) -> str:
+    if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
+        return "not comparable"
+    if row.first.partial or row.second.partial:
+        return "partial results"
+    if row.early is not None:
+        return "" if row.early.n else "no documents"
+    if row.difference is None:
+        return "nothing could be paired"
+    return f"{row.difference.n} samples show nothing" if row.difference.n < FEWEST else ""
+
+
+def _scale(row: Row) -> float:
+    """From the score's scale to points, or to percent of the first score; negative where less is better."""
+    size = 100.0 if row.is_share else 100 / abs(row.first.value) if row.first.value else 1.0
+    return size if row.higher_is_better else -size
+
+
+def _gain(row: Row) -> float:
+    value = row.early.difference if row.early else row.difference.value if row.difference else 0.0
+    return value * _scale(row)
+
+
+def _gain_bounds(row: Row, alpha: float) -> Interval | None:
+    """Both one-sided bounds at `alpha`: the two-sided interval at twice that."""
+    found = row.difference
+    if row.early is not None:
+        interval: Interval | None = Interval(row.early.low, row.early.high)
+    elif found is None:
+        interval = None
+    elif found.flips is not None and found.method == "exact McNemar":
+        interval = paired_share_interval(found.flips.fixed, found.flips.broken, found.n, 2 * alpha)
+    elif found.stderr:
+        interval = t_interval(found.value, found.stderr, found.clusters, 2 * alpha)
+    else:
+        interval = found.interval
+    if interval is None:
+        return None
+    ends = sorted((interval.low * _scale(row), interval.high * _scale(row)))
+    return Interval(ends[0], ends[1])
+
+
+def _made(
+    row: Row, demand: str, limit: float, outcome: Outcome, bounds: Interval | None, gain: float | None, why: str
+) -> Check:
+    unit = "points" if row.is_share else "%"
+    asked = f"loss of at most {-limit:g} {unit}" if demand == "loss" else f"gain of at least {limit:g} {unit}"
+    if bounds is None or gain is None:
+        return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
+    figures = f"{points(gain / 100)}, between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
+    state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
+    reason = f"{row.title} {figures}: {asked} {state[outcome]}"
+    return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)

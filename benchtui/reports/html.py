@@ -1,0 +1,166 @@
+"""The comparison as one self-contained page: table, chart of the differences, the samples that changed side.
+
+Everything foreign is escaped, the page loads nothing and runs nothing (its policy forbids both).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from benchtui.compare.flipped import Flipped, flipped_samples
+from benchtui.compare.records import Comparison, Row
+from benchtui.reports.chart import differences_chart
+from benchtui.reports.style import CSS
+from benchtui.reports.tables import shown_rows
+from benchtui.reports.words import (
+    change_words,
+    difference_interval,
+    label,
+    metric_words,
+    notes,
+    p_cell,
+    row_n,
+    score_words,
+    verdict_cell,
+)
+from benchtui.results.records import RunResults
+from benchtui.text import printable
+
+MAX_TEXT = 4_000
+"""Characters of a prompt or an answer that are shown; their ends matter most to the reader, so the middle goes."""
+
+MAX_FLIPS = 40
+_HEADER = ("Benchmark", "{first}", "{second}", "Change", "95 % interval", "p", "n", "Verdict")
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """The page; opens in any browser from disk."""
+    title = f"{_text(comparison.second.model_name)} against {_text(comparison.first.model_name)}"
+    parts = [
+        f"<h1>{title}</h1>",
+        f'<p class="sentence">{_text(comparison.sentence)}</p>',
+        _table(comparison),
+        (
+            f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its 95&nbsp;% interval. "
+            "Right of the line is better.</figcaption></figure>"
+        ),
+        "<h2>Verdicts</h2>",
+        _verdicts(comparison),
+        _notes(comparison),
+        "<h2>Runs</h2>",
+        _runs(comparison),
+        "<h2>Samples that changed side</h2>",
+        *_all_flips(comparison),
+    ]
+    return (
+        "<!doctype html>\n"
+        '<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{title}</title><style>{CSS}</style></head>\n<body><main>\n"
+        + "\n".join(parts)
+        + "\n</main></body></html>\n"
+    )
+
+
+def _text(text: str, limit: int = 1000) -> str:
+    return escape(printable(text, limit))
+
+
+def _shortened(text: str) -> str:
+    """Both ends of a long text, and how much was left out."""
+    text = printable(text)
+    if len(text) <= MAX_TEXT:
+        return escape(text)
+    half = MAX_TEXT // 2
+    return f"{escape(text[:half])}\n<em>… {len(text) - 2 * half} characters …</em>\n{escape(text[-half:])}"
+
+
+def _table(comparison: Comparison) -> str:
+    names = {"first": _text(comparison.first_name), "second": _text(comparison.second_name)}
+    head = "".join(f'<th scope="col">{name.format(**names)}</th>' for name in _HEADER)
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>"
+        f"{''.join(_table_row(comparison, row) for row in shown_rows(comparison))}</tbody></table>"
+    )
+
+
+def _table_row(comparison: Comparison, row: Row) -> str:
+    cells = (
+        score_words(row.first.value, is_share=row.is_share),
+        score_words(row.second.value, is_share=row.is_share),
+        change_words(row),
+        difference_interval(row),
+        p_cell(row),
+        row_n(row),
+        verdict_cell(row),
+    )
+    name = f'<th scope="row" title="{_text(metric_words(row))}">{_text(label(row, comparison))}</th>'
+    return f'<tr class="{row.level} {_tone(row)}">{name}{"".join(f"<td>{_text(cell)}</td>" for cell in cells)}</tr>'
+
+
+def _tone(row: Row) -> str:
+    if row.verdict is None or row.level != "headline":
+        return ""
+    return "gain" if row.verdict.kind.is_gain else "loss" if row.verdict.kind.is_loss else "nothing"
+
+
+def _verdicts(comparison: Comparison) -> str:
+    items = [
+        f"<li><b>{_text(row.title)}</b>: {_text(row.verdict.sentence)}</li>"
+        for row in comparison.headlines
+        if row.verdict is not None
+    ]
+    return f"<ul>{''.join(items)}</ul>"
+
+
+def _notes(comparison: Comparison) -> str:
+    told = notes(comparison)
+    return f'<ul class="notes">{"".join(f"<li>{_text(note)}</li>" for note in told)}</ul>' if told else ""
+
+
+def _runs(comparison: Comparison) -> str:
+    rows = [
+        ("Model", *(_text(run.model_name) for run in _both(comparison))),
+        ("Evaluated", *(f"{run.created:%Y-%m-%d %H:%M}" for run in _both(comparison))),
+        ("State", *(_text(run.state) for run in _both(comparison))),
+        ("lm-eval", *(_text(run.lm_eval_version) for run in _both(comparison))),
+    ]
+    names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)
+    rows += [(_text(name), *(_text(run.setting(name) or "") for run in _both(comparison))) for name in names]
+    body = "".join(f'<tr><th scope="row">{a}</th><td>{b}</td><td>{c}</td></tr>' for a, b, c in rows)
+    head = f"<th></th><th>{_text(comparison.first_name)}</th><th>{_text(comparison.second_name)}</th>"
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _both(comparison: Comparison) -> tuple[RunResults, RunResults]:
+    return comparison.first, comparison.second
+
+
+def _all_flips(comparison: Comparison) -> Iterator[str]:
+    for row in comparison.headlines:
+        found = flipped_samples(comparison, row, MAX_FLIPS)
+        if row.difference is None or row.difference.flips is None:
+            continue
+        flips = row.difference.flips
+        yield (
+            f"<h3>{_text(row.title)}</h3><p>{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in "
+            f"both, {flips.both_wrong} wrong in both.{_shown(found, flips.fixed + flips.broken)}</p>"
+        )
+        yield from (_flip(flip, comparison) for flip in found)
+
+
+def _shown(found: Sequence[Flipped], every: int) -> str:
+    return f" The first {len(found)} of {every} follow." if len(found) < every else ""
+
+
+def _flip(flip: Flipped, comparison: Comparison) -> str:
+    word = "▲ fixed" if flip.fixed else "▼ broken"
+    return (
+        f'<details class="{"gain" if flip.fixed else "loss"}"><summary>{word}: {_text(flip.task, 80)}, document '
+        f"{flip.doc_id}</summary><h4>Prompt</h4><pre>{_shortened(flip.prompt)}</pre>"
+        f"<h4>Target</h4><pre>{_shortened(flip.target)}</pre>"
+        f"<h4>{_text(comparison.first_name)}</h4><pre>{_shortened(flip.first_answer)}</pre>"
+        f"<h4>{_text(comparison.second_name)}</h4><pre>{_shortened(flip.second_answer)}</pre></details>"
+    )
