@@ -1,0 +1,200 @@
+"""Stopping as soon as the paired difference is known: an anytime-valid confidence sequence, looked at after every
+document without a penalty for looking.
+
+I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024
+(arXiv 2010.09686), and "Confidence sequences for sampling without replacement", NeurIPS 2020 (arXiv 2006.04347): for
+every candidate mean somebody bets against it at fair odds; the capital exceeds 1/alpha with probability alpha at most,
+ever, if the candidate is true, so candidates at which it does are refuted for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from benchtui.compare.records import Interval
+from benchtui.results.records import EarlyStop
+
+Floats = npt.NDArray[np.float64]
+
+Decision = Literal["better", "worse", "within"]
+
+_TRUNCATION = 0.5
+"""The largest share of the capital that one bet may risk, as in the papers' own code."""
+
+_GRID = 401
+
+
+class Betting:
+    """The capital of hedged bets against candidate means of values in [0, 1], after each value seen.
+
+    `candidates` (..., m). `population` N: the candidates are means of a finite set of N values drawn without
+    replacement, whose remaining mean moves as values are seen; None: means of an endless stream. Values may carry
+    leading dimensions (replicas of the experiment), which the capital then has too.
+    """
+
+    def __init__(self, candidates: Floats, population: int | None, alpha: float) -> None:
+        self._candidates = np.asarray(candidates, dtype=np.float64)
+        self._population = population
+        self._alpha = alpha
+        self._n = 0
+        self._sum: Floats | float = 0.0
+        self._squares: Floats | float = 0.25
+        self._variance: Floats | float = 0.25
+        self._log_up: Floats = np.zeros_like(self._candidates)
+        self._log_down: Floats = np.zeros_like(self._candidates)
+        self._impossible: npt.NDArray[np.bool_] = np.zeros(self._candidates.shape, dtype=bool)
+        self.highest: Floats = np.zeros_like(self._candidates)
+
+    def add(self, value: Floats | float) -> None:
+        """One more value in [0, 1] (..., 1 or scalar)."""
+        y = np.asarray(value, dtype=np.float64)
+        remaining = self._remaining_means()
+        self._n += 1
+        t = self._n
+        bet = np.sqrt(2 * np.log(2 / self._alpha) / (np.asarray(self._variance) * t * np.log(1 + t)))
+        inside = np.clip(remaining, 1e-12, 1 - 1e-12)
+        up = np.minimum(bet, _TRUNCATION / inside)
+        down = np.minimum(bet, _TRUNCATION / (1 - inside))
+        self._log_up = self._log_up + np.log1p(up * (y - inside))
+        self._log_down = self._log_down + np.log1p(-down * (y - inside))
+        capital = np.maximum(self._log_up, self._log_down) - np.log(2)
+        capital = np.where(self._impossible, np.inf, capital)
+        self.highest = np.maximum(self.highest, capital)
+        self._learn(y)
+
+    def _remaining_means(self) -> Floats:
+        """The mean of what is still to come if a candidate is the mean of the whole; outside [0, 1] it cannot be."""
+        if self._population is None:
+            return self._candidates
+        left = self._population - self._n
+        if left <= 0:
+            raise ValueError("more values than the population holds")
+        means = (self._population * self._candidates - self._sum) / left
+        self._impossible = self._impossible | (means < -1e-9) | (means > 1 + 1e-9)
+        return np.asarray(means)
+
+    def _learn(self, y: Floats) -> None:
+        """The estimates that the next bet is sized by: they know only what was seen before it."""
+        self._sum = self._sum + y
+        mean = (0.5 + self._sum) / (self._n + 1)
+        self._squares = self._squares + (y - mean) ** 2
+        self._variance = self._squares / (self._n + 1)
+
+    def refuted(self) -> npt.NDArray[np.bool_]:
+        """Which candidates are refuted, now or at any earlier value."""
+        return np.asarray(self.highest >= np.log(1 / self._alpha))
+
+
+class DecideEarly:
+    """Feed the paired differences of documents in random order; ask after each whether the answer is known.
+
+    `total` documents in the task, `delta` the difference (on the score's scale) that would not matter, None never to
+    stop for its smallness; `alpha` the chance of ever deciding wrongly, for all looks together. Differences are bounded
+    by -1 and 1: accuracies, or a prompt's share of followed instructions.
+
+    "better" and "worse" hold for these documents (sampled without replacement) and for others of their kind (as an
+    endless stream): both sequences must agree, so that a difference of a hair on this very set is no discovery.
+    "within" is about these documents only: their difference is surely inside +-delta.
+    """
+
+    def __init__(self, total: int, delta: float | None = None, alpha: float = 0.05) -> None:
+        if total < 1:
+            raise ValueError("there is nothing to decide about")
+        self.total, self.delta, self.alpha = total, delta, alpha
+        self.n = 0
+        self._sum = 0.0
+        self._grid = np.unique(np.concatenate([np.linspace(-1, 1, _GRID), [-(delta or 0.0), 0.0, delta or 0.0]]))
+        means = (self._grid + 1) / 2
+        self._here = Betting(means, total, alpha)
+        self._anywhere = Betting(means, None, alpha)
+        self._decided: Decision | None = None
+
+    def add(self, difference: float) -> None:
+        """One document's difference, second run minus first. Raises ValueError outside [-1, 1]."""
+        if not -1 <= difference <= 1:
+            raise ValueError(f"a difference of {difference} is not between -1 and 1")
+        value = (difference + 1) / 2
+        self._here.add(value)
+        self._anywhere.add(value)
+        self.n += 1
+        self._sum += difference
+
+    def decision(self) -> Decision | None:
+        """What is certain by now, None for nothing. Once made it stands."""
+        if self._decided is None:
+            self._decided = decide(self.interval(), self._interval_of(self._anywhere), self.delta)
+        return self._decided
+
+    def interval(self) -> Interval:
+        """Where the difference over all `total` documents lies, valid at every look."""
+        if self.n >= self.total:
+            return Interval(self._sum / self.total, self._sum / self.total)
+        return self._interval_of(self._here)
+
+    @property
+    def difference(self) -> float:
+        """The mean difference so far; 0 before the first document."""
+        return self._sum / self.n if self.n else 0.0
+
+    def record(self, task: str, metric: str, filter_name: str) -> EarlyStop:
+        """The decision as a result file keeps it (benchtui.decide_early). Raises ValueError before there is one."""
+        decided = self.decision()
+        if decided is None:
+            raise ValueError("nothing is decided yet")
+        ends = self.interval()
+        return EarlyStop(
+            task=task,
+            metric=metric,
+            filter=filter_name,
+            decision=decided,
+            n=self.n,
+            total=self.total,
+            difference=self.difference,
+            low=ends.low,
+            high=ends.high,
+            delta=self.delta or 0.0,
+            alpha=self.alpha,
+        )
+
+    def _interval_of(self, betting: Betting) -> Interval:
+        """Between the outermost candidates that stand, widened to their refuted neighbours: the grid never narrows."""
+        standing = np.flatnonzero(~betting.refuted())
+        if len(standing) == 0:
+            return Interval(self.difference, self.difference)
+        low, high = max(standing[0] - 1, 0), min(standing[-1] + 1, len(self._grid) - 1)
+        return Interval(float(self._grid[low]), float(self._grid[high]))
+
+
+def decide(here: Interval, anywhere: Interval, delta: float | None) -> Decision | None:
+    """The decision that the two sequences allow; see DecideEarly."""
+    if here.low >= 0 and anywhere.low >= 0 and here.high > 0:
+        return "better"
+    if here.high <= 0 and anywhere.high <= 0 and here.low < 0:
+        return "worse"
+    if delta is not None and -delta <= here.low and here.high <= delta:
+        return "within"
+    return None
+
+
+def shuffled_order(documents: int, seed: int) -> list[int]:
+    """A random order of document numbers 0..documents-1, the same for both models."""
+    return [int(i) for i in np.random.default_rng(seed).permutation(documents)]
+
+
+def stratified_order(sizes: Sequence[int], seed: int) -> list[tuple[int, int]]:
+    """(stratum, document) for all documents of several strata (MMLU's subjects), in a random order in which every
+    beginning holds each stratum nearly in proportion.
+
+    Each document gets a place in (0, 1): its rank in its stratum's own shuffle, shifted by a uniform jitter.
+    """
+    rng = np.random.default_rng(seed)
+    places = []
+    for stratum, size in enumerate(sizes):
+        order = rng.permutation(size)
+        spots = (np.arange(size) + rng.random(size)) / max(size, 1)
+        places += [(float(spot), stratum, int(document)) for spot, document in zip(spots, order, strict=True)]
+    return [(stratum, document) for _, stratum, document in sorted(places)]
