@@ -1,0 +1,106 @@
+"""A causal language model taken apart: hidden states everywhere, logits only where they are asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+
+class Backbone:
+    """A transformers causal model (or a PEFT model around one) as two functions: `hidden` and `logits`.
+
+    Adapters stay in force: PEFT replaces layers in place, so whoever enters `model.disable_adapter()` sees the base
+    model here too. Nothing is kept between calls.
+    """
+
+    def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
+        self.causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
+        self.base: Any = self.causal.base_model
+        self._autocast = autocast
+        self._output_class: type[Any] | None = None
+
+    @property
+    def config(self) -> Any:
+        """The configuration of the text model, also where it is nested in a multimodal one."""
+        return self.causal.config.get_text_config(decoder=True)
+
+    @property
+    def device(self) -> torch.device:
+        """Where inputs go."""
+        device: torch.device = self.causal.device
+        return device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating-point type of the weights, and of additive attention masks."""
+        dtype: torch.dtype = self.causal.dtype
+        return dtype
+
+    @contextlib.contextmanager
+    def _inference(self) -> Iterator[None]:
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=self._autocast, enabled=self._autocast is not None),
+        ):
+            yield
+
+    def hidden(
+        self,
+        ids: torch.Tensor,
+        positions: torch.Tensor | None = None,
+        mask: torch.Tensor | dict[str, torch.Tensor] | None = None,
+        cache: Any = None,
+    ) -> torch.Tensor:
+        """Last hidden states [batch, length, width] for token ids [batch, length].
+
+        Without `mask` attention is causal. A mask covers the cached positions first, then those of `ids`.
+        """
+        with self._inference():
+            output = self.base(
+                input_ids=ids,
+                position_ids=positions,
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=cache is not None,
+                return_dict=True,
+            )
+        self._output_class = type(output)
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Vocabulary logits [n, vocabulary] for hidden states [n, width].
+
+        The model's own `forward` runs, on a base model that hands `hidden` over: whatever a family does after its
+        output projection (soft-capping, scaling) is done here too, without knowing the family.
+        """
+        output_class = self._output_class
+        if output_class is None:
+            raise RuntimeError("logits() needs hidden states, and hidden() has not been called yet")
+        ids = torch.zeros((1, 1), dtype=torch.long, device=self.device)
+        with self._inference(), _forward_replaced(self.base, output_class(last_hidden_state=hidden.unsqueeze(0))):
+            logits: torch.Tensor = self.causal(input_ids=ids, use_cache=False, return_dict=True).logits
+        return logits[0]
+
+    def plain_logits(self, ids: torch.Tensor) -> torch.Tensor:
+        """Logits [batch, length, vocabulary] as the model computes them when nobody interferes."""
+        with self._inference():
+            logits: torch.Tensor = self.causal(ids).logits
+        return logits
+
+
+@contextlib.contextmanager
+def _forward_replaced(module: Any, output: Any) -> Iterator[None]:
+    """While entered, calling `module` returns `output` whatever it is given."""
+    own = module.__dict__.get("forward")  # set when a library such as accelerate has wrapped it already
+    module.forward = lambda *_args, **_kwargs: output
+    try:
+        yield
+    finally:
+        if own is None:
+            del module.forward
+        else:
+            module.forward = own
