@@ -9,6 +9,7 @@ import click
 
 from benchtui import __version__
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.text import printable
 
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -58,7 +59,7 @@ class LazyGroup(click.Group):
 
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"There is no command {name!r}.{hint} `benchtui --help` lists them.")
+            ctx.fail(f"There is no command {name!r}.{hint}")
         return super().resolve_command(ctx, args)
 
 
@@ -81,16 +82,24 @@ def main(argv: list[str] | None = None) -> None:
     try:
         result = cli.main(args=arguments, prog_name="benchtui", standalone_mode=False)
     except BenchtuiError as error:
-        print(f"benchtui: {error.what}", file=sys.stderr)  # noqa: T201
-        if error.next_step:
-            print(f"  → {error.next_step}", file=sys.stderr)  # noqa: T201
+        _complain(error.what, error.next_step)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "benchtui"
+        _complain(error.format_message(), f"`{command} --help` lists what it takes.")
         sys.exit(ExitCode.USAGE)
+    except click.ClickException as error:
+        _complain(error.format_message())
+        sys.exit(ExitCode.FAILED)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(ExitCode.FAILED)
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+
+
+def _complain(what: str, next_step: str = "") -> None:
+    text = f"benchtui: {printable(what)}\n" + (f"  → {printable(next_step)}\n" if next_step else "")
+    encoding = sys.stderr.encoding or "utf-8"
+    sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
