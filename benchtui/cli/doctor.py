@@ -45,15 +45,13 @@ def command(ctx: click.Context, outputs: Path | None, as_json: bool) -> None:
 
 
 def _print(checks: Sequence[Check]) -> None:
-    from benchtui.text import printable
-
     name_width = max(len(check.name) for check in checks)
     for check in checks:
         mark, colour = _MARKS[check.status]
         status = click.style(f"{mark} {check.status:<7}", fg=colour)
-        click.echo(f"{status}  {check.name:<{name_width}}  {printable(check.message, 400)}")
+        click.echo(f"{status}  {check.name:<{name_width}}  {_shown(check.message)}")
         if check.next_step:
-            click.echo(f"{'':{name_width + 13}}→ {printable(check.next_step, 400)}")
+            click.echo(f"{'':{name_width + 13}}→ {_shown(check.next_step)}")
     click.echo(f"\n{_verdict(checks)}")
 
 
@@ -69,3 +67,10 @@ def _verdict(checks: Sequence[Check]) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def _shown(text: str) -> str:
+    from benchtui.text import printable
+
+    # A path may hold bytes that are no text; they are shown as escapes.
+    return printable(text.encode("utf-8", "backslashreplace").decode(), 400)
