@@ -44,11 +44,19 @@ class Narrator:
         self._begun: set[tuple[str, str]] = set()
         self._scored: set[str] = set()
 
-    def standing(self, view: RunView) -> str:
-        """Where a run stands that has been going on before anybody looked."""
-        row = next((row for row in view.rows if row.active), None)
-        where = f", {self._progress(row, view.last_sign or 0.0)}" if row is not None and view.state == "running" else ""
-        return self._line(view.last_sign or 0.0, f"{phase_words(view)}{where}")
+    def standing(self, view: RunView) -> list[str]:
+        """Where a run stands that has been going on, or has ended, before anybody looked."""
+        t = view.ended_at or view.last_sign or 0.0
+        lines = [phase_words(view)]
+        for row in view.rows:
+            if row.over or (view.ended and row.share):
+                score = score_text(row.score, self._glyphs.plus_minus) if row.score else ""
+                lines.append(f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} {score}".rstrip())
+                self._scored.add(row.name)
+            elif row.active and row.share:
+                lines.append(self._progress(row, t))
+                self._told[row.name] = _Told(t, row.share)
+        return [self._line(t, line) for line in lines]
 
     def tell(self, view: RunView, new: Sequence[ev.Event]) -> list[str]:
         """Lines about what is new; `view` is the run after it."""

@@ -37,7 +37,7 @@ class PlainDisplay:
         for follower, narrator in zip(self._followers, self._narrators, strict=True):
             view = follower.catch_up()
             if view.version and view.phase is not None:
-                self._put(self._labelled(follower, [narrator.standing(view)]))
+                self._put(self._labelled(follower, narrator.standing(view)))
         return None
 
     def refresh(self) -> None:

@@ -1,0 +1,95 @@
+"""`benchtui attach`: watch a run from any terminal, as often and from as many as you like."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from benchtui.errors import ExitCode
+
+if TYPE_CHECKING:
+    from benchtui.displays import Display
+    from benchtui.runs.directory import RunDirectory
+
+POLL = 0.05
+
+
+@click.command("attach")
+@click.argument("run", required=False)
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print every event, from the first, as a line of JSON.")
+@click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
+def command(run: str | None, outputs: Path | None, as_json: bool, plain: bool) -> int:
+    """Watch RUN until it ends, and exit as it does: 0 finished, 3 partial results, 1 failed, 130 stopped.
+
+    RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest one; without RUN, the newest
+    that is running. Ctrl+C ends only the watching: the run goes on.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.displays import open_display
+    from benchtui.displays.display import DETACH_HINT
+    from benchtui.runs.locate import find_run, run_name, started_together
+
+    found = find_run(outputs_folder(outputs), run, states=None if run else ("running",))
+    runs = started_together(found)
+    mode: Literal["auto", "plain", "json"] = "json" if as_json else "plain" if plain else "auto"
+    return watch(open_display(runs, mode, hint=DETACH_HINT, from_start=as_json), runs, run_name(found))
+
+
+def watch(display: Display, runs: list[RunDirectory], name: str) -> int:
+    """Show `runs` until they have ended or Ctrl+C; returns the exit code."""
+    from benchtui.runs.outcome import exit_code
+
+    try:
+        display.start()
+        while any_going(runs):
+            display.refresh()
+            time.sleep(POLL)
+        display.stop()
+    except KeyboardInterrupt:
+        still = any_going(runs)
+        display.stop()
+        click.echo(_detached(name) if still else f"{name} has ended.", err=True)
+        return ExitCode.DONE if still else exit_code(runs)
+    _say_how_it_ended(runs)
+    return exit_code(runs)
+
+
+def any_going(runs: list[RunDirectory]) -> bool:
+    """Whether any of them is running, or waits for its turn with a supervisor that lives."""
+    from benchtui.runs.records import read_launch, run_state
+
+    states = [run_state(run) for run in runs]
+    if "running" in states:
+        return True
+    launches = [read_launch(run) for run in runs]
+    return "waiting" in states and any(launch is not None and launch.supervisor.alive() for launch in launches)
+
+
+def _detached(name: str) -> str:
+    return f"Detached: the run goes on. Back: benchtui attach {name}. Stop it: benchtui cancel {name}"
+
+
+def _say_how_it_ended(runs: list[RunDirectory]) -> None:
+    from benchtui.runs.locate import run_name
+    from benchtui.runs.outcome import next_step
+    from benchtui.runs.records import read_done, run_state
+    from benchtui.text import printable
+
+    for run in runs:
+        state, done, name = run_state(run), read_done(run), run_name(run)
+        if state in ("finished", "waiting"):
+            continue
+        words = {"died": "died without an ending", "cancelled": "stopped"}.get(state, state)
+        message = f": {printable(done.message, 2000)}" if done and done.message else "."
+        click.echo(f"{name} {words}{message}", err=True)
+        if step := next_step(state, name):
+            click.echo(f"  → {step}", err=True)

@@ -1,0 +1,105 @@
+"""`benchtui cancel`: stop a run from another terminal, as Ctrl+C would in its own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.errors import BenchtuiError, ExitCode
+
+if TYPE_CHECKING:
+    from benchtui.runs.directory import RunDirectory
+
+PATIENCE = 15.0
+POLL = 0.1
+
+
+@click.command("cancel")
+@click.argument("run")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(run: str, outputs: Path | None) -> int:
+    """Stop RUN, and whatever the same command would evaluate after it; what was answered is kept and scored.
+
+    RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.runs.locate import find_run, run_name
+
+    chosen = find_run(outputs_folder(outputs), run, states=("running",))
+    found = _running(chosen)
+    name = run_name(found)
+    try:
+        found.cancel.write_text("asked by benchtui cancel\n")
+    except OSError as error:
+        raise BenchtuiError(
+            f"{found.cancel} cannot be written: {error.strerror}.", "Stop it in its own terminal, or make it writable."
+        ) from None
+    click.echo(f"Stopping {name}: what was answered is kept and scored.", err=True)
+    if not _wait_for_end(found):
+        click.echo(
+            f"{name} has not ended within {PATIENCE:.0f} s: it may still be scoring. `benchtui runs` says when it has.",
+            err=True,
+        )
+        return ExitCode.FAILED
+    return _say_what_happened(found, name)
+
+
+def _running(chosen: RunDirectory) -> RunDirectory:
+    """The run whose worker is to be stopped: `chosen`, or the one it waits behind. Raises BenchtuiError when nothing
+    of it is running."""
+    from benchtui.runs.locate import run_name, started_together
+    from benchtui.runs.outcome import next_step
+    from benchtui.runs.records import run_state
+
+    state = run_state(chosen)
+    if state == "running":
+        return chosen
+    if state == "waiting":
+        for run in started_together(chosen):
+            if run_state(run) == "running":
+                return run
+    words = {"waiting": "has not been started", "cancelled": "was stopped already", "partial": "finished in part"}
+    what = words.get(state, state)
+    step = next_step(state, run_name(chosen))
+    raise BenchtuiError(
+        f"{run_name(chosen)} is not running: it {what}.",
+        f"`{step}` goes on with it." if step else "There is nothing to stop.",
+    )
+
+
+def _wait_for_end(run: RunDirectory) -> bool:
+    from benchtui.runs.records import run_state
+
+    deadline = time.monotonic() + PATIENCE
+    while run_state(run) == "running":
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
+
+
+def _say_what_happened(run: RunDirectory, name: str) -> int:
+    from benchtui.runs.outcome import next_step
+    from benchtui.runs.records import read_done, run_state
+    from benchtui.text import printable
+
+    state, done = run_state(run), read_done(run)
+    kept = f" {done.answered:,} of {done.total:,} requests are answered and kept." if done and done.total else ""
+    if state == "cancelled":
+        click.echo(f"Stopped {name}.{kept}", err=True)
+    elif state == "finished":
+        click.echo(f"{name} finished before it could be stopped.", err=True)
+    else:
+        said = f": {printable(done.message, 2000)}" if done and done.message else ""
+        click.echo(f"{name} ended as {state}{said}.{kept}", err=True)
+    if step := next_step(state, name):
+        click.echo(f"  → {step}", err=True)
+    return ExitCode.DONE

@@ -1,0 +1,159 @@
+"""`benchtui runs`: what is running, and how everything before it ended."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from benchtui.displays.glyphs import Glyphs
+    from benchtui.runs.listing import ListedRun
+    from benchtui.runs.records import RunState
+
+SHOWN = 20
+ROOMY = 100
+"""Columns of terminal from which on a run's start is shown too."""
+_COLUMNS = ("Run", "Tasks", "State", "Progress", "Started", "Took")
+_STYLES: dict[RunState, str] = {
+    "running": "cyan",
+    "finished": "green",
+    "partial": "yellow",
+    "cancelled": "yellow",
+    "waiting": "dim",
+}
+
+
+@click.command("runs")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+@click.option("--all", "every", is_flag=True, help=f"All of them, not just the newest {SHOWN}.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of all runs instead of a table.")
+def command(outputs: Path | None, every: bool, as_json: bool) -> None:
+    """List the runs in outputs/, the newest first, with what to type next.
+
+    A run's name is what `benchtui attach`, `cancel` and `resume` take.
+    """
+    from benchtui.cli.places import outputs_folder
+    from benchtui.runs.listing import list_runs
+
+    folder = outputs_folder(outputs)
+    runs = list_runs(folder)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(runs), indent=2).decode())
+        return
+    if not runs:
+        click.echo(f"There are no runs in {folder} yet. `benchtui run` starts one.", err=True)
+        return
+    shown = runs if every else _worth_showing(runs)
+    if sys.stdout.isatty():
+        _print_table(shown)
+    else:
+        _print_lines(shown)
+    if hidden := len(runs) - len(shown):
+        click.echo(f"{hidden} earlier {'runs' if hidden > 1 else 'run'} not shown: benchtui runs --all", err=True)
+
+
+def _worth_showing(runs: Sequence[ListedRun]) -> list[ListedRun]:
+    """The newest, and whatever is running however old it is."""
+    return [run for place, run in enumerate(runs) if place < SHOWN or run.state == "running"]
+
+
+def _cells(run: ListedRun, glyphs: Glyphs, now: float) -> tuple[str, ...]:
+    from benchtui.displays.words import left_words
+
+    started = "" if run.started is None else f"{left_words(max(now - run.started, 0))} ago"
+    took = "" if run.seconds is None else left_words(run.seconds)
+    state = f"{_glyph(run.state, glyphs)} {run.state}"
+    return (_shown(run.name, 100), _what(run), state, _progress(run), started, took)
+
+
+def _what(run: ListedRun) -> str:
+    if run.suite:
+        return _shown(run.suite, 20)
+    names = ", ".join(run.tasks[:3])
+    return _shown(f"{names} and {len(run.tasks) - 3} more" if len(run.tasks) > 3 else names, 60)
+
+
+def _progress(run: ListedRun) -> str:
+    if run.task:
+        return _shown(f"{run.task} {run.documents}/{run.documents_total}", 60)
+    if run.total:
+        # rounded down: 100% is said of nothing that is not whole
+        return f"{100 * run.answered // run.total}%"
+    return ""
+
+
+def _glyph(state: RunState, glyphs: Glyphs) -> str:
+    return {
+        "running": glyphs.active,
+        "waiting": glyphs.waiting,
+        "finished": glyphs.done,
+        "partial": glyphs.partial,
+        "cancelled": glyphs.stopped,
+    }.get(state, glyphs.failed)
+
+
+def _print_lines(runs: Sequence[ListedRun]) -> None:
+    """One line a run in aligned columns, however wide."""
+    from benchtui.displays.glyphs import glyphs_for
+
+    glyphs, now = glyphs_for(sys.stdout.encoding), time.time()
+    table = [(*_COLUMNS, "Next"), *((*_cells(run, glyphs, now), run.next_step) for run in runs)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(_COLUMNS))]
+    for cells in table:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
+        click.echo("  ".join([*padded, cells[-1]]).rstrip())
+
+
+def _print_table(runs: Sequence[ListedRun]) -> None:
+    """A table for a terminal; what to type next stands below it."""
+    from rich.cells import cell_len
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from benchtui.displays.glyphs import glyphs_for
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    glyphs, now = glyphs_for(console.encoding), time.time()
+    roomy = console.width >= ROOMY
+    table = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0), header_style="bold")
+    lines = [dict(zip(_COLUMNS, _cells(run, glyphs, now), strict=True)) for run in runs]
+    for name in _COLUMNS:
+        if roomy or name != "Started":  # most runs are named by when they started
+            needed = max(cell_len(text) for text in (name, *(line[name] for line in lines)))
+            whole = name in ("State", "Started", "Took") or (name == "Run" and needed <= console.width - 44)
+            table.add_column(name, overflow="fold", no_wrap=whole)
+    for run, line in zip(runs, lines, strict=True):
+        cells = {name: Text(text) for name, text in line.items() if roomy or name != "Started"}
+        cells["State"].stylize(_STYLES.get(run.state, "red"))
+        table.add_row(*cells.values())
+    console.print(table)
+    steps = list(dict.fromkeys(run.next_step for run in _one_of_each(runs) if run.next_step))
+    for step in steps[:3]:
+        console.print(Text.assemble(f"{glyphs.next_step} ", (_shown(step, 200), "bold")))
+
+
+def _one_of_each(runs: Sequence[ListedRun]) -> list[ListedRun]:
+    """Of the runs that one command started only the first listed: its next step does for both."""
+    seen: dict[str, ListedRun] = {}
+    for run in runs:
+        seen.setdefault(run.bench_id or run.name, run)
+    return list(seen.values())
+
+
+def _shown(text: str, limit: int) -> str:
+    from benchtui.text import one_line
+
+    return one_line(text.encode("utf-8", "backslashreplace").decode(), limit)
