@@ -40,6 +40,7 @@ TOKENIZER_FILES = frozenset(
     }
 )
 
+_ADAPTER_BESIDE = "an adapter lies beside the full weights; they are taken as they are, without it"
 _NAMED_FOLDERS: dict[str, Kind] = {"lora": "lora", "merged_16bit": "merged_16bit", "merged_4bit": "merged_4bit"}
 _NUMBERED_FOLDER = re.compile(r"(checkpoint)-\d+|(epoch)_\d+")
 _GGUF_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf")
@@ -135,7 +136,7 @@ def _formats(path: Path, entries: Entries) -> list[ModelFormat]:
 def _direct_formats(path: Path, entries: Entries) -> list[ModelFormat]:
     formats = []
     if SINGLE in entries or INDEX in entries or PICKLE in entries or (CONFIG in entries and not _is_adapter(entries)):
-        formats.append(_full("full", path, entries))
+        formats.append(_full("full", path, entries, note=_ADAPTER_BESIDE if _is_adapter(entries) else ""))
     if _is_adapter(entries):
         formats.append(_adapter("lora", path, entries))
     return formats + _gguf_files(path, entries)
@@ -159,8 +160,7 @@ def _checkpoint(kind: Kind, folder: Path, model: Path, model_entries: Entries) -
         return _adapter(kind, folder, entries)
     # A trainer may write the tokenizer once, beside its checkpoints.
     beside = model if TOKENIZER_FILES & model_entries.keys() else None
-    note = "an adapter lies beside the full weights, which already contain it" if adapter else ""
-    return _full(kind, folder, entries, tokenizer_beside=beside, note=note)
+    return _full(kind, folder, entries, tokenizer_beside=beside, note=_ADAPTER_BESIDE if adapter else "")
 
 
 def _is_adapter(entries: Entries) -> bool:

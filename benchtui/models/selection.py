@@ -19,14 +19,15 @@ _LOADED: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit
 _ALIASES = {"adapter": "lora", "merged": "merged_16bit", "16bit": "merged_16bit", "4bit": "merged_4bit"}
 
 
-def find_model(outputs: Path, selector: str | None) -> TrainedModel:
-    """The model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that can be used.
+def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> TrainedModel:
+    """The model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that `backend` can
+    use.
 
     A path to one format of a model (`outputs/m/merged_16bit`, a checkpoint, a .gguf file) gives that model with only
     this format. Raises UsageError with the nearest names when there is none, BenchtuiError when none can be used.
     """
     if selector is None:
-        return _newest(outputs)
+        return _newest(outputs, _kinds(backend))
     if not selector.strip() or "\0" in selector:
         raise UsageError("The name of the model is empty.", "`benchtui models` lists the names.")
     named = outputs / selector
@@ -55,14 +56,15 @@ def choose_format(
             f"{_shown(model.path)} cannot be benchmarked: {'; '.join(map(one_line, model.problems))}.",
             "`benchtui models` shows what is in each folder.",
         )
-    kinds: tuple[Kind, ...] = ("gguf",) if backend in _GGUF_BACKENDS else _LOADED
-    candidates = _wanted(model, wanted) if wanted else _ranked(model, kinds)
+    kinds = _kinds(backend)
+    asked = _wanted(model, wanted) if wanted else list(model.formats)
+    candidates = sorted((form for form in asked if form.kind in kinds), key=_preference)
     if not candidates:
-        there = ", ".join(form.label for form in model.formats)
-        need = "a GGUF file" if kinds == ("gguf",) else "a merged model or an adapter"
+        there = one_line(", ".join(form.label for form in asked))
+        need = "a GGUF file" if "gguf" in kinds else "a merged model, an adapter or a checkpoint"
         raise UsageError(
-            f"The {backend} backend needs {need}; {_shown(model.name)} has {one_line(there)}.",
-            "Choose another with --backend." if backend in _GGUF_BACKENDS else "Build one, or try --backend gguf.",
+            f"The {backend} backend loads {need}; {_shown(model.name)} has {there}.",
+            "Save the model in that form too, or choose another model.",
         )
     usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
     best = candidates[0]
@@ -75,15 +77,19 @@ def choose_format(
     return chosen
 
 
-def _newest(outputs: Path) -> TrainedModel:
+def _kinds(backend: str) -> tuple[Kind, ...]:
+    return ("gguf",) if backend in _GGUF_BACKENDS else _LOADED
+
+
+def _newest(outputs: Path, kinds: tuple[Kind, ...]) -> TrainedModel:
     models = [model for model in discover(outputs) if model.hub_id is None]
     for model in models:
-        if model.usable:
+        if any(form.kind in kinds and form.usable() for form in model.formats):
             return model
     first = next((problem for model in models for problem in model.all_problems), "")
     example = f" ({_shown(models[0].name)}: {one_line(first)})" if first else ""
     raise BenchtuiError(
-        f"None of the {len(models)} folders in {_shown(outputs)} holds a model that can be used{example}.",
+        f"None of the {len(models)} folders in {_shown(outputs)} holds a model that can be used here{example}.",
         "`benchtui models` shows what is wrong with each.",
     )
 
@@ -158,15 +164,11 @@ def _wanted(model: TrainedModel, wanted: str) -> list[ModelFormat]:
         raise UsageError(
             f"{_shown(model.name)} has no format {one_line(wanted, 60)!r}.", f"It has: {one_line(there, 400)}."
         )
-    return sorted(found, key=_preference)
+    return found
 
 
 def _has_quantisation(form: ModelFormat, asked: str) -> bool:
     return asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
-
-
-def _ranked(model: TrainedModel, kinds: tuple[Kind, ...]) -> list[ModelFormat]:
-    return sorted((form for form in model.formats if form.kind in kinds), key=_preference)
 
 
 def _preference(form: ModelFormat) -> tuple[int, int, int, str]:

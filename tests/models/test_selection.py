@@ -141,7 +141,7 @@ def test_the_order_of_preference(tmp_path: Path) -> None:
                 path.unlink()
         if label != "full":
             everything[label].rename(run / f"was {label}")
-    with pytest.raises(UsageError, match="needs a merged model or an adapter"):
+    with pytest.raises(UsageError, match="loads a merged model, an adapter or a checkpoint; run has run-F16"):
         choose_format(inspect_model(run))
     assert choose_format(inspect_model(run), backend="ollama").label == "run-F16.gguf"
 
@@ -171,8 +171,22 @@ def test_one_of_several_checkpoints_or_quantisations(tmp_path: Path) -> None:
     model = inspect_model(tmp_path / "run")
     assert choose_format(model, "checkpoint-5").label == "checkpoint-5"
     assert choose_format(model, "checkpoint").label == "checkpoint-40"
-    assert choose_format(model, "q4_k_m").label == "run-Q4_K_M.gguf"
-    assert choose_format(model, "gguf").label == "run-Q8_0.gguf"
+    assert choose_format(model, "q4_k_m", "gguf").label == "run-Q4_K_M.gguf"
+    assert choose_format(model, "gguf", "ollama").label == "run-Q8_0.gguf"
+
+
+def test_a_format_that_the_backend_does_not_load(outputs: Path) -> None:
+    model = find_model(outputs, "llama-lima")
+    with pytest.raises(UsageError, match="The hf backend loads"):
+        choose_format(model, "gguf")
+    with pytest.raises(UsageError, match="The ollama backend loads a GGUF file; llama-lima has lora"):
+        choose_format(model, "lora", "ollama")
+
+
+def test_the_newest_model_for_a_backend(outputs: Path) -> None:
+    gguf(outputs / "only-gguf" / "gguf" / "only-gguf-Q8_0.gguf")
+    assert find_model(outputs, None).name == "llama-gsm8k"
+    assert find_model(outputs, None, "ollama").name == "only-gguf"
 
 
 def test_a_broken_format_asked_for_is_an_error_that_says_what_to_do(outputs: Path) -> None:
