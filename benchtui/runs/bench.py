@@ -89,34 +89,37 @@ def _base_directory(
     known = base_runs(benchmarks)
     if not rerun:
         for run in known:
-            if run.exists() and run_state(run) == "finished" and not plan.differences(run.plan(), tasks="subset"):
+            there = _readable_plan(run)
+            if there and run_state(run) == "finished" and not plan.differences(there, tasks="subset"):
                 return run, True
     current = base_run(benchmarks)
     unfinished = None if rerun else _unfinished([run for run in known if run == current], plan)
     if unfinished is not None and resume(unfinished):
         resumed.append(unfinished)
         return unfinished, False
-    _set_aside(current)
+    _set_aside(benchmarks)
     return current, False
 
 
 def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | None:
     """The newest run of exactly this plan that has answers and did not finish."""
     for run in reversed(runs):
-        if run.exists() and run_state(run) != "finished" and answered_requests(run.journal):
-            try:
-                if not plan.differences(run.plan()):
-                    return run
-            except BenchtuiError:
-                continue  # a damaged plan: that run cannot be known to be this one
+        known = _readable_plan(run)
+        if known and run_state(run) != "finished" and answered_requests(run.journal) and not plan.differences(known):
+            return run
     return None
 
 
-def _set_aside(run: RunDirectory) -> None:
-    """Move an earlier run's folders under previous/: what was computed is never thrown away."""
+def _set_aside(benchmarks: Path) -> None:
+    """Move the base run under base/previous/, named by when it was made: what was computed is never thrown away.
+
+    Fine-tuned runs that were compared with it keep pointing to it.
+    """
+    run = base_run(benchmarks)
     if not run.exists() and not run.lm_eval.is_dir():
         return
-    stamp = dt.datetime.now().strftime("%Y-%m-%dT%H-%M-%S")  # noqa: DTZ005 - local time, as for fine-tuned runs
+    made = dt.datetime.fromtimestamp((run.plan_file if run.exists() else run.lm_eval).stat().st_mtime).astimezone()
+    stamp = made.strftime("%Y-%m-%dT%H-%M-%S")
     target, n = run.path / "previous" / stamp, 1
     while target.exists():
         n += 1
@@ -125,6 +128,17 @@ def _set_aside(run: RunDirectory) -> None:
     for folder in (run.lm_eval, run.records):
         if folder.is_dir():
             folder.rename(target / folder.name)
+    before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
+    for fine_tuned in fine_tuned_runs(benchmarks):
+        if (plan := _readable_plan(fine_tuned)) and plan.base_run == before:
+            write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
+
+
+def _readable_plan(run: RunDirectory) -> RunPlan | None:
+    try:
+        return run.plan() if run.exists() else None
+    except BenchtuiError:
+        return None  # damaged, or of a newer benchtui: it points nowhere we could mend
 
 
 def _write_plan(run: RunDirectory, plan: RunPlan, bench_id: str, base: str | None) -> None:
