@@ -1,0 +1,242 @@
+"""What happened to each document from one run to the other, and the texts behind it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from benchtui.compare.leaves import SampleSource
+from benchtui.compare.pairing import pair
+from benchtui.compare.records import Row
+from benchtui.errors import BenchtuiError
+from benchtui.results.records import RunResults
+from benchtui.results.samples import Sample, Value
+
+Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong", "same"]
+"""`fixed` and `broken` where the metric counts right and wrong; `better` and `worse` where it is a number."""
+
+_HELD = 400_000
+"""Longest text of one field that is handed out, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedDocument:
+    """One document in both runs. `first` and `second` are the metric's values, `at` where its lines begin (bytes) in
+    the sample files of its task."""
+
+    task: str
+    doc_id: int
+    change: Change
+    first: float
+    second: float
+    at: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of the endings of a multiple choice with its log-likelihood."""
+
+    text: str
+    likelihood: float
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One of IFEval's instructions; `followed` in the strict sense, None where the metric does not say."""
+
+    name: str
+    followed: bool | None
+
+
+@dataclass(frozen=True)
+class Document:
+    """The texts of one document in one run: foreign text, as it stands in the file.
+
+    `answer` is what the model wrote; for a multiple choice the likeliest of `choices`. `extracted` is what the filter
+    made of the answer, "" when nothing else than the answer.
+    """
+
+    doc_id: int
+    prompt: str
+    target: str
+    answer: str
+    extracted: str
+    choices: tuple[Choice, ...]
+    instructions: tuple[Instruction, ...]
+
+
+class PairedDocuments:
+    """The documents of one row of a comparison, and their texts when asked. Reads files: use it in a thread."""
+
+    def __init__(self, first: RunResults, second: RunResults, row: Row) -> None:
+        """Reads the scores of every document of the row's task, or of all tasks of its group.
+
+        Raises BenchtuiError naming a damaged sample file, or that a run has no samples.
+        """
+        group = second.group(row.task) or first.group(row.task)
+        self.tasks = group.leaves if group else (row.task,)
+        self._sources = (SampleSource(first), SampleSource(second))
+        self.documents = tuple(document for task in self.tasks for document in self._paired(task, row))
+        if not self.documents:
+            raise BenchtuiError(
+                f"No documents of {row.task} can be shown side by side.",
+                "Both runs need their samples (lm_eval writes them with --log_samples).",
+            )
+
+    def _paired(self, task: str, row: Row) -> Iterator[PairedDocument]:
+        joined = pair(task, row.filter, *(source.read(task) for source in self._sources))
+        for first, second in joined.pairs:
+            a, b = _value(first, row.metric), _value(second, row.metric)
+            if a is not None and b is not None:
+                change = _change(a, b, row.higher_is_better)
+                yield PairedDocument(task, second.doc_id, change, a, b, (first.offset, second.offset))
+
+    def read(self, document: PairedDocument) -> tuple[Document, Document]:
+        """The texts of a document in both runs. Raises BenchtuiError when a file is no longer what it was."""
+        first, second = (
+            _read_line(file, at)
+            for file, at in zip((self._file(0, document.task), self._file(1, document.task)), document.at, strict=True)
+        )
+        return first, second
+
+    def heads(self, documents: Sequence[PairedDocument]) -> list[str]:
+        """The question of each document, for a line in a list; "" where it cannot be read."""
+        found = []
+        for document in documents:
+            try:
+                found.append(_question(_raw_line(self._file(1, document.task), document.at[1])))
+            except BenchtuiError:
+                found.append("")
+        return found
+
+    def search(self, words: str, documents: Sequence[PairedDocument]) -> Iterator[PairedDocument | None]:
+        """The documents with `words` (case aside) in prompt, target or either answer; None now and then between."""
+        wanted = words.casefold()
+        for number, document in enumerate(documents):
+            if number % 50 == 0:
+                yield None
+            try:
+                texts = self.read(document)
+            except BenchtuiError:
+                continue
+            if any(wanted in part.casefold() for text in texts for part in (text.prompt, text.target, text.answer)):
+                yield document
+
+    def _file(self, side: int, task: str) -> Path:
+        file = self._sources[side].file(task)
+        if file is None:
+            raise BenchtuiError(f"There is no samples file of {task} in {self._sources[side].results.folder}.")
+        return file
+
+
+def _value(sample: Sample, metric: str) -> float | None:
+    """A metric as one number; several (IFEval's instructions) count as their share."""
+    found: Value | None = next((value for name, value in sample.values if name == metric), None)
+    if isinstance(found, list):
+        found = sum(found) / len(found) if found else None
+    return None if found is None or math.isnan(found) else float(found)
+
+
+def _change(first: float, second: float, higher_is_better: bool) -> Change:
+    right, wrong = (1.0, 0.0) if higher_is_better else (0.0, 1.0)
+    known: dict[tuple[float, float], Change] = {
+        (wrong, right): "fixed",
+        (right, wrong): "broken",
+        (right, right): "both right",
+        (wrong, wrong): "both wrong",
+    }
+    if change := known.get((first, second)):
+        return change
+    if first == second:
+        return "same"
+    return "better" if (second > first) == higher_is_better else "worse"
+
+
+def _raw_line(file: Path, at: int) -> dict[str, Any]:
+    try:
+        with file.open("rb") as lines:
+            lines.seek(at)
+            raw = json.loads(lines.readline())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BenchtuiError(f"{file} cannot be read at byte {at}: {error}.") from None
+    if not isinstance(raw, dict):
+        raise BenchtuiError(f"{file} holds no sample at byte {at}.")
+    return raw
+
+
+def _read_line(file: Path, at: int) -> Document:
+    raw = _raw_line(file, at)
+    choices = tuple(_choices(raw))
+    likeliest = max(choices, key=lambda choice: choice.likelihood) if choices else None
+    answer = likeliest.text if likeliest else _first_text(raw.get("resps"))
+    extracted = "" if likeliest else _first_text(raw.get("filtered_resps"))
+    doc_id = raw.get("doc_id")
+    return Document(
+        doc_id if isinstance(doc_id, int) else -1,
+        _prompt(raw)[:_HELD],
+        _target(raw, choices)[:_HELD],
+        answer[:_HELD],
+        "" if extracted == answer else extracted[:_HELD],
+        choices,
+        tuple(_instructions(raw)),
+    )
+
+
+def _arguments(raw: dict[str, Any]) -> list[dict[str, Any]]:
+    arguments = raw.get("arguments")
+    return [one for one in arguments.values() if isinstance(one, dict)] if isinstance(arguments, dict) else []
+
+
+def _prompt(raw: dict[str, Any]) -> str:
+    return next((str(one.get("arg_0", "")) for one in _arguments(raw)), "")
+
+
+def _choices(raw: dict[str, Any]) -> Iterator[Choice]:
+    arguments, responses = _arguments(raw), raw.get("filtered_resps")
+    if len(arguments) < 2 or not isinstance(responses, list) or len(responses) != len(arguments):
+        return
+    for one, response in zip(arguments, responses, strict=True):
+        first = response[0] if isinstance(response, list) and response else response
+        try:
+            yield Choice(str(one.get("arg_1", "")).strip()[:_HELD], float(first))
+        except (TypeError, ValueError):
+            return
+
+
+def _target(raw: dict[str, Any], choices: Sequence[Choice]) -> str:
+    """The reference answer; the text of the right choice where the file gives its number."""
+    target = str(raw.get("target", "")).strip()
+    if choices and target.isdecimal() and int(target) < len(choices):
+        return choices[int(target)].text
+    return target
+
+
+def _first_text(responses: Any) -> str:
+    while isinstance(responses, list) and responses:
+        responses = responses[0]
+    return responses if isinstance(responses, str) else "" if responses == [] else str(responses)
+
+
+def _question(raw: dict[str, Any]) -> str:
+    """The document's own question rather than the prompt, which may begin with a template or with examples."""
+    doc = raw.get("doc")
+    if isinstance(doc, dict):
+        for key in ("prompt", "question", "query", "ctx", "problem", "input", "sentence", "text"):
+            if isinstance(doc.get(key), str) and doc[key].strip():
+                return str(doc[key])[:500]
+    return _prompt(raw)[:500]
+
+
+def _instructions(raw: dict[str, Any]) -> Iterator[Instruction]:
+    doc = raw.get("doc")
+    names = doc.get("instruction_id_list") if isinstance(doc, dict) else None
+    if not isinstance(names, list):
+        return
+    followed = raw.get("inst_level_strict_acc")
+    known = followed if isinstance(followed, list) and len(followed) == len(names) else [None] * len(names)
+    for name, value in zip(names, known, strict=True):
+        yield Instruction(str(name)[:200], None if value is None else bool(value))

@@ -1,0 +1,137 @@
+"""How long a suite will take, by how fast earlier runs went."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.displays.words import left_words
+from benchtui.errors import BenchtuiError
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import Progress, decode
+from benchtui.runs.locate import begun, known_runs
+from benchtui.runs.plan import TaskPlan
+from benchtui.runs.records import read_done
+from benchtui.suites import Suite
+from benchtui.tasks.words import PLAIN_WORDS
+
+MOST_RUNS = 12
+MOST_BYTES = 8 * 1024 * 1024
+"""Of an events file that are looked through."""
+START_UP = 15.0
+"""Seconds for importing torch and loading a small model, where no run says better."""
+
+
+@dataclass(frozen=True)
+class Speeds:
+    """Documents a second by task, and where they are known from ("" for nowhere)."""
+
+    per_task: Mapping[str, float]
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`seconds` for everything that was asked; `whole` False where some task's speed is not known."""
+
+    seconds: float
+    whole: bool
+    source: str
+
+    @property
+    def words(self) -> str:
+        """ "about 12m", "over 12m", "a moment"."""
+        if self.seconds < 60:
+            return "under a minute" if self.whole else "over a minute"
+        return f"{'about' if self.whole else 'over'} {left_words(self.seconds)}"
+
+
+def earlier_speeds(outputs: Path, model: str) -> Speeds:
+    """From the newest runs of `model`, else from those of other models in `outputs`."""
+    try:
+        known = known_runs(outputs)
+    except BenchtuiError:
+        return Speeds({})
+    runs = sorted(known, key=lambda found: begun(found.run), reverse=True)
+    own = [found.run for found in runs if found.model == model][:MOST_RUNS]
+    if speeds := _speeds(own):
+        return Speeds(speeds, "earlier runs of this model")
+    others = [found.run for found in runs if found.model != model][:MOST_RUNS]
+    speeds = _speeds(others)
+    return Speeds(speeds, "runs of other models" if speeds else "")
+
+
+def _speeds(runs: Sequence[RunDirectory]) -> dict[str, float]:
+    """The speed of each task in the newest run that has it."""
+    found: dict[str, float] = {}
+    for run in runs:
+        if read_done(run) is not None:
+            for task, rate in run_speeds(run).items():
+                found.setdefault(task, rate)
+    return found
+
+
+def run_speeds(run: RunDirectory) -> dict[str, float]:
+    """Documents a second of each leaf task of one run, and of the groups that its plan asked for."""
+    last: dict[str, Progress] = {}
+    for event in _progress(run.events):
+        last[event.task] = event
+    rates = {name: event.documents_per_second for name, event in last.items() if event.documents_per_second > 0}
+    with contextlib.suppress(BenchtuiError):
+        for name, leaves in run.plan().leaves.items():
+            seconds = [last[leaf].documents / rates[leaf] for leaf in leaves if leaf in rates]
+            if name not in rates and seconds and sum(seconds) > 0:
+                rates[name] = sum(last[leaf].documents for leaf in leaves if leaf in rates) / sum(seconds)
+    return rates
+
+
+def _progress(file: Path) -> Iterable[Progress]:
+    try:
+        with file.open("rb") as lines:
+            text = lines.read(MOST_BYTES)
+    except OSError:
+        return
+    for line in text.split(b"\n"):
+        if b'"progress"' in line and isinstance(event := decode(line), Progress):
+            yield event
+
+
+def estimates(
+    suites: Iterable[Suite], speeds: Speeds, *, limit: float | None, models: int
+) -> dict[str, Estimate]:  # fmt: skip
+    """For each suite whose time can be told; `models` is 2 where the base is evaluated as well."""
+    found = {}
+    for suite in suites:
+        estimate = estimate_tasks(suite.tasks, speeds, limit=limit, models=models)
+        if estimate is not None:
+            found[suite.name] = estimate
+    return found
+
+
+def estimate_tasks(
+    tasks: Sequence[TaskPlan], speeds: Speeds, *, limit: float | None, models: int
+) -> Estimate | None:  # fmt: skip
+    """None when no task's speed is known."""
+    seconds, unknown = 0.0, 0
+    for task in tasks:
+        rate, documents = speeds.per_task.get(task.name), _documents(task, limit)
+        if rate is None or documents is None:
+            unknown += 1
+        else:
+            seconds += documents / rate
+    if unknown == len(tasks):
+        return None
+    return Estimate((seconds + START_UP) * models, unknown == 0, speeds.source)
+
+
+def _documents(task: TaskPlan, limit: float | None) -> float | None:
+    words = PLAIN_WORDS.get(task.name)
+    total = words.documents if words and words.documents else None
+    cut = task.limit if limit is None else limit
+    if cut is None:
+        return total
+    if cut >= 1:
+        return min(cut, total) if total else cut
+    return cut * total if total else None

@@ -1,0 +1,84 @@
+"""A short measurement: a few documents of each task, in a folder that is gone afterwards."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.layout import TrainedModel
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.directory import BENCHMARKS
+from benchtui.runs.locate import known_runs
+from benchtui.text import one_line
+from benchtui.wizard.command import run_arguments
+from benchtui.wizard.estimate import Speeds, run_speeds
+
+DOCUMENTS = 4
+
+
+def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Speeds:
+    """Evaluate the first documents of each task of `choice` with `model` alone; nothing of it stays.
+
+    Takes as long as loading the model and answering four documents a task; ends early when `stop` is set.
+    Raises BenchtuiError with the run's own words when it fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="benchtui-measure-") as folder:
+        outputs = Path(folder)
+        _stand_in(model, outputs / model.path.name)
+        short = replace(
+            choice,
+            outputs=outputs,
+            model=model.path.name,
+            base=choice.base if choice.base and choice.compare else None,
+            compare=False,
+            limit=DOCUMENTS,
+        )
+        _run(short, stop)
+        speeds: dict[str, float] = {}
+        for known in known_runs(outputs):
+            speeds.update(run_speeds(known.run))
+    return Speeds(speeds, f"a measurement of {DOCUMENTS} documents a task")
+
+
+def _stand_in(model: TrainedModel, folder: Path) -> None:
+    """A folder with everything of the model's except its benchmarks, by links."""
+    folder.mkdir()
+    for entry in model.path.iterdir():
+        if entry.name != BENCHMARKS:
+            (folder / entry.name).symlink_to(entry.absolute())
+
+
+def _run(choice: BenchPlan, stop: threading.Event) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchtui", "run", *run_arguments(choice), "--no-readme"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    said = bytearray()
+    reader = threading.Thread(target=_drain, args=(process, said), daemon=True)
+    reader.start()
+    while process.poll() is None:
+        if stop.wait(0.1):
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise BenchtuiError("The measurement was stopped.")
+    reader.join(1)
+    if process.returncode:
+        lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        failed = [line for line in lines if line.startswith("benchtui:")] or lines
+        raise BenchtuiError(f"The measurement failed: {one_line(failed[-1].removeprefix('benchtui:').strip(), 300)}")
+
+
+def _drain(process: subprocess.Popen[bytes], said: bytearray) -> None:
+    assert process.stderr is not None  # noqa: S101 - it was opened as a pipe
+    while chunk := process.stderr.read1(65536):  # type: ignore[attr-defined]
+        said += chunk
+        del said[:-65536]

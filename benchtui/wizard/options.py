@@ -1,0 +1,192 @@
+"""What can be answered to each question of the wizard, with the words that explain it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.base import BaseChoice, find_base
+from benchtui.models.layout import ModelFormat, TrainedModel, size_text
+from benchtui.models.listing import ListedModel
+from benchtui.models.selection import choose_format
+from benchtui.runs.prepare import BACKENDS
+from benchtui.suites import BUILT_IN, Suite, task_title
+from benchtui.tasks.words import PLAIN_WORDS
+from benchtui.text import one_line
+from benchtui.wizard.batch import BatchAdvice
+from benchtui.wizard.estimate import Estimate
+
+Question = Literal["model", "base", "format", "suite", "batch", "review"]
+
+QUESTIONS: Mapping[Question, tuple[str, str]] = {
+    "model": ("Model", "Which trained model?"),
+    "base": ("Compare", "Compare it with the model it was trained from?"),
+    "format": ("Format", "Which of its forms, and what loads it?"),
+    "suite": ("Suite", "Which tasks?"),
+    "batch": ("Batch size", "How many sequences at once?"),
+    "review": ("Review", "Ready?"),
+}
+"""In the order in which they are asked: a word for lists, and the question."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One answer. `value` stands for it in a BenchPlan; `why_not` says what keeps it from being chosen, and how to
+    mend that; "" when nothing does."""
+
+    value: str
+    title: str
+    about: str = ""
+    beside: str = ""
+    why_not: str = ""
+    recommended: bool = False
+
+
+def model_options(listed: Sequence[ListedModel]) -> list[Option]:
+    """The trained models, newest first."""
+    return [_model_option(item) for item in listed]
+
+
+def _model_option(item: ListedModel) -> Option:
+    model = item.model
+    base = f"from {one_line(item.base.name, 80)}" if item.base else "its files name no base model"
+    usable = ", ".join(_shown(form.label) for form in model.formats if form.usable())
+    problem = one_line("; ".join(item.problems), 300)
+    return Option(
+        value=model.name,
+        title=_shown(model.name),
+        about=f"{base} · {usable}" if usable else base,
+        why_not="" if model.usable else problem or "nothing in it can be loaded",
+    )
+
+
+def compare_options(base: BaseChoice | None) -> list[Option]:
+    """With the base, or alone."""
+    known = f"{one_line(base.name, 120)}, named by {_shown(base.source_file)}" if base else "type which one below"
+    return [
+        Option(
+            "compare",
+            "Compare with the base model",
+            f"Only the difference tells whether training helped: {known}. Its results are kept and used again.",
+            recommended=True,
+        ),
+        Option("alone", "Evaluate the model alone", "Half the time, but a score by itself says little."),
+    ]
+
+
+def known_base(model: TrainedModel, wanted: str | None) -> BaseChoice | None:
+    """The base that the files of `model` name for the format `wanted` (None for the best)."""
+    if not model.formats:
+        return None
+    try:
+        form = choose_format(model, wanted)
+    except BenchtuiError:
+        form = model.formats[0]
+    return find_base(model, form)
+
+
+_FORMAT_WORDS = {
+    "merged_16bit": "The whole model in 16 bits: what you would deploy.",
+    "full": "The whole model, as it lies in the folder.",
+    "lora": "The adapter on top of its base: base and fine-tuned model share one load.",
+    "merged_4bit": "The whole model in 4 bits: needs a quarter of the memory; part of a loss is quantisation.",
+    "checkpoint": "A step of the training.",
+    "epoch": "An epoch of the training.",
+    "hub": "From the Hugging Face Hub.",
+    "gguf": "For llama.cpp and Ollama.",
+}
+
+
+def format_options(model: TrainedModel) -> list[Option]:
+    """Every form of the model with the backend that loads it; what cannot be evaluated says why, and what to do."""
+    try:
+        best: ModelFormat | None = choose_format(model)
+    except BenchtuiError:
+        best = None
+    options = [_format_option(form, best) for form in model.formats]
+    if not any(form.kind in ("merged_16bit", "full", "hub") for form in model.formats):
+        options.append(
+            Option("", "merged_16bit", why_not="Not there. Merge the adapter into its base (peft merge_and_unload) "
+                   "and save it as merged_16bit/.")
+        )  # fmt: skip
+    return options
+
+
+def _format_option(form: ModelFormat, best: ModelFormat | None) -> Option:
+    backend = "gguf" if form.kind == "gguf" else "hf"
+    why_not = one_line(form.problem, 300)
+    if not why_not and backend not in BACKENDS:
+        why_not = f"This version evaluates with {', '.join(BACKENDS)}; choose a merged model or an adapter."
+    return Option(
+        value=form.label,
+        title=_shown(form.label),
+        about=f"{_FORMAT_WORDS[form.kind]} Loaded by {_LOADERS[backend]}.",
+        beside=size_text(form.bytes) if form.bytes else "",
+        why_not=why_not,
+        recommended=best is not None and form.path == best.path,
+    )
+
+
+_LOADERS = {"hf": "transformers (backend hf)", "gguf": "llama.cpp (backend gguf)"}
+
+
+def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) -> list[Option]:
+    """The suites with tasks, documents, time and what each is best for."""
+    return [_suite_option(suite, estimates.get(suite.name)) for suite in suites]
+
+
+def _suite_option(suite: Suite, estimate: Estimate | None) -> Option:
+    tasks = ", ".join(_shown(task_title(task.name)) for task in suite.tasks)
+    documents = suite_documents(suite)
+    size = f" · {documents:,} documents" if documents else ""
+    best = f" Best for {one_line(suite.best_for, 100)}." if suite.best_for else ""
+    own = "" if suite.source == BUILT_IN else " Your own."
+    return Option(
+        value=suite.name,
+        title=_shown(suite.title or suite.name),
+        about=f"{tasks}{size}.{best}{own}",
+        beside=estimate.words if estimate else "",
+        recommended=suite.name == "quick",
+    )
+
+
+def suite_documents(suite: Suite) -> int | None:
+    """How many documents the suite asks of a model, None where a task's size is not known without loading it."""
+    total = 0
+    for task in suite.tasks:
+        words = PLAIN_WORDS.get(task.name)
+        known = words.documents if words else 0
+        if task.limit is not None and task.limit >= 1:
+            total += min(int(task.limit), known) if known else int(task.limit)
+        elif known:
+            total += round(known * task.limit) if task.limit else known
+        else:
+            return None
+    return total
+
+
+def batch_options(advice: BatchAdvice | None) -> list[Option]:
+    """`auto` first, then sizes; the advised one is marked, those that will not fit say so."""
+    why = advice.why if advice else "chosen from free memory when the model is loaded"
+    auto = Option(
+        "auto", "Automatic", f"By what fits into memory, smaller again when it runs out: {why}.", recommended=True
+    )
+    return [auto, *(_batch_option(size, advice) for size in (1, 2, 4, 8, 16, 32, 64))]
+
+
+def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
+    if size == 1:
+        about = "One at a time: slowest, least memory. A remedy for hangs."
+    elif advice and size == advice.size:
+        about = "About what memory holds."
+    elif advice and size > advice.fits:
+        about = "More than memory holds at full length; the size is halved when it runs out."
+    else:
+        about = ""
+    return Option(str(size), str(size), about)
+
+
+def _shown(text: str) -> str:
+    return one_line(text.encode("utf-8", "backslashreplace").decode(), 80)

@@ -1,0 +1,52 @@
+"""Everything that can be known to go wrong before a run starts, found before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchtui.config import load_config
+from benchtui.doctor.check import Check
+from benchtui.doctor.examine import run_checks
+from benchtui.errors import BenchtuiError
+from benchtui.models.selection import find_model
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.prepare import plan_tasks, prepare
+from benchtui.tasks.catalogue import load_catalogue
+from benchtui.text import one_line
+
+
+def preflight(choice: BenchPlan) -> list[Check]:
+    """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
+    seconds in a thread of their own."""
+    found = [*_plans(choice), *_machine(choice.outputs)]
+    order = {"problem": 0, "warning": 1, "ok": 2}
+    return sorted(found, key=lambda check: order[check.status])
+
+
+def _plans(choice: BenchPlan) -> Iterator[Check]:
+    try:
+        model = find_model(choice.outputs, choice.model)
+        tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths))
+        leaves = sum(len(names) for names in tasks.resolved.leaves.values())
+        yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
+        prepared = prepare(choice, model, tasks)
+    except BenchtuiError as error:
+        yield Check("Plan", "problem", one_line(error.what, 400), one_line(error.next_step, 400))
+        return
+    source = prepared.fine_tuned.source
+    yield Check("Model", "ok", f"{one_line(model.name, 80)}, {source.format}")
+    if prepared.base is not None:
+        yield Check("Base", "ok", one_line(prepared.base.source.path, 120))
+    for note in prepared.notes:
+        name, colon, words = note.partition(": ")
+        known = name if colon and len(name) <= 20 else "Note"
+        yield Check(known, "ok", one_line(words if known == name else note, 300))
+
+
+def _machine(outputs: Path) -> Iterator[Check]:
+    """The doctor's findings: what is well in one line, the rest each by itself."""
+    checks = run_checks(outputs)
+    yield from (check for check in checks if check.status != "ok")
+    for name in ("Memory", "GPU", "Disk"):
+        yield from (check for check in checks if check.name == name and check.status == "ok")
