@@ -91,6 +91,7 @@ class TaskRun:
         self._scorer = TaskScorer(loaded.task, instances, loaded.docs())
         self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
         self._requests = TaskRequests(loaded.name, instances, evaluation.journal, self._document_answered)
+        self._answered_before = self._tokens_before = 0
         self._requests.restore()
         self._answered_before = self._requests.answered
         self._tokens_before = self._reporter.tokens
