@@ -198,23 +198,19 @@ def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
     """`name` as an absolute path when it is a model folder here, as it is when it can be a hub id, else None."""
     if not _plausible(name):
         return None
-    own = {os.path.realpath(model.path), os.path.realpath(form.path)}
     outputs = model.path.parent
     # An absolute name has one place, whatever it is joined to.
     roots = [outputs] if Path(name).is_absolute() else [model.path, outputs, Path.cwd()]
-    for root in roots:
-        folder = os.path.realpath(root / name)
-        if folder not in own and _is_model(Path(folder)):
-            return folder
+    for folder in [os.path.join(root, name) for root in roots]:  # noqa: PTH118 - a thousand models are listed this way
+        if not os.path.isdir(folder):  # noqa: PTH112 - as above
+            continue
+        real = os.path.realpath(folder)
+        if real in (os.path.realpath(model.path), os.path.realpath(form.path)):
+            return None
+        if os.path.isfile(os.path.join(real, "config.json")):  # noqa: PTH113, PTH118 - as above
+            return real
     is_hub_name = _HUB_NAME.fullmatch(name) and ".." not in name and name != model.hub_id
-    return name if is_hub_name and os.path.realpath(outputs / name) not in own else None
-
-
-def _is_model(folder: Path) -> bool:
-    try:
-        return (folder / "config.json").is_file()
-    except OSError:
-        return False
+    return name if is_hub_name else None
 
 
 def _four_bit(form: ModelFormat) -> bool:
