@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import re
@@ -136,17 +135,12 @@ def _nvidia_gpus(driver: str) -> list[_Gpu]:
 def _torch_build() -> _TorchBuild | None:
     """From the metadata and torch/version.py, which torch writes when it is built; importing torch takes seconds."""
     try:
-        version = importlib.metadata.version("torch")
-        spec = importlib.util.find_spec("torch")
-    except (importlib.metadata.PackageNotFoundError, ValueError):
+        distribution = importlib.metadata.distribution("torch")
+        written = Path(str(distribution.locate_file("torch/version.py")))
+        text = read_bytes(written, MAX_TEXT)[0].decode("utf-8", "replace")
+    except (importlib.metadata.PackageNotFoundError, FileNotFoundError, Unreadable):
         return None
-    if spec is None or not spec.origin:
-        return None
-    try:
-        text = read_bytes(Path(spec.origin).parent / "version.py", MAX_TEXT)[0].decode("utf-8", "replace")
-    except (FileNotFoundError, Unreadable):
-        text = ""
-    return _TorchBuild(version, _assigned(text, "cuda"), _assigned(text, "hip"))
+    return _TorchBuild(distribution.version, _assigned(text, "cuda"), _assigned(text, "hip"))
 
 
 def _assigned(text: str, name: str) -> str | None:
