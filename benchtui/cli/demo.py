@@ -1,0 +1,77 @@
+"""`benchtui demo`: the main job on two tiny models that come with benchtui."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.errors import BenchtuiError, ExitCode
+
+if TYPE_CHECKING:
+    from benchtui.demo.workspace import Workspace
+    from benchtui.runs.choice import BenchPlan
+
+
+@click.command("demo", short_help="Run the whole main job on two tiny models, offline, in a minute.")
+@click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("benchtui-demo"))
+@click.option("--fresh/--keep", default=False, help="Start over, or keep earlier results.  [default: keep]")
+@click.option("--json", "as_json", is_flag=True, envvar="BENCHTUI_JSON", help="Print every event as a line of JSON.")
+def command(folder: Path, fresh: bool, as_json: bool) -> int:
+    """Benchmark a tiny model that was fine-tuned to follow instructions against its base: offline, in a minute.
+
+    The models and two small tasks come with benchtui. They are laid out in DIR (./benchtui-demo) as your own would
+    be, and all results stay there.
+    """
+    from benchtui.cli.run import run_choice
+
+    choice = _choice(_opened(folder, fresh))
+    click.echo(f"This is: {shlex.join(choice.command)}", err=True)
+    code = ExitCode(run_choice(choice, as_json=as_json))
+    if code == ExitCode.DONE:
+        results = shlex.quote(str(choice.outputs / str(choice.model) / "benchmarks"))
+        click.echo(
+            f"\nAll results are in {results}; run the demo again and the base's are reused.\n"
+            "Your own model: benchtui run beside your outputs/, or benchtui run --model PATH --base HUB_ID_OR_PATH.",
+            err=True,
+        )
+    return code
+
+
+def _opened(folder: Path, fresh: bool) -> Workspace:
+    from benchtui.demo.workspace import open_workspace
+
+    try:
+        return open_workspace(folder, fresh=fresh)
+    except OSError as error:
+        raise BenchtuiError(
+            f"The demo cannot be laid out in {folder}: {error.strerror or error}.", "Name another: benchtui demo DIR"
+        ) from None
+
+
+def _choice(workspace: Workspace) -> BenchPlan:
+    """What `benchtui run` makes of the flags in `command`, whatever benchtui.toml or the environment say."""
+    from benchtui.demo.workspace import TASKS, demo_paths
+    from benchtui.runs.choice import BenchPlan
+
+    tasks = demo_paths().tasks
+    flags = {
+        "--outputs": str(workspace.outputs),
+        "--model": workspace.model.name,
+        "--base": str(workspace.base),
+        "--tasks": ",".join(TASKS),
+        "--include-path": str(tasks),
+        "--device": "cpu",
+    }
+    return BenchPlan(
+        outputs=workspace.outputs,
+        model=workspace.model.name,
+        base=str(workspace.base),
+        tasks=TASKS,
+        include_paths=(tasks,),
+        device="cpu",
+        offline=True,
+        command=("benchtui", "run", *(part for flag in flags.items() for part in flag), "--offline"),
+    )
