@@ -14,6 +14,7 @@ def printable(text: str, limit: int | None = None) -> str:
     if limit is not None and len(text) > 4 * limit + 200:
         text = text[: 4 * limit + 200]  # bound the work as well as the result
     text = _UNSAFE.sub("", _ESCAPE.sub("", text))
+    text = text.encode("utf-8", "backslashreplace").decode()  # a lone surrogate would crash whoever prints it
     if limit is not None and len(text) > limit:
         return text[: max(limit - 1, 0)] + "…"
     return text

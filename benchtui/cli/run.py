@@ -91,7 +91,7 @@ def _models(choice: BenchPlan) -> list[TrainedModel]:
         return models
     from benchtui.models.selection import find_model
 
-    return [find_model(choice.outputs, choice.model)]
+    return [find_model(choice.outputs, choice.model, choice.backend)]
 
 
 def _run_model(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import secrets
 from dataclasses import dataclass
@@ -71,17 +72,19 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     _check_backend(choice)
     form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
-    needs_base = choice.compare or form.adapter or form.tokenizer is None
-    base = _resolve_base(model, form, choice) if needs_base else None
     own = _describe(form.location, choice)
+    stands_on_base = own.adapter or not own.has_tokenizer
+    base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
     base_description = _describe(base.name, choice) if base else None
-    notes = [base.note] if base and base.note else []
-    if not choice.compare:
-        base_description = base_description if form.adapter or form.tokenizer is None else None
+    notes = [form.note, own.note]
+    if base and base_description:
+        notes += [base.note, base_description.note]
+    if own.from_cache or (base_description and base_description.from_cache):
+        choice = dataclasses.replace(choice, offline=True)  # the hub was out of reach a moment ago: do not wait for it
     template, template_note = chat_template(choice, own, base_description)
     notes.append(template_note)
     prompts = _prompts(choice, template)
-    fine_tuned = _source(form, own, base_description)
+    fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     if not choice.compare or base_description is None:
         return PreparedBench(model, plan, None, tuple(note for note in notes if note))
@@ -160,23 +163,23 @@ def _prompts(choice: BenchPlan, template: str | None) -> PromptSettings:
 
 
 def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> ModelSource:
-    if form.adapter:
-        assert base is not None  # noqa: S101 - an adapter always has its base resolved
+    """Where the fine-tuned weights come from; `base` is given when they cannot stand without it."""
+    if own.adapter and base is not None:
         return ModelSource(
             path=base.name,
             identity=f"{base.identity}+{own.identity}",
             revision=base.revision,
-            adapter=str(form.path),
+            adapter=own.name,
             tokenizer=str(form.tokenizer) if form.tokenizer else None,
             format=form.label,
             load_in_4bit=base.architecture.four_bit,
         )
-    borrowed = base.name if base and form.tokenizer is None and not form.hub_id else None
+    beside = form.tokenizer if form.tokenizer not in (None, form.path) else None
     return ModelSource(
         path=own.name,
         identity=own.identity,
         revision=own.revision,
-        tokenizer=str(form.tokenizer) if form.tokenizer not in (None, form.path) else borrowed,
+        tokenizer=str(beside) if beside else (base.name if base else None),
         format=form.label,
         load_in_4bit=own.architecture.four_bit,
     )

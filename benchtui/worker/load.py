@@ -113,6 +113,9 @@ def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft:
     }
     if isinstance(pretrained, str):
         arguments["peft"] = peft
+        if peft is None and (Path(pretrained) / "adapter_config.json").is_file():
+            # Full weights with an adapter beside them (torchtune's epoch_*): transformers would put it on top again.
+            arguments["adapter_kwargs"] = {"subfolder": "not-applied"}
         arguments["use_safetensors"] = None if plan.permissions.pickle else True
         if source.load_in_4bit:
             arguments["dtype"] = "auto"

@@ -72,6 +72,14 @@ class Reporter:
         self._writer.close()
 
 
+# What lm-eval and transformers say to whoever calls them, on every run, and no user of benchtui can act on.
+_ADVICE = ("Custom kwargs can be passed to", "`pretrained` model kwarg is not of type")
+
+
+def _is_advice(message: str) -> bool:
+    return any(phrase in message for phrase in _ADVICE)
+
+
 class EventLogHandler(logging.Handler):
     """Turns the libraries' warnings into log events, each message once and never more than a few a second."""
 
@@ -91,7 +99,7 @@ class EventLogHandler(logging.Handler):
         if second != self._second:
             self._second, self._in_second = second, 0
         self._in_second += 1
-        if message in self._seen or self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > 10_000:
+        if _is_advice(message) or message in self._seen or self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > 10_000:
             return
         self._seen.add(message)
         level: Any = "error" if record.levelno >= logging.ERROR else "warning"
