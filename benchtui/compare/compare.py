@@ -83,7 +83,7 @@ def _rows(runs: Pair) -> Iterator[Row]:
             yield _row(runs, score, "headline" if number == 0 else "detail", 0)
         group = runs.second.group(task)
         if group is not None and scores:
-            yield from _parts(runs, group, 1, frozenset({task}))
+            yield from _parts(runs, group, scores[0], 1, frozenset({task}))
 
 
 def _in_first(runs: Pair, score: Score) -> bool:
@@ -99,16 +99,18 @@ def _tops(first: RunResults, second: RunResults) -> list[str]:
     return tops + [task for task in first.top_level if task in theirs and task not in tops and task not in inside]
 
 
-def _parts(runs: Pair, group: Group, depth: int, above: frozenset[str]) -> Iterator[Row]:
+def _parts(runs: Pair, group: Group, headline: Score, depth: int, above: frozenset[str]) -> Iterator[Row]:
+    """What a group is made of, by the group's own metric where a part has it."""
     for child in group.children:
         if child in above:
             continue
-        for score in ordered(runs.second.scores_of(child))[:1]:
+        same = runs.second.score(child, headline.metric, headline.filter)
+        for score in [same] if same else ordered(runs.second.scores_of(child))[:1]:
             if _in_first(runs, score):
                 yield _row(runs, score, "part", depth)
         below = runs.second.group(child)
         if below is not None:
-            yield from _parts(runs, below, depth + 1, above | {child})
+            yield from _parts(runs, below, headline, depth + 1, above | {child})
 
 
 def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:

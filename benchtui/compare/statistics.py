@@ -1,6 +1,10 @@
-"""The statistics of one paired comparison. References: E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640
-(clustered and paired standard errors, power); McNemar 1947 (exact form); Wilson 1927; Holm 1979; S. Bowyer,
-L. Aitchison and D. Ivanova, ICML 2025 (why not the normal approximation below a few hundred samples)."""
+"""The statistics of one paired comparison, on scipy's special functions.
+
+statsmodels has the same tests and is what they are checked against; importing it takes longer than a whole comparison.
+References: E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640 (clustered and paired standard errors, power);
+McNemar 1947 (exact form); Wilson 1927; Holm 1979; S. Bowyer, L. Aitchison and D. Ivanova, ICML 2025 (why not the normal
+approximation below a few hundred samples).
+"""
 
 from __future__ import annotations
 
@@ -24,30 +28,41 @@ SEED = 20_251_123
 
 def mcnemar(fixed: int, broken: int) -> float:
     """Two-sided exact McNemar p-value from the two discordant counts; 1 when there are none."""
-    from statsmodels.stats.contingency_tables import mcnemar as exact_mcnemar
+    from scipy.special import bdtr
 
-    if fixed + broken == 0:
-        return 1.0
-    return float(exact_mcnemar([[0, fixed], [broken, 0]], exact=True).pvalue)
+    return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))
 
 
 def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
-    """Wilson score interval of a share; (0, 1) for no sample."""
-    from scipy.stats import binomtest
-
+    """Wilson's score interval of a share; (0, 1) for no sample."""
     if n == 0:
         return Interval(0.0, 1.0)
-    found = binomtest(successes, n).proportion_ci(confidence_level=1 - alpha, method="wilson")
-    return Interval(float(found.low), float(found.high))
+    z2 = normal_quantile(1 - alpha / 2) ** 2
+    middle = (successes + z2 / 2) / (n + z2)
+    half = np.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
+    return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values, in the order given."""
-    from statsmodels.stats.multitest import multipletests
+    adjusted = [0.0] * len(p_values)
+    highest = 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted
 
-    if not p_values:
-        return []
-    return [float(p) for p in multipletests(p_values, method="holm")[1]]
+
+def normal_quantile(p: float) -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(p))
+
+
+def t_quantile(p: float, freedom: int) -> float:
+    from scipy.special import stdtrit
+
+    return float(stdtrit(freedom, p))
 
 
 def clustered_stderr(
@@ -71,19 +86,17 @@ def clustered_stderr(
 
 def t_interval(value: float, stderr: float, clusters: int, alpha: float = ALPHA) -> Interval:
     """Student's interval with one degree of freedom less than there are independent units."""
-    from scipy.stats import t
-
-    half = float(t.ppf(1 - alpha / 2, max(clusters - 1, 1))) * stderr
+    half = t_quantile(1 - alpha / 2, max(clusters - 1, 1)) * stderr
     return Interval(value - half, value + half)
 
 
 def t_test(value: float, stderr: float, clusters: int) -> float:
     """Two-sided p-value of `value` being 0; 1 when nothing varies and nothing differs."""
-    from scipy.stats import t
+    from scipy.special import stdtr
 
     if stderr == 0:
         return 1.0 if value == 0 else 0.0
-    return float(2 * t.sf(abs(value) / stderr, max(clusters - 1, 1)))
+    return 2 * float(stdtr(max(clusters - 1, 1), -abs(value) / stderr))
 
 
 def sign_flip_test(sums: Floats) -> float:
@@ -117,9 +130,7 @@ def paired_share_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA)
     paired standard error.
     """
     if n >= SMALL and fixed + broken >= 30:
-        from scipy.special import ndtri
-
-        half = -float(ndtri(alpha / 2)) * float(np.sqrt(fixed + broken - (fixed - broken) ** 2 / n)) / n
+        half = normal_quantile(1 - alpha / 2) * float(np.sqrt(fixed + broken - (fixed - broken) ** 2 / n)) / n
         middle = (fixed - broken) / n
         return Interval(middle - half, middle + half)
     return _posterior_interval(fixed, broken, n, alpha)

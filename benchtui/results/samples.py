@@ -18,6 +18,9 @@ _log = logging.getLogger(__name__)
 Value = bool | int | float | list[bool | int | float]
 """A metric of one document: a number, or several (IFEval's instructions; the pairs behind a perplexity)."""
 
+_BUFFER = 1 << 20
+"""Lines with five-shot prompts are longer than the usual buffer."""
+
 _RESERVED = {
     "doc_id",
     "doc",
@@ -72,7 +75,7 @@ def read_samples(file: Path, task: str) -> Iterator[Sample]:
     line, and so does a file that cannot be read.
     """
     try:
-        with file.open("rb") as lines:
+        with file.open("rb", buffering=_BUFFER) as lines:
             yield from _decode(lines, file, task)
     except OSError as error:
         raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None

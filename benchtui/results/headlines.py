@@ -1,0 +1,82 @@
+"""The last result of a model in a few words, from its benchmark.json alone: for lists, where nothing is recomputed."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.compare.records import Kind
+from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
+from benchtui.models.training import parse_moment
+from benchtui.results.records import is_share
+from benchtui.results.summary import FILE_NAME
+from benchtui.runs.directory import BENCHMARKS
+from benchtui.suites import task_title
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down."""
+
+    task: str
+    title: str
+    base: float | None
+    fine_tuned: float
+    share: bool
+    improved: bool | None
+    verdict: Kind | None
+
+    @property
+    def change(self) -> float | None:
+        return None if self.base is None else self.fine_tuned - self.base
+
+
+@dataclass(frozen=True)
+class LastBenchmark:
+    """`sentence` says what it all means; "" in files of other tools."""
+
+    headlines: tuple[Headline, ...]
+    sentence: str
+    when: dt.datetime | None
+
+
+def last_benchmark(model: Path) -> LastBenchmark | None:
+    """What benchmarks/benchmark.json of a model folder says; None when there is none or it cannot be read."""
+    try:
+        summary = read_json(model / BENCHMARKS / FILE_NAME, MAX_INDEX)
+    except (FileNotFoundError, Unreadable):
+        return None
+    comparison = summary.get("comparison")
+    found = [_headline(task, entry) for task, entry in comparison.items()] if isinstance(comparison, dict) else []
+    sentence = summary.get("verdict")
+    headlines = tuple(headline for headline in found if headline is not None)
+    return LastBenchmark(
+        headlines, sentence if isinstance(sentence, str) else "", parse_moment(summary.get("timestamp"))
+    )
+
+
+def _headline(task: str, entry: Any) -> Headline | None:
+    if not isinstance(entry, dict) or entry.get("level", "headline") != "headline":
+        return None
+    base, tuned = _number(entry.get("base_accuracy")), _number(entry.get("finetuned_accuracy"))
+    if tuned is None:
+        return None
+    better = entry.get("higher_is_better", True) is not False
+    improved = None if base is None or base == tuned else (tuned > base) == better
+    known = {kind.value: kind for kind in Kind}
+    verdict = entry.get("verdict")
+    return Headline(
+        task,
+        task_title(task),
+        base,
+        tuned,
+        is_share(str(entry.get("metric", "")), tuned),
+        improved,
+        known.get(verdict) if isinstance(verdict, str) else None,
+    )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
