@@ -24,6 +24,7 @@ from benchtui.text import one_line
 ADVANCE_INTERVAL = 1.0
 IN_FLIGHT_SHOWN = 32
 LOG_LINES_PER_SECOND = 20
+LOG_MESSAGES_KEPT = 10_000
 
 PhaseName = Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
 Unit = Literal["bytes", "tokens", "documents", "prompts", "files"]
@@ -99,7 +100,9 @@ class EventLogHandler(logging.Handler):
         if second != self._second:
             self._second, self._in_second = second, 0
         self._in_second += 1
-        if _is_advice(message) or message in self._seen or self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > 10_000:
+        if self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > LOG_MESSAGES_KEPT:
+            return
+        if message in self._seen or _is_advice(message):
             return
         self._seen.add(message)
         level: Any = "error" if record.levelno >= logging.ERROR else "warning"
