@@ -1,0 +1,142 @@
+"""The statistics against statsmodels' and scipy's own, on random tables."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.regression.linear_model import WLS
+from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from benchtui.compare.statistics import (
+    clustered_stderr,
+    holm,
+    mcnemar,
+    paired_share_interval,
+    sign_flip_test,
+    t_interval,
+    t_test,
+    wilson,
+)
+
+TABLES = 200
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(5)
+
+
+def test_mcnemar_is_statsmodels_exact_test(rng: np.random.Generator) -> None:
+    for _ in range(TABLES):
+        a, fixed, broken, d = (int(x) for x in rng.integers(0, rng.integers(2, 400), 4))
+        if fixed + broken == 0:
+            continue
+        expected = reference_mcnemar([[a, fixed], [broken, d]], exact=True).pvalue
+        assert mcnemar(fixed, broken) == pytest.approx(min(expected, 1.0), rel=1e-9)
+
+
+def test_mcnemar_of_no_change_says_nothing() -> None:
+    assert mcnemar(0, 0) == 1.0
+
+
+def test_wilson_is_statsmodels_interval(rng: np.random.Generator) -> None:
+    for _ in range(TABLES):
+        n = int(rng.integers(1, 500))
+        successes = int(rng.integers(0, n + 1))
+        low, high = proportion_confint(successes, n, method="wilson")
+        found = wilson(successes, n)
+        assert (found.low, found.high) == pytest.approx((low, high), abs=1e-12)
+
+
+def test_holm_is_statsmodels_correction(rng: np.random.Generator) -> None:
+    for _ in range(TABLES):
+        p_values = [float(p) for p in rng.random(rng.integers(1, 12)) ** rng.integers(1, 5)]
+        if rng.random() < 0.3:
+            p_values.append(p_values[0])  # ties
+        assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), rel=1e-9)
+    assert holm([]) == []
+
+
+def test_clustered_standard_error_is_statsmodels_sandwich(rng: np.random.Generator) -> None:
+    for _ in range(TABLES):
+        n = int(rng.integers(6, 300))
+        clusters = np.unique(rng.integers(0, rng.integers(2, n), n), return_inverse=True)[1]
+        if len(np.unique(clusters)) < 2:
+            continue
+        values = rng.normal(size=n) + rng.normal(size=n)[clusters]
+        weights = rng.uniform(0.1, 2, n) if rng.random() < 0.5 else None
+        model = WLS(values, np.ones(n), weights=1.0 if weights is None else weights)
+        for correct in (True, False):
+            fitted = model.fit(cov_type="cluster", cov_kwds={"groups": clusters, "use_correction": correct})
+            found = clustered_stderr(values, clusters, weights, correct=correct)
+            assert found == pytest.approx(float(fitted.bse[0]), rel=1e-9)
+
+
+def test_clustered_standard_error_is_millers_equation(rng: np.random.Generator) -> None:
+    clusters = np.repeat(np.arange(30), rng.integers(1, 4, 30))
+    values = rng.random(len(clusters))
+    n, mean = len(values), values.mean()
+    simple = np.sum((values - mean) ** 2) / n**2
+    within = sum(
+        (values[i] - mean) * (values[j] - mean)
+        for i, j in itertools.permutations(range(n), 2)
+        if clusters[i] == clusters[j]
+    )
+    assert clustered_stderr(values, clusters, correct=False) == pytest.approx(np.sqrt(simple + within / n**2))
+
+
+def test_t_interval_and_test_are_scipys(rng: np.random.Generator) -> None:
+    values = rng.normal(0.3, 1, 40)
+    reference = stats.ttest_1samp(values, 0)
+    stderr = clustered_stderr(values, np.arange(40))
+    assert t_test(float(values.mean()), stderr, 40) == pytest.approx(reference.pvalue, rel=1e-9)
+    ends = reference.confidence_interval()
+    found = t_interval(float(values.mean()), stderr, 40)
+    assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=1e-9)
+
+
+def test_sign_flip_test_tries_every_swap() -> None:
+    sums = np.array([3.0, -1.0, 2.0, 2.5, 0.0])
+    moved = sums[sums != 0]
+    totals = [abs(np.dot(signs, moved)) for signs in itertools.product([1, -1], repeat=4)]
+    expected = np.mean([total >= abs(sums.sum()) - 1e-12 for total in totals])
+    assert sign_flip_test(sums) == pytest.approx(expected)
+
+
+def test_sign_flip_test_on_zero_one_scores_is_mcnemar() -> None:
+    """Swapping the two runs document by document is what the exact McNemar test computes."""
+    sums = np.array([1.0] * 8 + [-1.0] * 2 + [0.0] * 30)
+    assert sign_flip_test(sums) == pytest.approx(mcnemar(8, 2), abs=1e-9)
+
+
+def test_paired_interval_of_many_changes_is_millers() -> None:
+    differences = np.array([1.0] * 80 + [-1.0] * 60 + [0.0] * 401)
+    stderr = np.sqrt(np.sum((differences - differences.mean()) ** 2)) / len(differences)
+    found = paired_share_interval(80, 60, 541)
+    assert found.low == pytest.approx(differences.mean() - 1.959964 * stderr, abs=1e-7)
+    assert found.high == pytest.approx(differences.mean() + 1.959964 * stderr, abs=1e-7)
+
+
+def test_paired_interval_of_few_samples_is_the_dirichlet_posterior(rng: np.random.Generator) -> None:
+    for fixed, broken, n in ((1, 0, 5), (0, 0, 12), (7, 2, 40), (3, 20, 120), (0, 0, 541)):
+        draws = rng.dirichlet([fixed + 0.5, broken + 0.5, n - fixed - broken + 1], 200_000)
+        low, high = np.quantile(draws[:, 0] - draws[:, 1], [0.025, 0.975])
+        found = paired_share_interval(fixed, broken, n)
+        assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
+        assert -1 <= found.low <= (fixed - broken) / n <= found.high <= 1
+
+
+def test_nothing_warns_at_the_edges() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert t_test(0.0, 0.0, 10) == 1.0
+        assert wilson(0, 5).low == 0.0
+        assert wilson(5, 5).high == 1.0
+        assert sign_flip_test(np.zeros(4)) == 1.0
+        assert paired_share_interval(5, 0, 5).low > 0
