@@ -26,7 +26,7 @@ class BenchPlan:
     compare: bool = True
     rerun_base: bool = False
     backend: str = "hf"
-    engine: str = "fast"
+    engine: str = "lm-eval"
     format: str | None = None
     suite: str = "quick"
     tasks: tuple[str, ...] = ()
