@@ -153,9 +153,12 @@ def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, Run
 
 def base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
     """The base run that a fine-tuned run names, else the model's own; None when it left no results."""
-    base = base_run(benchmarks_folder(model))
+    benchmarks = benchmarks_folder(model)
+    base = base_run(benchmarks)
     if tuned is not None and tuned.exists() and (named := tuned.plan().base_run):
-        base = RunDirectory(Path(named) if Path(named).is_absolute() else tuned.path / named)
+        place = benchmarks / named
+        if place.resolve().is_relative_to(benchmarks.resolve()):  # a plan is a file anybody may have written
+            base = RunDirectory(place)
     return base if has_results(base) else None
 
 

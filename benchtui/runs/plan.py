@@ -85,7 +85,7 @@ class RunPlan(msgspec.Struct, frozen=True):
 
     `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
     lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
-    the runs that one command started together.
+    the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
     """
 
     model_name: str
