@@ -1,0 +1,147 @@
+"""The main job on the shipped models: one command, and everything it promises is on disk and on the screen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.commands import Finished, benchtui, results_in, samples_in
+
+pytestmark = pytest.mark.slow
+
+NO_NETWORK = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HUB_OFFLINE": "0"}
+HEAVY = ("torch", "transformers", "lm_eval", "datasets", "textual")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(scope="module")
+def first(place: Path) -> Finished:
+    return benchtui("demo", cwd=place, env=NO_NETWORK)
+
+
+@pytest.fixture(scope="module")
+def model(place: Path, first: Finished) -> Path:
+    assert first.code == 0, first.err
+    (folder,) = (place / "benchtui-demo" / "outputs").iterdir()
+    return folder
+
+
+def summary(model: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((model / "benchmarks" / "benchmark.json").read_text())
+    return content
+
+
+def test_the_table_is_on_stdout_and_the_prose_on_stderr(first: Finished, model: Path) -> None:
+    assert "Base" in first.out
+    assert "↗" in first.out
+    assert "↘" in first.out
+    assert "evaluating" in first.err
+    assert "evaluating" not in first.out
+    assert "\x1b" not in first.out + first.err
+
+
+def test_training_helped_one_skill_and_cost_another(model: Path) -> None:
+    comparison = summary(model)["comparison"]
+    assert comparison["demo_instructions"]["delta"] > 0.2
+    assert comparison["demo_knowledge"]["delta"] < -0.05
+    assert "excellent" in json.dumps(comparison["demo_instructions"]).lower()
+    assert "forgetting" in json.dumps(comparison["demo_knowledge"]).lower()
+
+
+def test_benchmark_json_keeps_its_contract(model: Path) -> None:
+    content = summary(model)
+    assert {"model_name", "model_path", "base_model_name", "timestamp", "base_model", "fine_tuned_model"} <= set(
+        content
+    )
+    for side in ("base_model", "fine_tuned_model"):
+        assert {"results", "benchmark_dir", "timestamp"} <= set(content[side])
+        assert isinstance(content[side]["timestamp"], float)
+    for task in content["comparison"].values():
+        assert {"metric", "base_accuracy", "finetuned_accuracy", "delta", "delta_percent"} <= set(task)
+        assert task["delta"] == pytest.approx(task["finetuned_accuracy"] - task["base_accuracy"])
+
+
+def test_lm_evals_own_files_lie_directly_in_lm_eval(model: Path) -> None:
+    benchmarks = model / "benchmarks"
+    for run in (benchmarks / "base", *(benchmarks / "fine-tuned").iterdir()):
+        content = results_in(run / "lm-eval")
+        assert set(content["results"]) == {"demo_instructions", "demo_knowledge"}
+        assert content["benchtui"]["partial"] is False
+        for task, counts in content["n-samples"].items():
+            samples = samples_in(run / "lm-eval", task)
+            assert len(samples) == counts["effective"] * len({sample["filter"] for sample in samples})
+        assert json.loads((run / "run" / "done.json").read_text())["status"] == "finished"
+        assert "lm_eval run --model hf" in (run / "run" / "lm_eval.sh").read_text()
+
+
+def test_the_readmes_hold_the_results(model: Path) -> None:
+    for readme in (model / "README.md", model / "lora" / "README.md", model / "merged_16bit" / "README.md"):
+        assert "Benchmark Results" in readme.read_text()
+
+
+def test_the_base_is_evaluated_once(place: Path, model: Path) -> None:
+    base = model / "benchmarks" / "base" / "run" / "done.json"
+    before = base.read_bytes()
+    again = benchtui("demo", cwd=place, env=NO_NETWORK)
+    assert again.code == 0, again.err
+    assert "reused" in again.err
+    assert base.read_bytes() == before
+    assert len(list((model / "benchmarks" / "fine-tuned").iterdir())) == 2
+
+
+def test_an_adapter_gives_what_its_merged_weights_give(place: Path, model: Path) -> None:
+    """The adapter on its base, in one load; the base's scores come from the same weights with the adapter off."""
+    demo = place / "benchtui-demo"
+    arguments = ["--outputs", demo / "outputs", "--base", next((demo / "models").iterdir()), "--offline"]
+    arguments += ["--include-path", Path(__file__).parents[2] / "benchtui" / "demo" / "tasks", "--no-readme"]
+    arguments += ["--tasks", "demo_instructions,demo_knowledge", "--format", "lora", "--rerun-base"]
+    finished = benchtui("run", *arguments, cwd=place)
+    assert finished.code == 0, finished.err
+    benchmarks = model / "benchmarks"
+    newest = max((benchmarks / "fine-tuned").iterdir())
+    merged = min((benchmarks / "fine-tuned").iterdir())
+    for task, metrics in results_in(merged / "lm-eval")["results"].items():
+        for metric, value in metrics.items():
+            if isinstance(value, float) and "stderr" not in metric:
+                assert results_in(newest / "lm-eval")["results"][task][metric] == pytest.approx(value, abs=0.02)
+    (earlier,) = (benchmarks / "base" / "previous").iterdir()
+    assert results_in(benchmarks / "base" / "lm-eval")["results"] == results_in(earlier / "lm-eval")["results"]
+    workers = {
+        line["pid"]
+        for run in (benchmarks / "base", newest)
+        for line in map(json.loads, (run / "run" / "events.jsonl").read_text().splitlines())
+        if line["event"] == "worker-started"
+    }
+    assert len(workers) == 1
+
+
+def test_summarize_rebuilds_it_without_the_heavy_libraries(model: Path) -> None:
+    file = model / "benchmarks" / "benchmark.json"
+    before = summary(model)["comparison"]
+    file.unlink()
+    code = (
+        "import sys\nfrom benchtui.cli.main import main\n"
+        "try:\n    main(['summarize', sys.argv[1]])\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    finished = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.splitlines()[-1] == "[]"
+    assert summary(model)["comparison"].keys() == before.keys()
+
+
+def test_events_are_json_lines(place: Path, model: Path) -> None:
+    finished = benchtui("demo", "--json", cwd=place, env=NO_NETWORK)
+    assert finished.code == 0, finished.err
+    events = [json.loads(line) for line in finished.out.splitlines()]
+    assert {event["event"] for event in events} >= {"phase", "planned", "progress", "scores", "results", "done"}
+    assert {event["role"] for event in events} == {"fine-tuned"}
