@@ -1,0 +1,168 @@
+"""What keeps two runs from being compared is named, in words and beside the numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchtui.compare.compare import compare_runs
+from benchtui.compare.records import Comparison, Kind, Verdict
+from benchtui.errors import BenchtuiError
+from benchtui.results.read import read_run
+from tests.synthetic import Task, ifeval, write_run
+
+RIGHT = [i % 3 == 0 for i in range(60)]
+
+
+def compare(folder: Path, first: Task, second: Task, **second_run: Any) -> Comparison:
+    base = read_run(write_run(folder / "base", {"ifeval": first}))
+    return compare_runs(base, read_run(write_run(folder / "tuned", {"ifeval": second}, **second_run)))
+
+
+def verdict(found: Comparison) -> Verdict:
+    assert found.headlines[0].verdict is not None
+    return found.headlines[0].verdict
+
+
+def test_another_limit(tmp_path: Path) -> None:
+    found = verdict(compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT[:5])))
+    assert found.kind is Kind.NOT_COMPARABLE
+    assert "55 of 60 documents have no partner" in found.sentence
+    assert "more than 5%" in found.sentence
+    assert "documents: 60 of 541 (Base), 5 of 541 (Fine-tuned)" in found.sentence
+    assert "On the 5 documents in both" in found.sentence
+
+
+def test_another_chat_template(tmp_path: Path) -> None:
+    found = compare(
+        tmp_path, ifeval(RIGHT), ifeval(RIGHT, prompt="<|user|>"), settings={"chat_template": "{{ messages }}"}
+    )
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert "60 of 60 were asked with another prompt" in verdict(found).sentence
+    assert "chat template: none (Base)" in verdict(found).sentence
+    assert found.headlines[0].difference is None
+
+
+def test_other_shots(tmp_path: Path) -> None:
+    found = verdict(compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT, prompt="example", shots=5)))
+    assert "shots: 0 (Base), 5 (Fine-tuned)" in found.sentence
+
+
+def test_a_partial_run(tmp_path: Path) -> None:
+    block = {"partial": True, "documents": {"ifeval": {"done": 20, "total": 60, "unanswered": list(range(20, 60))}}}
+    found = compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT[:20]), block=block)
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert "the Fine-tuned run is partial (20/60)" in verdict(found).sentence
+    assert found.partial
+    assert found.headlines[0].second.n == 20
+
+
+def test_a_few_unpaired_documents_are_no_obstacle(tmp_path: Path) -> None:
+    found = compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT[:-2]))
+    assert verdict(found).kind is Kind.NO_DIFFERENCE
+    assert found.headlines[0].difference is not None
+    assert found.headlines[0].difference.n == 58
+
+
+def test_precision_generation_settings_and_versions_are_named(tmp_path: Path) -> None:
+    found = compare(
+        tmp_path,
+        ifeval(RIGHT),
+        ifeval(RIGHT, version=5.0, generation={"until": [], "max_gen_toks": 640}),
+        settings={
+            "config": {"model": "hf", "model_args": {"pretrained": "x", "load_in_4bit": True}, "model_dtype": "float16"}
+        },
+    )
+    assert "dtype: bfloat16 (Base), float16 (Fine-tuned)" in found.settings
+    assert "4-bit: not set (Base), on (Fine-tuned)" in found.settings
+    notes = " ".join(found.headlines[0].notes)
+    assert "task version: 1.0 (Base), 5.0 (Fine-tuned)" in notes
+    assert "max_gen_toks: 1280 (Base), 640 (Fine-tuned)" in notes
+
+
+def test_missing_samples(tmp_path: Path) -> None:
+    found = compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT), samples=False)
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert "--log_samples" in verdict(found).sentence
+    assert str(tmp_path / "tuned") in verdict(found).sentence
+
+
+def test_samples_that_do_not_make_the_score(tmp_path: Path) -> None:
+    task = Task({("acc", "none"): RIGHT}, scores={"acc,none": 0.9})
+    runs = [read_run(write_run(tmp_path / name, {"t": task})) for name in "ab"]
+    assert "does not add up to lm-eval's score" in verdict(compare_runs(*runs)).sentence
+
+
+def test_tasks_of_only_one_run_are_listed(tmp_path: Path) -> None:
+    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(RIGHT)}))
+    second = read_run(write_run(tmp_path / "b", {"gsm8k": Task({("exact_match", "strict-match"): RIGHT})}))
+    found = compare_runs(first, second)
+    assert found.rows == ()
+    assert found.sentence == "Nothing could be compared."
+    assert found.missing == (
+        "Instruction-Following is only in the Base run",
+        "Grade-School Maths is only in the Fine-tuned run",
+    )
+
+
+def test_a_run_that_died_is_named(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "tuned", {"ifeval": ifeval(RIGHT)})
+    (folder / "run").mkdir()
+    base = read_run(write_run(tmp_path / "base", {"ifeval": ifeval(RIGHT)}))
+    assert any("did not finish" in warning for warning in compare_runs(base, read_run(folder)).warnings)
+
+
+def test_a_damaged_sample_file_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "tuned", {"ifeval": ifeval(RIGHT)})
+    file = next((folder / "lm-eval").glob("samples_*.jsonl"))
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([lines[0], "{broken\n", *lines[2:]]))
+    base = read_run(write_run(tmp_path / "base", {"ifeval": ifeval(RIGHT)}))
+    with pytest.raises(BenchtuiError, match=r"samples_ifeval_.* is damaged in line 2"):
+        compare_runs(base, read_run(folder))
+
+
+def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
+    """McNemar's p-value means nothing after looking at every sample; the decision that stopped the run does."""
+    stop = {
+        "task": "ifeval",
+        "metric": "prompt_level_strict_acc",
+        "filter": "none",
+        "decision": "better",
+        "n": 60,
+        "total": 541,
+        "difference": 0.2,
+        "low": 0.02,
+        "high": 0.4,
+        "delta": 0.02,
+        "alpha": 0.05,
+    }
+    block = {"decide_early": {"ifeval": stop}, "documents": {"ifeval": {"done": 60, "total": 541}}}
+    found = compare(tmp_path, ifeval(RIGHT), ifeval([not r for r in RIGHT]), block=block)
+    assert verdict(found).kind is Kind.BETTER
+    assert "stopped early at 60 of 541 documents" in verdict(found).sentence
+    assert "Only the sign is claimed" in verdict(found).sentence
+    assert found.tests == 0
+
+
+def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) -> None:
+    stop = {
+        "task": "ifeval",
+        "metric": "prompt_level_strict_acc",
+        "filter": "none",
+        "decision": "within",
+        "n": 60,
+        "total": 541,
+        "difference": 0.0,
+        "low": -0.02,
+        "high": 0.02,
+        "delta": 0.02,
+        "alpha": 0.05,
+    }
+    block = {"decide_early": {"ifeval": stop}, "documents": {"ifeval": {"done": 60, "total": 541}}}
+    found = verdict(compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT), block=block))
+    assert found.kind is Kind.WITHIN
+    assert "surely within ±2.0 points" in found.sentence
+    assert "It says nothing of documents outside this set" in found.sentence

@@ -1,0 +1,73 @@
+"""The gate says yes and no only where the data do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchtui.compare.compare import compare_runs
+from benchtui.compare.gate import Outcome, gate
+from benchtui.compare.records import Comparison
+from benchtui.results.read import read_run
+from tests.compare.test_verdicts import flipped
+from tests.synthetic import Task, ifeval, write_run
+
+
+def compared(folder: Path, **tasks: tuple[list[bool], list[bool]]) -> Comparison:
+    runs = [
+        read_run(
+            write_run(
+                folder / name,
+                {task: Task({("acc", "none"): sides[i]}, total=len(sides[i])) for task, sides in tasks.items()},
+            )
+        )
+        for i, name in enumerate("ab")
+    ]
+    return compare_runs(runs[0], runs[1])
+
+
+def test_a_model_that_lost_nothing_passes(tmp_path: Path) -> None:
+    found = gate(compared(tmp_path, t=flipped(40, 38, 1000, 922)), max_loss=3)
+    assert found.outcome is Outcome.MET
+    assert found.reason.startswith("Gate met: t +0.1, between")
+    assert found.reason.endswith("loss of at most 3 points shown.")
+
+
+def test_a_certain_loss_fails(tmp_path: Path) -> None:
+    found = gate(compared(tmp_path, t=flipped(20, 190, 900, 890)), max_loss=3)
+    assert found.outcome is Outcome.NOT_MET
+    assert "refuted" in found.reason
+
+
+def test_few_samples_are_inconclusive_either_way(tmp_path: Path) -> None:
+    for number, sides in enumerate((flipped(0, 4, 10, 10), flipped(4, 0, 10, 10), flipped(0, 5, 0, 0))):
+        assert gate(compared(tmp_path / str(number), t=sides), max_loss=3).outcome is Outcome.INCONCLUSIVE
+
+
+def test_one_failing_task_fails_the_gate_whatever_the_others(tmp_path: Path) -> None:
+    found = gate(compared(tmp_path, good=flipped(200, 20, 900, 880), bad=flipped(20, 200, 900, 880)), max_loss=3)
+    assert found.outcome is Outcome.NOT_MET
+    assert "bad" in found.reason
+    assert "good" not in found.reason
+
+
+def test_a_wanted_gain_must_be_shown(tmp_path: Path) -> None:
+    sides = compared(tmp_path, t=flipped(90, 30, 900, 980))
+    assert gate(sides, max_loss=3, min_gain=0, gain_tasks=["t"]).outcome is Outcome.MET
+    assert gate(sides, max_loss=3, min_gain=3, gain_tasks=["t"]).outcome is Outcome.INCONCLUSIVE
+    assert gate(sides, max_loss=3, min_gain=8, gain_tasks=["t"]).outcome is Outcome.NOT_MET
+
+
+def test_partial_results_decide_nothing(tmp_path: Path) -> None:
+    right = [i % 2 == 0 for i in range(2000)]
+    block = {"partial": True, "documents": {"ifeval": {"done": 2000, "total": 2001}}}
+    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(right)}))
+    second = read_run(write_run(tmp_path / "b", {"ifeval": ifeval(right)}, block=block))
+    found = gate(compare_runs(first, second), max_loss=3)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert "partial" in found.reason
+
+
+def test_runs_without_a_common_task_decide_nothing(tmp_path: Path) -> None:
+    first = read_run(write_run(tmp_path / "a", {"x": Task({("acc", "none"): [True]})}))
+    second = read_run(write_run(tmp_path / "b", {"y": Task({("acc", "none"): [True]})}))
+    assert gate(compare_runs(first, second), max_loss=3).outcome is Outcome.INCONCLUSIVE

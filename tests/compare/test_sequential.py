@@ -1,0 +1,99 @@
+"""Deciding early: what the state says while it is fed, and the order in which documents are evaluated."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchtui.compare.sequential import DecideEarly, shuffled_order, stratified_order
+
+
+def test_a_clear_gain_stops_long_before_the_end() -> None:
+    state = DecideEarly(541, delta=0.02)
+    while state.decision() is None:
+        state.add(1.0 if state.n % 3 else 0.0)
+    assert state.decision() == "better"
+    assert state.n < 60
+    assert state.interval().low >= 0
+
+
+def test_a_clear_loss_is_the_mirror_image() -> None:
+    gain, loss = DecideEarly(541), DecideEarly(541)
+    while gain.decision() is None:
+        gain.add(1.0)
+        loss.add(-1.0)
+    assert loss.decision() == "worse"
+    assert (loss.interval().low, loss.interval().high) == pytest.approx(
+        (-gain.interval().high, -gain.interval().low), abs=1e-9
+    )
+
+
+def test_runs_that_answer_alike_stop_within_delta() -> None:
+    state = DecideEarly(541, delta=0.05)
+    while state.decision() is None:
+        state.add(0.0)
+    assert state.decision() == "within"
+    assert state.n < 541
+    stop = state.record("ifeval", "prompt_level_strict_acc", "none")
+    assert (stop.decision, stop.n, stop.total, stop.delta) == ("within", state.n, 541, 0.05)
+    assert -0.05 <= stop.low <= stop.high <= 0.05
+
+
+def test_without_a_delta_it_never_stops_for_smallness() -> None:
+    state = DecideEarly(200)
+    for _ in range(200):
+        state.add(0.0)
+        assert state.decision() is None
+    with pytest.raises(ValueError, match="nothing is decided"):
+        state.record("t", "acc", "none")
+
+
+def test_all_documents_leave_no_doubt_about_these_documents() -> None:
+    state = DecideEarly(10, delta=0.5)
+    for value in [1, 0, 0, -1, 1, 0, 0, 0, 0, 0]:
+        state.add(float(value))
+    assert state.interval().low == state.interval().high == pytest.approx(0.1)
+
+
+def test_impossible_differences_are_refused() -> None:
+    with pytest.raises(ValueError, match="between -1 and 1"):
+        DecideEarly(10).add(1.5)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.5, 1.0]), min_size=1, max_size=40))
+def test_the_interval_only_narrows_and_ends_at_the_truth(values: list[float]) -> None:
+    """In every order: the difference over all documents is never refuted by looking at all of them."""
+    state = DecideEarly(len(values))
+    last = state.interval()
+    for value in values:
+        state.add(value)
+        now = state.interval()
+        if state.n < len(values):
+            assert last.low - 1e-9 <= now.low <= now.high <= last.high + 1e-9
+            last = now
+    assert now.low == pytest.approx(sum(values) / len(values))
+
+
+def test_the_shuffled_order_is_the_same_for_both_models_and_random() -> None:
+    order = shuffled_order(541, 7)
+    assert order == shuffled_order(541, 7)
+    assert sorted(order) == list(range(541))
+    assert order != shuffled_order(541, 8)
+    assert order[:5] != sorted(order)[:5]
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=8), st.integers(0, 2**32 - 1))
+def test_the_stratified_order_holds_every_document_once(sizes: list[int], seed: int) -> None:
+    order = stratified_order(sizes, seed)
+    assert sorted(order) == [(stratum, i) for stratum, size in enumerate(sizes) for i in range(size)]
+
+
+def test_every_beginning_of_the_stratified_order_holds_each_subject_in_proportion() -> None:
+    sizes = [100, 300, 50, 150]
+    order = stratified_order(sizes, 3)
+    for stop in (60, 150, 400):
+        for stratum, size in enumerate(sizes):
+            seen = sum(s == stratum for s, _ in order[:stop])
+            assert abs(seen - stop * size / sum(sizes)) <= 3

@@ -1,0 +1,173 @@
+"""Verdicts in words: the seed's bands where the data support them, and nothing where they do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchtui.compare.compare import compare_runs
+from benchtui.compare.records import Comparison, Difference, Interval, Kind
+from benchtui.compare.verdicts import band, judge
+from benchtui.results.read import read_run
+from tests.synthetic import Task, ifeval, write_run
+
+
+def compare(folder: Path, first: dict[str, Task], second: dict[str, Task]) -> Comparison:
+    return compare_runs(
+        read_run(write_run(folder / "base", first)), read_run(write_run(folder / "fine-tuned" / "a", second))
+    )
+
+
+def flipped(fixed: int, broken: int, right: int, wrong: int) -> tuple[list[bool], list[bool]]:
+    first = [False] * fixed + [True] * broken + [True] * right + [False] * wrong
+    return first, [True] * fixed + [False] * broken + [True] * right + [False] * wrong
+
+
+def test_two_of_five_against_three_of_five_is_no_evidence(tmp_path: Path) -> None:
+    """The seed's own example, which it prints as an improvement of 50 %."""
+    first, second = flipped(1, 0, 2, 2)
+    found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
+    row = found.headlines[0]
+    assert (row.first.value, row.second.value) == (0.4, 0.6)
+    assert row.relative == pytest.approx(50)
+    assert row.difference is not None
+    assert row.difference.p == 1.0
+    assert row.verdict is not None
+    assert row.verdict.kind is Kind.NO_DIFFERENCE
+    assert "No evidence: 5 samples cannot show a difference of any size" in row.verdict.sentence
+    assert found.sentence == (
+        "No evidence that training changed anything: 5 samples a task can never show a difference."
+    )
+
+
+def test_not_even_five_of_five_is_evidence(tmp_path: Path) -> None:
+    first, second = flipped(5, 0, 0, 0)
+    found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
+    assert found.headlines[0].verdict is not None
+    assert "p would be 0.062" in found.headlines[0].verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("points", "kind"),
+    [
+        (10.0, Kind.EXCELLENT),
+        (9.99, Kind.GOOD),
+        (5.0, Kind.GOOD),
+        (2.0, Kind.MARGINAL),
+        (1.99, Kind.WEAK),
+        (-2.9, Kind.ACCEPTABLE_LOSS),
+        (-3.0, Kind.ACCEPTABLE_LOSS),
+        (-3.1, Kind.LOSS),
+        (-5.0, Kind.LOSS),
+        (-5.1, Kind.FORGETTING),
+    ],
+)
+def test_bands_are_the_seeds(points: float, kind: Kind) -> None:
+    assert band(points) is kind
+
+
+def test_a_gain_is_named_with_what_the_interval_allows(tmp_path: Path) -> None:
+    first, second = flipped(90, 30, 250, 171)
+    found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
+    verdict = found.headlines[0].verdict
+    assert verdict is not None
+    assert verdict.kind is Kind.EXCELLENT
+    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % interval +7.2 to +14.9, p < 0.001)")
+    assert "allows for only good" in verdict.sentence
+    assert found.sentence.startswith("Training helped Instruction-Following (+11.1, +7.2 to +14.9).")
+
+
+def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> None:
+    gain, loss, even = flipped(90, 30, 250, 171), flipped(20, 120, 700, 479), flipped(50, 45, 400, 505)
+    tasks = [
+        {
+            "ifeval": ifeval(gain[i]),
+            "gsm8k": Task({("exact_match", "strict-match"): [float(v) for v in loss[i]]}),
+            "hellaswag": Task({("acc", "none"): even[i], ("acc_norm", "none"): even[i]}),
+        }
+        for i in (0, 1)
+    ]
+    found = compare(tmp_path, tasks[0], tasks[1])
+    assert found.tests == 3
+    assert "Training helped Instruction-Following (+11.1" in found.sentence
+    assert "it cost Grade-School Maths (−7.6" in found.sentence
+    assert "possible catastrophic forgetting" in found.sentence
+    assert "no difference shown on Common Sense" in found.sentence
+    assert "over all 3 tests together" in found.sentence
+
+
+def test_one_of_many_tests_is_corrected_for_the_others(tmp_path: Path) -> None:
+    """p = 0.02 alone is called a difference; among five tasks that show nothing it is not."""
+    lucky, even = flipped(30, 14, 100, 100), flipped(20, 20, 100, 104)
+    alone = compare(
+        tmp_path / "alone", {"t": Task({("acc", "none"): lucky[0]})}, {"t": Task({("acc", "none"): lucky[1]})}
+    )
+    assert alone.headlines[0].verdict is not None
+    assert alone.headlines[0].verdict.kind.is_gain
+    sides = [
+        {"t": Task({("acc", "none"): lucky[i]}), **{f"u{k}": Task({("acc", "none"): even[i]}) for k in range(4)}}
+        for i in (0, 1)
+    ]
+    among = compare(tmp_path / "among", sides[0], sides[1])
+    row = next(r for r in among.headlines if r.task == "t")
+    assert row.difference is not None
+    assert row.difference.p < 0.05
+    assert row.difference.p_holm == pytest.approx(5 * row.difference.p)
+    assert row.verdict is not None
+    assert row.verdict.kind is Kind.NO_DIFFERENCE
+    assert "which one of 5 tests shows too often by chance" in row.verdict.sentence
+
+
+def test_what_could_have_been_seen_is_said(tmp_path: Path) -> None:
+    first, second = flipped(60, 55, 200, 226)
+    found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
+    assert found.headlines[0].verdict is not None
+    assert "this test could only have seen ±5.7 points" in found.headlines[0].verdict.sentence
+
+
+def test_a_lower_perplexity_is_better_in_words(tmp_path: Path) -> None:
+    likelihoods = [[-float(100 + i % 7), 20.0] for i in range(60)]
+    better = [[value + 9 + i % 3, words] for i, (value, words) in enumerate(likelihoods)]
+
+    def task(values: list[list[float]]) -> Task:
+        score = 2.718281828459045 ** (-sum(v for v, _ in values) / sum(w for _, w in values))
+        return Task(
+            {("word_perplexity", "none"): values},
+            higher_is_better=False,
+            scores={"word_perplexity,none": score},
+        )
+
+    found = compare(tmp_path, {"wikitext": task(likelihoods)}, {"wikitext": task(better)})
+    verdict = found.headlines[0].verdict
+    assert verdict is not None
+    assert verdict.kind is Kind.BETTER
+    assert "points" not in verdict.sentence
+
+
+differences = st.builds(
+    Difference,
+    n=st.integers(1, 5000),
+    clusters=st.integers(1, 5000),
+    first=st.just(0.5),
+    second=st.just(0.5),
+    value=st.floats(-1, 1),
+    stderr=st.floats(0, 1),
+    interval=st.none() | st.builds(lambda a, b: Interval(min(a, b), max(a, b)), st.floats(-1, 1), st.floats(-1, 1)),
+    p=st.floats(0, 1),
+    method=st.just("exact McNemar"),
+    detectable=st.none() | st.floats(0, 1),
+    p_holm=st.none() | st.floats(0, 1),
+)
+
+
+@given(differences, st.booleans())
+def test_no_word_of_praise_or_blame_without_support(found: Difference, is_share: bool) -> None:
+    verdict = judge(found, higher_is_better=True, is_share=is_share)
+    unclear = found.interval is None or found.interval.low <= 0 <= found.interval.high
+    if unclear or (found.p >= 0.05 and found.p_holm is None):
+        assert verdict.kind is Kind.NO_DIFFERENCE
+    assert verdict.sentence.endswith(".")
+    assert "nan" not in verdict.sentence
