@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import shutil
 import sqlite3
 import time
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -19,11 +22,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, idx INTEGER NOT NULL, repeat INTEGER NOT NULL,
-    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL,
+    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL, mark INTEGER NOT NULL,
     PRIMARY KEY (task, doc_id, idx, repeat)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS skipped (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
 """
+_KEYS = {"meta": "key", "answers": "task, doc_id, idx, repeat", "skipped": "task, doc_id"}
 
 
 class RequestKey(msgspec.Struct, frozen=True):
@@ -49,53 +53,87 @@ class JournalMismatchError(BenchtuiError):
 class Journal:
     """A SQLite file in write-ahead mode: one writer, any number of readers, whole after a kill at any moment.
 
-    Every `record` is its own transaction, so what it returned from is on disk for any other process. Raises
-    sqlite3.OperationalError when the disk is full; what was recorded before stays readable.
+    What `record` and `record_all` returned from is on disk for any other process. A damaged file is salvaged when it is
+    opened for writing: `salvaged` then says so, in words. SQLite keeps no checksum of its rows, so every answer carries
+    one (CRC-32 of the row and of what the journal is bound to), and an answer that does not fit it was never given.
+    Raises sqlite3.OperationalError when the disk is full; what was recorded before stays readable.
     """
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
+        self.salvaged = ""
+        self.damaged = 0
+        """Answers left out by `answers` because they do not fit their checksum."""
         if read_only:
-            self._db = sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None, timeout=10)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = _open_or_salvage(path)
+            self._db = _connect_read_only(path)
+        else:
+            self._db, self.salvaged = _open_or_salvage(path)
+        self._db.text_factory = _text
+        self._seed = self._read_seed()
 
     def bind(self, facts: dict[str, Any]) -> None:
         """Tie the journal to what its answers depend on. Raises JournalMismatchError when that has changed."""
-        stored = {key: json.loads(value) for key, value in self._db.execute("SELECT key, value FROM meta")}
+        stored = self._meta()
         normal = {key: json.loads(json.dumps(value)) for key, value in facts.items()}
-        differences = [
-            f"{key}: {stored[key]!r} there, {value!r} now"
-            for key, value in normal.items()
-            if key in stored and stored[key] != value
-        ]
-        if differences:
-            raise JournalMismatchError(self.path, differences)
+        differing = [key for key, value in normal.items() if key in stored and stored[key] != value]
+        if differing:
+            named = [key for key in differing if key != "fingerprint"] or differing  # a digest says nothing to anybody
+            raise JournalMismatchError(self.path, [f"{k}: {stored[k]!r} there, {normal[k]!r} now" for k in named])
         self._db.executemany(
             "INSERT OR IGNORE INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in normal.items()]
         )
+        self._seed = self._read_seed()
+
+    def fact(self, key: str) -> Any:
+        """What `bind` was once given under this name, None if nothing."""
+        return self._meta().get(key)
 
     def record(self, key: RequestKey, request: str, answer: Any) -> None:
         """Keep `answer` (anything JSON can hold) to the request with digest `request`."""
-        self._db.execute(
-            "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (key.task, key.doc_id, key.idx, key.repeat, request, json.dumps(answer), time.time()),
-        )
+        self.record_all([(key, request, answer)])
+
+    def record_all(self, answers: Iterable[tuple[RequestKey, str, Any]]) -> None:
+        """Keep several answers together: all of them or, after a kill or on a full disk, none."""
+        now = time.time()
+        rows = []
+        for key, request, answer in answers:
+            row = (key.task, key.doc_id, key.idx, key.repeat, request, json.dumps(answer))
+            rows.append((*row, now, _mark(self._seed, *row)))
+        if not rows:
+            return
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
+            raise
 
     def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
         """Request digest and answer for everything answered in `task`."""
-        rows = self._db.execute("SELECT doc_id, idx, repeat, request, answer FROM answers WHERE task = ?", (task,))
-        return {
-            RequestKey(task, doc, idx, rep): (request, json.loads(answer)) for doc, idx, rep, request, answer in rows
-        }
+        rows = self._db.execute(
+            "SELECT task, doc_id, idx, repeat, request, answer, mark FROM answers WHERE task = ?", (task,)
+        )
+        found = {}
+        for *row, mark in rows:
+            if mark != _mark(self._seed, *row):
+                self.damaged += 1
+                continue
+            name, doc_id, idx, repeat, request, answer = row
+            found[RequestKey(name, doc_id, idx, repeat)] = (request, json.loads(answer))
+        return found
 
     def newest(self, limit: int) -> list[tuple[RequestKey, Any]]:
-        """The most recent answers, newest first."""
+        """The most recent answers, newest first; damaged ones are left out."""
         rows = self._db.execute(
             "SELECT task, doc_id, idx, repeat, answer FROM answers ORDER BY t DESC LIMIT ?", (limit,)
         )
-        return [(RequestKey(task, doc, idx, rep), json.loads(answer)) for task, doc, idx, rep, answer in rows]
+        found = []
+        for task, doc, idx, rep, answer in rows:
+            with contextlib.suppress(ValueError, TypeError):
+                found.append((RequestKey(task, doc, idx, rep), json.loads(answer)))
+        return found
 
     def count(self) -> int:
         return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
@@ -120,6 +158,17 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _meta(self) -> dict[str, Any]:
+        found = {}
+        for key, value in self._db.execute("SELECT key, value FROM meta"):
+            with contextlib.suppress(ValueError, TypeError):  # damaged: as if it had never been said
+                found[key] = json.loads(value)
+        return found
+
+    def _read_seed(self) -> int:
+        """Of every checksum: an answer of another fingerprint never fits, even if the table that says so was lost."""
+        return zlib.crc32(json.dumps(self._meta().get("fingerprint")).encode())
+
 
 def request_digest(request_type: str, arguments: tuple[Any, ...]) -> str:
     """Digest of what is asked, so that a resumed run never takes an answer to another prompt."""
@@ -135,24 +184,50 @@ def answered_requests(path: Path) -> int:
         with Journal(path, read_only=True) as journal:
             return journal.count()
     except sqlite3.Error:
-        return sum(1 for _ in _readable_rows(path, "answers"))
+        return len(_readable_rows(path, "answers"))
+
+
+def _mark(seed: int, *row: object) -> int:
+    return zlib.crc32(json.dumps(row, default=str).encode(), seed)
+
+
+def _text(raw: bytes) -> str:
+    """Damaged text is text all the same; its checksum tells."""
+    return raw.decode("utf-8", "replace")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
-    # Write-ahead: a commit is one append, and a torn tail is dropped by checksum. Where the file system cannot do it
-    # (some network mounts) SQLite stays in its rollback mode, which is slower and as safe.
-    db.execute("PRAGMA journal_mode=WAL")
-    db.execute("PRAGMA synchronous=NORMAL")
-    db.executescript(_SCHEMA)
+    try:
+        # Write-ahead: a commit is one append, and a torn tail is dropped by checksum. Where the file system cannot do
+        # it (some network mounts) SQLite stays in its rollback mode, which is slower and as safe.
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.executescript(_SCHEMA)
+    except BaseException:
+        db.close()
+        raise
     return db
 
 
-def _open_or_salvage(path: Path) -> sqlite3.Connection:
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    """A reader needs the -shm file beside the journal; where that cannot be made, the file is read as it lies."""
+    for flags in ("mode=ro", "mode=ro&immutable=1"):
+        db = sqlite3.connect(f"{path.absolute().as_uri()}?{flags}", uri=True, isolation_level=None, timeout=10)
+        try:
+            db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            db.close()
+        else:
+            return db
+    raise sqlite3.OperationalError(f"{path} cannot be opened for reading")
+
+
+def _open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
     try:
         db = _connect(path)
         if db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
-            return db
+            return db, ""
         db.close()
     except sqlite3.OperationalError:
         raise  # a full disk or a read-only folder: the file itself is not damaged
@@ -161,26 +236,36 @@ def _open_or_salvage(path: Path) -> sqlite3.Connection:
     return _salvage(path)
 
 
-def _salvage(path: Path) -> sqlite3.Connection:
+def _salvage(path: Path) -> tuple[sqlite3.Connection, str]:
     """A fresh journal with every row that can still be read; the damaged file stays as journal.damaged-N.sqlite."""
-    rows = {table: list(_readable_rows(path, table)) for table in ("meta", "answers", "skipped")}
+    rows = {table: _readable_rows(path, table) for table in _KEYS}
+    fresh = path.with_name(f".{path.name}.salvaged")
+    fresh.unlink(missing_ok=True)
+    with closing(_connect(fresh)) as db:
+        db.execute("BEGIN")
+        for table, found in rows.items():
+            if found:
+                marks = ", ".join("?" * len(found[0]))
+                db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
+        db.execute("COMMIT")
     n = 1
     while (kept := path.with_name(f"{path.stem}.damaged-{n}{path.suffix}")).exists():
         n += 1
-    path.rename(kept)
-    for tail in ("-wal", "-shm"):
+    shutil.copy2(path, kept)
+    for tail in ("-wal", "-shm"):  # first: SQLite would apply the old log to the new file
         path.with_name(path.name + tail).unlink(missing_ok=True)
-    db = _connect(path)
-    for table, found in rows.items():
-        if found:
-            marks = ", ".join("?" * len(found[0]))
-            db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
-    return db
+    fresh.replace(path)
+    saved = len(rows["answers"])
+    return _connect(path), f"The journal was damaged: {saved} answers could be read, the file is kept as {kept.name}."
 
 
-def _readable_rows(path: Path, table: str) -> Iterator[tuple[Any, ...]]:
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
-            yield from db.execute(f"SELECT * FROM {table}")  # noqa: S608 - our own table names
-    except sqlite3.Error:
-        return  # the rest of this table is lost; what was read is kept
+def _readable_rows(path: Path, table: str) -> list[tuple[Any, ...]]:
+    """What can be read from the front up to the damage, and from the end back to it."""
+    found: dict[tuple[Any, ...], None] = {}
+    for direction in ("ASC", "DESC"):
+        order = ", ".join(f"{column} {direction}" for column in _KEYS[table].split(", "))
+        with contextlib.suppress(sqlite3.Error), closing(_connect_read_only(path)) as db:
+            db.text_factory = _text
+            for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608 - our own names
+                found[row] = None
+    return list(found)
