@@ -80,13 +80,17 @@ def _check(row: Row, demand: str, limit: float, tests: int) -> Check:
     shown, refuted = _gain_bounds(row, ALPHA), _gain_bounds(row, ALPHA / tests)
     if shown is None or refuted is None:
         return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
-    if shown.low >= limit:
+    outcome = Outcome.INCONCLUSIVE
+    if shown.low >= limit and (limit < 0 or _sign_is_certain(row, ALPHA)):
         outcome = Outcome.MET
-    elif refuted.high < limit:
+    elif refuted.high < limit and (limit > 0 or _sign_is_certain(row, ALPHA / tests)):
         outcome = Outcome.NOT_MET
-    else:
-        outcome = Outcome.INCONCLUSIVE
     return _made(row, demand, limit, outcome, shown, _gain(row), "")
+
+
+def _sign_is_certain(row: Row, alpha: float) -> bool:
+    """Whether the exact one-sided test agrees: on few samples it is the stricter one."""
+    return row.early is not None or (row.difference is not None and row.difference.p / 2 < alpha)
 
 
 def _cannot_tell(row: Row) -> str:

@@ -82,7 +82,6 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         lm_eval_version=parsed.lm_eval_version or (plan.lm_eval_version if plan else ""),
         transformers_version=parsed.transformers_version or "",
         benchtui_version=block.version,
-        base_run=_base_run(run, plan),
         format=plan.source.format if plan else "",
     )
 
@@ -130,13 +129,6 @@ def _text(path: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return path.read_text(encoding="utf-8").strip()
     return ""
-
-
-def _base_run(run: RunDirectory, plan: RunPlan | None) -> Path | None:
-    if plan is None or not plan.base_run:
-        return None
-    named = Path(plan.base_run)
-    return named if named.is_absolute() else run.path / named
 
 
 def _leaves(parsed: _File) -> list[str]:

@@ -144,7 +144,6 @@ class RunResults(msgspec.Struct, frozen=True):
     lm_eval_version: str = ""
     transformers_version: str = ""
     benchtui_version: str = ""
-    base_run: Path | None = None
     format: str = ""
 
     def task(self, name: str) -> TaskFacts | None:
