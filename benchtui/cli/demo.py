@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ def command(folder: Path, fresh: bool, as_json: bool) -> int:
     from benchtui.cli.run import run_choice
 
     choice = _choice(_opened(folder, fresh))
+    # Matrices this small lose more to a second thread than they gain; doubly so when the cores are busy.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     click.echo(f"This is: {shlex.join(choice.command)}", err=True)
     code = ExitCode(run_choice(choice, as_json=as_json))
     if code == ExitCode.DONE:
