@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -73,6 +74,8 @@ class Reporter:
         self._writer.close()
 
 
+_NUMBER = re.compile(r"\d+")
+
 # What lm-eval and transformers say to whoever calls them, on every run, and no user of benchtui can act on.
 _ADVICE = ("Custom kwargs can be passed to", "`pretrained` model kwarg is not of type")
 
@@ -82,7 +85,7 @@ def _is_advice(message: str) -> bool:
 
 
 class EventLogHandler(logging.Handler):
-    """Turns the libraries' warnings into log events, each message once and never more than a few a second."""
+    """Turns the libraries' warnings into log events: one for each kind (numbers aside), never more than a few a second."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
@@ -102,9 +105,10 @@ class EventLogHandler(logging.Handler):
         self._in_second += 1
         if self._in_second > LOG_LINES_PER_SECOND or len(self._seen) > LOG_MESSAGES_KEPT:
             return
-        if message in self._seen or _is_advice(message):
+        kind = _NUMBER.sub("#", message)
+        if kind in self._seen or _is_advice(message):
             return
-        self._seen.add(message)
+        self._seen.add(kind)
         level: Any = "error" if record.levelno >= logging.ERROR else "warning"
         self.reporter.emit(Log(level=level, message=message))
 
