@@ -85,7 +85,7 @@ def _is_advice(message: str) -> bool:
 
 
 class EventLogHandler(logging.Handler):
-    """Turns the libraries' warnings into log events: one of each kind (numbers aside), never more than a few a second."""
+    """Turns the libraries' warnings into log events: one of each kind (numbers aside), and only a few a second."""
 
     def __init__(self, reporter: Reporter) -> None:
         super().__init__(logging.WARNING)
