@@ -101,7 +101,7 @@ def _parse(file: Path) -> _File:
 
 def _model_name(parsed: _File, plan: RunPlan | None) -> str:
     if plan is not None:
-        return plan.model_name
+        return plan.source.path if plan.role == "base" else plan.model_name
     arguments = parsed.config.get("model_args")
     if isinstance(arguments, dict):
         for key in ("peft", "pretrained", "model", "path"):

@@ -12,6 +12,7 @@ from typing import Any
 from benchtui.tasks.scan import NotATaskError, YamlReader, includes
 
 _FUNCTION = re.compile(r"!function\s+[\"']?([\w.]+)")
+_DATA = frozenset({".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet"})
 _KEYS = frozenset({"include", "dataset_kwargs"})
 
 
@@ -35,8 +36,11 @@ class SourceDigests:
         found: dict[Path, None] = {}
         for path in self._yamls(yaml_file):
             found[path] = None
-            for module in self._modules(path):
+            modules = list(self._modules(path))
+            for module in modules:
                 self._add_python(module, found)
+            if modules:
+                found.update(dict.fromkeys(_data_beside(path)))
             found.update(dict.fromkeys(self._data_files(path)))
         return list(found)
 
@@ -87,6 +91,13 @@ class SourceDigests:
             with path.open("rb") as file:
                 self._digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
         return self._digests[path]
+
+
+def _data_beside(path: Path) -> Iterator[Path]:
+    """Data files in a task's own folder, which its Python may read."""
+    for entry in sorted(path.parent.iterdir()):
+        if entry.suffix in _DATA and entry.is_file():
+            yield entry.resolve()
 
 
 def _siblings(path: Path) -> Iterator[Path]:

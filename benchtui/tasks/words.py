@@ -23,6 +23,18 @@ INSTRUCTIONS, MATHS, COMMON_SENSE = "Following instructions", "Maths", "Common s
 KNOWLEDGE, READING, REASONING = "Knowledge", "Reading", "Reasoning"
 TRUTH, CODE, LANGUAGE = "Truthfulness", "Code, which is run", "Plain language modelling"
 
+DEMO_WORDS: Mapping[str, Words] = MappingProxyType(
+    {
+        "demo_instructions": Words(
+            "Following Instructions", "Does the reply look as it was asked to?", INSTRUCTIONS, 192
+        ),
+        "demo_knowledge": Words(
+            "Facts of the Islands", "Which of four answers is true on the islands?", KNOWLEDGE, 200
+        ),
+    }
+)
+"""The tasks of `benchtui demo`, which are not lm-eval's."""
+
 PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
     {
         "ifeval": Words(
@@ -95,11 +107,11 @@ PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
 
 def task_title(name: str) -> str:
     """The title for tables; the name itself where nobody wrote one."""
-    words = PLAIN_WORDS.get(name)
+    words = PLAIN_WORDS.get(name) or DEMO_WORDS.get(name)
     return words.title if words else name
 
 
 def task_words(name: str) -> str:
     """One line on what the task tests, "" where nobody wrote one."""
-    words = PLAIN_WORDS.get(name)
+    words = PLAIN_WORDS.get(name) or DEMO_WORDS.get(name)
     return words.tests if words else ""
