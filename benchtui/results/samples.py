@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ Value = bool | int | float | list[bool | int | float]
 
 _BUFFER = 1 << 20
 """Lines with five-shot prompts are longer than the usual buffer."""
+
+_ODD = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
+"""Characters that msgspec does not take in the name of a field."""
 
 _RESERVED = {
     "doc_id",
@@ -64,7 +69,7 @@ def _line_type(metrics: tuple[str, ...]) -> type[Any]:
         ("target_hash", str, ""),
     ]
     fields += [(f"m{i}", Any, None) for i in range(len(metrics))]
-    names = {f"m{i}": name for i, name in enumerate(metrics)}
+    names = {f"m{i}": name for i, name in enumerate(metrics) if not _ODD.search(name)}
     return msgspec.defstruct("SampleLine", fields, rename=names, gc=False)
 
 
@@ -127,10 +132,14 @@ def _metrics(line: bytes) -> tuple[str, ...]:
 
 
 def _record(decoder: msgspec.json.Decoder[Any], line: bytes, metrics: Sequence[str]) -> Any:
-    try:
-        return decoder.decode(line)
-    except msgspec.DecodeError:
-        return msgspec.convert(json.loads(line), _line_type(tuple(metrics)))
+    if not any(_ODD.search(name) for name in metrics):
+        with contextlib.suppress(msgspec.DecodeError):
+            return decoder.decode(line)
+    raw = json.loads(line)  # slower, but it takes NaN and every name
+    if not isinstance(raw, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - as for any other line that is no sample
+    odd = {f"m{i}": raw.get(name) for i, name in enumerate(metrics) if _ODD.search(name)}
+    return msgspec.convert({**raw, **odd}, _line_type(tuple(metrics)))
 
 
 def _is_score(value: object) -> bool:
