@@ -6,7 +6,7 @@ from types import ModuleType
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from benchtui.tasks import Catalogue
@@ -66,6 +66,10 @@ configs = st.one_of(
 def test_any_folder_is_read_as_lm_eval_reads_it(
     tmp_path_factory: pytest.TempPathFactory, perf: ModuleType, tree: dict[str, object]
 ) -> None:
+    # A tag that only a task without a name carries: lm-eval lists it, and fails when it is asked for.
+    assume(
+        not any(isinstance(c, dict) and not isinstance(c.get("task", ""), str) and "tag" in c for c in tree.values())
+    )
     folder = tmp_path_factory.mktemp("tree")
     for name, config in tree.items():
         file = folder / name
