@@ -133,8 +133,10 @@ def _head(view: RunView, current: bool, width: int, glyphs: Glyphs) -> Text:
         "  ",
         (words, style),
     )
-    settings = settings_words(view.decisions).replace(" · ", glyphs.dot)
-    return _justified(head, Text(settings, style="dim"), width)
+    settings = settings_words(view.decisions)
+    while settings and head.cell_len + cell_len(glyphs.dot.join(settings)) + 2 > width:
+        settings.pop()
+    return _justified(head, Text(glyphs.dot.join(settings), style="dim"), width)
 
 
 def _state_glyph(view: RunView, waits: bool, glyphs: Glyphs) -> str:

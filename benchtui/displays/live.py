@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import StringIO
 from typing import TextIO
 
 from rich.cells import cell_len
@@ -91,8 +92,8 @@ class LiveDisplay:
         encoding = stream.encoding or "utf-8"
         self._glyphs = glyphs_for(encoding)
         self._outlet: Outlet[Frame | Note] = Outlet(stream, Painter(encoding).encode)
-        self._console = Console(
-            file=stream, force_terminal=True, legacy_windows=False, markup=False, highlight=False, emoji=False
+        self._console = Console(  # writes to nobody: only the outlet may touch the stream
+            file=StringIO(), force_terminal=True, legacy_windows=False, markup=False, highlight=False, emoji=False
         )
         self._drawn: tuple[str, ...] = ()
         self._drawn_at = 0.0
@@ -124,7 +125,7 @@ class LiveDisplay:
 
     def _draw(self, *, last: bool = False) -> None:
         width, height = self._size()
-        views = [follower.update() for follower in self._followers]
+        views = [follower.view for follower in self._followers]
         lines = draw(
             views,
             width=width - 1,  # a full last column makes some terminals wrap

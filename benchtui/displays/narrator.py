@@ -43,6 +43,7 @@ class Narrator:
         self._log_lines = 0
         self._begun: set[tuple[str, str]] = set()
         self._scored: set[str] = set()
+        self._in_flight: ev.InFlight | None = None
 
     def standing(self, view: RunView) -> list[str]:
         """Where a run stands that has been going on, or has ended, before anybody looked."""
@@ -76,6 +77,8 @@ class Narrator:
                 yield from self._words(event)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 yield from self._supervision(view, event)
+            case ev.InFlight():
+                self._in_flight = event
 
     def _course(self, view: RunView, event: ev.Phase | ev.Scores | ev.Planned | ev.Results) -> Iterator[str]:
         match event:
@@ -145,8 +148,8 @@ class Narrator:
         match event:
             case ev.Watchdog():
                 yield self._line(event.t, watchdog_words(event))
-                if event.state in ("quiet", "terminating") and view.in_flight and view.in_flight.documents:
-                    yield self._line(event.t, f"at work on {in_flight_words(view.in_flight)}")
+                if event.state in ("quiet", "terminating") and self._in_flight and self._in_flight.documents:
+                    yield self._line(event.t, f"at work on {in_flight_words(self._in_flight)}")
             case ev.WorkerStarted() if event.attempt > 1:
                 self._begun.clear()
                 yield self._line(event.t, f"worker started again, for the {_ordinal(event.attempt)} time")

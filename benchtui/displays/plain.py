@@ -34,8 +34,8 @@ class PlainDisplay:
     def start(self) -> None:
         if self._from_start:
             return self._tell()
-        for follower, narrator in zip(self._followers, self._narrators, strict=True):
-            view = follower.catch_up()
+        views = [follower.catch_up() for follower in self._followers]
+        for follower, narrator, view in zip(self._followers, self._narrators, views, strict=True):
             if view.version and view.phase is not None:
                 self._put(self._labelled(follower, narrator.standing(view)))
         return None
@@ -65,8 +65,8 @@ class PlainDisplay:
         """With the run's name in front where several are shown."""
         if len(self._followers) == 1 or not lines:
             return list(lines)
-        view = follower.update()
-        models = {other.update().model for other in self._followers}
+        view = follower.view
+        models = {other.view.model for other in self._followers}
         label = view.role if len(models) == 1 else f"{view.model} {view.role}"
         return [f"{line[:8]} {label}: {line[9:]}" for line in lines]
 

@@ -182,13 +182,11 @@ def decision_words(decision: Decision) -> str:
     return f"{words} ({one_line(decision.why, 160)})" if decision.why else words
 
 
-def settings_words(decisions: Sequence[Decision]) -> str:
-    """The choices that fit in a few words: "cpu · float32 · batch 8"."""
+def settings_words(decisions: Sequence[Decision]) -> list[str]:
+    """The choices that fit in a word: ["cpu", "float32", "batch 8"]."""
     chosen = {decision.what: one_line(decision.choice, 20) for decision in decisions}
     words = [chosen[what] for what in ("device", "dtype") if what in chosen]
-    if "batch size" in chosen:
-        words.append(f"batch {chosen['batch size']}")
-    return " · ".join(words)
+    return [*words, f"batch {chosen['batch size']}"] if "batch size" in chosen else words
 
 
 def clock_words(t: float) -> str:

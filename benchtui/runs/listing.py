@@ -95,7 +95,7 @@ def _listed(known: KnownRun) -> ListedRun:
         started=started,
         seconds=None if state == "waiting" else took,
         message=done.message if done else "",
-        next_step=next_step(state, known.name),
+        next_step="" if known.set_aside else next_step(state, known.name),
         bench_id=plan.bench_id,
         path=str(run.path),
     )

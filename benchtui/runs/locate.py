@@ -21,6 +21,11 @@ class KnownRun:
     model: str
     name: str
 
+    @property
+    def set_aside(self) -> bool:
+        """Whether a later base run took its place: nobody goes on with it."""
+        return self.run.path.parent.name == "previous"
+
 
 def known_runs(outputs: Path) -> list[KnownRun]:
     """Every run with a plan below `outputs`, in no particular order; folders that cannot be read are passed over.

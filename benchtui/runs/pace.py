@@ -20,6 +20,7 @@ class Pace:
     def __init__(self) -> None:
         self._points: deque[tuple[float, float]] = deque(maxlen=256)
         self._done = 0.0
+        self._burst = 0.0
 
     def begin(self, t: float) -> None:
         """The clock runs from `t`; nothing happens if it runs already."""
@@ -35,9 +36,11 @@ class Pace:
             self._points.clear()
             self.begin(t)
             return
-        if len(self._points) > 1 and t - self._points[-2][0] < SPACING:
-            self._points.pop()
-        self._points.append((t, self._done))
+        if len(self._points) > 1 and t - self._burst < SPACING:
+            self._points[-1] = (t, self._done)  # what comes in one burst is one step
+        else:
+            self._burst = t
+            self._points.append((t, self._done))
         while len(self._points) > FEWEST and self._points[1][0] <= t - WINDOW:
             self._points.popleft()
 

@@ -74,6 +74,11 @@ class RunFollower:
         self._version = 0
         self._view = self._build()
 
+    @property
+    def view(self) -> RunView:
+        """The run as it was at the last update; reads nothing."""
+        return self._view
+
     def update(self) -> RunView:
         self.new = tuple(self._read())
         for event in self.new:
@@ -84,7 +89,8 @@ class RunFollower:
         return self._view
 
     def catch_up(self, seconds: float = 5.0) -> RunView:
-        """Take in everything there is, however long the file, for at most `seconds`."""
+        """Take in everything there is, however long the file, for at most `seconds`, and look at the records anew."""
+        self._records_at = -math.inf
         deadline = time.monotonic() + seconds
         view = self.update()
         while self.new and time.monotonic() < deadline:

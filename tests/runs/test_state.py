@@ -1,0 +1,390 @@
+"""What is known of a run at any moment, from files that a worker and a supervisor write."""
+
+from __future__ import annotations
+
+import shutil
+import tracemalloc
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from benchtui.displays.frame import draw
+from benchtui.displays.glyphs import UNICODE
+from benchtui.displays.narrator import Narrator
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower
+from benchtui.runs.view import RowView, RunView, average
+from tests.run_stories import SIZES, T0, Story, dead_process, finish, launch, make_run
+
+
+def row(view: RunView, name: str) -> RowView:
+    return next(row for row in view.rows if row.name == name)
+
+
+def test_before_anything_happened_the_plans_tasks_are_there_and_wait(tmp_path: Path) -> None:
+    view = RunFollower(make_run(tmp_path)).update()
+    assert (view.model, view.role, view.suite, view.state) == ("my-llama", "fine-tuned", "full", "waiting")
+    assert [(row.name, row.state, row.leaves) for row in view.rows] == [
+        ("ifeval", "waiting", 1), ("gsm8k", "waiting", 1), ("mmlu", "waiting", 3),
+    ]  # fmt: skip
+
+
+def test_a_base_run_is_called_by_the_base_models_name(tmp_path: Path) -> None:
+    assert RunFollower(make_run(tmp_path / "a", "base")).update().weights == "meta-llama/Llama-3.2-1B"
+    assert RunFollower(make_run(tmp_path / "b", "base", base="/models/llama-1b")).update().weights == "llama-1b"
+    assert RunFollower(make_run(tmp_path / "c")).update().weights == "my-llama"
+
+
+def test_progress_rate_and_time_left_of_the_task_at_work(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().open_task("ifeval")
+    for done in range(10, 210, 10):
+        story.progress("ifeval", done, after=5)  # two documents a second
+    story.score("ifeval", 0.41, 200)
+    view = RunFollower(run).catch_up()
+    ifeval = row(view, "ifeval")
+    assert view.state == "running"
+    assert view.phase is not None
+    assert (view.phase.name, view.phase.task) == ("evaluating", "ifeval")
+    assert (ifeval.documents, ifeval.documents_total, ifeval.state) == (200, 541, "evaluating")
+    assert ifeval.rate == pytest.approx(2.0)
+    assert ifeval.remaining == pytest.approx(341 / 2)
+    assert ifeval.remaining_at(story.t + 60) == pytest.approx(341 / 2 - 60)
+    assert ifeval.remaining_at(story.t + 1e6) == 0
+    assert ifeval.score is not None
+    assert (ifeval.score.metric, ifeval.score.value) == ("prompt_level_strict_acc", 0.41)
+    assert [d.choice for d in view.decisions] == ["cuda:0", "bfloat16", "16"]
+
+
+def test_answers_restored_from_a_journal_are_not_taken_for_speed(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load().open_task("gsm8k", restored=1000)
+    assert row(RunFollower(run).catch_up(), "gsm8k").rate is None
+    story.progress("gsm8k", 1010, after=10)
+    gsm8k = row(RunFollower(run).catch_up(), "gsm8k")
+    assert gsm8k.rate == pytest.approx(1.0)
+    assert gsm8k.remaining == pytest.approx(309)
+
+
+def test_half_answered_documents_move_the_bar(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load().open_task("gsm8k")
+    story.tell(ev.Progress(task="gsm8k", documents=0, documents_total=1319, requests=2638, requests_total=5276))
+    assert row(RunFollower(run).catch_up(), "gsm8k").share == pytest.approx(0.5)
+
+
+def test_a_bar_is_full_only_when_the_task_is_over(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load().open_task("ifeval").progress("ifeval", 541)
+    follower = RunFollower(run)
+    assert row(follower.catch_up(), "ifeval").share < 1
+    story.score("ifeval", 0.5, 541, final=True)
+    ifeval = row(follower.update(), "ifeval")
+    assert (ifeval.share, ifeval.state) == (1.0, "done")
+    assert ifeval.seconds == pytest.approx(1.5)
+
+
+def test_a_final_score_over_fewer_documents_is_partial(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    Story(run).start().load().open_task("ifeval").progress("ifeval", 400).score("ifeval", 0.5, 400, final=True)
+    assert row(RunFollower(run).catch_up(), "ifeval").state == "partial"
+
+
+def test_a_groups_leaves_are_one_row_weighted_by_documents(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load()
+    story.whole_task("mmlu_anatomy", 0.3).whole_task("mmlu_virology", 0.6)
+    follower = RunFollower(run)
+    mmlu = row(follower.catch_up(), "mmlu")
+    assert (mmlu.leaves, mmlu.leaves_over, mmlu.documents, mmlu.documents_total) == (3, 2, 300, 400)
+    assert mmlu.state == "evaluating"  # between two of its leaves
+    assert mmlu.score is not None
+    assert mmlu.score.value == pytest.approx((100 * 0.3 + 200 * 0.6) / 300)
+    assert mmlu.score.n == 300
+    assert mmlu.remaining == pytest.approx(100 / mmlu.rate) if mmlu.rate else False
+    story.whole_task("mmlu_astronomy", 0.9)
+    assert row(follower.update(), "mmlu").state == "done"
+
+
+def test_leaves_belong_to_the_task_they_are_named_after_when_the_plan_does_not_say(tmp_path: Path) -> None:
+    run = make_run(tmp_path, leaves={"mmlu": (), "mmlu_stem": ()})
+    Story(run).start().load({"mmlu_stem_physics": 10, "mmlu_law": 10, "odd": 10})
+    view = RunFollower(run).catch_up()
+    assert {task.name: task.group for task in view.tasks} == {
+        "mmlu_stem_physics": "mmlu_stem", "mmlu_law": "mmlu", "odd": "odd",
+    }  # fmt: skip
+    assert [row.name for row in view.rows] == ["mmlu", "mmlu_stem", "odd"]
+
+
+@given(st.lists(st.tuples(st.integers(2, 500), st.floats(0.01, 0.5)), min_size=2, max_size=60))
+def test_the_groups_standard_error_is_lm_evals(leaves: list[tuple[int, float]]) -> None:
+    from lm_eval.api.metrics import pooled_sample_stderr
+
+    scores = [ev.LiveScore("acc", "none", 0.5, error, n) for n, error in leaves]
+    together = average(scores)
+    assert together is not None
+    assert together.stderr == pytest.approx(pooled_sample_stderr([e for _, e in leaves], [n for n, _ in leaves]))
+
+
+def test_different_metrics_have_no_average() -> None:
+    first = ev.LiveScore("acc", "none", 0.5, 0.1, 10)
+    assert average([first, ev.LiveScore("exact_match", "none", 0.5, 0.1, 10)]) is None
+    assert average([]) is None
+    assert average([first, ev.LiveScore("acc", "none", 0.7, None, 10)]) == ev.LiveScore("acc", "none", 0.6, None, 20)
+
+
+def test_a_task_of_several_filters_shows_its_first(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    scores = [ev.LiveScore(m, f, v, None, 9) for m, f, v in (
+        ("acc", "none", 0.1), ("exact_match", "strict-match", 0.2), ("exact_match", "flexible-extract", 0.3))]  # fmt: skip
+    Story(run).start().load().tell(ev.Scores(task="gsm8k", scores=scores))
+    (task,) = [task for task in RunFollower(run).catch_up().tasks if task.name == "gsm8k"]
+    assert [(score.metric, score.filter) for score in task.scores] == [
+        ("exact_match", "strict-match"), ("acc", "none"), ("exact_match", "flexible-extract"),
+    ]  # fmt: skip
+
+
+def test_a_new_worker_leaves_whole_tasks_as_they_are(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load().whole_task("ifeval", 0.4).open_task("gsm8k").progress("gsm8k", 100)
+    story.tell(ev.Failed(message="memory ran out", reason="out of memory"))
+    story.tell(ev.WorkerEnded(exit_code=1, reason="failed"))
+    follower = RunFollower(run)
+    assert follower.catch_up().failed is not None
+    story.start(attempt=2)
+    view = follower.update()
+    assert (view.attempt, view.failed) == (2, None)
+    assert [row.state for row in view.rows] == ["done", "waiting", "waiting"]
+    story.load().open_task("ifeval", restored=541)
+    ifeval = row(follower.update(), "ifeval")
+    assert (ifeval.state, ifeval.share, ifeval.seconds) == ("done", 1.0, pytest.approx(60.5))
+    story.open_task("gsm8k", restored=100)
+    assert row(follower.update(), "gsm8k").documents == 100
+
+
+def test_the_watchdogs_worry_lasts_until_something_moves(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().open_task("ifeval")
+    sign = story.t
+    in_flight = ev.InFlight(task="ifeval", documents=[ev.InFlightDocument(7, "Write a haiku")])
+    story.tell(in_flight, after=1)
+    story.tell(ev.Watchdog(state="quiet", silent=60, remaining=1740), after=59)
+    follower = RunFollower(run)
+    view = follower.catch_up()
+    assert view.last_sign == sign  # documents taken in hand are no sign that anything advances
+    assert view.watchdog is not None
+    assert view.in_flight is not None
+    assert view.in_flight.documents[0].doc_id == 7
+    story.tokens(100)
+    assert follower.update().watchdog is None
+
+
+def test_download_progress_counts_from_the_beginning_of_its_phase(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().tell(ev.Advance(unit="bytes", done=5_000_000))
+    story.tell(ev.Phase(name="loading model")).tell(ev.Advance(unit="bytes", done=2_005_000_000))
+    view = RunFollower(run).catch_up()
+    assert (view.advanced, view.advanced_unit) == (2_000_000_000, "bytes")
+
+
+def test_how_it_ended(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    follower = RunFollower(run)
+    launch(run)
+    story = Story(run).start().load().whole_task("ifeval", 0.4)
+    assert follower.catch_up().state == "running"
+    story.tell(ev.Done(status="timed out", message="No sign of life for 30m 00s."))
+    finish(run, "timed out", "No sign of life for 30m 00s.", t=T0 + 500)
+    view = follower.update()
+    assert (view.state, view.ended, view.message) == ("timed out", True, "No sign of life for 30m 00s.")
+    assert view.elapsed(now=T0 + 9999) == 500
+
+
+def test_a_resumed_run_is_running_again(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().tell(ev.Done(status="cancelled"))
+    finish(run, "cancelled")
+    follower = RunFollower(run)
+    assert follower.catch_up().state == "cancelled"
+    run.done.unlink()
+    launch(run, T0 + 1000)
+    story.start()
+    view = follower.update()
+    assert (view.state, view.message, view.started) == ("running", "", T0 + 1000)
+
+
+def test_a_dead_supervisor_means_that_the_run_died(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run, supervisor=dead_process())
+    Story(run).start()
+    assert RunFollower(run).catch_up().state == "died"
+
+
+def test_a_run_whose_directory_is_deleted_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchtui.runs.state.RECORDS_EVERY", 0.0)
+    run = make_run(tmp_path / "run")
+    launch(run)
+    Story(run).start().load()
+    follower = RunFollower(run)
+    assert follower.catch_up().state == "running"
+    shutil.rmtree(run.path)
+    view = follower.update()
+    assert (view.state, view.model) == ("died", "my-llama")
+    assert [row.name for row in view.rows] == ["ifeval", "gsm8k", "mmlu"]
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file", "file/below"])
+def test_places_that_are_no_run_say_nothing_and_raise_nothing(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    view = RunFollower(RunDirectory(tmp_path / place)).catch_up()
+    assert (view.state, view.rows, view.tasks) == ("waiting", (), ())
+
+
+def test_an_events_file_that_is_a_folder(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.events.mkdir()
+    assert RunFollower(run).catch_up().tasks == ()
+
+
+def test_a_torn_last_line_waits_for_its_end(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    Story(run).start()
+    line = ev.encode(ev.Phase(t=T0 + 9, name="scoring", task="ifeval"))
+    with run.events.open("ab") as file:
+        file.write(line[:20])
+    follower = RunFollower(run)
+    assert follower.catch_up().phase == ev.Phase(t=T0 + 3, name="loading task")
+    with run.events.open("ab") as file:
+        file.write(line[20:])
+    view = follower.update()
+    assert view.phase == ev.Phase(t=T0 + 9, name="scoring", task="ifeval")
+    assert view.damaged_lines == 0
+
+
+def test_memory_stays_bounded_whatever_is_written(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load()
+    with run.events.open("ab") as file:
+        for number in range(3000):
+            file.write(ev.encode(ev.Log(t=story.t, level="warning", message=f"{number} {'x' * 10_000}")))
+            file.write(ev.encode(ev.Warned(t=story.t, message=f"{number} {'y' * 5_000}")))
+            file.write(ev.encode(ev.Decision(t=story.t, what=f"{number}", choice="z" * 1000)))
+        for number in range(30_000):
+            file.write(ev.encode(ev.Progress(t=story.t, task=f"t{number}", documents=1, documents_total=2,
+                                             requests=1, requests_total=2)))  # fmt: skip
+    tracemalloc.start()
+    follower = RunFollower(run)
+    view = follower.catch_up(60)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(view.log) == NEWEST_LOG_LINES
+    assert view.log[-1].message.startswith("2999 ")
+    assert len(view.warnings) == NEWEST_WARNINGS
+    assert peak < 60_000_000
+
+
+EXTREME = st.sampled_from([0, -1, 1, 7, 10**9, 2**62, -(2**62)])
+TIMES = st.sampled_from([0.0, -1e300, 1e300, T0, T0 + 5, -5.0, 1e18])
+NAMES = st.sampled_from(["ifeval", "mmlu_anatomy", "", "[bold]x[/bold]", "\x1b[2Jgone", "名前", "a\nb", "x" * 500])
+FLOATS = st.sampled_from([0.0, 1.0, 0.5, -3.0, 1e308, -1e308, 5e-324])
+SCORE = st.builds(ev.LiveScore, metric=NAMES, filter=NAMES, value=FLOATS, stderr=st.none() | FLOATS, n=EXTREME)
+ANY_EVENT = st.one_of(
+    st.builds(ev.Phase, t=TIMES, name=st.sampled_from(["starting", "loading model", "evaluating", "scoring"]),
+              task=NAMES, detail=NAMES),
+    st.builds(ev.Advance, t=TIMES, unit=st.sampled_from(["bytes", "tokens", "files"]), done=EXTREME, task=NAMES),
+    st.builds(ev.Planned, t=TIMES, tasks=st.lists(st.builds(
+        ev.PlannedTask, task=NAMES, documents=EXTREME, requests=EXTREME, answered=EXTREME, kind=st.just("mixed")))),
+    st.builds(ev.Progress, t=TIMES, task=NAMES, documents=EXTREME, documents_total=EXTREME, requests=EXTREME,
+              requests_total=EXTREME, documents_per_second=FLOATS, tokens_per_second=FLOATS),
+    st.builds(ev.Scores, t=TIMES, task=NAMES, scores=st.lists(SCORE, max_size=4), final=st.booleans()),
+    st.builds(ev.InFlight, t=TIMES, task=NAMES, documents=st.lists(st.builds(
+        ev.InFlightDocument, doc_id=EXTREME, first_line=NAMES), max_size=3)),
+    st.builds(ev.Watchdog, t=TIMES, state=st.sampled_from(["quiet", "stacks", "alive again"]), silent=FLOATS,
+              remaining=st.none() | FLOATS),
+    st.builds(ev.Decision, t=TIMES, what=NAMES, choice=NAMES, why=NAMES),
+    st.builds(ev.Warned, t=TIMES, message=NAMES, next_step=NAMES),
+    st.builds(ev.Failed, t=TIMES, message=NAMES),
+    st.builds(ev.Results, t=TIMES, file=NAMES),
+    st.builds(ev.WorkerStarted, t=TIMES, pid=EXTREME, attempt=EXTREME),
+    st.builds(ev.WorkerEnded, t=TIMES, exit_code=EXTREME, reason=NAMES),
+    st.builds(ev.Done, t=TIMES, status=st.just("partial"), message=NAMES),
+)  # fmt: skip
+
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def show(run: RunDirectory) -> list[str]:
+    """Take a run in and draw it in both ways, as a display would."""
+    follower, narrator = RunFollower(run), Narrator(UNICODE)
+    view = follower.update()
+    told = narrator.tell(view, follower.new) + narrator.standing(view)
+    lines = draw([view], width=79, height=24, glyphs=UNICODE, now=T0)
+    assert all(line.cell_len <= 79 for line in lines)
+    return [line.plain for line in lines] + told
+
+
+@QUICK
+@given(st.lists(ANY_EVENT, max_size=30))
+def test_no_events_however_odd_stop_a_display_or_reach_the_terminal_raw(
+    tmp_path_factory: pytest.TempPathFactory, events: list[ev.Event]
+) -> None:
+    run = make_run(tmp_path_factory.mktemp("run"))
+    launch(run)
+    run.events.write_bytes(b"".join(ev.encode(event) for event in events))
+    shown = "".join(show(run))
+    assert not any(character in shown for character in "\x1b\r\n\x07")
+
+
+@QUICK
+@given(st.binary(max_size=3000))
+@example(b'{"event":"phase","name":"evaluating","t":1e999}\n')
+@example(b'{"event":"progress","task":"a","documents":' + b"9" * 400 + b"}\n")
+@example(b"[" * 100_000 + b"\n")
+@example(b'{"event":"log","level":"info","message":"\\ud800"}\n')
+@example(b"\x00" * 200_000)
+def test_no_bytes_in_the_events_file_stop_a_display(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    run = make_run(tmp_path_factory.mktemp("run"))
+    run.events.write_bytes(data)
+    show(run)
+
+
+@QUICK
+@given(st.data())
+def test_no_damage_in_the_middle_of_a_real_file_stops_a_display(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    run = make_run(tmp_path_factory.mktemp("run"))
+    Story(run).start().load().whole_task("ifeval", 0.4).open_task("gsm8k").progress("gsm8k", 9).end()
+    whole = bytearray(run.events.read_bytes())
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(whole) - 1))
+        whole[place : place + data.draw(st.integers(0, 40))] = data.draw(st.binary(max_size=40))
+    run.events.write_bytes(bytes(whole))
+    show(run)
+
+
+@QUICK
+@given(st.binary(max_size=300))
+def test_damaged_records_stop_nothing(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    run = make_run(tmp_path_factory.mktemp("run"))
+    for file in (run.plan_file, run.launch, run.done):
+        file.write_bytes(data)
+    assert RunFollower(run).update().state in ("waiting", "died", "running")
+
+
+def test_what_a_display_sees_is_what_the_documents_say(tmp_path: Path) -> None:
+    """Every leaf's documents add up in its row, whatever the order of events."""
+    run = make_run(tmp_path)
+    story = Story(run).start().load()
+    for task in SIZES:
+        story.whole_task(task, 0.5)
+    view = RunFollower(run).catch_up()
+    assert {row.name: row.documents for row in view.rows} == {"ifeval": 541, "gsm8k": 1319, "mmlu": 400}
+    assert msgspec.json.encode(view.rows[0].score)  # frozen records, not dictionaries
