@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchtui.results.locate import file_part
+
 STAMP = "2026-11-20T10-30-15.123456"
 
 
@@ -94,7 +96,7 @@ def write_run(
     (place / f"results_{stamp}.json").write_text(json.dumps(document, indent=2), encoding="utf-8")
     if samples:
         for name, task in tasks.items():
-            write_samples(place / f"samples_{name}_{stamp}.jsonl", task)
+            write_samples(place / f"samples_{file_part(name)}_{stamp}.jsonl", task)
     return folder
 
 

@@ -71,12 +71,15 @@ def front_matter_of(text: str) -> dict[str, Any]:
 def with_section(document: Document, section: str) -> str:
     """The text with `section` (lines ended by \\n, without markers) in place of the old one, or added at the end.
 
-    Raises UnparsableError when the markers do not make one pair.
+    Raises UnparsableError when the markers do not make one pair, or when the end of the text is inside a code block.
     """
     body = document.newline.join([START, *section.strip("\n").split("\n"), END])
-    place = _section_span(document)
+    found, fence = _markers(document)
+    place = _span(found)
     if place is not None:
         return document.text[: place[0]] + body + document.text[place[1] :]
+    if fence:
+        raise UnparsableError("its last code block has no end")
     text, newline = document.text, document.newline
     if not text.strip("\ufeff"):
         return text + body + newline
@@ -86,9 +89,8 @@ def with_section(document: Document, section: str) -> str:
     return text + gap + body + newline
 
 
-def _section_span(document: Document) -> tuple[int, int] | None:
+def _span(markers: list[tuple[str, int, int]]) -> tuple[int, int] | None:
     """From the start of the first marker line to the end of the second, without its line end."""
-    markers = list(_markers(document))
     if not markers:
         return None
     kinds = [kind for kind, _, _ in markers]
@@ -97,9 +99,10 @@ def _section_span(document: Document) -> tuple[int, int] | None:
     return markers[0][1], markers[1][2]
 
 
-def _markers(document: Document) -> list[tuple[str, int, int]]:
-    """(kind, start, end) of each marker line outside front matter and fenced code."""
-    position = document.front[1] if document.front else 0
+def _markers(document: Document) -> tuple[list[tuple[str, int, int]], str]:
+    """(kind, start, end) of each marker line outside front matter and fenced code; and the fence still open at the end,
+    "" for none."""
+    position = document.front[1] if document.front else int(document.text.startswith("\ufeff"))
     found: list[tuple[str, int, int]] = []
     fence = ""
     for line in re.split(r"(?<=\n)", document.text[position:]):
@@ -109,7 +112,7 @@ def _markers(document: Document) -> list[tuple[str, int, int]]:
             found.append((marker.group(1), position, position + len(bare)))
         fence = _fence_after(fence, bare)
         position += len(line)
-    return found
+    return found, fence
 
 
 def _fence_after(fence: str, line: str) -> str:
