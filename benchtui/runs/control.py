@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import select
 import signal
-import sys
-import threading
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -14,23 +17,34 @@ SECOND_PRESS_WITHIN = 2.0
 
 
 class Control:
-    """What the user or the system asked a supervisor to do. `say` prints one line for the user, at once."""
+    """What the user or the system asked a supervisor to do. `say` prints one line for the user, at once.
+
+    While nothing is being supervised, Ctrl+C and SIGTERM raise KeyboardInterrupt as they do anywhere else; inside
+    `graceful()` they only ask. Every method may be called from a signal handler and from any thread.
+    """
 
     def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
         self.stop_requested = False
         self.kill_requested = False
         self.terminal_lost = False
-        self._asked_at = 0.0
-        self._wake = threading.Event()
         self.say = say
+        self._asked_at = 0.0
+        self._graceful = False
         self._previous: dict[signal.Signals, Any] = {}
+        self._terminals: tuple[int, ...] = ()
+        # A handler may run while this very thread is inside `wait`, so waking it must not need a lock.
+        self._bell, self._button = socket.socketpair()
+        self._bell.setblocking(False)
+        self._button.setblocking(False)
 
     def wait(self, seconds: float) -> None:
         """Sleep, or return at once when something was asked."""
-        if self._wake.wait(seconds):
-            self._wake.clear()
+        if select.select([self._bell], [], [], seconds)[0]:
+            with contextlib.suppress(BlockingIOError):
+                self._bell.recv(4096)
 
     def request_stop(self) -> None:
+        """Ask for a graceful stop; asked again within two seconds, kill at once."""
         now = time.monotonic()
         if self.stop_requested and now - self._asked_at <= SECOND_PRESS_WITHIN:
             self.kill_requested = True
@@ -39,15 +53,26 @@ class Control:
             self._tell("Stopping: what was answered is kept and scored. Press Ctrl+C again to kill at once.")
         self.stop_requested = True
         self._asked_at = now
-        self._wake.set()
+        with contextlib.suppress(OSError):  # full: somebody is waking up already
+            self._button.send(b"!")
+
+    @contextmanager
+    def graceful(self) -> Iterator[None]:
+        """While open, signals ask for a stop instead of raising KeyboardInterrupt."""
+        self._graceful = True
+        try:
+            yield
+        finally:
+            self._graceful = False
 
     def __enter__(self) -> Control:
         """Take the signals over (main thread only)."""
         handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
-            signal.SIGINT: lambda *_: self.request_stop(),
-            signal.SIGTERM: lambda *_: self.request_stop(),
-            signal.SIGHUP: lambda *_: self._lose_terminal(),
+            signal.SIGINT: lambda *_: self._interrupted(),
+            signal.SIGTERM: lambda *_: self._interrupted(),
+            signal.SIGHUP: lambda *_: self._hung_up(),
         }
+        self._terminals = tuple(descriptor for descriptor in (0, 1, 2) if _is_terminal(descriptor))
         for number, handler in handlers.items():
             self._previous[number] = signal.signal(number, handler)
         return self
@@ -56,8 +81,19 @@ class Control:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
-    def _lose_terminal(self) -> None:
+    def _interrupted(self) -> None:
+        if not self._graceful:
+            raise KeyboardInterrupt
+        self.request_stop()
+
+    def _hung_up(self) -> None:
+        """Go on without the terminal: whatever still writes to it must not fail for want of it."""
         self.terminal_lost = True
+        for descriptor in self._terminals:
+            if not _is_terminal(descriptor):
+                nowhere = os.open(os.devnull, os.O_RDWR)
+                os.dup2(nowhere, descriptor)
+                os.close(nowhere)
 
     def _tell(self, text: str) -> None:
         try:
@@ -66,6 +102,14 @@ class Control:
             self.terminal_lost = True
 
 
+def _is_terminal(descriptor: int) -> bool:
+    """False also for a terminal that hung up."""
+    try:
+        return os.isatty(descriptor)
+    except OSError:
+        return False
+
+
 def say_on_stderr(text: str) -> None:
-    sys.stderr.write(f"\n{text}\n")
-    sys.stderr.flush()
+    """One line, past Python's buffers: a signal handler may have interrupted somebody in the middle of using those."""
+    os.write(2, f"\n{text}\n".encode(errors="replace"))

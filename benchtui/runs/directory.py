@@ -54,6 +54,10 @@ class RunDirectory:
         return self.records / "stacks.txt"
 
     @property
+    def in_hand(self) -> Path:
+        return self.records / "in-hand.json"
+
+    @property
     def lock(self) -> Path:
         return self.records / "lock"
 

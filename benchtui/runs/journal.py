@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -84,8 +84,12 @@ class Journal:
         )
         self._seed = self._read_seed()
 
-    def fact(self, key: str) -> Any:
-        """What `bind` was once given under this name, None if nothing."""
+    def note(self, key: str, value: Any) -> None:
+        """Keep something that cannot change a score and may change itself."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def noted(self, key: str) -> Any:
+        """What was noted or bound under this name, None if nothing."""
         return self._meta().get(key)
 
     def record(self, key: RequestKey, request: str, answer: Any) -> None:
@@ -135,8 +139,10 @@ class Journal:
                 found.append((RequestKey(task, doc, idx, rep), json.loads(answer)))
         return found
 
-    def count(self) -> int:
-        return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+    def count(self, task: str | None = None) -> int:
+        if task is None:
+            return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+        return int(self._db.execute("SELECT COUNT(*) FROM answers WHERE task = ?", (task,)).fetchone()[0])
 
     def skip(self, task: str, doc_id: int, reason: str) -> None:
         """Never ask this document again in this run; it is reported as unanswered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 from pathlib import Path
@@ -35,8 +36,19 @@ class FolderLock:
                 f"{what} is being benchmarked already, by {holder}.",
                 "Watch it with `benchtui attach`, stop it with `benchtui cancel`, or wait.",
             ) from None
-        os.ftruncate(self._fd, 0)
-        os.pwrite(self._fd, msgspec.json.encode(this_process()), 0)
+        except OSError as error:
+            os.close(self._fd)
+            raise BenchtuiError(
+                f"{path} cannot be locked: {error.strerror}.", "Use an --outputs on a file system with locks."
+            ) from error
+        self._name_holder()
+
+    def _name_holder(self) -> None:
+        """A courtesy to whoever is refused: on a full disk the lock holds without it."""
+        with contextlib.suppress(OSError):
+            name = msgspec.json.encode(this_process())
+            os.pwrite(self._fd, name, 0)
+            os.ftruncate(self._fd, len(name))
 
     def _holder(self) -> str:
         try:

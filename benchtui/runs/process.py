@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -17,7 +18,16 @@ import psutil
 LOG_HEAD = 4 * 1024 * 1024
 LOG_TAIL = 4 * 1024 * 1024
 SUPERVISOR_PID = "BENCHTUI_SUPERVISOR_PID"
+MARK = "BENCHTUI_WORKER_MARK"
+"""In the environment of a worker and all that it starts, by which even those are found that left its session."""
 STACK_SIGNAL = signal.SIGUSR1
+DEATH_PATIENCE = 30.0
+"""Seconds until a killed process counts as stuck in the kernel (a dead network mount, a driver)."""
+
+STOPPED = 143
+"""Exit status of a worker that was told to stop."""
+NO_ROOM = 74
+"""Exit status of a worker that could not write: its last words may not have been written either."""
 
 
 class BoundedLog:
@@ -28,18 +38,18 @@ class BoundedLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)
         self._room = LOG_HEAD - self._file.tell()
-        self._tail = 0
 
     def write(self, data: bytes) -> None:
-        while data:
+        """Raises OSError when the disk is full, ValueError once closed."""
+        left = memoryview(data)
+        while left:
             if self._room <= 0:
                 self._turn_over()
-            part, data = data[: self._room], data[self._room :]
-            self._file.write(part)
-            self._room -= len(part)
+            written = self._file.write(left[: self._room])
+            left = left[written:]
+            self._room -= written
 
     def _turn_over(self) -> None:
         self._file.close()
@@ -54,19 +64,25 @@ class BoundedLog:
 
 
 class WorkerProcess:
-    """One worker and everything it starts. Its stdin is a pipe that closes when we go; output goes to a bounded log."""
+    """One worker and everything it starts. Its stdin is a pipe that closes when we go; output goes to a bounded log.
+
+    Raises OSError when it cannot be started.
+    """
 
     def __init__(self, arguments: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
         self._log = BoundedLog(log)
+        self._mark = secrets.token_hex(8)
         self.output_bytes = 0
-        self.log_error: OSError | None = None
+        self.left_alive: tuple[int, ...] = ()
+        self.log_error: OSError | ValueError | None = None
+        own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchtui.worker", *arguments],
+            [sys.executable, "-P", "-m", "benchtui.worker", *arguments],  # -P: nothing in this folder shadows a library
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, **(environment or {}), SUPERVISOR_PID: str(os.getpid()), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, **(environment or {}), **own},
         )
         self._pump = threading.Thread(target=self._copy_output, name="worker-output", daemon=True)
         self._pump.start()
@@ -77,57 +93,62 @@ class WorkerProcess:
 
     def poll(self) -> int | None:
         """Exit status (negative: the signal that ended it), None while it runs."""
-        return self._process.poll()
+        if self._process.returncode is not None or not hasattr(os, "waitid"):
+            return self._process.poll()
+        # Looked at, not collected: as long as the zombie is there, nobody else can get its number.
+        left = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if left is None:
+            return None
+        return left.si_status if left.si_code == os.CLD_EXITED else -left.si_status
 
     def dump_stacks(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, STACK_SIGNAL)
 
-    def terminate(self) -> None:
-        self._signal(signal.SIGTERM)
-
-    def kill(self) -> None:
-        self._signal(signal.SIGKILL)
-
     def _signal(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
             os.killpg(self.pid, number)
 
-    def end(self, grace: float, hurry: Callable[[], bool] = lambda: False) -> int:
-        """Ask the group to stop, kill what is left after `grace` seconds (or once `hurry` says so), and return when
-        all of it is gone."""
-        self.terminate()
+    def end(
+        self,
+        grace: float,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Ask the group to stop and wait up to `grace` seconds (less once `hurry` says so); whether the worker went by
+        itself. Call `reap` then."""
+        self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a suspended worker could not hear the request
         deadline = time.monotonic() + grace
         while self.poll() is None and time.monotonic() < deadline and not hurry():
-            time.sleep(0.02)
-        return self.reap()
+            wait(0.02)
+        return self.poll() is not None
 
     def reap(self) -> int:
-        """Kill what the group still has, and return the worker's exit status when nobody of it is left."""
-        code = self.poll()
-        self.kill()
-        status = self._process.wait(10)
-        deadline = time.monotonic() + 10
-        while self.members() and time.monotonic() < deadline:
-            self.kill()
+        """Kill everything that is left, and return the worker's exit status when nobody of it is.
+
+        `left_alive` then names those that even SIGKILL could not end, because the kernel does not let go of them.
+        """
+        deadline = time.monotonic() + DEATH_PATIENCE
+        self._signal(signal.SIGKILL)
+        while (alive := self.members()) and time.monotonic() < deadline:
+            for pid in alive:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+        self.left_alive = tuple(alive)
+        status = self._process.poll()
         self._pump.join(2)
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
         self._log.close()
-        return status if code is None else code
+        return -signal.SIGKILL if status is None else status
 
     def members(self) -> list[int]:
-        """Process ids still alive in the worker's session."""
-        found = []
-        for process in psutil.process_iter(["pid", "status"]):
-            with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error):
-                alive = process.info["status"] != psutil.STATUS_ZOMBIE
-                if alive and process.pid != os.getpid() and os.getsid(process.pid) == self.pid:
-                    found.append(process.pid)
-        return found
+        """Process ids of the worker and all it started that are still alive."""
+        return marked_processes(self._mark, self.pid)
 
     def _copy_output(self) -> None:
         stream = self._process.stdout
@@ -145,6 +166,21 @@ class WorkerProcess:
             if self.log_error is None:
                 try:
                     self._log.write(data)
-                except OSError as error:  # a full disk must not block the worker: its output is read on, unwritten
+                except (
+                    OSError,
+                    ValueError,
+                ) as error:  # a full disk must not block the worker: it is read on, unwritten
                     self.log_error = error
         stream.close()
+
+
+def marked_processes(mark: str, session: int) -> list[int]:
+    """Ids of living processes in `session` or with `mark` in their environment, except the one that asks."""
+    found = []
+    for process in psutil.process_iter(["pid", "status"]):
+        if process.pid == os.getpid() or process.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        with contextlib.suppress(ProcessLookupError, PermissionError, psutil.Error, OSError):
+            if os.getsid(process.pid) == session or process.environ().get(MARK) == mark:
+                found.append(process.pid)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from pathlib import Path
 from typing import Literal
 
@@ -18,21 +17,22 @@ Status = Literal["finished", "partial", "failed", "cancelled", "timed out"]
 
 
 class Process(msgspec.Struct, frozen=True):
-    """A process that can be told from a later one with the same number, by when it started."""
+    """A process that can be told from a later one with the same number, by when it started.
+
+    `started` is in seconds and, on Linux, counts from the boot named by `boot`: the time of day may be set back while
+    a run goes on. Elsewhere it is the time of day, and `boot` is empty.
+    """
 
     pid: int
     started: float
     host: str
+    boot: str = ""
 
     def alive(self) -> bool:
         """Whether it still runs here; a process of another host is taken to be alive, since nobody here can know."""
         if self.host != socket.gethostname():
             return True
-        try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 2 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.NoSuchProcess:
-            return False
+        return _boot() == self.boot and (started := _started(self.pid)) is not None and abs(started - self.started) < 1
 
     @property
     def where(self) -> str:
@@ -41,7 +41,33 @@ class Process(msgspec.Struct, frozen=True):
 
 def this_process() -> Process:
     pid = os.getpid()
-    return Process(pid, psutil.Process(pid).create_time(), socket.gethostname())
+    return Process(pid, _started(pid) or 0.0, socket.gethostname(), _boot())
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""  # not Linux
+
+
+def _started(pid: int) -> float | None:
+    """When a process started, None when there is none (a zombie is none). Format: proc(5), /proc/PID/stat."""
+    if not _boot():
+        return _started_by_clock(pid)
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in (b"Z", b"X") else int(fields[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _started_by_clock(pid: int) -> float | None:
+    try:
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
 
 
 class LaunchRecord(msgspec.Struct, frozen=True):
@@ -96,10 +122,3 @@ def run_state(run: RunDirectory) -> RunState:
     if launch is None:
         return "waiting"
     return "running" if launch.supervisor.alive() else "died"
-
-
-def done_now(
-    status: Status, message: str, started: float, *, answered: int, total: int, results: str | None
-) -> DoneRecord:
-    now = time.time()
-    return DoneRecord(status, message, now, answered, total, max(now - started, 0.0), results)

@@ -11,7 +11,6 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.runs.bench import BenchRuns
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs
-from benchtui.runs.journal import Journal
 from benchtui.runs.plan import ModelSource, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
 from benchtui.runs.records import run_state
@@ -55,7 +54,6 @@ def runs_to_resume(run: RunDirectory) -> BenchRuns:
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
         _check_unchanged(found)
         write_plan(found.plan_file, msgspec.structs.replace(found.plan(), bench_id=bench_id))
-        _ask_skipped_again(found)
     reused = base is not None and base not in unfinished
     return BenchRuns(fine_tuned, base, reused, tuple(unfinished))
 
@@ -96,10 +94,3 @@ def _task_digests(plan: RunPlan) -> dict[str, str]:
     catalogue = load_catalogue([Path(folder) for folder in plan.include_paths])
     digests = catalogue.resolve([task.name for task in plan.tasks]).digests
     return {name: digests[name] for name in plan.task_digests if name in digests}
-
-
-def _ask_skipped_again(run: RunDirectory) -> None:
-    """Documents given up on are asked again: a resume is the wish to have them answered."""
-    if run.journal.is_file():
-        with Journal(run.journal) as journal:
-            journal.forget_skipped()

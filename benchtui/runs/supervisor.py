@@ -2,86 +2,51 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Literal
 
 from benchtui.durations import format_duration
 from benchtui.runs import events as ev
 from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import Journal, answered_requests
-from benchtui.runs.process import WorkerProcess
-from benchtui.runs.records import DoneRecord, LaunchRecord, Status, done_now, this_process, write_record
+from benchtui.runs.memory import kernel_oom_kills
+from benchtui.runs.process import NO_ROOM, WorkerProcess
+from benchtui.runs.records import DoneRecord, Status
+from benchtui.runs.recovery import Recovery
 from benchtui.runs.watchdog import Watchdog
+from benchtui.runs.watched import Watched
 
 POLL = 0.05
 GRACE = 10.0
 EXIT_PATIENCE = 5.0
 """Seconds a worker may take to leave after its results are on disk."""
-SCORING_PATIENCE = 600.0
+LOOK_EVERY = 1.0
+"""Seconds between looks at whether the run's directory is still there."""
+UNWATCHED = 5.0
+"""Seconds between two looks at the worker from which nobody was watching: we were suspended ourselves."""
 SMALLEST_MEMORY_SHARE = 1 / 64
 
-Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "failed"]
+Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "no room", "deleted", "failed"]
 
 
 @dataclass(frozen=True)
 class SuperviseSettings:
-    """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents."""
+    """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents;
+    `grace` in seconds is what a worker gets to stop by itself."""
 
     timeout: float | None = None
     skip_stalled: bool = False
     grace: float = GRACE
 
 
-@dataclass
-class _Watched:
-    """What the supervisor has learned about one run from its events."""
-
-    run: RunDirectory
-    reader: ev.EventReader
-    writer: ev.EventWriter
-    started: float = field(default_factory=time.time)
-    results: ev.Results | None = None
-    failed: ev.Failed | None = None
-    in_flight: ev.InFlight | None = None
-    planned: bool = False
-    totals: dict[str, int] = field(default_factory=dict)
-    done: DoneRecord | None = None
-    write_error: OSError | None = None
-
-    def tell(self, event: ev.Event) -> None:
-        """Append our own event; a full disk keeps it from being written, and must not keep us from ending the run."""
-        try:
-            self.writer.emit(event)
-        except OSError as error:
-            self.write_error = error
-
-    def note(self, event: ev.Event) -> bool:
-        """Learn from one event; whether it was a sign of life."""
-        match event:
-            case ev.Results():
-                self.results = event
-            case ev.Failed():
-                self.failed = event
-            case ev.InFlight():
-                self.in_flight = event
-                return False  # says what is tried, not that anything advanced
-            case ev.Planned():
-                self.planned = True
-            case ev.Progress():
-                self.totals[event.task] = event.requests_total
-            case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
-                return False
-        return True
-
-
 class Supervisor:
     """Runs that share one set of weights, evaluated by one worker at a time until each has its done record.
 
-    `on_tick` is called about twenty times a second from the supervising thread, for a display.
+    `on_tick` is called about twenty times a second from the supervising thread, for a display; if it raises, the run
+    goes on without it. Raises BenchtuiError when a run's directory cannot be written.
     """
 
     def __init__(
@@ -91,20 +56,17 @@ class Supervisor:
         control: Control,
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
+        self._runs = runs
         self._settings = settings
         self._control = control
         self._on_tick = on_tick
         self._memory_share = 1.0
         self._attempt = 0
-        self._watched = [_Watched(run, _reader_at_end(run.events), ev.EventWriter(run.events)) for run in runs]
+        self._watched: list[Watched] = []
 
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
-        for watched in self._watched:
-            watched.run.done.unlink(missing_ok=True)
-            watched.run.cancel.unlink(missing_ok=True)
-            launch = LaunchRecord(this_process(), time.time(), watched.run.plan().bench_id)
-            write_record(watched.run.launch, launch)
+        self._watched = [Watched.take_up(run) for run in self._runs]
         while waiting := [watched for watched in self._watched if watched.done is None]:
             self._one_worker(waiting)
         for watched in self._watched:
@@ -113,58 +75,68 @@ class Supervisor:
 
     # One worker, from start to end.
 
-    def _one_worker(self, waiting: list[_Watched]) -> None:
+    def _one_worker(self, waiting: list[Watched]) -> None:
         self._attempt += 1
         if self._control.stop_requested:
             return self._close_all(waiting, "cancelled", "Stopped before it began.")
-        kills_before = _kernel_oom_kills()
-        worker = self._start(waiting)
+        kills_before = kernel_oom_kills()
+        try:
+            worker = self._start(waiting)
+        except OSError as error:
+            return self._close_all(waiting, "failed", f"The worker could not be started: {error}.")
         try:
             ending = self._watch(worker, waiting)
         finally:
             code = worker.reap()
         self._collect(waiting)
         self._finish_those_with_results(waiting)
-        current = next((w for w in waiting if w.done is None), None)
+        current = next((watched for watched in waiting if watched.done is None), None)
         if current is None:
             return None
-        if ending == "failed" and code == -9 and _kernel_oom_kills() > kills_before:
-            ending = "out of memory"
+        if worker.left_alive:
+            numbers = ", ".join(map(str, worker.left_alive))
+            current.tell(ev.Warned(message=f"The kernel does not let go of process {numbers}: it could not be killed."))
+        if ending == "failed":
+            ending = _what_failed(current, code, kernel_oom_kills() > kills_before)
         current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=_exit_words(code)))
         return self._after(ending, code, current, waiting)
 
-    def _start(self, waiting: list[_Watched]) -> WorkerProcess:
+    def _start(self, waiting: list[Watched]) -> WorkerProcess:
         arguments = [str(watched.run.path) for watched in waiting]
         if self._memory_share < 1:
             arguments = ["--memory-share", str(self._memory_share), *arguments]
         worker = WorkerProcess(arguments, waiting[0].run.worker_log)
         for watched in waiting:
-            watched.failed = None
-            watched.tell(ev.WorkerStarted(pid=worker.pid, attempt=self._attempt))
+            watched.begin_worker(worker.pid, self._attempt)
         return worker
 
-    def _watch(self, worker: WorkerProcess, waiting: list[_Watched]) -> Ending:
+    def _watch(self, worker: WorkerProcess, waiting: list[Watched]) -> Ending:
         """Until the worker has left or has been ended; says which."""
         watchdog = Watchdog(self._settings.timeout)
-        last_sign = results_at = time.monotonic()
+        last_sign = results_at = looked_at = before = time.monotonic()
         output = 0
         while worker.poll() is None:
-            self._control.wait(POLL)
-            self._on_tick()
+            self._idle(POLL)
             now = time.monotonic()
+            if now - before > UNWATCHED:
+                last_sign += now - before
+            before = now
             if self._collect(waiting) or worker.output_bytes != output:
                 last_sign, output = now, worker.output_bytes
-            current = next((w for w in waiting if w.results is None), None)
+            self._finish_those_with_results(waiting)
+            current = next((watched for watched in waiting if watched.results is None), None)
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
                     return "finished"  # it hangs at exit; its results are on disk
                 continue
             results_at = now
-            if self._control.kill_requested:
-                return "killed now"
-            if self._control.stop_requested or self._cancelled_elsewhere(waiting):
-                worker.end(self._settings.grace, lambda: self._control.kill_requested)
-                return "stopped"
+            if self._stop_wanted(waiting):
+                return self._stop(worker)
+            if now - looked_at >= LOOK_EVERY:
+                looked_at = now
+                if any(watched.deleted for watched in waiting):
+                    worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry)
+                    return "deleted"
             verdict = watchdog.judge(now, last_sign)
             if verdict == "timed out":
                 self._end_stalled(worker, current, now - last_sign)
@@ -172,160 +144,129 @@ class Supervisor:
             if verdict != "fine":
                 remaining = watchdog.remaining(now, last_sign)
                 current.tell(ev.Watchdog(state=verdict, silent=now - last_sign, remaining=remaining))
-        if all(watched.results for watched in waiting):
-            return "finished"
         return "stopped" if self._control.stop_requested else "failed"
 
-    def _cancelled_elsewhere(self, waiting: list[_Watched]) -> bool:
+    def _idle(self, seconds: float) -> None:
+        self._control.wait(seconds)
+        try:
+            self._on_tick()
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a display, the run is worth more
+            self._on_tick = lambda: None
+            self._watched[0].tell(ev.Warned(message=f"The display failed and was switched off: {error!r}"))
+
+    def _stop_wanted(self, waiting: list[Watched]) -> bool:
         if any(watched.run.cancel.exists() for watched in waiting):
             self._control.stop_requested = True  # for the runs after these as well
-            return True
-        return False
+        return self._control.stop_requested or self._control.kill_requested
 
-    def _end_stalled(self, worker: WorkerProcess, current: _Watched, silent: float) -> None:
+    def _hurry(self) -> bool:
+        return self._control.kill_requested
+
+    def _stop(self, worker: WorkerProcess) -> Ending:
+        if not self._control.kill_requested:
+            worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry)
+        return "killed now" if self._control.kill_requested else "stopped"
+
+    def _end_stalled(self, worker: WorkerProcess, current: Watched, silent: float) -> None:
         current.tell(ev.Watchdog(state="stacks", silent=silent, remaining=0))
         worker.dump_stacks()
         time.sleep(0.5)  # the handler writes at once, unless the process is stopped
         current.tell(ev.Watchdog(state="terminating", silent=silent, remaining=0))
-        worker.end(self._settings.grace)
+        if not worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry):
+            current.tell(ev.Watchdog(state="killing", silent=silent, remaining=0))
 
-    def _collect(self, waiting: list[_Watched]) -> bool:
+    def _collect(self, waiting: list[Watched]) -> bool:
         """Read what is new; whether any of it is a sign of life."""
-        alive = False
-        for watched in waiting:
-            while new := watched.reader.read():
-                for event in new:
-                    alive |= watched.note(event)
-        return alive
+        signs = [watched.collect() for watched in waiting]  # every one of them, whatever the first one says
+        return any(signs)
 
     # What to do once it has gone.
 
-    def _finish_those_with_results(self, waiting: list[_Watched]) -> None:
+    def _finish_those_with_results(self, waiting: list[Watched]) -> None:
         for watched in waiting:
             if watched.results is not None and watched.done is None:
                 partial = watched.results.partial
-                message = "Some documents could not be answered." if partial else ""
-                self._close(watched, "partial" if partial else "finished", message)
+                message = f"Not answered: {watched.unanswered() or 'some documents'}." if partial else ""
+                watched.close("partial" if partial else "finished", message)
 
-    def _after(self, ending: Ending, code: int, current: _Watched, waiting: list[_Watched]) -> None:
+    def _after(self, ending: Ending, code: int, current: Watched, waiting: list[Watched]) -> None:
         unfinished = [watched for watched in waiting if watched.done is None]
         failure = current.failed
         if ending == "out of memory" or (failure is not None and failure.reason == "out of memory"):
-            return self._out_of_memory(current, ending == "out of memory")
+            return self._out_of_memory(current, killed=ending == "out of memory")
+        if ending == "deleted":
+            return self._close_all([w for w in unfinished if w.deleted], "failed", "Its directory was deleted.")
         if ending in ("stopped", "killed now"):
             if ending == "stopped":
-                self._recover(current)
+                self._recover(current, "did not stop when asked to" if code == -signal.SIGKILL else "")
             return self._close_all(unfinished, "cancelled", "Stopped by the user.")
         if ending == "timed out":
             return self._timed_out(current)
-        if ending == "finished":  # every run has its results: nothing is left to close
-            return None
         message = failure.message if failure else f"The worker ended without a word ({_exit_words(code)})."
         if failure and failure.next_step:
             message += f" → {failure.next_step}"
-        if failure and failure.reason == "disk full":
-            return self._close_all(unfinished, "failed", message)
+        if ending == "no room":
+            return self._close_all(unfinished, "failed", _no_room_words(current))
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
             return self._close_all(unfinished, "failed", message)
         self._recover(current)
-        return self._close(current, "failed", message)
+        return current.close("failed", message)
 
-    def _out_of_memory(self, current: _Watched, killed: bool) -> None:
+    def _out_of_memory(self, current: Watched, *, killed: bool) -> None:
         smaller = self._memory_share / 2
         what = "The operating system ended the worker because memory ran out" if killed else "Memory ran out"
-        if killed and smaller >= SMALLEST_MEMORY_SHARE:
+        if killed and smaller >= SMALLEST_MEMORY_SHARE and current.batch_size != 1:
             self._memory_share = smaller
             choice = f"{smaller:.3g} of what was planned"
             current.tell(ev.Decision(what="memory", choice=choice, why=f"{what}; going on from the journal"))
             return
-        self._recover(current)
         failure = current.failed
         text = f"{failure.message} → {failure.next_step}" if failure else f"{what}, even for one sequence at a time."
-        self._close(current, "failed", text)
-
-    def _timed_out(self, current: _Watched) -> None:
-        seconds = format_duration(self._settings.timeout or 0)
-        stalled = current.in_flight
-        named = ", ".join(f"{stalled.task} document {d.doc_id}" for d in stalled.documents[:5]) if stalled else ""
-        if self._settings.skip_stalled and stalled and stalled.documents:
-            with Journal(current.run.journal) as journal:
-                for document in stalled.documents:
-                    journal.skip(stalled.task, document.doc_id, f"no sign of life for {seconds}")
-            current.in_flight = None
-            current.tell(
-                ev.Warned(message=f"Gave up on {named}: no sign of life for {seconds}. Going on without.", next_step="")
-            )
-            return
+        if failure is None:
+            text += " → Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine."
         self._recover(current)
-        doing = f" while working on {named}" if named else ""
-        self._close(current, "timed out", f"No sign of life for {seconds}{doing}.")
+        current.close("failed", text)
 
-    def _recover(self, current: _Watched) -> None:
-        """Score what was answered, without the model, and write it as partial results."""
-        if not answered_requests(current.run.journal):
-            return
-        worker = WorkerProcess(["--score", str(current.run.path)], current.run.worker_log)
-        watchdog = Watchdog(SCORING_PATIENCE)
-        last_sign = time.monotonic()
-        try:
-            while worker.poll() is None:
-                self._control.wait(POLL)
-                self._on_tick()
-                if self._collect([current]):
-                    last_sign = time.monotonic()
-                if self._control.kill_requested or watchdog.judge(time.monotonic(), last_sign) == "timed out":
-                    break
-        finally:
-            worker.reap()
-        self._collect([current])
+    def _timed_out(self, current: Watched) -> None:
+        why = f"no sign of life for {format_duration(self._settings.timeout or 0)}"
+        stalled = current.at_work()
+        if stalled is not None:
+            current.give_up_on(stalled, why)
+            if self._settings.skip_stalled:
+                current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. Going on without."))
+                return
+        self._recover(current)
+        doing = f" at {stalled}" if stalled else ""
+        current.close("timed out", f"N{why[1:]}{doing}.")
 
-    def _close_all(self, unfinished: list[_Watched], status: Status, message: str) -> None:
+    def _recover(self, current: Watched, why: str = "") -> None:
+        """Score what was answered. `why`: what the documents in hand did to deserve being left out of it."""
+        if why and (stuck := current.at_work()) is not None:
+            current.give_up_on(stuck, why)
+        Recovery(current, self._idle, self._hurry, self._settings.timeout).score()
+
+    def _close_all(self, unfinished: Sequence[Watched], status: Status, message: str) -> None:
         for watched in unfinished:
-            self._close(watched, status, message)
-
-    def _close(self, watched: _Watched, status: Status, message: str) -> None:
-        watched.done = done_now(
-            status,
-            message,
-            watched.started,
-            answered=answered_requests(watched.run.journal),
-            total=sum(watched.totals.values()),
-            results=watched.results.file if watched.results else None,
-        )
-        try:
-            write_record(watched.run.done, watched.done)
-            watched.run.cancel.unlink(missing_ok=True)
-        except OSError as error:  # without its done record the run counts as died, and can be resumed
-            watched.write_error = error
-        watched.tell(ev.Done(status=status, message=message))
-        self._on_tick()
+            watched.close(status, message)
 
 
-def _reader_at_end(path: Path) -> ev.EventReader:
-    """Follows only what comes from now on: the events of an earlier attempt say nothing about this worker."""
-    reader = ev.EventReader(path)
-    while reader.read():
-        pass
-    return reader
+def _what_failed(current: Watched, code: int, killed_for_memory: bool) -> Ending:
+    if current.deleted:
+        return "deleted"
+    if code == -signal.SIGKILL and killed_for_memory:
+        return "out of memory"
+    return "no room" if code == NO_ROOM else "failed"
+
+
+def _no_room_words(current: Watched) -> str:
+    said = current.failed.message if current.failed else f"The disk with {current.run.path} is full."
+    return f"{said} Everything answered before is kept. → Free some space, then `benchtui resume`."
 
 
 def _exit_words(code: int) -> str:
     if code >= 0:
         return f"exit status {code}"
-    import signal
-
     try:
         return f"signal {signal.Signals(-code).name}"
     except ValueError:
         return f"signal {-code}"
-
-
-def _kernel_oom_kills() -> int:
-    """How often the kernel has killed for lack of memory since it booted; 0 where it does not tell."""
-    try:
-        for line in Path("/proc/vmstat").read_text().splitlines():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    except OSError:
-        return 0  # not Linux
-    return 0

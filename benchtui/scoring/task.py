@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,12 +42,20 @@ class TaskScorer:
     """Scores documents of `task` as they are answered.
 
     `instances` are the requests of all documents, built by `task.build_all_requests`; a document is scored when the
-    `resps` of each of its instances hold all their repeats. `docs` maps doc_id to the document.
+    `resps` of each of its instances hold all their repeats. `docs` maps doc_id to the document; `in_hand` is told the
+    doc_id before the task's own code is run on a document.
     """
 
-    def __init__(self, task: Task, instances: Iterable[Instance], docs: dict[int, Any]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        instances: Iterable[Instance],
+        docs: dict[int, Any],
+        in_hand: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.task = task
         self.docs = docs
+        self._in_hand = in_hand
         self.by_document: dict[int, list[Instance]] = defaultdict(list)
         for instance in instances:
             self.by_document[instance.doc_id].append(instance)
@@ -68,16 +76,29 @@ class TaskScorer:
     def score(self, doc_id: int) -> None:
         """Score one completely answered document now."""
         instances = self.by_document[doc_id]
+        self._in_hand(doc_id)
         for filters in self.task._filters:  # noqa: SLF001 - lm-eval offers no public way to filter part of a task
             filters.apply(instances)
         self._scored[doc_id] = self._process(doc_id, instances)
 
     def _process(self, doc_id: int, instances: list[Instance]) -> _ScoredDocument:
+        self._in_hand(doc_id)
         names = list(instances[0].filtered_resps)
         scored = _ScoredDocument({name: [i.filtered_resps[name] for i in instances] for name in names})
         for name in names:
             scored.metrics[name] = dict(self.task.process_results(self.docs[doc_id], scored.filtered[name]))
         return scored
+
+    def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:
+        """One document's score, None while it has none."""
+        scored = self._scored.get(doc_id)
+        value = scored.metrics.get(filter_name, {}).get(metric) if scored else None
+        return None if value is None else float(value)
+
+    def doc_hash(self, doc_id: int) -> str:
+        """lm-eval's digest of a document (evaluator.py), by which two runs are paired."""
+        doc = self.by_document[doc_id][0].doc
+        return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
 
     def live_due(self) -> bool:
         """Whether live scores may be computed again without slowing the evaluation."""
@@ -133,7 +154,6 @@ class TaskScorer:
         instances, doc = self.by_document[doc_id], self.docs[doc_id]
         metrics = self._scored[doc_id].metrics[name]
         target = self.task.doc_to_target(doc)
-        text = json.dumps(instances[0].doc, indent=2, default=handle_non_serializable, ensure_ascii=False)
         return {
             "doc_id": doc_id,
             "doc": doc,
@@ -143,7 +163,7 @@ class TaskScorer:
             "filtered_resps": [instance.filtered_resps[name] for instance in instances],
             "filter": name,
             "metrics": list(metrics),
-            "doc_hash": hash_string(text),
+            "doc_hash": self.doc_hash(doc_id),
             "prompt_hash": hash_string(instances[0].arguments[0]),
             "target_hash": hash_string(str(target)),
             **metrics,

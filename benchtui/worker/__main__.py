@@ -2,25 +2,29 @@
 
 Runs given together are expected to share one set of weights. With --score nothing is asked: what the journal holds is
 scored and written as partial results. The process exits 0 when every run has its result files, 1 when one failed (the
-reason is its last `failed` event), 143 when it was told to stop.
+reason is its last `failed` event), 74 when something could not be written, 143 when it was told to stop.
 """
 
 from __future__ import annotations
 
 import argparse
-import errno
 import os
-import sqlite3
 import sys
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter, Failed, clipped
-from benchtui.worker.guard import StopFlag, StopRequested, die_with_supervisor, dump_stacks_on_signal
+from benchtui.runs.files import no_room
+from benchtui.runs.process import NO_ROOM, STOPPED
+from benchtui.worker.guard import (
+    StopFlag,
+    StopRequested,
+    die_with_supervisor,
+    dump_stacks_on_signal,
+    prefer_us_when_memory_ends,
+)
 from benchtui.worker.report import Reporter
-
-STOPPED = 143
 
 
 def main() -> int:
@@ -33,9 +37,11 @@ def main() -> int:
     stop = StopFlag()
     stop.install()
     die_with_supervisor()
-    stacks = dump_stacks_on_signal(runs[0].stacks)
-    reporter = Reporter(EventWriter(runs[0].events))
+    prefer_us_when_memory_ends()
+    reporter = None
     try:
+        dump_stacks_on_signal(runs[0].stacks)
+        reporter = Reporter(EventWriter(runs[0].events))
         from benchtui.worker.session import Session
 
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
@@ -48,21 +54,21 @@ def main() -> int:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
         return _fail(reporter, error)
-    finally:
-        stacks.close()
     return 0
 
 
-def _fail(reporter: Reporter, error: Exception) -> int:
+def _fail(reporter: Reporter | None, error: Exception) -> int:
+    failure = _failure(error)
     try:
-        reporter.emit(_failure(error))
-    except OSError as full:  # nowhere left to write: the supervisor has our stderr
+        if reporter is not None:
+            reporter.emit(failure)
+    except OSError as full:  # nowhere left to write: the exit status says it, and the supervisor has our stderr
         print(f"cannot write events: {full}", file=sys.stderr)  # noqa: T201
     if not isinstance(error, BenchtuiError):
         import traceback
 
         traceback.print_exception(error)  # into worker.log, for whoever reports it
-    return 1
+    return NO_ROOM if failure.reason == "disk full" else 1
 
 
 def _failure(error: Exception) -> Failed:
@@ -70,7 +76,7 @@ def _failure(error: Exception) -> Failed:
 
     if isinstance(error, OutOfMemoryError):
         return Failed(message=clipped(error.what), next_step=error.next_step, reason="out of memory")
-    if _disk_is_full(error):
+    if no_room(error):
         return Failed(
             message=f"The disk is full: {clipped(str(error), 200)}. Everything answered so far is kept.",
             next_step="Free some space, then `benchtui resume`.",
@@ -83,12 +89,6 @@ def _failure(error: Exception) -> Failed:
         message=clipped(f"{type(error).__name__}: {text}"),
         next_step="run/worker.log in the run directory has the details.",
     )
-
-
-def _disk_is_full(error: Exception) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return isinstance(error, sqlite3.OperationalError) and "full" in str(error)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From the model's answers to the journal: each answer finds the request it belongs to and is kept at once."""
+"""From the model's answers to the journal: each answer finds the request it belongs to and is kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ class TaskRequests:
     """The requests of one task: which are answered, which to ask, which documents are complete.
 
     Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
-    its answers has been journaled.
+    its answers has been journaled. The answers of a batch are journaled together by `keep`, so that a kill never parts
+    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers.
     """
 
     def __init__(
@@ -30,6 +31,8 @@ class TaskRequests:
         self._digests = {_key(task, i): request_digest(i.request_type, i.args) for i in self._instances}
         self._waiting: dict[int, int] = defaultdict(int)
         self._pending: dict[tuple[str, str], deque[tuple[Instance, RequestKey]]] = defaultdict(deque)
+        self._fresh: list[tuple[Instance, RequestKey, str, Any]] = []
+        self._kept: deque[tuple[Instance, RequestKey, Any]] = deque()
         self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
         self.total = 0
         for instance in self._instances:
@@ -46,14 +49,12 @@ class TaskRequests:
     def documents(self) -> int:
         return len(self._waiting)
 
-    @property
-    def skipped(self) -> frozenset[int]:
-        return frozenset(self._skipped & self._waiting.keys())
-
     def restore(self) -> None:
         """Take up what the journal already holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
         for instance in self._instances:
+            if instance.doc_id in self._skipped:
+                continue
             for key in _keys(self.task, instance):
                 if key not in known:
                     continue
@@ -65,12 +66,13 @@ class TaskRequests:
                     )
                 self._take(instance, key, _as_lm_eval(answer))
 
-    def pending(self) -> list[Instance]:
-        """Requests still to be asked, an instance once for each repeat that is missing, in task order."""
+    def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
+        """Requests still to be asked (of the documents in `only`), an instance once for each repeat that is missing, in
+        task order."""
         self._pending.clear()
         ask: list[Instance] = []
         for instance in self._instances:
-            if instance.doc_id in self._skipped:
+            if instance.doc_id in self._skipped or (only is not None and instance.doc_id not in only):
                 continue
             for key in _keys(self.task, instance):
                 if key not in self._answers:
@@ -80,18 +82,26 @@ class TaskRequests:
         return ask
 
     def add_partial(self, request_type: str, arguments: Any, answer: Any) -> None:
-        """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made."""
+        """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made; it is on
+        disk after the next `keep`."""
         arguments = arguments if isinstance(arguments, tuple) else tuple(arguments)
         digest = request_digest(request_type, arguments)
         waiting = self._pending.get((request_type, digest))
         if not waiting:
             raise RuntimeError(f"{self.task}: an answer to a request that was not asked ({request_type})")
         instance, key = waiting.popleft()
-        self._journal.record(key, digest, answer)
-        self._take(instance, key, answer)
+        self._fresh.append((instance, key, digest, answer))
+
+    def keep(self) -> None:
+        """Journal what was answered since the last time, then score the documents that it completes."""
+        self._journal.record_all((key, digest, answer) for _, key, digest, answer in self._fresh)
+        self._kept.extend((instance, key, answer) for instance, key, _, answer in self._fresh)
+        self._fresh.clear()
+        while self._kept:
+            self._take(*self._kept.popleft())
 
     def take_rest(self, asked: Sequence[Instance], answers: Sequence[Any]) -> None:
-        """Journal what the model returned without having reported it through the hook."""
+        """Take what the model returned without having reported it through the hook."""
         for instance, answer in zip(asked, answers, strict=True):
             lookup = (instance.request_type, self._digests[_key(self.task, instance)])
             if self._pending.get(lookup):

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import faulthandler
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 from typing import IO
 
-SUPERVISOR_PID = "BENCHTUI_SUPERVISOR_PID"
-STACK_SIGNAL = signal.SIGUSR1
+from benchtui.runs.process import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
+
 _PR_SET_PDEATHSIG = 1
+_HIGHEST_DESCRIPTOR = 1024
 
 
 class StopRequested(BaseException):
@@ -44,25 +45,49 @@ class StopFlag:
 
 
 def die_with_supervisor() -> None:
-    """End this process group when the supervisor is gone, however it went.
+    """See to it that this process and all it starts end when the supervisor is gone, however it went.
 
-    Linux tells us by a signal; everywhere our end of the supervisor's pipe (stdin) closes. Both, because the first
-    works even while the interpreter is stuck and the second also reaches what we started ourselves.
+    Call before any thread is started. On Linux the kernel kills us at once; everywhere a small process beside us waits
+    for the supervisor's pipe (our stdin) to close and then kills the rest, even while our interpreter is stuck.
     """
     expected = int(os.environ.get(SUPERVISOR_PID, "0"))
     if not expected:
         return  # started by hand: nobody to follow
+    if os.fork() == 0:
+        try:
+            _outlive_supervisor()
+        finally:
+            os._exit(0)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != expected:  # it died before the line above
         os._exit(1)
-    threading.Thread(target=_end_when_pipe_closes, daemon=True, name="supervisor-pipe").start()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)  # a library that asks a question gets no answer, instead of waiting for one
+    os.close(nothing)
 
 
-def _end_when_pipe_closes() -> None:
-    while os.read(0, 4096):
-        pass
-    os.killpg(os.getpgid(0), signal.SIGKILL)
+def _outlive_supervisor() -> None:
+    """In the child: ends itself with all the others."""
+    session = os.getsid(0)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # meant for the worker, which may take its time
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.closerange(1, _HIGHEST_DESCRIPTOR)
+    with contextlib.suppress(OSError):
+        while os.read(0, 4096):
+            pass
+    try:
+        for pid in marked_processes(os.environ[MARK], session):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+    finally:
+        os.killpg(0, signal.SIGKILL)
+
+
+def prefer_us_when_memory_ends() -> None:
+    """Have the kernel end the worker, and not its supervisor or the user's other programs, when memory runs out."""
+    with contextlib.suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def dump_stacks_on_signal(path: Path) -> IO[str]:

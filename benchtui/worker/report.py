@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 import time
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -111,6 +112,23 @@ class EventLogHandler(logging.Handler):
         self._seen.add(kind)
         level: Any = "error" if record.levelno >= logging.ERROR else "warning"
         self.reporter.emit(Log(level=level, message=message))
+
+
+class _ImportsAdvance:
+    """A finder that finds nothing: Python asks it about every module before it looks for it."""
+
+    def __init__(self, listener: EventLogHandler) -> None:
+        self._listener = listener
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG002 - importlib's signature
+        self._listener.reporter.advance("files", 1)
+
+
+def report_imports(listener: EventLogHandler) -> None:
+    """Make every module that is imported a sign of life: PyTorch and lm-eval bring thousands, from a disk that may be
+    slow."""
+    finder: Any = _ImportsAdvance(listener)
+    sys.meta_path.insert(0, finder)
 
 
 def report_progress_bars(listener: EventLogHandler) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import random
+from contextlib import closing
 from typing import Any
 
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
 from benchtui.worker.guard import StopFlag
-from benchtui.worker.report import EventLogHandler, Reporter, report_progress_bars
+from benchtui.worker.report import EventLogHandler, Reporter, report_imports, report_progress_bars
 
 
 class Session:
@@ -42,19 +44,21 @@ class Session:
         reporter.phase("loading task")
         metadata = {"pretrained": plan.source.path, **plan.prompts.model_args}
         tasks = load_tasks(plan, metadata, lambda name: self._task_built(reporter, name))
-        with Journal(run.journal) as journal:
+        with Journal(run.journal) as journal, closing(InHandWriter(run.in_hand)) as in_hand:
             if score_only:
                 self._stop.interruptible = False
                 prompter = TokenizerPrompter(plan)
-                evaluate(Evaluation(run, plan, tasks, journal, reporter, self._stop, prompter), {})
+                facts = {"dtype": used} if (used := journal.noted("dtype in use")) else {}
+                evaluate(Evaluation(run, plan, tasks, journal, reporter, self._stop, in_hand, prompter), facts)
                 return
             reporter.phase("loading model", detail=plan.source.path)
             loaded = self._load(plan, reporter)
             facts = {"device": loaded.device, "dtype": loaded.dtype}
             self._stop.interruptible = False
             with loaded.adapter(plan.source):
-                lm = loaded.lm
-                evaluate(Evaluation(run, plan, tasks, journal, reporter, self._stop, lm, lm), facts)
+                lm, share = loaded.lm, self._memory_share
+                evaluation = Evaluation(run, plan, tasks, journal, reporter, self._stop, in_hand, lm, lm, share)
+                evaluate(evaluation, facts)
             self._stop.interruptible = True
 
     def _listen(self, reporter: Reporter) -> None:
@@ -62,6 +66,7 @@ class Session:
         if self._listener is None:
             self._listener = EventLogHandler(reporter)
             logging.getLogger().addHandler(self._listener)
+            report_imports(self._listener)
             report_progress_bars(self._listener)
         self._listener.reporter = reporter
 

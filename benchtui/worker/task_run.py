@@ -1,0 +1,205 @@
+"""One task of a run: its prompts, what the model is asked, what became of the answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from benchtui.runs.events import Progress, Scores
+from benchtui.scoring.task import TaskScorer, TaskScores
+from benchtui.text import one_line
+from benchtui.worker import remembered
+from benchtui.worker.answers import TaskRequests
+from benchtui.worker.building import build_watched
+from benchtui.worker.memory import OutOfMemoryError, is_out_of_memory, release
+from benchtui.worker.tasks import LoadedTask
+from benchtui.worker.write import TaskCoverage
+
+if TYPE_CHECKING:
+    from benchtui.worker.evaluate import Evaluation
+
+PROGRESS_INTERVAL = 0.25
+
+
+@dataclass(frozen=True)
+class PairedDocument:
+    """A document and what the base scored on it."""
+
+    doc_id: int
+    base: float
+
+
+class TaskRun:
+    """One task of a run; the observer of the model while it answers."""
+
+    def __init__(self, evaluation: Evaluation, loaded: LoadedTask) -> None:
+        self._evaluation = evaluation
+        self._loaded = loaded
+        self._reporter = evaluation.reporter
+        self._in_hand = evaluation.in_hand
+        self._request_type = ""
+        self._progress_at = 0.0
+        self._began = time.monotonic()
+        self._reporter.phase("building prompts", loaded.name)
+        journal = evaluation.journal
+        skipped = {doc_id for _, doc_id in journal.skipped(loaded.name)}
+        instances = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped)
+        self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
+        self._scorer = TaskScorer(loaded.task, instances, loaded.docs(), self._name)
+        self._requests = TaskRequests(loaded.name, instances, journal, self._document_answered)
+        self._answered_before = self._tokens_before = 0
+        self._requests.restore()
+        self._answered_before = self._requests.answered
+        self._tokens_before = self._reporter.tokens
+
+    def ask(self, only: frozenset[int] | None = None) -> None:
+        """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
+        where memory runs out."""
+        reporter, lm = self._reporter, self._evaluation.lm
+        self._in_hand.clear()
+        reporter.phase("evaluating", self._loaded.name)
+        self._progress(force=True)
+        lm.observer = self
+        lm.set_cache_hook(self._requests)
+        planned = lm.batch_size_per_gpu
+        self._use_known_size(planned)
+        while pending := self._requests.pending(only):
+            self._evaluation.stop.check()
+            before = self._requests.answered
+            failure = self._ask_all(pending)
+            if failure is not None:
+                release(lm)  # only now: while it is handled, an error keeps every tensor of its frames alive
+                self._halve_batch(failure)
+            elif self._requests.answered == before:
+                raise RuntimeError(f"{self._loaded.name}: the model returned without answering")
+        if lm.batch_size_per_gpu != planned or self._evaluation.memory_share < 1:
+            remembered.store(self._evaluation.plan, self._loaded.kind, lm.batch_size_per_gpu)
+        lm.batch_size_per_gpu = planned  # another kind of task may have room for more
+        self._progress(force=True)
+
+    def _use_known_size(self, planned: Any) -> None:
+        """Start where this model and kind of task fitted before; go on as this run began, since the sequences beside it
+        in a batch change the last bits of an answer."""
+        if not isinstance(planned, int):
+            return
+        lm, journal, plan = self._evaluation.lm, self._evaluation.journal, self._evaluation.plan
+        noted = f"batch size of {self._loaded.name}"
+        fits, began = remembered.load(plan, self._loaded.kind), journal.noted(noted)
+        size, why = planned, ""
+        if plan.batch_size == "auto" and isinstance(began, int) and self._evaluation.memory_share == 1:
+            size, why = began, "as this run began"
+        if fits is not None and fits < size:
+            size, why = fits, f"{size} did not fit into memory before"
+        if size != planned:
+            lm.batch_size_per_gpu = size
+            self._reporter.decision("batch size", str(size), why)
+        journal.note(noted, size)
+
+    def _ask_all(self, pending: Sequence[Any]) -> str | None:
+        """What the allocator said if memory ran out; None when everything was asked."""
+        lm = self._evaluation.lm
+        by_type: dict[str, list[Any]] = {}
+        for instance in pending:
+            by_type.setdefault(instance.request_type, []).append(instance)
+        try:
+            for request_type, instances in by_type.items():
+                self._request_type = request_type
+                answers = getattr(lm, request_type)(instances)
+                self._requests.take_rest(instances, answers)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            return " ".join(str(error).split())[:160]
+        finally:
+            self._requests.keep()
+        return None
+
+    def _halve_batch(self, said: str) -> None:
+        lm = self._evaluation.lm
+        size = lm.batch_size_per_gpu
+        if not isinstance(size, int) or size <= 1:
+            raise OutOfMemoryError(
+                f"{self._loaded.name}: memory is not enough for one request: {said}",
+                "Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine.",
+            )
+        lm.batch_size_per_gpu = size // 2
+        self._reporter.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
+
+    def paired_documents(self, base: dict[str, list[float]]) -> list[PairedDocument]:
+        """The documents that the base has a score for, in order; `base` maps doc_hash to scores, equal documents in order."""
+        left = {doc_hash: list(scores) for doc_hash, scores in base.items()}
+        pairs = []
+        for doc_id in sorted(self._prompts):
+            if scores := left.get(self._scorer.doc_hash(doc_id)):
+                pairs.append(PairedDocument(doc_id, scores.pop(0)))
+        return pairs
+
+    def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:
+        """A document's score, None while it is not answered."""
+        return self._scorer.value(doc_id, metric, filter_name)
+
+    def finish(self) -> tuple[TaskScores, TaskCoverage]:
+        """Final scores over every completely answered document, and how many those are of how many."""
+        self._reporter.phase("scoring", self._loaded.name)
+        scores = self._scorer.final()
+        self._in_hand.clear()
+        if scores.documents:
+            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live(), final=True))
+        self._progress(force=True)
+        total = self._loaded.documents
+        missing = sorted(set(range(total)) - set(scores.documents))
+        return scores, TaskCoverage(total - len(missing), total, missing)
+
+    # What the model tells while it works (see benchtui/worker/engine/observer.py).
+
+    def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
+        self._keep_answers()
+        documents = self._requests.in_flight([args for args in request_args if args], self._request_type)
+        if documents:
+            self._reporter.in_flight(self._loaded.name, documents)
+        self._progress()
+
+    def tokens(self, n: int) -> None:
+        self._keep_answers()
+        self._reporter.count_tokens(n)
+
+    def decision(self, what: str, choice: str, why: str) -> None:
+        self._reporter.decision(what, choice, why)
+
+    def _keep_answers(self) -> None:
+        self._requests.keep()
+        self._in_hand.clear()
+        self._evaluation.stop.check()
+
+    def _document_answered(self, doc_id: int) -> None:
+        self._scorer.score(doc_id)
+        self._reporter.advance("documents", 1)
+        self._progress()
+        if self._scorer.live_due():
+            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live()))
+
+    def _name(self, doc_id: int) -> None:
+        """Scoring runs the task's own code, which can be slow, or hang."""
+        self._in_hand.take(self._loaded.name, doc_id, one_line(self._prompts[doc_id], 100), "scoring its answer")
+
+    def _progress(self, *, force: bool = False) -> None:
+        now = time.monotonic()
+        if not force and now - self._progress_at < PROGRESS_INTERVAL:
+            return
+        self._progress_at = now
+        seconds = max(now - self._began, 1e-6)
+        requests = self._requests
+        share = requests.documents / requests.total if requests.total else 0.0
+        self._reporter.emit(
+            Progress(
+                task=self._loaded.name,
+                documents=self._scorer.scored,
+                documents_total=self._loaded.documents,
+                requests=requests.answered,
+                requests_total=requests.total,
+                documents_per_second=(requests.answered - self._answered_before) * share / seconds,
+                tokens_per_second=(self._reporter.tokens - self._tokens_before) / seconds,
+            )
+        )
