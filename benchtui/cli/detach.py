@@ -30,7 +30,7 @@ def start_detached(arguments: list[str]) -> int:
     launch, log = folder / f"{name}.json", folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "benchtui", *(word for word in arguments if word != "--detach")],
+            [sys.executable, "-P", "-m", "benchtui", *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

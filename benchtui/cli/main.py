@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
@@ -10,6 +11,10 @@ import click
 from benchtui import __version__
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.text import printable
+
+_THE_MACHINE_SAYS_NO = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+)
 
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -95,6 +100,11 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(ExitCode.INTERRUPTED)
     except BrokenPipeError:
         sys.stderr.close()
+        sys.exit(ExitCode.FAILED)
+    except OSError as error:
+        if error.errno not in _THE_MACHINE_SAYS_NO:
+            raise
+        _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -45,9 +46,9 @@ def command(json: bool, resume: bool | None, detach: bool, no_readme: bool, **va
     benchtui run --tasks arc_easy,mmlu --limit 100
     """
     choice = bench_plan(values)
-    if detach:
-        from benchtui.cli.detach import start_detached
+    from benchtui.cli.detach import LAUNCH_FILE, start_detached
 
+    if detach and LAUNCH_FILE not in os.environ:  # the one in the background finds the same flag, file or environment
         return start_detached(sys.argv[1:])
     return run_choice(choice, as_json=json, resume=resume, readme=not no_readme)
 
@@ -141,6 +142,7 @@ def evaluate_and_conclude(
 @contextmanager
 def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Control) -> Iterator[Display]:
     from benchtui.displays import open_display
+    from benchtui.runs.control import say_on_stderr
 
     display = open_display(directories, "json" if as_json else "auto")
     control.say = display.note
@@ -149,6 +151,7 @@ def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Con
         yield display
     finally:
         display.stop()
+        control.say = say_on_stderr
 
 
 def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: bool) -> ExitCode:
@@ -167,7 +170,8 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
     if not as_json:
         from benchtui.reports.tables import print_summary
 
-        print_summary(summary)
+        with _whether_or_not_anybody_reads():
+            print_summary(summary)
     if readme:
         from benchtui.reports.readme import update_readmes
 
@@ -203,4 +207,18 @@ def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
 def _say(text: str) -> None:
     from benchtui.text import printable
 
-    click.echo(printable(text), err=True)
+    with _whether_or_not_anybody_reads():
+        click.echo(printable(text), err=True)
+
+
+@contextmanager
+def _whether_or_not_anybody_reads() -> Iterator[None]:
+    """A terminal that closed, a pipe whose reader left: the files are worth more than the words about them."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)

@@ -174,7 +174,7 @@ def run_bench(
     """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
     pending = runs.to_evaluate
     done: dict[Path, DoneRecord] = {}
-    with watching(pending) as tick:
+    with control.graceful(), watching(pending) as tick:
         for group in _groups(pending):
             supervisor = Supervisor(group, settings, control, tick)
             for run, record in zip(group, supervisor.supervise(), strict=True):
