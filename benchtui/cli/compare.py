@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.errors import BenchtuiError
+
 if TYPE_CHECKING:
     from benchtui.compare.records import Comparison
 
@@ -59,7 +61,12 @@ def _write(comparison: Comparison, format: str, output: Path | None) -> None:
         return
     from benchtui.runs.files import write_atomic
 
-    write_atomic(output, text)
+    try:
+        write_atomic(output, text)
+    except OSError as error:
+        raise BenchtuiError(
+            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
+        ) from None
     click.echo(f"Written: {output}", err=True)
 
 

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.results_commands import benchtui, one_line_error, write_model
+from tests.lm_eval_runs import RealRuns, real_runs
+
+__all__ = ["real_runs"]
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    write_model(tmp_path, "llama-lima", 90, 20)
+    write_model(tmp_path, "llama-alpaca", 60, 40, stamp="2026-11-21T10-30-15")
+    return tmp_path
+
+
+def test_a_model_is_compared_with_its_own_base(outputs: Path) -> None:
+    ended = benchtui("compare", "llama-lima", "--outputs", outputs)
+    assert ended.code == 0
+    assert "Training helped Instruction-Following (+12.9" in " ".join(ended.out.split())
+    assert ended.err == ""
+
+
+def test_two_models_are_compared_by_their_latest_runs(outputs: Path) -> None:
+    ended = benchtui("compare", "llama-alpaca", "llama-lima", "--outputs", outputs)
+    assert ended.code == 0
+    assert "B is better at Instruction-Following" in " ".join(ended.out.split())
+
+
+def test_lm_evals_own_output_folders_are_taken(real_runs: RealRuns) -> None:
+    ended = benchtui("compare", real_runs.first, real_runs.second, "--format", "json")
+    document = json.loads(ended.out)
+    assert [document["first"]["model"], document["second"]["model"]] == ["tiny-first", "tiny-second"]
+    assert {row["task"] for row in document["rows"]} >= {"school", "say", "obey", "pages"}
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "csv", "json", "html"])
+def test_every_format_goes_to_stdout_or_to_a_file(outputs: Path, form: str) -> None:
+    printed = benchtui("compare", "llama-lima", "--outputs", outputs, "--format", form)
+    file = outputs / "out.txt"
+    written = benchtui("compare", "llama-lima", "--outputs", outputs, "--format", form, "--output", file)
+    assert (printed.code, written.code, written.out) == (0, 0, "")
+    assert f"Written: {file}" in written.err
+    assert "Instruction-Following" in file.read_text(encoding="utf-8")
+    if form != "table":  # a terminal's table has the terminal's width
+        assert printed.out == file.read_text(encoding="utf-8")
+    if form == "csv":
+        assert len(list(csv.DictReader(io.StringIO(printed.out)))) == 6
+
+
+def test_what_is_not_there_is_named(outputs: Path) -> None:
+    one_line_error(benchtui("compare", "llama-lima", "nowhere", "--outputs", outputs), 1, ["nowhere does not exist"])
+    one_line_error(benchtui("compare", "llama-lina", "--outputs", outputs), 1, ["llama-lina", "llama-lima"])
+
+
+def test_a_folder_that_cannot_be_written_is_named(outputs: Path) -> None:
+    (outputs / "file").write_text("")
+    ended = benchtui(
+        "compare", "llama-lima", "--outputs", outputs, "--format", "csv", "--output", outputs / "file" / "x.csv"
+    )
+    one_line_error(ended, 1, ["x.csv cannot be written", "--output"])
+
+
+def test_the_command_itself_in_a_narrow_pipe(outputs: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchtui", "compare", "llama-lima", "--outputs", str(outputs)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        env={"COLUMNS": "80", "PYTHONIOENCODING": "utf-8", "PATH": ""},
+        check=True,
+    )
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "▲ excellent" in done.stdout
+    assert "\x1b" not in done.stdout

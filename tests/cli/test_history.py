@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.results_commands import benchtui, one_line_error, write_model
+
+
+@pytest.fixture
+def outputs(tmp_path: Path) -> Path:
+    write_model(tmp_path, "weak", 10, 5, stamp="2026-11-19T00-00-00")
+    write_model(tmp_path, "strong", 90, 20, stamp="2026-11-20T00-00-00")
+    write_model(tmp_path, "strong", 100, 20, stamp="2026-11-21T00-00-00")
+    return tmp_path
+
+
+def test_the_leaderboard_has_the_latest_run_of_each_model_best_first(outputs: Path) -> None:
+    records = json.loads(benchtui("history", "--outputs", outputs, "--format", "json").out)
+    assert [(r["model"], Path(r["run"]).name) for r in records] == [
+        ("strong", "2026-11-21T00-00-00"),
+        ("weak", "2026-11-19T00-00-00"),
+    ]
+    every = json.loads(benchtui("history", "--outputs", outputs, "--all-runs", "--format", "json").out)
+    assert [Path(r["run"]).name[:10] for r in every] == ["2026-11-19", "2026-11-20", "2026-11-21"]
+
+
+def test_notes_stand_in_the_log(outputs: Path) -> None:
+    assert benchtui("note", "strong", "Better [b]base[/b]!", "--outputs", outputs).code == 0
+    assert benchtui("note", "strong", "--outputs", outputs).out == "Better [b]base[/b]!\n"
+    table = benchtui("history", "strong", "--outputs", outputs).out
+    assert "Better" in table
+    assert "[b]base[/b]!" in table
+    assert table.count("2026-11") == 2
+    benchtui("note", "strong", "", "--outputs", outputs)
+    assert "Better" not in benchtui("history", "strong", "--outputs", outputs).out
+
+
+def test_the_table_fits_the_terminal_and_says_what_it_left_out(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    ended = benchtui("history", "--outputs", outputs, "--task", "gsm8k")
+    assert max(map(len, ended.out.splitlines())) <= 50
+    assert "gsm8k" in ended.out
+    assert "No room for ifeval" in ended.err
+
+
+def test_what_is_not_there_is_named(outputs: Path) -> None:
+    one_line_error(benchtui("history", "--task", "mmlu", "--outputs", outputs), 2, ["'mmlu'", "ifeval, gsm8k"])
+    one_line_error(benchtui("note", "nothing", "x", "--outputs", outputs), 1, ["no run 'nothing'", "benchtui history"])
+    (outputs / "fresh").mkdir()
+    one_line_error(benchtui("history", "fresh", "--outputs", outputs), 1, ["No run of fresh", "benchtui run"])
