@@ -1,1 +1,18 @@
-"""The Textual application: it draws what the engine's records say and sends intents; it computes nothing."""
+"""The terminal application: draws what the engine knows and passes on what the user wants; computes nothing itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from screens.app import BenchtuiApp as BenchtuiApp
+
+__all__ = ["BenchtuiApp"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from screens.app import BenchtuiApp
+
+    return BenchtuiApp

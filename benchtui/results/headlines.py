@@ -11,9 +11,10 @@ from benchtui.compare.records import Kind
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
 from benchtui.results.records import is_share
-from benchtui.results.summary import FILE_NAME
 from benchtui.runs.directory import BENCHMARKS
 from benchtui.suites import task_title
+
+FILE_NAME = "benchmark.json"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def _headline(task: str, entry: Any) -> Headline | None:
     verdict = entry.get("verdict")
     return Headline(
         task,
-        task_title(task),
+        title if isinstance(title := entry.get("title"), str) else task_title(task),
         base,
         tuned,
         is_share(str(entry.get("metric", "")), tuned),

@@ -179,10 +179,10 @@ def batch_options(advice: BatchAdvice | None) -> list[Option]:
 def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
     if size == 1:
         about = "One at a time: slowest, least memory. A remedy for hangs."
-    elif advice and size == advice.size:
-        about = "About what memory holds."
     elif advice and size > advice.fits:
         about = "More than memory holds at full length; the size is halved when it runs out."
+    elif advice and size == advice.size:
+        about = "What this machine would take."
     else:
         about = ""
     return Option(str(size), str(size), about)

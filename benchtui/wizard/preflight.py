@@ -15,6 +15,9 @@ from benchtui.runs.prepare import plan_tasks, prepare
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line
 
+_NOT_HERE = ("Ollama", "Other tasks", "Models")
+"""Of the doctor's checks those that say nothing about this run."""
+
 
 def preflight(choice: BenchPlan) -> list[Check]:
     """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
@@ -47,6 +50,6 @@ def _plans(choice: BenchPlan) -> Iterator[Check]:
 def _machine(outputs: Path) -> Iterator[Check]:
     """The doctor's findings: what is well in one line, the rest each by itself."""
     checks = run_checks(outputs)
-    yield from (check for check in checks if check.status != "ok")
+    yield from (check for check in checks if check.status != "ok" and check.name not in _NOT_HERE)
     for name in ("Memory", "GPU", "Disk"):
         yield from (check for check in checks if check.name == name and check.status == "ok")

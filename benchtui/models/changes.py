@@ -1,0 +1,26 @@
+"""Noticing that outputs/ changed, cheaply enough to look every second or two."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_WATCHED = ("", "lora", "merged_16bit", "benchmarks", "benchmarks/benchmark.json", "benchmarks/fine-tuned")
+
+
+def folder_state(outputs: Path) -> tuple[tuple[str, int], ...]:
+    """Something that differs whenever a model or a result came, changed or went; empty without the folder."""
+    found = []
+    try:
+        with os.scandir(outputs) as entries:
+            names = sorted(entry.path for entry in entries if entry.is_dir())
+    except OSError:
+        return ()
+    for name in names:
+        for inside in _WATCHED:
+            place = os.path.join(name, inside) if inside else name  # noqa: PTH118 - thousands of them, often
+            try:
+                found.append((place, os.stat(place).st_mtime_ns))  # noqa: PTH116
+            except OSError:
+                continue
+    return tuple(found)

@@ -1,0 +1,144 @@
+"""The application: themes, keys that work everywhere, and the way from screen to screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
+from textual.screen import Screen
+
+from benchtui.text import one_line
+from screens.home import Home
+from screens.palette import Commands
+from screens.settings import Settings
+from screens.themes import DARK, LIGHT, SAFE_DARK, SAFE_LIGHT, THEMES
+
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from benchtui.runs.choice import BenchPlan
+    from benchtui.runs.directory import RunDirectory
+
+PRESS_AGAIN_WITHIN = 2.0
+
+
+class BenchtuiApp(App[int]):
+    """Opens on Home, or in the wizard when flags were typed. Returns an exit code; 0 when it was left in peace."""
+
+    TITLE = "benchtui"
+    CSS_PATH = ["styles/app.tcss", "styles/wizard.tcss", "styles/run.tcss", "styles/results.tcss"]  # noqa: RUF012
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f1", "help", "Help", tooltip="What the focused thing is for"),
+        Binding("ctrl+p", "command_palette", "Commands", tooltip="Find a command by name", priority=True),
+        Binding(
+            "ctrl+t", "next_theme", "Theme", tooltip="Dark, light, and two safe for colour-blind people", show=False
+        ),
+        Binding("ctrl+q", "quit", "Quit", tooltip="Leave; runs go on", show=False, priority=True),
+        Binding("ctrl+c", "interrupt", "Copy or quit", tooltip="Copy what is selected; twice: leave", show=False),
+    ]
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        super().__init__()
+        self.settings = settings or Settings()
+        self._interrupted_at = float("-inf")
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = DARK.name
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {"muted": "#808792"}  # for themes that are not ours
+
+    def on_mount(self) -> None:
+        self.push_screen(Home())
+        if self.settings.typed:
+            self.open_wizard(self.settings.choice)
+
+    # From screen to screen. Each is imported when it is first opened: the first picture need not wait for it.
+
+    def open_wizard(self, choice: BenchPlan) -> None:
+        from screens.wizard import Wizard
+
+        self.push_screen(Wizard(choice))
+
+    def open_runs(self, runs: Sequence[RunDirectory]) -> None:
+        from screens.run import RunPage
+
+        self.push_screen(RunPage(runs))
+
+    def open_comparison(self, model: Path) -> None:
+        from screens.compare import ComparePage
+
+        self.push_screen(ComparePage(model))
+
+    def open_history(self, model: Path) -> None:
+        from screens.history import HistoryPage
+
+        self.push_screen(HistoryPage(model))
+
+    def open_tasks(self) -> None:
+        from screens.tasks import TasksPage
+
+        self.push_screen(TasksPage())
+
+    def places(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
+        """Where the command palette can go from anywhere."""
+        yield (
+            "New benchmark",
+            "Model, tasks and settings, step by step",
+            partial(self.open_wizard, self.settings.choice),
+        )
+        yield "Tasks", "Search lm-eval's tasks, put them into a suite", self.open_tasks
+        yield "Home", "Models and running runs", self.go_home
+
+    def go_home(self) -> None:
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    # Everywhere.
+
+    def action_help(self) -> None:
+        from screens.help import Help
+
+        screen: Screen[object] = self.screen
+        if not isinstance(screen, Help | CommandPalette):
+            self.push_screen(Help(screen))
+
+    def action_open_tasks(self) -> None:
+        self.open_tasks()
+
+    def use_theme(self, name: str) -> None:
+        self.theme = name
+
+    def action_next_theme(self) -> None:
+        order = [DARK.name, LIGHT.name, SAFE_DARK.name, SAFE_LIGHT.name]
+        place = order.index(self.theme) if self.theme in order else -1
+        self.theme = order[(place + 1) % len(order)]
+        words = self.theme.removeprefix("benchtui-").replace("-", ", ")
+        self.notify(f"Colours: {words.replace('safe', 'safe for colour-blind people')}", timeout=3, markup=False)
+
+    def copy(self, text: str, what: str) -> None:
+        """To the clipboard of the terminal (OSC 52), which also works over SSH."""
+        self.copy_to_clipboard(text)
+        self.notify(f"Copied: {one_line(what, 100)}", timeout=3, markup=False)
+
+    def action_interrupt(self) -> None:
+        """Ctrl+C: copy a selection; else leave at the second press."""
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy(selected, "the selected text")
+            self.screen.clear_selection()
+            return
+        now = self.settings.clock()
+        if now - self._interrupted_at <= PRESS_AGAIN_WITHIN:
+            self.exit(130, return_code=130)
+            return
+        self._interrupted_at = now
+        self.notify("Press Ctrl+C again to leave. Runs go on.", timeout=PRESS_AGAIN_WITHIN, markup=False)

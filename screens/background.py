@@ -1,0 +1,50 @@
+"""Work that may take a while, or fail: done in a thread, its result or its words brought back to the screen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TypeVar
+
+from textual.dom import NoScreen
+from textual.widget import Widget
+from textual.worker import NoActiveWorker, get_current_worker
+
+from benchtui.errors import BenchtuiError
+from benchtui.text import one_line
+
+T = TypeVar("T")
+Failed = Callable[[str, str], None]
+"""Told what happened, and what to do next."""
+
+
+def in_background(
+    widget: Widget, job: Callable[[], T], done: Callable[[T], None], failed: Failed, *, group: str
+) -> None:  # fmt: skip
+    """Run `job` in a thread, then `done` with its result in the application; a newer job of the group takes its place.
+
+    Whatever `job` raises becomes words: a broken file or a mistake of ours never takes the screen down.
+    """
+
+    def work() -> None:
+        try:
+            result = job()
+        except BenchtuiError as error:
+            _back(widget, failed, error.what, error.next_step)
+        except Exception as error:  # noqa: BLE001 - shown to the user with its kind; nothing is swallowed
+            words = f"{type(error).__name__}: {one_line(str(error), 300)}"
+            _back(widget, failed, f"This did not work: {words}", "Please report this as a bug.")
+        else:
+            _back(widget, done, result)
+
+    widget.run_worker(work, thread=True, group=group, exclusive=True, exit_on_error=False)
+
+
+def _back(widget: Widget, then: Callable[..., None], *values: object) -> None:
+    """Call `then` in the application, unless the screen has gone or a newer job took over."""
+    with contextlib.suppress(NoActiveWorker):
+        if get_current_worker().is_cancelled:
+            return
+    with contextlib.suppress(NoScreen, RuntimeError):  # the application is closing
+        if widget.is_attached:
+            widget.app.call_from_thread(then, *values)

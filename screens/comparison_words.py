@@ -1,0 +1,63 @@
+"""One row of a comparison in full, and what a reader must know beside the numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from benchtui.compare.records import Comparison, Row, Side
+from benchtui.reports.words import difference_interval, interval_words, metric_words, notes, p_cell, verdict_glyph
+from benchtui.tasks.words import task_words
+from benchtui.text import one_line, printable
+from screens.themes import Colours
+from screens.words import kind_colour, score
+
+
+def detail(row: Row, comparison: Comparison, colours: Colours) -> RenderableType:
+    """The row under the cursor: verdict, both scores with their intervals, the difference and its test."""
+    parts: list[RenderableType] = []
+    if row.verdict is not None:
+        style = kind_colour(row.verdict.kind, colours)
+        parts.append(Text(f"{verdict_glyph(row.verdict.kind)} {printable(row.verdict.sentence)}", style=style))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style=colours.muted, no_wrap=True)
+    grid.add_column()
+    for label, words in _facts(row, comparison):
+        grid.add_row(Text(label), Text(words))
+    parts.append(grid)
+    return Group(*parts)
+
+
+def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
+    tests = task_words(row.task)
+    yield "Measures", one_line(f"{metric_words(row)}{f'. {tests}' if tests else ''}", 300)
+    yield comparison.first_name, _side(row.first, row)
+    yield comparison.second_name, _side(row.second, row)
+    found = row.difference
+    if found is not None:
+        interval = f"{difference_interval(row)}, " if found.interval else ""
+        corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
+        yield "Change", f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
+    if found is not None and found.flips is not None:
+        flips = found.flips
+        yield (
+            "Documents",
+            f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in neither",
+        )
+
+
+def _side(side: Side, row: Row) -> str:
+    interval = interval_words(side, is_share=row.is_share)
+    return (
+        f"{score(side.value, share=row.is_share)}{f'  95 % interval {interval}' if interval else ''}  n {side.n:,}"
+        + (f" of {side.total:,}" if side.n < side.total else "")
+    )
+
+
+def notes_text(comparison: Comparison, colours: Colours) -> Text:
+    """Warnings, a line each; empty where there is nothing to know."""
+    lines = [Text(f"▲ {one_line(note, 400)}", style=colours.warning) for note in notes(comparison)]
+    return Text("\n").join([Text(""), *lines]) if lines else Text("")

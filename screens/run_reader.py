@@ -1,0 +1,148 @@
+"""Follows runs from a thread: reads what is new, keeps little, tells the screen at most ten times a second."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from textual.message import Message
+
+from benchtui.displays.glyphs import UNICODE
+from benchtui.displays.narrator import Narrator
+from benchtui.displays.words import clock_words
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import Event, Log
+from benchtui.runs.machine import MachineMeter, MachineReading
+from benchtui.runs.newest import NewestAnswer, newest_answers
+from benchtui.runs.state import RunFollower
+from benchtui.runs.view import RunView
+from benchtui.text import printable
+
+LINES_WAITING = 1000
+"""Log lines that may wait for the screen; older ones are in the files."""
+LINE = 400
+CHUNK = 64 * 1024
+SKIP_BEYOND = 512 * 1024
+"""Bytes of the worker's output that are read to catch up; what lies before them is left out."""
+SLOW_EVERY = 1.0
+"""Seconds between looks at machine and journal."""
+SAMPLES = 30
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything the screen draws, at one moment."""
+
+    views: tuple[RunView, ...]
+    machine: MachineReading | None
+    newest: tuple[NewestAnswer, ...]
+
+
+class Tick(Message):
+    """There is a newer snapshot; one that was not yet handled is replaced by the next."""
+
+    def can_replace(self, message: Message) -> bool:
+        return isinstance(message, Tick)
+
+
+class RunReader:
+    """`snapshot` is always the latest; `take_lines` gives the log lines since it was last asked."""
+
+    def __init__(self, runs: Sequence[RunDirectory]) -> None:
+        self._followers = [RunFollower(run) for run in runs]
+        self._narrators = [Narrator(UNICODE) for _ in runs]
+        self._outputs = [OutputTail(run.worker_log) for run in runs]
+        self._lines: deque[str] = deque(maxlen=LINES_WAITING)
+        self._lock = threading.Lock()
+        self._slow_at = float("-inf")
+        self._meter: MachineMeter | None = None
+        self.snapshot = Snapshot(tuple(follower.update() for follower in self._followers), None, ())
+
+    def read(self) -> bool:
+        """Take in what is new; True when there is more to draw than before."""
+        before, more = self.snapshot, False
+        views = []
+        for place, follower in enumerate(self._followers):
+            view = follower.update()
+            views.append(view)
+            if follower.new:
+                more = True
+                self._keep(self._tell(place, view, follower.new))
+            self._keep(self._outputs[place].read())
+        machine, newest = before.machine, before.newest
+        now = time.monotonic()
+        if now - self._slow_at >= SLOW_EVERY:
+            self._slow_at, more = now, True
+            machine, newest = self._look(views, newest)
+        self.snapshot = Snapshot(tuple(views), machine, newest)
+        return more
+
+    def _look(
+        self, views: Sequence[RunView], newest: tuple[NewestAnswer, ...]
+    ) -> tuple[MachineReading, tuple[NewestAnswer, ...]]:  # fmt: skip
+        self._meter = self._meter or MachineMeter()
+        going = [view for view in views if view.state == "running" and view.phase is not None]
+        latest = max(going, key=lambda view: view.last_sign or 0.0, default=None)
+        answers = newest_answers(latest.run, SAMPLES) if latest is not None else []
+        return self._meter.read(), tuple(answers) or newest
+
+    def _tell(self, place: int, view: RunView, new: Sequence[Event]) -> list[str]:
+        """All messages of the log, and the narrator's lines about everything else."""
+        role = f"{view.role}: " if len(self._followers) > 1 else ""
+        lines = []
+        told = self._narrators[place].tell(view, [event for event in new if not isinstance(event, Log)])
+        lines += [f"{line[:8]} {role}{line[9:]}" for line in told]
+        for event in new[-LINES_WAITING:]:
+            if isinstance(event, Log):
+                lines.append(f"{clock_words(event.t)} {role}{event.level}: {printable(event.message, LINE)}")
+        return sorted(lines, key=lambda line: line[:8])
+
+    def _keep(self, lines: Sequence[str]) -> None:
+        with self._lock:
+            self._lines.extend(part for line in lines for part in line.splitlines()[:20])
+
+    def take_lines(self) -> list[str]:
+        with self._lock:
+            taken = list(self._lines)
+            self._lines.clear()
+        return taken
+
+
+class OutputTail:
+    """What a worker printed, from a file that may be huge."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._offset = 0
+        self._rest = b""
+
+    def read(self) -> list[str]:
+        """The lines since the last call; a gap is named."""
+        try:
+            with self._file.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                lines = []
+                if size < self._offset:
+                    self._offset, self._rest = 0, b""
+                if size - self._offset > SKIP_BEYOND:
+                    lines.append(f"         … {(size - CHUNK - self._offset) / 1e6:,.1f} MB of output left out …")
+                    self._offset, self._rest = size - CHUNK, b""
+                file.seek(self._offset)
+                data = file.read(CHUNK)
+        except OSError:
+            return []
+        self._offset += len(data)
+        *whole, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[-4 * LINE :]
+        return lines + [f"         {text}" for line in whole if (text := _printed(line))]
+
+
+def _printed(line: bytes) -> str:
+    """What a terminal would show in the end of a line that was written over (progress bars)."""
+    last = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
+    return printable(last[: 4 * LINE].decode("utf-8", "replace").rstrip(), LINE)

@@ -1,0 +1,79 @@
+"""What a run's state comes to in words: what it does, whether it is alive, what was decided, what it answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from benchtui.displays.frame import current_view
+from benchtui.displays.words import decision_words, in_flight_words, phase_words, role_words, watchdog_words
+from benchtui.durations import format_duration
+from benchtui.runs.view import RunView
+from benchtui.text import one_line, printable
+from screens.run_reader import Snapshot
+
+QUIET = 10.0
+"""Seconds without a sign of life from which on the words about it stand out."""
+
+
+def status_text(views: Sequence[RunView], now: float) -> Content:
+    """Two lines: what is being done, and when the last sign of life was."""
+    view = current_view(views)
+    if view is None:
+        return Content("\n").join([_ended_line(view) for view in views[-2:]])
+    doing = Content.assemble((f"{role_words(view)}: ", "bold"), one_line(phase_words(view), 200))
+    if view.warnings:
+        doing += Content.assemble("   ", ("▲ ", "$warning"), one_line(view.warnings[-1].message, 200))
+    return Content("\n").join([doing, _life(view, now)])
+
+
+def _life(view: RunView, now: float) -> Content:
+    if view.watchdog is not None:
+        words = watchdog_words(view.watchdog, now)
+        if view.in_flight is not None and view.in_flight.documents:
+            words += f" · at work on {in_flight_words(view.in_flight, 1)}"
+        return Content.assemble(("▲ ", "$warning"), (printable(words, 300), "$warning"))
+    if view.last_sign is None:
+        return Content.assemble(("no sign of life yet", "$muted"))
+    silent = max(now - view.last_sign, 0.0)
+    style = "$warning" if silent >= QUIET else "$muted"
+    words = "alive: work advanced just now" if silent < 2 else f"last sign of life {format_duration(silent)} ago"
+    speed = f" · {view.tokens_per_second:,.0f} tokens/s" if view.tokens_per_second and silent < QUIET else ""
+    return Content.assemble((words + speed, style))
+
+
+def _ended_line(view: RunView) -> Content:
+    glyph, style = ("✓", "$success") if view.state == "finished" else ("✗", "$error")
+    if view.state in ("partial", "cancelled"):
+        glyph, style = "◐", "$warning"
+    if view.state == "waiting":
+        glyph, style = "·", "$muted"
+    message = f": {one_line(view.message, 200)}" if view.message else ""
+    return Content.assemble((f"{glyph} ", style), (role_words(view), "bold"), f" {phase_words(view)}{message}")
+
+
+def decisions_text(views: Sequence[RunView]) -> Content:
+    """What was chosen and why, and every warning; the newest warnings last."""
+    lines = []
+    for view in views:
+        lines.append(Content.assemble((f"{role_words(view)} ", "bold"), (one_line(view.weights, 120), "$secondary")))
+        lines += [Content.assemble("  ", one_line(decision_words(decision), 300)) for decision in view.decisions]
+        for warning in view.warnings[-10:]:
+            step = f" → {one_line(warning.next_step, 200)}" if warning.next_step else ""
+            lines.append(Content.assemble(("  ▲ ", "$warning"), one_line(warning.message, 300), (step, "bold")))
+        if view.failed is not None:
+            lines.append(Content.assemble(("  ✗ ", "$error"), one_line(view.failed.message, 300)))
+    return Content("\n").join(lines)
+
+
+def samples_text(snapshot: Snapshot, height: int) -> Content:
+    """The newest answers, newest first, as many as have room."""
+    if not snapshot.newest:
+        return Content.assemble(("No answers yet.", "$muted"))
+    lines = []
+    for answer in snapshot.newest[: max(height // 2, 1)]:
+        lines.append(Content.assemble((f"{one_line(answer.task, 40)} ", "$secondary"), (f"#{answer.doc_id}", "bold")))
+        text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
+        lines.append(Content(f"  {one_line(text, 300)}"))
+    return Content("\n").join(lines)

@@ -1,0 +1,79 @@
+"""Which model."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.widgets import Input
+
+from benchtui.models.layout import TrainedModel
+from benchtui.models.listing import ListedModel, list_models
+from benchtui.models.selection import find_model
+from benchtui.runs.choice import BenchPlan
+from benchtui.text import one_line
+from benchtui.wizard.options import model_options
+from screens.steps.step import Step
+from screens.widgets.choices import Choices
+from screens.widgets.plain import Plain
+
+
+class ModelStep(Step):
+    HELP = (
+        "Models are found in the outputs folder. A model is a folder with an adapter, merged weights, checkpoints or "
+        "GGUF files. Anything else can be named below by its path or hub id."
+    )
+    question = "model"
+
+    def controls(self) -> ComposeResult:
+        yield Choices(id="models-choices")
+        yield Plain("Another one, by path or hub id", classes="label")
+        yield Input(placeholder="org/name or ./folder", id="model-path", compact=True)
+
+    def enter(self) -> None:
+        self.query_one(Choices).focus()
+        self.find_out(lambda: list_models(self.outputs), self._take, group="step-models")
+
+    def _take(self, listed: list[ListedModel]) -> None:
+        self.answers.listed = tuple(listed)
+        self.query_one(Choices).offer(model_options(listed), self.answers.choice.model)
+        names = {item.model.name for item in listed}
+        if (named := self.answers.choice.model) and named not in names:
+            self.query_one(Input).value = named
+
+    def on_choices_taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        item = next(item for item in self.answers.listed if item.model.name == message.option.value)
+        self.settle(item.model)
+        self.answered()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        named = event.value.strip()
+        if named:
+            self.find_out(
+                lambda: find_model(self.outputs, named), lambda model: self._named(named, model), group="find"
+            )
+
+    def _named(self, named: str, model: TrainedModel) -> None:
+        self.settle(model, named)
+        self.answered()
+
+    def settle(self, model: TrainedModel, named: str | None = None) -> None:
+        """Another model: what was found out about the one before no longer holds."""
+        answers = self.answers
+        if answers.model is None or answers.model.path != model.path:
+            kept = answers.choice if answers.choice.model in (named, model.name) else _forget(answers.choice)
+            answers.choice = replace(kept, model=named or model.name)
+            answers.base, answers.advice = None, None
+            answers.model = model
+        self.changed()
+
+    @property
+    def summary(self) -> str:
+        return one_line(self.answers.choice.model or "", 60)
+
+
+def _forget(choice: BenchPlan) -> BenchPlan:
+    """Without what only fitted the model before."""
+    return replace(choice, base=None, format=None)

@@ -1,0 +1,153 @@
+"""On which tasks."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input
+
+from benchtui.config import load_config
+from benchtui.settings import limit_value
+from benchtui.suites import Suite, suites
+from benchtui.text import one_line
+from benchtui.wizard.estimate import Speeds, earlier_speeds, estimates
+from benchtui.wizard.measure import DOCUMENTS, measure
+from benchtui.wizard.options import suite_options
+from screens.steps.step import Answers, Step
+from screens.widgets.choices import Choices
+from screens.widgets.plain import Plain
+
+
+class SuiteStep(Step):
+    HELP = (
+        "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
+        "highlighted suite with a few documents of each task. Suites of your own go into benchtui.toml: press t on "
+        "Home to search tasks and put them into one."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(
+            "m", "measure", "Measure time", tooltip="Answer a few documents of each task to tell how long it takes"
+        ),
+    ]
+    question = "suite"
+
+    def __init__(self, answers: Answers) -> None:
+        super().__init__(answers)
+        self._suites: tuple[Suite, ...] = ()
+        self._stop = threading.Event()
+
+    def controls(self) -> ComposeResult:
+        yield Choices(id="suite-choices")
+        yield Plain(id="suite-note", classes="note")
+        with Horizontal(classes="fields"):
+            with Vertical():
+                yield Plain("Documents a task", classes="label")
+                yield Input(placeholder="all", id="limit", compact=True)
+            with Vertical():
+                yield Plain("Or tasks, with commas", classes="label")
+                yield Input(placeholder="arc_easy,mmlu", id="tasks", compact=True)
+
+    def enter(self) -> None:
+        choice = self.answers.choice
+        self.query_one("#limit", Input).value = f"{choice.limit:g}" if choice.limit is not None else ""
+        self.query_one("#tasks", Input).value = ",".join(choice.tasks)
+        self.query_one(Choices).focus()
+        self.find_out(self._read, self._take, group="step-suites")
+
+    def _read(self) -> tuple[tuple[Suite, ...], Speeds]:
+        model = self.answers.model
+        name = model.path.name if model else ""
+        known = self.answers.speeds.get(name) or earlier_speeds(self.outputs, name)
+        return tuple(suites(load_config()).values()), known
+
+    def _take(self, found: tuple[tuple[Suite, ...], Speeds]) -> None:
+        self._suites, speeds = found
+        model = self.answers.model
+        if model is not None:
+            self.answers.speeds[model.path.name] = speeds
+        self._offer()
+
+    def _offer(self) -> None:
+        answers = self.answers
+        speeds = answers.speeds.get(answers.model.path.name if answers.model else "", Speeds({}))
+        known = estimates(self._suites, speeds, limit=self._limit(), models=answers.models_to_run)
+        current = self.query_one(Choices).current
+        taken = current.value if current else answers.choice.suite
+        self.query_one(Choices).offer(suite_options(self._suites, known), taken)
+        if known:
+            words = f"Times go by {speeds.source}, for {'both models' if answers.choice.compare else 'the model'}."
+        else:
+            words = f"No run tells how long these take: m measures it with {DOCUMENTS} documents a task."
+        self.query_one("#suite-note", Plain).show(words)
+
+    def _limit(self) -> float | None:
+        typed = self.query_one("#limit", Input).value.strip()
+        try:
+            return limit_value(float(typed)) if typed else None
+        except ValueError:
+            return None
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        if event.input.id == "limit" and self._suites:
+            self._offer()
+
+    def action_measure(self) -> None:
+        model, current = self.answers.model, self.query_one(Choices).current
+        if model is None or current is None:
+            return
+        choice = replace(self.answers.choice, suite=current.value, tasks=())
+        self._stop = threading.Event()
+        stop = self._stop
+        self.query_one("#suite-note", Plain).show(f"Measuring {one_line(current.title, 40)}: loading the model …")
+        self.find_out(lambda: measure(choice, model, stop), self._measured, group="measure")
+
+    def _measured(self, speeds: Speeds) -> None:
+        model = self.answers.model
+        if model is not None:
+            before = self.answers.speeds.get(model.path.name, Speeds({}))
+            self.answers.speeds[model.path.name] = Speeds({**before.per_task, **speeds.per_task}, speeds.source)
+            self._offer()
+
+    def on_unmount(self) -> None:
+        self._stop.set()
+
+    def on_choices_taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        self.query_one("#tasks", Input).value = ""
+        self.answers.choice = replace(self.answers.choice, suite=message.option.value, tasks=())
+        self._leave()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.apply():
+            self.answered()
+
+    def apply(self) -> bool:
+        typed = self.query_one("#limit", Input).value.strip()
+        try:
+            limit = limit_value(float(typed)) if typed else None
+        except ValueError:
+            self.page.tell(
+                f"{one_line(typed, 40)!r} is no number of documents.",
+                "Type a number (1, 2, …), a fraction of them (like 0.1), or nothing for all.",
+            )
+            self.query_one("#limit", Input).focus()
+            return False
+        named = [part.strip() for part in self.query_one("#tasks", Input).value.split(",")]
+        tasks = tuple(part for part in named if part)
+        self.answers.choice = replace(self.answers.choice, limit=limit, tasks=tasks)
+        return True
+
+    @property
+    def summary(self) -> str:
+        choice = self.answers.choice
+        what = one_line(", ".join(choice.tasks), 60) if choice.tasks else choice.suite
+        return what + (f", {choice.limit:g} each" if choice.limit is not None else "")

@@ -1,0 +1,64 @@
+"""A list to choose from, each answer explained where it is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option as ListOption
+
+from benchtui.text import one_line, printable
+from benchtui.wizard.options import Option
+
+
+class Choices(OptionList):
+    """Enter takes the answer under the cursor. Those that cannot be taken say why, and are passed over."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "select", "Choose", show=True)]
+
+    class Taken(Message):
+        """An answer was chosen."""
+
+        def __init__(self, choices: Choices, option: Option) -> None:
+            self.choices = choices
+            self.option = option
+            super().__init__()
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id, markup=False)
+        self._answers: list[Option] = []
+
+    def offer(self, answers: Sequence[Option], taken: str | None) -> None:
+        """Show `answers`; the cursor goes to the one taken before, else to the recommended one."""
+        self._answers = list(answers)
+        self.set_options([_prompt(answer) for answer in self._answers])
+        usable = [place for place, answer in enumerate(self._answers) if not answer.why_not]
+        wanted = [place for place in usable if self._answers[place].value == taken]
+        advised = [place for place in usable if self._answers[place].recommended]
+        self.highlighted = next(iter((*wanted, *advised, *usable)), None)
+
+    @property
+    def current(self) -> Option | None:
+        """The answer under the cursor."""
+        return None if self.highlighted is None else self._answers[self.highlighted]
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.post_message(self.Taken(self, self._answers[event.option_index]))
+
+
+def _prompt(answer: Option) -> ListOption:
+    off = bool(answer.why_not)
+    text = Content.assemble(("✗ " if off else "", "$error"), (one_line(answer.title, 100), "" if off else "bold"))
+    if answer.beside:
+        text += Content.assemble("  ", (one_line(answer.beside, 60), "$secondary"))
+    if answer.recommended and not off:
+        text += Content.assemble("  ", ("recommended", "$accent"))
+    below = answer.why_not or answer.about
+    if below:
+        text += Content.assemble("\n", (" ".join(printable(below, 600).split()), "$warning" if off else "$muted"))
+    return ListOption(text, disabled=off)

@@ -1,0 +1,73 @@
+"""Results and times as coloured text, the same on every screen; never colour alone."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from benchtui.compare.records import Kind
+from benchtui.displays.words import left_words
+from benchtui.reports.words import SHORT_WORDS, verdict_glyph
+from benchtui.results.headlines import Headline, LastBenchmark
+from benchtui.text import one_line
+from screens.themes import Colours
+
+
+def kind_colour(kind: Kind | None, colours: Colours) -> str:
+    """The colour of a verdict, beside its glyph and word."""
+    if kind is None:
+        return colours.muted
+    if kind.is_gain:
+        return colours.gain
+    if kind in (Kind.FORGETTING, Kind.LOSS, Kind.WORSE):
+        return colours.loss
+    return colours.warning if kind in (Kind.NOT_COMPARABLE, Kind.ACCEPTABLE_LOSS) else colours.muted
+
+
+def score(value: float, *, share: bool) -> str:
+    return f"{100 * value:.1f}%" if share else f"{value:.4g}"
+
+
+def change(value: float, *, share: bool) -> str:
+    return (f"{100 * value:+.1f}" if share else f"{value:+.3g}").replace("-", "−")
+
+
+def arrow(improved: bool | None) -> str:
+    return "→" if improved is None else "↗" if improved else "↘"
+
+
+def headline_text(headline: Headline, colours: Colours, *, name: bool = True) -> Text:
+    """ "ifeval ↗ +18.1 ▲ excellent"; the score alone where there was no base."""
+    text = Text(f"{one_line(headline.title, 40)} " if name else "")
+    if headline.change is None:
+        return text.append(score(headline.fine_tuned, share=headline.share))
+    style = kind_colour(headline.verdict, colours)
+    text.append(f"{arrow(headline.improved)} {change(headline.change, share=headline.share)}", style=style)
+    if headline.verdict is not None:
+        text.append(f" {verdict_glyph(headline.verdict)} {SHORT_WORDS[headline.verdict]}", style=style)
+    return text
+
+
+def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
+    """The last result in one line: the first task with its verdict, the arrows of the others."""
+    if last is None or not last.headlines:
+        return Text("not benchmarked yet", style=colours.muted)
+    first, *others = last.headlines
+    text = headline_text(first, colours, name=False)
+    for other in others[:4]:
+        if other.change is not None:
+            words = f" {arrow(other.improved)}{change(other.change, share=other.share)}"
+            text.append(words, style=kind_colour(other.verdict, colours))
+    return text
+
+
+def ago(then: float, now: float) -> str:
+    """ "2h ago", "just now"; "" for no time."""
+    if not then:
+        return ""
+    passed = max(now - then, 0.0)
+    if passed < 60:
+        return "just now"
+    if passed < 86400:
+        return f"{left_words(passed).split(' ')[0]} ago"
+    days = int(passed // 86400)
+    return f"{days}d ago" if days < 100 else f"{days // 30} months ago"
