@@ -69,6 +69,12 @@ def limit_value(value: object) -> float:
     return float(number)
 
 
+def points(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 100:
+        raise ValueError("a number of points, above 0 and at most 100")
+    return float(value)
+
+
 def batch_size(value: object) -> str:
     if value == "auto":
         return "auto"
@@ -165,6 +171,8 @@ RUN_SETTINGS: Mapping[str, Callable[[object], Any]] = MappingProxyType(
         "device": text,
         "model-args": model_arguments,
         "seed": seeds,
+        "decide-early": yes_or_no,
+        "decide-delta": points,
         "timeout": duration,
         "skip-stalled": yes_or_no,
         "detach": yes_or_no,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
     plan = run.plan() if run.exists() else None
     block = parsed.benchtui or Block()
     stamp = stamp_of(file)
+    groups = tuple(_groups(parsed))
     return RunResults(
         run=run.path,
         folder=file.parent,
@@ -71,9 +73,9 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         created=stamp_time(stamp, file),
         scores=tuple(_scores(parsed)),
         tasks=tuple(_task_facts(parsed, name) for name in _leaves(parsed)),
-        groups=tuple(_groups(parsed)),
+        groups=groups,
         settings=run_settings(parsed.config, msgspec.to_builtins(parsed), block, plan),
-        partial=_partial(block),
+        partial=_partial(block, groups),
         early=_early(block),
         fingerprint=block.fingerprint or (plan.fingerprint if plan else ""),
         suite=(plan.suite or "") if plan else "",
@@ -257,11 +259,14 @@ def _aggregation(entry: dict[str, Any]) -> tuple[str, str]:
     return str(entry.get("metric", "")), named if named.isidentifier() else ""
 
 
-def _partial(block: Block) -> tuple[Partial, ...]:
+def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
+    """Tasks that lack documents they should have; those stopped early, by themselves or with their group, do not."""
+    early = {leaf for group in groups if group.name in block.decide_early for leaf in group.leaves}
+    early.update(block.decide_early)
     return tuple(
         Partial(task, documents.done, documents.total, tuple(documents.unanswered))
         for task, documents in block.documents.items()
-        if documents.done < documents.total and task not in block.decide_early
+        if documents.done < documents.total and task not in early
     )
 
 

@@ -16,7 +16,8 @@ class BenchPlan:
     """One `benchtui run`: which model against which base, on what, how.
 
     `model` None is the newest one; `tasks` replace `suite` when given; `limit` and `num_fewshot` override every task's
-    own; `timeout` in seconds without a sign of life, None for none; `seeds` are lm-eval's python, numpy, torch and
+    own; `timeout` in seconds without a sign of life, None for none; `decide_early` is the difference in points
+    that would not matter, None to evaluate every document; `seeds` are lm-eval's python, numpy, torch and
     few-shot seeds.
     """
 
@@ -44,6 +45,7 @@ class BenchPlan:
     device: str = "auto"
     model_args: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, int, int, int] = (0, 1234, 1234, 1234)
+    decide_early: float | None = None
     timeout: float | None = None
     skip_stalled: bool = False
     offline: bool = False

@@ -86,6 +86,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
     lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
     the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
+    `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
+    matter; None evaluates every document.
     """
 
     model_name: str
@@ -108,6 +110,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     leaves: dict[str, tuple[str, ...]] = {}
     lm_eval_version: str = ""
     base_run: str | None = None
+    decide_early: float | None = None
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
@@ -136,7 +139,12 @@ class RunPlan(msgspec.Struct, frozen=True):
     def task_settings(self) -> dict[str, dict[str, Any]]:
         """For each task what can change its score: shots, limit, and the digest of its YAML."""
         return {
-            task.name: {"shots": task.num_fewshot, "limit": task.limit, "task file": self.task_digests.get(task.name)}
+            task.name: {
+                "shots": task.num_fewshot,
+                "limit": task.limit,
+                "task file": self.task_digests.get(task.name),
+                "decide early": self.decide_early,
+            }
             for task in self.tasks
         }
 

@@ -8,6 +8,8 @@ import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 
+import msgspec
+
 from benchtui.config import Config
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
@@ -87,6 +89,8 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     if not choice.compare or base_description is None:
+        if choice.decide_early is not None:
+            raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         return PreparedBench(model, plan, None, tuple(note for note in notes if note))
     base_source = ModelSource(
         path=base_description.name,
@@ -99,6 +103,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     )
     notes.append(_precision_note(fine_tuned, base_source))
     base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
+    plan = msgspec.structs.replace(plan, decide_early=choice.decide_early)
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note))
 
 

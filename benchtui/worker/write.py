@@ -17,6 +17,7 @@ from lm_eval.loggers.utils import add_tokenizer_info
 from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 
 from benchtui import __version__
+from benchtui.results.records import EarlyStop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
 from benchtui.runs.plan import RunPlan
@@ -44,6 +45,8 @@ def write_results(
     lm: Any,
     facts: dict[str, Any],
     started: float,
+    early: dict[str, EarlyStop],
+    partial: bool,
 ) -> Path:
     """Write samples_<task>_<time>.jsonl for every task with a scored document, then results_<time>.json; older result
     files of the same run are removed last. Returns the results file. Raises OSError when the disk is full."""
@@ -83,7 +86,8 @@ def write_results(
     results["benchtui"] = {
         "schema_version": 1,
         "version": __version__,
-        "partial": any(c.done < c.total for c in coverage.values()),
+        "partial": partial,
+        "decide_early": msgspec.to_builtins(early),
         "documents": msgspec.to_builtins(coverage),
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings(),

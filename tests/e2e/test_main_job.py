@@ -145,3 +145,23 @@ def test_events_are_json_lines(place: Path, model: Path) -> None:
     events = [json.loads(line) for line in finished.out.splitlines()]
     assert {event["event"] for event in events} >= {"phase", "planned", "progress", "scores", "results", "done"}
     assert {event["role"] for event in events} == {"fine-tuned"}
+
+
+def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -> None:
+    demo = place / "benchtui-demo"
+    arguments = ["--outputs", demo / "outputs", "--base", next((demo / "models").iterdir()), "--offline"]
+    arguments += ["--include-path", Path(__file__).parents[2] / "benchtui" / "demo" / "tasks", "--no-readme"]
+    arguments += ["--tasks", "demo_instructions,demo_knowledge", "--decide-early"]
+    finished = benchtui("run", *arguments, cwd=place)
+    assert finished.code == 0, finished.err
+    newest = max((model / "benchmarks" / "fine-tuned").iterdir())
+    content = results_in(newest / "lm-eval")
+    assert content["benchtui"]["partial"] is False
+    stopped = content["benchtui"]["decide_early"]
+    assert stopped["demo_instructions"]["decision"] == "better"
+    assert stopped["demo_knowledge"]["decision"] == "worse"
+    for task, stop in stopped.items():
+        assert stop["n"] == content["n-samples"][task]["effective"] < stop["total"]
+        asked = [sample["doc_id"] for sample in samples_in(newest / "lm-eval", task)]
+        assert asked != list(range(len(asked))), "documents are drawn at random, not from the top"
+    assert "stopped early" in finished.out
