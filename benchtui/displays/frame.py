@@ -17,6 +17,7 @@ from benchtui.runs.view import RunView
 from benchtui.text import one_line
 
 STALLED_AFTER = 60.0
+ROOMY = 100
 
 _HEAD_STYLES: dict[RunState, str] = {
     "waiting": "dim",
@@ -133,9 +134,8 @@ def _head(view: RunView, current: bool, width: int, glyphs: Glyphs) -> Text:
         "  ",
         (words, style),
     )
-    settings = settings_words(view.decisions)
-    while settings and head.cell_len + cell_len(glyphs.dot.join(settings)) + 2 > width:
-        settings.pop()
+    # In a narrow terminal they would come and go with the length of the task's name.
+    settings = settings_words(view.decisions) if width >= ROOMY or view.ended else []
     return _justified(head, Text(glyphs.dot.join(settings), style="dim"), width)
 
 

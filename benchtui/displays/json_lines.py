@@ -16,7 +16,7 @@ from benchtui.runs.events import Event, EventReader
 from benchtui.text import printable
 
 INTERVAL = 0.1
-MOST_WAITING = 64
+MOST_WAITING = 2
 """Chunks of events that may wait for a slow reader; the rest waits in the file."""
 
 
@@ -86,8 +86,11 @@ class JsonDisplay:
 
     def stop(self) -> None:
         """Waits for whoever reads, as any command that writes to a pipe does."""
-        while self._pass_on():
-            pass
+        while not self._outlet.dead:
+            if self._outlet.backlog >= MOST_WAITING:
+                time.sleep(0.02)
+            elif not self._pass_on():
+                break
         self._outlet.close(None)
         self._notes.close(1.0)
 

@@ -1,4 +1,7 @@
-"""The live table on a terminal: drawn in place, never cleared first, so that nothing flickers or jumps."""
+"""The live table on a terminal: drawn in place, never cleared first, so that nothing flickers or jumps.
+
+The cursor stays visible on the line below: a process that is stopped (Ctrl+Z) or killed leaves a usable terminal.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,6 @@ INTERVAL = 0.125
 FALLBACK_SIZE = (80, 24)
 
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # terminals that know it show the whole frame at once; others ignore it
-_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 _TO_LINE_END, _TO_SCREEN_END = "\x1b[K", "\x1b[J"
 
 
@@ -37,7 +39,6 @@ class Frame:
     cells: tuple[int, ...]
     width: int
     fresh: bool = False
-    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,6 @@ class Painter:
         if frame is not None:
             parts += [f"{line}{_TO_LINE_END}\r\n" for line in frame.lines]
             parts.append(_TO_SCREEN_END)
-            parts.append(_SHOW_CURSOR if frame.last else _HIDE_CURSOR)
         parts.append(_END)
         self._shown = frame
         return "".join(parts).encode(self._encoding, "replace")
@@ -136,9 +136,9 @@ class LiveDisplay:
             hint="" if last else self._hint,
         )
         shown = self._styled(lines, width)
-        if shown != self._drawn or last or self._was_away:
+        if shown != self._drawn or self._was_away:
             cells = tuple(cell_len(line.plain) for line in lines)
-            self._outlet.put(Frame(shown, cells, width, fresh=self._was_away, last=last))
+            self._outlet.put(Frame(shown, cells, width, fresh=self._was_away))
             self._drawn, self._was_away = shown, False
 
     def _styled(self, lines: Sequence[Text], width: int) -> tuple[str, ...]:

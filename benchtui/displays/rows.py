@@ -14,7 +14,7 @@ from benchtui.runs.view import RowView
 from benchtui.text import one_line
 
 INDENT = 4
-NARROW_BAR, WIDE_BAR = 8, 36
+NARROW_BAR, WIDE_BAR = 9, 36
 NEARLY_DONE = 0.9
 RATE, LEFT, VALUE, ERROR = 8, 11, 6, 7
 
@@ -36,7 +36,7 @@ class Columns:
 def choose_columns(rows: Sequence[RowView], width: int, glyphs: Glyphs) -> Columns:
     """Columns for all rows of a display: the bar takes what is left; narrow terminals lose what matters least."""
     longest = max((cell_len(_name(row)) for row in rows), default=8)
-    name = min(longest, max(width // 5, 10))
+    name = min(longest, max(width // 4, 10))
     digits = max((len(str(row.documents_total)) for row in rows), default=1)
     metric = max((cell_len(_metric(row)) for row in rows), default=0)
     columns = Columns(name, 0, max(2 * digits + 1, 5), RATE, LEFT, VALUE, ERROR + len(glyphs.plus_minus), metric)
@@ -62,7 +62,7 @@ def _taken(columns: Columns) -> int:
 def row_line(row: RowView, columns: Columns, glyphs: Glyphs, now: float, *, moving: bool, settled: bool) -> Text:
     """The line of one task. `moving`: its run is running and shows signs of life; `settled`: its run has ended."""
     glyph, style = _glyph(row, glyphs, settled=settled)
-    line = Text.assemble("  ", (glyph, style), " ", (set_cell_size(_name(row), columns.name), _name_style(row)))
+    line = Text.assemble("  ", (glyph, style), " ", (_fitted(_name(row), columns.name, glyphs), _name_style(row)))
     line.append(" ")
     line.append_text(_bar(row, columns.bar, glyphs, settled=settled))
     if columns.done:
@@ -78,6 +78,14 @@ def row_line(row: RowView, columns: Columns, glyphs: Glyphs, now: float, *, movi
 
 def _name(row: RowView) -> str:
     return one_line(row.name, 60)
+
+
+def _fitted(text: str, cells: int, glyphs: Glyphs) -> str:
+    """`text` in exactly `cells` cells, with a sign where it was cut."""
+    if cell_len(text) <= cells:
+        return set_cell_size(text, cells)
+    kept = cells - cell_len(glyphs.more)
+    return set_cell_size(set_cell_size(text, max(kept, 0)) + glyphs.more, cells)
 
 
 def _name_style(row: RowView) -> str:
@@ -100,7 +108,7 @@ def _glyph(row: RowView, glyphs: Glyphs, *, settled: bool) -> tuple[str, str]:
 
 def _bar(row: RowView, width: int, glyphs: Glyphs, *, settled: bool) -> Text:
     """The bar; for a row that has none yet what it waits for, in words."""
-    words = {"waiting": "not reached" if settled else "waiting", "building prompts": "building prompts"}.get(row.state)
+    words = {"waiting": "not run" if settled else "waiting", "building prompts": "preparing"}.get(row.state)
     if words and not row.share:
         return Text(set_cell_size(words, width), style="dim")
     steps = width * (2 if glyphs.half else 1)

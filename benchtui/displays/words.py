@@ -67,13 +67,14 @@ def _task_words(view: RunView) -> str:
 
 
 def _amount(view: RunView) -> str:
-    if not view.advanced or view.advanced_unit not in ("bytes", "files"):
+    """What a loading phase has done so far: "2.4 GB", "12 tasks"."""
+    phase = view.phase.name if view.phase else ""
+    if not view.advanced or phase not in ("loading model", "loading task"):
         return ""
     if view.advanced_unit == "bytes":
         return bytes_words(view.advanced)
-    return f"{view.advanced:,} {'task' if view.phase and view.phase.name == 'loading task' else 'file'}" + (
-        "s" if view.advanced > 1 else ""
-    )
+    noun = {"loading task": "task", "loading model": "file"}[phase]
+    return f"{view.advanced:,} {noun}{'s' if view.advanced > 1 else ''}" if view.advanced_unit == "files" else ""
 
 
 def bytes_words(number: int) -> str:

@@ -118,7 +118,7 @@ def test_json_gives_every_event_from_the_first(tmp_path: Path, runs: tuple[RunDi
 
 def test_it_waits_for_a_run_whose_turn_has_not_come(tmp_path: Path, runs: tuple[RunDirectory, RunDirectory]) -> None:
     """Between two workers of one command nothing is running for a moment."""
-    base, tuned = runs
+    _, tuned = runs
     tuned.launch.unlink()
 
     def go_on() -> None:

@@ -1,4 +1,4 @@
-"""A terminal to look at: a pseudo-terminal whose other end is read, and the few control sequences that are sent to it."""
+"""A terminal to look at: a pseudo-terminal whose other end is read, and what the sequences sent to it amount to."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SEQUENCE = re.compile(r"\x1b\[([0-9;?]*)([A-Za-z])|([\r\n])|([^\x1b\r\n]+)")
 
 
 class Screen:
-    """What a terminal that does not wrap shows: understands carriage return, line feed, cursor up, erasing to the end of
-    the line and of the screen; colours and modes are dropped. Anything else fails the test."""
+    """What a terminal that does not wrap shows: understands carriage return, line feed, cursor up, erasing to the end
+    of the line and of the screen; colours and modes are dropped. Anything else fails the test."""
 
     def __init__(self) -> None:
         self.lines = [""]

@@ -249,7 +249,7 @@ print("END", file=sys.stderr, flush=True)
 
     pid, master = pty.fork()
     if pid == 0:
-        os.execve(sys.executable, [sys.executable, "-c", script], {**os.environ, "PYTHONPATH": str(ROOT)})
+        os.execve(sys.executable, [sys.executable, "-c", script], {**os.environ, "PYTHONPATH": str(ROOT)})  # noqa: S606
     received = b""
     try:
         while chunk := os.read(master, 65536):

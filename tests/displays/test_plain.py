@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -80,14 +81,14 @@ def test_progress_at_most_every_ten_seconds_and_at_least_every_minute(tmp_path: 
     for done in range(1, 300):  # a third of a document a second, then a sprint
         story.progress("gsm8k", done, after=3)
         times += [story.t for line in told.lines() if "/1319" in line]
-    gaps = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(times)]
     assert gaps
     assert set(gaps) == {60.0}
     sprint = []
     for done in range(300, 1319, 3):
         story.progress("gsm8k", done, after=0.5)
         sprint += [story.t for line in told.lines() if "/1319" in line]
-    gaps = [later - sooner for sooner, later in zip(sprint, sprint[1:], strict=False)]
+    gaps = [later - sooner for sooner, later in pairwise(sprint)]
     assert min(gaps) >= 10
     assert max(gaps) < 60
 

@@ -66,7 +66,7 @@ def test_a_model_means_its_newest_run(outputs: Path, selector: str) -> None:
 def test_a_runs_own_name_if_only_one_has_it(outputs: Path) -> None:
     make_run(outputs / "qwen/benchmarks/fine-tuned/only-here")
     assert find_run(outputs, "only-here").path.name == "only-here"
-    with pytest.raises(BenchtuiError, match="several runs '2026-11-20T10-30-15': llama/2026.*, qwen/2026"):
+    with pytest.raises(BenchtuiError, match=r"several runs '2026-11-20T10-30-15': llama/2026.*, qwen/2026"):
         find_run(outputs, "2026-11-20T10-30-15")
 
 

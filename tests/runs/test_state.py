@@ -140,8 +140,8 @@ def test_different_metrics_have_no_average() -> None:
 
 def test_a_task_of_several_filters_shows_its_first(tmp_path: Path) -> None:
     run = make_run(tmp_path)
-    scores = [ev.LiveScore(m, f, v, None, 9) for m, f, v in (
-        ("acc", "none", 0.1), ("exact_match", "strict-match", 0.2), ("exact_match", "flexible-extract", 0.3))]  # fmt: skip
+    named = [("acc", "none"), ("exact_match", "strict-match"), ("exact_match", "flexible-extract")]
+    scores = [ev.LiveScore(metric, filter_name, 0.1, None, 9) for metric, filter_name in named]
     Story(run).start().load().tell(ev.Scores(task="gsm8k", scores=scores))
     (task,) = [task for task in RunFollower(run).catch_up().tasks if task.name == "gsm8k"]
     assert [(score.metric, score.filter) for score in task.scores] == [
