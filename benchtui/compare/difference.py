@@ -103,7 +103,12 @@ def _clustered(terms: PairedTerms) -> Difference:
     stderr = clustered_stderr(moved, units, counts) if n_units > 1 else None
     sums = np.bincount(units, weights=share * moved).astype(np.float64)
     few = n_units < FEW_CLUSTERS
-    binary = _is_binary(terms.first) and _is_binary(terms.second)
+    flips = None
+    if _is_binary(terms.first) and _is_binary(terms.second):
+        flips = count_flips(terms.first[:, 0], terms.second[:, 0])
+    interval = _mean_interval(value, stderr, n_units)
+    if stderr == 0 and flips is not None and terms.weights is None:
+        interval = paired_share_interval(flips.fixed, flips.broken, len(moved))
     return Difference(
         n=len(moved),
         clusters=n_units,
@@ -111,11 +116,11 @@ def _clustered(terms: PairedTerms) -> Difference:
         second=float(np.sum(share * each_second)),
         value=value,
         stderr=stderr,
-        interval=_mean_interval(value, stderr, n_units),
+        interval=interval,
         p=sign_flip_test(sums) if few or stderr is None else t_test(value, stderr, n_units),
         method="swapping whole units" if few else "clustered t-test",
         detectable=detectable_mean(stderr, n_units) if stderr else None,
-        flips=count_flips(terms.first[:, 0], terms.second[:, 0]) if binary else None,
+        flips=flips,
     )
 
 

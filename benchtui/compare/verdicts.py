@@ -76,7 +76,7 @@ def _article(kind: Kind) -> str:
 
 def _evidence(difference: Difference, *, is_share: bool) -> str:
     corrected = ""
-    if difference.p_holm is not None and difference.p_holm != difference.p:
+    if difference.p_holm is not None and p_words(difference.p_holm) != p_words(difference.p):
         corrected = ", corrected " + p_words(difference.p_holm).removeprefix("p ").removeprefix("= ")
     return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{corrected}"
 
@@ -160,7 +160,7 @@ def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
         if subject != "Training":
             cost = f"worse at {_listed(losses)}" if gains else f"{subject} is worse at {_listed(losses)}"
         worst = any(row.verdict is not None and row.verdict.kind is Kind.FORGETTING for row in losses)
-        parts.append(cost + (" (possible catastrophic forgetting)" if worst else ""))
+        parts.append(cost + (", possible catastrophic forgetting" if worst else ""))
     if rest:
         parts.append(_rest(rest))
     return f"{'; '.join(parts)}. {_how_sure(judged)}"

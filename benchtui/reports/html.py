@@ -81,8 +81,8 @@ def _table(comparison: Comparison) -> str:
     names = {"first": _text(comparison.first_name), "second": _text(comparison.second_name)}
     head = "".join(f'<th scope="col">{name.format(**names)}</th>' for name in _HEADER)
     return (
-        f"<table><thead><tr>{head}</tr></thead><tbody>"
-        f"{''.join(_table_row(comparison, row) for row in shown_rows(comparison))}</tbody></table>"
+        f'<div class="wide"><table class="results"><thead><tr>{head}</tr></thead><tbody>'
+        f"{''.join(_table_row(comparison, row) for row in shown_rows(comparison))}</tbody></table></div>"
     )
 
 
@@ -125,7 +125,6 @@ def _runs(comparison: Comparison) -> str:
         ("Model", *(_text(run.model_name) for run in _both(comparison))),
         ("Evaluated", *(f"{run.created:%Y-%m-%d %H:%M}" for run in _both(comparison))),
         ("State", *(_text(run.state) for run in _both(comparison))),
-        ("lm-eval", *(_text(run.lm_eval_version) for run in _both(comparison))),
     ]
     names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)
     rows += [(_text(name), *(_text(run.setting(name) or "") for run in _both(comparison))) for name in names]
@@ -152,7 +151,7 @@ def _all_flips(comparison: Comparison) -> Iterator[str]:
 
 
 def _shown(found: Sequence[Flipped], every: int) -> str:
-    return f" The first {len(found)} of {every} follow." if len(found) < every else ""
+    return f" {len(found)} of the {every} that changed follow." if len(found) < every else ""
 
 
 def _flip(flip: Flipped, comparison: Comparison) -> str:

@@ -6,12 +6,14 @@ CSS = """
 :root { color-scheme: light dark; --gain: #1a7f37; --loss: #c62828; --quiet: #6b7280; --line: #d0d7de; }
 @media (prefers-color-scheme: dark) { :root { --gain: #56d364; --loss: #ff7b72; --quiet: #9ca3af; --line: #3d444d; } }
 body { font: 16px/1.5 system-ui, sans-serif; margin: 0; }
-main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+main { max-width: 66rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; }
 .sentence { font-size: 1.1rem; font-weight: 600; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; margin: 1rem 0; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 thead th { border-bottom-width: 2px; }
+.results td, .results thead th { white-space: nowrap; }
+.wide { overflow-x: auto; }
 tr.detail th, tr.part th { font-weight: 400; padding-left: 1.6rem; }
 tr.detail, tr.part { color: var(--quiet); }
 tr.gain td:last-child, details.gain summary { color: var(--gain); }
