@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "format",
-    type=click.Choice(["table", "markdown", "csv", "json", "html"]),
+    type=click.Choice(["table", "markdown", "csv", "json", "html", "svg"]),
     default="table",
     show_default=True,
     help="How the comparison is written.",
@@ -79,6 +79,10 @@ def _text(comparison: Comparison, format: str) -> str:
         from benchtui.reports.markdown import comparison_markdown
 
         return comparison_markdown(comparison)
+    if format == "svg":
+        from benchtui.reports.picture import comparison_svg
+
+        return comparison_svg(comparison)
     if format == "html":
         from benchtui.reports.html import comparison_html
 
