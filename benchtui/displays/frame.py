@@ -63,6 +63,7 @@ def draw(
         lines.append(Text())
     lines += foot
     for line in lines:
+        line.rstrip()
         line.truncate(width, overflow="ellipsis" if glyphs.more == "…" else "crop")
     return lines
 
