@@ -111,6 +111,15 @@ def test_sign_flip_test_tries_every_swap() -> None:
     assert sign_flip_test(sums) == pytest.approx(expected)
 
 
+def test_sign_flip_test_is_scipys_permutation_test(rng: np.random.Generator) -> None:
+    for units in (6, 12, 40, 90):
+        sums = rng.normal(0.2, 1, units)
+        expected = stats.permutation_test(
+            (sums,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(1)
+        ).pvalue
+        assert sign_flip_test(sums) == pytest.approx(expected, abs=0.02 if units > 13 else 1e-9)
+
+
 def test_sign_flip_test_on_zero_one_scores_is_mcnemar() -> None:
     """Swapping the two runs document by document is what the exact McNemar test computes."""
     sums = np.array([1.0] * 8 + [-1.0] * 2 + [0.0] * 30)
