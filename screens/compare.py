@@ -44,8 +44,8 @@ class _Loaded:
 
 class ComparisonRows(Rows):
     HELP = (
-        "A row for each task, its other metrics below it. The bar shows the change (●) with its 95 % interval; where it "
-        "covers the middle (┼), the data cannot tell the change from none. Enter shows the documents behind a row."
+        "A row for each task, its other metrics below it. The bar shows the change (●) with its 95 % interval; where "
+        "it covers the middle (┼), the data cannot tell the change from none. Enter shows the documents behind a row."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Samples", tooltip="The documents behind this row"),
@@ -56,15 +56,15 @@ class ComparePage(Page):
     """The base and the latest run of a model folder; or any two runs, `first` and `second`."""
 
     HELP = (
-        "Two runs are compared only document by document. Differences in settings are named, and a change that the data "
-        "cannot tell from none is called that."
+        "Two runs are compared only document by document. Differences in settings are named, and a change that the "
+        "data cannot tell from none is called that."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "other", "Other runs", tooltip="Compare any two runs"),
         Binding("w", "swap", "Swap", tooltip="Exchange the two sides", show=False),
-        Binding("x", "parts", "All parts", tooltip="Every subject of a group, or only its categories"),
-        Binding("c", "copy", "Copy table", tooltip="Copy the comparison as Markdown"),
-        Binding("h", "history", "History", tooltip="All runs of this model"),
+        Binding("x", "parts", "Parts", tooltip="Every subject of a group, or only its categories"),
+        Binding("c", "copy", "Copy", tooltip="Copy the comparison as Markdown"),
+        Binding("h", "history", "History", tooltip="All runs of this model", show=False),
     ]
 
     def __init__(self, model: Path, pair: tuple[RunDirectory, RunDirectory] | None = None) -> None:
@@ -79,11 +79,11 @@ class ComparePage(Page):
         yield Plain(id="sentence")
         yield ComparisonRows(
             [
-                Column("Benchmark", 16, grow=3),
+                Column("Benchmark", 22, grow=3),
                 Column("Base", 6, right=True),
                 Column("Tuned", 6, right=True),
                 Column("Change", 8, right=True),
-                Column("95 % interval of the change", 11, grow=2, drop=3),
+                Column("95 % interval", 11, grow=2, drop=3),
                 Column("n", 5, right=True, drop=4),
                 Column("Verdict", 14),
             ],
@@ -139,7 +139,9 @@ class ComparePage(Page):
             f"There are no {side} results: these scores have nothing to stand beside."
         )
         if loaded.alone is not None:
-            self.query_one("#alone", Plain).update(loaded.alone)
+            alone = self.query_one("#alone", Plain)
+            alone.update(loaded.alone)
+            alone.display = True
 
     # Drawing.
 

@@ -45,7 +45,7 @@ def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
         flips = found.flips
         yield (
             "Documents",
-            f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in neither",
+            f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in none",
         )
 
 

@@ -84,10 +84,9 @@ def _answer(document: Document, answer: Text, colours: Colours) -> Text:
 
 
 def _instruction(instruction: Instruction, colours: Colours) -> Text:
-    glyph, style = {True: ("✓", colours.gain), False: ("✗", colours.loss)}.get(
-        instruction.followed, ("·", colours.muted)
-    )
-    words = {True: "", False: " not followed"}.get(instruction.followed, "")
+    known = {True: ("✓", colours.gain), False: ("✗", colours.loss), None: ("·", colours.muted)}
+    glyph, style = known[instruction.followed]
+    words = " not followed" if instruction.followed is False else ""
     return Text.assemble((f"{glyph} ", style), one_line(instruction.name, 100), (words, style))
 
 

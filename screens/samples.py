@@ -41,8 +41,8 @@ class SampleRows(Rows):
 
 class SamplesPage(Page):
     HELP = (
-        "f goes through the filters: all, fixed, broken, unchanged. / searches prompts, references and answers. Words that "
-        "differ between the two answers are underlined."
+        "f goes through the filters: all, fixed, broken, unchanged. / searches prompts, references and answers. Words "
+        "that differ between the two answers are underlined."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", tooltip="All, fixed, broken, unchanged"),
@@ -70,7 +70,7 @@ class SamplesPage(Page):
         yield Input(placeholder="Search prompts, references and answers; Enter", id="search", compact=True)
         with Container(id="samples"):
             yield SampleRows(
-                [Column("", 1), Column("Document", 6, right=True), Column("", 12, grow=1)],
+                [Column("", 1), Column("", 5, right=True), Column("", 12, grow=1)],
                 header=False,
                 id="sample-rows",
                 empty="Reading samples …",

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.results.headlines import FILE_NAME
 from benchtui.results.locate import model_runs
-from benchtui.results.summary import FILE_NAME, write_summary
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.records import run_state
 
@@ -34,6 +34,8 @@ def remove_run(run: RunDirectory) -> None:
 
 def _renew_summary(model: Path) -> None:
     if model_runs(model):
+        from benchtui.results.summary import write_summary  # brings in numpy
+
         write_summary(model)
     else:
         (model / BENCHMARKS / FILE_NAME).unlink(missing_ok=True)

@@ -1,0 +1,55 @@
+"""Opening the terminal application: the one place of this package that imports `screens`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
+from benchtui.errors import BenchtuiError
+from benchtui.runs.choice import BenchPlan
+
+
+@click.command("app", cls=SectionedCommand, short_help="Open the application; flags fill in its wizard.")
+@bench_options
+@click.option("--plain", is_flag=True, help="Ask line by line: for terminals that cannot show a full screen.")
+@click.pass_context
+def command(ctx: click.Context, /, plain: bool, **values: Any) -> int:
+    """Open the terminal application. Flags of `benchtui run` fill in the answers of its wizard beforehand."""
+    choice = bench_plan(values)
+    if plain:
+        from benchtui.cli.wizard import run_plain_wizard
+
+        return run_plain_wizard(choice)
+    given = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    return open_app(choice, typed=bool(given - {"outputs", "include_path", "offline"}))
+
+
+def open_app(choice: BenchPlan, *, typed: bool = False) -> int:
+    """Show the application until the user leaves; returns the exit code.
+
+    `choice` pre-fills the wizard, which opens at once when flags were `typed`. Raises BenchtuiError where there is no
+    terminal that can show it.
+    """
+    if not _can_show():
+        raise BenchtuiError(
+            "This is no terminal that can show the application.",
+            "`benchtui run` works anywhere; `benchtui app --plain` asks its questions line by line.",
+        )
+    from screens.app import BenchtuiApp
+    from screens.settings import Settings
+
+    app = BenchtuiApp(Settings(choice, typed=typed))
+    result = app.run()
+    return app.return_code or result or 0
+
+
+def _can_show() -> bool:
+    """A terminal with a cursor, or a browser behind `benchtui serve`."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return True
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")

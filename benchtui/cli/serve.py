@@ -1,0 +1,60 @@
+"""`benchtui serve`: the application in a browser, on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import ipaddress
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from benchtui.errors import BenchtuiError, ExitCode, UsageError
+
+
+@click.command("serve", short_help="Open the application in a browser.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
+@click.option("--host", default="localhost", show_default=True, help="Where to listen; only this machine by default.")
+@click.option("--allow-others", is_flag=True, help="Listen where other machines can reach it. There is no password.")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> int:
+    """Open the same application in a browser, on this machine.
+
+    Whoever can open the page can start and delete runs as you: it listens on localhost unless told otherwise.
+    """
+    if importlib.util.find_spec("textual_serve") is None:
+        raise BenchtuiError("The browser version needs textual-serve.", "pip install 'benchtui[serve]'")
+    if not _is_local(host) and not allow_others:
+        raise UsageError(
+            f"--host {host} can be reached from other machines, and there is no password.",
+            "Use localhost (over SSH: ssh -L 8000:localhost:8000 …), or add --allow-others.",
+        )
+    from textual_serve.server import Server
+
+    arguments = [sys.executable, "-m", "benchtui", "app"]
+    if outputs is not None:
+        arguments += ["--outputs", str(outputs)]
+    chosen = port or _free_port(host)
+    click.echo(f"benchtui is on http://{host}:{chosen} until Ctrl+C.", err=True)
+    Server(shlex.join(arguments), host=host, port=chosen, title="benchtui").serve()
+    return ExitCode.DONE
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _free_port(host: str) -> int:
+    import socket
+
+    with socket.create_server((host, 0)) as listener:
+        return int(listener.getsockname()[1])

@@ -1,0 +1,188 @@
+"""`benchtui --plain`: the wizard's questions one after another, for terminals that cannot show a full screen."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchtui.errors import BenchtuiError, ExitCode, UsageError
+from benchtui.runs.choice import BenchPlan
+from benchtui.wizard.options import QUESTIONS, Option, Question
+
+if TYPE_CHECKING:
+    from benchtui.doctor.check import Check
+    from benchtui.models.layout import TrainedModel
+
+
+class _Left(Exception):  # noqa: N818 - no error: the user went away
+    """Ctrl+C or end of input at a question."""
+
+
+def run_plain_wizard(choice: BenchPlan) -> int:
+    """Ask, review, run in the foreground; returns the exit code. `choice` holds the answers already given.
+
+    Raises BenchtuiError where there is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise BenchtuiError("There is no terminal to ask in.", "`benchtui run` takes everything as flags.")
+    try:
+        choice = _ask_all(choice)
+    except _Left:
+        click.echo("Nothing was started.", err=True)
+        return ExitCode.INTERRUPTED
+    if not _confirmed(choice):
+        click.echo("Nothing was started.", err=True)
+        return ExitCode.DONE
+    from benchtui.cli.run import run_choice
+
+    return run_choice(choice)
+
+
+def _ask_all(choice: BenchPlan) -> BenchPlan:
+    model, choice = _ask_model(choice)
+    choice = _ask_base(choice, model)
+    choice = _ask_format(choice, model)
+    choice = _ask_suite(choice, model)
+    choice = _ask_batch(choice, model)
+    return _ask_timeout(choice)
+
+
+def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
+    from benchtui.models.listing import list_models
+    from benchtui.models.selection import find_model
+    from benchtui.wizard.options import model_options
+
+    if choice.model:
+        return find_model(choice.outputs, choice.model), choice
+    name = _select("model", model_options(list_models(choice.outputs)), None)
+    return find_model(choice.outputs, name), replace(choice, model=name)
+
+
+def _ask_base(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+    from benchtui.wizard.options import compare_options, known_base
+
+    if choice.base or not choice.compare:
+        return choice
+    base = known_base(model, choice.format)
+    if _select("base", compare_options(base), "compare") == "alone":
+        return replace(choice, compare=False)
+    typed = _text("Base model: a hub id or a folder", base.name if base else "", needed=True)
+    return replace(choice, base=typed if base is None or typed != base.name else None)
+
+
+def _ask_format(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+    from benchtui.wizard.options import format_options
+
+    options = format_options(model)
+    if choice.format or sum(not option.why_not for option in options) < 2:
+        return choice
+    return replace(choice, format=_select("format", options, None))
+
+
+def _ask_suite(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+    from benchtui.config import load_config
+    from benchtui.suites import suites
+    from benchtui.wizard.estimate import earlier_speeds, estimates
+    from benchtui.wizard.options import suite_options
+
+    if choice.tasks:
+        return choice
+    known = list(suites(load_config()).values())
+    speeds = earlier_speeds(choice.outputs, model.path.name)
+    times = estimates(known, speeds, limit=choice.limit, models=2 if choice.compare else 1)
+    return replace(choice, suite=_select("suite", suite_options(known, times), choice.suite))
+
+
+def _ask_batch(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+    from benchtui.models.describe import describe
+    from benchtui.models.selection import choose_format
+    from benchtui.wizard.batch import advise_batch
+    from benchtui.wizard.options import batch_options
+
+    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    advice = None
+    if not form.adapter and form.hub_id is None:
+        described = describe(form.location, offline=choice.offline, allow_pickle=choice.permissions.pickle)
+        advice = advise_batch(described, device=choice.device, max_length=choice.max_length)
+    taken = _select("batch", batch_options(advice), str(choice.batch_size))
+    return replace(choice, batch_size="auto" if taken == "auto" else int(taken))
+
+
+def _ask_timeout(choice: BenchPlan) -> BenchPlan:
+    from benchtui.durations import format_duration, parse_duration
+
+    while True:
+        before = format_duration(choice.timeout) if choice.timeout else ""
+        typed = _text("End a run that shows no sign of life for (30min, 10m; empty: never)", before)
+        try:
+            return replace(choice, timeout=parse_duration(typed) if typed else None)
+        except UsageError as error:
+            click.echo(f"  {error}", err=True)
+
+
+def _confirmed(choice: BenchPlan) -> bool:
+    from benchtui.wizard.command import command_line
+    from benchtui.wizard.preflight import preflight
+
+    click.echo("Checking …", err=True)
+    checks = preflight(choice)
+    for check in checks:
+        _show_check(check)
+    click.echo(f"\n$ {command_line(choice)}\n", err=True)
+    if any(check.name == "Plan" for check in checks):
+        return False
+    import questionary
+
+    return bool(questionary.confirm("Start?", default=True).ask())
+
+
+def _show_check(check: Check) -> None:
+    from benchtui.text import printable
+
+    glyph = {"ok": "✓", "warning": "▲", "problem": "✗"}[check.status]
+    click.echo(f"{glyph} {check.name}: {printable(check.message, 300)}", err=True)
+    if check.next_step and check.status != "ok":
+        click.echo(f"  → {printable(check.next_step, 300)}", err=True)
+
+
+def _select(question: Question, options: Sequence[Option], before: str | None) -> str:
+    """The value of the answer. Raises BenchtuiError when none can be chosen."""
+    import questionary
+
+    usable = [option for option in options if not option.why_not]
+    if not usable:
+        reasons = "; ".join(f"{option.title}: {option.why_not}" for option in options[:3])
+        raise BenchtuiError(f"There is nothing to choose from. {reasons}".strip(), "`benchtui models` says more.")
+    advised = [option for option in usable if option.recommended] or usable
+    chosen = next((option for option in usable if option.value == before), advised[0])
+    choices: list[Any] = [
+        questionary.Choice(_line(option), value=option.value, disabled=option.why_not or None) for option in options
+    ]
+    answer = questionary.select(
+        QUESTIONS[question][1], choices, default=chosen.value, instruction="(arrows, Enter)", use_shortcuts=False
+    ).ask()
+    if answer is None:
+        raise _Left
+    return str(answer)
+
+
+def _line(option: Option) -> str:
+    beside = f"  {option.beside}" if option.beside else ""
+    advised = "  (recommended)" if option.recommended and not option.why_not else ""
+    about = f"\n      {option.about}" if option.about and not option.why_not else ""
+    return f"{option.title}{beside}{advised}{about}"
+
+
+def _text(question: str, before: str, *, needed: bool = False) -> str:
+    import questionary
+
+    answer = questionary.text(
+        question, default=before, validate=lambda typed: bool(typed.strip()) or not needed or "Type something."
+    ).ask()
+    if answer is None:
+        raise _Left
+    return str(answer).strip()
