@@ -1,0 +1,171 @@
+"""All runs of one model over time: a trend for each task, notes, and deleting what nobody needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+
+from benchtui.reports.log import tasks_of
+from benchtui.results.history import Experiment, Outcome, model_history, write_note
+from benchtui.results.locate import base_of
+from benchtui.results.remove import remove_run
+from benchtui.runs.directory import RunDirectory
+from benchtui.suites import task_title
+from benchtui.text import one_line
+from screens.dialogs import Ask, Enter
+from screens.page import Page
+from screens.widgets.drawing import trend
+from screens.widgets.plain import Plain
+from screens.widgets.rows import Column, Rows
+from screens.words import change, score
+
+MOST_TASKS = 4
+"""Tasks that get a column; all of them have a trend."""
+MOST_TRENDS = 8
+TREND = 24
+
+
+class RunRows(Rows):
+    HELP = "The runs of this model, newest first. Enter compares one with its base."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Compare", tooltip="This run with its base"),
+    ]
+
+
+class HistoryPage(Page):
+    HELP = (
+        "How the model did from run to run. Changes are against the base it was compared with; a score over other "
+        "documents than the base's has none. Notes are kept beside each run."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "note", "Note", tooltip="Write down what was different about this run"),
+        Binding("delete,x", "remove", "Delete", tooltip="Delete this run; asks first"),
+    ]
+
+    def __init__(self, model: Path) -> None:
+        super().__init__()
+        self._model = model
+        self._runs: list[Experiment] = []
+        self._tasks: list[str] = []
+
+    def body(self) -> ComposeResult:
+        yield Plain(id="trends")
+        yield RunRows([Column("Run", 19)], id="history", empty="Reading results …")
+
+    def on_mount(self) -> None:
+        self.crumbs("History", self._model.name)
+        self.query_one(Rows).focus()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
+        self._load()
+
+    def _load(self) -> None:
+        model = self._model
+        self.load(lambda: model_history(model), self._take, group="history")
+
+    def _take(self, runs: list[Experiment]) -> None:
+        self._runs = list(reversed(runs))
+        self._tasks = list(tasks_of(runs))
+        rows = self.query_one(Rows)
+        rows.columns = (
+            Column("Run", 19),
+            Column("Suite", 6, grow=1, drop=5),
+            *(Column(one_line(task_title(task), 30), 14, grow=2, drop=4) for task in self._tasks[:MOST_TASKS]),
+            Column("Note", 8, grow=2, drop=6),
+        )
+        rows.empty = "No run of this model has left results yet."
+        rows.show(len(self._runs), self._cells)
+        self._draw()
+
+    def _draw(self) -> None:
+        colours = self.colours
+        grid = Table.grid(padding=(0, 2, 0, 0))
+        for task in self._tasks[:MOST_TRENDS]:
+            found = [outcome for run in reversed(self._runs) if (outcome := run.outcome(task)) is not None]
+            values = [outcome.value for outcome in found]
+            ends = f"{_value(found[0])} → {_value(found[-1])}" if len(found) > 1 else _value(found[-1])
+            grid.add_row(
+                Text(one_line(task_title(task), 30)),
+                trend(values[-TREND:], colours.primary),
+                Text(ends, style=colours.muted),
+            )
+        self.query_one("#trends", Plain).update(grid if self._tasks else "")
+        self.query_one(Rows).redraw()
+
+    def _cells(self, index: int) -> Sequence[Text]:
+        run, colours = self._runs[index], self.colours
+        glyph = {"finished": ("✓ ", colours.gain), "running": ("▸ ", colours.primary)}.get(
+            run.state, ("◐ ", colours.warning)
+        )
+        when = f"{run.created:%Y-%m-%d %H:%M}" if run.created else one_line(run.run.name, 17)
+        note = Text(one_line(run.problem, 200), style=colours.loss) if run.problem else Text(one_line(run.note, 200))
+        outcomes = [self._outcome(run.outcome(task)) for task in self._tasks[:MOST_TASKS]]
+        return (Text.assemble(glyph, when), Text(one_line(run.suite, 30), style=colours.muted), *outcomes, note)
+
+    def _outcome(self, outcome: Outcome | None) -> Text:
+        colours = self.colours
+        if outcome is None:
+            return Text("–", style=colours.muted)
+        text = Text(f"{'◐ ' if outcome.partial else ''}{_value(outcome)}")
+        if outcome.change is not None:
+            better = (outcome.change > 0) == outcome.higher_is_better
+            style = colours.muted if not outcome.change else colours.gain if better else colours.loss
+            arrow = "→" if not outcome.change else "↗" if better else "↘"
+            text.append(f" {arrow}{change(outcome.change, share=outcome.is_share)}", style=style)
+        return text
+
+    # What can be done.
+
+    @property
+    def _selected(self) -> Experiment | None:
+        place = self.query_one(Rows).cursor
+        return self._runs[place] if place < len(self._runs) else None
+
+    def on_rows_chosen(self, message: Rows.Chosen) -> None:
+        from screens.compare import ComparePage
+
+        run, model = RunDirectory(self._runs[message.index].run), self._model
+
+        def found(base: RunDirectory | None) -> None:
+            if base is None:
+                self.tell(
+                    "This run has no base results to stand beside.", "Press b on Home to benchmark with the base."
+                )
+            else:
+                self.app.push_screen(ComparePage(model, (base, run)))
+
+        self.load(lambda: base_of(run, model), found, group="base")
+
+    def action_note(self) -> None:
+        run = self._selected
+        if run is None:
+            return
+
+        def written(note: str | None) -> None:
+            if note is not None:
+                self.load(lambda: write_note(RunDirectory(run.run), note), lambda _: self._load(), group="note")
+
+        self.app.push_screen(
+            Enter("Note on this run", "What was different? An empty note removes it.", value=run.note), written
+        )
+
+    def action_remove(self) -> None:
+        run = self._selected
+        if run is None:
+            return
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self.load(lambda: remove_run(RunDirectory(run.run)), lambda _: self._load(), group="remove")
+
+        about = f"{run.run.name}: its results, samples and journal are deleted from the disk. This cannot be undone."
+        self.app.push_screen(Ask("Delete this run?", about, yes="Delete", no="Keep"), answer)
+
+
+def _value(outcome: Outcome) -> str:
+    return score(outcome.value, share=outcome.is_share)
