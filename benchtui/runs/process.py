@@ -24,6 +24,9 @@ STACK_SIGNAL = signal.SIGUSR1
 DEATH_PATIENCE = 30.0
 """Seconds until a killed process counts as stuck in the kernel (a dead network mount, a driver)."""
 
+LONGEST_GOODBYE = 120.0
+"""Seconds a worker that was asked to stop may go on, however busy it is."""
+
 STOPPED = 143
 """Exit status of a worker that was told to stop."""
 NO_ROOM = 74
@@ -114,15 +117,24 @@ class WorkerProcess:
         grace: float,
         *,
         wait: Callable[[float], None] = time.sleep,
+        busy: Callable[[], bool] = lambda: False,
         hurry: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Ask the group to stop and wait up to `grace` seconds (less once `hurry` says so); whether the worker went by
-        itself. Call `reap` then."""
+        """Ask the group to stop; whether the worker went by itself. Call `reap` then.
+
+        It has `grace` seconds from the last time that `busy` said it was getting on, and no time at all once `hurry`
+        says so.
+        """
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a suspended worker could not hear the request
-        deadline = time.monotonic() + grace
-        while self.poll() is None and time.monotonic() < deadline and not hurry():
+        began = last_sign = time.monotonic()
+        while self.poll() is None and not hurry():
             wait(0.02)
+            now = time.monotonic()
+            if busy():
+                last_sign = now
+            if now - last_sign > grace or now - began > LONGEST_GOODBYE:
+                break
         return self.poll() is not None
 
     def reap(self) -> int:

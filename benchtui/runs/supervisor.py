@@ -89,7 +89,9 @@ class Supervisor:
         finally:
             code = worker.reap()
         self._collect(waiting)
-        self._finish_those_with_results(waiting)
+        self._close_finished(waiting)
+        if ending in ("finished", "failed"):  # by itself: what it left out is what could not be answered
+            self._close_partial(waiting)
         current = next((watched for watched in waiting if watched.done is None), None)
         if current is None:
             return None
@@ -123,7 +125,7 @@ class Supervisor:
             before = now
             if self._collect(waiting) or worker.output_bytes != output:
                 last_sign, output = now, worker.output_bytes
-            self._finish_those_with_results(waiting)
+            self._close_finished(waiting)
             current = next((watched for watched in waiting if watched.results is None), None)
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
@@ -131,11 +133,13 @@ class Supervisor:
                 continue
             results_at = now
             if self._stop_wanted(waiting):
-                return self._stop(worker)
+                if not self._control.kill_requested:
+                    self._end(worker, waiting)
+                return "killed now" if self._control.kill_requested else "stopped"
             if now - looked_at >= LOOK_EVERY:
                 looked_at = now
                 if any(watched.deleted for watched in waiting):
-                    worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry)
+                    self._end(worker, waiting)
                     return "deleted"
             verdict = watchdog.judge(now, last_sign)
             if verdict == "timed out":
@@ -162,17 +166,21 @@ class Supervisor:
     def _hurry(self) -> bool:
         return self._control.kill_requested
 
-    def _stop(self, worker: WorkerProcess) -> Ending:
-        if not self._control.kill_requested:
-            worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry)
-        return "killed now" if self._control.kill_requested else "stopped"
+    def _end(self, worker: WorkerProcess, waiting: list[Watched]) -> bool:
+        """Ask the worker to go: it scores what it has first. Whether it went by itself."""
+        return worker.end(
+            self._settings.grace,
+            wait=self._idle,
+            busy=lambda: self._collect(waiting),
+            hurry=lambda: self._control.kill_requested,
+        )
 
     def _end_stalled(self, worker: WorkerProcess, current: Watched, silent: float) -> None:
         current.tell(ev.Watchdog(state="stacks", silent=silent, remaining=0))
         worker.dump_stacks()
         time.sleep(0.5)  # the handler writes at once, unless the process is stopped
         current.tell(ev.Watchdog(state="terminating", silent=silent, remaining=0))
-        if not worker.end(self._settings.grace, wait=self._idle, hurry=self._hurry):
+        if not self._end(worker, [current]):
             current.tell(ev.Watchdog(state="killing", silent=silent, remaining=0))
 
     def _collect(self, waiting: list[Watched]) -> bool:
@@ -182,12 +190,15 @@ class Supervisor:
 
     # What to do once it has gone.
 
-    def _finish_those_with_results(self, waiting: list[Watched]) -> None:
+    def _close_finished(self, waiting: list[Watched]) -> None:
+        for watched in waiting:
+            if watched.results is not None and not watched.results.partial and watched.done is None:
+                watched.close("finished", "")
+
+    def _close_partial(self, waiting: list[Watched]) -> None:
         for watched in waiting:
             if watched.results is not None and watched.done is None:
-                partial = watched.results.partial
-                message = f"Not answered: {watched.unanswered() or 'some documents'}." if partial else ""
-                watched.close("partial" if partial else "finished", message)
+                watched.close("partial", f"Not answered: {watched.unanswered() or 'some documents'}.")
 
     def _after(self, ending: Ending, code: int, current: Watched, waiting: list[Watched]) -> None:
         unfinished = [watched for watched in waiting if watched.done is None]
@@ -240,10 +251,13 @@ class Supervisor:
         current.close("timed out", f"N{why[1:]}{doing}.")
 
     def _recover(self, current: Watched, why: str = "") -> None:
-        """Score what was answered. `why`: what the documents in hand did to deserve being left out of it."""
+        """Score what was answered, unless the worker still has. `why`: what the documents in hand did to deserve being
+        left out of it."""
+        if current.results is not None:
+            return
         if why and (stuck := current.at_work()) is not None:
             current.give_up_on(stuck, why)
-        Recovery(current, self._idle, self._hurry, self._settings.timeout).score()
+        Recovery(current, self._idle, lambda: self._control.kill_requested, self._settings.timeout).score()
 
     def _close_all(self, unfinished: Sequence[Watched], status: Status, message: str) -> None:
         for watched in unfinished:

@@ -82,6 +82,7 @@ class Watched:
 
     def begin_worker(self, pid: int, attempt: int) -> None:
         self.begin_scoring()
+        self.results = None
         self.tell(ev.WorkerStarted(pid=pid, attempt=attempt))
 
     def begin_scoring(self) -> None:

@@ -16,12 +16,21 @@ from benchtui.worker.tasks import LoadedTask, build_requests
 
 
 def build_watched(
-    loaded: LoadedTask, plan: RunPlan, prompter: Any, in_hand: InHandWriter, skipped: Set[int]
+    loaded: LoadedTask,
+    plan: RunPlan,
+    prompter: Any,
+    in_hand: InHandWriter,
+    skipped: Set[int],
+    check: Callable[[], None],
 ) -> list[Instance]:
-    """The task's requests without those of the documents `skipped`: a prompt that hung is not built again."""
-    with _each_named(
-        loaded.task, skipped, lambda doc_id, text: in_hand.take(loaded.name, doc_id, text, "building its prompt")
-    ):
+    """The task's requests without those of the documents `skipped`: a prompt that hung is not built again. `check` is
+    called between documents."""
+
+    def name(doc_id: int, text: str) -> None:
+        check()
+        in_hand.take(loaded.name, doc_id, text, "building its prompt")
+
+    with _each_named(loaded.task, skipped, name):
         instances = build_requests(loaded, plan, prompter)
     in_hand.clear()
     return instances

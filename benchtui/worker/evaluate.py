@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from benchtui.errors import BenchtuiError
@@ -15,9 +16,9 @@ from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
 from benchtui.scoring.task import TaskScores
-from benchtui.worker.guard import StopFlag
+from benchtui.worker.guard import StopFlag, StopRequested
 from benchtui.worker.report import Reporter
-from benchtui.worker.task_run import TaskRun
+from benchtui.worker.task_run import TaskRun, nothing_answered
 from benchtui.worker.tasks import LoadedTask, LoadedTasks
 from benchtui.worker.write import TaskCoverage, write_results
 
@@ -44,50 +45,74 @@ class Evaluation:
 def evaluate(evaluation: Evaluation, facts: dict[str, Any]) -> None:
     """Evaluate (or, without a model, only score) every task and write the result files.
 
-    `facts` are the worker's own choices (device, dtype); the journal is tied to those that can change a score.
-    Raises BenchtuiError, OSError or sqlite3.OperationalError (a full disk), StopRequested.
+    Told to stop, it writes partial results of what is answered, then raises StopRequested. `facts` are the worker's own
+    choices (device, dtype); the journal is tied to those that can change a score. Raises BenchtuiError, OSError or
+    sqlite3.OperationalError (a full disk).
     """
     started = time.time()
-    reporter, plan = evaluation.reporter, evaluation.plan
     _bind_journal(evaluation, facts)
     _plan_tasks(evaluation)
-    scores: dict[str, TaskScores] = {}
-    coverage: dict[str, TaskCoverage] = {}
-    early: dict[str, EarlyStop] = {}
+    found = _Found()
     for name, leaves in _asked_together(evaluation):
-        runners = {}
-        for loaded in leaves:
-            evaluation.stop.check()
-            reporter.task = loaded.name
-            runners[loaded.name] = TaskRun(evaluation, loaded)
-        if evaluation.lm is not None and (stop := _ask(evaluation, name, runners)):
-            early[name] = stop
-        for leaf, runner in runners.items():
-            scores[leaf], coverage[leaf] = runner.finish()
-    reporter.task = ""
+        _ask_and_score(evaluation, name, leaves, found)
+    evaluation.reporter.task = ""
     if evaluation.journal.damaged:
         damaged = f"{evaluation.journal.damaged} answers in the journal were damaged and did not count."
-        reporter.warn(damaged, "What is missing is asked again.")
-    if not any(score.documents for score in scores.values()):
-        if evaluation.lm is None:  # stopped too early: nothing is wrong
-            reporter.warn("No document was completely answered yet, so there is nothing to score.")
-            return
+        evaluation.reporter.warn(damaged, "What is missing is asked again.")
+    if any(score.documents for score in found.scores.values()):
+        _write(evaluation, found, facts, started)
+    elif evaluation.stop.requested or evaluation.lm is None:  # too early: nothing is wrong
+        evaluation.reporter.warn("No document was completely answered yet, so there is nothing to score.")
+    else:
         raise BenchtuiError("No document was completely answered, so there is nothing to score.", "Resume the run.")
-    reporter.phase("writing")
+    evaluation.stop.check()
+
+
+@dataclass
+class _Found:
+    """By leaf task; `early` by task of the plan."""
+
+    scores: dict[str, TaskScores] = field(default_factory=dict)
+    coverage: dict[str, TaskCoverage] = field(default_factory=dict)
+    early: dict[str, EarlyStop] = field(default_factory=dict)
+
+
+def _ask_and_score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], found: _Found) -> None:
+    """Ask these leaf tasks together and score them; told to stop, or without a model, score what is answered."""
+    runners: dict[str, TaskRun] = {}
+    with suppress(StopRequested):
+        for loaded in leaves:
+            evaluation.reporter.task = loaded.name
+            answered = evaluation.journal.count(loaded.name)
+            if answered or (evaluation.lm is not None and not evaluation.stop.requested):
+                runners[loaded.name] = TaskRun(evaluation, loaded, interruptible=not answered)
+    if evaluation.lm is not None and not evaluation.stop.requested:
+        with suppress(StopRequested):
+            if stop := _ask(evaluation, name, runners):
+                found.early[name] = stop
+    for loaded in leaves:
+        runner = runners.get(loaded.name)
+        scored = runner.finish() if runner is not None else nothing_answered(loaded)
+        found.scores[loaded.name], found.coverage[loaded.name] = scored
+
+
+def _write(evaluation: Evaluation, found: _Found, facts: dict[str, Any], started: float) -> None:
+    in_full = [leaf for name, leaves in _asked_together(evaluation) if name not in found.early for leaf in leaves]
+    partial = any(found.coverage[leaf.name].done < found.coverage[leaf.name].total for leaf in in_full)
+    evaluation.reporter.phase("writing")
     file = write_results(
         evaluation.run,
-        plan,
+        evaluation.plan,
         evaluation.tasks,
-        scores,
-        coverage,
+        found.scores,
+        found.coverage,
         lm=evaluation.lm,
         facts=facts,
         started=started,
-        early=early,
+        early=found.early,
+        partial=partial,
     )
-    in_full = [leaf for name, leaves in _asked_together(evaluation) if name not in early for leaf in leaves]
-    partial = any(coverage[leaf.name].done < coverage[leaf.name].total for leaf in in_full)
-    reporter.emit(Results(file=file.name, partial=partial))
+    evaluation.reporter.emit(Results(file=file.name, partial=partial))
 
 
 def _asked_together(evaluation: Evaluation) -> Iterator[tuple[str, list[LoadedTask]]]:

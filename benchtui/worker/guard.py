@@ -8,6 +8,7 @@ import faulthandler
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -68,20 +69,19 @@ def die_with_supervisor() -> None:
 
 
 def _outlive_supervisor() -> None:
-    """In the child: ends itself with all the others."""
+    """In the child: ends the others when the time has come."""
     session = os.getsid(0)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # meant for the worker, which may take its time
+    os.setsid()  # out of the way of signals to the worker's group, SIGSTOP among them
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.closerange(1, _HIGHEST_DESCRIPTOR)
     with contextlib.suppress(OSError):
         while os.read(0, 4096):
             pass
-    try:
-        for pid in marked_processes(os.environ[MARK], session):
+    while left := marked_processes(os.environ[MARK], session):
+        for pid in left:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-    finally:
-        os.killpg(0, signal.SIGKILL)
+        time.sleep(0.05)
 
 
 def prefer_us_when_memory_ends() -> None:

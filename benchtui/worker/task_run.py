@@ -34,7 +34,8 @@ class PairedDocument:
 class TaskRun:
     """One task of a run; the observer of the model while it answers."""
 
-    def __init__(self, evaluation: Evaluation, loaded: LoadedTask) -> None:
+    def __init__(self, evaluation: Evaluation, loaded: LoadedTask, *, interruptible: bool) -> None:
+        """Build the prompts and take up what was answered before. Raises StopRequested only if `interruptible`."""
         self._evaluation = evaluation
         self._loaded = loaded
         self._reporter = evaluation.reporter
@@ -45,7 +46,8 @@ class TaskRun:
         self._reporter.phase("building prompts", loaded.name)
         journal = evaluation.journal
         skipped = {doc_id for _, doc_id in journal.skipped(loaded.name)}
-        instances = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped)
+        check = evaluation.stop.check if interruptible else lambda: None
+        instances = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped, check)
         self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
         self._scorer = TaskScorer(loaded.task, instances, loaded.docs(), self._name)
         self._requests = TaskRequests(loaded.name, instances, journal, self._document_answered)
@@ -65,6 +67,16 @@ class TaskRun:
         lm.set_cache_hook(self._requests)
         planned = lm.batch_size_per_gpu
         self._use_known_size(planned)
+        try:
+            self._ask_until_answered(only)
+        finally:
+            lm.batch_size_per_gpu, fitted = planned, lm.batch_size_per_gpu  # another kind of task may have more room
+        if fitted != planned or self._evaluation.memory_share < 1:
+            remembered.store(self._evaluation.plan, self._loaded.kind, fitted)
+        self._progress(force=True)
+
+    def _ask_until_answered(self, only: frozenset[int] | None) -> None:
+        lm = self._evaluation.lm
         while pending := self._requests.pending(only):
             self._evaluation.stop.check()
             before = self._requests.answered
@@ -74,10 +86,6 @@ class TaskRun:
                 self._halve_batch(failure)
             elif self._requests.answered == before:
                 raise RuntimeError(f"{self._loaded.name}: the model returned without answering")
-        if lm.batch_size_per_gpu != planned or self._evaluation.memory_share < 1:
-            remembered.store(self._evaluation.plan, self._loaded.kind, lm.batch_size_per_gpu)
-        lm.batch_size_per_gpu = planned  # another kind of task may have room for more
-        self._progress(force=True)
 
     def _use_known_size(self, planned: Any) -> None:
         """Start where this model and kind of task fitted before; go on as this run began, since the sequences beside it
@@ -128,13 +136,11 @@ class TaskRun:
         self._reporter.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
 
     def paired_documents(self, base: dict[str, list[float]]) -> list[PairedDocument]:
-        """The documents that the base has a score for, in order; `base` maps doc_hash to scores, equal documents in order."""
+        """The documents that the base has a score for, in order; `base` maps doc_hash to scores (equal documents have
+        equal hashes, and are paired in their order)."""
         left = {doc_hash: list(scores) for doc_hash, scores in base.items()}
-        pairs = []
-        for doc_id in sorted(self._prompts):
-            if scores := left.get(self._scorer.doc_hash(doc_id)):
-                pairs.append(PairedDocument(doc_id, scores.pop(0)))
-        return pairs
+        found = ((doc_id, left.get(self._scorer.doc_hash(doc_id))) for doc_id in sorted(self._prompts))
+        return [PairedDocument(doc_id, scores.pop(0)) for doc_id, scores in found if scores]
 
     def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:
         """A document's score, None while it is not answered."""
@@ -203,3 +209,8 @@ class TaskRun:
                 tokens_per_second=(self._reporter.tokens - self._tokens_before) / seconds,
             )
         )
+
+
+def nothing_answered(loaded: LoadedTask) -> tuple[TaskScores, TaskCoverage]:
+    total = loaded.documents
+    return TaskScores({}, [], ()), TaskCoverage(0, total, list(range(total)))
