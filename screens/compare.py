@@ -83,7 +83,7 @@ class ComparePage(Page):
                 Column("Base", 6, right=True),
                 Column("Tuned", 6, right=True),
                 Column("Change", 8, right=True),
-                Column("95 % interval", 11, grow=2, drop=3),
+                Column("95 % range", 11, grow=2, drop=3),
                 Column("n", 5, right=True, drop=4),
                 Column("Verdict", 14),
             ],

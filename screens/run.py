@@ -129,10 +129,11 @@ class RunPage(Page):
 
     def _draw_top(self, views: Sequence[RunView]) -> None:
         now = self.settings.clock()
-        elapsed = [seconds for view in views if (seconds := view.elapsed(now)) is not None]
+        started = [view.started for view in views if view.started is not None]
+        ends = [now if view.state == "running" else view.ended_at or 0.0 for view in views]
         model = one_line(views[0].model, 60) if views else ""
         suite = next((view.suite for view in views if view.suite), None)
-        took = format_duration(max(elapsed)) if elapsed else ""
+        took = format_duration(max(ends) - min(started)) if started else ""
         right = " · ".join(part for part in (f"suite {suite}" if suite else "", took, "paused" * self._paused) if part)
         self.crumbs("Run", model, right=right)
 

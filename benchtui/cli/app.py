@@ -52,4 +52,5 @@ def _can_show() -> bool:
     """A terminal with a cursor, or a browser behind `benchtui serve`."""
     if os.environ.get("TEXTUAL_DRIVER"):
         return True
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))  # Textual draws on stderr
+    return terminal and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from benchtui.config import load_config
 from benchtui.doctor.check import Check
@@ -22,7 +21,7 @@ _NOT_HERE = ("Ollama", "Other tasks", "Models")
 def preflight(choice: BenchPlan) -> list[Check]:
     """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
     seconds in a thread of their own."""
-    found = [*_plans(choice), *_machine(choice.outputs)]
+    found = [*_plans(choice), *_machine(choice)]
     order = {"problem": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda check: order[check.status])
 
@@ -47,9 +46,10 @@ def _plans(choice: BenchPlan) -> Iterator[Check]:
         yield Check(known, "ok", one_line(words if known == name else note, 300))
 
 
-def _machine(outputs: Path) -> Iterator[Check]:
+def _machine(choice: BenchPlan) -> Iterator[Check]:
     """The doctor's findings: what is well in one line, the rest each by itself."""
-    checks = run_checks(outputs)
-    yield from (check for check in checks if check.status != "ok" and check.name not in _NOT_HERE)
+    left_out = {*_NOT_HERE, *(["Hub"] if choice.offline else [])}
+    checks = run_checks(choice.outputs)
+    yield from (check for check in checks if check.status != "ok" and check.name not in left_out)
     for name in ("Memory", "GPU", "Disk"):
         yield from (check for check in checks if check.name == name and check.status == "ok")

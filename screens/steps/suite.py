@@ -17,10 +17,13 @@ from benchtui.suites import Suite, suites
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Speeds, earlier_speeds, estimates
 from benchtui.wizard.measure import DOCUMENTS, measure
-from benchtui.wizard.options import suite_options
+from benchtui.wizard.options import Option, suite_options
 from screens.steps.step import Answers, Step
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
+
+NAMED = ""
+"""Stands for tasks by name in the list of suites."""
 
 
 class SuiteStep(Step):
@@ -78,7 +81,12 @@ class SuiteStep(Step):
         known = estimates(self._suites, speeds, limit=self._limit(), models=answers.models_to_run)
         current = self.query_one(Choices).current
         taken = current.value if current else answers.choice.suite
-        self.query_one(Choices).offer(suite_options(self._suites, known), taken)
+        options = suite_options(self._suites, known)
+        if answers.choice.tasks:
+            names = one_line(", ".join(answers.choice.tasks), 200)
+            options.insert(0, Option(NAMED, "The tasks named below", names))
+            taken = current.value if current else NAMED
+        self.query_one(Choices).offer(options, taken)
         if known:
             words = f"Times go by {speeds.source}, for {'both models' if answers.choice.compare else 'the model'}."
         else:
@@ -100,7 +108,9 @@ class SuiteStep(Step):
         model, current = self.answers.model, self.query_one(Choices).current
         if model is None or current is None:
             return
-        choice = replace(self.answers.choice, suite=current.value, tasks=())
+        choice = self.answers.choice
+        if current.value != NAMED:
+            choice = replace(choice, suite=current.value, tasks=())
         self._stop = threading.Event()
         stop = self._stop
         self.query_one("#suite-note", Plain).show(f"Measuring {one_line(current.title, 40)}: loading the model …")
@@ -118,8 +128,9 @@ class SuiteStep(Step):
 
     def on_choices_taken(self, message: Choices.Taken) -> None:
         message.stop()
-        self.query_one("#tasks", Input).value = ""
-        self.answers.choice = replace(self.answers.choice, suite=message.option.value, tasks=())
+        if message.option.value != NAMED:
+            self.query_one("#tasks", Input).value = ""
+            self.answers.choice = replace(self.answers.choice, suite=message.option.value, tasks=())
         self._leave()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
