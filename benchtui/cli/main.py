@@ -18,6 +18,7 @@ _THE_MACHINE_SAYS_NO = frozenset(
 
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "app": ("benchtui.cli.app", "Open the application (what `benchtui` alone does on a terminal)."),
     "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
     "resume": ("benchtui.cli.resume", "Go on with an unfinished run; nothing answered is asked again."),
     "runs": ("benchtui.cli.runs", "List runs: running, finished, partial, died."),
@@ -32,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "note": ("benchtui.cli.note", "Write a remark down beside a run."),
     "gate": ("benchtui.cli.gate", "Pass or fail a model by its comparison, for CI."),
     "readme": ("benchtui.cli.readme", "Put the results into the model's README files."),
+    "serve": ("benchtui.cli.serve", "Open the application in a browser, on this machine."),
     "doctor": ("benchtui.cli.doctor", "Check this machine: packages, GPU, caches, disk."),
     "demo": ("benchtui.cli.demo", "Run the whole main job on two tiny models, offline, in a minute."),
 }
@@ -82,8 +84,8 @@ def cli(ctx: click.Context, /) -> None:
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the console script: one line for anything a user can cause, and the exit code that says so."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments and arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version"):
-        arguments.insert(0, "run")  # `benchtui --timeout 30min` is the unattended run
+    if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
+        arguments = _without_command(arguments)
     try:
         result = cli.main(args=arguments, prog_name="benchtui", standalone_mode=False)
     except BenchtuiError as error:
@@ -107,6 +109,16 @@ def main(argv: list[str] | None = None) -> None:
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+
+
+def _without_command(arguments: list[str]) -> list[str]:
+    """What `benchtui [FLAGS]` means: unattended with --timeout or without a terminal, else the application, in which
+    the flags are filled in."""
+    unattended = any(word == "--timeout" or word.startswith("--timeout=") for word in arguments)
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    if "--plain" not in arguments and (unattended or not terminal):
+        return ["run", *arguments] if arguments else ["--help"]
+    return ["app", *arguments]
 
 
 def _complain(what: str, next_step: str = "") -> None:
