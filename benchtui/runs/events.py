@@ -50,7 +50,7 @@ class PlannedTask(msgspec.Struct, frozen=True):
 
 
 class Planned(_Event, frozen=True, kw_only=True, tag="planned"):
-    """Leaf tasks with their sizes; emitted again when more is known. `answered` were found in the journal."""
+    """Leaf tasks with their sizes, a few hundred to an event; emitted again when more is known. `answered` were found in the journal."""
 
     tasks: list[PlannedTask]
 
@@ -222,7 +222,7 @@ def decode(line: bytes) -> Event | None:
     """The event in one line, None when it is torn, damaged or from a newer version."""
     try:
         event: Event = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     return event
 

@@ -23,6 +23,10 @@ from benchtui.worker.tasks import LoadedTask, LoadedTasks
 from benchtui.worker.write import TaskCoverage, write_results
 
 
+PLANNED_AT_ONCE = 200
+"""Tasks in one event, which has a greatest length."""
+
+
 @dataclass
 class Evaluation:
     """What one run needs while it is evaluated: its plan, where it writes, and the model (None to score only).
@@ -162,4 +166,5 @@ def _plan_tasks(evaluation: Evaluation) -> None:
         PlannedTask(loaded.name, loaded.documents, 0, evaluation.journal.count(loaded.name), loaded.kind)
         for loaded in evaluation.tasks.tasks
     ]
-    evaluation.reporter.emit(Planned(tasks=planned))
+    for start in range(0, len(planned), PLANNED_AT_ONCE):
+        evaluation.reporter.emit(Planned(tasks=planned[start : start + PLANNED_AT_ONCE]))
