@@ -50,7 +50,8 @@ class PlannedTask(msgspec.Struct, frozen=True):
 
 
 class Planned(_Event, frozen=True, kw_only=True, tag="planned"):
-    """Leaf tasks with their sizes, a few hundred to an event; emitted again when more is known. `answered` were found in the journal."""
+    """Leaf tasks with their sizes, a few hundred to an event; emitted again when more is known. `answered` requests
+    were found in the journal."""
 
     tasks: list[PlannedTask]
 

@@ -22,7 +22,6 @@ from benchtui.worker.task_run import TaskRun, nothing_answered
 from benchtui.worker.tasks import LoadedTask, LoadedTasks
 from benchtui.worker.write import TaskCoverage, write_results
 
-
 PLANNED_AT_ONCE = 200
 """Tasks in one event, which has a greatest length."""
 
