@@ -1,0 +1,12 @@
+"""The faults by what they strike; importing a module registers its faults."""
+
+from __future__ import annotations
+
+import importlib
+
+MODULES = ("kills",)
+
+
+def load() -> None:
+    for name in MODULES:
+        importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,14 @@
+"""Whatever goes wrong: what was answered is kept, scored and can be continued, and nothing is left running."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e.faults.table import Faults
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+def test_fault(fault_name: str, faults: Faults) -> None:
+    for row in faults.rows(fault_name):
+        assert row.left == 0
