@@ -42,6 +42,7 @@ class TaskRun:
         self._in_hand = evaluation.in_hand
         self._request_type = ""
         self._progress_at = 0.0
+        self._told = 0
         self._began = time.monotonic()
         self._reporter.phase("building prompts", loaded.name)
         journal = evaluation.journal
@@ -170,6 +171,8 @@ class TaskRun:
     def tokens(self, n: int) -> None:
         self._keep_answers()
         self._reporter.count_tokens(n)
+        if self._requests.answered != self._told:  # the last answers of a burst fell between two events
+            self._progress()
 
     def decision(self, what: str, choice: str, why: str) -> None:
         self._reporter.decision(what, choice, why)
@@ -194,7 +197,7 @@ class TaskRun:
         now = time.monotonic()
         if not force and now - self._progress_at < PROGRESS_INTERVAL:
             return
-        self._progress_at = now
+        self._progress_at, self._told = now, self._requests.answered
         seconds = max(now - self._began, 1e-6)
         requests = self._requests
         share = requests.documents / requests.total if requests.total else 0.0
