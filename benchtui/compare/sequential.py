@@ -3,8 +3,8 @@ document without a penalty for looking.
 
 I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024
 (arXiv 2010.09686), and "Confidence sequences for sampling without replacement", NeurIPS 2020 (arXiv 2006.04347): for
-every candidate mean somebody bets against it at fair odds; the capital exceeds 1/alpha with probability alpha at most,
-ever, if the candidate is true, so candidates at which it does are refuted for good.
+every candidate mean somebody bets against it at fair odds; if the candidate is true the capital ever reaches 1/alpha
+with probability alpha at most (Ville), so candidates at which it does are refuted for good.
 """
 
 from __future__ import annotations
@@ -22,49 +22,49 @@ Floats = npt.NDArray[np.float64]
 
 Decision = Literal["better", "worse", "within"]
 
-_TRUNCATION = 0.5
-"""The largest share of the capital that one bet may risk, as in the papers' own code."""
+_FRACTIONS = 0.7 * (np.arange(12) + 0.5) / 12
+"""The parts of the capital that are risked on each value, side by side. Bets sized beforehand are fair whatever comes;
+up to 0.7, so that no value ruins a bettor."""
 
 _GRID = 401
 
 
 class Betting:
-    """The capital of hedged bets against candidate means of values in [0, 1], after each value seen.
+    """The capital of bets against candidate means of values in [0, 1], after each value seen.
 
     `candidates` (..., m). `population` N: the candidates are means of a finite set of N values drawn without
     replacement, whose remaining mean moves as values are seen; None: means of an endless stream. Values may carry
     leading dimensions (replicas of the experiment), which the capital then has too.
+
+    Half of the capital bets that values are higher than the candidate, half that they are lower, each spread evenly
+    over the fractions: a mixture of fair games is a fair game.
     """
 
     def __init__(self, candidates: Floats, population: int | None, alpha: float) -> None:
         self._candidates = np.asarray(candidates, dtype=np.float64)
         self._population = population
-        self._alpha = alpha
+        self._threshold = 1 / alpha
         self._n = 0
         self._sum: Floats | float = 0.0
-        self._squares: Floats | float = 0.25
-        self._variance: Floats | float = 0.25
-        self._log_up: Floats = np.zeros_like(self._candidates)
-        self._log_down: Floats = np.zeros_like(self._candidates)
-        self._impossible: npt.NDArray[np.bool_] = np.zeros(self._candidates.shape, dtype=bool)
-        self.highest: Floats = np.zeros_like(self._candidates)
+        shape = (*self._candidates.shape, len(_FRACTIONS))
+        self._up: Floats = np.full(shape, 0.5 / len(_FRACTIONS))
+        self._down: Floats = np.full(shape, 0.5 / len(_FRACTIONS))
+        self._refuted: npt.NDArray[np.bool_] = np.zeros(self._candidates.shape, dtype=bool)
 
     def add(self, value: Floats | float) -> None:
         """One more value in [0, 1] (..., 1 or scalar)."""
         y = np.asarray(value, dtype=np.float64)
         remaining = self._remaining_means()
+        inside = np.clip(remaining, 1e-9, 1 - 1e-9)
+        surprise = (y - inside)[..., None] * _FRACTIONS
+        with np.errstate(over="ignore", under="ignore"):
+            self._up = self._up * (1 + surprise / inside[..., None])
+            self._down = self._down * (1 - surprise / (1 - inside)[..., None])
+            capital = self._up.sum(axis=-1) + self._down.sum(axis=-1)
+        impossible = (remaining < -1e-9) | (remaining > 1 + 1e-9)
+        self._refuted = self._refuted | impossible | (capital >= self._threshold)
         self._n += 1
-        t = self._n
-        bet = np.sqrt(2 * np.log(2 / self._alpha) / (np.asarray(self._variance) * t * np.log(1 + t)))
-        inside = np.clip(remaining, 1e-12, 1 - 1e-12)
-        up = np.minimum(bet, _TRUNCATION / inside)
-        down = np.minimum(bet, _TRUNCATION / (1 - inside))
-        self._log_up = self._log_up + np.log1p(up * (y - inside))
-        self._log_down = self._log_down + np.log1p(-down * (y - inside))
-        capital = np.maximum(self._log_up, self._log_down) - np.log(2)
-        capital = np.where(self._impossible, np.inf, capital)
-        self.highest = np.maximum(self.highest, capital)
-        self._learn(y)
+        self._sum = self._sum + y
 
     def _remaining_means(self) -> Floats:
         """The mean of what is still to come if a candidate is the mean of the whole; outside [0, 1] it cannot be."""
@@ -73,20 +73,11 @@ class Betting:
         left = self._population - self._n
         if left <= 0:
             raise ValueError("more values than the population holds")
-        means = (self._population * self._candidates - self._sum) / left
-        self._impossible = self._impossible | (means < -1e-9) | (means > 1 + 1e-9)
-        return np.asarray(means)
-
-    def _learn(self, y: Floats) -> None:
-        """The estimates that the next bet is sized by: they know only what was seen before it."""
-        self._sum = self._sum + y
-        mean = (0.5 + self._sum) / (self._n + 1)
-        self._squares = self._squares + (y - mean) ** 2
-        self._variance = self._squares / (self._n + 1)
+        return np.asarray((self._population * self._candidates - self._sum) / left)
 
     def refuted(self) -> npt.NDArray[np.bool_]:
         """Which candidates are refuted, now or at any earlier value."""
-        return np.asarray(self.highest >= np.log(1 / self._alpha))
+        return self._refuted
 
 
 class DecideEarly:

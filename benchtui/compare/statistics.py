@@ -22,7 +22,7 @@ ALPHA = 0.05
 POWER = 0.80
 SMALL = 300
 """Below this many samples intervals do not lean on the normal approximation."""
-FEW_CLUSTERS = 100
+FEW_CLUSTERS = 300
 """Below this many independent units p-values do not lean on the normal approximation either: MMLU has 57 subjects."""
 
 _ALL_SWAPS, _SWAPS = 13, 9_999

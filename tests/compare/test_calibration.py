@@ -67,7 +67,7 @@ def test_a_difference_of_delta_is_rarely_called_within_delta(delta: float) -> No
     assert wrong_within(541, delta, 0.25, REPLICAS, rng) <= 0.05
 
 
-def test_a_ten_point_effect_is_decided_before_half_of_ifeval() -> None:
+@pytest.mark.parametrize("discordant", [0.15, 0.2, 0.25, 0.3])
+def test_a_ten_point_effect_is_decided_before_half_of_ifeval(discordant: float) -> None:
     rng = np.random.default_rng(12)
-    stops = median_stop(541, 0.10, 0.25, 81, rng)
-    assert stops <= 0.45 * 541
+    assert median_stop(541, 0.10, discordant, 101, rng) <= 0.45 * 541
