@@ -170,3 +170,29 @@ def test_what_is_a_share_and_what_is_not() -> None:
     assert not is_share("bits_per_byte", 0.8)
     assert not is_share("bleu", 0.5)
     assert not is_share("acc", 40.0)
+
+
+def test_a_group_that_stopped_early_is_not_partial(tmp_path: Path) -> None:
+    stop = {
+        "task": "both",
+        "metric": "acc",
+        "filter": "none",
+        "decision": "better",
+        "n": 9,
+        "total": 20,
+        "difference": 0.4,
+        "low": 0.1,
+        "high": 0.7,
+        "delta": 0.02,
+        "alpha": 0.05,
+    }
+    tasks = {name: Task({("acc", "none"): [1.0] * n}) for name, n in (("a", 4), ("b", 5))}
+    block = {
+        "decide_early": {"both": stop},
+        "documents": {"a": {"done": 4, "total": 10}, "b": {"done": 5, "total": 10}},
+    }
+    results = read_run(write_run(tmp_path, tasks, groups={"both": ["a", "b"]}, block=block))
+    assert results.partial == ()
+    found = results.early_of("both")
+    assert found is not None
+    assert (found.decision, found.n) == ("better", 9)
