@@ -10,8 +10,9 @@ from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
+from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
-from benchtui.compare.statistics import holm
+from benchtui.compare.statistics import ALPHA, holm
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
 from benchtui.results.primary import ordered
@@ -38,7 +39,7 @@ def compare_runs(
     """
     runs = Pair(first, second, names, _read_leaves(first, second))
     rows = tuple(_rows(runs))
-    rows, tests = _judged(rows)
+    rows, tests = _judged(rows, watched=_watched(second))
     return Comparison(
         first=first,
         second=second,
@@ -159,15 +160,21 @@ def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[S
     return side(first, mine, None), side(second, score, None)
 
 
-def _judged(rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], int]:
+def _watched(second: RunResults) -> bool:
+    """Whether the run was looked at while it went on, and might have stopped: that uses up some of the 5 %."""
+    return second.setting("decide early") not in (None, "not set")
+
+
+def _judged(rows: tuple[Row, ...], *, watched: bool) -> tuple[tuple[Row, ...], int]:
     """The headline rows with corrected p-values and verdicts; and over how many tests the correction went."""
+    price = ALPHA / FINAL_ALPHA if watched else 1.0
     tested = [row for row in rows if row.level == "headline" and row.verdict is None and not row.early]
-    p_values = [row.difference.p for row in tested if row.difference is not None]
+    p_values = [min(1.0, price * row.difference.p) for row in tested if row.difference is not None]
     corrected = iter(holm(p_values))
     judged = {}
     for row in tested:
         if row.difference is not None:
-            judged[row.task] = _judge(row, row.difference, next(corrected), len(p_values))
+            judged[row.task] = _judge(row, row.difference, next(corrected), len(p_values), watched=watched)
     for row in rows:
         if row.level == "headline" and row.early is not None:
             verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
@@ -175,7 +182,10 @@ def _judged(rows: tuple[Row, ...]) -> tuple[tuple[Row, ...], int]:
     return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rows), len(p_values)
 
 
-def _judge(row: Row, found: Difference, p_holm: float, tests: int) -> Row:
+def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, watched: bool) -> Row:
     corrected = msgspec.structs.replace(found, p_holm=p_holm)
-    verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, tests=tests)
+    why = f"one of {tests} tests" if tests > 1 else ""
+    if watched:
+        why = "a run that might have stopped early" + (f", and {why}," if why else "")
+    verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
     return msgspec.structs.replace(row, difference=corrected, verdict=verdict)

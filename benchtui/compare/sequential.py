@@ -22,6 +22,10 @@ Floats = npt.NDArray[np.float64]
 
 Decision = Literal["better", "worse", "within"]
 
+EARLY_ALPHA, FINAL_ALPHA = 0.04, 0.01
+"""How the 5 % are spent: deciding early may be wrong in four runs of a hundred, and a run that went on to its end
+undecided is then judged at 1 %. Judging it at 5 % again would make up to eight in a hundred."""
+
 _FRACTIONS = 0.7 * (np.arange(12) + 0.5) / 12
 """The parts of the capital that are risked on each value, side by side. Bets sized beforehand are fair whatever comes;
 up to 0.7, so that no value ruins a bettor."""
@@ -84,15 +88,16 @@ class DecideEarly:
     """Feed the paired differences of documents in random order; ask after each whether the answer is known.
 
     `total` documents in the task, `delta` the difference (on the score's scale) that would not matter, None never to
-    stop for its smallness; `alpha` the chance of ever deciding wrongly, for all looks together. Differences are bounded
-    by -1 and 1: accuracies, or a prompt's share of followed instructions.
+    stop for its smallness; `alpha` the chance of ever deciding wrongly, for all looks together: EARLY_ALPHA, divided by
+    the number of tasks when several are watched. Differences are bounded by -1 and 1: accuracies, or a prompt's share
+    of followed instructions.
 
     "better" and "worse" hold for these documents (sampled without replacement) and for others of their kind (as an
     endless stream): both sequences must agree, so that a difference of a hair on this very set is no discovery.
     "within" is about these documents only: their difference is surely inside +-delta.
     """
 
-    def __init__(self, total: int, delta: float | None = None, alpha: float = 0.05) -> None:
+    def __init__(self, total: int, delta: float | None = None, alpha: float = EARLY_ALPHA) -> None:
         if total < 1:
             raise ValueError("there is nothing to decide about")
         self.total, self.delta, self.alpha = total, delta, alpha

@@ -15,13 +15,16 @@ MOST_FACTS = 4
 Names = tuple[str, str]
 """What the two runs are called: ("Base", "Fine-tuned"), ("A", "B")."""
 
+# What decides how much of a run is done, not what is answered: a row that stopped early says so itself.
+_OF_STOPPING = ("decide early",)
+
 # Settings that change prompts, so that they explain why documents do not pair.
 _OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enable thinking", "max length", "seeds")
 
 
 def differing_settings(first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
     """Settings that both runs name and that differ: "dtype: float32 (Base), bfloat16 (Fine-tuned)"."""
-    theirs = {setting.name: setting.value for setting in second.settings}
+    theirs = {setting.name: setting.value for setting in second.settings if setting.name not in _OF_STOPPING}
     return tuple(
         _differ(setting.name, one_line(setting.value, 40), one_line(theirs[setting.name], 40), names)
         for setting in first.settings

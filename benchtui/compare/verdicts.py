@@ -52,10 +52,11 @@ def supported(difference: Difference) -> bool:
     return p < ALPHA and difference.interval is not None and difference.interval.excludes_zero()
 
 
-def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, tests: int = 1) -> Verdict:
-    """The verdict on one paired difference. `tests` is how many p-values the correction was made over."""
+def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, corrected_for: str = "") -> Verdict:
+    """The verdict on one paired difference. `corrected_for` names what shows small p-values more often by chance than a
+    single test does, and was corrected for."""
     if not supported(difference):
-        return _nothing_shown(difference, is_share=is_share, tests=tests)
+        return _nothing_shown(difference, is_share=is_share, corrected_for=corrected_for)
     gain = difference.value if higher_is_better else -difference.value
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
     if not is_share:
@@ -81,7 +82,7 @@ def _evidence(difference: Difference, *, is_share: bool) -> str:
     return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{corrected}"
 
 
-def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Verdict:
+def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str) -> Verdict:
     kind = Kind.NO_DIFFERENCE
     if difference.n < FEWEST:
         least = 2 * 0.5**difference.n
@@ -93,7 +94,7 @@ def _nothing_shown(difference: Difference, *, is_share: bool, tests: int) -> Ver
     seen = _could_see(difference, is_share=is_share)
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
     if difference.p < ALPHA <= (difference.p_holm or 0.0):
-        detail += f", which one of {tests} tests shows too often by chance"
+        detail += f", which {corrected_for} shows too often by chance"
     return Verdict(kind, kind.value, f"No difference shown: {detail}{seen}.")
 
 
@@ -168,7 +169,7 @@ def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
 
 def _how_sure(rows: Sequence[Row]) -> str:
     tested = [row for row in rows if row.difference is not None and row.verdict is not None]
-    if len(tested) < 2:
+    if len(tested) < 2 or any(row.early for row in tested):
         return "Chance alone would show such a difference less than once in twenty times."
     return f"Chance alone would show any of this less than once in twenty times, over all {len(tested)} tests together."
 

@@ -10,8 +10,8 @@ import numpy.typing as npt
 from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
-from benchtui.compare.sequential import Betting, DecideEarly
-from benchtui.compare.statistics import paired_share_interval
+from benchtui.compare.sequential import EARLY_ALPHA, FINAL_ALPHA, Betting, DecideEarly
+from benchtui.compare.statistics import ALPHA, mcnemar, paired_share_interval
 from benchtui.compare.verdicts import judge
 
 Floats = npt.NDArray[np.float64]
@@ -88,12 +88,25 @@ def _zero_refuted(differences: Floats) -> float:
     return float(np.mean(refuted))
 
 
-def _refuted(differences: Floats, candidate: float, population: int | None) -> npt.NDArray[np.bool_]:
+def _refuted(
+    differences: Floats, candidate: float, population: int | None, alpha: float = ALPHA
+) -> npt.NDArray[np.bool_]:
     """For each row whether the candidate difference is refuted at any look, through the worker's own bets."""
-    betting = Betting(np.array([[(candidate + 1) / 2]]), population, 0.05)
+    betting = Betting(np.array([[(candidate + 1) / 2]]), population, alpha)
     for t in range(differences.shape[1]):
         betting.add((differences[:, t : t + 1] + 1) / 2)
     return betting.refuted()[:, 0]
+
+
+def false_verdicts_when_watched(n: int, discordant: float, replicas: int, rng: np.random.Generator) -> float:
+    """How often a watched run of two models of equal skill tells them apart: by stopping, or at its end at 1 %."""
+    shares = [discordant / 2, discordant / 2, 1 - discordant]
+    differences = rng.choice([1.0, -1.0, 0.0], p=shares, size=(replicas, n))
+    looked = differences[:, :-1]
+    stopped = _refuted(looked, 0.0, n, EARLY_ALPHA) & _refuted(looked, 0.0, None, EARLY_ALPHA)
+    counts = [(int(np.sum(row == 1)), int(np.sum(row == -1))) for row in differences]
+    ended = np.array([mcnemar(fixed, broken) < FINAL_ALPHA for fixed, broken in counts])
+    return float(np.mean(stopped | ended))
 
 
 def wrong_within(n: int, delta: float, discordant: float, replicas: int, rng: np.random.Generator) -> float:

@@ -166,3 +166,19 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
     assert found.kind is Kind.WITHIN
     assert "surely within ±2.0 points" in found.sentence
     assert "It says nothing of documents outside this set" in found.sentence
+
+
+def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path) -> None:
+    """The same samples: a difference when the run was meant to go to its end, not enough when it might have stopped."""
+    first, second = [i < 60 for i in range(200)], [i < 60 or i % 6 == 0 for i in range(200)]
+    for i in range(0, 60, 6):
+        second[i] = False
+    plain = compare(tmp_path / "plain", ifeval(first), ifeval(second))
+    watched = compare(tmp_path / "watched", ifeval(first), ifeval(second), block={"plan": {"decide early": 2.0}})
+    p = plain.headlines[0].difference
+    assert p is not None
+    assert 0.01 < p.p < 0.05
+    assert verdict(plain).kind.is_gain
+    assert verdict(watched).kind is Kind.NO_DIFFERENCE
+    assert "which a run that might have stopped early shows too often by chance" in verdict(watched).sentence
+    assert watched.settings == ()
