@@ -5,9 +5,11 @@ Made once a session, in a subprocess, without lm-eval's index of its own tasks.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -154,6 +156,7 @@ for seed, name in ((1, "first"), (2, "second")):
 @functools.cache
 def _made() -> RealRuns:
     root = Path(tempfile.mkdtemp(prefix="lm-eval-runs-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
     _write_tasks(root / "tasks")
     environment = {**os.environ, "HF_HOME": str(root / "hf"), "HF_HUB_OFFLINE": "1", "DISABLE_MULTIPROC": "1"}
     done = subprocess.run(
