@@ -175,7 +175,7 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
     if readme:
         from benchtui.reports.readme import update_readmes
 
-        for line in update_readmes(model_path):
+        for line in update_readmes(model_path, summary):
             _say(line)
     return outcome.exit_code
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchtui.compare.sequential import DecideEarly, stratified_order
+from benchtui.compare.sequential import EARLY_ALPHA, DecideEarly, stratified_order
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import sample_files
 from benchtui.results.primary import primary
@@ -76,12 +76,13 @@ def _base_results(run: RunDirectory, plan: RunPlan) -> RunResults | None:
 
 
 def ask_until_decided(
-    name: str, runners: dict[str, TaskRun], base: BaseScores, delta: float | None, seed: int, reporter: Reporter
+    name: str, runners: dict[str, TaskRun], base: BaseScores, plan: RunPlan, reporter: Reporter
 ) -> EarlyStop | None:
     """Ask the leaf tasks of `name` in one shuffled order (stratified by leaf) until the paired difference is decided.
 
-    Returns the decision, None when all documents were needed and it is the full comparison that counts. `delta` on the
-    score's scale. The order depends on the seed and the sizes only, so a resumed run goes on in it.
+    Returns the decision, None when all documents were needed and it is the full comparison that counts. The chance of
+    a wrong decision is shared between the plan's tasks. The order depends on the seed and the sizes only, so a resumed
+    run goes on in it.
     """
     documents = {leaf: runner.paired_documents(base.values[leaf]) for leaf, runner in runners.items()}
     total = sum(len(pairs) for pairs in documents.values())
@@ -89,8 +90,8 @@ def ask_until_decided(
         _ask_everything(runners)
         return None
     leaves = list(runners)
-    order = stratified_order([len(documents[leaf]) for leaf in leaves], seed)
-    watch = DecideEarly(total, delta)
+    order = stratified_order([len(documents[leaf]) for leaf in leaves], plan.prompts.seeds[0])
+    watch = DecideEarly(total, (plan.decide_early or 0.0) / 100, EARLY_ALPHA / len(plan.tasks))
     for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_LEAF * len(leaves))):
         for stratum, leaf in enumerate(leaves):
             wanted = [documents[leaf][at].doc_id for number, at in look if number == stratum]

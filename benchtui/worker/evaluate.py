@@ -138,8 +138,7 @@ def _ask(evaluation: Evaluation, name: str, runners: dict[str, TaskRun]) -> Earl
 
         base = base_scores(evaluation.run, plan, list(runners))
         if base is not None:
-            delta, seed = plan.decide_early / 100, plan.prompts.seeds[0]
-            return ask_until_decided(name, runners, base, delta, seed, evaluation.reporter)
+            return ask_until_decided(name, runners, base, plan, evaluation.reporter)
         evaluation.reporter.warn(
             f"{name} cannot stop early: the base run has no complete scores between 0 and 1 on it.",
             "All its documents are evaluated.",
