@@ -130,12 +130,7 @@ class BenchtuiApp(App[int]):
         self.notify(f"Copied: {one_line(what, 100)}", timeout=3, markup=False)
 
     def action_interrupt(self) -> None:
-        """Ctrl+C: copy a selection; else leave at the second press."""
-        selected = self.screen.get_selected_text()
-        if selected:
-            self.copy(selected, "the selected text")
-            self.screen.clear_selection()
-            return
+        """Ctrl+C with nothing selected: leave at the second press."""
         now = self.settings.clock()
         if now - self._interrupted_at <= PRESS_AGAIN_WITHIN:
             self.exit(130, return_code=130)

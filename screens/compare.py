@@ -83,9 +83,9 @@ class ComparePage(Page):
                 Column("Base", 6, right=True),
                 Column("Tuned", 6, right=True),
                 Column("Change", 8, right=True),
-                Column("95 % range", 11, grow=2, drop=3),
+                Column("95 % range", 10, grow=2, drop=3),
                 Column("n", 5, right=True, drop=4),
-                Column("Verdict", 14),
+                Column("Verdict", 16),
             ],
             id="comparison",
             empty="Reading results and pairing documents …",
@@ -120,7 +120,7 @@ class ComparePage(Page):
         columns[1:3] = [Column(name, 6, right=True) for name in names]
         rows.columns = tuple(columns)
         right = " ↔ ".join(_side_name(side) for side in (comparison.first, comparison.second))
-        self.crumbs("Compare", comparison.second.model_name, right=right)
+        self.crumbs("Compare", self._model.name, right=right)
         self.query_one("#sentence", Plain).show(comparison.sentence)
         self._choose_rows()
 

@@ -16,6 +16,9 @@ from screens.widgets.plain import Plain
 
 _KEYS = {"escape": "Esc", "enter": "Enter", "space": "Space", "question_mark": "?", "slash": "/", "delete": "Del"}
 
+_OF_TEXTUAL = ("Scroll ", "Page Left", "Page Right")
+"""Keys of every scrollable widget, of which nobody needs to be told."""
+
 
 class Help(ModalScreen[None]):
     """Made for a screen as it is at the moment."""
@@ -59,11 +62,12 @@ def help_for(screen: Screen[object]) -> list[str]:
 
 
 def keys_of(screen: Screen[object]) -> list[tuple[str, str]]:
-    """Key and description of everything that can be done now, each once."""
+    """Key and description of everything that can be done now, each once; what stands in the footer comes first."""
     found: dict[str, list[str]] = {}
-    for key, active in screen.active_bindings.items():
-        words = active.binding.tooltip or active.binding.description
-        if words and active.enabled and not active.binding.system:
+    active = sorted(screen.active_bindings.items(), key=lambda item: not item[1].binding.show)
+    for key, one in active:
+        words = one.binding.tooltip or one.binding.description
+        if words and one.enabled and not one.binding.system and not words.startswith(_OF_TEXTUAL):
             found.setdefault(words, []).append(key_name(key))
     return [(", ".join(keys[:3]), words) for words, keys in found.items()]
 

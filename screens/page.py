@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
+from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -70,6 +71,14 @@ class Page(Screen[Any]):
     ) -> None:
         """Run `job` in a thread, then `done` with what it gives; problems are told on the screen."""
         in_background(self, job, done, failed or self.tell, group=group)
+
+    def action_copy_text(self) -> None:
+        """Ctrl+C with something selected."""
+        selected = self.get_selected_text()
+        if not selected:
+            raise SkipAction  # then it means to leave
+        self.face.copy(selected, "the selected text")
+        self.clear_selection()
 
     def action_back(self) -> None:
         if len(self.app.screen_stack) > 2:

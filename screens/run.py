@@ -213,8 +213,8 @@ class RunPage(Page):
     # The end.
 
     def _notice_end(self, views: Sequence[RunView]) -> None:
-        over = all(view.ended for view in views)
-        self._seen_going = self._seen_going or not over
+        over = bool(views) and all(view.ended for view in views)
+        self._seen_going = self._seen_going or (bool(views) and not over)
         if not over or self._ended:
             return
         self._ended = True

@@ -61,7 +61,7 @@ class RunReader:
         self._lock = threading.Lock()
         self._slow_at = float("-inf")
         self._meter: MachineMeter | None = None
-        self.snapshot = Snapshot(tuple(follower.update() for follower in self._followers), None, ())
+        self.snapshot = Snapshot((), None, ())
 
     def read(self) -> bool:
         """Take in what is new; True when there is more to draw than before."""
@@ -70,10 +70,10 @@ class RunReader:
         for place, follower in enumerate(self._followers):
             view = follower.update()
             views.append(view)
-            if follower.new:
-                more = True
-                self._keep(self._tell(place, view, follower.new))
-            self._keep(self._outputs[place].read())
+            printed = self._outputs[place].read()
+            told = self._tell(place, view, follower.new) if follower.new else []
+            self._keep([*printed, *told])
+            more = more or bool(printed or follower.new)
         machine, newest = before.machine, before.newest
         now = time.monotonic()
         if now - self._slow_at >= SLOW_EVERY:

@@ -78,7 +78,7 @@ class SamplesPage(Page):
             yield SampleView(id="sample-view")
 
     def on_mount(self) -> None:
-        self.crumbs("Compare", self._comparison.second.model_name, self._row.title)
+        self.crumbs("Compare", self._comparison.second.run.parents[2].name, self._row.title)
         self.query_one("#search", Input).display = False
         self.query_one(SampleRows).focus()
         first, second, row = self._comparison.first, self._comparison.second, self._row

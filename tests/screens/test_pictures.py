@@ -1,0 +1,143 @@
+"""Every screen as a picture: at 80×24 and 120×36, dark, light, and without colours."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import (
+    Advance,
+    Decision,
+    Event,
+    LiveScore,
+    Phase,
+    Planned,
+    PlannedTask,
+    Progress,
+    Scores,
+    Watchdog,
+    WorkerStarted,
+    encode,
+)
+from benchtui.runs.records import LaunchRecord, this_process, write_record
+from screens.app import BenchtuiApp
+from tests.screens.conftest import MODEL, NOW, Open, press, settle, type_in
+
+SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
+MODES = ("dark", "light", "no-colour")
+Act = Callable[[Pilot[int], Path], Awaitable[None]]
+
+
+def _keys(*keys: str) -> Act:
+    async def act(pilot: Pilot[int], _: Path) -> None:
+        await press(pilot, *keys)
+
+    return act
+
+
+async def _tasks(pilot: Pilot[int], _: Path) -> None:
+    await press(pilot, "t")
+    await settle(pilot, 60)
+    await type_in(pilot, "gsm8k")
+    await press(pilot, "enter")
+
+
+async def _live(pilot: Pilot[int], outputs: Path) -> None:
+    """A run in the middle of its work; its supervisor is this process."""
+    app = pilot.app
+    assert isinstance(app, BenchtuiApp)
+    app.open_runs([half_done(outputs / MODEL / "benchmarks")])
+    await pilot.pause(0.6)
+    await settle(pilot)
+
+
+def half_done(benchmarks: Path) -> RunDirectory:
+    run = RunDirectory(benchmarks / "fine-tuned" / "2026-11-21T00-50-00")
+    shutil.copytree(benchmarks / "base" / "run", run.records)
+    for left in (run.done, run.worker_log):
+        left.unlink()
+    write_record(run.launch, LaunchRecord(this_process(), NOW - 95, "live"))
+    first, second = "demo_instructions", "demo_knowledge"
+    at = NOW - 95
+    events: list[Event] = [
+        WorkerStarted(t=at, pid=1),
+        Phase(t=at + 1, name="loading model", detail=MODEL),
+        Decision(t=at + 4, what="device", choice="cpu", why="no GPU here"),
+        Decision(t=at + 4, what="dtype", choice="float32", why="half precision is slower on a CPU"),
+        Planned(
+            t=at + 5,
+            tasks=[
+                PlannedTask(first, 192, 192, 0, "generate_until"),
+                PlannedTask(second, 200, 800, 0, "multiple_choice"),
+            ],
+        ),
+        Phase(t=at + 6, name="evaluating", task=first),
+    ]
+    events += [_progress(at + 6 + done / 4, first, done, 192, 192) for done in range(4, 193, 4)]
+    events.append(
+        Scores(
+            t=at + 54, task=first, final=True, scores=[LiveScore("prompt_level_strict_acc", "none", 0.776, 0.03, 192)]
+        )
+    )
+    events.append(Phase(t=at + 55, name="evaluating", task=second))
+    for done in range(5, 81, 5):
+        events.append(_progress(at + 55 + done / 4, second, done, 200, 800))
+        score = LiveScore("acc_norm", "none", 0.7, 0.05, done)
+        events.append(Scores(t=at + 55 + done / 4, task=second, scores=[score]))
+    events.append(Advance(t=NOW - 15, unit="tokens", done=9000, task=second))
+    events.append(Watchdog(t=NOW - 1, state="quiet", silent=61.0, remaining=1739.0))
+    run.events.write_bytes(b"".join(encode(event) + b"\n" for event in events))
+    return run
+
+
+def _progress(t: float, task: str, done: int, documents: int, requests: int) -> Progress:
+    answered = done * requests // documents
+    return Progress(
+        t=t, task=task, documents=done, documents_total=documents, requests=answered, requests_total=requests
+    )
+
+
+SCREENS: dict[str, Act] = {
+    "home": _keys(),
+    "help": _keys("f1"),
+    "wizard-base": _keys("b"),
+    "wizard-suite": _keys("b", "enter", "enter"),
+    "wizard-review": _keys("b", "enter", "enter", "enter", "enter"),
+    "run": _live,
+    "compare": _keys("enter"),
+    "samples": _keys("enter", "enter", "f"),
+    "history": _keys("h"),
+    "tasks": _tasks,
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("screen", SCREENS)
+def test_picture(
+    screen: str,
+    size: str,
+    mode: str,
+    open_app: Open,
+    models: Path,
+    still_machine: None,
+    monkeypatch: pytest.MonkeyPatch,
+    snap_compare: Any,
+) -> None:
+    if mode != "no-colour":
+        monkeypatch.delenv("NO_COLOR")
+    app = open_app()
+    if mode == "light":
+        app.theme = "benchtui-light"
+
+    async def act(pilot: Pilot[int]) -> None:
+        await settle(pilot)
+        await SCREENS[screen](pilot, models)
+
+    assert snap_compare(app, run_before=act, terminal_size=SIZES[size])

@@ -1,0 +1,205 @@
+"""Every screen by keyboard alone, on runs that the real worker left behind."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from screens.run import RunPage
+from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
+
+
+async def test_home_lists_models_and_previews_the_selected_one(open_app: Open) -> None:
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        screen = shown(pilot)
+        assert f"● {MODEL}" in screen
+        assert "↗ +55.0 ▲ excellent" in screen, "the last result with arrow and verdict"
+        assert "24,000 samples" in screen, "training facts of the selected model"
+        assert "✗ broken" in screen
+        await press(pilot, "down")
+        assert "Not benchmarked yet: press b." in shown(pilot)
+
+
+async def test_home_notices_a_new_model(open_app: Open, models: Path) -> None:
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "new-one" not in shown(pilot)
+        source = models / "never-benchmarked" / "merged_16bit"
+        target = models / "new-one" / "merged_16bit"
+        target.mkdir(parents=True)
+        for file in source.iterdir():
+            (target / file.name).write_bytes(file.read_bytes())
+        await pilot.pause(2.5)
+        await settle(pilot)
+        assert "new-one" in shown(pilot)
+
+
+async def test_no_models_says_what_to_do(open_app: Open, models: Path) -> None:
+    from benchtui.runs.choice import BenchPlan
+
+    async with open_app(BenchPlan(outputs=Path("elsewhere"))).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        screen = shown(pilot)
+        assert "There is no folder elsewhere." in screen
+        assert "--outputs DIR" in screen
+
+
+async def test_comparison_then_samples_then_back(open_app: Open) -> None:
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter")
+        screen = shown(pilot)
+        assert "Training helped Following Instructions" in screen
+        assert "▲ excellent" in screen
+        assert "▼ forgetting?" in screen
+        assert "exact McNemar, 40 pairs" in screen
+        await press(pilot, "enter")
+        screen = shown(pilot)
+        assert "all 40" in screen
+        assert "✗ Base" in screen
+        assert "Prompt" in screen
+        await press(pilot, "f")
+        assert sides(shown(pilot)) == ("✗", "✓"), "a fixed document was wrong and is right"
+        await press(pilot, "f")
+        assert "No such documents." in shown(pilot)
+        await press(pilot, "escape")
+        assert "Training helped" in shown(pilot)
+        await press(pilot, "down", "down", "enter", "f", "f")
+        assert sides(shown(pilot)) == ("✓", "✗"), "a broken one the other way round"
+        await press(pilot, "escape")
+        await press(pilot, "escape")
+        assert "Last result" in shown(pilot)
+
+
+def sides(screen: str) -> tuple[str, str]:
+    """Whether the base and the fine-tuned model were right, by their glyphs."""
+    line = next(line for line in screen.splitlines() if " Base " in line and "Fine-tuned" in line)
+    return line.split("Base")[0].strip()[-1], line.split("Fine-tuned")[0].strip()[-1]
+
+
+async def test_searching_samples(open_app: Open) -> None:
+    async with open_app().run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "enter", "slash")
+        await type_in(pilot, "spoon")
+        await press(pilot, "enter")
+        screen = shown(pilot)
+        assert "with 'spoon'" in screen
+        count = int(screen.split("all ")[1].split()[0])
+        assert 0 < count < 40
+        await press(pilot, "escape")
+        assert "all 40" in shown(pilot), "Esc ends the search before it leaves"
+
+
+async def test_any_run_against_any_other(open_app: Open) -> None:
+    async with open_app().run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "o")
+        names = [line.split(MODEL)[1].strip("│ ") for line in shown(pilot).splitlines() if f" {MODEL}/" in line]
+        old, new = sorted(name for name in names if name.startswith("/2026"))
+        for run in (old, new):
+            await press(pilot, *["down"] * names.index(run), "enter")
+        screen = shown(pilot)
+        assert " A " in screen
+        assert " B " in screen
+        assert "✕ not comparable" in screen
+        assert "40 of 40 were asked with another prompt" in " ".join(screen.split()), "in words, why"
+
+
+async def test_history_note_and_delete(open_app: Open, models: Path) -> None:
+    async with open_app().run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "h")
+        screen = shown(pilot)
+        assert "2026-11-20 23:43" in screen
+        assert "→" in screen.splitlines()[1], "the trend of a task"
+        await press(pilot, "n")
+        await type_in(pilot, "second try")
+        await press(pilot, "enter")
+        assert "second try" in shown(pilot)
+        runs = models / MODEL / "benchmarks" / "fine-tuned"
+        before = sorted(entry.name for entry in runs.iterdir())
+        await press(pilot, "x")
+        assert "Delete this run?" in shown(pilot)
+        await press(pilot, "n")
+        assert sorted(entry.name for entry in runs.iterdir()) == before, "No deletes nothing"
+        await press(pilot, "x", "y")
+        await settle(pilot)
+        assert sorted(entry.name for entry in runs.iterdir()) == before[:-1]
+        assert "second try" not in shown(pilot)
+
+
+async def test_task_into_a_suite_of_ones_own(open_app: Open) -> None:
+    Path("benchtui.toml").write_text('# mine, kept\n[suites.mine]\ntasks = ["ifeval"] # first\n')
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "t")
+        await settle(pilot, 60)
+        await type_in(pilot, "gsm8k")
+        await press(pilot, "enter")
+        assert "Grade-School Maths" in shown(pilot)
+        assert "Word problems of two to eight steps" in shown(pilot), "what the task tests"
+        await press(pilot, "a", "enter")
+        await settle(pilot)
+    text = Path("benchtui.toml").read_text()
+    assert text.startswith("# mine, kept\n")
+    assert "# first" in text
+    assert tomllib.loads(text)["suites"]["mine"]["tasks"] == ["ifeval", "gsm8k"]
+
+
+async def test_help_speaks_of_the_focused_thing(open_app: Open) -> None:
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "f1")
+        screen = shown(pilot)
+        assert "Your trained models, newest first." in screen
+        await press(pilot, "end")
+        screen = shown(pilot)
+        assert "Benchmark the selected model, step by step" in screen
+        await press(pilot, "escape")
+        assert "Your trained models" not in shown(pilot)
+
+
+async def test_palette_finds_actions_and_themes(open_app: Open) -> None:
+    app = open_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "ctrl+p")
+        await type_in(pilot, "light")
+        await pilot.pause(0.3)
+        await press(pilot, "down", "enter")
+        assert app.theme == "benchtui-light"
+
+
+async def test_ctrl_c_twice_leaves_with_130(open_app: Open) -> None:
+    app = open_app()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await settle(pilot)
+        await press(pilot, "ctrl+c")
+        await pilot.pause(0.4)
+        assert "Press Ctrl+C again" in shown(pilot)
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+    assert app.return_code == 130
+
+
+async def test_finished_runs_can_be_looked_at(open_app: Open, models: Path) -> None:
+    from benchtui.runs.directory import RunDirectory
+
+    app = open_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        newest = sorted((models / MODEL / "benchmarks" / "fine-tuned").iterdir())[-1]
+        app.open_runs([RunDirectory(models / MODEL / "benchmarks" / "base"), RunDirectory(newest)])
+        await pilot.pause(0.5)
+        screen = shown(pilot)
+        assert "✓ Base finished" in screen
+        assert "40/40" in screen
+        assert "results written" in screen, "the log tab tells what happened"
+        await press(pilot, "i")
+        assert "dtype float32" in shown(pilot), "what was decided, and why"
+        assert isinstance(app.screen, RunPage), "a finished run is shown, not left"
+        await press(pilot, "c")
+        await settle(pilot)
+        assert "Training helped" in shown(pilot)

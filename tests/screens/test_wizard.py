@@ -1,0 +1,110 @@
+"""The wizard: five questions and a review, answered by keyboard; the way back open; flags as answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchtui.demo.workspace import demo_paths
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.directory import RunDirectory
+from screens.run import RunPage
+from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
+
+
+async def test_all_questions_to_the_review(
+    open_app: Open, still_machine: None, monkeypatch: pytest.MonkeyPatch, models: Path
+) -> None:  # fmt: skip
+    started: list[BenchPlan] = []
+    base = RunDirectory(models / MODEL / "benchmarks" / "base")
+
+    def launch(choice: BenchPlan) -> list[RunDirectory]:
+        started.append(choice)
+        return [base]
+
+    monkeypatch.setattr("screens.wizard.launch", launch)
+    app = open_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        assert "Compare it with the model it was trained from?" in shown(pilot)
+        assert "islands/islands-400k, named by" in " ".join(shown(pilot).split()), "the resolved base and its source"
+        await press(pilot, "escape")
+        assert "Which trained model?" in shown(pilot)
+        await press(pilot, "enter", "enter")
+        assert "Which of its forms" in shown(pilot)
+        assert "lora" in shown(pilot)
+        await press(pilot, "down", "enter")
+        assert "Which tasks?" in shown(pilot)
+        assert "541 documents" in shown(pilot)
+        await press(pilot, "up", "enter")  # test, above quick
+        assert "How many sequences at once?" in shown(pilot)
+        await press(pilot, "down", "enter")
+        screen = shown(pilot)
+        assert "$ benchtui run --model" in screen
+        assert "--format lora" in " ".join(screen.split())
+        assert "▲ NLTK data" in screen, "a warning of the preflight"
+        await press(pilot, "s")
+        await settle(pilot)
+        assert isinstance(app.screen, RunPage)
+    [choice] = started
+    assert (choice.model, choice.format, choice.suite, choice.batch_size) == (MODEL, "lora", "test", 1)
+    assert choice.compare
+    assert choice.base is None, "the base that the files name need not be repeated"
+
+
+async def test_flags_are_answers(open_app: Open, still_machine: None) -> None:
+    choice = BenchPlan(
+        outputs=Path("outputs"),
+        model=MODEL,
+        base="org/other",
+        tasks=("demo_knowledge",),
+        include_paths=(demo_paths().tasks,),
+        limit=5.0,
+        timeout=1800.0,
+        batch_size=4,
+    )
+    async with open_app(choice, typed=True).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        assert "org/other" in shown(pilot), "the wizard opens at once with the flags in place"
+        await press(pilot, "enter", "enter")
+        assert "The tasks named below" in shown(pilot)
+        await press(pilot, "enter", "enter")
+        words = " ".join(shown(pilot).split())
+        assert "--base org/other" in words
+        assert "--tasks demo_knowledge" in words
+        assert "--limit 5 --timeout 1800s --batch-size 4" in words
+        assert "30m 00s" in words
+
+
+async def test_a_wrong_number_of_documents_is_said_at_once(open_app: Open) -> None:
+    async with open_app().run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b", "enter", "enter", "tab")
+        await type_in(pilot, "many")
+        await press(pilot, "enter")
+        screen = shown(pilot)
+        assert "'many' is no number of documents." in screen
+        assert "Which tasks?" in screen
+
+
+async def test_a_run_that_does_not_start_says_why(open_app: Open, still_machine: None) -> None:
+    """The real command, with a task nobody knows."""
+    choice = BenchPlan(outputs=Path("outputs"), model=MODEL, tasks=("no_such_task",), offline=True)
+    app = open_app(choice, typed=True)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "enter", "enter", "enter")
+        await press(pilot, "s")
+        await settle(pilot, 60)
+        assert "There is no task, group or tag 'no_such_task'." in shown(pilot)
+        assert "Review" in shown(pilot), "the answers are still there"
+
+
+async def test_unknown_model_in_a_flag(open_app: Open) -> None:
+    choice = BenchPlan(outputs=Path("outputs"), model="island-400k")
+    async with open_app(choice, typed=True).run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        assert "There is no model 'island-400k' in outputs." in shown(pilot)
+        assert "Which trained model?" in shown(pilot)
