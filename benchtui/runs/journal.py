@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import shutil
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from benchtui.errors import BenchtuiError
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS answers (
-    task TEXT NOT NULL, doc_id INTEGER NOT NULL, idx INTEGER NOT NULL, repeat INTEGER NOT NULL,
-    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL, mark INTEGER NOT NULL,
-    PRIMARY KEY (task, doc_id, idx, repeat)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS skipped (
-    task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
-"""
-_KEYS = {"meta": "key", "answers": "task, doc_id, idx, repeat", "skipped": "task, doc_id"}
+from benchtui.runs.journal_file import open_or_salvage, open_read_only, readable_rows
 
 
 class RequestKey(msgspec.Struct, frozen=True):
@@ -65,10 +53,9 @@ class Journal:
         self.damaged = 0
         """Answers left out by `answers` because they do not fit their checksum."""
         if read_only:
-            self._db = _connect_read_only(path)
+            self._db = open_read_only(path)
         else:
-            self._db, self.salvaged = _open_or_salvage(path)
-        self._db.text_factory = _text
+            self._db, self.salvaged = open_or_salvage(path)
         self._seed = self._read_seed()
 
     def bind(self, facts: dict[str, Any]) -> None:
@@ -79,9 +66,10 @@ class Journal:
         if differing:
             named = [key for key in differing if key != "fingerprint"] or differing  # a digest says nothing to anybody
             raise JournalMismatchError(self.path, [f"{k}: {stored[k]!r} there, {normal[k]!r} now" for k in named])
-        self._db.executemany(
-            "INSERT OR IGNORE INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in normal.items()]
-        )
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in normal.items()]
+            )
         self._seed = self._read_seed()
 
     def note(self, key: str, value: Any) -> None:
@@ -105,14 +93,8 @@ class Journal:
             rows.append((*row, now, _mark(self._seed, *row)))
         if not rows:
             return
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
-            self._db.execute("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                self._db.execute("ROLLBACK")
-            raise
 
     def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
         """Request digest and answer for everything answered in `task`."""
@@ -135,7 +117,7 @@ class Journal:
         )
         found = []
         for task, doc, idx, rep, answer in rows:
-            with contextlib.suppress(ValueError, TypeError):
+            with suppress(ValueError, TypeError):
                 found.append((RequestKey(task, doc, idx, rep), json.loads(answer)))
         return found
 
@@ -164,10 +146,21 @@ class Journal:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
+            raise
+
     def _meta(self) -> dict[str, Any]:
         found = {}
         for key, value in self._db.execute("SELECT key, value FROM meta"):
-            with contextlib.suppress(ValueError, TypeError):  # damaged: as if it had never been said
+            with suppress(ValueError, TypeError):  # damaged: as if it had never been said
                 found[key] = json.loads(value)
         return found
 
@@ -190,88 +183,8 @@ def answered_requests(path: Path) -> int:
         with Journal(path, read_only=True) as journal:
             return journal.count()
     except sqlite3.Error:
-        return len(_readable_rows(path, "answers"))
+        return len(readable_rows(path, "answers"))
 
 
 def _mark(seed: int, *row: object) -> int:
     return zlib.crc32(json.dumps(row, default=str).encode(), seed)
-
-
-def _text(raw: bytes) -> str:
-    """Damaged text is text all the same; its checksum tells."""
-    return raw.decode("utf-8", "replace")
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, timeout=10)
-    try:
-        # Write-ahead: a commit is one append, and a torn tail is dropped by checksum. Where the file system cannot do
-        # it (some network mounts) SQLite stays in its rollback mode, which is slower and as safe.
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.executescript(_SCHEMA)
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _connect_read_only(path: Path) -> sqlite3.Connection:
-    """A reader needs the -shm file beside the journal; where that cannot be made, the file is read as it lies."""
-    for flags in ("mode=ro", "mode=ro&immutable=1"):
-        db = sqlite3.connect(f"{path.absolute().as_uri()}?{flags}", uri=True, isolation_level=None, timeout=10)
-        try:
-            db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
-        except sqlite3.OperationalError:
-            db.close()
-        else:
-            return db
-    raise sqlite3.OperationalError(f"{path} cannot be opened for reading")
-
-
-def _open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
-    try:
-        db = _connect(path)
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
-            return db, ""
-        db.close()
-    except sqlite3.OperationalError:
-        raise  # a full disk or a read-only folder: the file itself is not damaged
-    except sqlite3.DatabaseError:
-        pass  # damaged: salvaged below, and the damaged file is kept beside it
-    return _salvage(path)
-
-
-def _salvage(path: Path) -> tuple[sqlite3.Connection, str]:
-    """A fresh journal with every row that can still be read; the damaged file stays as journal.damaged-N.sqlite."""
-    rows = {table: _readable_rows(path, table) for table in _KEYS}
-    fresh = path.with_name(f".{path.name}.salvaged")
-    fresh.unlink(missing_ok=True)
-    with closing(_connect(fresh)) as db:
-        db.execute("BEGIN")
-        for table, found in rows.items():
-            if found:
-                marks = ", ".join("?" * len(found[0]))
-                db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
-        db.execute("COMMIT")
-    n = 1
-    while (kept := path.with_name(f"{path.stem}.damaged-{n}{path.suffix}")).exists():
-        n += 1
-    shutil.copy2(path, kept)
-    for tail in ("-wal", "-shm"):  # first: SQLite would apply the old log to the new file
-        path.with_name(path.name + tail).unlink(missing_ok=True)
-    fresh.replace(path)
-    saved = len(rows["answers"])
-    return _connect(path), f"The journal was damaged: {saved} answers could be read, the file is kept as {kept.name}."
-
-
-def _readable_rows(path: Path, table: str) -> list[tuple[Any, ...]]:
-    """What can be read from the front up to the damage, and from the end back to it."""
-    found: dict[tuple[Any, ...], None] = {}
-    for direction in ("ASC", "DESC"):
-        order = ", ".join(f"{column} {direction}" for column in _KEYS[table].split(", "))
-        with contextlib.suppress(sqlite3.Error), closing(_connect_read_only(path)) as db:
-            db.text_factory = _text
-            for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608 - our own names
-                found[row] = None
-    return list(found)

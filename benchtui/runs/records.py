@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 from pathlib import Path
@@ -80,7 +81,10 @@ class LaunchRecord(msgspec.Struct, frozen=True):
 
 
 class DoneRecord(msgspec.Struct, frozen=True):
-    """How the run ended. `answered` and `total` count requests; `total` 0 when the worker never got to planning."""
+    """How the run ended. `answered` and `total` count requests; `total` 0 when the worker never got to planning.
+
+    `results` is the name of the results file in lm-eval/, and `results_bytes` its size.
+    """
 
     status: Status
     message: str
@@ -89,6 +93,7 @@ class DoneRecord(msgspec.Struct, frozen=True):
     total: int = 0
     seconds: float = 0.0
     results: str | None = None
+    results_bytes: int = 0
 
 
 RunState = Literal["waiting", "running", "died", "finished", "partial", "failed", "cancelled", "timed out"]
@@ -107,11 +112,25 @@ def read_launch(run: RunDirectory) -> LaunchRecord | None:
 
 
 def read_done(run: RunDirectory) -> DoneRecord | None:
-    """None when it is missing or damaged: the run then counts as died."""
+    """None when it is missing or damaged, or the results it tells of are: the run then counts as died, and can be
+    resumed, which costs nothing where the journal holds every answer."""
     try:
-        return msgspec.json.decode(run.done.read_bytes(), type=DoneRecord)
+        record = msgspec.json.decode(run.done.read_bytes(), type=DoneRecord)
     except (OSError, msgspec.MsgspecError):
         return None
+    return record if _results_are_whole(run, record) else None
+
+
+def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:
+    if record.results is None or not record.results_bytes:
+        return True
+    file = run.lm_eval / record.results
+    try:
+        if file.stat().st_size != record.results_bytes:  # cut short, or edited: the parser knows
+            json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def run_state(run: RunDirectory) -> RunState:

@@ -139,15 +139,9 @@ class Supervisor:
             if now - looked_at >= LOOK_EVERY:
                 looked_at = now
                 if any(watched.deleted for watched in waiting):
-                    self._end(worker, waiting)
-                    return "deleted"
-            verdict = watchdog.judge(now, last_sign)
-            if verdict == "timed out":
-                self._end_stalled(worker, current, now - last_sign)
+                    return "deleted"  # at once: whatever it still wrote would bring part of the directory back
+            if self._ended_by(watchdog, worker, current, now, last_sign):
                 return "timed out"
-            if verdict != "fine":
-                remaining = watchdog.remaining(now, last_sign)
-                current.tell(ev.Watchdog(state=verdict, silent=now - last_sign, remaining=remaining))
         return "stopped" if self._control.stop_requested else "failed"
 
     def _idle(self, seconds: float) -> None:
@@ -174,6 +168,20 @@ class Supervisor:
             busy=lambda: self._collect(waiting),
             hurry=lambda: self._control.kill_requested,
         )
+
+    def _ended_by(
+        self, watchdog: Watchdog, worker: WorkerProcess, current: Watched, now: float, last_sign: float
+    ) -> bool:
+        """Whether the watchdog's time was up; says what it has to say otherwise."""
+        silent, verdict = now - last_sign, watchdog.judge(now, last_sign)
+        if verdict == "timed out":
+            self._end_stalled(worker, current, silent)
+            return True
+        if verdict == "quiet" and (at_work := current.at_work()) is not None:
+            current.tell(ev.InFlight(task=at_work.task, documents=list(at_work.documents)))
+        if verdict != "fine":
+            current.tell(ev.Watchdog(state=verdict, silent=silent, remaining=watchdog.remaining(now, last_sign)))
+        return False
 
     def _end_stalled(self, worker: WorkerProcess, current: Watched, silent: float) -> None:
         current.tell(ev.Watchdog(state="stacks", silent=silent, remaining=0))

@@ -179,6 +179,7 @@ class Watched:
             answered=answered_requests(self.run.journal),
             total=sum(self.totals.values()),
             results=self.results.file if self.results else None,
+            results_bytes=self._results_bytes(),
         )
         if self.deleted:  # writing would bring part of it back
             return
@@ -188,6 +189,14 @@ class Watched:
         except OSError as error:
             self.write_error = error
         self.tell(ev.Done(status=status, message=message))
+
+    def _results_bytes(self) -> int:
+        if self.results is None:
+            return 0
+        try:
+            return (self.run.lm_eval / self.results.file).stat().st_size
+        except OSError:
+            return 0
 
 
 def _reader_at_end(run: RunDirectory) -> ev.EventReader:

@@ -17,6 +17,7 @@ from lm_eval.loggers.utils import add_tokenizer_info
 from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 
 from benchtui import __version__
+from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
@@ -49,7 +50,10 @@ def write_results(
     partial: bool,
 ) -> Path:
     """Write samples_<task>_<time>.jsonl for every task with a scored document, then results_<time>.json; older result
-    files of the same run are removed last. Returns the results file. Raises OSError when the disk is full."""
+    files of the same run are removed last. Returns the results file. Raises OSError when the disk is full,
+    BenchtuiError when the run's directory is gone."""
+    if not run.plan_file.exists():
+        raise BenchtuiError(f"{run.path} was deleted while it was evaluated.", "Start a new run.")
     stamp = dt.datetime.now().isoformat().replace(":", "-")  # noqa: DTZ005 - lm-eval names its files by local time
     older = [*run.lm_eval.glob("results_*.json"), *run.lm_eval.glob("samples_*.jsonl")]
     accumulated: dict[str, ResultAcc] = {

@@ -36,18 +36,26 @@ class References:
         self._root = root
         self._lock = threading.Lock()
         self._making: dict[str, threading.Lock] = {}
-        self._made: dict[str, Place] = {}
+        self._made: dict[str, tuple[Place, dict[str, int]]] = {}
 
-    def place(self, model: str, *flags: str) -> Place:
+    def place(self, model: str, *flags: str, batch: int = 4) -> Place:
+        return self._make(model, flags, batch)[0]
+
+    def memory(self, model: str) -> dict[str, int]:
+        """What the worker of an uninterrupted run took at most, in bytes: VmPeak and VmHWM of proc(5)."""
+        return self._made[model][1]
+
+    def _make(self, model: str, flags: Sequence[str], batch: int) -> tuple[Place, dict[str, int]]:
         with self._lock:
             making = self._making.setdefault(model, threading.Lock())
         with making:
             if model not in self._made:
                 place = Place(self._workshop, self._root / model, self)
                 place.add(getattr(self._workshop, model), model)
-                run = place.run(model, *flags)
+                run = place.run(model, *flags, batch=batch)
+                memory = run.memory_of_worker()
                 assert run.ended() == 0, run.text
-                self._made[model] = place
+                self._made[model] = (place, memory)
         return self._made[model]
 
 
@@ -188,10 +196,19 @@ class Running:
 
     def _measure(self) -> None:
         """Its largest resident size so far, in bytes."""
-        with suppress(OSError):
-            for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-                if line.startswith("VmHWM"):
-                    self.peak = max(self.peak, 1024 * int(line.split()[1]))
+        self.peak = max(self.peak, _memory_of(self.process.pid).get("VmHWM", 0))
+
+    def memory_of_worker(self) -> dict[str, int]:
+        """What its worker took at most, once the command has ended."""
+        worker = self.worker(self.newest_run())
+        seen: dict[str, int] = {}
+
+        def look() -> bool:
+            seen.update(_memory_of(worker))
+            return self.process.poll() is not None
+
+        self.until(look, ended_is_fine=True)
+        return seen
 
     def newest_run(self) -> RunDirectory:
         """The run directory that this command works in."""
@@ -227,6 +244,15 @@ class Running:
         self.until(lambda: self.process.poll() is not None, seconds, ended_is_fine=True)
         self._reader.join(5)
         return int(self.process.returncode)
+
+
+def _memory_of(pid: int) -> dict[str, int]:
+    found = {}
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(("VmPeak", "VmHWM")):
+                found[line.split(":")[0]] = 1024 * int(line.split()[1])
+    return found
 
 
 def _take_terminal() -> None:
@@ -291,7 +317,7 @@ def on_disk(run: RunDirectory) -> str:
 def same_results(run: RunDirectory, reference: RunDirectory, *, tolerance: float = 0.0) -> str:
     """That a finished run equals an uninterrupted one: every metric, every sample record, every answer.
 
-    `tolerance` for log-likelihoods, where the batches were not the same; 0 demands equality to the last bit.
+    `tolerance`, relative, for log-likelihoods where the batches were not the same; 0 demands equality to the last bit.
     """
     ours, theirs = results_of(run), results_of(reference)
     assert not ours["benchtui"]["partial"]
@@ -314,7 +340,7 @@ def _assert_equal(ours: Any, theirs: Any, tolerance: float, where: str) -> None:
         for number, value in enumerate(theirs):
             _assert_equal(ours[number], value, tolerance, f"{where}[{number}]")
     elif tolerance and (numbers := _numbers(ours, theirs)):
-        assert abs(numbers[0] - numbers[1]) <= tolerance, f"{where}: {ours} is not {theirs}"
+        assert abs(numbers[0] - numbers[1]) <= tolerance * max(abs(numbers[1]), 1.0), f"{where}: {ours} is not {theirs}"
     else:
         assert ours == theirs, f"{where}: {ours!r} is not {theirs!r}"
 

@@ -1,4 +1,4 @@
-"""What every fault is caused in: a tiny trained model, a LoRA on a tiny base, and two small tasks that can misbehave."""
+"""What every fault is caused in: a tiny model, a LoRA on a tiny base, and two small tasks that can misbehave."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
+from pathlib import Path
 
 PACE = float(os.environ.get("FAULT_PACE", "0"))
 KIND, _, ARGUMENT = os.environ.get("FAULT", "").partition(":")
@@ -159,14 +159,14 @@ def stuck_at_exit(where, number):
             self._stream = stream
 
         def flush(self):
-            if any(name.startswith("results_") for name in os.listdir(ARGUMENT)):
+            if list(Path(ARGUMENT).glob("benchmarks/*/*/lm-eval/results_*.json")):
                 time.sleep(1_000_000)
             self._stream.flush()
 
         def __getattr__(self, name):
             return getattr(self._stream, name)
 
-    if not isinstance(sys.stdout, Stuck) and type(sys.stdout).__name__ != "Stuck":
+    if type(sys.stdout).__name__ != "Stuck":
         sys.stdout = Stuck(sys.stdout)
 
 
@@ -241,7 +241,7 @@ def build(root: Path) -> Workshop:
     merged = root / "merged"
     _save_model(merged / "merged_16bit", seed=1)
     wide = root / "wide"
-    _save_model(wide / "merged_16bit", seed=2, vocabulary=400_000, hidden=4)
+    _save_model(wide / "merged_16bit", seed=2, vocabulary=200_000, hidden=4)
     lora = root / "lora"
     _save_adapter(lora / "lora", base)
     return Workshop(root, merged, lora, base, wide, tasks)

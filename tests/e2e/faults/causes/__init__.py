@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-MODULES = ("kills",)
+MODULES = ("kills", "stops", "hangs", "memory", "disk")
 
 
 def load() -> None:

@@ -8,21 +8,19 @@ import signal
 import time
 from contextlib import suppress
 
-from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal import answered_requests
 from tests.e2e.faults.drive import Place, done_record, on_disk, same_results
+from tests.e2e.faults.kept import ALL, answered_of
 from tests.e2e.faults.table import Row, fault
-from tests.e2e.faults.workshop import REQUESTS
 
 PACE = {"FAULT_PACE": "0.03"}
-ALL = sum(REQUESTS.values())
 
 
 def _killed_at(place: Place, seed: int) -> list[Row]:
     """SIGKILL of the worker at a moment between its start and its end, drawn at random."""
     reference = place.merged()
     run = place.run("merged", env=PACE)
-    draw = random.Random(seed)
+    draw = random.Random(seed)  # noqa: S311
     directory = run.newest_run()
     worker = run.worker(directory)
     if draw.random() < 0.2:  # while it loads
@@ -68,7 +66,7 @@ def supervisor_killed(place: Place) -> list[Row]:
     run.send(signal.SIGKILL)
     run.ended()
     left = len(place.left())
-    first = Row("SIGKILL of the supervisor", _of(directory), on_disk(directory), left, "SIGKILL", "see below")
+    first = Row("SIGKILL of the supervisor", answered_of(directory), on_disk(directory), left, "SIGKILL", "see below")
     assert not directory.done.exists()
 
     run = place.run("merged", env=PACE)
@@ -78,7 +76,7 @@ def supervisor_killed(place: Place) -> list[Row]:
     run.send(signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     run.ended()
-    left, before, answered = len(place.left()), on_disk(directory), _of(directory)
+    left, before, answered = len(place.left()), on_disk(directory), answered_of(directory)
     again = place.resume()
     assert again.ended() == 0, again.text
     second = Row("SIGKILL of both", answered, before, left, "SIGKILL", same_results(directory, reference))
@@ -94,12 +92,8 @@ def supervisor_killed_while_worker_stopped(place: Place) -> list[Row]:
     time.sleep(0.2)
     run.send(signal.SIGKILL)
     run.ended()
-    left, before, answered = len(place.left()), on_disk(directory), _of(directory)
+    left, before, answered = len(place.left()), on_disk(directory), answered_of(directory)
     again = place.resume()
     assert again.ended() == 0, again.text
     name = "SIGKILL of the supervisor, worker stopped"
     return [Row(name, answered, before, left, "SIGKILL", same_results(directory, reference))]
-
-
-def _of(directory: RunDirectory) -> str:
-    return f"{answered_requests(directory.journal)}/{ALL}"

@@ -1,0 +1,266 @@
+"""Disks that are full, folders that are gone or cannot be written, files that are damaged."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import read_events
+from tests.e2e.faults.drive import Place, on_disk, same_results
+from tests.e2e.faults.kept import ALL, answered_of
+from tests.e2e.faults.table import Row, fault
+
+PACE = {"FAULT_PACE": "0.03"}
+
+
+@fault("a full disk")
+def full_disk(place: Place) -> list[Row]:
+    reference = place.merged()
+    with _small_disk(place.outputs / "merged", 6) as disk:
+        if disk is None:
+            return [Row("full disk", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
+        run = place.run("merged", env=PACE)
+        directory = run.answered(12)
+        filler = disk / "filler"
+        _fill(filler)
+        code = run.ended()
+        assert code == 1, run.text
+        assert "full" in run.text.lower(), run.text
+        assert "Free some space" in run.text
+        assert "Traceback" not in run.text
+        before, answered, left = on_disk(directory), answered_of(directory), len(place.left())
+
+        refused = place.resume()
+        assert refused.ended() == 1
+        assert "No space left" in refused.text or "full" in refused.text, refused.text
+        assert "Traceback" not in refused.text
+
+        filler.unlink()
+        run = place.resume()
+        assert run.ended() == 0, run.text
+        return [Row("full disk", answered, before, left, code, same_results(directory, reference))]
+
+
+@fault("a limit on the size of files")
+def file_size_limit(place: Place) -> list[Row]:
+    reference = place.merged()
+    rows = []
+    for kilobytes in (24, 48):  # the journal does not get far; the samples do not fit
+        run = place.run("merged", before=("prlimit", f"--fsize={kilobytes * 1024}"))
+        directory = run.newest_run()
+        code = run.ended()
+        assert code == 1, run.text
+        assert "Traceback" not in run.text
+        assert "Free some space" in run.text or "limit" in run.text, run.text
+        name = f"no file over {kilobytes} KiB"
+        rows.append(Row(name, answered_of(directory), on_disk(directory), len(place.left()), code, "see below"))
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    last = rows[-1]
+    rows[-1] = Row(last.fault, last.answered, last.on_disk, last.left, last.code, same_results(directory, reference))
+    return rows
+
+
+@fault("a run directory deleted while it runs")
+def deleted(place: Place) -> list[Row]:
+    reference = place.merged()
+    run = place.run("merged", env=PACE)
+    directory = run.answered(12)
+    answered = answered_of(directory)
+    shutil.rmtree(directory.path)
+    code = run.ended()
+    assert code == 1, run.text
+    assert "deleted" in run.text
+    assert "Traceback" not in run.text
+    assert not directory.path.exists(), "nothing of it is brought back"
+    left = len(place.left())
+    again = place.run("merged")
+    assert again.ended() == 0, again.text
+    finished = place.runs("merged")[-1]
+    return [Row("run directory deleted", answered, "nothing", left, code, same_results(finished, reference))]
+
+
+@fault("a read-only folder, and nothing to resume")
+def read_only(place: Place) -> list[Row]:
+    place.merged()
+    nothing = place.resume()
+    assert nothing.ended() == 1
+    assert "No run is unfinished" in nothing.text, nothing.text
+    with _small_disk(place.outputs / "merged", 6) as disk:
+        if disk is None:
+            return [Row("read-only file system", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        run = place.run("merged")
+        code = run.ended()
+        assert code == 1
+        assert "Read-only file system" in run.text, run.text
+        assert "Traceback" not in run.text
+    return [Row("read-only file system", f"0/{ALL}", "nothing", len(place.left()), code, "–")]
+
+
+@fault("damaged files")
+def damaged(place: Place) -> list[Row]:
+    """One run killed in its middle, copied, and each copy damaged in another way."""
+    reference = place.merged()
+    run = place.run("merged", env=PACE)
+    directory = run.answered(60)
+    worker = run.worker(directory)
+    run.send(signal.SIGKILL)
+    os.kill(worker, signal.SIGKILL)
+    run.ended()
+    assert not place.left()
+    return [_damage(place, directory, reference, name, how) for name, how in DAMAGES.items()]
+
+
+def _damage(
+    place: Place, killed: RunDirectory, reference: RunDirectory, name: str, how: Callable[[RunDirectory], None]
+) -> Row:
+    model = killed.path.parents[2]
+    copy = place.outputs / f"damaged-{len(list(place.outputs.iterdir()))}"
+    shutil.copytree(model, copy)
+    directory = RunDirectory(copy / killed.path.relative_to(model))
+    before = answered_of(directory)
+    how(directory)
+    found = on_disk(directory)
+    run = place.resume(str(directory.path))
+    code = run.ended()
+    assert code == 0, run.text
+    assert read_events(directory.events), "the events can be read on"
+    # What is lost is no whole number of batches, so the rest falls into others.
+    row = Row(name, before, found, len(place.left()), code, same_results(directory, reference, tolerance=1e-6))
+    shutil.rmtree(copy)
+    return row
+
+
+def _cut_log(run: RunDirectory) -> None:
+    """A write-ahead log torn in the middle of a page, and an events file torn in the middle of a line."""
+    log = run.journal.with_name("journal.sqlite-wal")
+    os.truncate(log, log.stat().st_size * 2 // 3 + 77)
+    with run.events.open("ab") as events:
+        events.write(b'{"event":"progress","task":"fault_wri')
+
+
+def _garble_log(run: RunDirectory) -> None:
+    log = run.journal.with_name("journal.sqlite-wal")
+    _garble(log, log.stat().st_size - 6000, 3000)
+    with run.events.open("ab") as events:
+        events.write(os.urandom(100_000))
+
+
+def _move_log_into_journal(run: RunDirectory) -> None:
+    import sqlite3
+
+    database = sqlite3.connect(run.journal)
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    database.close()
+
+
+def _cut_journal(run: RunDirectory) -> None:
+    _move_log_into_journal(run)
+    os.truncate(run.journal, run.journal.stat().st_size - 5000)
+    os.truncate(run.events, run.events.stat().st_size // 2)
+
+
+def _flip_bits(run: RunDirectory) -> None:
+    """Single bytes changed all over the journal: SQLite itself notices few of them."""
+    _move_log_into_journal(run)
+    content = bytearray(run.journal.read_bytes())
+    draw = random.Random(5)  # noqa: S311
+    for _ in range(12):
+        content[draw.randrange(8192, len(content))] ^= 1 << draw.randrange(8)
+    run.journal.write_bytes(content)
+
+
+def _no_header(run: RunDirectory) -> None:
+    _move_log_into_journal(run)
+    _garble(run.journal, 0, 200)
+
+
+def _garble(path: Path, start: int, length: int) -> None:
+    with path.open("r+b") as file:
+        file.seek(max(start, 0))
+        file.write(os.urandom(length))
+
+
+DAMAGES: dict[str, Callable[[RunDirectory], None]] = {
+    "journal's log cut, event torn": _cut_log,
+    "journal's log garbled, events garbled": _garble_log,
+    "journal cut, events cut": _cut_journal,
+    "12 bits of the journal flipped": _flip_bits,
+    "journal without its header": _no_header,
+}
+
+
+@fault("a truncated results file")
+def truncated_results(place: Place) -> list[Row]:
+    reference = place.merged()
+    run = place.run("merged", env=PACE)
+    directory = run.answered(12)
+    run.send(signal.SIGTERM)
+    code = run.ended()
+    assert code == 130, run.text
+    _cut_results(directory)
+    answered = answered_of(directory)
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    first = Row(
+        "partial results truncated", answered, "cancelled", len(place.left()), code, same_results(directory, reference)
+    )
+
+    _cut_results(directory)
+    summary = place.start("summarize", "merged")
+    assert summary.ended() == 1
+    assert "damaged" in summary.text
+    assert "Traceback" not in summary.text
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    assert "were answered before" in run.text
+    second = Row(
+        "finished results truncated",
+        f"{ALL}/{ALL}",
+        "finished",
+        len(place.left()),
+        0,
+        same_results(directory, reference),
+    )
+    return [first, second]
+
+
+def _cut_results(run: RunDirectory) -> None:
+    (file,) = run.lm_eval.glob("results_*.json")
+    os.truncate(file, file.stat().st_size // 2)
+
+
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError:
+            return
+
+
+@contextmanager
+def _small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
+    """A file system of this size in place of the folder, with what the folder held; None where only root may mount."""
+    aside = folder.with_name(f".{folder.name}-aside")
+    folder.rename(aside)
+    folder.mkdir()
+    options = ["-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs"]
+    if subprocess.run(["mount", *options, folder], capture_output=True, check=False).returncode:
+        folder.rmdir()
+        aside.rename(folder)
+        yield None
+        return
+    try:
+        shutil.copytree(aside, folder, dirs_exist_ok=True)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)

@@ -1,0 +1,121 @@
+"""Memory that runs out: in an allocation, and for the kernel."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import Decision, Failed
+from tests.e2e.faults.drive import Place, done_record, events_of, on_disk, same_results
+from tests.e2e.faults.table import Row, fault
+from tests.e2e.faults.workshop import CHOICES
+
+BATCH = 12
+FEW = ("--tasks", CHOICES, "--limit", "4")
+"""The model's vocabulary is so large that the log-softmax of one sequence takes a hundred megabytes."""
+MIB = 1 << 20
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+@fault("an allocation that fails, and the batch size that is remembered")
+def allocation_fails(place: Place) -> list[Row]:
+    reference, alone = _one_at_a_time(place)
+    memory = ("prlimit", f"--as={alone['VmPeak'] + 500 * MIB}")
+    run = place.run("wide", *FEW, batch=BATCH, before=memory)
+    directory = run.newest_run()
+    code = run.ended()
+    assert code == 0, run.text
+    sizes = _batch_sizes(directory)
+    assert sizes[:2] == ["12", "6"], sizes
+    resumed = same_results(directory, reference, tolerance=1e-6)
+    row = Row(
+        f"allocation failure, batch {' → '.join(sizes)}", "0/12", on_disk(directory), len(place.left()), code, resumed
+    )
+
+    run = place.run("wide", *FEW, batch=BATCH, before=memory)
+    directory = run.newest_run()
+    assert run.ended() == 0, run.text
+    again = _batch_sizes(directory)
+    assert again == ["12", sizes[-1]], f"planned {again[0]}, remembered {sizes[-1]}, but then: {again}"
+    assert "did not fit into memory before" in run.text
+    return [row]
+
+
+@fault("an allocation that fails for a single sequence")
+def nothing_fits(place: Place) -> list[Row]:
+    reference, alone = _one_at_a_time(place)
+    run = place.run("wide", *FEW, batch=2, before=("prlimit", f"--as={alone['VmPeak'] - 130 * MIB}"))
+    directory = run.newest_run()
+    code = run.ended()
+    failed = [event for event in events_of(directory) if isinstance(event, Failed)]
+    assert failed[0].reason == "out of memory", run.text
+    assert "merged_4bit" in failed[0].next_step
+    assert code == 3 if done_record(directory).results else code == 1
+    before, answered = on_disk(directory), done_record(directory).answered
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    resumed = same_results(directory, reference, tolerance=1e-6)
+    return [Row("allocation failure at batch 1", f"{answered}/12", before, len(place.left()), code, resumed)]
+
+
+@fault("the kernel's OOM killer")
+def killed_by_the_kernel(place: Place) -> list[Row]:
+    reference, alone = _one_at_a_time(place)
+    with _memory_group(alone["VmHWM"] + 550 * MIB) as group:
+        if group is None:
+            return [Row("kernel OOM kill", "–", "not possible here: no memory control group", 0, "–", "–")]
+        enter = ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
+        run = place.run("wide", *FEW, batch=BATCH, before=enter)
+        directory = run.newest_run()
+        code = run.ended()
+        assert code == 0, run.text
+        shares = [
+            event.choice for event in events_of(directory) if isinstance(event, Decision) and event.what == "memory"
+        ]
+        assert shares, f"the kernel killed nobody:\n{run.text}"
+        sizes = _batch_sizes(directory)
+        resumed = same_results(directory, reference, tolerance=1e-6)
+        name = f"kernel OOM kill, batch {' → '.join(sizes)}"
+        row = Row(name, "0/12", on_disk(directory), len(place.left()), code, resumed)
+
+        run = place.run("wide", *FEW, batch=BATCH, before=enter)
+        directory = run.newest_run()
+        assert run.ended() == 0, run.text
+        assert sizes[-1] in _batch_sizes(directory), "the size that worked is remembered"
+        assert not any(isinstance(event, Decision) and event.what == "memory" for event in events_of(directory))
+    return [row]
+
+
+def _one_at_a_time(place: Place) -> tuple[RunDirectory, dict[str, int]]:
+    """The wide model in outputs; an uninterrupted run at batch 1, and the memory that it took, in bytes."""
+    place.environment["XDG_STATE_HOME"] = str(place.root / "state")  # remembered batch sizes are this fault's own
+    place.add(place.workshop.wide, "wide")
+    references = place.references
+    reference = references.place("wide", *FEW, batch=1).runs("wide")[0]
+    return reference, references.memory("wide")
+
+
+def _batch_sizes(run: RunDirectory) -> list[str]:
+    return [event.choice for event in events_of(run) if isinstance(event, Decision) and event.what == "batch size"]
+
+
+@contextmanager
+def _memory_group(limit: int) -> Iterator[Path | None]:
+    """A control group with so many bytes, None where none can be made (not root, or no control groups)."""
+    second = (CGROUPS / "cgroup.controllers").is_file()
+    group = (CGROUPS if second else CGROUPS / "memory") / f"benchtui-faults-{os.getpid()}"
+    try:
+        group.mkdir()
+        (group / ("memory.max" if second else "memory.limit_in_bytes")).write_text(str(limit))
+    except OSError:
+        with suppress(OSError):
+            group.rmdir()
+        yield None
+        return
+    try:
+        yield group
+    finally:
+        group.rmdir()
