@@ -1,0 +1,102 @@
+"""The application in a real terminal, from the first question to a sample of the comparison."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchtui.demo.workspace import TASKS, Workspace, demo_paths, open_workspace
+from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs
+from benchtui.runs.records import read_done, run_state
+from tests.e2e.terminal import Terminal
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return open_workspace(tmp_path / "demo")
+
+
+SLOW = ("--engine", "lm-eval", "--batch-size", "1")
+"""So that there is time to leave and to come back."""
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, workspace: Workspace, request: pytest.FixtureRequest) -> Iterator[Terminal]:
+    command = [sys.executable, "-m", "benchtui", "--outputs", str(workspace.outputs), "--tasks", ",".join(TASKS)]
+    command += ["--include-path", str(demo_paths().tasks), "--device", "cpu", "--offline"]
+    command += getattr(request, "param", ())
+    terminal = Terminal(command, tmp_path, width=100, height=30, env={"OMP_NUM_THREADS": "1"})
+    yield terminal
+    terminal.close()
+
+
+def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -> None:
+    terminal.wait_for("Which trained model?")
+    terminal.wait_for("islands-400k-instructions")
+    terminal.press("Enter")
+    terminal.wait_for("named by")
+    terminal.press("Enter")
+    terminal.wait_for("Which of its forms")
+    terminal.press("Enter")
+    terminal.wait_for("The tasks named below")
+    terminal.press("Enter")
+    terminal.wait_for("How many sequences at once?")
+    terminal.wait_for("This machine would take")
+    terminal.press("Enter")
+    terminal.wait_for("2 tasks known to lm-eval")
+    terminal.press("s")
+
+    live = terminal.wait_for(lambda screen: "› Run ›" in screen and "Fine-tuned" in screen)
+    moved = terminal.wait_for(lambda screen: "/192" in screen and screen != live)
+    terminal.wait_for(lambda screen: "± " in screen and screen != moved, 120)
+    assert "last sign of life" in moved or "work advanced" in moved, "the watchdog's state in words"
+
+    compared = terminal.wait_for("Training helped Following Instructions", 120)
+    assert "▲ excellent" in compared
+    terminal.press("Enter")
+    sample = terminal.wait_for(lambda screen: "all 192" in screen and "Prompt" in screen)
+    assert "✗ Base" in sample
+    terminal.press("C-q")
+    assert terminal.exit_code() == 0
+
+    benchmarks = benchmarks_folder(workspace.model)
+    [tuned] = fine_tuned_runs(benchmarks)
+    for run in (base_run(benchmarks), tuned):
+        assert run_state(run) == "finished"
+        assert list(run.lm_eval.glob("samples_demo_instructions_*.jsonl"))
+    summary = json.loads((benchmarks / "benchmark.json").read_text())
+    assert summary["comparison"]["demo_instructions"]["verdict"] == "excellent"
+
+
+@pytest.mark.parametrize("terminal", [SLOW], indirect=True, ids=["slow"])
+def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Terminal, workspace: Workspace) -> None:
+    terminal.wait_for("islands-400k-instructions")
+    terminal.press("Enter")
+    terminal.wait_for("named by")
+    for seen in ("Which of its forms", "The tasks named below", "This machine would take", "2 tasks known to lm-eval"):
+        terminal.press("Enter")
+        terminal.wait_for(seen)
+    terminal.press("s")
+    terminal.wait_for("› Run ›")
+    terminal.press("Escape")
+    terminal.wait_for("Running now", 20)
+    terminal.press("r")
+    terminal.wait_for("› Run ›")
+    terminal.press("x")
+    terminal.wait_for("Stop this run?")
+    terminal.press("y")
+    terminal.wait_for(lambda screen: "cancelled" in screen and "go on with it" in screen, 60)
+    terminal.press("C-q")
+    assert terminal.exit_code() == 0
+    runs = [RunDirectory(place) for place in (workspace.model / "benchmarks").rglob("*") if (place / "run").is_dir()]
+    assert "cancelled" in {done.status for run in runs if (done := read_done(run)) is not None}
