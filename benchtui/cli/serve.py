@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import ipaddress
 import shlex
 import sys
 from pathlib import Path
@@ -30,27 +29,20 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
     """
     if importlib.util.find_spec("textual_serve") is None:
         raise BenchtuiError("The browser version needs textual-serve.", "pip install 'benchtui[serve]'")
-    if not _is_local(host) and not allow_others:
+    from benchtui.cli.browser import BrowserServer, is_local
+
+    if not is_local(host) and not allow_others:
         raise UsageError(
             f"--host {host} can be reached from other machines, and there is no password.",
             "Use localhost (over SSH: ssh -L 8000:localhost:8000 …), or add --allow-others.",
         )
-    from textual_serve.server import Server
-
     arguments = [sys.executable, "-m", "benchtui", "app"]
     if outputs is not None:
         arguments += ["--outputs", str(outputs)]
     chosen = port or _free_port(host)
     click.echo(f"benchtui is on http://{host}:{chosen} until Ctrl+C.", err=True)
-    Server(shlex.join(arguments), host=host, port=chosen, title="benchtui").serve()
+    BrowserServer(shlex.join(arguments), host=host, port=chosen, public=allow_others).serve()
     return ExitCode.DONE
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _free_port(host: str) -> int:
