@@ -17,8 +17,10 @@ class Backbone:
     """
 
     def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
+        self.model = model
         self.causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self.base: Any = self.causal.base_model
+        # Without a part of that name transformers gives the model itself, and detection notices.
+        self.base: Any = getattr(self.causal, "base_model", self.causal)
         self._autocast = autocast
         self._output_class: type[Any] | None = None
 

@@ -1,70 +1,67 @@
-"""Key-value caches that many rows can share."""
+"""Key-value caches that many rows can share. All hold every layer at full length, whatever windows the layers have."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
-from transformers.cache_utils import Cache, CacheLayerMixin
+from transformers.cache_utils import Cache
 
 
-class _PrefixLayer(CacheLayerMixin):
-    """One layer's keys and values of a prefix, [1, heads, length, width], put before those of any number of rows."""
+class FullLengthCache(Cache):
+    """What models ask of a cache, for caches that keep no layer objects. Subclasses give `update` and the length."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self.growing = True
+        super().__init__(layers=[])
 
-    def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
-        self.keys = key_states[:1, :, :0]
-        self.values = value_states[:1, :, :0]
-        self.is_initialized = True
-
-    def update(
-        self, key_states: torch.Tensor, value_states: torch.Tensor, *_args: Any, **_kwargs: Any
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        rows = key_states.shape[0]
-        keys = torch.cat([self.keys.expand(rows, -1, -1, -1), key_states], dim=-2)
-        values = torch.cat([self.values.expand(rows, -1, -1, -1), value_states], dim=-2)
-        if self.growing:
-            self.keys, self.values = keys, values
-        return keys, values
-
-    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.get_seq_length() + query_length, 0
-
-    def get_seq_length(self) -> int:
-        return self.keys.shape[-2] if self.is_initialized else 0
-
-    def get_max_length(self) -> int:
-        return -1
+    def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
+        """How many keys the next forward sees, and the position of the first."""
+        return self.get_seq_length(layer_idx) + query_length, 0
 
 
-class PrefixCache(Cache):
-    """The keys and values of one token sequence, full length in every layer, whatever windows the layers have.
+class PrefixCache(FullLengthCache):
+    """The keys and values of one token sequence: [1, heads, length, head width] for each layer.
 
-    It is extended by running the next tokens of the sequence with `extended()`; with the cache itself, any number of
-    rows continue the sequence and leave it as it was.
+    A forward with `extended()` computes the next tokens of the sequence; a forward with the cache itself lets any
+    number of rows continue the sequence and leaves it as it was.
     """
 
-    def __init__(self) -> None:
-        super().__init__(layer_class_to_replicate=_PrefixLayer)
-        self.length = 0
+    def __init__(self, shared: PrefixCache | None = None) -> None:
+        super().__init__()
+        self.length: int = shared.length if shared else 0
+        self.keys: list[torch.Tensor] = list(shared.keys) if shared else []
+        self.values: list[torch.Tensor] = list(shared.values) if shared else []
+        self._growing = False
 
-    def extended(self, tokens: int) -> PrefixCache:
-        """A cache that takes `tokens` more in when the next forward runs with it, sharing what is here already."""
-        longer = PrefixCache()
-        longer.length = self.length + tokens
-        for layer in self.layers:
-            copy = _PrefixLayer()
-            copy.keys, copy.values, copy.is_initialized = layer.keys, layer.values, True
-            longer.layers.append(copy)
+    def extended(self) -> PrefixCache:
+        """A cache that keeps what the next forward adds; it shares what is here already."""
+        longer = PrefixCache(self)
+        longer._growing = True
         return longer
 
-    def freeze(self) -> PrefixCache:
-        """From now on rows continue the sequence without changing it."""
-        for layer in self.layers:
-            layer.growing = False
+    def grown(self, tokens: int) -> PrefixCache:
+        """Called after the forward that added `tokens`: from now on rows leave the cache as it is."""
+        self.length += tokens
+        self._growing = False
         return self
+
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  # the same in every layer
+        """Positions in the cache."""
+        return self.length
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_args: Any, **_kwargs: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """The prefix's keys and values before the rows' own."""
+        keys = _after(self.keys, layer_idx, key_states)
+        values = _after(self.values, layer_idx, value_states)
+        if self._growing:
+            self.keys[layer_idx : layer_idx + 1] = [keys]
+            self.values[layer_idx : layer_idx + 1] = [values]
+        return keys, values
+
+
+def _after(prefix: list[torch.Tensor], layer: int, states: torch.Tensor) -> torch.Tensor:
+    if layer >= len(prefix):
+        return states
+    return torch.cat([prefix[layer].expand(states.shape[0], -1, -1, -1), states], dim=2)

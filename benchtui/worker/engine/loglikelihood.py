@@ -11,12 +11,13 @@ import numpy as np
 import torch
 
 from benchtui.worker.engine.backbone import Backbone
-from benchtui.worker.engine.budget import SMALLEST, TokenBudget
+from benchtui.worker.engine.budget import TokenBudget
 from benchtui.worker.engine.kv_cache import PrefixCache
 from benchtui.worker.engine.masks import MaskStyle, distances, tree_allowed
 from benchtui.worker.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.engine.observer import Observer
 from benchtui.worker.engine.plan import Branch, Costs, Piece, Row, plan
+from benchtui.worker.engine.prefill import read_prefix
 from benchtui.worker.engine.prefix_tree import Node, build_tree
 from benchtui.worker.engine.queries import Answered, Ledger, Query, Run, runs_by_node, wanted
 from benchtui.worker.engine.vocabulary import Vocabulary
@@ -84,24 +85,12 @@ class TreeScorer:
             stack.extend((below, past) for below in reversed(branch.branches))
 
     def _prefix(self, branch: Branch, past: PrefixCache | None) -> PrefixCache:
-        """Run a branch's own tokens, in as few pieces as memory allows, and keep their cache."""
+        """Run a branch's own tokens and keep their cache."""
         self._announce(run for row in branch.rows for run, _ in _placed(row.pieces, 0, self._runs))
-        tokens = torch.from_numpy(np.concatenate([piece.node.tokens for piece in branch.prefix]).astype(np.int64))
-        cache, done, hidden = past or PrefixCache(), 0, []
-        while done < len(tokens):
-            piece = tokens[None, done : done + self._setup.budget.tokens].to(self._device)
-            longer = cache.extended(piece.shape[1])
-            forward = functools.partial(self._setup.backbone.hidden, piece, cache=longer)
-            computed = unless_out_of_memory(forward, self._device)
-            if computed is None:
-                if piece.shape[1] <= SMALLEST:
-                    raise OutOfMemory(cache.length + len(tokens) - done, self._device)
-                self._setup.budget.halve(piece.shape[1])
-                continue
-            self._setup.observer.tokens(piece.shape[1])
-            hidden.append(computed[0])
-            cache, done = longer.freeze(), done + piece.shape[1]
-        self._score(torch.cat(hidden), _placed(branch.prefix, 0, self._runs))
+        tokens = np.concatenate([piece.node.tokens for piece in branch.prefix])
+        setup = self._setup
+        cache, hidden = read_prefix(setup.backbone, tokens, past, setup.budget, setup.observer)
+        self._score(hidden, _placed(branch.prefix, 0, self._runs))
         return cache
 
     def _rows(self, rows: Sequence[Row], past: PrefixCache | None) -> None:
