@@ -132,6 +132,12 @@ TIMEOUT_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     option(MACHINE, "--skip-stalled", is_flag=True, help="With --timeout: give up on stalled documents, and go on."),
 )  # fmt: skip
 
+PERMISSION_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    option(ALLOW, "--trust-remote-code", is_flag=True, help="Let the model's repository run its own code."),
+    option(ALLOW, "--allow-pickle", is_flag=True, help="Load pickled weights, which can run code."),
+    option(ALLOW, "--confirm-unsafe-code", is_flag=True, help="Allow tasks that execute what the model wrote."),
+)  # fmt: skip
+
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     option(WHAT, "--outputs", type=click.Path(path_type=Path), default=Path("outputs"), show_default=True,
            metavar="DIR", help="Folder with the trained models."),
@@ -172,9 +178,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
            help="benchtui's own, or lm-eval's hf model."),
     option(MACHINE, "--model-args", multiple=True, metavar="K=V", help="More arguments of lm-eval's hf model."),
     option(MACHINE, "--offline", is_flag=True, help="Use only what is cached; connect to nothing."),
-    option(ALLOW, "--trust-remote-code", is_flag=True, help="Let the model's repository run its own code."),
-    option(ALLOW, "--allow-pickle", is_flag=True, help="Load pickled weights, which can run code."),
-    option(ALLOW, "--confirm-unsafe-code", is_flag=True, help="Allow tasks that execute what the model wrote."),
+    *PERMISSION_OPTIONS,
 )  # fmt: skip
 
 
@@ -190,7 +194,7 @@ class SectionedCommand(click.Command):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
-            if record := parameter.get_help_record(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
                 sections.setdefault(getattr(parameter, "section", "Output"), []).append(record)
         for section, records in sections.items():
             with formatter.section(section):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchtui.cli.options import TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
+from benchtui.cli.options import PERMISSION_OPTIONS, TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
 from benchtui.cli.run import evaluate_and_conclude
 from benchtui.errors import BenchtuiError
 
@@ -24,11 +24,22 @@ from benchtui.errors import BenchtuiError
 )
 @TIMEOUT_OPTIONS[0]
 @TIMEOUT_OPTIONS[1]
+@PERMISSION_OPTIONS[0]
+@PERMISSION_OPTIONS[1]
+@PERMISSION_OPTIONS[2]
 @option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
 @option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
 def command(
-    run: str | None, outputs: Path, timeout: float | None, skip_stalled: bool, json: bool, no_readme: bool
-) -> int:  # fmt: skip
+    run: str | None,
+    outputs: Path,
+    timeout: float | None,
+    skip_stalled: bool,
+    trust_remote_code: bool,
+    allow_pickle: bool,
+    confirm_unsafe_code: bool,
+    json: bool,
+    no_readme: bool,
+) -> int:
     """Go on with an unfinished run; nothing that was answered is asked again.
 
     RUN is a run directory or a model's name; without it, the newest unfinished run in outputs.
@@ -36,15 +47,16 @@ def command(
     from benchtui.runs.bench import lock_model
     from benchtui.runs.control import Control, say_on_stderr
     from benchtui.runs.locate import find_run
+    from benchtui.runs.plan import Permissions
     from benchtui.runs.resume import model_folder, runs_to_resume
     from benchtui.runs.supervisor import SuperviseSettings
 
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
-    found = find_run(outputs, run, states=unfinished)
+    found = find_run(outputs, run, states=unfinished if run is None else (*unfinished, "running"))
     if not found.exists():
         raise BenchtuiError(f"{found.path} has no plan to go on with.", "Start a new run with `benchtui run`.")
     model = model_folder(found)
     with Control(say_on_stderr) as control, lock_model(model, model.name):
-        runs = runs_to_resume(found)
+        runs = runs_to_resume(found, Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code))
         settings = SuperviseSettings(timeout, skip_stalled)
         return evaluate_and_conclude(model, runs, settings, control, as_json=json, readme=not no_readme)

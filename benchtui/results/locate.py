@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs
+from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs, named_base
 
 _STAMP = re.compile(r"_(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?)\.jsonl?$")
 
@@ -154,11 +154,8 @@ def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, Run
 def base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
     """The base run that a fine-tuned run names, else the model's own; None when it left no results."""
     benchmarks = benchmarks_folder(model)
-    base = base_run(benchmarks)
-    if tuned is not None and tuned.exists() and (named := tuned.plan().base_run):
-        place = benchmarks / named
-        if place.resolve().is_relative_to(benchmarks.resolve()):  # a plan is a file anybody may have written
-            base = RunDirectory(place)
+    named = named_base(benchmarks, tuned.plan()) if tuned is not None and tuned.exists() else None
+    base = named or base_run(benchmarks)
     return base if has_results(base) else None
 
 

@@ -76,6 +76,7 @@ class EarlyStop(msgspec.Struct, frozen=True):
     high: float
     delta: float
     alpha: float
+    base_fingerprint: str = ""
 
 
 class TaskFacts(msgspec.Struct, frozen=True):

@@ -68,13 +68,16 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
         base, reused = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume, resumed=resumed)
         if not reused:
             _write_plan(base, prepared.base, bench_id, None)
-    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), prepared.fine_tuned)
+    plan = prepared.fine_tuned
+    if base is not None and plan.decide_early is not None:
+        plan = msgspec.structs.replace(plan, base_fingerprint=base.plan().fingerprint)
+    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), plan)
     if fine_tuned is None or not resume(fine_tuned):
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
         resumed.append(fine_tuned)
     relative = str(base.path.relative_to(benchmarks)) if base else None
-    _write_plan(fine_tuned, prepared.fine_tuned, bench_id, relative)
+    _write_plan(fine_tuned, plan, bench_id, relative)
     return BenchRuns(fine_tuned, base, reused, tuple(resumed))
 
 
@@ -125,13 +128,13 @@ def _set_aside(benchmarks: Path) -> None:
         n += 1
         target = run.path / "previous" / f"{stamp}-{n}"
     target.mkdir(parents=True)
+    before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
+    for fine_tuned in fine_tuned_runs(benchmarks):  # first, so that a kill leaves them without a base, not with another
+        if (plan := _readable_plan(fine_tuned)) and plan.base_run == before:
+            write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
     for folder in (run.lm_eval, run.records):
         if folder.is_dir():
             folder.rename(target / folder.name)
-    before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
-    for fine_tuned in fine_tuned_runs(benchmarks):
-        if (plan := _readable_plan(fine_tuned)) and plan.base_run == before:
-            write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
 
 
 def _readable_plan(run: RunDirectory) -> RunPlan | None:

@@ -104,6 +104,15 @@ def fine_tuned_runs(benchmarks: Path) -> list[RunDirectory]:
     return [run for run in runs if run.exists() or run.lm_eval.is_dir()]
 
 
+def named_base(benchmarks: Path, plan: RunPlan) -> RunDirectory | None:
+    """The base run that a plan names; None when it names none, or one outside `benchmarks`: anybody may have written
+    a plan, and nothing it says may lead elsewhere."""
+    if plan.base_run is None:
+        return None
+    place = benchmarks / plan.base_run
+    return RunDirectory(place) if place.resolve().is_relative_to(benchmarks.resolve()) else None
+
+
 def base_runs(benchmarks: Path) -> list[RunDirectory]:
     """The current base run first, then the earlier ones that were set aside for it."""
     current = base_run(benchmarks)

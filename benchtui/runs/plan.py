@@ -87,7 +87,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
     the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
-    matter; None evaluates every document.
+    matter; None evaluates every document. `base_fingerprint` is that of the base run it is then compared with.
     """
 
     model_name: str
@@ -99,7 +99,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     created: str
     suite: str | None = None
     backend: str = "hf"
-    engine: str = "fast"
+    engine: str = "lm-eval"
     batch_size: int | Literal["auto"] = "auto"
     device: str = "auto"
     permissions: Permissions = Permissions()
@@ -109,17 +109,21 @@ class RunPlan(msgspec.Struct, frozen=True):
     task_digests: dict[str, str] = {}
     leaves: dict[str, tuple[str, ...]] = {}
     lm_eval_version: str = ""
+    transformers_version: str = ""
     base_run: str | None = None
     decide_early: float | None = None
+    base_fingerprint: str = ""
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def score_settings(self) -> dict[str, Any]:
         """Everything except the tasks that can change a score, flat, by the names used in messages."""
         source, prompts = self.source, self.prompts
+        tokenizer = source.tokenizer or (source.adapter if source.adapter_on else None) or source.path
         return {
             "model": source.path if not source.local else Path(source.path).name,
             "model content": source.identity,
+            "tokenizer": Path(tokenizer).name if Path(tokenizer).is_absolute() else tokenizer,
             "adapter": Path(source.adapter).name if source.adapter and source.adapter_on else None,
             "4-bit": source.load_in_4bit,
             "backend": self.backend,
@@ -134,6 +138,7 @@ class RunPlan(msgspec.Struct, frozen=True):
             "model args": dict(sorted(prompts.model_args.items())),
             "seeds": list(prompts.seeds),
             "lm-eval": self.lm_eval_version,
+            "transformers": self.transformers_version,
         }
 
     def task_settings(self) -> dict[str, dict[str, Any]]:
@@ -144,6 +149,7 @@ class RunPlan(msgspec.Struct, frozen=True):
                 "limit": task.limit,
                 "task file": self.task_digests.get(task.name),
                 "decide early": self.decide_early,
+                "compared with": self.base_fingerprint if self.decide_early is not None else None,
             }
             for task in self.tasks
         }

@@ -180,9 +180,10 @@ def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | N
             load_in_4bit=base.architecture.four_bit,
         )
     beside = form.tokenizer if form.tokenizer not in (None, form.path) else None
+    borrowed = base.identity if base and not beside else ""
     return ModelSource(
         path=own.name,
-        identity=own.identity,
+        identity=f"{own.identity}+{borrowed}" if borrowed else own.identity,
         revision=own.revision,
         tokenizer=str(beside) if beside else (base.name if base else None),
         format=form.label,
@@ -225,6 +226,7 @@ def _run_plan(
         task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
         leaves=dict(tasks.resolved.leaves),
         lm_eval_version=version("lm_eval"),
+        transformers_version=version("transformers"),
         command=choice.command,
     )
 

@@ -10,11 +10,11 @@ import msgspec
 from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.runs.bench import BenchRuns
-from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs
-from benchtui.runs.plan import ModelSource, RunPlan, write_plan
+from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
+from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
 from benchtui.runs.records import run_state
-from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
 
 
 def model_folder(run: RunDirectory) -> Path:
@@ -27,11 +27,12 @@ def model_folder(run: RunDirectory) -> Path:
     )
 
 
-def runs_to_resume(run: RunDirectory) -> BenchRuns:
+def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
     """What to evaluate so that `run`, and the run that was started with it, get done.
 
-    Raises BenchtuiError when it is running, has finished, or when something that can change a score is no longer the
-    same, naming what.
+    A plan lies in a model's folder, which may come from anybody: what it may run or load is asked of the user anew
+    (`allowed`), and it may not bring task code of its own. Raises BenchtuiError for that, and when the run is running,
+    has finished, or something that can change a score is no longer the same, naming what.
     """
     plan = run.plan()
     benchmarks = model_folder(run) / BENCHMARKS
@@ -40,7 +41,7 @@ def runs_to_resume(run: RunDirectory) -> BenchRuns:
         base: RunDirectory | None = run
     else:
         fine_tuned = run
-        base = RunDirectory(benchmarks / plan.base_run) if plan.base_run else None
+        base = named_base(benchmarks, plan)
     if base is not None and not base.exists():
         base = None
     unfinished = [found for found in (base, fine_tuned) if found is not None and run_state(found) != "finished"]
@@ -52,8 +53,13 @@ def runs_to_resume(run: RunDirectory) -> BenchRuns:
     for found in unfinished:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
-        _check_unchanged(found)
-        write_plan(found.plan_file, msgspec.structs.replace(found.plan(), bench_id=bench_id))
+        now = _with_present_facts(found.plan(), allowed, benchmarks.parent)
+        if differences := now.differences(found.plan()):
+            raise BenchtuiError(
+                f"{found.path} cannot be resumed: {'; '.join(differences)}.",
+                "Start a new run with `benchtui run --no-resume`; what this one answered stays where it is.",
+            )
+        write_plan(found.plan_file, msgspec.structs.replace(now, bench_id=bench_id))
     reused = base is not None and base not in unfinished
     return BenchRuns(fine_tuned, base, reused, tuple(unfinished))
 
@@ -67,30 +73,55 @@ def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDir
     )
 
 
-def _check_unchanged(run: RunDirectory) -> None:
-    plan = run.plan()
-    now = msgspec.structs.replace(
+def _with_present_facts(plan: RunPlan, allowed: Permissions, model: Path) -> RunPlan:
+    """The plan as it would be made today: contents, versions, task files, and what the user allows now."""
+    for wanted, given, flag in (
+        (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
+        (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
+        (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
+    ):
+        if wanted and not given:
+            raise BenchtuiError(f"This run was started with {flag}.", f"If you still mean it: benchtui resume {flag}")
+    tasks = _tasks(plan, model)
+    return msgspec.structs.replace(
         plan,
-        source=msgspec.structs.replace(plan.source, identity=_identity(plan.source, plan)),
+        source=msgspec.structs.replace(plan.source, identity=_identity(plan)),
         lm_eval_version=version("lm_eval"),
-        task_digests=_task_digests(plan),
+        transformers_version=version("transformers"),
+        task_files=dict(tasks.task_files),
+        task_digests={name: tasks.digests[name] for name in tasks.leaves},
+        leaves=dict(tasks.leaves),
+        permissions=allowed,
     )
-    if differences := now.differences(plan):
+
+
+def _tasks(plan: RunPlan, model: Path) -> ResolvedTasks:
+    """The plan's tasks, found anew. Raises BenchtuiError for task files inside the folder of models."""
+    specs: list[str] = []
+    catalogue = load_catalogue([_outside(Path(folder), model) for folder in plan.include_paths])
+    for task in plan.tasks:
+        if task.name not in catalogue and (file := plan.task_files.get(task.name)):
+            specs.append(str(_outside(Path(file), model)))  # a task that was given as a file
+        else:
+            specs.append(task.name)
+    return catalogue.resolve(specs)
+
+
+def _outside(path: Path, model: Path) -> Path:
+    if path.resolve().is_relative_to(model.resolve().parent):
         raise BenchtuiError(
-            f"{run.path} cannot be resumed: {'; '.join(differences)}.",
-            "Start a new run with `benchtui run --no-resume`; what this one answered stays where it is.",
+            f"This run's tasks are defined in {path}, among the models, and their code would be run.",
+            "If you trust them, type its `benchtui run` command again: it goes on with what is answered.",
         )
+    return path
 
 
-def _identity(source: ModelSource, plan: RunPlan) -> str:
-    allow = plan.permissions.pickle
+def _identity(plan: RunPlan) -> str:
+    """What `prepare` calls the content of a plan's model: its own, and that of the base it stands on."""
+    source, allow = plan.source, plan.permissions.pickle
     own = describe(source.path, revision=source.revision, offline=plan.offline, allow_pickle=allow).identity
     if source.adapter and source.adapter_on:
-        own += "+" + describe(source.adapter, allow_pickle=allow).identity
+        return f"{own}+{describe(source.adapter, allow_pickle=allow).identity}"
+    if source.tokenizer and source.tokenizer != source.path and "+" in source.identity:
+        return f"{own}+{describe(source.tokenizer, offline=plan.offline, allow_pickle=allow).identity}"
     return own
-
-
-def _task_digests(plan: RunPlan) -> dict[str, str]:
-    catalogue = load_catalogue([Path(folder) for folder in plan.include_paths])
-    digests = catalogue.resolve([task.name for task in plan.tasks]).digests
-    return {name: digests[name] for name in plan.task_digests if name in digests}

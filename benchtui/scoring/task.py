@@ -100,6 +100,10 @@ class TaskScorer:
         doc = self.by_document[doc_id][0].doc
         return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
 
+    def doc_and_prompt(self, doc_id: int) -> str:
+        """The hashes of a document and of what the model was asked about it, as lm-eval's sample files hold them."""
+        return self.doc_hash(doc_id) + str(hash_string(self.by_document[doc_id][0].arguments[0]))
+
     def live_due(self) -> bool:
         """Whether live scores may be computed again without slowing the evaluation."""
         return time.monotonic() - self._live_at >= max(LIVE_INTERVAL, LIVE_COST_FACTOR * self._live_cost)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from benchtui.compare.sequential import EARLY_ALPHA, DecideEarly, stratified_order
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import sample_files
+from benchtui.results.locate import file_part, sample_files
 from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import EarlyStop, RunResults
 from benchtui.results.samples import read_samples
-from benchtui.runs.directory import BENCHMARKS, RunDirectory
+from benchtui.runs.directory import BENCHMARKS, RunDirectory, named_base
 from benchtui.runs.plan import RunPlan
 from benchtui.worker.report import Reporter
 from benchtui.worker.task_run import TaskRun
@@ -24,13 +26,15 @@ DOCUMENTS_A_LEAF = 8
 
 @dataclass(frozen=True)
 class BaseScores:
-    """The base's score of each document of some leaf tasks: {leaf: {doc_hash: scores in doc_id order}}.
+    """The base's score of each document of some leaf tasks: {leaf: {document: scores in doc_id order}}.
 
-    Documents with equal content share a hash, so each hash has a list.
+    A document is told by the hashes of its content and of its prompt: only what was asked in the same words is paired.
+    Equal documents share them, so each has a list. `fingerprint` is the base run's.
     """
 
     metric: str
     filter: str
+    fingerprint: str
     values: dict[str, dict[str, list[float]]]
 
 
@@ -46,30 +50,28 @@ def base_scores(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> Base
     files = sample_files(results.folder, results.stamp)
     values: dict[str, dict[str, list[float]]] = {}
     for leaf in leaves:
-        if leaf not in files:
+        if file_part(leaf) not in files:
             return None
         found: dict[str, list[float]] = {}
-        ordered = sorted(read_samples(files[leaf], leaf), key=lambda sample: sample.doc_id)
+        ordered = sorted(read_samples(files[file_part(leaf)], leaf), key=lambda sample: sample.doc_id)
         for sample in ordered:
             value = dict(sample.values).get(chosen.metric)
             if sample.filter != chosen.filter or isinstance(value, list) or value is None or not 0 <= value <= 1:
                 if sample.filter == chosen.filter:
                     return None
                 continue
-            found.setdefault(sample.doc_hash, []).append(float(value))
+            found.setdefault(sample.doc_hash + sample.prompt_hash, []).append(float(value))
         values[leaf] = found
-    return BaseScores(chosen.metric, chosen.filter, values)
+    return BaseScores(chosen.metric, chosen.filter, results.fingerprint, values)
 
 
 def _base_results(run: RunDirectory, plan: RunPlan) -> RunResults | None:
     benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
-    if benchmarks is None or plan.base_run is None:
-        return None
-    place = (benchmarks / plan.base_run).resolve()
-    if not place.is_relative_to(benchmarks.resolve()):
+    base = named_base(benchmarks, plan) if benchmarks else None
+    if base is None:
         return None
     try:
-        results = read_run(place)
+        results = read_run(base)
     except BenchtuiError:
         return None  # the base left nothing: this run is then evaluated in full
     return results if not results.partial else None
@@ -103,7 +105,9 @@ def ask_until_decided(
             if scored is not None:  # a document given up on tells nothing
                 watch.add(scored - pair.base)
         if watch.n < watch.total and watch.decision() is not None:
-            stop = watch.record(name, base.metric, base.filter)
+            stop = msgspec.structs.replace(
+                watch.record(name, base.metric, base.filter), base_fingerprint=base.fingerprint
+            )
             sides = {
                 "better": "better than the base",
                 "worse": "worse than the base",

@@ -18,7 +18,7 @@ def _file() -> Path:
 
 
 def _key(plan: RunPlan, kind: str) -> str:
-    return f"{plan.source.identity}|{plan.engine}|{plan.device}|{plan.prompts.dtype}|{kind}"
+    return f"{plan.source.identity}|{plan.engine}|{plan.device}|{plan.prompts.dtype}|{plan.prompts.max_length}|{kind}"
 
 
 def _read() -> dict[str, int]:

@@ -137,10 +137,10 @@ class TaskRun:
         self._reporter.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
 
     def paired_documents(self, base: dict[str, list[float]]) -> list[PairedDocument]:
-        """The documents that the base has a score for, in order; `base` maps doc_hash to scores (equal documents have
-        equal hashes, and are paired in their order)."""
+        """The documents that the base has a score for, in order; `base` maps the hashes of content and prompt to
+        scores (equal documents have equal hashes, and are paired in their order)."""
         left = {doc_hash: list(scores) for doc_hash, scores in base.items()}
-        found = ((doc_id, left.get(self._scorer.doc_hash(doc_id))) for doc_id in sorted(self._prompts))
+        found = ((doc_id, left.get(self._scorer.doc_and_prompt(doc_id))) for doc_id in sorted(self._prompts))
         return [PairedDocument(doc_id, scores.pop(0)) for doc_id, scores in found if scores]
 
     def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:

@@ -18,6 +18,7 @@ from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 
 from benchtui import __version__
 from benchtui.errors import BenchtuiError
+from benchtui.results.locate import file_part
 from benchtui.results.records import EarlyStop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
@@ -85,7 +86,7 @@ def write_results(
         results["task_hashes"][name] = hash_string(
             "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
         )
-        write_atomic(run.lm_eval / f"samples_{_file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
+        write_atomic(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
     results |= _experiment(plan, started)
     results["benchtui"] = {
         "schema_version": 1,
@@ -94,7 +95,7 @@ def write_results(
         "decide_early": msgspec.to_builtins(early),
         "documents": msgspec.to_builtins(coverage),
         "fingerprint": plan.fingerprint,
-        "plan": plan.score_settings(),
+        "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"
@@ -102,11 +103,6 @@ def write_results(
     for file in older:
         file.unlink(missing_ok=True)
     return path
-
-
-def _file_part(task: str) -> str:
-    """A task's name as part of a file name: names come from YAML files and may hold anything."""
-    return task.replace("/", "__").replace("\\", "__").replace("\0", "")
 
 
 def _config(plan: RunPlan, facts: dict[str, Any]) -> dict[str, Any]:
