@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from lm_eval.models.huggingface import HFLM
-from transformers import AutoTokenizer
-
 from benchtui.runs.plan import RunPlan
 from benchtui.worker.load import load_error, tokenizer_of
 
 
 class TokenizerPrompter:
-    """Applies the chat template exactly as lm-eval's HFLM does, by HFLM's own method."""
-
-    apply_chat_template = HFLM.apply_chat_template
+    """Applies the chat template exactly as lm-eval's HFLM does, by HFLM's own method. Imports PyTorch only if there is
+    one: scoring needs nothing of it."""
 
     def __init__(self, plan: RunPlan) -> None:
         self.chat_template_args: dict[str, Any] = {}
@@ -23,6 +19,8 @@ class TokenizerPrompter:
         self.tokenizer: Any = None
         if plan.prompts.chat_template is None:
             return
+        from transformers import AutoTokenizer
+
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(
                 tokenizer_of(plan),
@@ -32,6 +30,12 @@ class TokenizerPrompter:
         except Exception as error:  # transformers and the hub each raise their own
             raise load_error(plan.source, error) from error
         self.tokenizer.chat_template = plan.prompts.chat_template
+
+    def apply_chat_template(self, *arguments: Any, **settings: Any) -> str:
+        from lm_eval.models.huggingface import HFLM
+
+        text: str = HFLM.apply_chat_template(self, *arguments, **settings)
+        return text
 
     @property
     def tokenizer_name(self) -> str:

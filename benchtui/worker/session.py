@@ -40,7 +40,7 @@ class Session:
         from benchtui.worker.prompts import TokenizerPrompter
         from benchtui.worker.tasks import load_tasks
 
-        seed_everything(plan)
+        seed_everything(plan, with_torch=not score_only)
         reporter.phase("loading task")
         metadata = {"pretrained": plan.source.path, **plan.prompts.model_args}
         tasks = load_tasks(plan, metadata, lambda name: self._task_built(reporter, name))
@@ -99,15 +99,18 @@ def set_environment(plan: RunPlan) -> None:
     os.environ.update(environment)
 
 
-def seed_everything(plan: RunPlan) -> None:
-    """lm-eval's seeds, and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213)."""
+def seed_everything(plan: RunPlan, *, with_torch: bool) -> None:
+    """lm-eval's seeds, and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213). Without a
+    model PyTorch draws nothing, and is not worth the seconds of its import."""
     import numpy as np
-    import torch
 
     python_seed, numpy_seed, torch_seed, _ = plan.prompts.seeds
     random.seed(python_seed)
     np.random.seed(numpy_seed)  # the global generator is what lm-eval and its tasks use
-    torch.manual_seed(torch_seed)
+    if with_torch:
+        import torch
+
+        torch.manual_seed(torch_seed)
     try:
         from langdetect import DetectorFactory
     except ModuleNotFoundError:

@@ -134,8 +134,8 @@ def spins(where, number):
 
 
 def prints(where, number):
-    if where == "score" and number in (3, 1003):
-        for line in OUTPUT[ARGUMENT]():
+    if where == "score" and number in OUTPUT:
+        for line in OUTPUT[number]():
             while line:
                 line = line[os.write(1, line):]
 
@@ -195,7 +195,7 @@ def binary():
         yield os.urandom(65536)
 
 
-OUTPUT = {"gigabyte": gigabyte, "long lines": long_lines, "escapes": escapes, "binary": binary}
+OUTPUT = {3: gigabyte, 5: long_lines, 1003: escapes, 1005: binary}
 ACTIONS = {
     "sleeps": sleeps,
     "spins": spins,

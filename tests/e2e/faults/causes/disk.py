@@ -14,7 +14,7 @@ from pathlib import Path
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import read_events
 from tests.e2e.faults.drive import Place, on_disk, same_results
-from tests.e2e.faults.kept import ALL, answered_of
+from tests.e2e.faults.kept import ALL, answered_of, row, with_score
 from tests.e2e.faults.table import Row, fault
 
 PACE = {"FAULT_PACE": "0.03"}
@@ -48,29 +48,33 @@ def full_disk(place: Place) -> list[Row]:
         return [Row("full disk", answered, before, left, code, same_results(directory, reference))]
 
 
-@fault("a limit on the size of files")
+@fault("a limit on the size of files, where samples do not fit")
 def file_size_limit(place: Place) -> list[Row]:
+    return _size_limited(place, 48)
+
+
+@fault("a limit on the size of files, where the journal does not get far", long_only=True)
+def small_file_size_limit(place: Place) -> list[Row]:
+    return _size_limited(place, 24)
+
+
+def _size_limited(place: Place, kilobytes: int) -> list[Row]:
     reference = place.merged()
-    rows = []
-    for kilobytes in (24, 48):  # the journal does not get far; the samples do not fit
-        run = place.run("merged", before=("prlimit", f"--fsize={kilobytes * 1024}"))
-        directory = run.newest_run()
-        code = run.ended()
-        assert code == 1, run.text
-        assert "Traceback" not in run.text
-        assert "Free some space" in run.text or "limit" in run.text, run.text
-        name = f"no file over {kilobytes} KiB"
-        rows.append(Row(name, answered_of(directory), on_disk(directory), len(place.left()), code, "see below"))
+    run = place.run("merged", before=("prlimit", f"--fsize={kilobytes * 1024}"))
+    directory = run.newest_run()
+    code = run.ended()
+    assert code == 1, run.text
+    assert "Traceback" not in run.text
+    assert "Free some space" in run.text, run.text
+    found = row(f"no file over {kilobytes} KiB", run, directory, code)
     run = place.resume()
     assert run.ended() == 0, run.text
-    last = rows[-1]
-    rows[-1] = Row(last.fault, last.answered, last.on_disk, last.left, last.code, same_results(directory, reference))
-    return rows
+    return with_score([found], same_results(directory, reference))
 
 
 @fault("a run directory deleted while it runs")
 def deleted(place: Place) -> list[Row]:
-    reference = place.merged()
+    place.merged()
     run = place.run("merged", env=PACE)
     directory = run.answered(12)
     answered = answered_of(directory)
@@ -80,11 +84,7 @@ def deleted(place: Place) -> list[Row]:
     assert "deleted" in run.text
     assert "Traceback" not in run.text
     assert not directory.path.exists(), "nothing of it is brought back"
-    left = len(place.left())
-    again = place.run("merged")
-    assert again.ended() == 0, again.text
-    finished = place.runs("merged")[-1]
-    return [Row("run directory deleted", answered, "nothing", left, code, same_results(finished, reference))]
+    return [Row("run directory deleted", answered, "nothing", len(place.left()), code, "–")]
 
 
 @fault("a read-only folder, and nothing to resume")
@@ -107,6 +107,15 @@ def read_only(place: Place) -> list[Row]:
 
 @fault("damaged files")
 def damaged(place: Place) -> list[Row]:
+    return _damaged(place, {name: how for name, how in DAMAGES.items() if name not in RARE})
+
+
+@fault("rarer damages", long_only=True)
+def rarely_damaged(place: Place) -> list[Row]:
+    return _damaged(place, {name: DAMAGES[name] for name in RARE})
+
+
+def _damaged(place: Place, damages: dict[str, Callable[[RunDirectory], None]]) -> list[Row]:
     """One run killed in its middle, copied, and each copy damaged in another way."""
     reference = place.merged()
     run = place.run("merged", env=PACE)
@@ -116,7 +125,7 @@ def damaged(place: Place) -> list[Row]:
     os.kill(worker, signal.SIGKILL)
     run.ended()
     assert not place.left()
-    return [_damage(place, directory, reference, name, how) for name, how in DAMAGES.items()]
+    return [_damage(place, directory, reference, name, how) for name, how in damages.items()]
 
 
 def _damage(
@@ -134,9 +143,9 @@ def _damage(
     assert code == 0, run.text
     assert read_events(directory.events), "the events can be read on"
     # What is lost is no whole number of batches, so the rest falls into others.
-    row = Row(name, before, found, len(place.left()), code, same_results(directory, reference, tolerance=1e-6))
+    result = Row(name, before, found, len(place.left()), code, same_results(directory, reference, tolerance=1e-6))
     shutil.rmtree(copy)
-    return row
+    return result
 
 
 def _cut_log(run: RunDirectory) -> None:
@@ -196,6 +205,7 @@ DAMAGES: dict[str, Callable[[RunDirectory], None]] = {
     "12 bits of the journal flipped": _flip_bits,
     "journal without its header": _no_header,
 }
+RARE = ("journal's log garbled, events garbled", "journal without its header")
 
 
 @fault("a truncated results file")

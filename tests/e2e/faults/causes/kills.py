@@ -10,17 +10,18 @@ from contextlib import suppress
 
 from benchtui.runs.journal import answered_requests
 from tests.e2e.faults.drive import Place, done_record, on_disk, same_results
-from tests.e2e.faults.kept import ALL, answered_of
+from tests.e2e.faults.kept import ALL, row, with_score
 from tests.e2e.faults.table import Row, fault
 
 PACE = {"FAULT_PACE": "0.03"}
+MOMENTS = 25
 
 
 def _killed_at(place: Place, seed: int) -> list[Row]:
     """SIGKILL of the worker at a moment between its start and its end, drawn at random."""
     reference = place.merged()
-    run = place.run("merged", env=PACE)
     draw = random.Random(seed)  # noqa: S311
+    run = place.run("merged", env=PACE)
     directory = run.newest_run()
     worker = run.worker(directory)
     if draw.random() < 0.2:  # while it loads
@@ -39,61 +40,63 @@ def _killed_at(place: Place, seed: int) -> list[Row]:
     elif record.status == "finished":
         assert code == 0
     else:
-        assert code in (1, 3)
-        assert (code == 3) == ("scores of" in before)
+        assert code == (3 if "scores of" in before else 1)
     if code != 0:
         again = place.resume() if seed % 2 else place.run("merged")
         assert again.ended() == 0, again.text
         if record.answered:  # else nothing was worth going on with, and a new run is made
             assert place.runs("merged") == [directory]
     finished = place.runs("merged")[-1]
-    return [
-        Row("SIGKILL of the worker", f"{record.answered}/{ALL}", before, left, code, same_results(finished, reference))
-    ]
+    resumed = same_results(finished, reference)
+    return [Row("SIGKILL of the worker", f"{record.answered}/{ALL}", before, left, code, resumed)]
 
 
-for number in range(25):
-    fault(f"SIGKILL of the worker, moment {number + 1}", long_only=number >= 3)(
-        lambda place, seed=number: _killed_at(place, seed)
+for moment in range(1, MOMENTS + 1):
+    fault(f"SIGKILL of the worker, moment {moment}", long_only=True)(
+        lambda place, seed=moment: _killed_at(place, seed)  # type: ignore[misc]
     )
 
 
-@fault("SIGKILL of the supervisor, then of both")
-def supervisor_killed(place: Place) -> list[Row]:
+@fault("SIGKILL of the worker at three moments, of the supervisor, of both")
+def killed_again_and_again(place: Place) -> list[Row]:
+    """One run, struck again each time it is resumed."""
     reference = place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(12)
-    run.send(signal.SIGKILL)
-    run.ended()
-    left = len(place.left())
-    first = Row("SIGKILL of the supervisor", answered_of(directory), on_disk(directory), left, "SIGKILL", "see below")
-    assert not directory.done.exists()
+    rows = []
+    draw = random.Random()  # noqa: S311 - another night, other moments
+    for number, wanted in enumerate(sorted(draw.sample(range(1, 110), 3))):
+        run = place.resume(env=PACE) if number % 2 else place.run("merged", env=PACE)
+        directory = run.answered(wanted)
+        os.kill(run.worker(directory), signal.SIGKILL)
+        code = run.ended()
+        assert code == 3, run.text
+        assert done_record(directory).status == "failed"
+        assert done_record(directory).results, "what was answered is scored"
+        rows.append(row("SIGKILL of the worker", run, directory, code))
 
     run = place.run("merged", env=PACE)
-    assert run.newest_run() == directory
-    run.answered(50, directory)
+    run.answered(120, directory)
+    run.send(signal.SIGKILL)
+    run.ended()
+    assert not directory.done.exists()
+    rows.append(row("SIGKILL of the supervisor", run, directory, "SIGKILL"))
+
+    run = place.resume(env=PACE)
+    run.answered(135, directory)
     worker = run.worker(directory)
     run.send(signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     run.ended()
-    left, before, answered = len(place.left()), on_disk(directory), answered_of(directory)
-    again = place.resume()
-    assert again.ended() == 0, again.text
-    second = Row("SIGKILL of both", answered, before, left, "SIGKILL", same_results(directory, reference))
-    return [first, second]
+    rows.append(row("SIGKILL of both", run, directory, "SIGKILL"))
 
-
-@fault("SIGKILL of the supervisor while its worker is stopped")
-def supervisor_killed_while_worker_stopped(place: Place) -> list[Row]:
-    reference = place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(12)
+    run = place.resume(env=PACE)
+    run.answered(150, directory)
     os.killpg(run.worker(directory), signal.SIGSTOP)
     time.sleep(0.2)
     run.send(signal.SIGKILL)
     run.ended()
-    left, before, answered = len(place.left()), on_disk(directory), answered_of(directory)
-    again = place.resume()
-    assert again.ended() == 0, again.text
-    name = "SIGKILL of the supervisor, worker stopped"
-    return [Row(name, answered, before, left, "SIGKILL", same_results(directory, reference))]
+    rows.append(row("SIGKILL of the supervisor, worker stopped", run, directory, "SIGKILL"))
+
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    assert place.runs("merged") == [directory]
+    return with_score(rows, same_results(directory, reference))

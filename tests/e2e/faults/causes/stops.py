@@ -6,9 +6,9 @@ import os
 import signal
 import time
 
-from benchtui.runs.directory import RunDirectory
-from tests.e2e.faults.drive import Place, Running, done_record, on_disk, same_results
-from tests.e2e.faults.kept import answered_of
+from benchtui.runs.events import Watchdog
+from tests.e2e.faults.drive import Place, Running, done_record, events_of, same_results
+from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 
 PACE = {"FAULT_PACE": "0.04"}
@@ -16,12 +16,9 @@ ANSWERS_WITHIN = 0.2
 """Seconds."""
 
 
-def _row(name: str, run: Running, directory: RunDirectory, code: int, resumed: str = "see below") -> Row:
-    return Row(name, answered_of(directory), on_disk(directory), len(run.place.left()), code, resumed)
-
-
-@fault("SIGTERM and Ctrl+C, one run")
+@fault("SIGTERM, Ctrl+C, Ctrl+C twice, SIGSTOP, SIGHUP")
 def asked_to_stop(place: Place) -> list[Row]:
+    """One run, stopped in another way each time it is resumed."""
     reference = place.merged()
     rows = []
 
@@ -32,7 +29,7 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert code == 130, run.text
     assert done_record(directory).status == "cancelled"
     assert done_record(directory).results, "what was answered is scored"
-    rows.append(_row("SIGTERM", run, directory, code))
+    rows.append(row("SIGTERM", run, directory, code))
 
     run = place.resume(env=PACE, on_terminal=True)
     run.answered(30, directory)
@@ -42,7 +39,7 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert seconds < ANSWERS_WITHIN, f"Ctrl+C was answered after {seconds:.3f} s"
     assert done_record(directory).status == "cancelled"
     assert done_record(directory).results
-    rows.append(_row(f"Ctrl+C, answered in {1000 * seconds:.0f} ms", run, directory, code))
+    rows.append(row(f"Ctrl+C, answered in {1000 * seconds:.0f} ms", run, directory, code))
 
     run = place.resume(env=PACE | {"FAULT": "deaf"}, on_terminal=True)
     run.answered(60, directory)
@@ -55,12 +52,27 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert code == 130, run.text
     assert seconds < 3, f"a second Ctrl+C took {seconds:.1f} s"
     assert not done_record(directory).results, "killed at once: nothing is scored"
-    rows.append(_row(f"Ctrl+C twice, over in {seconds:.1f} s", run, directory, code))
+    rows.append(row(f"Ctrl+C twice, over in {seconds:.1f} s", run, directory, code))
 
-    run = place.resume()
-    assert run.ended() == 0, run.text
-    rows[-1] = _row(rows[-1].fault, run, directory, code, same_results(directory, reference))
-    return rows
+    run = place.run("merged", timeout="4s", env=PACE)
+    run.answered(80, directory)
+    os.kill(run.worker(directory), signal.SIGSTOP)
+    code = run.ended()
+    assert code == 3, run.text
+    assert done_record(directory).status == "timed out"
+    states = [event.state for event in events_of(directory) if isinstance(event, Watchdog)]
+    assert states[0] == "quiet"
+    assert "terminating" in states
+    rows.append(row("SIGSTOP of the worker", run, directory, code))
+
+    run = place.resume(env=PACE, on_terminal=True)
+    run.answered(100, directory)
+    os.close(run.master)
+    code = run.ended()
+    assert code == 0, "it goes on without its terminal, to the end"
+    assert (place.outputs / "merged" / "benchmarks" / "benchmark.json").is_file()
+    rows.append(row("SIGHUP: the terminal closes", run, directory, code))
+    return with_score(rows, same_results(directory, reference))
 
 
 def _press(run: Running) -> float:
@@ -80,21 +92,8 @@ def deaf_worker(place: Place) -> list[Row]:
     run.send(signal.SIGTERM)
     code = run.ended()
     assert code == 130, run.text
-    before, answered, left = on_disk(directory), answered_of(directory), len(place.left())
     assert done_record(directory).results, "killed after its grace, then scored without the document it was stuck in"
+    found = row("worker ignores SIGTERM", run, directory, code)
     run = place.resume()
     assert run.ended() == 0, run.text
-    return [Row("worker ignores SIGTERM", answered, before, left, code, same_results(directory, reference))]
-
-
-@fault("SIGHUP: the terminal closes")
-def terminal_closes(place: Place) -> list[Row]:
-    reference = place.merged()
-    run = place.run("merged", env=PACE, on_terminal=True)
-    directory = run.answered(8)
-    before = answered_of(directory)
-    os.close(run.master)
-    code = run.ended()
-    assert code == 0
-    assert (place.outputs / "merged" / "benchmarks" / "benchmark.json").is_file()
-    return [Row("SIGHUP", before, on_disk(directory), len(place.left()), code, same_results(directory, reference))]
+    return with_score([found], same_results(directory, reference))
