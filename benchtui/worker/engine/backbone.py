@@ -16,13 +16,22 @@ class Backbone:
     model here too. Nothing is kept between calls.
     """
 
+    causal: Any
+    base: Any
+
     def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
         self.model = model
-        self.causal: Any = model.get_base_model() if hasattr(model, "get_base_model") else model
-        # Without a part of that name transformers gives the model itself, and detection notices.
-        self.base: Any = getattr(self.causal, "base_model", self.causal)
+        self.causal = model.get_base_model() if hasattr(model, "get_base_model") else model
+        # Without such a part transformers gives the model itself, and detection notices.
+        self.base = getattr(self.causal, "base_model", self.causal)
         self._autocast = autocast
         self._output_class: type[Any] | None = None
+
+    def through_decoder(self) -> Backbone:
+        """The same model, taken apart at its decoder: some families' `forward` calls that one, past the base model."""
+        other = Backbone(self.model, self._autocast)
+        other.base = self.causal.get_decoder()
+        return other
 
     @property
     def config(self) -> Any:

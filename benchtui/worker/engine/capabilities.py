@@ -35,17 +35,23 @@ class Capabilities:
     why: str
 
 
-def detect(model: Any, backbone: Backbone, encoder_decoder: bool) -> Capabilities:
-    """Find out what works for `model`. A few dozen tokens are run to see that it does."""
-    obstacle = _obstacle(model, backbone, encoder_decoder)
+def detect(backbone: Backbone, encoder_decoder: bool) -> tuple[Backbone, Capabilities]:
+    """Find out what works for the model, and where to take it apart. A few dozen tokens are run to see that it does."""
+    obstacle = _obstacle(backbone, encoder_decoder)
     if obstacle:
-        return Capabilities(False, None, None, False, 0, 0, obstacle)
+        return backbone, Capabilities(False, None, None, False, 0, 0, obstacle)
     trial = Trial(backbone)
     kept = trial.kept()
     if kept:
-        return Capabilities(False, None, None, False, 0, 0, f"its cache cannot be shared ({kept})")
-    longest = _longest(backbone.config)
-    style, why = _style(backbone)
+        trial = Trial(backbone.through_decoder())
+        if trial.kept():
+            return backbone, Capabilities(False, None, None, False, 0, 0, f"its cache cannot be shared ({kept})")
+    return trial.backbone, _with_prefixes(trial)
+
+
+def _with_prefixes(trial: Trial) -> Capabilities:
+    longest = _longest(trial.backbone.config)
+    style, why = _style(trial.backbone)
     if style is None:
         return Capabilities(True, None, None, False, longest, trial.kept_bytes, why)
     packed, stepped = trial.packed(style), trial.stepped(style, in_common=False)
@@ -60,10 +66,10 @@ def detect(model: Any, backbone: Backbone, encoder_decoder: bool) -> Capabilitie
     )
 
 
-def _obstacle(model: Any, backbone: Backbone, encoder_decoder: bool) -> str:
+def _obstacle(backbone: Backbone, encoder_decoder: bool) -> str:
     if encoder_decoder:
         return "an encoder-decoder model has no prefix to share"
-    if getattr(getattr(model, "active_peft_config", None), "is_prompt_learning", False):
+    if getattr(getattr(backbone.model, "active_peft_config", None), "is_prompt_learning", False):
         return "the adapter puts virtual tokens before every sequence"
     if backbone.base is backbone.causal:
         return "its layers are not separate from its output projection"

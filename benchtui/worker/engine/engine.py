@@ -22,8 +22,7 @@ class Engine:
     @classmethod
     def of(cls, model: Any, autocast: torch.dtype | None, encoder_decoder: bool, observer: Observer) -> Engine:
         """Look at a model, and tell the observer once what is not possible with it."""
-        backbone = Backbone(model, autocast)
-        capabilities = detect(model, backbone, encoder_decoder)
+        backbone, capabilities = detect(Backbone(model, autocast), encoder_decoder)
         name = type(backbone.causal).__name__
         if not capabilities.shares:
             observer.decision("engine", f"lm-eval's own for {name}", capabilities.why)

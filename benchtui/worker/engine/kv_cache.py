@@ -14,6 +14,10 @@ class FullLengthCache(Cache):
     def __init__(self) -> None:
         super().__init__(layers=[])
 
+    def __bool__(self) -> bool:
+        """True: `len` counts layer objects, and there are none."""
+        return True
+
     def get_mask_sizes(self, query_length: int, layer_idx: int) -> tuple[int, int]:
         """How many keys the next forward sees, and the position of the first."""
         return self.get_seq_length(layer_idx) + query_length, 0

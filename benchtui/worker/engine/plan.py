@@ -99,7 +99,8 @@ def plan(root: Node, costs: Costs, packing: bool = True) -> Branch:
         if way == "pack":
             branch.rows.append(_row(carried, scored_from, node))
             continue
-        carried = (*carried, node)
+        if len(node.tokens):  # the root has none
+            carried = (*carried, node)
         if way == "keep":
             below = Branch(_chain(carried, scored_from, _length(carried)))
             branch.branches.append(below)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from lm_eval.models.huggingface import HFLM
 
 from benchtui.errors import BenchtuiError
@@ -88,7 +89,8 @@ def _by_tree(
     def passed_on(place: int, loglikelihood: float, greedy: bool) -> None:
         answered(indices[place], (loglikelihood, greedy), False)
 
-    TreeScorer(setup, queries, lambda place: args(indices[place]), passed_on).run()
+    with torch.inference_mode():
+        TreeScorer(setup, queries, lambda place: args(indices[place]), passed_on).run()
 
 
 def _query(lm: Any, request: Encoded) -> Query:

@@ -22,7 +22,7 @@ class Trial:
     """A prefix with two continuations. Each method says what went wrong with one way, empty when nothing did."""
 
     def __init__(self, backbone: Backbone) -> None:
-        self._backbone = backbone
+        self.backbone = backbone
         generator = torch.Generator().manual_seed(0)
         size = (1, _PREFIX + _SHORT + _LONG)
         ids = torch.randint(0, int(backbone.config.vocab_size), size, generator=generator).to(backbone.device)
@@ -32,7 +32,7 @@ class Trial:
 
     def _plain(self, continuation: torch.Tensor) -> torch.Tensor:
         ids = torch.cat([self._prefix, continuation], dim=1)
-        return self._backbone.plain_logits(ids)[0, _PREFIX:].float()
+        return self.backbone.plain_logits(ids)[0, _PREFIX:].float()
 
     def packed(self, style: MaskStyle) -> str:
         """Both continuations in one row under a mask."""
@@ -43,7 +43,7 @@ class Trial:
 
         def compute() -> torch.Tensor:
             mask = style.mask(tree_allowed(ends), distances(positions, positions), width)
-            return self._backbone.logits(self._backbone.hidden(ids, positions, mask)[0, fork:])
+            return self.backbone.logits(self.backbone.hidden(ids, positions, mask)[0, fork:])
 
         return self._compared(compute, slice(None))
 
@@ -53,8 +53,8 @@ class Trial:
         ids = torch.cat([torch.cat([self._short, padding], dim=1), self._long])
 
         def compute() -> torch.Tensor:
-            hidden = self._backbone.hidden(ids, cache=self._cache())
-            return self._backbone.logits(torch.cat([hidden[0, :_SHORT], hidden[1]]))
+            hidden = self.backbone.hidden(ids, cache=self._cache())
+            return self.backbone.logits(torch.cat([hidden[0, :_SHORT], hidden[1]]))
 
         return self._compared(compute, slice(None))
 
@@ -65,17 +65,17 @@ class Trial:
         """
 
         def compute() -> torch.Tensor:
-            cache, slots = self._cache(), Slots(2, self._backbone.device)
+            cache, slots = self._cache(), Slots(2, self.backbone.device)
             common = cache if in_common else None
             rests = [row[0, :-1].cpu().numpy().astype(np.int32) for row in (self._short, self._long)]
-            begin(self._backbone, slots, cache, common, rests)
-            return step(self._backbone, style, slots, common, [int(self._short[0, -1]), int(self._long[0, -1])])
+            begin(self.backbone, slots, cache, common, rests)
+            return step(self.backbone, style, slots, common, [int(self._short[0, -1]), int(self._long[0, -1])])
 
         return self._compared(compute, [_SHORT - 1, _SHORT + _LONG - 1])
 
     def _cache(self) -> PrefixCache:
         cache = PrefixCache().extended()
-        self._backbone.hidden(self._prefix, cache=cache)
+        self.backbone.hidden(self._prefix, cache=cache)
         kept = sum(states.numel() * states.element_size() for states in (*cache.keys, *cache.values))
         self.kept_bytes = kept // _PREFIX
         return cache.grown(_PREFIX)
@@ -87,7 +87,7 @@ class Trial:
             return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
         expected = self._expected[rows]
         difference, spread = float((logits - expected).abs().max()), float(expected.max() - expected.min())
-        exact = self._backbone.dtype in (torch.float32, torch.float64)
+        exact = self.backbone.dtype in (torch.float32, torch.float64)
         if difference <= (1e-4 + 1e-5 * spread if exact else 0.05 * spread):
             return ""
         return f"the logits change by {difference:.2g}"

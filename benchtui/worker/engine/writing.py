@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import normalize_gen_kwargs
 
 from benchtui.errors import BenchtuiError
 from benchtui.worker.engine import prompts, sizing
@@ -31,6 +32,8 @@ def write(lm: Any, engine: Engine, requests: Sequence[Instance], answered: Answe
     Raises `BenchtuiError` where more tokens are asked for than the window holds, `OutOfMemory` when one request alone
     does not fit.
     """
+    for settings in {repr(request.args[1]): request.args[1] for request in requests}.values():
+        _room(lm, int(normalize_gen_kwargs(settings, lm.max_gen_toks)["max_gen_toks"]))
     style = engine.capabilities.steps
     jobs = _jobs(lm, engine, requests) if style is not None else []
     if style is not None and jobs:
@@ -76,7 +79,7 @@ def _recipe(lm: Any, recipes: Recipes, settings: dict[str, Any]) -> Recipe | Non
 def _room(lm: Any, limit: int) -> int:
     """Tokens of the window that are left for the prompt."""
     room: int = lm.max_length - limit
-    if room <= 0:
+    if room <= 0 and lm.backend == "causal":
         raise BenchtuiError(
             f"The task generates up to {limit} tokens, and the model's window holds {lm.max_length} in all.",
             "Set max_length in the model's arguments if the model can read more, or a smaller max_gen_toks.",
@@ -104,7 +107,8 @@ def _by_rows(
     def completed(job: Job) -> None:
         answered(job.index, prompts.generated_text(lm, job.tokens, job.recipe.until), False)
 
-    generate(workshop, jobs, lambda job: requests[job.index].args, completed)
+    with torch.inference_mode():
+        generate(workshop, jobs, lambda job: requests[job.index].args, completed)
 
 
 def _by_lm_eval(lm: Any, requests: Sequence[Instance], indices: Sequence[int], answered: Answered) -> None:

@@ -1,0 +1,59 @@
+"""Asking a model, and writing down what it said to its cache hook and its observer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+
+class Files:
+    """A cache hook that keeps what is filed, in order."""
+
+    def __init__(self) -> None:
+        self.filed: list[tuple[str, tuple[Any, ...], Any]] = []
+
+    def add_partial(self, attr: str, req: tuple[Any, ...], res: Any) -> None:
+        self.filed.append((attr, tuple(req), res))
+
+
+class Watcher:
+    """An observer that keeps everything it is told."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[Any, ...]]] = []
+        self.counts: list[int] = []
+        self.decisions: list[tuple[str, str, str]] = []
+
+    def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
+        self.batches.append(list(request_args))
+
+    def tokens(self, n: int) -> None:
+        self.counts.append(n)
+
+    def decision(self, what: str, choice: str, why: str) -> None:
+        self.decisions.append((what, choice, why))
+
+
+def ask(lm: Any, requests: list[Instance]) -> list[Any]:
+    """The answers to requests of one type."""
+    answers: list[Any] = getattr(lm, requests[0].request_type)(requests, disable_tqdm=True)
+    return answers
+
+
+def shuffled(requests: Sequence[Instance], seed: int) -> tuple[list[Instance], Callable[[list[Any]], list[Any]]]:
+    """The requests in random order, and what puts their answers back into the old one."""
+    order = random.Random(seed).sample(range(len(requests)), len(requests))  # noqa: S311
+
+    def back(given: list[Any]) -> list[Any]:
+        return [given[order.index(place)] for place in range(len(order))]
+
+    return [requests[place] for place in order], back
+
+
+def assert_same_scores(given: list[tuple[float, bool]], expected: list[tuple[float, bool]], within: float) -> None:
+    assert len(given) == len(expected)
+    assert max(abs(a[0] - b[0]) for a, b in zip(given, expected, strict=True)) <= within
+    assert [a[1] for a in given] == [b[1] for b in expected]
