@@ -46,3 +46,23 @@ def _default(templates: list[Any]) -> str | None:
 
 def _jinja(value: Any) -> str | None:
     return value if isinstance(value, str) and value.strip() else None
+
+
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+
+
+def read_special_tokens(folder: Path) -> tuple[tuple[str, str], ...]:
+    """The special tokens that the tokenizer in `folder` hands to its chat template: (name, text), those it has.
+
+    From tokenizer_config.json, where each is its text or an object that holds it; empty when there is no such file.
+    Raises Unreadable, its text opening with the file's name.
+    """
+    try:
+        config = read_json(folder / "tokenizer_config.json", MAX_INDEX)
+    except FileNotFoundError:
+        return ()
+    except Unreadable as error:
+        raise Unreadable(f"cannot be used: its tokenizer_config.json {error}") from None
+    found = ((name, config.get(name)) for name in SPECIAL_TOKENS)
+    texts = ((name, token.get("content") if isinstance(token, dict) else token) for name, token in found)
+    return tuple((name, text) for name, text in texts if isinstance(text, str))

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.architecture import Architecture, read_architecture
-from benchtui.models.chat_template import read_chat_template
+from benchtui.models.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.discovery import TOKENIZER_FILES
 from benchtui.models.hub import HubSnapshot, hub_snapshot
 from benchtui.models.identity import content_files, local_identity
@@ -46,8 +46,9 @@ class ModelDescription:
     `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: `sha256:…`
     of a local model, the commit of a hub one (also in `revision`). `weight_bytes` are as stored, `parameters` counts
     numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
-    `chat_template` Jinja text. An adapter (`adapter` True) stands on `adapter_base`. `from_cache` when the hub could
-    not or must not be asked, so that a loader had better not ask either. `note` is for the user.
+    `chat_template` Jinja text, `special_tokens` the (name, text) pairs that it may write (bos_token, …). An adapter
+    (`adapter` True) stands on `adapter_base`. `from_cache` when the hub could not or must not be asked, so that a
+    loader had better not ask either. `note` is for the user.
     """
 
     name: str
@@ -63,6 +64,7 @@ class ModelDescription:
     adapter: bool = False
     adapter_base: str | None = None
     pickled: bool = False
+    special_tokens: tuple[tuple[str, str], ...] = ()
     from_cache: bool = False
     note: str = ""
 
@@ -102,7 +104,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         _check(weights, shown, allow_pickle)
         headers = _headers(weights)
         identity = local_identity(content_files(folder), headers)
-        template = read_chat_template(folder)
+        template, tokens = read_chat_template(folder), read_special_tokens(folder)
     except Unreadable as error:
         raise _broken(shown, str(error)) from None
     except OSError as error:
@@ -118,6 +120,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         parameters_estimated=size.estimated,
         dtype=size.dtype,
         chat_template=template,
+        special_tokens=tokens,
         has_tokenizer=bool(TOKENIZER_FILES & entries.keys()),
         architecture=architecture,
         adapter=adapter,
@@ -131,7 +134,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
     adapter = _is_adapter(snapshot.sizes)
     try:
         config = _config(snapshot.folder, adapter)
-        template = read_chat_template(snapshot.folder)
+        template, tokens = read_chat_template(snapshot.folder), read_special_tokens(snapshot.folder)
         weights, elements = _hub_weights(snapshot, adapter)
     except Unreadable as error:
         raise BenchtuiError(
@@ -156,6 +159,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         parameters_estimated=size.estimated,
         dtype=size.dtype,
         chat_template=template,
+        special_tokens=tokens,
         has_tokenizer=bool(TOKENIZER_FILES & snapshot.sizes.keys()),
         architecture=architecture,
         adapter=adapter,

@@ -57,11 +57,13 @@ class ModelSource(msgspec.Struct, frozen=True):
 class PromptSettings(msgspec.Struct, frozen=True):
     """How prompts are built and answered; base and fine-tuned always share one of these.
 
-    `chat_template` is the Jinja text applied on both sides, None for none; `dtype` "auto" means the worker's choice
+    `chat_template` is the Jinja text applied on both sides, None for none; `template_tokens` the special tokens it
+    writes, where the two tokenizers' own differ; `dtype` "auto" means the worker's choice
     for its device (recorded when made). Seeds are lm-eval's four: python, numpy, torch, few-shot.
     """
 
     chat_template: str | None = None
+    template_tokens: dict[str, str] = {}
     system_instruction: str | None = None
     gen_kwargs: dict[str, Any] = {}
     enable_thinking: bool | None = None
@@ -130,6 +132,7 @@ class RunPlan(msgspec.Struct, frozen=True):
             "engine": self.engine,
             "dtype": prompts.dtype,
             "chat template": _digest(prompts.chat_template) if prompts.chat_template else None,
+            "template tokens": dict(sorted(prompts.template_tokens.items())),
             "system instruction": prompts.system_instruction,
             "generation settings": dict(sorted(prompts.gen_kwargs.items())),
             "enable thinking": prompts.enable_thinking,

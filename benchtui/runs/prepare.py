@@ -85,7 +85,12 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         choice = dataclasses.replace(choice, offline=True)  # the hub was out of reach a moment ago: do not wait for it
     template, template_note = chat_template(choice, own, base_description)
     notes.append(template_note)
-    prompts = _prompts(choice, template)
+    tokens = differing_tokens(template, own, base_description) if choice.compare else {}
+    if tokens:
+        notes.append(
+            f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
+        )
+    prompts = _prompts(choice, template, tokens)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     if not choice.compare or base_description is None:
@@ -149,13 +154,22 @@ def chat_template(choice: BenchPlan, own: ModelDescription, base: ModelDescripti
     return mine or theirs, "Chat template: applied to both sides." if choice.compare else "Chat template: applied."
 
 
-def _prompts(choice: BenchPlan, template: str | None) -> PromptSettings:
+def differing_tokens(template: str | None, own: ModelDescription, base: ModelDescription | None) -> dict[str, str]:
+    """The special tokens that the template writes and the two tokenizers have differently: the fine-tuned model's."""
+    if template is None or base is None or not own.has_tokenizer:
+        return {}
+    theirs = dict(base.special_tokens)
+    return {name: text for name, text in own.special_tokens if name in template and theirs.get(name) != text}
+
+
+def _prompts(choice: BenchPlan, template: str | None, tokens: dict[str, str]) -> PromptSettings:
     if choice.enable_thinking and not choice.think_end_token:
         raise UsageError(
             "--enable-thinking needs to know where thinking ends.", "Add --think-end-token, for example '</think>'."
         )
     return PromptSettings(
         chat_template=template,
+        template_tokens=tokens,
         system_instruction=choice.system_instruction,
         gen_kwargs=choice.gen_kwargs,
         enable_thinking=choice.enable_thinking,

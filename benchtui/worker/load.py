@@ -69,6 +69,7 @@ def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share
     lm = loaded.lm
     if plan.prompts.chat_template is not None:
         lm.tokenizer.chat_template = plan.prompts.chat_template
+        lm.chat_template_args = lm.chat_template_args | plan.prompts.template_tokens
     size, why = _batch_size(loaded, plan)
     if size is None:
         lm.memory_share = memory_share  # the fast engine plans by tokens, and says what it chose

@@ -13,7 +13,7 @@ class TokenizerPrompter:
     one: scoring needs nothing of it."""
 
     def __init__(self, plan: RunPlan) -> None:
-        self.chat_template_args: dict[str, Any] = {}
+        self.chat_template_args: dict[str, Any] = dict(plan.prompts.template_tokens)
         if plan.prompts.enable_thinking is not None:
             self.chat_template_args["enable_thinking"] = plan.prompts.enable_thinking
         self.tokenizer: Any = None
