@@ -12,7 +12,7 @@ from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.plan import RunPlan
 
 # What two runs that are compared are meant to differ in.
-_IDENTITY = {"model", "model content", "adapter"}
+_IDENTITY = {"model", "model content", "adapter", "tokenizer"}
 
 
 class Documents(msgspec.Struct):
@@ -77,7 +77,7 @@ def _digest(text: object) -> str | None:
 
 
 def _words(name: str, value: object) -> str:
-    if value is None or value in ({}, [], "", False):
+    if value is None or value is False or value in ({}, [], ""):  # 0 is a value: no size that would not matter
         return "none" if name == "chat template" else "not set"
     if value is True:
         return "on"
