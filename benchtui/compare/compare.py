@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -16,7 +16,7 @@ from benchtui.compare.statistics import ALPHA, holm
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
 from benchtui.results.primary import ordered
-from benchtui.results.records import Group, RunResults, Score
+from benchtui.results.records import EarlyStop, Group, RunResults, Score
 
 Leaves = Mapping[tuple[str, str, str], Leaf]
 
@@ -39,7 +39,7 @@ def compare_runs(
     """
     runs = Pair(first, second, names, _read_leaves(first, second))
     rows = tuple(_rows(runs))
-    rows, tests = _judged(rows, watched=_watched(second))
+    rows, tests = _judged(rows, watched=second.watched)
     return Comparison(
         first=first,
         second=second,
@@ -48,7 +48,7 @@ def compare_runs(
         rows=rows,
         settings=differing_settings(first, second, names),
         missing=tuple(_missing(first, second, names)),
-        warnings=tuple(_warnings(first, second, names)),
+        warnings=(*_warnings(first, second, names), *_on_pairs(rows, first, second, names)),
         tests=tests,
         sentence=overall(rows, names),
     )
@@ -75,6 +75,17 @@ def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> 
             yield f"The {name} run did not finish ({results.state}): {results.run}"
         for partial in results.partial:
             yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} documents"
+
+
+def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+    """Where only part of the documents is compared because a run stopped early, for a reason of its own."""
+    for row in rows:
+        stopped = [name for run, name in zip((first, second), names, strict=True) if run.early_of(row.task)]
+        if row.level == "headline" and stopped and row.early is None and row.difference is not None:
+            yield (
+                f"{row.title} is compared on the {row.difference.n} documents in both: the {' and the '.join(stopped)} "
+                "run stopped early, at a document drawn at random"
+            )
 
 
 def _rows(runs: Pair) -> Iterator[Row]:
@@ -125,6 +136,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         terms = _leaf_terms(leaf)
         sides = leaf.first, leaf.second
     found = difference(terms.terms) if terms.terms is not None else None
+    unpaired = why_not_comparable(score.task, terms.pairing, first, second, runs.names)
     row = Row(
         task=score.task,
         title=title_of(score.task, second),
@@ -139,13 +151,21 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         pairing=terms.pairing,
         difference=found,
         verdict=None,
-        early=second.early_of(score.task) if level == "headline" else None,
+        early=_decision(first, second, score) if level == "headline" and not unpaired else None,
         notes=differing_facts(score.task, first, second, runs.names),
     )
-    why = terms.why or why_not_comparable(score.task, terms.pairing, first, second, runs.names)
+    why = terms.why or unpaired
     if why and not row.early:
         return msgspec.structs.replace(row, verdict=not_comparable(why, found, is_share=row.is_share))
     return row
+
+
+def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop | None:
+    """The decision that stopped the task: about this metric, and made against this very first run."""
+    stop = second.early_of(score.task)
+    if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
+        return None
+    return stop if stop.base_fingerprint and stop.base_fingerprint == first.fingerprint else None
 
 
 def _leaf_terms(leaf: Leaf) -> GroupTerms:
@@ -158,11 +178,6 @@ def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[S
     mine = first.score(score.task, score.metric, score.filter)
     assert mine is not None  # noqa: S101 - rows are only made of scores that both have
     return side(first, mine, None), side(second, score, None)
-
-
-def _watched(second: RunResults) -> bool:
-    """Whether the run was looked at while it went on, and might have stopped: that uses up some of the 5 %."""
-    return second.setting("decide early") not in (None, "not set")
 
 
 def _judged(rows: tuple[Row, ...], *, watched: bool) -> tuple[tuple[Row, ...], int]:

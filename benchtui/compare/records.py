@@ -43,6 +43,15 @@ class Pairing(msgspec.Struct, frozen=True):
         every = self.matched + self.differing_prompts + self.only_first + self.only_second
         return 1 - self.matched / every if every else 1.0
 
+    def without(self, *, only_first: bool, only_second: bool) -> Pairing:
+        """The same, leaving out what stands in one of the runs alone."""
+        return Pairing(
+            self.matched,
+            self.differing_prompts,
+            0 if only_first else self.only_first,
+            0 if only_second else self.only_second,
+        )
+
     def plus(self, other: Pairing) -> Pairing:
         return Pairing(
             self.matched + other.matched,

@@ -68,9 +68,14 @@ def _generation(a: str, b: str, names: Names) -> str:
 
 
 def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: RunResults, names: Names) -> str:
-    """Why too few documents of a task pair, "" when enough of them do."""
-    if pairing.unpaired_share <= MAX_UNPAIRED:
+    """Why too few documents of a task pair, "" when enough of them do.
+
+    What a run did not ask because it stopped early counts for nothing: what it asked is a random part of the task.
+    """
+    expected = pairing.without(only_first=second.early_of_any(task), only_second=first.early_of_any(task))
+    if expected.unpaired_share <= MAX_UNPAIRED:
         return ""
+    pairing = expected
     counts = _counts(pairing)
     reasons = [
         f"the {name} run is partial ({partial})"

@@ -62,7 +62,8 @@ class Partial(msgspec.Struct, frozen=True):
 class EarlyStop(msgspec.Struct, frozen=True):
     """A task whose evaluation stopped once its anytime-valid interval had decided; written by the worker.
 
-    `decision` in the words of `benchtui.compare.sequential`; `difference`, `low` and `high` on the score's scale.
+    `decision` in the words of `benchtui.compare.sequential`; `difference`, `low` and `high` on the score's scale. It is
+    about the comparison with the base run whose fingerprint is `base_fingerprint`, and about no other.
     """
 
     task: str
@@ -177,6 +178,16 @@ class RunResults(msgspec.Struct, frozen=True):
 
     def early_of(self, task: str) -> EarlyStop | None:
         return next((stop for stop in self.early if stop.task == task), None)
+
+    def early_of_any(self, task: str) -> bool:
+        """Whether `task`, or for a part of a group the group around it, stopped early."""
+        around = {group.name for group in self.groups if task in (*group.children, *group.leaves)}
+        return any(stop.task == task or stop.task in around for stop in self.early)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the run was looked at while it went on and might have stopped: that uses up some of the 5 %."""
+        return bool(self.early) or self.setting("decide early") not in (None, "not set")
 
     def setting(self, name: str) -> str | None:
         return next((setting.value for setting in self.settings if setting.name == name), None)

@@ -124,57 +124,100 @@ def test_a_damaged_sample_file_is_named_with_its_line(tmp_path: Path) -> None:
         compare_runs(base, read_run(folder))
 
 
-def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
-    """McNemar's p-value means nothing after looking at every sample; the decision that stopped the run does."""
+def early_stop(decision: str, low: float, high: float, base: str = "base-1", n: int = 60) -> dict[str, Any]:
+    """What the worker adds to a result file for a task that stopped early."""
     stop = {
         "task": "ifeval",
         "metric": "prompt_level_strict_acc",
         "filter": "none",
-        "decision": "better",
-        "n": 60,
+        "decision": decision,
+        "n": n,
         "total": 541,
-        "difference": 0.2,
-        "low": 0.02,
-        "high": 0.4,
+        "difference": (low + high) / 2,
+        "low": low,
+        "high": high,
         "delta": 0.02,
-        "alpha": 0.05,
+        "alpha": 0.04,
+        "base_fingerprint": base,
     }
-    block = {"decide_early": {"ifeval": stop}, "documents": {"ifeval": {"done": 60, "total": 541}}}
-    found = compare(tmp_path, ifeval(RIGHT), ifeval([not r for r in RIGHT]), block=block)
+    return {
+        "plan": {"backend": "hf", "decide early": 2.0},
+        "decide_early": {"ifeval": stop},
+        "documents": {"ifeval": {"done": n, "total": 541}},
+        "fingerprint": "tuned-1",
+    }
+
+
+def stopped_early(
+    folder: Path, second: Task, block: dict[str, Any], first: Task | None = None, base: str = "base-1"
+) -> Comparison:
+    """A run that stopped early against a run of all 541 documents, of which the base was the run called "base-1"."""
+    whole = first or ifeval([i % 3 == 0 for i in range(541)])
+    runs = (
+        write_run(folder / "first", {"ifeval": whole}, block={"plan": {"backend": "hf"}, "fingerprint": base}),
+        write_run(folder / "second", {"ifeval": second}, block=block),
+    )
+    return compare_runs(*(read_run(run) for run in runs))
+
+
+def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
+    """McNemar's p-value means nothing after looking at every sample; the decision that stopped the run does."""
+    found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), early_stop("better", 0.02, 0.4))
     assert verdict(found).kind is Kind.BETTER
     assert "stopped early at 60 of 541 documents" in verdict(found).sentence
     assert "Only the sign is claimed" in verdict(found).sentence
-    assert found.tests == 0
+    assert (found.tests, found.settings) == (0, ())
 
 
 def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) -> None:
-    stop = {
-        "task": "ifeval",
-        "metric": "prompt_level_strict_acc",
-        "filter": "none",
-        "decision": "within",
-        "n": 60,
-        "total": 541,
-        "difference": 0.0,
-        "low": -0.02,
-        "high": 0.02,
-        "delta": 0.02,
-        "alpha": 0.05,
-    }
-    block = {"decide_early": {"ifeval": stop}, "documents": {"ifeval": {"done": 60, "total": 541}}}
-    found = verdict(compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT), block=block))
+    found = verdict(stopped_early(tmp_path, ifeval(RIGHT), early_stop("within", -0.02, 0.02)))
     assert found.kind is Kind.WITHIN
     assert "surely within ±2.0 points" in found.sentence
     assert "It says nothing of documents outside this set" in found.sentence
 
 
-def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("decided", "first"), [("base-1", "another"), ("", ""), ("base-1", "")])
+def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: str, first: str) -> None:
+    """It was "better" than its base; against a run that answers all of these documents alike it is nothing."""
+    found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("better", 0.02, 0.4, decided), base=first)
+    assert verdict(found).kind is Kind.NO_DIFFERENCE
+    row = found.headlines[0]
+    assert row.early is None
+    assert row.difference is not None
+    assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 1)
+    assert any("compared on the 60 documents in both: the Fine-tuned run stopped early" in w for w in found.warnings)
+
+
+def test_a_decision_does_not_outlive_another_prompt(tmp_path: Path) -> None:
+    found = stopped_early(tmp_path, ifeval(RIGHT, prompt="<|user|>"), early_stop("better", 0.02, 0.4))
+    assert found.headlines[0].early is None
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert "60 of 60 were asked with another prompt" in verdict(found).sentence
+
+
+def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) -> None:
+    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(RIGHT)}, block=early_stop("better", 0.02, 0.4)))
+    second = read_run(
+        write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT[:40])}, block=early_stop("worse", -0.4, -0.02, n=40))
+    )
+    found = compare_runs(first, second, names=("A", "B"))
+    assert verdict(found).kind is Kind.NO_DIFFERENCE
+    assert any("40 documents in both: the A and the B run stopped early" in warning for warning in found.warnings)
+
+
+def watched_to_its_end(points: float) -> dict[str, Any]:
+    """A result file's block for a run with --decide-early whose task was never decided."""
+    return {"plan": {"backend": "hf", "decide early": points}, "decide_early": {}, "fingerprint": "tuned-1"}
+
+
+@pytest.mark.parametrize("points", [2.0, 0.0])
+def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path, points: float) -> None:
     """The same samples: a difference when the run was meant to go to its end, not enough when it might have stopped."""
     first, second = [i < 60 for i in range(200)], [i < 60 or i % 6 == 0 for i in range(200)]
     for i in range(0, 60, 6):
         second[i] = False
     plain = compare(tmp_path / "plain", ifeval(first), ifeval(second))
-    watched = compare(tmp_path / "watched", ifeval(first), ifeval(second), block={"plan": {"decide early": 2.0}})
+    watched = compare(tmp_path / "watched", ifeval(first), ifeval(second), block=watched_to_its_end(points))
     p = plain.headlines[0].difference
     assert p is not None
     assert 0.01 < p.p < 0.05
