@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory
 
 PRESS_AGAIN_WITHIN = 2.0
+_STYLES = Path(__file__).parent / "styles"
 
 
 class BenchtuiApp(App[int]):
     """Opens on Home, or in the wizard when flags were typed. Returns an exit code; 0 when it was left in peace."""
 
     TITLE = "benchtui"
-    CSS_PATH = ["styles/app.tcss", "styles/wizard.tcss", "styles/run.tcss", "styles/results.tcss"]  # noqa: RUF012
+    CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012

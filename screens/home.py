@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -196,6 +197,8 @@ class Home(Page):
 
 
 def _read(outputs: Path) -> list[_Shown]:
+    """In a thread, where also the words for verdicts are fetched: they bring in numpy."""
+    importlib.import_module("benchtui.reports.words")
     return [_Shown(listed, last_benchmark(listed.model.path)) for listed in list_models(outputs)]
 
 

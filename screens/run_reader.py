@@ -23,7 +23,7 @@ from benchtui.runs.state import RunFollower
 from benchtui.runs.view import RunView
 from benchtui.text import printable
 
-LINES_WAITING = 1000
+LINES_WAITING = 300
 """Log lines that may wait for the screen; older ones are in the files."""
 LINE = 400
 CHUNK = 64 * 1024

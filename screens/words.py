@@ -6,7 +6,6 @@ from rich.text import Text
 
 from benchtui.compare.records import Kind
 from benchtui.displays.words import left_words
-from benchtui.reports.words import SHORT_WORDS, verdict_glyph
 from benchtui.results.headlines import Headline, LastBenchmark
 from benchtui.text import one_line
 from screens.themes import Colours
@@ -43,6 +42,8 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True) ->
     style = kind_colour(headline.verdict, colours)
     text.append(f"{arrow(headline.improved)} {change(headline.change, share=headline.share)}", style=style)
     if headline.verdict is not None:
+        from benchtui.reports.words import SHORT_WORDS, verdict_glyph  # brings in numpy
+
         text.append(f" {verdict_glyph(headline.verdict)} {SHORT_WORDS[headline.verdict]}", style=style)
     return text
 

@@ -1,0 +1,186 @@
+"""The application under load, and its first picture.
+
+    python tests/perf/application.py            (about half a minute)
+
+Load: a run that writes 2,000 events a second on top of 100,000 log lines; every key press must be answered within
+100 ms while it is watched, and the process stays below 250 MB. First picture: from the start of the command in a real
+pseudo-terminal until the first screen is drawn, below 0.5 s. Prints the figures and fails when one is missed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import pty
+import select
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+from benchtui.demo.workspace import MODEL_NAME, open_workspace
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
+from benchtui.runs.records import LaunchRecord, this_process, write_record
+from screens.app import BenchtuiApp
+from screens.settings import Settings
+
+EVENTS_A_SECOND = 2_000
+LOG_LINES = 100_000
+SECONDS = 12.0
+KEYS = ("down", "up", "a", "l", "i", "l", "pagedown", "home")
+ANSWERED_WITHIN = 0.1
+MEMORY = 250e6
+FIRST_PICTURE = 0.5
+STARTS = 7
+
+WRITER = """
+import json, sys, time
+rate, path, log = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+done = 0
+with open(path, "a", buffering=1 << 16) as events, open(log, "a") as output:
+    began = time.monotonic()
+    while True:
+        due = int((time.monotonic() - began) * rate)
+        while done < due:
+            done += 1
+            now = time.time()
+            kind = done % 4
+            if kind == 0:
+                line = {"event": "log", "t": now, "level": "info", "message": f"message {done} of a talkative library"}
+            elif kind == 1:
+                line = {"event": "advance", "t": now, "unit": "tokens", "done": done * 17, "task": "load"}
+            elif kind == 2:
+                line = {"event": "progress", "t": now, "task": "load", "documents": done // 20,
+                        "documents_total": 50000, "requests": done // 20, "requests_total": 50000}
+            else:
+                score = {"metric": "acc", "filter": "none", "value": 0.5, "stderr": 0.01, "n": done // 20}
+                line = {"event": "scores", "t": now, "task": "load", "scores": [score]}
+            events.write(json.dumps(line) + "\\n")
+            output.write(f"printed line {done}\\n")
+        events.flush()
+        output.flush()
+        time.sleep(0.01)
+"""
+
+
+def busy_run(model: Path) -> RunDirectory:
+    run = RunDirectory(model / "benchmarks" / "fine-tuned" / "2026-01-01T00-00-00")
+    source = ModelSource(path="org/base", identity="x")
+    plan = RunPlan(
+        MODEL_NAME, "fine-tuned", source, (TaskPlan("load"),), PromptSettings(), "load", "2026-01-01T00:00:00"
+    )
+    write_plan(run.plan_file, plan)
+    write_record(run.launch, LaunchRecord(this_process(), time.time(), "load"))
+    tasks = [{"task": "load", "documents": 50_000, "requests": 50_000, "answered": 0, "kind": "generate_until"}]
+    first = [{"event": "planned", "t": time.time(), "tasks": tasks}]
+    first.append({"event": "phase", "t": time.time(), "name": "evaluating", "task": "load"})
+    with run.events.open("w") as events:
+        events.writelines(json.dumps(line) + "\n" for line in first)
+        for number in range(LOG_LINES):
+            words = f"log line {number} with some words in it"
+            events.write(json.dumps({"event": "log", "t": time.time(), "level": "info", "message": words}) + "\n")
+    run.worker_log.write_text("".join(f"output line {number}\n" for number in range(LOG_LINES)))
+    return run
+
+
+class Timed(BenchtuiApp):
+    """Takes the time from a key press until what it changed is drawn."""
+
+    async def answer(self) -> float:
+        """Of the key just pressed: a second one behind it in the same queue says when its turn was over."""
+        began = time.perf_counter()
+        drawn = asyncio.Event()
+        self.screen.call_later(lambda: self.screen.call_after_refresh(drawn.set))
+        await drawn.wait()
+        return time.perf_counter() - began
+
+
+async def watch(outputs: Path, run: RunDirectory) -> tuple[list[float], int]:
+    """How long each key press took, in seconds, and the most memory that this process had, in bytes."""
+    app = Timed(Settings(BenchPlan(outputs=outputs)))
+    took: list[float] = []
+    most = 0
+    process = psutil.Process()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.open_runs([run])
+        await pilot.pause(1.0)
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            app.simulate_key(KEYS[len(took) % len(KEYS)])
+            took.append(await app.answer())
+            most = max(most, process.memory_info().rss)
+            await asyncio.sleep(0.05)
+    return took, most
+
+
+def first_picture(outputs: Path) -> float:
+    """Seconds from the start of `benchtui` until its first screen stands in the terminal."""
+    leader, follower = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "80", "LINES": "24"}
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchtui", "app", "--outputs", str(outputs)],
+        stdin=follower, stdout=follower, stderr=follower, env=environment, start_new_session=True,
+    )  # fmt: skip
+    os.close(follower)
+    seen = b""
+    try:
+        while b"Last result" not in seen:
+            ready, _, _ = select.select([leader], [], [], 20)
+            if not ready:
+                raise SystemExit("the application drew nothing within 20 s")
+            seen += os.read(leader, 65536)
+        return time.perf_counter() - began
+    finally:
+        process.kill()
+        process.wait()
+        os.close(leader)
+
+
+def main() -> int:
+    folder = Path(tempfile.mkdtemp(prefix="benchtui-perf-"))
+    try:
+        workspace = open_workspace(folder / "demo")
+        starts = sorted(first_picture(workspace.outputs) for _ in range(STARTS))
+        run = busy_run(workspace.model)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(EVENTS_A_SECOND), str(run.events), str(run.worker_log)]
+        )
+        try:
+            took, memory = asyncio.run(watch(workspace.outputs, run))
+        finally:
+            writer.kill()
+            writer.wait()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    slow = sorted(took)
+    print(f"first picture: median {statistics.median(starts):.2f} s, best {starts[0]:.2f} s of {STARTS} starts")
+    print(
+        f"{EVENTS_A_SECOND:,} events/s on {LOG_LINES:,} log lines: {len(took)} key presses, median "
+        f"{1000 * statistics.median(took):.0f} ms, 95 % below {1000 * slow[int(0.95 * len(slow))]:.0f} ms, "
+        f"slowest {1000 * slow[-1]:.0f} ms; memory {memory / 1e6:.0f} MB"
+    )
+    missed = [
+        words
+        for words, bad in (
+            ("first picture", statistics.median(starts) >= FIRST_PICTURE),
+            ("key presses", slow[int(0.95 * len(slow))] >= ANSWERED_WITHIN),
+            ("memory", memory >= MEMORY),
+        )
+        if bad
+    ]
+    if missed:
+        print(f"missed: {', '.join(missed)}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
