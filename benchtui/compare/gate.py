@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from benchtui.compare.records import Comparison, Interval, Kind, Row
+from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.statistics import ALPHA, paired_share_interval, t_interval
 from benchtui.compare.verdicts import FEWEST, points
 
@@ -21,6 +22,7 @@ class Outcome(enum.StrEnum):
 class Check(msgspec.Struct, frozen=True):
     """One demand on one task. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
     percentage points; for a metric that is no share in percent of the first run's score. None where nothing was paired.
+    99 % bounds for a run that might have stopped early and did not.
     """
 
     task: str
@@ -48,12 +50,14 @@ def gate(
     """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
 
     A demand is met when the data show it (one-sided 5 %), not met when they show its opposite (5 % over all checks
-    together, so that many tasks do not fail a gate by chance), and inconclusive otherwise.
+    together, so that many tasks do not fail a gate by chance), and inconclusive otherwise. A run that might have
+    stopped early spent four of the 5 % on its looks: what it could not decide then is checked at the last one.
     """
+    alpha = FINAL_ALPHA if comparison.second.watched else ALPHA
     wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
-    checks = tuple(_check(row, demand, limit, len(wanted)) for row, demand, limit in wanted)
+    checks = tuple(_check(row, demand, limit, alpha, len(wanted)) for row, demand, limit in wanted)
     if not checks:
         return Gate(Outcome.INCONCLUSIVE, "Inconclusive: the two runs have no task in common.", ())
     outcome = _overall(checks)
@@ -72,18 +76,18 @@ def _overall(checks: Sequence[Check]) -> Outcome:
     return Outcome.MET
 
 
-def _check(row: Row, demand: str, limit: float, tests: int) -> Check:
+def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Check:
     """`limit` is the least gain that will do: minus three for a loss of at most three."""
     why = _cannot_tell(row)
     if why:
         return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, why)
-    shown, refuted = _gain_bounds(row, ALPHA), _gain_bounds(row, ALPHA / tests)
+    shown, refuted = _gain_bounds(row, alpha), _gain_bounds(row, alpha / tests)
     if shown is None or refuted is None:
         return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
     outcome = Outcome.INCONCLUSIVE
-    if shown.low >= limit and (limit < 0 or _sign_is_certain(row, ALPHA)):
+    if shown.low >= limit and (limit < 0 or _sign_is_certain(row, alpha)):
         outcome = Outcome.MET
-    elif refuted.high < limit and (limit > 0 or _sign_is_certain(row, ALPHA / tests)):
+    elif refuted.high < limit and (limit > 0 or _sign_is_certain(row, alpha / tests)):
         outcome = Outcome.NOT_MET
     return _made(row, demand, limit, outcome, shown, _gain(row), "")
 

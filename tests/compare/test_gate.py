@@ -12,12 +12,14 @@ from tests.compare.test_verdicts import flipped
 from tests.synthetic import Task, ifeval, write_run
 
 
-def compared(folder: Path, **tasks: tuple[list[bool], list[bool]]) -> Comparison:
+def compared(folder: Path, *, watched: bool = False, **tasks: tuple[list[bool], list[bool]]) -> Comparison:
+    blocks = [None, {"plan": {"backend": "hf", "decide early": 2.0}, "decide_early": {}} if watched else None]
     runs = [
         read_run(
             write_run(
                 folder / name,
                 {task: Task({("acc", "none"): sides[i]}, total=len(sides[i])) for task, sides in tasks.items()},
+                block=blocks[i],
             )
         )
         for i, name in enumerate("ab")
@@ -55,6 +57,20 @@ def test_a_wanted_gain_must_be_shown(tmp_path: Path) -> None:
     assert gate(sides, max_loss=3, min_gain=0, gain_tasks=["t"]).outcome is Outcome.MET
     assert gate(sides, max_loss=3, min_gain=3, gain_tasks=["t"]).outcome is Outcome.INCONCLUSIVE
     assert gate(sides, max_loss=3, min_gain=8, gain_tasks=["t"]).outcome is Outcome.NOT_MET
+
+
+def test_a_run_that_might_have_stopped_is_checked_more_strictly(tmp_path: Path) -> None:
+    """The same samples, on either side of each demand: five per cent show it, the one that is left does not."""
+    cases: tuple[tuple[tuple[list[bool], list[bool]], float, float | None, Outcome], ...] = (
+        (flipped(40, 40, 1000, 220), 1.2, None, Outcome.MET),
+        (flipped(30, 50, 1000, 220), 0.0, None, Outcome.NOT_MET),
+        (flipped(50, 30, 1000, 220), 3.0, 0.0, Outcome.MET),
+    )
+    for number, (sides, loss, gain, outcome) in enumerate(cases):
+        plain = compared(tmp_path / f"plain {number}", t=sides)
+        watched = compared(tmp_path / f"watched {number}", t=sides, watched=True)
+        assert gate(plain, max_loss=loss, min_gain=gain, gain_tasks=["t"]).outcome is outcome
+        assert gate(watched, max_loss=loss, min_gain=gain, gain_tasks=["t"]).outcome is Outcome.INCONCLUSIVE
 
 
 def test_partial_results_decide_nothing(tmp_path: Path) -> None:
