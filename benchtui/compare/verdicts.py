@@ -8,9 +8,9 @@ from benchtui.compare.records import Difference, Interval, Kind, Row, Verdict
 from benchtui.compare.statistics import ALPHA
 from benchtui.results.records import EarlyStop
 
-# Gains and losses in percentage points, largest first.
+# Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five.
 _GAINS = ((10.0, Kind.EXCELLENT), (5.0, Kind.GOOD), (2.0, Kind.MARGINAL), (0.0, Kind.WEAK))
-_LOSSES = ((5.0, Kind.FORGETTING), (3.0, Kind.LOSS), (0.0, Kind.ACCEPTABLE_LOSS))
+_FORGETTING, _LOSS = 5.0, 3.0
 
 # Exact McNemar needs this many samples before any outcome can have p < 0.05: 2 * (1/2)**6 = 0.031.
 FEWEST = 6
@@ -21,7 +21,9 @@ def band(points: float) -> Kind:
     size = round(abs(points), 9)
     if points >= 0:
         return next(kind for least, kind in _GAINS if size >= least)
-    return next((kind for least, kind in _LOSSES if size > least), Kind.ACCEPTABLE_LOSS)
+    if size > _FORGETTING:
+        return Kind.FORGETTING
+    return Kind.LOSS if size >= _LOSS else Kind.ACCEPTABLE_LOSS
 
 
 def points(value: float, *, signed: bool = True) -> str:
