@@ -76,7 +76,8 @@ def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -
 
 
 def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
-    """A run's own score with the interval that fits it: Wilson for a few hundred 0/1 scores, else its standard error.
+    """A run's own score with the interval that fits it: Wilson for a few hundred 0/1 scores and wherever all documents
+    are right or all are wrong, else its standard error.
 
     Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
     """
@@ -89,6 +90,8 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
             stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
         if binary and len(terms) < SMALL:
             interval = wilson(int(terms[:, 0].sum()), len(terms))
+    if interval is None and stderr == 0 and score.is_share and score.value in (0.0, 1.0):
+        interval = wilson(round(score.value * score.n), score.n)
     if interval is None and stderr is not None and score.n > 1:
         interval = t_interval(score.value, stderr, score.n)
         if score.is_share:

@@ -56,10 +56,12 @@ def test_not_even_five_of_five_is_evidence(tmp_path: Path) -> None:
         (10.0, Kind.EXCELLENT),
         (9.99, Kind.GOOD),
         (5.0, Kind.GOOD),
+        (4.99, Kind.MARGINAL),
         (2.0, Kind.MARGINAL),
         (1.99, Kind.WEAK),
         (-2.9, Kind.ACCEPTABLE_LOSS),
-        (-3.0, Kind.ACCEPTABLE_LOSS),
+        (-2.99, Kind.ACCEPTABLE_LOSS),
+        (-3.0, Kind.LOSS),
         (-3.1, Kind.LOSS),
         (-5.0, Kind.LOSS),
         (-5.1, Kind.FORGETTING),
@@ -67,6 +69,20 @@ def test_not_even_five_of_five_is_evidence(tmp_path: Path) -> None:
 )
 def test_bands_are_the_seeds(points: float, kind: Kind) -> None:
     assert band(points) is kind
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("samples", [True, False])
+def test_a_perfect_score_is_not_a_certain_one(tmp_path: Path, right: bool, samples: bool) -> None:
+    """No document varies, so lm-eval's standard error is zero; 400 documents still say nothing about the 401st."""
+    runs = [
+        read_run(write_run(tmp_path / s, {"t": Task({("acc", "none"): [right] * 400})}, samples=samples)) for s in "ab"
+    ]
+    side = compare_runs(*runs).headlines[0].first
+    assert side.stderr == 0
+    assert side.interval is not None
+    low, high = side.interval.low, side.interval.high
+    assert (low, high) == pytest.approx((1 - 0.00951, 1.0) if right else (0.0, 0.00951), abs=1e-4)
 
 
 def test_a_gain_is_named_with_what_the_interval_allows(tmp_path: Path) -> None:
