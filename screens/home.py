@@ -69,7 +69,7 @@ class Home(Page):
                     Column("Model", 24, grow=3),
                     Column("Base", 12, grow=2, drop=1),
                     Column("Last result", 24, grow=1),
-                    Column("When", 7, drop=2),
+                    Column("When", 8, drop=2),
                 ],
                 id="models",
                 empty="Looking for trained models …",

@@ -13,6 +13,7 @@ from benchtui.models.layout import TrainingFacts, size_text
 from benchtui.models.listing import ListedModel
 from benchtui.results.headlines import LastBenchmark
 from benchtui.text import one_line, printable
+from benchtui.wizard.options import near
 from screens.themes import Colours
 from screens.words import ago, headline_text, score
 
@@ -31,7 +32,7 @@ def preview(listed: ListedModel, last: LastBenchmark | None, colours: Colours, n
 def _facts(listed: ListedModel, now: float) -> Iterator[tuple[str, str]]:
     model, training = listed.model, listed.model.training
     if listed.base is not None:
-        yield "Base", one_line(listed.base.name, 200)
+        yield "Base", near(listed.base.name)
     if words := " · ".join(_training(training)):
         yield "Training", words
     if words := " · ".join(_outcome(training)):

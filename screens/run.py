@@ -165,6 +165,10 @@ class RunPage(Page):
             self._score(row),
         )
 
+    def shares(self) -> list[float]:
+        """How much of each row is done, 0..1."""
+        return [row.share if row is not None else 0.0 for _, row in self._rows]
+
     def _bar_width(self, most: int) -> int:
         return min(self.query_one(Tasks).column_width(2), most)
 

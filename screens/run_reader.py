@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import Narrator
 from benchtui.displays.words import clock_words
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Event, Log
+from benchtui.runs.events import Event, InFlight, Log
 from benchtui.runs.machine import MachineMeter, MachineReading
 from benchtui.runs.newest import NewestAnswer, newest_answers
 from benchtui.runs.state import RunFollower
@@ -32,6 +32,7 @@ SKIP_BEYOND = 512 * 1024
 SLOW_EVERY = 1.0
 """Seconds between looks at machine and journal."""
 SAMPLES = 30
+PROMPTS = 500
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Snapshot:
     views: tuple[RunView, ...]
     machine: MachineReading | None
     newest: tuple[NewestAnswer, ...]
+    prompts: Mapping[tuple[str, int], str]
+    """The first line of each document that was in hand lately, by task and number."""
 
 
 class Tick(Message):
@@ -61,7 +64,8 @@ class RunReader:
         self._lock = threading.Lock()
         self._slow_at = float("-inf")
         self._meter: MachineMeter | None = None
-        self.snapshot = Snapshot((), None, ())
+        self._prompts: dict[tuple[str, int], str] = {}
+        self.snapshot = Snapshot((), None, (), {})
 
     def read(self) -> bool:
         """Take in what is new; True when there is more to draw than before."""
@@ -79,7 +83,7 @@ class RunReader:
         if now - self._slow_at >= SLOW_EVERY:
             self._slow_at, more = now, True
             machine, newest = self._look(views, newest)
-        self.snapshot = Snapshot(tuple(views), machine, newest)
+        self.snapshot = Snapshot(tuple(views), machine, newest, self._prompts)
         return more
 
     def _look(
@@ -97,10 +101,18 @@ class RunReader:
         lines = []
         told = self._narrators[place].tell(view, [event for event in new if not isinstance(event, Log)])
         lines += [f"{line[:8]} {role}{line[9:]}" for line in told]
+        for event in new:
+            if isinstance(event, InFlight):
+                self._remember(event)
         for event in new[-LINES_WAITING:]:
             if isinstance(event, Log):
                 lines.append(f"{clock_words(event.t)} {role}{event.level}: {printable(event.message, LINE)}")
         return sorted(lines, key=lambda line: line[:8])
+
+    def _remember(self, event: InFlight) -> None:
+        known = dict(list(self._prompts.items())[-PROMPTS:])  # a new one: the screen may be reading the old
+        known.update({(event.task, document.doc_id): document.first_line for document in event.documents})
+        self._prompts = known
 
     def _keep(self, lines: Sequence[str]) -> None:
         with self._lock:

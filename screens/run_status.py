@@ -73,7 +73,9 @@ def samples_text(snapshot: Snapshot, height: int) -> Content:
         return Content.assemble(("No answers yet.", "$muted"))
     lines = []
     for answer in snapshot.newest[: max(height // 2, 1)]:
-        lines.append(Content.assemble((f"{one_line(answer.task, 40)} ", "$secondary"), (f"#{answer.doc_id}", "bold")))
+        asked = one_line(snapshot.prompts.get((answer.task, answer.doc_id), ""), 120)
+        name = (f"{one_line(answer.task, 40)} ", "$secondary")
+        lines.append(Content.assemble(name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))
         text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
         lines.append(Content(f"  {one_line(text, 300)}"))
     return Content("\n").join(lines)

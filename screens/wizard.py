@@ -126,7 +126,7 @@ class Wizard(Page):
     def _draw_steps(self) -> None:
         steps = self.query_one(Steps)
         options = []
-        room = 26 if self.app.size.width >= 100 else 16
+        room = 26 if self.app.size.width >= 110 else 16
         for place, name in enumerate(_NAMES):
             title, _ = QUESTIONS[name]
             here, done = place == self._place, name in self.answers.answered

@@ -63,15 +63,16 @@ def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
 
 
 def _ask_base(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
-    from benchtui.wizard.options import compare_options, known_base
+    from benchtui.wizard.options import compare_options, known_base, near
 
     if choice.base or not choice.compare:
         return choice
     base = known_base(model, choice.format)
     if _select("base", compare_options(base), "compare") == "alone":
         return replace(choice, compare=False)
-    typed = _text("Base model: a hub id or a folder", base.name if base else "", needed=True)
-    return replace(choice, base=typed if base is None or typed != base.name else None)
+    known = near(base.name) if base else ""
+    typed = _text("Base model: a hub id or a folder", known, needed=True)
+    return replace(choice, base=typed if typed != known else None)
 
 
 def _ask_format(choice: BenchPlan, model: TrainedModel) -> BenchPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from benchtui.errors import BenchtuiError
@@ -51,7 +52,7 @@ def model_options(listed: Sequence[ListedModel]) -> list[Option]:
 
 def _model_option(item: ListedModel) -> Option:
     model = item.model
-    base = f"from {one_line(item.base.name, 80)}" if item.base else "its files name no base model"
+    base = f"from {near(item.base.name)}" if item.base else "its files name no base model"
     usable = ", ".join(_shown(form.label) for form in model.formats if form.usable())
     problem = one_line("; ".join(item.problems), 300)
     return Option(
@@ -64,7 +65,7 @@ def _model_option(item: ListedModel) -> Option:
 
 def compare_options(base: BaseChoice | None) -> list[Option]:
     """With the base, or alone."""
-    known = f"{one_line(base.name, 120)}, named by {_shown(base.source_file)}" if base else "type which one below"
+    known = f"{near(base.name)}, named by {_shown(base.source_file)}" if base else "type which one below"
     return [
         Option(
             "compare",
@@ -186,6 +187,16 @@ def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
     else:
         about = ""
     return Option(str(size), str(size), about)
+
+
+def near(name: str) -> str:
+    """A folder as one would type it from here; a hub id as it is."""
+    path = Path(name)
+    if path.is_absolute():
+        for folder, short in ((Path.cwd(), ""), (Path.home(), "~/")):
+            if path.is_relative_to(folder):
+                return _shown(short + str(path.relative_to(folder)))
+    return _shown(name)
 
 
 def _shown(text: str) -> str:

@@ -10,7 +10,7 @@ from textual.widgets import Input
 
 from benchtui.models.base import BaseChoice
 from benchtui.text import one_line, printable
-from benchtui.wizard.options import compare_options, known_base
+from benchtui.wizard.options import compare_options, known_base, near
 from screens.steps.step import Step
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
@@ -41,7 +41,7 @@ class BaseStep(Step):
         answers = self.answers
         answers.base = base
         self.query_one(Choices).offer(compare_options(base), "compare" if answers.choice.compare else "alone")
-        self.query_one(Input).value = answers.choice.base or (base.name if base else "")
+        self.query_one(Input).value = answers.choice.base or (near(base.name) if base else "")
         if base is None:
             note = "Nothing in the model's files names its base: type it here."
         else:
@@ -70,7 +70,7 @@ class BaseStep(Step):
         typed = self.query_one(Input).value.strip()
         known = self.answers.base
         if self.answers.choice.compare:
-            other = typed if typed and (known is None or typed != known.name) else None
+            other = typed if typed and (known is None or typed not in (known.name, near(known.name))) else None
             self.answers.choice = replace(self.answers.choice, base=other)
         return True
 

@@ -1,0 +1,81 @@
+"""The command that the wizard shows means what was chosen: read again, it is the same choice."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchtui.cli.options import bench_options, bench_plan
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.plan import Permissions
+from benchtui.wizard.command import command_line, run_arguments
+
+
+def read_again(arguments: list[str]) -> BenchPlan:
+    read: list[BenchPlan] = []
+
+    @click.command()
+    @bench_options
+    def command(**values: object) -> None:
+        read.append(bench_plan(values))
+
+    command.main(args=arguments, standalone_mode=False)
+    return replace(read[0], command=())
+
+
+NAMES = st.text("abcdefgh-_0123456789", min_size=1, max_size=12).filter(lambda text: not text.startswith("-"))
+WORDS = st.text(min_size=1, max_size=30).filter(lambda text: not text.startswith("-") and "\0" not in text)
+CHOICES = st.builds(
+    BenchPlan,
+    outputs=st.sampled_from([Path("outputs"), Path("a folder/models")]),
+    model=st.none() | NAMES,
+    base=st.none() | NAMES,
+    rerun_base=st.booleans(),
+    engine=st.sampled_from(["fast", "lm-eval"]),
+    format=st.none() | NAMES,
+    suite=NAMES,
+    tasks=st.lists(NAMES, max_size=3).map(tuple),
+    include_paths=st.lists(st.sampled_from([Path("tasks"), Path("more tasks")]), max_size=2).map(tuple),
+    limit=st.none() | st.integers(1, 5000).map(float) | st.sampled_from([0.1, 0.25]),
+    num_fewshot=st.none() | st.integers(0, 8),
+    chat_template=st.sampled_from(["auto", "on", "off"]),
+    system_instruction=st.none() | WORDS,
+    gen_kwargs=st.dictionaries(st.sampled_from(["temperature", "top_p"]), st.floats(0, 1), max_size=2),
+    enable_thinking=st.none() | st.booleans(),
+    max_length=st.none() | st.integers(2, 9000),
+    batch_size=st.just("auto") | st.integers(1, 64),
+    dtype=st.sampled_from(["auto", "float32", "bfloat16"]),
+    device=st.sampled_from(["auto", "cpu", "cuda:1"]),
+    model_args=st.dictionaries(
+        st.sampled_from(["add_bos_token", "prefix_token_id"]), st.booleans() | st.integers(0, 9)
+    ),
+    seeds=st.tuples(*[st.integers(0, 9999)] * 4),
+    timeout=st.none() | st.integers(1, 90_000).map(float),
+    skip_stalled=st.booleans(),
+    offline=st.booleans(),
+    permissions=st.builds(Permissions, st.booleans(), st.booleans(), st.booleans()),
+)
+
+
+@given(CHOICES, st.booleans())
+def test_read_again_it_is_the_same_choice(choice: BenchPlan, compare: bool) -> None:
+    choice = replace(choice, compare=compare, base=choice.base if compare else None)
+    if choice.tasks:
+        choice = replace(choice, suite="quick")  # tasks stand instead of it
+    assert read_again(run_arguments(choice)) == choice
+
+
+def test_the_line_is_quoted_for_a_shell() -> None:
+    choice = BenchPlan(outputs=Path("my models"), model="a; rm -rf /", system_instruction="it's $HOME")
+    assert shlex.split(command_line(choice))[2:] == run_arguments(choice)
+
+
+@pytest.mark.parametrize("default", [BenchPlan(outputs=Path("outputs"))])
+def test_defaults_are_left_out(default: BenchPlan) -> None:
+    assert command_line(default) == "benchtui run --suite quick"
