@@ -83,7 +83,7 @@ class Supervisor:
         try:
             worker = self._start(waiting)
         except OSError as error:
-            return self._close_all(waiting, "failed", f"The worker could not be started: {error}.")
+            return self._close_all(waiting, "failed", f"The worker could not be started: {error.strerror or error}.")
         try:
             ending = self._watch(worker, waiting)
         finally:
@@ -214,7 +214,9 @@ class Supervisor:
         if ending == "out of memory" or (failure is not None and failure.reason == "out of memory"):
             return self._out_of_memory(current, killed=ending == "out of memory")
         if ending == "deleted":
-            return self._close_all([w for w in unfinished if w.deleted], "failed", "Its directory was deleted.")
+            return self._close_all(
+                [w for w in unfinished if w.deleted], "failed", "Its files were deleted while it ran."
+            )
         if ending in ("stopped", "killed now"):
             if ending == "stopped":
                 self._recover(current, "did not stop when asked to" if code == -signal.SIGKILL else "")
@@ -229,7 +231,7 @@ class Supervisor:
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
             return self._close_all(unfinished, "failed", message)
         self._recover(current)
-        return current.close("failed", message)
+        return self._close_unless_whole(current, "failed", message)
 
     def _out_of_memory(self, current: Watched, *, killed: bool) -> None:
         smaller = self._memory_share / 2
@@ -244,7 +246,7 @@ class Supervisor:
         if failure is None:
             text += " → Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine."
         self._recover(current)
-        current.close("failed", text)
+        self._close_unless_whole(current, "failed", text)
 
     def _timed_out(self, current: Watched) -> None:
         why = f"no sign of life for {format_duration(self._settings.timeout or 0)}"
@@ -256,7 +258,7 @@ class Supervisor:
                 return
         self._recover(current)
         doing = f" at {stalled}" if stalled else ""
-        current.close("timed out", f"N{why[1:]}{doing}.")
+        self._close_unless_whole(current, "timed out", f"N{why[1:]}{doing}.")
 
     def _recover(self, current: Watched, why: str = "") -> None:
         """Score what was answered, unless the worker still has. `why`: what the documents in hand did to deserve being
@@ -266,6 +268,12 @@ class Supervisor:
         if why and (stuck := current.at_work()) is not None:
             current.give_up_on(stuck, why)
         Recovery(current, self._idle, lambda: self._control.kill_requested, self._settings.timeout).score()
+
+    def _close_unless_whole(self, current: Watched, status: Status, message: str) -> None:
+        """The worker may have been struck after its last answer: then nothing is missing from what was recovered."""
+        self._close_finished([current])
+        if current.done is None:
+            current.close(status, message)
 
     def _close_all(self, unfinished: Sequence[Watched], status: Status, message: str) -> None:
         for watched in unfinished:

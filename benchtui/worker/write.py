@@ -55,8 +55,8 @@ def write_results(
     BenchtuiError when the run's directory is gone."""
     if not run.plan_file.exists():
         raise BenchtuiError(f"{run.path} was deleted while it was evaluated.", "Start a new run.")
-    stamp = dt.datetime.now().isoformat().replace(":", "-")  # noqa: DTZ005 - lm-eval names its files by local time
     older = [*run.lm_eval.glob("results_*.json"), *run.lm_eval.glob("samples_*.jsonl")]
+    stamp = _stamp(older)
     accumulated: dict[str, ResultAcc] = {
         loaded.name: ResultAcc(
             task=loaded.task,
@@ -103,6 +103,14 @@ def write_results(
     for file in older:
         file.unlink(missing_ok=True)
     return path
+
+
+def _stamp(older: list[Path]) -> str:
+    """The time, as lm-eval has it in its files' names; later than that of the older files even if the clock went back,
+    since readers take the latest."""
+    stamps = [stamp for path in older if (stamp := path.stem.rpartition("_")[2])[:4].isdecimal()]
+    now = dt.datetime.now().isoformat().replace(":", "-")  # noqa: DTZ005 - lm-eval names its files by local time
+    return f"{max(stamps)}1" if stamps and max(stamps) >= now else now
 
 
 def _config(plan: RunPlan, facts: dict[str, Any]) -> dict[str, Any]:

@@ -67,9 +67,9 @@ class Place:
         self.references = references
         self.root = root
         self.outputs = root / "outputs"
-        self.outputs.mkdir(parents=True)
+        self.outputs.mkdir(parents=True, exist_ok=True)
         self._token = secrets.token_hex(8)
-        self.environment = {TOKEN: self._token, "PYTHONPATH": "", "HF_HUB_OFFLINE": "1"}
+        self.environment = {TOKEN: self._token, "HF_HUB_OFFLINE": "1"}
 
     def add(self, model: Path, name: str) -> Path:
         return self.workshop.copy(model, self.outputs, name)

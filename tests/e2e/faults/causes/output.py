@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from benchtui.runs.events import Decision, WorkerStarted
@@ -61,7 +62,7 @@ def clock_set_back(place: Place) -> list[Row]:
     folder = place.root / "clock"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_CLOCK)
-    clock = {"PYTHONPATH": str(folder)}
+    clock = {"PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
 
     run = place.run("merged", env=clock | {"FAULT": "sleeps:score 1004"}, timeout="8s")
     directory = run.newest_run()
