@@ -78,14 +78,13 @@ def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> 
 
 
 def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
-    """Where only part of the documents is compared because a run stopped early, for a reason of its own."""
+    """Where only part of the documents is compared, so that the change is not the difference of the two scores."""
     for row in rows:
+        if row.level != "headline" or row.paired_on is None:
+            continue
         stopped = [name for run, name in zip((first, second), names, strict=True) if run.early_of(row.task)]
-        if row.level == "headline" and stopped and row.early is None and row.difference is not None:
-            yield (
-                f"{row.title} is compared on the {row.difference.n} documents in both: the {' and the '.join(stopped)} "
-                "run stopped early, at a document drawn at random"
-            )
+        why = f": the {' and the '.join(stopped)} run stopped early, at a document drawn at random" if stopped else ""
+        yield f"{row.title}: the change is over the {row.paired_on} documents in both runs{why}"
 
 
 def _rows(runs: Pair) -> Iterator[Row]:

@@ -158,14 +158,25 @@ class Row(msgspec.Struct, frozen=True):
         return f"{self.metric},{self.filter}"
 
     @property
+    def paired_on(self) -> int | None:
+        """How many documents the change is over when not all of both runs were paired; None when they were, or when
+        nothing was and the change is between the runs' own scores."""
+        everything = self.pairing.unpaired_share == 0 and self.first.n == self.second.n
+        return None if everything or self.difference is None else self.difference.n
+
+    @property
     def change(self) -> float:
-        """Second minus first as the table shows it: over the paired documents where all were paired."""
+        """Second minus first as the table shows it; over the paired documents alone where some have no partner."""
+        if self.difference is not None and self.paired_on is not None:
+            return self.difference.value
         return self.second.value - self.first.value
 
     @property
     def relative(self) -> float | None:
-        """The change in percent of the first score; None where that is zero."""
-        return 100 * self.change / abs(self.first.value) if self.first.value else None
+        """The change in percent of the first score over the same documents; None where that is zero."""
+        paired = self.difference if self.paired_on is not None else None
+        start = paired.first if paired is not None else self.first.value
+        return 100 * self.change / abs(start) if start else None
 
     @property
     def improved(self) -> bool | None:

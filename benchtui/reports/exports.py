@@ -51,6 +51,7 @@ _COLUMNS = (
     "partial",
     "verdict",
     "verdict_sentence",
+    "paired_on",
 )
 
 # A cell that begins with one of these is a formula to a spreadsheet.
@@ -115,6 +116,7 @@ def _flat(row: Row) -> dict[str, Any]:
         "partial": bool(row.first.partial or row.second.partial),
         "verdict": row.verdict.kind.value if row.verdict else None,
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
+        "paired_on": row.paired_on,
     }
 
 

@@ -156,6 +156,7 @@ def _metric(row: Row) -> dict[str, Any]:
         "finetuned_accuracy": row.second.value,
         "delta": row.change,
         "delta_percent": row.relative,
+        "paired_on": row.paired_on,
         "higher_is_better": row.higher_is_better,
         "n": row.second.n,
         "limit": None if row.second.n >= row.second.total else row.second.n,

@@ -66,6 +66,20 @@ def test_a_few_unpaired_documents_are_no_obstacle(tmp_path: Path) -> None:
     assert found.headlines[0].difference.n == 58
 
 
+def test_the_change_is_over_the_documents_in_both(tmp_path: Path) -> None:
+    """The base got its first 20 documents right and 40 others wrong: a copy of it that ends after 20 is no better."""
+    first, second = [i < 20 for i in range(60)], [True] * 20
+    row = compare(tmp_path, ifeval(first), ifeval(second)).headlines[0]
+    assert [row.first.value, row.second.value] == pytest.approx([1 / 3, 1.0])
+    assert (row.change, row.relative, row.improved, row.paired_on) == (0.0, 0.0, None, 20)
+
+
+def test_where_all_documents_pair_the_change_is_of_the_scores(tmp_path: Path) -> None:
+    row = compare(tmp_path, ifeval(RIGHT), ifeval([not right for right in RIGHT])).headlines[0]
+    assert row.change == row.second.value - row.first.value
+    assert row.paired_on is None
+
+
 def test_precision_generation_settings_and_versions_are_named(tmp_path: Path) -> None:
     found = compare(
         tmp_path,
@@ -185,7 +199,7 @@ def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: 
     assert row.early is None
     assert row.difference is not None
     assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 1)
-    assert any("compared on the 60 documents in both: the Fine-tuned run stopped early" in w for w in found.warnings)
+    assert any("over the 60 documents in both runs: the Fine-tuned run stopped early" in w for w in found.warnings)
 
 
 def test_a_decision_does_not_outlive_another_prompt(tmp_path: Path) -> None:
@@ -202,7 +216,7 @@ def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) 
     )
     found = compare_runs(first, second, names=("A", "B"))
     assert verdict(found).kind is Kind.NO_DIFFERENCE
-    assert any("40 documents in both: the A and the B run stopped early" in warning for warning in found.warnings)
+    assert any("40 documents in both runs: the A and the B run stopped early" in warning for warning in found.warnings)
 
 
 def watched_to_its_end(points: float) -> dict[str, Any]:

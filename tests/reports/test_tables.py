@@ -118,6 +118,7 @@ def test_partial_results_are_marked_wherever_they_appear(tmp_path: Path) -> None
     table = plain_table(found, width=80)
     assert "◐ 8/541 | 3/541" in table
     assert "partial: 3/8 documents" in table
+    assert "the change is over the 3 documents in both runs" in " ".join(table.split())
     assert "3/541" in comparison_markdown(found)
     assert next(csv.DictReader(io.StringIO(comparison_csv(found))))["partial"] == "True"
     assert json.loads(comparison_json(found))["second"]["partial"][0]["done"] == 3

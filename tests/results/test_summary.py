@@ -43,6 +43,7 @@ def test_the_keys_of_old_are_there_and_mean_the_same(model: Path) -> None:
         base, tuned = entry["base_accuracy"], entry["finetuned_accuracy"]
         assert entry["metric"].count(",") == 1
         assert entry["delta"] == pytest.approx(tuned - base)
+        assert entry["paired_on"] is None
         assert entry["delta_percent"] == (pytest.approx(100 * (tuned - base) / base) if base else None)
         if task in written["base_model"]["results"]:
             assert base == written["base_model"]["results"][task][entry["metric"]]
@@ -103,6 +104,17 @@ def test_partial_results_are_marked(tmp_path: Path) -> None:
     assert written["fine_tuned_model"]["partial"] == {"ifeval": {"done": 4, "total": 8}}
     assert written["comparison"]["ifeval"]["fine_tuned"]["partial"] == {"done": 4, "total": 8}
     assert written["comparison"]["ifeval"]["verdict"] == "not comparable"
+
+
+def test_a_delta_over_part_of_the_documents_says_so(tmp_path: Path) -> None:
+    """Each side keeps its own score; the difference is between answers to the same documents."""
+    write_run(
+        tmp_path / "benchmarks" / "base", {"ifeval": ifeval([True, True, False, False, False, False, False, False])}
+    )
+    write_run(tmp_path / "benchmarks" / "fine-tuned" / "a", {"ifeval": ifeval([True, False, True, True])})
+    entry = json.loads(write_summary(tmp_path).path.read_text())["comparison"]["ifeval"]
+    assert (entry["base_accuracy"], entry["finetuned_accuracy"]) == (0.25, 0.75)
+    assert (entry["delta"], entry["delta_percent"], entry["paired_on"]) == (0.25, 50.0, 4)
 
 
 def test_nothing_to_summarize_is_one_clear_error(tmp_path: Path) -> None:
