@@ -14,6 +14,7 @@ from benchtui.reports.section import results_section
 from benchtui.results.records import RunResults
 from benchtui.results.summary import Summary, summarize
 from benchtui.runs.files import write_atomic
+from benchtui.text import one_line
 
 FORMAT_FOLDERS = ("lora", "merged_16bit", "merged_4bit", "gguf")
 README = "README.md"
@@ -24,8 +25,8 @@ _LARGEST = 8 * 1024 * 1024
 def update_readmes(model_path: Path, summary: Summary | None = None) -> list[str]:
     """Write the results into README.md of the model and of each of its formats; what was done, in words.
 
-    Without a `summary` the results are read from disk. A README that cannot be parsed or written is left alone and
-    said so. Raises BenchtuiError when there are no results.
+    Without a `summary` the results are read from disk. A README that cannot be parsed or written, or lies
+    outside the model's folder, is left alone and said so. Raises BenchtuiError when there are no results.
     """
     summary = summary or summarize(model_path)
     results = summary.fine_tuned or summary.base
@@ -45,6 +46,7 @@ def _update(file: Path, model: TrainedModel, results: RunResults, section: str) 
     part = file.parent.name if file.parent != model.path else ""
     shown = f"{part}/{README}" if part else README
     try:
+        _check_place(file, model.path)
         raw = _read(file)
         existing = raw is not None
         text = raw if raw is not None else new_readme(model, part, _base(model), _licence(model.path)).encode()
@@ -57,6 +59,13 @@ def _update(file: Path, model: TrainedModel, results: RunResults, section: str) 
     except OSError as error:
         return f"{shown}: not written ({error.strerror or error})."
     return f"{shown}: {'updated' if existing else 'created'}."
+
+
+def _check_place(file: Path, model_path: Path) -> None:
+    """A model folder is somebody else's download: what its links point to elsewhere is not ours to write."""
+    target = file.resolve()
+    if not target.is_relative_to(model_path.resolve()):
+        raise UnparsableError(f"it leads to {one_line(str(target), 400)}, outside the model's folder")
 
 
 def _read(file: Path) -> bytes | None:

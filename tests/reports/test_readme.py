@@ -215,8 +215,9 @@ def test_no_path_of_this_disk_is_published(model: Path) -> None:
     assert "/home/somebody" not in (model / "README.md").read_text()
 
 
-def test_a_link_and_its_permissions_survive(model: Path, tmp_path: Path) -> None:
-    target = tmp_path / "elsewhere.md"
+def test_a_link_and_its_permissions_survive(model: Path) -> None:
+    target = model / "docs" / "card.md"
+    target.parent.mkdir()
     target.write_text("# Mine\n")
     target.chmod(0o640)
     (model / "README.md").symlink_to(target)
@@ -224,6 +225,31 @@ def test_a_link_and_its_permissions_survive(model: Path, tmp_path: Path) -> None
     assert (model / "README.md").is_symlink()
     assert "Benchmark Results" in target.read_text()
     assert target.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_out_of_the_model_is_not_followed(model: Path, tmp_path: Path, exists: bool) -> None:
+    target = tmp_path / "elsewhere.md"
+    if exists:
+        target.write_text("# Not the model's\n")
+    (model / "README.md").symlink_to(target)
+    done = update_readmes(model)
+    assert done[0] == f"README.md: left alone, it leads to {target}, outside the model's folder."
+    assert "lora/README.md: created." in done
+    assert target.exists() is exists
+    assert not exists or target.read_text() == "# Not the model's\n"
+
+
+def test_a_format_kept_elsewhere_is_not_written(model: Path, tmp_path: Path) -> None:
+    (model / "lora").rename(tmp_path / "shared")
+    (model / "lora").symlink_to(tmp_path / "shared")
+    assert any(line.startswith("lora/README.md: left alone") for line in update_readmes(model))
+    assert not (tmp_path / "shared" / "README.md").exists()
+
+
+def test_a_model_that_is_itself_a_link_is_written(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "alias").symlink_to(model)
+    assert update_readmes(tmp_path / "alias")[0] == "README.md: created."
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
