@@ -78,7 +78,7 @@ def _here() -> Path:
 
 def _is_there(file: Path) -> bool:
     try:
-        return file.exists()
+        return file.is_file() or file.is_dir()  # not a pipe, which would have us wait for ever
     except OSError:  # a home that belongs to somebody else, as in some containers
         return False
 

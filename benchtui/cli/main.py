@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import sys
 
 import click
@@ -78,11 +79,18 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name="benchtui")
 @click.pass_context
 def cli(ctx: click.Context, /) -> None:
-    """Did the fine-tuning help, and how sure are we?"""
+    """Did the fine-tuning help, and how sure are we?
+
+    On a terminal `benchtui` alone opens the application; the flags of `benchtui run` fill in its questions. With
+    --timeout nothing is asked: `benchtui --timeout 30min` benchmarks the newest model in ./outputs.
+    """
 
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the console script: one line for anything a user can cause, and the exit code that says so."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments = _without_command(arguments)
@@ -122,6 +130,4 @@ def _without_command(arguments: list[str]) -> list[str]:
 
 
 def _complain(what: str, next_step: str = "") -> None:
-    text = f"benchtui: {printable(what)}\n" + (f"  → {printable(next_step)}\n" if next_step else "")
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stderr.write(f"benchtui: {printable(what)}\n" + (f"  → {printable(next_step)}\n" if next_step else ""))

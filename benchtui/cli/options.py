@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from benchtui.config import environment_name
 from benchtui.durations import parse_duration
@@ -211,6 +212,7 @@ def bench_options(command: F) -> F:
 def bench_plan(values: dict[str, Any]) -> BenchPlan:
     """The BenchPlan for click's values. Raises UsageError for combinations that make no sense."""
     arguments = dict(_model_argument(text) for given in values["model_args"] for text in _split(given))
+    filed = _from_files()
     if values["base"] and values["no_base"]:
         raise UsageError("--base and --no-base contradict each other.", "Give one of them.")
     return BenchPlan(
@@ -225,8 +227,10 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
         suite=values["suite"],
         tasks=values["tasks"] or (),
         include_paths=tuple(values["include_path"]),
-        limit=values["limit"],
-        num_fewshot=values["num_fewshot"],
+        limit=None if "limit" in filed else values["limit"],
+        num_fewshot=None if "num_fewshot" in filed else values["num_fewshot"],
+        default_limit=values["limit"] if "limit" in filed else None,
+        default_num_fewshot=values["num_fewshot"] if "num_fewshot" in filed else None,
         chat_template=values["chat_template"],
         system_instruction=values["system_instruction"],
         gen_kwargs=values["gen_kwargs"] or {},
@@ -249,6 +253,14 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
         ),
         command=("benchtui", *sys.argv[1:]),
     )
+
+
+def _from_files() -> set[str]:
+    """The settings that come from benchtui.toml: weaker than what a suite says of its own tasks."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return set()
+    return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
 
 
 def _split(given: str) -> list[str]:

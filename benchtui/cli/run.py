@@ -172,7 +172,10 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
 
         with _whether_or_not_anybody_reads():
             print_summary(summary)
-    if readme:
+    limited = any(task.limit is not None for task in runs.fine_tuned.plan().tasks)
+    if readme and limited:
+        _say("READMEs are left as they are, since this run was limited; `benchtui readme` puts its results in.")
+    elif readme:
         from benchtui.reports.readme import update_readmes
 
         for line in update_readmes(model_path, summary):

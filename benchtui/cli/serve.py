@@ -28,7 +28,7 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
     Whoever can open the page can start and delete runs as you: it listens on localhost unless told otherwise.
     """
     if importlib.util.find_spec("textual_serve") is None:
-        raise BenchtuiError("The browser version needs textual-serve.", "pip install 'benchtui[serve]'")
+        raise BenchtuiError("The browser version needs textual-serve.", "python -m pip install textual-serve")
     from benchtui.cli.browser import BrowserServer, is_local
 
     if not is_local(host) and not allow_others:

@@ -51,7 +51,14 @@ class BenchRuns:
 
 def lock_model(model_path: Path, name: str) -> FolderLock:
     """Nobody else benchmarks this model folder while this is held. Raises BenchtuiError naming who does."""
-    return FolderLock(benchmarks_folder(model_path) / ".lock", name)
+    benchmarks = benchmarks_folder(model_path)
+    for folder in (benchmarks, benchmarks / "base", benchmarks / "fine-tuned", benchmarks / "base" / "previous"):
+        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
+            raise BenchtuiError(
+                f"{folder} is a link to another place; results are only written inside the model's folder.",
+                "Replace it with a folder, or link the whole model folder.",
+            )
+    return FolderLock(benchmarks / ".lock", name)
 
 
 def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunDirectory], bool]) -> BenchRuns:

@@ -15,10 +15,10 @@ ChatTemplate = Literal["auto", "on", "off"]
 class BenchPlan:
     """One `benchtui run`: which model against which base, on what, how.
 
-    `model` None is the newest one; `tasks` replace `suite` when given; `limit` and `num_fewshot` override every task's
-    own; `timeout` in seconds without a sign of life, None for none; `decide_early` is the difference in points
-    that would not matter, None to evaluate every document; `seeds` are lm-eval's python, numpy, torch and
-    few-shot seeds.
+    `model` None is the newest one; `tasks` replace `suite` when given. `limit` and `num_fewshot` override every task's
+    own; `default_limit` and `default_num_fewshot` stand in where a suite's task has none. `timeout` in seconds without
+    a sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
+    every document; `seeds` are lm-eval's python, numpy, torch and few-shot seeds.
     """
 
     outputs: Path
@@ -34,6 +34,8 @@ class BenchPlan:
     include_paths: tuple[Path, ...] = ()
     limit: float | None = None
     num_fewshot: int | None = None
+    default_limit: float | None = None
+    default_num_fewshot: int | None = None
     chat_template: ChatTemplate = "auto"
     system_instruction: str | None = None
     gen_kwargs: dict[str, Any] = field(default_factory=dict)

@@ -10,14 +10,17 @@ from itertools import groupby
 from benchtui.runs.plan import RunPlan, TaskPlan
 
 
-def equivalent_command(plan: RunPlan) -> str:
-    """A shell script: a line for each number of shots and limit, since lm_eval takes one of each for all its tasks."""
+def equivalent_command(plan: RunPlan, *, dtype: str | None = None) -> str:
+    """A shell script: a line for each number of shots and limit, since lm_eval takes one of each for all its tasks.
+
+    `dtype` is the one in use, once the worker has chosen it.
+    """
     lines = ["#!/bin/sh", "# The same evaluation with lm-evaluation-harness itself."]
     if plan.prompts.chat_template:
         lines.append("# lm_eval applies each model's own chat template; benchtui applied the one in plan.json.")
     ordered = sorted(plan.tasks, key=_settings)
     for _, tasks in groupby(ordered, key=_settings):
-        lines.append(shlex.join(_line(plan, list(tasks))))
+        lines.append(shlex.join(_line(plan, list(tasks), dtype)))
     return "\n".join(lines) + "\n"
 
 
@@ -25,9 +28,9 @@ def _settings(task: TaskPlan) -> tuple[str, str]:
     return str(task.num_fewshot), str(task.limit)
 
 
-def _line(plan: RunPlan, tasks: list[TaskPlan]) -> list[str]:
+def _line(plan: RunPlan, tasks: list[TaskPlan], dtype: str | None) -> list[str]:
     prompts, first = plan.prompts, tasks[0]
-    arguments = ["lm_eval", "run", "--model", "hf", "--model_args", ",".join(_model_args(plan))]
+    arguments = ["lm_eval", "run", "--model", "hf", "--model_args", ",".join(_model_args(plan, dtype))]
     arguments += ["--tasks", ",".join(task.name for task in tasks)]
     if first.num_fewshot is not None:
         arguments += ["--num_fewshot", str(first.num_fewshot)]
@@ -52,7 +55,7 @@ def _line(plan: RunPlan, tasks: list[TaskPlan]) -> list[str]:
     return arguments
 
 
-def _model_args(plan: RunPlan) -> Iterator[str]:
+def _model_args(plan: RunPlan, dtype: str | None) -> Iterator[str]:
     source, prompts = plan.source, plan.prompts
     yield f"pretrained={source.path}"
     if source.revision:
@@ -61,8 +64,8 @@ def _model_args(plan: RunPlan) -> Iterator[str]:
         yield f"peft={source.adapter}"
     if source.tokenizer:
         yield f"tokenizer={source.tokenizer}"
-    if prompts.dtype != "auto":
-        yield f"dtype={prompts.dtype}"
+    if dtype or prompts.dtype != "auto":
+        yield f"dtype={dtype or prompts.dtype}"
     if prompts.max_length:
         yield f"max_length={prompts.max_length}"
     if prompts.enable_thinking is not None:

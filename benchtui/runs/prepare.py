@@ -18,9 +18,10 @@ from benchtui.models.layout import ModelFormat, TrainedModel
 from benchtui.models.selection import choose_format
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
+from benchtui.runs.prompting import chat_template, check_room, differing_tokens, prompt_settings
 from benchtui.suites import find_suite
 from benchtui.tasks.catalogue import Catalogue, ResolvedTasks
-from benchtui.text import one_line
+from benchtui.text import one_line, printable
 
 BACKENDS = ("hf",)
 
@@ -59,20 +60,29 @@ def plan_tasks(choice: BenchPlan, config: Config, catalogue: Catalogue) -> Plann
             "Allow it for this run with --confirm-unsafe-code.",
         )
     plans = tuple(
-        TaskPlan(
-            name,
-            task.num_fewshot if choice.num_fewshot is None else choice.num_fewshot,
-            task.limit if choice.limit is None else float(choice.limit),
-        )
+        TaskPlan(name, _first(choice.num_fewshot, task.num_fewshot, choice.default_num_fewshot), _limit(choice, task))
         for task in wanted
         for name in resolved.requested[task.name]
     )
     return PlannedTasks(plans, resolved, suite)
 
 
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _limit(choice: BenchPlan, task: TaskPlan) -> float | None:
+    limits = (choice.limit, task.limit, choice.default_limit)
+    return next((float(limit) for limit in limits if limit is not None), None)
+
+
 def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     _check_backend(choice)
+    if str(model.path) != printable(str(model.path)):
+        raise BenchtuiError(
+            f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
+        )
     form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
     own = _describe(form.location, choice)
     stands_on_base = own.adapter or not own.has_tokenizer
@@ -83,6 +93,9 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         notes += [base.note, base_description.note]
     if own.from_cache or (base_description and base_description.from_cache):
         choice = dataclasses.replace(choice, offline=True)  # the hub was out of reach a moment ago: do not wait for it
+    for description in (own, base_description):
+        if description is not None:
+            check_room(choice, tasks.resolved, description)
     template, template_note = chat_template(choice, own, base_description)
     notes.append(template_note)
     tokens = differing_tokens(template, own, base_description) if choice.compare else {}
@@ -90,7 +103,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         notes.append(
             f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
         )
-    prompts = _prompts(choice, template, tokens)
+    prompts = prompt_settings(choice, template, tokens)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     if not choice.compare or base_description is None:
@@ -131,54 +144,6 @@ def _describe(name: str, choice: BenchPlan) -> ModelDescription:
             "If you trust it, allow that for this run with --trust-remote-code.",
         )
     return described
-
-
-def chat_template(choice: BenchPlan, own: ModelDescription, base: ModelDescription | None) -> tuple[str | None, str]:
-    """The template that both sides are prompted with, and why; the fine-tuned model's wins where they differ, so that
-    both always see the same prompts. Raises UsageError when it is demanded and there is none."""
-    if choice.chat_template == "off":
-        return None, ""
-    theirs = base.chat_template if base else None
-    mine = own.chat_template or (theirs if own.adapter else None)
-    if choice.chat_template == "on":
-        if template := mine or theirs:
-            return template, ""
-        raise UsageError("--chat-template on: neither model has a chat template.", "Use --chat-template auto or off.")
-    if mine is None and theirs is None:
-        return None, "Chat template: none, neither model has one."
-    if base is not None and choice.compare and (mine is None or theirs is None):
-        who = "base" if theirs is None else "fine-tuned"
-        return None, f"Chat template: not applied, the {who} model has none (--chat-template on applies it to both)."
-    if base is not None and mine != theirs and theirs is not None:
-        return mine, "Chat template: the fine-tuned model's, on both sides (the base model's differs)."
-    return mine or theirs, "Chat template: applied to both sides." if choice.compare else "Chat template: applied."
-
-
-def differing_tokens(template: str | None, own: ModelDescription, base: ModelDescription | None) -> dict[str, str]:
-    """The special tokens that the template writes and the two tokenizers have differently: the fine-tuned model's."""
-    if template is None or base is None or not own.has_tokenizer:
-        return {}
-    theirs = dict(base.special_tokens)
-    return {name: text for name, text in own.special_tokens if name in template and theirs.get(name) != text}
-
-
-def _prompts(choice: BenchPlan, template: str | None, tokens: dict[str, str]) -> PromptSettings:
-    if choice.enable_thinking and not choice.think_end_token:
-        raise UsageError(
-            "--enable-thinking needs to know where thinking ends.", "Add --think-end-token, for example '</think>'."
-        )
-    return PromptSettings(
-        chat_template=template,
-        template_tokens=tokens,
-        system_instruction=choice.system_instruction,
-        gen_kwargs=choice.gen_kwargs,
-        enable_thinking=choice.enable_thinking,
-        think_end_token=choice.think_end_token,
-        max_length=choice.max_length,
-        dtype=choice.dtype,
-        model_args=choice.model_args,
-        seeds=choice.seeds,
-    )
 
 
 def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> ModelSource:

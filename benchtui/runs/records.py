@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -11,7 +12,7 @@ from typing import Literal
 import msgspec
 import psutil
 
-from benchtui.runs.directory import RunDirectory
+from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.files import write_atomic
 
 Status = Literal["finished", "partial", "failed", "cancelled", "timed out"]
@@ -139,5 +140,23 @@ def run_state(run: RunDirectory) -> RunState:
     if done is not None:
         return done.status
     if launch is None:
-        return "waiting"
+        return "died" if _abandoned(run) else "waiting"
     return "running" if launch.supervisor.alive() else "died"
+
+
+def _abandoned(run: RunDirectory) -> bool:
+    """Whether a run that waits for its turn waits for nobody: the lock on its model is there, and not held."""
+    benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
+    if benchmarks is None:
+        return False
+    try:
+        descriptor = os.open(benchmarks / ".lock", os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -9,6 +9,8 @@ from contextlib import closing
 from typing import Any
 
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.equivalent import equivalent_command
+from benchtui.runs.files import write_atomic
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
@@ -54,6 +56,7 @@ class Session:
             reporter.phase("loading model", detail=plan.source.path)
             loaded = self._load(plan, reporter)
             facts = {"device": loaded.device, "dtype": loaded.dtype}
+            write_atomic(run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype))
             self._stop.interruptible = False
             with loaded.adapter(plan.source):
                 lm, share = loaded.lm, self._memory_share

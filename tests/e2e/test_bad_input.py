@@ -94,6 +94,11 @@ CASES: dict[str, tuple[Callable[[Path], tuple[str, ...]], ExitCode, tuple[str, .
     "code that a model wrote": (
         lambda _: ("--tasks", "humaneval", "--no-base"), ExitCode.USAGE, ("humaneval", "--confirm-unsafe-code")
     ),
+    "answers longer than the model's window": (
+        lambda _: ("--no-base", "--tasks", "ifeval"),
+        ExitCode.USAGE,
+        ("ifeval", "1280", "512", "--max-length", "max_gen_toks"),
+    ),
     "no duration": (lambda _: ("--timeout", "soon"), ExitCode.USAGE, ("soon", "30min")),
     "a duration of zero": (lambda _: ("--timeout", "0"), ExitCode.USAGE, ("'0'", "30min")),
     "a negative limit": (lambda _: ("--limit", "-3"), ExitCode.USAGE, ("-3", "--limit")),
@@ -128,7 +133,7 @@ def read_only(place: Path) -> Iterator[Path]:
 
 
 def test_a_folder_that_cannot_be_written(read_only: Path) -> None:
-    finished = benchtui("run", "--no-base", cwd=read_only, env=NOWHERE, timeout=60)
+    finished = benchtui("run", "--no-base", "--tasks", "hellaswag", cwd=read_only, env=NOWHERE, timeout=60)
     assert finished.code == ExitCode.FAILED
     assert_one_line(finished)
     assert "tuned/benchmarks cannot be written" in finished.err

@@ -30,7 +30,7 @@ def prepared(folders: Path, chat_template: str = "auto") -> PreparedBench:
         outputs=folders / "outputs",
         model="tuned",
         base=str(folders / "base"),
-        tasks=("ifeval",),
+        tasks=("hellaswag",),
         chat_template=chat_template,  # type: ignore[arg-type]
     )
     tasks = plan_tasks(choice, Config(), load_catalogue())
