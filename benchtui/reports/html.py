@@ -11,6 +11,7 @@ from html import escape
 from benchtui.compare.flipped import Flipped, flipped_samples
 from benchtui.compare.records import Comparison, Row
 from benchtui.reports.chart import differences_chart
+from benchtui.reports.published import published
 from benchtui.reports.style import CSS
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
@@ -65,7 +66,8 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def _text(text: str, limit: int = 1000) -> str:
-    return escape(printable(text, limit))
+    """Text of ours about the runs: a page is passed on, folders and passwords in it are not."""
+    return escape(published(printable(text, limit)))
 
 
 def _shortened(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterator, Sequence
-from pathlib import PurePath
 
 from benchtui.compare.records import Comparison, Row
 from benchtui.compare.titles import title_of
 from benchtui.reports.markdown import comparison_rows, escape, table
+from benchtui.reports.published import published, published_command
 from benchtui.reports.scores import score_metric, score_sides
 from benchtui.reports.words import (
     METRIC_WORDS,
@@ -50,7 +50,9 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     others = [row for row in comparison.rows if row.task not in instructions and row.depth <= 1]
     if others:
         yield f"### Other Benchmarks\n\n{_others(comparison, others)}"
-    verdicts = [f"- {escape(r.title)}: {escape(r.verdict.sentence, 1000)}" for r in comparison.headlines if r.verdict]
+    verdicts = [
+        f"- {escape(r.title)}: {escape(published(r.verdict.sentence), 1000)}" for r in comparison.headlines if r.verdict
+    ]
     yield "### Summary\n\n" + "\n".join(verdicts)
 
 
@@ -113,20 +115,28 @@ def _measured(summary: Summary) -> Iterator[str]:
     lines = [f"- Evaluated: {results.created:%Y-%m-%d %H:%M}, {_tools(results)}"]
     for name, run in (("Base", summary.base), ("Fine-tuned", summary.fine_tuned)):
         if run is not None:
-            lines.append(f"- {name}: {escape(_name(run))}{_form(run)}")
-    lines += [f"- {name}: {escape(value)}" for name, value in _settings(results)]
+            lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
+    lines += [f"- {name}: {escape(published(value))}" for name, value in _settings(results)]
     lines += [f"- {escape(title_of(task, results))}: {facts}" for task, facts in _tasks_facts(results)]
     if comparison is not None:
-        lines += [f"- Note: {escape(note, 400)}" for note in notes(comparison)]
+        lines += [f"- Note: {escape(published(note), 400)}" for note in notes(comparison)]
         lines.append(
             "- Intervals and p-values are of the paired difference, sample by sample"
             + (f", p-values corrected for {comparison.tests} tests (Holm)." if comparison.tests > 1 else ".")
         )
     yield "### How this was measured\n\n" + "\n".join(lines)
-    command = shlex.join(one_line(part, 300) for part in results.command) or one_line(results.equivalent_command, 2000)
+    command = _command(results)
     if command:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", command)), default=0))
         yield f"{fence}bash\n{command}\n{fence}"
+
+
+def _command(results: RunResults) -> str:
+    """The command that was typed, else the first of lm-eval's that do the same."""
+    if results.command:
+        return published_command([one_line(part, 300) for part in results.command])
+    lines = [line for line in results.equivalent_command.splitlines() if line and not line.startswith("#")]
+    return published_command(shlex.split(one_line(lines[0], 2000))) if lines else ""
 
 
 def _tools(results: RunResults) -> str:
@@ -140,12 +150,6 @@ def _tools(results: RunResults) -> str:
         if version
     ]
     return escape("with " + ", ".join(tools)) if tools else "with lm-eval"
-
-
-def _name(run: RunResults) -> str:
-    """A hub id or a folder's own name: a card is published, the path on somebody's disk is not."""
-    name = one_line(run.model_name)
-    return PurePath(name).name if PurePath(name).is_absolute() else name
 
 
 def _form(run: RunResults) -> str:

@@ -1,0 +1,62 @@
+"""What stands on somebody's disk, made fit for a model card or a page that is passed on: no folders, no secrets."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import PurePosixPath, PureWindowsPath
+
+MASK = "***"
+
+_SECRET = frozenset(
+    {"token", "password", "passwd", "passphrase", "secret", "key", "apikey", "credential", "credentials", "auth"}
+    | {"authorization", "bearer"}
+)
+# Tokens of a vocabulary: "bos_token", "think_end_token".
+_VOCABULARY = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "stop", "prefix", "think"})
+
+_KEY = re.compile(r"(?P<key>[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
+_KNOWN = re.compile(r"\b(?:hf_|api_org_|sk-|ghp_|github_pat_)[\w-]{16,}")
+_USER = re.compile(r"(?<=://)[^/@\s]+@")
+_WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")
+_INSIDE = re.compile(r"(?<![\w.:/\\~-])(?:~/|/[^/\s,;'\"]+/|[A-Za-z]:\\)[^\s,;'\"()]*")
+
+
+def published(text: str) -> str:
+    """`text` with absolute paths shortened to their last name, and what looks like a password or token masked."""
+    return "".join(_piece(piece) for piece in re.split(r"([,&}])", text))
+
+
+def published_command(parts: Sequence[str]) -> str:
+    """A command line as a shell takes it, each argument made fit as above."""
+    shown: list[str] = []
+    for before, part in zip(("", *parts), parts, strict=False):
+        asked = before.startswith("-") and "=" not in before and _is_secret(before.lstrip("-"))
+        shown.append(MASK if asked else published(part))
+    return shlex.join(shown)
+
+
+def _piece(text: str) -> str:
+    secret = next((found for found in _KEY.finditer(text) if _is_secret(found.group("key"))), None)
+    kept = text if secret is None else text[: secret.end()]
+    kept = _USER.sub("", _KNOWN.sub(MASK, kept))
+    return _without_folders(kept) + ("" if secret is None else MASK)
+
+
+def _is_secret(key: str) -> bool:
+    words = re.split(r"[_.-]", key.lower())
+    return bool(_SECRET.intersection(words)) and not _VOCABULARY.intersection(words)
+
+
+def _without_folders(text: str) -> str:
+    name, separator, value = text.rpartition("=")
+    if _WHOLE.fullmatch(value):  # a path may hold blanks, where it is all there is
+        return name + separator + _last(value)
+    return _INSIDE.sub(lambda found: _last(found.group()), text)
+
+
+def _last(path: str) -> str:
+    end = "." if path.endswith(".") else ""  # of the sentence
+    name = (PureWindowsPath if "\\" in path else PurePosixPath)(path.rstrip(".")).name
+    return (name or path) + end

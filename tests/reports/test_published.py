@@ -1,0 +1,101 @@
+"""What is passed on holds neither the folders nor the secrets of who ran it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchtui.reports.html import comparison_html
+from benchtui.reports.published import published, published_command
+from benchtui.reports.readme import update_readmes
+from benchtui.results.summary import summarize
+from benchtui.runs.plan import write_plan
+from tests.run_stories import make_run
+from tests.synthetic import Task, write_run
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        (
+            ("benchtui", "run", "--model", "my-llama", "--suite", "quick"),
+            "benchtui run --model my-llama --suite quick",
+        ),
+        (
+            ("/home/ann/.venv/bin/benchtui", "run", "--outputs", "/home/ann/my models/outputs"),
+            "benchtui run --outputs outputs",
+        ),
+        (
+            ("benchtui", "--base", "~/models/llama", "--include-path=/srv/tasks/ours/"),
+            "--base llama --include-path=ours",
+        ),
+        (("run", "--base", "C:\\Users\\ann\\llama"), "run --base llama"),
+        (
+            ("lm_eval", "--model_args", "pretrained=/home/ann/llama,peft=/home/ann/x/lora,token=hf_abc,dtype=bfloat16"),
+            "lm_eval --model_args 'pretrained=llama,peft=lora,token=***,dtype=bfloat16'",
+        ),
+        (("run", "--model-args", "hf_token=abc"), "run --model-args 'hf_token=***'"),
+        (("run", "--hf-token", "abc", "--yes"), "run --hf-token '***' --yes"),
+        (("run", "--api-key=abc"), "run '--api-key=***'"),
+        (("run", "--gen-kwargs", '{"temperature": 0, "password": "abc def"}'), '"temperature": 0, "password": ***}\''),
+        (("run", "--base", "hf_abcdefghijklmnopqrstuvwxyz"), "run --base '***'"),
+        (("run", "--proxy", "https://ann:abc@example.org/x"), "run --proxy https://example.org/x"),
+        (
+            ("run", "--think-end-token", "</think>", "--model-args", "add_bos_token=True"),
+            "run --think-end-token '</think>' --model-args add_bos_token=True",
+        ),
+        (("run", "--system-instruction", "Answer yes/no. /no_think"), "'Answer yes/no. /no_think'"),
+        (("run", "--tasks", "gsm8k:5,mmlu", "--base", "org/name"), "run --tasks gsm8k:5,mmlu --base org/name"),
+    ],
+)
+def test_a_command_can_be_shown_to_anybody(command: tuple[str, ...], shown: str) -> None:
+    assert published_command(command).endswith(shown)
+
+
+def test_paths_in_a_sentence_are_shortened_and_the_rest_stays() -> None:
+    sentence = "there is no samples file of t in /home/ann/outputs/a and /home/ann/b (run lm_eval with --log_samples)."
+    assert published(sentence) == "there is no samples file of t in a and b (run lm_eval with --log_samples)."
+    assert published("did not finish (died): /home/ann/x/fine-tuned.") == "did not finish (died): fine-tuned."
+    assert published("+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)") == (
+        "+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)"
+    )
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.from_regex(r"[a-z0-9]{12}", fullmatch=True))
+def test_no_text_around_it_lets_a_secret_through(before: str, after: str, secret: str) -> None:
+    assert f"q{secret}q" not in published(f"{before},api_key=q{secret}q,{after}")
+
+
+def test_a_card_and_a_page_hold_neither(tmp_path: Path) -> None:
+    secret, folder = "s3cr3tt0k3n", "/home/ann"
+    model = tmp_path / "my-llama"
+    command = ("benchtui", "run", "--outputs", f"{folder}/outputs", "--model-args", f"hf_token={secret}")
+    plan = {"model args": {"hf_token": secret}, "system instruction": f"As in {folder}/docs/style.md."}
+    for name in ("base", "fine-tuned/2026-11-20T10-30-15"):
+        run = make_run(model / "benchmarks" / name, "base" if name == "base" else "fine-tuned")
+        write_plan(run.plan_file, msgspec.structs.replace(run.plan(), command=command, model_name=f"{folder}/llama"))
+        block = {"plan": {**plan, "seeds": name}, "partial": True}
+        write_run(run.path, {"t": Task({("acc", "none"): [True] * 8})}, block=block, samples=False)
+    update_readmes(model)
+    summary = summarize(model)
+    assert summary.comparison is not None
+    card, page = (model / "README.md").read_text(), comparison_html(summary.comparison)
+    for text in (card, page):
+        assert secret not in text
+        assert folder not in text
+        assert str(tmp_path) not in text
+        assert "style.md" in text
+    assert "benchtui run --outputs outputs --model-args 'hf_token=***'" in card
+
+
+def test_a_run_of_another_tool_shows_the_command_and_not_its_first_comment(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "m" / "benchmarks" / "fine-tuned" / "a")
+    write_run(run.path, {"t": Task({("acc", "none"): [True] * 8})})
+    run.equivalent_command.write_text("#!/bin/sh\n# The same.\nlm_eval run --model_args pretrained=/home/ann/x\n")
+    update_readmes(tmp_path / "m")
+    card = (tmp_path / "m" / "README.md").read_text()
+    assert "```bash\nlm_eval run --model_args pretrained=x\n```" in card
