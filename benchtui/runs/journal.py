@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.journal_file import open_or_salvage, open_read_only, readable_rows
+from benchtui.runs.journal_file import open_or_salvage, open_read_only, readable_answers
 
 
 class RequestKey(msgspec.Struct, frozen=True):
@@ -183,7 +183,7 @@ def answered_requests(path: Path) -> int:
         with Journal(path, read_only=True) as journal:
             return journal.count()
     except sqlite3.Error:
-        return len(readable_rows(path, "answers"))
+        return readable_answers(path)
 
 
 def _mark(seed: int, *row: object) -> int:

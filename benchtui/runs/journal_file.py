@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
-from typing import Any
+from types import UnionType
+
+from benchtui.runs.journal_pages import Row, rows_anywhere
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -19,9 +19,12 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS skipped (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
 """
-_KEYS = {"meta": "key", "answers": "task, doc_id, idx, repeat", "skipped": "task, doc_id"}
-_MAGIC = b"SQLite format 3\0"
-_LARGEST_PADDING = 1 << 28
+_Kinds = tuple[type | UnionType, ...]
+_COLUMNS: dict[str, _Kinds] = {
+    "meta": (str, str),
+    "answers": (str, int, int, int, str, str, float | int, int),  # SQLite stores a whole REAL as an integer
+    "skipped": (str, int, str),
+}
 
 
 def open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
@@ -59,15 +62,30 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     raise sqlite3.OperationalError(f"{path} cannot be opened for reading")
 
 
-def readable_rows(path: Path, table: str) -> list[tuple[Any, ...]]:
-    """What can be read of a damaged file: from the front up to the damage, and from the end back to it."""
-    found: dict[tuple[Any, ...], None] = {}
-    for direction in ("ASC", "DESC"):
-        order = ", ".join(f"{column} {direction}" for column in _KEYS[table].split(", "))
-        with suppress(sqlite3.Error), closing(open_read_only(path)) as db:
-            for row in db.execute(f"SELECT * FROM {table} ORDER BY {order}"):  # noqa: S608 - our own names
-                found[row] = None
-    return list(found)
+def readable_answers(path: Path) -> int:
+    """How many answers could be salvaged from a damaged file."""
+    try:
+        return len(_readable_rows(path)["answers"])
+    except OSError:
+        return 0
+
+
+def _readable_rows(path: Path) -> dict[str, list[Row]]:
+    """The rows of each table; of several versions of an answer the latest. Checksums are for the reader to check."""
+    found: dict[str, dict[Row, Row]] = {table: {} for table in _COLUMNS}
+    for row in rows_anywhere(path):
+        table = next((name for name, kinds in _COLUMNS.items() if _fits(row, kinds)), None)
+        if table is None:
+            continue
+        key = row[:4] if table == "answers" else row[:-1]
+        known = found[table].get(key)
+        if known is None or table != "answers" or float(row[6] or 0) >= float(known[6] or 0):
+            found[table][key] = row
+    return {table: list(rows.values()) for table, rows in found.items()}
+
+
+def _fits(row: Row, kinds: _Kinds) -> bool:
+    return len(row) == len(kinds) and all(isinstance(value, kind) for value, kind in zip(row, kinds, strict=True))
 
 
 def _text(raw: bytes) -> str:
@@ -92,16 +110,14 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _salvage(path: Path) -> str:
     """Replace the file by one with every row that can still be read; it stays beside as journal.damaged-N.sqlite."""
-    with _whole_length_copy(path) as copy:
-        rows = {table: readable_rows(copy, table) for table in _KEYS}
+    rows = _readable_rows(path)
     fresh = path.with_name(f".{path.name}.salvaged")
     fresh.unlink(missing_ok=True)
     with closing(_connect(fresh)) as db:
         db.execute("BEGIN")
         for table, found in rows.items():
-            if found:
-                marks = ", ".join("?" * len(found[0]))
-                db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
+            marks = ", ".join("?" * len(_COLUMNS[table]))
+            db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
         db.execute("COMMIT")
     n = 1
     while (kept := path.with_name(f"{path.stem}.damaged-{n}{path.suffix}")).exists():
@@ -111,27 +127,3 @@ def _salvage(path: Path) -> str:
         path.with_name(path.name + tail).unlink(missing_ok=True)
     fresh.replace(path)
     return f"The journal was damaged: {len(rows['answers'])} answers could be read, the file is kept as {kept.name}."
-
-
-@contextmanager
-def _whole_length_copy(path: Path) -> Iterator[Path]:
-    """A copy as long as its header says: SQLite reads nothing at all of a file that was cut short."""
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".salvage-") as folder:
-        copy = Path(folder) / path.name
-        shutil.copyfile(path, copy)
-        log = path.with_name(path.name + "-wal")
-        if log.exists():
-            shutil.copyfile(log, copy.with_name(log.name))
-        with copy.open("r+b") as file:
-            missing = _length_in_header(file.read(32)) - copy.stat().st_size
-            if 0 < missing < _LARGEST_PADDING:
-                file.truncate(copy.stat().st_size + missing)
-        yield copy
-
-
-def _length_in_header(header: bytes) -> int:
-    """Bytes; 0 where there is no header. Format: https://sqlite.org/fileformat.html, 1.3."""
-    if len(header) < 32 or not header.startswith(_MAGIC):
-        return 0
-    page = int.from_bytes(header[16:18], "big")
-    return (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
