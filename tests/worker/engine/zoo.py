@@ -110,10 +110,12 @@ ELSEWHERE: dict[str, tuple[str, dict[str, Any]]] = {
 FAMILIES = FULL | PREFIXES | ELSEWHERE
 
 
-def make_model(family: str) -> Any:
-    """A causal model of the family in float32, the same at every call."""
+def make_model(family: str, **changes: Any) -> Any:
+    """A causal model of the family in float32, the same at every call; `changes` go into its configuration."""
     name, options = FAMILIES[family]
-    config = getattr(transformers, f"{name}{'TextConfig' if name == 'Gemma3' else 'Config'}")(**(_SMALL | options))
+    config = getattr(transformers, f"{name}{'TextConfig' if name == 'Gemma3' else 'Config'}")(
+        **(_SMALL | options | changes)
+    )
     torch.manual_seed(3)
     model = "GPT2LMHead" if name == "GPT2" else f"{name}ForCausalLM"
     return getattr(transformers, f"{model}Model" if name == "GPT2" else model)(config).float().eval()
