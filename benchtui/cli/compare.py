@@ -49,11 +49,10 @@ def command(first: str, second: str | None, format: str, output: Path | None, ou
 
 def _write(comparison: Comparison, format: str, output: Path | None) -> None:
     if format == "table" and output is None:
-        from rich.console import Console
+        from benchtui.reports.stdout import stdout_console
+        from benchtui.reports.tables import FULL, print_comparison
 
-        from benchtui.reports.tables import print_comparison
-
-        print_comparison(comparison, Console(highlight=False))
+        print_comparison(comparison, stdout_console(elsewhere=FULL))
         return
     text = _text(comparison, format)
     if output is None:

@@ -13,6 +13,9 @@ from benchtui.errors import BenchtuiError, UsageError
 if TYPE_CHECKING:
     from benchtui.results.history import Experiment
 
+EVERYTHING = 10_000
+"""Columns in which every task and note has room."""
+
 
 @click.command("history")
 @click.argument("model", required=False)
@@ -57,11 +60,10 @@ def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> 
     from benchtui.reports import log
 
     if format == "table":
-        from rich.console import Console
-
+        from benchtui.reports.stdout import stdout_console
         from benchtui.reports.words import glyphs_for
 
-        console = Console(highlight=False)
+        console = stdout_console(elsewhere=EVERYTHING)
         table, left_out = log.log_table(experiments, task, width=console.width, glyphs=glyphs_for(console.encoding))
         console.print(table)
         if left_out:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 WIDE = 112
 """Columns from which the intervals and p-values have room."""
 
+FULL = 120
+"""Columns in a pipe or a file: every column of the table, and sentences in lines that can still be read."""
+
 MAX_DEPTH = 1
 """How deep into a group the table looks: MMLU's categories, not its 57 subjects."""
 
@@ -140,9 +143,9 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
 
 def print_summary(summary: Summary, console: Console | None = None) -> None:
     """Print what benchmark.json says, on stdout: the comparison, or one run's scores when there is only one."""
-    from rich.console import Console
+    from benchtui.reports.stdout import stdout_console
 
-    console = console or Console(highlight=False)
+    console = console or stdout_console(elsewhere=FULL)
     if summary.comparison is not None:
         print_comparison(summary.comparison, console)
         return
@@ -155,7 +158,7 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         console.print(f"No {missing} results: nothing to compare with.", style="dim", markup=False)
 
 
-def plain_table(comparison: Comparison, *, width: int = 100, glyphs: Glyphs = UNICODE) -> str:
+def plain_table(comparison: Comparison, *, width: int = FULL, glyphs: Glyphs = UNICODE) -> str:
     """The same without colour, for files and logs; ends in a newline, lines without trailing blanks."""
     from rich.console import Console
 

@@ -81,3 +81,13 @@ def test_the_command_itself_in_a_narrow_pipe(outputs: Path) -> None:
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert "▲ excellent" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_a_pipe_and_a_file_have_every_column(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    piped = benchtui("compare", "llama-lima", "--outputs", outputs).out
+    benchtui("compare", "llama-lima", "--outputs", outputs, "--output", outputs / "out.txt")
+    for text in (piped, (outputs / "out.txt").read_text(encoding="utf-8")):
+        head = text.splitlines()[0]
+        assert " ".join(head.split()) == "Benchmark Base Fine-tuned Change 95 % interval p n Verdict"
+        assert "<0.001    541" in text

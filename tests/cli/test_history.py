@@ -45,6 +45,16 @@ def test_the_table_fits_the_terminal_and_says_what_it_left_out(outputs: Path, mo
     assert "No room for ifeval" in ended.err
 
 
+def test_a_pipe_has_every_task_and_the_whole_note(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    note = "a note that is a good deal longer than any terminal would have room for beside two tasks"
+    benchtui("note", "strong", note, "--outputs", outputs)
+    ended = benchtui("history", "--outputs", outputs)
+    assert (ended.code, ended.err) == (0, "")
+    assert ended.out.split("\n")[0].split()[-3:] == ["ifeval", "gsm8k", "Notes"]
+    assert note in ended.out
+
+
 def test_what_is_not_there_is_named(outputs: Path) -> None:
     one_line_error(benchtui("history", "--task", "mmlu", "--outputs", outputs), 2, ["'mmlu'", "ifeval, gsm8k"])
     one_line_error(benchtui("note", "nothing", "x", "--outputs", outputs), 1, ["no run 'nothing'", "benchtui history"])
