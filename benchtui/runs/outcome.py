@@ -6,22 +6,26 @@ from collections.abc import Iterable
 
 from benchtui.errors import ExitCode
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.records import RunState, read_done, run_state
+from benchtui.runs.records import DoneRecord, RunState, read_done
 
 RESUMABLE: frozenset[RunState] = frozenset({"died", "partial", "failed", "cancelled", "timed out"})
 
 
 def exit_code(runs: Iterable[RunDirectory]) -> ExitCode:
-    """What the command that started these runs exits with: 0 when all finished, 130 when one was stopped, else 3 when
-    any left results and 1 when none did."""
-    runs = list(runs)
-    states = {run_state(run) for run in runs}
-    if states <= {"finished"}:
+    """What the command that started these runs exits with."""
+    return exit_code_of(read_done(run) for run in runs)
+
+
+def exit_code_of(records: Iterable[DoneRecord | None]) -> ExitCode:
+    """0 when all finished, 130 when one was stopped, else 3 when any left results and 1 when none did; None for a run
+    that has no ending."""
+    ended = list(records)
+    statuses = {record.status if record else None for record in ended}
+    if statuses <= {"finished"}:
         return ExitCode.DONE
-    if "cancelled" in states:
+    if "cancelled" in statuses:
         return ExitCode.INTERRUPTED
-    records = [read_done(run) for run in runs]
-    return ExitCode.PARTIAL if any(record and record.results for record in records) else ExitCode.FAILED
+    return ExitCode.PARTIAL if any(record and record.results for record in ended) else ExitCode.FAILED
 
 
 def next_step(state: RunState, name: str) -> str:
