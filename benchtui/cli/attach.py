@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from benchtui.errors import ExitCode
+from benchtui.text import printable
 
 if TYPE_CHECKING:
     from benchtui.displays import Display
@@ -36,12 +37,12 @@ def command(run: str | None, outputs: Path | None, as_json: bool, plain: bool) -
     from benchtui.cli.places import outputs_folder
     from benchtui.displays import open_display
     from benchtui.displays.display import DETACH_HINT
-    from benchtui.runs.locate import find_run, run_name, started_together
+    from benchtui.runs.locate import find_run, shown_name, started_together
 
     found = find_run(outputs_folder(outputs), run, states=None if run else ("running",))
     runs = started_together(found)
     mode: Literal["auto", "plain", "json"] = "json" if as_json else "plain" if plain else "auto"
-    return watch(open_display(runs, mode, hint=DETACH_HINT, from_start=as_json), runs, run_name(found))
+    return watch(open_display(runs, mode, hint=DETACH_HINT, from_start=as_json), runs, shown_name(found))
 
 
 def watch(display: Display, runs: list[RunDirectory], name: str) -> int:
@@ -79,13 +80,12 @@ def _detached(name: str) -> str:
 
 
 def _say_how_it_ended(runs: list[RunDirectory]) -> None:
-    from benchtui.runs.locate import run_name
+    from benchtui.runs.locate import shown_name
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import read_done, run_state
-    from benchtui.text import printable
 
     for run in runs:
-        state, done, name = run_state(run), read_done(run), run_name(run)
+        state, done, name = run_state(run), read_done(run), shown_name(run)
         if state in ("finished", "waiting"):
             continue
         words = {"died": "died without an ending", "cancelled": "stopped"}.get(state, state)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.text import printable
 
 if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory
@@ -31,11 +32,11 @@ def command(run: str, outputs: Path | None) -> int:
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.runs.locate import find_run, run_name
+    from benchtui.runs.locate import find_run, shown_name
 
     chosen = find_run(outputs_folder(outputs), run, states=("running",))
     found = _running(chosen)
-    name = run_name(found)
+    name = shown_name(found)
     try:
         found.cancel.write_text("asked by benchtui cancel\n")
     except OSError as error:
@@ -55,7 +56,7 @@ def command(run: str, outputs: Path | None) -> int:
 def _running(chosen: RunDirectory) -> RunDirectory:
     """The run whose worker is to be stopped: `chosen`, or the one it waits behind. Raises BenchtuiError when nothing
     of it is running."""
-    from benchtui.runs.locate import run_name, started_together
+    from benchtui.runs.locate import shown_name, started_together
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import run_state
 
@@ -68,9 +69,10 @@ def _running(chosen: RunDirectory) -> RunDirectory:
                 return run
     words = {"waiting": "has not been started", "cancelled": "was stopped already", "partial": "finished in part"}
     what = words.get(state, state)
-    step = next_step(state, run_name(chosen))
+    name = shown_name(chosen)
+    step = next_step(state, name)
     raise BenchtuiError(
-        f"{run_name(chosen)} is not running: it {what}.",
+        f"{name} is not running: it {what}.",
         f"`{step}` goes on with it." if step else "There is nothing to stop.",
     )
 
@@ -89,7 +91,6 @@ def _wait_for_end(run: RunDirectory) -> bool:
 def _say_what_happened(run: RunDirectory, name: str) -> int:
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import read_done, run_state
-    from benchtui.text import printable
 
     state, done = run_state(run), read_done(run)
     kept = f" {done.answered:,} of {done.total:,} requests are answered and kept." if done and done.total else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models import TrainingFacts, inspect_model
 from benchtui.results.locate import base_of, model_runs
 from benchtui.results.primary import primary
@@ -70,9 +70,9 @@ def model_history(model: Path) -> list[Experiment]:
 
 
 def all_history(outputs: Path) -> list[Experiment]:
-    """The runs of every model in `outputs`, oldest first. Raises BenchtuiError when there is no such folder."""
+    """The runs of every model in `outputs`, oldest first. Raises UsageError when there is no such folder."""
     if not outputs.is_dir():
-        raise BenchtuiError(f"There is no folder {outputs}.", "Point --outputs at your trained models.")
+        raise UsageError(f"There is no folder {outputs}.", "Point --outputs at your trained models.")
     found = [e for entry in sorted(outputs.iterdir()) if entry.is_dir() for e in model_history(entry)]
     return sorted(found, key=lambda e: (e.created.isoformat() if e.created else "", e.model))
 

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from pathlib import Path
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs, named_base
 
 _STAMP = re.compile(r"_(\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?)\.jsonl?$")
@@ -109,7 +109,7 @@ def model_folder(named: str | Path | None, outputs: Path) -> Path:
 
 def _newest_benchmarked(outputs: Path) -> Path:
     if not outputs.is_dir():
-        raise BenchtuiError(f"There is no folder {outputs}.", "Name a model folder, or point --outputs at yours.")
+        raise UsageError(f"There is no folder {outputs}.", "Name a model folder, or point --outputs at yours.")
     found = [(run_time(runs[-1]), entry) for entry in outputs.iterdir() if (runs := model_runs(entry))]
     if not found:
         raise BenchtuiError(f"No model in {outputs} has been benchmarked yet.", "Type `benchtui run` first.")

@@ -7,9 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.records import read_launch, run_state
+from benchtui.text import one_line
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class KnownRun:
 def known_runs(outputs: Path) -> list[KnownRun]:
     """Every run with a plan below `outputs`, in no particular order; folders that cannot be read are passed over.
 
-    Raises BenchtuiError when there is no such folder.
+    Raises UsageError when there is no such folder.
     """
     if not outputs.is_dir():
-        raise BenchtuiError(f"There is no folder {outputs}.", "Point --outputs at the folder with your models.")
+        raise UsageError(f"There is no folder {outputs}.", "Point --outputs at the folder with your models.")
     return [known for model in _folders(outputs) for known in model_runs(model)]
 
 
@@ -59,6 +60,11 @@ def run_name(run: RunDirectory) -> str:
     if inside[:1] == ("fine-tuned",) or inside[:2] == ("base", "previous"):
         inside = inside[1:]
     return "/".join((model, *inside))
+
+
+def shown_name(run: RunDirectory) -> str:
+    """`run_name` for a terminal. It is to be typed again, so it is cut only where no path could be longer."""
+    return one_line(run_name(run), 4_096)
 
 
 def find_run(outputs: Path, selector: str | None, *, states: Collection[str] | None = None) -> RunDirectory:

@@ -18,7 +18,7 @@ from benchtui.cli.attach import command
 from benchtui.errors import ExitCode
 from benchtui.runs.directory import RunDirectory
 from tests.displays.screens import Screen, Terminal
-from tests.run_stories import Story, dead_process, finish, launch, make_bench
+from tests.run_stories import Story, dead_process, finish, launch, make_bench, make_run
 
 
 @pytest.fixture
@@ -140,3 +140,15 @@ def test_nothing_runs(tmp_path: Path) -> None:
     )
     assert ran.returncode == 1
     assert ran.stderr == "benchtui: No run is running.\n  → `benchtui run` starts one.\n"
+
+
+def test_names_of_others_are_only_text(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "x\x1b]0;owned\x07\x1b[2Jy" / "benchmarks" / "base", "base")
+    launch(run)
+    Story(run).start().load()
+    finish(run, "failed", "Why\x1b[31m it ended.")
+    ran = CliRunner().invoke(command, [str(run.path), "--plain", "--outputs", str(tmp_path)], standalone_mode=False)
+    assert "xy/base failed: Why it ended." in ran.stderr
+    assert "benchtui resume xy/base" in ran.stderr
+    assert "\x1b" not in ran.stderr
+    assert "\x07" not in ran.stderr

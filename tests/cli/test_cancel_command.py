@@ -13,7 +13,7 @@ from benchtui.cli.cancel import command
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import Status
-from tests.run_stories import dead_process, finish, launch, make_bench
+from tests.run_stories import dead_process, finish, launch, make_bench, make_run
 
 
 @pytest.fixture
@@ -105,3 +105,18 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, runs: tuple[RunDirector
     ran = CliRunner().invoke(command, ["my-llama", "--outputs", str(tmp_path)], standalone_mode=False)
     assert isinstance(ran.exception, BenchtuiError)
     assert "cannot be written" in ran.exception.what
+
+
+def test_names_of_others_are_only_text(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "x\x1b]0;owned\x07\x1b[2Jy" / "benchmarks" / "base", "base")
+    launch(run)
+    obeying = supervise(run, "cancelled")
+    ran = CliRunner().invoke(command, [str(run.path), "--outputs", str(tmp_path)], standalone_mode=False)
+    obeying.join()
+    assert "Stopped xy/base." in ran.stderr
+    again = CliRunner().invoke(command, [str(run.path), "--outputs", str(tmp_path)], standalone_mode=False)
+    assert isinstance(again.exception, BenchtuiError)
+    assert again.exception.what == "xy/base is not running: it was stopped already."
+    for text in (ran.stderr, str(again.exception)):
+        assert "\x1b" not in text
+        assert "\x07" not in text

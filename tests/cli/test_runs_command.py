@@ -98,7 +98,7 @@ def test_no_such_folder(tmp_path: Path) -> None:
         [sys.executable, "-m", "benchtui", "runs", "--outputs", str(tmp_path / "nowhere")],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert ran.returncode == 1
+    assert ran.returncode == 2
     assert ran.stderr.splitlines()[0] == f"benchtui: There is no folder {tmp_path / 'nowhere'}."
 
 

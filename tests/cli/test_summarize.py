@@ -37,4 +37,4 @@ def test_a_run_may_be_named(tmp_path: Path) -> None:
 
 def test_an_empty_outputs_folder_says_what_to_do(tmp_path: Path) -> None:
     one_line_error(benchtui("summarize", "--outputs", tmp_path), 1, ["has been benchmarked yet", "benchtui run"])
-    one_line_error(benchtui("summarize", "--outputs", tmp_path / "no"), 1, ["There is no folder"])
+    one_line_error(benchtui("summarize", "--outputs", tmp_path / "no"), 2, ["There is no folder"])

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.runs.locate import find_run, known_runs, run_name, started_together
 from tests.run_stories import dead_process, finish, launch, make_bench, make_run
 
@@ -94,7 +94,7 @@ def test_no_runs_and_no_folder(tmp_path: Path) -> None:
     assert error.value.next_step == "`benchtui run` starts one."
     with pytest.raises(BenchtuiError, match="There is no run yet"):
         find_run(tmp_path, None)
-    with pytest.raises(BenchtuiError, match="There is no folder"):
+    with pytest.raises(UsageError, match="There is no folder"):
         find_run(tmp_path / "nowhere", None)
 
 
