@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from benchtui.worker.engine.backbone import Backbone
+from benchtui.worker.engine.batching import batch_sizes
 from benchtui.worker.engine.budget import TokenBudget
 from benchtui.worker.engine.kv_cache import PrefixCache
 from benchtui.worker.engine.masks import MaskStyle, distances, tree_allowed
@@ -94,27 +95,29 @@ class TreeScorer:
         return cache
 
     def _rows(self, rows: Sequence[Row], past: PrefixCache | None) -> None:
-        """Run rows of like length together, longest first, as many at a time as the budget allows at that moment."""
+        """Run rows of like length together, longest first, as many at a time as the budget allows."""
+        cached = (past.length if past is not None else 0) // _CACHED_SHARE
         waiting = sorted(rows, key=lambda row: -row.length)
+        sizes: list[int] = []
         while waiting:
-            cost = waiting[0].length + (past.length if past else 0) // _CACHED_SHARE
-            batch = self._alike(waiting, max(1, self._setup.budget.tokens // cost))
+            sizes = sizes or self._sizes(waiting, cached)
+            batch = waiting[: sizes.pop(0)]
             self._announce(run for row in batch for run, _ in _placed(row.pieces, 0, self._runs))
             tensors = self._assemble(batch)
             hidden = unless_out_of_memory(functools.partial(self._forward, tensors, past), self._device)
             if hidden is None:
-                waiting[: len(batch)] = self._divided(batch, cost)
+                waiting[: len(batch)] = self._divided(batch, batch[0].length + cached)
+                sizes = []
                 continue
             self._setup.observer.tokens(tensors.ids.numel())
             self._score(hidden.flatten(0, 1), tensors.placed)
             waiting = waiting[len(batch) :]
 
-    def _alike(self, rows: Sequence[Row], fits: int) -> list[Row]:
-        """The first of `rows` (longest first), until padding the rest would cost more than another forward."""
-        for count, row in enumerate(rows[:fits]):
-            if (rows[0].length - row.length) * (fits - count) > self._setup.costs.forward:
-                return list(rows[:count])
-        return list(rows[:fits])
+    def _sizes(self, rows: Sequence[Row], cached: int) -> list[int]:
+        def fits(longest: int) -> int:
+            return max(1, self._setup.budget.tokens // (longest + cached))
+
+        return batch_sizes([row.length for row in rows], fits, self._setup.costs.forward)
 
     def _divided(self, batch: Sequence[Row], cost: int) -> list[Row]:
         """What to try instead of a batch that did not fit: fewer rows at a time, then single paths."""

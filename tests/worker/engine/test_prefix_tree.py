@@ -9,6 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchtui.worker.engine.batching import batch_sizes
 from benchtui.worker.engine.plan import Branch, Costs, Piece, plan
 from benchtui.worker.engine.prefix_tree import Node, Tokens, build_tree, preorder
 from benchtui.worker.engine.trunks import pools
@@ -129,3 +130,32 @@ def test_every_prompt_is_in_one_pool_behind_its_own_prefix(
         assert prompt[: len(trunk.tokens)] == trunk.tokens.tolist()
         assert trunk.tokens.tolist()[: len(pool.root.tokens)] == pool.root.tokens.tolist()
         assert len(prompt) > len(trunk.tokens)  # something is left from which generation begins
+
+
+def cost(lengths: list[int], sizes: list[int], forward: float) -> float:
+    begins = [sum(sizes[:index]) for index in range(len(sizes))]
+    return sum(size * lengths[begin] + forward for begin, size in zip(begins, sizes, strict=True))
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=40), st.floats(0, 100), st.integers(1, 200))
+def test_batches_cover_the_rows_within_the_budget(lengths: list[int], forward: float, budget: int) -> None:
+    lengths.sort(reverse=True)
+    sizes = batch_sizes(lengths, lambda longest: max(1, budget // longest), forward)
+    assert sum(sizes) == len(lengths)
+    assert min(sizes) > 0
+    for index, size in enumerate(sizes):
+        assert size == 1 or size * lengths[sum(sizes[:index])] <= budget
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=9), st.floats(0, 30))
+def test_batches_cost_no_more_than_simpler_ones(lengths: list[int], forward: float) -> None:
+    lengths.sort(reverse=True)
+    sizes = batch_sizes(lengths, lambda _: 5, forward)
+    simple = [[5] * (len(lengths) // 5) + ([len(lengths) % 5] if len(lengths) % 5 else []), [1] * len(lengths)]
+    assert cost(lengths, sizes, forward) <= min(cost(lengths, other, forward) for other in simple[1:]) + 1e-6
+
+
+def test_padding_is_weighed_against_forwards() -> None:
+    lengths = [100] * 3 + [20] * 10
+    assert batch_sizes(lengths, lambda _: 50, forward=10) == [3, 10]
+    assert batch_sizes(lengths, lambda _: 50, forward=5000) == [13]
