@@ -199,6 +199,7 @@ class EventWriter:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._torn = False
         self._mend_torn_tail(path)
 
     def _mend_torn_tail(self, path: Path) -> None:
@@ -211,9 +212,13 @@ class EventWriter:
 
     def emit(self, event: Event) -> None:
         line = encode(event if event.t else msgspec.structs.replace(event, t=time.time()))
+        if self._torn:
+            line = b"\n" + line
+        self._torn = True
         written = os.write(self._fd, line)
         if written < len(line):  # a disk that filled up in the middle: the next write raises
             os.write(self._fd, line[written:])
+        self._torn = False
 
     def close(self) -> None:
         os.close(self._fd)

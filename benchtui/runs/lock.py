@@ -57,6 +57,8 @@ class FolderLock:
             return "another benchtui"
 
     def release(self) -> None:
+        # Not only closed: a child that is just being started may still hold a copy of the descriptor.
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
         os.close(self._fd)
 
     def __enter__(self) -> FolderLock:

@@ -43,7 +43,8 @@ def fill(path: Path, batches: int = 20, size: int = 4) -> dict[RequestKey, tuple
     kept: dict[RequestKey, tuple[str, Any]] = {}
     for batch in range(batches):
         answers = [
-            (RequestKey(TASK, size * batch + i, 0), f"digest{i}", [-float(batch), i % 2 == 0]) for i in range(size)
+            (RequestKey(TASK, size * batch + i, 0), f"digest{i}", [-float(batch), "long answer " * (batch * 31 % 250)])
+            for i in range(size)
         ]
         journal.record_all(answers)
         kept |= {key: (request, answer) for key, request, answer in answers}
