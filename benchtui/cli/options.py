@@ -175,7 +175,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
            show_default=True, help="Precision of the weights in memory."),
     option(MACHINE, "--device", default="auto", show_default=True, metavar="NAME", help="cuda, cuda:1, mps, cpu."),
     option(MACHINE, "--backend", default="hf", show_default=True, metavar="NAME", help="What makes the model answer."),
-    option(MACHINE, "--engine", type=click.Choice(["fast", "lm-eval"]), default="lm-eval", show_default=True,
+    option(MACHINE, "--engine", type=click.Choice(["fast", "lm-eval"]), default="fast", show_default=True,
            help="benchtui's own, or lm-eval's hf model."),
     option(MACHINE, "--model-args", multiple=True, metavar="K=V", help="More arguments of lm-eval's hf model."),
     option(MACHINE, "--offline", is_flag=True, help="Use only what is cached; connect to nothing."),

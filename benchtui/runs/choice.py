@@ -27,7 +27,7 @@ class BenchPlan:
     compare: bool = True
     rerun_base: bool = False
     backend: str = "hf"
-    engine: str = "lm-eval"
+    engine: str = "fast"
     format: str | None = None
     suite: str = "quick"
     tasks: tuple[str, ...] = ()

@@ -101,7 +101,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     created: str
     suite: str | None = None
     backend: str = "hf"
-    engine: str = "lm-eval"
+    engine: str = "fast"
     batch_size: int | Literal["auto"] = "auto"
     device: str = "auto"
     permissions: Permissions = Permissions()

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -64,7 +66,6 @@ def _benchtui(folder: Path) -> float:
     """Seconds outside the model of one worker."""
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.events import InFlight, read_events
-    from benchtui.runs.journal import Journal
     from benchtui.runs.plan import write_plan
 
     run = RunDirectory(folder)
@@ -73,8 +74,8 @@ def _benchtui(folder: Path) -> float:
     subprocess.run([sys.executable, "-m", "benchtui.worker", str(folder)], check=True, capture_output=True)
     ended = time.time()
     first = next(event.t for event in read_events(run.events) if isinstance(event, InFlight))
-    with Journal(run.journal, read_only=True) as journal:
-        last = journal.last_answer_at()
+    with closing(sqlite3.connect(run.journal)) as journal:
+        (last,) = journal.execute("SELECT MAX(t) FROM answers").fetchone()
     return (first - began) + (ended - last)
 
 

@@ -20,8 +20,9 @@ class FastLM(HFLM):
     """Takes what `HFLM` takes and gives the answers that it gives, several times sooner.
 
     Where a model or a setting does not allow the engine's way, lm-eval's own is taken and the observer is told. Set
-    `observer` to be told of batches, computed tokens and decisions. Nothing that is computed outlives the call that
-    computed it, so an adapter can be switched off and on between calls.
+    `observer` to be told of batches, computed tokens and decisions, `memory_share` below 1 to plan for less of the
+    memory. Nothing that is computed outlives the call that computed it, so an adapter can be switched off and on
+    between calls.
 
     Two things differ from `HFLM` on purpose: a continuation without tokens has log-likelihood 0 and is greedy, where
     `HFLM` stops with an error; and a row ends at its own stop string, which is what `HFLM` does at batch size 1 (in
@@ -32,9 +33,11 @@ class FastLM(HFLM):
     """
 
     observer: Observer
+    memory_share: float
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.observer = Unobserved()
+        self.memory_share = 1.0
         self._engine: Engine | None = None
         self._encodings: dict[str, list[int]] = {}
         super().__init__(*args, **kwargs)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import psutil
 import torch
 
-from benchtui.errors import BenchtuiError
+from benchtui.worker.memory import OutOfMemoryError
 
 T = TypeVar("T")
 
@@ -19,13 +19,13 @@ _CGROUP = Path("/sys/fs/cgroup")
 _ALLOCATION_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "failed to allocate")
 
 
-class OutOfMemory(BenchtuiError):  # noqa: N818  # named like torch's own, for what has happened
+class OutOfMemory(OutOfMemoryError):  # noqa: N818  # named like torch's own, for what has happened
     """One request alone does not fit beside the model."""
 
     def __init__(self, tokens: int, device: torch.device) -> None:
         super().__init__(
             f"A single request of {tokens} tokens does not fit into the memory of {device}.",
-            "Lower max_length, load the model in a smaller precision, or use a device with more memory.",
+            "Use --format merged_4bit, a smaller --max-length, or a larger machine.",
         )
 
 

@@ -75,7 +75,7 @@ def _by_tree(
     lm: Any, engine: Engine, requests: Sequence[Encoded], indices: Sequence[int], args: Args, answered: Answered
 ) -> None:
     queries = [_query(lm, requests[index]) for index in indices]
-    asked = sizing.asked(lm.batch_size, max(len(query.inputs) for query in queries))
+    asked = sizing.asked(lm.batch_size, max(len(query.inputs) for query in queries), lm.memory_share)
     tokens, why = sizing.token_budget(engine.backbone, asked)
     setup = Setup(
         engine.backbone,

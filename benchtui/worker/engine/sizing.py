@@ -39,15 +39,17 @@ _OTHER = Device(tokens=16384, rows=128, forward=512)
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for: so many rows of `longest` tokens, or `rows` None for what suits."""
+    """What the user asked for: so many rows of `longest` tokens, or `rows` None for what suits; of it the `share` that
+    is left to try after memory ran out."""
 
     rows: int | None
     longest: int
+    share: float = 1.0
 
 
-def asked(batch_size: int | str, longest: int) -> Asked:
+def asked(batch_size: int | str, longest: int, share: float = 1.0) -> Asked:
     """lm-eval's batch size, which is a number of rows or "auto"."""
-    return Asked(None if batch_size == "auto" else int(batch_size), longest)
+    return Asked(None if batch_size == "auto" else int(batch_size), longest, share)
 
 
 def costs(backbone: Backbone) -> Costs:
@@ -67,12 +69,13 @@ def token_budget(backbone: Backbone, asked: Asked) -> tuple[int, str]:
     device = _device(backbone.device)
     if asked.rows is not None:
         wanted = max(_SMALLEST_BUDGET, asked.rows * asked.longest)
-        return min(wanted, device.tokens), f"batch size {asked.rows}, requests up to {asked.longest} tokens"
+        budget = max(1, int(asked.share * min(wanted, device.tokens)))
+        return budget, f"batch size {asked.rows}, requests up to {asked.longest} tokens"
     free = free_bytes(backbone.device)
     each = _bytes_per_token(backbone)
     fits = int(_SHARE * free / each)
     why = f"{free >> 20} MiB free, {each >> 10} KiB a token"
-    return max(_SMALLEST_BUDGET, min(fits, device.tokens)), why
+    return max(1, int(asked.share * max(_SMALLEST_BUDGET, min(fits, device.tokens)))), why
 
 
 def rows_side_by_side(backbone: Backbone, asked: Asked, kept_bytes: int) -> tuple[int, str]:
@@ -86,7 +89,9 @@ def rows_side_by_side(backbone: Backbone, asked: Asked, kept_bytes: int) -> tupl
     fits = max(1, int(_SHARE * free / each))
     rows = device.rows if asked.rows is None else max(asked.rows, min(_ROWS_FOR_ONE * asked.rows, device.rows))
     wish = "auto" if asked.rows is None else f"batch size {asked.rows}"
-    return min(rows, fits), f"{wish}; {free >> 20} MiB free, up to {each >> 20} MiB of cache a row"
+    return max(
+        1, int(asked.share * min(rows, fits))
+    ), f"{wish}; {free >> 20} MiB free, up to {each >> 20} MiB of cache a row"
 
 
 def _device(device: torch.device) -> Device:

@@ -96,7 +96,7 @@ def _by_rows(
     answered: Answered,
 ) -> None:
     backbone, capabilities = engine.backbone, engine.capabilities
-    asked = sizing.asked(lm.batch_size, max(len(job.prompt) + job.recipe.limit for job in jobs))
+    asked = sizing.asked(lm.batch_size, max(len(job.prompt) + job.recipe.limit for job in jobs), lm.memory_share)
     tokens, why = sizing.token_budget(backbone, asked)
     rows, rows_why = sizing.rows_side_by_side(backbone, asked, capabilities.kept_bytes)
     lm.observer.decision("rows side by side", str(rows), rows_why)
