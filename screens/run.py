@@ -12,10 +12,10 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.widgets import Log, TabbedContent, TabPane
+from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from benchtui.displays.words import bytes_words, left_words, rate_words, role_words, score_words
+from benchtui.displays.words import left_words, rate_words, role_words, score_words
 from benchtui.durations import format_duration
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.locate import run_name
@@ -28,8 +28,9 @@ from benchtui.wizard.launch import resume
 from screens.dialogs import Ask
 from screens.page import Page
 from screens.run_reader import RunReader, Snapshot, Tick
-from screens.run_status import decisions_text, samples_text, status_text
+from screens.run_status import decisions_text, of_words, samples_text, status_text
 from screens.widgets.drawing import bar, graph
+from screens.widgets.log_lines import LogLines
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
@@ -66,6 +67,7 @@ class RunPage(Page):
         self._reader = RunReader(runs)
         self._rows: list[tuple[RunView, RowView | None]] = []
         self._graphs: dict[str, deque[float]] = {name: deque(maxlen=GRAPH) for name in ("cpu", "memory", "gpu")}
+        self._machine: MachineReading | None = None
         self._paused = False
         self._ended = False
         self._seen_going = False
@@ -88,7 +90,7 @@ class RunPage(Page):
         yield Plain(id="machine")
         with TabbedContent(id="tabs", initial="log"):
             with TabPane("Log", id="log"):
-                yield Log(max_lines=LOG_LINES, id="log-lines", auto_scroll=True)
+                yield LogLines(max_lines=LOG_LINES, id="log-lines")
             with TabPane("Answers", id="samples"):
                 yield Plain(id="samples-text")
             with TabPane("Facts", id="facts"):
@@ -180,19 +182,20 @@ class RunPage(Page):
         return text.append(f" ± {error}", style="not bold") if error else text
 
     def _draw_machine(self, machine: MachineReading | None) -> None:
-        if machine is None:
+        if machine is None or machine is self._machine:
             return
+        self._machine = machine
         colours = self.colours
         memory = machine.memory / machine.memory_total if machine.memory_total else 0.0
         self._graphs["cpu"].append(machine.cpu)
         self._graphs["memory"].append(memory)
         parts = [
             ("CPU", "cpu", f"{100 * machine.cpu:.0f}%"),
-            ("Memory", "memory", _of(machine.memory, machine.memory_total)),
+            ("Memory", "memory", of_words(machine.memory, machine.memory_total)),
         ]
         if machine.gpu is not None:
             self._graphs["gpu"].append(machine.gpu.busy)
-            words = f"{100 * machine.gpu.busy:.0f}% {_of(machine.gpu.used, machine.gpu.total)}"
+            words = f"{100 * machine.gpu.busy:.0f}% {of_words(machine.gpu.used, machine.gpu.total)}"
             parts.append(("GPU", "gpu", words))
         width = max(min((self.size.width - 2) // len(parts) - 24, GRAPH), 6)
         line = Text()
@@ -204,9 +207,7 @@ class RunPage(Page):
 
     def _draw_tab(self, snapshot: Snapshot) -> None:
         if lines := self._reader.take_lines():
-            log = self.query_one(Log)
-            log.auto_scroll = log.is_vertical_scroll_end
-            log.write_lines(lines)
+            self.query_one(LogLines).write_lines(lines)
         active = self.query_one(TabbedContent).active
         if active == "samples":
             height = self.query_one("#samples-text", Plain).size.height
@@ -293,7 +294,3 @@ class RunPage(Page):
     def action_tab(self, name: str) -> None:
         self.query_one(TabbedContent).active = name
         self._draw(self._reader.snapshot)
-
-
-def _of(used: int, total: int) -> str:
-    return f"{bytes_words(used).split(' ')[0]} of {bytes_words(total)}"

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from benchtui.displays.frame import current_view
-from benchtui.displays.words import decision_words, in_flight_words, phase_words, role_words, watchdog_words
+from benchtui.displays.words import (
+    bytes_words,
+    decision_words,
+    in_flight_words,
+    phase_words,
+    role_words,
+    watchdog_words,
+)
 from benchtui.durations import format_duration
 from benchtui.runs.view import RunView
 from benchtui.text import one_line, printable
@@ -79,3 +86,8 @@ def samples_text(snapshot: Snapshot, height: int) -> Content:
         text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
         lines.append(Content(f"  {one_line(text, 300)}"))
     return Content("\n").join(lines)
+
+
+def of_words(used: int, total: int) -> str:
+    """ "2.1 of 25 GB"."""
+    return f"{bytes_words(used).split(' ')[0]} of {bytes_words(total)}"

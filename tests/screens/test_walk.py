@@ -154,8 +154,6 @@ async def test_help_speaks_of_the_focused_thing(open_app: Open) -> None:
         await press(pilot, "f1")
         screen = shown(pilot)
         assert "Your trained models, newest first." in screen
-        await press(pilot, "end")
-        screen = shown(pilot)
         assert "Benchmark the selected model, step by step" in screen
         await press(pilot, "escape")
         assert "Your trained models" not in shown(pilot)
@@ -203,3 +201,41 @@ async def test_finished_runs_can_be_looked_at(open_app: Open, models: Path) -> N
         await press(pilot, "c")
         await settle(pilot)
         assert "Training helped" in shown(pilot)
+
+
+async def test_copying_goes_to_the_terminals_clipboard(open_app: Open) -> None:
+    app = open_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "c")
+        assert app.clipboard.startswith("|")
+        assert "Following Instructions" in app.clipboard
+        await press(pilot, "enter", "c")
+        assert "--- Fine-tuned" in app.clipboard
+
+
+async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, models: Path) -> None:
+    from benchtui.runs.events import InFlight, InFlightDocument, encode
+    from benchtui.runs.journal import Journal, RequestKey
+    from tests.screens.test_pictures import half_done
+
+    run = half_done(models / MODEL / "benchmarks")
+    asked = InFlight(t=0, task="demo_knowledge", documents=[InFlightDocument(7, "Who lives on the island?")])
+    with run.events.open("ab") as events:
+        events.write(encode(asked) + b"\n")
+    with Journal(run.journal) as journal:
+        journal.record(RequestKey("demo_knowledge", 7, 0), "digest", "Nobody at all.")
+    app = open_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.open_runs([run])
+        await pilot.pause(0.5)
+        await press(pilot, "a")
+        await pilot.pause(0.5)
+        screen = shown(pilot)
+        assert "demo_knowledge #7 Who lives on the island?" in screen
+        assert "Nobody at all." in screen
+        await press(pilot, "x")
+        assert "Stop this run?" in shown(pilot)
+        await press(pilot, "y")
+        assert run.cancel.is_file(), "the supervisor is asked; it ends the worker"
