@@ -83,7 +83,7 @@ def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names:
         if row.level != "headline" or row.paired_on is None:
             continue
         stopped = [name for run, name in zip((first, second), names, strict=True) if run.early_of(row.task)]
-        why = f": the {' and the '.join(stopped)} run stopped early, at a document drawn at random" if stopped else ""
+        why = f": the {' and the '.join(stopped)} run, which asks in random order, stopped early" if stopped else ""
         yield f"{row.title}: the change is over the {row.paired_on} documents in both runs{why}"
 
 

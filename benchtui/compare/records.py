@@ -179,6 +179,13 @@ class Row(msgspec.Struct, frozen=True):
         return 100 * self.change / abs(start) if start else None
 
     @property
+    def interval(self) -> Interval | None:
+        """The interval of the change: of a task decided early the one valid at every look, else the difference's."""
+        if self.early is not None:
+            return Interval(self.early.low, self.early.high)
+        return self.difference.interval if self.difference is not None else None
+
+    @property
     def improved(self) -> bool | None:
         """Whether the change is for the better by the metric's own direction; None for no change."""
         if self.change == 0:

@@ -44,11 +44,12 @@ def differences_chart(comparison: Comparison) -> str:
 
 
 def _mark(row: Row, comparison: Comparison) -> _Mark | None:
-    if not row.is_share or row.difference is None or row.difference.interval is None:
+    interval = row.interval
+    if not row.is_share or interval is None:
         return None
     sign = 100 if row.higher_is_better else -100
-    ends = sorted((row.difference.interval.low * sign, row.difference.interval.high * sign))
-    value = row.difference.value * sign
+    ends = sorted((interval.low * sign, interval.high * sign))
+    value = row.change * sign
     tone = "nothing" if ends[0] <= 0 <= ends[1] else "gain" if value > 0 else "loss"
     if row.verdict is not None and not (row.verdict.kind.is_gain or row.verdict.kind.is_loss):
         tone = "nothing"  # the correction for several tests may take back what one interval shows

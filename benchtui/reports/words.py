@@ -132,16 +132,17 @@ def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
 
 def difference_interval(row: Row) -> str:
     """The interval of the paired difference: "+14.0 to +22.2"."""
-    if row.difference is None or row.difference.interval is None:
+    ends = row.interval
+    if ends is None:
         return ""
-    ends = row.difference.interval
     if row.is_share:
         return f"{points(ends.low)} to {points(ends.high)}"
     return f"{ends.low:+.3g} to {ends.high:+.3g}".replace("-", "−")
 
 
 def p_cell(row: Row) -> str:
-    if row.difference is None:
+    """The corrected p-value; none for a task decided early, where it would hold for one look and there were many."""
+    if row.difference is None or row.early is not None:
         return ""
     p = row.difference.p if row.difference.p_holm is None else row.difference.p_holm
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"

@@ -10,6 +10,7 @@ import pytest
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison, Kind, Verdict
 from benchtui.errors import BenchtuiError
+from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 
@@ -181,6 +182,9 @@ def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
     assert "stopped early at 60 of 541 documents" in verdict(found).sentence
     assert "Only the sign is claimed" in verdict(found).sentence
     assert (found.tests, found.settings) == (0, ())
+    row = next(line for line in plain_table(found).splitlines() if "Instruction" in line)
+    assert "+2.0 to +40.0   " in row
+    assert "0.0" not in row.split("+40.0")[1], "a p-value of one look"
 
 
 def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) -> None:
@@ -199,7 +203,10 @@ def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: 
     assert row.early is None
     assert row.difference is not None
     assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 1)
-    assert any("over the 60 documents in both runs: the Fine-tuned run stopped early" in w for w in found.warnings)
+    assert any(
+        "over the 60 documents in both runs: the Fine-tuned run, which asks in random order, stopped early" in w
+        for w in found.warnings
+    )
 
 
 def test_a_decision_does_not_outlive_another_prompt(tmp_path: Path) -> None:
@@ -216,7 +223,7 @@ def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) 
     )
     found = compare_runs(first, second, names=("A", "B"))
     assert verdict(found).kind is Kind.NO_DIFFERENCE
-    assert any("40 documents in both runs: the A and the B run stopped early" in warning for warning in found.warnings)
+    assert any("40 documents in both runs: the A and the B run, which" in warning for warning in found.warnings)
 
 
 def watched_to_its_end(points: float) -> dict[str, Any]:
