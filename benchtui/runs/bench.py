@@ -24,6 +24,7 @@ from benchtui.runs.equivalent import equivalent_command
 from benchtui.runs.files import write_atomic
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
+from benchtui.runs.outcome import exit_code_of
 from benchtui.runs.plan import RunPlan, write_plan
 from benchtui.runs.prepare import PreparedBench, new_bench_id
 from benchtui.runs.records import DoneRecord, read_done, run_state
@@ -166,13 +167,7 @@ class BenchOutcome:
 
     @property
     def exit_code(self) -> ExitCode:
-        statuses = {record.status for record in self.done.values()}
-        if statuses <= {"finished"}:
-            return ExitCode.DONE
-        if "cancelled" in statuses:
-            return ExitCode.INTERRUPTED
-        usable = any(record.results for record in self.done.values())
-        return ExitCode.PARTIAL if usable else ExitCode.FAILED
+        return exit_code_of(self.done.values())
 
 
 def run_bench(
