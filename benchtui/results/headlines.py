@@ -19,7 +19,10 @@ FILE_NAME = "benchmark.json"
 
 @dataclass(frozen=True)
 class Headline:
-    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down."""
+    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down.
+
+    `on_pairs` is the change over the paired documents where that is not the difference of the two scores.
+    """
 
     task: str
     title: str
@@ -28,9 +31,12 @@ class Headline:
     share: bool
     improved: bool | None
     verdict: Kind | None
+    on_pairs: float | None = None
 
     @property
     def change(self) -> float | None:
+        if self.on_pairs is not None:
+            return self.on_pairs
         return None if self.base is None else self.fine_tuned - self.base
 
 
@@ -65,7 +71,9 @@ def _headline(task: str, entry: Any) -> Headline | None:
     if tuned is None:
         return None
     better = entry.get("higher_is_better", True) is not False
-    improved = None if base is None or base == tuned else (tuned > base) == better
+    on_pairs = _number(entry.get("delta")) if entry.get("paired_on") is not None else None
+    change = on_pairs if on_pairs is not None else tuned - base if base is not None else 0.0
+    improved = None if change == 0 else (change > 0) == better
     known = {kind.value: kind for kind in Kind}
     verdict = entry.get("verdict")
     return Headline(
@@ -76,6 +84,7 @@ def _headline(task: str, entry: Any) -> Headline | None:
         is_share(str(entry.get("metric", "")), tuned),
         improved,
         known.get(verdict) if isinstance(verdict, str) else None,
+        on_pairs,
     )
 
 
