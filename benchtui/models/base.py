@@ -85,6 +85,8 @@ def _folders(model: TrainedModel, form: ModelFormat, offline: bool) -> list[Path
 def _from_flag(model: TrainedModel, form: ModelFormat, flag: str) -> BaseChoice:
     asked = flag.strip()
     name = _locate(str(Path(asked).expanduser()) if asked.startswith("~/") else asked, model, form)
+    if name is None and asked == form.hub_id:
+        raise UsageError(f"--base names {one_line(asked)}, the model itself.", "Name another, or use --no-base.")
     if name is None:
         raise UsageError(
             f"--base {one_line(flag, 120)!r} is neither a model folder here nor a hub id.",
