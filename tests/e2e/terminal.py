@@ -19,7 +19,7 @@ class Terminal:
     ) -> None:  # fmt: skip
         self._socket = f"benchtui-{uuid.uuid4().hex[:12]}"
         self._exit = folder / f"exit-{self._socket}"
-        line = f"{shlex.join(command)}; echo $? > {shlex.quote(str(self._exit))}"
+        line = f"{shlex.join(command)}; echo $? > {shlex.quote(str(self._exit))}; sleep 600"  # the last screen stays
         self._tmux(
             "-f", "/dev/null", "new-session", "-d", "-s", "t", "-x", str(width), "-y", str(height), "-c", str(folder),
             f"sh -c {shlex.quote(line)}", env={**os.environ, "TERM": "xterm-256color", **(env or {})},
