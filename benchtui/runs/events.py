@@ -220,6 +220,11 @@ class EventWriter:
             os.write(self._fd, line[written:])
         self._torn = False
 
+    @property
+    def deleted(self) -> bool:
+        """Whether the file was removed: what is still written goes nowhere."""
+        return os.fstat(self._fd).st_nlink == 0
+
     def close(self) -> None:
         os.close(self._fd)
 

@@ -94,7 +94,7 @@ class Watched:
     @property
     def deleted(self) -> bool:
         """Whether somebody removed the run's directory under us."""
-        return not self.run.events.exists()
+        return self.writer.deleted or not self.run.events.exists()
 
     def tell(self, event: ev.Event) -> None:
         """Append our own event; a full disk keeps it from being written, and must not keep us from ending the run."""

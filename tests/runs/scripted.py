@@ -1,0 +1,91 @@
+"""Worker processes whose every step is written in the test: real processes, real signals, no model."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from benchtui.runs.directory import RunDirectory
+from tests.run_stories import make_run
+
+_PRELUDE = """\
+#!{python}
+import os, pathlib, signal, subprocess, sys, time
+sys.path.insert(0, {root!r})
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.in_hand import InHandWriter
+from benchtui.runs.journal import Journal, RequestKey
+
+arguments = sys.argv[4:]  # -P -m benchtui.worker
+score_only = "--score" in arguments
+share = float(arguments[arguments.index("--memory-share") + 1]) if "--memory-share" in arguments else 1.0
+runs = [RunDirectory(pathlib.Path(a)) for a in arguments if os.path.isdir(a)]
+run = runs[0]
+count = pathlib.Path({count!r})
+with count.open("a") as file:
+    file.write("score " if score_only else "ask ")
+attempt = count.read_text().count("ask")
+
+
+def say(run, *events):
+    writer = ev.EventWriter(run.events)
+    for event in events:
+        writer.emit(event)
+
+
+def plan(run):
+    say(run, ev.Planned(tasks=[ev.PlannedTask("arc", 10, 10, 0, "multiple_choice")]))
+
+
+def answer(run, *doc_ids):
+    with Journal(run.journal) as journal:
+        journal.bind({{"fingerprint": "x"}})
+        journal.record_all((RequestKey("arc", doc, 0), "d", "x") for doc in doc_ids)
+    say(run, ev.Progress(task="arc", documents=1, documents_total=10, requests=len(doc_ids), requests_total=10))
+
+
+def results(run, partial=False):
+    run.lm_eval.mkdir(exist_ok=True)
+    (run.lm_eval / "results_x.json").write_text("{{}}")
+    say(run, ev.Results(file="results_x.json", partial=partial))
+
+
+"""
+
+
+class Script:
+    """Replaces the worker by `body`, a Python program that finds `run`, `runs`, `score_only`, `share`, `attempt` and
+    says things with `say`, `plan`, `answer` and `results`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self._monkeypatch = monkeypatch
+        self._folder = folder
+        self._python = sys.executable
+        self._count = folder / "calls"
+
+    def install(self, *body: str) -> None:
+        root = str(Path(__file__).resolve().parents[2])
+        prelude = _PRELUDE.format(python=self._python, root=root, count=str(self._count))
+        script = self._folder / "worker.py"
+        script.write_text(prelude + "\n".join(map(textwrap.dedent, body)))
+        script.chmod(0o755)
+        self._monkeypatch.setattr(sys, "executable", str(script))
+
+    @property
+    def calls(self) -> list[str]:
+        """ "ask" and "score", in the order of the workers that were started."""
+        return self._count.read_text().split() if self._count.exists() else []
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
+    return Script(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return make_run(tmp_path / "outputs" / "m" / "benchmarks" / "base", "base", leaves={"arc": ("arc",)})
