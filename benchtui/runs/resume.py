@@ -49,7 +49,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
         raise BenchtuiError(
             f"{run.path} has finished: there is nothing to resume.", "`benchtui compare` shows its results."
         )
-    bench_id = new_bench_id()
+    plans = {}
     for found in unfinished:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
@@ -59,7 +59,10 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
                 "Start a new run with `benchtui run --no-resume`; what this one answered stays where it is.",
             )
-        write_plan(found.plan_file, msgspec.structs.replace(now, bench_id=bench_id))
+        plans[found.plan_file] = now
+    bench_id = new_bench_id()
+    for file, now in plans.items():  # only now: what is refused stays as it was
+        write_plan(file, msgspec.structs.replace(now, bench_id=bench_id))
     reused = base is not None and base not in unfinished
     return BenchRuns(fine_tuned, base, reused, tuple(unfinished))
 

@@ -1,0 +1,123 @@
+"""Going on with a run: only what is unfinished, only with what it was started with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.plan import Permissions, write_plan
+from benchtui.runs.records import LaunchRecord, this_process, write_record
+from benchtui.runs.resume import model_folder, runs_to_resume
+from tests.runs.laid_out import Laid, answer, end
+
+NOTHING = Permissions()
+
+
+@pytest.fixture
+def laid(tmp_path: Path) -> Laid:
+    return Laid(tmp_path)
+
+
+def test_both_of_a_pair_go_on_from_either(laid: Laid) -> None:
+    runs = laid.lay_out()
+    assert runs.base is not None
+    end(runs.base, "cancelled")
+    end(runs.fine_tuned, None)
+    for start in (runs.base, runs.fine_tuned):
+        found = runs_to_resume(start, NOTHING)
+        assert found.to_evaluate == (runs.base, runs.fine_tuned)
+        assert not found.reused
+    assert runs.base.plan().bench_id == runs.fine_tuned.plan().bench_id
+
+
+def test_a_base_that_is_done_is_not_touched(laid: Laid) -> None:
+    runs = laid.lay_out()
+    assert runs.base is not None
+    end(runs.base, "finished")
+    end(runs.fine_tuned, "timed out")
+    before = runs.base.plan_file.read_bytes()
+    found = runs_to_resume(runs.fine_tuned, NOTHING)
+    assert found.reused
+    assert found.to_evaluate == (runs.fine_tuned,)
+    assert runs.base.plan_file.read_bytes() == before
+
+
+def test_what_has_finished_is_refused(laid: Laid) -> None:
+    runs = laid.lay_out()
+    assert runs.base is not None
+    for run in (runs.base, runs.fine_tuned):
+        end(run, "finished")
+    with pytest.raises(BenchtuiError, match="nothing to resume"):
+        runs_to_resume(runs.fine_tuned, NOTHING)
+
+
+def test_what_is_running_is_refused(laid: Laid) -> None:
+    runs = laid.lay_out()
+    write_record(runs.fine_tuned.launch, LaunchRecord(this_process(), 0.0, "bench"))
+    with pytest.raises(BenchtuiError, match="is running") as caught:
+        runs_to_resume(runs.fine_tuned, NOTHING)
+    assert "benchtui attach" in caught.value.next_step
+
+
+def flip_a_weight(laid: Laid) -> None:
+    raw = bytearray(laid.weights.read_bytes())
+    raw[-1] ^= 1
+    laid.weights.write_bytes(raw)
+
+
+def edit_the_task(laid: Laid) -> None:
+    file = laid.tasks / "first.yaml"
+    file.write_text(file.read_text().replace("doc_to_target: 0", "doc_to_target: 1"))
+
+
+def edit_the_data(laid: Laid) -> None:
+    (laid.tasks / "questions.jsonl").write_text('{"question": "Which one?"}\n')
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (flip_a_weight, "model content"),
+        (edit_the_task, "laid_first task file"),
+        (edit_the_data, "laid_first task file"),
+    ],
+)
+def test_whatever_can_change_a_score_is_refused_and_named(laid: Laid, change: object, named: str) -> None:
+    runs = laid.lay_out()
+    assert runs.base is not None
+    for run in (runs.base, runs.fine_tuned):
+        answer(run, 1, 2)
+        end(run, "cancelled")
+    before = [run.plan_file.read_bytes() for run in (runs.base, runs.fine_tuned)]
+    change(laid)  # type: ignore[operator]
+    with pytest.raises(BenchtuiError) as caught:
+        runs_to_resume(runs.fine_tuned, NOTHING)
+    assert named in caught.value.what
+    assert "--no-resume" in caught.value.next_step
+    assert [run.plan_file.read_bytes() for run in (runs.base, runs.fine_tuned)] == before, "refused, nothing is touched"
+
+
+def test_another_lm_eval_is_named(laid: Laid) -> None:
+    runs = laid.lay_out()
+    end(runs.fine_tuned, None)
+    plan = runs.fine_tuned.plan()
+    write_plan(runs.fine_tuned.plan_file, msgspec.structs.replace(plan, lm_eval_version="0.4.9"))
+    with pytest.raises(BenchtuiError, match=r"lm-eval: '0\.4\.9' there"):
+        runs_to_resume(runs.fine_tuned, NOTHING)
+
+
+def test_what_a_run_was_allowed_is_asked_anew(laid: Laid) -> None:
+    runs = laid.lay_out(permissions=Permissions(pickle=True))
+    end(runs.fine_tuned, None)
+    with pytest.raises(BenchtuiError, match="--allow-pickle"):
+        runs_to_resume(runs.fine_tuned, NOTHING)
+    assert runs_to_resume(runs.fine_tuned, Permissions(pickle=True)).to_evaluate
+
+
+def test_a_run_somewhere_else_belongs_to_no_model(tmp_path: Path) -> None:
+    with pytest.raises(BenchtuiError, match="not inside a model's"):
+        model_folder(RunDirectory(tmp_path / "somewhere"))
