@@ -14,6 +14,7 @@ from benchtui.runs.files import write_atomic
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
+from benchtui.worker import remembered
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.report import EventLogHandler, Reporter, report_imports, report_progress_bars
 
@@ -59,7 +60,7 @@ class Session:
             write_atomic(run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype))
             self._stop.interruptible = False
             with loaded.adapter(plan.source):
-                lm, share = loaded.lm, self._memory_share
+                lm, share = loaded.lm, self._share(plan)
                 evaluation = Evaluation(run, plan, tasks, journal, reporter, self._stop, in_hand, lm, lm, share)
                 evaluate(evaluation, facts)
             self._stop.interruptible = True
@@ -80,12 +81,21 @@ class Session:
     def _load(self, plan: RunPlan, reporter: Reporter) -> Any:
         from benchtui.worker.load import load_model, prepare
 
+        share = self._share(plan)
+        if share < self._memory_share:
+            reporter.decision("memory", f"{share:.3g} of what would be planned", "more did not fit before")
         if self._loaded is not None and self._loaded.serves(plan.source):
-            prepare(self._loaded, plan, reporter, self._memory_share)
+            prepare(self._loaded, plan, reporter, share)
         else:
             self._loaded = None  # frees the other model first: two may not fit
-            self._loaded = load_model(plan, reporter, self._memory_share)
+            self._loaded = load_model(plan, reporter, share)
         return self._loaded
+
+    def _share(self, plan: RunPlan) -> float:
+        """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""
+        if plan.engine != "fast" or isinstance(plan.batch_size, int):
+            return self._memory_share
+        return min(self._memory_share, remembered.memory_share(plan))
 
 
 def set_environment(plan: RunPlan) -> None:

@@ -72,9 +72,15 @@ class TaskRun:
             self._ask_until_answered(only)
         finally:
             lm.batch_size_per_gpu, fitted = planned, lm.batch_size_per_gpu  # another kind of task may have more room
-        if fitted != planned or self._evaluation.memory_share < 1:
-            remembered.store(self._evaluation.plan, self._loaded.kind, fitted)
+        self._remember(planned, fitted)
         self._progress(force=True)
+
+    def _remember(self, planned: Any, fitted: Any) -> None:
+        evaluation = self._evaluation
+        if isinstance(fitted, int) and (fitted != planned or evaluation.memory_share < 1):
+            remembered.store_batch_size(evaluation.plan, self._loaded.kind, fitted)
+        elif evaluation.memory_share < 1:  # an engine that sizes its batches by itself
+            remembered.store_memory_share(evaluation.plan, evaluation.memory_share)
 
     def _ask_until_answered(self, only: frozenset[int] | None) -> None:
         lm = self._evaluation.lm
@@ -95,7 +101,7 @@ class TaskRun:
             return
         lm, journal, plan = self._evaluation.lm, self._evaluation.journal, self._evaluation.plan
         noted = f"batch size of {self._loaded.name}"
-        fits, began = remembered.load(plan, self._loaded.kind), journal.noted(noted)
+        fits, began = remembered.batch_size(plan, self._loaded.kind), journal.noted(noted)
         size, why = planned, ""
         if plan.batch_size == "auto" and isinstance(began, int) and self._evaluation.memory_share == 1:
             size, why = began, "as this run began"

@@ -23,7 +23,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 
 @fault("an allocation that fails, and the batch size that is remembered")
 def allocation_fails(place: Place) -> list[Row]:
-    reference, alone = _one_at_a_time(place)
+    reference, alone = memory_of_one(place)
     memory = ("prlimit", f"--as={alone['VmPeak'] + 750 * MIB}")
     run = place.run("wide", *FEW, batch=BATCH, before=memory)
     directory = run.newest_run()
@@ -47,7 +47,7 @@ def allocation_fails(place: Place) -> list[Row]:
 
 @fault("an allocation that fails for a single sequence")
 def nothing_fits(place: Place) -> list[Row]:
-    reference, alone = _one_at_a_time(place)
+    reference, alone = memory_of_one(place)
     run = place.run("wide", *FEW, batch=2, before=("prlimit", f"--as={alone['VmPeak'] - 130 * MIB}"))
     directory = run.newest_run()
     code = run.ended()
@@ -64,11 +64,11 @@ def nothing_fits(place: Place) -> list[Row]:
 
 @fault("the kernel's OOM killer")
 def killed_by_the_kernel(place: Place) -> list[Row]:
-    reference, alone = _one_at_a_time(place)
-    with _memory_group(alone["VmHWM"] + 750 * MIB) as group:
+    reference, alone = memory_of_one(place)
+    with memory_group(alone["VmHWM"] + 750 * MIB) as group:
         if group is None:
             return [Row("kernel OOM kill", "–", "not possible here: no memory control group", 0, "–", "–")]
-        run = place.run("wide", *FEW, batch=BATCH, before=_inside(group))
+        run = place.run("wide", *FEW, batch=BATCH, before=inside(group))
         directory = run.newest_run()
         code = run.ended()
         assert code == 0, run.text
@@ -86,9 +86,9 @@ def killed_by_the_kernel(place: Place) -> list[Row]:
 def killed_by_the_kernel_once(place: Place) -> list[Row]:
     rows = killed_by_the_kernel(place)
     if rows[0].code == 0:
-        with _memory_group(place.references.memory("wide")["VmHWM"] + 750 * MIB) as group:
+        with memory_group(place.references.memory("wide")["VmHWM"] + 750 * MIB) as group:
             assert group is not None
-            run = place.run("wide", *FEW, batch=BATCH, before=_inside(group))
+            run = place.run("wide", *FEW, batch=BATCH, before=inside(group))
             directory = run.newest_run()
             assert run.ended() == 0, run.text
             assert rows[0].fault.endswith(f"→ {_batch_sizes(directory)[-1]}"), "the size that worked is remembered"
@@ -96,11 +96,11 @@ def killed_by_the_kernel_once(place: Place) -> list[Row]:
     return rows
 
 
-def _inside(group: Path) -> tuple[str, ...]:
+def inside(group: Path) -> tuple[str, ...]:
     return ("sh", "-c", f'echo $$ > {group}/cgroup.procs && exec "$@"', "sh")
 
 
-def _one_at_a_time(place: Place) -> tuple[RunDirectory, dict[str, int]]:
+def memory_of_one(place: Place) -> tuple[RunDirectory, dict[str, int]]:
     """The wide model in outputs; an uninterrupted run at batch 1, and the memory that it took, in bytes."""
     place.environment["XDG_STATE_HOME"] = str(place.root / "state")  # remembered batch sizes are this fault's own
     place.add(place.workshop.wide, "wide")
@@ -114,7 +114,7 @@ def _batch_sizes(run: RunDirectory) -> list[str]:
 
 
 @contextmanager
-def _memory_group(limit: int) -> Iterator[Path | None]:
+def memory_group(limit: int) -> Iterator[Path | None]:
     """A control group with so many bytes, None where none can be made (not root, or no control groups)."""
     second = (CGROUPS / "cgroup.controllers").is_file()
     group = (CGROUPS if second else CGROUPS / "memory") / f"benchtui-faults-{os.getpid()}-{secrets.token_hex(4)}"

@@ -1,0 +1,61 @@
+"""What the worker tells: work that advanced, and not more of it than anybody can read."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from benchtui.runs.events import Advance, EventWriter, Log, read_events
+from benchtui.worker.report import EventLogHandler, Reporter
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "events.jsonl"
+
+
+def test_a_fast_evaluation_writes_little(path: Path) -> None:
+    reporter = Reporter(EventWriter(path))
+    for _ in range(10_000):
+        reporter.advance("documents", 1)
+    found = [event for event in read_events(path) if isinstance(event, Advance)]
+    assert 1 <= len(found) < 10
+
+
+def test_warnings_become_events_each_once_and_bounded(path: Path) -> None:
+    handler = EventLogHandler(Reporter(EventWriter(path)))
+    logger = logging.getLogger("tests.worker.report")
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        for number in range(300):
+            logger.warning("the same")
+            logger.warning("line %d %s", number, "z" * 100_000)
+        logger.warning("broken %d", "format")
+    finally:
+        logger.removeHandler(handler)
+    found = [event.message for event in read_events(path) if isinstance(event, Log)]
+    assert found.count("the same") == 1
+    assert len(found) < 100
+    assert max(map(len, found)) <= 500
+
+
+def test_imports_are_signs_of_life(path: Path) -> None:
+    script = textwrap.dedent(
+        """
+        import pathlib, sys
+        from benchtui.runs.events import EventWriter
+        from benchtui.worker import report
+        report.ADVANCE_INTERVAL = 0.0
+        reporter = report.Reporter(EventWriter(pathlib.Path(sys.argv[1])))
+        report.report_imports(report.EventLogHandler(reporter))
+        import asyncio, xml.dom.minidom
+        """
+    )
+    subprocess.run([sys.executable, "-c", script, path], check=True)
+    assert len([event for event in read_events(path) if isinstance(event, Advance)]) > 20
