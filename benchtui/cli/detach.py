@@ -18,6 +18,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
 
 LAUNCH_FILE = "BENCHTUI_LAUNCH_FILE"
+LOGS_KEPT = 50
 PATIENCE = 120.0
 """Seconds until the launch record must exist: the hub may be slow to describe a base model."""
 
@@ -26,6 +27,8 @@ def start_detached(arguments: list[str]) -> int:
     """Start `benchtui` with `arguments` in a session of its own. Raises BenchtuiError with its words if it fails."""
     folder = user_state_path("benchtui", ensure_exists=True) / "detached"
     folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)[:-LOGS_KEPT]:
+        old.unlink(missing_ok=True)
     name = secrets.token_hex(6)
     launch, log = folder / f"{name}.json", folder / f"{name}.log"
     with log.open("wb") as output:

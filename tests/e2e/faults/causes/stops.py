@@ -31,6 +31,11 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert done_record(directory).results, "what was answered is scored"
     rows.append(row("SIGTERM", run, directory, code))
 
+    run = place.run("merged", on_terminal=True)
+    run.until(lambda: "Go on with it?" in run.text)
+    os.write(run.master, b"\x03")
+    assert run.ended() == 130, "a question can be left as well"
+
     run = place.resume(env=PACE, on_terminal=True)
     run.answered(30, directory)
     seconds = _press(run)
