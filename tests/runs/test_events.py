@@ -108,6 +108,17 @@ def test_a_huge_event_is_replaced_by_a_word_about_it(path: Path) -> None:
     assert path.stat().st_size < ev.MAX_LINE
 
 
+@pytest.mark.parametrize(
+    "line", [b"[" * 60_000, b'{"event":"log","x":' + b'{"a":' * 12_000, b"\xff" * 999, b"null", b"{}"]
+)
+def test_lines_made_to_break_a_parser(path: Path, line: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(line + b"\n" + ev.encode(ev.Done(t=2.0, status="finished")))
+    reader = ev.EventReader(path)
+    assert [event.t for event in reader.read()] == [2.0]
+    assert reader.skipped == 1
+
+
 def test_lines_of_50_megabytes_do_not_fill_memory(path: Path) -> None:
     path.parent.mkdir()
     with path.open("wb") as file:
