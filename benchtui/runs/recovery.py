@@ -37,9 +37,8 @@ class Recovery:
             if self._watched.results is not None or self._hurry():
                 return
             stuck = self._watched.at_work()
-            if ended or stuck is None:
+            if ended or stuck is None or not self._watched.give_up_on(stuck, "could not be scored"):
                 break
-            self._watched.give_up_on(stuck, "could not be scored")
         said = self._watched.failed
         if said is not None:
             self._watched.tell(ev.Warned(message=f"What was answered could not be scored: {said.message}"))

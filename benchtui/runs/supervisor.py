@@ -85,15 +85,14 @@ class Supervisor:
         except OSError as error:
             return self._close_all(waiting, "failed", f"The worker could not be started: {error.strerror or error}.")
         try:
-            ending = self._watch(worker, waiting)
+            ending, current = self._watch(worker, waiting)
         finally:
             code = worker.reap()
         self._collect(waiting)
-        self._close_finished(waiting)
-        if ending in ("finished", "failed"):  # by itself: what it left out is what could not be answered
-            self._close_partial(waiting)
-        current = next((watched for watched in waiting if watched.done is None), None)
-        if current is None:
+        if current is None:  # it left by itself: where it was is the first that has no results
+            current = next((watched for watched in waiting if watched.results is None), None)
+        self._close_written(waiting, current)
+        if current is None or current.done is not None:
             return None
         if worker.left_alive:
             numbers = ", ".join(map(str, worker.left_alive))
@@ -112,8 +111,8 @@ class Supervisor:
             watched.begin_worker(worker.pid, self._attempt)
         return worker
 
-    def _watch(self, worker: WorkerProcess, waiting: list[Watched]) -> Ending:
-        """Until the worker has left or has been ended; says which."""
+    def _watch(self, worker: WorkerProcess, waiting: list[Watched]) -> tuple[Ending, Watched | None]:
+        """Until the worker has left or has been ended; says which, and the run in hand when it was ended."""
         watchdog = Watchdog(self._settings.timeout)
         last_sign = results_at = looked_at = before = time.monotonic()
         output = 0
@@ -125,24 +124,24 @@ class Supervisor:
             before = now
             if self._collect(waiting) or worker.output_bytes != output:
                 last_sign, output = now, worker.output_bytes
-            self._close_finished(waiting)
+            self._close_whole(waiting)
             current = next((watched for watched in waiting if watched.results is None), None)
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
-                    return "finished"  # it hangs at exit; its results are on disk
+                    return "finished", None  # it hangs at exit; its results are on disk
                 continue
             results_at = now
             if self._stop_wanted(waiting):
                 if not self._control.kill_requested:
                     self._end(worker, waiting)
-                return "killed now" if self._control.kill_requested else "stopped"
+                return "killed now" if self._control.kill_requested else "stopped", current
             if now - looked_at >= LOOK_EVERY:
                 looked_at = now
                 if any(watched.deleted for watched in waiting):
-                    return "deleted"  # at once: whatever it still wrote would bring part of the directory back
+                    return "deleted", current  # at once: what it still wrote would bring part of the directory back
             if self._ended_by(watchdog, worker, current, now, last_sign):
-                return "timed out"
-        return "stopped" if self._control.stop_requested else "failed"
+                return "timed out", current
+        return "stopped" if self._control.stop_requested else "failed", None
 
     def _idle(self, seconds: float) -> None:
         self._control.wait(seconds)
@@ -198,14 +197,16 @@ class Supervisor:
 
     # What to do once it has gone.
 
-    def _close_finished(self, waiting: list[Watched]) -> None:
+    def _close_whole(self, waiting: list[Watched]) -> None:
         for watched in waiting:
             if watched.results is not None and not watched.results.partial and watched.done is None:
                 watched.close("finished", "")
 
-    def _close_partial(self, waiting: list[Watched]) -> None:
+    def _close_written(self, waiting: list[Watched], current: Watched | None) -> None:
+        """Those with results: partial ones too, except `current`'s, which were only written because it had to stop."""
+        self._close_whole(waiting)
         for watched in waiting:
-            if watched.results is not None and watched.done is None:
+            if watched.results is not None and watched.done is None and watched is not current:
                 watched.close("partial", f"Not answered: {watched.unanswered() or 'some documents'}.")
 
     def _after(self, ending: Ending, code: int, current: Watched, waiting: list[Watched]) -> None:
@@ -252,8 +253,8 @@ class Supervisor:
         why = f"no sign of life for {format_duration(self._settings.timeout or 0)}"
         stalled = current.at_work()
         if stalled is not None:
-            current.give_up_on(stalled, why)
-            if self._settings.skip_stalled:
+            given_up = current.give_up_on(stalled, why)
+            if self._settings.skip_stalled and given_up:
                 current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. Going on without."))
                 return
         self._recover(current)
@@ -271,7 +272,7 @@ class Supervisor:
 
     def _close_unless_whole(self, current: Watched, status: Status, message: str) -> None:
         """The worker may have been struck after its last answer: then nothing is missing from what was recovered."""
-        self._close_finished([current])
+        self._close_whole([current])
         if current.done is None:
             current.close(status, message)
 

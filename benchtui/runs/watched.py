@@ -148,14 +148,21 @@ class Watched:
             return AtWork(self.in_flight.task, tuple(self.in_flight.documents), "being answered")
         return None
 
-    def give_up_on(self, at_work: AtWork, why: str) -> None:
-        """Have neither the model asked nor its answers scored for these documents until the run is taken up again."""
+    def give_up_on(self, at_work: AtWork, why: str) -> bool:
+        """Have neither the model asked nor its answers scored for these documents until the run is taken up again.
+
+        Whether that is news: a document that was given up on before, or cannot be noted down, would only hang again.
+        """
         try:
             with Journal(self.run.journal) as journal:
-                for document in at_work.documents:
-                    journal.skip(at_work.task, document.doc_id, why)
+                known = journal.skipped(at_work.task)
+                fresh = [d.doc_id for d in at_work.documents if (at_work.task, d.doc_id) not in known]
+                for doc_id in fresh:
+                    journal.skip(at_work.task, doc_id, why)
         except sqlite3.Error as error:
             self.tell(ev.Warned(message=f"{self.run.journal.name} cannot be written: {error}"))
+            return False
+        return bool(fresh)
 
     def unanswered(self) -> str:
         """The documents given up on, in words; "" when there are none."""

@@ -370,6 +370,36 @@ def test_a_pair_whose_first_fails_goes_on_with_the_second(
     assert worker.calls == ["ask", "score", "ask"]
 
 
+def test_what_is_partial_of_a_pair_is_not_done_again_when_the_second_is_struck(
+    worker: Script, run: RunDirectory, second: RunDirectory
+) -> None:
+    worker.install(
+        """
+        if "base" in str(run.path):
+            plan(run); answer(run, 1); results(run, partial=True)
+            run = runs[1]
+        plan(run); answer(run, 1)
+        if attempt == 1:
+            InHandWriter(run.in_hand).take("arc", 2, "Which", "scoring its answer")
+            time.sleep(1000)
+        results(run, partial=True)
+        """
+    )
+    done = supervise(run, second, settings=SuperviseSettings(timeout=1.0, skip_stalled=True, grace=0.2))
+    assert [record.status for record in done] == ["partial", "partial"]
+    started = [event.attempt for event in said(run, ev.WorkerStarted) if isinstance(event, ev.WorkerStarted)]
+    assert started == [1], "the base was left alone"
+
+
+def test_a_document_that_hangs_although_given_up_on_is_not_tried_for_ever(worker: Script, run: RunDirectory) -> None:
+    worker.install(
+        "plan(run); InHandWriter(run.in_hand).take('arc', 2, 'Which', 'scoring its answer'); time.sleep(1000)"
+    )
+    (done,) = supervise(run, settings=SuperviseSettings(timeout=0.8, skip_stalled=True, grace=0.2))
+    assert done.status == "timed out"
+    assert worker.calls == ["ask", "ask"]
+
+
 def test_a_pair_whose_weights_cannot_be_loaded_is_not_tried_twice(
     worker: Script, run: RunDirectory, second: RunDirectory
 ) -> None:
