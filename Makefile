@@ -27,10 +27,10 @@ demo: $(READY)
 	$(BIN)/benchtui demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not hub"
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not hub"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
