@@ -44,8 +44,8 @@ def test_it_ends_with_the_comparison_and_what_to_do_next(
     ran, _ = demo
     assert ran.returncode == 0, ran.stderr
     table = ran.stdout.splitlines()
-    assert [line for line in table if "demo_instructions" in line and "↗" in line and "28.6" in line]
-    assert [line for line in table if "demo_knowledge" in line and "↘" in line]
+    assert [line for line in table if "Following Instructions" in line and "↗" in line and "28.6" in line]
+    assert [line for line in table if "Facts of the Islands" in line and "↘" in line]
     first, *_, results, next_step = ran.stderr.strip().splitlines()
     assert first.startswith("This is: benchtui run --outputs benchtui-demo/outputs ")
     assert f"{MODEL_NAME}/benchmarks" in results
