@@ -94,7 +94,7 @@ def pair(place: Place) -> list[Row]:
     assert done_record(tuned).status == "failed"
     rows = [row("pair: worker killed in the second", run, tuned, code)]
 
-    run = place.run("lora", env=PACE)
+    run = place.run("lora", env={"FAULT_PACE": "0.12"})
     run.answered(60, tuned)
     os.kill(run.worker(tuned), signal.SIGKILL)
     run.until(lambda: _being_recovered(tuned))
