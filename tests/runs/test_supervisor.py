@@ -426,7 +426,7 @@ def test_a_directory_that_is_deleted_is_left_alone(worker: Script, run: RunDirec
     done = supervise(run, second, settings=SuperviseSettings(), tick=tick)
     assert [record.status for record in done] == ["failed", "finished"]
     assert "deleted" in done[0].message
-    assert not run.path.exists()
+    assert not run.plan_file.exists(), "nothing is made anew in its place"
 
 
 def test_a_display_that_breaks_is_switched_off(worker: Script, run: RunDirectory) -> None:
