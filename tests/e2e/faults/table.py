@@ -58,7 +58,7 @@ class Faults:
         what it was to strike. What is really broken fails twice."""
         try:
             return self._cause_once(self._root / f"{number:02}", name)
-        except AssertionError:
+        except (AssertionError, ProcessLookupError):
             return self._cause_once(self._root / f"{number:02}-again", name)
 
     def _cause_once(self, root: Path, name: str) -> list[Row]:
