@@ -59,6 +59,21 @@ class References:
         return self._made[model]
 
 
+class Pause:
+    """A worker started with `env` waits when it comes to the document it scores as the `at`-th, until `release`."""
+
+    def __init__(self, folder: Path, at: int) -> None:
+        folder.mkdir()
+        self._folder = folder
+        self.env = {"FAULT_PAUSE": f"{at}:{folder}"}
+
+    def reached(self, times: int = 1) -> bool:
+        return (self._folder / f"reached-{times}").exists()
+
+    def release(self) -> None:
+        (self._folder / "go").touch()
+
+
 class Place:
     """One fault's own outputs folder and environment; every process started here carries its mark."""
 
@@ -73,6 +88,9 @@ class Place:
 
     def add(self, model: Path, name: str) -> Path:
         return self.workshop.copy(model, self.outputs, name)
+
+    def pause(self, at: int) -> Pause:
+        return Pause(self.root / f"pause-{len(list(self.root.glob('pause-*')))}", at)
 
     def merged(self) -> RunDirectory:
         """Put the whole model into outputs; the uninterrupted run to compare with."""
@@ -221,11 +239,10 @@ class Running:
         found: RunDirectory = self.until(find)
         return found
 
-    def answered(self, at_least: int, run: RunDirectory | None = None) -> RunDirectory:
-        """Wait until the run holds this many answers."""
-        run = run or self.newest_run()
-        self.until(lambda: answered_requests(run.journal) >= at_least)
-        return run
+    def paused(self, pause: Pause) -> RunDirectory:
+        """Wait until the worker waits; the directory of its run."""
+        self.until(pause.reached)
+        return self.newest_run()
 
     def worker(self, run: RunDirectory) -> int:
         """The process id of the worker that this command started last."""
@@ -235,6 +252,9 @@ class Running:
 
         pid: int = self.until(find)
         return pid
+
+    def alive(self, pid: int) -> bool:
+        return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
     def send(self, number: int) -> None:
         self.process.send_signal(number)

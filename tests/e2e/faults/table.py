@@ -54,15 +54,7 @@ class Faults:
         }
 
     def _cause(self, number: int, name: str) -> list[Row]:
-        """Cause one fault; once more when it went wrong, since on a busy machine a strike can come after the end of
-        what it was to strike. What is really broken fails twice."""
-        try:
-            return self._cause_once(self._root / f"{number:02}", name)
-        except (AssertionError, ProcessLookupError):
-            return self._cause_once(self._root / f"{number:02}-again", name)
-
-    def _cause_once(self, root: Path, name: str) -> list[Row]:
-        place = Place(self._workshop, root, self._references)
+        place = Place(self._workshop, self._root / f"{number:02}", self._references)
         try:
             rows = FAULTS[name](place)
             assert not place.left(), f"{name} left processes"
@@ -75,11 +67,15 @@ class Faults:
 
     def finished(self) -> list[Row]:
         """Of the faults that are over and went as they should."""
-        over = [future for future in self._rows.values() if future.done() and not future.exception()]
+        over = [future for future in self._rows.values() if _went_well(future)]
         return [row for future in over for row in future.result()]
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+
+
+def _went_well(future: Future[list[Row]]) -> bool:
+    return future.done() and not future.cancelled() and not future.exception()
 
 
 HEADS = ("fault", "answered before", "on disk after", "left", "exit", "resumed score")

@@ -112,15 +112,28 @@ import time
 from pathlib import Path
 
 PACE = float(os.environ.get("FAULT_PACE", "0"))
+PAUSE_AT, _, PAUSE_IN = os.environ.get("FAULT_PAUSE", "0:").partition(":")
 KIND, _, ARGUMENT = os.environ.get("FAULT", "").partition(":")
 
 
 def strike(where, number):
     if where == "score":
         time.sleep(PACE)
+        pause()
     action = ACTIONS.get(KIND)
     if action is not None:
         action(where, number)
+
+
+# At the chosen count of documents scored by this process, until the test says go.
+def pause(scored=[]):
+    scored.append(1)
+    if len(scored) != int(PAUSE_AT):
+        return
+    reached = len(list(Path(PAUSE_IN).glob("reached-*"))) + 1
+    Path(PAUSE_IN, f"reached-{reached}").touch()
+    while not Path(PAUSE_IN, "go").exists():
+        time.sleep(0.01)
 
 
 def sleeps(where, number):
@@ -138,13 +151,6 @@ def prints(where, number):
         for line in OUTPUT[number]():
             while line:
                 line = line[os.write(1, line):]
-
-
-def allocates(where, number):
-    if f"{where} {number}" == ARGUMENT:
-        kept = []
-        while True:
-            kept.append(bytearray(os.urandom(1 << 16) * 1024))
 
 
 def spawns(where, number):
@@ -200,7 +206,6 @@ ACTIONS = {
     "sleeps": sleeps,
     "spins": spins,
     "prints": prints,
-    "allocates": allocates,
     "spawns": spawns,
     "stuck at exit": stuck_at_exit,
     "deaf": deaf,

@@ -18,8 +18,6 @@ from tests.e2e.faults.drive import Place, on_disk, same_results
 from tests.e2e.faults.kept import ALL, answered_of, row, with_score
 from tests.e2e.faults.table import Row, fault
 
-PACE = {"FAULT_PACE": "0.03"}
-
 
 @fault("a full disk")
 def full_disk(place: Place) -> list[Row]:
@@ -27,10 +25,12 @@ def full_disk(place: Place) -> list[Row]:
     with _small_disk(place.outputs / "merged", 6) as disk:
         if disk is None:
             return [Row("full disk", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
-        run = place.run("merged", env=PACE)
-        directory = run.answered(12)
+        pause = place.pause(at=12)
+        run = place.run("merged", env=pause.env)
+        directory = run.paused(pause)
         filler = disk / "filler"
         _fill(filler)
+        pause.release()
         code = run.ended()
         assert code == 1, run.text
         assert "full" in run.text.lower(), run.text
@@ -76,10 +76,12 @@ def _size_limited(place: Place, kilobytes: int) -> list[Row]:
 @fault("a run directory deleted while it runs")
 def deleted(place: Place) -> list[Row]:
     place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(12)
+    pause = place.pause(at=12)
+    run = place.run("merged", env=pause.env)
+    directory = run.paused(pause)
     answered = answered_of(directory)
     shutil.rmtree(directory.path)
+    pause.release()
     code = run.ended()
     assert code == 1, run.text
     assert "deleted" in run.text
@@ -119,8 +121,9 @@ def rarely_damaged(place: Place) -> list[Row]:
 def _damaged(place: Place, damages: dict[str, Callable[[RunDirectory], None]]) -> list[Row]:
     """One run killed in its middle, copied, and each copy damaged in another way."""
     reference = place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(60)
+    pause = place.pause(at=46)
+    run = place.run("merged", env=pause.env)
+    directory = run.paused(pause)
     worker = run.worker(directory)
     run.send(signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
@@ -207,15 +210,18 @@ DAMAGES: dict[str, Callable[[RunDirectory], None]] = {
     "12 bits of the journal flipped": _flip_bits,
     "journal without its header": _no_header,
 }
-RARE = ("journal's log garbled, events garbled", "journal without its header")
+RARE = ("journal cut, events cut", "journal's log garbled, events garbled", "journal without its header")
 
 
 @fault("a truncated results file")
 def truncated_results(place: Place) -> list[Row]:
     reference = place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(12)
+    pause = place.pause(at=12)
+    run = place.run("merged", env=pause.env)
+    directory = run.paused(pause)
     run.send(signal.SIGTERM)
+    run.until(lambda: "Stopping" in run.text)
+    pause.release()
     code = run.ended()
     assert code == 130, run.text
     _cut_results(directory)

@@ -10,27 +10,26 @@ from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 
 FAST = ("--engine", "fast")
-PACE = {"FAULT_PACE": "0.03"}
 
 
-@fault("the fast engine: worker killed, supervisor killed, stopped")
+@fault("the fast engine: worker killed, stopped")
 def fast_engine(place: Place) -> list[Row]:
     place.add(place.workshop.merged, "fast")
     reference = place.references.place("fast", *FAST).runs("fast")[0]
-    run = place.run("fast", *FAST, env=PACE)
-    directory = run.answered(10)
+    pause = place.pause(at=10)
+    run = place.run("fast", *FAST, env=pause.env)
+    directory = run.paused(pause)
     os.kill(run.worker(directory), signal.SIGKILL)
+    pause.release()
     code = run.ended()
     assert code == 3, run.text
     rows = [row("fast engine: SIGKILL of the worker", run, directory, code)]
-    run = place.resume(env=PACE)
-    run.answered(50, directory)
-    run.send(signal.SIGKILL)
-    run.ended()
-    rows.append(row("fast engine: SIGKILL of the supervisor", run, directory, "SIGKILL"))
-    run = place.resume(env=PACE)
-    run.answered(100, directory)
+    pause = place.pause(at=60)
+    run = place.resume(env=pause.env)
+    run.paused(pause)
     run.send(signal.SIGTERM)
+    run.until(lambda: "Stopping" in run.text)
+    pause.release()
     code = run.ended()
     assert code == 130, run.text
     rows.append(row("fast engine: SIGTERM", run, directory, code))

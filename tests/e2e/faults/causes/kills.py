@@ -63,33 +63,38 @@ def killed_again_and_again(place: Place) -> list[Row]:
     reference = place.merged()
     rows = []
     draw = random.Random()  # noqa: S311 - another night, other moments
-    for number, wanted in enumerate(sorted(draw.sample(range(1, 110), 3))):
-        run = place.resume(env=PACE) if number % 2 else place.run("merged", env=PACE)
-        directory = run.answered(wanted)
+    for number, at in enumerate(sorted(draw.sample(range(2, 50), 3))):
+        pause = place.pause(at)
+        run = place.resume(env=pause.env) if number % 2 else place.run("merged", env=pause.env)
+        directory = run.paused(pause)
         os.kill(run.worker(directory), signal.SIGKILL)
+        pause.release()
         code = run.ended()
         assert code == 3, run.text
         assert done_record(directory).status == "failed"
         assert done_record(directory).results, "what was answered is scored"
         rows.append(row("SIGKILL of the worker", run, directory, code))
 
-    run = place.run("merged", env=PACE)
-    run.answered(120, directory)
+    pause = place.pause(at=55)
+    run = place.run("merged", env=pause.env)
+    run.paused(pause)
     run.send(signal.SIGKILL)
     run.ended()
     assert not directory.done.exists()
     rows.append(row("SIGKILL of the supervisor", run, directory, "SIGKILL"))
 
-    run = place.resume(env=PACE)
-    run.answered(135, directory)
+    pause = place.pause(at=65)
+    run = place.resume(env=pause.env)
+    run.paused(pause)
     worker = run.worker(directory)
     run.send(signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
     run.ended()
     rows.append(row("SIGKILL of both", run, directory, "SIGKILL"))
 
-    run = place.resume(env=PACE)
-    run.answered(150, directory)
+    pause = place.pause(at=75)
+    run = place.resume(env=pause.env)
+    run.paused(pause)
     os.killpg(run.worker(directory), signal.SIGSTOP)
     time.sleep(0.2)
     run.send(signal.SIGKILL)

@@ -72,14 +72,16 @@ def clock_set_back(place: Place) -> list[Row]:
     assert min(times) < times[0] - 80_000, "the clock did go back"
     before, answered = on_disk(directory), answered_of(directory)
 
-    run = place.run("merged", env=clock | {"FAULT_PACE": "0.1"}, timeout="8s")
-    run.answered(60, directory)
+    pause = place.pause(at=50)
+    run = place.run("merged", env=clock | pause.env, timeout="60s")
+    run.paused(pause)
     other = place.run("merged")
     assert other.ended() == 1
     assert "being benchmarked already" in other.text, "a clock set back makes nobody else take the run over"
     listed = place.start("runs")
     assert listed.ended() == 0
     assert "running" in listed.text, listed.text
+    pause.release()
     assert run.ended() == 0, run.text
     assert len([e for e in events_of(directory) if isinstance(e, WorkerStarted)]) == 2
     assert not [e for e in events_of(directory) if isinstance(e, Decision) and e.what == "memory"]

@@ -11,7 +11,6 @@ from tests.e2e.faults.drive import Place, Running, done_record, events_of, same_
 from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 
-PACE = {"FAULT_PACE": "0.04"}
 ANSWERS_WITHIN = 0.2
 """Seconds."""
 
@@ -22,9 +21,12 @@ def asked_to_stop(place: Place) -> list[Row]:
     reference = place.merged()
     rows = []
 
-    run = place.run("merged", env=PACE)
-    directory = run.answered(8)
+    pause = place.pause(at=5)
+    run = place.run("merged", env=pause.env)
+    directory = run.paused(pause)
     run.send(signal.SIGTERM)
+    run.until(lambda: "Stopping" in run.text)
+    pause.release()
     code = run.ended()
     assert code == 130, run.text
     assert done_record(directory).status == "cancelled"
@@ -33,12 +35,15 @@ def asked_to_stop(place: Place) -> list[Row]:
 
     run = place.run("merged", on_terminal=True)
     run.until(lambda: "Go on with it?" in run.text)
+    time.sleep(0.5)
     os.write(run.master, b"\x03")
     assert run.ended() == 130, "a question can be left as well"
 
-    run = place.resume(env=PACE, on_terminal=True)
-    run.answered(30, directory)
+    pause = place.pause(at=20)
+    run = place.resume(env=pause.env, on_terminal=True)
+    run.paused(pause)
     seconds = _press(run)
+    pause.release()
     code = run.ended()
     assert code == 130, run.text
     assert seconds < ANSWERS_WITHIN, f"Ctrl+C was answered after {seconds:.3f} s"
@@ -46,8 +51,9 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert done_record(directory).results
     rows.append(row(f"Ctrl+C, answered in {1000 * seconds:.0f} ms", run, directory, code))
 
-    run = place.resume(env=PACE | {"FAULT": "deaf"}, on_terminal=True)
-    run.answered(60, directory)
+    pause = place.pause(at=30)
+    run = place.resume(env=pause.env | {"FAULT": "deaf"}, on_terminal=True)
+    run.paused(pause)
     _press(run)
     time.sleep(0.5)
     pressed = time.monotonic()
@@ -59,9 +65,11 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert not done_record(directory).results, "killed at once: nothing is scored"
     rows.append(row(f"Ctrl+C twice, over in {seconds:.1f} s", run, directory, code))
 
-    run = place.run("merged", timeout="4s", env=PACE)
-    run.answered(80, directory)
+    pause = place.pause(at=50)
+    run = place.run("merged", timeout="4s", env=pause.env)
+    run.paused(pause)
     os.kill(run.worker(directory), signal.SIGSTOP)
+    pause.release()
     code = run.ended()
     assert code == 3, run.text
     assert done_record(directory).status == "timed out"
@@ -70,9 +78,12 @@ def asked_to_stop(place: Place) -> list[Row]:
     assert "terminating" in states
     rows.append(row("SIGSTOP of the worker", run, directory, code))
 
-    run = place.resume(env=PACE, on_terminal=True)
-    run.answered(100, directory)
+    pause = place.pause(at=60)
+    run = place.resume(env=pause.env, on_terminal=True)
+    run.paused(pause)
     os.close(run.master)
+    time.sleep(0.5)
+    pause.release()
     code = run.ended()
     assert code == 0, "it goes on without its terminal, to the end"
     assert (place.outputs / "merged" / "benchmarks" / "benchmark.json").is_file()
@@ -91,10 +102,12 @@ def _press(run: Running) -> float:
 @fault("a worker that ignores SIGTERM")
 def deaf_worker(place: Place) -> list[Row]:
     reference = place.merged()
-    run = place.run("merged", env={"FAULT": "sleeps:score 1004"})  # neither flag nor signal gets through to it
-    directory = run.answered(37)
-    time.sleep(1)
+    pause = place.pause(at=40)
+    run = place.run("merged", env=pause.env)  # it waits for ever: neither flag nor signal gets through to it
+    directory = run.paused(pause)
     run.send(signal.SIGTERM)
+    run.until(lambda: not run.alive(run.worker(directory)), ended_is_fine=True)
+    pause.release()
     code = run.ended()
     assert code == 130, run.text
     assert done_record(directory).results, "killed after its grace, then scored without the document it was stuck in"

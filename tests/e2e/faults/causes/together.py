@@ -6,22 +6,21 @@ import os
 import signal
 import time
 
-from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Phase, WorkerEnded
 from benchtui.runs.records import read_done
-from tests.e2e.faults.drive import Place, done_record, events_of, on_disk, same_results
+from tests.e2e.faults.drive import Place, done_record, on_disk, same_results
 from tests.e2e.faults.kept import answered_of, row, with_score
 from tests.e2e.faults.table import Row, fault
+from tests.e2e.faults.workshop import DOCUMENTS
 
-PACE = {"FAULT_PACE": "0.05"}
 MOST_MEMORY = 150_000_000
 
 
 @fault("two at once, and a lock that is stale")
 def two_at_once(place: Place) -> list[Row]:
     reference = place.merged()
-    run = place.run("merged", env=PACE)
-    directory = run.answered(8)
+    pause = place.pause(at=8)
+    run = place.run("merged", env=pause.env)
+    directory = run.paused(pause)
     for second in (place.run("merged"), place.resume(str(directory.path)), place.resume("merged")):
         code = second.ended()
         assert code == 1, second.text
@@ -40,7 +39,8 @@ def two_at_once(place: Place) -> list[Row]:
 @fault("in the background: detached, listed, watched, cancelled")
 def in_the_background(place: Place) -> list[Row]:
     reference = place.merged()
-    started = place.run("merged", "--detach", env=PACE)
+    pause = place.pause(at=12)
+    started = place.run("merged", "--detach", env=pause.env)
     began = time.monotonic()
     assert started.ended() == 0, started.text
     (directory,) = place.runs("merged")
@@ -51,7 +51,11 @@ def in_the_background(place: Place) -> list[Row]:
     assert listed.ended() == 0
     assert "running" in listed.text, listed.text
     watching.until(lambda: "evaluating" in watching.text)
+    watching.until(pause.reached)
     cancelled = place.start("cancel", str(directory.path))
+    cancelled.until(lambda: "Stopping" in cancelled.text)
+    time.sleep(0.5)
+    pause.release()
     code = cancelled.ended()
     assert code == 0, cancelled.text
     watching.ended()
@@ -66,8 +70,9 @@ def in_the_background(place: Place) -> list[Row]:
 @fault("a worker that leaves processes behind")
 def grandchildren(place: Place) -> list[Row]:
     reference = place.merged()
-    run = place.run("merged", env=PACE | {"FAULT": "spawns:score 3"})
-    directory = run.answered(20)
+    pause = place.pause(at=36)
+    run = place.run("merged", env=pause.env | {"FAULT": "spawns:score 3"})
+    directory = run.paused(pause)
     assert len(place.left()) >= 4, "supervisor, worker and the two that it started"
     run.send(signal.SIGKILL)
     run.ended()
@@ -82,22 +87,25 @@ def grandchildren(place: Place) -> list[Row]:
 @fault("a pair that shares a worker, struck in its second half")
 def pair(place: Place) -> list[Row]:
     base_reference, reference = place.lora()
-    run = place.run("lora", env=PACE)
-    run.until(lambda: place.runs("lora"))
+    pause = place.pause(at=sum(DOCUMENTS.values()) + 30)
+    run = place.run("lora", env=pause.env)
+    run.paused(pause)
     base, tuned = place.base("lora"), place.runs("lora")[0]
-    run.answered(30, tuned)
+    run.until(lambda: read_done(base))
     assert read_done(base), "the base is done as soon as its results are there, not only when the worker ends"
     os.kill(run.worker(tuned), signal.SIGKILL)
+    pause.release()
     code = run.ended()
     assert code == 3, run.text
     assert done_record(base).status == "finished"
     assert done_record(tuned).status == "failed"
     rows = [row("pair: worker killed in the second", run, tuned, code)]
 
-    run = place.run("lora", env={"FAULT_PACE": "0.12"})
-    run.answered(60, tuned)
+    pause = place.pause(at=40)
+    run = place.run("lora", env=pause.env)
+    run.paused(pause)
     os.kill(run.worker(tuned), signal.SIGKILL)
-    run.until(lambda: _being_recovered(tuned))
+    run.until(lambda: pause.reached(2))  # by the worker that scores what the other left
     run.send(signal.SIGKILL)
     run.ended()
     rows.append(row("pair: all killed while it is scored", run, tuned, "SIGKILL"))
@@ -107,10 +115,3 @@ def pair(place: Place) -> list[Row]:
     assert run.peak < MOST_MEMORY, f"the supervising process grew to {run.peak} bytes"
     same_results(base, base_reference)
     return with_score(rows, same_results(tuned, reference))
-
-
-def _being_recovered(run: RunDirectory) -> bool:
-    """Whether its worker has gone, and another one scores what it left."""
-    events = events_of(run)
-    ends = [number for number, event in enumerate(events) if isinstance(event, WorkerEnded)]
-    return len(ends) == 2 and any(isinstance(e, Phase) and e.name == "building prompts" for e in events[ends[1] :])
