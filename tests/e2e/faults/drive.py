@@ -42,7 +42,7 @@ class References:
         return self._make(model, flags, batch)[0]
 
     def memory(self, model: str) -> dict[str, int]:
-        """What the worker of an uninterrupted run took at most, in bytes: VmPeak and VmHWM of proc(5)."""
+        """What the worker of an uninterrupted run took at most, in bytes: VmPeak, VmHWM and RssFile of proc(5)."""
         return self._made[model][1]
 
     def _make(self, model: str, flags: Sequence[str], batch: int) -> tuple[Place, dict[str, int]]:
@@ -270,7 +270,7 @@ def _memory_of(pid: int) -> dict[str, int]:
     found = {}
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(("VmPeak", "VmHWM")):
+            if line.startswith(("VmPeak", "VmHWM", "RssFile")):
                 found[line.split(":")[0]] = 1024 * int(line.split()[1])
     return found
 

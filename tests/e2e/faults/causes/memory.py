@@ -67,7 +67,7 @@ def nothing_fits(place: Place) -> list[Row]:
 @fault("the kernel's OOM killer")
 def killed_by_the_kernel(place: Place) -> list[Row]:
     reference, alone = memory_of_one(place)
-    with memory_group(alone["VmHWM"] + ROOM) as group:
+    with memory_group(charged(alone) + ROOM) as group:
         if group is None:
             return [Row("kernel OOM kill", "–", "not possible here: no memory control group", 0, "–", "–")]
         run = place.run("wide", *FEW, batch=BATCH, before=inside(group))
@@ -88,7 +88,7 @@ def killed_by_the_kernel(place: Place) -> list[Row]:
 def killed_by_the_kernel_once(place: Place) -> list[Row]:
     rows = killed_by_the_kernel(place)
     if rows[0].code == 0:
-        with memory_group(place.references.memory("wide")["VmHWM"] + ROOM) as group:
+        with memory_group(charged(place.references.memory("wide")) + ROOM) as group:
             assert group is not None
             run = place.run("wide", *FEW, batch=BATCH, before=inside(group))
             directory = run.newest_run()
@@ -109,6 +109,11 @@ def memory_of_one(place: Place) -> tuple[RunDirectory, dict[str, int]]:
     references = place.references
     reference = references.place("wide", *FEW, batch=1).runs("wide")[0]
     return reference, references.memory("wide")
+
+
+def charged(memory: dict[str, int]) -> int:
+    """What a control group cannot give back: files that are mapped can be read again."""
+    return memory["VmHWM"] - memory["RssFile"]
 
 
 def _batch_sizes(run: RunDirectory) -> list[str]:
