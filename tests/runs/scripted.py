@@ -4,12 +4,25 @@ from __future__ import annotations
 
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchtui.runs import events as ev
+from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import read_events
+from benchtui.runs.records import DoneRecord
+from benchtui.runs.supervisor import SuperviseSettings, Supervisor
 from tests.run_stories import make_run
+
+QUICK = SuperviseSettings(timeout=1.0, grace=0.5)
+SCORE = """
+if score_only:
+    results(run, partial=True)
+    sys.exit(0)
+"""
 
 _PRELUDE = """\
 #!{python}
@@ -89,3 +102,16 @@ def worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Script:
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     return make_run(tmp_path / "outputs" / "m" / "benchmarks" / "base", "base", leaves={"arc": ("arc",)})
+
+
+def supervise(
+    *runs: RunDirectory,
+    settings: SuperviseSettings = QUICK,
+    control: Control | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> list[DoneRecord]:
+    return Supervisor(runs, settings, control or Control(), tick).supervise()
+
+
+def said(run: RunDirectory, kind: type) -> list[ev.Event]:
+    return [event for event in read_events(run.events) if isinstance(event, kind)]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 import pytest
 
 from tests.e2e.faults import causes
-from tests.e2e.faults.table import FAULTS, LONG_ONLY, Faults, table
+from tests.e2e.faults.table import FAULTS, LONG_ONLY, Faults, Row, table
 from tests.e2e.faults.workshop import build
 
 LONG = os.environ.get("BENCHTUI_FAULTS") == "long"
-_started: list[Faults] = []
+ROW = "fault row"
+"""The name of the property that brings a row to where the table is printed, which may be another process."""
 
 causes.load()
 
@@ -27,7 +29,6 @@ def faults(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     chosen = [item.callspec.params["fault_name"] for item in request.session.items if _names_fault(item)]  # type: ignore[attr-defined]
     root = tmp_path_factory.mktemp("faults")
     running = Faults(chosen, build(root / "workshop"), root)
-    _started.append(running)
     yield running
     running.close()
 
@@ -36,8 +37,14 @@ def _names_fault(item: pytest.Item) -> bool:
     return "fault_name" in getattr(getattr(item, "callspec", None), "params", {})
 
 
+@pytest.fixture
+def reported(record_property: Callable[[str, object], None]) -> Callable[[Row], None]:
+    return lambda row: record_property(ROW, asdict(row))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = [row for running in _started for row in running.finished()]
+    properties = [pair for report in terminalreporter.getreports("passed") for pair in report.user_properties]
+    rows = [Row(**value) for name, value in properties if name == ROW]
     if rows:
         terminalreporter.section("faults")
         for line in table(rows):

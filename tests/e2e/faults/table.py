@@ -65,17 +65,8 @@ class Faults:
     def rows(self, name: str) -> list[Row]:
         return self._rows[name].result()
 
-    def finished(self) -> list[Row]:
-        """Of the faults that are over and went as they should."""
-        over = [future for future in self._rows.values() if _went_well(future)]
-        return [row for future in over for row in future.result()]
-
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
-
-
-def _went_well(future: Future[list[Row]]) -> bool:
-    return future.done() and not future.cancelled() and not future.exception()
 
 
 HEADS = ("fault", "answered before", "on disk after", "left", "exit", "resumed score")
