@@ -1,4 +1,4 @@
-"""`benchtui run --detach`: the same command in the background, returning once its launch record exists."""
+"""`--detach`: the same command in the background, returning once its launch record exists."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ LAUNCH_FILE = "BENCHTUI_LAUNCH_FILE"
 LOGS_KEPT = 50
 PATIENCE = 120.0
 """Seconds until the launch record must exist: the hub may be slow to describe a base model."""
+
+
+def in_background() -> bool:
+    """Whether this is the process that was started in the background: it finds the same flag --detach."""
+    return LAUNCH_FILE in os.environ
 
 
 def start_detached(arguments: list[str]) -> int:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from benchtui.cli.options import PERMISSION_OPTIONS, TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
+from benchtui.cli.options import MACHINE, PERMISSION_OPTIONS, TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
 from benchtui.cli.run import evaluate_and_conclude
 from benchtui.errors import BenchtuiError
 
@@ -27,6 +28,7 @@ from benchtui.errors import BenchtuiError
 @PERMISSION_OPTIONS[0]
 @PERMISSION_OPTIONS[1]
 @PERMISSION_OPTIONS[2]
+@option(MACHINE, "--detach", is_flag=True, help="Go on in the background and return; watch with `benchtui attach`.")
 @option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
 @option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
 def command(
@@ -37,6 +39,7 @@ def command(
     trust_remote_code: bool,
     allow_pickle: bool,
     confirm_unsafe_code: bool,
+    detach: bool,
     json: bool,
     no_readme: bool,
 ) -> int:
@@ -44,6 +47,7 @@ def command(
 
     RUN is a run directory or a model's name; without it, the newest unfinished run in outputs.
     """
+    from benchtui.cli.detach import in_background, start_detached
     from benchtui.runs.bench import lock_model
     from benchtui.runs.control import Control, say_on_stderr
     from benchtui.runs.locate import find_run
@@ -51,6 +55,8 @@ def command(
     from benchtui.runs.resume import model_folder, runs_to_resume
     from benchtui.runs.supervisor import SuperviseSettings
 
+    if detach and not in_background():
+        return start_detached(sys.argv[1:])
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
     found = find_run(outputs, run, states=unfinished if run is None else (*unfinished, "running"))
     if not found.exists():

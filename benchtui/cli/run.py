@@ -46,9 +46,9 @@ def command(json: bool, resume: bool | None, detach: bool, no_readme: bool, **va
     benchtui run --tasks arc_easy,mmlu --limit 100
     """
     choice = bench_plan(values)
-    from benchtui.cli.detach import LAUNCH_FILE, start_detached
+    from benchtui.cli.detach import in_background, start_detached
 
-    if detach and LAUNCH_FILE not in os.environ:  # the one in the background finds the same flag, file or environment
+    if detach and not in_background():
         return start_detached(sys.argv[1:])
     return run_choice(choice, as_json=json, resume=resume, readme=not no_readme)
 

@@ -55,6 +55,8 @@ def command(
     """
     folders = include_path or load_config().run_defaults.get("include_path", ())
     catalogue = load_catalogue([Path(folder) for folder in folders], reading_progress())
+    for problem in catalogue.broken:
+        click.echo(f"{one_line(problem)}: passed over.", err=True)
     wanted = " ".join(query)
     if not (wanted or kind or limit or as_json):
         _guide(catalogue)

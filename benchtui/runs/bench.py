@@ -21,13 +21,13 @@ from benchtui.runs.directory import (
     new_fine_tuned_run,
 )
 from benchtui.runs.equivalent import equivalent_command
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import unwritable, write_atomic
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
 from benchtui.runs.plan import RunPlan, write_plan
 from benchtui.runs.prepare import PreparedBench, new_bench_id
-from benchtui.runs.records import DoneRecord, read_done, run_state
+from benchtui.runs.records import DoneRecord, read_done, run_state, wait_again
 from benchtui.runs.supervisor import SuperviseSettings, Supervisor
 
 Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
@@ -179,6 +179,11 @@ def run_bench(
     """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
     pending = runs.to_evaluate
     done: dict[Path, DoneRecord] = {}
+    for run in pending:
+        try:
+            wait_again(run)
+        except OSError as error:
+            raise unwritable(run.records, error) from error
     with control.graceful(), watching(pending) as tick:
         for group in _groups(pending):
             supervisor = Supervisor(group, settings, control, tick)

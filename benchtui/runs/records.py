@@ -134,6 +134,12 @@ def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:
     return True
 
 
+def wait_again(run: RunDirectory) -> None:
+    """Take back how a run ended that is to be gone on with: it waits for its turn. Raises OSError."""
+    run.done.unlink(missing_ok=True)
+    run.launch.unlink(missing_ok=True)
+
+
 def run_state(run: RunDirectory) -> RunState:
     """What a run is doing, from its records and from whether its supervisor lives."""
     launch, done = read_launch(run), read_done(run)

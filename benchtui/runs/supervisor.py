@@ -224,7 +224,7 @@ class Supervisor:
             return self._close_all(unfinished, "cancelled", "Stopped by the user.")
         if ending == "timed out":
             return self._timed_out(current)
-        message = failure.message if failure else f"The worker ended without a word ({_exit_words(code)})."
+        message = failure.message if failure else _without_a_word(code)
         if failure and failure.next_step:
             message += f" → {failure.next_step}"
         if ending == "no room":
@@ -292,6 +292,13 @@ def _what_failed(current: Watched, code: int, killed_for_memory: bool) -> Ending
 def _no_room_words(current: Watched) -> str:
     said = current.failed.message if current.failed else f"The disk with {current.run.path} is full."
     return f"{said} Everything answered before is kept. → Free some space, then `benchtui resume`."
+
+
+def _without_a_word(code: int) -> str:
+    said = f"The worker ended without a word ({_exit_words(code)})."
+    if code == -signal.SIGKILL:
+        return f"{said} → Something else killed it, often a limit on memory; `benchtui resume` goes on from there."
+    return f"{said} → Its worker.log may say why; `benchtui resume` goes on from there."
 
 
 def _exit_words(code: int) -> str:

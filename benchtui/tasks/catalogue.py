@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -18,10 +18,14 @@ from benchtui.text import one_line
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`entries` by name in the order lm-eval meets their files; `root` is what relative files are relative to."""
+    """`entries` by name in the order lm-eval meets their files; `root` is what relative files are relative to.
+
+    `broken`: a sentence for each of the user's own files that cannot be read or parsed.
+    """
 
     root: Path
     entries: Mapping[str, TaskEntry]
+    broken: tuple[str, ...] = ()
 
     def get(self, name: str) -> TaskEntry | None:
         return self.entries.get(name)
@@ -118,13 +122,17 @@ class Catalogue:
             entry = scan_file(path.expanduser().resolve())
         except NotATaskError as error:
             raise UsageError(f"{path}: {error}.", "Give an lm-eval task file.") from None
-        return Catalogue(self.root, MappingProxyType({**self.entries, entry.name: entry})), entry.name
+        return replace(self, entries=MappingProxyType({**self.entries, entry.name: entry})), entry.name
 
     def unknown(self, name: str) -> UsageError:
         """The error for a name that is not in the catalogue."""
+        problem = f"There is no task, group or tag {one_line(name, 60)!r}."
+        if self.broken:
+            others = f" (and {len(self.broken) - 1} more like it)" if len(self.broken) > 1 else ""
+            return UsageError(problem, f"{one_line(self.broken[0], 300)}{others}: mend it if it defines this task.")
         near = self.nearest(name)
         hint = f"Did you mean {_or(near)}?" if near else "`benchtui tasks QUERY` searches them."
-        return UsageError(f"There is no task, group or tag {one_line(name, 60)!r}.", hint)
+        return UsageError(problem, hint)
 
     @cached_property
     def _expanded(self) -> dict[str, tuple[str, ...]]:
@@ -164,10 +172,11 @@ def load_catalogue(
     for path in include_paths:
         if not path.expanduser().is_dir():
             raise UsageError(f"{path} is not a folder.", "--include-path takes a folder of lm-eval task files (.yaml).")
+    broken: list[str] = []
     entries = builtin_entries(root, cache or cache_folder(), progress)
     for path in include_paths:
-        entries = {**entries, **scan(path.expanduser().resolve())}
-    return Catalogue(root, MappingProxyType(entries))
+        entries = {**entries, **scan(path.expanduser().resolve(), on_broken=broken.append)}
+    return Catalogue(root, MappingProxyType(entries), tuple(broken))
 
 
 def is_pattern(spec: str) -> bool:

@@ -28,6 +28,10 @@ class NotATaskError(Exception):
     """A YAML file that defines neither a task nor a group, or cannot be read; the message says why."""
 
 
+class BrokenFileError(NotATaskError):
+    """A file that cannot be read or parsed, whatever it was meant to be."""
+
+
 def yaml_files(root: Path) -> list[str]:
     """Every .yaml under `root` as a path string, in lm-eval's order."""
     if _IGNORED_FOLDERS & set(root.parts):
@@ -39,8 +43,17 @@ def yaml_files(root: Path) -> list[str]:
     return sorted(found)
 
 
-def scan(root: Path, *, relative: bool = False, progress: Progress | None = None) -> dict[str, TaskEntry]:
-    """Every task, group and tag defined under `root`; `relative` keeps files relative to `root`, else absolute."""
+def scan(
+    root: Path,
+    *,
+    relative: bool = False,
+    progress: Progress | None = None,
+    on_broken: Callable[[str], None] | None = None,
+) -> dict[str, TaskEntry]:
+    """Every task, group and tag defined under `root`; `relative` keeps files relative to `root`, else absolute.
+
+    `on_broken` is told of each file that is passed over because it cannot be read or parsed.
+    """
     files = yaml_files(root)
     reader, index = YamlReader(), Index()
     prefix = len(str(root)) + 1
@@ -49,8 +62,9 @@ def scan(root: Path, *, relative: bool = False, progress: Progress | None = None
             progress(done, len(files))
         try:
             index.add(reader.merged(path), path[prefix:] if relative else path)
-        except NotATaskError:  # templates, and files that lm-eval too passes over
-            continue
+        except NotATaskError as error:  # templates, and files that lm-eval too passes over
+            if on_broken and isinstance(error, BrokenFileError):
+                on_broken(f"{path} {error}")
     if progress:
         progress(len(files), len(files))
     return index.entries()
@@ -86,9 +100,9 @@ class YamlReader:
             with open(path, "rb") as file:  # noqa: PTH123 - Path objects cost a second over 14,000 files
                 config = self._yaml.load(file.read(), Loader=self._loader)
         except OSError as error:
-            raise NotATaskError(f"cannot be read ({error.strerror})") from None
+            raise BrokenFileError(f"cannot be read ({error.strerror})") from None
         except (self._yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-            raise NotATaskError(f"is not valid YAML ({_where(error)})") from None
+            raise BrokenFileError(f"is not valid YAML ({_where(error)})") from None
         if not isinstance(config, dict):
             raise NotATaskError("does not hold keys and values")
         kept = {key: value for key, value in config.items() if self._kept is None or key in self._kept}

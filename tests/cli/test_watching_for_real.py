@@ -62,8 +62,10 @@ def test_a_detached_run_is_listed_watched_stopped_and_gone_on_with(tmp_path: Pat
     assert again.returncode == 1
     assert "is not running: it was stopped already" in again.stderr
 
-    resumed = benchtui(tmp_path, "resume", MODEL_NAME, "--no-readme")
+    resumed = benchtui(tmp_path, "resume", MODEL_NAME, "--no-readme", "--detach")
     assert resumed.returncode == 0, resumed.stderr
+    assert len(resumed.stdout.splitlines()) == 2
+    assert benchtui(tmp_path, "attach", MODEL_NAME).returncode == 0
     assert {run["state"] for run in listed(tmp_path)} == {"finished"}
 
     watched = benchtui(tmp_path, "attach", f"{MODEL_NAME}/base")

@@ -5,6 +5,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from benchtui.cli.tasks import command
+from benchtui.errors import UsageError
+from benchtui.tasks.catalogue import load_catalogue
 
 
 @pytest.fixture
@@ -73,6 +75,18 @@ def test_ones_own_tasks_by_flag_environment_and_file(run, tmp_path: Path, monkey
     monkeypatch.delenv("BENCHTUI_INCLUDE_PATH")
     (tmp_path / "benchtui.toml").write_text('[run]\ninclude-path = "my own"')
     assert "homemade" in run("homemade").stdout
+
+
+def test_a_task_file_of_ones_own_that_is_no_yaml_is_named(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "mine.yaml").write_text('task: mine\ndoc_to_text: "never closed\n')
+    (tmp_path / "fine.yaml").write_text("task: fine\n")
+    shown = run("fine", "--include-path", str(tmp_path))
+    assert "fine  task" in shown.stdout
+    assert f"{tmp_path / 'mine.yaml'} is not valid YAML" in shown.stderr
+    with pytest.raises(UsageError) as caught:
+        load_catalogue([tmp_path]).expand(["mine"])
+    assert "mine.yaml is not valid YAML" in (caught.value.next_step or "")
+    assert "line" in (caught.value.next_step or "")
 
 
 def test_reading_is_announced_once(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
