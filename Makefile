@@ -27,7 +27,7 @@ demo: $(READY)
 	$(BIN)/benchtui demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not hub"
