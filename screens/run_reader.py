@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from textual.message import Message
 
@@ -16,7 +17,7 @@ from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import Narrator
 from benchtui.displays.words import clock_words
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Event, InFlight, Log
+from benchtui.runs.events import Event, InFlight, Log, Marked
 from benchtui.runs.machine import MachineMeter, MachineReading
 from benchtui.runs.newest import NewestAnswer, newest_answers
 from benchtui.runs.state import RunFollower
@@ -32,7 +33,10 @@ SKIP_BEYOND = 512 * 1024
 SLOW_EVERY = 1.0
 """Seconds between looks at machine and journal."""
 SAMPLES = 30
-PROMPTS = 500
+DOCUMENTS = 500
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class Snapshot:
     newest: tuple[NewestAnswer, ...]
     prompts: Mapping[tuple[str, int], str]
     """The first line of each document that was in hand lately, by task and number."""
+    marks: Mapping[tuple[str, int], bool | None]
+    """Whether the newest answers are right, by task and number; None where there is no right and wrong."""
 
 
 class Tick(Message):
@@ -65,7 +71,8 @@ class RunReader:
         self._slow_at = float("-inf")
         self._meter: MachineMeter | None = None
         self._prompts: dict[tuple[str, int], str] = {}
-        self.snapshot = Snapshot((), None, (), {})
+        self._marks: dict[tuple[str, int], bool | None] = {}
+        self.snapshot = Snapshot((), None, (), {}, {})
 
     def read(self) -> bool:
         """Take in what is new; True when there is more to draw than before."""
@@ -83,7 +90,7 @@ class RunReader:
         if now - self._slow_at >= SLOW_EVERY:
             self._slow_at, more = now, True
             machine, newest = self._look(views, newest)
-        self.snapshot = Snapshot(tuple(views), machine, newest, self._prompts)
+        self.snapshot = Snapshot(tuple(views), machine, newest, self._prompts, self._marks)
         return more
 
     def _look(
@@ -103,16 +110,15 @@ class RunReader:
         lines += [f"{line[:8]} {role}{line[9:]}" for line in told]
         for event in new:
             if isinstance(event, InFlight):
-                self._remember(event)
+                first_lines = {(event.task, document.doc_id): document.first_line for document in event.documents}
+                self._prompts = _newest(self._prompts, first_lines)
+            elif isinstance(event, Marked):
+                marks = {(event.task, mark.doc_id): mark.right for mark in event.marks}
+                self._marks = _newest(self._marks, marks)
         for event in new[-LINES_WAITING:]:
             if isinstance(event, Log):
                 lines.append(f"{clock_words(event.t)} {role}{event.level}: {printable(event.message, LINE)}")
         return sorted(lines, key=lambda line: line[:8])
-
-    def _remember(self, event: InFlight) -> None:
-        known = dict(list(self._prompts.items())[-PROMPTS:])  # a new one: the screen may be reading the old
-        known.update({(event.task, document.doc_id): document.first_line for document in event.documents})
-        self._prompts = known
 
     def _keep(self, lines: Sequence[str]) -> None:
         with self._lock:
@@ -123,6 +129,11 @@ class RunReader:
             taken = list(self._lines)
             self._lines.clear()
         return taken
+
+
+def _newest(known: Mapping[Key, Value], more: Mapping[Key, Value]) -> dict[Key, Value]:
+    """The newest of both; a new mapping, since the screen may be reading the old one."""
+    return {**dict(list(known.items())[-DOCUMENTS:]), **more}
 
 
 class OutputTail:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
@@ -22,6 +22,13 @@ from screens.run_reader import Snapshot
 
 QUIET = 10.0
 """Seconds without a sign of life from which on the words about it stand out."""
+
+
+_MARKS: Mapping[bool | None, tuple[str, str]] = {
+    True: ("✓ right ", "$success"),
+    False: ("✗ wrong ", "$error"),
+    None: ("·       ", "$muted"),
+}
 
 
 def status_text(views: Sequence[RunView], now: float) -> Content:
@@ -79,12 +86,14 @@ def samples_text(snapshot: Snapshot, height: int) -> Content:
     if not snapshot.newest:
         return Content.assemble(("No answers yet.", "$muted"))
     lines = []
-    for answer in snapshot.newest[: max(height // 2, 1)]:
+    room = max(height // 2, 1)
+    for answer in snapshot.newest[:room]:
         asked = one_line(snapshot.prompts.get((answer.task, answer.doc_id), ""), 120)
         name = (f"{one_line(answer.task, 40)} ", "$secondary")
-        lines.append(Content.assemble(name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))
+        mark = _MARKS[snapshot.marks.get((answer.task, answer.doc_id))]
+        lines.append(Content.assemble(mark, name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))
         text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
-        lines.append(Content(f"  {one_line(text, 300)}"))
+        lines.append(Content(f"{' ' * len(mark[0])}{one_line(text, 300)}"))
     return Content("\n").join(lines)
 
 

@@ -78,6 +78,20 @@ class InFlight(_Event, frozen=True, kw_only=True, tag="in-flight"):
     documents: list[InFlightDocument]
 
 
+class Mark(msgspec.Struct, frozen=True):
+    """Whether an answer is right; None where the task gives marks between 0 and 1 (F1, BLEU)."""
+
+    doc_id: int
+    right: bool | None
+
+
+class Marked(_Event, frozen=True, kw_only=True, tag="marked"):
+    """How the newest answers of a task were marked, oldest first; a fast worker leaves some out."""
+
+    task: str
+    marks: list[Mark]
+
+
 class LiveScore(msgspec.Struct, frozen=True):
     """`value` and `stderr` on lm-eval's own scale (accuracy 0..1); stderr None where lm-eval gives none."""
 
@@ -163,6 +177,7 @@ Event = (
     | Planned
     | Progress
     | InFlight
+    | Marked
     | Scores
     | Decision
     | Warned

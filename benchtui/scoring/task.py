@@ -14,6 +14,7 @@ from lm_eval.api.metrics import mean, mean_stderr
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
+from benchtui.results.primary import PREFERRED
 from benchtui.runs.events import LiveScore
 
 LIVE_COST_FACTOR = 10
@@ -94,6 +95,15 @@ class TaskScorer:
         scored = self._scored.get(doc_id)
         value = scored.metrics.get(filter_name, {}).get(metric) if scored else None
         return None if value is None else float(value)
+
+    def right(self, doc_id: int) -> bool | None:
+        """Whether a scored document is right by the metric that stands for its task, with the first filter; None where
+        that is no matter of right or wrong."""
+        scored = self._scored[doc_id]
+        for metrics in scored.metrics.values():
+            value = next((metrics[name] for name in PREFERRED if name in metrics), None)
+            return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
+        return None
 
     def doc_hash(self, doc_id: int) -> str:
         """lm-eval's digest of a document (evaluator.py), by which two runs are paired."""

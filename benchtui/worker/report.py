@@ -6,6 +6,7 @@ import logging
 import re
 import sys
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ from benchtui.runs.events import (
     InFlight,
     InFlightDocument,
     Log,
+    Mark,
+    Marked,
     Phase,
     Warned,
     clipped,
@@ -25,6 +28,8 @@ from benchtui.text import one_line
 
 ADVANCE_INTERVAL = 1.0
 IN_FLIGHT_SHOWN = 32
+MARK_INTERVAL = 0.5
+MARKS_SHOWN = 40
 LOG_LINES_PER_SECOND = 20
 LOG_MESSAGES_KEPT = 10_000
 
@@ -39,6 +44,8 @@ class Reporter:
         self._writer = writer
         self._advanced: dict[Unit, int] = {}
         self._advance_at = 0.0
+        self._marks: deque[Mark] = deque(maxlen=MARKS_SHOWN)
+        self._marks_at = 0.0
         self.tokens = 0
         self.task = ""
 
@@ -55,6 +62,19 @@ class Reporter:
         if now - self._advance_at >= ADVANCE_INTERVAL:
             self._advance_at = now
             self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
+
+    def mark(self, task: str, doc_id: int, right: bool | None) -> None:
+        """An answer was marked; told at most twice a second, with the newest of those since."""
+        self._marks.append(Mark(doc_id, right))
+        if time.monotonic() - self._marks_at >= MARK_INTERVAL:
+            self.tell_marks(task)
+
+    def tell_marks(self, task: str) -> None:
+        """Tell the marks that wait for their turn."""
+        if self._marks:
+            self._marks_at = time.monotonic()
+            self.emit(Marked(task=task, marks=list(self._marks)))
+            self._marks.clear()
 
     def decision(self, what: str, choice: str, why: str) -> None:
         self.emit(Decision(what=what, choice=choice, why=why))

@@ -145,6 +145,13 @@ def test_events_are_json_lines(place: Path, model: Path) -> None:
     events = [json.loads(line) for line in finished.out.splitlines()]
     assert {event["event"] for event in events} >= {"phase", "planned", "progress", "scores", "results", "done"}
     assert {event["role"] for event in events} == {"fine-tuned"}
+    marked = [event for event in events if event["event"] == "marked"]
+    newest = max((model / "benchmarks" / "fine-tuned").iterdir())
+    for task, metric in (("demo_instructions", "prompt_level_strict_acc"), ("demo_knowledge", "acc_norm")):
+        marks = {mark["doc_id"]: mark["right"] for event in marked if event["task"] == task for mark in event["marks"]}
+        scores = {sample["doc_id"]: bool(sample[metric]) for sample in samples_in(newest / "lm-eval", task)}
+        assert len(marks) >= 20
+        assert marks == {doc_id: scores[doc_id] for doc_id in marks}
 
 
 def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -> None:

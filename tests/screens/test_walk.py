@@ -215,16 +215,18 @@ async def test_copying_goes_to_the_terminals_clipboard(open_app: Open) -> None:
 
 
 async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, models: Path) -> None:
-    from benchtui.runs.events import InFlight, InFlightDocument, encode
+    from benchtui.runs.events import InFlight, InFlightDocument, Mark, Marked, encode
     from benchtui.runs.journal import Journal, RequestKey
     from tests.screens.test_pictures import half_done
 
     run = half_done(models / MODEL / "benchmarks")
     asked = InFlight(t=0, task="demo_knowledge", documents=[InFlightDocument(7, "Who lives on the island?")])
+    marked = Marked(t=0, task="demo_knowledge", marks=[Mark(6, False), Mark(7, True), Mark(8, None)])
     with run.events.open("ab") as events:
-        events.write(encode(asked) + b"\n")
+        events.write(encode(asked) + encode(marked))
     with Journal(run.journal) as journal:
-        journal.record(RequestKey("demo_knowledge", 7, 0), "digest", "Nobody at all.")
+        for doc_id, answer in ((6, "[red]Everybody"), (8, "Some."), (7, "Nobody at all.")):
+            journal.record(RequestKey("demo_knowledge", doc_id, 0), "digest", answer)
     app = open_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)
@@ -233,8 +235,11 @@ async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, 
         await press(pilot, "a")
         await pilot.pause(0.5)
         screen = shown(pilot)
-        assert "demo_knowledge #7 Who lives on the island?" in screen
+        assert "✓ right demo_knowledge #7 Who lives on the island?" in screen
         assert "Nobody at all." in screen
+        assert "✗ wrong demo_knowledge #6" in screen
+        assert "[red]Everybody" in screen
+        assert "right demo_knowledge #8" not in screen
         await press(pilot, "x")
         assert "Stop this run?" in shown(pilot)
         await press(pilot, "y")

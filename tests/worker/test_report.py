@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.runs.events import Advance, EventWriter, Log, read_events
+from benchtui.runs.events import Advance, EventWriter, Log, Mark, Marked, read_events
 from benchtui.worker.report import EventLogHandler, Reporter
 
 
@@ -25,6 +25,18 @@ def test_a_fast_evaluation_writes_little(path: Path) -> None:
         reporter.advance("documents", 1)
     found = [event for event in read_events(path) if isinstance(event, Advance)]
     assert 1 <= len(found) < 10
+
+
+def test_marks_are_told_seldom_and_the_last_ones_at_the_end(path: Path) -> None:
+    reporter = Reporter(EventWriter(path))
+    for number in range(10_000):
+        reporter.mark("arc", number, number % 2 == 0)
+    reporter.tell_marks("arc")
+    reporter.tell_marks("arc")
+    found = [event for event in read_events(path) if isinstance(event, Marked)]
+    assert 1 <= len(found) < 10
+    assert found[-1].marks[-1] == Mark(9_999, right=False)
+    assert max(len(event.marks) for event in found) <= 40
 
 
 def test_warnings_become_events_each_once_and_bounded(path: Path) -> None:
