@@ -151,6 +151,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         difference=found,
         verdict=None,
         early=_decision(first, second, score) if level == "headline" and not unpaired else None,
+        stopped=level != "headline" and any(run.early_of_any(score.task) for run in (first, second)),
         notes=differing_facts(score.task, first, second, runs.names),
     )
     why = terms.why or unpaired

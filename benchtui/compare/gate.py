@@ -89,7 +89,8 @@ def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Che
         outcome = Outcome.MET
     elif refuted.high < limit and (limit > 0 or _sign_is_certain(row, alpha / tests)):
         outcome = Outcome.NOT_MET
-    return _made(row, demand, limit, outcome, shown, _gain(row), "")
+    sure = row.early.alpha if row.early is not None else alpha
+    return _made(row, demand, limit, outcome, shown, _gain(row), "", sure)
 
 
 def _sign_is_certain(row: Row, alpha: float) -> bool:
@@ -140,13 +141,21 @@ def _gain_bounds(row: Row, alpha: float) -> Interval | None:
 
 
 def _made(
-    row: Row, demand: str, limit: float, outcome: Outcome, bounds: Interval | None, gain: float | None, why: str
+    row: Row,
+    demand: str,
+    limit: float,
+    outcome: Outcome,
+    bounds: Interval | None,
+    gain: float | None,
+    why: str,
+    alpha: float = ALPHA,
 ) -> Check:
     unit = "points" if row.is_share else "%"
     asked = f"loss of at most {-limit:g} {unit}" if demand == "loss" else f"gain of at least {limit:g} {unit}"
     if bounds is None or gain is None:
         return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
-    figures = f"{points(gain / 100)}, between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
+    ends = f"between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
+    figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):g} % sure)"
     state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
     reason = f"{row.title} {figures}: {asked} {state[outcome]}"
     return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)

@@ -61,6 +61,10 @@ class Pairing(msgspec.Struct, frozen=True):
         )
 
 
+CONFIDENCE_SEQUENCE = "confidence sequence"
+"""The test of a task that was decided early, where others name that of their p-value."""
+
+
 class Side(msgspec.Struct, frozen=True):
     """One run's score: `n` documents of `total`; `interval` for that score alone."""
 
@@ -134,7 +138,9 @@ class Row(msgspec.Struct, frozen=True):
     """One metric of one task in both runs.
 
     `level`: "headline" stands for a task of the suite; "detail" is another metric or filter of the same; "part" a task
-    or group inside a group, `depth` levels down. `notes` say in words what differs besides the model.
+    or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of a row
+    that is no headline that its documents are those of a task stopped early. `notes` say in words what differs besides
+    the model.
     """
 
     task: str
@@ -151,7 +157,14 @@ class Row(msgspec.Struct, frozen=True):
     difference: Difference | None
     verdict: Verdict | None
     early: EarlyStop | None = None
+    stopped: bool = False
     notes: tuple[str, ...] = ()
+
+    @property
+    def tested(self) -> Difference | None:
+        """The difference with a p-value and an interval that hold: those of a task that was stopped early would hold
+        for one look, and there were many."""
+        return None if self.early is not None or self.stopped else self.difference
 
     @property
     def key(self) -> str:
@@ -183,7 +196,7 @@ class Row(msgspec.Struct, frozen=True):
         """The interval of the change: of a task decided early the one valid at every look, else the difference's."""
         if self.early is not None:
             return Interval(self.early.low, self.early.high)
-        return self.difference.interval if self.difference is not None else None
+        return self.tested.interval if self.tested is not None else None
 
     @property
     def improved(self) -> bool | None:

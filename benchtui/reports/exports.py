@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from benchtui.compare.records import Comparison, Interval, Row
+from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row
 from benchtui.results.records import RunResults
 
 _COLUMNS = (
@@ -76,7 +76,7 @@ def cell(value: Any) -> Any:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    found, flips = row.difference, row.difference.flips if row.difference else None
+    found, tested, flips = row.difference, row.tested, row.difference.flips if row.difference else None
     return {
         "task": row.task,
         "title": row.title,
@@ -100,12 +100,12 @@ def _flat(row: Row) -> dict[str, Any]:
         "relative_percent": row.relative,
         "paired_n": found.n if found else 0,
         "paired_difference": found.value if found else None,
-        "difference_low": _low(found.interval) if found else None,
-        "difference_high": _high(found.interval) if found else None,
-        "p": found.p if found else None,
-        "p_holm": found.p_holm if found else None,
-        "test": found.method if found else None,
-        "detectable": found.detectable if found else None,
+        "difference_low": _low(row.interval),
+        "difference_high": _high(row.interval),
+        "p": tested.p if tested else None,
+        "p_holm": tested.p_holm if tested else None,
+        "test": tested.method if tested else CONFIDENCE_SEQUENCE if row.early else None,
+        "detectable": tested.detectable if tested else None,
         "fixed": flips.fixed if flips else None,
         "broken": flips.broken if flips else None,
         "both_right": flips.both_right if flips else None,

@@ -141,10 +141,10 @@ def difference_interval(row: Row) -> str:
 
 
 def p_cell(row: Row) -> str:
-    """The corrected p-value; none for a task decided early, where it would hold for one look and there were many."""
-    if row.difference is None or row.early is not None:
+    """The corrected p-value, where it holds."""
+    if row.tested is None:
         return ""
-    p = row.difference.p if row.difference.p_holm is None else row.difference.p_holm
+    p = row.tested.p if row.tested.p_holm is None else row.tested.p_holm
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 

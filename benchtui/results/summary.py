@@ -11,7 +11,7 @@ import msgspec
 
 from benchtui import __version__
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.records import Comparison, Interval, Row, Side
+from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row, Side
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import latest_pair
 from benchtui.results.read import read_run
@@ -149,7 +149,7 @@ def _compared(row: Row, comparison: Comparison) -> dict[str, Any]:
 
 
 def _metric(row: Row) -> dict[str, Any]:
-    found = row.difference
+    found, tested = row.difference, row.tested
     return {
         "metric": row.key,
         "base_accuracy": row.first.value,
@@ -165,11 +165,11 @@ def _metric(row: Row) -> dict[str, Any]:
         "paired_n": found.n if found else 0,
         "paired_delta": found.value if found else None,
         "delta_stderr": found.stderr if found else None,
-        "delta_interval": _ends(found.interval) if found else None,
-        "p_value": found.p if found else None,
-        "p_value_holm": found.p_holm if found else None,
-        "test": found.method if found else None,
-        "detectable_delta": found.detectable if found else None,
+        "delta_interval": _ends(row.interval),
+        "p_value": tested.p if tested else None,
+        "p_value_holm": tested.p_holm if tested else None,
+        "test": tested.method if tested else CONFIDENCE_SEQUENCE if row.early else None,
+        "detectable_delta": tested.detectable if tested else None,
         "flips": msgspec.to_builtins(found.flips) if found and found.flips else None,
     }
 

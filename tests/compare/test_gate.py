@@ -31,6 +31,7 @@ def test_a_model_that_lost_nothing_passes(tmp_path: Path) -> None:
     found = gate(compared(tmp_path, t=flipped(40, 38, 1000, 922)), max_loss=3)
     assert found.outcome is Outcome.MET
     assert found.reason.startswith("Gate met: t +0.1, between")
+    assert "(each bound 95 % sure)" in found.reason
     assert found.reason.endswith("loss of at most 3 points shown.")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import subprocess
 import sys
@@ -172,3 +174,14 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
         asked = [sample["doc_id"] for sample in samples_in(newest / "lm-eval", task)]
         assert asked != list(range(len(asked))), "documents are drawn at random, not from the top"
     assert "when the sign of the difference was certain" in " ".join(finished.out.split())
+    compared = summary(model)["comparison"]
+    for task, stop in stopped.items():
+        assert compared[task]["delta_interval"] == [stop["low"], stop["high"]]
+        assert compared[task]["test"] == "confidence sequence"
+        for metric in compared[task]["metrics"].values():
+            assert metric["p_value"] is None, "a p-value would hold for one look, and there were many"
+    exported = benchtui("compare", model, "--format", "csv", cwd=place)
+    rows = list(csv.DictReader(io.StringIO(exported.out)))
+    assert len(rows) == 4
+    assert {row["p"] for row in rows} == {""}
+    assert {row["difference_low"] for row in rows if row["level"] == "detail"} == {""}
