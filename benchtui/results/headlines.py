@@ -10,6 +10,7 @@ from typing import Any
 from benchtui.compare.records import Kind
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
+from benchtui.results.primary import PREFERRED
 from benchtui.results.records import is_share
 from benchtui.runs.directory import BENCHMARKS
 from benchtui.suites import task_title
@@ -56,7 +57,8 @@ def last_benchmark(model: Path) -> LastBenchmark | None:
     except (FileNotFoundError, Unreadable):
         return None
     comparison = summary.get("comparison")
-    found = [_headline(task, entry) for task, entry in comparison.items()] if isinstance(comparison, dict) else []
+    compared = comparison if isinstance(comparison, dict) and comparison else _side_by_side(summary)
+    found = [_headline(task, entry) for task, entry in compared.items()]
     sentence = summary.get("verdict")
     headlines = tuple(headline for headline in found if headline is not None)
     return LastBenchmark(
@@ -86,6 +88,33 @@ def _headline(task: str, entry: Any) -> Headline | None:
         known.get(verdict) if isinstance(verdict, str) else None,
         on_pairs,
     )
+
+
+def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The scores themselves where a file compares nothing: it was run without a base, or it is of the layout that came
+    before `comparison`, with the scores of each backend under the backend's name."""
+    base, tuned = (_scores(summary.get(side)) for side in ("base_model", "fine_tuned_model"))
+    found = {}
+    for task, metrics in tuned.items():
+        chosen = next((key for name in PREFERRED for key in metrics if key.split(",")[0] == name), None)
+        if chosen is not None:
+            theirs = base.get(task, {}).get(chosen)
+            found[task] = {"metric": chosen, "base_accuracy": theirs, "finetuned_accuracy": metrics[chosen]}
+    return found
+
+
+def _scores(side: Any) -> dict[str, dict[str, float]]:
+    """{task: {metric: value}}, without what lm-eval lists inside a group."""
+    if not isinstance(side, dict):
+        return {}
+    results: dict[str, Any] = next(
+        (side[key] for key in ("results", "huggingface") if isinstance(side.get(key), dict)), {}
+    )
+    return {
+        task: {name: number for name, value in metrics.items() if (number := _number(value)) is not None}
+        for task, metrics in results.items()
+        if isinstance(metrics, dict) and not str(metrics.get("alias", "")).startswith(" ")
+    }
 
 
 def _number(value: Any) -> float | None:
