@@ -4,8 +4,8 @@
 
 Work: the demo's base model on the demo's two tasks. Outside the model is everything but answering: from starting the
 process to the first request handed to the model, plus from its last answer to the end of the process. lm_eval is run
-through its own command, with the moments of its first request and last answer noted from outside its code. Exits 1
-when benchtui needs more than half of what lm_eval needs.
+through its own command, with the moments of its first request and last answer noted from outside its code. Then the
+worker's time piece by piece, from its own events. Exits 1 when benchtui needs more than half of what lm_eval needs.
 """
 
 from __future__ import annotations
@@ -53,19 +53,33 @@ def main() -> int:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = [], []
+        pieces: list[dict[str, float]] = []
         for n in range(rounds):
-            ours.append(_benchtui(Path(folder) / f"benchtui-{n}"))
+            pieces.append(_benchtui(Path(folder) / f"benchtui-{n}"))
+            ours.append(sum(pieces[-1].values()))
             theirs.append(_lm_eval(Path(folder) / f"lm-eval-{n}"))
             print(f"round {n + 1}: benchtui {ours[-1]:.2f} s, lm_eval run {theirs[-1]:.2f} s", flush=True)
     ratio = median(a / b for a, b in zip(ours, theirs, strict=True))
     print(f"time outside the model, median ratio benchtui / lm_eval: {ratio:.2f} (wanted: below 0.50)")
+    for name in pieces[0]:
+        print(f"  {name:<32}{median(piece[name] for piece in pieces):5.2f} s")
     return 0 if ratio < 0.5 else 1
 
 
-def _benchtui(folder: Path) -> float:
-    """Seconds outside the model of one worker."""
+PIECES = {
+    "starting": "interpreter, guards",
+    "loading task": "imports of tasks and data",
+    "loading model": "tasks built",
+    "building prompts": "PyTorch, weights, tokenizer",
+    "evaluating": "prompts",
+}
+"""What lies between a phase and the one before it."""
+
+
+def _benchtui(folder: Path) -> dict[str, float]:
+    """Seconds outside the model of one worker, by what they were spent on."""
     from benchtui.runs.directory import RunDirectory
-    from benchtui.runs.events import InFlight, read_events
+    from benchtui.runs.events import InFlight, Phase, read_events
     from benchtui.runs.plan import write_plan
 
     run = RunDirectory(folder)
@@ -73,10 +87,16 @@ def _benchtui(folder: Path) -> float:
     began = time.time()
     subprocess.run([sys.executable, "-m", "benchtui.worker", str(folder)], check=True, capture_output=True)
     ended = time.time()
-    first = next(event.t for event in read_events(run.events) if isinstance(event, InFlight))
+    events = list(read_events(run.events))
+    first = next(event.t for event in events if isinstance(event, InFlight))
+    phases = {event.name: event.t for event in reversed(events) if isinstance(event, Phase)}  # each one's first
     with closing(sqlite3.connect(run.journal)) as journal:
         (last,) = journal.execute("SELECT MAX(t) FROM answers").fetchone()
-    return (first - began) + (ended - last)
+    moments = [(name, phases[phase]) for phase, name in PIECES.items()]
+    moments.append(("first batch made up", first))
+    before = [began, *(moment for _, moment in moments)]
+    pieces = {name: moment - then for (name, moment), then in zip(moments, before, strict=False)}
+    return {**pieces, "scoring, writing, leaving": ended - last}
 
 
 def _plan() -> RunPlan:
