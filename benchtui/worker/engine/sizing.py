@@ -89,9 +89,8 @@ def rows_side_by_side(backbone: Backbone, asked: Asked, kept_bytes: int) -> tupl
     fits = max(1, int(_SHARE * free / each))
     rows = device.rows if asked.rows is None else max(asked.rows, min(_ROWS_FOR_ONE * asked.rows, device.rows))
     wish = "auto" if asked.rows is None else f"batch size {asked.rows}"
-    return max(
-        1, int(asked.share * min(rows, fits))
-    ), f"{wish}; {free >> 20} MiB free, up to {each >> 20} MiB of cache a row"
+    why = f"{wish}; {free >> 20} MiB free, up to {max(1, each >> 10):,} KiB of cache a row"
+    return max(1, int(asked.share * min(rows, fits))), why
 
 
 def _device(device: torch.device) -> Device:

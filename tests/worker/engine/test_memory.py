@@ -75,6 +75,24 @@ def test_what_does_not_fit_alone_is_named(family: str, requests: list[Instance],
         ask(lm, requests)
 
 
+@pytest.mark.parametrize("batch_size", [8, "auto"])
+@pytest.mark.parametrize("requests", [exam.endings(), exam.sums()], ids=lambda requests: requests[0].task_name)
+def test_with_less_of_the_memory_batches_are_smaller_and_answers_the_same(
+    requests: list[Instance], batch_size: int | str, tokenizer: Any
+) -> None:
+    model = zoo.make_model("llama")
+    answers, sizes = [], []
+    for share in (1.0, 0.25):
+        lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        lm.memory_share = share
+        lm.observer = watcher = Watcher()
+        answers.append(ask(lm, requests))
+        sizes.append([int(choice.split()[0]) for what, choice, _ in watcher.decisions if what != "engine"])
+    assert [size // 4 for size in sizes[0]] == sizes[1]
+    for given, wanted in zip(*answers, strict=True):
+        assert given == (wanted if isinstance(wanted, str) else pytest.approx(wanted, abs=1e-4))
+
+
 def test_other_errors_are_not_taken_for_lack_of_memory(tokenizer: Any) -> None:
     model = zoo.make_model("llama")
     lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
