@@ -10,8 +10,15 @@ import click
 from click.core import ParameterSource
 
 from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
+from benchtui.cli.stray_output import stray_output_held
 from benchtui.errors import BenchtuiError
 from benchtui.runs.choice import BenchPlan
+from benchtui.text import printable
+
+CRASHED = 1
+"""What Textual returns after an error of its own or of ours."""
+SHOWN = 10
+"""Lines that libraries printed meanwhile: they may tell why."""
 
 
 @click.command("app", cls=SectionedCommand, short_help="Open the application; flags fill in its wizard.")
@@ -44,8 +51,16 @@ def open_app(choice: BenchPlan, *, typed: bool = False) -> int:
     from screens.settings import Settings
 
     app = BenchtuiApp(Settings(choice, typed=typed))
-    result = app.run()
-    return app.return_code or result or 0
+    if os.environ.get("TEXTUAL_DRIVER"):  # whoever started this reads what it prints
+        result = app.run()
+        return app.return_code or result or 0
+    with stray_output_held() as held:
+        result = app.run()
+        code = app.return_code or result or 0
+        printed = held() if code == CRASHED else []
+    for line in printed[-SHOWN:]:
+        click.echo(f"printed meanwhile: {printable(line)}", err=True)
+    return code
 
 
 def _can_show() -> bool:

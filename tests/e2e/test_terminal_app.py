@@ -106,3 +106,52 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     assert terminal.exit_code() == 0
     runs = [RunDirectory(place) for place in (workspace.model / "benchmarks").rglob("*") if (place / "run").is_dir()]
     assert "cancelled" in {done.status for run in runs if (done := read_done(run)) is not None}
+
+
+SCRIBBLES = """
+import os, sys
+from pathlib import Path
+from benchtui.cli.app import open_app
+from benchtui.runs.choice import BenchPlan
+from screens.app import BenchtuiApp
+
+class Scribbled(BenchtuiApp):
+    def on_mount(self):
+        super().on_mount()
+        self.set_timer(0.5, self.scribble)
+
+    def scribble(self):
+        os.write(1, b"native words on one\\n" * 30)
+        os.write(2, b"native words on two\\n" * 30)
+        self.notify("It was scribbled.", timeout=60)
+        if "crash" in sys.argv:
+            self.set_timer(0.5, lambda: 1 / 0)
+
+import screens.app
+screens.app.BenchtuiApp = Scribbled
+code = open_app(BenchPlan(outputs=Path(sys.argv[1])))
+print("back on the terminal", flush=True)
+os.write(2, b"and native code too\\n")
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["left", "crashed"])
+def test_what_native_code_prints_is_not_drawn_across_the_screen(
+    tmp_path: Path, workspace: Workspace, *, crash: bool
+) -> None:
+    command = [sys.executable, "-c", SCRIBBLES, str(workspace.outputs), *["crash"] * crash]
+    terminal = Terminal(command, tmp_path, width=100, height=30)
+    try:
+        screen = terminal.wait_for("It was scribbled.")
+        assert "native words" not in screen
+        assert "islands-400k-instructions" in screen
+        if not crash:
+            terminal.press("C-q")
+        after = terminal.wait_for("and native code too")
+        assert terminal.exit_code() == int(crash)
+        assert "back on the terminal" in after
+        assert ("printed meanwhile: native words on two" in after) is crash
+        assert ("ZeroDivisionError" in after) is crash
+    finally:
+        terminal.close()
