@@ -31,6 +31,8 @@ from tests.screens.conftest import MODEL, NOW, Open, press, settle, type_in
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
 MODES = ("dark", "light", "no-colour")
+SAFE = ("safe-dark", "safe-light")
+"""For colour-blind people; on the screens where a colour says something."""
 Act = Callable[[Pilot[int], Path], Awaitable[None]]
 
 
@@ -106,8 +108,11 @@ def _progress(t: float, task: str, done: int, documents: int, requests: int) -> 
 SCREENS: dict[str, Act] = {
     "home": _keys(),
     "help": _keys("f1"),
+    "wizard-model": _keys("b", "escape"),
     "wizard-base": _keys("b"),
+    "wizard-format": _keys("b", "enter"),
     "wizard-suite": _keys("b", "enter", "enter"),
+    "wizard-batch": _keys("b", "enter", "enter", "enter"),
     "wizard-review": _keys("b", "enter", "enter", "enter", "enter"),
     "run": _live,
     "compare": _keys("enter"),
@@ -117,9 +122,11 @@ SCREENS: dict[str, Act] = {
 }
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("screen", SCREENS)
+ALL = [(screen, size, mode) for screen in SCREENS for size in SIZES for mode in MODES]
+ALL += [(screen, size, mode) for screen in ("home", "run", "compare", "samples") for size in SIZES for mode in SAFE]
+
+
+@pytest.mark.parametrize(("screen", "size", "mode"), ALL)
 def test_picture(
     screen: str,
     size: str,
@@ -133,8 +140,8 @@ def test_picture(
     if mode != "no-colour":
         monkeypatch.delenv("NO_COLOR")
     app = open_app()
-    if mode == "light":
-        app.theme = "benchtui-light"
+    if mode not in ("dark", "no-colour"):
+        app.theme = f"benchtui-{mode}"
 
     async def act(pilot: Pilot[int]) -> None:
         await settle(pilot)
