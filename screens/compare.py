@@ -84,7 +84,7 @@ class ComparePage(Page):
                 Column("Tuned", 6, right=True),
                 Column("Change", 8, right=True),
                 Column("95 % range", 10, grow=2, drop=3),
-                Column("n", 5, right=True, drop=4),
+                Column("n", 11, right=True, drop=4),
                 Column("Verdict", 16),
             ],
             id="comparison",

@@ -5,16 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
 
 from benchtui.config import environment_name
 from benchtui.errors import BenchtuiError
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.locate import started_together
-from benchtui.runs.records import read_launch
 from benchtui.settings import PER_RUN, RUN_SETTINGS
 from benchtui.text import printable
 from benchtui.wizard.command import run_arguments
@@ -28,10 +24,22 @@ def launch(choice: BenchPlan) -> list[RunDirectory]:
 
     Raises BenchtuiError with the command's own words when it does not start. Call it in a thread.
     """
-    command = [sys.executable, "-m", "benchtui", "run", *run_arguments(choice), "--detach"]
+    return _detached("run", *run_arguments(choice))
+
+
+def resume(run: RunDirectory) -> list[RunDirectory]:
+    """Go on with an unfinished run, in the background: `benchtui resume`, in a session of its own.
+
+    Returns the runs that are gone on with, in their order, once the first is taken up. Raises BenchtuiError with the
+    command's own words when it does not start.
+    """
+    return _detached("resume", str(run.path))
+
+
+def _detached(*arguments: str) -> list[RunDirectory]:
     try:
         done = subprocess.run(
-            command,
+            [sys.executable, "-m", "benchtui", *arguments, "--detach"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -44,33 +52,6 @@ def launch(choice: BenchPlan) -> list[RunDirectory]:
     if done.returncode:
         raise _error(done.stderr)
     return [RunDirectory(Path(line)) for line in done.stdout.splitlines() if line.strip()]
-
-
-def resume(run: RunDirectory) -> list[RunDirectory]:
-    """Go on with an unfinished run, in the background: `benchtui resume`, in a session of its own.
-
-    Returns once it is taken up. Raises BenchtuiError with the command's own words when it does not start.
-    """
-    before = read_launch(run)
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "benchtui", "resume", str(run.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-            env=_environment(),
-        )
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
-            now = read_launch(run)
-            if now is not None and now != before:
-                return started_together(run)
-            if process.poll() is not None:
-                said.seek(0)
-                raise _error(said.read(100_000).decode(errors="replace"))
-            time.sleep(0.1)
-    raise BenchtuiError("The run was not taken up in time.", "`benchtui runs` shows what is running.")
 
 
 def _environment() -> dict[str, str]:

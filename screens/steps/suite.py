@@ -12,10 +12,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input
 
 from benchtui.config import load_config
+from benchtui.displays.words import rate_words
+from benchtui.runs.plan import TaskPlan
 from benchtui.settings import limit_value
 from benchtui.suites import Suite, suites
 from benchtui.text import one_line
-from benchtui.wizard.estimate import Speeds, earlier_speeds, estimates
+from benchtui.wizard.estimate import Estimate, Speeds, earlier_speeds, estimate_tasks, estimates
 from benchtui.wizard.measure import DOCUMENTS, measure
 from benchtui.wizard.options import Option, suite_options
 from screens.steps.step import Answers, Step
@@ -84,14 +86,23 @@ class SuiteStep(Step):
         options = suite_options(self._suites, known)
         if answers.choice.tasks:
             names = one_line(", ".join(answers.choice.tasks), 200)
-            options.insert(0, Option(NAMED, "The tasks named below", names))
+            beside = named.words if (named := self._named_estimate(speeds)) else ""
+            options.insert(0, Option(NAMED, "The tasks named below", names, beside=beside))
             taken = current.value if current else NAMED
         self.query_one(Choices).offer(options, taken)
+        measured = [task for task in answers.choice.tasks if task in speeds.per_task]
         if known:
             words = f"Times go by {speeds.source}, for {'both models' if answers.choice.compare else 'the model'}."
+        elif measured:
+            rates = ", ".join(f"{task} {rate_words(speeds.per_task[task])}" for task in measured)
+            words = f"By {speeds.source}: {one_line(rates, 200)}."
         else:
             words = f"No run tells how long these take: m measures it with {DOCUMENTS} documents a task."
         self.query_one("#suite-note", Plain).show(words)
+
+    def _named_estimate(self, speeds: Speeds) -> Estimate | None:
+        tasks = [TaskPlan(name) for name in self.answers.choice.tasks]
+        return estimate_tasks(tasks, speeds, limit=self._limit(), models=self.answers.models_to_run)
 
     def _limit(self) -> float | None:
         typed = self.query_one("#limit", Input).value.strip()

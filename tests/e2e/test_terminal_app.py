@@ -12,6 +12,7 @@ import pytest
 
 from benchtui.demo.workspace import TASKS, Workspace, demo_paths, open_workspace
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs
+from benchtui.runs.events import WorkerStarted, read_events
 from benchtui.runs.records import read_done, run_state
 from tests.e2e.terminal import Terminal
 
@@ -102,10 +103,18 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     terminal.wait_for("Stop this run?")
     terminal.press("y")
     terminal.wait_for(lambda screen: "cancelled" in screen and "go on with it" in screen, 60)
+    terminal.press("r")
+    terminal.wait_for(lambda screen: "work advanced just now" in screen and "/192" in screen and "✗" not in screen, 60)
+    terminal.press("x")
+    terminal.wait_for("Stop this run?")
+    terminal.press("y")
+    terminal.wait_for(lambda screen: "cancelled" in screen and "go on with it" in screen, 60)
     terminal.press("C-q")
     assert terminal.exit_code() == 0
     runs = [RunDirectory(place) for place in (workspace.model / "benchmarks").rglob("*") if (place / "run").is_dir()]
     assert "cancelled" in {done.status for run in runs if (done := read_done(run)) is not None}
+    started = [event for run in runs if run.events.is_file() for event in read_events(run.events)]
+    assert len([event for event in started if isinstance(event, WorkerStarted)]) >= 2, "r went on with it"
 
 
 SCRIBBLES = """

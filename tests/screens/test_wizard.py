@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,35 @@ async def test_flags_are_answers(open_app: Open, still_machine: None) -> None:
         assert "--tasks demo_knowledge" in words
         assert "--limit 5 --timeout 1800s --batch-size 4" in words
         assert "30m 00s" in words
+
+
+@pytest.mark.slow
+async def test_m_measures_how_long_a_suite_takes(open_app: Open, models: Path) -> None:
+    """The real command on the real model; nothing of it stays."""
+    before = {place for place in models.rglob("*") if "benchmarks" in place.parts}
+    choice = BenchPlan(
+        outputs=models,
+        model=MODEL,
+        tasks=("demo_knowledge",),
+        include_paths=(demo_paths().tasks,),
+        device="cpu",
+        offline=True,
+        compare=False,
+    )
+    app = open_app(choice, typed=True)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "enter")
+        assert "The tasks named below" in shown(pilot)
+        await pilot.press("m")
+        await pilot.pause(0.2)
+        assert "Measuring The tasks named below: loading the model" in shown(pilot)
+        await settle(pilot, 90)
+        assert re.search(r"By a measurement of 4 documents a task: demo_knowledge [\d.]+/s", shown(pilot))
+        await press(pilot, "tab")
+        await type_in(pilot, "100")
+        assert "The tasks named below  under a minute" in shown(pilot), "the time of a hundred documents"
+    assert {place for place in models.rglob("*") if "benchmarks" in place.parts} == before
 
 
 async def test_a_wrong_number_of_documents_is_said_at_once(open_app: Open) -> None:
