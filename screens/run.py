@@ -210,8 +210,8 @@ class RunPage(Page):
             self.query_one(LogLines).write_lines(lines)
         active = self.query_one(TabbedContent).active
         if active == "samples":
-            height = self.query_one("#samples-text", Plain).size.height
-            self.query_one("#samples-text", Plain).update(samples_text(snapshot, height))
+            place = self.query_one("#samples-text", Plain)
+            place.update(samples_text(snapshot, place.size.width, place.size.height))
         elif active == "facts":
             self.query_one("#facts-text", Plain).update(decisions_text(snapshot.views))
 

@@ -81,20 +81,19 @@ def decisions_text(views: Sequence[RunView]) -> Content:
     return Content("\n").join(lines)
 
 
-def samples_text(snapshot: Snapshot, height: int) -> Content:
-    """The newest answers, newest first, as many as have room."""
+def samples_text(snapshot: Snapshot, width: int, height: int) -> Content:
+    """The newest answers, newest first, as many as have room, each on two lines of `width` cells at most."""
     if not snapshot.newest:
         return Content.assemble(("No answers yet.", "$muted"))
     lines = []
-    room = max(height // 2, 1)
-    for answer in snapshot.newest[:room]:
-        asked = one_line(snapshot.prompts.get((answer.task, answer.doc_id), ""), 120)
+    for answer in snapshot.newest[: max(height // 2, 1)]:
+        asked = one_line(snapshot.prompts.get((answer.task, answer.doc_id), ""), 200)
         name = (f"{one_line(answer.task, 40)} ", "$secondary")
         mark = _MARKS[snapshot.marks.get((answer.task, answer.doc_id))]
         lines.append(Content.assemble(mark, name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))
         text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
         lines.append(Content(f"{' ' * len(mark[0])}{one_line(text, 300)}"))
-    return Content("\n").join(lines)
+    return Content("\n").join(line.truncate(max(width, 20), ellipsis=True) for line in lines)
 
 
 def of_words(used: int, total: int) -> str:

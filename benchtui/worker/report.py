@@ -63,16 +63,15 @@ class Reporter:
             self._advance_at = now
             self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
 
-    def mark(self, task: str, doc_id: int, right: bool | None) -> None:
-        """An answer was marked; told at most twice a second, with the newest of those since."""
+    def mark(self, doc_id: int, right: bool | None) -> None:
+        """An answer was marked; `tell_marks` tells it, if it is then among the newest."""
         self._marks.append(Mark(doc_id, right))
-        if time.monotonic() - self._marks_at >= MARK_INTERVAL:
-            self.tell_marks(task)
 
-    def tell_marks(self, task: str) -> None:
-        """Tell the marks that wait for their turn."""
-        if self._marks:
-            self._marks_at = time.monotonic()
+    def tell_marks(self, task: str, *, force: bool = False) -> None:
+        """Tell the newest marks, at most twice a second unless `force`: call it when a batch of answers is marked."""
+        now = time.monotonic()
+        if self._marks and (force or now - self._marks_at >= MARK_INTERVAL):
+            self._marks_at = now
             self.emit(Marked(task=task, marks=list(self._marks)))
             self._marks.clear()
 

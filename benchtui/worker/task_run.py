@@ -73,7 +73,7 @@ class TaskRun:
         finally:
             lm.batch_size_per_gpu, fitted = planned, lm.batch_size_per_gpu  # another kind of task may have more room
         self._remember(planned, fitted)
-        reporter.tell_marks(self._loaded.name)
+        reporter.tell_marks(self._loaded.name, force=True)
         self._progress(force=True)
 
     def _remember(self, planned: Any, fitted: Any) -> None:
@@ -186,12 +186,13 @@ class TaskRun:
 
     def _keep_answers(self) -> None:
         self._requests.keep()
+        self._reporter.tell_marks(self._loaded.name)
         self._in_hand.clear()
         self._evaluation.stop.check()
 
     def _document_answered(self, doc_id: int) -> None:
         self._scorer.score(doc_id)
-        self._reporter.mark(self._loaded.name, doc_id, self._scorer.right(doc_id))
+        self._reporter.mark(doc_id, self._scorer.right(doc_id))
         self._reporter.advance("documents", 1)
         self._progress()
         if self._scorer.live_due():
