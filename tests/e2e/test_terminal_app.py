@@ -68,11 +68,11 @@ def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -
     terminal.wait_for(lambda screen: "± " in screen and screen != moved, 120)
     assert "last sign of life" in moved or "work advanced" in moved, "the watchdog's state in words"
 
-    compared = terminal.wait_for("Training helped Following Instructions", 120)
-    assert "▲ excellent" in compared
+    terminal.wait_for(
+        lambda screen: "Training helped Following Instructions" in screen and "▲ excellent" in screen, 120
+    )
     terminal.press("Enter")
-    sample = terminal.wait_for(lambda screen: "all 192" in screen and "Prompt" in screen)
-    assert "✗ Base" in sample
+    terminal.wait_for(lambda screen: "all 192" in screen and "Prompt" in screen and "✗ Base" in screen)
     terminal.press("C-q")
     assert terminal.exit_code() == 0
 
