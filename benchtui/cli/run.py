@@ -187,8 +187,13 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
     notes = []
     if runs.reused and runs.base:
         notes.append("Base results are reused: same model, tasks and settings (--rerun-base evaluates it again).")
-    if runs.resumed:
-        names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in runs.resumed)
+    from benchtui.runs.records import run_state
+
+    unfinished = [run for run in runs.resumed if run_state(run) != "finished"]
+    if len(unfinished) < len(runs.resumed):
+        notes.append("The base stopped early before: its answers are kept, and only what is missing is asked.")
+    if unfinished:
+        names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in unfinished)
         notes.append(f"Going on with an unfinished run of {names}: nothing answered is asked again.")
     return notes
 
@@ -197,6 +202,10 @@ def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
     """Whether to go on with an unfinished run: as the flag says, else asked on a terminal, else yes."""
     if asked is not None:
         return asked
+    from benchtui.runs.records import run_state
+
+    if run_state(run) == "finished":  # a base that stopped early: nothing went wrong that one would be asked about
+        return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     from benchtui.runs.journal import answered_requests

@@ -53,7 +53,8 @@ class Narrator:
             if row.over or (view.ended and row.share):
                 score = score_text(row.score, self._glyphs.plus_minus) if row.score else ""
                 lines.append(f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} {score}".rstrip())
-                self._scored.add(row.name)
+                if row.documents >= row.documents_total:
+                    self._scored.add(row.name)
             elif row.active and row.share:
                 lines.append(self._progress(row, t))
                 self._told[row.name] = _Told(t, row.share)
@@ -119,7 +120,8 @@ class Narrator:
             if task.state == "done" and task.name in self._scored:
                 return
             self._scored.add(task.name)
-            done = f"{task.documents}/{task.documents_total} documents" if task.state == "partial" else ""
+            whole = task.documents >= task.documents_total
+            done = "" if whole else f"{task.documents}/{task.documents_total} documents"
             took = f"in {format_duration(task.seconds)}" if task.seconds is not None else ""
             extra = ", ".join(part for part in (done, took) if part)
             yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))

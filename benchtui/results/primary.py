@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple, Protocol, TypeVar
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import Score
@@ -19,7 +20,22 @@ PREFERRED = (
 )
 
 
-def primary(scores: Sequence[Score]) -> Score:
+class _Named(Protocol):
+    @property
+    def metric(self) -> str: ...
+
+
+NamedT = TypeVar("NamedT", bound=_Named)
+
+
+class MetricName(NamedTuple):
+    """A metric over what one filter made of the answers, as lm-eval's "metric,filter"."""
+
+    metric: str
+    filter: str
+
+
+def primary(scores: Sequence[NamedT]) -> NamedT:
     """The score that stands for a task: its preferred metric with lm-eval's first filter, else the first it reports.
 
     Raises BenchtuiError when there is no score at all.

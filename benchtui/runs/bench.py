@@ -25,9 +25,9 @@ from benchtui.runs.files import unwritable, write_atomic
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
-from benchtui.runs.plan import RunPlan, write_plan
+from benchtui.runs.plan import RunPlan, side_by_side, write_plan
 from benchtui.runs.prepare import PreparedBench, new_bench_id
-from benchtui.runs.records import DoneRecord, read_done, run_state, wait_again
+from benchtui.runs.records import DoneRecord, asked_everything, run_state, wait_again
 from benchtui.runs.supervisor import SuperviseSettings, Supervisor
 
 Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
@@ -46,8 +46,11 @@ class BenchRuns:
 
     @property
     def to_evaluate(self) -> tuple[RunDirectory, ...]:
-        runs = (self.base, self.fine_tuned) if self.base and not self.reused else (self.fine_tuned,)
-        return tuple(run for run in runs if (done := read_done(run)) is None or done.status != "finished")
+        """A base that stopped early has more to tell only while there is somebody to compare with it."""
+        tuned = () if run_state(self.fine_tuned) == "finished" else (self.fine_tuned,)
+        if self.base is None or self.reused or asked_everything(self.base):
+            return tuned
+        return (self.base, *tuned) if tuned or run_state(self.base) != "finished" else ()
 
 
 def lock_model(model_path: Path, name: str) -> FolderLock:
@@ -66,7 +69,8 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
     """Make (or find) the run directories and write their plans; call with the model's lock held.
 
     A base run is reused when everything that can change its scores is the same. An unfinished run of the same plan
-    goes on from its journal if `resume` agrees. A base run that fits neither is set aside under base/previous/.
+    goes on from its journal if `resume` agrees, and so does a base that stopped early: its answers are as good as ever,
+    and another model may need more of them. A base run that fits neither is set aside under base/previous/.
     """
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()
@@ -101,7 +105,7 @@ def _base_directory(
     if not rerun:
         for run in known:
             there = _readable_plan(run)
-            if there and run_state(run) == "finished" and not plan.differences(there, tasks="subset"):
+            if there and asked_everything(run) and not plan.differences(there, tasks="subset"):
                 return run, True
     current = base_run(benchmarks)
     unfinished = None if rerun else _unfinished([run for run in known if run == current], plan)
@@ -113,10 +117,12 @@ def _base_directory(
 
 
 def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | None:
-    """The newest run of exactly this plan that has answers and did not finish."""
+    """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
+    has all that it will ever need."""
     for run in reversed(runs):
         known = _readable_plan(run)
-        if known and run_state(run) != "finished" and answered_requests(run.journal) and not plan.differences(known):
+        ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
+        if known and not ended and answered_requests(run.journal) and not plan.differences(known):
             return run
     return None
 
@@ -193,7 +199,10 @@ def run_bench(
 
 
 def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
-    """Runs that share one set of weights share a worker: with an adapter, base and fine-tuned do."""
+    """Runs that share one set of weights share a worker (with an adapter, base and fine-tuned do), and runs that go
+    side by side."""
+    if side_by_side([run.plan() for run in runs]):
+        return [list(runs)]
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
         groups.setdefault(run.plan().source.weights, []).append(run)

@@ -103,11 +103,13 @@ class LiveScore(msgspec.Struct, frozen=True):
 
 
 class Scores(_Event, frozen=True, kw_only=True, tag="scores"):
-    """The running scores of a task over the documents completely answered so far; `final` after the last."""
+    """The running scores of a task over the documents completely answered so far; `final` after the last, which comes
+    `early` when the task was decided before all its documents were asked."""
 
     task: str
     scores: list[LiveScore]
     final: bool = False
+    early: bool = False
 
 
 class Decision(_Event, frozen=True, kw_only=True, tag="decision"):
@@ -137,10 +139,14 @@ class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
 
 
 class Results(_Event, frozen=True, kw_only=True, tag="results"):
-    """Result files are on disk, whole: nothing that happens to the worker afterwards can cost anything."""
+    """Result files are on disk, whole: nothing that happens to the worker afterwards can cost anything.
+
+    `early`: a task was decided before all its documents were asked.
+    """
 
     file: str
     partial: bool = False
+    early: bool = False
 
 
 class WorkerStarted(_Event, frozen=True, kw_only=True, tag="worker-started"):

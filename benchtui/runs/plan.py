@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -183,6 +184,12 @@ class RunPlan(msgspec.Struct, frozen=True):
         if tasks == "same":
             found += [f"task {task} is only in it" for task in others if task not in mine]
         return found
+
+
+def side_by_side(plans: Sequence[RunPlan]) -> bool:
+    """Whether runs are evaluated document by document together: a base is among them, and what decides early against
+    it."""
+    return any(plan.role == "base" for plan in plans) and any(plan.decide_early is not None for plan in plans)
 
 
 def _digest(text: str) -> str:

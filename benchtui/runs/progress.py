@@ -52,7 +52,7 @@ class Leaf:
         """A new worker goes through all tasks again; those that were whole stay as they are."""
         self._seen = False
         self._began = None
-        if self._state != "done":
+        if self._state != "done" or self._documents < self._documents_total:
             self._state = "waiting"
 
     def enter(self, phase: Phase) -> None:
@@ -83,7 +83,7 @@ class Leaf:
             if self._state != "done" and self._began is not None:
                 self._seconds = max(event.t - self._began, 0.0)
             scored = max((score.n for score in self._scores), default=0)
-            whole = scored >= self._documents_total or self._documents >= self._documents_total
+            whole = event.early or scored >= self._documents_total or self._documents >= self._documents_total
             self._state = "done" if whole else "partial"
 
     def view(self) -> TaskView:

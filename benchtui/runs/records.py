@@ -84,7 +84,8 @@ class LaunchRecord(msgspec.Struct, frozen=True):
 class DoneRecord(msgspec.Struct, frozen=True):
     """How the run ended. `answered` and `total` count requests; `total` 0 when the worker never got to planning.
 
-    `results` is the name of the results file in lm-eval/, and `results_bytes` its size.
+    `results` is the name of the results file in lm-eval/, and `results_bytes` its size. `early` says of a finished run
+    that it did not ask every document, since its comparison was decided before.
     """
 
     status: Status
@@ -95,6 +96,7 @@ class DoneRecord(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     results: str | None = None
     results_bytes: int = 0
+    early: bool = False
 
 
 RunState = Literal["waiting", "running", "died", "finished", "partial", "failed", "cancelled", "timed out"]
@@ -120,6 +122,12 @@ def read_done(run: RunDirectory) -> DoneRecord | None:
     except (OSError, msgspec.MsgspecError):
         return None
     return record if _results_are_whole(run, record) else None
+
+
+def asked_everything(run: RunDirectory) -> bool:
+    """Whether a run has finished and lacks no document, so that it can stand for others of its plan."""
+    done = read_done(run)
+    return done is not None and done.status == "finished" and not done.early
 
 
 def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:

@@ -13,7 +13,7 @@ from benchtui.runs.bench import BenchRuns
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
-from benchtui.runs.records import run_state
+from benchtui.runs.records import asked_everything, run_state
 from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
 
 
@@ -44,7 +44,9 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
         base = named_base(benchmarks, plan)
     if base is not None and not base.exists():
         base = None
-    unfinished = [found for found in (base, fine_tuned) if found is not None and run_state(found) != "finished"]
+    unfinished = [] if run_state(fine_tuned) == "finished" else [fine_tuned]
+    if base is not None and not (asked_everything(base) if unfinished else run_state(base) == "finished"):
+        unfinished.insert(0, base)  # also one that stopped early, while there is somebody to compare with it
     if not unfinished:
         raise BenchtuiError(
             f"{run.path} has finished: there is nothing to resume.", "`benchtui compare` shows its results."

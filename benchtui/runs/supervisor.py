@@ -6,14 +6,23 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from benchtui.durations import format_duration
 from benchtui.runs import events as ev
 from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.ending import (
+    Ending,
+    exit_words,
+    failure_words,
+    memory_words,
+    no_memory_words,
+    no_room_words,
+    what_failed,
+)
 from benchtui.runs.memory import kernel_oom_kills
-from benchtui.runs.process import NO_ROOM, WorkerProcess
+from benchtui.runs.plan import side_by_side
+from benchtui.runs.process import WorkerProcess
 from benchtui.runs.records import DoneRecord, Status
 from benchtui.runs.recovery import Recovery
 from benchtui.runs.watchdog import Watchdog
@@ -29,8 +38,6 @@ UNWATCHED = 5.0
 """Seconds between two looks at the worker from which nobody was watching: we were suspended ourselves."""
 SMALLEST_MEMORY_SHARE = 1 / 64
 
-Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "no room", "deleted", "failed"]
-
 
 @dataclass(frozen=True)
 class SuperviseSettings:
@@ -43,10 +50,11 @@ class SuperviseSettings:
 
 
 class Supervisor:
-    """Runs that share one set of weights, evaluated by one worker at a time until each has its done record.
+    """Runs that share a worker, evaluated by one worker at a time until each has its done record.
 
-    `on_tick` is called about twenty times a second from the supervising thread, for a display; if it raises, the run
-    goes on without it. Raises BenchtuiError when a run's directory cannot be written.
+    Runs that are evaluated side by side, document by document, also end together: what is left of one is worth no more
+    than what is left of the other. `on_tick` is called about twenty times a second from the supervising thread, for a
+    display; if it raises, the run goes on without it. Raises BenchtuiError when a run's directory cannot be written.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class Supervisor:
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._runs = runs
+        self._side_by_side = side_by_side([run.plan() for run in runs])
         self._settings = settings
         self._control = control
         self._on_tick = on_tick
@@ -89,8 +98,8 @@ class Supervisor:
         finally:
             code = worker.reap()
         self._collect(waiting)
-        if current is None:  # it left by itself: where it was is the first that has no results
-            current = next((watched for watched in waiting if watched.results is None), None)
+        if current is None:  # it left by itself
+            current = self._at_work(waiting)
         self._close_written(waiting, current)
         if current is None or current.done is not None:
             return None
@@ -98,8 +107,8 @@ class Supervisor:
             numbers = ", ".join(map(str, worker.left_alive))
             current.tell(ev.Warned(message=f"The kernel does not let go of process {numbers}: it could not be killed."))
         if ending == "failed":
-            ending = _what_failed(current, code, kernel_oom_kills() > kills_before)
-        current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=_exit_words(code)))
+            ending = what_failed(current, code, killed_for_memory=kernel_oom_kills() > kills_before)
+        current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=exit_words(code)))
         return self._after(ending, code, current, waiting)
 
     def _start(self, waiting: list[Watched]) -> WorkerProcess:
@@ -125,7 +134,7 @@ class Supervisor:
             if self._collect(waiting) or worker.output_bytes != output:
                 last_sign, output = now, worker.output_bytes
             self._close_whole(waiting)
-            current = next((watched for watched in waiting if watched.results is None), None)
+            current = self._at_work(waiting)
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
                     return "finished", None  # it hangs at exit; its results are on disk
@@ -139,7 +148,7 @@ class Supervisor:
                 looked_at = now
                 if any(watched.deleted for watched in waiting):
                     return "deleted", current  # at once: what it still wrote would bring part of the directory back
-            if self._ended_by(watchdog, worker, current, now, last_sign):
+            if self._ended_by(watchdog, worker, current, waiting, now, last_sign):
                 return "timed out", current
         return "stopped" if self._control.stop_requested else "failed", None
 
@@ -169,12 +178,18 @@ class Supervisor:
         )
 
     def _ended_by(
-        self, watchdog: Watchdog, worker: WorkerProcess, current: Watched, now: float, last_sign: float
+        self,
+        watchdog: Watchdog,
+        worker: WorkerProcess,
+        current: Watched,
+        waiting: list[Watched],
+        now: float,
+        last_sign: float,
     ) -> bool:
         """Whether the watchdog's time was up; says what it has to say otherwise."""
         silent, verdict = now - last_sign, watchdog.judge(now, last_sign)
         if verdict == "timed out":
-            self._end_stalled(worker, current, silent)
+            self._end_stalled(worker, current, waiting, silent)
             return True
         if verdict == "quiet" and (at_work := current.at_work()) is not None:
             current.tell(ev.InFlight(task=at_work.task, documents=list(at_work.documents)))
@@ -182,12 +197,12 @@ class Supervisor:
             current.tell(ev.Watchdog(state=verdict, silent=silent, remaining=watchdog.remaining(now, last_sign)))
         return False
 
-    def _end_stalled(self, worker: WorkerProcess, current: Watched, silent: float) -> None:
+    def _end_stalled(self, worker: WorkerProcess, current: Watched, waiting: list[Watched], silent: float) -> None:
         current.tell(ev.Watchdog(state="stacks", silent=silent, remaining=0))
         worker.dump_stacks()
         time.sleep(0.5)  # the handler writes at once, unless the process is stopped
         current.tell(ev.Watchdog(state="terminating", silent=silent, remaining=0))
-        if not self._end(worker, [current]):
+        if not self._end(worker, waiting):
             current.tell(ev.Watchdog(state="killing", silent=silent, remaining=0))
 
     def _collect(self, waiting: list[Watched]) -> bool:
@@ -195,61 +210,68 @@ class Supervisor:
         signs = [watched.collect() for watched in waiting]  # every one of them, whatever the first one says
         return any(signs)
 
+    def _at_work(self, waiting: list[Watched]) -> Watched | None:
+        """The run that the worker is at work on: of those without results the first or, side by side, the one it was
+        last heard of."""
+        without = [watched for watched in waiting if watched.results is None]
+        if not self._side_by_side:
+            return next(iter(without), None)
+        return max(without, key=lambda watched: watched.heard, default=None)
+
+    def _ending_with(self, current: Watched, waiting: Sequence[Watched]) -> list[Watched]:
+        """The runs that end when `current` does."""
+        return [watched for watched in waiting if watched.done is None] if self._side_by_side else [current]
+
     # What to do once it has gone.
 
-    def _close_whole(self, waiting: list[Watched]) -> None:
+    def _close_whole(self, waiting: Sequence[Watched]) -> None:
         for watched in waiting:
             if watched.results is not None and not watched.results.partial and watched.done is None:
                 watched.close("finished", "")
 
     def _close_written(self, waiting: list[Watched], current: Watched | None) -> None:
-        """Those with results: partial ones too, except `current`'s, which were only written because it had to stop."""
+        """Those with results: partial ones too, except those that were only written because `current` had to stop."""
         self._close_whole(waiting)
+        stopped = self._ending_with(current, waiting) if current is not None else []
         for watched in waiting:
-            if watched.results is not None and watched.done is None and watched is not current:
+            if watched.results is not None and watched.done is None and watched not in stopped:
                 watched.close("partial", f"Not answered: {watched.unanswered() or 'some documents'}.")
 
     def _after(self, ending: Ending, code: int, current: Watched, waiting: list[Watched]) -> None:
         unfinished = [watched for watched in waiting if watched.done is None]
+        ending_with = self._ending_with(current, waiting)
         failure = current.failed
         if ending == "out of memory" or (failure is not None and failure.reason == "out of memory"):
-            return self._out_of_memory(current, killed=ending == "out of memory")
+            return self._out_of_memory(current, ending_with, killed=ending == "out of memory")
         if ending == "deleted":
             return self._close_all(
                 [w for w in unfinished if w.deleted], "failed", "Its files were deleted while it ran."
             )
         if ending in ("stopped", "killed now"):
             if ending == "stopped":
-                self._recover(current, "did not stop when asked to" if code == -signal.SIGKILL else "")
+                self._recover(current, ending_with, "did not stop when asked to" if code == -signal.SIGKILL else "")
             return self._close_all(unfinished, "cancelled", "Stopped by the user.")
         if ending == "timed out":
-            return self._timed_out(current)
-        message = failure.message if failure else _without_a_word(code)
-        if failure and failure.next_step:
-            message += f" → {failure.next_step}"
+            return self._timed_out(current, ending_with)
         if ending == "no room":
-            return self._close_all(unfinished, "failed", _no_room_words(current))
+            return self._close_all(unfinished, "failed", no_room_words(current))
+        message = failure_words(current, code)
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
             return self._close_all(unfinished, "failed", message)
-        self._recover(current)
-        return self._close_unless_whole(current, "failed", message)
+        self._recover(current, ending_with)
+        return self._close_unless_whole(ending_with, "failed", message)
 
-    def _out_of_memory(self, current: Watched, *, killed: bool) -> None:
+    def _out_of_memory(self, current: Watched, ending_with: Sequence[Watched], *, killed: bool) -> None:
         smaller = self._memory_share / 2
-        what = "The operating system ended the worker because memory ran out" if killed else "Memory ran out"
         if killed and smaller >= SMALLEST_MEMORY_SHARE and current.batch_size != 1:
             self._memory_share = smaller
-            choice = f"{smaller:.3g} of what was planned"
-            current.tell(ev.Decision(what="memory", choice=choice, why=f"{what}; going on from the journal"))
+            why = f"{memory_words(killed=killed)}; going on from the journal"
+            current.tell(ev.Decision(what="memory", choice=f"{smaller:.3g} of what was planned", why=why))
             return
-        failure = current.failed
-        text = f"{failure.message} → {failure.next_step}" if failure else f"{what}, even for one sequence at a time."
-        if failure is None:
-            text += " → Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine."
-        self._recover(current)
-        self._close_unless_whole(current, "failed", text)
+        self._recover(current, ending_with)
+        self._close_unless_whole(ending_with, "failed", no_memory_words(current, killed=killed))
 
-    def _timed_out(self, current: Watched) -> None:
+    def _timed_out(self, current: Watched, ending_with: Sequence[Watched]) -> None:
         why = f"no sign of life for {format_duration(self._settings.timeout or 0)}"
         stalled = current.at_work()
         if stalled is not None:
@@ -257,54 +279,27 @@ class Supervisor:
             if self._settings.skip_stalled and given_up:
                 current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. Going on without."))
                 return
-        self._recover(current)
+        self._recover(current, ending_with)
         doing = f" at {stalled}" if stalled else ""
-        self._close_unless_whole(current, "timed out", f"N{why[1:]}{doing}.")
+        self._close_unless_whole(ending_with, "timed out", f"N{why[1:]}{doing}.")
 
-    def _recover(self, current: Watched, why: str = "") -> None:
-        """Score what was answered, unless the worker still has. `why`: what the documents in hand did to deserve being
-        left out of it."""
-        if current.results is not None:
-            return
-        if why and (stuck := current.at_work()) is not None:
-            current.give_up_on(stuck, why)
-        Recovery(current, self._idle, lambda: self._control.kill_requested, self._settings.timeout).score()
+    def _recover(self, current: Watched, ending_with: Sequence[Watched], why: str = "") -> None:
+        """Score what was answered, where the worker has not done it. `why`: what the documents that `current` had in
+        hand did to deserve being left out of it."""
+        for watched in ending_with:
+            if watched.results is not None:
+                continue
+            if why and watched is current and (stuck := watched.at_work()) is not None:
+                watched.give_up_on(stuck, why)
+            Recovery(watched, self._idle, lambda: self._control.kill_requested, self._settings.timeout).score()
 
-    def _close_unless_whole(self, current: Watched, status: Status, message: str) -> None:
+    def _close_unless_whole(self, ending_with: Sequence[Watched], status: Status, message: str) -> None:
         """The worker may have been struck after its last answer: then nothing is missing from what was recovered."""
-        self._close_whole([current])
-        if current.done is None:
-            current.close(status, message)
+        self._close_whole(ending_with)
+        for watched in ending_with:
+            if watched.done is None:
+                watched.close(status, message)
 
     def _close_all(self, unfinished: Sequence[Watched], status: Status, message: str) -> None:
         for watched in unfinished:
             watched.close(status, message)
-
-
-def _what_failed(current: Watched, code: int, killed_for_memory: bool) -> Ending:
-    if current.deleted:
-        return "deleted"
-    if code == -signal.SIGKILL and killed_for_memory:
-        return "out of memory"
-    return "no room" if code == NO_ROOM else "failed"
-
-
-def _no_room_words(current: Watched) -> str:
-    said = current.failed.message if current.failed else f"The disk with {current.run.path} is full."
-    return f"{said} Everything answered before is kept. → Free some space, then `benchtui resume`."
-
-
-def _without_a_word(code: int) -> str:
-    said = f"The worker ended without a word ({_exit_words(code)})."
-    if code == -signal.SIGKILL:
-        return f"{said} → Something else killed it, often a limit on memory; `benchtui resume` goes on from there."
-    return f"{said} → Its worker.log may say why; `benchtui resume` goes on from there."
-
-
-def _exit_words(code: int) -> str:
-    if code >= 0:
-        return f"exit status {code}"
-    try:
-        return f"signal {signal.Signals(-code).name}"
-    except ValueError:
-        return f"signal {-code}"

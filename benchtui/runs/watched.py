@@ -39,12 +39,16 @@ def _named(document: ev.InFlightDocument) -> str:
 
 @dataclass
 class Watched:
-    """One run under supervision. `events` that cannot be written any more never keep a run from being ended."""
+    """One run under supervision. `events` that cannot be written any more never keep a run from being ended.
+
+    `heard` is when its worker last said anything, in seconds since the epoch.
+    """
 
     run: RunDirectory
     reader: ev.EventReader
     writer: ev.EventWriter
     began: float = field(default_factory=time.monotonic)
+    heard: float = 0.0
     results: ev.Results | None = None
     failed: ev.Failed | None = None
     in_flight: ev.InFlight | None = None
@@ -127,7 +131,7 @@ class Watched:
             case ev.Failed():
                 self.failed = event
             case ev.InFlight():
-                self.in_flight = event
+                self.in_flight, self.heard = event, event.t
                 return False  # says what is tried, not that anything advanced
             case ev.Planned():
                 self.planned = True
@@ -137,6 +141,7 @@ class Watched:
                 self.batch_size = int(event.choice)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 return False
+        self.heard = event.t
         return True
 
     def at_work(self) -> AtWork | None:
@@ -187,6 +192,7 @@ class Watched:
             total=sum(self.totals.values()),
             results=self.results.file if self.results else None,
             results_bytes=self._results_bytes(),
+            early=self.results is not None and self.results.early,
         )
         if self.deleted:  # writing would bring part of it back
             return

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean, mean_stderr
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
-from benchtui.results.primary import PREFERRED
+from benchtui.results.primary import PREFERRED, MetricName
 from benchtui.runs.events import LiveScore
 
 LIVE_COST_FACTOR = 10
@@ -90,11 +92,19 @@ class TaskScorer:
             scored.metrics[name] = dict(self.task.process_results(self.docs[doc_id], scored.filtered[name]))
         return scored
 
-    def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:
-        """One document's score, None while it has none."""
+    def metrics(self) -> list[MetricName]:
+        """What documents are scored on, in lm-eval's order; none before the first is."""
+        first = next(iter(self._scored.values()), None)
+        found = first.metrics.items() if first else ()
+        return [MetricName(metric, name) for name, metrics in found for metric in metrics]
+
+    def value(self, doc_id: int, metric: MetricName) -> float | None:
+        """One document's score; None while it has none, NaN where the score is no number."""
         scored = self._scored.get(doc_id)
-        value = scored.metrics.get(filter_name, {}).get(metric) if scored else None
-        return None if value is None else float(value)
+        value = scored.metrics.get(metric.filter, {}).get(metric.metric) if scored else None
+        if value is None:
+            return None
+        return float(value) if isinstance(value, bool | int | float | np.number | np.bool_) else math.nan
 
     def right(self, doc_id: int) -> bool | None:
         """Whether a scored document is right by the metric that stands for its task, with the first filter; None where

@@ -1,8 +1,9 @@
 """`python -m benchtui.worker [--score] [--memory-share X] RUN_DIR...`: evaluate the runs in these directories, in turn.
 
-Runs given together are expected to share one set of weights. With --score nothing is asked: what the journal holds is
-scored and written as partial results. The process exits 0 when every run has its result files, 1 when one failed (the
-reason is its last `failed` event), 74 when something could not be written, 143 when it was told to stop.
+Runs given together share one set of weights, or are a base and what is compared with it until that is decided. With
+--score nothing is asked: what the journal holds is scored and written as partial results. The process exits 0 when
+every run has its result files, 1 when one failed (the reason is its last `failed` event), 74 when something could not
+be written, 143 when it was told to stop.
 """
 
 from __future__ import annotations
@@ -38,22 +39,23 @@ def main() -> int:
     stop.install()
     die_with_supervisor()
     prefer_us_when_memory_ends()
-    reporter = None
+    reporter = session = None
     try:
         dump_stacks_on_signal(runs[0].stacks)
         reporter = Reporter(EventWriter(runs[0].events))
         from benchtui.worker.session import Session
 
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
-        with Session(stop, memory_share=arguments.memory_share) as session:
+        session = Session(stop, reporter, memory_share=arguments.memory_share)
+        if arguments.score:
             for run in runs:
-                reporter.close()
-                reporter = Reporter(EventWriter(run.events))
-                session.evaluate(run, reporter, score_only=arguments.score)
+                session.score(run)
+        else:
+            session.evaluate(runs)
     except StopRequested:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
-        return _fail(reporter, error)
+        return _fail(session.reporter if session is not None else reporter, error)
     return 0
 
 

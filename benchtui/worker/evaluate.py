@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
@@ -30,7 +32,9 @@ PLANNED_AT_ONCE = 200
 class Evaluation:
     """What one run needs while it is evaluated: its plan, where it writes, and the model (None to score only).
 
-    `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out.
+    `facts` are the worker's own choices (device, dtype). While `answering()` is open the model answers for this run.
+    `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out. What has been found
+    so far: `scores` and `coverage` by leaf task, `early` by task of the plan.
     """
 
     run: RunDirectory
@@ -41,84 +45,54 @@ class Evaluation:
     stop: StopFlag
     in_hand: InHandWriter
     prompter: Any
+    facts: dict[str, Any]
     lm: Any = None
     memory_share: float = 1.0
-
-
-def evaluate(evaluation: Evaluation, facts: dict[str, Any]) -> None:
-    """Evaluate (or, without a model, only score) every task and write the result files.
-
-    Told to stop, it writes partial results of what is answered, then raises StopRequested. `facts` are the worker's own
-    choices (device, dtype); the journal is tied to those that can change a score. Raises BenchtuiError, OSError or
-    sqlite3.OperationalError (a full disk).
-    """
-    started = time.time()
-    _bind_journal(evaluation, facts)
-    _plan_tasks(evaluation)
-    found = _Found()
-    for name, leaves in _asked_together(evaluation):
-        _ask_and_score(evaluation, name, leaves, found)
-    evaluation.reporter.task = ""
-    if evaluation.journal.damaged:
-        damaged = f"{evaluation.journal.damaged} answers in the journal were damaged and did not count."
-        evaluation.reporter.warn(damaged, "What is missing is asked again.")
-    if any(score.documents for score in found.scores.values()):
-        _write(evaluation, found, facts, started)
-    elif evaluation.stop.requested or evaluation.lm is None:  # too early: nothing is wrong
-        evaluation.reporter.warn("No document was completely answered yet, so there is nothing to score.")
-    else:
-        raise BenchtuiError("No document was completely answered, so there is nothing to score.", "Resume the run.")
-    evaluation.stop.check()
-
-
-@dataclass
-class _Found:
-    """By leaf task; `early` by task of the plan."""
-
+    answering: Callable[[], AbstractContextManager[None]] = nullcontext
+    started: float = field(default_factory=time.time)
     scores: dict[str, TaskScores] = field(default_factory=dict)
     coverage: dict[str, TaskCoverage] = field(default_factory=dict)
     early: dict[str, EarlyStop] = field(default_factory=dict)
 
+    @property
+    def asking(self) -> bool:
+        return self.lm is not None and not self.stop.requested
 
-def _ask_and_score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], found: _Found) -> None:
-    """Ask these leaf tasks together and score them; told to stop, or without a model, score what is answered."""
-    runners: dict[str, TaskRun] = {}
-    with suppress(StopRequested):
-        for loaded in leaves:
-            evaluation.reporter.task = loaded.name
-            answered = evaluation.journal.count(loaded.name)
-            if answered or (evaluation.lm is not None and not evaluation.stop.requested):
-                runners[loaded.name] = TaskRun(evaluation, loaded, interruptible=not answered)
-    if evaluation.lm is not None and not evaluation.stop.requested:
-        with suppress(StopRequested):
-            if stop := _ask(evaluation, name, runners):
-                found.early[name] = stop
-    for loaded in leaves:
-        runner = runners.get(loaded.name)
-        scored = runner.finish() if runner is not None else nothing_answered(loaded)
-        found.scores[loaded.name], found.coverage[loaded.name] = scored
+    def decided(self, name: str, stop: EarlyStop) -> None:
+        """`name` needs no more documents; noted down for whoever has to score the journal without a model."""
+        self.early[name] = stop
+        self.journal.note(_early_note(name), msgspec.to_builtins(stop))
 
 
-def _write(evaluation: Evaluation, found: _Found, facts: dict[str, Any], started: float) -> None:
-    in_full = [leaf for name, leaves in _asked_together(evaluation) if name not in found.early for leaf in leaves]
-    partial = any(found.coverage[leaf.name].done < found.coverage[leaf.name].total for leaf in in_full)
-    evaluation.reporter.phase("writing")
-    file = write_results(
-        evaluation.run,
-        evaluation.plan,
-        evaluation.tasks,
-        found.scores,
-        found.coverage,
-        lm=evaluation.lm,
-        facts=facts,
-        started=started,
-        early=found.early,
-        partial=partial,
-    )
-    evaluation.reporter.emit(Results(file=file.name, partial=partial))
+def evaluate(evaluation: Evaluation) -> None:
+    """Evaluate (or, without a model, only score) every task and write the result files.
+
+    Told to stop, it writes partial results of what is answered, then raises StopRequested. Raises BenchtuiError,
+    OSError or sqlite3.OperationalError (a full disk).
+    """
+    begin(evaluation)
+    for name, leaves in asked_together(evaluation):
+        runners = take_up(evaluation, leaves)
+        if evaluation.asking:
+            with suppress(StopRequested):
+                _ask(evaluation, name, runners)
+        score(evaluation, name, leaves, runners)
+    conclude(evaluation)
+    evaluation.stop.check()
 
 
-def _asked_together(evaluation: Evaluation) -> Iterator[tuple[str, list[LoadedTask]]]:
+def begin(evaluation: Evaluation) -> None:
+    """Tie the journal to what can change a score, and say what is planned."""
+    _bind_journal(evaluation)
+    for name in evaluation.plan.leaves:
+        if evaluation.lm is not None:
+            evaluation.journal.note(_early_note(name), None)  # it is decided anew, from the same answers
+        elif (stop := evaluation.journal.noted(_early_note(name))) is not None:
+            evaluation.early[name] = msgspec.convert(stop, EarlyStop)
+    _plan_tasks(evaluation)
+
+
+def asked_together(evaluation: Evaluation) -> Iterator[tuple[str, list[LoadedTask]]]:
     """Leaf tasks one by one; those of a group at once when it may stop early, since its documents are then mixed."""
     tasks = {loaded.name: loaded for loaded in evaluation.tasks.tasks}
     if evaluation.plan.decide_early is None:
@@ -130,33 +104,94 @@ def _asked_together(evaluation: Evaluation) -> Iterator[tuple[str, list[LoadedTa
     yield from ((name, [loaded]) for name, loaded in tasks.items())
 
 
-def _ask(evaluation: Evaluation, name: str, runners: dict[str, TaskRun]) -> EarlyStop | None:
-    """Have the model answer these tasks; the decision when it stopped before their end."""
+def take_up(evaluation: Evaluation, leaves: Sequence[LoadedTask]) -> dict[str, TaskRun]:
+    """Build these leaf tasks' prompts and take up their answers. Told to stop, or without a model, only those that have
+    answers."""
+    runners: dict[str, TaskRun] = {}
+    with suppress(StopRequested):
+        for loaded in leaves:
+            evaluation.reporter.task = loaded.name
+            answered = evaluation.journal.count(loaded.name)
+            if answered or evaluation.asking:
+                runners[loaded.name] = TaskRun(evaluation, loaded, interruptible=not answered)
+    return runners
+
+
+def score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], runners: Mapping[str, TaskRun]) -> None:
+    """Score what is answered of these leaf tasks, which stand for the plan's task `name`."""
+    for loaded in leaves:
+        runner = runners.get(loaded.name)
+        scored = runner.finish(early=name in evaluation.early) if runner is not None else nothing_answered(loaded)
+        evaluation.scores[loaded.name], evaluation.coverage[loaded.name] = scored
+
+
+def conclude(evaluation: Evaluation) -> None:
+    """Write the result files; raises BenchtuiError when there is nothing to write, though nobody stopped it."""
+    evaluation.reporter.task = ""
+    if evaluation.journal.damaged:
+        damaged = f"{evaluation.journal.damaged} answers in the journal were damaged and did not count."
+        evaluation.reporter.warn(damaged, "What is missing is asked again.")
+    if any(found.documents for found in evaluation.scores.values()):
+        _write(evaluation)
+    elif evaluation.asking:
+        raise BenchtuiError("No document was completely answered, so there is nothing to score.", "Resume the run.")
+    else:  # too early: nothing is wrong
+        evaluation.reporter.warn("No document was completely answered yet, so there is nothing to score.")
+
+
+def _write(evaluation: Evaluation) -> None:
+    decided = {leaf for name in evaluation.early for leaf in evaluation.plan.leaves.get(name, (name,))}
+    partial = any(
+        coverage.done < coverage.total for leaf, coverage in evaluation.coverage.items() if leaf not in decided
+    )
+    evaluation.reporter.phase("writing")
+    file = write_results(
+        evaluation.run,
+        evaluation.plan,
+        evaluation.tasks,
+        evaluation.scores,
+        evaluation.coverage,
+        lm=evaluation.lm,
+        facts=evaluation.facts,
+        started=evaluation.started,
+        early=evaluation.early,
+        partial=partial,
+    )
+    evaluation.reporter.emit(Results(file=file.name, partial=partial, early=bool(evaluation.early)))
+
+
+def _ask(evaluation: Evaluation, name: str, runners: Mapping[str, TaskRun]) -> None:
+    """Have the model answer these tasks, as far as it takes where that may be decided early."""
     plan = evaluation.plan
     if plan.decide_early is not None:
-        from benchtui.worker.decide_early import ask_until_decided, base_scores
+        from benchtui.worker.base_side import finished_base
+        from benchtui.worker.decide_early import ask_until_decided
 
-        base = base_scores(evaluation.run, plan, list(runners))
+        base = finished_base(evaluation.run, plan, list(runners))
         if base is not None:
-            return ask_until_decided(name, runners, base, plan, evaluation.reporter)
+            if stop := ask_until_decided(name, runners, base, plan, evaluation.reporter):
+                evaluation.decided(name, stop)
+            return
         evaluation.reporter.warn(
-            f"{name} cannot stop early: the base run has no complete scores between 0 and 1 on it.",
-            "All its documents are evaluated.",
+            f"{name} cannot stop early: the base run has no complete scores on it.", "All its documents are evaluated."
         )
     for runner in runners.values():
         runner.ask()
-    return None
 
 
-def _bind_journal(evaluation: Evaluation, facts: dict[str, Any]) -> None:
+def _bind_journal(evaluation: Evaluation) -> None:
     journal, plan = evaluation.journal, evaluation.plan
     if journal.salvaged:
         evaluation.reporter.warn(journal.salvaged, "What was lost is asked again.")
     tasks = {
         f"{task} {name}": value for task, settings in plan.task_settings().items() for name, value in settings.items()
     }
-    made = {"dtype in use": facts["dtype"]} if "dtype" in facts else {}
+    made = {"dtype in use": evaluation.facts["dtype"]} if "dtype" in evaluation.facts else {}
     journal.bind({**plan.score_settings(), **tasks, **made, "fingerprint": plan.fingerprint})
+
+
+def _early_note(name: str) -> str:
+    return f"{name} decided early"
 
 
 def _plan_tasks(evaluation: Evaluation) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from benchtui.runs.plan import ModelSource, RunPlan
 from benchtui.worker.batch import choose_batch, free_memory
 from benchtui.worker.report import Reporter
 
+ROOM_BESIDE = 2
+"""Times the weights that must be free for a second model of their size: as much again is left to work in."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 
@@ -54,6 +57,20 @@ def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> Loaded
     loaded = LoadedModel(lm, plan.source, device, dtype, own, len(lm.tokenizer))
     prepare(loaded, plan, reporter, memory_share)
     return loaded
+
+
+def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
+    """The model of another plan while `loaded` stays: on the same weights where they serve both, else loaded as well.
+    None when two might not fit into memory. Raises as `load_model` does."""
+    if loaded.serves(plan.source):
+        lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
+        other = dataclasses.replace(loaded, lm=lm, source=plan.source)
+        prepare(other, plan, reporter, memory_share)
+        return other
+    needed = ROOM_BESIDE * loaded.lm.model.get_memory_footprint()
+    if plan.source.load_in_4bit != loaded.source.load_in_4bit or free_memory(loaded.device) < needed:
+        return None
+    return load_model(plan, reporter, memory_share)
 
 
 def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> None:

@@ -46,6 +46,7 @@ class Reporter:
         self._advance_at = 0.0
         self._marks: deque[Mark] = deque(maxlen=MARKS_SHOWN)
         self._marks_at = 0.0
+        self._chosen: dict[str, str] = {}
         self.tokens = 0
         self.task = ""
 
@@ -76,6 +77,10 @@ class Reporter:
             self._marks.clear()
 
     def decision(self, what: str, choice: str, why: str) -> None:
+        """Something chosen for the user; told again only when the choice is another."""
+        if self._chosen.get(what) == choice:
+            return
+        self._chosen[what] = choice
         self.emit(Decision(what=what, choice=choice, why=why))
 
     def warn(self, message: str, next_step: str = "") -> None:
@@ -97,7 +102,11 @@ class Reporter:
 _NUMBER = re.compile(r"\d+")
 
 # What lm-eval and transformers say to whoever calls them, on every run, and no user of benchtui can act on.
-_ADVICE = ("Custom kwargs can be passed to", "`pretrained` model kwarg is not of type")
+_ADVICE = (
+    "Custom kwargs can be passed to",
+    "`pretrained` model kwarg is not of type",
+    "Passed an already-initialized model through",
+)
 
 
 def _is_advice(message: str) -> bool:

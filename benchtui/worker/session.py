@@ -5,68 +5,160 @@ from __future__ import annotations
 import logging
 import os
 import random
-from contextlib import closing
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.equivalent import equivalent_command
+from benchtui.runs.events import EventWriter
 from benchtui.runs.files import write_atomic
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
-from benchtui.runs.plan import RunPlan
+from benchtui.runs.plan import RunPlan, side_by_side
 from benchtui.worker import remembered
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.report import EventLogHandler, Reporter, report_imports, report_progress_bars
 
+if TYPE_CHECKING:
+    from benchtui.worker.evaluate import Evaluation
+
+
+@dataclass
+class _Opened:
+    """A run with its tasks loaded and its files open."""
+
+    run: RunDirectory
+    plan: RunPlan
+    reporter: Reporter
+    tasks: Any
+    journal: Journal
+    in_hand: InHandWriter
+
 
 class Session:
-    """Keeps the loaded model between runs that can share it."""
+    """Keeps the loaded model between runs that can share it. `reporter` is that of the run at work."""
 
-    def __init__(self, stop: StopFlag, *, memory_share: float = 1.0) -> None:
+    def __init__(self, stop: StopFlag, reporter: Reporter, *, memory_share: float = 1.0) -> None:
+        self.reporter = reporter
         self._stop = stop
         self._memory_share = memory_share
         self._loaded: Any = None
         self._listener: EventLogHandler | None = None
 
-    def __enter__(self) -> Session:
-        return self
+    def evaluate(self, runs: Sequence[RunDirectory]) -> None:
+        """Evaluate runs in turn, or side by side where their plans say so and the memory allows it, and write their
+        results."""
+        if side_by_side([run.plan() for run in runs]) and self._evaluated_side_by_side(*runs):
+            return
+        for run in runs:
+            self._evaluate_alone(run)
 
-    def __exit__(self, *_: object) -> None:
-        self._loaded = None
-
-    def evaluate(self, run: RunDirectory, reporter: Reporter, *, score_only: bool) -> None:
-        """Evaluate one run and write its results; `score_only` scores what its journal holds."""
-        plan = run.plan()
-        set_environment(plan)  # before anything of Hugging Face's is imported
-        self._listen(reporter)
+    def score(self, run: RunDirectory) -> None:
+        """Write results of what the run's journal holds, without a model."""
         from benchtui.worker.evaluate import Evaluation, evaluate
         from benchtui.worker.prompts import TokenizerPrompter
+
+        with ExitStack() as stack:
+            opened = self._open(run, stack, with_torch=False)
+            self._stop.interruptible = False
+            facts = {"dtype": used} if (used := opened.journal.noted("dtype in use")) else {}
+            evaluate(
+                Evaluation(
+                    run,
+                    opened.plan,
+                    opened.tasks,
+                    opened.journal,
+                    opened.reporter,
+                    self._stop,
+                    opened.in_hand,
+                    TokenizerPrompter(opened.plan),
+                    facts,
+                )
+            )
+
+    def _evaluate_alone(self, run: RunDirectory) -> None:
+        from benchtui.worker.evaluate import evaluate
+
+        with ExitStack() as stack:
+            opened = self._open(run, stack)
+            self._load(opened)
+            self._stop.interruptible = False
+            evaluate(self._evaluation(opened, self._loaded))
+        self._stop.interruptible = True
+
+    def _evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
+        """False when both models might not fit into memory together; nothing has been asked then."""
+        from benchtui.worker.load import load_beside
+        from benchtui.worker.side_by_side import evaluate_side_by_side
+
+        with ExitStack() as stack:
+            first = self._open(base, stack)
+            second = self._open(tuned, stack)
+            self._load(first)
+            self._listen(second.reporter)
+            second.reporter.phase("loading model", detail=second.plan.source.path)
+            beside = load_beside(self._loaded, second.plan, second.reporter, self._share(second.plan))
+            why = "both stop once their difference is decided"
+            if beside is None:
+                why = "the base in full, then the fine-tuned model: memory may not be enough for both"
+            for opened in (first, second):
+                order = "side by side" if beside is not None else "one after the other"
+                opened.reporter.decision("order", order, why)
+            if beside is None:
+                return False
+            self._stop.interruptible = False
+            evaluate_side_by_side(self._evaluation(first, self._loaded), self._evaluation(second, beside))
+        self._stop.interruptible = True
+        return True
+
+    def _open(self, run: RunDirectory, stack: ExitStack, *, with_torch: bool = True) -> _Opened:
+        """The run's files, closed with `stack`, and its tasks."""
+        plan = run.plan()
+        set_environment(plan)  # before anything of Hugging Face's is imported
+        reporter = Reporter(EventWriter(run.events))
+        self._listen(reporter)
         from benchtui.worker.tasks import load_tasks
 
-        seed_everything(plan, with_torch=not score_only)
+        seed_everything(plan, with_torch=with_torch)
         reporter.phase("loading task")
         metadata = {"pretrained": plan.source.path, **plan.prompts.model_args}
         tasks = load_tasks(plan, metadata, lambda name: self._task_built(reporter, name))
-        with Journal(run.journal) as journal, closing(InHandWriter(run.in_hand)) as in_hand:
-            if score_only:
-                self._stop.interruptible = False
-                prompter = TokenizerPrompter(plan)
-                facts = {"dtype": used} if (used := journal.noted("dtype in use")) else {}
-                evaluate(Evaluation(run, plan, tasks, journal, reporter, self._stop, in_hand, prompter), facts)
-                return
-            reporter.phase("loading model", detail=plan.source.path)
-            loaded = self._load(plan, reporter)
-            facts = {"device": loaded.device, "dtype": loaded.dtype}
-            write_atomic(run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype))
-            self._stop.interruptible = False
+        journal = stack.enter_context(Journal(run.journal))
+        in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
+        return _Opened(run, plan, reporter, tasks, journal, in_hand)
+
+    def _evaluation(self, opened: _Opened, loaded: Any) -> Evaluation:
+        from benchtui.worker.evaluate import Evaluation
+
+        plan = opened.plan
+
+        @contextmanager
+        def answering() -> Iterator[None]:
+            self._listen(opened.reporter)
             with loaded.adapter(plan.source):
-                lm, share = loaded.lm, self._share(plan)
-                evaluation = Evaluation(run, plan, tasks, journal, reporter, self._stop, in_hand, lm, lm, share)
-                evaluate(evaluation, facts)
-            self._stop.interruptible = True
+                yield
+
+        write_atomic(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype))
+        return Evaluation(
+            opened.run,
+            plan,
+            opened.tasks,
+            opened.journal,
+            opened.reporter,
+            self._stop,
+            opened.in_hand,
+            loaded.lm,
+            {"device": loaded.device, "dtype": loaded.dtype},
+            loaded.lm,
+            self._share(plan),
+            answering,
+        )
 
     def _listen(self, reporter: Reporter) -> None:
         """Warnings of the libraries become events, their progress bars signs of life, of the run in hand."""
+        self.reporter = reporter
         if self._listener is None:
             self._listener = EventLogHandler(reporter)
             logging.getLogger().addHandler(self._listener)
@@ -78,9 +170,13 @@ class Session:
         reporter.task = name
         reporter.advance("files", 1)
 
-    def _load(self, plan: RunPlan, reporter: Reporter) -> Any:
+    def _load(self, opened: _Opened) -> None:
+        """The weights for a run, those that are there already where they serve it."""
         from benchtui.worker.load import load_model, prepare
 
+        plan, reporter = opened.plan, opened.reporter
+        self._listen(reporter)
+        reporter.phase("loading model", detail=plan.source.path)
         share = self._share(plan)
         if share < self._memory_share:
             reporter.decision("memory", f"{share:.3g} of what would be planned", "more did not fit before")
@@ -89,7 +185,6 @@ class Session:
         else:
             self._loaded = None  # frees the other model first: two may not fit
             self._loaded = load_model(plan, reporter, share)
-        return self._loaded
 
     def _share(self, plan: RunPlan) -> float:
         """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchtui.results.primary import MetricName, primary
 from benchtui.runs.events import Progress, Scores
 from benchtui.scoring.task import TaskScorer, TaskScores
 from benchtui.text import one_line
@@ -21,14 +21,6 @@ if TYPE_CHECKING:
     from benchtui.worker.evaluate import Evaluation
 
 PROGRESS_INTERVAL = 0.25
-
-
-@dataclass(frozen=True)
-class PairedDocument:
-    """A document and what the base scored on it."""
-
-    doc_id: int
-    base: float
 
 
 class TaskRun:
@@ -60,11 +52,17 @@ class TaskRun:
     def ask(self, only: frozenset[int] | None = None) -> None:
         """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
         where memory runs out."""
+        if not self._requests.pending(only):
+            return
+        with self._evaluation.answering():
+            self._ask(only)
+
+    def _ask(self, only: frozenset[int] | None) -> None:
         reporter, lm = self._reporter, self._evaluation.lm
         self._in_hand.clear()
         reporter.phase("evaluating", self._loaded.name)
         self._progress(force=True)
-        lm.observer = self
+        unobserved, lm.observer = lm.observer, self  # another run's model may stand on the same weights
         lm.set_cache_hook(self._requests)
         planned = lm.batch_size_per_gpu
         self._use_known_size(planned)
@@ -72,6 +70,7 @@ class TaskRun:
             self._ask_until_answered(only)
         finally:
             lm.batch_size_per_gpu, fitted = planned, lm.batch_size_per_gpu  # another kind of task may have more room
+            lm.observer = unobserved
         self._remember(planned, fitted)
         reporter.tell_marks(self._loaded.name, force=True)
         self._progress(force=True)
@@ -143,24 +142,32 @@ class TaskRun:
         lm.batch_size_per_gpu = size // 2
         self._reporter.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
 
-    def paired_documents(self, base: dict[str, list[float]]) -> list[PairedDocument]:
-        """The documents that the base has a score for, in order; `base` maps the hashes of content and prompt to
-        scores (equal documents have equal hashes, and are paired in their order)."""
-        left = {doc_hash: list(scores) for doc_hash, scores in base.items()}
-        found = ((doc_id, left.get(self._scorer.doc_and_prompt(doc_id))) for doc_id in sorted(self._prompts))
-        return [PairedDocument(doc_id, scores.pop(0)) for doc_id, scores in found if scores]
+    def documents(self) -> dict[int, str]:
+        """Every document with the hashes of its content and its prompt."""
+        return {doc_id: self._scorer.doc_and_prompt(doc_id) for doc_id in self._prompts}
 
-    def value(self, doc_id: int, metric: str, filter_name: str) -> float | None:
-        """A document's score, None while it is not answered."""
-        return self._scorer.value(doc_id, metric, filter_name)
+    @property
+    def whole(self) -> bool:
+        """Whether every document is answered."""
+        return self._scorer.scored == self._loaded.documents
 
-    def finish(self) -> tuple[TaskScores, TaskCoverage]:
-        """Final scores over every completely answered document, and how many those are of how many."""
+    def metric(self) -> MetricName | None:
+        """What stands for the task; None before any document is scored."""
+        metrics = self._scorer.metrics()
+        return primary(metrics) if metrics else None
+
+    def value(self, doc_id: int, metric: MetricName) -> float | None:
+        """A document's score; None while it is not answered, NaN where the score is no number."""
+        return self._scorer.value(doc_id, metric)
+
+    def finish(self, *, early: bool = False) -> tuple[TaskScores, TaskCoverage]:
+        """Final scores over every completely answered document, and how many those are of how many; `early` when no
+        more are needed."""
         self._reporter.phase("scoring", self._loaded.name)
         scores = self._scorer.final()
         self._in_hand.clear()
         if scores.documents:
-            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live(), final=True))
+            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live(), final=True, early=early))
         self._progress(force=True)
         total = self._loaded.documents
         missing = sorted(set(range(total)) - set(scores.documents))
