@@ -65,7 +65,7 @@ class Laid:
         return lay_out(self.prepared(**changes), rerun_base=rerun_base, resume=resume)
 
 
-def end(run: RunDirectory, status: Status | None) -> None:
+def end(run: RunDirectory, status: Status | None, *, early: bool = False) -> None:
     """As if a supervisor that is gone had left the run this way; None for one that died."""
     me = this_process()
     write_record(run.launch, LaunchRecord(Process(me.pid, me.started - 60, me.host, me.boot), time.time(), "bench"))
@@ -75,7 +75,7 @@ def end(run: RunDirectory, status: Status | None) -> None:
     if status in ("finished", "partial"):
         run.lm_eval.mkdir(exist_ok=True)
         (run.lm_eval / "results_2026-11-20T10-30-15.000001.json").write_text("{}")
-    write_record(run.done, DoneRecord(status, "", time.time()))
+    write_record(run.done, DoneRecord(status, "", time.time(), early=early))
 
 
 def answer(run: RunDirectory, *doc_ids: int) -> None:

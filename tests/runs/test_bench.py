@@ -80,6 +80,34 @@ def test_an_unfinished_run_of_the_same_plan_goes_on(laid: Laid, status: Status |
     assert first.fine_tuned.journal.exists(), "what it answered stays where it is"
 
 
+def test_a_base_that_stopped_early_goes_on_for_whoever_needs_more_of_it(laid: Laid) -> None:
+    early = laid.lay_out(decide_early=2.0)
+    assert early.base is not None
+    for run in early.to_evaluate:
+        answer(run, 1, 2, 3)
+        end(run, "finished", early=True)
+    assert early.to_evaluate == (), "nothing more is needed for this comparison"
+    for settings in ({}, {"decide_early": 2.0}):
+        again = laid.lay_out(**settings)
+        assert not again.reused
+        assert again.fine_tuned != early.fine_tuned
+        assert again.base == early.base
+        assert again.resumed == (early.base,)
+        assert again.to_evaluate == (again.base, again.fine_tuned)
+    assert laid.lay_out(resume=lambda _: False).resumed == ()
+    (_, kept) = base_runs(benchmarks_folder(laid.outputs / "tuned"))
+    assert kept.journal.exists(), "what it answered is set aside, not lost"
+
+
+def test_a_base_that_has_everything_is_reused_by_what_decides_early(laid: Laid) -> None:
+    first = laid.lay_out()
+    for run in first.to_evaluate:
+        end(run, "finished")
+    early = laid.lay_out(decide_early=2.0)
+    assert early.reused
+    assert early.to_evaluate == (early.fine_tuned,)
+
+
 def test_a_run_that_answered_nothing_is_not_gone_on_with(laid: Laid) -> None:
     first = laid.lay_out()
     end(first.fine_tuned, "failed")

@@ -46,6 +46,18 @@ def test_a_base_that_is_done_is_not_touched(laid: Laid) -> None:
     assert runs.base.plan_file.read_bytes() == before
 
 
+def test_a_base_that_stopped_early_goes_on_with_what_is_compared_with_it(laid: Laid) -> None:
+    runs = laid.lay_out(decide_early=2.0)
+    assert runs.base is not None
+    end(runs.base, "finished", early=True)
+    end(runs.fine_tuned, None)
+    found = runs_to_resume(runs.fine_tuned, NOTHING)
+    assert found.to_evaluate == (runs.base, runs.fine_tuned)
+    end(runs.fine_tuned, "finished", early=True)
+    with pytest.raises(BenchtuiError, match="nothing to resume"):
+        runs_to_resume(runs.base, NOTHING)
+
+
 def test_what_has_finished_is_refused(laid: Laid) -> None:
     runs = laid.lay_out()
     assert runs.base is not None

@@ -5,10 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchtui.runs import events as ev
+from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.plan import write_plan
 from benchtui.runs.records import run_state
 from benchtui.runs.supervisor import SuperviseSettings
 from tests.run_stories import make_run
@@ -21,6 +24,13 @@ __all__ = ["run", "worker"]
 def second(tmp_path: Path) -> RunDirectory:
     folder = tmp_path / "outputs" / "m" / "benchmarks" / "fine-tuned" / "2026-11-20T10-30-15"
     return make_run(folder, leaves={"arc": ("arc",)})
+
+
+@pytest.fixture
+def early(second: RunDirectory) -> RunDirectory:
+    """The second, compared with the first until that is decided."""
+    write_plan(second.plan_file, msgspec.structs.replace(second.plan(), decide_early=2.0))
+    return second
 
 
 def test_the_first_of_a_pair_is_done_while_the_second_goes_on(
@@ -103,3 +113,78 @@ def test_a_directory_that_is_deleted_is_left_alone(worker: Script, run: RunDirec
     assert [record.status for record in done] == ["failed", "finished"]
     assert "deleted" in done[0].message
     assert not run.plan_file.exists(), "nothing is made anew in its place"
+
+
+def test_two_side_by_side_end_together_and_the_one_at_work_is_named(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    worker.install(
+        SCORE,
+        """
+        plan(run); plan(runs[1]); answer(run, 1, 2); answer(runs[1], 1)
+        InHandWriter(runs[1].in_hand).take("arc", 7, "Which", "scoring its answer")
+        time.sleep(1000)
+        """,
+    )
+    done = supervise(run, early)
+    assert [record.status for record in done] == ["timed out", "timed out"]
+    assert all("document 7" in record.message for record in done)
+    assert all(record.results for record in done), "both are scored over what was answered"
+    assert worker.calls == ["ask", "score", "score"]
+    assert [record.answered for record in done] == [2, 1]
+
+
+def test_two_side_by_side_go_on_without_a_stalled_document(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    worker.install(
+        """
+        plan(run); plan(runs[1]); answer(runs[1], 1); answer(run, 1)
+        if attempt == 1:
+            InHandWriter(run.in_hand).take("arc", 2, "Which", "building its prompt")
+            time.sleep(1000)
+        results(run); results(runs[1])
+        """
+    )
+    done = supervise(run, early, settings=SuperviseSettings(timeout=1.0, skip_stalled=True, grace=0.2))
+    assert [record.status for record in done] == ["finished", "finished"]
+    assert worker.calls == ["ask", "ask"]
+
+
+def test_two_side_by_side_that_are_stopped_are_both_cancelled(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    worker.install(
+        """
+        def stop(*_):
+            results(runs[0], partial=True); results(runs[1], partial=True)
+            os._exit(143)
+        signal.signal(signal.SIGTERM, stop)
+        plan(run); plan(runs[1]); answer(run, 1); answer(runs[1], 1)
+        time.sleep(1000)
+        """
+    )
+    control = Control()
+
+    def tick() -> None:
+        control.stop_requested |= len(said(early, ev.Progress)) > 0
+
+    done = supervise(run, early, control=control, tick=tick)
+    assert [record.status for record in done] == ["cancelled", "cancelled"]
+    assert all(record.results for record in done)
+
+
+def test_two_side_by_side_of_which_one_is_struck_while_it_writes(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    worker.install(
+        SCORE,
+        """
+        plan(run); plan(runs[1]); answer(run, 1); answer(runs[1], 1)
+        say(run, ev.Results(file="results_x.json", early=True))
+        sys.exit(1)
+        """,
+    )
+    done = supervise(run, early)
+    assert [(record.status, record.early) for record in done] == [("finished", True), ("failed", False)]
+    assert worker.calls == ["ask", "score"]

@@ -51,7 +51,7 @@ class References:
         with making:
             if model not in self._made:
                 place = Place(self._workshop, self._root / model, self)
-                place.add(getattr(self._workshop, model, self._workshop.merged), model)
+                place.add(getattr(self._workshop, model.split("-")[0], self._workshop.merged), model)
                 run = place.run(model, *flags, batch=batch)
                 memory = run.memory_of_worker()
                 assert run.ended() == 0, run.text
