@@ -156,13 +156,22 @@ def test_events_are_json_lines(place: Path, model: Path) -> None:
         assert marks == {doc_id: scores[doc_id] for doc_id in marks}
 
 
-def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -> None:
+def run_again(place: Path, *flags: str) -> Finished:
     demo = place / "benchtui-demo"
     arguments = ["--outputs", demo / "outputs", "--base", next((demo / "models").iterdir()), "--offline"]
     arguments += ["--include-path", Path(__file__).parents[2] / "benchtui" / "demo" / "tasks", "--no-readme"]
-    arguments += ["--tasks", "demo_instructions,demo_knowledge", "--decide-early"]
-    finished = benchtui("run", *arguments, cwd=place)
+    return benchtui("run", *arguments, "--tasks", "demo_instructions,demo_knowledge", *flags, cwd=place)
+
+
+def asked(run: Path) -> dict[str, list[int]]:
+    tasks = ("demo_instructions", "demo_knowledge")
+    return {task: [sample["doc_id"] for sample in samples_in(run / "lm-eval", task)] for task in tasks}
+
+
+def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -> None:
+    finished = run_again(place, "--decide-early")
     assert finished.code == 0, finished.err
+    assert "Base results are reused" in finished.err
     newest = max((model / "benchmarks" / "fine-tuned").iterdir())
     content = results_in(newest / "lm-eval")
     assert content["benchtui"]["partial"] is False
@@ -171,8 +180,8 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
     assert stopped["demo_knowledge"]["decision"] == "worse"
     for task, stop in stopped.items():
         assert stop["n"] == content["n-samples"][task]["effective"] < stop["total"]
-        asked = [sample["doc_id"] for sample in samples_in(newest / "lm-eval", task)]
-        assert asked != list(range(len(asked))), "documents are drawn at random, not from the top"
+        documents = asked(newest)[task]
+        assert documents != list(range(len(documents))), "documents are drawn at random, not from the top"
     assert "when the sign of the difference was certain" in " ".join(finished.out.split())
     compared = summary(model)["comparison"]
     for task, stop in stopped.items():
@@ -185,3 +194,41 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
     assert len(rows) == 4
     assert {row["p"] for row in rows} == {""}
     assert {row["difference_low"] for row in rows if row["level"] == "detail"} == {""}
+
+
+@pytest.mark.parametrize("form", ["merged_16bit", "lora"])
+def test_side_by_side_both_stop_where_one_does_after_a_finished_base(place: Path, model: Path, form: str) -> None:
+    """Two models in memory, or one with the adapter off and on."""
+    tuned = model / "benchmarks" / "fine-tuned"
+    after_base = run_again(place, "--decide-early", "--format", form)
+    assert "Base results are reused" in after_base.err, after_base.err
+    expected = max(tuned.iterdir())
+    together = run_again(place, "--decide-early", "--rerun-base", "--format", form)
+    assert together.code == 0, together.err
+    assert "side by side" in together.err
+    newest, base = max(tuned.iterdir()), model / "benchmarks" / "base"
+    assert newest != expected
+    stops = results_in(newest / "lm-eval")["benchtui"]["decide_early"]
+    assert stops == results_in(expected / "lm-eval")["benchtui"]["decide_early"]
+    assert results_in(newest / "lm-eval")["results"] == results_in(expected / "lm-eval")["results"]
+    assert asked(base) == asked(newest) == asked(expected), "the base answers what is compared, and no more"
+    content = results_in(base / "lm-eval")
+    assert content["benchtui"]["decide_early"] == stops
+    assert content["benchtui"]["partial"] is False
+
+
+def test_a_base_that_stopped_early_goes_on_where_all_of_it_is_needed(place: Path, model: Path) -> None:
+    base, other = model / "benchmarks" / "base", ("--max-length", "250")
+    early = run_again(place, "--decide-early", *other)
+    assert early.code == 0, early.err
+    before = asked(base)
+    assert sum(map(len, before.values())) < 392
+    finished = run_again(place, *other)
+    assert finished.code == 0, finished.err
+    assert "only what is missing is asked" in finished.err
+    assert "requests were answered before" in finished.err
+    assert [len(documents) for documents in asked(base).values()] == [192, 200]
+    assert results_in(base / "lm-eval")["benchtui"]["decide_early"] == {}
+    assert json.loads((base / "run" / "done.json").read_text())["early"] is False
+    comparison = summary(model)["comparison"]["demo_knowledge"]
+    assert comparison["test"] != "confidence sequence"
