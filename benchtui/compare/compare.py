@@ -136,6 +136,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         sides = leaf.first, leaf.second
     found = difference(terms.terms) if terms.terms is not None else None
     unpaired = why_not_comparable(score.task, terms.pairing, first, second, runs.names)
+    early = _decision(first, second, score) if level == "headline" and not unpaired else None
     row = Row(
         task=score.task,
         title=title_of(score.task, second),
@@ -150,11 +151,14 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         pairing=terms.pairing,
         difference=found,
         verdict=None,
-        early=_decision(first, second, score) if level == "headline" and not unpaired else None,
-        stopped=level != "headline" and any(run.early_of_any(score.task) for run in (first, second)),
+        early=early,
+        stopped=early is None and any(run.early_of_any(score.task) for run in (first, second)),
         notes=differing_facts(score.task, first, second, runs.names),
     )
     why = terms.why or unpaired
+    if row.stopped and level == "headline" and not why:
+        verdict = not_comparable(_stopped_elsewhere(runs, score.task), None, is_share=row.is_share)
+        return msgspec.structs.replace(row, verdict=verdict)
     if why and not row.early:
         return msgspec.structs.replace(row, verdict=not_comparable(why, found, is_share=row.is_share))
     return row
@@ -166,6 +170,16 @@ def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop 
     if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
         return None
     return stop if stop.base_fingerprint and stop.base_fingerprint == first.fingerprint else None
+
+
+def _stopped_elsewhere(runs: Pair, task: str) -> str:
+    """Why documents chosen by looking at another comparison can show nothing in this one."""
+    both = zip((runs.first, runs.second), runs.names, strict=True)
+    stopped = " and the ".join(name for run, name in both if run.early_of_any(task))
+    return (
+        f"the {stopped} run stopped early, at a moment chosen by its scores against another run, which makes chance "
+        "look like a difference; runs of all documents can be compared"
+    )
 
 
 def _leaf_terms(leaf: Leaf) -> GroupTerms:

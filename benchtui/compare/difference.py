@@ -106,7 +106,7 @@ def _clustered(terms: PairedTerms) -> Difference:
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
-    interval = _mean_interval(value, stderr, n_units)
+    interval = mean_interval(value, stderr, n_units) if stderr is not None else None
     if stderr == 0 and flips is not None and terms.weights is None:
         interval = paired_share_interval(flips.fixed, flips.broken, len(moved))
     return Difference(
@@ -124,13 +124,12 @@ def _clustered(terms: PairedTerms) -> Difference:
     )
 
 
-def _mean_interval(value: float, stderr: float | None, units: int) -> Interval | None:
-    if stderr is None:
-        return None
-    if stderr == 0 and value == 0:  # no unit of n moved: with 95 % confidence fewer than this share of them would
-        bound = 1 - ALPHA ** (1 / units)
+def mean_interval(value: float, stderr: float, units: int, alpha: float = ALPHA) -> Interval:
+    """Of a paired mean over independent units, by Student's t; where none of them moved, from their number alone."""
+    if stderr == 0 and value == 0:  # with 95 % confidence fewer than this share of the units would move
+        bound = 1 - alpha ** (1 / units)
         return Interval(-bound, bound)
-    return t_interval(value, stderr, units)
+    return t_interval(value, stderr, units, alpha)
 
 
 def _resampled(terms: PairedTerms) -> Difference:

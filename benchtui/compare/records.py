@@ -138,9 +138,9 @@ class Row(msgspec.Struct, frozen=True):
     """One metric of one task in both runs.
 
     `level`: "headline" stands for a task of the suite; "detail" is another metric or filter of the same; "part" a task
-    or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of a row
-    that is no headline that its documents are those of a task stopped early. `notes` say in words what differs besides
-    the model.
+    or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of
+    another row that its documents are those of a task stopped early. `notes` say in words what differs besides the
+    model.
     """
 
     task: str

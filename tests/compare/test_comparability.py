@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchtui.compare.compare import compare_runs
+from benchtui.compare.gate import Outcome, gate
 from benchtui.compare.records import Comparison, Kind, Verdict
 from benchtui.errors import BenchtuiError
 from benchtui.reports.tables import plain_table
@@ -198,11 +199,17 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
 def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: str, first: str) -> None:
     """It was "better" than its base; against a run that answers all of these documents alike it is nothing."""
     found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("better", 0.02, 0.4, decided), base=first)
-    assert verdict(found).kind is Kind.NO_DIFFERENCE
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert (
+        "the Fine-tuned run stopped early, at a moment chosen by its scores against another run"
+        in verdict(found).sentence
+    )
     row = found.headlines[0]
     assert row.early is None
     assert row.difference is not None
-    assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 1)
+    assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 0)
+    assert (row.tested, row.interval) == (None, None), "a p-value of documents that were chosen by looking"
+    assert gate(found, max_loss=3).outcome is Outcome.INCONCLUSIVE
     assert any(
         "over the 60 documents in both runs: the Fine-tuned run, which asks in random order, stopped early" in w
         for w in found.warnings
@@ -222,7 +229,8 @@ def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) 
         write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT[:40])}, block=early_stop("worse", -0.4, -0.02, n=40))
     )
     found = compare_runs(first, second, names=("A", "B"))
-    assert verdict(found).kind is Kind.NO_DIFFERENCE
+    assert "the A and the B run stopped early" in verdict(found).sentence
+    assert found.sentence.startswith("Nothing can be said")
     assert any("40 documents in both runs: the A and the B run, which" in warning for warning in found.warnings)
 
 

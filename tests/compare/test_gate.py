@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.gate import Outcome, gate
 from benchtui.compare.records import Comparison
@@ -51,6 +53,15 @@ def test_one_failing_task_fails_the_gate_whatever_the_others(tmp_path: Path) -> 
     assert found.outcome is Outcome.NOT_MET
     assert "bad" in found.reason
     assert "good" not in found.reason
+
+
+def test_bounds_are_as_sure_as_they_say_also_where_nothing_moved(tmp_path: Path) -> None:
+    """No document of 100 changed: with 95 % confidence fewer than 1 - 0.05^(1/100) of all would, one-sided at 5 % and
+    at 1 %."""
+    same = [0.25] * 100, [0.25] * 100
+    for watched, alpha in ((False, 0.05), (True, 0.01)):
+        (check,) = gate(compared(tmp_path / str(alpha), watched=watched, t=same), max_loss=3).checks  # type: ignore[arg-type]
+        assert check.high == -check.low == pytest.approx(100 * (1 - (2 * alpha) ** 0.01))
 
 
 def test_a_wanted_gain_must_be_shown(tmp_path: Path) -> None:

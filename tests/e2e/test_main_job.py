@@ -194,6 +194,10 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
     assert len(rows) == 4
     assert {row["p"] for row in rows} == {""}
     assert {row["difference_low"] for row in rows if row["level"] == "detail"} == {""}
+    for row in json.loads(benchtui("compare", model, "--format", "json", cwd=place).out)["rows"]:
+        assert row["p"] is None
+        if row["level"] == "headline":
+            assert (row["difference_low"], row["difference_high"]) == tuple(compared[row["task"]]["delta_interval"])
 
 
 @pytest.mark.parametrize("form", ["merged_16bit", "lora"])
