@@ -90,7 +90,7 @@ def _progress(run: ListedRun) -> str:
         return _shown(f"{run.task} {run.documents}/{run.documents_total}", 60)
     if run.total:
         # rounded down: 100% is said of nothing that is not whole
-        return f"{100 * run.answered // run.total}%"
+        return f"{100 * run.answered // run.total}%" + (", decided" if run.early else "")
     return ""
 
 

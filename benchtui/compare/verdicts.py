@@ -197,8 +197,12 @@ def _rest(rows: Sequence[Row]) -> str:
     shown = [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
     not_shown = [row for row in rows if row not in shown]
     parts = []
-    if shown:
-        parts.append(f"no difference shown on {_names(shown)}")
+    within = [row for row in shown if row.verdict is not None and row.verdict.kind is Kind.WITHIN]
+    undecided = [row for row in shown if row not in within]
+    if within:
+        parts.append(f"no relevant difference on {_names(within)}")
+    if undecided:
+        parts.append(f"no difference shown on {_names(undecided)}")
     if not_shown:
         parts.append(f"not comparable: {_names(not_shown)}")
     return "; ".join(parts)
@@ -223,9 +227,9 @@ def _no_evidence(rows: Sequence[Row]) -> str:
 def _limits(rows: Sequence[Row]) -> str:
     """The smallest and largest difference that the tests could have seen."""
     seen = sorted(
-        (row.difference.detectable, row.title)
+        (row.tested.detectable, row.title)
         for row in rows
-        if row.is_share and row.difference is not None and row.difference.detectable is not None
+        if row.is_share and row.tested is not None and row.tested.detectable is not None
     )
     if not seen:
         return ""

@@ -40,7 +40,7 @@ class _PlanFacts(msgspec.Struct, frozen=True):
 class ListedRun(msgspec.Struct, frozen=True):
     """One run as `benchtui runs` shows it. Times in seconds since the epoch, `seconds` how long it has taken;
     `answered` and `total` count requests, `documents` and `documents_total` those of `task`, the one at work (all 0
-    where not known)."""
+    where not known). `early`: it has finished without the rest, since its comparison was decided."""
 
     name: str
     model: str
@@ -59,6 +59,7 @@ class ListedRun(msgspec.Struct, frozen=True):
     next_step: str
     bench_id: str
     path: str
+    early: bool = False
 
 
 def list_runs(outputs: Path) -> list[ListedRun]:
@@ -98,6 +99,7 @@ def _listed(known: KnownRun) -> ListedRun:
         next_step="" if known.set_aside else next_step(state, known.name),
         bench_id=plan.bench_id,
         path=str(run.path),
+        early=done is not None and done.early,
     )
 
 

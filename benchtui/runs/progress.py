@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchtui.runs.events import LiveScore, Phase, PlannedTask, Progress, Scores
@@ -43,6 +44,7 @@ class Leaf:
         self._scores: tuple[LiveScore, ...] = ()
         self._began: float | None = None
         self._seconds: float | None = None
+        self._ended = 0.0
         self._seen = False  # in this attempt: what a resume restores is no work done now
 
     def plan(self, planned: PlannedTask) -> None:
@@ -81,7 +83,7 @@ class Leaf:
         self._scores = primary_first(event.scores[:MOST_SCORES])
         if event.final:
             if self._state != "done" and self._began is not None:
-                self._seconds = max(event.t - self._began, 0.0)
+                self._seconds, self._ended = max(event.t - self._began, 0.0), event.t
             scored = max((score.n for score in self._scores), default=0)
             whole = event.early or scored >= self._documents_total or self._documents >= self._documents_total
             self._state = "done" if whole else "partial"
@@ -97,6 +99,7 @@ class Leaf:
             requests_total=self._requests_total,
             tokens_per_second=self._tokens_per_second,
             scores=self._scores,
+            began=self._ended - self._seconds if self._seconds is not None else self._began,
             seconds=self._seconds,
         )
 
@@ -115,7 +118,6 @@ def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None
     state = _row_state(leaves, max(expected, len(leaves)))
     over = state in ("done", "partial")
     rate = pace.rate if pace else None
-    took = [leaf.seconds for leaf in leaves if leaf.seconds is not None]
     return RowView(
         name=name,
         state=state,
@@ -128,8 +130,20 @@ def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None
         rate=rate,
         remaining=None if over or rate is None else max(total - work, 0.0) / rate,
         at=pace.latest if pace else 0.0,
-        seconds=sum(took) if over and took else None,
+        seconds=_took(leaves) if over else None,
     )
+
+
+def _took(leaves: Sequence[TaskView]) -> float | None:
+    """The time in which any of them was at work: those of a task that may be decided early take turns."""
+    spans = sorted((leaf.began, leaf.seconds) for leaf in leaves if leaf.began is not None and leaf.seconds is not None)
+    if not spans:
+        return None
+    took, until = 0.0, -math.inf
+    for began, seconds in spans:
+        took += max(began + seconds - max(began, until), 0.0)
+        until = max(until, began + seconds)
+    return took
 
 
 def _row_state(leaves: Sequence[TaskView], expected: int) -> TaskState:

@@ -31,8 +31,9 @@ class TaskView:
     requests_total: int
     tokens_per_second: float
     scores: tuple[LiveScore, ...]
+    began: float | None
     seconds: float | None
-    """How long it took, once it is done."""
+    """How long it took from when it began, once it is done."""
 
     @property
     def work(self) -> float:

@@ -189,10 +189,13 @@ def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
 
 
 def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) -> None:
-    found = verdict(stopped_early(tmp_path, ifeval(RIGHT), early_stop("within", -0.02, 0.02)))
+    comparison = stopped_early(tmp_path, ifeval(RIGHT), early_stop("within", -0.02, 0.02))
+    found = verdict(comparison)
     assert found.kind is Kind.WITHIN
     assert "surely within ±2.0 points" in found.sentence
     assert "It says nothing of documents outside this set" in found.sentence
+    assert "no relevant difference on Instruction-Following." in comparison.sentence
+    assert "could only have seen" not in comparison.sentence, "it was not a test that ended it"
 
 
 @pytest.mark.parametrize(("decided", "first"), [("base-1", "another"), ("", ""), ("base-1", "")])

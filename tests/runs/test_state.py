@@ -18,7 +18,7 @@ from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower
 from benchtui.runs.view import RowView, RunView, average
-from tests.run_stories import SIZES, T0, Story, dead_process, finish, launch, make_run
+from tests.run_stories import LEAVES, SIZES, T0, Story, dead_process, finish, launch, make_run
 
 
 def row(view: RunView, name: str) -> RowView:
@@ -87,6 +87,23 @@ def test_a_bar_is_full_only_when_the_task_is_over(tmp_path: Path) -> None:
     ifeval = row(follower.update(), "ifeval")
     assert (ifeval.share, ifeval.state) == (1.0, "done")
     assert ifeval.seconds == pytest.approx(1.5)
+
+
+def test_leaves_that_take_turns_took_the_time_of_all_of_them_once(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load()
+    leaves = LEAVES["mmlu"]
+    for leaf in leaves:
+        story.open_task(leaf)
+    began = story.t
+    for leaf in leaves:
+        story.progress(leaf, 8, after=10)
+        story.tell(ev.Scores(task=leaf, scores=[ev.LiveScore("acc", "none", 0.5, 0.1, 8)], final=True, early=True))
+    mmlu = row(RunFollower(run).catch_up(), "mmlu")
+    assert mmlu.seconds == pytest.approx(story.t - began + 1.5)
+    assert (mmlu.state, mmlu.documents, mmlu.share) == ("done", 24, 1.0), "decided early, nothing is missing"
+    story.start(attempt=2).load()
+    assert row(RunFollower(run).catch_up(), "mmlu").state == "waiting", "and yet it can be gone on with"
 
 
 def test_a_final_score_over_fewer_documents_is_partial(tmp_path: Path) -> None:
