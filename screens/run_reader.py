@@ -70,8 +70,9 @@ class RunReader:
         self._lock = threading.Lock()
         self._slow_at = float("-inf")
         self._meter: MachineMeter | None = None
-        self._prompts: dict[tuple[str, int], str] = {}
-        self._marks: dict[tuple[str, int], bool | None] = {}
+        self._answering = 0
+        self._prompts: list[dict[tuple[str, int], str]] = [{} for _ in runs] or [{}]
+        self._marks: list[dict[tuple[str, int], bool | None]] = [{} for _ in runs] or [{}]
         self.snapshot = Snapshot((), None, (), {}, {})
 
     def read(self) -> bool:
@@ -90,17 +91,20 @@ class RunReader:
         if now - self._slow_at >= SLOW_EVERY:
             self._slow_at, more = now, True
             machine, newest = self._look(views, newest)
-        self.snapshot = Snapshot(tuple(views), machine, newest, self._prompts, self._marks)
+        prompts, marks = self._prompts[self._answering], self._marks[self._answering]
+        self.snapshot = Snapshot(tuple(views), machine, newest, prompts, marks)
         return more
 
     def _look(
         self, views: Sequence[RunView], newest: tuple[NewestAnswer, ...]
     ) -> tuple[MachineReading, tuple[NewestAnswer, ...]]:  # fmt: skip
         self._meter = self._meter or MachineMeter()
-        going = [view for view in views if view.state == "running" and view.phase is not None]
-        latest = max(going, key=lambda view: view.last_sign or 0.0, default=None)
-        answers = newest_answers(latest.run, SAMPLES) if latest is not None else []
-        return self._meter.read(), tuple(answers) or newest
+        going = [place for place, view in enumerate(views) if view.state == "running" and view.phase is not None]
+        latest = max(going, key=lambda place: views[place].last_sign or 0.0, default=None)
+        answers = newest_answers(views[latest].run, SAMPLES) if latest is not None else []
+        if latest is not None and answers:
+            self._answering, newest = latest, tuple(answers)
+        return self._meter.read(), newest
 
     def _tell(self, place: int, view: RunView, new: Sequence[Event]) -> list[str]:
         """All messages of the log, and the narrator's lines about everything else."""
@@ -111,10 +115,10 @@ class RunReader:
         for event in new:
             if isinstance(event, InFlight):
                 first_lines = {(event.task, document.doc_id): document.first_line for document in event.documents}
-                self._prompts = _newest(self._prompts, first_lines)
+                self._prompts[place] = _newest(self._prompts[place], first_lines)
             elif isinstance(event, Marked):
                 marks = {(event.task, mark.doc_id): mark.right for mark in event.marks}
-                self._marks = _newest(self._marks, marks)
+                self._marks[place] = _newest(self._marks[place], marks)
         for event in new[-LINES_WAITING:]:
             if isinstance(event, Log):
                 lines.append(f"{clock_words(event.t)} {role}{event.level}: {printable(event.message, LINE)}")

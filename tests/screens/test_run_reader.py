@@ -1,0 +1,32 @@
+"""What the Run screen knows of two runs that answer the same documents in turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.journal import Journal, RequestKey
+from screens.run_reader import RunReader
+from tests.run_stories import Story, launch, make_bench
+
+
+def test_an_answer_has_the_mark_of_its_own_run(tmp_path: Path) -> None:
+    base, tuned = make_bench(tmp_path / "outputs")
+    for run, answer, right in ((base, "wrong", False), (tuned, "right", True)):
+        launch(run)
+        told(run, answer, right=right, t=2_000_000_000.0 + right)
+    reader = RunReader((base, tuned))
+    reader.read()
+    assert [found.answer for found in reader.snapshot.newest] == ["right"], "of the run that was heard of last"
+    assert reader.snapshot.marks == {("ifeval", 7): True}
+    assert reader.snapshot.prompts == {("ifeval", 7): "the right one's prompt"}
+
+
+def told(run: RunDirectory, answer: str, *, right: bool, t: float) -> None:
+    with Journal(run.journal) as journal:
+        journal.bind({"fingerprint": run.plan().fingerprint})
+        journal.record(RequestKey("ifeval", 7, 0), "digest", answer)
+    story = Story(run, t).start().open_task("ifeval")
+    story.tell(ev.InFlight(task="ifeval", documents=[ev.InFlightDocument(7, f"the {answer} one's prompt")]))
+    story.tell(ev.Marked(task="ifeval", marks=[ev.Mark(7, right)]), after=0.1)
