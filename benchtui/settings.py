@@ -7,6 +7,7 @@ for what was expected.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,6 +68,25 @@ def limit_value(value: object) -> float:
     if not (0 < number < 1 or (1 <= number < 2**31 and number == int(number))):
         raise ValueError("a number of documents (1, 2, …) or a fraction of them (like 0.1)")
     return float(number)
+
+
+def limit_or_all(value: object) -> float:
+    """The same, or "all": infinity, which undoes the limit of a file or a suite."""
+    return math.inf if value == "all" else limit_value(value)
+
+
+def limit_typed(text: str) -> float:
+    """What somebody typed. Raises ValueError with what could be typed instead."""
+    word = text.strip().lower()
+    try:
+        return limit_or_all(word if word == "all" else float(word))
+    except ValueError:
+        raise ValueError("a number of documents (1, 2, …), a fraction of them (like 0.1), or all") from None
+
+
+def limit_words(limit: float) -> str:
+    """As one types it."""
+    return "all" if limit == math.inf else f"{limit:g}"
 
 
 def points(value: object) -> float:
@@ -158,7 +178,7 @@ RUN_SETTINGS: Mapping[str, Callable[[object], Any]] = MappingProxyType(
         "suite": text,
         "tasks": task_names,
         "include-path": paths,
-        "limit": limit_value,
+        "limit": limit_or_all,
         "num-fewshot": whole_number(0),
         "chat-template": one_of("auto", "on", "off"),
         "system-instruction": text,

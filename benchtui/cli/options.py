@@ -15,9 +15,9 @@ from click.core import ParameterSource
 from benchtui.config import environment_name
 from benchtui.durations import parse_duration
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.runs.choice import BenchPlan
+from benchtui.runs.choice import DECIDE_DELTA, BenchPlan
 from benchtui.runs.plan import Permissions
-from benchtui.settings import batch_size, limit_value, seeds
+from benchtui.settings import batch_size, limit_typed, seeds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,10 +52,7 @@ class Read(click.ParamType[Any]):
 
 
 def _limit(value: Any) -> float:
-    try:
-        return limit_value(float(value))
-    except (TypeError, ValueError):
-        raise ValueError("a number of documents (1, 2, …) or a fraction of them (like 0.1)") from None
+    return limit_typed(str(value))
 
 
 def _batch(value: Any) -> int | str:
@@ -152,10 +149,10 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     option(WHAT, "--tasks", type=Read("names", _names), metavar="A,B", help="lm-eval tasks, instead of a suite."),
     option(WHAT, "--include-path", "include_path", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
            help="Folder with more task files; may be repeated."),
-    option(WHAT, "--limit", type=Read("limit", _limit), metavar="N", help="Documents a task: a count, or a fraction."),
-    option(WHAT, "--decide-early", is_flag=True,
-           help="Stop each task once better, worse or no relevant difference is certain."),
-    option(WHAT, "--decide-delta", type=click.FloatRange(min=0, max=100, min_open=True), default=2.0,
+    option(WHAT, "--limit", type=Read("limit", _limit), metavar="N", help="Documents a task: a count, a share, all."),
+    option(WHAT, "--decide-early/--no-decide-early", "decide_early", default=False,
+           help="Ask both models side by side; stop a task once better, worse or no relevant difference is certain."),
+    option(WHAT, "--decide-delta", type=click.FloatRange(min=0, max=100, min_open=True), default=DECIDE_DELTA,
            show_default=True, metavar="POINTS", help="With --decide-early: a difference that would not matter."),
     option(HOW, "--num-fewshot", type=click.IntRange(min=0), metavar="N", help="Examples in every task's prompt."),
     option(HOW, "--chat-template", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
@@ -213,8 +210,11 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
     """The BenchPlan for click's values. Raises UsageError for combinations that make no sense."""
     arguments = dict(_model_argument(text) for given in values["model_args"] for text in _split(given))
     filed = _from_files()
+    idle = values["no_base"] and "decide_early" in filed  # what a file says in general is no demand on this run
     if values["base"] and values["no_base"]:
         raise UsageError("--base and --no-base contradict each other.", "Give one of them.")
+    if values["decide_early"] and values["no_base"] and not idle:
+        raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
     return BenchPlan(
         outputs=values["outputs"],
         model=values["model"],
@@ -242,7 +242,8 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
         device=values["device"],
         model_args=arguments,
         seeds=values["seed"] or (0, 1234, 1234, 1234),
-        decide_early=values["decide_delta"] if values["decide_early"] else None,
+        decide_early=values["decide_delta"] if values["decide_early"] and not idle else None,
+        default_decide_early=values["decide_early"] and "decide_early" in filed,
         timeout=values["timeout"],
         skip_stalled=values["skip_stalled"],
         offline=values["offline"],

@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 from benchtui.runs.plan import Permissions
 
+DECIDE_DELTA = 2.0
+"""Points that would not matter, where nobody says otherwise."""
+
 ChatTemplate = Literal["auto", "on", "off"]
 
 
@@ -16,9 +19,10 @@ class BenchPlan:
     """One `benchtui run`: which model against which base, on what, how.
 
     `model` None is the newest one; `tasks` replace `suite` when given. `limit` and `num_fewshot` override every task's
-    own; `default_limit` and `default_num_fewshot` stand in where a suite's task has none. `timeout` in seconds without
-    a sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
-    every document; `seeds` are lm-eval's python, numpy, torch and few-shot seeds.
+    own (a `limit` of infinity: every document); `default_limit` and `default_num_fewshot` stand in where a suite's task
+    has none. `timeout` in seconds without a sign of life, None for none; `decide_early` is the difference in points
+    that would not matter, None to evaluate every document, and `default_decide_early` says that a file would have it
+    decided early; `seeds` are lm-eval's python, numpy, torch and few-shot seeds.
     """
 
     outputs: Path
@@ -48,6 +52,7 @@ class BenchPlan:
     model_args: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, int, int, int] = (0, 1234, 1234, 1234)
     decide_early: float | None = None
+    default_decide_early: bool = False
     timeout: float | None = None
     skip_stalled: bool = False
     offline: bool = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -73,7 +74,8 @@ def _first(*values: int | None) -> int | None:
 
 def _limit(choice: BenchPlan, task: TaskPlan) -> float | None:
     limits = (choice.limit, task.limit, choice.default_limit)
-    return next((float(limit) for limit in limits if limit is not None), None)
+    limit = next((float(limit) for limit in limits if limit is not None), None)
+    return None if limit == math.inf else limit
 
 
 def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
@@ -107,8 +109,6 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     if not choice.compare or base_description is None:
-        if choice.decide_early is not None:
-            raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         return PreparedBench(model, plan, None, tuple(note for note in notes if note))
     base_source = ModelSource(
         path=base_description.name,

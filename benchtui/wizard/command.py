@@ -7,7 +7,8 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchtui.runs.choice import BenchPlan
+from benchtui.runs.choice import DECIDE_DELTA, BenchPlan
+from benchtui.settings import limit_words
 
 _DEFAULTS = BenchPlan(outputs=Path("outputs"))
 
@@ -37,7 +38,11 @@ def _what(choice: BenchPlan) -> Iterator[str]:
     for folder in choice.include_paths:
         yield from ("--include-path", str(folder))
     if choice.limit is not None:
-        yield from ("--limit", f"{choice.limit:g}")
+        yield from ("--limit", limit_words(choice.limit))
+    if choice.decide_early is not None and choice.compare:
+        yield "--decide-early"
+        yield from _value("--decide-delta", choice.decide_early, DECIDE_DELTA)
+    yield from _switch("--no-decide-early", choice.default_decide_early and choice.decide_early is None)
 
 
 def _how(choice: BenchPlan) -> Iterator[str]:

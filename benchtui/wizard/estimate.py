@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _documents(task: TaskPlan, limit: float | None) -> float | None:
     words = PLAIN_WORDS.get(task.name)
     total = words.documents if words and words.documents else None
     cut = task.limit if limit is None else limit
-    if cut is None:
+    if cut is None or cut == math.inf:
         return total
     if cut >= 1:
         return min(cut, total) if total else cut

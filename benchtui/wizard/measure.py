@@ -37,6 +37,7 @@ def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Sp
             model=model.path.name,
             base=choice.base if choice.base and choice.compare else None,
             compare=False,
+            decide_early=None,
             limit=DOCUMENTS,
         )
         _run(short, stop)

@@ -35,7 +35,8 @@ class TaskRun:
         self._request_type = ""
         self._progress_at = 0.0
         self._told = 0
-        self._began = time.monotonic()
+        self._worked = 0.0
+        self._since: float | None = time.monotonic()
         self._reporter.phase("building prompts", loaded.name)
         journal = evaluation.journal
         skipped = {doc_id for _, doc_id in journal.skipped(loaded.name)}
@@ -44,18 +45,29 @@ class TaskRun:
         self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
         self._scorer = TaskScorer(loaded.task, instances, loaded.docs(), self._name)
         self._requests = TaskRequests(loaded.name, instances, journal, self._document_answered)
-        self._answered_before = self._tokens_before = 0
+        self._answered_before = self._tokens = 0
         self._requests.restore()
         self._answered_before = self._requests.answered
-        self._tokens_before = self._reporter.tokens
+        self._rest()
 
     def ask(self, only: frozenset[int] | None = None) -> None:
         """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
         where memory runs out."""
         if not self._requests.pending(only):
             return
-        with self._evaluation.answering():
-            self._ask(only)
+        self._since = time.monotonic()
+        try:
+            with self._evaluation.answering():
+                self._ask(only)
+        finally:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Others have their turn now: their time does not count for our rate."""
+        self._worked, self._since = self._worked_until(time.monotonic()), None
+
+    def _worked_until(self, now: float) -> float:
+        return self._worked + (now - self._since if self._since is not None else 0.0)
 
     def _ask(self, only: frozenset[int] | None) -> None:
         reporter, lm = self._reporter, self._evaluation.lm
@@ -184,6 +196,7 @@ class TaskRun:
 
     def tokens(self, n: int) -> None:
         self._keep_answers()
+        self._tokens += n
         self._reporter.count_tokens(n)
         if self._requests.answered != self._told:  # the last answers of a burst fell between two events
             self._progress()
@@ -214,7 +227,7 @@ class TaskRun:
         if not force and now - self._progress_at < PROGRESS_INTERVAL:
             return
         self._progress_at, self._told = now, self._requests.answered
-        seconds = max(now - self._began, 1e-6)
+        seconds = max(self._worked_until(now), 1e-6)
         requests = self._requests
         share = requests.documents / requests.total if requests.total else 0.0
         self._reporter.emit(
@@ -225,7 +238,7 @@ class TaskRun:
                 requests=requests.answered,
                 requests_total=requests.total,
                 documents_per_second=(requests.answered - self._answered_before) * share / seconds,
-                tokens_per_second=(self._reporter.tokens - self._tokens_before) / seconds,
+                tokens_per_second=self._tokens / seconds,
             )
         )
 

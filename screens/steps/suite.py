@@ -9,12 +9,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input
+from textual.widgets import Input, Select
 
 from benchtui.config import load_config
 from benchtui.displays.words import rate_words
+from benchtui.runs.choice import DECIDE_DELTA
 from benchtui.runs.plan import TaskPlan
-from benchtui.settings import limit_value
+from benchtui.settings import limit_typed, limit_words
 from benchtui.suites import Suite, suites
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Estimate, Speeds, earlier_speeds, estimate_tasks, estimates
@@ -32,7 +33,8 @@ class SuiteStep(Step):
     HELP = (
         "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
         "highlighted suite with a few documents of each task. Suites of your own go into benchtui.toml: press t on "
-        "Home to search tasks and put them into one."
+        "Home to search tasks and put them into one. Until it is decided: in random order, as far as it takes to be "
+        "certain of better, worse or no relevant difference; both models are asked, and often a quarter is enough."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -52,14 +54,20 @@ class SuiteStep(Step):
         with Horizontal(classes="fields"):
             with Vertical():
                 yield Plain("Documents a task", classes="label")
-                yield Input(placeholder="all", id="limit", compact=True)
+                yield Input(placeholder="the suite's own, or all", id="limit", compact=True)
+            with Vertical(id="early"):
+                yield Plain("Ask both models", classes="label")
+                ways = [("every document", False), ("until it is decided", True)]
+                yield Select(ways, value=False, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
                 yield Plain("Or tasks, with commas", classes="label")
                 yield Input(placeholder="arc_easy,mmlu", id="tasks", compact=True)
 
     def enter(self) -> None:
         choice = self.answers.choice
-        self.query_one("#limit", Input).value = f"{choice.limit:g}" if choice.limit is not None else ""
+        self.query_one("#limit", Input).value = limit_words(choice.limit) if choice.limit is not None else ""
+        self.query_one("#early").display = choice.compare
+        self.query_one(Select).value = choice.decide_early is not None
         self.query_one("#tasks", Input).value = ",".join(choice.tasks)
         self.query_one(Choices).focus()
         self.find_out(self._read, self._take, group="step-suites")
@@ -107,7 +115,7 @@ class SuiteStep(Step):
     def _limit(self) -> float | None:
         typed = self.query_one("#limit", Input).value.strip()
         try:
-            return limit_value(float(typed)) if typed else None
+            return limit_typed(typed) if typed else None
         except ValueError:
             return None
 
@@ -144,6 +152,14 @@ class SuiteStep(Step):
             self.answers.choice = replace(self.answers.choice, suite=message.option.value, tasks=())
         self._leave()
 
+    def on_select_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        choice = self.answers.choice
+        if event.value is not (choice.decide_early is not None):
+            early = (choice.decide_early or DECIDE_DELTA) if event.value is True else None
+            self.answers.choice = replace(choice, decide_early=early)
+            self.post_message(self.Changed())
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
         self._leave()
@@ -155,11 +171,11 @@ class SuiteStep(Step):
     def apply(self) -> bool:
         typed = self.query_one("#limit", Input).value.strip()
         try:
-            limit = limit_value(float(typed)) if typed else None
+            limit = limit_typed(typed) if typed else None
         except ValueError:
             self.page.tell(
                 f"{one_line(typed, 40)!r} is no number of documents.",
-                "Type a number (1, 2, …), a fraction of them (like 0.1), or nothing for all.",
+                "Type a number (1, 2, …), a fraction of them (like 0.1), all, or nothing for what the suite says.",
             )
             self.query_one("#limit", Input).focus()
             return False
@@ -172,4 +188,6 @@ class SuiteStep(Step):
     def summary(self) -> str:
         choice = self.answers.choice
         what = one_line(", ".join(choice.tasks), 60) if choice.tasks else choice.suite
-        return what + (f", {choice.limit:g} each" if choice.limit is not None else "")
+        limit = f", {limit_words(choice.limit)} each" if choice.limit is not None else ""
+        early = ", until decided" if choice.compare and choice.decide_early is not None else ""
+        return what + limit + early

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,14 @@ def test_a_base_that_still_fits_is_reused_and_one_that_does_not_is_set_aside(lai
     assert current == other.base
     assert earlier.plan().fingerprint == fingerprint
     assert earlier.lm_eval.is_dir()
+
+
+def test_all_is_the_same_as_no_limit(laid: Laid) -> None:
+    limited = laid.prepared(default_limit=1.0)
+    assert {task.limit for task in limited.fine_tuned.tasks} == {1.0}
+    whole = laid.prepared(default_limit=1.0, limit=math.inf)
+    assert {task.limit for task in whole.fine_tuned.tasks} == {None}
+    assert whole.fine_tuned.fingerprint == laid.prepared().fine_tuned.fingerprint
 
 
 def test_a_rerun_of_the_base_keeps_the_earlier_one(laid: Laid) -> None:

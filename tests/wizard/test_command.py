@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.cli.options import bench_options, bench_plan
+from benchtui.errors import UsageError
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.plan import Permissions
 from benchtui.wizard.command import command_line, run_arguments
 
 
-def read_again(arguments: list[str]) -> BenchPlan:
+def read_again(arguments: list[str], file: dict[str, Any] | None = None) -> BenchPlan:
+    """`file`: what a benchtui.toml says of every run."""
     read: list[BenchPlan] = []
 
     @click.command()
@@ -25,7 +29,7 @@ def read_again(arguments: list[str]) -> BenchPlan:
     def command(**values: object) -> None:
         read.append(bench_plan(values))
 
-    command.main(args=arguments, standalone_mode=False)
+    command.main(args=arguments, standalone_mode=False, default_map=file)
     return replace(read[0], command=())
 
 
@@ -42,7 +46,8 @@ CHOICES = st.builds(
     suite=NAMES,
     tasks=st.lists(NAMES, max_size=3).map(tuple),
     include_paths=st.lists(st.sampled_from([Path("tasks"), Path("more tasks")]), max_size=2).map(tuple),
-    limit=st.none() | st.integers(1, 5000).map(float) | st.sampled_from([0.1, 0.25]),
+    limit=st.none() | st.integers(1, 5000).map(float) | st.sampled_from([0.1, 0.25, math.inf]),
+    decide_early=st.none() | st.sampled_from([0.5, 2.0, 5.0]),
     num_fewshot=st.none() | st.integers(0, 8),
     chat_template=st.sampled_from(["auto", "on", "off"]),
     system_instruction=st.none() | WORDS,
@@ -65,7 +70,8 @@ CHOICES = st.builds(
 
 @given(CHOICES, st.booleans())
 def test_read_again_it_is_the_same_choice(choice: BenchPlan, compare: bool) -> None:
-    choice = replace(choice, compare=compare, base=choice.base if compare else None)
+    if not compare:
+        choice = replace(choice, compare=False, base=None, decide_early=None)
     if choice.tasks:
         choice = replace(choice, suite="quick")  # tasks stand instead of it
     assert read_again(run_arguments(choice)) == choice
@@ -79,3 +85,17 @@ def test_the_line_is_quoted_for_a_shell() -> None:
 @pytest.mark.parametrize("default", [BenchPlan(outputs=Path("outputs"))])
 def test_defaults_are_left_out(default: BenchPlan) -> None:
     assert command_line(default) == "benchtui run --suite quick"
+
+
+def test_a_file_that_limits_and_decides_early_can_be_undone() -> None:
+    file = {"limit": 5.0, "decide_early": True}
+    chosen = read_again([], file)
+    assert (chosen.default_limit, chosen.limit, chosen.decide_early) == (5.0, None, 2.0)
+    whole = replace(chosen, limit=math.inf, decide_early=None)
+    assert "--limit all --no-decide-early" in command_line(whole)
+    again = read_again(run_arguments(whole), file)
+    assert (again.limit, again.decide_early) == (math.inf, None)
+    alone = read_again(["--no-base"], file)
+    assert alone.decide_early is None, "a file says it in general; there is nothing to decide here"
+    with pytest.raises(UsageError, match="needs a base"):
+        read_again(["--no-base", "--decide-early"])
