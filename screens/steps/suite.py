@@ -33,7 +33,7 @@ class SuiteStep(Step):
     HELP = (
         "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
         "highlighted suite with a few documents of each task. Suites of your own go into benchtui.toml: press t on "
-        "Home to search tasks and put them into one. Until it is decided: in random order, as far as it takes to be "
+        "Home to search tasks and put them into one. Stop once decided: in random order, as far as it takes to be "
         "certain of better, worse or no relevant difference; both models are asked, and often a quarter is enough."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -54,13 +54,13 @@ class SuiteStep(Step):
         with Horizontal(classes="fields"):
             with Vertical():
                 yield Plain("Documents a task", classes="label")
-                yield Input(placeholder="the suite's own, or all", id="limit", compact=True)
+                yield Input(placeholder="suite's own", id="limit", compact=True)
             with Vertical(id="early"):
-                yield Plain("Ask both models", classes="label")
-                ways = [("every document", False), ("until it is decided", True)]
+                yield Plain("Stop", classes="label")
+                ways = [("at the end", False), ("once decided", True)]
                 yield Select(ways, value=False, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
-                yield Plain("Or tasks, with commas", classes="label")
+                yield Plain("Or tasks by name", classes="label")
                 yield Input(placeholder="arc_easy,mmlu", id="tasks", compact=True)
 
     def enter(self) -> None:

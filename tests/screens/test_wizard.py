@@ -108,6 +108,20 @@ async def test_m_measures_how_long_a_suite_takes(open_app: Open, models: Path) -
     assert {place for place in models.rglob("*") if "benchmarks" in place.parts} == before
 
 
+async def test_a_benchmark_that_stops_once_decided(open_app: Open) -> None:
+    async with open_app().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b", "enter", "enter", "tab")
+        await type_in(pilot, "all")
+        await press(pilot, "tab", "enter", "down", "enter")
+        assert "once decided" in shown(pilot)
+        await press(pilot, "ctrl+n", "ctrl+n")
+        words = " ".join(shown(pilot).split())
+        assert "quick, all each, until decided" in words
+        assert "--suite quick --limit all --decide-early" in words
+        assert "--decide-delta" not in words
+
+
 async def test_a_wrong_number_of_documents_is_said_at_once(open_app: Open) -> None:
     async with open_app().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
