@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,16 @@ from typing import Any
 from benchtui.errors import BenchtuiError
 from benchtui.runs.plan import ModelSource, RunPlan
 from benchtui.worker.batch import choose_batch, free_memory
+from benchtui.worker.memory import release
 from benchtui.worker.report import Reporter
 
 ROOM_BESIDE = 2
 """Times the weights that must be free for a second model of their size: as much again is left to work in."""
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
+
+
+class NoRoomForModelError(BenchtuiError):
+    """The weights do not fit into memory."""
 
 
 @dataclass
@@ -70,7 +75,10 @@ def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_s
     needed = ROOM_BESIDE * loaded.lm.model.get_memory_footprint()
     if plan.source.load_in_4bit != loaded.source.load_in_4bit or free_memory(loaded.device) < needed:
         return None
-    return load_model(plan, reporter, memory_share)
+    with suppress(NoRoomForModelError):  # somebody else may have taken the memory meanwhile
+        return load_model(plan, reporter, memory_share)
+    release(loaded.lm)
+    return None
 
 
 def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> None:
@@ -194,7 +202,7 @@ def load_error(source: ModelSource, error: Exception) -> BenchtuiError:
     if "tokenizer" in lowered:
         return BenchtuiError(what, "Copy the base model's tokenizer files into the folder.")
     if "out of memory" in lowered or "can't allocate memory" in lowered or isinstance(error, MemoryError):
-        return BenchtuiError(
+        return NoRoomForModelError(
             f"{name} does not fit into memory.", "Use --format merged_4bit, a GGUF, or a larger machine."
         )
     if "bitsandbytes" in lowered:
