@@ -25,7 +25,8 @@ class Commands(Provider):
         seen: set[str] = set()
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
-            if not active.enabled or not binding.description or binding.description in seen or binding.system:
+            ours = binding.show or binding.tooltip  # moving about and editing are keys that nobody looks for here
+            if not (active.enabled and binding.description and ours) or binding.description in seen or binding.system:
                 continue
             seen.add(binding.description)
             words = f"{binding.tooltip} " if binding.tooltip else ""
