@@ -22,10 +22,10 @@ def command(run: str, text: str | None, outputs: Path | None) -> None:
     RUN is a run's folder, its name, MODEL/NAME, or a model for its latest run.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.results.history import find_run, read_note, write_note
+    from benchtui.results.history import find_scored_run, read_note, write_note
     from benchtui.text import printable
 
-    found = find_run(run, outputs_folder(outputs))
+    found = find_scored_run(run, outputs_folder(outputs))
     if text is None:
         click.echo(printable(read_note(found)))
         return

@@ -10,7 +10,7 @@ import msgspec
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models import TrainingFacts, inspect_model
-from benchtui.results.locate import base_of, model_runs
+from benchtui.results.locate import base_of, scored_runs
 from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults, Score
@@ -62,7 +62,7 @@ class Experiment(msgspec.Struct, frozen=True):
 
 def model_history(model: Path) -> list[Experiment]:
     """The runs of one model folder, oldest first; a run that cannot be read is listed with what is wrong."""
-    runs = model_runs(model)
+    runs = scored_runs(model)
     if not runs:
         return []
     training = inspect_model(model).training
@@ -144,7 +144,7 @@ def write_note(run: RunDirectory, note: str) -> None:
         raise BenchtuiError(f"{file} cannot be written: {error.strerror or error}.") from None
 
 
-def find_run(named: str, outputs: Path) -> RunDirectory:
+def find_scored_run(named: str, outputs: Path) -> RunDirectory:
     """A run by its folder, by MODEL/RUN, by its own name, or the latest of a model.
 
     Raises BenchtuiError when there is none or several.
@@ -153,10 +153,10 @@ def find_run(named: str, outputs: Path) -> RunDirectory:
     if (path / "lm-eval").is_dir() or (path / "run").is_dir():
         return RunDirectory(path.absolute())
     for model in (path, outputs / named):
-        if model.is_dir() and (runs := model_runs(model)):
+        if model.is_dir() and (runs := scored_runs(model)):
             return runs[-1]
     models = [entry for entry in outputs.iterdir() if entry.is_dir()] if outputs.is_dir() else []
-    found = [run for model in models for run in model_runs(model) if named in (run.path.name, _short(model, run))]
+    found = [run for model in models for run in scored_runs(model) if named in (run.path.name, _short(model, run))]
     if len(found) == 1:
         return found[0]
     if found:

@@ -110,13 +110,13 @@ def model_folder(named: str | Path | None, outputs: Path) -> Path:
 def _newest_benchmarked(outputs: Path) -> Path:
     if not outputs.is_dir():
         raise UsageError(f"There is no folder {outputs}.", "Name a model folder, or point --outputs at yours.")
-    found = [(run_time(runs[-1]), entry) for entry in outputs.iterdir() if (runs := model_runs(entry))]
+    found = [(run_time(runs[-1]), entry) for entry in outputs.iterdir() if (runs := scored_runs(entry))]
     if not found:
         raise BenchtuiError(f"No model in {outputs} has been benchmarked yet.", "Type `benchtui run` first.")
     return max(found)[1].absolute()
 
 
-def model_runs(model: Path) -> list[RunDirectory]:
+def scored_runs(model: Path) -> list[RunDirectory]:
     """The fine-tuned runs of a model folder that left results, oldest first."""
     return [run for run in fine_tuned_runs(benchmarks_folder(model)) if has_results(run)]
 
@@ -131,7 +131,7 @@ def latest_pair(model: Path) -> tuple[RunDirectory | None, RunDirectory | None]:
 
     A fine-tuned run that names the base run it was compared with is given that one.
     """
-    runs = model_runs(model)
+    runs = scored_runs(model)
     tuned = max(runs, key=run_time) if runs else None
     return base_of(tuned, model), tuned
 
@@ -146,7 +146,7 @@ def chosen_pair(model: Path, run: Path | None) -> tuple[RunDirectory | None, Run
     by_name = benchmarks_folder(model) / "fine-tuned" / run
     chosen = next((RunDirectory(place.absolute()) for place in (run, by_name) if place.is_dir()), None)
     if chosen is None:
-        names = ", ".join(known.path.name for known in model_runs(model)) or "none yet"
+        names = ", ".join(known.path.name for known in scored_runs(model)) or "none yet"
         raise BenchtuiError(f"There is no run {str(run)!r} of {model.name}.", f"Its runs: {names}.")
     return base_of(chosen, model), chosen
 

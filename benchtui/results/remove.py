@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.headlines import FILE_NAME
-from benchtui.results.locate import model_runs
+from benchtui.results.locate import scored_runs
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.records import run_state
 
@@ -33,7 +33,7 @@ def remove_run(run: RunDirectory) -> None:
 
 
 def _renew_summary(model: Path) -> None:
-    if model_runs(model):
+    if scored_runs(model):
         from benchtui.results.summary import write_summary  # brings in numpy
 
         write_summary(model)
