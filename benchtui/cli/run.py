@@ -200,12 +200,12 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
 
 def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
     """Whether to go on with an unfinished run: as the flag says, else asked on a terminal, else yes."""
-    if asked is not None:
-        return asked
     from benchtui.runs.records import run_state
 
-    if run_state(run) == "finished":  # a base that stopped early: nothing went wrong that one would be asked about
+    if run_state(run) == "finished":  # a base that stopped early: its results are as good as those of a reused one
         return True
+    if asked is not None:
+        return asked
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
     from benchtui.runs.journal import answered_requests

@@ -74,6 +74,8 @@ def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> 
         if results.state not in ("finished", "partial"):
             yield f"The {name} run did not finish ({results.state}): {results.run}"
         for partial in results.partial:
+            if results is first and second.early_of_any(partial.task):
+                continue  # decided over what there is of it
             yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} documents"
 
 
@@ -160,7 +162,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         verdict = not_comparable(_stopped_elsewhere(runs, score.task), None, is_share=row.is_share)
         return msgspec.structs.replace(row, verdict=verdict)
     if why and not row.early:
-        return msgspec.structs.replace(row, verdict=not_comparable(why, found, is_share=row.is_share))
+        return msgspec.structs.replace(row, verdict=not_comparable(why, row.tested, is_share=row.is_share))
     return row
 
 

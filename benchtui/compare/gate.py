@@ -102,10 +102,10 @@ def _sign_is_certain(row: Row, alpha: float) -> bool:
 def _cannot_tell(row: Row) -> str:
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
         return "not comparable"
+    if row.early is not None:  # it stands, whatever became of the base later
+        return "" if row.early.n else "no documents"
     if row.first.partial or row.second.partial:
         return "partial results"
-    if row.early is not None:
-        return "" if row.early.n else "no documents"
     if row.difference is None:
         return "nothing could be paired"
     return f"{row.difference.n} samples show nothing" if row.difference.n < FEWEST else ""

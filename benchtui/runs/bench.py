@@ -46,11 +46,22 @@ class BenchRuns:
 
     @property
     def to_evaluate(self) -> tuple[RunDirectory, ...]:
-        """A base that stopped early has more to tell only while there is somebody to compare with it."""
-        tuned = () if run_state(self.fine_tuned) == "finished" else (self.fine_tuned,)
-        if self.base is None or self.reused or asked_everything(self.base):
-            return tuned
-        return (self.base, *tuned) if tuned or run_state(self.base) != "finished" else ()
+        if self.base is None or self.reused:
+            return () if run_state(self.fine_tuned) == "finished" else (self.fine_tuned,)
+        return left_to_evaluate(self.base, self.fine_tuned)
+
+
+def left_to_evaluate(base: RunDirectory | None, fine_tuned: RunDirectory) -> tuple[RunDirectory, ...]:
+    """Of a base and what is compared with it those that are to be evaluated.
+
+    Two that decide early go side by side: a base that stopped early has to go on where the other has not finished, and
+    a base that has not finished can be told from the other where to stop.
+    """
+    tuned = () if run_state(fine_tuned) == "finished" else (fine_tuned,)
+    if base is None or asked_everything(base) or (not tuned and run_state(base) == "finished"):
+        return tuned
+    early = not tuned and side_by_side([base.plan(), fine_tuned.plan()])
+    return (base, fine_tuned) if tuned or early else (base,)
 
 
 def lock_model(model_path: Path, name: str) -> FolderLock:

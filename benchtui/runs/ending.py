@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 from typing import Literal
 
 from benchtui.runs.process import NO_ROOM
@@ -20,10 +21,10 @@ def what_failed(current: Watched, code: int, *, killed_for_memory: bool) -> Endi
     return "no room" if code == NO_ROOM else "failed"
 
 
-def failure_words(current: Watched, code: int) -> str:
-    """What the worker said of it, or what is known where it said nothing."""
+def failure_words(current: Watched, code: int, log: Path) -> str:
+    """What the worker said of it, or what is known where it said nothing; `log` is where its output went."""
     if current.failed is None:
-        return _without_a_word(code)
+        return _without_a_word(code, log)
     step = current.failed.next_step
     return f"{current.failed.message} → {step}" if step else current.failed.message
 
@@ -53,8 +54,8 @@ def exit_words(code: int) -> str:
         return f"signal {-code}"
 
 
-def _without_a_word(code: int) -> str:
+def _without_a_word(code: int, log: Path) -> str:
     said = f"The worker ended without a word ({exit_words(code)})."
     if code == -signal.SIGKILL:
         return f"{said} → Something else killed it, often a limit on memory; `benchtui resume` goes on from there."
-    return f"{said} → Its worker.log may say why; `benchtui resume` goes on from there."
+    return f"{said} → {log} may say why; `benchtui resume` goes on from there."

@@ -187,9 +187,11 @@ class RunPlan(msgspec.Struct, frozen=True):
 
 
 def side_by_side(plans: Sequence[RunPlan]) -> bool:
-    """Whether runs are evaluated document by document together: a base is among them, and what decides early against
-    it."""
-    return any(plan.role == "base" for plan in plans) and any(plan.decide_early is not None for plan in plans)
+    """Whether runs are evaluated document by document together: a base, and what decides early against it on the same
+    tasks. (A base that knows more tasks was evaluated in full before: it only has to be put in order.)"""
+    if len(plans) != 2 or plans[0].role != "base" or plans[1].decide_early is None:
+        return False
+    return {task.name for task in plans[0].tasks} == {task.name for task in plans[1].tasks}
 
 
 def _digest(text: str) -> str:

@@ -9,11 +9,11 @@ import msgspec
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
-from benchtui.runs.bench import BenchRuns
+from benchtui.runs.bench import BenchRuns, left_to_evaluate
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
-from benchtui.runs.records import asked_everything, run_state
+from benchtui.runs.records import run_state
 from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
 
 
@@ -44,15 +44,13 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
         base = named_base(benchmarks, plan)
     if base is not None and not base.exists():
         base = None
-    unfinished = [] if run_state(fine_tuned) == "finished" else [fine_tuned]
-    if base is not None and not (asked_everything(base) if unfinished else run_state(base) == "finished"):
-        unfinished.insert(0, base)  # also one that stopped early, while there is somebody to compare with it
-    if not unfinished:
+    to_resume = left_to_evaluate(base, fine_tuned)
+    if not to_resume:
         raise BenchtuiError(
             f"{run.path} has finished: there is nothing to resume.", "`benchtui compare` shows its results."
         )
     plans = {}
-    for found in unfinished:
+    for found in to_resume:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
         now = _with_present_facts(found.plan(), allowed, benchmarks.parent)
@@ -65,8 +63,8 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
     bench_id = new_bench_id()
     for file, now in plans.items():  # only now: what is refused stays as it was
         write_plan(file, msgspec.structs.replace(now, bench_id=bench_id))
-    reused = base is not None and base not in unfinished
-    return BenchRuns(fine_tuned, base, reused, tuple(unfinished))
+    reused = base is not None and base not in to_resume
+    return BenchRuns(fine_tuned, base, reused, to_resume)
 
 
 def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDirectory:

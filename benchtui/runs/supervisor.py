@@ -101,6 +101,8 @@ class Supervisor:
         if current is None:  # it left by itself
             current = self._at_work(waiting)
         self._close_written(waiting, current)
+        if self._side_by_side and current is not None and current.done is not None:
+            current = self._at_work(waiting) or next((w for w in waiting if w.done is None), None)
         if current is None or current.done is not None:
             return None
         if worker.left_alive:
@@ -244,9 +246,7 @@ class Supervisor:
         if ending == "out of memory" or (failure is not None and failure.reason == "out of memory"):
             return self._out_of_memory(current, ending_with, killed=ending == "out of memory")
         if ending == "deleted":
-            return self._close_all(
-                [w for w in unfinished if w.deleted], "failed", "Its files were deleted while it ran."
-            )
+            return self._deleted(unfinished, ending_with)
         if ending in ("stopped", "killed now"):
             if ending == "stopped":
                 self._recover(current, ending_with, "did not stop when asked to" if code == -signal.SIGKILL else "")
@@ -255,11 +255,19 @@ class Supervisor:
             return self._timed_out(current, ending_with)
         if ending == "no room":
             return self._close_all(unfinished, "failed", no_room_words(current))
-        message = failure_words(current, code)
+        message = failure_words(current, code, waiting[0].run.worker_log)
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
             return self._close_all(unfinished, "failed", message)
         self._recover(current, ending_with)
         return self._close_unless_whole(ending_with, "failed", message)
+
+    def _deleted(self, unfinished: Sequence[Watched], ending_with: Sequence[Watched]) -> None:
+        gone = [watched for watched in unfinished if watched.deleted]
+        rest = [watched for watched in ending_with if watched not in gone]
+        self._close_all(gone, "failed", "Its files were deleted while it ran.")
+        for watched in rest:
+            self._recover(watched, [watched])
+        self._close_unless_whole(rest, "failed", "The files of the run beside it were deleted while both ran.")
 
     def _out_of_memory(self, current: Watched, ending_with: Sequence[Watched], *, killed: bool) -> None:
         smaller = self._memory_share / 2

@@ -192,7 +192,7 @@ class Watched:
             total=sum(self.totals.values()),
             results=self.results.file if self.results else None,
             results_bytes=self._results_bytes(),
-            early=self.results is not None and self.results.early,
+            early=status == "finished" and self.results is not None and self.results.early,
         )
         if self.deleted:  # writing would bring part of it back
             return

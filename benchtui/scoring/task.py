@@ -99,11 +99,11 @@ class TaskScorer:
         return [MetricName(metric, name) for name, metrics in found for metric in metrics]
 
     def value(self, doc_id: int, metric: MetricName) -> float | None:
-        """One document's score; None while it has none, NaN where the score is no number."""
+        """One document's score; None while it is not scored, NaN where it has no such score or that is no number."""
         scored = self._scored.get(doc_id)
-        value = scored.metrics.get(metric.filter, {}).get(metric.metric) if scored else None
-        if value is None:
+        if scored is None:
             return None
+        value = scored.metrics.get(metric.filter, {}).get(metric.metric)
         return float(value) if isinstance(value, bool | int | float | np.number | np.bool_) else math.nan
 
     def right(self, doc_id: int) -> bool | None:

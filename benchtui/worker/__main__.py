@@ -55,12 +55,12 @@ def main() -> int:
     except StopRequested:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
-        return _fail(session.reporter if session is not None else reporter, error)
+        return _fail(session.reporter if session is not None else reporter, error, runs[0].worker_log)
     return 0
 
 
-def _fail(reporter: Reporter | None, error: Exception) -> int:
-    failure = _failure(error)
+def _fail(reporter: Reporter | None, error: Exception, log: Path) -> int:
+    failure = _failure(error, log)
     try:
         if reporter is not None:
             reporter.emit(failure)
@@ -73,7 +73,7 @@ def _fail(reporter: Reporter | None, error: Exception) -> int:
     return NO_ROOM if failure.reason == "disk full" else 1
 
 
-def _failure(error: Exception) -> Failed:
+def _failure(error: Exception, log: Path) -> Failed:
     from benchtui.worker.memory import OutOfMemoryError
 
     if isinstance(error, OutOfMemoryError):
@@ -89,7 +89,7 @@ def _failure(error: Exception) -> Failed:
     text = " ".join(str(error).split())[:400]
     return Failed(
         message=clipped(f"{type(error).__name__}: {text}"),
-        next_step="run/worker.log in the run directory has the details.",
+        next_step=f"{log} has the details.",
     )
 
 

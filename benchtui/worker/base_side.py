@@ -9,7 +9,7 @@ from typing import Protocol
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import file_part, sample_files
-from benchtui.results.primary import MetricName, primary
+from benchtui.results.primary import MetricName
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.results.samples import read_samples
@@ -27,14 +27,11 @@ class BaseSide(Protocol):
     def documents(self, leaf: str) -> Mapping[int, str]:
         """The documents it has or can have a score for, and the hashes of content and prompt by which they pair."""
 
-    def metric(self, leaf: str) -> MetricName | None:
-        """What stands for the task; None before any document has a score."""
-
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         """Have these documents answered, None for all."""
 
     def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
-        """A document's score; None without an answer, NaN where the score is no number."""
+        """A document's score; None without an answer, NaN where it has no such score or that is no number."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +44,6 @@ class RunningBase:
     def documents(self, leaf: str) -> Mapping[int, str]:
         return self.runners[leaf].documents()
 
-    def metric(self, leaf: str) -> MetricName | None:
-        return self.runners[leaf].metric()
-
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         self.runners[leaf].ask(only)
 
@@ -59,24 +53,21 @@ class RunningBase:
 
 @dataclass(frozen=True)
 class FinishedBase:
-    """A base that was evaluated in full before. `values` by leaf task and document."""
+    """A base that was evaluated in full before: by leaf task and document what was asked, and the scores."""
 
     fingerprint: str
-    chosen: MetricName
     hashes: Mapping[str, Mapping[int, str]]
-    values: Mapping[str, Mapping[int, float]]
+    values: Mapping[str, Mapping[int, Mapping[MetricName, float]]]
 
     def documents(self, leaf: str) -> Mapping[int, str]:
         return self.hashes[leaf]
 
-    def metric(self, leaf: str) -> MetricName | None:  # noqa: ARG002 - every leaf's is the same
-        return self.chosen
-
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         """Nothing is left to ask."""
 
-    def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:  # noqa: ARG002 - the one it was read for
-        return self.values[leaf].get(doc_id)
+    def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
+        scores = self.values[leaf].get(doc_id)
+        return scores.get(metric, math.nan) if scores is not None else None
 
 
 def finished_base(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> FinishedBase | None:
@@ -84,24 +75,20 @@ def finished_base(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> Fi
     results = _finished_results(run, plan)
     if results is None:
         return None
-    first = results.scores_of(leaves[0])
-    if not first:
-        return None
-    score = primary(first)
-    chosen = MetricName(score.metric, score.filter)
     files = sample_files(results.folder, results.stamp)
     hashes: dict[str, dict[int, str]] = {}
-    values: dict[str, dict[int, float]] = {}
+    values: dict[str, dict[int, dict[MetricName, float]]] = {}
     for leaf in leaves:
         if file_part(leaf) not in files:
             return None
         hashes[leaf], values[leaf] = {}, {}
         for sample in read_samples(files[file_part(leaf)], leaf):
-            if sample.filter == chosen.filter:
-                value = dict(sample.values).get(chosen.metric)
-                hashes[leaf][sample.doc_id] = sample.doc_hash + sample.prompt_hash
-                values[leaf][sample.doc_id] = float(value) if isinstance(value, int | float) else math.nan
-    return FinishedBase(results.fingerprint, chosen, hashes, values)
+            hashes[leaf][sample.doc_id] = sample.doc_hash + sample.prompt_hash
+            scores = values[leaf].setdefault(sample.doc_id, {})
+            for metric, value in sample.values:
+                number = float(value) if isinstance(value, int | float) else math.nan
+                scores[MetricName(metric, sample.filter)] = number
+    return FinishedBase(results.fingerprint, hashes, values)
 
 
 def _finished_results(run: RunDirectory, plan: RunPlan) -> RunResults | None:
@@ -124,12 +111,12 @@ class Pair:
     base: int
 
 
-def pair(documents: Mapping[int, str], base: Mapping[int, str]) -> list[Pair]:
-    """The documents that both have, asked in the same words, in order; equal documents pair in their order."""
+def pair(documents: Mapping[int, str], base: Mapping[int, str]) -> dict[int, Pair]:
+    """The documents that both have, asked in the same words, by doc_id; equal documents pair in their order."""
     left: dict[str, list[int]] = {}
     for doc_id, hashes in _in_order(base):
         left.setdefault(hashes, []).append(doc_id)
-    return [Pair(doc_id, left[hashes].pop(0)) for doc_id, hashes in _in_order(documents) if left.get(hashes)]
+    return {doc_id: Pair(doc_id, left[hashes].pop(0)) for doc_id, hashes in _in_order(documents) if left.get(hashes)}
 
 
 def _in_order(documents: Mapping[int, str]) -> Iterable[tuple[int, str]]:

@@ -53,13 +53,11 @@ def choose_batch(config: Any, *, device: str, free: int, max_length: int, elemen
 
 def free_memory(device: str) -> int:
     """Bytes that can be allocated on `device` now."""
-    if device.startswith("cuda"):
-        import torch
+    import torch
 
-        return int(torch.cuda.mem_get_info()[0])
-    import psutil
+    from benchtui.worker.engine.memory import free_bytes
 
-    return int(psutil.virtual_memory().available)
+    return free_bytes(torch.device(device))
 
 
 def _gib(count: int) -> str:

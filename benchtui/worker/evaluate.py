@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from benchtui.compare.sequential import EARLY_ALPHA
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
 from benchtui.runs.directory import RunDirectory
@@ -22,6 +23,7 @@ from benchtui.worker.guard import StopFlag, StopRequested
 from benchtui.worker.report import Reporter
 from benchtui.worker.task_run import TaskRun, nothing_answered
 from benchtui.worker.tasks import LoadedTask, LoadedTasks
+from benchtui.worker.units import Unit, units
 from benchtui.worker.write import TaskCoverage, write_results
 
 PLANNED_AT_ONCE = 200
@@ -32,9 +34,10 @@ PLANNED_AT_ONCE = 200
 class Evaluation:
     """What one run needs while it is evaluated: its plan, where it writes, and the model (None to score only).
 
-    `facts` are the worker's own choices (device, dtype). While `answering()` is open the model answers for this run.
+    `facts` are the worker's own choices (device, dtype). `turn()` is called whenever this run's turn has come, if there
+    are others; while `answering()` is open the model answers for this run.
     `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out. What has been found
-    so far: `scores` and `coverage` by leaf task, `early` by task of the plan.
+    so far: `scores` and `coverage` by leaf task, `early` by unit.
     """
 
     run: RunDirectory
@@ -48,6 +51,7 @@ class Evaluation:
     facts: dict[str, Any]
     lm: Any = None
     memory_share: float = 1.0
+    turn: Callable[[], None] = lambda: None
     answering: Callable[[], AbstractContextManager[None]] = nullcontext
     started: float = field(default_factory=time.time)
     scores: dict[str, TaskScores] = field(default_factory=dict)
@@ -71,20 +75,22 @@ def evaluate(evaluation: Evaluation) -> None:
     OSError or sqlite3.OperationalError (a full disk).
     """
     begin(evaluation)
-    for name, leaves in asked_together(evaluation):
-        runners = take_up(evaluation, leaves)
+    together = asked_together(evaluation)
+    for unit in together:
+        runners = take_up(evaluation, unit.leaves)
         if evaluation.asking:
             with suppress(StopRequested):
-                _ask(evaluation, name, runners)
-        score(evaluation, name, leaves, runners)
+                _ask(evaluation, unit, runners, alpha_of_each(together))
+        score(evaluation, unit.name, unit.leaves, runners)
     conclude(evaluation)
     evaluation.stop.check()
 
 
 def begin(evaluation: Evaluation) -> None:
     """Tie the journal to what can change a score, and say what is planned."""
+    evaluation.turn()
     _bind_journal(evaluation)
-    for name in evaluation.plan.leaves:
+    for name in (*evaluation.tasks.groups, *(loaded.name for loaded in evaluation.tasks.tasks)):
         if evaluation.lm is not None:
             evaluation.journal.note(_early_note(name), None)  # it is decided anew, from the same answers
         elif (stop := evaluation.journal.noted(_early_note(name))) is not None:
@@ -92,21 +98,23 @@ def begin(evaluation: Evaluation) -> None:
     _plan_tasks(evaluation)
 
 
-def asked_together(evaluation: Evaluation) -> Iterator[tuple[str, list[LoadedTask]]]:
+def asked_together(evaluation: Evaluation) -> list[Unit]:
     """Leaf tasks one by one; those of a group at once when it may stop early, since its documents are then mixed."""
-    tasks = {loaded.name: loaded for loaded in evaluation.tasks.tasks}
+    tasks = evaluation.tasks
     if evaluation.plan.decide_early is None:
-        yield from ((name, [loaded]) for name, loaded in tasks.items())
-        return
-    for name, leaves in evaluation.plan.leaves.items():
-        if together := [tasks.pop(leaf) for leaf in leaves if leaf in tasks]:
-            yield name, together
-    yield from ((name, [loaded]) for name, loaded in tasks.items())
+        return [Unit(loaded.name, (loaded,)) for loaded in tasks.tasks]
+    return list(units(tasks.tasks, tasks.groups))
+
+
+def alpha_of_each(together: Sequence[Unit]) -> float:
+    """The chance of a wrong decision, shared between all that may be decided early."""
+    return EARLY_ALPHA / max(sum(not unit.in_full for unit in together), 1)
 
 
 def take_up(evaluation: Evaluation, leaves: Sequence[LoadedTask]) -> dict[str, TaskRun]:
     """Build these leaf tasks' prompts and take up their answers. Told to stop, or without a model, only those that have
     answers."""
+    evaluation.turn()
     runners: dict[str, TaskRun] = {}
     with suppress(StopRequested):
         for loaded in leaves:
@@ -118,7 +126,8 @@ def take_up(evaluation: Evaluation, leaves: Sequence[LoadedTask]) -> dict[str, T
 
 
 def score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], runners: Mapping[str, TaskRun]) -> None:
-    """Score what is answered of these leaf tasks, which stand for the plan's task `name`."""
+    """Score what is answered of the leaf tasks of the unit `name`."""
+    evaluation.turn()
     for loaded in leaves:
         runner = runners.get(loaded.name)
         scored = runner.finish(early=name in evaluation.early) if runner is not None else nothing_answered(loaded)
@@ -127,6 +136,7 @@ def score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], runne
 
 def conclude(evaluation: Evaluation) -> None:
     """Write the result files; raises BenchtuiError when there is nothing to write, though nobody stopped it."""
+    evaluation.turn()
     evaluation.reporter.task = ""
     if evaluation.journal.damaged:
         damaged = f"{evaluation.journal.damaged} answers in the journal were damaged and did not count."
@@ -140,7 +150,12 @@ def conclude(evaluation: Evaluation) -> None:
 
 
 def _write(evaluation: Evaluation) -> None:
-    decided = {leaf for name in evaluation.early for leaf in evaluation.plan.leaves.get(name, (name,))}
+    groups = evaluation.tasks.groups
+    decided = {
+        leaf
+        for name in evaluation.early
+        for leaf in ([task.task_name for task in groups[name].get_all_tasks()] if name in groups else [name])
+    }
     partial = any(
         coverage.done < coverage.total for leaf, coverage in evaluation.coverage.items() if leaf not in decided
     )
@@ -160,7 +175,7 @@ def _write(evaluation: Evaluation) -> None:
     evaluation.reporter.emit(Results(file=file.name, partial=partial, early=bool(evaluation.early)))
 
 
-def _ask(evaluation: Evaluation, name: str, runners: Mapping[str, TaskRun]) -> None:
+def _ask(evaluation: Evaluation, unit: Unit, runners: Mapping[str, TaskRun], alpha: float) -> None:
     """Have the model answer these tasks, as far as it takes where that may be decided early."""
     plan = evaluation.plan
     if plan.decide_early is not None:
@@ -169,11 +184,12 @@ def _ask(evaluation: Evaluation, name: str, runners: Mapping[str, TaskRun]) -> N
 
         base = finished_base(evaluation.run, plan, list(runners))
         if base is not None:
-            if stop := ask_until_decided(name, runners, base, plan, evaluation.reporter):
-                evaluation.decided(name, stop)
+            if stop := ask_until_decided(unit, runners, base, plan, alpha, evaluation.reporter):
+                evaluation.decided(unit.name, stop)
             return
         evaluation.reporter.warn(
-            f"{name} cannot stop early: the base run has no complete scores on it.", "All its documents are evaluated."
+            f"{unit.name} cannot stop early: the base run has no complete scores on it.",
+            "All its documents are evaluated.",
         )
     for runner in runners.values():
         runner.ask()

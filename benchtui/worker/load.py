@@ -66,14 +66,16 @@ def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> Loaded
 
 def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
     """The model of another plan while `loaded` stays: on the same weights where they serve both, else loaded as well.
-    None when two might not fit into memory. Raises as `load_model` does."""
+    None when two might not fit into memory, or something did not before (`memory_share` below 1). Raises as
+    `load_model` does."""
     if loaded.serves(plan.source):
         lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
         other = dataclasses.replace(loaded, lm=lm, source=plan.source)
         prepare(other, plan, reporter, memory_share)
         return other
     needed = ROOM_BESIDE * loaded.lm.model.get_memory_footprint()
-    if plan.source.load_in_4bit != loaded.source.load_in_4bit or free_memory(loaded.device) < needed:
+    unlike = plan.source.load_in_4bit != loaded.source.load_in_4bit
+    if unlike or memory_share < 1 or free_memory(loaded.device) < needed:
         return None
     with suppress(NoRoomForModelError):  # somebody else may have taken the memory meanwhile
         return load_model(plan, reporter, memory_share)

@@ -89,29 +89,42 @@ class Session:
         self._stop.interruptible = True
 
     def _evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
-        """False when both models might not fit into memory together; nothing has been asked then."""
+        """False when both models do not fit into memory together; what was answered is kept then."""
         from benchtui.worker.load import load_beside
+        from benchtui.worker.memory import OutOfMemoryError, release
         from benchtui.worker.side_by_side import evaluate_side_by_side
 
         with ExitStack() as stack:
-            first = self._open(base, stack)
-            second = self._open(tuned, stack)
+            first, second = self._open(base, stack), self._open(tuned, stack)
             self._load(first)
             self._listen(second.reporter)
             second.reporter.phase("loading model", detail=second.plan.source.path)
             beside = load_beside(self._loaded, second.plan, second.reporter, self._share(second.plan))
-            why = "both stop once their difference is decided"
-            if beside is None:
-                why = "the base in full, then the fine-tuned model: memory may not be enough for both"
-            for opened in (first, second):
-                order = "side by side" if beside is not None else "one after the other"
-                opened.reporter.decision("order", order, why)
+            self._tell_order(first, second, together=beside is not None)
             if beside is None:
                 return False
             self._stop.interruptible = False
-            evaluate_side_by_side(self._evaluation(first, self._loaded), self._evaluation(second, beside))
-        self._stop.interruptible = True
-        return True
+            with_one_load = beside.lm.model is self._loaded.lm.model
+            try:
+                evaluate_side_by_side(self._evaluation(first, self._loaded), self._evaluation(second, beside))
+            except OutOfMemoryError:
+                if with_one_load:
+                    raise
+                beside = None
+            self._stop.interruptible = True
+            if beside is not None:
+                return True
+            self._tell_order(first, second, together=False)
+        release(self._loaded.lm)
+        return False
+
+    def _tell_order(self, first: _Opened, second: _Opened, *, together: bool) -> None:
+        order, why = "side by side", "both stop once their difference is decided"
+        if not together:
+            order = "one after the other"
+            why = "the base in full, then the fine-tuned model: memory is not enough for both"
+        for opened in (first, second):
+            opened.reporter.decision("order", order, why)
 
     def _open(self, run: RunDirectory, stack: ExitStack, *, with_torch: bool = True) -> _Opened:
         """The run's files, closed with `stack`, and its tasks."""
@@ -134,9 +147,12 @@ class Session:
 
         plan = opened.plan
 
+        def turn() -> None:
+            self._listen(opened.reporter)
+
         @contextmanager
         def answering() -> Iterator[None]:
-            self._listen(opened.reporter)
+            turn()
             with loaded.adapter(plan.source):
                 yield
 
@@ -153,6 +169,7 @@ class Session:
             {"device": loaded.device, "dtype": loaded.dtype},
             loaded.lm,
             self._share(plan),
+            turn,
             answering,
         )
 

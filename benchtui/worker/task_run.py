@@ -159,6 +159,11 @@ class TaskRun:
         return {doc_id: self._scorer.doc_and_prompt(doc_id) for doc_id in self._prompts}
 
     @property
+    def size(self) -> int:
+        """How many documents it has, also those that were given up on."""
+        return self._loaded.documents
+
+    @property
     def whole(self) -> bool:
         """Whether every document is answered."""
         return self._scorer.scored == self._loaded.documents

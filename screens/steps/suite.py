@@ -34,7 +34,7 @@ class SuiteStep(Step):
         "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
         "highlighted suite with a few documents of each task. Suites of your own go into benchtui.toml: press t on "
         "Home to search tasks and put them into one. Stop once decided: in random order, as far as it takes to be "
-        "certain of better, worse or no relevant difference; both models are asked, and often a quarter is enough."
+        "certain of better, worse or no relevant difference. A large difference shows soon, a small one at the end."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
