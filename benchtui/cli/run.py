@@ -187,6 +187,8 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
     notes = []
     if runs.reused and runs.base:
         notes.append("Base results are reused: same model, tasks and settings (--rerun-base evaluates it again).")
+    if runs.set_aside:
+        notes.append(f"The earlier base run is kept in {runs.set_aside.path}.")
     from benchtui.runs.records import run_state
 
     unfinished = [run for run in runs.resumed if run_state(run) != "finished"]

@@ -37,12 +37,13 @@ Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[]
 @dataclass(frozen=True)
 class BenchRuns:
     """The run directories of one benchmark. `reused` when the base was evaluated before and still fits;
-    `resumed` lists those that go on from a journal."""
+    `resumed` lists those that go on from a journal; `set_aside` is where an earlier base run went that does not fit."""
 
     fine_tuned: RunDirectory
     base: RunDirectory | None
     reused: bool = False
     resumed: tuple[RunDirectory, ...] = ()
+    set_aside: RunDirectory | None = None
 
     @property
     def to_evaluate(self) -> tuple[RunDirectory, ...]:
@@ -86,45 +87,47 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()
     resumed: list[RunDirectory] = []
-    base, reused = None, False
+    plan, base = prepared.fine_tuned, _Base()
     if prepared.base is not None:
-        base, reused = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume, resumed=resumed)
-        if not reused:
-            _write_plan(base, prepared.base, bench_id, None)
-    plan = prepared.fine_tuned
-    if base is not None and plan.decide_early is not None:
-        plan = msgspec.structs.replace(plan, base_fingerprint=base.plan().fingerprint)
+        base = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume)
+        resumed += [base.run] if base.run and base.resumed else []
+    if prepared.base is not None and base.run is not None and not base.reused:
+        _write_plan(base.run, prepared.base, bench_id, None)
+    if base.run is not None and plan.decide_early is not None:
+        plan = msgspec.structs.replace(plan, base_fingerprint=base.run.plan().fingerprint)
     fine_tuned = _unfinished(fine_tuned_runs(benchmarks), plan)
     if fine_tuned is None or not resume(fine_tuned):
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
         resumed.append(fine_tuned)
-    relative = str(base.path.relative_to(benchmarks)) if base else None
+    relative = str(base.run.path.relative_to(benchmarks)) if base.run else None
     _write_plan(fine_tuned, plan, bench_id, relative)
-    return BenchRuns(fine_tuned, base, reused, tuple(resumed))
+    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside)
 
 
-def _base_directory(
-    benchmarks: Path,
-    plan: RunPlan,
-    *,
-    rerun: bool,
-    resume: Callable[[RunDirectory], bool],
-    resumed: list[RunDirectory],
-) -> tuple[RunDirectory, bool]:
+@dataclass(frozen=True)
+class _Base:
+    """The base's directory: of a run that is `reused`, of one that goes on, or of a new one, for which an earlier one
+    may have been `set_aside`."""
+
+    run: RunDirectory | None = None
+    reused: bool = False
+    resumed: bool = False
+    set_aside: RunDirectory | None = None
+
+
+def _base_directory(benchmarks: Path, plan: RunPlan, *, rerun: bool, resume: Callable[[RunDirectory], bool]) -> _Base:
     known = base_runs(benchmarks)
     if not rerun:
         for run in known:
             there = _readable_plan(run)
             if there and asked_everything(run) and not plan.differences(there, tasks="subset"):
-                return run, True
+                return _Base(run, reused=True)
     current = base_run(benchmarks)
     unfinished = None if rerun else _unfinished([run for run in known if run == current], plan)
     if unfinished is not None and resume(unfinished):
-        resumed.append(unfinished)
-        return unfinished, False
-    _set_aside(benchmarks)
-    return current, False
+        return _Base(unfinished, resumed=True)
+    return _Base(current, set_aside=_set_aside(benchmarks))
 
 
 def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | None:
@@ -138,14 +141,15 @@ def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | N
     return None
 
 
-def _set_aside(benchmarks: Path) -> None:
-    """Move the base run under base/previous/, named by when it was made: what was computed is never thrown away.
+def _set_aside(benchmarks: Path) -> RunDirectory | None:
+    """Move the base run, if there is one, under base/previous/, named by when it was made, and say where: what was
+    computed is never thrown away.
 
     Fine-tuned runs that were compared with it keep pointing to it.
     """
     run = base_run(benchmarks)
     if not run.exists() and not run.lm_eval.is_dir():
-        return
+        return None
     made = dt.datetime.fromtimestamp((run.plan_file if run.exists() else run.lm_eval).stat().st_mtime).astimezone()
     stamp = made.strftime("%Y-%m-%dT%H-%M-%S")
     target, n = run.path / "previous" / stamp, 1
@@ -160,6 +164,7 @@ def _set_aside(benchmarks: Path) -> None:
     for folder in (run.lm_eval, run.records):
         if folder.is_dir():
             folder.rename(target / folder.name)
+    return RunDirectory(target)
 
 
 def _readable_plan(run: RunDirectory) -> RunPlan | None:

@@ -43,7 +43,7 @@ def ask_until_decided(
         try:
             stop = _Watching(unit, runners, base, plan, alpha).until_decided()
         except _UnwatchableError:
-            why = "its documents' scores are not all between 0 and 1"
+            why = "not every document has a score between 0 and 1"
     if why:
         reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its documents are evaluated.")
     if stop is None:  # also the documents that have no partner

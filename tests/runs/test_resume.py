@@ -58,6 +58,16 @@ def test_a_base_that_stopped_early_goes_on_with_what_is_compared_with_it(laid: L
         runs_to_resume(runs.base, NOTHING)
 
 
+def test_a_base_that_did_not_finish_is_told_where_to_stop(laid: Laid) -> None:
+    """By the other, which answers from its journal: alone the base would be asked everything."""
+    runs = laid.lay_out(decide_early=2.0)
+    assert runs.base is not None
+    end(runs.base, "failed")
+    end(runs.fine_tuned, "finished", early=True)
+    for start in (runs.base, runs.fine_tuned):
+        assert runs_to_resume(start, NOTHING).to_evaluate == (runs.base, runs.fine_tuned)
+
+
 def test_what_has_finished_is_refused(laid: Laid) -> None:
     runs = laid.lay_out()
     assert runs.base is not None

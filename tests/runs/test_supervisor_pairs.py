@@ -188,3 +188,45 @@ def test_two_side_by_side_of_which_one_is_struck_while_it_writes(
     done = supervise(run, early)
     assert [(record.status, record.early) for record in done] == [("finished", True), ("failed", False)]
     assert worker.calls == ["ask", "score"]
+
+
+def test_two_side_by_side_stopped_while_the_first_ends_are_each_told_how(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    """The base's last batch makes it whole; the other has something to score, and was not over."""
+    worker.install(
+        SCORE,
+        """
+        def stop(*_):
+            results(runs[0])
+            time.sleep(1000)
+        signal.signal(signal.SIGTERM, stop)
+        plan(run); plan(runs[1]); answer(runs[1], 1); answer(run, 1)
+        time.sleep(1000)
+        """,
+    )
+    control = Control()
+
+    def tick() -> None:
+        control.stop_requested |= len(said(run, ev.Progress)) > 0
+
+    done = supervise(run, early, control=control, tick=tick)
+    assert [record.status for record in done] == ["finished", "cancelled"]
+    assert done[1].message == "Stopped by the user."
+    assert done[1].results, "its answer is scored"
+
+
+def test_of_two_side_by_side_nothing_goes_on_when_one_is_deleted(
+    worker: Script, run: RunDirectory, early: RunDirectory
+) -> None:
+    worker.install(SCORE, "plan(run); plan(runs[1]); answer(runs[1], 1); answer(run, 1); time.sleep(1000)")
+
+    def tick() -> None:
+        if run.journal.exists() and early.journal.exists():
+            shutil.rmtree(early.path, ignore_errors=True)
+
+    done = supervise(run, early, settings=SuperviseSettings(), tick=tick)
+    assert [record.status for record in done] == ["failed", "failed"]
+    assert "were deleted" in done[0].message
+    assert done[0].results
+    assert worker.calls == ["ask", "score"], "no base is evaluated to its end for nobody"

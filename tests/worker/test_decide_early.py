@@ -1,0 +1,132 @@
+"""In which order documents are asked, and what is no ground for a decision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchtui.results.primary import MetricName
+from benchtui.results.records import EarlyStop
+from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
+from benchtui.worker.decide_early import DOCUMENTS_A_LOOK, ask_until_decided
+from benchtui.worker.report import Reporter
+from benchtui.worker.units import Unit
+from tests.worker.instances import small_plan
+
+ACC = MetricName("acc", "none")
+
+
+class Side:
+    """One model on one task: document n, of those not in `without`, scores `scores[n]`."""
+
+    fingerprint = "base"
+
+    def __init__(self, scores: Mapping[int, float], *, without: frozenset[int] = frozenset()) -> None:
+        self.size = len(scores)
+        self.asked: list[frozenset[int]] = []
+        self._scores = scores
+        self._without = without
+
+    def documents(self, leaf: str = "") -> dict[int, str]:
+        return {n: f"document {n}" for n in self._scores if n not in self._without}
+
+    def metric(self) -> MetricName | None:
+        return ACC if self.asked else None
+
+
+class Tuned(Side):
+    def ask(self, only: frozenset[int] | None = None) -> None:
+        self.asked.append(only if only is not None else frozenset(self.documents()))
+
+    def value(self, doc_id: int, metric: MetricName) -> float | None:
+        return self._scores[doc_id]
+
+
+class Base(Side):
+    def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
+        self.asked.append(only if only is not None else frozenset(self.documents()))
+
+    def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
+        return self._scores[doc_id]
+
+
+def decide(folder: Path, base: Base, tuned: Tuned, *, in_full: str = "") -> tuple[EarlyStop | None, list[Event]]:
+    import msgspec
+
+    events = folder / "events.jsonl"
+    events.unlink(missing_ok=True)
+    plan = msgspec.structs.replace(small_plan(folder), decide_early=2.0)
+    reporter = Reporter(EventWriter(events))
+    runners: Any = {"task": tuned}
+    stop = ask_until_decided(Unit("task", (), in_full=in_full), runners, base, plan, 0.04, reporter)
+    reporter.close()
+    return stop, read_events(events)
+
+
+ALIKE = dict.fromkeys(range(500), 0.0)
+BETTER = dict.fromkeys(range(500), 1.0)
+
+
+def test_both_are_asked_the_same_documents_and_stop_together(tmp_path: Path) -> None:
+    base, tuned = Base(ALIKE), Tuned(BETTER)
+    stop, events = decide(tmp_path, base, tuned)
+    assert stop is not None
+    assert (stop.decision, stop.n, stop.total) == ("better", DOCUMENTS_A_LOOK, 500)
+    assert base.asked == tuned.asked
+    assert sum(map(len, base.asked)) == DOCUMENTS_A_LOOK
+    assert [type(event) for event in events] == [Decision]
+
+
+def test_a_document_that_was_given_up_on_leaves_the_order_as_it_was(tmp_path: Path) -> None:
+    """Answers that are in the journal are those that are asked for after a restart."""
+    decide(tmp_path, before := Base(ALIKE), Tuned(ALIKE))
+    hung = min(before.asked[0])
+    for base, tuned in (
+        (Base(ALIKE, without=frozenset({hung})), Tuned(ALIKE)),
+        (Base(ALIKE), Tuned(ALIKE, without=frozenset({hung}))),
+    ):
+        decide(tmp_path, base, tuned)
+        assert before.asked[0] - {hung} < base.asked[0], "the one after it moves up, nothing else"
+        assert len(base.asked[0] - before.asked[0]) == 1
+
+
+@pytest.mark.parametrize("odd", [1.5, -0.1, math.nan])
+@pytest.mark.parametrize("side", [0, 1])
+def test_scores_that_cannot_be_watched_are_evaluated_in_full(tmp_path: Path, odd: float, side: int) -> None:
+    """NaN stands for a list, a text, or a metric that this part of a group does not have."""
+    scores = [dict(BETTER), dict(ALIKE)]
+    scores[side] = dict.fromkeys(range(500), odd)
+    base, tuned = Base(scores[0]), Tuned(scores[1])
+    stop, events = decide(tmp_path, base, tuned)
+    assert stop is None
+    assert base.asked[-1] == tuned.asked[-1] == frozenset(range(500))
+    (warned,) = (event for event in events if isinstance(event, Warned))
+    assert warned.message == "task cannot stop early: not every document has a score between 0 and 1."
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_too_few_to_compare(tmp_path: Path, count: int) -> None:
+    scores = dict.fromkeys(range(count), 0.0)
+    base, tuned = Base(scores), Tuned(scores)
+    assert decide(tmp_path, base, tuned)[0] is None
+    assert tuned.asked == base.asked == [frozenset(range(count))]
+
+
+def test_documents_without_a_partner_are_asked_when_all_are_needed(tmp_path: Path) -> None:
+    base, tuned = Base(ALIKE, without=frozenset(range(470))), Tuned(ALIKE)
+    stop, _ = decide(tmp_path, base, tuned)
+    assert stop is None
+    assert tuned.asked[0] == frozenset(range(470, 500))
+    assert tuned.asked[-1] == frozenset(range(500))
+
+
+def test_a_unit_that_needs_every_document_says_why(tmp_path: Path) -> None:
+    base, tuned = Base(ALIKE), Tuned(BETTER)
+    stop, events = decide(tmp_path, base, tuned, in_full="it counts in several groups")
+    assert stop is None
+    assert base.asked == tuned.asked == [frozenset(range(500))]
+    assert "task cannot stop early: it counts in several groups." in str(events)
