@@ -188,6 +188,21 @@ def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
     assert "0.0" not in row.split("+40.0")[1], "a p-value of one look"
 
 
+def test_a_decision_outlives_a_base_that_was_gone_on_with_and_interrupted(tmp_path: Path) -> None:
+    half = {
+        "plan": {"backend": "hf"},
+        "fingerprint": "base-1",
+        "partial": True,
+        "documents": {"ifeval": {"done": 100, "total": 541}},
+    }
+    base = read_run(write_run(tmp_path / "a", {"ifeval": ifeval([i % 3 == 0 for i in range(100)])}, block=half))
+    tuned = write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT)}, block=early_stop("better", 0.02, 0.4))
+    found = compare_runs(base, read_run(tuned))
+    assert verdict(found).kind is Kind.BETTER
+    assert gate(found, max_loss=3).outcome is Outcome.MET
+    assert not any("partial" in warning for warning in found.warnings)
+
+
 def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) -> None:
     comparison = stopped_early(tmp_path, ifeval(RIGHT), early_stop("within", -0.02, 0.02))
     found = verdict(comparison)
