@@ -41,8 +41,7 @@ def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
         interval = f"{difference_interval(row)}, " if found.interval else ""
         corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
         yield "Change", f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
-    if found is not None and found.flips is not None:
-        flips = found.flips
+    if flips := row.flips:
         yield (
             "Documents",
             f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in none",

@@ -73,12 +73,12 @@ def _answer(document: Document, answer: Text, colours: Colours) -> Text:
     if document.extracted:
         parts.append(Text.assemble(("\ntaken as  ", colours.muted), printable(document.extracted, 500)))
     if len(document.choices) > 1:
-        parts.append(Text(""))
-        best = max(choice.likelihood for choice in document.choices)
+        parts.append(Text(f"\n{document.weighing}", style=colours.muted))
+        best = max(choice.weight for choice in document.choices)
         for number, choice in enumerate(document.choices, 1):
-            glyph = "▸" if choice.likelihood == best else " "
-            line = f"{glyph} {number} {choice.likelihood:8.2f}  {one_line(choice.text, 300)}"
-            parts.append(Text(line, style="" if choice.likelihood == best else colours.muted))
+            glyph = "▸" if choice.weight == best else " "
+            line = f"{glyph} {number} {choice.weight:8.3f}  {one_line(choice.text, 300)}"
+            parts.append(Text(line, style="" if choice.weight == best else colours.muted))
     parts += [_instruction(instruction, colours) for instruction in document.instructions]
     return Text("\n").join(parts)
 

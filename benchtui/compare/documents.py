@@ -19,6 +19,8 @@ from benchtui.results.samples import Sample, Value
 Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong", "same"]
 """`fixed` and `broken` where the metric counts right and wrong; `better` and `worse` where it is a number."""
 
+_WEIGHINGS = {"acc_norm": " per character", "acc_bytes": " per byte"}
+
 _HELD = 400_000
 """Longest text of one field that is handed out, in characters."""
 
@@ -38,10 +40,10 @@ class PairedDocument:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of the endings of a multiple choice with its log-likelihood."""
+    """One of the endings of a multiple choice, and what the metric weighs it by (see `Document.weighing`)."""
 
     text: str
-    likelihood: float
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,9 @@ class Instruction:
 class Document:
     """The texts of one document in one run: foreign text, as it stands in the file.
 
-    `answer` is what the model wrote; for a multiple choice the likeliest of `choices`. `extracted` is what the filter
-    made of the answer, "" when nothing else than the answer.
+    `answer` is what the model wrote; of a multiple choice the one of `choices` that counts, the first of the heaviest.
+    `weighing` says in words by what. `extracted` is what the filter made of the answer, "" when nothing else than the
+    answer.
     """
 
     doc_id: int
@@ -66,6 +69,7 @@ class Document:
     answer: str
     extracted: str
     choices: tuple[Choice, ...]
+    weighing: str
     instructions: tuple[Instruction, ...]
 
 
@@ -79,6 +83,7 @@ class PairedDocuments:
         """
         group = second.group(row.task) or first.group(row.task)
         self.tasks = group.leaves if group else (row.task,)
+        self._metric = row.metric
         self._sources = (SampleSource(first), SampleSource(second))
         self.documents = tuple(document for task in self.tasks for document in self._paired(task, row))
         if not self.documents:
@@ -98,7 +103,7 @@ class PairedDocuments:
     def read(self, document: PairedDocument) -> tuple[Document, Document]:
         """The texts of a document in both runs. Raises BenchtuiError when a file is no longer what it was."""
         first, second = (
-            _read_line(file, at)
+            _read_line(file, at, self._metric)
             for file, at in zip((self._file(0, document.task), self._file(1, document.task)), document.at, strict=True)
         )
         return first, second
@@ -168,12 +173,12 @@ def _raw_line(file: Path, at: int) -> dict[str, Any]:
     return raw
 
 
-def _read_line(file: Path, at: int) -> Document:
+def _read_line(file: Path, at: int, metric: str) -> Document:
     raw = _raw_line(file, at)
-    choices = tuple(_choices(raw))
-    likeliest = max(choices, key=lambda choice: choice.likelihood) if choices else None
-    answer = likeliest.text if likeliest else _first_text(raw.get("resps"))
-    extracted = "" if likeliest else _first_text(raw.get("filtered_resps"))
+    choices = tuple(_choices(raw, metric))
+    chosen = max(choices, key=lambda choice: choice.weight) if choices else None
+    answer = chosen.text if chosen else _first_text(raw.get("resps"))
+    extracted = "" if chosen else _first_text(raw.get("filtered_resps"))
     doc_id = raw.get("doc_id")
     return Document(
         doc_id if isinstance(doc_id, int) else -1,
@@ -182,6 +187,7 @@ def _read_line(file: Path, at: int) -> Document:
         answer[:_HELD],
         "" if extracted == answer else extracted[:_HELD],
         choices,
+        f"log-likelihood{_WEIGHINGS.get(metric, '')}",
         tuple(_instructions(raw)),
     )
 
@@ -195,16 +201,26 @@ def _prompt(raw: dict[str, Any]) -> str:
     return next((str(one.get("arg_0", "")) for one in _arguments(raw)), "")
 
 
-def _choices(raw: dict[str, Any]) -> Iterator[Choice]:
+def _choices(raw: dict[str, Any], metric: str) -> Iterator[Choice]:
     arguments, responses = _arguments(raw), raw.get("filtered_resps")
     if len(arguments) < 2 or not isinstance(responses, list) or len(responses) != len(arguments):
         return
-    for one, response in zip(arguments, responses, strict=True):
+    endings = [str(one.get("arg_1", "")) for one in arguments]
+    # Where one ending follows several beginnings (Winogrande), the beginning is what is chosen.
+    named = endings if len(set(endings)) > 1 else [str(one.get("arg_0", "")) for one in arguments]
+    for text, ending, response in zip(named, endings, responses, strict=True):
         first = response[0] if isinstance(response, list) and response else response
         try:
-            yield Choice(str(one.get("arg_1", "")).strip()[:_HELD], float(first))
+            likelihood = float(first)
         except (TypeError, ValueError):
             return
+        yield Choice(text.strip()[:_HELD], likelihood / _length(ending.lstrip(), metric))
+
+
+def _length(ending: str, metric: str) -> int:
+    """What lm-eval divides an ending's log-likelihood by (`ConfigurableTask.process_results`)."""
+    lengths = {"acc_norm": len(ending), "acc_bytes": len(ending.encode("utf-8", "replace"))}
+    return max(lengths.get(metric, 1), 1)
 
 
 def _target(raw: dict[str, Any], choices: Sequence[Choice]) -> str:

@@ -21,12 +21,16 @@ class Interval(msgspec.Struct, frozen=True):
 
 
 class Flips(msgspec.Struct, frozen=True):
-    """How many samples changed side: right and wrong as the metric counts them, in the first run and in the second."""
+    """How many samples changed side between the first run and the second, where a score of 1 is right and 0 wrong."""
 
     fixed: int
     broken: int
     both_right: int
     both_wrong: int
+
+    def mirrored(self) -> Flips:
+        """The same where 0 is right."""
+        return Flips(self.broken, self.fixed, self.both_wrong, self.both_right)
 
 
 class Pairing(msgspec.Struct, frozen=True):
@@ -82,6 +86,7 @@ class Difference(msgspec.Struct, frozen=True):
     `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
     difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
+    `flips` takes 1 for right whatever the metric (see `Row.flips`).
     """
 
     n: int
@@ -197,6 +202,12 @@ class Row(msgspec.Struct, frozen=True):
         if self.early is not None:
             return Interval(self.early.low, self.early.high)
         return self.tested.interval if self.tested is not None else None
+
+    @property
+    def flips(self) -> Flips | None:
+        """How many documents got right and wrong, by the metric's own direction; None where it is not 0/1."""
+        flips = self.difference.flips if self.difference is not None else None
+        return flips if flips is None or self.higher_is_better else flips.mirrored()
 
     @property
     def improved(self) -> bool | None:

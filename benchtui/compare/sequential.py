@@ -20,7 +20,7 @@ from benchtui.results.records import EarlyStop
 
 Floats = npt.NDArray[np.float64]
 
-Decision = Literal["better", "worse", "within"]
+Decision = Literal["higher", "lower", "within"]
 
 EARLY_ALPHA, FINAL_ALPHA = 0.04, 0.01
 """How the 5 % are spent: deciding early may be wrong in four runs of a hundred, and a run that went on to its end
@@ -92,7 +92,7 @@ class DecideEarly:
     the number of tasks when several are watched. Differences are bounded by -1 and 1: accuracies, or a prompt's share
     of followed instructions.
 
-    "better" and "worse" hold for these documents (sampled without replacement) and for others of their kind (as an
+    "higher" and "lower" hold for these documents (sampled without replacement) and for others of their kind (as an
     endless stream): both sequences must agree, so that a difference of a hair on this very set is no discovery.
     "within" is about these documents only: their difference is surely inside +-delta.
     """
@@ -168,9 +168,9 @@ class DecideEarly:
 def decide(here: Interval, anywhere: Interval, delta: float | None) -> Decision | None:
     """The decision that the two sequences allow; see DecideEarly."""
     if here.low >= 0 and anywhere.low >= 0 and here.high > 0:
-        return "better"
+        return "higher"
     if here.high <= 0 and anywhere.high <= 0 and here.low < 0:
-        return "worse"
+        return "lower"
     if delta is not None and -delta <= here.low and here.high <= delta:
         return "within"
     return None

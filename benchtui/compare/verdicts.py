@@ -131,7 +131,7 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
             f"No relevant difference: {at}, when the difference over all {stop.total} was surely within {limit}: "
             f"{claim}. It says nothing of documents outside this set.",
         )
-    kind = Kind.BETTER if (stop.decision == "better") == higher_is_better else Kind.WORSE
+    kind = Kind.BETTER if (stop.decision == "higher") == higher_is_better else Kind.WORSE
     return Verdict(
         kind,
         kind.value,

@@ -76,7 +76,7 @@ def cell(value: Any) -> Any:
 
 
 def _flat(row: Row) -> dict[str, Any]:
-    found, tested, flips = row.difference, row.tested, row.difference.flips if row.difference else None
+    found, tested, flips = row.difference, row.tested, row.flips
     return {
         "task": row.task,
         "title": row.title,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from benchtui.compare.documents import Document
 from benchtui.compare.flipped import Flipped, flipped_samples
 from benchtui.compare.records import Comparison, Row
 from benchtui.reports.chart import differences_chart
@@ -141,10 +142,9 @@ def _both(comparison: Comparison) -> tuple[RunResults, RunResults]:
 
 def _all_flips(comparison: Comparison) -> Iterator[str]:
     for row in comparison.headlines:
-        found = flipped_samples(comparison, row, MAX_FLIPS)
-        if row.difference is None or row.difference.flips is None:
+        if row.flips is None:
             continue
-        flips = row.difference.flips
+        flips, found = row.flips, flipped_samples(comparison, row, MAX_FLIPS)
         yield (
             f"<h3>{_text(row.title)}</h3><p>{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in "
             f"both, {flips.both_wrong} wrong in both.{_shown(found, flips.fixed + flips.broken)}</p>"
@@ -160,8 +160,13 @@ def _flip(flip: Flipped, comparison: Comparison) -> str:
     word = "▲ fixed" if flip.fixed else "▼ broken"
     return (
         f'<details class="{"gain" if flip.fixed else "loss"}"><summary>{word}: {_text(flip.task, 80)}, document '
-        f"{flip.doc_id}</summary><h4>Prompt</h4><pre>{_shortened(flip.prompt)}</pre>"
-        f"<h4>Target</h4><pre>{_shortened(flip.target)}</pre>"
-        f"<h4>{_text(comparison.first_name)}</h4><pre>{_shortened(flip.first_answer)}</pre>"
-        f"<h4>{_text(comparison.second_name)}</h4><pre>{_shortened(flip.second_answer)}</pre></details>"
+        f"{flip.second.doc_id}</summary><h4>Prompt</h4><pre>{_shortened(flip.second.prompt)}</pre>"
+        f"<h4>Target</h4><pre>{_shortened(flip.second.target)}</pre>"
+        f"<h4>{_text(comparison.first_name)}</h4>{_answer(flip.first)}"
+        f"<h4>{_text(comparison.second_name)}</h4>{_answer(flip.second)}</details>"
     )
+
+
+def _answer(document: Document) -> str:
+    taken = f"<p>Taken as</p><pre>{_shortened(document.extracted)}</pre>" if document.extracted else ""
+    return f"<pre>{_shortened(document.answer)}</pre>{taken}"

@@ -170,7 +170,7 @@ def _metric(row: Row) -> dict[str, Any]:
         "p_value_holm": tested.p_holm if tested else None,
         "test": tested.method if tested else CONFIDENCE_SEQUENCE if row.early else None,
         "detectable_delta": tested.detectable if tested else None,
-        "flips": msgspec.to_builtins(found.flips) if found and found.flips else None,
+        "flips": msgspec.to_builtins(row.flips),
     }
 
 

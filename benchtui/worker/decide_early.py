@@ -19,8 +19,6 @@ DOCUMENTS_A_LOOK = 32
 DOCUMENTS_A_LEAF = 8
 """Looking costs nothing in certainty; asking fewer at once would leave batches half empty."""
 
-IN_WORDS = {"better": "better than the base", "worse": "worse than the base", "within": "no relevant difference"}
-
 Look = Sequence[tuple[int, int]]
 """(number of the leaf task, doc_id) of the documents between two looks."""
 
@@ -53,10 +51,17 @@ def ask_until_decided(
         return None
     reporter.decision(
         f"decided early: {unit.name}",
-        f"{IN_WORDS[stop.decision]}, at {stop.n} of {stop.total} documents",
+        f"{_in_words(stop, unit)}, at {stop.n} of {stop.total} documents",
         f"the difference is between {100 * stop.low:+.1f} and {100 * stop.high:+.1f} points",
     )
     return stop
+
+
+def _in_words(stop: EarlyStop, unit: Unit) -> str:
+    if stop.decision == "within":
+        return "no relevant difference"
+    higher = stop.decision == "higher"  # of the difference of scores, whatever they measure
+    return "better than the base" if higher == unit.higher_is_better(stop.metric) else "worse than the base"
 
 
 class _Watching:

@@ -21,6 +21,9 @@ class Unit:
     metric: MetricName | None = None
     in_full: str = ""
 
+    def higher_is_better(self, metric: str) -> bool:
+        return all(leaf.task.higher_is_better().get(metric, True) for leaf in self.leaves)
+
 
 def units(leaves: Sequence[LoadedTask], groups: Mapping[str, Group]) -> Iterator[Unit]:
     """The units that these leaf tasks fall into, in their order.

@@ -178,7 +178,7 @@ def stopped_early(
 
 def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
     """McNemar's p-value means nothing after looking at every sample; the decision that stopped the run does."""
-    found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), early_stop("better", 0.02, 0.4))
+    found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), early_stop("higher", 0.02, 0.4))
     assert verdict(found).kind is Kind.BETTER
     assert "stopped early at 60 of 541 documents" in verdict(found).sentence
     assert "Only the sign is claimed" in verdict(found).sentence
@@ -196,7 +196,7 @@ def test_a_decision_outlives_a_base_that_was_gone_on_with_and_interrupted(tmp_pa
         "documents": {"ifeval": {"done": 100, "total": 541}},
     }
     base = read_run(write_run(tmp_path / "a", {"ifeval": ifeval([i % 3 == 0 for i in range(100)])}, block=half))
-    tuned = write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT)}, block=early_stop("better", 0.02, 0.4))
+    tuned = write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT)}, block=early_stop("higher", 0.02, 0.4))
     found = compare_runs(base, read_run(tuned))
     assert verdict(found).kind is Kind.BETTER
     assert gate(found, max_loss=3).outcome is Outcome.MET
@@ -216,7 +216,7 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
 @pytest.mark.parametrize(("decided", "first"), [("base-1", "another"), ("", ""), ("base-1", "")])
 def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: str, first: str) -> None:
     """It was "better" than its base; against a run that answers all of these documents alike it is nothing."""
-    found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("better", 0.02, 0.4, decided), base=first)
+    found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("higher", 0.02, 0.4, decided), base=first)
     assert verdict(found).kind is Kind.NOT_COMPARABLE
     assert (
         "the Fine-tuned run stopped early, at a moment chosen by its scores against another run"
@@ -235,16 +235,16 @@ def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: 
 
 
 def test_a_decision_does_not_outlive_another_prompt(tmp_path: Path) -> None:
-    found = stopped_early(tmp_path, ifeval(RIGHT, prompt="<|user|>"), early_stop("better", 0.02, 0.4))
+    found = stopped_early(tmp_path, ifeval(RIGHT, prompt="<|user|>"), early_stop("higher", 0.02, 0.4))
     assert found.headlines[0].early is None
     assert verdict(found).kind is Kind.NOT_COMPARABLE
     assert "60 of 60 were asked with another prompt" in verdict(found).sentence
 
 
 def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) -> None:
-    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(RIGHT)}, block=early_stop("better", 0.02, 0.4)))
+    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(RIGHT)}, block=early_stop("higher", 0.02, 0.4)))
     second = read_run(
-        write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT[:40])}, block=early_stop("worse", -0.4, -0.02, n=40))
+        write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT[:40])}, block=early_stop("lower", -0.4, -0.02, n=40))
     )
     found = compare_runs(first, second, names=("A", "B"))
     assert "the A and the B run stopped early" in verdict(found).sentence

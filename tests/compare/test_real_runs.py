@@ -105,7 +105,7 @@ def test_flipped_samples_are_the_ones_that_were_counted(comparison: Comparison) 
     assert sum(not f.fixed for f in flips) == counted.broken
     for flip in flips:
         right, wrong = (
-            (flip.second_answer, flip.first_answer) if flip.fixed else (flip.first_answer, flip.second_answer)
+            (flip.second.answer, flip.first.answer) if flip.fixed else (flip.first.answer, flip.second.answer)
         )
-        assert right == flip.target != wrong
-        assert flip.prompt
+        assert right == flip.second.target != wrong
+        assert flip.second.prompt

@@ -13,7 +13,7 @@ def test_a_clear_gain_stops_long_before_the_end() -> None:
     state = DecideEarly(541, delta=0.02)
     while state.decision() is None:
         state.add(1.0 if state.n % 3 else 0.0)
-    assert state.decision() == "better"
+    assert state.decision() == "higher"
     assert state.n < 60
     assert state.interval().low >= 0
 
@@ -23,7 +23,7 @@ def test_a_clear_loss_is_the_mirror_image() -> None:
     while gain.decision() is None:
         gain.add(1.0)
         loss.add(-1.0)
-    assert loss.decision() == "worse"
+    assert loss.decision() == "lower"
     assert (loss.interval().low, loss.interval().high) == pytest.approx(
         (-gain.interval().high, -gain.interval().low), abs=1e-9
     )

@@ -176,8 +176,8 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
     content = results_in(newest / "lm-eval")
     assert content["benchtui"]["partial"] is False
     stopped = content["benchtui"]["decide_early"]
-    assert stopped["demo_instructions"]["decision"] == "better"
-    assert stopped["demo_knowledge"]["decision"] == "worse"
+    assert stopped["demo_instructions"]["decision"] == "higher"
+    assert stopped["demo_knowledge"]["decision"] == "lower"
     for task, stop in stopped.items():
         assert stop["n"] == content["n-samples"][task]["effective"] < stop["total"]
         documents = asked(newest)[task]

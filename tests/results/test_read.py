@@ -177,7 +177,7 @@ def test_a_group_that_stopped_early_is_not_partial(tmp_path: Path) -> None:
         "task": "both",
         "metric": "acc",
         "filter": "none",
-        "decision": "better",
+        "decision": "higher",
         "n": 9,
         "total": 20,
         "difference": 0.4,
@@ -195,4 +195,4 @@ def test_a_group_that_stopped_early_is_not_partial(tmp_path: Path) -> None:
     assert results.partial == ()
     found = results.early_of("both")
     assert found is not None
-    assert (found.decision, found.n) == ("better", 9)
+    assert (found.decision, found.n) == ("higher", 9)

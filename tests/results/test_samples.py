@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import sample_files
 from benchtui.results.read import read_run
-from benchtui.results.samples import read_samples, read_text
+from benchtui.results.samples import read_samples
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import Task, write_samples
 
@@ -28,19 +28,6 @@ def test_real_samples_carry_hashes_and_every_metric(real_runs: RealRuns) -> None
     for sample, line in zip(samples, raw, strict=True):
         assert (sample.doc_hash, sample.prompt_hash, sample.filter) == (line["doc_hash"], line["prompt_hash"], "none")
         assert dict(sample.values) == {name: line[name] for name in line["metrics"]}
-
-
-def test_texts_are_read_for_the_samples_asked_for(real_runs: RealRuns) -> None:
-    results = read_run(real_runs.first)
-    file = sample_files(results.folder, results.stamp)["say"]
-    samples = [s for s in read_samples(file, "say") if s.filter == "strict-match"]
-    found = read_text(file, [samples[7].offset, samples[2].offset])
-    raw = {line["doc_id"]: line for line in map(json.loads, file.read_text().splitlines())}
-    assert [text.doc_id for text in found] == [7, 2]
-    for text in found:
-        assert text.prompt == raw[text.doc_id]["arguments"]["gen_args_0"]["arg_0"]
-        assert text.answer == raw[text.doc_id]["resps"][0][0]
-        assert text.target == raw[text.doc_id]["target"]
 
 
 def test_a_torn_last_line_is_left_out_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -14,6 +14,7 @@ from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
 from benchtui.worker.decide_early import DOCUMENTS_A_LOOK, ask_until_decided
 from benchtui.worker.report import Reporter
+from benchtui.worker.tasks import LoadedTask
 from benchtui.worker.units import Unit
 from tests.worker.instances import small_plan
 
@@ -54,7 +55,9 @@ class Base(Side):
         return self._scores[doc_id]
 
 
-def decide(folder: Path, base: Base, tuned: Tuned, *, in_full: str = "") -> tuple[EarlyStop | None, list[Event]]:
+def decide(
+    folder: Path, base: Base, tuned: Tuned, *, in_full: str = "", leaves: tuple[LoadedTask, ...] = ()
+) -> tuple[EarlyStop | None, list[Event]]:
     import msgspec
 
     events = folder / "events.jsonl"
@@ -62,7 +65,7 @@ def decide(folder: Path, base: Base, tuned: Tuned, *, in_full: str = "") -> tupl
     plan = msgspec.structs.replace(small_plan(folder), decide_early=2.0)
     reporter = Reporter(EventWriter(events))
     runners: Any = {"task": tuned}
-    stop = ask_until_decided(Unit("task", (), in_full=in_full), runners, base, plan, 0.04, reporter)
+    stop = ask_until_decided(Unit("task", leaves, in_full=in_full), runners, base, plan, 0.04, reporter)
     reporter.close()
     return stop, read_events(events)
 
@@ -75,10 +78,23 @@ def test_both_are_asked_the_same_documents_and_stop_together(tmp_path: Path) -> 
     base, tuned = Base(ALIKE), Tuned(BETTER)
     stop, events = decide(tmp_path, base, tuned)
     assert stop is not None
-    assert (stop.decision, stop.n, stop.total) == ("better", DOCUMENTS_A_LOOK, 500)
+    assert (stop.decision, stop.n, stop.total) == ("higher", DOCUMENTS_A_LOOK, 500)
     assert base.asked == tuned.asked
     assert sum(map(len, base.asked)) == DOCUMENTS_A_LOOK
     assert [type(event) for event in events] == [Decision]
+
+
+def test_what_is_higher_is_worse_where_less_is_better(tmp_path: Path) -> None:
+    class Rate:
+        def higher_is_better(self) -> dict[str, bool]:
+            return {"acc": False}
+
+    rate: Any = LoadedTask("task", Rate(), None)  # type: ignore[arg-type]
+    stop, events = decide(tmp_path, Base(ALIKE), Tuned(BETTER), leaves=(rate,))
+    assert stop is not None
+    assert stop.decision == "higher"
+    assert isinstance(events[0], Decision)
+    assert events[0].choice.startswith("worse than the base")
 
 
 def test_a_document_that_was_given_up_on_leaves_the_order_as_it_was(tmp_path: Path) -> None:
