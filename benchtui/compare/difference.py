@@ -18,9 +18,12 @@ from benchtui.compare.statistics import (
     mcnemar,
     paired_share_interval,
     sign_flip_test,
+    swap_interval,
     t_interval,
     t_test,
 )
+
+MCNEMAR = "exact McNemar"
 
 RESAMPLES = 2_000
 _BATCH = 4_000_000
@@ -72,18 +75,20 @@ def _binary(terms: PairedTerms) -> Difference:
     n = len(first)
     flips = count_flips(first, second)
     changed = flips.fixed + flips.broken
-    return Difference(
-        n=n,
-        clusters=n,
-        first=float(first.mean()),
-        second=float(second.mean()),
-        value=(flips.fixed - flips.broken) / n,
-        stderr=float(np.sqrt(changed - (flips.fixed - flips.broken) ** 2 / n)) / n,
-        interval=paired_share_interval(flips.fixed, flips.broken, n),
-        p=mcnemar(flips.fixed, flips.broken),
-        method="exact McNemar",
-        detectable=detectable_share(n, (changed + 1) / (n + 2)),
-        flips=flips,
+    return _with_interval(
+        Difference(
+            n=n,
+            clusters=n,
+            first=float(first.mean()),
+            second=float(second.mean()),
+            value=(flips.fixed - flips.broken) / n,
+            stderr=float(np.sqrt(changed - (flips.fixed - flips.broken) ** 2 / n)) / n,
+            interval=None,
+            p=mcnemar(flips.fixed, flips.broken),
+            method=MCNEMAR,
+            detectable=detectable_share(n, (changed + 1) / (n + 2)),
+            flips=flips,
+        )
     )
 
 
@@ -106,30 +111,46 @@ def _clustered(terms: PairedTerms) -> Difference:
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
-    interval = mean_interval(value, stderr, n_units) if stderr is not None else None
-    if stderr == 0 and flips is not None and terms.weights is None:
-        interval = paired_share_interval(flips.fixed, flips.broken, len(moved))
-    return Difference(
-        n=len(moved),
-        clusters=n_units,
-        first=float(np.sum(share * each_first)),
-        second=float(np.sum(share * each_second)),
-        value=value,
-        stderr=stderr,
-        interval=interval,
-        p=sign_flip_test(sums) if few or stderr is None else t_test(value, stderr, n_units),
-        method="swapping whole units" if few else "clustered t-test",
-        detectable=detectable_mean(stderr, n_units) if stderr else None,
-        flips=flips,
+    shares = np.bincount(units, weights=share).astype(np.float64)
+    return _with_interval(
+        Difference(
+            n=len(moved),
+            clusters=n_units,
+            first=float(np.sum(share * each_first)),
+            second=float(np.sum(share * each_second)),
+            value=value,
+            stderr=stderr,
+            interval=None,
+            p=sign_flip_test(sums) if few or stderr is None else t_test(value, stderr, n_units),
+            method="swapping whole units" if few else "clustered t-test",
+            detectable=detectable_mean(stderr, n_units) if stderr else None,
+            flips=flips,
+            units=tuple(zip(sums.tolist(), shares.tolist(), strict=True)) if few else (),
+        )
     )
 
 
-def mean_interval(value: float, stderr: float, units: int, alpha: float = ALPHA) -> Interval:
-    """Of a paired mean over independent units, by Student's t; where none of them moved, from their number alone."""
-    if stderr == 0 and value == 0:  # with 95 % confidence fewer than this share of the units would move
-        bound = 1 - alpha ** (1 / units)
+def _with_interval(found: Difference) -> Difference:
+    return msgspec.structs.replace(found, interval=interval_at(found))
+
+
+def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
+    """The interval of a difference at another level than its own; None where none can be made.
+
+    0/1 scores of independent documents, and any where nothing moved, from the flips alone; few units by the same swaps
+    that its p-value comes from; else Student's t.
+    """
+    if found.stderr is None:
+        return None
+    if found.flips is not None and (found.method == MCNEMAR or found.stderr == 0):
+        return paired_share_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
+    if found.stderr == 0 and found.value == 0:  # with 95 % confidence fewer than this share of the units would move
+        bound = 1 - alpha ** (1 / found.clusters)
         return Interval(-bound, bound)
-    return t_interval(value, stderr, units, alpha)
+    if found.units:
+        sums, shares = np.array(found.units).T
+        return swap_interval(sums, shares, alpha)
+    return t_interval(found.value, found.stderr, found.clusters, alpha)
 
 
 def _resampled(terms: PairedTerms) -> Difference:

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from benchtui.compare.difference import mean_interval
+from benchtui.compare.difference import interval_at
 from benchtui.compare.records import Comparison, Interval, Kind, Row
 from benchtui.compare.sequential import FINAL_ALPHA
-from benchtui.compare.statistics import ALPHA, paired_share_interval
+from benchtui.compare.statistics import ALPHA
 from benchtui.compare.verdicts import FEWEST, points
 
 
@@ -127,14 +127,8 @@ def _gain_bounds(row: Row, alpha: float) -> Interval | None:
     found = row.difference
     if row.early is not None:
         interval: Interval | None = Interval(row.early.low, row.early.high)
-    elif found is None or found.stderr is None:
-        interval = None
-    elif found.flips is not None and (
-        found.method == "exact McNemar" or (found.stderr == 0 and found.n == found.clusters)
-    ):
-        interval = paired_share_interval(found.flips.fixed, found.flips.broken, found.n, 2 * alpha)
     else:
-        interval = mean_interval(found.value, found.stderr, found.clusters, 2 * alpha)
+        interval = interval_at(found, 2 * alpha) if found is not None else None
     if interval is None:
         return None
     ends = sorted((interval.low * _scale(row), interval.high * _scale(row)))

@@ -11,7 +11,7 @@ import numpy as np
 from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Interval, Pairing, Side
-from benchtui.compare.statistics import SMALL, Floats, clustered_stderr, t_interval, wilson
+from benchtui.compare.statistics import Floats, clustered_stderr, t_interval, wilson
 from benchtui.results.locate import file_part, sample_files
 from benchtui.results.records import RunResults, Score
 from benchtui.results.samples import Sample, Value, read_samples
@@ -76,8 +76,8 @@ def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -
 
 
 def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
-    """A run's own score with the interval that fits it: Wilson for a few hundred 0/1 scores and wherever all documents
-    are right or all are wrong, else its standard error.
+    """A run's own score with the interval that fits it: Wilson for 0/1 scores and wherever all documents are right or
+    all are wrong, else its standard error.
 
     Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
     """
@@ -88,7 +88,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         binary = bool(np.all(terms[:, 1] == 1) and np.all((terms[:, 0] == 0) | (terms[:, 0] == 1)))
         if stderr is None and len(terms) > 1:
             stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
-        if binary and len(terms) < SMALL:
+        if binary:
             interval = wilson(int(terms[:, 0].sum()), len(terms))
     if interval is None and stderr == 0 and score.is_share and score.value in (0.0, 1.0):
         interval = wilson(round(score.value * score.n), score.n)

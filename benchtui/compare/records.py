@@ -86,7 +86,8 @@ class Difference(msgspec.Struct, frozen=True):
     `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
     difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
-    `flips` takes 1 for right whatever the metric (see `Row.flips`).
+    `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what the interval of few units is made
+    of: each one's part of the difference and its share of the whole.
     """
 
     n: int
@@ -100,6 +101,7 @@ class Difference(msgspec.Struct, frozen=True):
     method: str
     detectable: float | None
     flips: Flips | None = None
+    units: tuple[tuple[float, float], ...] = ()
     p_holm: float | None = None
 
 

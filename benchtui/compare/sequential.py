@@ -26,6 +26,10 @@ EARLY_ALPHA, FINAL_ALPHA = 0.04, 0.01
 """How the 5 % are spent: deciding early may be wrong in four runs of a hundred, and a run that went on to its end
 undecided is then judged at 1 %. Judging it at 5 % again would make up to eight in a hundred."""
 
+DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM = 24, 8
+"""How many documents are asked between two looks, and how many of each stratum at least. Looking costs nothing in
+certainty; asking fewer at once would leave batches half empty, asking more would go on when all is known."""
+
 _FRACTIONS = 0.7 * (np.arange(12) + 0.5) / 12
 """The parts of the capital that are risked on each value, side by side. Bets sized beforehand are fair whatever comes;
 up to 0.7, so that no value ruins a bettor."""

@@ -77,17 +77,21 @@ def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: R
         return ""
     pairing = expected
     counts = _counts(pairing)
-    reasons = [
-        f"the {name} run is partial ({partial})"
-        for name, partial in zip(names, (first.partial_of(task), second.partial_of(task)), strict=True)
-        if partial is not None
+    partial = [
+        f"the {name} run is partial ({why})"
+        for name, why in zip(names, (first.partial_of(task), second.partial_of(task)), strict=True)
+        if why is not None
     ]
+    reasons = list(partial)
     facts = differing_facts(task, first, second, names)
     if pairing.differing_prompts:
         prompts = [words for words in differing_settings(first, second, names) if words.startswith(_OF_PROMPTS)]
         reasons += prompts + [words for words in facts if words.startswith(("shots", "task version"))]
     if pairing.only_first or pairing.only_second:
-        reasons += [words for words in facts if words.startswith("documents") and not reasons]
+        # A partial run says by itself why it has fewer documents.
+        reasons += [
+            words for words in facts if words.startswith("task version" if partial else ("documents", "task version"))
+        ]
     if not reasons:
         reasons = ["the documents or prompts themselves differ"]
     return f"{counts}, more than {MAX_UNPAIRED:.0%}: {'; '.join(dict.fromkeys(reasons))}"

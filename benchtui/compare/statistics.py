@@ -8,6 +8,7 @@ approximation below a few hundred samples).
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -109,23 +110,48 @@ def sign_flip_test(sums: Floats) -> float:
     (seeded, the one observed counted with them) beyond.
     """
     moved = sums[sums != 0]
-    if len(moved) <= _ALL_SWAPS:
-        numbers = np.arange(2 ** len(moved))[:, None]
-        swaps = 1.0 - 2.0 * ((numbers >> np.arange(len(moved))) & 1)
-    else:
-        rng = np.random.default_rng(SEED)
-        swaps = rng.choice([-1.0, 1.0], size=(_SWAPS + 1, len(moved)))
-        swaps[0] = 1.0
     observed = abs(float(moved.sum()))
-    return float(np.mean(np.abs(swaps @ moved) >= observed - 1e-9 * max(observed, 1e-300)))
+    return float(np.mean(np.abs(_swaps(len(moved)) @ moved) >= observed - 1e-9 * max(observed, 1e-300)))
+
+
+@functools.lru_cache(maxsize=1)  # a p-value and its interval come from the same ones
+def _swaps(units: int) -> Floats:
+    """Ways to swap the two runs, (ways, units) of -1 and 1, the one observed first."""
+    if units <= _ALL_SWAPS:
+        flipped = (np.arange(2**units)[:, None] >> np.arange(units)) & 1
+        return np.where(flipped, -1.0, 1.0)
+    swaps: Floats = np.random.default_rng(SEED).choice(np.array([-1.0, 1.0]), size=(_SWAPS + 1, units))
+    swaps[0] = 1.0
+    return swaps
+
+
+def swap_interval(sums: Floats, shares: Floats, alpha: float = ALPHA) -> Interval | None:
+    """The differences that `sign_flip_test` does not refute at `alpha`: (units,) of each unit's part of the difference
+    and its share of the whole (they sum to 1). None below about six units, when no difference can be refuted.
+
+    Swapping turns the part of a unit that is left after a difference d, sum - d * share, into its opposite. A swap's
+    total A - d * B is at least as far from zero as the observed value - d just between the two d at which they are
+    equally far, so the p-value of d is the share of swaps between whose two ends d lies.
+    """
+    value = float(sums.sum())
+    swaps = _swaps(len(sums))
+    total, weight = swaps @ sums, swaps @ shares
+    trivial = np.abs(weight) > 1 - 1e-9  # all or none swapped: as far from zero at every d
+    one = (value - total) / np.where(trivial, 1.0, 1 - weight)
+    other = (value + total) / np.where(trivial, 1.0, 1 + weight)
+    low = np.where(trivial, -np.inf, np.minimum(one, other))
+    high = np.where(trivial, np.inf, np.maximum(one, other))
+    least = int(np.ceil(alpha * len(swaps) - 1e-9))
+    ends = float(np.sort(low)[least - 1]), float(np.sort(high)[-least])
+    return Interval(*ends) if np.isfinite(ends).all() else None
 
 
 def paired_share_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA) -> Interval:
     """95 % interval of a difference of two shares measured on the same `n` samples, (fixed - broken) / n.
 
     Few samples or few changes: the central posterior interval under a Dirichlet(1/2, 1/2, 1) prior on (fixed, broken,
-    unchanged), which covers on average as often as it says where the normal approximation does not. Else Miller's
-    paired standard error.
+    unchanged), which covers on average as often as it says where the normal approximation does not; it reaches to the
+    end of the scale where all samples changed the same way. Else Miller's paired standard error.
     """
     if n >= SMALL and fixed + broken >= 30:
         half = normal_quantile(1 - alpha / 2) * float(np.sqrt(fixed + broken - (fixed - broken) ** 2 / n)) / n
@@ -147,7 +173,6 @@ def _posterior_interval(fixed: int, broken: int, n: int, alpha: float) -> Interv
         u = np.clip((x / shares + 1) / 2, 0.0, 1.0)
         return float(np.mean(betainc(fixed + 0.5, broken + 0.5, u)))
 
-    return Interval(
-        float(brentq(lambda x: below(x) - alpha / 2, -1.0, 1.0, xtol=1e-7)),
-        float(brentq(lambda x: below(x) - (1 - alpha / 2), -1.0, 1.0, xtol=1e-7)),
-    )
+    low = float(brentq(lambda x: below(x) - alpha / 2, -1.0, 1.0, xtol=1e-7))
+    high = float(brentq(lambda x: below(x) - (1 - alpha / 2), -1.0, 1.0, xtol=1e-7))
+    return Interval(-1.0 if broken == n else low, 1.0 if fixed == n else high)

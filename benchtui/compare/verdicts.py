@@ -17,8 +17,9 @@ FEWEST = 6
 
 
 def band(points: float) -> Kind:
-    """The seed's word for a gain (positive) or loss in percentage points."""
-    size = round(abs(points), 9)
+    """The seed's word for a gain (positive) or loss in percentage points, rounded as they are shown: "+10.0" is never
+    called less than excellent."""
+    size = round(abs(points), 1)
     if points >= 0:
         return next(kind for least, kind in _GAINS if size >= least)
     if size > _FORGETTING:
@@ -40,12 +41,13 @@ def size_words(value: float, *, is_share: bool) -> str:
     return f"{points(value)} points" if is_share else f"{value:+.4g}".replace("-", "−")
 
 
-def interval_words(interval: Interval | None, *, is_share: bool) -> str:
+def interval_words(interval: Interval | None, *, is_share: bool, alpha: float = ALPHA) -> str:
     if interval is None:
         return "no interval"
+    name = f"{100 * (1 - alpha):.3g} % interval"
     if is_share:
-        return f"95 % interval {points(interval.low)} to {points(interval.high)}"
-    return f"95 % interval {interval.low:+.4g} to {interval.high:+.4g}".replace("-", "−")
+        return f"{name} {points(interval.low)} to {points(interval.high)}"
+    return f"{name} {interval.low:+.4g} to {interval.high:+.4g}".replace("-", "−")
 
 
 def supported(difference: Difference) -> bool:
@@ -66,15 +68,18 @@ def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, cor
         return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}.")
     kind = band(100 * gain)
     assert difference.interval is not None  # noqa: S101 - supported() says so
-    ends = (difference.interval.low, difference.interval.high)
-    near = min(ends, key=abs)
-    least = band(100 * (near if higher_is_better else -near))
-    perhaps = "" if least is kind else f"; the interval allows for {_article(least)}"
-    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{perhaps}.")
+    ends = sorted((difference.interval.low, difference.interval.high), key=abs)
+    near, far = (band(100 * (end if higher_is_better else -end)) for end in ends)
+    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{_perhaps(kind, near, far)}.")
 
 
-def _article(kind: Kind) -> str:
-    return f"only {kind.value}" if kind.is_gain else f"no more than {kind.value}"
+def _perhaps(kind: Kind, near: Kind, far: Kind) -> str:
+    """What else the interval allows for: of a gain how little it may be; of a loss how much, or else how little."""
+    if kind.is_gain:
+        return "" if near is kind else f"; the interval allows for only {near.value}"
+    if far is not kind:
+        return f"; the interval allows for {far.value}"
+    return "" if near is kind else f"; the interval allows for no more than {near.value}"
 
 
 def _evidence(difference: Difference, *, is_share: bool) -> str:
@@ -121,7 +126,7 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
 def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) -> Verdict:
     """The verdict of a task that stopped as soon as its anytime-valid interval had decided."""
     at = f"stopped early at {stop.n} of {stop.total} documents"
-    shown = interval_words(Interval(stop.low, stop.high), is_share=is_share)
+    shown = interval_words(Interval(stop.low, stop.high), is_share=is_share, alpha=stop.alpha)
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
     if stop.decision == "within":
         limit = f"±{points(stop.delta, signed=False)} points" if is_share else f"±{stop.delta:.3g}"
@@ -131,7 +136,7 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
             f"No relevant difference: {at}, when the difference over all {stop.total} was surely within {limit}: "
             f"{claim}. It says nothing of documents outside this set.",
         )
-    kind = Kind.BETTER if (stop.decision == "higher") == higher_is_better else Kind.WORSE
+    kind = Kind.BETTER if (stop.low >= 0) == higher_is_better else Kind.WORSE
     return Verdict(
         kind,
         kind.value,
@@ -148,10 +153,10 @@ def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
     gains = [row for row in judged if row.verdict is not None and row.verdict.kind.is_gain]
     losses = [row for row in judged if row.verdict is not None and row.verdict.kind.is_loss]
     rest = [row for row in judged if row not in gains and row not in losses]
-    if not gains and not losses:
-        return _no_evidence(rest)
-    parts = []
     subject = "Training" if names[1] == "Fine-tuned" else names[1]
+    if not gains and not losses:
+        return _no_evidence(rest, subject)
+    parts = []
     if gains:
         parts.append(
             f"{subject} helped {_listed(gains)}"
@@ -170,7 +175,7 @@ def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
 
 
 def _how_sure(rows: Sequence[Row]) -> str:
-    tested = [row for row in rows if row.difference is not None and row.verdict is not None]
+    tested = [row for row in _comparable(rows) if row.difference is not None]
     if len(tested) < 2 or any(row.early for row in tested):
         return "Chance alone would show such a difference less than once in twenty times."
     return f"Chance alone would show any of this less than once in twenty times, over all {len(tested)} tests together."
@@ -194,7 +199,7 @@ def _listed(rows: Sequence[Row]) -> str:
 
 
 def _rest(rows: Sequence[Row]) -> str:
-    shown = [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
+    shown = _comparable(rows)
     not_shown = [row for row in rows if row not in shown]
     parts = []
     within = [row for row in shown if row.verdict is not None and row.verdict.kind is Kind.WITHIN]
@@ -213,15 +218,20 @@ def _names(rows: Sequence[Row]) -> str:
     return " and ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles)
 
 
-def _no_evidence(rows: Sequence[Row]) -> str:
-    comparable = [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
+def _comparable(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
+
+
+def _no_evidence(rows: Sequence[Row], subject: str) -> str:
+    comparable = _comparable(rows)
+    none = "No evidence that training changed anything" if subject == "Training" else "No evidence of a difference"
     if not comparable:
         return f"Nothing can be said: {_rest(rows)}."
     few = [row for row in comparable if row.difference is not None and row.difference.n < FEWEST]
     if len(few) == len(comparable):
         n = max(row.difference.n for row in few if row.difference is not None)
-        return f"No evidence that training changed anything: {n} samples a task can never show a difference."
-    return f"No evidence that training changed anything: {_rest(rows)}.{_limits(comparable)}"
+        return f"{none}: {n} samples a task can never show a difference."
+    return f"{none}: {_rest(rows)}.{_limits(comparable)}"
 
 
 def _limits(rows: Sequence[Row]) -> str:

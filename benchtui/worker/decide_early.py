@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from benchtui.compare.sequential import DecideEarly, stratified_order
+from benchtui.compare.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, stratified_order
 from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
 from benchtui.runs.plan import RunPlan
@@ -14,10 +14,6 @@ from benchtui.worker.base_side import BaseSide, Pair, pair
 from benchtui.worker.report import Reporter
 from benchtui.worker.task_run import TaskRun
 from benchtui.worker.units import Unit
-
-DOCUMENTS_A_LOOK = 32
-DOCUMENTS_A_LEAF = 8
-"""Looking costs nothing in certainty; asking fewer at once would leave batches half empty."""
 
 Look = Sequence[tuple[int, int]]
 """(number of the leaf task, doc_id) of the documents between two looks."""
@@ -85,7 +81,7 @@ class _Watching:
         sizes = [self._runners[leaf].size for leaf in self._leaves]
         order = [place for place in stratified_order(sizes, self._plan.prompts.seeds[0]) if self._pair(place)]
         metric = self._unit.metric
-        for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_LEAF * len(self._leaves))):
+        for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
             self._ask(look)
             metric = metric or self._runners[self._leaves[0]].metric()
             if metric is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,8 +11,8 @@ import numpy.typing as npt
 from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
-from benchtui.compare.sequential import EARLY_ALPHA, FINAL_ALPHA, Betting, DecideEarly
-from benchtui.compare.statistics import ALPHA, mcnemar, paired_share_interval
+from benchtui.compare.sequential import DOCUMENTS_A_LOOK, EARLY_ALPHA, FINAL_ALPHA, Betting, DecideEarly
+from benchtui.compare.statistics import ALPHA, mcnemar, paired_share_interval, wilson
 from benchtui.compare.verdicts import judge
 
 Floats = npt.NDArray[np.float64]
@@ -54,6 +55,27 @@ def covered_differences(n: int, skills: Floats, rng: np.random.Generator) -> flo
     truth = skills[:, 0] - skills[:, 1]
     ends = np.array([_interval(int(f), int(b), n) for f, b, _ in drawn])
     return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
+
+
+def covered_scores(n: int, skill: float, replicas: int, rng: np.random.Generator) -> float:
+    """How often Wilson's interval of one 0/1 score holds the true one."""
+    ends = [(found.low, found.high) for found in (wilson(int(k), n) for k in rng.binomial(n, skill, replicas))]
+    return float(np.mean([low <= skill <= high for low, high in ends]))
+
+
+def covered_in_clusters(sizes: Sequence[int], spread: float, replicas: int, rng: np.random.Generator) -> float:
+    """How often the interval of a difference over subjects of such sizes holds the true one, 0.02; the subjects' own
+    differences lie around it by `spread` (standard deviation)."""
+    units = np.repeat(np.arange(len(sizes)), sizes)
+    n, held = len(units), 0
+    for _ in range(replicas):
+        own = np.clip(0.02 + rng.normal(0, spread, len(sizes)), -0.3, 0.3)[units]
+        moved = np.where(rng.random(n) < 0.3, np.where(rng.random(n) < 0.5 + own / 0.6, 1.0, -1.0), 0.0)
+        first = np.stack([np.where(moved < 0, 1.0, 0.0), np.ones(n)], axis=1)
+        second = np.stack([np.where(moved > 0, 1.0, 0.0), np.ones(n)], axis=1)
+        found = difference(PairedTerms(MEAN, first, second, clusters=units)).interval
+        held += found is not None and found.low <= 0.02 <= found.high
+    return held / replicas
 
 
 def false_verdicts_in_clusters(clusters: int, replicas: int, rng: np.random.Generator) -> float:
@@ -121,14 +143,15 @@ def wrong_within(n: int, delta: float, discordant: float, replicas: int, rng: np
 
 
 def median_stop(n: int, effect: float, discordant: float, replicas: int, rng: np.random.Generator) -> float:
-    """After how many documents DecideEarly stops, the median; a run that never stops counts with all of them."""
+    """After how many documents a run stops, the median, looking as often as the worker does; one that never stops
+    counts with all of them."""
     shares = [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant]
     stops = []
     for _ in range(replicas):
         state = DecideEarly(n, delta=0.02)
         for value in rng.choice([1.0, -1.0, 0.0], p=shares, size=n):
             state.add(float(value))
-            if state.decision() is not None:
+            if state.n % DOCUMENTS_A_LOOK == 0 and state.decision() is not None:
                 break
         stops.append(state.n)
     return float(np.median(stops))

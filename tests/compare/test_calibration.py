@@ -10,6 +10,8 @@ import pytest
 
 from tests.compare.simulation import (
     covered_differences,
+    covered_in_clusters,
+    covered_scores,
     false_decisions,
     false_verdicts,
     false_verdicts_in_clusters,
@@ -21,6 +23,7 @@ from tests.compare.simulation import (
 
 REPLICAS = 2_000
 SIZES = (5, 50, 541, 1_319)
+HUMANITIES = (126, 165, 204, 237, 121, 108, 163, 346, 895, 311, 324, 1_534, 171)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -43,6 +46,19 @@ def test_intervals_cover_at_a_fixed_skill(n: int, shares: tuple[float, float]) -
     rng = np.random.default_rng(n + 2)
     skills = np.tile([*shares, 1 - sum(shares)], (REPLICAS * 4, 1))
     assert covered_differences(n, skills, rng) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("n", "skill"), [(541, 0.02), (541, 0.5), (1_319, 0.005), (14_042, 0.25)])
+def test_intervals_of_one_score_cover(n: int, skill: float) -> None:
+    assert covered_scores(n, skill, REPLICAS * 4, np.random.default_rng(n + 4)) >= 0.935
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.05])
+def test_intervals_cover_over_few_subjects_of_unequal_size(spread: float) -> None:
+    """MMLU's humanities: of 4,705 questions 1,534 are of one subject, and Student's interval covers 88 to 92 %."""
+    assert covered_in_clusters(HUMANITIES, spread, REPLICAS // 2, np.random.default_rng(5)) == pytest.approx(
+        0.95, abs=0.015
+    )
 
 
 @pytest.mark.parametrize("clusters", [5, 57, 541])

@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
@@ -20,6 +22,7 @@ from benchtui.compare.statistics import (
     mcnemar,
     paired_share_interval,
     sign_flip_test,
+    swap_interval,
     t_interval,
     t_test,
     wilson,
@@ -101,6 +104,31 @@ def test_t_interval_and_test_are_scipys(rng: np.random.Generator) -> None:
     ends = reference.confidence_interval()
     found = t_interval(float(values.mean()), stderr, 40)
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=1e-9)
+
+
+@given(
+    st.lists(st.tuples(st.integers(-40, 40).filter(bool), st.integers(1, 100)), min_size=6, max_size=9),
+    st.sampled_from([0.05, 0.1]),
+)
+def test_swap_interval_leaves_out_zero_just_where_the_test_refutes_it(
+    units: list[tuple[int, int]], alpha: float
+) -> None:
+    sums, sizes = np.array(units, dtype=float).T
+    found = swap_interval(sums / sizes.sum(), sizes / sizes.sum(), alpha)
+    assert found is not None
+    assert found.low <= sums.sum() / sizes.sum() <= found.high
+    p = sign_flip_test(sums)
+    if abs(found.low) > 1e-9 and abs(found.high) > 1e-9:  # an end at zero is a tie
+        assert found.excludes_zero() == (p < alpha)
+
+
+def test_five_units_bound_nothing() -> None:
+    assert swap_interval(np.full(5, 0.1), np.full(5, 0.2)) is None
+
+
+def test_all_changed_the_same_way_reaches_the_end_of_the_scale() -> None:
+    assert paired_share_interval(100, 0, 100).high == 1
+    assert paired_share_interval(0, 100, 100).low == -1
 
 
 def test_sign_flip_test_tries_every_swap() -> None:

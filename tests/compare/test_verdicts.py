@@ -54,16 +54,18 @@ def test_not_even_five_of_five_is_evidence(tmp_path: Path) -> None:
     ("points", "kind"),
     [
         (10.0, Kind.EXCELLENT),
-        (9.99, Kind.GOOD),
+        (9.96, Kind.EXCELLENT),  # shown as +10.0
+        (9.94, Kind.GOOD),
         (5.0, Kind.GOOD),
-        (4.99, Kind.MARGINAL),
+        (4.94, Kind.MARGINAL),
         (2.0, Kind.MARGINAL),
-        (1.99, Kind.WEAK),
+        (1.94, Kind.WEAK),
         (-2.9, Kind.ACCEPTABLE_LOSS),
-        (-2.99, Kind.ACCEPTABLE_LOSS),
+        (-2.94, Kind.ACCEPTABLE_LOSS),
+        (-2.96, Kind.LOSS),
         (-3.0, Kind.LOSS),
         (-3.1, Kind.LOSS),
-        (-5.0, Kind.LOSS),
+        (-5.04, Kind.LOSS),
         (-5.1, Kind.FORGETTING),
     ],
 )

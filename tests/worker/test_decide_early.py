@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from benchtui.compare.sequential import DOCUMENTS_A_LOOK
 from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
-from benchtui.worker.decide_early import DOCUMENTS_A_LOOK, ask_until_decided
+from benchtui.worker.decide_early import ask_until_decided
 from benchtui.worker.report import Reporter
 from benchtui.worker.tasks import LoadedTask
 from benchtui.worker.units import Unit
@@ -136,7 +137,7 @@ def test_documents_without_a_partner_are_asked_when_all_are_needed(tmp_path: Pat
     base, tuned = Base(ALIKE, without=frozenset(range(470))), Tuned(ALIKE)
     stop, _ = decide(tmp_path, base, tuned)
     assert stop is None
-    assert tuned.asked[0] == frozenset(range(470, 500))
+    assert frozenset.union(*tuned.asked[:-1]) == frozenset(range(470, 500))
     assert tuned.asked[-1] == frozenset(range(500))
 
 
