@@ -167,23 +167,18 @@ class ComparePage(Page):
         )
 
     def _interval(self, row: Row, style: str) -> Text:
-        found = row.difference
+        ends = row.interval
         width = self.query_one(Rows).column_width(4)
-        if found is None or found.interval is None or not row.is_share or width < 7:
+        if ends is None or not row.is_share or width < 7:
             return Text("")
         width -= 1 - width % 2
-        ends = found.interval
         return interval_bar(
-            ends.low, found.value, ends.high, self._scale(), width, style=style, rest=self.colours.muted
+            ends.low, row.change, ends.high, self._scale(), width, style=style, rest=self.colours.muted
         )  # fmt: skip
 
     def _scale(self) -> float:
-        ends = [
-            max(abs(row.difference.interval.low), abs(row.difference.interval.high))
-            for row in self._shown
-            if row.is_share and row.difference is not None and row.difference.interval is not None
-        ]
-        return max([*ends, SMALLEST_SCALE])
+        ends = [row.interval for row in self._shown if row.is_share]
+        return max([*(max(abs(e.low), abs(e.high)) for e in ends if e is not None), SMALLEST_SCALE])
 
     def _draw(self) -> None:
         comparison = self._loaded.comparison if self._loaded else None

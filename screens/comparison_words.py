@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchtui.compare.records import Comparison, Row, Side
+from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
 from benchtui.reports.words import difference_interval, interval_words, metric_words, notes, p_cell, verdict_glyph
 from benchtui.tasks.words import task_words
 from benchtui.text import one_line, printable
@@ -36,16 +36,25 @@ def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield "Measures", one_line(f"{metric_words(row)}{f'. {tests}' if tests else ''}", 300)
     yield comparison.first_name, _side(row.first, row)
     yield comparison.second_name, _side(row.second, row)
-    found = row.difference
-    if found is not None:
-        interval = f"{difference_interval(row)}, " if found.interval else ""
-        corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
-        yield "Change", f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
+    if words := _difference(row, comparison):
+        yield "Change", words
     if flips := row.flips:
         yield (
             "Documents",
             f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in none",
         )
+
+
+def _difference(row: Row, comparison: Comparison) -> str:
+    """The interval and the test behind it. A detail of a task that stopped early has neither."""
+    if row.early is not None:
+        return f"{difference_interval(row)} ({CONFIDENCE_SEQUENCE}, {row.early.n:,} pairs)"
+    found = row.tested
+    if found is None:
+        return f"over {row.difference.n:,} pairs" if row.difference is not None else ""
+    interval = f"{difference_interval(row)}, " if found.interval else ""
+    corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
+    return f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
 
 
 def _side(side: Side, row: Row) -> str:

@@ -17,7 +17,7 @@ from benchtui.durations import parse_duration
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.runs.choice import DECIDE_DELTA, BenchPlan
 from benchtui.runs.plan import Permissions
-from benchtui.settings import batch_size, limit_typed, seeds
+from benchtui.settings import batch_size, limit_typed, points, seeds
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -53,6 +53,13 @@ class Read(click.ParamType[Any]):
 
 def _limit(value: Any) -> float:
     return limit_typed(str(value))
+
+
+def _delta(value: Any) -> float:
+    try:
+        return points(float(value))
+    except ValueError:
+        return points(None)  # says what it takes
 
 
 def _batch(value: Any) -> int | str:
@@ -152,7 +159,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     option(WHAT, "--limit", type=Read("limit", _limit), metavar="N", help="Documents a task: a count, a share, all."),
     option(WHAT, "--decide-early/--no-decide-early", "decide_early", default=False,
            help="Ask both models side by side; stop a task once better, worse or no relevant difference is certain."),
-    option(WHAT, "--decide-delta", type=click.FloatRange(min=0, max=100, min_open=True), default=DECIDE_DELTA,
+    option(WHAT, "--decide-delta", type=Read("points", _delta), default=DECIDE_DELTA,
            show_default=True, metavar="POINTS", help="With --decide-early: a difference that would not matter."),
     option(HOW, "--num-fewshot", type=click.IntRange(min=0), metavar="N", help="Examples in every task's prompt."),
     option(HOW, "--chat-template", type=click.Choice(["auto", "on", "off"]), default="auto", show_default=True,
@@ -210,11 +217,14 @@ def bench_plan(values: dict[str, Any]) -> BenchPlan:
     """The BenchPlan for click's values. Raises UsageError for combinations that make no sense."""
     arguments = dict(_model_argument(text) for given in values["model_args"] for text in _split(given))
     filed = _from_files()
-    idle = values["no_base"] and "decide_early" in filed  # what a file says in general is no demand on this run
+    # What a file or the environment says in general is no demand on this run.
+    idle = values["no_base"] and not _typed("decide_early")
     if values["base"] and values["no_base"]:
         raise UsageError("--base and --no-base contradict each other.", "Give one of them.")
     if values["decide_early"] and values["no_base"] and not idle:
         raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
+    if _typed("decide_delta") and not values["decide_early"]:
+        raise UsageError("--decide-delta says when --decide-early may stop, which is not asked for.", "Give both.")
     return BenchPlan(
         outputs=values["outputs"],
         model=values["model"],
@@ -262,6 +272,11 @@ def _from_files() -> set[str]:
     if context is None:
         return set()
     return {name for name in context.params if context.get_parameter_source(name) is ParameterSource.DEFAULT_MAP}
+
+
+def _typed(name: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _split(given: str) -> list[str]:

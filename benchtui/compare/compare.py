@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from benchtui.compare.difference import PairedTerms, difference
+from benchtui.compare.difference import PairedTerms, at_level, difference
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
@@ -85,7 +85,11 @@ def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names:
         if row.level != "headline" or row.paired_on is None:
             continue
         stopped = [name for run, name in zip((first, second), names, strict=True) if run.early_of(row.task)]
-        why = f": the {' and the '.join(stopped)} run, which asks in random order, stopped early" if stopped else ""
+        why = {
+            0: "",
+            1: f": the {''.join(stopped)} run, which asks in random order, stopped early",
+            2: ": both, which ask in random order, stopped early",
+        }[len(stopped)]
         yield f"{row.title}: the change is over the {row.paired_on} documents in both runs{why}"
 
 
@@ -167,21 +171,43 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
 
 
 def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop | None:
-    """The decision that stopped the task: about this metric, and made against this very first run."""
-    stop = second.early_of(score.task)
-    if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
-        return None
-    return stop if stop.base_fingerprint and stop.base_fingerprint == first.fingerprint else None
+    """The decision that stopped the task: about this metric, and made between these very two runs."""
+    if _made_against(second.early_of(score.task), first, score):
+        return second.early_of(score.task)
+    stop = first.early_of(score.task)  # the same two runs, the other way round
+    return _mirrored(stop) if stop is not None and _made_against(stop, second, score) else None
+
+
+def _made_against(stop: EarlyStop | None, base: RunResults, score: Score) -> bool:
+    return (
+        stop is not None
+        and (stop.metric, stop.filter) == (score.metric, score.filter)
+        and bool(stop.base_fingerprint)
+        and stop.base_fingerprint == base.fingerprint
+    )
+
+
+def _mirrored(stop: EarlyStop) -> EarlyStop:
+    other = {"higher": "lower", "lower": "higher"}
+    return msgspec.structs.replace(
+        stop,
+        decision=other.get(stop.decision, stop.decision),
+        difference=-stop.difference,
+        low=-stop.high,
+        high=-stop.low,
+    )
 
 
 def _stopped_elsewhere(runs: Pair, task: str) -> str:
     """Why documents chosen by looking at another comparison can show nothing in this one."""
     both = zip((runs.first, runs.second), runs.names, strict=True)
-    stopped = " and the ".join(name for run, name in both if run.early_of_any(task))
-    return (
-        f"the {stopped} run stopped early, at a moment chosen by its scores against another run, which makes chance "
-        "look like a difference; runs of all documents can be compared"
+    stopped = [name for run, name in both if run.early_of_any(task)]
+    moment = (
+        "both runs stopped early, at moments chosen by their scores against other runs"
+        if len(stopped) > 1
+        else f"the {stopped[0]} run stopped early, at a moment chosen by its scores against another run"
     )
+    return f"{moment}, which makes chance look like a difference; runs of all documents can be compared"
 
 
 def _leaf_terms(leaf: Leaf) -> GroupTerms:
@@ -214,7 +240,8 @@ def _judged(rows: tuple[Row, ...], *, watched: bool) -> tuple[tuple[Row, ...], i
 
 
 def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, watched: bool) -> Row:
-    corrected = msgspec.structs.replace(found, p_holm=p_holm)
+    judged = at_level(found, FINAL_ALPHA) if watched else found
+    corrected = msgspec.structs.replace(judged, p_holm=p_holm)
     why = f"one of {tests} tests" if tests > 1 else ""
     if watched:
         why = "a run that might have stopped early" + (f", and {why}," if why else "")

@@ -134,6 +134,17 @@ def _with_interval(found: Difference) -> Difference:
     return msgspec.structs.replace(found, interval=interval_at(found))
 
 
+def at_level(found: Difference, alpha: float) -> Difference:
+    """The same difference judged at another level: its interval, and what could have been seen."""
+    detectable = None
+    if found.method == MCNEMAR and found.flips is not None:
+        changed = found.flips.fixed + found.flips.broken
+        detectable = detectable_share(found.n, (changed + 1) / (found.n + 2), alpha)
+    elif found.stderr:
+        detectable = detectable_mean(found.stderr, found.clusters, alpha)
+    return msgspec.structs.replace(found, interval=interval_at(found, alpha), detectable=detectable, alpha=alpha)
+
+
 def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
     """The interval of a difference at another level than its own; None where none can be made.
 

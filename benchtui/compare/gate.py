@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
@@ -11,13 +11,26 @@ from benchtui.compare.difference import interval_at
 from benchtui.compare.records import Comparison, Interval, Kind, Row
 from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.statistics import ALPHA
+from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import FEWEST, points
+from benchtui.runs.plan import RunPlan
 
 
 class Outcome(enum.StrEnum):
     MET = "met"
     NOT_MET = "not met"
     INCONCLUSIVE = "inconclusive"
+
+
+class AskedTask(msgspec.Struct, frozen=True):
+    """A task or group that a run was to answer, and for a group the tasks it stands for."""
+
+    name: str
+    leaves: tuple[str, ...] = ()
+
+    def within(self, names: Collection[str]) -> bool:
+        """Some groups have no score of their own; then all their tasks count."""
+        return self.name in names or (bool(self.leaves) and all(leaf in names for leaf in self.leaves))
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -38,17 +51,29 @@ class Check(msgspec.Struct, frozen=True):
 
 
 class Gate(msgspec.Struct, frozen=True):
-    """Met when every check is, not met when one is certainly not."""
+    """Met when every check is, not met when one is certainly not.
+
+    `differences` name in words what the runs differ in besides the model; `lacking` the tasks that could not be checked
+    because a run has no result for them.
+    """
 
     outcome: Outcome
     reason: str
     checks: tuple[Check, ...]
+    differences: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
 
 
 def gate(
-    comparison: Comparison, *, max_loss: float, min_gain: float | None = None, gain_tasks: Sequence[str] = ()
+    comparison: Comparison,
+    *,
+    max_loss: float,
+    min_gain: float | None = None,
+    gain_tasks: Sequence[str] = (),
+    asked: Sequence[AskedTask] = (),
 ) -> Gate:
     """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
+    A task of `asked` that a run has no result for keeps the gate from being met: nobody knows what was lost there.
 
     A demand is met when the data show it (one-sided 5 %), not met when they show its opposite (5 % over all checks
     together, so that many tasks do not fail a gate by chance), and inconclusive otherwise. A run that might have
@@ -59,12 +84,47 @@ def gate(
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
     checks = tuple(_check(row, demand, limit, alpha, len(wanted)) for row, demand, limit in wanted)
-    if not checks:
-        return Gate(Outcome.INCONCLUSIVE, "Inconclusive: the two runs have no task in common.", ())
+    lacking, differences = tuple(_lacking(comparison, asked)), _differences(comparison)
     outcome = _overall(checks)
-    deciding = [check for check in checks if check.outcome is outcome]
-    reasons = "; ".join(check.reason for check in deciding)
-    return Gate(outcome, f"{_WORDS[outcome]}: {reasons}.", checks)
+    if outcome is Outcome.MET and (lacking or not checks):
+        outcome = Outcome.INCONCLUSIVE
+    reasons = [check.reason for check in checks if check.outcome is outcome]
+    if outcome is Outcome.INCONCLUSIVE:
+        reasons += lacking or ([] if checks else ["the two runs have no task in common"])
+    reason = f"{_WORDS[outcome]}: {'; '.join(reasons)}{_but(outcome, differences)}."
+    return Gate(outcome, reason, checks, differences, lacking)
+
+
+def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask, ...]:
+    """What the second run was to answer, by its `plan`: a base may be reused that holds more. Without a plan, every
+    task that either run has."""
+    if plan is not None:
+        return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks)
+    names = dict.fromkeys((*comparison.first.top_level, *comparison.second.top_level))
+    return tuple(AskedTask(name) for name in names)
+
+
+def _lacking(comparison: Comparison, asked: Sequence[AskedTask]) -> Iterator[str]:
+    sides = (comparison.first, comparison.first_name), (comparison.second, comparison.second_name)
+    compared = {row.task for row in comparison.rows}
+    for task in asked:
+        if not task.within(compared):
+            names = [name for run, name in sides if not task.within({score.task for score in run.scores})]
+            where = f"no result in the {' and the '.join(names)} run" if names else "no score that both runs have"
+            title = title_of(task.name, comparison.first)
+            yield f"{title} ({task.name}) has {where}" if title != task.name else f"{title} has {where}"
+
+
+def _differences(comparison: Comparison) -> tuple[str, ...]:
+    """Everything that could be behind a gain or a loss instead of the model."""
+    of_tasks = [f"{row.title} {words}" for row in comparison.headlines for words in row.notes]
+    return tuple(dict.fromkeys((*comparison.settings, *of_tasks)))
+
+
+def _but(outcome: Outcome, differences: Sequence[str]) -> str:
+    if not differences:
+        return ""
+    return f"; {'but ' if outcome is Outcome.MET else ''}the runs also differ in {'; '.join(differences)}"
 
 
 _WORDS = {Outcome.MET: "Gate met", Outcome.NOT_MET: "Gate not met", Outcome.INCONCLUSIVE: "Inconclusive"}

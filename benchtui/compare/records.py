@@ -87,7 +87,7 @@ class Difference(msgspec.Struct, frozen=True):
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
     difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
     `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what the interval of few units is made
-    of: each one's part of the difference and its share of the whole.
+    of: each one's part of the difference and its share of the whole. `alpha` is the level of interval and `detectable`.
     """
 
     n: int
@@ -102,6 +102,7 @@ class Difference(msgspec.Struct, frozen=True):
     detectable: float | None
     flips: Flips | None = None
     units: tuple[tuple[float, float], ...] = ()
+    alpha: float = 0.05
     p_holm: float | None = None
 
 
@@ -186,7 +187,10 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def change(self) -> float:
-        """Second minus first as the table shows it; over the paired documents alone where some have no partner."""
+        """Second minus first as the table shows it: over the paired documents alone where some have no partner; of a
+        task decided early as it was then."""
+        if self.early is not None:
+            return self.early.difference
         if self.difference is not None and self.paired_on is not None:
             return self.difference.value
         return self.second.value - self.first.value

@@ -85,8 +85,10 @@ def _perhaps(kind: Kind, near: Kind, far: Kind) -> str:
 def _evidence(difference: Difference, *, is_share: bool) -> str:
     corrected = ""
     if difference.p_holm is not None and p_words(difference.p_holm) != p_words(difference.p):
-        corrected = ", corrected " + p_words(difference.p_holm).removeprefix("p ").removeprefix("= ")
-    return f"{interval_words(difference.interval, is_share=is_share)}, {p_words(difference.p)}{corrected}"
+        why = " for the early looks" if difference.alpha < ALPHA else ""
+        corrected = f", corrected{why} " + p_words(difference.p_holm).removeprefix("p ").removeprefix("= ")
+    interval = interval_words(difference.interval, is_share=is_share, alpha=difference.alpha)
+    return f"{interval}, {p_words(difference.p)}{corrected}"
 
 
 def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str) -> Verdict:
@@ -231,6 +233,9 @@ def _no_evidence(rows: Sequence[Row], subject: str) -> str:
     if len(few) == len(comparable):
         n = max(row.difference.n for row in few if row.difference is not None)
         return f"{none}: {n} samples a task can never show a difference."
+    if all(row.verdict is not None and row.verdict.kind is Kind.WITHIN for row in comparable):
+        told = _rest(rows)
+        return f"{told[0].upper()}{told[1:]}."
     return f"{none}: {_rest(rows)}.{_limits(comparable)}"
 
 

@@ -179,7 +179,7 @@ def task_scores(task: TaskView, plus_minus: str = "±") -> str:
 
 def decision_words(decision: Decision) -> str:
     """ "batch size 8 (3.2 GiB free, about 0.3 GiB for a row of 2048 tokens)"."""
-    words = f"{one_line(decision.what, 40)} {one_line(decision.choice, 80)}"
+    words = f"{one_line(decision.what, 90)} {one_line(decision.choice, 80)}"
     return f"{words} ({one_line(decision.why, 160)})" if decision.why else words
 
 

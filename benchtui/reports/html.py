@@ -10,7 +10,7 @@ from html import escape
 
 from benchtui.compare.documents import Document
 from benchtui.compare.flipped import Flipped, flipped_samples
-from benchtui.compare.records import Comparison, Row
+from benchtui.compare.records import Comparison, Row, Side
 from benchtui.reports.chart import differences_chart
 from benchtui.reports.published import published
 from benchtui.reports.style import CSS
@@ -18,6 +18,7 @@ from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
     change_words,
     difference_interval,
+    interval_words,
     label,
     metric_words,
     notes,
@@ -41,11 +42,12 @@ def comparison_html(comparison: Comparison) -> str:
     title = f"{_text(comparison.second.model_name)} against {_text(comparison.first.model_name)}"
     parts = [
         f"<h1>{title}</h1>",
-        f'<p class="sentence">{_text(comparison.sentence)}</p>',
+        f'<p class="sentence">{_text(comparison.sentence, 10_000)}</p>',
         _table(comparison),
         (
             f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its 95&nbsp;% interval. "
-            "Right of the line is better.</figcaption></figure>"
+            "Right of the line is better. Below each score in the table stands its own 95&nbsp;% interval."
+            "</figcaption></figure>"
         ),
         "<h2>Verdicts</h2>",
         _verdicts(comparison),
@@ -91,8 +93,6 @@ def _table(comparison: Comparison) -> str:
 
 def _table_row(comparison: Comparison, row: Row) -> str:
     cells = (
-        score_words(row.first.value, is_share=row.is_share),
-        score_words(row.second.value, is_share=row.is_share),
         change_words(row),
         difference_interval(row),
         p_cell(row),
@@ -100,7 +100,16 @@ def _table_row(comparison: Comparison, row: Row) -> str:
         verdict_cell(row),
     )
     name = f'<th scope="row" title="{_text(metric_words(row))}">{_text(label(row, comparison))}</th>'
-    return f'<tr class="{row.level} {_tone(row)}">{name}{"".join(f"<td>{_text(cell)}</td>" for cell in cells)}</tr>'
+    scores = f"{_score(row.first, row)}{_score(row.second, row)}"
+    rest = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
+    return f'<tr class="{row.level} {_tone(row)}">{name}{scores}{rest}</tr>'
+
+
+def _score(side: Side, row: Row) -> str:
+    """A score above its own 95 % interval."""
+    ends = interval_words(side, is_share=row.is_share)
+    below = f"<small>{_text(ends)}</small>" if ends else ""
+    return f"<td>{_text(score_words(side.value, is_share=row.is_share))}{below}</td>"
 
 
 def _tone(row: Row) -> str:

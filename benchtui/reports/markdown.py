@@ -61,7 +61,7 @@ def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
 
 def comparison_markdown(comparison: Comparison) -> str:
     """Table, sentence, one line for each verdict, and what the runs differ in; ends in a newline."""
-    parts = [comparison_rows(comparison, shown_rows(comparison)), f"**{escape(comparison.sentence, 1000)}**"]
+    parts = [comparison_rows(comparison, shown_rows(comparison)), f"**{escape(comparison.sentence, 10_000)}**"]
     verdicts = [
         f"- {escape(row.title)}: {escape(row.verdict.sentence, 1000)}"
         for row in comparison.headlines

@@ -13,6 +13,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 thead th { border-bottom-width: 2px; }
 .results td, .results thead th { white-space: nowrap; }
+.results small { display: block; color: var(--quiet); }
 .wide { overflow-x: auto; }
 tr.detail th, tr.part th { font-weight: 400; padding-left: 1.6rem; }
 tr.detail, tr.part { color: var(--quiet); }

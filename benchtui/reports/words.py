@@ -27,7 +27,7 @@ SHORT_WORDS = {
     Kind.BETTER: "better",
     Kind.WORSE: "worse",
     Kind.NO_DIFFERENCE: "not shown",
-    Kind.WITHIN: "no difference",
+    Kind.WITHIN: "not relevant",
     Kind.NOT_COMPARABLE: "not comparable",
 }
 

@@ -260,14 +260,16 @@ def _aggregation(entry: dict[str, Any]) -> tuple[str, str]:
 
 
 def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
-    """Tasks that lack documents they should have; those stopped early, by themselves or with their group, do not."""
+    """Tasks that lack documents they should have; those stopped early, by themselves or with their group, lack only
+    what was given up on."""
     early = {leaf for group in groups if group.name in block.decide_early for leaf in group.leaves}
     early.update(block.decide_early)
-    return tuple(
-        Partial(task, documents.done, documents.total, tuple(documents.unanswered))
-        for task, documents in block.documents.items()
-        if documents.done < documents.total and task not in early
-    )
+    found = []
+    for task, documents in block.documents.items():
+        wanted = documents.done + len(documents.unanswered) if task in early else documents.total
+        if documents.done < wanted:
+            found.append(Partial(task, documents.done, wanted, tuple(documents.unanswered)))
+    return tuple(found)
 
 
 def _early(block: Block) -> tuple[EarlyStop, ...]:

@@ -30,8 +30,12 @@ def failure_words(current: Watched, code: int, log: Path) -> str:
 
 
 def no_room_words(current: Watched) -> str:
-    said = current.failed.message if current.failed else f"The disk with {current.run.path} is full."
-    return f"{said} Everything answered before is kept. → Free some space, then `benchtui resume`."
+    if current.failed is not None:
+        return f"{current.failed.message} → {current.failed.next_step}"
+    return (
+        f"The disk with {current.run.path} is full. Everything answered before is kept. → Free some space, then "
+        "`benchtui resume`."
+    )
 
 
 def no_memory_words(current: Watched, *, killed: bool) -> str:

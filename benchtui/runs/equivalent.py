@@ -10,12 +10,14 @@ from itertools import groupby
 from benchtui.runs.plan import RunPlan, TaskPlan
 
 
-def equivalent_command(plan: RunPlan, *, dtype: str | None = None) -> str:
+def equivalent_command(plan: RunPlan, *, dtype: str | None = None, early: bool = False) -> str:
     """A shell script: a line for each number of shots and limit, since lm_eval takes one of each for all its tasks.
 
-    `dtype` is the one in use, once the worker has chosen it.
+    `dtype` is the one in use, once the worker has chosen it; `early` when the run may stop before its last document.
     """
     lines = ["#!/bin/sh", "# The same evaluation with lm-evaluation-harness itself."]
+    if early or plan.decide_early is not None:
+        lines.append("# With --decide-early, benchtui stops each task once it is decided; this asks every document.")
     if plan.prompts.chat_template:
         lines.append("# lm_eval applies each model's own chat template; benchtui applied the one in plan.json.")
     ordered = sorted(plan.tasks, key=_settings)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.layout import TrainingFacts
 
 SCHEMA_VERSION = 1
 
@@ -91,6 +92,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
     matter; None evaluates every document. `base_fingerprint` is that of the base run it is then compared with.
+    `training` is what the training had written down when the run was made: a model may be trained again into the same
+    folder. None for a base, and in plans from before it was kept.
     """
 
     model_name: str
@@ -116,6 +119,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     base_run: str | None = None
     decide_early: float | None = None
     base_fingerprint: str = ""
+    training: TrainingFacts | None = None
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 

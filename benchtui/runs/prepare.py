@@ -15,7 +15,7 @@ from benchtui.config import Config
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
 from benchtui.models.describe import ModelDescription, describe
-from benchtui.models.layout import ModelFormat, TrainedModel
+from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.selection import choose_format
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
@@ -108,6 +108,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     prompts = prompt_settings(choice, template, tokens)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
+    plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
         return PreparedBench(model, plan, None, tuple(note for note in notes if note))
     base_source = ModelSource(
@@ -208,6 +209,12 @@ def _run_plan(
         transformers_version=version("transformers"),
         command=choice.command,
     )
+
+
+def _as_record(facts: TrainingFacts) -> TrainingFacts:
+    """The facts with texts that any record can hold: they come from a file that anybody may have written."""
+    texts = {"trained_on": facts.trained_on, "dataset": facts.dataset}
+    return dataclasses.replace(facts, **{name: one_line(text, 200) for name, text in texts.items() if text})  # type: ignore[arg-type]
 
 
 def new_bench_id() -> str:

@@ -42,8 +42,11 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
     else:
         fine_tuned = run
         base = named_base(benchmarks, plan)
-    if base is not None and not base.exists():
-        base = None
+    if plan.base_run and (base is None or not base.exists()):
+        raise BenchtuiError(
+            f"The base run that {run.path} is compared with, {plan.base_run}, is gone.",
+            "Type the `benchtui run` command again: it goes on with what is answered, and evaluates the base anew.",
+        )
     to_resume = left_to_evaluate(base, fine_tuned)
     if not to_resume:
         raise BenchtuiError(

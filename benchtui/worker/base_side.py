@@ -82,12 +82,15 @@ def finished_base(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> Fi
         if file_part(leaf) not in files:
             return None
         hashes[leaf], values[leaf] = {}, {}
+        facts = results.task(leaf)
         for sample in read_samples(files[file_part(leaf)], leaf):
             hashes[leaf][sample.doc_id] = sample.doc_hash + sample.prompt_hash
             scores = values[leaf].setdefault(sample.doc_id, {})
             for metric, value in sample.values:
                 number = float(value) if isinstance(value, int | float) else math.nan
                 scores[MetricName(metric, sample.filter)] = number
+        if facts is None or len(values[leaf]) < facts.n:
+            return None  # lines of the file were lost
     return FinishedBase(results.fingerprint, hashes, values)
 
 

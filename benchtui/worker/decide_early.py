@@ -20,7 +20,7 @@ Look = Sequence[tuple[int, int]]
 
 
 class _UnwatchableError(Exception):
-    """The scores are not such as can be watched."""
+    """The scores are not such as can be watched; says why."""
 
 
 def ask_until_decided(
@@ -36,8 +36,8 @@ def ask_until_decided(
     if not why:
         try:
             stop = _Watching(unit, runners, base, plan, alpha).until_decided()
-        except _UnwatchableError:
-            why = "not every document has a score between 0 and 1"
+        except _UnwatchableError as error:
+            why = str(error)
     if why:
         reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its documents are evaluated.")
     if stop is None:  # also the documents that have no partner
@@ -73,7 +73,7 @@ class _Watching:
         self._pairs = {leaf: pair(runner.documents(), base.documents(leaf)) for leaf, runner in runners.items()}
 
     def until_decided(self) -> EarlyStop | None:
-        """Raises _UnwatchableError when a score is not between 0 and 1."""
+        """Raises _UnwatchableError when the score is no mean of documents' scores, or one of these not in 0..1."""
         total = sum(map(len, self._pairs.values()))
         if total < 2:
             return None
@@ -86,6 +86,8 @@ class _Watching:
             metric = metric or self._runners[self._leaves[0]].metric()
             if metric is None:
                 continue  # every document so far was given up on
+            if not self._unit.is_mean_of(metric.metric):
+                raise _UnwatchableError("its score is no mean over its documents")
             for difference in self._differences(look, metric):
                 watch.add(difference)
             if watch.n < watch.total and watch.decision() is not None:
@@ -118,7 +120,7 @@ class _Watching:
             if scored is None or base is None:
                 continue  # a document given up on tells nothing
             if not (0 <= scored <= 1 and 0 <= base <= 1):
-                raise _UnwatchableError
+                raise _UnwatchableError("not every document has a score between 0 and 1")
             yield scored - base
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
+from lm_eval.loggers.utils import add_tokenizer_info
 
 from benchtui.compare.sequential import EARLY_ALPHA
 from benchtui.errors import BenchtuiError
@@ -26,6 +27,8 @@ from benchtui.worker.tasks import LoadedTask, LoadedTasks
 from benchtui.worker.units import Unit, units
 from benchtui.worker.write import TaskCoverage, write_results
 
+_FACTS, _TOKENIZER = "facts of the worker", "facts of the tokenizer"
+
 PLANNED_AT_ONCE = 200
 """Tasks in one event, which has a greatest length."""
 
@@ -34,7 +37,8 @@ PLANNED_AT_ONCE = 200
 class Evaluation:
     """What one run needs while it is evaluated: its plan, where it writes, and the model (None to score only).
 
-    `facts` are the worker's own choices (device, dtype). `turn()` is called whenever this run's turn has come, if there
+    `facts` are the worker's own choices (device, dtype), `tokenizer` what lm-eval says of the model's; without a model
+    both are as the journal noted them. `turn()` is called whenever this run's turn has come, if there
     are others; while `answering()` is open the model answers for this run.
     `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out. What has been found
     so far: `scores` and `coverage` by leaf task, `early` by unit.
@@ -49,6 +53,7 @@ class Evaluation:
     in_hand: InHandWriter
     prompter: Any
     facts: dict[str, Any]
+    tokenizer: dict[str, Any] = field(default_factory=dict)
     lm: Any = None
     memory_share: float = 1.0
     turn: Callable[[], None] = lambda: None
@@ -150,15 +155,7 @@ def conclude(evaluation: Evaluation) -> None:
 
 
 def _write(evaluation: Evaluation) -> None:
-    groups = evaluation.tasks.groups
-    decided = {
-        leaf
-        for name in evaluation.early
-        for leaf in ([task.task_name for task in groups[name].get_all_tasks()] if name in groups else [name])
-    }
-    partial = any(
-        coverage.done < coverage.total for leaf, coverage in evaluation.coverage.items() if leaf not in decided
-    )
+    partial = any(coverage.unanswered for coverage in evaluation.coverage.values())
     evaluation.reporter.phase("writing")
     file = write_results(
         evaluation.run,
@@ -166,8 +163,8 @@ def _write(evaluation: Evaluation) -> None:
         evaluation.tasks,
         evaluation.scores,
         evaluation.coverage,
-        lm=evaluation.lm,
         facts=evaluation.facts,
+        tokenizer=evaluation.tokenizer,
         started=evaluation.started,
         early=evaluation.early,
         partial=partial,
@@ -204,6 +201,13 @@ def _bind_journal(evaluation: Evaluation) -> None:
     }
     made = {"dtype in use": evaluation.facts["dtype"]} if "dtype" in evaluation.facts else {}
     journal.bind({**plan.score_settings(), **tasks, **made, "fingerprint": plan.fingerprint})
+    if evaluation.lm is None:
+        evaluation.facts |= journal.noted(_FACTS) or {}
+        evaluation.tokenizer |= journal.noted(_TOKENIZER) or {}
+        return
+    add_tokenizer_info(evaluation.tokenizer, evaluation.lm)
+    journal.note(_FACTS, evaluation.facts)
+    journal.note(_TOKENIZER, evaluation.tokenizer)
 
 
 def _early_note(name: str) -> str:

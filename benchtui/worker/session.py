@@ -63,7 +63,6 @@ class Session:
         with ExitStack() as stack:
             opened = self._open(run, stack, with_torch=False)
             self._stop.interruptible = False
-            facts = {"dtype": used} if (used := opened.journal.noted("dtype in use")) else {}
             evaluate(
                 Evaluation(
                     run,
@@ -74,7 +73,7 @@ class Session:
                     self._stop,
                     opened.in_hand,
                     TokenizerPrompter(opened.plan),
-                    facts,
+                    {},
                 )
             )
 
@@ -106,7 +105,9 @@ class Session:
             self._stop.interruptible = False
             with_one_load = beside.lm.model is self._loaded.lm.model
             try:
-                evaluate_side_by_side(self._evaluation(first, self._loaded), self._evaluation(second, beside))
+                evaluate_side_by_side(
+                    self._evaluation(first, self._loaded, early=True), self._evaluation(second, beside, early=True)
+                )
             except OutOfMemoryError:
                 if with_one_load:
                     raise
@@ -142,7 +143,7 @@ class Session:
         in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
         return _Opened(run, plan, reporter, tasks, journal, in_hand)
 
-    def _evaluation(self, opened: _Opened, loaded: Any) -> Evaluation:
+    def _evaluation(self, opened: _Opened, loaded: Any, *, early: bool = False) -> Evaluation:
         from benchtui.worker.evaluate import Evaluation
 
         plan = opened.plan
@@ -156,7 +157,7 @@ class Session:
             with loaded.adapter(plan.source):
                 yield
 
-        write_atomic(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype))
+        write_atomic(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype, early=early))
         return Evaluation(
             opened.run,
             plan,
@@ -167,10 +168,10 @@ class Session:
             opened.in_hand,
             loaded.lm,
             {"device": loaded.device, "dtype": loaded.dtype},
-            loaded.lm,
-            self._share(plan),
-            turn,
-            answering,
+            lm=loaded.lm,
+            memory_share=self._share(plan),
+            turn=turn,
+            answering=answering,
         )
 
     def _listen(self, reporter: Reporter) -> None:

@@ -39,7 +39,7 @@ class TaskRun:
         self._since: float | None = time.monotonic()
         self._reporter.phase("building prompts", loaded.name)
         journal = evaluation.journal
-        skipped = {doc_id for _, doc_id in journal.skipped(loaded.name)}
+        skipped = self._given_up = {doc_id for _, doc_id in journal.skipped(loaded.name)}
         check = evaluation.stop.check if interruptible else lambda: None
         instances = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped, check)
         self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
@@ -188,7 +188,8 @@ class TaskRun:
         self._progress(force=True)
         total = self._loaded.documents
         missing = sorted(set(range(total)) - set(scores.documents))
-        return scores, TaskCoverage(total - len(missing), total, missing)
+        wanted = [doc_id for doc_id in missing if not early or doc_id in self._given_up]
+        return scores, TaskCoverage(total - len(missing), total, wanted)
 
     # What the model tells while it works (see benchtui/worker/engine/observer.py).
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lm_eval.api.group import Group
+from lm_eval.api.metrics import mean
 
 from benchtui.results.primary import MetricName, primary
 from benchtui.worker.tasks import LoadedTask
@@ -23,6 +24,10 @@ class Unit:
 
     def higher_is_better(self, metric: str) -> bool:
         return all(leaf.task.higher_is_better().get(metric, True) for leaf in self.leaves)
+
+    def is_mean_of(self, metric: str) -> bool:
+        """Whether the score is the mean of its documents' values of `metric`, and not their median or worse."""
+        return all(leaf.task.aggregation().get(metric, mean) is mean for leaf in self.leaves)
 
 
 def units(leaves: Sequence[LoadedTask], groups: Mapping[str, Group]) -> Iterator[Unit]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 from lm_eval.evaluator_utils import ResultAcc, _process_results
-from lm_eval.loggers.utils import add_tokenizer_info
 from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 
 from benchtui import __version__
@@ -30,7 +29,7 @@ BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without
 
 
 class TaskCoverage(msgspec.Struct, frozen=True):
-    """How much of a task the scores stand on: documents done of total, and those given up on."""
+    """How much of a task the scores stand on: documents done of total, and which of those that should be are not."""
 
     done: int
     total: int
@@ -44,8 +43,8 @@ def write_results(
     scores: dict[str, TaskScores],
     coverage: dict[str, TaskCoverage],
     *,
-    lm: Any,
     facts: dict[str, Any],
+    tokenizer: dict[str, Any],
     started: float,
     early: dict[str, EarlyStop],
     partial: bool,
@@ -78,8 +77,7 @@ def write_results(
     results["lm_eval_version"] = version("lm_eval")
     results["transformers_version"] = version("transformers")
     results["pretty_env_info"] = f"Python {platform.python_version()}, torch {version('torch')}, {platform.platform()}"
-    if lm is not None:
-        add_tokenizer_info(results, lm)
+    results |= tokenizer
     results["task_hashes"] = {}
     for name, accumulator in accumulated.items():
         samples = accumulator["logged_samples"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +210,7 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
     assert found.kind is Kind.WITHIN
     assert "surely within ±2.0 points" in found.sentence
     assert "It says nothing of documents outside this set" in found.sentence
-    assert "no relevant difference on Instruction-Following." in comparison.sentence
+    assert comparison.sentence == "No relevant difference on Instruction-Following."
     assert "could only have seen" not in comparison.sentence, "it was not a test that ended it"
 
 
@@ -247,9 +248,35 @@ def test_two_runs_that_both_stopped_early_share_the_shorter_one(tmp_path: Path) 
         write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT[:40])}, block=early_stop("lower", -0.4, -0.02, n=40))
     )
     found = compare_runs(first, second, names=("A", "B"))
-    assert "the A and the B run stopped early" in verdict(found).sentence
+    assert "both runs stopped early, at moments chosen by their scores against other runs" in verdict(found).sentence
     assert found.sentence.startswith("Nothing can be said")
-    assert any("40 documents in both runs: the A and the B run, which" in warning for warning in found.warnings)
+    assert any("40 documents in both runs: both, which ask in random order" in warning for warning in found.warnings)
+
+
+def test_a_decision_holds_the_other_way_round(tmp_path: Path) -> None:
+    found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), early_stop("higher", 0.02, 0.4))
+    swapped = compare_runs(found.second, found.first, names=("A", "B"))
+    assert verdict(swapped).kind is Kind.WORSE
+    assert "−21.0 points (96 % interval −40.0 to −2.0, valid at every look)" in verdict(swapped).sentence
+    row = swapped.headlines[0]
+    assert row.early is not None
+    assert (row.early.decision, row.change) == ("lower", pytest.approx(-0.21))
+
+
+def test_a_document_given_up_on_makes_an_early_run_partial(tmp_path: Path) -> None:
+    block = early_stop("higher", 0.02, 0.4)
+    block["documents"]["ifeval"]["unanswered"] = [7]
+    found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), block)
+    assert verdict(found).kind is Kind.BETTER
+    assert any("Fine-tuned run of Instruction-Following is partial: 60/61" in warning for warning in found.warnings)
+
+
+def test_every_reason_is_named(tmp_path: Path) -> None:
+    first, second = ifeval([True] * 60, version=1.0), ifeval([True] * 30, version=2.0)
+    documents = [f"another {i}" for i in range(30)]
+    found = compare(tmp_path, first, dataclasses.replace(second, documents=documents))
+    assert "task version: 1.0 (Base), 2.0 (Fine-tuned)" in verdict(found).sentence
+    assert "documents: 60 of 541 (Base), 30 of 541 (Fine-tuned)" in verdict(found).sentence
 
 
 def watched_to_its_end(points: float) -> dict[str, Any]:
@@ -270,5 +297,8 @@ def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path, points: flo
     assert 0.01 < p.p < 0.05
     assert verdict(plain).kind.is_gain
     assert verdict(watched).kind is Kind.NO_DIFFERENCE
+    assert "99 % interval" in verdict(watched).sentence
+    assert watched.headlines[0].difference is not None
+    assert (watched.headlines[0].difference.detectable or 0) > 1.1 * (p.detectable or 0), "judged more strictly"
     assert "which a run that might have stopped early shows too often by chance" in verdict(watched).sentence
     assert watched.settings == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import Outcome, gate
+from benchtui.compare.gate import AskedTask, Outcome, asked_tasks, gate
 from benchtui.compare.records import Comparison
 from benchtui.results.read import read_run
 from tests.compare.test_verdicts import flipped
@@ -98,4 +98,24 @@ def test_partial_results_decide_nothing(tmp_path: Path) -> None:
 def test_runs_without_a_common_task_decide_nothing(tmp_path: Path) -> None:
     first = read_run(write_run(tmp_path / "a", {"x": Task({("acc", "none"): [True]})}))
     second = read_run(write_run(tmp_path / "b", {"y": Task({("acc", "none"): [True]})}))
-    assert gate(compare_runs(first, second), max_loss=3).outcome is Outcome.INCONCLUSIVE
+    found = gate(compare_runs(first, second), max_loss=3)
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason == "Inconclusive: the two runs have no task in common."
+
+
+def test_a_task_whose_scores_have_other_names_in_the_two_runs_is_not_met(tmp_path: Path) -> None:
+    right = [i % 2 == 0 for i in range(2000)]
+    runs = [
+        read_run(write_run(tmp_path / name, {"x": ifeval(right, total=2000), "y": Task({(metric, "none"): right})}))
+        for name, metric in (("a", "acc"), ("b", "exact_match"))
+    ]
+    comparison = compare_runs(runs[0], runs[1])
+    assert gate(comparison, max_loss=3).outcome is Outcome.MET
+    found = gate(comparison, max_loss=3, asked=asked_tasks(comparison, None))
+    assert found.outcome is Outcome.INCONCLUSIVE
+    assert found.reason == "Inconclusive: y has no score that both runs have."
+
+
+def test_a_certain_loss_is_not_made_uncertain_by_a_missing_task(tmp_path: Path) -> None:
+    comparison = compared(tmp_path, t=flipped(20, 190, 900, 890))
+    assert gate(comparison, max_loss=3, asked=[AskedTask("gsm8k")]).outcome is Outcome.NOT_MET

@@ -236,3 +236,24 @@ def test_a_base_that_stopped_early_goes_on_where_all_of_it_is_needed(place: Path
     assert json.loads((base / "run" / "done.json").read_text())["early"] is False
     comparison = summary(model)["comparison"]["demo_knowledge"]
     assert comparison["test"] != "confidence sequence"
+
+
+def test_results_written_without_a_model_name_the_same_settings(place: Path, model: Path) -> None:
+    """As after a worker that was killed; a setting left out would look like one that differs."""
+    run = max((model / "benchmarks" / "fine-tuned").iterdir())
+    before = results_in(run / "lm-eval")
+    subprocess.run([sys.executable, "-m", "benchtui.worker", "--score", str(run)], check=True, cwd=place)
+    after = results_in(run / "lm-eval")
+    assert after["benchtui"]["resolved"] == before["benchtui"]["resolved"]
+    for name in ("max_length", "tokenizer_eos_token", "eot_token_id"):
+        assert after[name] == before[name], name
+    assert after["results"] == before["results"]
+
+
+def test_a_base_that_lost_lines_decides_nothing(place: Path, model: Path) -> None:
+    (file,) = (model / "benchmarks" / "base" / "lm-eval").glob("samples_demo_knowledge_*")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    finished = run_again(place, "--decide-early", "--max-length", "250", "--tasks", "demo_knowledge")
+    assert "demo_knowledge cannot stop early: the base run has no complete scores on it" in finished.err
+    newest = max((model / "benchmarks" / "fine-tuned").iterdir())
+    assert results_in(newest / "lm-eval")["benchtui"]["decide_early"] == {}

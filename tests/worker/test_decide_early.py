@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -90,12 +91,29 @@ def test_what_is_higher_is_worse_where_less_is_better(tmp_path: Path) -> None:
         def higher_is_better(self) -> dict[str, bool]:
             return {"acc": False}
 
+        def aggregation(self) -> dict[str, Any]:
+            return {}
+
     rate: Any = LoadedTask("task", Rate(), None)  # type: ignore[arg-type]
     stop, events = decide(tmp_path, Base(ALIKE), Tuned(BETTER), leaves=(rate,))
     assert stop is not None
     assert stop.decision == "higher"
     assert isinstance(events[0], Decision)
     assert events[0].choice.startswith("worse than the base")
+
+
+def test_a_score_that_is_no_mean_of_its_documents_needs_them_all(tmp_path: Path) -> None:
+    class Median:
+        def aggregation(self) -> dict[str, Any]:
+            return {"acc": statistics.median}
+
+    task: Any = LoadedTask("task", Median(), None)  # type: ignore[arg-type]
+    tuned = Tuned(BETTER)
+    stop, events = decide(tmp_path, Base(ALIKE), tuned, leaves=(task,))
+    assert stop is None
+    assert frozenset.union(*tuned.asked) == frozenset(BETTER)
+    assert isinstance(events[0], Warned)
+    assert "its score is no mean over its documents" in events[0].message
 
 
 def test_a_document_that_was_given_up_on_leaves_the_order_as_it_was(tmp_path: Path) -> None:
