@@ -174,7 +174,8 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
             print_summary(summary)
     limited = any(task.limit is not None for task in runs.fine_tuned.plan().tasks)
     if readme and limited:
-        _say("READMEs are left as they are, since this run was limited; `benchtui readme` puts its results in.")
+        name = runs.fine_tuned.path.name
+        _say(f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in.")
     elif readme:
         from benchtui.reports.readme import update_readmes
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from html import escape
 
 import msgspec
@@ -12,8 +13,25 @@ from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import label, verdict_cell
 from benchtui.text import one_line
 
-_WIDTH, _LEFT, _RIGHT, _LINE, _TOP = 860, 250, 130, 26, 12
+_WIDTH, _LINE, _TOP, _GAP = 860, 26, 12, 24
 _STEPS = (0.5, 1, 2, 5, 10, 20, 50, 100)
+
+_MOST_OF_NAME = 320
+"""Width that names may take; the plot needs the rest."""
+
+_FONT_SIZE = 13
+_NARROW = frozenset("fijlrtI .,:;'|!()[]-/")
+
+
+class _Scale(msgspec.Struct, frozen=True):
+    """The plot reaches from -`limit` at `left` to `limit` at `right`."""
+
+    limit: float
+    left: float
+    right: float
+
+    def x(self, value: float) -> float:
+        return round(self.left + (self.right - self.left) * (value + self.limit) / (2 * self.limit), 1)
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -24,7 +42,7 @@ class _Mark(msgspec.Struct, frozen=True):
     low: float
     high: float
     tone: str
-    word: str
+    said: str
 
 
 def differences_chart(comparison: Comparison) -> str:
@@ -35,11 +53,14 @@ def differences_chart(comparison: Comparison) -> str:
     reach = max(abs(end) for mark in marks for end in (mark.low, mark.high, mark.value))
     step = next((step for step in _STEPS if reach <= 4 * step), _STEPS[-1])
     limit = step * max(1, -(-reach // step))
+    left = max(_text_width(mark.name) for mark in marks) + _GAP
+    right = _WIDTH - max(_text_width(mark.said) for mark in marks) - _GAP
+    scale = _Scale(limit, left, right)
     height = _TOP + _LINE * len(marks) + 34
     described = "; ".join(f"{m.name} {points(m.value / 100)}" for m in marks)
     return (
         f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{escape(described)}">'
-        f"{_axis(limit, step, height)}{''.join(_line(mark, i, limit) for i, mark in enumerate(marks))}</svg>"
+        f"{_axis(scale, step, height)}{''.join(_line(mark, i, scale) for i, mark in enumerate(marks))}</svg>"
     )
 
 
@@ -54,19 +75,43 @@ def _mark(row: Row, comparison: Comparison) -> _Mark | None:
     if row.verdict is not None and not (row.verdict.kind.is_gain or row.verdict.kind.is_loss):
         tone = "nothing"  # the correction for several tests may take back what one interval shows
     indent = "" if row.level == "headline" else "\u2003"
-    return _Mark(indent + one_line(label(row, comparison), 34), value, ends[0], ends[1], tone, verdict_cell(row))
+    name = _shortened(indent + one_line(label(row, comparison)))
+    said = f"{points(value / 100)} {verdict_cell(row).partition(' ')[2]}".rstrip()
+    return _Mark(name, value, ends[0], ends[1], tone, said)
 
 
-def _x(value: float, limit: float) -> float:
-    return round(_LEFT + (_WIDTH - _LEFT - _RIGHT) * (value + limit) / (2 * limit), 1)
+def _text_width(text: str) -> float:
+    """Room for a text in any of the fonts that browsers take: no narrower than in the widest of them."""
+    return _FONT_SIZE * sum(_character_width(character) for character in text)
 
 
-def _axis(limit: float, step: float, height: int) -> str:
+def _character_width(character: str) -> float:
+    """In parts of the font size."""
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0.0
+    if unicodedata.east_asian_width(character) in "WF":
+        return 1.3
+    if character in _NARROW:
+        return 0.42
+    if character in "mwMW" or not character.isascii():
+        return 1.0
+    return 0.65 if character.islower() or character.isdigit() or character == "_" else 0.85
+
+
+def _shortened(name: str) -> str:
+    if _text_width(name) <= _MOST_OF_NAME:
+        return name
+    while _text_width(f"{name}…") > _MOST_OF_NAME:
+        name = name[:-1]
+    return f"{name.rstrip()}…"
+
+
+def _axis(scale: _Scale, step: float, height: int) -> str:
     bottom = height - 26
     parts = []
-    count = round(limit / step)
+    count = round(scale.limit / step)
     for tick in range(-count, count + 1):
-        at, x = tick * step, _x(tick * step, limit)
+        at, x = tick * step, scale.x(tick * step)
         kind = "zero" if tick == 0 else "axis"
         parts.append(f'<line class="{kind}" x1="{x}" y1="4" x2="{x}" y2="{bottom}"/>')
         parts.append(f'<text x="{x}" y="{bottom + 18}" text-anchor="middle">{_tick(at)}</text>')
@@ -77,17 +122,12 @@ def _tick(value: float) -> str:
     return f"{value:+g}".replace("-", "−") if value else "0"
 
 
-def _line(mark: _Mark, number: int, limit: float) -> str:
+def _line(mark: _Mark, number: int, scale: _Scale) -> str:
     y = _TOP + _LINE * number + _LINE // 2
-    low, high, at = (_x(value, limit) for value in (mark.low, mark.high, mark.value))
+    low, high, at = (scale.x(value) for value in (mark.low, mark.high, mark.value))
     return (
         f'<text x="0" y="{y + 4}">{escape(mark.name)}</text>'
         f'<g class="{mark.tone}"><line x1="{low}" y1="{y}" x2="{high}" y2="{y}" stroke-width="3"/>'
         f'<circle cx="{at}" cy="{y}" r="5"/></g>'
-        f'<text x="{_WIDTH - _RIGHT + 10}" y="{y + 4}" class="{mark.tone}">{escape(points(mark.value / 100))} '
-        f"{escape(_word(mark.word))}</text>"
+        f'<text x="{scale.right + _GAP / 2:g}" y="{y + 4}" class="{mark.tone}">{escape(mark.said)}</text>'
     )
-
-
-def _word(word: str) -> str:
-    return word.split(" ", 1)[1] if " " in word else ""

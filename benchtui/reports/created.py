@@ -8,9 +8,19 @@ from typing import Any
 
 from benchtui.models import TrainedModel, TrainingFacts
 from benchtui.reports.markdown import escape
-from benchtui.text import one_line
+from benchtui.reports.published import published
+from benchtui.reports.usage import usage
 
-_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+PART_WORDS = {
+    "lora": "LoRA adapter",
+    "merged_16bit": "Merged 16-bit weights",
+    "merged_4bit": "Merged 4-bit weights",
+    "gguf": "GGUF files for llama.cpp and Ollama",
+}
+"""The folders of a model that have a README of their own, and what is in them."""
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
+_DATA_FILE = re.compile(r"\.(jsonl?|csv|tsv|txt|parquet|arrow|ya?ml|gz|zst|zip)$", re.IGNORECASE)
 
 
 def new_readme(model: TrainedModel, part: str, base: str | None, licence: str | None) -> str:
@@ -18,7 +28,8 @@ def new_readme(model: TrainedModel, part: str, base: str | None, licence: str | 
     `licence` stands in a sibling's front matter, None where none of them says it."""
     title = model.name if not part else f"{model.name} ({part})"
     blocks = [_front_matter(model, part, base, licence), f"# {escape(title)}", _about(model, part, base)]
-    blocks += [block for block in (_usage(model, part, base), _training(model.training)) if block]
+    contents = "" if part else _contents(model)
+    blocks += [block for block in (usage(model, part, base), contents, _training(model.training)) if block]
     if licence:
         blocks.append(f"## License\n\n{escape(licence)}")
     return "\n\n".join(blocks) + "\n"
@@ -28,10 +39,10 @@ def _front_matter(model: TrainedModel, part: str, base: str | None, licence: str
     import yaml
 
     found: dict[str, Any] = {}
-    if base and _HUB_NAME.fullmatch(base):
+    if base and _is_hub_id(base, model):
         found["base_model"] = base
     dataset = model.training.dataset
-    if dataset and _HUB_NAME.fullmatch(dataset):
+    if dataset and _is_hub_id(dataset, model):
         found["datasets"] = [dataset]
     library = {"lora": "peft", "merged_16bit": "transformers", "merged_4bit": "transformers", "gguf": "gguf"}.get(part)
     if library:
@@ -42,49 +53,25 @@ def _front_matter(model: TrainedModel, part: str, base: str | None, licence: str
     return f"---\n{yaml.safe_dump(found, sort_keys=False, allow_unicode=True).rstrip()}\n---"
 
 
+def _is_hub_id(name: str, model: TrainedModel) -> bool:
+    """`owner/name` on the Hub; not the path of a file of data, nor one whose first part is a folder here."""
+    if not _HUB_ID.fullmatch(name) or ".." in name or _DATA_FILE.search(name):
+        return False
+    places = (Path.cwd(), model.path, model.path.parent, model.path.parent.parent)
+    return not any((place / name.split("/")[0]).is_dir() for place in places)
+
+
 def _about(model: TrainedModel, part: str, base: str | None) -> str:
-    what = {
-        "lora": "LoRA adapter",
-        "merged_16bit": "Merged 16-bit weights",
-        "merged_4bit": "Merged 4-bit weights",
-        "gguf": "GGUF files for llama.cpp and Ollama",
-    }.get(part, "Fine-tuned model")
-    origin = f" of {escape(base)}" if base else ""
-    trained = f", trained on {escape(model.training.dataset)}" if model.training.dataset else ""
+    what = PART_WORDS.get(part, "Fine-tuned model")
+    origin = f" of {escape(published(base))}" if base else ""
+    dataset = model.training.dataset
+    trained = f", trained on {escape(published(dataset))}" if dataset else ""
     return f"{what}{origin}{trained}."
 
 
-def _usage(model: TrainedModel, part: str, base: str | None) -> str:
-    if part == "lora":
-        return _code(
-            "python",
-            "from peft import AutoPeftModelForCausalLM",
-            "from transformers import AutoTokenizer",
-            "",
-            f"model = AutoPeftModelForCausalLM.from_pretrained({part!r})",
-            f"tokenizer = AutoTokenizer.from_pretrained({base or part!r})",
-        )
-    if part in ("merged_16bit", "merged_4bit"):
-        return _code(
-            "python",
-            "from transformers import AutoModelForCausalLM, AutoTokenizer",
-            "",
-            f"model = AutoModelForCausalLM.from_pretrained({part!r})",
-            f"tokenizer = AutoTokenizer.from_pretrained({part!r})",
-        )
-    if part == "gguf":
-        files = [form.path.name for form in model.formats if form.kind == "gguf"]
-        return _code("bash", *(f"llama-cli -m {one_line(name)} -cnv" for name in files)) if files else ""
-    folders = [f"- `{folder}/`" for folder in ("lora", "merged_16bit", "merged_4bit", "gguf") if _has(model, folder)]
-    return "## What is here\n\n" + "\n".join(folders) if folders else ""
-
-
-def _has(model: TrainedModel, folder: str) -> bool:
-    return any(Path(form.path).is_relative_to(model.path / folder) for form in model.formats)
-
-
-def _code(language: str, *lines: str) -> str:
-    return "\n".join(["## Usage", "", f"```{language}", *lines, "```"])
+def _contents(model: TrainedModel) -> str:
+    parts = [part for part in PART_WORDS if any(f.path.is_relative_to(model.path / part) for f in model.formats)]
+    return "## What is here\n\n" + "\n".join(f"- `{part}/`: {PART_WORDS[part]}" for part in parts) if parts else ""
 
 
 def _training(facts: TrainingFacts) -> str:
@@ -102,7 +89,7 @@ def _training(facts: TrainingFacts) -> str:
         ("Training time", f"{facts.seconds / 60:.1f} minutes" if facts.seconds is not None else None),
         ("Finished", f"{facts.finished:%Y-%m-%d %H:%M}" if facts.finished is not None else None),
     ]
-    lines = [f"- {name}: {escape(_value(value))}" for name, value in found if value is not None]
+    lines = [f"- {name}: {escape(published(_value(value)))}" for name, value in found if value is not None]
     return "## Training\n\n" + "\n".join(lines) if lines else ""
 
 

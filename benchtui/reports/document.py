@@ -6,16 +6,21 @@ Everything outside the section stays byte for byte: line ends, a missing final n
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-# The Hub's own rule for what is front matter (huggingface_hub/repocard.py).
-_FRONT = re.compile(r"^(\s*---(?:\r\n|\r|\n))([\S\s]*?)((?:\r\n|\r|\n)---[ \t]*(\r\n|\n|$))")
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+# The Hub's own rule for what is front matter (huggingface_hub/repocard.py); here the YAML holds its last line's end.
+_FRONT = re.compile(r"^(\s*---(?:\r\n|\r|\n))([\S\s]*?(?:\r\n|\r|\n))---[ \t]*(?:\r\n|\n|$)")
 _EMPTY_FRONT = re.compile(r"^\s*---[ \t]*(?:\r\n|\n)---[ \t]*(?:\r\n|\n|$)")
-_BEGINS_FRONT = re.compile(r"^\s*---[ \t]*(?:\r\n|\r|\n)")
-_MARKER = re.compile(r"^[ \t]*<!--\s*benchtui(?::results)?[: ](start|begin|end)\b.*-->[ \t]*$")
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)$")
+_BEGINS_FRONT = re.compile(r"^\s*---[ \t]*(?:\r\n|\r|\n|$)")
+_MARKER = re.compile(r"^ {0,3}<!--\s*benchtui(?::results)?[: ](start|begin|end)\b.*-->[ \t]*$")
+# HTML whose inside is text: a marker there is somebody's example.
+_VERBATIM = re.compile(r"\s*<(?:!|\?|(?:pre|script|style|textarea)\b)", re.IGNORECASE)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 START = "<!-- benchtui:results:start v1 · `benchtui readme` replaces what stands between these two lines -->"
 END = "<!-- benchtui:results:end -->"
@@ -26,11 +31,13 @@ class UnparsableError(Exception):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """`text` with its own line ends; `newline` the one most of its lines use; `front` the span of the YAML text."""
+    """`text` with its own line ends; `newline` the one most of its lines use; `front` the span of the YAML text with
+    the end of its last line; `body` where the Markdown begins."""
 
     text: str
     newline: str
     front: tuple[int, int] | None
+    body: int
     front_matter: dict[str, Any]
 
 
@@ -47,8 +54,9 @@ def parse(raw: bytes) -> Document:
     if found is None:
         if _BEGINS_FRONT.match(text[mark:]) and not _EMPTY_FRONT.match(text[mark:]):
             raise UnparsableError("its front matter has no end")
-        return Document(text, newline, None, {})
-    return Document(text, newline, (found.start(2) + mark, found.end(2) + mark), front_matter_of(found.group(2)))
+        return Document(text, newline, None, mark, {})
+    front = (found.start(2) + mark, found.end(2) + mark)
+    return Document(text, newline, front, found.end() + mark, front_matter_of(found.group(2)))
 
 
 def front_matter_of(text: str) -> dict[str, Any]:
@@ -61,6 +69,8 @@ def front_matter_of(text: str) -> dict[str, Any]:
         where = getattr(error, "problem_mark", None)
         line = f" in line {where.line + 2}" if where is not None else ""
         raise UnparsableError(f"its front matter is not valid YAML{line}") from None
+    except RecursionError:
+        raise UnparsableError("its front matter is nested too deeply") from None
     if found is None:
         return {}
     if not isinstance(found, dict):
@@ -71,22 +81,29 @@ def front_matter_of(text: str) -> dict[str, Any]:
 def with_section(document: Document, section: str) -> str:
     """The text with `section` (lines ended by \\n, without markers) in place of the old one, or added at the end.
 
-    Raises UnparsableError when the markers do not make one pair, or when the end of the text is inside a code block.
+    Raises UnparsableError when the markers do not make one pair, or when what is open at the end of the text (a code
+    block, a comment) would swallow the section.
     """
     body = document.newline.join([START, *section.strip("\n").split("\n"), END])
-    found, fence = _markers(document)
-    place = _span(found)
-    if place is not None:
-        return document.text[: place[0]] + body + document.text[place[1] :]
-    if fence:
-        raise UnparsableError("its last code block has no end")
+    place = _span(_markers(document.text, document.body))
+    before, after = _around(document, place)
+    written = before + body + after
+    ends = [position for _, *span in _markers(written, document.body) for position in span]
+    if len(ends) != 4 or (ends[0], ends[3]) != (len(before), len(before) + len(body)):
+        raise UnparsableError(f"its last {_last_block(document)} has no end")
+    return written
+
+
+def _around(document: Document, place: tuple[int, int] | None) -> tuple[str, str]:
+    """What stands before the section and after it, with a blank line before one that is added."""
     text, newline = document.text, document.newline
+    if place is not None:
+        return text[: place[0]], text[place[1] :]
     if not text.strip("\ufeff"):
-        return text + body + newline
+        return text, newline
     if not text.endswith("\n"):
-        return text + newline * 2 + body
-    gap = "" if text.endswith(newline * 2) else newline
-    return text + gap + body + newline
+        return text + newline * 2, ""
+    return text + ("" if text.endswith(newline * 2) else newline), newline
 
 
 def _span(markers: list[tuple[str, int, int]]) -> tuple[int, int] | None:
@@ -99,29 +116,29 @@ def _span(markers: list[tuple[str, int, int]]) -> tuple[int, int] | None:
     return markers[0][1], markers[1][2]
 
 
-def _markers(document: Document) -> tuple[list[tuple[str, int, int]], str]:
-    """(kind, start, end) of each marker line outside front matter and fenced code; and the fence still open at the end,
-    "" for none."""
-    position = document.front[1] if document.front else int(document.text.startswith("\ufeff"))
-    found: list[tuple[str, int, int]] = []
-    fence = ""
-    for line in re.split(r"(?<=\n)", document.text[position:]):
-        bare = line.rstrip("\r\n")
-        marker = _MARKER.match(bare)
-        if marker and (not fence or found):  # an answer inside our own section may hold an unclosed fence
-            found.append((marker.group(1), position, position + len(bare)))
-        fence = _fence_after(fence, bare)
-        position += len(line)
-    return found, fence
+def _markers(text: str, body: int) -> list[tuple[str, int, int]]:
+    """(kind, start, end) of each marker line that Markdown takes for a comment of the page itself: in code, lists and
+    quotes it is an example of one."""
+    lines = [(found.start(), found.group().rstrip("\r\n")) for found in _LINE.finditer(text, body)]
+    found = []
+    for block in _blocks(text[body:]):
+        if block.type != "html_block" or block.level or block.map is None:
+            continue
+        first, end = block.map
+        shown = lines[first : first + 1] if _VERBATIM.match(block.content) else lines[first:end]
+        for position, line in shown:
+            if marker := _MARKER.match(line):
+                found.append((marker.group(1), position, position + len(line)))
+    return found
 
 
-def _fence_after(fence: str, line: str) -> str:
-    """The fence that is open after `line`, "" for none."""
-    match = _FENCE.match(line)
-    if match is None:
-        return fence
-    marks, rest = match.groups()
-    if not fence:
-        return "" if marks[0] == "`" and "`" in rest else marks
-    closes = marks[0] == fence[0] and len(marks) >= len(fence) and not rest.strip()
-    return "" if closes else fence
+def _last_block(document: Document) -> str:
+    blocks = _blocks(document.text[document.body :])
+    return "code block" if blocks and blocks[-1].type == "fence" else "comment or HTML block"
+
+
+def _blocks(markdown: str) -> list[Token]:
+    """The block structure as CommonMark defines it, without what stands inside the lines."""
+    from markdown_it import MarkdownIt
+
+    return MarkdownIt("commonmark").disable(["inline", "text_join"]).parse(markdown)

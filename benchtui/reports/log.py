@@ -48,15 +48,20 @@ def tasks_of(experiments: Sequence[Experiment]) -> list[str]:
 
 
 def _outcome_words(outcome: Outcome | None, glyphs: Glyphs) -> str:
-    """ "58.2% (+18.1)"; a mark for what is partial, the number of documents where not all were scored."""
+    """ "58.2% (+18.1)"; "(–)" for what cannot be compared, a mark for what is partial or stopped early, the number of
+    documents where not all were scored."""
     if outcome is None:
         return ""
     words = score_words(outcome.value, is_share=outcome.is_share, digits=1)
     if outcome.change is not None:
         size = f"{100 * outcome.change:+.1f}" if outcome.is_share else f"{outcome.change:+.3g}"
         words += f" ({size})".replace("-", "−" if glyphs is UNICODE else "-")
+    elif outcome.not_comparable:
+        words += f" ({'–' if glyphs is UNICODE else '-'})"
     if outcome.partial:
         words += f" {glyphs.partial}"
+    if outcome.early:
+        words += " early"
     return words if outcome.n >= outcome.total else f"{words} n={outcome.n}"
 
 
@@ -70,9 +75,9 @@ def _rows(
             str(number),
             experiment.model,
             _run_words(experiment),
-            experiment.dataset or "",
-            f"{experiment.learning_rate:g}" if experiment.learning_rate is not None else "",
-            str(experiment.lora_rank) if experiment.lora_rank is not None else "",
+            experiment.training.dataset or "",
+            f"{experiment.training.learning_rate:g}" if experiment.training.learning_rate is not None else "",
+            str(experiment.training.lora_rank) if experiment.training.lora_rank is not None else "",
             *(_outcome_words(experiment.outcome(task), glyphs) for task in tasks),
             experiment.problem or experiment.note,
         ]
@@ -120,6 +125,16 @@ def _natural_width(header: list[str], rows: list[list[str]]) -> int:
     return sum(widths) + len(widths) - 1
 
 
+def why_not_compared(experiments: Sequence[Experiment]) -> list[str]:
+    """A sentence for each score that cannot be compared with its base's."""
+    return [
+        f"{experiment.model}, {experiment.run.name}, {outcome.task}: {one_line(outcome.not_comparable, 400)}"
+        for experiment in experiments
+        for outcome in experiment.outcomes
+        if outcome.not_comparable
+    ]
+
+
 def log_markdown(experiments: Sequence[Experiment]) -> str:
     header, rows = _rows(experiments, tasks_of(experiments), UNICODE, titles=True)
     lines = [[escape(text) for text in row] for row in rows]
@@ -136,9 +151,9 @@ def log_records(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
             "state": experiment.state,
             "suite": experiment.suite,
             "base": experiment.base,
-            "dataset": experiment.dataset,
-            "learning_rate": experiment.learning_rate,
-            "lora_rank": experiment.lora_rank,
+            "dataset": experiment.training.dataset,
+            "learning_rate": experiment.training.learning_rate,
+            "lora_rank": experiment.training.lora_rank,
             "note": experiment.note,
             "problem": experiment.problem,
             "tasks": {
@@ -150,6 +165,8 @@ def log_records(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
                     "n": outcome.n,
                     "total": outcome.total,
                     "partial": outcome.partial,
+                    "stopped_early": outcome.early,
+                    "not_comparable": outcome.not_comparable or None,
                 }
                 for outcome in experiment.outcomes
             },
@@ -167,8 +184,8 @@ def log_csv(experiments: Sequence[Experiment]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     facts = ("model", "run", "date", "state", "suite", "base", "dataset", "learning_rate", "lora_rank", "note")
-    scores = ("metric", "value", "base", "change", "n", "total", "partial")
-    writer.writerow([*facts, "task", "metric", "value", "base_value", "change", "n", "total", "partial"])
+    scores = ("metric", "value", "base", "change", "n", "total", "partial", "stopped_early", "not_comparable")
+    writer.writerow([*facts, "task", *("base_value" if name == "base" else name for name in scores)])
     for record in log_records(experiments):
         for task, found in record["tasks"].items():
             writer.writerow(

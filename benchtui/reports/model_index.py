@@ -12,15 +12,16 @@ from benchtui.reports.document import Document, UnparsableError, front_matter_of
 from benchtui.reports.scores import score_metric
 from benchtui.results.primary import ordered
 from benchtui.results.records import RunResults, Score, TaskFacts
+from benchtui.text import one_line
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
 
 START = "# benchtui:start (replaced by `benchtui readme`)"
 END = "# benchtui:end"
-_START = re.compile(r"^[ \t]*# benchtui:start\b.*$", re.MULTILINE)
-_END = re.compile(r"^[ \t]*# benchtui:end\b.*$", re.MULTILINE)
-_KEY = re.compile(r"^model-index[ \t]*:[ \t]*(#.*)?$", re.MULTILINE)
+_COMMENT = re.compile(r"^[ \t]*# benchtui:(start|end)\b.*\n?", re.MULTILINE)
+_KEY = re.compile(r"^model-index[ \t]*:[ \t]*(#.*)?\r?$", re.MULTILINE)
+_NO_VALUE = re.compile(r"^(model-index[ \t]*:)(?:[ \t]+(?:\[[ \t]*\]|null|~))?([ \t]*(?:#.*)?\r?\n)", re.MULTILINE)
 _ANY_KEY = re.compile(r"^(?![ \t\-#\r\n])", re.MULTILINE)
 _SOURCE = "benchtui"
 _SOURCE_URL = "https://github.com/EleutherAI/lm-evaluation-harness"
@@ -77,40 +78,35 @@ def _metric_name(score: Score) -> str:
 def with_model_index(document: Document, model_name: str, found: Sequence[EvalResult]) -> str:
     """The document's text with our results in its front matter; unchanged where it has none or there is no result.
 
-    Raises UnparsableError when there is a `model-index` into which nothing can be put without touching what it holds.
+    Raises UnparsableError when they cannot be put in without touching what others wrote there.
     """
     if document.front is None:
         return document.text
     start, end = document.front
-    # The regex of the Hub leaves the last line's end outside the span; every line in here then ends alike.
-    yaml_text = document.text[start:end].replace("\r\n", "\n")
-    changed = _changed(yaml_text, model_name, found)
-    if changed == yaml_text:
+    before = document.text[start:end]
+    after = _changed(before, _items(model_name, found) if found else [], document.newline)
+    if after == before:
         return document.text
-    _check(yaml_text, changed)
-    return document.text[:start] + _restored(document, changed) + document.text[end:]
+    _check(before, after)
+    return document.text[:start] + after + document.text[end:]
 
 
-def _restored(document: Document, changed: str) -> str:
-    """`changed` with each old line's own end and the document's for the new ones."""
-    start, end = document.front or (0, 0)
-    original = document.text[start:end]
-    if "\r" not in original:
-        return changed
-    if "\n" not in original.replace("\r\n", ""):
-        return changed.replace("\n", "\r\n")
-    raise UnparsableError("its front matter mixes line ends")
-
-
-def _changed(text: str, model_name: str, found: Sequence[EvalResult]) -> str:
+def _changed(text: str, items: list[str], newline: str) -> str:
+    """The front matter, whose every line has its end, with `items` in place of what we put there before."""
     bare = _without_ours(text)
-    if not found:
+    if not items:
         return bare
-    items = _items(model_name, found)
-    existing = front_matter_of(bare).get("model-index")
-    if existing is None and "model-index" not in front_matter_of(bare):
-        return "\n".join([*([bare] if bare.strip() else []), START, "model-index:", *items, END])
-    return _beside(bare, existing, items)
+    front_matter = front_matter_of(bare)
+    if "model-index" not in front_matter:
+        return bare + _lines([START, "model-index:", *items, END], newline)
+    existing = front_matter["model-index"]
+    if existing in (None, []):
+        return _below_key(bare, items, newline)
+    return _beside(bare, existing, items, newline)
+
+
+def _lines(lines: Sequence[str], newline: str) -> str:
+    return "".join(line + newline for line in lines)
 
 
 def _items(model_name: str, found: Sequence[EvalResult]) -> list[str]:
@@ -126,66 +122,85 @@ def _items(model_name: str, found: Sequence[EvalResult]) -> list[str]:
 
 def _without_ours(text: str) -> str:
     """`text` without what we put there: by its comments, or by its source where another tool dropped the comments."""
-    start, end = _START.search(text), _END.search(text)
-    if (start is None) != (end is None) or (start and end and end.start() < start.start()):
-        raise UnparsableError("the benchtui comments in its front matter do not make one pair")
-    if start and end:
-        before, after = text[: start.start()].removesuffix("\n"), text[end.end() :].removeprefix("\n")
-        return "\n".join(part for part in (before, after) if part)
+    comments = list(_COMMENT.finditer(text))
+    if comments:
+        if [comment.group(1) for comment in comments] != ["start", "end"]:
+            raise UnparsableError("the benchtui comments in its front matter do not make one pair")
+        return text[: comments[0].start()] + text[comments[1].end() :]
     index = front_matter_of(text).get("model-index")
-    if not _all_ours(index):
+    if not index or not isinstance(index, list) or not all(_is_ours(item) for item in index):
         return text
-    block = _block(text)
-    before, after = text[: block[0]].removesuffix("\n"), text[block[1] :].removeprefix("\n")
-    return "\n".join(part for part in (before, after) if part)
+    start, end = _block(text)
+    return text[:start] + text[end:]
 
 
-def _all_ours(index: Any) -> bool:
-    if not isinstance(index, list) or not index:
+def _is_ours(item: Any) -> bool:
+    """Whether every result of one model in a model-index names us as its source."""
+    results = item.get("results") if isinstance(item, dict) else None
+    if not isinstance(results, list) or not results:
         return False
-    results = [r for item in index if isinstance(item, dict) for r in (item.get("results") or [{}])]
-    sources = [r.get("source") if isinstance(r, dict) else None for r in results]
+    sources = [result.get("source") if isinstance(result, dict) else None for result in results]
     names = [source.get("name") if isinstance(source, dict) else None for source in sources]
-    return bool(names) and all(isinstance(name, str) and name.startswith(_SOURCE) for name in names)
+    return all(isinstance(name, str) and name.startswith(_SOURCE) for name in names)
 
 
 def _block(text: str) -> tuple[int, int]:
-    """The span of the `model-index` key with all its lines, without the end of the last one and the comments of what
-    follows. Raises UnparsableError when it is not in block style."""
+    """The span of the `model-index` key with all its lines, without the comments of what follows. Raises
+    UnparsableError when it is not in block style."""
     key = _KEY.search(text)
     if key is None:
         raise UnparsableError("its model-index is not written as a block")
     following = _ANY_KEY.search(text, key.end() + 1)
-    lines = text[key.start() : following.start() if following else len(text)].split("\n")
+    lines = re.split(r"(?<=\n)", text[key.start() : following.start() if following else len(text)])
     while len(lines) > 1 and (not lines[-1].strip() or lines[-1].startswith("#")):
         lines.pop()
-    return key.start(), key.start() + len("\n".join(lines))
+    return key.start(), key.start() + len("".join(lines))
 
 
-def _beside(text: str, existing: Any, items: list[str]) -> str:
+def _below_key(text: str, items: list[str], newline: str) -> str:
+    """Our item as the only one of a model-index that somebody left empty."""
+    key = _NO_VALUE.search(text)
+    if key is None:
+        raise UnparsableError("its model-index is not written as a block")
+    ours = _lines([START, *items, END], newline)
+    return text[: key.start()] + key.group(1) + key.group(2) + ours + text[key.end() :]
+
+
+def _beside(text: str, existing: Any, items: list[str], newline: str) -> str:
     """Our item as the last of a model-index that others wrote."""
     if not isinstance(existing, list) or not all(isinstance(item, dict) for item in existing):
         raise UnparsableError("its model-index is not a list")
-    if any(_all_ours([item]) for item in existing):
+    if any(_is_ours(item) for item in existing):
         raise UnparsableError("its model-index holds benchtui's results among others, without the comments around them")
     start, end = _block(text)
-    first = re.search(r"^([ \t]*)- ", text[start:end], re.MULTILINE)
+    first = re.search(r"^([ \t]*)-(?=\s)", text[start:end], re.MULTILINE)
     if first is None:
         raise UnparsableError("its model-index is not written as a block")
-    indent = first.group(1)
-    ours = "\n".join(f"{indent}{line}" for line in [START, *items, END])
-    return f"{text[:end]}\n{ours}{text[end:]}"
+    ours = _lines([first.group(1) + line for line in [START, *items, END]], newline)
+    return text[:end] + ours + text[end:]
 
 
 def _check(before: str, after: str) -> None:
-    """Every other key reads as before, and huggingface_hub takes the card."""
+    """All that others wrote reads as before, and huggingface_hub takes the card."""
     from huggingface_hub import ModelCard
 
-    old, new = front_matter_of(_without_ours(before)), front_matter_of(after)
-    others = {key: value for key, value in new.items() if key != "model-index"}
-    if others != {key: value for key, value in old.items() if key != "model-index"}:
-        raise UnparsableError("its front matter cannot be added to without changing it")
     try:
-        ModelCard(f"---\n{after}\n---\n")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UnparsableError(f"huggingface_hub does not take its front matter ({error})") from None
+        unchanged = _of_others(before) == _of_others(after)
+    except UnparsableError:
+        unchanged = False
+    if not unchanged:
+        raise UnparsableError("it cannot be added to without changing it")
+    try:
+        ModelCard(f"---\n{after}---\n")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise UnparsableError(f"huggingface_hub does not take it ({one_line(str(error))})") from None
+
+
+def _of_others(text: str) -> str:
+    """What the front matter says besides our results; dumped, so that NaN and nodes that hold themselves compare."""
+    import yaml
+
+    front_matter = front_matter_of(text)
+    index = front_matter.pop("model-index", None)
+    theirs = [item for item in index if not _is_ours(item)] if isinstance(index, list) else index
+    return yaml.safe_dump([front_matter, theirs or None], sort_keys=False)

@@ -13,10 +13,12 @@ _SECRET = frozenset(
     {"token", "password", "passwd", "passphrase", "secret", "key", "apikey", "credential", "credentials", "auth"}
     | {"authorization", "bearer"}
 )
-# Tokens of a vocabulary: "bos_token", "think_end_token".
+# What comes right before "token" where it is one of a vocabulary: "bos_token", "think end token".
 _VOCABULARY = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "stop", "prefix", "think"})
 
-_KEY = re.compile(r"(?P<key>[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
+# With the word before it where a sentence says it: "think end token: ...".
+_KEY = re.compile(r"(?P<key>(?:[A-Za-z]+ (?=[\w.-]+:))?[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
+_TASK_FOLDERS = ("--include-path", "--include_path")
 _KNOWN = re.compile(r"\b(?:hf_|api_org_|sk-|ghp_|github_pat_)[\w-]{16,}")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")
@@ -29,12 +31,22 @@ def published(text: str) -> str:
 
 
 def published_command(parts: Sequence[str]) -> str:
-    """A command line as a shell takes it, each argument made fit as above."""
-    shown: list[str] = []
-    for before, part in zip(("", *parts), parts, strict=False):
-        asked = before.startswith("-") and "=" not in before and _is_secret(before.lstrip("-"))
-        shown.append(MASK if asked else published(part))
-    return shlex.join(shown)
+    """A command line as a shell takes it, each argument made fit as above.
+
+    Tasks of one's own are shown where they were if that was said from the project's folder; else as a place that
+    whoever repeats the command has to fill in.
+    """
+    return shlex.join(_argument(before, part) for before, part in zip(("", *parts), parts, strict=False))
+
+
+def _argument(before: str, part: str) -> str:
+    if before.startswith("-") and "=" not in before and _is_secret(before.lstrip("-")):
+        return MASK
+    flag, equals, value = part.partition("=") if part.startswith("-") else (before, "", part)
+    shown = published(value)
+    if flag in _TASK_FOLDERS and shown != value:
+        return f"{flag}=path/to/{shown}" if equals else f"path/to/{shown}"
+    return published(part)
 
 
 def _piece(text: str) -> str:
@@ -45,8 +57,11 @@ def _piece(text: str) -> str:
 
 
 def _is_secret(key: str) -> bool:
-    words = re.split(r"[_.-]", key.lower())
-    return bool(_SECRET.intersection(words)) and not _VOCABULARY.intersection(words)
+    words = re.split(r"[ _.-]", key.lower())
+    return any(
+        word in _SECRET and not (word == "token" and before in _VOCABULARY)
+        for before, word in zip(("", *words), words, strict=False)
+    )
 
 
 def _without_folders(text: str) -> str:

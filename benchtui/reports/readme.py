@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.models import TrainedModel, find_base, inspect_model
+from benchtui.reports.card import Results, with_results
+from benchtui.reports.chosen import choose_results
 from benchtui.reports.created import new_readme
-from benchtui.reports.document import UnparsableError, parse, with_section
-from benchtui.reports.model_index import eval_results, with_model_index
+from benchtui.reports.document import UnparsableError, parse
+from benchtui.reports.model_index import eval_results
 from benchtui.reports.section import results_section
 from benchtui.results.records import RunResults
-from benchtui.results.summary import Summary, summarize
+from benchtui.results.summary import Summary
 from benchtui.runs.files import write_atomic
 from benchtui.text import one_line
 
@@ -25,16 +29,25 @@ _LARGEST = 8 * 1024 * 1024
 def update_readmes(model_path: Path, summary: Summary | None = None) -> list[str]:
     """Write the results into README.md of the model and of each of its formats; what was done, in words.
 
-    Without a `summary` the results are read from disk. A README that cannot be parsed or written, or lies
-    outside the model's folder, is left alone and said so. Raises BenchtuiError when there are no results.
+    Without a `summary` the results are chosen from those on disk. A README that cannot be parsed or written, or lies
+    outside the model's folder, is left alone and said so. Raises BenchtuiError when there are no results of the
+    fine-tuned model: the base's are not its own.
     """
-    summary = summary or summarize(model_path)
-    results = summary.fine_tuned or summary.base
-    if results is None:
-        raise BenchtuiError(f"{model_path} has no benchmark results yet.", "Type `benchtui run` first.")
+    summary = summary or choose_results(model_path).summary
+    tuned = _of_fine_tuned(model_path, summary)
     model = inspect_model(model_path)
-    section = results_section(summary)
-    return [_update(file, model, results, section) for file in _files(model_path)]
+    section = results_section(tuned, summary.base, summary.comparison)
+    results = Results(model.name, section, eval_results(tuned))
+    return [_update(file, model, results) for file in _files(model_path)]
+
+
+def _of_fine_tuned(model_path: Path, summary: Summary) -> RunResults:
+    run = f"Type `benchtui run --model {model_path.name}` first."
+    if summary.fine_tuned is None:
+        raise BenchtuiError(f"{model_path} has no results of the fine-tuned model yet, only the base's.", run)
+    if summary.fine_tuned.role == "base":
+        raise BenchtuiError(f"{summary.fine_tuned.run} is a run of the base, not of the fine-tuned model.", run)
+    return summary.fine_tuned
 
 
 def _files(model_path: Path) -> list[Path]:
@@ -42,56 +55,61 @@ def _files(model_path: Path) -> list[Path]:
     return [folder / README for folder in folders]
 
 
-def _update(file: Path, model: TrainedModel, results: RunResults, section: str) -> str:
+def _update(file: Path, model: TrainedModel, results: Results) -> str:
     part = file.parent.name if file.parent != model.path else ""
     shown = f"{part}/{README}" if part else README
     try:
         _check_place(file, model.path)
         raw = _read(file)
-        existing = raw is not None
         text = raw if raw is not None else new_readme(model, part, _base(model), _licence(model.path)).encode()
-        changed = _changed(text, model.name, results, section)
-        if existing and changed == raw:
-            return f"{shown}: already up to date."
-        _write(file, changed)
+        card = with_results(text, results)
+        if card.content != raw:
+            _write(file, card.content)
     except UnparsableError as error:
         return f"{shown}: left alone, {error}."
     except OSError as error:
         return f"{shown}: not written ({error.strerror or error})."
-    return f"{shown}: {'updated' if existing else 'created'}."
+    done = "created" if raw is None else "already up to date" if card.content == raw else "updated"
+    return f"{shown}: {done}.{card.note and f' {card.note}.'}"
 
 
 def _check_place(file: Path, model_path: Path) -> None:
     """A model folder is somebody else's download: what its links point to elsewhere is not ours to write."""
-    target = file.resolve()
-    if not target.is_relative_to(model_path.resolve()):
+    target = _target(file)
+    if not target.is_relative_to(_target(model_path)):
         raise UnparsableError(f"it leads to {one_line(str(target), 400)}, outside the model's folder")
 
 
+def _target(file: Path) -> Path:
+    """Where links lead; unlike Path.resolve this stands links that lead to themselves."""
+    return Path(os.path.realpath(file))
+
+
 def _read(file: Path) -> bytes | None:
-    if not file.exists():
+    try:
+        facts = file.stat()
+    except FileNotFoundError:
         return None
-    if not file.is_file():
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnparsableError("it is a link that leads to itself") from None
+        raise
+    if not stat.S_ISREG(facts.st_mode):
         raise UnparsableError("it is not a regular file")
-    if file.stat().st_size > _LARGEST:
+    if facts.st_size > _LARGEST:
         raise UnparsableError("it is larger than 8 MiB")
     return file.read_bytes()
 
 
 def _write(file: Path, content: bytes) -> None:
     """In place of what a link points to, with the old file's permissions."""
-    target = file.resolve()
+    target = _target(file)
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     if mode is not None and not os.access(target, os.W_OK):
         raise PermissionError(13, "it is read-only")
     write_atomic(target, content)
     if mode is not None:
         target.chmod(mode)
-
-
-def _changed(raw: bytes, model_name: str, results: RunResults, section: str) -> bytes:
-    document = parse(with_section(parse(raw), section).encode())
-    return with_model_index(document, model_name, eval_results(results)).encode()
 
 
 def _base(model: TrainedModel) -> str | None:

@@ -15,29 +15,28 @@ from benchtui.reports.words import (
     METRIC_WORDS,
     UNICODE,
     change_words,
+    difference_interval,
     interval_words,
     label,
     metric_words,
     n_words,
     notes,
+    p_cell,
     row_n,
     score_words,
 )
 from benchtui.results.records import RunResults
-from benchtui.results.summary import Summary
 from benchtui.suites import task_words
 from benchtui.text import one_line
 
 _IFEVAL = tuple(METRIC_WORDS)
 
 
-def results_section(summary: Summary) -> str:
-    """Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured."""
-    if summary.comparison is not None:
-        parts = list(_compared(summary.comparison))
-    else:
-        parts = [_scores(results) for results in (summary.fine_tuned or summary.base,) if results is not None]
-    return "\n\n".join(["## Benchmark Results", *parts, *_measured(summary)])
+def results_section(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> str:
+    """Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured.
+    Without a comparison the fine-tuned model's own scores."""
+    parts = list(_compared(comparison)) if comparison is not None else [_scores(tuned)]
+    return "\n\n".join(["## Benchmark Results", *parts, *_measured(tuned, base, comparison)])
 
 
 def _compared(comparison: Comparison) -> Iterator[str]:
@@ -108,27 +107,30 @@ def _scores(results: RunResults) -> str:
     return table(["Benchmark", "What it tests", "Metric", "Score", "95 % interval", "n"], lines, "lllrrr")
 
 
-def _measured(summary: Summary) -> Iterator[str]:
-    comparison, results = summary.comparison, summary.fine_tuned or summary.base
-    if results is None:
-        return
-    lines = [f"- Evaluated: {results.created:%Y-%m-%d %H:%M}, {_tools(results)}"]
-    for name, run in (("Base", summary.base), ("Fine-tuned", summary.fine_tuned)):
+def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> Iterator[str]:
+    lines = [f"- Evaluated: {tuned.created:%Y-%m-%d %H:%M}, {_tools(tuned)}"]
+    for name, run in (("Base", base), ("Fine-tuned", tuned)):
         if run is not None:
             lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
-    lines += [f"- {name}: {escape(published(value))}" for name, value in _settings(results)]
-    lines += [f"- {escape(title_of(task, results))}: {facts}" for task, facts in _tasks_facts(results)]
+    lines += [f"- {name}: {escape(published(value))}" for name, value in _settings(tuned)]
+    lines += [f"- {escape(title_of(task, tuned))}: {facts}" for task, facts in _tasks_facts(tuned)]
     if comparison is not None:
         lines += [f"- Note: {escape(published(note), 400)}" for note in notes(comparison)]
-        lines.append(
-            "- Intervals and p-values are of the paired difference, sample by sample"
-            + (f", p-values corrected for {comparison.tests} tests (Holm)." if comparison.tests > 1 else ".")
-        )
+        lines += [f"- {words}" for words in _statistics(comparison)]
     yield "### How this was measured\n\n" + "\n".join(lines)
-    command = _command(results)
+    command = _command(tuned)
     if command:
         fence = "`" * max(3, 1 + max((len(run) for run in re.findall(r"`+", command)), default=0))
         yield f"{fence}bash\n{command}\n{fence}"
+
+
+def _statistics(comparison: Comparison) -> Iterator[str]:
+    """What the intervals and p-values of the table are of, as far as it shows any: a task decided early has no p."""
+    if any(p_cell(row) for row in comparison.headlines):
+        corrected = f", p-values corrected for {comparison.tests} tests (Holm)" if comparison.tests > 1 else ""
+        yield f"Intervals and p-values are of the paired difference, sample by sample{corrected}."
+    elif any(difference_interval(row) for row in comparison.headlines):
+        yield "Intervals are of the paired difference, sample by sample."
 
 
 def _command(results: RunResults) -> str:

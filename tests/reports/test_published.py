@@ -31,8 +31,11 @@ from tests.synthetic import Task, write_run
         ),
         (
             ("benchtui", "--base", "~/models/llama", "--include-path=/srv/tasks/ours/"),
-            "--base llama --include-path=ours",
+            "--base llama --include-path=path/to/ours",
         ),
+        (("run", "--include-path", "/home/ann/tasks"), "run --include-path path/to/tasks"),
+        (("run", "--include-path", "tasks/mine"), "run --include-path tasks/mine"),
+        (("run", "--include-path=../mine"), "run --include-path=../mine"),
         (("run", "--base", "C:\\Users\\ann\\llama"), "run --base llama"),
         (
             ("lm_eval", "--model_args", "pretrained=/home/ann/llama,peft=/home/ann/x/lora,token=hf_abc,dtype=bfloat16"),
@@ -63,6 +66,35 @@ def test_paths_in_a_sentence_are_shortened_and_the_rest_stays() -> None:
     assert published("+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)") == (
         "+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)"
     )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "think end token: `</think>` (Base), not set (Fine-tuned)",
+        'template tokens: {"bos_token": "<s>", "eos_token": "</s>"} (Base)',
+        "pad_token_id: 0",
+    ],
+)
+def test_the_tokens_of_a_vocabulary_are_no_secrets(words: str) -> None:
+    assert published(words) == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "token: s3cret",
+        "my token: s3cret",
+        "hub token: s3cret",
+        "the end password: s3cret",
+        "end_key=s3cret",
+        "x=end token=s3cret",
+        "bos_token: <s> token: s3cret",
+        "https://ann:s3cret@example.org",
+    ],
+)
+def test_secrets_beside_such_words_stay_masked(words: str) -> None:
+    assert "s3cret" not in published(words)
 
 
 @given(st.text(max_size=30), st.text(max_size=30), st.from_regex(r"[a-z0-9]{12}", fullmatch=True))
