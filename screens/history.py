@@ -40,8 +40,8 @@ class RunRows(Rows):
 
 class HistoryPage(Page):
     HELP = (
-        "How the model did from run to run. Changes are against the base it was compared with; a score over other "
-        "documents than the base's has none. Notes are kept beside each run."
+        "How the model did from run to run. Changes are against the base it was compared with; a dash stands for one "
+        "that cannot be compared, and Enter says why. Notes are kept beside each run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "note", "Note", tooltip="Write down what was different about this run"),
@@ -117,6 +117,10 @@ class HistoryPage(Page):
             style = colours.muted if not outcome.change else colours.gain if better else colours.loss
             arrow = "→" if not outcome.change else "↗" if better else "↘"
             text.append(f" {arrow}{change(outcome.change, share=outcome.is_share)}", style=style)
+        elif outcome.not_comparable:
+            text.append(" –", style=colours.muted)
+        if outcome.early:
+            text.append(" early", style=colours.muted)
         return text
 
     # What can be done.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 EVERYTHING = 10_000
 """Columns in which every task and note has room."""
 
+MOST_REASONS = 3
+"""Sentences below the table on what could not be compared; JSON and CSV have one for each."""
+
 
 @click.command("history")
 @click.argument("model", required=False)
@@ -38,8 +41,8 @@ EVERYTHING = 10_000
 def command(model: str | None, task: str | None, all_runs: bool, format: str, outputs: Path | None) -> None:
     """All runs of MODEL, oldest first; without one, a leaderboard of all models by their latest run.
 
-    Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base, and
-    your note (`benchtui note`).
+    Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base (a
+    dash where the two cannot be compared), and your note (`benchtui note`).
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.reports.log import ranked, shared_task, tasks_of
@@ -70,6 +73,14 @@ def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> 
             click.echo(
                 f"No room for {', '.join(left_out)}: widen the terminal, or ask for --format markdown.", err=True
             )
+        _explain(log.why_not_compared(experiments))
         return
     text = {"markdown": log.log_markdown, "csv": log.log_csv, "json": log.log_json}[format](experiments)
     click.echo(text, nl=False)
+
+
+def _explain(reasons: Sequence[str]) -> None:
+    for reason in reasons[:MOST_REASONS]:
+        click.echo(reason, err=True)
+    if len(reasons) > MOST_REASONS:
+        click.echo(f"{len(reasons) - MOST_REASONS} more scores cannot be compared: --format json says why.", err=True)

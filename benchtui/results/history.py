@@ -9,11 +9,12 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import TrainingFacts, inspect_model
+from benchtui.models import TrainedModel, TrainingFacts, inspect_model
+from benchtui.results.history_changes import Changes
 from benchtui.results.locate import base_of, scored_runs
 from benchtui.results.primary import primary
 from benchtui.results.read import read_run
-from benchtui.results.records import RunResults, Score
+from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
 from benchtui.runs.records import RunState
@@ -23,7 +24,11 @@ LONGEST_NOTE = 10_000
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """A task's primary score, on lm-eval's own scale, beside the base's; `change` None where there is no base score."""
+    """A task's primary score, on lm-eval's own scale, beside the base's.
+
+    `change` is None where there is no base score, and where the two cannot be compared: `not_comparable` then says why.
+    `early` when the task stopped before all its documents were asked, since its comparison with a base was decided.
+    """
 
     task: str
     metric: str
@@ -34,14 +39,16 @@ class Outcome(msgspec.Struct, frozen=True):
     higher_is_better: bool
     is_share: bool
     partial: bool
-
-    @property
-    def change(self) -> float | None:
-        return None if self.base is None else self.value - self.base
+    change: float | None = None
+    early: bool = False
+    not_comparable: str = ""
 
 
 class Experiment(msgspec.Struct, frozen=True):
-    """One run of one model. `problem` says what kept its results from being read, "" when nothing did."""
+    """One run of one model, and what that model was trained with when it was made.
+
+    `problem` says what kept its results from being read, "" when nothing did.
+    """
 
     model: str
     run: Path
@@ -49,9 +56,7 @@ class Experiment(msgspec.Struct, frozen=True):
     state: RunState
     suite: str
     base: str
-    dataset: str | None
-    learning_rate: float | None
-    lora_rank: int | None
+    training: TrainingFacts
     outcomes: tuple[Outcome, ...]
     note: str
     problem: str = ""
@@ -65,8 +70,8 @@ def model_history(model: Path) -> list[Experiment]:
     runs = scored_runs(model)
     if not runs:
         return []
-    training = inspect_model(model).training
-    return [_experiment(model, run, training) for run in runs]
+    now = inspect_model(model)
+    return [_experiment(model, run, now) for run in runs]
 
 
 def all_history(outputs: Path) -> list[Experiment]:
@@ -77,13 +82,14 @@ def all_history(outputs: Path) -> list[Experiment]:
     return sorted(found, key=lambda e: (e.created.isoformat() if e.created else "", e.model))
 
 
-def _experiment(model: Path, run: RunDirectory, training: TrainingFacts) -> Experiment:
-    facts = (training.dataset, training.learning_rate, training.lora_rank)
+def _experiment(model: Path, run: RunDirectory, now: TrainedModel) -> Experiment:
     try:
         results = read_run(run)
         base = _base(run, model)
+        training = _training(run, results.created, now)
     except BenchtuiError as error:
-        return Experiment(model.name, run.path, None, "failed", "", "", *facts, (), read_note(run), str(error))
+        unknown = TrainingFacts()
+        return Experiment(model.name, run.path, None, "failed", "", "", unknown, (), read_note(run), str(error))
     return Experiment(
         model.name,
         run.path,
@@ -91,10 +97,22 @@ def _experiment(model: Path, run: RunDirectory, training: TrainingFacts) -> Expe
         results.state,
         results.suite,
         base.model_name if base else "",
-        *facts,
+        training,
         tuple(_outcomes(results, base)),
         read_note(run),
     )
+
+
+def _training(run: RunDirectory, made: dt.datetime, now: TrainedModel) -> TrainingFacts:
+    """What the run's model was trained with, as its plan kept it.
+
+    Plans did not always keep it. Then it is what the model's folder says `now`, unless the model was trained again
+    after the run was `made`: what it was before nobody wrote down.
+    """
+    kept = run.plan().training if run.exists() else None
+    if kept is not None:
+        return kept
+    return now.training if now.trained_at <= made.timestamp() else TrainingFacts()
 
 
 def _base(run: RunDirectory, model: Path) -> RunResults | None:
@@ -103,25 +121,25 @@ def _base(run: RunDirectory, model: Path) -> RunResults | None:
 
 
 def _outcomes(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:
+    changes = Changes(base, results) if base else None
     for task in results.top_level:
         score = primary(results.scores_of(task))
         theirs = base.score(task, score.metric, score.filter) if base else None
+        change = changes.of(score) if changes else None
         yield Outcome(
             task,
             score.key,
             score.value,
-            theirs.value if theirs is not None and _comparable(score, theirs) else None,
+            theirs.value if theirs else None,
             score.n,
             score.total,
             score.higher_is_better,
             score.is_share,
             results.partial_of(task) is not None,
+            change=change.value if change else None,
+            early=results.early_of(task) is not None,
+            not_comparable=change.why if change else "",
         )
-
-
-def _comparable(score: Score, base: Score) -> bool:
-    """A score over other documents than the base's is no change: `benchtui compare` says more."""
-    return score.n == base.n
 
 
 def read_note(run: RunDirectory) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.results_commands import benchtui, one_line_error, write_model
+from tests.synthetic import ifeval, write_run
 
 
 @pytest.fixture
@@ -61,3 +62,16 @@ def test_what_is_not_there_is_named(outputs: Path) -> None:
     one_line_error(benchtui("history", "--outputs", outputs / "no"), 2, ["There is no folder"])
     (outputs / "fresh").mkdir()
     one_line_error(benchtui("history", "fresh", "--outputs", outputs), 1, ["No run of fresh", "benchtui run"])
+
+
+def test_what_cannot_be_compared_has_a_dash_and_a_reason(tmp_path: Path) -> None:
+    for number in range(5):
+        folder = tmp_path / f"model-{number}" / "benchmarks"
+        write_run(folder / "base", {"ifeval": ifeval([True, False] * 20)})
+        write_run(folder / "fine-tuned" / "run", {"ifeval": ifeval([True] * 40, prompt="<|user|>", shots=5)})
+    ended = benchtui("history", "--outputs", tmp_path)
+    assert ended.out.count("100.0% (–)") == 5
+    told = ended.err.splitlines()
+    assert len(told) == 4
+    assert told[0].startswith("model-0, run, ifeval: Not comparable: 40 of 40 were asked with another prompt")
+    assert told[3] == "2 more scores cannot be compared: --format json says why."

@@ -36,7 +36,13 @@ def outputs(tmp_path: Path) -> Path:
 
 def test_each_run_has_its_training_facts_and_its_change(outputs: Path) -> None:
     (found,) = model_history(outputs / "lima-1")
-    assert (found.dataset, found.learning_rate, found.lora_rank, found.base) == ("GAIR/lima", 2e-4, 16, "org/base")
+    training = found.training
+    assert (training.dataset, training.learning_rate, training.lora_rank, found.base) == (
+        "GAIR/lima",
+        2e-4,
+        16,
+        "org/base",
+    )
     outcome = found.outcome("ifeval")
     assert outcome is not None
     assert outcome.value == 0.75
@@ -59,6 +65,7 @@ def test_a_change_over_other_documents_is_no_change(outputs: Path) -> None:
     assert latest is not None
     assert latest.n == 5
     assert latest.change is None
+    assert "35 of 40 documents have no partner" in latest.not_comparable
 
 
 def test_notes_are_kept_beside_the_run(outputs: Path) -> None:

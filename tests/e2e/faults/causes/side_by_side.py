@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
+from benchtui.compare.sequential import DOCUMENTS_A_LOOK as LOOK
 from tests.e2e.faults.drive import Place, done_record, results_of, same_results
 from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 from tests.e2e.faults.workshop import WRITES
 
-LOOK = 32
 EARLY = ("--decide-early", "--decide-delta", "70")
 """So wide that it is decided at the first look, when each side has answered LOOK documents of a task."""
 
@@ -20,7 +20,7 @@ def both_turns(place: Place) -> list[Row]:
     place.add(place.workshop.lora, "lora")
     reference = place.references.place("lora-early", *EARLY)
     rows = []
-    for turn, at in (("the base's", 12), ("the fine-tuned model's", 60), ("its second", 4 * LOOK - 8)):
+    for turn, at in (("the base's", 12), ("the fine-tuned model's", 2 * LOOK - 4), ("its second", 4 * LOOK - 8)):
         pause = place.pause(at)
         run = place.resume("lora", env=pause.env) if rows else place.run("lora", *EARLY, env=pause.env)
         run.paused(pause)
