@@ -117,7 +117,12 @@ def _lacking(comparison: Comparison, asked: Sequence[AskedTask]) -> Iterator[str
 
 def _differences(comparison: Comparison) -> tuple[str, ...]:
     """Everything that could be behind a gain or a loss instead of the model."""
-    of_tasks = [f"{row.title} {words}" for row in comparison.headlines for words in row.notes]
+    of_tasks = [
+        f"{row.title} {words}"
+        for row in comparison.headlines
+        for words in row.notes
+        if not (row.early and words.startswith("documents"))  # it says itself how many it took
+    ]
     return tuple(dict.fromkeys((*comparison.settings, *of_tasks)))
 
 
@@ -210,7 +215,7 @@ def _made(
     if bounds is None or gain is None:
         return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
     ends = f"between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
-    figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):g} % sure)"
+    figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):.3g} % sure)"
     state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
     reason = f"{row.title} {figures}: {asked} {state[outcome]}"
     return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)

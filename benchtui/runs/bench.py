@@ -27,7 +27,7 @@ from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
 from benchtui.runs.plan import RunPlan, side_by_side, write_plan
 from benchtui.runs.prepare import PreparedBench, new_bench_id
-from benchtui.runs.records import DoneRecord, asked_everything, run_state, wait_again
+from benchtui.runs.records import DoneRecord, asked_everything, read_done, run_state, wait_again
 from benchtui.runs.supervisor import SuperviseSettings, Supervisor
 
 Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
@@ -61,6 +61,8 @@ def left_to_evaluate(base: RunDirectory | None, fine_tuned: RunDirectory) -> tup
     tuned = () if run_state(fine_tuned) == "finished" else (fine_tuned,)
     if base is None or asked_everything(base) or (not tuned and run_state(base) == "finished"):
         return tuned
+    if not tuned and (done := read_done(fine_tuned)) and done.early and any(base.lm_eval.glob("results_*.json")):
+        return ()  # it was decided against this base, and stays so whatever became of the base since
     early = not tuned and side_by_side([base.plan(), fine_tuned.plan()])
     return (base, fine_tuned) if tuned or early else (base,)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -66,6 +67,28 @@ def test_a_base_that_did_not_finish_is_told_where_to_stop(laid: Laid) -> None:
     end(runs.fine_tuned, "finished", early=True)
     for start in (runs.base, runs.fine_tuned):
         assert runs_to_resume(start, NOTHING).to_evaluate == (runs.base, runs.fine_tuned)
+
+
+def test_a_decided_run_has_nothing_to_do_with_what_became_of_its_base(laid: Laid) -> None:
+    """Another run went on with the base and was stopped: what it asked is no random part any more."""
+    runs = laid.lay_out(decide_early=2.0)
+    assert runs.base is not None
+    end(runs.fine_tuned, "finished", early=True)
+    end(runs.base, "cancelled")
+    runs.base.lm_eval.mkdir(exist_ok=True)
+    (runs.base.lm_eval / "results_2026-11-20T10-30-15.json").write_text("{}")
+    with pytest.raises(BenchtuiError, match="nothing to resume"):
+        runs_to_resume(runs.fine_tuned, NOTHING)
+
+
+def test_a_run_whose_base_is_gone_says_what_brings_it_back(laid: Laid) -> None:
+    runs = laid.lay_out()
+    assert runs.base is not None
+    end(runs.fine_tuned, "failed")
+    shutil.rmtree(runs.base.path)
+    with pytest.raises(BenchtuiError, match="base, is gone") as raised:
+        runs_to_resume(runs.fine_tuned, NOTHING)
+    assert "benchtui run" in raised.value.next_step
 
 
 def test_what_has_finished_is_refused(laid: Laid) -> None:
