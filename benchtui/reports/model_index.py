@@ -7,7 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from benchtui.compare.titles import title_of
 from benchtui.reports.document import Document, UnparsableError, front_matter_of
 from benchtui.reports.scores import score_metric
 from benchtui.results.primary import ordered
@@ -46,7 +45,7 @@ def eval_results(results: RunResults) -> list[EvalResult]:
                     task_type="text-generation",
                     task_name="Text Generation",
                     dataset_type=_dataset(facts, task),
-                    dataset_name=title_of(task, results),
+                    dataset_name=_dataset_name(facts, task),
                     dataset_config=facts.subset or None if facts and results.group(task) is None else None,
                     dataset_split=facts.split or None if facts else None,
                     dataset_args={"num_few_shot": shots} if shots is not None else None,
@@ -69,6 +68,13 @@ def _dataset(facts: TaskFacts | None, task: str) -> str:
     """The data set's name on the Hub; the task's own for one read from local files."""
     named = facts.dataset if facts else ""
     return named if re.fullmatch(r"[\w.-]+/[\w.-]+", named) else task
+
+
+def _dataset_name(facts: TaskFacts | None, task: str) -> str:
+    """What the Hub shows, where people look for "IFEval" and not for our titles: the data set, and the task if it is
+    called otherwise."""
+    name = _dataset(facts, task).rpartition("/")[2]
+    return name if name.casefold() == task.casefold() else f"{name} ({task})"
 
 
 def _metric_name(score: Score) -> str:
