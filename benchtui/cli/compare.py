@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("first", metavar="A")
+@click.argument("first", metavar="[A]", required=False)
 @click.argument("second", metavar="[B]", required=False)
 @click.option(
     "--format",
@@ -31,18 +31,19 @@ if TYPE_CHECKING:
     envvar="BENCHTUI_OUTPUTS",
     help="Folder with the trained models. [default: outputs]",
 )
-def command(first: str, second: str | None, format: str, output: Path | None, outputs: Path | None) -> None:
+def command(first: str | None, second: str | None, format: str, output: Path | None, outputs: Path | None) -> None:
     """Compare run B with run A, sample by sample.
 
     A and B are run directories, output folders of lm_eval (with --log_samples), result files, or models in outputs/
-    (their latest fine-tuned run). A model alone is compared with its own base.
+    (their latest fine-tuned run). A model alone is compared with its own base; without any, the model benchmarked last.
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.compare.compare import compare_runs
-    from benchtui.results.locate import runs_to_compare
+    from benchtui.results.locate import model_folder, runs_to_compare
     from benchtui.results.read import read_run
 
-    places, names = runs_to_compare(first, second, outputs_folder(outputs))
+    folder = outputs_folder(outputs)
+    places, names = runs_to_compare(first or str(model_folder(None, folder)), second, folder)
     comparison = compare_runs(read_run(places[0]), read_run(places[1]), names=names)
     _write(comparison, format, output)
 

@@ -139,7 +139,10 @@ def _runs(comparison: Comparison) -> str:
         ("State", *(_text(run.state) for run in _both(comparison))),
     ]
     names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)
-    rows += [(_text(name), *(_text(run.setting(name) or "") for run in _both(comparison))) for name in names]
+    set_in_one = [
+        name for name in names if any(run.setting(name) not in (None, "not set") for run in _both(comparison))
+    ]
+    rows += [(_text(name), *(_text(run.setting(name) or "") for run in _both(comparison))) for name in set_in_one]
     body = "".join(f'<tr><th scope="row">{a}</th><td>{b}</td><td>{c}</td></tr>' for a, b, c in rows)
     head = f"<th></th><th>{_text(comparison.first_name)}</th><th>{_text(comparison.second_name)}</th>"
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

@@ -29,6 +29,12 @@ def test_a_model_is_compared_with_its_own_base(outputs: Path) -> None:
     assert ended.err == ""
 
 
+def test_without_a_name_it_is_the_model_benchmarked_last(outputs: Path) -> None:
+    assert (
+        benchtui("compare", "--outputs", outputs).out == benchtui("compare", "llama-alpaca", "--outputs", outputs).out
+    )
+
+
 def test_two_models_are_compared_by_their_latest_runs(outputs: Path) -> None:
     ended = benchtui("compare", "llama-alpaca", "llama-lima", "--outputs", outputs)
     assert ended.code == 0
