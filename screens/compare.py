@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
 from benchtui.compare.records import Comparison, Row
+from benchtui.reports.words import usual_intervals
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.locate import run_name
@@ -118,6 +119,7 @@ class ComparePage(Page):
             for name in (comparison.first_name, comparison.second_name)
         ]
         columns[1:3] = [Column(name, 6, right=True) for name in names]
+        columns[4] = replace(columns[4], title="95 % range" if usual_intervals(comparison) else "Range")
         rows.columns = tuple(columns)
         right = " ↔ ".join(_side_name(side) for side in (comparison.first, comparison.second))
         self.crumbs("Compare", self._model.name, right=right)

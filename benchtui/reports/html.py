@@ -18,6 +18,7 @@ from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
     change_words,
     difference_interval,
+    interval_heading,
     interval_words,
     label,
     metric_words,
@@ -34,7 +35,7 @@ MAX_TEXT = 4_000
 """Characters of a prompt or an answer that are shown; their ends matter most to the reader, so the middle goes."""
 
 MAX_FLIPS = 40
-_HEADER = ("Benchmark", "{first}", "{second}", "Change", "95 % interval", "p", "n", "Verdict")
+_HEADER = ("Benchmark", "{first}", "{second}", "Change", "{interval}", "p", "n", "Verdict")
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -45,7 +46,7 @@ def comparison_html(comparison: Comparison) -> str:
         f'<p class="sentence">{_text(comparison.sentence, 10_000)}</p>',
         _table(comparison),
         (
-            f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its 95&nbsp;% interval. "
+            f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its interval. "
             "Right of the line is better. Below each score in the table stands its own 95&nbsp;% interval."
             "</figcaption></figure>"
         ),
@@ -83,7 +84,11 @@ def _shortened(text: str) -> str:
 
 
 def _table(comparison: Comparison) -> str:
-    names = {"first": _text(comparison.first_name), "second": _text(comparison.second_name)}
+    names = {
+        "first": _text(comparison.first_name),
+        "second": _text(comparison.second_name),
+        "interval": interval_heading(comparison),
+    }
     head = "".join(f'<th scope="col">{name.format(**names)}</th>' for name in _HEADER)
     return (
         f'<div class="wide"><table class="results"><thead><tr>{head}</tr></thead><tbody>'

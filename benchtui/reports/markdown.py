@@ -9,6 +9,7 @@ from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
     change_words,
     difference_interval,
+    interval_heading,
     label,
     notes,
     p_cell,
@@ -40,7 +41,7 @@ def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
         escape(comparison.first_name),
         escape(comparison.second_name),
         "Change",
-        "95 % interval",
+        interval_heading(comparison),
         "p",
     ]
     cells = [

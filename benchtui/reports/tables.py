@@ -13,6 +13,7 @@ from benchtui.reports.words import (
     difference_interval,
     glyphs_for,
     headline_metrics,
+    interval_heading,
     label,
     notes,
     p_cell,
@@ -97,7 +98,7 @@ def _table(comparison: Comparison, *, width: int, glyphs: Glyphs) -> Table:
     table.add_column(Text(second if wide else second.replace("-", "-\n")), justify="right", no_wrap=True)
     table.add_column("Change", no_wrap=True)
     if wide:
-        table.add_column("95 % interval", no_wrap=True)
+        table.add_column(interval_heading(comparison), no_wrap=True)
         table.add_column("p", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)

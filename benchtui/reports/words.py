@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from benchtui.compare.records import Comparison, Kind, Row, Side
+from benchtui.compare.statistics import ALPHA
 from benchtui.compare.verdicts import points
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
@@ -128,6 +129,17 @@ def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
     if row.verdict is None or row.level != "headline":
         return ""
     return f"{verdict_glyph(row.verdict.kind, glyphs)} {SHORT_WORDS[row.verdict.kind]}"
+
+
+def usual_intervals(comparison: Comparison) -> bool:
+    """Whether all intervals are 95 % ones. Of a run that might have stopped early they hold at other levels, each of
+    which its sentence names."""
+    shown = [row for row in comparison.rows if row.interval is not None]
+    return all(row.early is None and (row.tested is None or row.tested.alpha == ALPHA) for row in shown)
+
+
+def interval_heading(comparison: Comparison) -> str:
+    return "95 % interval" if usual_intervals(comparison) else "Interval"
 
 
 def difference_interval(row: Row) -> str:
