@@ -48,7 +48,7 @@ def compare_runs(
         rows=rows,
         settings=differing_settings(first, second, names),
         missing=tuple(_missing(first, second, names)),
-        warnings=(*_warnings(first, second, names), *_on_pairs(rows, first, second, names)),
+        warnings=(*_warnings(first, second, names), *_on_pairs(rows, first, second, names), *_by_number(rows)),
         tests=tests,
         sentence=overall(rows, names),
     )
@@ -91,6 +91,15 @@ def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names:
             2: ": both, which ask in random order, stopped early",
         }[len(stopped)]
         yield f"{row.title}: the change is over the {row.paired_on} documents in both runs{why}"
+
+
+def _by_number(rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        if row.level == "headline" and row.pairing.by_number:
+            yield (
+                f"{row.title}: {row.pairing.by_number} documents are paired by their number alone, since their samples "
+                "have no hashes; whether they and their prompts are the same is not known"
+            )
 
 
 def _rows(runs: Pair) -> Iterator[Row]:

@@ -41,7 +41,9 @@ def pair(task: str, filter_name: str, first: Iterable[Sample], second: Iterable[
     only_first = sum(map(len, mine.values())) - matched
     only_second = sum(map(len, theirs.values())) - matched
     pairs.sort(key=lambda p: p[0].doc_id)
-    return PairedSamples(task, filter_name, tuple(pairs), Pairing(len(pairs), differing, only_first, only_second))
+    by_number = sum(not (a.doc_hash and a.prompt_hash and b.doc_hash and b.prompt_hash) for a, b in pairs)
+    counts = Pairing(len(pairs), differing, only_first, only_second, by_number)
+    return PairedSamples(task, filter_name, tuple(pairs), counts)
 
 
 def _by_document(samples: Iterable[Sample], filter_name: str) -> dict[str, list[Sample]]:

@@ -34,12 +34,16 @@ class Flips(msgspec.Struct, frozen=True):
 
 
 class Pairing(msgspec.Struct, frozen=True):
-    """How the documents of two runs fit together: `matched` are the same document asked with the same prompt."""
+    """How the documents of two runs fit together: `matched` are the same document asked with the same prompt.
+
+    `by_number` of them only have the same number: old samples say by no hash what they are or what was asked.
+    """
 
     matched: int
     differing_prompts: int
     only_first: int
     only_second: int
+    by_number: int = 0
 
     @property
     def unpaired_share(self) -> float:
@@ -54,6 +58,7 @@ class Pairing(msgspec.Struct, frozen=True):
             self.differing_prompts,
             0 if only_first else self.only_first,
             0 if only_second else self.only_second,
+            self.by_number,
         )
 
     def plus(self, other: Pairing) -> Pairing:
@@ -62,6 +67,7 @@ class Pairing(msgspec.Struct, frozen=True):
             self.differing_prompts + other.differing_prompts,
             self.only_first + other.only_first,
             self.only_second + other.only_second,
+            self.by_number + other.by_number,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +270,21 @@ def test_a_document_given_up_on_makes_an_early_run_partial(tmp_path: Path) -> No
     found = stopped_early(tmp_path, ifeval([not r for r in RIGHT]), block)
     assert verdict(found).kind is Kind.BETTER
     assert any("Fine-tuned run of Instruction-Following is partial: 60/61" in warning for warning in found.warnings)
+
+
+def test_samples_without_hashes_are_paired_by_number_and_it_is_said(tmp_path: Path) -> None:
+    """As other tools and old versions write them."""
+    runs = []
+    for side in ("a", "b"):
+        folder = write_run(tmp_path / side, {"ifeval": ifeval(RIGHT, prompt=side)})
+        (file,) = (folder / "lm-eval").glob("samples_*")
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        for line in lines:
+            del line["doc_hash"], line["prompt_hash"]
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        runs.append(read_run(folder))
+    found = compare_runs(*runs)
+    assert any("60 documents are paired by their number alone" in warning for warning in found.warnings)
 
 
 def test_every_reason_is_named(tmp_path: Path) -> None:
