@@ -23,7 +23,7 @@ from benchtui.compare.statistics import (
     t_test,
 )
 
-MCNEMAR = "exact McNemar"
+MCNEMAR, RESAMPLED = "exact McNemar", "paired bootstrap and swapping"
 
 RESAMPLES = 2_000
 _BATCH = 4_000_000
@@ -126,6 +126,7 @@ def _clustered(terms: PairedTerms) -> Difference:
             detectable=detectable_mean(stderr, n_units) if stderr else None,
             flips=flips,
             units=tuple(zip(sums.tolist(), shares.tolist(), strict=True)) if few else (),
+            weighted=terms.weights is not None,
         )
     )
 
@@ -136,6 +137,8 @@ def _with_interval(found: Difference) -> Difference:
 
 def at_level(found: Difference, alpha: float) -> Difference:
     """The same difference judged at another level: its interval, and what could have been seen."""
+    if found.method == RESAMPLED:
+        return found  # its interval is that of its draws
     detectable = None
     if found.method == MCNEMAR and found.flips is not None:
         changed = found.flips.fixed + found.flips.broken
@@ -153,7 +156,7 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
     """
     if found.stderr is None:
         return None
-    if found.flips is not None and (found.method == MCNEMAR or found.stderr == 0):
+    if found.flips is not None and (found.method == MCNEMAR or (found.stderr == 0 and not found.weighted)):
         return paired_share_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
     if found.stderr == 0 and found.value == 0:  # with 95 % confidence fewer than this share of the units would move
         bound = 1 - alpha ** (1 / found.clusters)
@@ -190,7 +193,7 @@ def _resampled(terms: PairedTerms) -> Difference:
         stderr=stderr,
         interval=Interval(float(low), float(high)),
         p=(1 + int(np.sum(np.abs(null) >= abs(value) * (1 - 1e-12)))) / (len(null) + 1),
-        method="paired bootstrap and swapping",
+        method=RESAMPLED,
         detectable=detectable_mean(stderr, n),
     )
 

@@ -93,7 +93,8 @@ class Difference(msgspec.Struct, frozen=True):
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
     difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
     `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what the interval of few units is made
-    of: each one's part of the difference and its share of the whole. `alpha` is the level of interval and `detectable`.
+    of: each one's part of the difference and its share of the whole. `weighted` where
+    documents of small tasks count for more than those of large ones; `alpha` is the level of interval and `detectable`.
     """
 
     n: int
@@ -108,6 +109,7 @@ class Difference(msgspec.Struct, frozen=True):
     detectable: float | None
     flips: Flips | None = None
     units: tuple[tuple[float, float], ...] = ()
+    weighted: bool = False
     alpha: float = 0.05
     p_holm: float | None = None
 
@@ -214,6 +216,14 @@ class Row(msgspec.Struct, frozen=True):
         if self.early is not None:
             return Interval(self.early.low, self.early.high)
         return self.tested.interval if self.tested is not None else None
+
+    @property
+    def level_of_interval(self) -> float | None:
+        """How sure the interval is, 0..1; None without one."""
+        if self.interval is None:
+            return None
+        alpha = self.early.alpha if self.early is not None else self.tested.alpha if self.tested is not None else 0.0
+        return round(1 - alpha, 6)
 
     @property
     def flips(self) -> Flips | None:

@@ -110,6 +110,8 @@ def sign_flip_test(sums: Floats) -> float:
     (seeded, the one observed counted with them) beyond.
     """
     moved = sums[sums != 0]
+    if len(moved) > _ALL_SWAPS:
+        moved = sums  # the same random swaps as the interval's
     observed = abs(float(moved.sum()))
     return float(np.mean(np.abs(_swaps(len(moved)) @ moved) >= observed - 1e-9 * max(observed, 1e-300)))
 
@@ -142,7 +144,8 @@ def swap_interval(sums: Floats, shares: Floats, alpha: float = ALPHA) -> Interva
     low = np.where(trivial, -np.inf, np.minimum(one, other))
     high = np.where(trivial, np.inf, np.maximum(one, other))
     least = int(np.ceil(alpha * len(swaps) - 1e-9))
-    ends = float(np.sort(low)[least - 1]), float(np.sort(high)[-least])
+    ends = [float(np.sort(low)[least - 1]), float(np.sort(high)[-least])]
+    ends = [0.0 if abs(end) < 1e-12 else end for end in ends]  # rounding must not tell a tie from zero
     return Interval(*ends) if np.isfinite(ends).all() else None
 
 

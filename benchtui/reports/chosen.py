@@ -50,13 +50,16 @@ def choose_results(model_path: Path, run: Path | None = None) -> Chosen:
 def _worth_publishing(run: RunDirectory) -> bool:
     """Whether a run asked all documents of its tasks, and was not interrupted before the first of them ended."""
     results = read_run(run)
-    return not any(_limited(results, task) for task in results.top_level) and any(
-        results.partial_of(task) is None for task in results.top_level
-    )
+    if run.exists():
+        limited = any(task.limit is not None for task in run.plan().tasks)
+    else:
+        limited = any(_limited(results, task) for task in results.top_level)
+    return not limited and any(results.partial_of(task) is None for task in results.top_level)
 
 
 def _limited(results: RunResults, task: str) -> bool:
-    """Whether documents were left out on purpose (--limit): neither by an interruption nor by an early decision."""
+    """Whether documents were left out on purpose (--limit), of a run without a plan: neither by an interruption nor by
+    an early decision."""
     group = results.group(task)
     stopped = {stop.task for stop in results.early}
     if results.partial_of(task) is not None or stopped.intersection((task, *(group.leaves if group else ()))):

@@ -84,7 +84,8 @@ def with_section(document: Document, section: str) -> str:
     Raises UnparsableError when the markers do not make one pair, or when what is open at the end of the text (a code
     block, a comment) would swallow the section.
     """
-    body = document.newline.join([START, *section.strip("\n").split("\n"), END])
+    # The blank line ends the HTML block that the marker is in: somebody's <details> may have begun it.
+    body = document.newline.join([START, "", *section.strip("\n").split("\n"), END])
     place = _span(_markers(document.text, document.body))
     before, after = _around(document, place)
     written = before + body + after
@@ -120,6 +121,8 @@ def _markers(text: str, body: int) -> list[tuple[str, int, int]]:
     """(kind, start, end) of each marker line that Markdown takes for a comment of the page itself: in code, lists and
     quotes it is an example of one."""
     lines = [(found.start(), found.group().rstrip("\r\n")) for found in _LINE.finditer(text, body)]
+    if not any(_MARKER.match(line) for _, line in lines):
+        return []  # parsing takes long
     found = []
     for block in _blocks(text[body:]):
         if block.type != "html_block" or block.level or block.map is None:

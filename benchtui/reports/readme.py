@@ -22,7 +22,7 @@ from benchtui.text import one_line
 
 FORMAT_FOLDERS = ("lora", "merged_16bit", "merged_4bit", "gguf")
 README = "README.md"
-_LARGEST = 8 * 1024 * 1024
+_LARGEST = 1024 * 1024
 """Bytes from which a README.md is not one that anybody wrote."""
 
 
@@ -97,7 +97,7 @@ def _read(file: Path) -> bytes | None:
     if not stat.S_ISREG(facts.st_mode):
         raise UnparsableError("it is not a regular file")
     if facts.st_size > _LARGEST:
-        raise UnparsableError("it is larger than 8 MiB")
+        raise UnparsableError("it is larger than 1 MiB")
     return file.read_bytes()
 
 

@@ -267,7 +267,7 @@ def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
     found = []
     for task, documents in block.documents.items():
         wanted = documents.done + len(documents.unanswered) if task in early else documents.total
-        if documents.done < wanted:
+        if documents.done < wanted and not (task in early and wanted == documents.total):  # before, all unasked ones
             found.append(Partial(task, documents.done, wanted, tuple(documents.unanswered)))
     return tuple(found)
 

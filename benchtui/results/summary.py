@@ -166,6 +166,7 @@ def _metric(row: Row) -> dict[str, Any]:
         "paired_delta": found.value if found else None,
         "delta_stderr": found.stderr if found else None,
         "delta_interval": _ends(row.interval),
+        "delta_interval_level": row.level_of_interval,
         "p_value": tested.p if tested else None,
         "p_value_holm": tested.p_holm if tested else None,
         "test": tested.method if tested else CONFIDENCE_SEQUENCE if row.early else None,

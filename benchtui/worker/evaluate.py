@@ -106,7 +106,7 @@ def begin(evaluation: Evaluation) -> None:
 def asked_together(evaluation: Evaluation) -> list[Unit]:
     """Leaf tasks one by one; those of a group at once when it may stop early, since its documents are then mixed."""
     tasks = evaluation.tasks
-    if evaluation.plan.decide_early is None:
+    if evaluation.plan.decide_early is None and not evaluation.early:  # a base was decided by the other's plan
         return [Unit(loaded.name, (loaded,)) for loaded in tasks.tasks]
     return list(units(tasks.tasks, tasks.groups))
 
@@ -202,7 +202,8 @@ def _bind_journal(evaluation: Evaluation) -> None:
     made = {"dtype in use": evaluation.facts["dtype"]} if "dtype" in evaluation.facts else {}
     journal.bind({**plan.score_settings(), **tasks, **made, "fingerprint": plan.fingerprint})
     if evaluation.lm is None:
-        evaluation.facts |= journal.noted(_FACTS) or {}
+        used = journal.noted("dtype in use")
+        evaluation.facts |= journal.noted(_FACTS) or ({"dtype": used} if used else {})
         evaluation.tokenizer |= journal.noted(_TOKENIZER) or {}
         return
     add_tokenizer_info(evaluation.tokenizer, evaluation.lm)

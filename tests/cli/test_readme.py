@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.results.locate import benchmarks_folder
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
 from tests.synthetic import Task, ifeval, write_run
 
@@ -99,6 +101,26 @@ def test_a_run_that_was_decided_early_is_taken(tmp_path: Path) -> None:
     text = (model / "README.md").read_text()
     assert "- Intervals are of the paired difference, sample by sample." in text
     assert "p-values" not in text, "none is shown"
+
+
+def test_a_limited_run_that_was_decided_early_is_a_limited_one(tmp_path: Path) -> None:
+    model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
+    stop = {"task": "ifeval", "metric": "prompt_level_strict_acc", "filter": "none", "decision": "higher", "n": 24}
+    stop |= {"total": 40, "difference": 0.4, "low": 0.2, "high": 0.6, "delta": 0.02, "alpha": 0.04}
+    run = benchmarks_folder(model) / TUNED / LATER
+    write_run(run, {"ifeval": ifeval([True] * 24)}, stamp=LATER, block={"decide_early": {"ifeval": stop}})
+    plan = RunPlan(
+        model_name="m",
+        role="fine-tuned",
+        source=ModelSource("m", "identity"),
+        tasks=(TaskPlan("ifeval", limit=40),),
+        prompts=PromptSettings(),
+        bench_id="bench",
+        created="2026-11-21T10:00:00+00:00",
+    )
+    RunDirectory(run).records.mkdir()
+    write_plan(RunDirectory(run).plan_file, plan)
+    assert f"Results of the run {FULL}." in benchtui("readme", model).out
 
 
 def test_the_newest_is_taken_where_all_are_limited(tmp_path: Path) -> None:

@@ -122,6 +122,15 @@ def test_swap_interval_leaves_out_zero_just_where_the_test_refutes_it(
         assert found.excludes_zero() == (p < alpha)
 
 
+def test_a_tie_is_no_difference_by_rounding() -> None:
+    """Five of 23 units moved, all upwards: 2 of 32 ways to swap them are as far from zero."""
+    sums = np.array([0.0] * 18 + [1 / 3, 1 / 7, 1 / 11, 1 / 13, 1 / 17]) / 23
+    found = swap_interval(sums, np.full(23, 1 / 23))
+    assert found is not None
+    assert sign_flip_test(sums) > 0.05
+    assert not found.excludes_zero()
+
+
 def test_five_units_bound_nothing() -> None:
     assert swap_interval(np.full(5, 0.1), np.full(5, 0.2)) is None
 

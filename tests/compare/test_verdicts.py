@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -189,3 +190,25 @@ def test_no_word_of_praise_or_blame_without_support(found: Difference, is_share:
         assert verdict.kind is Kind.NO_DIFFERENCE
     assert verdict.sentence.endswith(".")
     assert "nan" not in verdict.sentence
+
+
+def test_small_tasks_that_count_like_large_ones_are_not_drowned_by_them(tmp_path: Path) -> None:
+    """Nine tasks of five documents and one of 5,000, each a tenth of the score; nothing moved in any of them."""
+    sizes = {f"t{i}": 5 for i in range(9)} | {"t9": 5_000}
+    tasks = {name: Task({("acc", "none"): [i % 2 == 0 for i in range(n)]}) for name, n in sizes.items()}
+    mean = sum(sum(task.values["acc", "none"]) / task.n for task in tasks.values()) / len(tasks)
+    runs = []
+    for side in ("a", "b"):
+        folder = write_run(tmp_path / side, tasks, groups={"all": list(sizes)})
+        (file,) = (folder / "lm-eval").glob("results_*")
+        content = json.loads(file.read_text())
+        for place in ("results", "groups"):
+            if "all" in content[place]:
+                content[place]["all"]["acc,none"] = mean
+        file.write_text(json.dumps(content))
+        runs.append(read_run(folder))
+    row = next(row for row in compare_runs(*runs).rows if row.task == "all")
+    assert row.difference is not None
+    assert row.difference.weighted
+    assert row.difference.interval is not None
+    assert row.difference.interval.high > 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from benchtui.reports.document import END, START, UnparsableError, parse, with_section
 
@@ -51,7 +52,13 @@ def test_a_section_between_markers_is_replaced_where_it_is(around: str, indent: 
     text = around.format(indented(PAIR, indent)) if indent != "   " or "- list" not in around else around.format(PAIR)
     before, after = text.split(f"{START}\n")[0].removesuffix(indent), text.split(f"{END}")[1]
     written = with_section(parse(text.encode()), SECTION)
-    assert written == f"{before}{START}\n{SECTION}\n{END}{after}"
+    assert written == f"{before}{START}\n\n{SECTION}\n{END}{after}"
+
+
+def test_a_section_inside_somebodys_details_is_markdown() -> None:
+    text = f"<details><summary>Results</summary>\n{PAIR}\n\n</details>\n"
+    written = with_section(parse(text.encode()), SECTION)
+    assert "<h2>Benchmark Results</h2>" in MarkdownIt("commonmark").render(written)
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
 
 from benchtui.runs.plan import RunPlan, TaskPlan
 from benchtui.tasks.catalogue import load_catalogue
+from benchtui.worker.evaluate import asked_together
 from benchtui.worker.tasks import LoadedTasks, load_tasks
 from benchtui.worker.units import Unit, units
 from tests.worker.instances import small_plan
@@ -98,3 +101,13 @@ def test_a_group_without_a_score_is_only_a_name(folder: Path, tmp_path: Path) ->
         ("three", "three"),
         ("by_size", "one", "two"),
     ]
+
+
+def test_a_base_scored_without_a_model_keeps_the_unit_that_was_decided(folder: Path, tmp_path: Path) -> None:
+    """Its own plan never asks for that: it is the fine-tuned model's run that decides for both."""
+    plan = small_plan(tmp_path)
+    assert plan.decide_early is None
+    base: Any = SimpleNamespace(plan=plan, tasks=loaded(folder, plan, "by_size"), early={"by_size": "decided"})
+    assert [named(unit) for unit in asked_together(base)] == [("by_size", "one", "two")]
+    base.early = {}
+    assert [named(unit) for unit in asked_together(base)] == [("one", "one"), ("two", "two")]
