@@ -245,7 +245,15 @@ def _judged(rows: tuple[Row, ...], *, watched: bool) -> tuple[tuple[Row, ...], i
         if row.level == "headline" and row.early is not None:
             verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
             judged[row.task] = msgspec.structs.replace(row, verdict=verdict)
-    return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rows), len(p_values)
+    rest = [_at_final_level(row) if watched and row.level != "headline" else row for row in rows]
+    return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rest), len(p_values)
+
+
+def _at_final_level(row: Row) -> Row:
+    """A row below a headline, with an interval as wide for its size as that one's."""
+    if row.difference is None:
+        return row
+    return msgspec.structs.replace(row, difference=at_level(row.difference, FINAL_ALPHA))
 
 
 def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, watched: bool) -> Row:

@@ -314,6 +314,7 @@ def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path, points: flo
     assert verdict(plain).kind.is_gain
     assert verdict(watched).kind is Kind.NO_DIFFERENCE
     assert "99 % interval" in verdict(watched).sentence
+    assert {row.level_of_interval for row in watched.rows} == {0.99}, "headline and details alike"
     assert watched.headlines[0].difference is not None
     assert (watched.headlines[0].difference.detectable or 0) > 1.1 * (p.detectable or 0), "judged more strictly"
     assert "which a run that might have stopped early shows too often by chance" in verdict(watched).sentence
