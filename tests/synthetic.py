@@ -52,6 +52,33 @@ def ifeval(strict: Sequence[bool], **settings: Any) -> Task:
     return Task(values, total=settings.pop("total", 541), **settings)
 
 
+def early_stop(
+    decision: str, low: float, high: float, *, base: str = "base-1", n: int = 60, total: int = 541
+) -> dict[str, Any]:
+    """What the worker adds to the result file of a run whose IFEval stopped after `n` documents, decided against the
+    run with the fingerprint `base`."""
+    stop = {
+        "task": "ifeval",
+        "metric": "prompt_level_strict_acc",
+        "filter": "none",
+        "decision": decision,
+        "n": n,
+        "total": total,
+        "difference": (low + high) / 2,
+        "low": low,
+        "high": high,
+        "delta": 0.02,
+        "alpha": 0.04,
+        "base_fingerprint": base,
+    }
+    return {
+        "plan": {"backend": "hf", "decide early": 2.0},
+        "decide_early": {"ifeval": stop},
+        "documents": {"ifeval": {"done": n, "total": total}},
+        "fingerprint": "tuned-1",
+    }
+
+
 def write_run(
     folder: Path,
     tasks: Mapping[str, Task],

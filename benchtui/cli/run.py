@@ -172,8 +172,7 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
 
         with _whether_or_not_anybody_reads():
             print_summary(summary)
-    limited = any(task.limit is not None for task in runs.fine_tuned.plan().tasks)
-    if readme and limited:
+    if readme and runs.fine_tuned.plan().limited:
         name = runs.fine_tuned.path.name
         _say(f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in.")
     elif readme:

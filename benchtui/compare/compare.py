@@ -181,19 +181,10 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
 
 def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop | None:
     """The decision that stopped the task: about this metric, and made between these very two runs."""
-    if _made_against(second.early_of(score.task), first, score):
-        return second.early_of(score.task)
-    stop = first.early_of(score.task)  # the same two runs, the other way round
-    return _mirrored(stop) if stop is not None and _made_against(stop, second, score) else None
-
-
-def _made_against(stop: EarlyStop | None, base: RunResults, score: Score) -> bool:
-    return (
-        stop is not None
-        and (stop.metric, stop.filter) == (score.metric, score.filter)
-        and bool(stop.base_fingerprint)
-        and stop.base_fingerprint == base.fingerprint
-    )
+    if stop := second.decision(score, first):
+        return stop
+    other_way_round = first.decision(score, second)
+    return _mirrored(other_way_round) if other_way_round is not None else None
 
 
 def _mirrored(stop: EarlyStop) -> EarlyStop:

@@ -186,17 +186,10 @@ def _how_sure(rows: Sequence[Row]) -> str:
 def _listed(rows: Sequence[Row]) -> str:
     words = []
     for row in rows:
-        value = row.early.difference if row.early else row.difference.value if row.difference else row.change
-        size = f"{points(value)}" if row.is_share else f"{value:+.3g}".replace("-", "−")
-        interval = (
-            Interval(row.early.low, row.early.high)
-            if row.early
-            else row.difference.interval
-            if row.difference
-            else None
-        )
-        ends = f", {points(interval.low)} to {points(interval.high)}" if interval is not None and row.is_share else ""
-        words.append(f"{row.title} ({size}{ends})")
+        size = f"{points(row.change)}" if row.is_share else f"{row.change:+.3g}".replace("-", "−")
+        ends = row.interval
+        between = f", {points(ends.low)} to {points(ends.high)}" if ends is not None and row.is_share else ""
+        words.append(f"{row.title} ({size}{between})")
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 

@@ -50,10 +50,7 @@ def choose_results(model_path: Path, run: Path | None = None) -> Chosen:
 def _worth_publishing(run: RunDirectory) -> bool:
     """Whether a run asked all documents of its tasks, and was not interrupted before the first of them ended."""
     results = read_run(run)
-    if run.exists():
-        limited = any(task.limit is not None for task in run.plan().tasks)
-    else:
-        limited = any(_limited(results, task) for task in results.top_level)
+    limited = run.plan().limited if run.exists() else any(_limited(results, task) for task in results.top_level)
     return not limited and any(results.partial_of(task) is None for task in results.top_level)
 
 

@@ -16,7 +16,7 @@ import msgspec
 from benchtui.compare.records import Comparison, Kind, Pairing
 from benchtui.compare.settings import why_not_comparable
 from benchtui.errors import BenchtuiError
-from benchtui.results.records import EarlyStop, RunResults, Score
+from benchtui.results.records import RunResults, Score
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -37,20 +37,13 @@ class Changes:
         theirs = self._base.score(score.task, score.metric, score.filter)
         if theirs is None:
             return None
-        if stop := self._decision(score):
+        if stop := self._run.decision(score, self._base):
             return Change(stop.difference)
         if self._same_documents(score.task):
             return Change(score.value - theirs.value)
         if why := self._plainly_not_comparable(score, theirs):
             return Change(None, f"Not comparable: {why}.")
         return self._from_samples(score)
-
-    def _decision(self, score: Score) -> EarlyStop | None:
-        """What stopped the task, where it was about this score and this very base."""
-        stop = self._run.early_of(score.task)
-        if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
-            return None
-        return stop if stop.base_fingerprint and stop.base_fingerprint == self._base.fingerprint else None
 
     def _same_documents(self, task: str) -> bool:
         """Whether all documents of both were asked with the same prompts, and none left out after a look at scores."""

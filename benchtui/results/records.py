@@ -179,6 +179,13 @@ class RunResults(msgspec.Struct, frozen=True):
     def early_of(self, task: str) -> EarlyStop | None:
         return next((stop for stop in self.early if stop.task == task), None)
 
+    def decision(self, score: Score, base: RunResults) -> EarlyStop | None:
+        """What stopped the score's task, where it was about this very score, and made against this very `base`."""
+        stop = self.early_of(score.task)
+        if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
+            return None
+        return stop if stop.base_fingerprint and stop.base_fingerprint == base.fingerprint else None
+
     def early_of_any(self, task: str) -> bool:
         """Whether `task`, or for a part of a group the group around it, stopped early."""
         around = {group.name for group in self.groups if task in (*group.children, *group.leaves)}

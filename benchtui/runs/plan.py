@@ -123,6 +123,11 @@ class RunPlan(msgspec.Struct, frozen=True):
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
+    @property
+    def limited(self) -> bool:
+        """Whether documents of any task are left out on purpose."""
+        return any(task.limit is not None for task in self.tasks)
+
     def score_settings(self) -> dict[str, Any]:
         """Everything except the tasks that can change a score, flat, by the names used in messages."""
         source, prompts = self.source, self.prompts

@@ -8,7 +8,7 @@ from benchtui.results.locate import benchmarks_folder
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
-from tests.synthetic import Task, ifeval, write_run
+from tests.synthetic import Task, early_stop, ifeval, write_run
 
 TUNED = "fine-tuned"
 FULL, LATER, LATEST = "2026-11-20T10-00-00", "2026-11-21T10-00-00", "2026-11-22T10-00-00"
@@ -86,17 +86,10 @@ def test_the_newest_full_run_is_taken(tmp_path: Path) -> None:
 
 def test_a_run_that_was_decided_early_is_taken(tmp_path: Path) -> None:
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
-    stop = {"task": "ifeval", "metric": "prompt_level_strict_acc", "filter": "none", "decision": "better", "n": 60}
-    stop |= {"total": 541, "difference": 0.4, "low": 0.2, "high": 0.6, "delta": 0.02, "alpha": 0.04}
-    block = {
-        "plan": {"backend": "hf", "decide early": 2.0},
-        "decide_early": {"ifeval": {**stop, "base_fingerprint": "base-1"}},
-        "documents": {"ifeval": {"done": 60, "total": 541}},
-    }
     base = {"plan": {"backend": "hf"}, "fingerprint": "base-1"}
     write_run(model / "benchmarks" / "base", {"ifeval": ifeval([i % 3 == 0 for i in range(541)])}, block=base)
     run = benchmarks_folder(model) / TUNED / LATER
-    write_run(run, {"ifeval": ifeval([True] * 60)}, stamp=LATER, block=block)
+    write_run(run, {"ifeval": ifeval([True] * 60)}, stamp=LATER, block=early_stop("higher", 0.2, 0.6))
     assert f"the run {LATER}." in benchtui("readme", model).out
     text = (model / "README.md").read_text()
     assert "- Intervals are of the paired difference, sample by sample." in text
@@ -105,10 +98,8 @@ def test_a_run_that_was_decided_early_is_taken(tmp_path: Path) -> None:
 
 def test_a_limited_run_that_was_decided_early_is_a_limited_one(tmp_path: Path) -> None:
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
-    stop = {"task": "ifeval", "metric": "prompt_level_strict_acc", "filter": "none", "decision": "higher", "n": 24}
-    stop |= {"total": 40, "difference": 0.4, "low": 0.2, "high": 0.6, "delta": 0.02, "alpha": 0.04}
     run = benchmarks_folder(model) / TUNED / LATER
-    write_run(run, {"ifeval": ifeval([True] * 24)}, stamp=LATER, block={"decide_early": {"ifeval": stop}})
+    write_run(run, {"ifeval": ifeval([True] * 24)}, stamp=LATER, block=early_stop("higher", 0.2, 0.6, n=24, total=40))
     plan = RunPlan(
         model_name="m",
         role="fine-tuned",

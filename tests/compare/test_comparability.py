@@ -15,7 +15,7 @@ from benchtui.compare.records import Comparison, Kind, Verdict
 from benchtui.errors import BenchtuiError
 from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run
-from tests.synthetic import Task, ifeval, write_run
+from tests.synthetic import Task, early_stop, ifeval, write_run
 
 RIGHT = [i % 3 == 0 for i in range(60)]
 
@@ -142,30 +142,6 @@ def test_a_damaged_sample_file_is_named_with_its_line(tmp_path: Path) -> None:
         compare_runs(base, read_run(folder))
 
 
-def early_stop(decision: str, low: float, high: float, base: str = "base-1", n: int = 60) -> dict[str, Any]:
-    """What the worker adds to a result file for a task that stopped early."""
-    stop = {
-        "task": "ifeval",
-        "metric": "prompt_level_strict_acc",
-        "filter": "none",
-        "decision": decision,
-        "n": n,
-        "total": 541,
-        "difference": (low + high) / 2,
-        "low": low,
-        "high": high,
-        "delta": 0.02,
-        "alpha": 0.04,
-        "base_fingerprint": base,
-    }
-    return {
-        "plan": {"backend": "hf", "decide early": 2.0},
-        "decide_early": {"ifeval": stop},
-        "documents": {"ifeval": {"done": n, "total": 541}},
-        "fingerprint": "tuned-1",
-    }
-
-
 def stopped_early(
     folder: Path, second: Task, block: dict[str, Any], first: Task | None = None, base: str = "base-1"
 ) -> Comparison:
@@ -218,7 +194,7 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
 @pytest.mark.parametrize(("decided", "first"), [("base-1", "another"), ("", ""), ("base-1", "")])
 def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: str, first: str) -> None:
     """It was "better" than its base; against a run that answers all of these documents alike it is nothing."""
-    found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("higher", 0.02, 0.4, decided), base=first)
+    found = stopped_early(tmp_path, ifeval(RIGHT), early_stop("higher", 0.02, 0.4, base=decided), base=first)
     assert verdict(found).kind is Kind.NOT_COMPARABLE
     assert (
         "the Fine-tuned run stopped early, at a moment chosen by its scores against another run"

@@ -263,7 +263,8 @@ def test_sentence_data_as_a_folder_or_a_zip(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_where_nltk_looks_is_where_we_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    nltk_data = pytest.importorskip("nltk.data")
+    import nltk.data as nltk_data
+
     monkeypatch.delenv("NLTK_DATA", raising=False)
     assert [str(place) for place in storage.nltk_places()] == [path for path in nltk_data.path if "NLTK" not in path][
         -len(storage.nltk_places()) :

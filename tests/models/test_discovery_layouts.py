@@ -200,7 +200,7 @@ def test_a_model_one_level_too_deep_is_pointed_to(tmp_path: Path) -> None:
 
 
 def test_what_transformers_and_peft_really_write_is_whole(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
+    import torch
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -15,7 +15,7 @@ from benchtui.reports.log import log_csv, log_json, log_markdown
 from benchtui.results.history import Outcome, model_history
 from benchtui.results.read import read_run
 from tests.lm_eval_runs import RealRuns
-from tests.synthetic import Task, ifeval, write_run
+from tests.synthetic import Task, early_stop, ifeval, write_run
 
 BASE = [i % 2 == 0 for i in range(200)]
 BETTER = [i % 4 != 3 for i in range(200)]
@@ -98,34 +98,10 @@ def test_samples_that_cannot_be_read_cost_the_change_and_not_the_score(tmp_path:
     assert "damaged" in found.not_comparable
 
 
-def stopped(base: str) -> dict[str, Any]:
-    """What the worker adds to the result file of a run that stopped after 60 documents, decided against `base`."""
-    stop = {
-        "task": "ifeval",
-        "metric": "prompt_level_strict_acc",
-        "filter": "none",
-        "decision": "higher",
-        "n": 60,
-        "total": 200,
-        "difference": 0.25,
-        "low": 0.02,
-        "high": 0.4,
-        "delta": 0.02,
-        "alpha": 0.04,
-        "base_fingerprint": base,
-    }
-    return {
-        "plan": {"backend": "hf", "decide early": 2.0},
-        "decide_early": {"ifeval": stop},
-        "documents": {"ifeval": {"done": 60, "total": 200}},
-        "fingerprint": "tuned-1",
-    }
-
-
 def test_a_run_that_stopped_early_shows_the_change_it_was_decided_at(tmp_path: Path) -> None:
     base, tuned = places(tmp_path)
     write(base, ifeval(BASE, total=200), block={"plan": {"backend": "hf"}, "fingerprint": "base-1"})
-    write(tuned, ifeval(BETTER[:60], total=200), block=stopped("base-1"))
+    write(tuned, ifeval(BETTER[:60], total=200), block=early_stop("higher", 0.1, 0.4, total=200))
     found = outcome(tmp_path)
     assert found.change == compare_runs(read_run(base), read_run(tuned)).headlines[0].change == 0.25
     assert found.early
@@ -137,7 +113,7 @@ def test_a_run_that_stopped_early_shows_the_change_it_was_decided_at(tmp_path: P
 def test_one_that_was_decided_against_another_base_shows_none(tmp_path: Path) -> None:
     base, tuned = places(tmp_path)
     write(base, ifeval(BASE, total=200), block={"plan": {"backend": "hf"}, "fingerprint": "base-2"})
-    write(tuned, ifeval(BETTER[:60], total=200), block=stopped("base-1"))
+    write(tuned, ifeval(BETTER[:60], total=200), block=early_stop("higher", 0.1, 0.4, total=200))
     found = outcome(tmp_path)
     assert (found.change, found.early) == (None, True)
     assert "stopped early, at a moment chosen by its scores against another run" in found.not_comparable

@@ -18,7 +18,7 @@ from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, thi
 from benchtui.tasks.catalogue import load_catalogue
 from tests.e2e.tiny import make_tiny_model
 
-_TASK = """
+TASK = """
 task: {name}
 dataset_path: json
 dataset_kwargs: {{data_files: {{test: {data}}}}}
@@ -43,7 +43,7 @@ class Laid:
         self.tasks.mkdir()
         (self.tasks / "questions.jsonl").write_text('{"question": "Which?"}\n')
         for name in ("first", "second"):
-            text = _TASK.format(name=f"laid_{name}", data=self.tasks / "questions.jsonl")
+            text = TASK.format(name=f"laid_{name}", data=self.tasks / "questions.jsonl")
             (self.tasks / f"{name}.yaml").write_text(text)
         self.choice = BenchPlan(
             outputs=self.outputs,

@@ -14,19 +14,9 @@ from benchtui.tasks.catalogue import load_catalogue
 from benchtui.worker.evaluate import asked_together
 from benchtui.worker.tasks import LoadedTasks, load_tasks
 from benchtui.worker.units import Unit, units
+from tests.runs.laid_out import TASK
 from tests.worker.instances import small_plan
 
-LEAF = """
-task: {name}
-dataset_path: json
-dataset_kwargs: {{data_files: {{test: {data}}}}}
-output_type: multiple_choice
-test_split: test
-doc_to_text: "{{{{question}}}}"
-doc_to_choice: ["a", "b"]
-doc_to_target: 0
-metadata: {{version: 1.0}}
-"""
 MEAN = "aggregate_metric_list:\n  - {metric: acc, weight_by_size: true}\n"
 GROUPS = {
     "by_size": f"group: by_size\ntask: [one, two]\n{MEAN}",
@@ -46,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
     tasks.mkdir()
     (tasks / "questions.jsonl").write_text('{"question": "Which?"}\n' * 3)
     for name in ("one", "two", "three"):
-        (tasks / f"{name}.yaml").write_text(LEAF.format(name=name, data=tasks / "questions.jsonl"))
+        (tasks / f"{name}.yaml").write_text(TASK.format(name=name, data=tasks / "questions.jsonl"))
     for name, text in GROUPS.items():
         (tasks / f"{name}.yaml").write_text(text)
     return tasks
