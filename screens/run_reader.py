@@ -46,8 +46,8 @@ class Snapshot:
     views: tuple[RunView, ...]
     machine: MachineReading | None
     newest: tuple[NewestAnswer, ...]
-    prompts: Mapping[tuple[str, int], str]
-    """The first line of each document that was in hand lately, by task and number."""
+    questions: Mapping[tuple[str, int], str]
+    """The first line of the question of each document that was in hand lately, by task and number."""
     marks: Mapping[tuple[str, int], bool | None]
     """Whether the newest answers are right, by task and number; None where there is no right and wrong."""
 
@@ -71,7 +71,7 @@ class RunReader:
         self._slow_at = float("-inf")
         self._meter: MachineMeter | None = None
         self._answering = 0
-        self._prompts: list[dict[tuple[str, int], str]] = [{} for _ in runs] or [{}]
+        self._questions: list[dict[tuple[str, int], str]] = [{} for _ in runs] or [{}]
         self._marks: list[dict[tuple[str, int], bool | None]] = [{} for _ in runs] or [{}]
         self.snapshot = Snapshot((), None, (), {}, {})
 
@@ -91,8 +91,8 @@ class RunReader:
         if now - self._slow_at >= SLOW_EVERY:
             self._slow_at, more = now, True
             machine, newest = self._look(views, newest)
-        prompts, marks = self._prompts[self._answering], self._marks[self._answering]
-        self.snapshot = Snapshot(tuple(views), machine, newest, prompts, marks)
+        questions, marks = self._questions[self._answering], self._marks[self._answering]
+        self.snapshot = Snapshot(tuple(views), machine, newest, questions, marks)
         return more
 
     def _look(
@@ -114,9 +114,11 @@ class RunReader:
         lines += [f"{line[:8]} {role}{line[9:]}" for line in told]
         for event in new:
             if isinstance(event, InFlight):
-                first_lines = {(event.task, document.doc_id): document.first_line for document in event.documents}
-                self._prompts[place] = _newest(self._prompts[place], first_lines)
+                asked = {(event.task, document.doc_id): document.first_line for document in event.documents}
+                self._questions[place] = _newest(self._questions[place], asked)
             elif isinstance(event, Marked):
+                asked = {(event.task, mark.doc_id): mark.first_line for mark in event.marks if mark.first_line}
+                self._questions[place] = _newest(self._questions[place], asked)
                 marks = {(event.task, mark.doc_id): mark.right for mark in event.marks}
                 self._marks[place] = _newest(self._marks[place], marks)
         for event in new[-LINES_WAITING:]:

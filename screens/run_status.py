@@ -87,7 +87,7 @@ def samples_text(snapshot: Snapshot, width: int, height: int) -> Content:
         return Content.assemble(("No answers yet.", "$muted"))
     lines = []
     for answer in snapshot.newest[: max(height // 2, 1)]:
-        asked = one_line(snapshot.prompts.get((answer.task, answer.doc_id), ""), 200)
+        asked = one_line(snapshot.questions.get((answer.task, answer.doc_id), ""), 200)
         name = (f"{one_line(answer.task, 40)} ", "$secondary")
         mark = _MARKS[snapshot.marks.get((answer.task, answer.doc_id))]
         lines.append(Content.assemble(mark, name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))

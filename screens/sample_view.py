@@ -1,4 +1,4 @@
-"""One document: its prompt, the reference, and both answers with the words that differ marked."""
+"""One document: its question, the reference, both answers with the words that differ marked, and the whole prompt."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class SampleView(VerticalScroll, can_focus=True):
                 with Vertical(classes="answer"):
                     yield Plain(id=f"{side}-head", classes="answer-head")
                     yield Plain(id=f"{side}-answer")
-        yield Plain("Prompt", classes="label", id="prompt-label")
+        yield Plain("Question", classes="label", id="question-label")
+        yield Plain(id="question")
+        yield Plain(classes="label", id="prompt-label")
         yield Plain(id="prompt")
 
     def clear(self) -> None:
@@ -50,8 +52,11 @@ class SampleView(VerticalScroll, can_focus=True):
         for side, text, name, value, answer in sides:
             self.query_one(f"#{side}-head", Plain).update(_side_head(name, value, colours))
             self.query_one(f"#{side}-answer", Plain).update(_answer(text, answer, colours))
-        self.query_one("#prompt-label", Plain).show("Prompt")
-        self.query_one("#prompt", Plain).show(second.prompt, SHOWN)
+        self.query_one("#question-label", Plain).show("Question")
+        self.query_one("#question", Plain).show(second.question, SHOWN)
+        more = second.prompt.strip() != second.question.strip()
+        self.query_one("#prompt-label", Plain).show("The whole prompt, as the model got it" if more else "")
+        self.query_one("#prompt", Plain).show(second.prompt if more else "", SHOWN)
         self.scroll_home(animate=False)
 
 

@@ -13,6 +13,7 @@ from benchtui.compare.leaves import SampleSource
 from benchtui.compare.pairing import pair
 from benchtui.compare.records import Row
 from benchtui.errors import BenchtuiError
+from benchtui.results.question import question
 from benchtui.results.records import RunResults
 from benchtui.results.samples import Sample, Value
 
@@ -58,12 +59,13 @@ class Instruction:
 class Document:
     """The texts of one document in one run: foreign text, as it stands in the file.
 
-    `answer` is what the model wrote; of a multiple choice the one of `choices` that counts, the first of the heaviest.
-    `weighing` says in words by what. `extracted` is what the filter made of the answer, "" when nothing else than the
-    answer.
+    `question` is the part of the prompt about this document. `answer` is what the model wrote; of a multiple choice
+    the one of `choices` that counts, the first of the heaviest. `weighing` says in words by what. `extracted` is what
+    the filter made of the answer, "" when nothing else than the answer.
     """
 
     doc_id: int
+    question: str
     prompt: str
     target: str
     answer: str
@@ -113,7 +115,7 @@ class PairedDocuments:
         found = []
         for document in documents:
             try:
-                found.append(_question(_raw_line(self._file(1, document.task), document.at[1])))
+                found.append(_question(_raw_line(self._file(1, document.task), document.at[1]))[:500])
             except BenchtuiError:
                 found.append("")
         return found
@@ -182,6 +184,7 @@ def _read_line(file: Path, at: int, metric: str) -> Document:
     doc_id = raw.get("doc_id")
     return Document(
         doc_id if isinstance(doc_id, int) else -1,
+        _question(raw)[:_HELD],
         _prompt(raw)[:_HELD],
         _target(raw, choices)[:_HELD],
         answer[:_HELD],
@@ -238,13 +241,7 @@ def _first_text(responses: Any) -> str:
 
 
 def _question(raw: dict[str, Any]) -> str:
-    """The document's own question rather than the prompt, which may begin with a template or with examples."""
-    doc = raw.get("doc")
-    if isinstance(doc, dict):
-        for key in ("prompt", "question", "query", "ctx", "problem", "input", "sentence", "text"):
-            if isinstance(doc.get(key), str) and doc[key].strip():
-                return str(doc[key])[:500]
-    return _prompt(raw)[:500]
+    return question(raw.get("doc"), _prompt(raw))
 
 
 def _instructions(raw: dict[str, Any]) -> Iterator[Instruction]:

@@ -177,11 +177,19 @@ def _flip(flip: Flipped, comparison: Comparison) -> str:
     word = "▲ fixed" if flip.fixed else "▼ broken"
     return (
         f'<details class="{"gain" if flip.fixed else "loss"}"><summary>{word}: {_text(flip.task, 80)}, document '
-        f"{flip.second.doc_id}</summary><h4>Prompt</h4><pre>{_shortened(flip.second.prompt)}</pre>"
+        f"{flip.second.doc_id}</summary><h4>Question</h4><pre>{_shortened(flip.second.question)}</pre>"
+        f"{_whole_prompt(flip.second)}"
         f"<h4>Target</h4><pre>{_shortened(flip.second.target)}</pre>"
         f"<h4>{_text(comparison.first_name)}</h4>{_answer(flip.first)}"
         f"<h4>{_text(comparison.second_name)}</h4>{_answer(flip.second)}</details>"
     )
+
+
+def _whole_prompt(document: Document) -> str:
+    """The prompt with examples and chat markup, folded; "" where it is only the question."""
+    if document.prompt.strip() == document.question.strip():
+        return ""
+    return f"<details><summary>The whole prompt</summary><pre>{_shortened(document.prompt)}</pre></details>"
 
 
 def _answer(document: Document) -> str:

@@ -67,6 +67,8 @@ class Progress(_Event, frozen=True, kw_only=True, tag="progress"):
 
 
 class InFlightDocument(msgspec.Struct, frozen=True):
+    """`first_line` of the document's question, without examples and chat markup."""
+
     doc_id: int
     first_line: str
 
@@ -83,6 +85,7 @@ class Mark(msgspec.Struct, frozen=True):
 
     doc_id: int
     right: bool | None
+    first_line: str = ""
 
 
 class Marked(_Event, frozen=True, kw_only=True, tag="marked"):

@@ -107,13 +107,13 @@ class TaskRequests:
             if self._pending.get(lookup):
                 self.add_partial(instance.request_type, instance.args, answer)
 
-    def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[tuple[int, str]]:
-        """(doc_id, prompt) of the unanswered requests among `arguments`, each document once."""
-        found: dict[int, str] = {}
+    def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[int]:
+        """The documents of the unanswered requests among `arguments`, each once."""
+        found: dict[int, None] = {}
         for args in arguments:
-            for instance, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
-                found.setdefault(key.doc_id, str(instance.args[0]))
-        return list(found.items())
+            for _, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
+                found.setdefault(key.doc_id)
+        return list(found)
 
     def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
         self._answers[key] = answer

@@ -24,7 +24,6 @@ from benchtui.runs.events import (
     Warned,
     clipped,
 )
-from benchtui.text import one_line
 
 ADVANCE_INTERVAL = 1.0
 IN_FLIGHT_SHOWN = 32
@@ -64,9 +63,9 @@ class Reporter:
             self._advance_at = now
             self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
 
-    def mark(self, doc_id: int, right: bool | None) -> None:
+    def mark(self, doc_id: int, right: bool | None, first_line: str) -> None:
         """An answer was marked; `tell_marks` tells it, if it is then among the newest."""
-        self._marks.append(Mark(doc_id, right))
+        self._marks.append(Mark(doc_id, right, first_line))
 
     def tell_marks(self, task: str, *, force: bool = False) -> None:
         """Tell the newest marks, at most twice a second unless `force`: call it when a batch of answers is marked."""
@@ -87,8 +86,9 @@ class Reporter:
         self.emit(Warned(message=clipped(message), next_step=next_step))
 
     def in_flight(self, task: str, documents: Sequence[tuple[int, str]]) -> None:
-        """The documents being worked on from now; the last such event names them if nothing follows."""
-        shown = [InFlightDocument(doc, one_line(prompt, 100)) for doc, prompt in documents[:IN_FLIGHT_SHOWN]]
+        """The documents being worked on from now, each with the first line of its question; the last such event names
+        them if nothing follows."""
+        shown = [InFlightDocument(doc, first_line) for doc, first_line in documents[:IN_FLIGHT_SHOWN]]
         self.emit(InFlight(task=task, documents=shown))
 
     def count_tokens(self, n: int) -> None:

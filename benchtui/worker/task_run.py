@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from benchtui.results.primary import MetricName, primary
 from benchtui.runs.events import Progress, Scores
 from benchtui.scoring.task import TaskScorer, TaskScores
-from benchtui.text import one_line
 from benchtui.worker import remembered
 from benchtui.worker.answers import TaskRequests
 from benchtui.worker.building import build_watched
@@ -41,8 +40,8 @@ class TaskRun:
         journal = evaluation.journal
         skipped = self._given_up = {doc_id for _, doc_id in journal.skipped(loaded.name)}
         check = evaluation.stop.check if interruptible else lambda: None
-        instances = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped, check)
-        self._prompts = {i.doc_id: str(i.args[0]) for i in reversed(instances)}
+        built = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped, check)
+        instances, self._questions = built.instances, built.questions
         self._scorer = TaskScorer(loaded.task, instances, loaded.docs(), self._name)
         self._requests = TaskRequests(loaded.name, instances, journal, self._document_answered)
         self._answered_before = self._tokens = 0
@@ -156,7 +155,7 @@ class TaskRun:
 
     def documents(self) -> dict[int, str]:
         """Every document with the hashes of its content and its prompt."""
-        return {doc_id: self._scorer.doc_and_prompt(doc_id) for doc_id in self._prompts}
+        return {doc_id: self._scorer.doc_and_prompt(doc_id) for doc_id in self._questions}
 
     @property
     def size(self) -> int:
@@ -197,7 +196,7 @@ class TaskRun:
         self._keep_answers()
         documents = self._requests.in_flight([args for args in request_args if args], self._request_type)
         if documents:
-            self._reporter.in_flight(self._loaded.name, documents)
+            self._reporter.in_flight(self._loaded.name, [(doc_id, self._questions[doc_id]) for doc_id in documents])
         self._progress()
 
     def tokens(self, n: int) -> None:
@@ -218,7 +217,7 @@ class TaskRun:
 
     def _document_answered(self, doc_id: int) -> None:
         self._scorer.score(doc_id)
-        self._reporter.mark(doc_id, self._scorer.right(doc_id))
+        self._reporter.mark(doc_id, self._scorer.right(doc_id), self._questions[doc_id])
         self._reporter.advance("documents", 1)
         self._progress()
         if self._scorer.live_due():
@@ -226,7 +225,7 @@ class TaskRun:
 
     def _name(self, doc_id: int) -> None:
         """Scoring runs the task's own code, which can be slow, or hang."""
-        self._in_hand.take(self._loaded.name, doc_id, one_line(self._prompts[doc_id], 100), "scoring its answer")
+        self._in_hand.take(self._loaded.name, doc_id, self._questions[doc_id], "scoring its answer")
 
     def _progress(self, *, force: bool = False) -> None:
         now = time.monotonic()

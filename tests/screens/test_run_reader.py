@@ -20,7 +20,7 @@ def test_an_answer_has_the_mark_of_its_own_run(tmp_path: Path) -> None:
     reader.read()
     assert [found.answer for found in reader.snapshot.newest] == ["right"], "of the run that was heard of last"
     assert reader.snapshot.marks == {("ifeval", 7): True}
-    assert reader.snapshot.prompts == {("ifeval", 7): "the right one's prompt"}
+    assert reader.snapshot.questions == {("ifeval", 7): "the right one's prompt"}
 
 
 def told(run: RunDirectory, answer: str, *, right: bool, t: float) -> None:

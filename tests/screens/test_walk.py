@@ -58,7 +58,8 @@ async def test_comparison_then_samples_then_back(open_app: Open) -> None:
         screen = shown(pilot)
         assert "all 40" in screen
         assert "✗ Base" in screen
-        assert "Prompt" in screen
+        assert "Question" in screen
+        assert "The whole prompt, as the model got it" in screen
         await press(pilot, "f")
         assert sides(shown(pilot)) == ("✗", "✓"), "a fixed document was wrong and is right"
         await press(pilot, "f")
@@ -223,8 +224,10 @@ async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, 
     from tests.screens.test_pictures import half_done
 
     run = half_done(models / MODEL / "benchmarks")
-    asked = InFlight(t=0, task="demo_knowledge", documents=[InFlightDocument(7, "Who lives on the island?")])
-    marked = Marked(t=0, task="demo_knowledge", marks=[Mark(6, False), Mark(7, True), Mark(8, None)])
+    asked = InFlight(t=0, task="demo_knowledge", documents=[InFlightDocument(8, "Who lives on the island?")])
+    marked = Marked(
+        t=0, task="demo_knowledge", marks=[Mark(6, False), Mark(7, True, "Who lives by the sea?"), Mark(8, None)]
+    )
     with run.events.open("ab") as events:
         events.write(encode(asked) + encode(marked))
     with Journal(run.journal) as journal:
@@ -238,7 +241,8 @@ async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, 
         await press(pilot, "a")
         await pilot.pause(0.5)
         screen = shown(pilot)
-        assert "✓ right demo_knowledge #7 Who lives on the island?" in screen
+        assert "✓ right demo_knowledge #7 Who lives by the sea?" in screen
+        assert "demo_knowledge #8 Who lives on the island?" in screen
         assert "Nobody at all." in screen
         assert "✗ wrong demo_knowledge #6" in screen
         assert "[red]Everybody" in screen

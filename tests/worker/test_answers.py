@@ -171,5 +171,5 @@ def test_the_documents_of_a_batch(journal: Journal) -> None:
     requests.pending()
     requests.add_partial("loglikelihood", asked[0].args, (-1.0, True))
     batch = [instance.args for instance in asked[:4]]
-    assert requests.in_flight(batch, "loglikelihood") == [(0, "prompt 0"), (1, "prompt 1")]
+    assert requests.in_flight(batch, "loglikelihood") == [0, 1]
     assert requests.in_flight(batch, "generate_until") == []

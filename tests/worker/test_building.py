@@ -23,7 +23,7 @@ def test_every_prompt_is_the_one_that_lm_eval_builds(tmp_path: Path, shots: int 
     plan = small_plan(tmp_path, shots=shots)
     expected = prompts(build_requests(small_task(plan), plan, NoModel()))
     writer = InHandWriter(tmp_path / "in-hand.json")
-    found = prompts(build_watched(small_task(plan), plan, NoModel(), writer, set(), lambda: None))
+    found = prompts(build_watched(small_task(plan), plan, NoModel(), writer, set(), lambda: None).instances)
     assert found == expected
     assert len(found) == 8
 
@@ -36,7 +36,7 @@ def test_a_document_left_out_changes_no_other_prompt(tmp_path: Path, shots: int 
     loaded = small_task(plan)
     hang_at(loaded, 3) if shots is None else None
     writer = InHandWriter(tmp_path / "in-hand.json")
-    found = prompts(build_watched(loaded, plan, NoModel(), writer, {3, 6}, lambda: None))
+    found = prompts(build_watched(loaded, plan, NoModel(), writer, {3, 6}, lambda: None).instances)
     hang_at(loaded)
     assert found == {doc_id: prompt for doc_id, prompt in expected.items() if doc_id not in (3, 6)}
     assert read_in_hand(tmp_path / "in-hand.json").document is None, "nothing is in hand any more"

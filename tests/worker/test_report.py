@@ -30,14 +30,14 @@ def test_a_fast_evaluation_writes_little(path: Path) -> None:
 def test_marks_are_told_seldom_and_the_last_ones_at_the_end(path: Path) -> None:
     reporter = Reporter(EventWriter(path))
     for number in range(10_000):
-        reporter.mark(number, number % 2 == 0)
+        reporter.mark(number, number % 2 == 0, f"question {number}")
         if number % 64 == 0:
             reporter.tell_marks("arc")
     reporter.tell_marks("arc", force=True)
     reporter.tell_marks("arc", force=True)
     found = [event for event in read_events(path) if isinstance(event, Marked)]
     assert 2 <= len(found) < 10
-    assert found[-1].marks[-1] == Mark(9_999, right=False)
+    assert found[-1].marks[-1] == Mark(9_999, right=False, first_line="question 9999")
     assert max(len(event.marks) for event in found) <= 40
 
 
