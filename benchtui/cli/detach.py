@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import msgspec
 from platformdirs import user_state_path
 
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.interpreter import this_python
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
 
@@ -38,7 +38,7 @@ def start_detached(arguments: list[str]) -> int:
     launch, log = folder / f"{name}.json", folder / f"{name}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "benchtui", *arguments],
+            this_python("-m", "benchtui", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

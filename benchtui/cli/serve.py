@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-import sys
 from pathlib import Path
 
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
+from benchtui.interpreter import this_python
 
 
 @click.command("serve", short_help="Open the application in a browser.")
@@ -36,7 +36,7 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
             f"--host {host} can be reached from other machines, and there is no password.",
             "Use localhost (over SSH: ssh -L 8000:localhost:8000 …), or add --allow-others.",
         )
-    arguments = [sys.executable, "-m", "benchtui", "app"]
+    arguments = this_python("-m", "benchtui", "app")
     if outputs is not None:
         arguments += ["--outputs", str(outputs)]
     chosen = port or _free_port(host)

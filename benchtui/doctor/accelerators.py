@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
+from benchtui.interpreter import this_python
 from benchtui.models.layout import size_text
 from benchtui.models.reading import MAX_TEXT, Unreadable, read_bytes
 from benchtui.text import one_line
@@ -156,7 +157,7 @@ class _TorchQuestion:
         self._end = time.monotonic() + _TORCH_SECONDS
         if worth_asking:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _ASK_TORCH],
+                this_python("-c", _ASK_TORCH),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -7,13 +7,14 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
+
+from benchtui.interpreter import this_python
 
 LOG_HEAD = 4 * 1024 * 1024
 LOG_TAIL = 4 * 1024 * 1024
@@ -80,7 +81,7 @@ class WorkerProcess:
         self.log_error: OSError | ValueError | None = None
         own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "benchtui.worker", *arguments],  # -P: nothing in this folder shadows a library
+            this_python("-m", "benchtui.worker", *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from benchtui.config import environment_name
 from benchtui.errors import BenchtuiError
+from benchtui.interpreter import this_python
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.settings import PER_RUN, RUN_SETTINGS
@@ -39,7 +39,7 @@ def resume(run: RunDirectory) -> list[RunDirectory]:
 def _detached(*arguments: str) -> list[RunDirectory]:
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "benchtui", *arguments, "--detach"],
+            this_python("-m", "benchtui", *arguments, "--detach"),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.interpreter import this_python
 from benchtui.models.layout import TrainedModel
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.directory import BENCHMARKS
@@ -57,7 +57,7 @@ def _stand_in(model: TrainedModel, folder: Path) -> None:
 
 def _run(choice: BenchPlan, stop: threading.Event) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchtui", "run", *run_arguments(choice), "--no-readme"],
+        this_python("-m", "benchtui", "run", *run_arguments(choice), "--no-readme"),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
