@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from benchtui.doctor.check import Check
@@ -14,8 +14,11 @@ DEADLINE_SECONDS = 2.6
 """When the slowest check is given up, counted from the start of all."""
 
 
-def run_checks(outputs: Path) -> list[Check]:
-    """Every check, in the order in which they are shown. Returns within DEADLINE_SECONDS or little more."""
+def run_checks(outputs: Path, *, offline: bool = False, left_out: Collection[str] = ()) -> list[Check]:
+    """Every check that is not `left_out` (by name), in the order in which they are shown; `offline` asks no hub.
+
+    Returns within DEADLINE_SECONDS or little more.
+    """
     from benchtui.doctor import accelerators, hub, packages, services, storage
 
     examinations: list[tuple[str, Callable[[], Iterable[Check]]]] = [
@@ -25,14 +28,14 @@ def run_checks(outputs: Path) -> list[Check]:
         ("Other tasks", packages.check_task_families),
         ("GPU", accelerators.check_gpu),
         ("Memory", accelerators.check_memory),
-        ("Hub", hub.check_hub),
+        ("Hub", lambda: hub.check_hub(offline=offline)),
         ("Hub cache", hub.check_cache),
-        ("NLTK data", storage.check_nltk),
+        ("NLTK data", lambda: storage.check_nltk(offline=offline)),
         ("Models", lambda: storage.check_models(outputs)),
         ("Disk", lambda: storage.check_disk(outputs)),
         ("Ollama", services.check_ollama),
     ]
-    return run_together(examinations, DEADLINE_SECONDS)
+    return run_together([found for found in examinations if found[0] not in left_out], DEADLINE_SECONDS)
 
 
 def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], seconds: float) -> list[Check]:

@@ -19,12 +19,13 @@ _MEASURE_SECONDS = 1.0
 _USUAL = "https://huggingface.co"
 
 
-def check_hub() -> Iterator[Check]:
-    """Where models and data sets come from, and whether it answers."""
+def check_hub(*, offline: bool = False) -> Iterator[Check]:
+    """Where models and data sets come from, and whether it answers; nobody is asked when `offline`."""
     endpoint = hub_endpoint()
     shown = one_line(endpoint, 100) + ("" if endpoint == _USUAL else " (HF_ENDPOINT)")
-    if hub_is_offline():
-        yield Check("Hub", "ok", f"offline by HF_HUB_OFFLINE: only what is cached is used, {shown} is not asked")
+    if offline or hub_is_offline():
+        why = "--offline" if offline else "HF_HUB_OFFLINE"
+        yield Check("Hub", "ok", f"offline by {why}: only what is cached is used, {shown} is not asked")
         return
     token = "a token is set" if _has_token() else "no token, so gated and private models are closed"
     refusal = _refusal(endpoint)

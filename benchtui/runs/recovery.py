@@ -17,11 +17,18 @@ MOST_TRIES = 3
 
 
 class Recovery:
-    """`idle` waits for the seconds given, `hurry` says that the user wants it to end now."""
+    """`idle` waits for the seconds given, `hurry` says that the user wants it to end now; `environment` is the
+    worker's."""
 
     def __init__(
-        self, watched: Watched, idle: Callable[[float], None], hurry: Callable[[], bool], timeout: float | None
+        self,
+        watched: Watched,
+        idle: Callable[[float], None],
+        hurry: Callable[[], bool],
+        timeout: float | None,
+        environment: dict[str, str],
     ) -> None:
+        self._environment = environment
         self._watched = watched
         self._idle = idle
         self._hurry = hurry
@@ -47,7 +54,7 @@ class Recovery:
         """One worker, until it has written results or gone; whether it went by itself."""
         watched = self._watched
         try:
-            worker = WorkerProcess(["--score", str(watched.run.path)], watched.run.worker_log)
+            worker = WorkerProcess(["--score", str(watched.run.path)], watched.run.worker_log, self._environment)
         except OSError as error:
             watched.tell(ev.Warned(message=f"What was answered could not be scored: {error}"))
             return True

@@ -20,6 +20,7 @@ from benchtui.runs.ending import (
     no_room_words,
     what_failed,
 )
+from benchtui.runs.environment import worker_environment
 from benchtui.runs.memory import kernel_oom_kills
 from benchtui.runs.plan import side_by_side
 from benchtui.runs.process import WorkerProcess
@@ -65,7 +66,9 @@ class Supervisor:
         on_tick: Callable[[], None] = lambda: None,
     ) -> None:
         self._runs = runs
-        self._side_by_side = side_by_side([run.plan() for run in runs])
+        plans = [run.plan() for run in runs]
+        self._side_by_side = side_by_side(plans)
+        self._environment = worker_environment(plans)
         self._settings = settings
         self._control = control
         self._on_tick = on_tick
@@ -117,7 +120,7 @@ class Supervisor:
         arguments = [str(watched.run.path) for watched in waiting]
         if self._memory_share < 1:
             arguments = ["--memory-share", str(self._memory_share), *arguments]
-        worker = WorkerProcess(arguments, waiting[0].run.worker_log)
+        worker = WorkerProcess(arguments, waiting[0].run.worker_log, self._environment)
         for watched in waiting:
             watched.begin_worker(worker.pid, self._attempt)
         return worker
@@ -299,7 +302,9 @@ class Supervisor:
                 continue
             if why and watched is current and (stuck := watched.at_work()) is not None:
                 watched.give_up_on(stuck, why)
-            Recovery(watched, self._idle, lambda: self._control.kill_requested, self._settings.timeout).score()
+            Recovery(
+                watched, self._idle, lambda: self._control.kill_requested, self._settings.timeout, self._environment
+            ).score()
 
     def _close_unless_whole(self, ending_with: Sequence[Watched], status: Status, message: str) -> None:
         """The worker may have been struck after its last answer: then nothing is missing from what was recovered."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchtui.config import load_config
 from benchtui.doctor.check import Check
@@ -10,31 +10,36 @@ from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
 from benchtui.runs.choice import BenchPlan
-from benchtui.runs.prepare import plan_tasks, prepare
+from benchtui.runs.prepare import PlannedTasks, plan_tasks, prepare
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line
 
 _NOT_HERE = ("Ollama", "Other tasks", "Models")
 """Of the doctor's checks those that say nothing about this run."""
+_OF_IFEVAL = ("IFEval", "NLTK data")
 
 
 def preflight(choice: BenchPlan) -> list[Check]:
     """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
     seconds in a thread of their own."""
-    found = [*_plans(choice), *_machine(choice)]
+    try:
+        tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths))
+    except BenchtuiError as error:
+        found = [_problem(error), *_machine(choice, [])]
+    else:
+        leaves = [leaf for names in tasks.resolved.leaves.values() for leaf in names]
+        found = [*_plans(choice, tasks, len(leaves)), *_machine(choice, leaves)]
     order = {"problem": 0, "warning": 1, "ok": 2}
     return sorted(found, key=lambda check: order[check.status])
 
 
-def _plans(choice: BenchPlan) -> Iterator[Check]:
+def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
+    yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
     try:
         model = find_model(choice.outputs, choice.model)
-        tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths))
-        leaves = sum(len(names) for names in tasks.resolved.leaves.values())
-        yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
         prepared = prepare(choice, model, tasks)
     except BenchtuiError as error:
-        yield Check("Plan", "problem", one_line(error.what, 400), one_line(error.next_step, 400))
+        yield _problem(error)
         return
     source = prepared.fine_tuned.source
     yield Check("Model", "ok", f"{one_line(model.name, 80)}, {source.format}")
@@ -46,10 +51,15 @@ def _plans(choice: BenchPlan) -> Iterator[Check]:
         yield Check(known, "ok", one_line(words if known == name else note, 300))
 
 
-def _machine(choice: BenchPlan) -> Iterator[Check]:
+def _problem(error: BenchtuiError) -> Check:
+    return Check("Plan", "problem", one_line(error.what, 400), one_line(error.next_step, 400))
+
+
+def _machine(choice: BenchPlan, leaves: Sequence[str]) -> Iterator[Check]:
     """The doctor's findings: what is well in one line, the rest each by itself."""
-    left_out = {*_NOT_HERE, *(["Hub"] if choice.offline else [])}
-    checks = run_checks(choice.outputs)
-    yield from (check for check in checks if check.status != "ok" and check.name not in left_out)
+    ifeval = any("ifeval" in leaf for leaf in leaves)
+    left_out = {*_NOT_HERE, *(["Hub"] if choice.offline else []), *([] if ifeval else _OF_IFEVAL)}
+    checks = run_checks(choice.outputs, offline=choice.offline, left_out=left_out)
+    yield from (check for check in checks if check.status != "ok")
     for name in ("Memory", "GPU", "Disk"):
         yield from (check for check in checks if check.name == name and check.status == "ok")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.environment import is_offline, worker_environment
 from benchtui.runs.events import EventWriter, Failed, clipped
 from benchtui.runs.files import no_room
 from benchtui.runs.process import NO_ROOM, STOPPED
@@ -25,6 +26,7 @@ from benchtui.worker.guard import (
     dump_stacks_on_signal,
     prefer_us_when_memory_ends,
 )
+from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.report import Reporter
 
 
@@ -43,10 +45,11 @@ def main() -> int:
     try:
         dump_stacks_on_signal(runs[0].stacks)
         reporter = Reporter(EventWriter(runs[0].events))
+        refused = _settle_environment(runs)
         from benchtui.worker.session import Session
 
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
-        session = Session(stop, reporter, memory_share=arguments.memory_share)
+        session = Session(stop, reporter, memory_share=arguments.memory_share, refused=refused)
         if arguments.score:
             for run in runs:
                 session.score(run)
@@ -57,6 +60,14 @@ def main() -> int:
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
         return _fail(session.reporter if session is not None else reporter, error, runs[0].worker_log)
     return 0
+
+
+def _settle_environment(runs: list[RunDirectory]) -> RefusedConnections | None:
+    """Before any library is imported: the supervisor has set these, a worker started by hand has not. What refuses
+    connections when the runs are offline."""
+    plans = [run.plan() for run in runs]
+    os.environ.update(worker_environment(plans))
+    return RefusedConnections() if is_offline(plans) else None
 
 
 def _fail(reporter: Reporter | None, error: Exception, log: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -19,6 +18,7 @@ from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan, side_by_side
 from benchtui.worker import remembered
 from benchtui.worker.guard import StopFlag
+from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.report import EventLogHandler, Reporter, report_imports, report_progress_bars
 
 if TYPE_CHECKING:
@@ -38,11 +38,20 @@ class _Opened:
 
 
 class Session:
-    """Keeps the loaded model between runs that can share it. `reporter` is that of the run at work."""
+    """Keeps the loaded model between runs that can share it. `reporter` is that of the run at work; `refused` what
+    refuses connections when the runs are offline."""
 
-    def __init__(self, stop: StopFlag, reporter: Reporter, *, memory_share: float = 1.0) -> None:
+    def __init__(
+        self,
+        stop: StopFlag,
+        reporter: Reporter,
+        *,
+        memory_share: float = 1.0,
+        refused: RefusedConnections | None = None,
+    ) -> None:
         self.reporter = reporter
         self._stop = stop
+        self._refused = refused
         self._memory_share = memory_share
         self._loaded: Any = None
         self._listener: EventLogHandler | None = None
@@ -130,7 +139,6 @@ class Session:
     def _open(self, run: RunDirectory, stack: ExitStack, *, with_torch: bool = True) -> _Opened:
         """The run's files, closed with `stack`, and its tasks."""
         plan = run.plan()
-        set_environment(plan)  # before anything of Hugging Face's is imported
         reporter = Reporter(EventWriter(run.events))
         self._listen(reporter)
         from benchtui.worker.tasks import load_tasks
@@ -139,6 +147,8 @@ class Session:
         reporter.phase("loading task")
         metadata = {"pretrained": plan.source.path, **plan.prompts.model_args}
         tasks = load_tasks(plan, metadata, lambda name: self._task_built(reporter, name))
+        if self._refused is not None:
+            self._refused.check()
         journal = stack.enter_context(Journal(run.journal))
         in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
         return _Opened(run, plan, reporter, tasks, journal, in_hand)
@@ -209,20 +219,6 @@ class Session:
         if plan.engine != "fast" or isinstance(plan.batch_size, int):
             return self._memory_share
         return min(self._memory_share, remembered.memory_share(plan))
-
-
-def set_environment(plan: RunPlan) -> None:
-    """What the libraries read from the environment when they are imported."""
-    environment = {
-        "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
-        "DISABLE_MULTIPROC": "1",  # lm-eval's bootstrap pool has deadlocked for users (EH#1485)
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-        "HF_ALLOW_CODE_EVAL": "1" if plan.permissions.unsafe_code else "0",
-    }
-    if plan.offline:
-        environment |= {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    os.environ.update(environment)
 
 
 def seed_everything(plan: RunPlan, *, with_torch: bool) -> None:

@@ -17,7 +17,9 @@ from lm_eval.tasks._index import TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.hub import hub_is_offline
 from benchtui.runs.plan import RunPlan, TaskPlan
+from benchtui.text import one_line
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class _ReportingFactory(TaskFactory):
         try:
             task = super()._build_task(entry, overrides)
         except Exception as error:  # datasets, hub, YAML and task code each raise their own
-            raise _task_error(entry.name, error) from error
+            dataset = (entry.cfg or {}).get("dataset_path")
+            raise _task_error(entry.name, error, dataset if isinstance(dataset, str) else "") from error
         self._built(entry.name)
         return task
 
@@ -108,13 +111,20 @@ def _load(manager: PlannedTaskManager, name: str) -> Any:
         raise _task_error(name, error) from error
 
 
-def _task_error(name: str, error: Exception) -> BenchtuiError:
+def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError:
+    """What a library said about a task it could not load, as one line with the next step; `dataset` is its data set."""
     text = " ".join(str(error).split())[:400]
     what = f"Task {name} cannot be loaded: {type(error).__name__}: {text}"
     if isinstance(error, ModuleNotFoundError):
         return BenchtuiError(what, f"Install what it needs: pip install {error.name}")
-    if isinstance(error, ConnectionError | TimeoutError) or "offline" in text.lower() or "reach" in text.lower():
-        return BenchtuiError(what, "Its dataset is not in the cache: connect once, or set HF_ENDPOINT to a mirror.")
+    data = f"its data set {one_line(dataset, 100)}" if dataset else "its data set"
+    if hub_is_offline() and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return BenchtuiError(
+            f"Task {name} cannot be loaded: {data} is not in the cache, and this run is offline.",
+            "Run it once with a connection and without --offline; after that the cache has it.",
+        )
+    if isinstance(error, ConnectionError | TimeoutError) or "reach" in text.lower():
+        return BenchtuiError(what, f"Connect once so that {data} gets into the cache, or set HF_ENDPOINT to a mirror.")
     return BenchtuiError(what, "Check the task with `benchtui tasks " + name + "`, or leave it out.")
 
 
