@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from benchtui.results.records import EarlyStop, Setting
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.plan import RunPlan
 
 # What two runs that are compared are meant to differ in.
@@ -28,6 +29,8 @@ class Block(msgspec.Struct):
     version: str = ""
     partial: bool = False
     documents: dict[str, Documents] = {}
+    health: dict[str, TaskHealth] = {}
+    resolved: dict[str, Any] = {}
     fingerprint: str = ""
     plan: dict[str, Any] = {}
     decide_early: dict[str, EarlyStop] = {}

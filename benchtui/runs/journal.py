@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.journal_file import open_or_salvage, open_read_only, readable_answers
+from benchtui.runs.answer_health import AnswerFacts
+from benchtui.runs.journal_file import has_facts, open_or_salvage, open_read_only, readable_answers
 
 
 class RequestKey(msgspec.Struct, frozen=True):
@@ -80,35 +81,52 @@ class Journal:
         """What was noted or bound under this name, None if nothing."""
         return self._meta().get(key)
 
-    def record(self, key: RequestKey, request: str, answer: Any) -> None:
-        """Keep `answer` (anything JSON can hold) to the request with digest `request`."""
-        self.record_all([(key, request, answer)])
+    def record(self, key: RequestKey, request: str, answer: Any, facts: AnswerFacts | None = None) -> None:
+        """Keep `answer` (anything JSON can hold) to the request with digest `request`, and what was counted of it."""
+        self.record_all([(key, request, answer)], {key: facts} if facts is not None else {})
 
-    def record_all(self, answers: Iterable[tuple[RequestKey, str, Any]]) -> None:
-        """Keep several answers together: all of them or, after a kill or on a full disk, none."""
+    def record_all(
+        self, answers: Iterable[tuple[RequestKey, str, Any]], facts: Mapping[RequestKey, AnswerFacts] | None = None
+    ) -> None:
+        """Keep several answers with their `facts` together: all of them or, after a kill or on a full disk, none."""
         now = time.time()
         rows = []
         for key, request, answer in answers:
+            counted = facts.get(key) if facts is not None else None
             row = (key.task, key.doc_id, key.idx, key.repeat, request, json.dumps(answer))
-            rows.append((*row, now, _mark(self._seed, *row)))
+            known = None if counted is None else msgspec.json.encode(counted).decode()
+            rows.append((*row, now, _mark(self._seed, row, known), known))
         if not rows:
             return
         with self._transaction():
-            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
     def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
         """Request digest and answer for everything answered in `task`."""
-        rows = self._db.execute(
-            "SELECT task, doc_id, idx, repeat, request, answer, mark FROM answers WHERE task = ?", (task,)
-        )
         found = {}
-        for *row, mark in rows:
-            if mark != _mark(self._seed, *row):
+        for row in self._rows(task):
+            if row is None:
                 self.damaged += 1
                 continue
-            name, doc_id, idx, repeat, request, answer = row
+            name, doc_id, idx, repeat, request, answer, _ = row
             found[RequestKey(name, doc_id, idx, repeat)] = (request, json.loads(answer))
         return found
+
+    def facts(self, task: str) -> dict[RequestKey, AnswerFacts]:
+        """What was counted of the answers in `task`; answers that earlier versions wrote down have nothing here."""
+        return {
+            RequestKey(*row[:4]): msgspec.json.decode(row[6], type=AnswerFacts)
+            for row in self._rows(task)
+            if row is not None and row[6] is not None
+        }
+
+    def _rows(self, task: str) -> Iterator[tuple[Any, ...] | None]:
+        """(task, doc_id, idx, repeat, request, answer, facts) of every answer; None for one that is damaged."""
+        facts = "facts" if has_facts(self._db) else "NULL"
+        columns = f"task, doc_id, idx, repeat, request, answer, {facts}, mark"
+        rows = self._db.execute(f"SELECT {columns} FROM answers WHERE task = ?", (task,))  # noqa: S608 - our own names
+        for *row, counted, mark in rows:
+            yield (*row, counted) if mark == _mark(self._seed, tuple(row), counted) else None
 
     def newest(self, limit: int) -> list[tuple[RequestKey, Any]]:
         """The most recent answers, newest first; damaged ones are left out."""
@@ -186,5 +204,7 @@ def answered_requests(path: Path) -> int:
         return readable_answers(path)
 
 
-def _mark(seed: int, *row: object) -> int:
-    return zlib.crc32(json.dumps(row, default=str).encode(), seed)
+def _mark(seed: int, row: tuple[object, ...], facts: object) -> int:
+    """The checksum of an answer; without facts that of earlier versions, whose answers keep counting."""
+    whole = row if facts is None else (*row, facts)
+    return zlib.crc32(json.dumps(whole, default=str).encode(), seed)

@@ -14,15 +14,18 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS answers (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, idx INTEGER NOT NULL, repeat INTEGER NOT NULL,
-    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL, mark INTEGER NOT NULL,
+    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL, mark INTEGER NOT NULL, facts TEXT,
     PRIMARY KEY (task, doc_id, idx, repeat)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS skipped (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
 """
 _Kinds = tuple[type | UnionType, ...]
+_WITHOUT_FACTS = 8
+"""Columns of an answer in journals of earlier versions, which counted nothing."""
 _COLUMNS: dict[str, _Kinds] = {
     "meta": (str, str),
-    "answers": (str, int, int, int, str, str, float | int, int),  # SQLite stores a whole REAL as an integer
+    # SQLite stores a whole REAL as an integer.
+    "answers": (str, int, int, int, str, str, float | int, int, str | None),
     "skipped": (str, int, str),
 }
 
@@ -62,6 +65,11 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     raise sqlite3.OperationalError(f"{path} cannot be opened for reading")
 
 
+def has_facts(db: sqlite3.Connection) -> bool:
+    """Whether the answers have a column for what was counted of them: a reader cannot add it to an earlier journal."""
+    return any(column[1] == "facts" for column in db.execute("PRAGMA table_info(answers)"))
+
+
 def readable_answers(path: Path) -> int:
     """How many answers could be salvaged from a damaged file."""
     try:
@@ -73,7 +81,8 @@ def readable_answers(path: Path) -> int:
 def _readable_rows(path: Path) -> dict[str, list[Row]]:
     """The rows of each table; of several versions of an answer the latest. Checksums are for the reader to check."""
     found: dict[str, dict[Row, Row]] = {table: {} for table in _COLUMNS}
-    for row in rows_anywhere(path):
+    for stored in rows_anywhere(path):
+        row = (*stored, None) if len(stored) == _WITHOUT_FACTS else stored
         table = next((name for name, kinds in _COLUMNS.items() if _fits(row, kinds)), None)
         if table is None:
             continue
@@ -102,6 +111,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
         db.executescript(_SCHEMA)
+        if not has_facts(db):
+            db.execute("ALTER TABLE answers ADD COLUMN facts TEXT")
     except BaseException:
         db.close()
         raise

@@ -9,7 +9,9 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal import Journal, RequestKey, request_digest
+from benchtui.scoring.health import Asked
 
 
 class TaskRequests:
@@ -31,6 +33,9 @@ class TaskRequests:
         self._digests = {_key(task, i): request_digest(i.request_type, i.args) for i in self._instances}
         self._waiting: dict[int, int] = defaultdict(int)
         self._pending: dict[tuple[str, str], deque[tuple[Instance, RequestKey]]] = defaultdict(deque)
+        self._facts: dict[RequestKey, AnswerFacts] = {}
+        self._counted: dict[tuple[str, ...], deque[AnswerFacts]] = defaultdict(deque)
+        self._of_document: dict[int, list[Instance]] = defaultdict(list)
         self._fresh: list[tuple[Instance, RequestKey, str, Any]] = []
         self._kept: deque[tuple[Instance, RequestKey, Any]] = deque()
         self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
@@ -39,6 +44,7 @@ class TaskRequests:
             repeats = instance.repeats or 1
             self.total += repeats
             self._waiting[instance.doc_id] += repeats
+            self._of_document[instance.doc_id].append(instance)
             instance.resps = []
 
     @property
@@ -52,6 +58,7 @@ class TaskRequests:
     def restore(self) -> None:
         """Take up what the journal already holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
+        self._facts = self._journal.facts(self.task)
         for instance in self._instances:
             if instance.doc_id in self._skipped:
                 continue
@@ -70,6 +77,7 @@ class TaskRequests:
         """Requests still to be asked (of the documents in `only`), an instance once for each repeat that is missing, in
         task order."""
         self._pending.clear()
+        self._counted.clear()  # of answers that never came, because memory ran out
         ask: list[Instance] = []
         for instance in self._instances:
             if instance.doc_id in self._skipped or (only is not None and instance.doc_id not in only):
@@ -81,6 +89,11 @@ class TaskRequests:
                     ask.append(instance)
         return ask
 
+    def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
+        """Take what the model counted of an answer before `add_partial` brings it. `texts` are the strings among the
+        request's arguments; of several answers to them the facts come in the same order as the answers."""
+        self._counted[texts].append(facts)
+
     def add_partial(self, request_type: str, arguments: Any, answer: Any) -> None:
         """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made; it is on
         disk after the next `keep`."""
@@ -90,11 +103,14 @@ class TaskRequests:
         if not waiting:
             raise RuntimeError(f"{self.task}: an answer to a request that was not asked ({request_type})")
         instance, key = waiting.popleft()
+        counted = self._counted.get(tuple(text for text in arguments if isinstance(text, str)))
+        if counted:
+            self._facts[key] = counted.popleft()
         self._fresh.append((instance, key, digest, answer))
 
     def keep(self) -> None:
         """Journal what was answered since the last time, then score the documents that it completes."""
-        self._journal.record_all((key, digest, answer) for _, key, digest, answer in self._fresh)
+        self._journal.record_all(((key, digest, answer) for _, key, digest, answer in self._fresh), self._facts)
         self._kept.extend((instance, key, answer) for instance, key, _, answer in self._fresh)
         self._fresh.clear()
         while self._kept:
@@ -114,6 +130,15 @@ class TaskRequests:
             for _, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
                 found.setdefault(key.doc_id)
         return list(found)
+
+    def answers_of(self, doc_id: int) -> list[Asked]:
+        """Every answer of a document, each repeat by itself, in the order of its requests."""
+        return [
+            Asked(instance.request_type, instance.args, self._answers[key], self._facts.get(key))
+            for instance in sorted(self._of_document[doc_id], key=lambda instance: instance.idx)
+            for key in _keys(self.task, instance)
+            if key in self._answers
+        ]
 
     def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
         self._answers[key] = answer

@@ -14,6 +14,7 @@ from lm_eval.loggers.utils import add_tokenizer_info
 from benchtui.compare.sequential import EARLY_ALPHA
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Planned, PlannedTask, Results
 from benchtui.runs.in_hand import InHandWriter
@@ -41,7 +42,7 @@ class Evaluation:
     both are as the journal noted them. `turn()` is called whenever this run's turn has come, if there
     are others; while `answering()` is open the model answers for this run.
     `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out. What has been found
-    so far: `scores` and `coverage` by leaf task, `early` by unit.
+    so far: `scores`, `coverage` and `health` by leaf task, `early` by unit.
     """
 
     run: RunDirectory
@@ -61,6 +62,7 @@ class Evaluation:
     started: float = field(default_factory=time.time)
     scores: dict[str, TaskScores] = field(default_factory=dict)
     coverage: dict[str, TaskCoverage] = field(default_factory=dict)
+    health: dict[str, TaskHealth] = field(default_factory=dict)
     early: dict[str, EarlyStop] = field(default_factory=dict)
 
     @property
@@ -137,6 +139,8 @@ def score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], runne
         runner = runners.get(loaded.name)
         scored = runner.finish(early=name in evaluation.early) if runner is not None else nothing_answered(loaded)
         evaluation.scores[loaded.name], evaluation.coverage[loaded.name] = scored
+        if runner is not None:
+            evaluation.health[loaded.name] = runner.health()
 
 
 def conclude(evaluation: Evaluation) -> None:
@@ -163,6 +167,7 @@ def _write(evaluation: Evaluation) -> None:
         evaluation.tasks,
         evaluation.scores,
         evaluation.coverage,
+        evaluation.health,
         facts=evaluation.facts,
         tokenizer=evaluation.tokenizer,
         started=evaluation.started,

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import lm_eval.models.huggingface as huggingface
-from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import Collator
 
+from benchtui.worker.engine.counting import CountingHFLM
+from benchtui.worker.engine.observer import Observer
 
-class ObservedHFLM(HFLM):
+
+class ObservedHFLM(CountingHFLM):
     """HFLM that tells its `observer` which requests each batch holds, and every forward pass.
 
     Answers are exactly HFLM's: only its batching iterator is watched.
@@ -18,12 +20,11 @@ class ObservedHFLM(HFLM):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.observer: Any = None
         self._forward_hook = self.model.register_forward_hook(self._on_forward)
 
     def _on_forward(self, module: Any, arguments: Any, output: Any) -> None:  # noqa: ARG002 - torch's signature
         logits = getattr(output, "logits", None)
-        if self.observer is not None and logits is not None:
+        if logits is not None:
             self.observer.tokens(int(logits.shape[0] * logits.shape[1]))
 
     def close(self) -> None:
@@ -35,6 +36,7 @@ class ObservedHFLM(HFLM):
         return answers
 
     def _loglikelihood_tokens(self, requests: list[Any], *args: Any, **kwargs: Any) -> list[tuple[float, bool]]:
+        self.tell_cuts(requests)
         with _batches_told(self.observer):
             answers: list[tuple[float, bool]] = super()._loglikelihood_tokens(requests, *args, **kwargs)
         return answers
@@ -43,7 +45,7 @@ class ObservedHFLM(HFLM):
 class _batches_told:  # noqa: N801 - a context manager, used like a function
     """While open, lm-eval's Collator tells the observer about each batch it hands out."""
 
-    def __init__(self, observer: Any) -> None:
+    def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
     def __enter__(self) -> None:
@@ -52,8 +54,7 @@ class _batches_told:  # noqa: N801 - a context manager, used like a function
         class TellingCollator(Collator):
             def get_batched(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
                 for batch in super().get_batched(*args, **kwargs):
-                    if observer is not None:
-                        observer.batch_started([_arguments(item) for item in batch])
+                    observer.batch_started([_arguments(item) for item in batch])
                     yield batch
 
         huggingface.Collator = TellingCollator

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchtui.results.primary import MetricName, primary
+from benchtui.runs.answer_health import AnswerFacts, TaskHealth
 from benchtui.runs.events import Progress, Scores
+from benchtui.scoring.health import HealthCounter
 from benchtui.scoring.task import TaskScorer, TaskScores
 from benchtui.worker import remembered
 from benchtui.worker.answers import TaskRequests
@@ -43,6 +45,7 @@ class TaskRun:
         built = build_watched(loaded, evaluation.plan, evaluation.prompter, self._in_hand, skipped, check)
         instances, self._questions = built.instances, built.questions
         self._scorer = TaskScorer(loaded.task, instances, loaded.docs(), self._name)
+        self._health = HealthCounter()
         self._requests = TaskRequests(loaded.name, instances, journal, self._document_answered)
         self._answered_before = self._tokens = 0
         self._requests.restore()
@@ -172,6 +175,10 @@ class TaskRun:
         metrics = self._scorer.metrics()
         return primary(metrics) if metrics else None
 
+    def health(self) -> TaskHealth:
+        """The health of the answers to every document that is completely answered."""
+        return self._health.health()
+
     def value(self, doc_id: int, metric: MetricName) -> float | None:
         """A document's score; None while it is not answered, NaN where the score is no number."""
         return self._scorer.value(doc_id, metric)
@@ -206,6 +213,9 @@ class TaskRun:
         if self._requests.answered != self._told:  # the last answers of a burst fell between two events
             self._progress()
 
+    def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
+        self._requests.answer_facts(texts, facts)
+
     def decision(self, what: str, choice: str, why: str) -> None:
         self._reporter.decision(what, choice, why)
 
@@ -216,6 +226,7 @@ class TaskRun:
         self._evaluation.stop.check()
 
     def _document_answered(self, doc_id: int) -> None:
+        self._health.count(self._requests.answers_of(doc_id), choices=self._loaded.kind == "multiple_choice")
         self._scorer.score(doc_id)
         self._reporter.mark(doc_id, self._scorer.right(doc_id), self._questions[doc_id])
         self._reporter.advance("documents", 1)

@@ -19,6 +19,7 @@ from benchtui import __version__
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import file_part
 from benchtui.results.records import EarlyStop
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_atomic
 from benchtui.runs.plan import RunPlan
@@ -42,6 +43,7 @@ def write_results(
     tasks: LoadedTasks,
     scores: dict[str, TaskScores],
     coverage: dict[str, TaskCoverage],
+    health: dict[str, TaskHealth],
     *,
     facts: dict[str, Any],
     tokenizer: dict[str, Any],
@@ -92,6 +94,7 @@ def write_results(
         "partial": partial,
         "decide_early": msgspec.to_builtins(early),
         "documents": msgspec.to_builtins(coverage),
+        "health": msgspec.to_builtins(health),
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),
         "resolved": facts,

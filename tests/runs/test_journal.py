@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.files import no_room
 from benchtui.runs.journal import Journal, JournalMismatchError, RequestKey, answered_requests, request_digest
 
@@ -140,6 +141,63 @@ def test_answers_of_another_fingerprint_never_count(tmp_path: Path) -> None:
         journal.bind({"fingerprint": "other"})
         assert journal.answers(TASK) == {}
         assert journal.damaged == 1
+
+
+def test_what_was_counted_of_an_answer_is_kept_with_it(tmp_path: Path) -> None:
+    one, other = RequestKey(TASK, 1, 0), RequestKey(TASK, 2, 0)
+    facts = AnswerFacts(prompt=900, lost=12, tokens=256, at_limit=True)
+    path = tmp_path / "journal.sqlite"
+    with Journal(path) as journal:
+        journal.bind(FACTS)
+        journal.record_all([(one, "d", "x"), (other, "d", "y")], {one: facts})
+    database = sqlite3.connect(path)
+    database.execute("UPDATE answers SET facts = replace(facts, '256', '2') WHERE doc_id = 1")
+    with Journal(path, read_only=True) as journal:
+        assert journal.facts(TASK) == {one: facts}
+        assert set(journal.answers(TASK)) == {one, other}
+    database.commit()
+    database.close()
+    with Journal(path) as journal:
+        assert set(journal.answers(TASK)) == {other}, (
+            "a count that does not fit its answer's checksum is never believed"
+        )
+        assert journal.facts(TASK) == {}
+
+
+EARLIER_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE answers (
+    task TEXT NOT NULL, doc_id INTEGER NOT NULL, idx INTEGER NOT NULL, repeat INTEGER NOT NULL,
+    request TEXT NOT NULL, answer TEXT NOT NULL, t REAL NOT NULL, mark INTEGER NOT NULL,
+    PRIMARY KEY (task, doc_id, idx, repeat)) WITHOUT ROWID;
+CREATE TABLE skipped (
+    task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
+INSERT INTO meta VALUES ('fingerprint', '"f"');
+INSERT INTO answers VALUES ('t', 0, 0, 0, 'd', '"old"', 1.5, 407113397);
+"""
+"""A journal of version 0.1, whose answers carry no counts."""
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_answers_of_an_earlier_version_keep_counting(tmp_path: Path, damaged: bool) -> None:
+    path = tmp_path / "journal.sqlite"
+    database = sqlite3.connect(path)
+    database.executescript(EARLIER_SCHEMA)
+    database.close()
+    with Journal(path, read_only=True) as reader:
+        assert reader.answers("t") == {RequestKey("t", 0, 0): ("d", "old")}
+        assert reader.facts("t") == {}
+    if damaged:
+        content = bytearray(path.read_bytes())
+        content[:16] = bytes(16)
+        path.write_bytes(content)
+    new = RequestKey("t", 1, 0)
+    with Journal(path) as journal:
+        journal.bind({"fingerprint": "f"})
+        assert bool(journal.salvaged) == damaged
+        journal.record(new, "d", "new", AnswerFacts(tokens=3, at_limit=False))
+        assert journal.answers("t") == {RequestKey("t", 0, 0): ("d", "old"), new: ("d", "new")}
+        assert journal.facts("t") == {new: AnswerFacts(tokens=3, at_limit=False)}
 
 
 def test_documents_given_up_on_can_be_asked_again(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal import Journal
 from benchtui.worker.answers import TaskRequests
 
@@ -173,3 +174,48 @@ def test_the_documents_of_a_batch(journal: Journal) -> None:
     batch = [instance.args for instance in asked[:4]]
     assert requests.in_flight(batch, "loglikelihood") == [0, 1]
     assert requests.in_flight(batch, "generate_until") == []
+
+
+def written(text: str = "prompt") -> list[Instance]:
+    """A generation task's requests with two answers each."""
+    return [
+        Instance("generate_until", {}, (f"{text} {doc}", {"until": []}), 0, metadata=("task", doc, 2))
+        for doc in range(2)
+    ]
+
+
+def test_what_was_counted_goes_with_its_answer_and_comes_back_with_it(journal: Journal) -> None:
+    asked = written()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    requests.pending()
+    for number, instance in enumerate([asked[1], asked[0], asked[1]]):
+        requests.answer_facts((instance.args[0],), AnswerFacts(prompt=5, lost=0, tokens=number, at_limit=False))
+        requests.add_partial("generate_until", instance.args, f"answer {number}")
+    requests.keep()
+    counted = [(found.answer, found.facts and found.facts.tokens) for found in requests.answers_of(1)]
+    assert counted == [("answer 0", 0), ("answer 2", 2)]
+    resumed = TaskRequests("task", written(), journal, lambda _: None)
+    resumed.restore()
+    assert resumed.answers_of(1) == requests.answers_of(1)
+    assert resumed.answers_of(0) == requests.answers_of(0)
+
+
+def test_what_was_counted_of_a_batch_that_was_lost_is_forgotten(journal: Journal) -> None:
+    (first, *_) = asked = written()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    requests.pending()
+    requests.answer_facts((first.args[0],), AnswerFacts(tokens=99, at_limit=True))
+    requests.pending()  # memory ran out: the same is asked again
+    requests.answer_facts((first.args[0],), AnswerFacts(tokens=3, at_limit=False))
+    requests.add_partial("generate_until", first.args, "answer")
+    requests.keep()
+    assert [found.facts for found in requests.answers_of(0)] == [AnswerFacts(tokens=3, at_limit=False)]
+
+
+def test_an_answer_that_nobody_counted_has_no_counts(journal: Journal) -> None:
+    (first, *_) = asked = written()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    requests.pending()
+    requests.add_partial("generate_until", first.args, "answer")
+    requests.keep()
+    assert [found.facts for found in requests.answers_of(0)] == [None]

@@ -7,16 +7,15 @@ from typing import Any
 
 from lm_eval import utils
 from lm_eval.api.instance import Instance
-from lm_eval.models.huggingface import HFLM
 from tqdm import tqdm
 
 from benchtui.worker.engine import prompts, scoring, writing
+from benchtui.worker.engine.counting import CountingHFLM, Encoded
 from benchtui.worker.engine.engine import Engine
-from benchtui.worker.engine.observer import Observer, Unobserved
-from benchtui.worker.engine.scoring import Answer, Encoded
+from benchtui.worker.engine.scoring import Answer
 
 
-class FastLM(HFLM):
+class FastLM(CountingHFLM):
     """Takes what `HFLM` takes and gives the answers that it gives, several times sooner.
 
     Where a model or a setting does not allow the engine's way, lm-eval's own is taken and the observer is told. Set
@@ -32,11 +31,9 @@ class FastLM(HFLM):
     fit into the model's window.
     """
 
-    observer: Observer
     memory_share: float
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.observer = Unobserved()
         self.memory_share = 1.0
         self._engine: Engine | None = None
         self._encodings: dict[str, list[int]] = {}
@@ -68,6 +65,7 @@ class FastLM(HFLM):
         override_bs: int | None = None,  # noqa: ARG002  # part of lm-eval's interface; batches follow the token budget
     ) -> list[Answer]:
         answers: list[Answer] = [(0.0, True)] * len(requests)
+        self.tell_cuts(requests)
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
 
             def answered(index: int, answer: Answer, filed: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from lm_eval.models.utils import has_bos_prefix, postprocess_generated_text
@@ -32,6 +32,15 @@ def encoded_prompts(lm: Any, contexts: Iterable[str]) -> dict[str, list[int]]:
     here each is looked at.
     """
     return _encoded(lm, contexts, getattr(lm.tokenizer, "bos_token", None), truncation=lm.truncation)
+
+
+def whole_lengths(lm: Any, encoded: Mapping[str, Sequence[int]]) -> dict[str, int]:
+    """How many tokens each of these encoded prompts has: more than it was encoded to where the tokenizer itself cuts
+    (lm-eval's `truncation`)."""
+    whole = encoded
+    if lm.truncation:
+        whole = _encoded(lm, encoded, getattr(lm.tokenizer, "bos_token", None), truncation=False)
+    return {text: len(ids) for text, ids in whole.items()}
 
 
 def _encoded(lm: Any, texts: Iterable[str], begins_with: str | None, truncation: bool) -> dict[str, list[int]]:

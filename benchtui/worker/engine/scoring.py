@@ -12,15 +12,13 @@ from lm_eval.models.huggingface import HFLM
 from benchtui.errors import BenchtuiError
 from benchtui.worker.engine import sizing
 from benchtui.worker.engine.budget import TokenBudget
+from benchtui.worker.engine.counting import Encoded, lost_to_window
 from benchtui.worker.engine.engine import Engine
 from benchtui.worker.engine.fallback import Fallback
 from benchtui.worker.engine.loglikelihood import Setup, TreeScorer
 from benchtui.worker.engine.queries import Query
 from benchtui.worker.engine.vocabulary import Vocabulary
 
-# A context and its continuation as token ids. The strings are what the answer is filed under; None for the windows of
-# a longer text, which are filed together.
-Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
 Answer = tuple[float, bool]
 # Index, answer, and whether lm-eval's own code has filed it with the cache hook already.
 Answered = Callable[[int, Answer, bool], None]
@@ -102,8 +100,9 @@ def _query(lm: Any, request: Encoded) -> Query:
             "Set max_length in the model's arguments if the model can read more.",
         )
     # A context without tokens (a text of nothing but spaces) is read as an empty one: after the prefix token.
-    tokens = [*(context or [lm.prefix_token_id]), *continuation]
-    inputs = np.asarray(tokens[-(window + 1) :][:-1], dtype=np.int32)
+    context = context or [lm.prefix_token_id]
+    tokens = [*context[lost_to_window(lm, context, continuation) :], *continuation]
+    inputs = np.asarray(tokens[:-1], dtype=np.int32)
     return Query(inputs, np.asarray(continuation, dtype=np.int32))
 
 

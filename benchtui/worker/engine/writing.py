@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,11 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import normalize_gen_kwargs
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.engine import prompts, sizing
 from benchtui.worker.engine.budget import TokenBudget
 from benchtui.worker.engine.choosing import Job, Recipe, random_for
+from benchtui.worker.engine.counting import stops_inside
 from benchtui.worker.engine.engine import Engine
 from benchtui.worker.engine.fallback import Fallback
 from benchtui.worker.engine.generation import Workshop, generate
@@ -35,17 +37,18 @@ def write(lm: Any, engine: Engine, requests: Sequence[Instance], answered: Answe
     for settings in {repr(request.args[1]): request.args[1] for request in requests}.values():
         _room(lm, int(normalize_gen_kwargs(settings, lm.max_gen_toks)["max_gen_toks"]))
     style = engine.capabilities.steps
-    jobs = _jobs(lm, engine, requests) if style is not None else []
+    jobs, whole = _jobs(lm, engine, requests) if style is not None else ([], {})
     if style is not None and jobs:
-        _by_rows(lm, engine, style, requests, jobs, answered)
+        _by_rows(lm, engine, style, requests, jobs, whole, answered)
     begun = {job.index for job in jobs}
     slow = [index for index in range(len(requests)) if index not in begun]
     if slow:
         _by_lm_eval(lm, requests, slow, answered)
 
 
-def _jobs(lm: Any, engine: Engine, requests: Sequence[Instance]) -> list[Job]:
-    """The requests that the engine can generate for; the observer is told why the others are left out."""
+def _jobs(lm: Any, engine: Engine, requests: Sequence[Instance]) -> tuple[list[Job], dict[str, int]]:
+    """The requests that the engine can generate for, and the length of each prompt before it is cut; the observer is
+    told why the others are left out."""
     eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
     recipes = Recipes(engine.backbone.causal, lm.tokenizer, eos, lm.max_gen_toks)
     read: dict[str, Recipe | None] = {}
@@ -65,7 +68,7 @@ def _jobs(lm: Any, engine: Engine, requests: Sequence[Instance]) -> list[Job]:
         prompt = encoded[context][-_room(lm, recipe.limit) :]
         if prompt and len(prompt) + recipe.limit <= engine.capabilities.longest:
             jobs.append(Job(index, np.asarray(prompt, dtype=np.int32), recipe, chance))
-    return jobs
+    return jobs, prompts.whole_lengths(lm, encoded)
 
 
 def _recipe(lm: Any, recipes: Recipes, settings: dict[str, Any]) -> Recipe | None:
@@ -93,6 +96,7 @@ def _by_rows(
     style: MaskStyle,
     requests: Sequence[Instance],
     jobs: Sequence[Job],
+    whole: Mapping[str, int],
     answered: Answered,
 ) -> None:
     backbone, capabilities = engine.backbone, engine.capabilities
@@ -105,10 +109,18 @@ def _by_rows(
     workshop = Workshop(backbone, style, capabilities.in_common, costs, budget, rows, lm.observer)
 
     def completed(job: Job) -> None:
+        context = requests[job.index].args[0]
+        lm.observer.answer_facts((context,), _facts(lm, job, whole[context]))
         answered(job.index, prompts.generated_text(lm, job.tokens, job.recipe.until), False)
 
     with torch.inference_mode():
         generate(workshop, jobs, lambda job: requests[job.index].args, completed)
+
+
+def _facts(lm: Any, job: Job, prompt: int) -> AnswerFacts:
+    ended = job.tokens[-1] in job.recipe.eos or job.recipe.stops.found(job.tokens)
+    at_limit = not ended and not stops_inside(lm, job.tokens, job.recipe.until)
+    return AnswerFacts(prompt, prompt - len(job.prompt), len(job.tokens), at_limit)
 
 
 def _by_lm_eval(lm: Any, requests: Sequence[Instance], indices: Sequence[int], answered: Answered) -> None:

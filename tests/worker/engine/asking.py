@@ -8,6 +8,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from benchtui.runs.answer_health import AnswerFacts
+
 
 class Files:
     """A cache hook that keeps what is filed, in order."""
@@ -26,12 +28,16 @@ class Watcher:
         self.batches: list[list[tuple[Any, ...]]] = []
         self.counts: list[int] = []
         self.decisions: list[tuple[str, str, str]] = []
+        self.facts: list[tuple[tuple[str, ...], AnswerFacts]] = []
 
     def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
         self.batches.append(list(request_args))
 
     def tokens(self, n: int) -> None:
         self.counts.append(n)
+
+    def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
+        self.facts.append((texts, facts))
 
     def decision(self, what: str, choice: str, why: str) -> None:
         self.decisions.append((what, choice, why))

@@ -1,0 +1,153 @@
+"""The health of a task's answers, counted document by document: cut, empty, looping, and what their prompts lost."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from benchtui.runs.answer_health import AnswerFacts, TaskHealth
+
+_TAIL = 3_000
+"""Characters at the end of an answer that are looked at for a loop."""
+_PROBE = 24
+"""The last characters, which stand earlier in a text that repeats itself; looked for first, because that is fast."""
+_LEAST = 120
+"""Characters of repetition below which a text may mean to repeat itself (a refrain, a chant, a row of equal lines)."""
+_LEAST_WITHOUT_LETTERS = 200
+"""The same for rules, zeros and table lines."""
+_SHORT, _LONG = 40, 120
+"""Characters of what is repeated. Up to the first it must stand five times, up to the second four times, else three:
+poems repeat lines, and code repeats statements, but not that often without a single change."""
+_NUMBER = re.compile(r"^[ \t]*\d+[.):][ \t]*", re.MULTILINE)
+
+
+class Asked(NamedTuple):
+    """One answered request: its type, its arguments, the answer, and what was counted of it."""
+
+    request_type: str
+    arguments: tuple[Any, ...]
+    answer: Any
+    facts: AnswerFacts | None
+
+
+class HealthCounter:
+    """Counts whole documents; `health` is that of those counted so far."""
+
+    def __init__(self) -> None:
+        self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = 0
+        self._cut_at: tuple[int, int] | None = None
+        self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
+        self._choices = 0
+        self._chosen: set[int] = set()
+
+    def count(self, document: Sequence[Asked], *, choices: bool) -> None:
+        """Count one document; `choices` says that its answers are to be compared with each other."""
+        for asked in document:
+            if asked.request_type == "generate_until":
+                self._count_text(str(asked.answer), asked.facts)
+        self._count_prompts(document)
+        if choices and (place := likeliest(document)) is not None:
+            self._choices += 1
+            self._chosen.add(place)
+
+    def _count_text(self, text: str, facts: AnswerFacts | None) -> None:
+        self._answers += 1
+        self._empty += not text.strip()
+        self._looping += is_looping(text)
+        if facts is None or facts.tokens is None or facts.at_limit is None:
+            self._unknown += 1
+            return
+        self._tokens += facts.tokens
+        if facts.at_limit:
+            self._cut += 1
+            low, high = self._cut_at or (facts.tokens, facts.tokens)
+            self._cut_at = min(low, facts.tokens), max(high, facts.tokens)
+
+    def _count_prompts(self, document: Sequence[Asked]) -> None:
+        """Each text before answers once. Windows of a long text (rolling) are no cut, an empty context is no prompt."""
+        prompts: dict[str, list[AnswerFacts | None]] = {}
+        for asked in document:
+            if asked.request_type != "loglikelihood_rolling" and asked.arguments[0]:
+                prompts.setdefault(str(asked.arguments[0]), []).append(asked.facts)
+        for facts in prompts.values():
+            self._prompts += 1
+            known = [(f.lost, f.prompt) for f in facts if f is not None and f.lost is not None and f.prompt is not None]
+            if len(known) < len(facts):
+                self._prompts_unknown += 1
+                continue
+            lost, there = max(known)
+            if lost:
+                self._prompts_cut += 1
+                self._lost += lost
+                self._there += there
+
+    def health(self) -> TaskHealth:
+        known, prompts_known = self._answers - self._unknown, self._prompts - self._prompts_unknown
+        return TaskHealth(
+            answers=self._answers,
+            unknown=self._unknown,
+            cut=self._cut if known else None,
+            cut_at=self._cut_at,
+            empty=self._empty,
+            looping=self._looping,
+            tokens=self._tokens if known else None,
+            mean_tokens=self._tokens / known if known else None,
+            prompts=self._prompts,
+            prompts_unknown=self._prompts_unknown,
+            prompts_cut=self._prompts_cut if prompts_known else None,
+            prompt_tokens=self._there if prompts_known else None,
+            prompt_tokens_lost=self._lost if prompts_known else None,
+            choices=self._choices,
+            only_choice=next(iter(self._chosen)) if len(self._chosen) == 1 else None,
+        )
+
+
+def compared_choices(document: Sequence[Asked]) -> list[float]:
+    """The log-likelihoods of a document's choices, those without a context (for normalisation) left out. Empty where
+    there is nothing to choose between: one choice, or two that are asked alike."""
+    found = [asked for asked in document if asked.request_type == "loglikelihood" and asked.arguments[0]]
+    alike = len({asked.arguments for asked in found}) < len(found)
+    return [] if len(found) < 2 or alike else [float(asked.answer[0]) for asked in found]
+
+
+def likeliest(document: Sequence[Asked]) -> int | None:
+    """The place of a document's likeliest choice, the first of equals as for lm-eval."""
+    values = compared_choices(document)
+    return values.index(max(values)) if values else None
+
+
+def is_looping(text: str) -> bool:
+    """Whether a text ends in one piece repeated over and over, without a single change.
+
+    Numbers of a list at the start of lines do not count as a change. Only the end of the text is looked at: what got
+    out of a loop was none.
+    """
+    tail = _NUMBER.sub("", text[-_TAIL:])[::-1]
+    if len(tail) < _LEAST or not text.strip() or tail.find(tail[:_PROBE], 1) < 0:
+        return False
+    return any(_is_loop(tail[:period], period + same) for period, same in _repeats(tail))
+
+
+def _is_loop(piece: str, length: int) -> bool:
+    """Whether `length` characters made of `piece` again and again are a loop."""
+    period = len(piece)
+    times = 5 if period <= _SHORT else 4 if period <= _LONG else 3
+    letters = any(character.isalpha() for character in piece)
+    return length >= max(times * period, _LEAST if letters else _LEAST_WITHOUT_LETTERS)
+
+
+def _repeats(text: str) -> list[tuple[int, int]]:
+    """For each place that a text might repeat itself from, how many characters from there on are those of its start:
+    the Z function (Gusfield 1997, section 1.4), in time linear in the length."""
+    size = len(text)
+    same = [0] * size
+    left = right = 0
+    for place in range(1, size):
+        n = min(same[place - left], right - place) if place < right else 0
+        while place + n < size and text[n] == text[place + n]:
+            n += 1
+        same[place] = n
+        if place + n > right:
+            left, right = place, place + n
+    return [(place, same[place]) for place in range(1, size)]
