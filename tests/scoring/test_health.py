@@ -30,11 +30,7 @@ ON_PURPOSE = {
         )
     ),
     "multiplication": "\n".join(f"7 x {n} = {7 * n}" for n in range(1, 21)),
-    "poem": "Row, row, row your boat,
-Gently down the stream.
-Merrily, merrily, merrily,
-Life is but a dream.
-" * 2,
+    "poem": "Row, row, row your boat,\nGently down the stream.\nMerrily, merrily, merrily,\nLife is but a dream.\n" * 2,
     "refrain": "\n".join(
         f"{first}\nAnd the wind blows on, and the wind blows on."
         for first in ("The leaves are red", "The sky is grey", "The river sleeps", "The night is long")
