@@ -1,7 +1,7 @@
 """Settings from files: ./benchtui.toml over the user's own benchtui.toml.
 
 The order everywhere is flag > environment (BENCHTUI_<FLAG>) > ./benchtui.toml > user's benchtui.toml > default. Flags
-and environment are click's to read; this module gives click what stands in the files, checked, as its default map.
+and environment are read in `cli/options`; this module reads the files, and gives the values as click's default map.
 """
 
 from __future__ import annotations
@@ -10,39 +10,40 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from benchtui.errors import UsageError
 from benchtui.runs.plan import TaskPlan
-from benchtui.settings import PER_RUN, RUN_SETTINGS, limit_value, task_name, whole_number
+from benchtui.settings.rows import FILE_KEYS, PERMISSIONS
+from benchtui.settings.values import limit_value, task_name, whole_number
 from benchtui.suites import Suite
 from benchtui.text import one_line
+
+T = TypeVar("T")
 
 FILE_NAME = "benchtui.toml"
 _SUITE_KEYS = ("title", "description", "best-for", "tasks")
 _TASK_KEYS = ("name", "num-fewshot", "limit")
+_PER_RUN = {setting.name: setting for setting in PERMISSIONS}
+LARGEST_FILE = 1024 * 1024
+"""Bytes; a file of settings has a few hundred."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """`run_defaults`: flag name with underscores -> value as the flag would take it, for click's default_map.
+    """`run_defaults`: name of the flag, with underscores -> the setting's value, for click's default_map.
 
-    `origin`: the same keys -> the file each came from. `files`: those that were read, the stronger first.
+    `origin`: the same names -> the file each came from. `files`: those that were read, the stronger first.
     """
 
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
     files: tuple[Path, ...] = ()
     origin: Mapping[str, Path] = field(default_factory=dict)
-
-
-def environment_name(flag: str) -> str:
-    """`--batch-size` -> `BENCHTUI_BATCH_SIZE`."""
-    return "BENCHTUI_" + flag.lstrip("-").replace("-", "_").upper()
 
 
 def user_config_file() -> Path:
@@ -84,20 +85,32 @@ def _is_there(file: Path) -> bool:
 
 
 def _read(file: Path) -> dict[str, Any]:
-    try:
-        settings = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Mend or remove it.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file} is not UTF-8 text.", "Save it as UTF-8.") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file} is not valid TOML: {one_line(str(error))}.", "Mend that line.") from None
+    settings = read_toml(file, tomllib.loads)
     for key in settings:
-        if key in RUN_SETTINGS or key in PER_RUN:
+        if key in FILE_KEYS or key in _PER_RUN:
             raise UsageError(f"{file}: {key} stands outside a table.", "Put it below a line that says [run].")
         if key not in ("run", "suites"):
             raise _unknown(file, key, ("run", "suites"), "[run] and [suites.NAME]")
     return settings
+
+
+def read_toml(file: Path, parse: Callable[[str], T]) -> T:
+    """What `parse` makes of the text of `file`. Raises UsageError with one line for what is no benchtui.toml."""
+    try:
+        if file.stat().st_size > LARGEST_FILE:
+            raise UsageError(
+                f"{file} is no file of settings: it is larger than {LARGEST_FILE // 1024**2} MB.",
+                "Remove it, or put the right file in its place.",
+            )
+        return parse(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}.", "Correct or remove it.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file} is not UTF-8 text.", "Save it as UTF-8.") from None
+    except RecursionError:
+        raise UsageError(f"{file}: its tables or lists are nested too deeply.", "Correct or remove it.") from None
+    except ValueError as error:  # a number of thousands of digits is a ValueError
+        raise UsageError(f"{file} is not valid TOML: {one_line(str(error))}.", "Correct that line.") from None
 
 
 def _run_defaults(table: object, file: Path) -> dict[str, Any]:
@@ -105,17 +118,18 @@ def _run_defaults(table: object, file: Path) -> dict[str, Any]:
         raise UsageError(f"{file}: run must be a table.", "Write [run] on a line of its own, settings below it.")
     defaults: dict[str, Any] = {}
     for key, value in table.items():
-        if key in PER_RUN:
+        if key in _PER_RUN:
             raise UsageError(
                 f"{file}: {key} cannot be set in a file: it is decided for each run.",
-                f"Remove it and type --{key} where you mean it (or set {environment_name(key)}=1).",
+                f"Remove it and type --{key} where you mean it (or set {_PER_RUN[key].variable}=1).",
             )
-        if key not in RUN_SETTINGS:
-            raise _unknown(file, f"run.{key}", tuple(RUN_SETTINGS), "what `benchtui run --help` lists")
-        defaults[key.replace("-", "_")] = _checked(RUN_SETTINGS[key], value, file, f"run.{key}")
+        if key not in FILE_KEYS:
+            raise _unknown(file, f"run.{key}", tuple(FILE_KEYS), "what `benchtui run --help` lists")
+        setting = FILE_KEYS[key]
+        defaults[setting.parameter] = _checked(setting.form.filed, value, file, f"run.{key}")
     if "include_path" in defaults:
         # A path in a file means the same from wherever benchtui is started.
-        defaults["include_path"] = tuple(str(file.parent / path) for path in defaults["include_path"])
+        defaults["include_path"] = tuple(file.parent / path for path in defaults["include_path"])
     return defaults
 
 
@@ -158,9 +172,13 @@ def _task(task: object, file: Path, where: str) -> TaskPlan:
     shots, limit = task.get("num-fewshot"), task.get("limit")
     return TaskPlan(
         name,
-        num_fewshot=None if shots is None else _checked(whole_number(0), shots, file, f"{where}.num-fewshot"),
+        num_fewshot=None if shots is None else _checked(_shots, shots, file, f"{where}.num-fewshot"),
         limit=None if limit is None else _checked(limit_value, limit, file, f"{where}.limit"),
     )
+
+
+def _shots(value: object) -> int:
+    return whole_number(value, 0)
 
 
 def _words(value: object) -> str:
@@ -174,10 +192,16 @@ def _checked(read: Any, value: object, file: Path, key: str) -> Any:
     try:
         return read(value)
     except ValueError as error:
-        shown = one_line(json.dumps(value, default=str, ensure_ascii=False), 60)
-        raise UsageError(f"{file}: {key} must be {error}, not {shown}.", "Mend that line.") from None
+        raise UsageError(f"{file}: {key} must be {error}, not {_shown(value)}.", "Correct that line.") from None
     except UsageError as error:
         raise UsageError(f"{file}: {key}: {error.what}", error.next_step) from None
+
+
+def _shown(value: object) -> str:
+    try:
+        return one_line(json.dumps(value, default=str, ensure_ascii=False), 60)
+    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits, a list in a list in a list …
+        return "what stands there"
 
 
 def _known_keys(table: dict[str, Any], known: tuple[str, ...], file: Path, where: str) -> None:

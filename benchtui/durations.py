@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 from benchtui.errors import UsageError
 
@@ -49,6 +50,22 @@ def _sum_of_parts(text: str) -> float | None:
         total += float(part[1]) * previous
         position = part.end()
     return total if position else None
+
+
+def duration_words(seconds: float) -> str:
+    """As one types it: read again, it is exactly the same number of seconds."""
+    short = format_duration(seconds)
+    try:
+        if parse_duration(short) == seconds:
+            return short
+    except UsageError:
+        pass  # less than half a second has no short spelling
+    return seconds_words(seconds)
+
+
+def seconds_words(seconds: float) -> str:
+    """`1800s`, `0.5s`: all digits, without an exponent."""
+    return f"{int(seconds)}s" if seconds == int(seconds) else f"{Decimal(repr(seconds)):f}s"
 
 
 def format_duration(seconds: float) -> str:

@@ -36,14 +36,20 @@ def add_to_suite(file: Path, suite: str, task: str) -> bool:
 
 def _read(file: Path) -> TOMLDocument:
     import tomlkit
+
+    from benchtui.config import read_toml
+
+    return read_toml(file, _parse) if file.exists() else tomlkit.document()
+
+
+def _parse(text: str) -> TOMLDocument:
+    import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
     try:
-        return tomlkit.parse(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return tomlkit.document()
-    except (OSError, UnicodeDecodeError, TOMLKitError) as error:
-        raise UsageError(f"{file} cannot be read: {one_line(str(error))}.", "Mend or remove it.") from None
+        return tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ValueError(str(error)) from None
 
 
 def _tasks(document: TOMLDocument, suite: str, file: Path) -> Any:
@@ -58,5 +64,5 @@ def _tasks(document: TOMLDocument, suite: str, file: Path) -> Any:
     if "tasks" not in table:
         table["tasks"] = tomlkit.array()
     if not isinstance(table["tasks"], list):
-        raise UsageError(f"{file}: suites.{suite}.tasks must be a list of tasks.", "Mend that line.")
+        raise UsageError(f"{file}: suites.{suite}.tasks must be a list of tasks.", "Correct that line.")
     return table["tasks"]

@@ -277,7 +277,8 @@ class RunPage(Page):
             return
         run = self._runs[-1]
         self.notify("Going on: nothing that was answered is asked again.", timeout=5, markup=False)
-        self.load(lambda: resume(run), self._resumed, group="resume")
+        choice = self.settings.choice
+        self.load(lambda: resume(run, choice), self._resumed, group="resume")
 
     def _resumed(self, runs: Sequence[RunDirectory]) -> None:
         face = self.face

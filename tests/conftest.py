@@ -64,7 +64,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     for name in ("XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_DATA_HOME"):
         patch.setenv(name, str(home / name.lower()))
     for name in list(os.environ):
-        if name.startswith("BENCHTUI_") and name not in ("BENCHTUI_TEST_HUB", "BENCHTUI_FAULTS"):
+        if name.startswith("BENCHTUI_"):
             patch.delenv(name)
     patch.setenv("NO_COLOR", "1")
     yield

@@ -6,10 +6,11 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchtui.config import Config, environment_name, load_config
+from benchtui.cli.options import setting_options
+from benchtui.config import Config, load_config
 from benchtui.errors import ExitCode, UsageError
 from benchtui.runs.plan import TaskPlan
-from benchtui.settings import PER_RUN, RUN_SETTINGS
+from benchtui.settings.rows import FILE_KEYS, PERMISSIONS, SETTINGS
 
 
 def load(folder: Path, project: str | None = None, user: str | None = None) -> Config:
@@ -37,7 +38,7 @@ def test_without_files_there_is_nothing(tmp_path: Path) -> None:
     assert (dict(config.run_defaults), config.suites, config.files) == ({}, (), ())
 
 
-def test_every_setting_arrives_as_its_flag_would_take_it(tmp_path: Path) -> None:
+def test_every_setting_arrives_as_its_flag_would_read_it(tmp_path: Path) -> None:
     config = load(
         tmp_path,
         """
@@ -59,19 +60,19 @@ def test_every_setting_arrives_as_its_flag_would_take_it(tmp_path: Path) -> None
         """,
     )
     assert dict(config.run_defaults) == {
-        "outputs": "out",
+        "outputs": Path("out"),
         "model": "llama",
         "no_base": True,
-        "tasks": "ifeval,gsm8k",
-        "include_path": (str(tmp_path / "my tasks"),),
-        "limit": 200.0,
-        "num_fewshot": 0,
+        "tasks": ("ifeval", "gsm8k"),
+        "include_path": (tmp_path / "my tasks",),
+        "default_limit": 200.0,
+        "default_num_fewshot": 0,
         "chat_template": "off",
-        "gen_kwargs": '{"temperature": 0.7, "do_sample": true}',
-        "model_args": ("revision=main", "attn=3", "fast=true"),
-        "batch_size": "8",
-        "seed": "0,1,2,3",
-        "timeout": "600",
+        "gen_kwargs": {"temperature": 0.7, "do_sample": True},
+        "model_args": {"revision": "main", "attn": 3, "fast": True},
+        "batch_size": 8,
+        "seed": (0, 1, 2, 3),
+        "timeout": 600.0,
         "offline": True,
     }
 
@@ -79,24 +80,20 @@ def test_every_setting_arrives_as_its_flag_would_take_it(tmp_path: Path) -> None
 def test_flag_beats_environment_beats_project_beats_user_beats_default(tmp_path: Path) -> None:
     config = load(
         tmp_path,
-        project='[run]\nsuite = "project"\ndevice = "project"\ndtype = "project"',
-        user='[run]\nsuite = "user"\ndevice = "user"\ndtype = "user"\nmodel = "user"',
+        project='[run]\nsuite = "project"\ndevice = "project"\nformat = "project"',
+        user='[run]\nsuite = "user"\ndevice = "user"\nformat = "user"\nmodel = "user"',
     )
 
     @click.command(context_settings={"default_map": dict(config.run_defaults)})
-    @click.option("--device", envvar=environment_name("--device"))
-    @click.option("--suite", envvar=environment_name("--suite"))
-    @click.option("--dtype", envvar=environment_name("--dtype"))
-    @click.option("--model", default="newest", envvar=environment_name("--model"))
-    @click.option("--backend", default="hf", envvar=environment_name("--backend"))
+    @setting_options("device", "suite", "format", "model", "backend")
     def run(**values: str) -> None:
-        click.echo(" ".join(values[name] for name in ("device", "suite", "dtype", "model", "backend")))
+        click.echo(" ".join(values[name] for name in ("device", "suite", "format", "model", "backend")))
 
     seen = CliRunner().invoke(
         run, ["--device", "flag"], env={"BENCHTUI_DEVICE": "environment", "BENCHTUI_SUITE": "environment"}
     )
     assert seen.output.split() == ["flag", "environment", "project", "user", "hf"]
-    assert config.origin["dtype"] == tmp_path / "benchtui.toml"
+    assert config.origin["format"] == tmp_path / "benchtui.toml"
     assert config.origin["model"] == tmp_path / "home" / "benchtui.toml"
     assert config.files == (tmp_path / "benchtui.toml", tmp_path / "home" / "benchtui.toml")
 
@@ -189,13 +186,13 @@ def test_a_folder_of_that_name(tmp_path: Path) -> None:
         load(tmp_path)
 
 
-@pytest.mark.parametrize("key", sorted(PER_RUN))
+@pytest.mark.parametrize("key", [setting.name for setting in PERMISSIONS])
 @pytest.mark.parametrize("value", ["true", "false"])
 def test_running_foreign_code_is_never_allowed_by_a_file(tmp_path: Path, key: str, value: str) -> None:
     message = refused(tmp_path, f"[run]\n{key} = {value}")
     assert "each run" in message
     assert f"--{key}" in message
-    assert key not in RUN_SETTINGS
+    assert key not in FILE_KEYS
 
 
 @pytest.mark.parametrize(
@@ -219,7 +216,7 @@ toml_values = st.recursive(
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from([*RUN_SETTINGS, "nonsense"]), toml_values)
+@given(st.sampled_from([*FILE_KEYS, "nonsense"]), toml_values)
 def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, value: object) -> None:
     import tomlkit
 
@@ -229,7 +226,7 @@ def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, val
     except UsageError as error:
         message = str(error)
     else:
-        assert list(config.run_defaults) == [key.replace("-", "_")]
+        assert list(config.run_defaults) == [FILE_KEYS[key].parameter]
         return
     assert key in message
     assert len(message.splitlines()) == 1
@@ -238,5 +235,10 @@ def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, val
 def test_every_flag_of_run_can_stand_in_the_file_or_is_decided_per_run() -> None:
     from benchtui.cli.run import command
 
-    flags = {name.removeprefix("--") for option in command.params for name in option.opts if name.startswith("--")}
-    assert flags - PER_RUN == set(RUN_SETTINGS)
+    flags = {name for option in command.params for name in option.opts if name.startswith("--")}
+    assert flags - {"--isolated"} == {flag for setting in SETTINGS for flag in setting.flags}
+    assert {setting.name for setting in SETTINGS} - set(FILE_KEYS) == {
+        *(setting.name for setting in PERMISSIONS),
+        "default-limit",  # limit and num-fewshot in a file are what these flags say
+        "default-num-fewshot",
+    }

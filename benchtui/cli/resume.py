@@ -7,30 +7,17 @@ from pathlib import Path
 
 import click
 
-from benchtui.cli.options import MACHINE, PERMISSION_OPTIONS, TIMEOUT_OPTIONS, WHAT, SectionedCommand, option
+from benchtui.cli.options import SectionedCommand, setting_options
 from benchtui.cli.run import evaluate_and_conclude
 from benchtui.errors import BenchtuiError
+from benchtui.settings.rows import PERMISSIONS
 
 
 @click.command("resume", cls=SectionedCommand)
 @click.argument("run", required=False)
-@option(
-    WHAT,
-    "--outputs",
-    type=click.Path(path_type=Path),
-    default=Path("outputs"),
-    show_default=True,
-    metavar="DIR",
-    help="Folder with the trained models.",
+@setting_options(
+    "outputs", "timeout", "skip-stalled", *(row.name for row in PERMISSIONS), "detach", "json", "no-readme"
 )
-@TIMEOUT_OPTIONS[0]
-@TIMEOUT_OPTIONS[1]
-@PERMISSION_OPTIONS[0]
-@PERMISSION_OPTIONS[1]
-@PERMISSION_OPTIONS[2]
-@option(MACHINE, "--detach", is_flag=True, help="Go on in the background and return; watch with `benchtui attach`.")
-@option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
-@option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
 def command(
     run: str | None,
     outputs: Path,

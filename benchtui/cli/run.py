@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchtui.cli.options import MACHINE, SectionedCommand, bench_options, bench_plan, option
+from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
 from benchtui.config import load_config
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.runs.choice import BenchPlan, model_named
 
 if TYPE_CHECKING:
     from benchtui.displays import Display
     from benchtui.models.layout import TrainedModel
     from benchtui.runs.bench import BenchOutcome, BenchRuns
-    from benchtui.runs.choice import BenchPlan
     from benchtui.runs.control import Control
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.prepare import PlannedTasks
@@ -28,17 +29,12 @@ if TYPE_CHECKING:
 
 @click.command("run", cls=SectionedCommand)
 @bench_options
-@option(
-    MACHINE, "--resume/--no-resume", default=None, help="Go on with an unfinished run of this plan.  [default: ask]"
-)
-@option(MACHINE, "--detach", is_flag=True, help="Start in the background and return; watch with `benchtui attach`.")
-@option("Output", "--json", is_flag=True, help="Print every event as a line of JSON.")
-@option("Output", "--no-readme", is_flag=True, help="Leave the model's README files alone.")
-def command(json: bool, resume: bool | None, detach: bool, no_readme: bool, **values: Any) -> int:
+def command(**values: Any) -> int:
     """Benchmark a trained model against its base.
 
-    Without flags: the newest model in ./outputs, against the base its files name, on IFEval. Every flag can also be
-    set as BENCHTUI_<FLAG> in the environment, or under [run] in benchtui.toml.
+    Without flags: the newest model in ./outputs, against the base its files name, on IFEval. Flags can also be set as
+    BENCHTUI_<FLAG> in the environment and, except what is allowed for one run only, under [run] in benchtui.toml. The
+    default of each can be typed too, to undo what they say; '' empties a text or a list.
 
     \b
     benchtui run                                 the newest model, suite quick
@@ -48,9 +44,9 @@ def command(json: bool, resume: bool | None, detach: bool, no_readme: bool, **va
     choice = bench_plan(values)
     from benchtui.cli.detach import in_background, start_detached
 
-    if detach and not in_background():
+    if choice.detach and not in_background():
         return start_detached(sys.argv[1:])
-    return run_choice(choice, as_json=json, resume=resume, readme=not no_readme)
+    return run_choice(choice, as_json=choice.json, resume=choice.resume, readme=choice.readme)
 
 
 def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
@@ -109,13 +105,22 @@ def _run_model(
     from benchtui.runs.prepare import prepare
     from benchtui.runs.supervisor import SuperviseSettings
 
-    prepared = prepare(choice, model, tasks)
+    prepared = prepare(_repeatable(choice, model), model, tasks)
     with lock_model(model.path, model.name):
         runs = lay_out(prepared, rerun_base=choice.rerun_base, resume=lambda run: _may_resume(run, resume))
         for line in (*prepared.notes, *_reuse_notes(runs)):
             _say(line)
         settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
         return evaluate_and_conclude(model.path, runs, settings, control, as_json=as_json, readme=readme)
+
+
+def _repeatable(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+    """`choice` with the command that evaluates this model in this way again, whatever is the newest one then."""
+    from benchtui.wizard.command import run_arguments
+
+    named = choice.model if choice.model not in (None, "all") else model_named(choice, model.name)
+    choice = dataclasses.replace(choice, model=named)
+    return dataclasses.replace(choice, command=("benchtui", "run", *run_arguments(choice)))
 
 
 def evaluate_and_conclude(

@@ -39,7 +39,7 @@ def run_plain_wizard(choice: BenchPlan) -> int:
         return ExitCode.DONE
     from benchtui.cli.run import run_choice
 
-    return run_choice(choice)
+    return run_choice(choice, as_json=choice.json, resume=choice.resume, readme=choice.readme)
 
 
 def _ask_all(choice: BenchPlan) -> BenchPlan:

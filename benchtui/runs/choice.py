@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from benchtui.runs.plan import Permissions
-
-DECIDE_DELTA = 2.0
-"""Points that would not matter, where nobody says otherwise."""
+from benchtui.settings.rows import DECIDE_DELTA, DEFAULT_SEEDS, SETTINGS
 
 ChatTemplate = Literal["auto", "on", "off"]
 
@@ -18,11 +17,13 @@ ChatTemplate = Literal["auto", "on", "off"]
 class BenchPlan:
     """One `benchtui run`: which model against which base, on what, how.
 
-    `model` None is the newest one; `tasks` replace `suite` when given. `limit` and `num_fewshot` override every task's
-    own (a `limit` of infinity: every document); `default_limit` and `default_num_fewshot` stand in where a suite's task
-    has none. `timeout` in seconds without a sign of life, None for none; `decide_early` is the difference in points
-    that would not matter, None to evaluate every document, and `default_decide_early` says that a file would have it
-    decided early; `seeds` are lm-eval's python, numpy, torch and few-shot seeds.
+    Its attributes are the settings of `settings/rows`, under the names that the rows give.
+    `model` None is the newest one; `tasks` replace `suite` when given. Without `compare`, `base` is only what an
+    adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
+    `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
+    sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
+    every document, and `decide_delta` what that difference is once somebody asks for it; `seeds` are lm-eval's python,
+    numpy, torch and few-shot seeds. `resume` None asks. `command` does the same when typed.
     """
 
     outputs: Path
@@ -50,11 +51,56 @@ class BenchPlan:
     dtype: str = "auto"
     device: str = "auto"
     model_args: dict[str, Any] = field(default_factory=dict)
-    seeds: tuple[int, int, int, int] = (0, 1234, 1234, 1234)
+    seeds: tuple[int, int, int, int] = DEFAULT_SEEDS
     decide_early: float | None = None
-    default_decide_early: bool = False
+    decide_delta: float = field(default=DECIDE_DELTA, compare=False)
     timeout: float | None = None
     skip_stalled: bool = False
     offline: bool = False
     permissions: Permissions = field(default_factory=Permissions)
+    resume: bool | None = None
+    detach: bool = False
+    json: bool = False
+    readme: bool = True
     command: tuple[str, ...] = ()
+
+
+def choice_of(values: Mapping[str, Any]) -> BenchPlan:
+    """The BenchPlan for the values of all settings, by their names with underscores."""
+    compare = not values["no_base"]
+    early = values["decide_early"] and compare
+    return BenchPlan(
+        **{setting.field: values[setting.parameter] for setting in SETTINGS if setting.field},
+        base=values["base"] or values["adapter_base"],
+        compare=compare,
+        decide_early=values["decide_delta"] if early else None,
+        decide_delta=values["decide_delta"],
+        permissions=Permissions(
+            remote_code=values["trust_remote_code"],
+            pickle=values["allow_pickle"],
+            unsafe_code=values["confirm_unsafe_code"],
+        ),
+        readme=not values["no_readme"],
+    )
+
+
+def settings_of(choice: BenchPlan) -> dict[str, Any]:
+    """The values of all settings that make `choice`: choice_of the other way round."""
+    early = choice.decide_early if choice.compare else None
+    values = {setting.parameter: getattr(choice, setting.field) for setting in SETTINGS if setting.field}
+    return values | {
+        "base": choice.base if choice.compare else None,
+        "no_base": not choice.compare,
+        "adapter_base": None if choice.compare else choice.base,
+        "decide_early": early is not None,
+        "decide_delta": choice.decide_delta if early is None else early,
+        "trust_remote_code": choice.permissions.remote_code,
+        "allow_pickle": choice.permissions.pickle,
+        "confirm_unsafe_code": choice.permissions.unsafe_code,
+        "no_readme": not choice.readme,
+    }
+
+
+def model_named(choice: BenchPlan, name: str) -> str:
+    """How --model names the model folder `name`: its path where the name alone says something else."""
+    return str(choice.outputs / name) if name.strip().lower() in ("newest", "all") else name

@@ -1,21 +1,27 @@
-"""A BenchPlan as the `benchtui run` command that means the same."""
+"""A BenchPlan as the `benchtui run` command that means the same, whatever benchtui.toml and the environment say."""
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator
-from pathlib import Path
 
-from benchtui.runs.choice import DECIDE_DELTA, BenchPlan
-from benchtui.settings import limit_words
+from benchtui.runs.choice import BenchPlan, settings_of
+from benchtui.settings.rows import ISOLATED, SETTINGS
+from benchtui.settings.setting import Setting
 
-_DEFAULTS = BenchPlan(outputs=Path("outputs"))
+RESUMED = ("timeout", "skip-stalled", "no-readme")
 
 
 def run_arguments(choice: BenchPlan) -> list[str]:
-    """The flags after `benchtui run`: those that differ from the defaults."""
-    return [*_what(choice), *_how(choice), *_where(choice)]
+    """The flags after `benchtui run`: --isolated, and what differs from the defaults."""
+    flags = [flag for setting, value in _said(choice) for flag in setting.arguments(value)]
+    return [ISOLATED, *flags]
+
+
+def resume_arguments(choice: BenchPlan) -> list[str]:
+    """The flags after `benchtui resume`: how the run is watched and reported."""
+    flags = [flag for setting, value in _said(choice) if setting.name in RESUMED for flag in setting.arguments(value)]
+    return [ISOLATED, *flags]
 
 
 def command_line(choice: BenchPlan) -> str:
@@ -23,64 +29,19 @@ def command_line(choice: BenchPlan) -> str:
     return shlex.join(["benchtui", "run", *run_arguments(choice)])
 
 
-def _what(choice: BenchPlan) -> Iterator[str]:
-    yield from _value("--outputs", choice.outputs, _DEFAULTS.outputs)
-    yield from _value("--model", choice.model, None)
-    if choice.compare:
-        yield from _value("--base", choice.base, None)
-    yield from _switch("--no-base", not choice.compare)
-    yield from _switch("--rerun-base", choice.rerun_base)
-    yield from _value("--format", choice.format, None)
-    if choice.tasks:
-        yield from ("--tasks", ",".join(choice.tasks))
-    else:
-        yield from ("--suite", choice.suite)
-    for folder in choice.include_paths:
-        yield from ("--include-path", str(folder))
-    if choice.limit is not None:
-        yield from ("--limit", limit_words(choice.limit))
-    if choice.decide_early is not None and choice.compare:
-        yield "--decide-early"
-        yield from _value("--decide-delta", choice.decide_early, DECIDE_DELTA)
-    yield from _switch("--no-decide-early", choice.default_decide_early and choice.decide_early is None)
+def other_settings(choice: BenchPlan) -> list[str]:
+    """The flags of those settings that no page of the wizard asks for, each as one types it."""
+    return [shlex.join(setting.arguments(value)) for setting, value in _said(choice) if setting.page is None]
 
 
-def _how(choice: BenchPlan) -> Iterator[str]:
-    yield from _value("--num-fewshot", choice.num_fewshot, None)
-    yield from _value("--chat-template", choice.chat_template, _DEFAULTS.chat_template)
-    yield from _value("--system-instruction", choice.system_instruction, None)
-    if choice.gen_kwargs:
-        yield from ("--gen-kwargs", json.dumps(choice.gen_kwargs))
-    if choice.enable_thinking is not None:
-        yield "--enable-thinking" if choice.enable_thinking else "--disable-thinking"
-    yield from _value("--think-end-token", choice.think_end_token, None)
-    yield from _value("--max-length", choice.max_length, None)
-    if choice.seeds != _DEFAULTS.seeds:
-        yield from ("--seed", ",".join(map(str, choice.seeds)))
-
-
-def _where(choice: BenchPlan) -> Iterator[str]:
-    if choice.timeout is not None:
-        yield from ("--timeout", f"{choice.timeout:g}s")
-    yield from _switch("--skip-stalled", choice.skip_stalled)
-    yield from _value("--batch-size", choice.batch_size, _DEFAULTS.batch_size)
-    yield from _value("--dtype", choice.dtype, _DEFAULTS.dtype)
-    yield from _value("--device", choice.device, _DEFAULTS.device)
-    yield from _value("--backend", choice.backend, _DEFAULTS.backend)
-    yield from _value("--engine", choice.engine, _DEFAULTS.engine)
-    for name, value in choice.model_args.items():
-        yield from ("--model-args", f"{name}={value if isinstance(value, str) else json.dumps(value)}")
-    yield from _switch("--offline", choice.offline)
-    yield from _switch("--trust-remote-code", choice.permissions.remote_code)
-    yield from _switch("--allow-pickle", choice.permissions.pickle)
-    yield from _switch("--confirm-unsafe-code", choice.permissions.unsafe_code)
-
-
-def _value(flag: str, value: object, default: object) -> Iterator[str]:
-    if value is not None and value != default:
-        yield from (flag, str(value))
-
-
-def _switch(flag: str, on: bool) -> Iterator[str]:
-    if on:
-        yield flag
+def _said(choice: BenchPlan) -> Iterator[tuple[Setting, object]]:
+    """Settings that have to be said, with their values."""
+    values = settings_of(choice)
+    for setting in SETTINGS:
+        value = values[setting.parameter]
+        idle = (setting.name == "suite" and choice.tasks) or (
+            setting.name == "decide-delta" and not values["decide_early"]
+        )
+        always = setting.name == "suite"  # which one is meant by default may change
+        if not idle and (always or value != setting.default):
+            yield setting, value

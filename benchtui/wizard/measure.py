@@ -12,7 +12,7 @@ from pathlib import Path
 from benchtui.errors import BenchtuiError
 from benchtui.interpreter import this_python
 from benchtui.models.layout import TrainedModel
-from benchtui.runs.choice import BenchPlan
+from benchtui.runs.choice import BenchPlan, model_named
 from benchtui.runs.directory import BENCHMARKS
 from benchtui.runs.locate import known_runs
 from benchtui.text import one_line
@@ -34,12 +34,13 @@ def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Sp
         short = replace(
             choice,
             outputs=outputs,
-            model=model.path.name,
-            base=choice.base if choice.base and choice.compare else None,
             compare=False,
             decide_early=None,
             limit=DOCUMENTS,
+            detach=False,
+            readme=False,
         )
+        short = replace(short, model=model_named(short, model.path.name))
         _run(short, stop)
         speeds: dict[str, float] = {}
         for known in known_runs(outputs):
@@ -57,7 +58,7 @@ def _stand_in(model: TrainedModel, folder: Path) -> None:
 
 def _run(choice: BenchPlan, stop: threading.Event) -> None:
     process = subprocess.Popen(
-        this_python("-m", "benchtui", "run", *run_arguments(choice), "--no-readme"),
+        this_python("-m", "benchtui", "run", *run_arguments(choice)),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

@@ -13,9 +13,8 @@ from textual.widgets import Input, Select
 
 from benchtui.config import load_config
 from benchtui.displays.words import rate_words
-from benchtui.runs.choice import DECIDE_DELTA
 from benchtui.runs.plan import TaskPlan
-from benchtui.settings import limit_typed, limit_words
+from benchtui.settings.values import limit_typed, limit_words
 from benchtui.suites import Suite, suites
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Estimate, Speeds, earlier_speeds, estimate_tasks, estimates
@@ -156,7 +155,7 @@ class SuiteStep(Step):
         event.stop()
         choice = self.answers.choice
         if event.value is not (choice.decide_early is not None):
-            early = (choice.decide_early or DECIDE_DELTA) if event.value is True else None
+            early = (choice.decide_early or choice.decide_delta) if event.value is True else None
             self.answers.choice = replace(choice, decide_early=early)
             self.post_message(self.Changed())
 

@@ -43,7 +43,7 @@ async def test_all_questions_to_the_review(
         assert "How many sequences at once?" in shown(pilot)
         await press(pilot, "down", "enter")
         screen = shown(pilot)
-        assert "$ benchtui run --model" in screen
+        assert "$ benchtui run --isolated --model" in screen
         assert "--format lora" in " ".join(screen.split())
         assert "▲ NLTK data" in screen, "a warning of the preflight"
         await press(pilot, "s")

@@ -71,7 +71,7 @@ CHOICES = st.builds(
 @given(CHOICES, st.booleans())
 def test_read_again_it_is_the_same_choice(choice: BenchPlan, compare: bool) -> None:
     if not compare:
-        choice = replace(choice, compare=False, base=None, decide_early=None)
+        choice = replace(choice, compare=False, decide_early=None)
     if choice.tasks:
         choice = replace(choice, suite="quick")  # tasks stand instead of it
     assert read_again(run_arguments(choice)) == choice
@@ -84,17 +84,17 @@ def test_the_line_is_quoted_for_a_shell() -> None:
 
 @pytest.mark.parametrize("default", [BenchPlan(outputs=Path("outputs"))])
 def test_defaults_are_left_out(default: BenchPlan) -> None:
-    assert command_line(default) == "benchtui run --suite quick"
+    assert command_line(default) == "benchtui run --isolated --suite quick"
 
 
 def test_a_file_that_limits_and_decides_early_can_be_undone() -> None:
-    file = {"limit": 5.0, "decide_early": True}
+    file = {"default_limit": 5.0, "decide_early": True}
     chosen = read_again([], file)
     assert (chosen.default_limit, chosen.limit, chosen.decide_early) == (5.0, None, 2.0)
-    whole = replace(chosen, limit=math.inf, decide_early=None)
-    assert "--limit all --no-decide-early" in command_line(whole)
-    again = read_again(run_arguments(whole), file)
-    assert (again.limit, again.decide_early) == (math.inf, None)
+    assert read_again(run_arguments(chosen), {}) == chosen
+    whole = replace(chosen, default_limit=None, decide_early=None)
+    assert read_again(run_arguments(whole), file) == whole
+    assert read_again(["--default-limit", "all", "--no-decide-early"], file) == whole, "typed by hand"
     alone = read_again(["--no-base"], file)
     assert alone.decide_early is None, "a file says it in general; there is nothing to decide here"
     with pytest.raises(UsageError, match="needs a base"):

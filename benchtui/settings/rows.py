@@ -1,0 +1,106 @@
+"""Every setting of a run, one row each. A new setting is a row here and an attribute of BenchPlan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from benchtui.settings import forms
+from benchtui.settings.forms import switch, switch_or
+from benchtui.settings.setting import Setting
+
+WHAT = "What is evaluated"
+HOW = "How the model is asked"
+MACHINE = "How it runs"
+ALLOW = "Allowed for this run only"
+OUTPUT = "Output"
+
+ISOLATED = "--isolated"
+"""The flag with which settings of files and variables are not read: what is typed beside it says all."""
+
+DECIDE_DELTA = 2.0
+"""Points that would not matter, where nobody says otherwise."""
+DEFAULT_SEEDS = (0, 1234, 1234, 1234)
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR"),
+    Setting("model", WHAT, "Name, path or hub id; newest, or all.", forms.named("newest"), None, "NAME", page="model"),
+    Setting("base", WHAT, "Base model: hub id or path. auto: what the model's files name.", forms.named("auto"), None,
+            "ID", page="base", attribute=""),
+    Setting("no-base", WHAT, "Evaluate the model alone; nothing to compare with.", switch("--no-base", "--with-base"),
+            False, page="base", attribute=""),
+    Setting("adapter-base", WHAT, "With --no-base: what an adapter is put on, where its files do not name it.",
+            forms.named("auto"), None, "ID", page="base", attribute=""),
+    Setting("rerun-base", WHAT, "Evaluate the base again even if its results still fit.",
+            switch("--rerun-base", "--reuse-base"), False),
+    Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available.",
+            forms.named("auto"), None, "NAME", page="format"),
+    Setting("suite", WHAT, "test, quick, core, full, or your own.", forms.NAME, "quick", "NAME", page="suite"),
+    Setting("tasks", WHAT, "lm-eval tasks, instead of a suite.", forms.TASKS, (), "A,B", page="suite"),
+    Setting("include-path", WHAT, "Folder with more task files; may be repeated.", forms.FOLDERS, (), "DIR",
+            attribute="include_paths"),
+    Setting("limit", WHAT, "Samples per task: a count, a share, all. auto: what the suite says.", forms.LIMIT, None,
+            "N", page="suite", key=""),
+    Setting("default-limit", WHAT, "The same for tasks whose suite sets no limit: what limit is in benchtui.toml.",
+            forms.DEFAULT_LIMIT, None, "N", key="limit"),
+    Setting("decide-early", WHAT,
+            "Ask both models side by side; stop a task once better, worse or no relevant difference is certain.",
+            switch("--decide-early", "--no-decide-early"), False, page="suite", attribute=""),
+    Setting("decide-delta", WHAT, "With --decide-early: a difference that would not matter.", forms.POINTS,
+            DECIDE_DELTA, "POINTS", attribute=""),
+    Setting("num-fewshot", HOW, "Examples in every task's prompt. auto: what suite and task say.",
+            forms.whole_number_or("auto", 0), None, "N", key=""),
+    Setting("default-num-fewshot", HOW, "The same for tasks whose suite says nothing: what num-fewshot is in "
+            "benchtui.toml.", forms.whole_number_or("auto", 0), None, "N", key="num-fewshot"),
+    Setting("chat-template", HOW, "auto, on or off. auto: applied to both sides when both have one.",
+            forms.choice("auto", "on", "off"), "auto", "WHEN", page="review"),
+    Setting("system-instruction", HOW, "System message put before every prompt.", forms.FREE_TEXT, None, "TEXT"),
+    Setting("gen-kwargs", HOW, "Generation settings.", forms.GENERATION, {}, "K=V,…"),
+    Setting("enable-thinking", HOW, "For chat templates that know it.  auto: as the template does by itself.",
+            switch_or("auto", "--enable-thinking", "--disable-thinking", "--auto-thinking"), None),
+    Setting("think-end-token", HOW, "Where thinking ends; what comes before is not scored.", forms.FREE_TEXT, None,
+            "TEXT"),
+    Setting("max-length", HOW, "Longest sequence in tokens. auto: the model's.", forms.whole_number_or("auto", 2),
+            None, "N"),
+    Setting("seed", HOW, "One seed, or lm-eval's four joined by commas.", forms.SEEDS, DEFAULT_SEEDS, "N",
+            attribute="seeds"),
+    Setting("timeout", MACHINE, "End a worker that shows no sign of life for so long.", forms.DURATION, None, "30min",
+            page="review"),
+    Setting("skip-stalled", MACHINE, "With --timeout: give up on stalled documents, and go on.",
+            switch("--skip-stalled", "--no-skip-stalled"), False),
+    Setting("batch-size", MACHINE, "Sequences at once; auto goes by free memory and model size.",
+            forms.whole_number_or("auto", 1, "auto"), "auto", "N", page="batch"),
+    Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
+            forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
+    Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
+    Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, "hf", "NAME"),
+    Setting("engine", MACHINE, "fast, benchtui's own, or lm-eval: its hf model.", forms.choice("fast", "lm-eval"),
+            "fast", "NAME"),
+    Setting("model-args", MACHINE, "More arguments of lm-eval's hf model; may be repeated.", forms.MODEL_ARGUMENTS,
+            {}, "K=V"),
+    Setting("offline", MACHINE, "Use only what is cached; connect to nothing.", switch("--offline", "--no-offline"),
+            False),
+    Setting("trust-remote-code", ALLOW, "Let the model's repository run its own code.",
+            switch("--trust-remote-code", "--no-trust-remote-code"), False, key="", attribute=""),
+    Setting("allow-pickle", ALLOW, "Load pickled weights, which can run code.",
+            switch("--allow-pickle", "--no-allow-pickle"), False, key="", attribute=""),
+    Setting("confirm-unsafe-code", ALLOW, "Allow tasks that execute what the model wrote.",
+            switch("--confirm-unsafe-code", "--no-confirm-unsafe-code"), False, key="", attribute=""),
+    Setting("resume", MACHINE, "Go on with an unfinished run of this plan.",
+            switch_or("ask", "--resume", "--no-resume", "--ask-resume"), None),
+    Setting("detach", MACHINE, "Start in the background and return; watch with `benchtui attach`.",
+            switch("--detach", "--no-detach"), False),
+    Setting("json", OUTPUT, "Print every event as a line of JSON.", switch("--json", "--no-json"), False),
+    Setting("no-readme", OUTPUT, "Leave the model's README files alone.", switch("--no-readme", "--readme"), False,
+            attribute=""),
+)  # fmt: skip
+
+SETTING: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
+"""By name."""
+
+FILE_KEYS: Mapping[str, Setting] = MappingProxyType({row.file_key: row for row in SETTINGS if row.file_key})
+"""By their names in benchtui.toml."""
+
+PERMISSIONS: tuple[Setting, ...] = tuple(setting for setting in SETTINGS if setting.section == ALLOW)
+"""Decisions about running other people's code: a flag or the environment for one run, never a file that stays."""

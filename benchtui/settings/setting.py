@@ -1,0 +1,125 @@
+"""What a row says about one setting, and how its value is read from text and written as flags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Page = Literal["model", "base", "format", "suite", "batch", "review"]
+"""The pages of the wizard that ask for a setting."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How the values of one kind are read and written.
+
+    `typed` reads the text of a flag or variable, `filed` a value of benchtui.toml; both raise ValueError with words for
+    what they expect, or a UsageError. `written` gives the text that `typed` reads as the same value.
+    """
+
+    typed: Callable[[str], Any]
+    filed: Callable[[object], Any]
+    written: Callable[[Any], str]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """The same for flags that may be given several times: one value is made of all of them.
+
+    `split` parts the text of a variable into what the flags would have been given.
+    """
+
+    typed: Callable[[Sequence[str]], Any]
+    filed: Callable[[object], Any]
+    written: Callable[[Any], Sequence[str]]
+    split: Callable[[str], list[str]]
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Flags that take no value: each one with the value that it means. `typed` and `filed` as in a Form."""
+
+    flags: Mapping[str, Any]
+    typed: Callable[[str], Any]
+    filed: Callable[[object], Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a run.
+
+    `name` is the flag without its dashes. `default` is the value where nobody says anything; every default can also be
+    said, to undo what a file or the environment says. `key` is its name in benchtui.toml, "" where it has none there.
+    `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a BenchPlan has
+    the value as it is read, "" where it is made of several settings.
+    """
+
+    name: str
+    section: str
+    help: str
+    form: Form | Repeated | Switch
+    default: Any = None
+    metavar: str = ""
+    page: Page | None = None
+    key: str = "*"
+    attribute: str = "*"
+
+    @property
+    def parameter(self) -> str:
+        """The name in Python: `batch_size`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def flag(self) -> str:
+        return f"--{self.name}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """All spellings, the main one first."""
+        return tuple(self.form.flags) if isinstance(self.form, Switch) else (self.flag,)
+
+    @property
+    def variable(self) -> str:
+        """`BENCHTUI_BATCH_SIZE`."""
+        return environment_name(self.name)
+
+    @property
+    def file_key(self) -> str:
+        return self.name if self.key == "*" else self.key
+
+    @property
+    def field(self) -> str:
+        """The attribute of a BenchPlan, "" for none."""
+        return self.parameter if self.attribute == "*" else self.attribute
+
+    def typed(self, texts: Sequence[str]) -> Any:
+        """The value of what stands behind the flag, once for each time it was given; for a switch: the flag itself."""
+        if isinstance(self.form, Repeated):
+            return self.form.typed(texts)
+        if isinstance(self.form, Switch):
+            return self.form.flags[texts[-1]]
+        return self.form.typed(texts[-1])
+
+    def from_variable(self, text: str) -> Any:
+        if isinstance(self.form, Repeated):
+            return self.form.typed(self.form.split(text))
+        return self.form.typed(text)
+
+    def arguments(self, value: Any) -> list[str]:
+        """The flags that say `value`, whatever a file or the environment says."""
+        if isinstance(self.form, Switch):
+            return [next(flag for flag, means in self.form.flags.items() if means is value)]
+        if isinstance(self.form, Repeated):
+            return [part for text in self.form.written(value) or [""] for part in (self.flag, text)]
+        return [self.flag, self.form.written(value)]
+
+    @property
+    def undo(self) -> list[str]:
+        """The flags that take back what a file or the environment says."""
+        return self.arguments(self.default)
+
+
+def environment_name(flag: str) -> str:
+    """`--batch-size` -> `BENCHTUI_BATCH_SIZE`."""
+    return "BENCHTUI_" + flag.lstrip("-").replace("-", "_").upper()
