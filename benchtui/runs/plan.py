@@ -32,9 +32,10 @@ class TaskPlan(msgspec.Struct, frozen=True, omit_defaults=True):
 class ModelSource(msgspec.Struct, frozen=True):
     """Where weights come from.
 
-    `path` is a local folder or a hub id; `revision` the hub commit; `adapter` a PEFT folder put on top of `path`, used
-    only while `adapter_on`; `identity` a digest of the content (local) or the commit (hub), so that a replaced file is
-    noticed; `tokenizer` a folder or hub id when it is not the one of `path`.
+    `path` is a local folder or a hub id; `revision` the hub commit; `adapter` a PEFT folder put on top of `path`;
+    `identity` a digest of the content (local) or the commit (hub), so that a replaced file is noticed; `tokenizer` a
+    folder or hub id when it is not the one of `path`. `adapter_on` is False only in plans of earlier versions, which
+    took the base to be the adapter switched off.
     """
 
     path: str
@@ -47,9 +48,14 @@ class ModelSource(msgspec.Struct, frozen=True):
     load_in_4bit: bool = False
 
     @property
-    def weights(self) -> tuple[str, str | None, str | None, bool]:
-        """What must be equal for two plans to share one load."""
-        return (self.path, self.revision, self.adapter, self.load_in_4bit)
+    def weights(self) -> tuple[str, str | None, bool]:
+        """What must be equal for two plans to share one load; an adapter is put on what is loaded."""
+        return (self.path, self.revision, self.load_in_4bit)
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether the base was taken to be an adapter switched off, unproven, as earlier versions did."""
+        return self.adapter is not None and not self.adapter_on
 
     @property
     def local(self) -> bool:
@@ -137,6 +143,7 @@ class RunPlan(msgspec.Struct, frozen=True):
             "model content": source.identity,
             "tokenizer": Path(tokenizer).name if Path(tokenizer).is_absolute() else tokenizer,
             "adapter": Path(source.adapter).name if source.adapter and source.adapter_on else None,
+            **({"base by an adapter switched off": True} if source.switched_off else {}),
             "4-bit": source.load_in_4bit,
             "backend": self.backend,
             "engine": self.engine,
@@ -177,10 +184,11 @@ class RunPlan(msgspec.Struct, frozen=True):
 
         "subset": `other` may hold more tasks than we ask for (a base run reused for a smaller suite).
         """
+        now, there = self.score_settings(), other.score_settings()
         found = [
-            f"{name}: {theirs!r} there, {ours!r} now"
-            for (name, ours), theirs in zip(self.score_settings().items(), other.score_settings().values(), strict=True)
-            if ours != theirs
+            f"{name}: {there.get(name)!r} there, {now.get(name)!r} now"
+            for name in dict.fromkeys((*now, *there))
+            if now.get(name) != there.get(name)
         ]
         mine, others = self.task_settings(), other.task_settings()
         for task, settings in mine.items():

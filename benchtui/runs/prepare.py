@@ -115,8 +115,6 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         path=base_description.name,
         identity=base_description.identity,
         revision=base_description.revision,
-        adapter=fine_tuned.adapter,
-        adapter_on=False,
         format="base",
         load_in_4bit=base_description.architecture.four_bit,
     )

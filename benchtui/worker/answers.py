@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal import Journal, RequestKey, request_digest
 from benchtui.scoring.health import Asked
+from benchtui.worker.weights import NotANumberError
 
 
 class TaskRequests:
@@ -103,10 +105,17 @@ class TaskRequests:
         if not waiting:
             raise RuntimeError(f"{self.task}: an answer to a request that was not asked ({request_type})")
         instance, key = waiting.popleft()
+        if request_type.startswith("loglikelihood"):
+            self._refuse_nan(key, answer)
         counted = self._counted.get(tuple(text for text in arguments if isinstance(text, str)))
         if counted:
             self._facts[key] = counted.popleft()
         self._fresh.append((instance, key, digest, answer))
+
+    def _refuse_nan(self, key: RequestKey, answer: Any) -> None:
+        value = answer[0] if isinstance(answer, tuple | list) else answer
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotANumberError(f"{self.task}, document {key.doc_id}")
 
     def keep(self) -> None:
         """Journal what was answered since the last time, then score the documents that it completes."""

@@ -25,28 +25,34 @@ class NoRoomForModelError(BenchtuiError):
 
 @dataclass
 class LoadedModel:
-    """Weights that answer for one or more plans. `lm` is an lm-eval model set up for the plan given last."""
+    """Weights that answer for one or more plans. `lm` is an lm-eval model set up for the plan given last.
+
+    `off` switches the adapter of a model off while it answers: then it is the base, as was proven when it was loaded.
+    """
 
     lm: Any
     source: ModelSource
     device: str
     dtype: str
-    own_vocabulary: int
-    tokenizer_length: int
+    off: bool = False
 
     def serves(self, source: ModelSource) -> bool:
-        """Whether these weights can answer for `source` too: the same files, and an adapter that added no tokens (the
-        base model never had them, and would spread probability over them)."""
-        if source.weights != self.source.weights:
-            return False
-        return source.adapter_on == self.source.adapter_on or self.tokenizer_length <= self.own_vocabulary
+        """Whether these weights are those of `source`, or become them when its adapter is put on."""
+        return source.weights == self.source.weights and self.source.adapter in (None, source.adapter)
 
-    def adapter(self, source: ModelSource) -> AbstractContextManager[Any]:
-        """While open, the adapter is on or off as `source` says."""
-        if source.adapter is None or source.adapter_on:
+    def answering(self) -> AbstractContextManager[Any]:
+        """While open, the model is what `source` says."""
+        if not self.off:
             return nullcontext()
         context: AbstractContextManager[Any] = self.lm.model.disable_adapter()
         return context
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the results tell of the model: where and in which precision it ran, and what is to be known of it."""
+        return {"device": self.device, "dtype": self.dtype} | (
+            {"caveats": list(self.lm.caveats)} if self.lm.caveats else {}
+        )
 
 
 def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel:
@@ -58,21 +64,19 @@ def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> Loaded
     reporter.decision("device", device, "asked for" if plan.device != "auto" else _device_reason(device))
     reporter.decision("dtype", dtype, "asked for" if plan.prompts.dtype != "auto" else _dtype_reason(device, dtype))
     lm = _construct(plan, plan.source.path, device, dtype, peft=plan.source.adapter)
-    own = int(getattr(lm.config.get_text_config(), "vocab_size", 0))
-    loaded = LoadedModel(lm, plan.source, device, dtype, own, len(lm.tokenizer))
+    loaded = LoadedModel(lm, plan.source, device, dtype)
     prepare(loaded, plan, reporter, memory_share)
     return loaded
 
 
 def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
-    """The model of another plan while `loaded` stays: on the same weights where they serve both, else loaded as well.
-    None when two might not fit into memory, or something did not before (`memory_share` below 1). Raises as
-    `load_model` does."""
-    if loaded.serves(plan.source):
-        lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
-        other = dataclasses.replace(loaded, lm=lm, source=plan.source)
-        prepare(other, plan, reporter, memory_share)
-        return other
+    """The model of another plan while `loaded`, its base, stays: on the same weights where that is proven to leave the
+    base what it is, else loaded as well. None when two might not fit into memory, or something did not before
+    (`memory_share` below 1). Raises as `load_model` does."""
+    if loaded.serves(plan.source) and (shared := _share_weights(loaded, plan, reporter, memory_share)):
+        return shared
+    if loaded.source.adapter:
+        return None  # putting the adapter on has changed the base: it has to be loaded again, by itself
     needed = ROOM_BESIDE * loaded.lm.model.get_memory_footprint()
     unlike = plan.source.load_in_4bit != loaded.source.load_in_4bit
     if unlike or memory_share < 1 or free_memory(loaded.device) < needed:
@@ -83,15 +87,50 @@ def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_s
     return None
 
 
+def _share_weights(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
+    """The adapter of `plan` on the weights of `loaded`, which then answers with the adapter off. None when that would
+    not be the base; `loaded` then has the adapter, if it had to be tried."""
+    from peft import PeftConfig
+
+    from benchtui.worker.adapters import BaseProof, adapter_error, why_base_is_needed
+
+    adapter = plan.source.adapter
+    if adapter is None:
+        return None
+    try:
+        reason = why_base_is_needed(PeftConfig.from_pretrained(adapter))
+    except Exception as error:  # peft and the hub each raise their own
+        raise adapter_error(adapter, error) from error
+    if reason:
+        reporter.decision("base", "loaded by itself", f"the adapter switched off is not the base: {reason}")
+        return None
+    proof = BaseProof(loaded.lm.model)
+    lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
+    lm.apply_adapter(adapter)
+    if reason := proof.broken_by(lm.model):
+        loaded.source = plan.source
+        reporter.decision("base", "loaded by itself", f"the adapter switched off is not the base: {reason}")
+        return None
+    other = dataclasses.replace(loaded, lm=lm, source=plan.source)
+    lm.caveats = [*loaded.lm.caveats, *lm.caveats]
+    loaded.lm.use(lm.model)
+    loaded.off = True
+    prepare(other, plan, reporter, memory_share)
+    return other
+
+
 def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> None:
-    """Set a loaded model up for `plan`: tokenizer, chat template, batch size.
+    """Set a loaded model up for `plan`: adapter, tokenizer, chat template, batch size.
 
     `memory_share` below 1 plans for that part of the memory: an earlier worker of this run died for want of it.
     """
     if plan.source != loaded.source:
-        if hasattr(loaded.lm, "close"):
-            loaded.lm.close()
+        caveats = loaded.lm.caveats
+        loaded.lm.close()
         loaded.lm = _construct(plan, loaded.lm.model, loaded.device, loaded.dtype, peft=None)
+        loaded.lm.caveats = list(caveats)
+        if plan.source.adapter and not loaded.source.adapter:
+            loaded.lm.apply_adapter(plan.source.adapter)
         loaded.source = plan.source
     lm = loaded.lm
     if plan.prompts.chat_template is not None:
@@ -152,7 +191,7 @@ def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft:
     except BenchtuiError:
         raise
     except Exception as error:  # transformers, safetensors, hub and peft each raise their own
-        raise load_error(source, error) from error
+        raise load_error(source.path, error) from error
 
 
 def _engine(name: str) -> Any:
@@ -166,15 +205,11 @@ def _engine(name: str) -> Any:
 
 
 def tokenizer_of(plan: RunPlan) -> str:
-    """A tokenizer beside the adapter is the one it was trained with; it is used only while the adapter is on."""
+    """A tokenizer beside the adapter is the one it was trained with."""
     source = plan.source
     if source.tokenizer:
         return source.tokenizer
-    if (
-        source.adapter
-        and source.adapter_on
-        and any((Path(source.adapter) / name).is_file() for name in TOKENIZER_FILES)
-    ):
+    if source.adapter and any((Path(source.adapter) / name).is_file() for name in TOKENIZER_FILES):
         return source.adapter
     return source.path
 
@@ -193,9 +228,8 @@ def _refuse_pickles(plan: RunPlan) -> None:
             )
 
 
-def load_error(source: ModelSource, error: Exception) -> BenchtuiError:
-    """What a library said about a model it could not load, as one line with the next step."""
-    name = source.adapter if source.adapter and source.adapter_on else source.path
+def load_error(name: str, error: Exception) -> BenchtuiError:
+    """What a library said about a model that it could not load, as one line with the next step."""
     text = " ".join(str(error).split())[:300]
     what = f"{name} cannot be loaded: {type(error).__name__}: {text}"
     lowered = text.lower()

@@ -19,7 +19,11 @@ class ObservedHFLM(CountingHFLM):
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._forward_hook: Any = None
         super().__init__(*args, **kwargs)
+
+    def _watch(self) -> None:
+        super()._watch()
         self._forward_hook = self.model.register_forward_hook(self._on_forward)
 
     def _on_forward(self, module: Any, arguments: Any, output: Any) -> None:  # noqa: ARG002 - torch's signature
@@ -28,7 +32,11 @@ class ObservedHFLM(CountingHFLM):
             self.observer.tokens(int(logits.shape[0] * logits.shape[1]))
 
     def close(self) -> None:
-        self._forward_hook.remove()
+        """Take the hooks off the model."""
+        super().close()
+        if self._forward_hook is not None:
+            self._forward_hook.remove()
+            self._forward_hook = None
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = False) -> list[str]:
         with _batches_told(self.observer):

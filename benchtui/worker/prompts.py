@@ -28,7 +28,7 @@ class TokenizerPrompter:
                 trust_remote_code=plan.permissions.remote_code,
             )
         except Exception as error:  # transformers and the hub each raise their own
-            raise load_error(plan.source, error) from error
+            raise load_error(tokenizer_of(plan), error) from error
         self.tokenizer.chat_template = plan.prompts.chat_template
 
     def apply_chat_template(self, *arguments: Any, **settings: Any) -> str:

@@ -110,9 +110,11 @@ class Session:
             beside = load_beside(self._loaded, second.plan, second.reporter, self._share(second.plan))
             self._tell_order(first, second, together=beside is not None)
             if beside is None:
+                if self._loaded.source != first.plan.source:
+                    self._loaded = None  # it carries the adapter now
                 return False
             self._stop.interruptible = False
-            with_one_load = beside.lm.model is self._loaded.lm.model
+            with_one_load = self._loaded.off
             try:
                 evaluate_side_by_side(
                     self._evaluation(first, self._loaded, early=True), self._evaluation(second, beside, early=True)
@@ -164,7 +166,7 @@ class Session:
         @contextmanager
         def answering() -> Iterator[None]:
             turn()
-            with loaded.adapter(plan.source):
+            with loaded.answering():
                 yield
 
         write_atomic(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype, early=early))
@@ -177,7 +179,7 @@ class Session:
             self._stop,
             opened.in_hand,
             loaded.lm,
-            {"device": loaded.device, "dtype": loaded.dtype},
+            loaded.facts,
             lm=loaded.lm,
             memory_share=self._share(plan),
             turn=turn,

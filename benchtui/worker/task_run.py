@@ -16,6 +16,7 @@ from benchtui.worker.answers import TaskRequests
 from benchtui.worker.building import build_watched
 from benchtui.worker.memory import OutOfMemoryError, is_out_of_memory, release
 from benchtui.worker.tasks import LoadedTask
+from benchtui.worker.weights import NotANumberError
 from benchtui.worker.write import TaskCoverage
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class TaskRun:
         self._request_type = ""
         self._progress_at = 0.0
         self._told = 0
+        self._in_batch: list[tuple[Any, ...]] = []
         self._worked = 0.0
         self._since: float | None = time.monotonic()
         self._reporter.phase("building prompts", loaded.name)
@@ -137,6 +139,8 @@ class TaskRun:
                 self._request_type = request_type
                 answers = getattr(lm, request_type)(instances)
                 self._requests.take_rest(instances, answers)
+        except NotANumberError as error:
+            raise self._at_document(error) from error
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -144,6 +148,15 @@ class TaskRun:
         finally:
             self._requests.keep()
         return None
+
+    def _at_document(self, error: NotANumberError) -> NotANumberError:
+        """The same error, with the document that the model was answering."""
+        asked = [error.request] if error.request else self._in_batch
+        documents = [str(doc_id) for doc_id, _ in self._requests.in_flight(asked, self._request_type)]
+        if not documents or error.located:
+            return error
+        more = " or one beside it in its batch" if len(documents) > 1 else ""
+        return NotANumberError(f"{self._loaded.name}, document {documents[0]}{more}")
 
     def _halve_batch(self, said: str) -> None:
         lm = self._evaluation.lm
@@ -201,7 +214,8 @@ class TaskRun:
 
     def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
         self._keep_answers()
-        documents = self._requests.in_flight([args for args in request_args if args], self._request_type)
+        self._in_batch = [args for args in request_args if args]
+        documents = self._requests.in_flight(self._in_batch, self._request_type)
         if documents:
             self._reporter.in_flight(self._loaded.name, [(doc_id, self._questions[doc_id]) for doc_id in documents])
         self._progress()

@@ -39,7 +39,7 @@ def base_and_tuned(prepared: PreparedBench, reporter: Reporter) -> tuple[LoadedM
 def logit(loaded: LoadedModel) -> float:
     import torch
 
-    with torch.no_grad(), loaded.adapter(loaded.source):
+    with torch.no_grad(), loaded.answering():
         return float(loaded.lm.model(torch.tensor([[5, 6, 7]])).logits[0, -1, 9])
 
 

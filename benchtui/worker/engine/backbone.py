@@ -97,9 +97,9 @@ class Backbone:
         return logits[0]
 
     def plain_logits(self, ids: torch.Tensor) -> torch.Tensor:
-        """Logits [batch, length, vocabulary] as the model computes them when nobody interferes."""
+        """Logits [batch, length, vocabulary] as the whole model computes them, with its adapter: what lm-eval sees."""
         with self._inference():
-            logits: torch.Tensor = self.causal(ids).logits
+            logits: torch.Tensor = self.model(ids).logits
         return logits
 
 

@@ -14,6 +14,11 @@ from benchtui.worker.engine.trial import Trial
 # Rotary embeddings that change with the length of the whole batch once it exceeds the original window.
 _LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
 _UNBOUNDED = 1 << 60
+# Adapters that are nothing but layers in place of the model's own (peft 0.21): the same whoever calls the model.
+_LAYER_ADAPTERS = frozenset(
+    {"LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT", "LN_TUNING"}
+    | {"TRAINABLE_TOKENS", "C3A", "RANDLORA", "SHIRA", "ROAD", "VBLORA", "MISS"}
+)
 
 
 @dataclass(frozen=True)
@@ -69,8 +74,8 @@ def _with_prefixes(trial: Trial) -> Capabilities:
 def _obstacle(backbone: Backbone, encoder_decoder: bool) -> str:
     if encoder_decoder:
         return "an encoder-decoder model has no prefix to share"
-    if getattr(getattr(backbone.model, "active_peft_config", None), "is_prompt_learning", False):
-        return "the adapter puts virtual tokens before every sequence"
+    if adapter := _adapter_obstacle(getattr(backbone.model, "active_peft_config", None)):
+        return adapter
     if backbone.base is backbone.causal:
         return "its layers are not separate from its output projection"
     if getattr(backbone.causal, "_is_stateful", False):
@@ -79,6 +84,18 @@ def _obstacle(backbone: Backbone, encoder_decoder: bool) -> str:
     if others:
         return f"its cache has layers of type {', '.join(sorted(kind.__name__ for kind in others))}"
     return ""
+
+
+def _adapter_obstacle(config: Any) -> str:
+    """Why the model under a PEFT adapter must not be taken apart: the adapter does something in its own `forward`."""
+    if config is None:
+        return ""
+    if getattr(config, "is_prompt_learning", False):
+        return "the adapter puts virtual tokens before every sequence"
+    if getattr(config, "alora_invocation_tokens", None):
+        return "the adapter is switched on by tokens in the text"
+    kind = str(getattr(config.peft_type, "value", config.peft_type))
+    return "" if kind in _LAYER_ADAPTERS else f"adapters of type {kind} are left to their own code"
 
 
 def _layers(backbone: Backbone) -> list[Any]:

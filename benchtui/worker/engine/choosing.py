@@ -20,7 +20,8 @@ from benchtui.worker.engine.stopping import StopStrings
 class Recipe:
     """The generation settings that requests share.
 
-    `until` are the stop strings cut from the text, `eos` the token ids that end it, `limit` the most tokens.
+    `until` are the stop strings cut from the text, `eos` the token ids that end it, `limit` the most tokens, `reserved`
+    how many tokens of the window are kept for the answer (the model's generation_config.json may set another limit).
     `processors` makes the list of logits processors for a prompt, None where the plain maximum is taken; those of a
     `memoryless` recipe look at the logits alone, so that one list serves any number of rows.
     """
@@ -29,6 +30,7 @@ class Recipe:
     stops: StopStrings
     eos: frozenset[int]
     limit: int
+    reserved: int
     sample: bool
     memoryless: bool
     processors: Callable[[NDArray[np.int32]], Any] | None
@@ -56,6 +58,14 @@ class Job:
         return np.concatenate([self.prompt, np.asarray(self.tokens, dtype=np.int32)])
 
 
+class NotFiniteError(Exception):
+    """There is no token to choose, for the logits of a request are not numbers: NaN or infinity."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"logits of request {index} are not finite")
+        self.index = index
+
+
 def random_for(seed: int, context: str, settings: Mapping[str, Any], occurrence: int) -> random.Random:
     """A source of chance that depends on the request, not on what it shares a batch with.
 
@@ -66,8 +76,11 @@ def random_for(seed: int, context: str, settings: Mapping[str, Any], occurrence:
 
 
 def choose(logits: torch.Tensor, jobs: Sequence[Job]) -> list[int]:
-    """The next token of each job, from logits [jobs, vocabulary]."""
-    chosen: list[int] = logits.argmax(dim=-1).tolist()
+    """The next token of each job, from logits [jobs, vocabulary]. Raises NotFiniteError where there is none."""
+    best = logits.max(dim=-1)
+    if not torch.isfinite(best.values).all():
+        raise NotFiniteError(jobs[int(torch.isfinite(best.values).logical_not().nonzero()[0])].index)
+    chosen: list[int] = best.indices.tolist()
     by_recipe: dict[Recipe, list[int]] = {}
     for row, job in enumerate(jobs):
         if job.recipe.processors is not None:

@@ -6,19 +6,19 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
-from lm_eval.models.huggingface import HFLM
 
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.engine.observer import Observer, Unobserved
 from benchtui.worker.engine.prompts import generated_text
 from benchtui.worker.engine.stopping import StopStrings
+from benchtui.worker.weights import AccountedLM
 
 # A context and its continuation as token ids, and the strings they are; None for the windows of a longer text.
 Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
 
 
-class CountingHFLM(HFLM):
-    """HFLM that tells its `observer` how much of each prompt was cut, and how long each generated text is.
+class CountingHFLM(AccountedLM):
+    """HFLM with its weights accounted for, that tells its `observer` how much of each prompt was cut, and how long each generated text is.
 
     Its answers are HFLM's: the prompts are cut where HFLM cuts them, to the same tokens.
     """

@@ -70,6 +70,9 @@ class Recipes:
         if kwargs["do_sample"] is False:
             kwargs.pop("temperature", None)
         config = self._config(kwargs)
+        reserved = limit
+        if config.max_new_tokens is not None:  # generation_config.json's: transformers puts it above `max_length`
+            limit = int(config.max_new_tokens)
         eos = config._eos_token_tensor  # noqa: SLF001  # where transformers keeps the prepared ids
         processors = self._processors(config, np.zeros(1, dtype=np.int32), limit)
         names = {type(processor).__name__ for processor in processors}
@@ -78,6 +81,7 @@ class Recipes:
             stops=StopStrings(self._tokenizer, until),
             eos=frozenset(eos.tolist() if eos is not None else ()),
             limit=limit,
+            reserved=reserved,
             sample=bool(config.do_sample),
             memoryless=names <= _MEMORYLESS,
             processors=(lambda prompt: self._processors(config, prompt, limit)) if names or config.do_sample else None,

@@ -16,13 +16,14 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.engine import prompts, sizing
 from benchtui.worker.engine.budget import TokenBudget
-from benchtui.worker.engine.choosing import Job, Recipe, random_for
+from benchtui.worker.engine.choosing import Job, NotFiniteError, Recipe, random_for
 from benchtui.worker.engine.counting import stops_inside
 from benchtui.worker.engine.engine import Engine
 from benchtui.worker.engine.fallback import Fallback
 from benchtui.worker.engine.generation import Workshop, generate
 from benchtui.worker.engine.masks import MaskStyle
 from benchtui.worker.engine.recipes import Recipes, UnusualSettings
+from benchtui.worker.weights import NotANumberError
 
 # Index, text, and whether lm-eval's own code has filed it with the cache hook already.
 Answered = Callable[[int, str, bool], None]
@@ -65,7 +66,7 @@ def _jobs(lm: Any, engine: Engine, requests: Sequence[Instance]) -> tuple[list[J
         seen[context, name] += 1
         if recipe is None:
             continue
-        prompt = encoded[context][-_room(lm, recipe.limit) :]
+        prompt = encoded[context][-_room(lm, recipe.reserved) :]
         if prompt and len(prompt) + recipe.limit <= engine.capabilities.longest:
             jobs.append(Job(index, np.asarray(prompt, dtype=np.int32), recipe, chance))
     return jobs, prompts.whole_lengths(lm, encoded)
@@ -113,8 +114,11 @@ def _by_rows(
         lm.observer.answer_facts((context,), _facts(lm, job, whole[context]))
         answered(job.index, prompts.generated_text(lm, job.tokens, job.recipe.until), False)
 
-    with torch.inference_mode():
-        generate(workshop, jobs, lambda job: requests[job.index].args, completed)
+    try:
+        with torch.inference_mode():
+            generate(workshop, jobs, lambda job: requests[job.index].args, completed)
+    except NotFiniteError as error:
+        raise NotANumberError(request=requests[error.index].args) from error
 
 
 def _facts(lm: Any, job: Job, prompt: int) -> AnswerFacts:
