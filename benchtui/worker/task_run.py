@@ -152,7 +152,7 @@ class TaskRun:
     def _at_document(self, error: NotANumberError) -> NotANumberError:
         """The same error, with the document that the model was answering."""
         asked = [error.request] if error.request else self._in_batch
-        documents = [str(doc_id) for doc_id, _ in self._requests.in_flight(asked, self._request_type)]
+        documents = self._requests.in_flight(asked, self._request_type)
         if not documents or error.located:
             return error
         more = " or one beside it in its batch" if len(documents) > 1 else ""

@@ -24,6 +24,8 @@ class AccountedLM(HFLM):
     `caveats` are what does not stop an evaluation and belongs beside its scores.
     """
 
+    AUTO_MODEL_CLASS: Any
+
     def __init__(self, *args: Any, peft: str | None = None, **settings: Any) -> None:
         self.caveats: list[str] = []
         self._guard: Any = None
@@ -39,7 +41,7 @@ class AccountedLM(HFLM):
         self._known_tokens = len(self.tokenizer)  # before a padding token is added to one that has none
 
     def _create_model(self, pretrained: str, *args: Any, **settings: Any) -> None:
-        chosen = self.AUTO_MODEL_CLASS
+        chosen: Any = self.AUTO_MODEL_CLASS
         loader = _ReportingLoader(chosen)
         self.AUTO_MODEL_CLASS = loader
         try:
