@@ -18,7 +18,7 @@ Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
 
 
 class CountingHFLM(AccountedLM):
-    """HFLM with its weights accounted for, that tells its `observer` how much of each prompt was cut, and how long each generated text is.
+    """HFLM that tells its `observer` how much of each prompt was cut, and how long each generated text is.
 
     Its answers are HFLM's: the prompts are cut where HFLM cuts them, to the same tokens.
     """

@@ -93,7 +93,7 @@ class Recipes:
         config, unknown = self._causal._prepare_generation_config(  # noqa: SLF001  # no public way to ask
             None, pad_token_id=self._tokenizer.pad_token_id, use_cache=True, **kwargs
         )
-        unusual = [name for name in _ELSEWHERE if getattr(config, name, None) not in (None, False, 1, 1.0)]
+        unusual = [name for name in _ELSEWHERE if _is_set(config, name)]
         if unknown or unusual or (config.num_return_sequences or 1) > 1:
             raise UnusualSettings(f"the generation settings {', '.join([*unknown, *unusual]) or 'for many sequences'}")
         if config.get_generation_mode() not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
@@ -111,3 +111,9 @@ class Recipes:
             device=self._causal.device,
             model_kwargs={},
         )
+
+
+def _is_set(config: Any, name: str) -> bool:
+    value = getattr(config, name, None)
+    neutral = name == "guidance_scale" and value == 1
+    return not neutral and value is not None and value is not False
