@@ -39,10 +39,17 @@ class Hub:
     env: dict[str, str]
 
 
+def absent(what: str, reason: str) -> None:
+    """Skip a test that needs something which is not here, or fail it where BENCHTUI_TEST_REQUIRE names `what`."""
+    if what in os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(","):
+        pytest.fail(f"{what} tests are required here: {reason}")
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     if not (HUB / "serve.py").is_file():
-        pytest.skip("no hub beside the checkout")
+        absent("hub", "no hub beside the checkout")
     server = subprocess.Popen(
         [sys.executable, str(HUB / "serve.py"), "--port", "0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -54,6 +61,15 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     finally:
         server.terminate()
         server.wait(10)
+
+
+@pytest.fixture(scope="session")
+def real_model() -> Path:
+    """The folder with a real instruct model of 135M parameters and an adapter trained on it (`make real` makes it)."""
+    folder = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
+    if not (folder / "outputs" / "smollm2-gsm8k").is_dir():
+        absent("real", "no real model: `make real` fetches it")
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)

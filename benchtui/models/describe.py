@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,7 @@ class ModelDescription:
     numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
     `chat_template` Jinja text, `special_tokens` the (name, text) pairs that it may write (bos_token, …). An adapter
     (`adapter` True) stands on `adapter_base`. `from_cache` when the hub could not or must not be asked, so that a
-    loader had better not ask either. `note` is for the user.
+    loader had better not ask either. `generation` holds its generation_config.json. `note` is for the user.
     """
 
     name: str
@@ -67,6 +67,7 @@ class ModelDescription:
     special_tokens: tuple[tuple[str, str], ...] = ()
     from_cache: bool = False
     note: str = ""
+    generation: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def local(self) -> bool:
@@ -126,6 +127,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         adapter=adapter,
         adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
         pickled=weights.pickled,
+        generation=_generation(folder),
     )
 
 
@@ -167,6 +169,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         pickled=weights.pickled,
         from_cache=snapshot.from_cache,
         note=snapshot.note,
+        generation=_generation(snapshot.folder),
     )
 
 
@@ -230,6 +233,14 @@ def _config(folder: Path, adapter: bool) -> dict[str, Any]:
         raise Unreadable(f"has no {name}") from None
     except Unreadable as error:
         raise Unreadable(f"cannot be used: its {name} {error}") from None
+
+
+def _generation(folder: Path) -> dict[str, Any]:
+    """The model's generation_config.json; empty when it has none that can be read, which transformers passes over."""
+    try:
+        return read_json(folder / "generation_config.json")
+    except (FileNotFoundError, Unreadable):
+        return {}
 
 
 def _check(weights: Weights, shown: str, allow_pickle: bool) -> None:

@@ -18,6 +18,7 @@ from benchtui.models.describe import ModelDescription, describe
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.selection import choose_format
 from benchtui.runs.choice import BenchPlan
+from benchtui.runs.decoding import generation_notes
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
 from benchtui.runs.prompting import chat_template, check_room, differing_tokens, prompt_settings
 from benchtui.suites import find_suite
@@ -105,6 +106,8 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         notes.append(
             f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
         )
+    answering = base_description if own.adapter and base_description else own
+    notes += generation_notes(choice.gen_kwargs, answering, base_description if choice.compare else None)
     prompts = prompt_settings(choice, template, tokens)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
