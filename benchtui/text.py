@@ -1,8 +1,11 @@
-"""Text that is not ours: made safe for a terminal before anybody sees it."""
+"""Text that is not ours, made safe for a terminal before anybody sees it; and JSON that every program can read."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from typing import Any
 
 # C0 and C1 controls, DEL, and the bidirectional overrides that can reorder what follows them.
 _UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
@@ -24,3 +27,16 @@ def one_line(text: str, limit: int = 120) -> str:
     """The first non-empty line of `text`, printable, at most `limit` characters."""
     head = text[: 8 * limit + 2000].strip()
     return printable(head.splitlines()[0] if head else "", limit)
+
+
+def json_text(document: Any) -> str:
+    """`document` as indented JSON that every program can read: what is not a number, or infinite, becomes null."""
+    return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    return [_without_nan(inner) for inner in value] if isinstance(value, list | tuple) else value

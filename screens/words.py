@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich.text import Text
 
 from benchtui.compare.records import Kind
@@ -23,10 +25,14 @@ def kind_colour(kind: Kind | None, colours: Colours) -> str:
 
 
 def score(value: float, *, share: bool) -> str:
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
     return f"{100 * value:.1f}%" if share else f"{value:.4g}"
 
 
 def change(value: float, *, share: bool) -> str:
+    if not math.isfinite(value):
+        return ""
     return (f"{100 * value:+.1f}" if share else f"{value:+.3g}").replace("-", "−")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def command(
     from benchtui.results.locate import model_folder, runs_to_compare
     from benchtui.results.read import read_run
     from benchtui.runs.directory import RunDirectory
-    from benchtui.text import printable
+    from benchtui.text import json_text, printable
 
     folder = outputs_folder(outputs)
     places, names = runs_to_compare(first or str(model_folder(None, folder)), second, folder)
@@ -82,7 +81,7 @@ def command(
     if as_json:
         import msgspec
 
-        click.echo(json.dumps(msgspec.to_builtins(found), indent=2, ensure_ascii=False))
+        click.echo(json_text(msgspec.to_builtins(found)), nl=False)
     else:
         click.echo(printable(found.reason))
     codes = {Outcome.MET: ExitCode.DONE, Outcome.NOT_MET: ExitCode.GATE_NOT_MET, Outcome.INCONCLUSIVE: ExitCode.PARTIAL}

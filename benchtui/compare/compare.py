@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
@@ -16,7 +17,7 @@ from benchtui.compare.statistics import ALPHA, holm
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
 from benchtui.results.primary import ordered
-from benchtui.results.records import EarlyStop, Group, RunResults, Score
+from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 
 Leaves = Mapping[tuple[str, str, str], Leaf]
 
@@ -145,10 +146,11 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
     if group is not None:
         terms = group_terms(group, score, second, runs.leaves)
         sides = _group_sides(first, second, score)
+        no_number = _group_no_number(group, first, score), _group_no_number(group, second, score)
     else:
         leaf = runs.leaves[(score.task, score.metric, score.filter)]
         terms = _leaf_terms(leaf)
-        sides = leaf.first, leaf.second
+        sides, no_number = (leaf.first, leaf.second), leaf.no_number
     found = difference(terms.terms) if terms.terms is not None else None
     unpaired = why_not_comparable(score.task, terms.pairing, first, second, runs.names)
     early = _decision(first, second, score) if level == "headline" and not unpaired else None
@@ -160,7 +162,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         level=level,
         depth=depth,
         higher_is_better=score.higher_is_better,
-        is_share=score.is_share and 0 <= sides[0].value <= 1,
+        is_share=_is_share(score.metric, sides),
         first=sides[0],
         second=sides[1],
         pairing=terms.pairing,
@@ -170,13 +172,35 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         stopped=early is None and any(run.early_of_any(score.task) for run in (first, second)),
         notes=differing_facts(score.task, first, second, runs.names),
     )
-    why = terms.why or unpaired
+    why = _no_number(no_number, runs.names) or terms.why or unpaired
     if row.stopped and level == "headline" and not why:
         verdict = not_comparable(_stopped_elsewhere(runs, score.task), None, is_share=row.is_share)
         return msgspec.structs.replace(row, verdict=verdict)
     if why and not row.early:
         return msgspec.structs.replace(row, verdict=not_comparable(why, row.tested, is_share=row.is_share))
     return row
+
+
+def _is_share(metric: str, sides: tuple[Side, Side]) -> bool:
+    """Whether both scores are shares, as far as they are numbers."""
+    values = [side.value for side in sides if math.isfinite(side.value)]
+    return bool(values) and all(is_share(metric, value) for value in values)
+
+
+def _no_number(reasons: tuple[str, str], names: tuple[str, str]) -> str:
+    found = [f"the {name} score is {reason}" for name, reason in zip(names, reasons, strict=True) if reason]
+    return " and ".join(found)
+
+
+def _group_no_number(group: Group, results: RunResults, score: Score) -> str:
+    """Why a group's score is not a number: one of its tasks has none."""
+    mine = results.score(score.task, score.metric, score.filter)
+    if mine is None or mine.finite:
+        return ""
+    parts = [results.score(leaf, score.metric, score.filter) for leaf in group.leaves]
+    without = [part.task for part in parts if part is not None and not part.finite]
+    named = f"{', '.join(without[:3])}{', …' if len(without) > 3 else ''}"
+    return f"not a number{f' (as that of {named})' if without else ''}"
 
 
 def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop | None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import math
 from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from benchtui.compare.difference import interval_at
+from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Interval, Kind, Row
 from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.statistics import ALPHA
@@ -54,7 +56,7 @@ class Gate(msgspec.Struct, frozen=True):
     """Met when every check is, not met when one is certainly not.
 
     `differences` name in words what the runs differ in besides the model; `lacking` the tasks that could not be checked
-    because a run has no result for them.
+    because a run has no result for them; `health` is what to know of the models and their answers.
     """
 
     outcome: Outcome
@@ -62,6 +64,7 @@ class Gate(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     differences: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
 
 
 def gate(
@@ -91,8 +94,10 @@ def gate(
     reasons = [check.reason for check in checks if check.outcome is outcome]
     if outcome is Outcome.INCONCLUSIVE:
         reasons += lacking or ([] if checks else ["the two runs have no task in common"])
+    health = tuple(health_notes(comparison))
     reason = f"{_WORDS[outcome]}: {'; '.join(reasons)}{_but(outcome, differences)}."
-    return Gate(outcome, reason, checks, differences, lacking)
+    reason += "".join(f" {words}." for words in health)
+    return Gate(outcome, reason, checks, differences, lacking, health)
 
 
 def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask, ...]:
@@ -165,6 +170,8 @@ def _sign_is_certain(row: Row, alpha: float) -> bool:
 
 
 def _cannot_tell(row: Row) -> str:
+    if not math.isfinite(row.first.value) or not math.isfinite(row.second.value):
+        return "a score is not a number"
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
         return "not comparable"
     if row.early is not None:  # it stands, whatever became of the base later

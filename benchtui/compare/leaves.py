@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Leaf(msgspec.Struct, frozen=True):
     """One metric of one leaf task in both runs.
 
     `paired` holds the summands of the paired documents, None where samples are missing or do not make the score; `why`
-    then says so in words.
+    then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
     """
 
     first_score: Score
@@ -39,6 +40,7 @@ class Leaf(msgspec.Struct, frozen=True):
     aggregation: Aggregation | None = None
     paired: tuple[Floats, Floats] | None = None
     why: str = ""
+    no_number: tuple[str, str] = ("", "")
 
 
 class SampleSource:
@@ -63,6 +65,29 @@ def values_of(samples: Sequence[Sample], metric: str) -> list[Value] | None:
     return None if any(v is None for v in found) else [v for v in found if v is not None]
 
 
+def why_no_number(score: Score, samples: Sequence[Sample]) -> str:
+    """Why a score is not a number, as far as its documents tell; "" where it is one."""
+    if score.finite:
+        return ""
+    what = "not a number" if math.isnan(score.value) else "infinite"
+    values = [dict(sample.values).get(score.metric) for sample in samples if sample.filter == score.filter]
+    if not values:
+        return what
+    without = sum(not _all_finite(value) for value in values)
+    why = (
+        f"{without} of {len(values)} documents have no number"
+        if without
+        else f"these {len(values)} documents give none"
+    )
+    return f"{what} ({why})"
+
+
+def _all_finite(value: Value | None) -> bool:
+    if value is None:
+        return False
+    return all(math.isfinite(number) for number in value) if isinstance(value, list) else math.isfinite(value)
+
+
 def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -> ScoredTerms | None:
     """The summands of a score over all its documents; None when the samples do not reproduce it."""
     values = values_of([s for s in samples if s.filter == score.filter], score.metric)
@@ -81,8 +106,10 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
 
     Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
     """
+    partial, health = results.partial_of(score.task), results.health_of(score.task)
+    if not score.finite:
+        return Side(score.value, None, None, score.n, score.total, partial, health)
     stderr, interval = score.stderr, None
-    partial = results.partial_of(score.task)
     if scored is not None and scored.aggregation.mean:
         terms = scored.terms
         binary = bool(np.all(terms[:, 1] == 1) and np.all((terms[:, 0] == 0) | (terms[:, 0] == 1)))
@@ -96,7 +123,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         interval = t_interval(score.value, stderr, score.n)
         if score.is_share:
             interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
-    return Side(score.value, stderr, interval, score.n, score.total, partial)
+    return Side(score.value, stderr, interval, score.n, score.total, partial, health)
 
 
 def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf]:
@@ -115,7 +142,9 @@ def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf
             scored_terms(second.results, theirs, samples_second),
         )
         missing = _missing(first, second, task)
-        found.append(_leaf(mine, theirs, (first, second), scored, joined[theirs.filter], missing))
+        leaf = _leaf(mine, theirs, (first, second), scored, joined[theirs.filter], missing)
+        no_number = why_no_number(mine, samples_first), why_no_number(theirs, samples_second)
+        found.append(msgspec.structs.replace(leaf, no_number=no_number))
     return found
 
 

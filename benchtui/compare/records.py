@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import math
 from typing import Literal
 
 import msgspec
 
 from benchtui.results.records import EarlyStop, Partial, RunResults
+from benchtui.runs.answer_health import TaskHealth
 
 
 class Interval(msgspec.Struct, frozen=True):
@@ -76,7 +78,8 @@ CONFIDENCE_SEQUENCE = "confidence sequence"
 
 
 class Side(msgspec.Struct, frozen=True):
-    """One run's score: `n` documents of `total`; `interval` for that score alone."""
+    """One run's score: `n` documents of `total`; `interval` for that score alone. `value` may be NaN or infinite;
+    `health` is that of the answers behind it, None where nobody counted."""
 
     value: float
     stderr: float | None
@@ -84,6 +87,7 @@ class Side(msgspec.Struct, frozen=True):
     n: int
     total: int
     partial: Partial | None = None
+    health: TaskHealth | None = None
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -195,8 +199,8 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def change(self) -> float:
-        """Second minus first as the table shows it: over the paired documents alone where some have no partner; of a
-        task decided early as it was then."""
+        """Second minus first as the table shows it, NaN where one of them is not a number: over the paired documents
+        alone where some have no partner; of a task decided early as it was then."""
         if self.early is not None:
             return self.early.difference
         if self.difference is not None and self.paired_on is not None:
@@ -208,7 +212,7 @@ class Row(msgspec.Struct, frozen=True):
         """The change in percent of the first score over the same documents; None where that is zero."""
         paired = self.difference if self.paired_on is not None else None
         start = paired.first if paired is not None else self.first.value
-        return 100 * self.change / abs(start) if start else None
+        return 100 * self.change / abs(start) if start and math.isfinite(self.change) else None
 
     @property
     def interval(self) -> Interval | None:
@@ -233,8 +237,9 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def improved(self) -> bool | None:
-        """Whether the change is for the better by the metric's own direction; None for no change."""
-        if self.change == 0:
+        """Whether the change is for the better by the metric's own direction; None for no change, or one that is not a
+        number."""
+        if self.change == 0 or not math.isfinite(self.change):
             return None
         return (self.change > 0) == self.higher_is_better
 

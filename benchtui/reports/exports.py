@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import math
 from typing import Any
 
 import msgspec
 
+from benchtui.compare.health import health_notes, row_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row
 from benchtui.results.records import RunResults
+from benchtui.runs.answer_health import TaskHealth
+from benchtui.text import json_text
+
+# What is known of the answers behind a score, by its name in the record; empty where nobody counted.
+_HEALTH = (
+    "answers",
+    "unknown",
+    "cut",
+    "empty",
+    "looping",
+    "mean_tokens",
+    "prompts",
+    "prompts_unknown",
+    "prompts_cut",
+    "prompt_tokens",
+    "prompt_tokens_lost",
+)
 
 _COLUMNS = (
     "task",
@@ -53,6 +71,7 @@ _COLUMNS = (
     "verdict",
     "verdict_sentence",
     "paired_on",
+    *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
 )
 
 # A cell that begins with one of these is a formula to a spreadsheet.
@@ -73,6 +92,8 @@ def cell(value: Any) -> Any:
     """A value as a CSV cell that no spreadsheet takes for a formula."""
     if isinstance(value, str) and value.startswith(_FORMULA):
         return f"'{value}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{value}"  # an empty cell would say that there is no such score
     return "" if value is None else value
 
 
@@ -119,7 +140,13 @@ def _flat(row: Row) -> dict[str, Any]:
         "verdict": row.verdict.kind.value if row.verdict else None,
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
         "paired_on": row.paired_on,
+        **_health("first", row.first.health),
+        **_health("second", row.second.health),
     }
+
+
+def _health(side: str, health: TaskHealth | None) -> dict[str, Any]:
+    return {f"{side}_{name}": getattr(health, name) if health is not None else None for name in _HEALTH}
 
 
 def _low(interval: Interval | None) -> float | None:
@@ -141,9 +168,12 @@ def comparison_json(comparison: Comparison) -> str:
         "settings": list(comparison.settings),
         "missing": list(comparison.missing),
         "warnings": list(comparison.warnings),
-        "rows": [{**_flat(row), "notes": list(row.notes)} for row in comparison.rows],
+        "health": list(health_notes(comparison)),
+        "rows": [
+            {**_flat(row), "notes": list(row.notes), "health": row_health(row, comparison)} for row in comparison.rows
+        ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _run(results: RunResults, name: str) -> dict[str, Any]:
@@ -158,5 +188,6 @@ def _run(results: RunResults, name: str) -> dict[str, Any]:
         "fingerprint": results.fingerprint,
         "lm_eval_version": results.lm_eval_version,
         "settings": {setting.name: setting.value for setting in results.settings},
+        "caveats": list(results.caveats),
         "partial": msgspec.to_builtins(results.partial),
     }

@@ -10,6 +10,7 @@ from html import escape
 
 from benchtui.compare.documents import Document
 from benchtui.compare.flipped import Flipped, flipped_samples
+from benchtui.compare.health import caveats, row_health
 from benchtui.compare.records import Comparison, Row, Side
 from benchtui.reports.chart import differences_chart
 from benchtui.reports.published import published
@@ -22,9 +23,9 @@ from benchtui.reports.words import (
     interval_words,
     label,
     metric_words,
-    notes,
     p_cell,
     row_n,
+    run_notes,
     score_words,
     verdict_cell,
 )
@@ -107,7 +108,15 @@ def _table_row(comparison: Comparison, row: Row) -> str:
     name = f'<th scope="row" title="{_text(metric_words(row))}">{_text(label(row, comparison))}</th>'
     scores = f"{_score(row.first, row)}{_score(row.second, row)}"
     rest = "".join(f"<td>{_text(cell)}</td>" for cell in cells)
-    return f'<tr class="{row.level} {_tone(row)}">{name}{scores}{rest}</tr>'
+    return f'<tr class="{row.level} {_tone(row)}">{name}{scores}{rest}</tr>{_health(comparison, row)}'
+
+
+def _health(comparison: Comparison, row: Row) -> str:
+    """What a reader must know of the answers behind a row, below it; once for all metrics of a task."""
+    words = row_health(row, comparison) if row.level != "detail" else []
+    if not words:
+        return ""
+    return f'<tr class="health"><td></td><td colspan="{len(_HEADER) - 1}">{_text("; ".join(words))}</td></tr>'
 
 
 def _score(side: Side, row: Row) -> str:
@@ -133,7 +142,7 @@ def _verdicts(comparison: Comparison) -> str:
 
 
 def _notes(comparison: Comparison) -> str:
-    told = notes(comparison)
+    told = [*caveats(comparison), *run_notes(comparison)]  # what is said of answers stands below their rows
     return f'<ul class="notes">{"".join(f"<li>{_text(note)}</li>" for note in told)}</ul>' if told else ""
 
 

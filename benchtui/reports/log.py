@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-import json
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from benchtui.reports.markdown import escape, table
 from benchtui.reports.words import UNICODE, Glyphs, score_words
 from benchtui.results.history import Experiment, Outcome
 from benchtui.suites import task_title
-from benchtui.text import one_line
+from benchtui.text import json_text, one_line
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +36,7 @@ def ranked(experiments: Sequence[Experiment], task: str) -> list[Experiment]:
 
     def key(experiment: Experiment) -> tuple[bool, float]:
         outcome = experiment.outcome(task)
-        if outcome is None:
+        if outcome is None or not math.isfinite(outcome.value):
             return (True, 0.0)
         return (False, -outcome.value if outcome.higher_is_better else outcome.value)
 
@@ -176,7 +176,7 @@ def log_records(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
 
 
 def log_json(experiments: Sequence[Experiment]) -> str:
-    return json.dumps(log_records(experiments), indent=2, ensure_ascii=False) + "\n"
+    return json_text(log_records(experiments))
 
 
 def log_csv(experiments: Sequence[Experiment]) -> str:

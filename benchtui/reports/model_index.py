@@ -29,14 +29,15 @@ _SOURCE_URL = "https://github.com/EleutherAI/lm-evaluation-harness"
 def eval_results(results: RunResults) -> list[EvalResult]:
     """The scores of every task and group that was evaluated whole, in percent where they are shares.
 
-    A few documents of a task are no result to publish: partial, limited and early-stopped tasks are left out.
+    A few documents of a task are no result to publish: partial, limited and early-stopped tasks are left out, and what
+    is not a number.
     """
     from huggingface_hub import EvalResult
 
     found = []
     for task in results.top_level:
         for score in ordered(results.scores_of(task)):
-            if score.n < score.total or results.partial_of(task) or results.early_of(task):
+            if not score.finite or score.n < score.total or results.partial_of(task) or results.early_of(task):
                 continue
             facts = _facts(results, score)
             shots = facts.shots if facts else None

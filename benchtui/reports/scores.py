@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchtui.compare.leaves import SampleSource, scored_terms, side
+from benchtui.compare.health import run_health
+from benchtui.compare.leaves import SampleSource, scored_terms, side, why_no_number
 from benchtui.compare.records import Side
 from benchtui.compare.titles import title_of
 from benchtui.reports.words import METRIC_WORDS, UNICODE, Glyphs, interval_words, n_words, score_words
@@ -43,6 +44,18 @@ def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     return table
+
+
+def score_notes(results: RunResults) -> list[str]:
+    """What a reader must know beside one run's scores, each a sentence without a full stop."""
+    source = SampleSource(results)
+    found = list(run_health(results))
+    for task in results.top_level:
+        for score in results.scores_of(task):
+            if not score.finite:
+                samples = source.read(task) if results.group(task) is None else []
+                found.append(f"{title_of(task, results)}: {score_metric(score)} is {why_no_number(score, samples)}")
+    return found
 
 
 def _rows(results: RunResults, glyphs: Glyphs) -> list[tuple[str, str, str, str, str]]:

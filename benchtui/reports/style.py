@@ -17,6 +17,7 @@ thead th { border-bottom-width: 2px; }
 .wide { overflow-x: auto; }
 tr.detail th, tr.part th { font-weight: 400; padding-left: 1.6rem; }
 tr.detail, tr.part { color: var(--quiet); }
+.results tr.health td { white-space: normal; color: var(--loss); font-size: .9rem; }
 tr.gain td:last-child, details.gain summary { color: var(--gain); }
 tr.loss td:last-child, details.loss summary { color: var(--loss); }
 figure { margin: 1.5rem 0; }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 
+from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row, Side
 from benchtui.compare.statistics import ALPHA
 from benchtui.compare.verdicts import points
@@ -79,6 +82,8 @@ def label(row: Row, comparison: Comparison) -> str:
 
 
 def score_words(value: float, *, is_share: bool, digits: int = 2) -> str:
+    if not math.isfinite(value):
+        return "not a number" if math.isnan(value) else "infinite"
     return f"{100 * value:.{digits}f}%" if is_share else f"{value:.4g}"
 
 
@@ -98,7 +103,9 @@ def arrow(row: Row, glyphs: Glyphs = UNICODE) -> str:
 
 
 def change_words(row: Row, glyphs: Glyphs = UNICODE, digits: int = 2) -> str:
-    """The seed's improvement cell: "↗ +20.00 (+50.0%)", points and relative change."""
+    """The seed's improvement cell: "↗ +20.00 (+50.0%)", points and relative change; empty where there is none."""
+    if not math.isfinite(row.change):
+        return ""
     size = f"{100 * row.change:+.{digits}f}" if row.is_share else f"{row.change:+.4g}"
     relative = "" if row.relative is None else f" ({row.relative:+.{digits - 1}f}%)"
     return f"{arrow(row, glyphs)} {size}{relative}".replace("-", "−" if glyphs is UNICODE else "-")
@@ -167,6 +174,11 @@ def headline_metrics(comparison: Comparison) -> str:
 
 def notes(comparison: Comparison) -> list[str]:
     """Everything a reader must know beside the numbers, each a sentence without a full stop."""
+    return list(dict.fromkeys((*health_notes(comparison), *run_notes(comparison))))
+
+
+def run_notes(comparison: Comparison) -> list[str]:
+    """The same without what is said of models and answers: what became of the runs, and what they differ in."""
     found: dict[str, None] = dict.fromkeys(comparison.warnings)
     found.update(dict.fromkeys(f"Runs differ in {words}" for words in comparison.settings))
     for row in comparison.headlines:

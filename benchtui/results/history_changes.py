@@ -37,6 +37,8 @@ class Changes:
         theirs = self._base.score(score.task, score.metric, score.filter)
         if theirs is None:
             return None
+        if not (score.finite and theirs.finite):
+            return Change(None, "Not comparable: a score is not a number.")
         if stop := self._run.decision(score, self._base):
             return Change(stop.difference)
         if self._same_documents(score.task):

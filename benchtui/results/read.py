@@ -85,6 +85,8 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         transformers_version=parsed.transformers_version or "",
         benchtui_version=block.version,
         format=plan.source.format if plan else "",
+        caveats=_caveats(block),
+        health=block.health,
     )
 
 
@@ -155,15 +157,14 @@ def _scores_of(parsed: _File, task: str, metrics: dict[str, Any]) -> list[Score]
         metric, comma, filter_name = key.partition(",")
         if not comma or key in _NOT_METRICS or metric.endswith("_stderr"):
             continue
-        number = _number(value)
-        if number is None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
             continue
         found.append(
             Score(
                 task=task,
                 metric=metric,
                 filter=filter_name,
-                value=number,
+                value=float(value),
                 stderr=_number(metrics.get(f"{metric}_stderr,{filter_name}")),
                 n=n,
                 higher_is_better=_higher_is_better(parsed, task, metric),
@@ -174,8 +175,8 @@ def _scores_of(parsed: _File, task: str, metrics: dict[str, Any]) -> list[Score]
 
 
 def _number(value: object) -> float | None:
-    """None for "N/A", NaN and whatever else is no score."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    """None for "N/A", NaN, infinity and whatever else is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
@@ -257,6 +258,12 @@ def _aggregation(entry: dict[str, Any]) -> tuple[str, str]:
     """lm-eval stores its own aggregations by name and a task's own by source text."""
     named = str(entry.get("aggregation", ""))
     return str(entry.get("metric", "")), named if named.isidentifier() else ""
+
+
+def _caveats(block: Block) -> tuple[str, ...]:
+    """What the worker said of the model, as long as it is text: the file may come from anybody."""
+    named = block.resolved.get("caveats")
+    return tuple(text for text in named if isinstance(text, str)) if isinstance(named, list) else ()
 
 
 def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:

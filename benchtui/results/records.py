@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from pathlib import Path
 
 import msgspec
 
+from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.plan import Role
 from benchtui.runs.records import RunState
 
@@ -15,7 +17,8 @@ _NOT_SHARES = ("perplexity", "bits_per_byte", "bleu", "chrf", "rouge", "likeliho
 
 
 class Score(msgspec.Struct, frozen=True):
-    """One metric of one task or group on lm-eval's own scale (accuracies 0..1).
+    """One metric of one task or group on lm-eval's own scale (accuracies 0..1). `value` is NaN or infinite where
+    lm-eval's is: such a task has a score that says nothing, and that is not the same as having none.
 
     `stderr` is lm-eval's, None where it gives none ("N/A") or NaN; `n` counts documents scored, `total` those that the
     task has.
@@ -34,6 +37,11 @@ class Score(msgspec.Struct, frozen=True):
     def key(self) -> str:
         """lm-eval's own name for it: `metric,filter`."""
         return f"{self.metric},{self.filter}"
+
+    @property
+    def finite(self) -> bool:
+        """Whether the value is a number that can be compared and averaged."""
+        return math.isfinite(self.value)
 
     @property
     def is_share(self) -> bool:
@@ -121,8 +129,10 @@ class RunResults(msgspec.Struct, frozen=True):
     """One model's results, read from disk.
 
     `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
-    tools). `created` is the time in the file's name, without a zone as lm-eval writes it. `partial` and `early` are
-    empty for a run that did all it was asked. `format` is the model's form on disk that was evaluated.
+    tools). `caveats` are sentences about the model that every score of it needs beside it; `health` is that of the
+    answers to each leaf task, as far as the run counted it. `created` is the time in the file's name, without a zone
+    as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
+    form on disk that was evaluated.
     """
 
     run: Path
@@ -147,6 +157,8 @@ class RunResults(msgspec.Struct, frozen=True):
     transformers_version: str = ""
     benchtui_version: str = ""
     format: str = ""
+    caveats: tuple[str, ...] = ()
+    health: dict[str, TaskHealth] = {}
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)
@@ -175,6 +187,12 @@ class RunResults(msgspec.Struct, frozen=True):
             done += by_task[name].done if name in by_task else n
             total += by_task[name].total if name in by_task else n
         return Partial(task, done, total)
+
+    def health_of(self, task: str) -> TaskHealth | None:
+        """The health of a task's answers; of a group's those of its leaves together. None where nothing was counted."""
+        group = self.group(task)
+        found = [self.health[name] for name in (group.leaves if group else (task,)) if name in self.health]
+        return together(found) if found else None
 
     def early_of(self, task: str) -> EarlyStop | None:
         return next((stop for stop in self.early if stop.task == task), None)

@@ -11,6 +11,7 @@ import msgspec
 
 from benchtui import __version__
 from benchtui.compare.compare import compare_runs
+from benchtui.compare.health import health_notes, run_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row, Side
 from benchtui.errors import BenchtuiError
 from benchtui.results.locate import latest_pair
@@ -18,6 +19,7 @@ from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.runs.files import write_atomic
+from benchtui.text import json_text
 
 SCHEMA_VERSION = 1
 FILE_NAME = "benchmark.json"
@@ -47,7 +49,7 @@ def write_summary(
     summary = summarize(model_path, base=base, fine_tuned=fine_tuned)
     document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
     try:
-        write_atomic(summary.path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        write_atomic(summary.path, json_text(document))
     except OSError as error:
         raise BenchtuiError(
             f"{summary.path} cannot be written: {error.strerror or error}.", "Make the folder writable, or make room."
@@ -88,6 +90,7 @@ def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str,
         "differing_settings": list(comparison.settings) if comparison else [],
         "only_in_one_run": list(comparison.missing) if comparison else [],
         "warnings": list(comparison.warnings) if comparison else [],
+        "health": list(health_notes(comparison)) if comparison else _health(summary.fine_tuned or summary.base),
     }
 
 
@@ -115,6 +118,8 @@ def _side(results: RunResults | None) -> dict[str, Any]:
         "suite": results.suite,
         "lm_eval_version": results.lm_eval_version,
         "benchtui_version": results.benchtui_version,
+        "caveats": list(results.caveats),
+        "health": msgspec.to_builtins(results.health),
         "partial": {p.task: {"done": p.done, "total": p.total} for p in results.partial},
         "stopped_early": {stop.task: msgspec.to_builtins(stop) for stop in results.early},
         "settings": {setting.name: setting.value for setting in results.settings},
@@ -123,6 +128,10 @@ def _side(results: RunResults | None) -> dict[str, Any]:
             for task in results.tasks
         },
     }
+
+
+def _health(results: RunResults | None) -> list[str]:
+    return list(run_health(results)) if results is not None else []
 
 
 def _verbatim(file: Path) -> Any:
@@ -183,6 +192,7 @@ def _score(side: Side) -> dict[str, Any]:
         "n": side.n,
         "total": side.total,
         "partial": {"done": side.partial.done, "total": side.partial.total} if side.partial else None,
+        "health": msgspec.to_builtins(side.health),
     }
 
 

@@ -12,6 +12,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import is_share
+from benchtui.runs.answer_health import TaskHealth
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import STAMP, Task, ifeval, write_run
 
@@ -117,10 +118,22 @@ def test_a_damaged_result_file_is_named(tmp_path: Path, content: str, words: str
     assert f"results_{STAMP}.json" in str(caught.value)
 
 
-def test_scores_that_are_not_numbers_are_left_out(tmp_path: Path) -> None:
-    document = {"results": {"t": {"alias": "t", "acc,none": float("nan"), "f1,none": "N/A", "em,none": 0.5}}}
-    (tmp_path / f"results_{STAMP}.json").write_text(json.dumps(document))
-    assert [score.key for score in read_run(tmp_path).scores] == ["em,none"]
+def test_a_score_that_is_not_a_number_is_a_score_and_words_are_none(tmp_path: Path) -> None:
+    scores = {"alias": "t", "acc,none": float("nan"), "ppl,none": float("inf"), "f1,none": "N/A", "em,none": 0.5}
+    (tmp_path / f"results_{STAMP}.json").write_text(json.dumps({"results": {"t": scores}}))
+    found = {score.key: score.finite for score in read_run(tmp_path).scores}
+    assert found == {"acc,none": False, "ppl,none": False, "em,none": True}
+
+
+def test_caveats_and_health_are_read_where_a_run_wrote_them(tmp_path: Path) -> None:
+    scores = {"t": {"alias": "t", "em,none": 0.5}}
+    health = {"t": {"answers": 4, "cut": 1, "cut_at": [256, 256], "tokens": 400, "mean_tokens": 100.0}}
+    block = {"resolved": {"caveats": ["12 tensors of the file are not used.", 7]}, "health": health}
+    (tmp_path / f"results_{STAMP}.json").write_text(json.dumps({"results": scores, "benchtui": block}))
+    found = read_run(tmp_path)
+    assert found.caveats == ("12 tensors of the file are not used.",)
+    assert found.health_of("t") == TaskHealth(answers=4, cut=1, cut_at=(256, 256), tokens=400, mean_tokens=100.0)
+    assert found.health_of("another") is None
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:

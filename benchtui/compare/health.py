@@ -1,0 +1,54 @@
+"""What a reader must know of the answers on both sides of a comparison, and of the models that gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchtui.compare.records import Comparison, Row
+from benchtui.compare.titles import title_of
+from benchtui.results.health import health_words, unlike_lengths
+from benchtui.results.records import RunResults
+
+
+def row_health(row: Row, comparison: Comparison) -> list[str]:
+    """Sentences without a full stop about the answers behind one row: "Base: 31 of 40 answers were cut …"."""
+    found = []
+    for side, name in ((row.first, comparison.first_name), (row.second, comparison.second_name)):
+        found += [f"{name}: {words}" for words in health_words(side.health)]
+    if (lengths := _lengths(row, comparison)) is not None:
+        found.append(lengths)
+    return found
+
+
+def _lengths(row: Row, comparison: Comparison) -> str | None:
+    first, second = row.first.health, row.second.health
+    if first is None or second is None or not unlike_lengths(first, second):
+        return None
+    return (
+        f"answers have {first.mean_tokens:.0f} tokens on average ({comparison.first_name}), "
+        f"{second.mean_tokens:.0f} ({comparison.second_name})"
+    )
+
+
+def run_health(results: RunResults) -> Iterator[str]:
+    """The same of one run by itself."""
+    yield from (caveat.rstrip(".") for caveat in results.caveats)
+    for task in results.top_level:
+        for words in health_words(results.health_of(task)):
+            yield f"{title_of(task, results)}: {words}"
+
+
+def health_notes(comparison: Comparison) -> Iterator[str]:
+    """What is said of the models themselves, then of the answers to each task of the suite."""
+    yield from caveats(comparison)
+    for row in comparison.headlines:
+        for words in row_health(row, comparison):
+            yield f"{row.title}: {words}"
+
+
+def caveats(comparison: Comparison) -> Iterator[str]:
+    """What is said of the models themselves: "Base: 12 tensors of the file are not used"."""
+    sides = ((comparison.first, comparison.first_name), (comparison.second, comparison.second_name))
+    for results, name in sides:
+        for caveat in results.caveats:
+            yield f"{name}: {caveat.rstrip('.')}"

@@ -1,0 +1,78 @@
+"""The health of answers in words: what a reader must know beside a score, and nothing where nothing is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchtui.runs.answer_health import TaskHealth
+
+MANY = 0.1
+"""The share of cut answers from which a score says less about the model than about the limit."""
+FEWEST_CHOICES = 30
+"""Documents from which choices that all fall on one place are no chance."""
+_UNLIKE, _UNLIKE_TOKENS = 1.5, 5
+"""Mean answers are unlike when one is so many times as long as the other, and longer by so many tokens."""
+
+
+def health_words(health: TaskHealth | None) -> list[str]:
+    """What is wrong with the answers of one task, each a part of a sentence, the worst first."""
+    return list(_found(health)) if health is not None else []
+
+
+def _found(health: TaskHealth) -> Iterator[str]:
+    if health.prompts_cut:
+        yield _prompts(health)
+    if health.cut:
+        yield _cut(health)
+    if health.empty:
+        yield f"{_of(health.empty, health.answers)} empty"
+    if health.looping:
+        loops = "repeats itself" if health.looping == 1 else "repeat themselves"
+        yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"
+    if health.only_choice is not None and health.choices >= FEWEST_CHOICES:
+        yield (
+            f"the model prefers choice {health.only_choice + 1} in all {health.choices} documents: "
+            "its score is that of a constant answer"
+        )
+    if health.unknown:
+        yield f"whether {_counted(health.unknown, 'answer')} of {health.answers} were cut is unknown"
+    if health.prompts_unknown:
+        yield f"whether {_counted(health.prompts_unknown, 'prompt')} of {health.prompts} were cut is unknown"
+
+
+def _prompts(health: TaskHealth) -> str:
+    """ "3 of 3 prompts were cut to the window and lost 77 % of their tokens (--max-length)"."""
+    lost, there = health.prompt_tokens_lost or 0, health.prompt_tokens or 0
+    share = 100 * lost / there if there else 0.0
+    words = "less than 1" if share < 1 else f"{share:.0f}"
+    was, its = ("was", "its") if health.prompts_cut == 1 else ("were", "their")
+    cut = f"{health.prompts_cut} of {_counted(health.prompts_known, 'prompt')}"
+    return f"{cut} {was} cut to the window and lost {words} % of {its} tokens (--max-length)"
+
+
+def _cut(health: TaskHealth) -> str:
+    """ "31 of 40 answers were cut at 256 tokens"."""
+    low, high = health.cut_at or (0, 0)
+    at = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+    words = f"{_of(health.cut or 0, health.known)} cut at {at} tokens"
+    if (health.cut or 0) >= MANY * health.known:
+        words += ", so the score does not show what the model can do (--gen-kwargs max_gen_toks=N)"
+    return words
+
+
+def unlike_lengths(first: TaskHealth | None, second: TaskHealth | None) -> bool:
+    """Whether two models answer at lengths so different that a reader should know."""
+    means = [side.mean_tokens for side in (first, second) if side is not None and side.mean_tokens is not None]
+    if len(means) < 2:
+        return False
+    low, high = sorted(means)
+    return high >= _UNLIKE * low and high - low >= _UNLIKE_TOKENS
+
+
+def _of(part: int, every: int) -> str:
+    """ "1 of 40 answers was", "31 of 40 answers were"."""
+    return f"{part} of {_counted(every, 'answer')} {'was' if part == 1 else 'were'}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,219 @@
+"""What is wrong with answers and models stands beside the score, in every form that a comparison takes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchtui.compare.compare import compare_runs
+from benchtui.compare.gate import Outcome, gate
+from benchtui.compare.records import Comparison, Kind
+from benchtui.reports.exports import comparison_csv, comparison_json
+from benchtui.reports.html import comparison_html
+from benchtui.reports.markdown import comparison_markdown
+from benchtui.reports.model_index import eval_results
+from benchtui.reports.scores import score_notes
+from benchtui.reports.section import results_section
+from benchtui.reports.tables import plain_table
+from benchtui.results.headlines import last_benchmark
+from benchtui.results.health import health_words
+from benchtui.results.history import _outcomes
+from benchtui.results.read import read_run
+from benchtui.results.summary import write_summary
+from benchtui.runs.answer_health import TaskHealth
+from benchtui.runs.directory import RunDirectory
+from tests.synthetic import Task, ifeval, write_run
+
+CUT = {"answers": 40, "cut": 31, "cut_at": [256, 256], "empty": 1, "looping": 9, "tokens": 9000, "mean_tokens": 225.0}
+WELL = {"answers": 40, "cut": 0, "tokens": 1600, "mean_tokens": 40.0, "prompts": 40, "prompts_cut": 0}
+LOST = {"prompts": 3, "prompts_cut": 3, "prompt_tokens": 3000, "prompt_tokens_lost": 2310}
+CAVEAT = "12 tensors of the file are not used: model.extra."
+WORDS = (
+    "31 of 40 answers were cut at 256 tokens, so the score does not show what the model can do",
+    "1 of 40 answers was empty",
+    "9 of 40 answers repeat themselves at the end",
+    "12 tensors of the file are not used",
+    "answers have 225 tokens on average (Base), 40 (Fine-tuned)",
+)
+
+
+def run(folder: Path, values: Sequence[Any], health: dict[str, Any], caveats: Sequence[str] = (), **task: Any) -> Path:
+    block = {"resolved": {"caveats": list(caveats)}, "health": {"ifeval": health}}
+    return write_run(folder, {"ifeval": ifeval(list(values), **task)}, block=block)
+
+
+@pytest.fixture
+def comparison(tmp_path: Path) -> Comparison:
+    first = run(tmp_path / "benchmarks" / "base", [True, False] * 20, CUT, [CAVEAT])
+    second = run(tmp_path / "benchmarks" / "fine-tuned" / "x", [True] * 40, WELL)
+    return compare_runs(read_run(first), read_run(second))
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace("\\", "").split())
+
+
+def test_every_form_says_it(comparison: Comparison) -> None:
+    forms = {
+        "table": plain_table(comparison, width=100),
+        "narrow table": plain_table(comparison, width=80),
+        "markdown": comparison_markdown(comparison),
+        "html": comparison_html(comparison),
+        "README": results_section(comparison.second, comparison.first, comparison),
+        "json": comparison_json(comparison),
+        "gate": gate(comparison, max_loss=3).reason,
+    }
+    for name, text in forms.items():
+        told = flat(text.replace("! ", ""))
+        for words in WORDS:
+            assert words in told, (name, words)
+
+
+def test_numbers_of_both_sides_are_in_the_exports(comparison: Comparison) -> None:
+    for row in csv.DictReader(io.StringIO(comparison_csv(comparison))):
+        assert (row["first_answers"], row["first_cut"], row["first_looping"]) == ("40", "31", "9")
+        assert (row["second_cut"], row["second_mean_tokens"], row["second_prompts_cut"]) == ("0", "40.0", "0")
+        assert row["first_prompts_cut"] == "", "unknown is no zero"
+    (row, *_) = json.loads(comparison_json(comparison))["rows"]
+    assert (row["first_cut"], row["second_cut"], row["first_prompts_cut"]) == (31, 0, None)
+
+
+def test_benchmark_json_has_it(comparison: Comparison, tmp_path: Path) -> None:
+    summary = write_summary(
+        tmp_path,
+        base=RunDirectory(tmp_path / "benchmarks" / "base"),
+        fine_tuned=RunDirectory(tmp_path / "benchmarks" / "fine-tuned" / "x"),
+    )
+    document = json.loads(summary.path.read_text())
+    assert document["base_model"]["caveats"] == [CAVEAT]
+    assert document["base_model"]["health"]["ifeval"]["cut"] == 31
+    assert document["comparison"]["ifeval"]["base"]["health"]["looping"] == 9
+    assert any("31 of 40" in words for words in document["health"])
+
+
+def test_a_model_by_itself_says_it_too(comparison: Comparison) -> None:
+    told = score_notes(comparison.first)
+    assert "12 tensors of the file are not used: model.extra" in told
+    assert any("31 of 40 answers" in words for words in told)
+    assert score_notes(comparison.second) == []
+    assert "31 of 40 answers" in results_section(comparison.first, None, None)
+
+
+def test_nothing_is_said_where_nothing_is_wrong() -> None:
+    assert health_words(TaskHealth(answers=40, cut=0, tokens=200, mean_tokens=5.0, prompts=40, prompts_cut=0)) == []
+    assert health_words(TaskHealth(choices=29, only_choice=0)) == []
+    assert health_words(None) == []
+
+
+@pytest.mark.parametrize(
+    ("health", "words"),
+    [
+        (TaskHealth(**LOST), "3 of 3 prompts were cut to the window and lost 77 % of their tokens (--max-length)"),
+        (
+            TaskHealth(prompts=9, prompts_cut=1, prompt_tokens=900, prompt_tokens_lost=3),
+            "1 of 9 prompts was cut to the window and lost less than 1 % of its tokens (--max-length)",
+        ),
+        (TaskHealth(answers=40, cut=1, cut_at=(64, 64)), "1 of 40 answers was cut at 64 tokens"),
+        (
+            TaskHealth(answers=9, cut=9, cut_at=(64, 1280)),
+            "9 of 9 answers were cut at 64 to 1,280 tokens, so the score does not show what the model can do "
+            "(--gen-kwargs max_gen_toks=N)",
+        ),
+        (TaskHealth(answers=8, unknown=8), "whether 8 answers of 8 were cut is unknown"),
+        (TaskHealth(prompts=8, prompts_unknown=1), "whether 1 prompt of 8 were cut is unknown"),
+        (
+            TaskHealth(choices=30, only_choice=1),
+            "the model prefers choice 2 in all 30 documents: its score is that of a constant answer",
+        ),
+    ],
+)
+def test_words(health: TaskHealth, words: str) -> None:
+    assert health_words(health) == [words]
+
+
+NAN = float("nan")
+
+
+@pytest.fixture(params=[NAN, float("inf")], ids=["nan", "infinite"])
+def broken(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Comparison, Path]:
+    """A base whose perplexity is no number in two of five documents, beside a task that is well."""
+    value, well = request.param, {("acc", "none"): [1, 0, 1, 0, 1]}
+    sides = []
+    for place, values in (("base", [3.0, value, 4.0, value, 2.0]), ("fine-tuned/x", [3.0, 2.0, 4.0, 2.0, 2.0])):
+        perplexity = Task({("score", "none"): values}, higher_is_better=False, total=5)
+        sides.append(write_run(tmp_path / "benchmarks" / place, {"ppl": perplexity, "well": Task(well)}))
+    return compare_runs(read_run(sides[0]), read_run(sides[1])), tmp_path
+
+
+def strict_json(text: str) -> Any:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+def test_a_task_without_a_number_has_a_row_everywhere(broken: tuple[Comparison, Path]) -> None:
+    comparison, folder = broken
+    (row,) = [row for row in comparison.headlines if row.task == "ppl"]
+    assert row.verdict is not None
+    assert row.verdict.kind is Kind.NOT_COMPARABLE
+    what = "not a number" if row.first.value != row.first.value else "infinite"
+    why = f"the Base score is {what} (2 of 5 documents have no number)"
+    assert why in row.verdict.sentence
+    for text in (
+        plain_table(comparison, width=80),
+        comparison_markdown(comparison),
+        comparison_html(comparison),
+        results_section(comparison.second, comparison.first, comparison),
+    ):
+        assert what in text
+        assert "nan" not in text.replace("not a number", "").lower().split()
+    (exported,) = [row for row in strict_json(comparison_json(comparison))["rows"] if row["task"] == "ppl"]
+    assert (exported["first"], exported["change"], exported["second"]) == (None, None, 2.6)
+    (line,) = [row for row in csv.DictReader(io.StringIO(comparison_csv(comparison))) if row["task"] == "ppl"]
+    assert line["first"] == ("NaN" if what == "not a number" else "inf")
+    assert "acc" in plain_table(comparison), "the task beside it is judged as ever"
+    assert gate(comparison, max_loss=3).outcome is Outcome.INCONCLUSIVE
+
+
+def test_benchmark_json_stays_json_and_home_shows_the_task(broken: tuple[Comparison, Path]) -> None:
+    _, folder = broken
+    base, tuned = folder / "benchmarks" / "base", folder / "benchmarks" / "fine-tuned" / "x"
+    for first, second in ((base, tuned), (tuned, base)):
+        summary = write_summary(folder, base=RunDirectory(first), fine_tuned=RunDirectory(second))
+        document = strict_json(summary.path.read_text())
+        assert document["comparison"]["ppl"]["delta"] is None
+        last = last_benchmark(folder)
+        assert last is not None
+        (headline,) = [found for found in last.headlines if found.task == "ppl"]
+        assert headline.change is None
+        assert headline.verdict is Kind.NOT_COMPARABLE
+
+
+def test_what_is_no_number_is_neither_published_nor_ranked(broken: tuple[Comparison, Path]) -> None:
+    comparison, _ = broken
+    assert [result.metric_type for result in eval_results(comparison.first)] == ["acc"]
+    (told,) = score_notes(comparison.first)
+    assert "2 of 5 documents have no number" in told
+    for results, base in ((comparison.second, comparison.first), (comparison.first, comparison.second)):
+        outcome = next(found for found in _outcomes(results, base) if found.task == "ppl")
+        assert outcome.change is None
+        assert "not a number" in outcome.not_comparable
+
+
+def test_a_group_names_its_task_that_has_no_number(tmp_path: Path) -> None:
+    sides = []
+    for place, value in (("base", 1.0), ("tuned", NAN)):
+        tasks = {"a": Task({("acc", "none"): [1.0, value]}), "b": Task({("acc", "none"): [1.0, 0.0]})}
+        sides.append(read_run(write_run(tmp_path / place, tasks, groups={"both": ["a", "b"]})))
+    comparison = compare_runs(*sides)
+    (row,) = comparison.headlines
+    assert row.verdict is not None
+    assert "the Fine-tuned score is not a number (as that of a)" in row.verdict.sentence
+    assert [part.task for part in comparison.rows if part.level == "part"] == ["a", "b"]
