@@ -182,7 +182,8 @@ def _result_lines(item: ListedModel) -> list[str]:
 
 
 def _score_line(task: TaskResult) -> str:
-    scores = f"{task.fine_tuned:.1%}" if task.base is None else f"{task.base:.1%} → {task.fine_tuned:.1%}"
+    tuned = "not a number" if task.fine_tuned is None else f"{task.fine_tuned:.1%}"
+    scores = tuned if task.base is None else f"{task.base:.1%} → {tuned}"
     return f"{_shown(task.task, 40)} {scores}" + (f" (n={task.n})" if task.n else "")
 
 

@@ -89,7 +89,9 @@ def _all_finite(value: Value | None) -> bool:
 
 
 def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -> ScoredTerms | None:
-    """The summands of a score over all its documents; None when the samples do not reproduce it."""
+    """The summands of a score over all its documents; None when the samples do not reproduce it, or it is no number."""
+    if not score.finite:
+        return None
     values = values_of([s for s in samples if s.filter == score.filter], score.metric)
     if not values:
         return None

@@ -14,12 +14,13 @@ from benchtui.models.training import parse_moment
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Scores as the file has them, on lm-eval's scale (accuracy 0..1); `base` None when no base was run."""
+    """Scores as the file has them, on lm-eval's scale (accuracy 0..1); `base` None when no base was run, either of them
+    None when it is not a number."""
 
     task: str
     metric: str | None
     base: float | None
-    fine_tuned: float
+    fine_tuned: float | None
     n: int | None = None
 
 
@@ -50,7 +51,10 @@ def last_result(model_path: Path) -> tuple[LastResult | None, str]:
 def _compared(comparison: dict[str, Any]) -> list[TaskResult]:
     found = []
     for task, entry in comparison.items():
-        if not isinstance(entry, dict) or (tuned := _number(entry.get("finetuned_accuracy"))) is None:
+        if not isinstance(entry, dict) or "finetuned_accuracy" not in entry:
+            continue
+        tuned = _number(entry["finetuned_accuracy"])
+        if tuned is None and entry["finetuned_accuracy"] is not None:
             continue
         n = entry.get("n")
         metric = entry.get("metric")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ FILE_NAME = "benchmark.json"
 
 @dataclass(frozen=True)
 class Headline:
-    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down.
+    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down. A score
+    that is not a number is NaN here: its task is shown all the same.
 
     `on_pairs` is the change over the paired documents where that is not the difference of the two scores.
     """
@@ -38,7 +40,7 @@ class Headline:
     def change(self) -> float | None:
         if self.on_pairs is not None:
             return self.on_pairs
-        return None if self.base is None else self.fine_tuned - self.base
+        return None if self.base is None or math.isnan(self.fine_tuned) else self.fine_tuned - self.base
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,16 @@ def last_benchmark(model: Path) -> LastBenchmark | None:
 def _headline(task: str, entry: Any) -> Headline | None:
     if not isinstance(entry, dict) or entry.get("level", "headline") != "headline":
         return None
-    base, tuned = _number(entry.get("base_accuracy")), _number(entry.get("finetuned_accuracy"))
+    if "finetuned_accuracy" not in entry:
+        return None
+    base, written = _number(entry.get("base_accuracy")), entry["finetuned_accuracy"]
+    tuned = math.nan if written is None else _number(written)
     if tuned is None:
         return None
     better = entry.get("higher_is_better", True) is not False
     on_pairs = _number(entry.get("delta")) if entry.get("paired_on") is not None else None
     change = on_pairs if on_pairs is not None else tuned - base if base is not None else 0.0
-    improved = None if change == 0 else (change > 0) == better
+    improved = None if change == 0 or math.isnan(change) else (change > 0) == better
     known = {kind.value: kind for kind in Kind}
     verdict = entry.get("verdict")
     return Headline(
@@ -83,7 +88,7 @@ def _headline(task: str, entry: Any) -> Headline | None:
         title if isinstance(title := entry.get("title"), str) else task_title(task),
         base,
         tuned,
-        is_share(str(entry.get("metric", "")), tuned),
+        is_share(str(entry.get("metric", "")), base if math.isnan(tuned) and base is not None else tuned),
         improved,
         known.get(verdict) if isinstance(verdict, str) else None,
         on_pairs,
@@ -104,14 +109,18 @@ def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _scores(side: Any) -> dict[str, dict[str, float]]:
-    """{task: {metric: value}}, without what lm-eval lists inside a group."""
+    """{task: {metric: value}}, without what lm-eval lists inside a group; what is not a number is null in the file."""
     if not isinstance(side, dict):
         return {}
     results: dict[str, Any] = next(
         (side[key] for key in ("results", "huggingface") if isinstance(side.get(key), dict)), {}
     )
     return {
-        task: {name: number for name, value in metrics.items() if (number := _number(value)) is not None}
+        task: {
+            name: number
+            for name, value in metrics.items()
+            if (number := math.nan if value is None else _number(value)) is not None
+        }
         for task, metrics in results.items()
         if isinstance(metrics, dict) and not str(metrics.get("alias", "")).startswith(" ")
     }

@@ -122,8 +122,10 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
         (TaskHealth(answers=40, cut=1, cut_at=(64, 64)), "1 of 40 answers was cut at 64 tokens"),
         (
             TaskHealth(answers=9, cut=9, cut_at=(64, 1280)),
-            "9 of 9 answers were cut at 64 to 1,280 tokens, so the score does not show what the model can do "
-            "(--gen-kwargs max_gen_toks=N)",
+            (
+                "9 of 9 answers were cut at 64 to 1,280 tokens, "
+                "so the score does not show what the model can do (--gen-kwargs max_gen_toks=N)"
+            ),
         ),
         (TaskHealth(answers=8, unknown=8), "whether 8 answers of 8 were cut is unknown"),
         (TaskHealth(prompts=8, prompts_unknown=1), "whether 1 prompt of 8 were cut is unknown"),
@@ -159,7 +161,7 @@ def strict_json(text: str) -> Any:
 
 
 def test_a_task_without_a_number_has_a_row_everywhere(broken: tuple[Comparison, Path]) -> None:
-    comparison, folder = broken
+    comparison, _ = broken
     (row,) = [row for row in comparison.headlines if row.task == "ppl"]
     assert row.verdict is not None
     assert row.verdict.kind is Kind.NOT_COMPARABLE
