@@ -18,6 +18,7 @@ from textual.worker import get_current_worker
 from benchtui.displays.words import left_words, rate_words, role_words, score_words
 from benchtui.durations import format_duration
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.files import write_run_file
 from benchtui.runs.locate import run_name
 from benchtui.runs.machine import MachineReading
 from benchtui.runs.outcome import RESUMABLE, next_step
@@ -265,7 +266,7 @@ class RunPage(Page):
     def _stop(self, runs: Sequence[RunDirectory]) -> None:
         try:
             for run in runs:
-                run.cancel.write_text("asked by the application\n")
+                write_run_file(run.cancel, "asked by the application\n")
         except OSError as error:
             self.tell(f"The run cannot be stopped: {error.strerror or error}.", "Try `benchtui cancel`.")
             return

@@ -18,6 +18,7 @@ from benchtui.displays.narrator import Narrator
 from benchtui.displays.words import clock_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, InFlight, Log, Marked
+from benchtui.runs.files import open_regular_file
 from benchtui.runs.machine import MachineMeter, MachineReading
 from benchtui.runs.newest import NewestAnswer, newest_answers
 from benchtui.runs.state import RunFollower
@@ -153,7 +154,7 @@ class OutputTail:
     def read(self) -> list[str]:
         """The lines since the last call; a gap is named."""
         try:
-            with self._file.open("rb") as file:
+            with open_regular_file(self._file) as file:
                 size = os.fstat(file.fileno()).st_size
                 lines = []
                 if size < self._offset:

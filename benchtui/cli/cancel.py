@@ -32,13 +32,14 @@ def command(run: str, outputs: Path | None) -> int:
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
     """
     from benchtui.cli.places import outputs_folder
+    from benchtui.runs.files import write_run_file
     from benchtui.runs.locate import find_run, shown_name
 
     chosen = find_run(outputs_folder(outputs), run, states=("running",))
     found = _running(chosen)
     name = shown_name(found)
     try:
-        found.cancel.write_text("asked by benchtui cancel\n")
+        write_run_file(found.cancel, "asked by benchtui cancel\n")
     except OSError as error:
         raise BenchtuiError(
             f"{found.cancel} cannot be written: {error.strerror}.", "Stop it in its own terminal, or make it writable."

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from benchtui.cli.options import SectionedCommand, setting_options
 from benchtui.cli.run import evaluate_and_conclude
@@ -16,11 +17,22 @@ from benchtui.settings.rows import PERMISSIONS
 @click.command("resume", cls=SectionedCommand)
 @click.argument("run", required=False)
 @setting_options(
-    "outputs", "timeout", "skip-stalled", *(row.name for row in PERMISSIONS), "detach", "json", "no-readme"
+    "outputs",
+    "include-path",
+    "timeout",
+    "skip-stalled",
+    *(row.name for row in PERMISSIONS),
+    "detach",
+    "json",
+    "no-readme",
 )
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     run: str | None,
     outputs: Path,
+    include_path: tuple[Path, ...],
     timeout: float | None,
     skip_stalled: bool,
     trust_remote_code: bool,
@@ -33,6 +45,7 @@ def command(
     """Go on with an unfinished run; nothing that was answered is asked again.
 
     RUN is a run directory or a model's name; without it, the newest unfinished run in outputs.
+    A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
     """
     from benchtui.cli.detach import in_background, start_detached
     from benchtui.runs.bench import lock_model
@@ -50,6 +63,12 @@ def command(
         raise BenchtuiError(f"{found.path} has no plan to go on with.", "Start a new run with `benchtui run`.")
     model = model_folder(found)
     with Control(say_on_stderr) as control, lock_model(model, model.name):
-        runs = runs_to_resume(found, Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code))
+        permissions = Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code)
+        runs = runs_to_resume(found, permissions, include_path if _given(ctx, "include_path") else ())
         settings = SuperviseSettings(timeout, skip_stalled)
         return evaluate_and_conclude(model, runs, settings, control, as_json=json, readme=not no_readme)
+
+
+def _given(ctx: click.Context, name: str) -> bool:
+    """Whether the user gave it now: a benchtui.toml in the current folder may come with the run."""
+    return ctx.get_parameter_source(name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)

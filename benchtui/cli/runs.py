@@ -74,7 +74,7 @@ def _cells(run: ListedRun, glyphs: Glyphs, now: float) -> tuple[str, ...]:
 
     started = "" if run.started is None else f"{left_words(max(now - run.started, 0))} ago"
     took = "" if run.seconds is None else left_words(run.seconds)
-    state = f"{_glyph(run.state, glyphs)} {run.state}"
+    state = f"{glyphs.failed} {run.message}" if run.newer else f"{_glyph(run.state, glyphs)} {run.state}"
     return (_shown(run.name, 100), _what(run), state, _progress(run), started, took)
 
 

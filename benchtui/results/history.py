@@ -16,7 +16,7 @@ from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import delete_run_file, write_run_file
 from benchtui.runs.records import RunState
 
 NOTE = "note.txt"
@@ -155,9 +155,9 @@ def write_note(run: RunDirectory, note: str) -> None:
     file = run.path / NOTE
     try:
         if note.strip():
-            write_atomic(file, note.strip() + "\n")
+            write_run_file(file, note.strip() + "\n")
         else:
-            file.unlink(missing_ok=True)
+            delete_run_file(file)
     except OSError as error:
         raise BenchtuiError(f"{file} cannot be written: {error.strerror or error}.") from None
 

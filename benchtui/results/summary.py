@@ -18,7 +18,7 @@ from benchtui.results.locate import latest_pair
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import write_run_file
 from benchtui.text import json_text
 
 SCHEMA_VERSION = 1
@@ -49,7 +49,7 @@ def write_summary(
     summary = summarize(model_path, base=base, fine_tuned=fine_tuned)
     document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
     try:
-        write_atomic(summary.path, json_text(document))
+        write_run_file(summary.path, json_text(document))
     except OSError as error:
         raise BenchtuiError(
             f"{summary.path} cannot be written: {error.strerror or error}.", "Make the folder writable, or make room."

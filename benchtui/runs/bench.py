@@ -21,7 +21,7 @@ from benchtui.runs.directory import (
     new_fine_tuned_run,
 )
 from benchtui.runs.equivalent import equivalent_command
-from benchtui.runs.files import unwritable, write_atomic
+from benchtui.runs.files import unwritable, write_run_file
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
@@ -179,7 +179,7 @@ def _readable_plan(run: RunDirectory) -> RunPlan | None:
 def _write_plan(run: RunDirectory, plan: RunPlan, bench_id: str, base: str | None) -> None:
     placed = msgspec.structs.replace(plan, bench_id=bench_id, base_run=base)
     write_plan(run.plan_file, placed)
-    write_atomic(run.equivalent_command, equivalent_command(placed))
+    write_run_file(run.equivalent_command, equivalent_command(placed))
 
 
 @dataclass(frozen=True)

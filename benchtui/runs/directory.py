@@ -105,12 +105,12 @@ def fine_tuned_runs(benchmarks: Path) -> list[RunDirectory]:
 
 
 def named_base(benchmarks: Path, plan: RunPlan) -> RunDirectory | None:
-    """The base run that a plan names; None when it names none, or one outside `benchmarks`: anybody may have written
-    a plan, and nothing it says may lead elsewhere."""
-    if plan.base_run is None:
+    """The base run that a plan names, base/ or one below base/previous/; None when it names none, or anything else:
+    anybody may have written a plan, and nothing it says may lead elsewhere."""
+    parts = Path(plan.base_run).parts if plan.base_run is not None else ()
+    if parts[:1] != ("base",) or len(parts) not in (1, 3) or parts[1:2] not in ((), ("previous",)) or ".." in parts:
         return None
-    place = benchmarks / plan.base_run
-    return RunDirectory(place) if place.resolve().is_relative_to(benchmarks.resolve()) else None
+    return RunDirectory(benchmarks.joinpath(*parts))
 
 
 def base_runs(benchmarks: Path) -> list[RunDirectory]:

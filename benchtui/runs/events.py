@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.runs.files import open_regular_file, open_run_file
 from benchtui.text import printable
 
 MAX_LINE = 64 * 1024
@@ -217,22 +218,19 @@ def encode(event: Event) -> bytes:
 class EventWriter:
     """Appends events, each with one write to a file opened for appending, so that two writers never mix lines.
 
-    Raises OSError when the disk is full; the file then ends in a whole line or in a torn one that readers skip.
+    Raises OSError when the file leads elsewhere or the disk is full; it then ends in a whole line or in a torn one
+    that readers skip.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        self._fd = open_run_file(path, os.O_RDWR | os.O_APPEND, make_folder=True)
         self._torn = False
-        self._mend_torn_tail(path)
+        self._end_torn_line()
 
-    def _mend_torn_tail(self, path: Path) -> None:
-        with path.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            if file.tell():
-                file.seek(-1, os.SEEK_END)
-                if file.read(1) != b"\n":
-                    os.write(self._fd, b"\n")
+    def _end_torn_line(self) -> None:
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")
 
     def emit(self, event: Event) -> None:
         line = encode(event if event.t else msgspec.structs.replace(event, t=time.time()))
@@ -280,7 +278,7 @@ class EventReader:
 
     def read(self) -> list[Event]:
         try:
-            with self.path.open("rb") as file:
+            with open_regular_file(self.path) as file:
                 status = os.fstat(file.fileno())
                 if self._inode != status.st_ino or status.st_size < self._offset:
                     self._inode, self._offset, self._rest = status.st_ino, 0, b""

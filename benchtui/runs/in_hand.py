@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from benchtui.runs.events import InFlightDocument
+from benchtui.runs.files import open_run_file, read_regular
 
 SIZE = 1024
 """Bytes of the file: written in place, so that a full disk cannot keep the name from being written."""
@@ -31,7 +32,7 @@ class InHandWriter:
     """Raises OSError when the file cannot be made."""
 
     def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._descriptor = open_run_file(path, os.O_RDWR)
         self._clear = True
         self._write(InHand())
 
@@ -57,6 +58,6 @@ class InHandWriter:
 def read_in_hand(path: Path) -> InHand:
     """Nothing in hand when the file is missing or damaged."""
     try:
-        return msgspec.json.decode(path.read_bytes().strip(b" \0") or b"{}", type=InHand)
+        return msgspec.json.decode(read_regular(path).strip(b" \0") or b"{}", type=InHand)
     except (OSError, msgspec.MsgspecError):
         return InHand()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 from types import UnionType
 
+from benchtui.runs.files import check_run_file, open_run_file
 from benchtui.runs.journal_pages import Row, rows_anywhere
 
 _SCHEMA = """
@@ -19,6 +22,8 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS skipped (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
 """
+_PLAIN_TABLE = re.compile(r"CREATE TABLE \w+ \([\w\s,()]*\) WITHOUT ROWID", re.ASCII)
+_COMPUTES = re.compile(r"\b(AS|CHECK|DEFAULT|GENERATED|REFERENCES)\b", re.IGNORECASE)
 _Kinds = tuple[type | UnionType, ...]
 _WITHOUT_FACTS = 8
 """Columns of an answer in journals of earlier versions, which counted nothing."""
@@ -37,7 +42,7 @@ def open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
     """
     try:
         db = _connect(path)
-        if db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
+        if _is_ours(db) and db.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok":
             return db, ""
         db.close()
     except sqlite3.OperationalError:
@@ -50,11 +55,15 @@ def open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
 
 def open_read_only(path: Path) -> sqlite3.Connection:
     """A reader needs the -shm file beside the journal; where that cannot be made, the file is read as it lies."""
+    try:
+        _check_places(path)
+    except OSError as error:
+        raise sqlite3.OperationalError(f"{error.filename} is not used: {error.strerror}") from None
     for flags in ("mode=ro", "mode=ro&immutable=1"):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?{flags}", uri=True, isolation_level=None, timeout=10)
         db.text_factory = _text
         try:
-            db.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
+            _check_ours(db, path)
         except sqlite3.OperationalError:
             db.close()
         except sqlite3.DatabaseError:
@@ -102,7 +111,29 @@ def _text(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
 
 
+def _check_places(path: Path) -> None:
+    """Raises OSError when one of the files that SQLite opens by name leads elsewhere: it follows links."""
+    for tail in ("", "-wal", "-shm", "-journal"):
+        check_run_file(path.with_name(path.name + tail))
+
+
+def _is_ours(db: sqlite3.Connection) -> bool:
+    """Whether the file holds tables of ours, plain ones, and nothing else: a view or a trigger in a journal from
+    somebody else would run, and could run for ever, whenever answers are read or written."""
+    db.execute("PRAGMA trusted_schema=OFF")
+    for kind, name, sql in db.execute("SELECT type, name, sql FROM sqlite_master"):
+        if kind != "table" or name not in _COLUMNS or not _PLAIN_TABLE.fullmatch(sql) or _COMPUTES.search(sql):
+            return False
+    return True
+
+
+def _check_ours(db: sqlite3.Connection, path: Path) -> None:
+    if not _is_ours(db):
+        raise sqlite3.DatabaseError(f"{path} is not a journal of benchtui")
+
+
 def _connect(path: Path) -> sqlite3.Connection:
+    _check_places(path)
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
     db.text_factory = _text
     try:
@@ -110,9 +141,10 @@ def _connect(path: Path) -> sqlite3.Connection:
         # it (some network mounts) SQLite stays in its rollback mode, which is slower and as safe.
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
-        db.executescript(_SCHEMA)
-        if not has_facts(db):
-            db.execute("ALTER TABLE answers ADD COLUMN facts TEXT")
+        if _is_ours(db):
+            db.executescript(_SCHEMA)
+            if not has_facts(db):
+                db.execute("ALTER TABLE answers ADD COLUMN facts TEXT")
     except BaseException:
         db.close()
         raise
@@ -131,9 +163,10 @@ def _salvage(path: Path) -> str:
             db.executemany(f"INSERT OR IGNORE INTO {table} VALUES ({marks})", found)  # noqa: S608 - our own names
         db.execute("COMMIT")
     n = 1
-    while (kept := path.with_name(f"{path.stem}.damaged-{n}{path.suffix}")).exists():
+    while os.path.lexists(kept := path.with_name(f"{path.stem}.damaged-{n}{path.suffix}")):
         n += 1
-    shutil.copy2(path, kept)
+    with path.open("rb") as damaged, os.fdopen(open_run_file(kept, os.O_WRONLY | os.O_TRUNC), "wb") as copy:
+        shutil.copyfileobj(damaged, copy)
     for tail in ("-wal", "-shm"):  # first: SQLite would apply the old log to the new file
         path.with_name(path.name + tail).unlink(missing_ok=True)
     fresh.replace(path)

@@ -13,8 +13,10 @@ import msgspec
 
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
+from benchtui.runs.files import open_regular_file, read_regular
 from benchtui.runs.locate import KnownRun, known_runs
 from benchtui.runs.outcome import next_step
+from benchtui.runs.plan import LARGEST_PLAN, MADE_BY_NEWER, SCHEMA_VERSION, schema_of
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
 
 TAIL = 128 * 1024
@@ -35,6 +37,11 @@ class _PlanFacts(msgspec.Struct, frozen=True):
     tasks: tuple[_Task, ...] = ()
     bench_id: str = ""
     created: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def newer(self) -> bool:
+        return self.schema_version > SCHEMA_VERSION
 
 
 class ListedRun(msgspec.Struct, frozen=True):
@@ -60,6 +67,8 @@ class ListedRun(msgspec.Struct, frozen=True):
     bench_id: str
     path: str
     early: bool = False
+    newer: bool = False
+    """Made by a newer benchtui, whose files may mean something else: listed, and refused everywhere else."""
 
 
 def list_runs(outputs: Path) -> list[ListedRun]:
@@ -95,11 +104,12 @@ def _listed(known: KnownRun) -> ListedRun:
         total=_total(done),
         started=started,
         seconds=None if state == "waiting" else took,
-        message=done.message if done else "",
-        next_step="" if known.set_aside else next_step(state, known.name),
+        message=MADE_BY_NEWER if plan.newer else done.message if done else "",
+        next_step="" if known.set_aside or plan.newer else next_step(state, known.name),
         bench_id=plan.bench_id,
         path=str(run.path),
         early=done is not None and done.early,
+        newer=plan.newer,
     )
 
 
@@ -108,16 +118,26 @@ def _total(done: DoneRecord | None) -> int:
 
 
 def _plan_facts(run: RunDirectory) -> _PlanFacts:
+    raw = b"{}"
     try:
-        return msgspec.json.decode(run.plan_file.read_bytes(), type=_PlanFacts)
+        raw = read_regular(run.plan_file, LARGEST_PLAN)
+        facts = msgspec.json.decode(raw, type=_PlanFacts)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _PlanFacts()  # still listed, by its folder's name
+        facts = _PlanFacts(schema_version=_schema(raw))  # still listed, by its folder's name
+    return _PlanFacts(schema_version=facts.schema_version) if facts.newer else facts
+
+
+def _schema(raw: bytes) -> int:
+    try:
+        return schema_of(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return SCHEMA_VERSION
 
 
 def newest_events(path: Path) -> Iterator[Event]:
     """The last events of a file, the newest first; none when it cannot be read."""
     try:
-        with path.open("rb") as file:
+        with open_regular_file(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(size - TAIL, 0))
             lines = file.read(TAIL).split(b"\n")

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.files import UnsafePlaceError, open_run_file, unwritable
 from benchtui.runs.records import Process, this_process
 
 
@@ -20,8 +21,9 @@ class FolderLock:
         """Take the lock. Raises BenchtuiError naming who holds it, or that the folder cannot be written."""
         self._path = path
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            self._fd = open_run_file(path, os.O_RDWR, make_folder=True)
+        except UnsafePlaceError as error:
+            raise unwritable(path, error) from None
         except OSError as error:
             raise BenchtuiError(
                 f"{path.parent} cannot be written: {error.strerror}.",

@@ -13,6 +13,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.layout import TrainingFacts
 
 SCHEMA_VERSION = 1
+MADE_BY_NEWER = "made by a newer benchtui"
+LARGEST_PLAN = 64 * 1024 * 1024
 
 Role = Literal["base", "fine-tuned", "model"]
 
@@ -216,16 +218,30 @@ def _digest(text: str) -> str:
 
 
 def write_plan(path: Path, plan: RunPlan) -> None:
-    from benchtui.runs.files import write_atomic
+    from benchtui.runs.files import write_run_file
 
-    write_atomic(path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+    write_run_file(path, msgspec.json.format(msgspec.json.encode(plan), indent=2))
+
+
+class _Schema(msgspec.Struct, frozen=True):
+    schema_version: int = SCHEMA_VERSION
+
+
+def schema_of(raw: bytes) -> int:
+    """The schema of a plan, of whatever version. Raises msgspec.MsgspecError, RecursionError."""
+    return msgspec.json.decode(raw, type=_Schema).schema_version
 
 
 def read_plan(path: Path) -> RunPlan:
     """The plan in `path`. Raises BenchtuiError naming the file when it is missing, damaged or from a newer benchtui."""
+    from benchtui.runs.files import read_regular
+
     try:
-        return msgspec.json.decode(path.read_bytes(), type=RunPlan)
+        raw = read_regular(path, LARGEST_PLAN)
+        if schema_of(raw) > SCHEMA_VERSION:
+            raise BenchtuiError(f"{path} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
+        return msgspec.json.decode(raw, type=RunPlan)
     except FileNotFoundError:
         raise BenchtuiError(f"{path} is missing: {path.parent.parent} is not a benchtui run.") from None
-    except (msgspec.MsgspecError, OSError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, OSError, UnicodeDecodeError, RecursionError) as error:
         raise BenchtuiError(f"{path} cannot be read as a run plan: {error}") from None

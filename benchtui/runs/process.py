@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import secrets
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 import psutil
 
 from benchtui.interpreter import this_python
+from benchtui.runs.files import open_run_file
 
 LOG_HEAD = 4 * 1024 * 1024
 LOG_TAIL = 4 * 1024 * 1024
@@ -42,7 +44,7 @@ class BoundedLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = path.open("ab", buffering=0)
+        self._file = _opened(path, os.O_WRONLY | os.O_APPEND)
         self._room = LOG_HEAD - self._file.tell()
 
     def write(self, data: bytes) -> None:
@@ -60,11 +62,17 @@ class BoundedLog:
         latest, before = (self._path.with_name(f"{self._path.name}.{n}") for n in (1, 2))
         if latest.exists():
             latest.replace(before)
-        self._file = latest.open("wb", buffering=0)
+        self._file = _opened(latest, os.O_WRONLY | os.O_TRUNC)
         self._room = LOG_TAIL
 
     def close(self) -> None:
         self._file.close()
+
+
+def _opened(path: Path, flags: int) -> io.FileIO:
+    file = io.FileIO(open_run_file(path, flags), "ab")
+    file.seek(0, os.SEEK_END)
+    return file
 
 
 class WorkerProcess:

@@ -13,7 +13,7 @@ import msgspec
 import psutil
 
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import LARGEST_RESULTS, delete_run_file, read_regular, write_run_file
 
 Status = Literal["finished", "partial", "failed", "cancelled", "timed out"]
 
@@ -103,14 +103,14 @@ RunState = Literal["waiting", "running", "died", "finished", "partial", "failed"
 
 
 def write_record(path: Path, record: LaunchRecord | DoneRecord) -> None:
-    write_atomic(path, msgspec.json.format(msgspec.json.encode(record), indent=2))
+    write_run_file(path, msgspec.json.format(msgspec.json.encode(record), indent=2))
 
 
 def read_launch(run: RunDirectory) -> LaunchRecord | None:
     """None when it is missing or damaged: nobody can be named as its owner then."""
     try:
-        return msgspec.json.decode(run.launch.read_bytes(), type=LaunchRecord)
-    except (OSError, msgspec.MsgspecError):
+        return msgspec.json.decode(read_regular(run.launch), type=LaunchRecord)
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
 
 
@@ -118,8 +118,8 @@ def read_done(run: RunDirectory) -> DoneRecord | None:
     """None when it is missing or damaged, or the results it tells of are: the run then counts as died, and can be
     resumed, which costs nothing where the journal holds every answer."""
     try:
-        record = msgspec.json.decode(run.done.read_bytes(), type=DoneRecord)
-    except (OSError, msgspec.MsgspecError):
+        record = msgspec.json.decode(read_regular(run.done), type=DoneRecord)
+    except (OSError, msgspec.MsgspecError, RecursionError):
         return None
     return record if _results_are_whole(run, record) else None
 
@@ -136,16 +136,16 @@ def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:
     file = run.lm_eval / record.results
     try:
         if file.stat().st_size != record.results_bytes:  # cut short, or edited: the parser knows
-            json.loads(file.read_bytes())
-    except (OSError, ValueError):
+            json.loads(read_regular(file, LARGEST_RESULTS))
+    except (OSError, ValueError, RecursionError):
         return False
     return True
 
 
 def wait_again(run: RunDirectory) -> None:
     """Take back how a run ended that is to be gone on with: it waits for its turn. Raises OSError."""
-    run.done.unlink(missing_ok=True)
-    run.launch.unlink(missing_ok=True)
+    delete_run_file(run.done)
+    delete_run_file(run.launch)
 
 
 def run_state(run: RunDirectory) -> RunState:
@@ -164,7 +164,7 @@ def _abandoned(run: RunDirectory) -> bool:
     if benchmarks is None:
         return False
     try:
-        descriptor = os.open(benchmarks / ".lock", os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(benchmarks / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, n
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
 from benchtui.runs.records import run_state
-from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
+from benchtui.runs.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
 
 
 def model_folder(run: RunDirectory) -> Path:
@@ -27,12 +28,13 @@ def model_folder(run: RunDirectory) -> Path:
     )
 
 
-def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
+def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:
     """What to evaluate so that `run`, and the run that was started with it, get done.
 
     A plan lies in a model's folder, which may come from anybody: what it may run or load is asked of the user anew
-    (`allowed`), and it may not bring task code of its own. Raises BenchtuiError for that, and when the run is running,
-    has finished, or something that can change a score is no longer the same, naming what.
+    (`allowed`), and task code is taken only from lm-eval and from the `include_paths` that the user gave now. Raises
+    BenchtuiError for that, and when the run is running, has finished, or something that can change a score is no longer
+    the same, naming what.
     """
     plan = run.plan()
     benchmarks = model_folder(run) / BENCHMARKS
@@ -56,7 +58,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
     for found in to_resume:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
-        now = _with_present_facts(found.plan(), allowed, benchmarks.parent)
+        now = _with_present_facts(found.plan(), allowed, include_paths)
         if differences := now.differences(found.plan()):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
@@ -71,55 +73,41 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions) -> BenchRuns:
 
 
 def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDirectory:
-    for found in reversed(fine_tuned_runs(benchmarks)):
-        if found.exists() and found.plan().bench_id == plan.bench_id:
-            return found
+    """The fine-tuned run that a base belongs to: started by the same command, else the newest that names it. (A base
+    that is resumed by itself has an id of its own since.)"""
+    readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := _readable_plan(run))]
+    together = [run for run, known in readable if known.bench_id == plan.bench_id]
+    naming = [run for run, known in readable if (its := named_base(benchmarks, known)) and its.path == base.path]
+    for run in (*together, *naming):
+        return run
     raise BenchtuiError(
         f"No fine-tuned run was started together with {base.path}.", "Start it anew with `benchtui run`."
     )
 
 
-def _with_present_facts(plan: RunPlan, allowed: Permissions, model: Path) -> RunPlan:
+def _readable_plan(run: RunDirectory) -> RunPlan | None:
+    try:
+        return run.plan() if run.exists() else None
+    except BenchtuiError:
+        return None  # damaged, or of a newer benchtui: it is not the one that is looked for
+
+
+def _with_present_facts(plan: RunPlan, allowed: Permissions, include_paths: Sequence[Path]) -> RunPlan:
     """The plan as it would be made today: contents, versions, task files, and what the user allows now."""
-    for wanted, given, flag in (
-        (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
-        (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
-        (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
-    ):
-        if wanted and not given:
-            raise BenchtuiError(f"This run was started with {flag}.", f"If you still mean it: benchtui resume {flag}")
-    tasks = _tasks(plan, model)
+    check_permissions(plan, allowed)
+    check_arguments(plan, allowed)
+    tasks = trusted_tasks(plan, include_paths)
     return msgspec.structs.replace(
         plan,
         source=msgspec.structs.replace(plan.source, identity=_identity(plan)),
         lm_eval_version=version("lm_eval"),
         transformers_version=version("transformers"),
+        include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
         task_files=dict(tasks.task_files),
         task_digests={name: tasks.digests[name] for name in tasks.leaves},
         leaves=dict(tasks.leaves),
         permissions=allowed,
     )
-
-
-def _tasks(plan: RunPlan, model: Path) -> ResolvedTasks:
-    """The plan's tasks, found anew. Raises BenchtuiError for task files inside the folder of models."""
-    specs: list[str] = []
-    catalogue = load_catalogue([_outside(Path(folder), model) for folder in plan.include_paths])
-    for task in plan.tasks:
-        if task.name not in catalogue and (file := plan.task_files.get(task.name)):
-            specs.append(str(_outside(Path(file), model)))  # a task that was given as a file
-        else:
-            specs.append(task.name)
-    return catalogue.resolve(specs)
-
-
-def _outside(path: Path, model: Path) -> Path:
-    if path.resolve().is_relative_to(model.resolve().parent):
-        raise BenchtuiError(
-            f"This run's tasks are defined in {path}, among the models, and their code would be run.",
-            "If you trust them, type its `benchtui run` command again: it goes on with what is answered.",
-        )
-    return path
 
 
 def _identity(plan: RunPlan) -> str:

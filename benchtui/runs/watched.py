@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from benchtui.errors import BenchtuiError
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.files import no_room, unwritable
+from benchtui.runs.files import delete_run_file, no_room, unwritable
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal import Journal, answered_requests
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, this_process, write_record
@@ -63,8 +63,8 @@ class Watched:
         """Take a run up: its launch record written, documents given up on earlier to be asked again. Raises
         BenchtuiError when its directory cannot be written."""
         try:
-            run.done.unlink(missing_ok=True)
-            run.cancel.unlink(missing_ok=True)
+            delete_run_file(run.done)
+            delete_run_file(run.cancel)
             watched = cls(run, _reader_at_end(run), ev.EventWriter(run.events))
             write_record(run.launch, LaunchRecord(this_process(), time.time(), run.plan().bench_id))
             watched._open_journal()
@@ -93,7 +93,7 @@ class Watched:
         """Forget what the worker before was at."""
         self.failed = self.in_flight = None
         with contextlib.suppress(OSError):
-            self.run.in_hand.unlink(missing_ok=True)
+            delete_run_file(self.run.in_hand)
 
     @property
     def deleted(self) -> bool:
@@ -164,7 +164,7 @@ class Watched:
                 fresh = [d.doc_id for d in at_work.documents if (at_work.task, d.doc_id) not in known]
                 for doc_id in fresh:
                     journal.skip(at_work.task, doc_id, why)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             self.tell(ev.Warned(message=f"{self.run.journal.name} cannot be written: {error}"))
             return False
         return bool(fresh)
@@ -198,7 +198,7 @@ class Watched:
             return
         try:
             write_record(self.run.done, self.done)
-            self.run.cancel.unlink(missing_ok=True)
+            delete_run_file(self.run.cancel)
         except OSError as error:
             self.write_error = error
         self.tell(ev.Done(status=status, message=message))

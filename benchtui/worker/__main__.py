@@ -17,7 +17,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.environment import is_offline, worker_environment
 from benchtui.runs.events import EventWriter, Failed, clipped
-from benchtui.runs.files import no_room
+from benchtui.runs.files import UnsafePlaceError, no_room, unwritable
 from benchtui.runs.process import NO_ROOM, STOPPED
 from benchtui.worker.guard import (
     StopFlag,
@@ -89,6 +89,9 @@ def _failure(error: Exception, log: Path) -> Failed:
 
     if isinstance(error, OutOfMemoryError):
         return Failed(message=clipped(error.what), next_step=error.next_step, reason="out of memory")
+    if isinstance(error, UnsafePlaceError):
+        unsafe = unwritable(log.parent, error)
+        return Failed(message=clipped(unsafe.what), next_step=unsafe.next_step, reason="bad input")
     if no_room(error):
         return Failed(
             message=f"The disk is full: {clipped(str(error), 200)}. Everything answered so far is kept.",

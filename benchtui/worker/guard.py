@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from benchtui.runs.files import open_run_file
 from benchtui.runs.process import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
 
 _PR_SET_PDEATHSIG = 1
@@ -92,6 +93,6 @@ def prefer_us_when_memory_ends() -> None:
 
 def dump_stacks_on_signal(path: Path) -> IO[str]:
     """On STACK_SIGNAL append every thread's Python stack to `path`; works while the interpreter is stuck in C code."""
-    file = path.open("a")
+    file = os.fdopen(open_run_file(path, os.O_WRONLY | os.O_APPEND), "a")
     faulthandler.register(STACK_SIGNAL, file=file, all_threads=True)
     return file

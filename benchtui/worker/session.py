@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.equivalent import equivalent_command
 from benchtui.runs.events import EventWriter
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import write_run_file
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan, side_by_side
@@ -169,7 +169,7 @@ class Session:
             with loaded.answering():
                 yield
 
-        write_atomic(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype, early=early))
+        write_run_file(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype, early=early))
         return Evaluation(
             opened.run,
             plan,

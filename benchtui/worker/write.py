@@ -21,7 +21,7 @@ from benchtui.results.locate import file_part
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.files import write_atomic
+from benchtui.runs.files import delete_run_file, write_run_file
 from benchtui.runs.plan import RunPlan
 from benchtui.scoring.task import TaskScores
 from benchtui.worker.tasks import LoadedTasks
@@ -86,7 +86,7 @@ def write_results(
         results["task_hashes"][name] = hash_string(
             "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
         )
-        write_atomic(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
+        write_run_file(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
     results |= _experiment(plan, started)
     results["benchtui"] = {
         "schema_version": 1,
@@ -100,9 +100,9 @@ def write_results(
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"
-    write_atomic(path, json.dumps(results, indent=2, default=handle_non_serializable, ensure_ascii=False))
+    write_run_file(path, json.dumps(results, indent=2, default=handle_non_serializable, ensure_ascii=False))
     for file in older:
-        file.unlink(missing_ok=True)
+        delete_run_file(file)
     return path
 
 

@@ -132,3 +132,12 @@ def test_next_steps() -> None:
     assert next_step("finished", "x") == ""
     assert next_step("running", "x") == "benchtui attach x"
     assert next_step("partial", "x") == "benchtui resume x"
+
+
+def test_a_run_of_a_newer_benchtui_is_listed_as_such(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "outputs" / "model" / "benchmarks" / "fine-tuned" / "2026-11-20T10-30-15")
+    run.plan_file.write_text('{"schema_version": 2, "tasks": {"a": 1}, "model_name": 5}')
+    (listed,) = list_runs(tmp_path / "outputs")
+    assert listed.newer
+    assert listed.message == "made by a newer benchtui"
+    assert listed.next_step == ""

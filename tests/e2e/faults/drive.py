@@ -113,7 +113,8 @@ class Place:
         )  # fmt: skip
 
     def resume(self, *flags: str, timeout: str = "20s", **how: Any) -> Running:
-        return self.start("resume", "--timeout", timeout, *flags, **how)
+        tasks = str(self.workshop.tasks)
+        return self.start("resume", "--include-path", tasks, "--timeout", timeout, *flags, **how)
 
     def start(
         self,

@@ -1,0 +1,96 @@
+"""What a plan asks for that can run code: allowed anew by whoever resumes it, since a plan may come from anybody."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.plan import Permissions, RunPlan
+from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
+from benchtui.text import one_line
+
+HARMLESS_MODEL_ARGS = frozenset(
+    {
+        "add_bos_token", "attn_implementation", "bnb_4bit_compute_dtype", "bnb_4bit_quant_type",
+        "bnb_4bit_use_double_quant", "device_map_option", "load_in_4bit", "load_in_8bit", "logits_cache",
+        "low_cpu_mem_usage", "max_batch_size", "max_cpu_memory", "max_memory_per_gpu", "mixed_precision_dtype",
+        "parallelize", "prefix_token_id", "revision", "softmax_dtype", "truncation", "use_fast_tokenizer",
+    }
+)  # fmt: skip
+"""Arguments of lm-eval's hf model that name no file, no repository and no Python object."""
+CODE_IN_GENERATION = frozenset({"custom_generate", "trust_remote_code"})
+"""Arguments of transformers' generate() that have it import a Python file from a folder or a repository."""
+_OURS = Path(__file__).resolve().parents[1]
+
+
+def check_permissions(plan: RunPlan, allowed: Permissions) -> None:
+    """Raises BenchtuiError naming the flag when the run was started with one that is not given now."""
+    for wanted, given, flag in (
+        (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
+        (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
+        (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
+    ):
+        if wanted and not given:
+            raise BenchtuiError(f"This run was started with {flag}.", f"If you still mean it: benchtui resume {flag}")
+
+
+def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
+    """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
+    prompts = plan.prompts
+    named = [name for name, value in prompts.model_args.items() if not _harmless(name, value)]
+    if not allowed.remote_code:
+        named += code_in_generation(prompts.gen_kwargs)
+    if named:
+        raise BenchtuiError(
+            f"This run was started with {one_line(', '.join(named), 200)}, which can load files and code.",
+            "If you trust it, type its `benchtui run` command again: what is answered is kept.",
+        )
+
+
+def code_in_generation(settings: Mapping[str, Any]) -> list[str]:
+    """The generation settings that would have transformers run a Python file."""
+    return [name for name in settings if name in CODE_IN_GENERATION]
+
+
+def trusted_folders(plan: RunPlan, include_paths: Sequence[Path]) -> list[Path]:
+    """Of the folders that a plan names those of benchtui's own (the demo's), and `include_paths`, which the user gave
+    now."""
+    named = [Path(folder).resolve() for folder in plan.include_paths]
+    return [*(path for path in named if path.is_relative_to(_OURS) and path.is_dir()), *include_paths]
+
+
+def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path]) -> ResolvedTasks:
+    """The plan's tasks as they are now, from lm-eval and from the trusted folders: whatever else the plan names is not
+    even read. Raises BenchtuiError for a task that is in none of them."""
+    catalogue = load_catalogue(trusted_folders(plan, include_paths))
+    for task in plan.tasks:
+        if task.name not in catalogue:
+            raise _untrusted(plan, task.name, include_paths)
+    return catalogue.resolve([task.name for task in plan.tasks])
+
+
+def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path]) -> BenchtuiError:
+    name, file = one_line(task, 100), plan.task_files.get(task, "")
+    if include_paths:
+        given = ", ".join(one_line(str(path), 200) for path in include_paths)
+        return BenchtuiError(f"The task {name} of this run is not in {given}.", "Give the folder that holds its file.")
+    place = one_line(file, 1000) or "a file of its own"
+    folders = plan.include_paths or ([str(Path(file).parent)] if file else [])
+    flags = (
+        " ".join(f"--include-path {shlex.quote(one_line(folder, 1000))}" for folder in folders) or "--include-path DIR"
+    )
+    return BenchtuiError(
+        f"The task {name} of this run is not one of lm-eval's: it is defined in {place}, whose code would be run.",
+        f"If you trust it, give its folder again: benchtui resume {flags}",
+    )
+
+
+def _harmless(name: str, value: Any) -> bool:
+    if name not in HARMLESS_MODEL_ARGS or isinstance(value, dict | list):
+        return False
+    # "org/name" would be a kernel that is fetched from the hub and imported
+    return name != "attn_implementation" or re.fullmatch(r"\w+", str(value)) is not None
