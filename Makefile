@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help setup demo test quick check format faults perf wheel clean
+.PHONY: help setup demo test quick check format faults real perf wheel clean
 
 help:
 	@echo "make demo    set up, then run the whole main job on two tiny models"
@@ -12,6 +12,7 @@ help:
 	@echo "make quick   the tests that take no longer than a few seconds each"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make faults  the long fault-injection suite"
+	@echo "make real    parity with lm-eval on a real 135M model (about an hour; fetches 100 MB)"
 	@echo "make perf    the measured comparisons"
 	@echo "make wheel   build the distribution"
 
@@ -44,6 +45,10 @@ format: $(READY)
 
 faults: $(READY)
 	BENCHTUI_FAULTS=long $(BIN)/python -m pytest tests/e2e/faults -s
+
+real: $(READY)
+	test -d .real/outputs || $(BIN)/python ../shared/hub/smollm2.py .real
+	BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest tests/e2e/test_real.py -q
 
 perf: $(READY)
 	for script in tests/perf/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

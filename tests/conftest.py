@@ -15,6 +15,8 @@ from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
+REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
+REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 
 # The same examples every time, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
@@ -41,7 +43,7 @@ class Hub:
 
 def absent(what: str, reason: str) -> None:
     """Skip a test that needs something which is not here, or fail it where BENCHTUI_TEST_REQUIRE names `what`."""
-    if what in os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(","):
+    if what in REQUIRED:
         pytest.fail(f"{what} tests are required here: {reason}")
     pytest.skip(reason)
 
@@ -66,10 +68,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 @pytest.fixture(scope="session")
 def real_model() -> Path:
     """The folder with a real instruct model of 135M parameters and an adapter trained on it (`make real` makes it)."""
-    folder = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
-    if not (folder / "outputs" / "smollm2-gsm8k").is_dir():
+    if not (REAL / "outputs" / "smollm2-gsm8k").is_dir():
         absent("real", "no real model: `make real` fetches it")
-    return folder
+    return REAL
 
 
 @pytest.fixture(scope="session", autouse=True)

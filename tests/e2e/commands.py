@@ -35,6 +35,20 @@ def benchtui(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = Non
     return Finished(process.returncode, process.stdout, process.stderr)
 
 
+def lm_eval(*arguments: str | Path, cwd: Path, env: dict[str, str], timeout: float = 7200) -> None:
+    """`lm_eval …`, the reference; fails the test with what it said when it does not succeed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lm_eval", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, **env},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+
+
 def results_in(folder: Path) -> dict[str, Any]:
     """The one results file in an lm-eval folder, wherever below it is."""
     (file,) = folder.rglob("results_*.json")
