@@ -1,4 +1,4 @@
-"""Durations as people type them (`30min`, `1h30m`, `600`) and as displays show them (`12m 05s`)."""
+"""Durations as people type them (`30min`, `1h30m`, `600`) and as displays show them (`12min 5s`)."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ _UNIT = {name: unit for unit, names in _NAMES.items() for name in names}
 # ASCII digits only: \d would also take digits that float() reads but nobody meant to type.
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _PART = re.compile(rf"({_NUMBER})\s*([a-z]+)\s*")
+_MOST_DAYS = 99
 _LONGEST = 366 * 86400.0
 _EXAMPLES = "Write it like 30min, 10m, 600s, 600 (seconds) or 1h30m."
 
@@ -69,7 +70,8 @@ def seconds_words(seconds: float) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """`45s`, `12m 05s`, `1h 02m 05s`, `2d 03h 10m`: whole seconds, at most three units; `?` when not finite.
+    """`45s`, `30min`, `12min 5s`, `1h 10min`, `2d 3h 10min`: whole seconds, at most three units, none of them 0; `?`
+    when not finite. `parse_duration` reads all of them.
 
     Negative values show as `0s`: a clock that was set back is no reason to stop a display.
     """
@@ -79,8 +81,19 @@ def format_duration(seconds: float) -> str:
     minutes, s = divmod(whole, 60)
     hours, m = divmod(minutes, 60)
     days, h = divmod(hours, 24)
-    if days:
-        return f"{days}d {h:02d}h {m:02d}m"
-    if hours:
-        return f"{h}h {m:02d}m {s:02d}s"
-    return f"{m}m {s:02d}s" if minutes else f"{s}s"
+    parts = ((days, "d"), (h, "h"), (m, "min"), (0 if days else s, "s"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0s"
+
+
+def rough_duration(seconds: float) -> str:
+    """A time that is only estimated, or need not be exact: `<1s`, `45s`, `8min 20s`, `34min`, `1h 10min`, `2d 3h`,
+    `>99d`."""
+    if not math.isfinite(seconds) or seconds > _MOST_DAYS * 86400:
+        return f">{_MOST_DAYS}d"
+    if seconds < 1:
+        return "<1s"
+    whole = int(seconds)
+    for beyond, step in ((86400, 3600), (600, 60), (60, 10)):
+        if whole >= beyond:
+            return format_duration(whole - whole % step)
+    return format_duration(whole)

@@ -15,8 +15,8 @@ from textual.content import Content
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from benchtui.displays.words import left_words, rate_words, role_words, score_words
-from benchtui.durations import format_duration
+from benchtui.displays.words import left_words, n_words, rate_words, role_words, score_words
+from benchtui.durations import format_duration, rough_duration
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_run_file
 from benchtui.runs.locate import run_name
@@ -24,25 +24,28 @@ from benchtui.runs.machine import MachineReading
 from benchtui.runs.outcome import RESUMABLE, next_step
 from benchtui.runs.resume import model_folder
 from benchtui.runs.view import RowView, RunView
-from benchtui.text import one_line, printable
+from benchtui.text import one_line
 from benchtui.wizard.launch import resume
 from screens.dialogs import Ask
 from screens.page import Page
 from screens.run_reader import RunReader, Snapshot, Tick
-from screens.run_status import decisions_text, of_words, samples_text, status_text
+from screens.run_status import decisions_text, ending_words, of_words, samples_text, status_text
 from screens.widgets.drawing import bar, graph
 from screens.widgets.log_lines import LogLines
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 GRAPH = 24
+PROGRESS, TIME = 2, 4
+"""Places of columns whose contents depend on their width."""
 LOG_LINES = 2000
 
 
 class Tasks(Rows):
     HELP = (
-        "One row for each model and task: how much of it is done, how long it still takes, how many documents a "
-        "second, and the score over the documents answered so far with its standard error."
+        "One row for each model and task: how much of it is done, how long it still takes (~) or took, how many "
+        "documents a second, and the score so far with its standard error and the number of documents (n) it is "
+        "computed on."
     )
 
 
@@ -76,13 +79,13 @@ class RunPage(Page):
     def body(self) -> ComposeResult:
         yield Tasks(
             [
-                Column("", 10, drop=1),
-                Column("Task", 14, grow=2),
-                Column("Progress", 10, grow=2),
-                Column("Done", 9, right=True),
-                Column("Left", 7, right=True, drop=2),
+                Column("", 10),
+                Column("Task", 12, grow=2),
+                Column("Progress", 8, grow=2, drop=1),
+                Column("Done", 11, right=True),
+                Column("Time", 9, grow=1, right=True, drop=2),
                 Column("Rate", 8, right=True, drop=3),
-                Column("Score so far", 12),
+                Column("Score so far", 18),
             ],
             id="tasks",
             empty="Waiting for the worker to say what there is to do …",
@@ -156,31 +159,43 @@ class RunPage(Page):
         style = colours.gain if row.state == "done" else colours.warning if row.state == "partial" else colours.primary
         width = 40
         drawn = bar(row.share, self._bar_width(width), done=style, rest=colours.muted, over=row.state == "done")
-        left = row.remaining_at(now) if going else None
-        took = f"in {left_words(row.seconds)}" if row.over and row.seconds is not None else ""
         return (
             role,
             Text(one_line(row.name, 80), style="" if row.share else colours.muted),
             drawn,
             Text(f"{row.documents}/{row.documents_total}" if row.documents_total else "", style=colours.muted),
-            Text(f"{left_words(left)}" if left is not None else took, style="" if going else colours.muted),
+            Text(self._time(row, now, going=going), style="" if going else colours.muted),
             Text(rate_words(row.rate) if row.rate and going else "", style=colours.muted),
             self._score(row),
         )
+
+    def _time(self, row: RowView, now: float, *, going: bool) -> str:
+        """How long the row still takes, or took; in fewer words where there is little room."""
+        room = self.query_one(Tasks).column_width(TIME)
+        if row.over and row.seconds is not None:
+            took = f"took {rough_duration(row.seconds)}"
+            return took if len(took) <= room else rough_duration(row.seconds)
+        words = left_words(row, now) if going else ""
+        if len(words) <= room:
+            return words
+        left = row.remaining_at(now)
+        return f"~{rough_duration(left)}" if left else "unknown"
 
     def shares(self) -> list[float]:
         """How much of each row is done, 0..1."""
         return [row.share if row is not None else 0.0 for _, row in self._rows]
 
     def _bar_width(self, most: int) -> int:
-        return min(self.query_one(Tasks).column_width(2), most)
+        return min(self.query_one(Tasks).column_width(PROGRESS), most)
 
     def _score(self, row: RowView) -> Text:
         if row.score is None:
             return Text("")
         value, error = score_words(row.score)
         text = Text(value, style="bold")
-        return text.append(f" ± {error}", style="not bold") if error else text
+        if error:
+            text.append(f" ±{error}", style="not bold")
+        return text.append(f" {n_words(row.score)}", style=f"not bold {self.colours.muted}")
 
     def _draw_machine(self, machine: MachineReading | None) -> None:
         if machine is None or machine is self._machine:
@@ -230,11 +245,8 @@ class RunPage(Page):
                 self._show_comparison(replace=True)
             return
         view = bad[-1]
-        said = f": {printable(view.message, 400)}" if view.message else "."
         step = next_step(view.state, run_name(view.run))
-        self.tell(
-            f"{role_words(view)} {view.state}{said}", f"Press r to go on with it, or type `{step}`." if step else ""
-        )
+        self.tell(ending_words(bad), f"Press r to resume, or type `{step}`." if step else "")
 
     def action_compare(self) -> None:
         if any(view.results for view in self._reader.snapshot.views):

@@ -8,7 +8,6 @@ from textual.content import Content
 
 from benchtui.displays.frame import current_view
 from benchtui.displays.words import (
-    bytes_words,
     decision_words,
     in_flight_words,
     phase_words,
@@ -16,6 +15,7 @@ from benchtui.displays.words import (
     watchdog_words,
 )
 from benchtui.durations import format_duration
+from benchtui.models.layout import size_text
 from benchtui.runs.view import RunView
 from benchtui.text import one_line, printable
 from screens.run_reader import Snapshot
@@ -52,7 +52,7 @@ def _life(view: RunView, now: float) -> Content:
         return Content.assemble(("no sign of life yet", "$muted"))
     silent = max(now - view.last_sign, 0.0)
     style = "$warning" if silent >= QUIET else "$muted"
-    words = "alive: work advanced just now" if silent < 2 else f"last sign of life {format_duration(silent)} ago"
+    words = "active" if silent < 2 else f"last sign of life {format_duration(silent)} ago"
     speed = f" · {view.tokens_per_second:,.0f} tokens/s" if view.tokens_per_second and silent < QUIET else ""
     return Content.assemble((words + speed, style))
 
@@ -65,6 +65,22 @@ def _ended_line(view: RunView) -> Content:
         glyph, style = "·", "$muted"
     message = f": {one_line(view.message, 200)}" if view.message else ""
     return Content.assemble((f"{glyph} ", style), (role_words(view), "bold"), f" {phase_words(view)}{message}")
+
+
+def ending_words(bad: Sequence[RunView]) -> str:
+    """How runs ended that did not finish: "You stopped it: 2 of 18 answered, fine-tuned not started"."""
+    stopped = [view for view in bad if view.state == "cancelled"]
+    if len(stopped) < len(bad):
+        view = bad[-1]
+        return f"{role_words(view)} {view.state}" + (f": {printable(view.message, 400)}" if view.message else ".")
+    begun = [view for view in stopped if view.counts.documents]
+    parts = [(f"{view.role} " if len(begun) > 1 else "") + view.counts.words for view in begun]
+    parts += [
+        f"{view.role} {'not started' if view.phase is None else 'without an answer'}"
+        for view in stopped
+        if view not in begun
+    ]
+    return f"You stopped it: {', '.join(parts)}."
 
 
 def decisions_text(views: Sequence[RunView]) -> Content:
@@ -97,5 +113,7 @@ def samples_text(snapshot: Snapshot, width: int, height: int) -> Content:
 
 
 def of_words(used: int, total: int) -> str:
-    """ "2.1 of 25 GB"."""
-    return f"{bytes_words(used).split(' ')[0]} of {bytes_words(total)}"
+    """ "2.1 of 25.0 GB", "900 MB of 25.0 GB"."""
+    part, whole = size_text(used), size_text(total)
+    same = part.split(" ")[1] == whole.split(" ")[1]
+    return f"{part.split(' ')[0] if same else part} of {whole}"

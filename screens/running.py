@@ -9,7 +9,7 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from benchtui.displays.words import left_words, phase_words, role_words
+from benchtui.displays.words import phase_words, role_words, run_left_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.locate import known_runs, started_together
 from benchtui.runs.records import run_state
@@ -39,7 +39,12 @@ class RunningList(Vertical):
     def compose(self) -> ComposeResult:
         yield Plain("Running now", classes="aside")
         yield Rows(
-            [Column("Model", 14, grow=2), Column("Bar", 16, grow=1), Column("Doing", 16, grow=2), Column("Left", 8)],
+            [
+                Column("Model", 14, grow=2),
+                Column("Bar", 16, drop=2),
+                Column("Doing", 16, grow=2),
+                Column("Time", 18, drop=1),
+            ],
             header=False,
             id="running-rows",
         )
@@ -75,13 +80,16 @@ class RunningList(Vertical):
         done = sum(row.documents_total * row.share for row in view.rows)
         total = sum(row.documents_total for row in view.rows)
         share = done / total if total else 0.0
-        left = [row.remaining for row in view.rows if row.remaining is not None and not row.over]
         return (
             Text.assemble((f"{role_words(view)} ", "bold"), one_line(view.model, 80)),
             bar(share, 16, done=shades.primary, rest=shades.muted),
             Text(one_line(phase_words(view), 80)),
-            Text(f"{left_words(sum(left))} left" if left else "", style=shades.muted),
+            Text(run_left_words(view, self._now()), style=shades.muted),
         )
+
+    def _now(self) -> float:
+        page = self.screen
+        return page.settings.clock() if isinstance(page, Page) else 0.0
 
     def on_rows_chosen(self, message: Rows.Chosen) -> None:
         message.stop()

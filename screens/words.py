@@ -7,7 +7,7 @@ import math
 from rich.text import Text
 
 from benchtui.compare.records import Kind
-from benchtui.displays.words import left_words
+from benchtui.durations import rough_duration
 from benchtui.results.headlines import Headline, LastBenchmark
 from benchtui.text import one_line
 from screens.themes import Colours
@@ -75,6 +75,6 @@ def ago(then: float, now: float) -> str:
     if passed < 60:
         return "just now"
     if passed < 86400:
-        return f"{left_words(passed).split(' ')[0]} ago"
+        return f"{rough_duration(passed).split(' ')[0]} ago"
     days = int(passed // 86400)
     return f"{days}d ago" if days < 100 else f"{days // 30} months ago"

@@ -74,7 +74,10 @@ def dead_process() -> Process:
 def finish(run: RunDirectory, status: Status = "finished", message: str = "", t: float | None = None) -> None:
     end = time.time() if t is None else t
     results = "results_x.json" if status in ("finished", "partial") else None
-    record = DoneRecord(status, message, end, answered=50, total=50 if results else 100, results=results)
+    total = 50 if results else 100
+    record = DoneRecord(
+        status, message, end, answered=50, total=total, results=results, documents=50, documents_total=total
+    )
     write_record(run.done, record)
 
 
@@ -104,7 +107,7 @@ class Story:
         self.tell(ev.Phase(name="loading model", detail="meta-llama/Llama-3.2-1B"), after=3)
         self.tell(ev.Decision(what="device", choice="cuda:0", why="one NVIDIA GPU"), after=4)
         self.tell(ev.Decision(what="dtype", choice="bfloat16", why="the device has it"))
-        self.tell(ev.Decision(what="batch size", choice="16", why="3.2 GiB free"))
+        self.tell(ev.Decision(what="batch size", choice="16", why="3.4 GB free"))
         return self.tell(ev.Planned(tasks=[ev.PlannedTask(n, s, 0, 0, "multiple_choice") for n, s in sizes.items()]))
 
     def open_task(self, task: str, total: int | None = None, restored: int = 0) -> Story:

@@ -20,7 +20,7 @@ from benchtui.errors import ExitCode, UsageError
         ("90 sec", 90),
         ("1.5h", 5400),
         (" 2 Hours ", 7200),
-        ("1d 2h 3m 4s", 93784),
+        ("1d 2h 3min 4s", 93784),
         ("0.5", 0.5),
         ("1h0m", 3600),
     ],
@@ -61,7 +61,8 @@ def test_parts_add_up(days: int, hours: int, minutes: int, seconds: int) -> None
 
 @pytest.mark.parametrize(
     ("seconds", "shown"),
-    [(0, "0s"), (45.4, "45s"), (59.6, "1m 00s"), (725, "12m 05s"), (3725, "1h 02m 05s"), (183_000, "2d 02h 50m"),
+    [(0, "0s"), (45.4, "45s"), (1800, "30min"), (4200, "1h 10min"), (59.6, "1min"),
+     (725, "12min 5s"), (3725, "1h 2min 5s"), (183_000, "2d 2h 50min"),
      (-3, "0s"), (math.inf, "?"), (math.nan, "?")],
 )  # fmt: skip
 def test_durations_as_displays_show_them(seconds: float, shown: str) -> None:

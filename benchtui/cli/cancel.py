@@ -92,9 +92,11 @@ def _wait_for_end(run: RunDirectory) -> bool:
 def _say_what_happened(run: RunDirectory, name: str) -> int:
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import read_done, run_state
+    from benchtui.runs.view import Counts
 
     state, done = run_state(run), read_done(run)
-    kept = f" {done.answered:,} of {done.total:,} requests are answered and kept." if done and done.total else ""
+    known = Counts(done.documents, done.documents_total) if done else Counts()
+    kept = f" {known.words} and kept." if known.words else ""
     if state == "cancelled":
         click.echo(f"Stopped {name}.{kept}", err=True)
     elif state == "finished":

@@ -70,10 +70,10 @@ def _worth_showing(runs: Sequence[ListedRun]) -> list[ListedRun]:
 
 
 def _cells(run: ListedRun, glyphs: Glyphs, now: float) -> tuple[str, ...]:
-    from benchtui.displays.words import left_words
+    from benchtui.durations import rough_duration
 
-    started = "" if run.started is None else f"{left_words(max(now - run.started, 0))} ago"
-    took = "" if run.seconds is None else left_words(run.seconds)
+    started = "" if run.started is None else f"{rough_duration(max(now - run.started, 0))} ago"
+    took = "" if run.seconds is None else rough_duration(run.seconds)
     state = f"{glyphs.failed} {run.message}" if run.newer else f"{_glyph(run.state, glyphs)} {run.state}"
     return (_shown(run.name, 100), _what(run), state, _progress(run), started, took)
 
@@ -88,9 +88,11 @@ def _what(run: ListedRun) -> str:
 def _progress(run: ListedRun) -> str:
     if run.task:
         return _shown(f"{run.task} {run.documents}/{run.documents_total}", 60)
-    if run.total:
-        # rounded down: 100% is said of nothing that is not whole
-        return f"{100 * run.answered // run.total}%" + (", decided" if run.early else "")
+    decided = ", decided" if run.early else ""
+    if run.documents_total:
+        return f"{run.documents}/{run.documents_total}{decided}"
+    if run.total and (run.state == "finished" or run.answered < run.total):  # of an earlier version
+        return f"{100 * run.answered // run.total}%{decided}"  # rounded down: 100% is said of nothing that is not whole
     return ""
 
 

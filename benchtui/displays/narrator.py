@@ -122,7 +122,7 @@ class Narrator:
             self._scored.add(task.name)
             whole = task.documents >= task.documents_total
             done = "" if whole else f"{task.documents}/{task.documents_total} documents"
-            took = f"in {format_duration(task.seconds)}" if task.seconds is not None else ""
+            took = f"took {format_duration(task.seconds)}" if task.seconds is not None else ""
             extra = ", ".join(part for part in (done, took) if part)
             yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
         elif row.over and row.name not in self._scored:
@@ -179,9 +179,8 @@ class Narrator:
         parts = [f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} ({int(100 * row.share)}%)"]
         if row.rate:
             parts.append(rate_words(row.rate))
-        left = row.remaining_at(t)
-        if left:
-            parts.append(f"{left_words(left)} left")
+        if left := left_words(row, t):
+            parts.append(left)
         if row.score is not None:
             parts.append(score_text(row.score, self._glyphs.plus_minus))
         return ", ".join(parts)

@@ -9,14 +9,14 @@ from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 from benchtui.displays.glyphs import Glyphs
-from benchtui.displays.words import left_words, rate_words, score_words
+from benchtui.displays.words import left_words, n_words, rate_words, score_words
+from benchtui.durations import rough_duration
 from benchtui.runs.view import RowView
 from benchtui.text import one_line
 
 INDENT = 4
 NARROW_BAR, WIDE_BAR = 9, 36
-NEARLY_DONE = 0.9
-RATE, LEFT, VALUE, ERROR = 8, 11, 6, 7
+RATE, LEFT, VALUE, ERROR = 8, 13, 6, 7
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Columns:
     left: int
     value: int
     error: int
+    n: int
     metric: int
 
 
@@ -39,11 +40,12 @@ def choose_columns(rows: Sequence[RowView], width: int, glyphs: Glyphs) -> Colum
     name = min(longest, max(width // 4, 10))
     digits = max((len(str(row.documents_total)) for row in rows), default=1)
     metric = max((cell_len(_metric(row)) for row in rows), default=0)
-    columns = Columns(name, 0, max(2 * digits + 1, 5), RATE, LEFT, VALUE, ERROR + len(glyphs.plus_minus), metric)
-    for dropped in ({}, {"metric": 0}, {"rate": 0}, {"error": 0}, {"left": 0}, {"done": 0}, {"value": 0}):
+    error = ERROR + len(glyphs.plus_minus)
+    columns = Columns(name, 0, max(2 * digits + 1, 5), RATE, LEFT, VALUE, error, len("n=") + digits, metric)
+    for dropped in ({}, {"metric": 0}, {"rate": 0}, {"error": 0}, {"n": 0}, {"left": 0}, {"done": 0}, {"value": 0}):
         columns = replace(columns, **dropped)
         bar = width - _taken(columns)
-        enough = 20 if columns.metric else NARROW_BAR
+        enough = 20 if columns.metric else 14 if columns.rate else NARROW_BAR
         if bar >= enough:
             break
     if spare := max(bar - WIDE_BAR, 0):  # a longer name reads better than a longer bar
@@ -54,8 +56,8 @@ def choose_columns(rows: Sequence[RowView], width: int, glyphs: Glyphs) -> Colum
 
 def _taken(columns: Columns) -> int:
     """Cells of everything but the bar, with the gaps between."""
-    gaps = (1, 2, 2, 2, 2, 0, 2)  # before bar, done, rate, left, value, error, metric
-    widths = (columns.done, columns.rate, columns.left, columns.value, columns.error, columns.metric)
+    gaps = (1, 2, 2, 2, 2, 0, 1, 2)  # before bar, done, rate, left, value, error, n, metric
+    widths = (columns.done, columns.rate, columns.left, columns.value, columns.error, columns.n, columns.metric)
     return INDENT + columns.name + gaps[0] + sum(w + gap for w, gap in zip(widths, gaps[1:], strict=True) if w)
 
 
@@ -112,13 +114,10 @@ def _bar(row: RowView, width: int, glyphs: Glyphs, *, settled: bool) -> Text:
     if words and not row.share:
         return Text(set_cell_size(words, width), style="dim")
     steps = width * (2 if glyphs.half else 1)
-    reached = steps if row.over else min(max(round(row.share * steps), 1), steps - 1) if row.share else 0
+    reached = steps if row.state == "done" else min(max(round(row.share * steps), 1), steps - 1) if row.share else 0
     full, half = divmod(reached, 2) if glyphs.half else (reached, 0)
     style = {"done": "green", "partial": "yellow"}.get(row.state, "yellow" if settled else "cyan")
     done = glyphs.full * full + glyphs.half * half
-    if row.state == "partial" and row.documents_total:  # over, and yet not whole
-        full = min(width * row.documents // row.documents_total, width - 1)
-        done = glyphs.full * full
     return Text.assemble((done, style), (glyphs.rest * (width - len(done)), "dim"))
 
 
@@ -128,15 +127,8 @@ def _done(row: RowView) -> str:
 
 def _left(row: RowView, now: float, *, moving: bool) -> str:
     if row.over:
-        return "" if row.seconds is None else f"in {left_words(row.seconds)}"
-    if not (moving and row.active):
-        return ""
-    left = row.remaining_at(now)
-    if left is None:
-        return ""
-    if left < 1 and row.share < NEARLY_DONE:
-        return ""  # the estimate has run out
-    return f"{left_words(left)} left" if left >= 1 else "nearly done"
+        return "" if row.seconds is None else f"took {rough_duration(row.seconds)}"
+    return left_words(row, now) if moving else ""
 
 
 def _append_score(line: Text, row: RowView, columns: Columns, glyphs: Glyphs) -> None:
@@ -147,5 +139,7 @@ def _append_score(line: Text, row: RowView, columns: Columns, glyphs: Glyphs) ->
     if columns.error:
         shown = f" {glyphs.plus_minus} {error}" if error else ""
         line.append(f"{shown:<{columns.error}}")
+    if columns.n:
+        line.append(f" {n_words(row.score):<{columns.n}}", style="dim")
     if columns.metric:
         line.append(f"  {_metric(row)}", style="dim")

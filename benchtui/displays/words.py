@@ -6,16 +6,16 @@ import math
 import time
 from collections.abc import Sequence
 
-from benchtui.durations import format_duration
+from benchtui.durations import format_duration, rough_duration
+from benchtui.models.layout import size_text
 from benchtui.results.records import is_share
 from benchtui.runs.events import Decision, InFlight, LiveScore, Watchdog
 from benchtui.runs.records import RunState
-from benchtui.runs.view import RunView, TaskView
+from benchtui.runs.view import RowView, RunView, TaskView
 from benchtui.text import one_line
 
 SILENCE_SHOWN = 10.0
 """Seconds without a sign of life before a display mentions them."""
-LONGEST = 99 * 86400.0
 
 _PHASES = {
     "starting": "starting",
@@ -26,6 +26,7 @@ _PHASES = {
     "scoring": "scoring",
     "writing": "writing results",
 }
+_DECISIONS = {"tokens per forward pass": "up to {} tokens per forward pass"}
 _STATES: dict[RunState, str] = {
     "waiting": "waiting for its turn",
     "running": "running",
@@ -72,18 +73,9 @@ def _amount(view: RunView) -> str:
     if not view.advanced or phase not in ("loading model", "loading task"):
         return ""
     if view.advanced_unit == "bytes":
-        return bytes_words(view.advanced)
+        return size_text(view.advanced)
     noun = {"loading task": "task", "loading model": "file"}[phase]
     return f"{view.advanced:,} {noun}{'s' if view.advanced > 1 else ''}" if view.advanced_unit == "files" else ""
-
-
-def bytes_words(number: int) -> str:
-    size, unit = float(number), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if size < 1000:
-            break
-        size, unit = size / 1000, larger
-    return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
 
 
 def life_words(view: RunView, now: float) -> str:
@@ -98,14 +90,14 @@ def life_words(view: RunView, now: float) -> str:
 
 
 def watchdog_words(event: Watchdog, now: float | None = None) -> str:
-    """ "no sign of life for 1m 30s; the worker is ended in 28m 30s unless it moves". `now` moves the clock on."""
+    """ "no sign of life for 1min 30s; ending the worker in 28min 30s unless it moves". `now` moves the clock on."""
     passed = 0.0 if now is None else max(now - event.t, 0.0)
     silence = f"no sign of life for {format_duration(event.silent + passed)}"
     match event.state:
         case "quiet" | "waiting":
             if event.remaining is None:
                 return silence
-            return f"{silence}; the worker is ended in {format_duration(event.remaining - passed)} unless it moves"
+            return f"{silence}; ending the worker in {format_duration(event.remaining - passed)} unless it moves"
         case "stacks":
             return f"{silence}; noting where it hangs"
         case "terminating":
@@ -130,21 +122,25 @@ def in_flight_words(in_flight: InFlight, shown: int = 3) -> str:
     return ", ".join([words, *others]) + (f" and {more} more" if more > 0 else "")
 
 
-def left_words(seconds: float) -> str:
-    """A rough time: "<1s", "45s", "8m 20s", "34m", "1h 02m", "2d 03h", ">99d"."""
-    if not math.isfinite(seconds) or seconds > LONGEST:
-        return ">99d"
-    if seconds < 1:
-        return "<1s"
-    if seconds < 60:
-        return f"{int(seconds)}s"
-    if seconds < 600:
-        return f"{int(seconds) // 60}m {int(seconds) % 60 // 10 * 10:02d}s"
-    minutes = int(seconds) // 60
-    if minutes < 60:
-        return f"{minutes}m"
-    hours = minutes // 60
-    return f"{hours}h {minutes % 60:02d}m" if hours < 24 else f"{hours // 24}d {hours % 24:02d}h"
+def left_words(row: RowView, now: float) -> str:
+    """How long a row still takes: "8min 20s left"; "time unknown" once that should have been over; "" where
+    nothing tells."""
+    left = row.remaining_at(now)
+    if not row.active or left is None:
+        return ""
+    return f"{rough_duration(left)} left" if left > 0 else "time unknown"
+
+
+def run_left_words(view: RunView, now: float) -> str:
+    """The same for all tasks of a run; "over 8min left" where nothing tells yet how long some of them take."""
+    unfinished = [row for row in view.rows if not row.over]
+    left = [row.remaining_at(now) for row in unfinished]
+    known = [seconds for seconds in left if seconds is not None]
+    if not known:
+        return ""
+    if any(seconds == 0 for seconds in known):
+        return "time unknown"
+    return f"{'over ' * (len(known) < len(left))}{rough_duration(sum(known))} left"
 
 
 def rate_words(per_second: float) -> str:
@@ -167,10 +163,15 @@ def score_words(score: LiveScore) -> tuple[str, str]:
 
 
 def score_text(score: LiveScore, plus_minus: str = "±") -> str:
-    """ "prompt_level_strict_acc 41.3% ± 2.1"; the filter is named where a task has several."""
+    """ "prompt_level_strict_acc 41.3% ± 2.1 n=541"; the filter is named where a task has several."""
     value, error = score_words(score)
     name = one_line(score.metric, 40) + ("" if score.filter in ("none", "") else f" ({one_line(score.filter, 30)})")
-    return f"{name} {value}" + (f" {plus_minus} {error}" if error else "")
+    return f"{name} {value}" + (f" {plus_minus} {error}" if error else "") + f" {n_words(score)}"
+
+
+def n_words(score: LiveScore) -> str:
+    """How many documents a score is computed on: "n=541"."""
+    return f"n={score.n}"
 
 
 def task_scores(task: TaskView, plus_minus: str = "±") -> str:
@@ -178,8 +179,10 @@ def task_scores(task: TaskView, plus_minus: str = "±") -> str:
 
 
 def decision_words(decision: Decision) -> str:
-    """ "batch size 8 (3.2 GiB free, about 0.3 GiB for a row of 2048 tokens)"."""
-    words = f"{one_line(decision.what, 90)} {one_line(decision.choice, 80)}"
+    """ "batch size 8 (3.2 GB free, about 0.3 GB for 2,048 tokens)"."""
+    number = decision.choice.isdecimal() and len(decision.choice) < 20
+    choice = f"{int(decision.choice):,}" if number else one_line(decision.choice, 80)
+    words = _DECISIONS.get(decision.what, f"{one_line(decision.what, 90)} {{}}").replace("{}", choice)
     return f"{words} ({one_line(decision.why, 160)})" if decision.why else words
 
 

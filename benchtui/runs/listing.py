@@ -46,8 +46,9 @@ class _PlanFacts(msgspec.Struct, frozen=True):
 
 class ListedRun(msgspec.Struct, frozen=True):
     """One run as `benchtui runs` shows it. Times in seconds since the epoch, `seconds` how long it has taken;
-    `answered` and `total` count requests, `documents` and `documents_total` those of `task`, the one at work (all 0
-    where not known). `early`: it has finished without the rest, since its comparison was decided."""
+    `documents` and `documents_total` are those of `task`, the one at work, or of all tasks when the run has ended and
+    `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished without the
+    rest, since its comparison was decided."""
 
     name: str
     model: str
@@ -98,8 +99,8 @@ def _listed(known: KnownRun) -> ListedRun:
         tasks=tuple(task.name for task in plan.tasks),
         state=state,
         task=working.task if working else "",
-        documents=working.documents if working else 0,
-        documents_total=working.documents_total if working else 0,
+        documents=working.documents if working else done.documents if done else 0,
+        documents_total=working.documents_total if working else done.documents_total if done else 0,
         answered=done.answered if done else 0,
         total=_total(done),
         started=started,

@@ -12,7 +12,7 @@ from benchtui.runs.view import RowView, TaskState, TaskView, average, primary_fi
 LARGEST_COUNT = 10**12
 MOST_SCORES = 32
 NEARLY = 0.999
-"""The share shown at most while a task is not over."""
+"""The share shown at most while a task is not done."""
 
 
 def count(number: int) -> int:
@@ -114,7 +114,7 @@ def fold_rows(tasks: Sequence[TaskView], wanted: Mapping[str, int], paces: Mappi
 
 def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None) -> RowView:
     total = sum(leaf.documents_total for leaf in leaves)
-    work = sum(leaf.documents_total if leaf.over else leaf.work for leaf in leaves)
+    work = sum(_done(leaf) for leaf in leaves)
     state = _row_state(leaves, max(expected, len(leaves)))
     over = state in ("done", "partial")
     rate = pace.rate if pace else None
@@ -125,13 +125,20 @@ def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None
         leaves_over=sum(leaf.over for leaf in leaves),
         documents=sum(leaf.documents for leaf in leaves),
         documents_total=total,
-        share=1.0 if over else min(work / total, NEARLY) if total else 0.0,
+        share=1.0 if state == "done" else min(work / total, NEARLY) if total else 0.0,
         score=average([leaf.scores[0] for leaf in leaves if leaf.scores]),
         rate=rate,
         remaining=None if over or rate is None else max(total - work, 0.0) / rate,
         at=pace.latest if pace else 0.0,
         seconds=_took(leaves) if over else None,
     )
+
+
+def _done(leaf: TaskView) -> float:
+    """Of its documents: those that need no more work. Of a partial task half answered ones are lost to its score."""
+    if leaf.state == "done":
+        return leaf.documents_total
+    return leaf.documents if leaf.state == "partial" else leaf.work
 
 
 def _took(leaves: Sequence[TaskView]) -> float | None:

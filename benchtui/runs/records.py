@@ -82,7 +82,8 @@ class LaunchRecord(msgspec.Struct, frozen=True):
 
 
 class DoneRecord(msgspec.Struct, frozen=True):
-    """How the run ended. `answered` and `total` count requests; `total` 0 when the worker never got to planning.
+    """How the run ended. `documents` of `documents_total` are answered and scored, over all tasks; `answered` and
+    `total` count requests, of the tasks that were begun. All 0 when the worker never got to planning.
 
     `results` is the name of the results file in lm-eval/, and `results_bytes` its size. `early` says of a finished run
     that it did not ask every document, since its comparison was decided before.
@@ -97,6 +98,8 @@ class DoneRecord(msgspec.Struct, frozen=True):
     results: str | None = None
     results_bytes: int = 0
     early: bool = False
+    documents: int = 0
+    documents_total: int = 0
 
 
 RunState = Literal["waiting", "running", "died", "finished", "partial", "failed", "cancelled", "timed out"]

@@ -90,7 +90,7 @@ class Supervisor:
     def _one_worker(self, waiting: list[Watched]) -> None:
         self._attempt += 1
         if self._control.stop_requested:
-            return self._close_all(waiting, "cancelled", "Stopped before it began.")
+            return self._close_all(waiting, "cancelled", "Not started.")
         kills_before = kernel_oom_kills()
         try:
             worker = self._start(waiting)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,25 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class Counts:
+    """How many documents are answered and scored, of how many."""
+
+    documents: int = 0
+    total: int = 0
+
+    @property
+    def words(self) -> str:
+        """ "2 of 18 answered"; "" where nobody knows how many there are."""
+        return f"{self.documents:,} of {self.total:,} answered" if self.total else ""
+
+
+def counts(tasks: Iterable[TaskView]) -> Counts:
+    """Over all tasks of a run: the one place where displays, records and lists have their numbers from."""
+    pairs = [(task.documents, task.documents_total) for task in tasks]
+    return Counts(sum(done for done, _ in pairs), sum(total for _, total in pairs))
+
+
+@dataclass(frozen=True, slots=True)
 class RowView:
     """One task as the user asked for it, its leaves folded into one: what a display shows in a line.
 
@@ -62,7 +81,7 @@ class RowView:
     documents: int
     documents_total: int
     share: float
-    """Of the work, 0 to 1; below 1 until the task is over."""
+    """Of the work, 0 to 1; 1 only when the task is done."""
     score: LiveScore | None
     rate: float | None
     remaining: float | None
@@ -78,7 +97,8 @@ class RowView:
         return not self.over and self.state != "waiting"
 
     def remaining_at(self, now: float) -> float | None:
-        """Seconds still to go at `now` (seconds since the epoch), 0 when the estimate has run out."""
+        """Seconds still to go at `now` (seconds since the epoch), 0 when the estimate has run out: it was wrong then,
+        and nothing is known any more. None when nothing tells."""
         return None if self.remaining is None else max(self.remaining - max(now - self.at, 0.0), 0.0)
 
 
@@ -130,6 +150,10 @@ class RunView:
         if not self.ended:
             return None
         return self.done.t if self.done is not None else self.last_sign
+
+    @property
+    def counts(self) -> Counts:
+        return counts(self.tasks)
 
     def elapsed(self, now: float) -> float | None:
         """Seconds since the run was (last) started, until `now` or until it ended."""

@@ -13,7 +13,9 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import delete_run_file, no_room, unwritable
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal import Journal, answered_requests
-from benchtui.runs.records import DoneRecord, LaunchRecord, Status, this_process, write_record
+from benchtui.runs.progress import Leaf
+from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
+from benchtui.runs.view import Counts, counts
 
 NAMED_AT_MOST = 5
 
@@ -54,7 +56,8 @@ class Watched:
     in_flight: ev.InFlight | None = None
     planned: bool = False
     batch_size: int | None = None
-    totals: dict[str, int] = field(default_factory=dict)
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    before: DoneRecord | None = None
     done: DoneRecord | None = None
     write_error: OSError | None = None
 
@@ -63,9 +66,10 @@ class Watched:
         """Take a run up: its launch record written, documents given up on earlier to be asked again. Raises
         BenchtuiError when its directory cannot be written."""
         try:
+            before = read_done(run)
             delete_run_file(run.done)
             delete_run_file(run.cancel)
-            watched = cls(run, _reader_at_end(run), ev.EventWriter(run.events))
+            watched = cls(run, _reader_at_end(run), ev.EventWriter(run.events), before=before)
             write_record(run.launch, LaunchRecord(this_process(), time.time(), run.plan().bench_id))
             watched._open_journal()
         except OSError as error:
@@ -135,14 +139,26 @@ class Watched:
                 return False  # says what is tried, not that anything advanced
             case ev.Planned():
                 self.planned = True
+                for task in event.tasks:
+                    self._leaf(task.task).plan(task)
             case ev.Progress():
-                self.totals[event.task] = event.requests_total
+                self._leaf(event.task).progress(event)
             case ev.Decision(what="batch size") if event.choice.isdecimal():
                 self.batch_size = int(event.choice)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 return False
         self.heard = event.t
         return True
+
+    def _leaf(self, task: str) -> Leaf:
+        return self.leaves.setdefault(task, Leaf(task, task))
+
+    @property
+    def counts(self) -> Counts:
+        """The documents answered so far; those of before where this worker has not come to planning."""
+        if self.leaves or self.before is None:
+            return counts(leaf.view() for leaf in self.leaves.values())
+        return Counts(self.before.documents, self.before.documents_total)
 
     def at_work(self) -> AtWork | None:
         """The documents that the worker had in hand when it was last heard of; None when it was at something else."""
@@ -182,14 +198,20 @@ class Watched:
         return ", ".join(named)
 
     def close(self, status: Status, message: str) -> None:
-        """Write how the run ended. Where that cannot be written the run counts as died, and can be resumed."""
+        """Write how the run ended; of a run that was stopped also how far it was. Where that cannot be written the run
+        counts as died, and can be resumed."""
+        found = self.counts
+        if status == "cancelled":
+            message = "Not started." if not self.heard else f"{message} {found.words}." if found.documents else message
         self.done = DoneRecord(
             status,
             message,
             t=time.time(),
             seconds=time.monotonic() - self.began,
             answered=answered_requests(self.run.journal),
-            total=sum(self.totals.values()),
+            total=sum(leaf.view().requests_total for leaf in self.leaves.values()),
+            documents=found.documents,
+            documents_total=found.total,
             results=self.results.file if self.results else None,
             results_bytes=self._results_bytes(),
             early=status == "finished" and self.results is not None and self.results.early,

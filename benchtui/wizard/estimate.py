@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.displays.words import left_words
+from benchtui.durations import rough_duration
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Progress, decode
@@ -43,10 +43,10 @@ class Estimate:
 
     @property
     def words(self) -> str:
-        """ "about 12m", "over 12m", "a moment"."""
+        """ "about 12min", "over 12min", "under a minute"."""
         if self.seconds < 60:
             return "under a minute" if self.whole else "over a minute"
-        return f"{'about' if self.whole else 'over'} {left_words(self.seconds)}"
+        return f"{'about' if self.whole else 'over'} {rough_duration(self.seconds)}"
 
 
 def earlier_speeds(outputs: Path, model: str) -> Speeds:

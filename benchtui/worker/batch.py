@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from benchtui.models.layout import size_text
+
 LARGEST = {"cuda": 64, "mps": 16, "cpu": 16}
 MEMORY_SHARE = 0.6
 LONGEST_PLANNED = 2048
@@ -44,9 +46,9 @@ def choose_batch(config: Any, *, device: str, free: int, max_length: int, elemen
     while size * 2 <= min(fits, largest):
         size *= 2
     why = (
-        f"{_gib(free)} GiB free, about {_gib(row)} GiB for a row of {tokens} tokens"
+        f"{size_text(free)} free, about {size_text(row)} for {tokens:,} tokens"
         if size < largest
-        else f"{_gib(free)} GiB free holds {fits} rows of {tokens} tokens; {largest} keep a {device} busy"
+        else f"{size_text(free)} free holds {fits} sequences of {tokens:,} tokens; {largest} keep a {device} busy"
     )
     return BatchChoice(size, why)
 
@@ -58,8 +60,3 @@ def free_memory(device: str) -> int:
     from benchtui.worker.engine.memory import free_bytes
 
     return free_bytes(torch.device(device))
-
-
-def _gib(count: int) -> str:
-    value = count / 2**30
-    return f"{value:.0f}" if value >= 10 else f"{value:.2g}"

@@ -47,7 +47,7 @@ def test_a_running_run_is_asked_to_stop(tmp_path: Path, runs: tuple[RunDirectory
     assert ran.return_value == 0
     assert ran.stderr.splitlines() == [
         "Stopping my-llama/base: what was answered is kept and scored.",
-        "Stopped my-llama/base. 50 of 100 requests are answered and kept.",
+        "Stopped my-llama/base. 50 of 100 answered and kept.",
         "  → benchtui resume my-llama/base",
     ]
 

@@ -38,10 +38,10 @@ def test_without_a_terminal_one_line_a_run(outputs: Path) -> None:
     columns = [[cell.strip() for cell in line if cell.strip()] for line in lines]
     assert columns[0] == ["Run", "Tasks", "State", "Progress", "Started", "Took", "Next"]
     assert columns[1] == [
-        "my-llama/2026-11-20T10-30-15", "full", "▸ running", "gsm8k 213/1319", "2m 00s ago", "2m 00s",
+        "my-llama/2026-11-20T10-30-15", "full", "▸ running", "gsm8k 213/1319", "2min ago", "2min",
         "benchtui attach my-llama/2026-11-20T10-30-15",
     ]  # fmt: skip
-    assert columns[2][:4] == ["my-llama/base", "full", "✓ finished", "100%"]
+    assert columns[2][:4] == ["my-llama/base", "full", "✓ finished", "50/50"]
     assert columns[3][0] == "qwen/2026-11-19T08-00-00"
     assert columns[3][1:3] == ["ifeval, gsm8k, mmlu", "✗ died"]
     assert columns[3][-1] == "benchtui resume qwen/2026-11-19T08-00-00"

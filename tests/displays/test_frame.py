@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from benchtui.displays.frame import current_view, draw
 from benchtui.displays.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
+from benchtui.displays.words import left_words, run_left_words
 from benchtui.runs import events as ev
 from benchtui.runs.state import RunFollower
 from benchtui.runs.view import RunView
@@ -48,17 +49,17 @@ def test_eighty_columns(tmp_path: Path) -> None:
     assert (
         text(halfway(tmp_path), 80, 24)
         == """\
-my-llama · suite full                                                   10m 30s
+my-llama · suite full                                                 10min 30s
 
 ✓ Base meta-llama/Llama-3.2-1B  finished           cuda:0 · bfloat16 · batch 16
-  ✓ ifeval ━━━━━━━━━━━━━━━━━━    541/541              in 1m 00s   35.0% ± 2.1
-  ✓ gsm8k  ━━━━━━━━━━━━━━━━━━  1319/1319              in 1m 00s   35.0% ± 1.3
-  ✓ mmlu   ━━━━━━━━━━━━━━━━━━    400/400              in 3m 00s   35.0% ± 2.4
+  ✓ ifeval ━━━━━━━━━━━━━━━━━━━    541/541      took 1min   35.0% ± 2.1   n=541
+  ✓ gsm8k  ━━━━━━━━━━━━━━━━━━━  1319/1319      took 1min   35.0% ± 1.3   n=1319
+  ✓ mmlu   ━━━━━━━━━━━━━━━━━━━    400/400      took 3min   35.0% ± 2.4   n=400
 
 ▸ Fine-tuned my-llama  evaluating gsm8k, 2 of 5
-  ✓ ifeval ━━━━━━━━━━━━━━━━━━    541/541              in 3m 20s   42.0% ± 2.1
-  ▸ gsm8k  ━━━━╸─────────────   336/1319     3.2/s  5m 00s left   38.1% ± 2.7
-  · mmlu   waiting                 0/400
+  ✓ ifeval ━━━━━━━━━━━━━━━━━━━    541/541  took 3min 20s   42.0% ± 2.1   n=541
+  ▸ gsm8k  ━━━━━──────────────   336/1319      5min left   38.1% ± 2.7   n=336
+  · mmlu   waiting                  0/400
 
 1,600 tokens/s
 Ctrl+C stops and keeps what was answered""".splitlines()
@@ -67,7 +68,7 @@ Ctrl+C stops and keeps what was answered""".splitlines()
 
 def test_sixty_columns_leave_out_what_matters_least(tmp_path: Path) -> None:
     lines = text(halfway(tmp_path), 60, 24)
-    assert lines[9] == "  ▸ gsm8k  ━━━━────────────   336/1319  5m 00s left   38.1%"
+    assert lines[9] == "  ▸ gsm8k  ━━━╸──────────   336/1319      5min left   38.1%"
     assert max(map(len, lines)) <= 59
     assert text(halfway(tmp_path / "again"), 50, 24)[9] == "  ▸ gsm8k  ━━━━━──────────────   336/1319   38.1%"
 
@@ -75,14 +76,14 @@ def test_sixty_columns_leave_out_what_matters_least(tmp_path: Path) -> None:
 def test_a_hundred_and_twenty_columns_name_the_metrics(tmp_path: Path) -> None:
     lines = text(halfway(tmp_path), 120, 36)
     assert lines[7].endswith("cuda:0 · bfloat16 · batch 16")
-    assert lines[8].endswith("42.0% ± 2.1    prompt_level_strict_acc")
-    assert lines[9].endswith("3.2/s  5m 00s left   38.1% ± 2.7    exact_match")
+    assert lines[8].endswith("42.0% ± 2.1   n=541   prompt_level_strict_acc")
+    assert lines[9].endswith("3.2/s      5min left   38.1% ± 2.7   n=336   exact_match")
 
 
 def test_ascii_where_the_terminal_has_nothing_else(tmp_path: Path) -> None:
     lines = text(halfway(tmp_path), 80, 24, ASCII)
     assert "".join(lines).isascii()
-    assert lines[9] == "  > gsm8k  ####-------------   336/1319     3.2/s  5m 00s left   38.1% +- 2.7"
+    assert lines[9] == "  > gsm8k  #####-------------   336/1319      5min left   38.1% +- 2.7   n=336"
     assert glyphs_for("ascii") is ASCII
     assert glyphs_for("latin-1") is ASCII
     assert glyphs_for("utf-8") is UNICODE
@@ -93,9 +94,9 @@ def test_a_silent_worker_gets_the_watchdogs_words_and_no_estimate(tmp_path: Path
     stalled = ev.InFlight(task="gsm8k", documents=[ev.InFlightDocument(17, "A [bold]robe[/bold] takes 2 bolts")])
     views = halfway(tmp_path, stalled, ev.Watchdog(state="waiting", silent=90, remaining=1710))
     lines = text(views, 80, 24)
-    assert lines[9] == "  ▸ gsm8k  ━━━━╸─────────────   336/1319                          38.1% ± 2.7"
+    assert lines[9] == "  ▸ gsm8k  ━━━━━──────────────   336/1319                  38.1% ± 2.7   n=336"
     assert lines[-3:] == [
-        "▲ no sign of life for 1m 31s; the worker is ended in 28m 29s unless it moves",
+        "▲ no sign of life for 1min 31s; ending the worker in 28min 29s unless it moves",
         "  at work on gsm8k document 17 (A [bold]robe[/bold] takes 2 bolts)",
         HINT,
     ]
@@ -120,7 +121,7 @@ def test_a_failure_is_told_where_it_happened(tmp_path: Path) -> None:
     views = [RunFollower(run).catch_up() for run in (base, tuned)]
     lines = text(views, 80, 24)
     assert lines[2] == "✗ Base meta-llama/Llama-3.2-1B  failed             cuda:0 · bfloat16 · batch 16"
-    assert lines[3].startswith("  ◐ ifeval ━━━╸───")
+    assert lines[3].startswith("  ◐ ifeval ━━━╸────")
     assert lines[4].startswith("  · gsm8k  not run")
     assert lines[6] == "  Task gsm8k cannot be loaded: no such dataset"
     assert lines[8] == "· Fine-tuned my-llama  waiting for its turn"
@@ -217,3 +218,35 @@ def test_markup_in_names_is_only_text(tmp_path: Path) -> None:
     assert "[red]bold[/red]" in lines[0].plain
     assert "[link=x]" in "".join(line.plain for line in lines)
     assert "\x1b" not in "".join(line.plain for line in lines)
+
+
+@pytest.mark.parametrize("state", ["cancelled", "partial", "timed out", "failed"])
+def test_a_task_that_was_stopped_shows_what_was_done_of_it(tmp_path: Path, state: Any) -> None:
+    """Neither all nor nothing, though its score is final."""
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().open_task("ifeval").progress("ifeval", 135)
+    score = ev.LiveScore("prompt_level_strict_acc", "none", 0.4, 0.04, 135)
+    story.tell(ev.Scores(task="ifeval", scores=[score], final=True))
+    story.tell(ev.Progress(task="ifeval", documents=135, documents_total=541, requests=135, requests_total=541))
+    finish(run, state, "Stopped.", t=story.t)
+    view = RunFollower(run).catch_up()
+    assert view.rows[0].share == pytest.approx(135 / 541)
+    line = next(line for line in text([view], 80, 24) if "ifeval" in line)
+    bar = line.split("━", 1)[1].split(" ")[0]
+    assert 0.2 < (1 + bar.count("━") + bar.count("╸") / 2) / (1 + len(bar)) < 0.3
+    assert "135/541" in line
+    assert "n=135" in line
+
+
+def test_an_estimate_that_has_run_out_is_unknown(tmp_path: Path) -> None:
+    """Never 0s and never negative, however long it has been over."""
+    views = halfway(tmp_path)
+    (row,) = (row for row in views[1].rows if row.active)
+    assert row.remaining is not None
+    assert row.remaining > 0
+    for over in (0.0, 1.0, 1e4, 1e8):
+        assert left_words(row, row.at + row.remaining + over) == "time unknown"
+        assert run_left_words(views[1], row.at + row.remaining + over) == "time unknown"
+    assert left_words(row, row.at + row.remaining - 30) == "30s left"
+    assert run_left_words(views[1], row.at + row.remaining - 30) == "over 30s left", "mmlu has not begun"

@@ -57,17 +57,17 @@ def test_the_course_of_a_run(tmp_path: Path) -> None:
 18:40:06 loading the model (meta-llama/Llama-3.2-1B)
 18:40:10 device cuda:0 (one NVIDIA GPU)
 18:40:10 dtype bfloat16 (the device has it)
-18:40:10 batch size 16 (3.2 GiB free)
+18:40:10 batch size 16 (3.4 GB free)
 18:40:10 5 tasks, 2,260 documents
 18:40:10 building prompts for ifeval
 18:40:10 evaluating ifeval
-18:41:10 ifeval: prompt_level_strict_acc 42.0% ± 2.1 (in 1m 00s)
+18:41:10 ifeval: prompt_level_strict_acc 42.0% ± 2.1 n=541 (took 1min)
 18:41:10 building prompts for mmlu (3 tasks)
 18:41:11 evaluating mmlu (3 tasks)
-18:43:11 mmlu 300/400 (75%), 3.0/s, 33s left, acc 50.0% ± 2.9
-18:44:12 mmlu: acc 50.0% ± 2.5, average of 3 tasks
+18:43:11 mmlu 300/400 (75%), 3.0/s, 33s left, acc 50.0% ± 2.9 n=300
+18:44:12 mmlu: acc 50.0% ± 2.5 n=400, average of 3 tasks
 18:44:12 results written: lm-eval/results_x.json
-18:44:12 finished after 4m 12s""".splitlines()
+18:44:12 finished after 4min 12s""".splitlines()
     )
 
 
@@ -101,7 +101,7 @@ def test_a_progress_line(tmp_path: Path) -> None:
     told.lines()
     for done in (100, 200):
         story.score("gsm8k", 0.4, done).progress("gsm8k", done, after=50)
-    assert told.lines()[-1] == "18:41:51 gsm8k 200/1319 (15%), 2.0/s, 9m 20s left, exact_match 40.0% ± 3.5"
+    assert told.lines()[-1] == "18:41:51 gsm8k 200/1319 (15%), 2.0/s, 9min 20s left, exact_match 40.0% ± 3.5 n=200"
 
 
 def test_the_watchdog_warnings_and_the_end(tmp_path: Path) -> None:
@@ -121,15 +121,15 @@ def test_the_watchdog_warnings_and_the_end(tmp_path: Path) -> None:
     )
     story.tell(ev.Failed(message="No more", next_step="Do this"), ev.Done(status="failed", message="No more"))
     assert [line[9:] for line in told.lines()] == [
-        "no sign of life for 1m 00s; the worker is ended in 29m 00s unless it moves",
+        "no sign of life for 1min; ending the worker in 29min unless it moves",
         "at work on ifeval document 12 (Write a haiku), 14",
-        "no sign of life for 1m 30s; the worker is ended in 28m 30s unless it moves",
+        "no sign of life for 1min 30s; ending the worker in 28min 30s unless it moves",
         "warning: Gave up on ifeval document 12 → Resume asks it again",
         "worker ended: timed out (signal SIGTERM)",
         "worker started again, for the 2nd time",
         "warning: noise",
         "failed: No more → Do this",
-        "failed after 1m 42s: No more",
+        "failed after 1min 42s: No more",
     ]  # fmt: skip
 
 
@@ -178,7 +178,7 @@ def test_a_file_gets_lines_with_the_run_in_front(tmp_path: Path) -> None:
 
     lines = shown(tmp_path / "log", [base, tuned], go_on)
     assert "18:40:01 base: starting (importing lm-eval and PyTorch)" in lines
-    assert "18:41:10 base: ifeval: prompt_level_strict_acc 30.0% ± 2.0 (in 1m 00s)" in lines
+    assert "18:41:10 base: ifeval: prompt_level_strict_acc 30.0% ± 2.0 n=541 (took 1min)" in lines
     assert "18:40:03 fine-tuned: loading tasks and their data" in lines
     assert "A note" in lines
 
@@ -192,9 +192,9 @@ def test_what_went_before_is_summed_up(tmp_path: Path) -> None:
     Story(tuned).start().load().whole_task("ifeval", 0.4).open_task("gsm8k").progress("gsm8k", 100)
     assert shown(tmp_path / "log", [base, tuned])[:-1] == [
         "18:41:11 base: finished",
-        "18:41:11 base: ifeval 541/541 prompt_level_strict_acc 30.0% ± 2.0",
+        "18:41:11 base: ifeval 541/541 prompt_level_strict_acc 30.0% ± 2.0 n=541",
         "18:41:12 fine-tuned: evaluating gsm8k, 2 of 5",
-        "18:41:12 fine-tuned: ifeval 541/541 prompt_level_strict_acc 40.0% ± 2.1",
+        "18:41:12 fine-tuned: ifeval 541/541 prompt_level_strict_acc 40.0% ± 2.1 n=541",
         "18:41:12 fine-tuned: gsm8k 100/1319 (7%), 100/s, 12s left",
     ]
 

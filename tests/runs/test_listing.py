@@ -56,11 +56,11 @@ def test_a_run_that_died_says_how_far_it_came_and_how_to_go_on(tmp_path: Path) -
 def test_ended_runs_from_their_record_alone(tmp_path: Path) -> None:
     base, _ = make_bench(tmp_path)
     launch(base)
-    finish(base, "timed out", "No sign of life for 30m 00s.")
+    finish(base, "timed out", "No sign of life for 30min.")
     base.events.write_bytes(b"\xff" * 1000)
     listed = by_name(tmp_path)["my-llama/base"]
     assert (listed.state, listed.answered, listed.total) == ("timed out", 50, 100)
-    assert (listed.message, listed.next_step) == ("No sign of life for 30m 00s.", "benchtui resume my-llama/base")
+    assert (listed.message, listed.next_step) == ("No sign of life for 30min.", "benchtui resume my-llama/base")
 
 
 def test_a_base_that_was_set_aside_is_not_offered_for_resuming(tmp_path: Path) -> None:

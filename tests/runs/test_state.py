@@ -211,10 +211,10 @@ def test_how_it_ended(tmp_path: Path) -> None:
     launch(run)
     story = Story(run).start().load().whole_task("ifeval", 0.4)
     assert follower.catch_up().state == "running"
-    story.tell(ev.Done(status="timed out", message="No sign of life for 30m 00s."))
-    finish(run, "timed out", "No sign of life for 30m 00s.", t=T0 + 500)
+    story.tell(ev.Done(status="timed out", message="No sign of life for 30min."))
+    finish(run, "timed out", "No sign of life for 30min.", t=T0 + 500)
     view = follower.update()
-    assert (view.state, view.ended, view.message) == ("timed out", True, "No sign of life for 30m 00s.")
+    assert (view.state, view.ended, view.message) == ("timed out", True, "No sign of life for 30min.")
     assert view.elapsed(now=T0 + 9999) == 500
 
 

@@ -212,7 +212,7 @@ def test_two_side_by_side_stopped_while_the_first_ends_are_each_told_how(
 
     done = supervise(run, early, control=control, tick=tick)
     assert [record.status for record in done] == ["finished", "cancelled"]
-    assert done[1].message == "Stopped by the user."
+    assert done[1].message == "Stopped by the user. 1 of 10 answered."
     assert done[1].results, "its answer is scored"
 
 

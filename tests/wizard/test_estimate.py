@@ -39,7 +39,7 @@ def test_documents_by_speed_for_each_model() -> None:
     assert estimate is not None
     assert estimate.seconds == pytest.approx(2 * (541 / 2 + 100 / 10 + START_UP))
     assert estimate.whole
-    assert estimate.words == "about 9m 50s"
+    assert estimate.words == "about 9min 50s"
 
 
 def test_an_unknown_task_makes_it_a_lower_bound() -> None:

@@ -14,10 +14,10 @@ class TokenBudget:
     def __init__(self, tokens: int, observer: Observer, why: str) -> None:
         self.tokens = max(SMALLEST, tokens)
         self._observer = observer
-        observer.decision("token budget", f"{self.tokens} tokens a batch", why)
+        observer.decision("tokens per forward pass", str(self.tokens), why)
 
     def halve(self, failed: int) -> None:
         """Allow half of the `failed` positions that were too many."""
         self.tokens = max(SMALLEST, min(self.tokens, failed) // 2)
-        why = f"memory ran out at {failed} tokens; the batch is retried"
-        self._observer.decision("token budget", f"{self.tokens} tokens a batch", why)
+        why = f"memory ran out at {failed:,} tokens; the batch is retried"
+        self._observer.decision("tokens per forward pass", str(self.tokens), why)

@@ -173,4 +173,4 @@ class _Run:
         self._limit = max(1, len(self._active) + len(failed) // 2)
         self._shop.budget.halve(tokens)
         why = "memory ran out; what is generated so far is kept"
-        self._shop.observer.decision("rows side by side", str(self._limit), why)
+        self._shop.observer.decision("batch", str(self._limit), why)

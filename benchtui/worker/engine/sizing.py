@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from benchtui.models.layout import size_text
 from benchtui.worker.engine.backbone import Backbone
 from benchtui.worker.engine.memory import free_bytes
 from benchtui.worker.engine.plan import Costs
@@ -74,7 +75,7 @@ def token_budget(backbone: Backbone, asked: Asked) -> tuple[int, str]:
     free = free_bytes(backbone.device)
     each = _bytes_per_token(backbone)
     fits = int(_SHARE * free / each)
-    why = f"{free >> 20} MiB free, {each >> 10} KiB a token"
+    why = f"{size_text(free)} free, {size_text(each)} per token"
     return max(1, int(asked.share * max(_SMALLEST_BUDGET, min(fits, device.tokens)))), why
 
 
@@ -89,7 +90,7 @@ def rows_side_by_side(backbone: Backbone, asked: Asked, kept_bytes: int) -> tupl
     fits = max(1, int(_SHARE * free / each))
     rows = device.rows if asked.rows is None else max(asked.rows, min(_ROWS_FOR_ONE * asked.rows, device.rows))
     wish = "auto" if asked.rows is None else f"batch size {asked.rows}"
-    why = f"{wish}; {free >> 20} MiB free, up to {max(1, each >> 10):,} KiB of cache a row"
+    why = f"{wish}; {size_text(free)} free, up to {size_text(each)} of cache per sequence"
     return max(1, int(asked.share * min(rows, fits))), why
 
 

@@ -104,7 +104,7 @@ def _by_rows(
     asked = sizing.asked(lm.batch_size, max(len(job.prompt) + job.recipe.limit for job in jobs), lm.memory_share)
     tokens, why = sizing.token_budget(backbone, asked)
     rows, rows_why = sizing.rows_side_by_side(backbone, asked, capabilities.kept_bytes)
-    lm.observer.decision("rows side by side", str(rows), rows_why)
+    lm.observer.decision("batch", str(rows), rows_why)
     budget = TokenBudget(tokens, lm.observer, why)
     costs = sizing.costs(backbone)
     workshop = Workshop(backbone, style, capabilities.in_common, costs, budget, rows, lm.observer)
