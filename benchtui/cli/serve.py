@@ -15,7 +15,7 @@ from benchtui.interpreter import this_python
 @click.command("serve", short_help="Open the application in a browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="localhost", show_default=True, help="Where to listen; only this machine by default.")
-@click.option("--allow-others", is_flag=True, help="Listen where other machines can reach it. There is no password.")
+@click.option("--allow-others", is_flag=True, help="Listen where other machines can reach it, not encrypted.")
 @click.option(
     "--outputs",
     type=click.Path(path_type=Path),
@@ -25,7 +25,8 @@ from benchtui.interpreter import this_python
 def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> int:
     """Open the same application in a browser, on this machine.
 
-    Whoever can open the page can start and delete runs as you: it listens on localhost unless told otherwise.
+    The address printed has a token in it, new at every start, without which nobody gets in. Whoever has it can start
+    and delete runs as you; it listens on localhost unless told otherwise.
     """
     if importlib.util.find_spec("textual_serve") is None:
         raise BenchtuiError("The browser version needs textual-serve.", "python -m pip install textual-serve")
@@ -33,15 +34,22 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
 
     if not is_local(host) and not allow_others:
         raise UsageError(
-            f"--host {host} can be reached from other machines, and there is no password.",
-            "Use localhost (over SSH: ssh -L 8000:localhost:8000 …), or add --allow-others.",
+            f"--host {host} can be reached from other machines, and what is sent is not encrypted.",
+            f"Use localhost (over SSH: ssh -L {port or 8000}:localhost:{port or 8000} …), or add --allow-others.",
         )
     arguments = this_python("-m", "benchtui", "app")
     if outputs is not None:
         arguments += ["--outputs", str(outputs)]
     chosen = port or _free_port(host)
-    click.echo(f"benchtui is on http://{host}:{chosen} until Ctrl+C.", err=True)
-    BrowserServer(shlex.join(arguments), host=host, port=chosen, public=allow_others).serve()
+    server = BrowserServer(shlex.join(arguments), host=host, port=chosen)
+    click.echo(f"benchtui is on {server.address} until Ctrl+C. Keep this address to yourself.", err=True)
+    try:
+        server.serve()
+    except OSError as error:
+        raise BenchtuiError(
+            f"{host}:{chosen} cannot be listened on: {error.strerror or error}.",
+            "Use another --port; 0 takes a free one.",
+        ) from None
     return ExitCode.DONE
 
 

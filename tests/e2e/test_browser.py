@@ -136,11 +136,12 @@ def served(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
     tasks = json.dumps(list(TASKS))
     settings = f'[run]\ntasks = {tasks}\ninclude-path = "{demo_paths().tasks}"\ndevice = "cpu"\noffline = true\n'
     (tmp_path / "benchtui.toml").write_text(settings)
-    port = free_port()
-    command = [sys.executable, "-m", "benchtui", "serve", "--port", str(port), "--outputs", str(workspace.outputs)]
-    server = subprocess.Popen(command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    url = f"http://localhost:{port}"
+    command = [sys.executable, "-m", "benchtui", "serve", "--port", "0", "--outputs", str(workspace.outputs)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    server = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True)
+    assert server.stderr is not None
     try:
+        url = next(word for word in server.stderr.readline().split() if word.startswith("http"))
         wait_until_answers(url)
         yield url
     finally:
@@ -171,16 +172,8 @@ def test_the_same_application_in_a_browser(served: str, workspace: Workspace, tm
     assert run_state(base_run(benchmarks_folder(workspace.model))) == "finished"
 
 
-def test_other_pages_are_refused(served: str) -> None:
-    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
-        request = urllib.request.Request(f"{served}/ws", headers=headers)  # noqa: S310 - loopback
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=10)  # noqa: S310 - loopback
-        assert refused.value.code == 403
-
-
 def test_the_page_loads_nothing_from_elsewhere(served: str) -> None:
     with urllib.request.urlopen(served, timeout=10) as answer:  # noqa: S310 - loopback
         page = answer.read().decode()
     assert "textual.js" in page
-    assert not re.findall(r'(?:src|href)="https?://(?!localhost)', page)
+    assert not re.findall(r'(?:src|href)="https?://', page)
