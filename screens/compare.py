@@ -12,11 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
+from benchtui.compare.names import FINE_TUNED, short_names
 from benchtui.compare.records import Comparison, Row
 from benchtui.reports.words import usual_intervals
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.locate import run_name
+from benchtui.runs.known import run_name
 from benchtui.text import one_line, printable
 from screens.comparison_words import detail, notes_text
 from screens.page import Page
@@ -114,11 +115,8 @@ class ComparePage(Page):
             return
         rows = self.query_one(Rows)
         columns = list(rows.columns)
-        names = [
-            one_line(name, 12).replace("Fine-tuned", "Tuned")
-            for name in (comparison.first_name, comparison.second_name)
-        ]
-        columns[1:3] = [Column(name, 6, right=True) for name in names]
+        names = short_names((comparison.first_name, comparison.second_name), 12)
+        columns[1:3] = [Column(name.replace(FINE_TUNED, "Tuned"), 6, right=True) for name in names]
         columns[4] = replace(columns[4], title="95 % range" if usual_intervals(comparison) else "Range")
         rows.columns = tuple(columns)
         right = " ↔ ".join(_side_name(side) for side in (comparison.first, comparison.second))
@@ -261,5 +259,4 @@ def _compare_runs(first: RunDirectory, second: RunDirectory) -> _Loaded:
     from benchtui.results.read import read_run
 
     a, b = read_run(first), read_run(second)
-    names = ("Base", "Fine-tuned") if (a.role, b.role) == ("base", "fine-tuned") else ("A", "B")
-    return _Loaded(compare_runs(a, b, names=names), None, (a, b))
+    return _Loaded(compare_runs(a, b), None, (a, b))

@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from benchtui.reports.log import tasks_of
+from benchtui.results.choose import base_of
 from benchtui.results.history import Experiment, Outcome, model_history, write_note
-from benchtui.results.locate import base_of
 from benchtui.results.remove import remove_run
 from benchtui.runs.directory import RunDirectory
 from benchtui.suites import task_title

@@ -13,9 +13,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 
-from benchtui.results.locate import has_results
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.locate import KnownRun, begun, known_runs
+from benchtui.runs.known import KnownRun, begun, known_runs
+from benchtui.runs.result_files import has_results
 from benchtui.text import one_line, printable
 from screens.background import in_background
 from screens.widgets.plain import Plain
@@ -68,5 +68,5 @@ class PickRun(ModalScreen[RunDirectory | None]):
 
 
 def _with_results(outputs: Path) -> list[KnownRun]:
-    found = [known for known in known_runs(outputs) if has_results(known.run)]
+    found = [known for known in known_runs(outputs) if not known.problem and has_results(known.run)]
     return sorted(found, key=lambda known: (begun(known.run), known.name), reverse=True)

@@ -19,10 +19,9 @@ from benchtui.displays.words import left_words, n_words, rate_words, role_words,
 from benchtui.durations import format_duration, rough_duration
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_run_file
-from benchtui.runs.locate import run_name
+from benchtui.runs.known import model_folder, run_name
 from benchtui.runs.machine import MachineReading
 from benchtui.runs.outcome import RESUMABLE, next_step
-from benchtui.runs.resume import model_folder
 from benchtui.runs.view import RowView, RunView
 from benchtui.text import one_line
 from benchtui.wizard.launch import resume

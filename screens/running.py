@@ -11,7 +11,7 @@ from textual.containers import Vertical
 
 from benchtui.displays.words import phase_words, role_words, run_left_words
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.locate import known_runs, started_together
+from benchtui.runs.known import known_runs, started_together
 from benchtui.runs.records import run_state
 from benchtui.runs.state import RunFollower
 from benchtui.runs.view import RunView
@@ -61,7 +61,8 @@ class RunningList(Vertical):
 
     def _read(self, outputs: Path) -> list[RunView]:
         """In a thread; its followers are touched by nobody else."""
-        going = [known.run for known in known_runs(outputs) if run_state(known.run) == "running"]
+        known_here = [known for known in known_runs(outputs) if not known.problem and known.run.exists()]
+        going = [known.run for known in known_here if run_state(known.run) == "running"]
         self._followers = {run.path: self._followers.get(run.path) or RunFollower(run) for run in going}
         return [follower.catch_up(0.5) for follower in self._followers.values()]
 

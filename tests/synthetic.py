@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchtui.results.locate import file_part
+from benchtui.runs.result_files import file_part
 
 STAMP = "2026-11-20T10-30-15.123456"
 

@@ -37,7 +37,8 @@ def command(run: str | None, outputs: Path | None, as_json: bool, plain: bool) -
     from benchtui.cli.places import outputs_folder
     from benchtui.displays import open_display
     from benchtui.displays.display import DETACH_HINT
-    from benchtui.runs.locate import find_run, shown_name, started_together
+    from benchtui.runs.find import find_run
+    from benchtui.runs.known import shown_name, started_together
 
     found = find_run(outputs_folder(outputs), run, states=None if run else ("running",))
     runs = started_together(found)
@@ -80,7 +81,7 @@ def _detached(name: str) -> str:
 
 
 def _say_how_it_ended(runs: list[RunDirectory]) -> None:
-    from benchtui.runs.locate import shown_name
+    from benchtui.runs.known import shown_name
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import read_done, run_state
 

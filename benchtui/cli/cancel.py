@@ -33,7 +33,8 @@ def command(run: str, outputs: Path | None) -> int:
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.runs.files import write_run_file
-    from benchtui.runs.locate import find_run, shown_name
+    from benchtui.runs.find import find_run
+    from benchtui.runs.known import shown_name
 
     chosen = find_run(outputs_folder(outputs), run, states=("running",))
     found = _running(chosen)
@@ -57,7 +58,7 @@ def command(run: str, outputs: Path | None) -> int:
 def _running(chosen: RunDirectory) -> RunDirectory:
     """The run whose worker is to be stopped: `chosen`, or the one it waits behind. Raises BenchtuiError when nothing
     of it is running."""
-    from benchtui.runs.locate import shown_name, started_together
+    from benchtui.runs.known import shown_name, started_together
     from benchtui.runs.outcome import next_step
     from benchtui.runs.records import run_state
 

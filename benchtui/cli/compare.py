@@ -34,18 +34,21 @@ if TYPE_CHECKING:
 def command(first: str | None, second: str | None, format: str, output: Path | None, outputs: Path | None) -> None:
     """Compare run B with run A, sample by sample.
 
-    A and B are run directories, output folders of lm_eval (with --log_samples), result files, or models in outputs/
-    (their latest fine-tuned run). A model alone is compared with its own base; without any, the model benchmarked last.
+    A and B are runs as `benchtui runs` lists them, models (their newest full run), output folders of lm_eval (with
+    --log_samples) or result files. A model or run alone is compared with its base; without any, the model benchmarked
+    last.
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.compare.compare import compare_runs
-    from benchtui.results.locate import model_folder, runs_to_compare
+    from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
+    from benchtui.text import printable
 
-    folder = outputs_folder(outputs)
-    places, names = runs_to_compare(first or str(model_folder(None, folder)), second, folder)
-    comparison = compare_runs(read_run(places[0]), read_run(places[1]), names=names)
+    a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
+    comparison = compare_runs(read_run(a), read_run(b))
     _write(comparison, format, output)
+    for run in newer:
+        click.echo(printable(str(run)), err=True)
 
 
 def _write(comparison: Comparison, format: str, output: Path | None) -> None:

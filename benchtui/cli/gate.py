@@ -58,21 +58,21 @@ def command(
 ) -> int:
     """Exit 0 when the fine-tuned model lost nothing that matters, 4 when it did, 3 when the data cannot tell.
 
-    MODEL is compared with its base (without one, the model benchmarked last), or run B with run A. A demand is met
+    MODEL, or one of its runs, is compared with its base (without one, the model benchmarked last), or run B with run A;
+    each is named as for `benchtui compare`. A demand is met
     only when the paired samples show it at the 5 % level: with few samples the answer is 3, not 0. It is 3 as well when
     a task that the run was to answer has no result; what else the runs differ in is named.
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.compare.compare import compare_runs
     from benchtui.compare.gate import Outcome, asked_tasks, gate
-    from benchtui.results.locate import model_folder, runs_to_compare
+    from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.runs.directory import RunDirectory
     from benchtui.text import json_text, printable
 
-    folder = outputs_folder(outputs)
-    places, names = runs_to_compare(first or str(model_folder(None, folder)), second, folder)
-    comparison = compare_runs(read_run(places[0]), read_run(places[1]), names=names)
+    a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
+    comparison = compare_runs(read_run(a), read_run(b))
     known = [row.task for row in comparison.headlines]
     _check_tasks(known, min_gain, tasks)
     run = RunDirectory(comparison.second.run)
@@ -84,6 +84,8 @@ def command(
         click.echo(json_text(msgspec.to_builtins(found)), nl=False)
     else:
         click.echo(printable(found.reason))
+    for newer_run in newer:
+        click.echo(printable(str(newer_run)), err=True)
     codes = {Outcome.MET: ExitCode.DONE, Outcome.NOT_MET: ExitCode.GATE_NOT_MET, Outcome.INCONCLUSIVE: ExitCode.PARTIAL}
     return int(codes[found.outcome])
 

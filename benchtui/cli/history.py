@@ -12,6 +12,7 @@ from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
     from benchtui.results.history import Experiment
+    from benchtui.runs.directory import RunDirectory
 
 EVERYTHING = 10_000
 """Columns in which every task and note has room."""
@@ -39,24 +40,35 @@ MOST_REASONS = 3
     help="Folder with the trained models. [default: outputs]",
 )
 def command(model: str | None, task: str | None, all_runs: bool, format: str, outputs: Path | None) -> None:
-    """All runs of MODEL, oldest first; without one, a leaderboard of all models by their latest run.
+    """All runs of MODEL, oldest first; without one, a leaderboard of all models by their newest full run.
+
+    MODEL may be one of its runs, as `benchtui runs` names it: that run alone is shown.
 
     Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base (a
     dash where the two cannot be compared), and your note (`benchtui note`).
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.reports.log import ranked, shared_task, tasks_of
-    from benchtui.results.history import all_history, model_history
-    from benchtui.results.locate import model_folder
+    from benchtui.results.choose import find_model
+    from benchtui.results.history import all_history
 
     folder = outputs_folder(outputs)
-    found = model_history(model_folder(model, folder)) if model else all_history(folder)
+    found = all_history(folder) if model is None else _of_model(*find_model(folder, model))
     if not found:
         raise BenchtuiError(f"No run of {model or folder} left results yet.", "Type `benchtui run` first.")
     if task is not None and task not in tasks_of(found):
         raise UsageError(f"No run has results for {task!r}.", f"There are {', '.join(tasks_of(found))}.")
     by = task or shared_task(found)
     _print(ranked(found, by) if by and not model and not all_runs else found, by, format)
+
+
+def _of_model(model: Path, run: RunDirectory | None) -> list[Experiment]:
+    """The runs of a model; that run alone where a fine-tuned one was named."""
+    from benchtui.results.history import model_history
+
+    found = model_history(model)
+    place = run.path.resolve() if run is not None else None
+    return [experiment for experiment in found if experiment.run.resolve() == place] or found
 
 
 def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> None:

@@ -19,13 +19,14 @@ import click
 def command(run: str, text: str | None, outputs: Path | None) -> None:
     """Keep TEXT as the note of RUN; without TEXT print the note, with "" remove it.
 
-    RUN is a run's folder, its name, MODEL/NAME, or a model for its latest run.
+    RUN is a run as `benchtui runs` names it, its folder, or a model for its newest full run.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.results.history import find_scored_run, read_note, write_note
+    from benchtui.results.choose import find_scored_run
+    from benchtui.results.history import read_note, write_note
     from benchtui.text import printable
 
-    found = find_scored_run(run, outputs_folder(outputs))
+    found = find_scored_run(outputs_folder(outputs), run)
     if text is None:
         click.echo(printable(read_note(found)))
         return

@@ -12,9 +12,7 @@ import click
 @click.option(
     "--run",
     "run",
-    type=click.Path(path_type=Path),
-    help="Take this fine-tuned run: its folder, or its name under benchmarks/fine-tuned. [default: the latest that was "
-    "not limited]",
+    help="Take this fine-tuned run, as `benchtui runs` names it. [default: the newest that asked every document]",
 )
 @click.option(
     "--outputs",
@@ -22,21 +20,22 @@ import click
     envvar="BENCHTUI_OUTPUTS",
     help="Folder with the trained models. [default: outputs]",
 )
-def command(model: str | None, run: Path | None, outputs: Path | None) -> None:
+def command(model: str | None, run: str | None, outputs: Path | None) -> None:
     """Write MODEL's benchmark results into its README files.
 
     README.md of the model folder and of lora/, merged_16bit/, merged_4bit/ and gguf/ get a Benchmark Results section
     between two markers, and `model-index` metadata for the Hub where they have front matter. Nothing else in them
-    changes. MODEL is a model folder or its name in outputs/; without one, the model benchmarked last.
+    changes. MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.reports.chosen import choose_results
     from benchtui.reports.readme import update_readmes
-    from benchtui.results.locate import model_folder
+    from benchtui.results.choose import runs_of_model
+    from benchtui.results.summary import summarize
     from benchtui.text import printable
 
-    folder = model_folder(model, outputs_folder(outputs))
-    chosen = choose_results(folder, run)
-    done = update_readmes(folder, chosen.summary)
-    for line in (*chosen.words(), *done):
+    folder, runs = runs_of_model(outputs_folder(outputs), model, run)
+    done = update_readmes(folder, summarize(folder, runs))
+    lines = [f"Results of the run {runs.fine_tuned.path.name}."] if runs.fine_tuned else []
+    lines += [f"{newer} `--run {newer.run.path.name}` takes it." for newer in runs.newer]
+    for line in (*lines, *done):
         click.echo(printable(line))

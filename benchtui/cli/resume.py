@@ -31,7 +31,7 @@ def command(
     ctx: click.Context,
     /,
     run: str | None,
-    outputs: Path,
+    outputs: Path | None,
     include_path: tuple[Path, ...],
     timeout: float | None,
     skip_stalled: bool,
@@ -44,21 +44,24 @@ def command(
 ) -> int:
     """Go on with an unfinished run; nothing that was answered is asked again.
 
-    RUN is a run directory or a model's name; without it, the newest unfinished run in outputs.
+    RUN is a run as `benchtui runs` names it, its folder, or a model for its newest unfinished one; without it, the
+    newest unfinished run in outputs.
     A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
     """
     from benchtui.cli.detach import in_background, start_detached
+    from benchtui.cli.places import outputs_folder
     from benchtui.runs.bench import lock_model
     from benchtui.runs.control import Control, say_on_stderr
-    from benchtui.runs.locate import find_run
+    from benchtui.runs.find import find_run
+    from benchtui.runs.known import model_folder
     from benchtui.runs.plan import Permissions
-    from benchtui.runs.resume import model_folder, runs_to_resume
+    from benchtui.runs.resume import runs_to_resume
     from benchtui.runs.supervisor import SuperviseSettings
 
     if detach and not in_background():
         return start_detached(sys.argv[1:])
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
-    found = find_run(outputs, run, states=unfinished if run is None else (*unfinished, "running"))
+    found = find_run(outputs_folder(outputs), run, states=unfinished if run is None else (*unfinished, "running"))
     if not found.exists():
         raise BenchtuiError(f"{found.path} has no plan to go on with.", "Start a new run with `benchtui run`.")
     model = model_folder(found)

@@ -161,7 +161,8 @@ def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Con
 
 def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: bool) -> ExitCode:
     """Write benchmark.json and the READMEs, print the comparison, say how each run ended."""
-    from benchtui.results.summary import write_summary
+    from benchtui.results.choose import ChosenRuns
+    from benchtui.results.summary import summarize, write_summary
 
     runs = outcome.runs
     for path, record in outcome.done.items():
@@ -170,14 +171,19 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
     scored = [run for run in (runs.base, runs.fine_tuned) if run and any(run.lm_eval.glob("results_*.json"))]
     if runs.fine_tuned not in scored:
         return outcome.exit_code
-    base = runs.base if runs.base in scored else None
-    summary = write_summary(model_path, base=base, fine_tuned=runs.fine_tuned)
+    summary = write_summary(model_path)
+    passed_over = next((newer for newer in summary.newer if newer.run == runs.fine_tuned), None)
     if not as_json:
         from benchtui.reports.tables import print_summary
 
+        base = runs.base if runs.base in scored else None
         with _whether_or_not_anybody_reads():
-            print_summary(summary)
-    if readme and runs.fine_tuned.plan().limited:
+            print_summary(summarize(model_path, ChosenRuns(base, runs.fine_tuned)) if passed_over else summary)
+    if passed_over and summary.fine_tuned:
+        _say(f"{passed_over} The results of the full run {summary.fine_tuned.run.name} stay those of the model.")
+    if readme and passed_over:
+        _say(f"READMEs are left as they are; `benchtui readme --run {runs.fine_tuned.path.name}` puts this run in.")
+    elif readme and runs.fine_tuned.plan().limited:
         name = runs.fine_tuned.path.name
         _say(f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in.")
     elif readme:

@@ -13,13 +13,12 @@ import click
 if TYPE_CHECKING:
     from benchtui.displays.glyphs import Glyphs
     from benchtui.runs.listing import ListedRun
-    from benchtui.runs.records import RunState
 
 SHOWN = 20
 ROOMY = 100
 """Columns of terminal from which on a run's start is shown too."""
 _COLUMNS = ("Run", "Tasks", "State", "Progress", "Started", "Took")
-_STYLES: dict[RunState, str] = {
+_STYLES: dict[str, str] = {
     "running": "cyan",
     "finished": "green",
     "partial": "yellow",
@@ -40,7 +39,7 @@ _STYLES: dict[RunState, str] = {
 def command(outputs: Path | None, every: bool, as_json: bool) -> None:
     """List the runs in outputs/, the newest first, with what to type next.
 
-    A run's name is what `benchtui attach`, `cancel` and `resume` take.
+    A run's name is what every other command takes for RUN. A folder that cannot be read is listed with what is wrong.
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.runs.listing import list_runs
@@ -71,14 +70,17 @@ def _worth_showing(runs: Sequence[ListedRun]) -> list[ListedRun]:
 
 def _cells(run: ListedRun, glyphs: Glyphs, now: float) -> tuple[str, ...]:
     from benchtui.durations import rough_duration
+    from benchtui.runs.known import LONGEST_NAME
 
     started = "" if run.started is None else f"{rough_duration(max(now - run.started, 0))} ago"
     took = "" if run.seconds is None else rough_duration(run.seconds)
     state = f"{glyphs.failed} {run.message}" if run.newer else f"{_glyph(run.state, glyphs)} {run.state}"
-    return (_shown(run.name, 100), _what(run), state, _progress(run), started, took)
+    return (_shown(run.name, LONGEST_NAME), _what(run), state, _progress(run), started, took)
 
 
 def _what(run: ListedRun) -> str:
+    if run.state == "unreadable":
+        return _shown(run.message, 200)
     if run.suite:
         return _shown(run.suite, 20)
     names = ", ".join(run.tasks[:3])
@@ -96,7 +98,7 @@ def _progress(run: ListedRun) -> str:
     return ""
 
 
-def _glyph(state: RunState, glyphs: Glyphs) -> str:
+def _glyph(state: str, glyphs: Glyphs) -> str:
     return {
         "running": glyphs.active,
         "waiting": glyphs.waiting,

@@ -12,8 +12,7 @@ import click
 @click.option(
     "--run",
     "run",
-    type=click.Path(path_type=Path),
-    help="Take this fine-tuned run: its folder, or its name under benchmarks/fine-tuned. [default: the latest]",
+    help="Take this fine-tuned run, as `benchtui runs` names it. [default: the newest that asked every document]",
 )
 @click.option(
     "--outputs",
@@ -22,22 +21,24 @@ import click
     help="Folder with the trained models. [default: outputs]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print benchmark.json instead of a table.")
-def command(model: str | None, run: Path | None, outputs: Path | None, as_json: bool) -> None:
+def command(model: str | None, run: str | None, outputs: Path | None, as_json: bool) -> None:
     """Rebuild MODEL's benchmark.json from the result files on disk, and print it as a table.
 
-    MODEL is a model folder or its name in outputs/; without one, the model benchmarked last.
+    MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.results.locate import chosen_pair, model_folder
+    from benchtui.results.choose import runs_of_model
     from benchtui.results.summary import write_summary
+    from benchtui.text import printable
 
-    folder = model_folder(model, outputs_folder(outputs))
-    base, fine_tuned = chosen_pair(folder, run)
-    summary = write_summary(folder, base=base, fine_tuned=fine_tuned)
+    folder, runs = runs_of_model(outputs_folder(outputs), model, run)
+    summary = write_summary(folder, runs)
     if as_json:
         click.echo(summary.path.read_text(encoding="utf-8"), nl=False)
     else:
         from benchtui.reports.tables import print_summary
 
         print_summary(summary)
-    click.echo(f"Written: {summary.path}", err=True)
+    for newer in summary.newer:
+        click.echo(printable(str(newer)), err=True)
+    click.echo(printable(f"Written: {summary.path}"), err=True)

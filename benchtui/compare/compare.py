@@ -10,6 +10,7 @@ import msgspec
 from benchtui.compare.difference import PairedTerms, at_level, difference
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
+from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
@@ -27,17 +28,16 @@ class Pair(msgspec.Struct, frozen=True):
 
     first: RunResults
     second: RunResults
-    names: tuple[str, str]
+    names: Names
     leaves: Leaves
 
 
-def compare_runs(
-    first: RunResults, second: RunResults, *, names: tuple[str, str] = ("Base", "Fine-tuned")
-) -> Comparison:
-    """Compare `second` with `first` on every task that both have.
+def compare_runs(first: RunResults, second: RunResults, *, names: Names | None = None) -> Comparison:
+    """Compare `second` with `first` on every task that both have; they are called as `side_names` says.
 
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
+    names = names or side_names(first, second)
     runs = Pair(first, second, names, _read_leaves(first, second))
     rows = tuple(_rows(runs))
     rows, tests = _judged(rows, watched=second.watched)
@@ -62,7 +62,7 @@ def _read_leaves(first: RunResults, second: RunResults) -> Leaves:
     return {(leaf.second_score.task, leaf.second_score.metric, leaf.second_score.filter): leaf for leaf in found}
 
 
-def _missing(first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+def _missing(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
     for one, other, name in ((first, second, names[0]), (second, first, names[1])):
         known = {score.task for score in other.scores}
         for task in one.top_level:
@@ -70,7 +70,7 @@ def _missing(first: RunResults, second: RunResults, names: tuple[str, str]) -> I
                 yield f"{title_of(task, one)} is only in the {name} run"
 
 
-def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+def _warnings(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
     for results, name in zip((first, second), names, strict=True):
         if results.state not in ("finished", "partial"):
             yield f"The {name} run did not finish ({results.state}): {results.run}"
@@ -80,7 +80,7 @@ def _warnings(first: RunResults, second: RunResults, names: tuple[str, str]) -> 
             yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} documents"
 
 
-def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: tuple[str, str]) -> Iterator[str]:
+def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
     """Where only part of the documents is compared, so that the change is not the difference of the two scores."""
     for row in rows:
         if row.level != "headline" or row.paired_on is None:

@@ -13,9 +13,9 @@ from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Interval, Pairing, Side
 from benchtui.compare.statistics import Floats, clustered_stderr, t_interval, wilson
-from benchtui.results.locate import file_part, sample_files
 from benchtui.results.records import RunResults, Score
 from benchtui.results.samples import Sample, Value, read_samples
+from benchtui.runs.result_files import file_part, sample_files
 
 
 class ScoredTerms(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from benchtui.compare.names import Names
 from benchtui.compare.pairing import MAX_UNPAIRED
 from benchtui.compare.records import Pairing
 from benchtui.results.records import RunResults, TaskFacts
@@ -11,9 +12,6 @@ from benchtui.text import one_line
 
 MOST_FACTS = 4
 """Differences of one task that are listed; a group of 57 tasks would fill the screen."""
-
-Names = tuple[str, str]
-"""What the two runs are called: ("Base", "Fine-tuned"), ("A", "B")."""
 
 # What decides how much of a run is done, not what is answered: a row that stopped early says so itself.
 _OF_STOPPING = ("decide early",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchtui.compare.names import BASE, FINE_TUNED, Names
 from benchtui.compare.records import Difference, Interval, Kind, Row, Verdict
 from benchtui.compare.statistics import ALPHA
 from benchtui.results.records import EarlyStop
@@ -147,7 +148,7 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
     )
 
 
-def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
+def overall(rows: Sequence[Row], names: Names) -> str:
     """One sentence for the whole comparison: did training help, where, what did it cost, how sure."""
     judged = [row for row in rows if row.level == "headline" and row.verdict is not None]
     if not judged:
@@ -155,7 +156,7 @@ def overall(rows: Sequence[Row], names: tuple[str, str]) -> str:
     gains = [row for row in judged if row.verdict is not None and row.verdict.kind.is_gain]
     losses = [row for row in judged if row.verdict is not None and row.verdict.kind.is_loss]
     rest = [row for row in judged if row not in gains and row not in losses]
-    subject = "Training" if names[1] == "Fine-tuned" else names[1]
+    subject = "Training" if names == (BASE, FINE_TUNED) else names[1]
     if not gains and not losses:
         return _no_evidence(rest, subject)
     parts = []

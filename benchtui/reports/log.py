@@ -31,8 +31,13 @@ def shared_task(experiments: Sequence[Experiment]) -> str | None:
 
 
 def ranked(experiments: Sequence[Experiment], task: str) -> list[Experiment]:
-    """The latest run of each model, the best score in `task` first, models without it last."""
-    latest = {experiment.model: experiment for experiment in experiments}
+    """The run of each model that counts (its newest full one), the best score in `task` first, models without it
+    last."""
+    counting: dict[str, Experiment] = {}
+    for experiment in experiments:  # the oldest first
+        before = counting.get(experiment.model)
+        if before is None or experiment.standing >= before.standing:
+            counting[experiment.model] = experiment
 
     def key(experiment: Experiment) -> tuple[bool, float]:
         outcome = experiment.outcome(task)
@@ -40,7 +45,7 @@ def ranked(experiments: Sequence[Experiment], task: str) -> list[Experiment]:
             return (True, 0.0)
         return (False, -outcome.value if outcome.higher_is_better else outcome.value)
 
-    return sorted(latest.values(), key=key)
+    return sorted(counting.values(), key=key)
 
 
 def tasks_of(experiments: Sequence[Experiment]) -> list[str]:

@@ -10,13 +10,12 @@ from pathlib import Path
 from benchtui.errors import BenchtuiError
 from benchtui.models import TrainedModel, find_base, inspect_model
 from benchtui.reports.card import Results, with_results
-from benchtui.reports.chosen import choose_results
 from benchtui.reports.created import new_readme
 from benchtui.reports.document import UnparsableError, parse
 from benchtui.reports.model_index import eval_results
 from benchtui.reports.section import results_section
 from benchtui.results.records import RunResults
-from benchtui.results.summary import Summary
+from benchtui.results.summary import Summary, summarize
 from benchtui.runs.files import write_atomic
 from benchtui.text import one_line
 
@@ -33,7 +32,7 @@ def update_readmes(model_path: Path, summary: Summary | None = None) -> list[str
     outside the model's folder, is left alone and said so. Raises BenchtuiError when there are no results of the
     fine-tuned model: the base's are not its own.
     """
-    summary = summary or choose_results(model_path).summary
+    summary = summary or summarize(model_path)
     tuned = _of_fine_tuned(model_path, summary)
     model = inspect_model(model_path)
     section = results_section(tuned, summary.base, summary.comparison)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING
 
+from benchtui.compare.names import FINE_TUNED, short_names
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.reports.words import (
     UNICODE,
@@ -93,9 +94,10 @@ def _table(comparison: Comparison, *, width: int, glyphs: Glyphs) -> Table:
     digits = 2 if wide else 1
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 0, 0, 0))
     table.add_column("Benchmark", overflow="fold")
-    table.add_column(Text(one_line(comparison.first_name, 14)), justify="right", no_wrap=True)
-    second = one_line(comparison.second_name, 14)
-    table.add_column(Text(second if wide else second.replace("-", "-\n")), justify="right", no_wrap=True)
+    first, second = short_names((comparison.first_name, comparison.second_name), 14)
+    table.add_column(Text(first), justify="right", no_wrap=True)
+    broken = "Fine-\ntuned" if second == FINE_TUNED and not wide else second
+    table.add_column(Text(broken), justify="right", no_wrap=True)
     table.add_column("Change", no_wrap=True)
     if wide:
         table.add_column(interval_heading(comparison), no_wrap=True)

@@ -10,8 +10,8 @@ import msgspec
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models import TrainedModel, TrainingFacts, inspect_model
+from benchtui.results.choose import base_of, scored_runs, standing
 from benchtui.results.history_changes import Changes
-from benchtui.results.locate import base_of, scored_runs
 from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
@@ -47,7 +47,8 @@ class Outcome(msgspec.Struct, frozen=True):
 class Experiment(msgspec.Struct, frozen=True):
     """One run of one model, and what that model was trained with when it was made.
 
-    `problem` says what kept its results from being read, "" when nothing did.
+    `standing` says which run of a model counts, as `choose.standing` does. `problem` says what kept its results from
+    being read, "" when nothing did.
     """
 
     model: str
@@ -60,6 +61,7 @@ class Experiment(msgspec.Struct, frozen=True):
     outcomes: tuple[Outcome, ...]
     note: str
     problem: str = ""
+    standing: int = -1
 
     def outcome(self, task: str) -> Outcome | None:
         return next((outcome for outcome in self.outcomes if outcome.task == task), None)
@@ -100,6 +102,7 @@ def _experiment(model: Path, run: RunDirectory, now: TrainedModel) -> Experiment
         training,
         tuple(_outcomes(results, base)),
         read_note(run),
+        standing=standing(results),
     )
 
 
@@ -160,28 +163,3 @@ def write_note(run: RunDirectory, note: str) -> None:
             delete_run_file(file)
     except OSError as error:
         raise BenchtuiError(f"{file} cannot be written: {error.strerror or error}.") from None
-
-
-def find_scored_run(named: str, outputs: Path) -> RunDirectory:
-    """A run by its folder, by MODEL/RUN, by its own name, or the latest of a model.
-
-    Raises BenchtuiError when there is none or several.
-    """
-    path = Path(named)
-    if (path / "lm-eval").is_dir() or (path / "run").is_dir():
-        return RunDirectory(path.absolute())
-    for model in (path, outputs / named):
-        if model.is_dir() and (runs := scored_runs(model)):
-            return runs[-1]
-    models = [entry for entry in outputs.iterdir() if entry.is_dir()] if outputs.is_dir() else []
-    found = [run for model in models for run in scored_runs(model) if named in (run.path.name, _short(model, run))]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        several = ", ".join(_short(run.path.parents[2], run) for run in found)
-        raise BenchtuiError(f"There are several runs {named!r}: {several}.", "Give one of these names.")
-    raise BenchtuiError(f"There is no run {named!r}.", "`benchtui history` lists the runs there are.")
-
-
-def _short(model: Path, run: RunDirectory) -> str:
-    return f"{model.name}/{run.path.name}"

@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import latest_results, run_directory, stamp_of, stamp_time
 from benchtui.results.records import EarlyStop, Group, Partial, RunResults, Score, TaskFacts
 from benchtui.results.settings import Block, run_settings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.plan import Role, RunPlan
 from benchtui.runs.records import RunState, run_state
+from benchtui.runs.result_files import latest_results, run_directory, stamp_of, stamp_time
 
 _NOT_METRICS = {"name", "alias", "sample_len", "sample_count", "samples", " "}
 

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.results.choose import scored_runs
 from benchtui.results.headlines import FILE_NAME
-from benchtui.results.locate import scored_runs
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.records import run_state
 

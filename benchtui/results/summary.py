@@ -14,10 +14,10 @@ from benchtui.compare.compare import compare_runs
 from benchtui.compare.health import health_notes, run_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row, Side
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import latest_pair
+from benchtui.results.choose import ChosenRuns, NewerRun, choose_runs, extent
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
-from benchtui.runs.directory import RunDirectory, benchmarks_folder
+from benchtui.runs.directory import benchmarks_folder
 from benchtui.runs.files import write_run_file
 from benchtui.text import json_text
 
@@ -26,27 +26,23 @@ FILE_NAME = "benchmark.json"
 
 
 class Summary(msgspec.Struct, frozen=True):
-    """What was written to `path`. `comparison` is None when only one side has results."""
+    """What was written to `path`. `comparison` is None when only one side has results. `newer` runs do not count, since
+    they are limited, partial or stopped early."""
 
     path: Path
     base: RunResults | None
     fine_tuned: RunResults | None
     comparison: Comparison | None
+    newer: tuple[NewerRun, ...] = ()
 
 
-def write_summary(
-    model_path: Path,
-    *,
-    base: RunDirectory | None = None,
-    fine_tuned: RunDirectory | None = None,
-    now: dt.datetime | None = None,
-) -> Summary:
+def write_summary(model_path: Path, runs: ChosenRuns | None = None, *, now: dt.datetime | None = None) -> Summary:
     """Build benchmarks/benchmark.json from the runs' result files and write it in one piece.
 
-    Without runs the model's base and its latest fine-tuned run are taken. Raises BenchtuiError when neither has
-    results, a file is damaged or benchmark.json cannot be written.
+    Without `runs` those that count for the model are taken. Raises BenchtuiError when neither has results, a file is
+    damaged or benchmark.json cannot be written.
     """
-    summary = summarize(model_path, base=base, fine_tuned=fine_tuned)
+    summary = summarize(model_path, runs)
     document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
     try:
         write_run_file(summary.path, json_text(document))
@@ -57,10 +53,10 @@ def write_summary(
     return summary
 
 
-def summarize(model_path: Path, *, base: RunDirectory | None = None, fine_tuned: RunDirectory | None = None) -> Summary:
+def summarize(model_path: Path, runs: ChosenRuns | None = None) -> Summary:
     """The same without writing anything."""
-    if base is None and fine_tuned is None:
-        base, fine_tuned = latest_pair(model_path)
+    runs = runs or choose_runs(model_path)
+    base, fine_tuned = runs.base, runs.fine_tuned
     if base is None and fine_tuned is None:
         raise BenchtuiError(
             f"{model_path} has no benchmark results yet.", f"Type `benchtui run --model {model_path.name}` first."
@@ -68,7 +64,7 @@ def summarize(model_path: Path, *, base: RunDirectory | None = None, fine_tuned:
     first = read_run(base) if base is not None else None
     second = read_run(fine_tuned) if fine_tuned is not None else None
     comparison = compare_runs(first, second) if first is not None and second is not None else None
-    return Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison)
+    return Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison, runs.newer)
 
 
 def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str, Any]:
@@ -91,6 +87,19 @@ def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str,
         "only_in_one_run": list(comparison.missing) if comparison else [],
         "warnings": list(comparison.warnings) if comparison else [],
         "health": list(health_notes(comparison)) if comparison else _health(summary.fine_tuned or summary.base),
+        "newer_runs": [_newer(run) for run in summary.newer],
+    }
+
+
+def _newer(run: NewerRun) -> dict[str, Any]:
+    """A run that is not the headline, since it asked less."""
+    return {
+        "run": run.run.path.name,
+        "benchmark_dir": str(run.run.path),
+        "extent": run.extent,
+        "n": run.n,
+        "total": run.total,
+        "sentence": str(run),
     }
 
 
@@ -114,6 +123,7 @@ def _side(results: RunResults | None) -> dict[str, Any]:
         "model": results.model_name,
         "date": results.created.isoformat(),
         "status": results.state,
+        "extent": extent(results),
         "fingerprint": results.fingerprint,
         "suite": results.suite,
         "lm_eval_version": results.lm_eval_version,

@@ -8,54 +8,35 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from benchtui.runs.directory import RunDirectory
+from benchtui.errors import BenchtuiError
 from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
 from benchtui.runs.files import open_regular_file, read_regular
-from benchtui.runs.locate import KnownRun, known_runs
+from benchtui.runs.known import KnownRun, known_runs
 from benchtui.runs.outcome import next_step
-from benchtui.runs.plan import LARGEST_PLAN, MADE_BY_NEWER, SCHEMA_VERSION, schema_of
+from benchtui.runs.plan import LARGEST_PLAN, MADE_BY_NEWER, SCHEMA_VERSION, RunPlan, schema_of
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
 
 TAIL = 128 * 1024
 """Bytes of an events file that are read: it holds at least the last seconds of any run."""
 
 
-class _Task(msgspec.Struct, frozen=True):
-    name: str
-    limit: float | None = None
-
-
-class _PlanFacts(msgspec.Struct, frozen=True):
-    """The part of a plan that a list shows; the rest is not even decoded."""
-
-    model_name: str = ""
-    role: str = ""
-    suite: str | None = None
-    tasks: tuple[_Task, ...] = ()
-    bench_id: str = ""
-    created: str = ""
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def newer(self) -> bool:
-        return self.schema_version > SCHEMA_VERSION
-
-
 class ListedRun(msgspec.Struct, frozen=True):
     """One run as `benchtui runs` shows it. Times in seconds since the epoch, `seconds` how long it has taken;
     `documents` and `documents_total` are those of `task`, the one at work, or of all tasks when the run has ended and
     `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished without the
-    rest, since its comparison was decided."""
+    rest, since its comparison was decided. An "unreadable" one has no more than its place, and what is wrong as its
+    `message`."""
 
     name: str
     model: str
     role: str
     suite: str | None
     tasks: tuple[str, ...]
-    state: RunState
+    state: RunState | Literal["unreadable"]
     task: str
     documents: int
     documents_total: int
@@ -73,14 +54,58 @@ class ListedRun(msgspec.Struct, frozen=True):
 
 
 def list_runs(outputs: Path) -> list[ListedRun]:
-    """Every run below `outputs`, the newest first. Raises BenchtuiError when there is no such folder."""
-    listed = [_listed(known) for known in known_runs(outputs)]
+    """Every run below `outputs`, the newest first; one that cannot be read with what is wrong.
+
+    Raises BenchtuiError when there is no such folder.
+    """
+    known = [known for known in known_runs(outputs) if known.problem or os.path.lexists(known.run.records)]
+    listed = [_listed(run) for run in known]
     return sorted(listed, key=lambda run: (run.started or 0.0, run.role != "base", run.name), reverse=True)
 
 
 def _listed(known: KnownRun) -> ListedRun:
+    if known.problem:
+        return _unreadable(known, known.problem)
+    try:
+        return _readable(known, known.run.plan())
+    except BenchtuiError as error:
+        newer = _is_newer(known)
+        return _unreadable(known, MADE_BY_NEWER if newer else error.what, newer=newer)
+
+
+def _is_newer(known: KnownRun) -> bool:
+    try:
+        return schema_of(read_regular(known.run.plan_file, LARGEST_PLAN)) > SCHEMA_VERSION
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def _unreadable(known: KnownRun, problem: str, *, newer: bool = False) -> ListedRun:
+    return ListedRun(
+        name=known.name,
+        model=known.model,
+        role="",
+        suite=None,
+        tasks=(),
+        state="unreadable",
+        task="",
+        documents=0,
+        documents_total=0,
+        answered=0,
+        total=0,
+        started=_changed(known.run.path),
+        seconds=None,
+        message=problem,
+        next_step="",
+        bench_id="",
+        path=str(known.run.path),
+        newer=newer,
+    )
+
+
+def _readable(known: KnownRun, plan: RunPlan) -> ListedRun:
     run = known.run
-    plan, launch, done = _plan_facts(run), read_launch(run), read_done(run)
+    launch, done = read_launch(run), read_done(run)
     state = run_state(run) if done is None else done.status
     working: Progress | None = None
     ended = done.t if done else None
@@ -105,34 +130,16 @@ def _listed(known: KnownRun) -> ListedRun:
         total=_total(done),
         started=started,
         seconds=None if state == "waiting" else took,
-        message=MADE_BY_NEWER if plan.newer else done.message if done else "",
-        next_step="" if known.set_aside or plan.newer else next_step(state, known.name),
+        message=done.message if done else "",
+        next_step="" if known.set_aside else next_step(state, known.name),
         bench_id=plan.bench_id,
         path=str(run.path),
         early=done is not None and done.early,
-        newer=plan.newer,
     )
 
 
 def _total(done: DoneRecord | None) -> int:
     return max(done.total, done.answered) if done else 0
-
-
-def _plan_facts(run: RunDirectory) -> _PlanFacts:
-    raw = b"{}"
-    try:
-        raw = read_regular(run.plan_file, LARGEST_PLAN)
-        facts = msgspec.json.decode(raw, type=_PlanFacts)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        facts = _PlanFacts(schema_version=_schema(raw))  # still listed, by its folder's name
-    return _PlanFacts(schema_version=facts.schema_version) if facts.newer else facts
-
-
-def _schema(raw: bytes) -> int:
-    try:
-        return schema_of(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return SCHEMA_VERSION
 
 
 def newest_events(path: Path) -> Iterator[Event]:

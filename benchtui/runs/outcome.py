@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 
 from benchtui.errors import ExitCode
@@ -29,7 +30,8 @@ def exit_code_of(records: Iterable[DoneRecord | None]) -> ExitCode:
 
 
 def next_step(state: RunState, name: str) -> str:
-    """The command that makes sense for a run called `name`, "" where there is nothing to do."""
+    """The command that makes sense for a run called `name`, as a shell takes it; "" where there is nothing to do."""
+    argument = f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
     if state == "running":
-        return f"benchtui attach {name}"
-    return f"benchtui resume {name}" if state in RESUMABLE else ""
+        return f"benchtui attach {argument}"
+    return f"benchtui resume {argument}" if state in RESUMABLE else ""

@@ -12,20 +12,11 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.runs.bench import BenchRuns, left_to_evaluate
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
+from benchtui.runs.known import model_folder
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
 from benchtui.runs.records import run_state
 from benchtui.runs.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
-
-
-def model_folder(run: RunDirectory) -> Path:
-    """The model folder whose benchmarks/ the run is in. Raises BenchtuiError for a run kept somewhere else."""
-    for parent in run.path.resolve().parents:
-        if parent.name == BENCHMARKS:
-            return parent.parent
-    raise BenchtuiError(
-        f"{run.path} is not inside a model's {BENCHMARKS}/ folder.", "Resume a run listed by `benchtui runs`."
-    )
 
 
 def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:

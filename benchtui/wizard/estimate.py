@@ -12,7 +12,7 @@ from benchtui.durations import rough_duration
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Progress, decode
-from benchtui.runs.locate import begun, known_runs
+from benchtui.runs.known import begun, known_runs
 from benchtui.runs.plan import TaskPlan
 from benchtui.runs.records import read_done
 from benchtui.suites import Suite
@@ -52,7 +52,7 @@ class Estimate:
 def earlier_speeds(outputs: Path, model: str) -> Speeds:
     """From the newest runs of `model`, else from those of other models in `outputs`."""
     try:
-        known = known_runs(outputs)
+        known = [found for found in known_runs(outputs) if not found.problem]
     except BenchtuiError:
         return Speeds({})
     runs = sorted(known, key=lambda found: begun(found.run), reverse=True)

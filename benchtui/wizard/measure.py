@@ -14,7 +14,7 @@ from benchtui.interpreter import this_python
 from benchtui.models.layout import TrainedModel
 from benchtui.runs.choice import BenchPlan, model_named
 from benchtui.runs.directory import BENCHMARKS
-from benchtui.runs.locate import known_runs
+from benchtui.runs.known import known_runs
 from benchtui.text import one_line
 from benchtui.wizard.command import run_arguments
 from benchtui.wizard.estimate import Speeds, run_speeds

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import file_part, sample_files
 from benchtui.results.primary import MetricName
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.results.samples import read_samples
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, named_base
 from benchtui.runs.plan import RunPlan
+from benchtui.runs.result_files import file_part, sample_files
 from benchtui.worker.task_run import TaskRun
 
 

@@ -17,12 +17,12 @@ from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 
 from benchtui import __version__
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import file_part
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import delete_run_file, write_run_file
 from benchtui.runs.plan import RunPlan
+from benchtui.runs.result_files import file_part
 from benchtui.scoring.task import TaskScores
 from benchtui.worker.tasks import LoadedTasks
 

@@ -38,7 +38,8 @@ def test_without_a_name_it_is_the_model_benchmarked_last(outputs: Path) -> None:
 def test_two_models_are_compared_by_their_latest_runs(outputs: Path) -> None:
     ended = benchtui("compare", "llama-alpaca", "llama-lima", "--outputs", outputs)
     assert ended.code == 0
-    assert "B is better at Instruction-Following" in " ".join(ended.out.split())
+    assert "llama-lima/2026-11-20T10-30-15 is better at Instruction-Following" in " ".join(ended.out.split())
+    assert ended.out.split()[:3] == ["Benchmark", "llama-alpaca", "llama-lima"]
 
 
 def test_lm_evals_own_output_folders_are_taken(real_runs: RealRuns) -> None:
@@ -63,7 +64,11 @@ def test_every_format_goes_to_stdout_or_to_a_file(outputs: Path, form: str) -> N
 
 
 def test_what_is_not_there_is_named(outputs: Path) -> None:
-    one_line_error(benchtui("compare", "llama-lima", "nowhere", "--outputs", outputs), 1, ["nowhere does not exist"])
+    one_line_error(
+        benchtui("compare", "llama-lima", "nowhere", "--outputs", outputs),
+        1,
+        ["There is no run 'nowhere'", "benchtui runs"],
+    )
     one_line_error(benchtui("compare", "llama-lina", "--outputs", outputs), 1, ["llama-lina", "llama-lima"])
 
 

@@ -58,7 +58,7 @@ def test_a_pipe_has_every_task_and_the_whole_note(outputs: Path, monkeypatch: py
 
 def test_what_is_not_there_is_named(outputs: Path) -> None:
     one_line_error(benchtui("history", "--task", "mmlu", "--outputs", outputs), 2, ["'mmlu'", "ifeval, gsm8k"])
-    one_line_error(benchtui("note", "nothing", "x", "--outputs", outputs), 1, ["no run 'nothing'", "benchtui history"])
+    one_line_error(benchtui("note", "nothing", "x", "--outputs", outputs), 1, ["no run 'nothing'", "benchtui runs"])
     one_line_error(benchtui("history", "--outputs", outputs / "no"), 2, ["There is no folder"])
     (outputs / "fresh").mkdir()
     one_line_error(benchtui("history", "fresh", "--outputs", outputs), 1, ["No run of fresh", "benchtui run"])

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.results.locate import benchmarks_folder
-from benchtui.runs.directory import RunDirectory
+from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
 from tests.synthetic import Task, early_stop, ifeval, write_run
@@ -71,9 +70,10 @@ def test_a_limited_or_interrupted_run_does_not_take_the_place_of_a_full_one(tmp_
     add_run(model, LATER, 5, done=done)
     add_run(model, LATEST, 5, done=done)
     ended = benchtui("readme", "m", "--outputs", tmp_path)
-    assert ended.out.splitlines()[:2] == [
+    how = "was limited" if done is None else "did not finish"
+    assert ended.out.splitlines()[:3] == [
         f"Results of the run {FULL}.",
-        f"Newer, but limited or without a finished task: {LATEST}, {LATER}. `--run NAME` takes one of them.",
+        *(f"A newer run, {run}, which {how}, has 5 of 541 samples. `--run {run}` takes it." for run in (LATEST, LATER)),
     ]
     assert "| 541 |" in (model / "README.md").read_text()
 
@@ -84,13 +84,15 @@ def test_the_newest_full_run_is_taken(tmp_path: Path) -> None:
     assert benchtui("readme", model).out.startswith(f"Results of the run {LATER}.\nREADME.md")
 
 
-def test_a_run_that_was_decided_early_is_taken(tmp_path: Path) -> None:
+def test_a_run_that_was_decided_early_is_taken_where_it_is_named(tmp_path: Path) -> None:
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
     base = {"plan": {"backend": "hf"}, "fingerprint": "base-1"}
     write_run(model / "benchmarks" / "base", {"ifeval": ifeval([i % 3 == 0 for i in range(541)])}, block=base)
     run = benchmarks_folder(model) / TUNED / LATER
     write_run(run, {"ifeval": ifeval([True] * 60)}, stamp=LATER, block=early_stop("higher", 0.2, 0.6))
-    assert f"the run {LATER}." in benchtui("readme", model).out
+    said = f"Results of the run {FULL}.\nA newer run, {LATER}, which stopped early, has 60"
+    assert said in benchtui("readme", model).out
+    assert f"the run {LATER}." in benchtui("readme", model, "--run", LATER).out
     text = (model / "README.md").read_text()
     assert "- Intervals are of the paired difference, sample by sample." in text
     assert "p-values" not in text, "none is shown"

@@ -22,7 +22,7 @@ RIGHT = [i % 3 == 0 for i in range(60)]
 
 def compare(folder: Path, first: Task, second: Task, **second_run: Any) -> Comparison:
     base = read_run(write_run(folder / "base", {"ifeval": first}))
-    return compare_runs(base, read_run(write_run(folder / "tuned", {"ifeval": second}, **second_run)))
+    return compare_runs(base, read_run(write_run(folder / "fine-tuned" / "1", {"ifeval": second}, **second_run)))
 
 
 def verdict(found: Comparison) -> Verdict:
@@ -104,7 +104,7 @@ def test_missing_samples(tmp_path: Path) -> None:
     found = compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT), samples=False)
     assert verdict(found).kind is Kind.NOT_COMPARABLE
     assert "--log_samples" in verdict(found).sentence
-    assert str(tmp_path / "tuned") in verdict(found).sentence
+    assert str(tmp_path / "fine-tuned" / "1") in verdict(found).sentence
 
 
 def test_samples_that_do_not_make_the_score(tmp_path: Path) -> None:
@@ -114,8 +114,10 @@ def test_samples_that_do_not_make_the_score(tmp_path: Path) -> None:
 
 
 def test_tasks_of_only_one_run_are_listed(tmp_path: Path) -> None:
-    first = read_run(write_run(tmp_path / "a", {"ifeval": ifeval(RIGHT)}))
-    second = read_run(write_run(tmp_path / "b", {"gsm8k": Task({("exact_match", "strict-match"): RIGHT})}))
+    first = read_run(write_run(tmp_path / "base", {"ifeval": ifeval(RIGHT)}))
+    second = read_run(
+        write_run(tmp_path / "fine-tuned" / "1", {"gsm8k": Task({("exact_match", "strict-match"): RIGHT})})
+    )
     found = compare_runs(first, second)
     assert found.rows == ()
     assert found.sentence == "Nothing could be compared."
@@ -126,14 +128,14 @@ def test_tasks_of_only_one_run_are_listed(tmp_path: Path) -> None:
 
 
 def test_a_run_that_died_is_named(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "tuned", {"ifeval": ifeval(RIGHT)})
+    folder = write_run(tmp_path / "fine-tuned" / "1", {"ifeval": ifeval(RIGHT)})
     (folder / "run").mkdir()
     base = read_run(write_run(tmp_path / "base", {"ifeval": ifeval(RIGHT)}))
     assert any("did not finish" in warning for warning in compare_runs(base, read_run(folder)).warnings)
 
 
 def test_a_damaged_sample_file_is_named_with_its_line(tmp_path: Path) -> None:
-    folder = write_run(tmp_path / "tuned", {"ifeval": ifeval(RIGHT)})
+    folder = write_run(tmp_path / "fine-tuned" / "1", {"ifeval": ifeval(RIGHT)})
     file = next((folder / "lm-eval").glob("samples_*.jsonl"))
     lines = file.read_text().splitlines(keepends=True)
     file.write_text("".join([lines[0], "{broken\n", *lines[2:]]))
@@ -148,8 +150,8 @@ def stopped_early(
     """A run that stopped early against a run of all 541 documents, of which the base was the run called "base-1"."""
     whole = first or ifeval([i % 3 == 0 for i in range(541)])
     runs = (
-        write_run(folder / "first", {"ifeval": whole}, block={"plan": {"backend": "hf"}, "fingerprint": base}),
-        write_run(folder / "second", {"ifeval": second}, block=block),
+        write_run(folder / "base", {"ifeval": whole}, block={"plan": {"backend": "hf"}, "fingerprint": base}),
+        write_run(folder / "fine-tuned" / "1", {"ifeval": second}, block=block),
     )
     return compare_runs(*(read_run(run) for run in runs))
 
@@ -173,8 +175,8 @@ def test_a_decision_outlives_a_base_that_was_gone_on_with_and_interrupted(tmp_pa
         "partial": True,
         "documents": {"ifeval": {"done": 100, "total": 541}},
     }
-    base = read_run(write_run(tmp_path / "a", {"ifeval": ifeval([i % 3 == 0 for i in range(100)])}, block=half))
-    tuned = write_run(tmp_path / "b", {"ifeval": ifeval(RIGHT)}, block=early_stop("higher", 0.02, 0.4))
+    base = read_run(write_run(tmp_path / "base", {"ifeval": ifeval([i % 3 == 0 for i in range(100)])}, block=half))
+    tuned = write_run(tmp_path / "fine-tuned" / "1", {"ifeval": ifeval(RIGHT)}, block=early_stop("higher", 0.02, 0.4))
     found = compare_runs(base, read_run(tuned))
     assert verdict(found).kind is Kind.BETTER
     assert gate(found, max_loss=3).outcome is Outcome.MET

@@ -15,8 +15,8 @@ from benchtui.compare.documents import PairedDocuments
 from benchtui.compare.flipped import flipped_samples
 from benchtui.compare.records import Comparison, Flips, Row
 from benchtui.reports.exports import comparison_csv
-from benchtui.results.locate import sample_files
 from benchtui.results.read import read_run
+from benchtui.runs.result_files import sample_files
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import Task, write_run
 

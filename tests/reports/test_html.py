@@ -83,7 +83,7 @@ def test_the_flipped_samples_are_there_with_both_answers(real_runs: RealRuns) ->
         if row.difference and row.difference.flips
     )
     assert page.count("<details") == counted > 0
-    assert page.count("<h4>Base</h4>") == counted
+    assert page.count("<h4>tiny-first</h4>") == counted
 
 
 def test_the_chart_draws_every_difference_on_its_scale(real_runs: RealRuns) -> None:

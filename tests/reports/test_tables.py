@@ -56,7 +56,7 @@ def full_suite(folder: Path, side: int) -> Path:
 @pytest.fixture(scope="module")
 def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("full")
-    return compare_runs(read_run(full_suite(folder / "base", 0)), read_run(full_suite(folder / "tuned", 1)))
+    return compare_runs(read_run(full_suite(folder / "base", 0)), read_run(full_suite(folder / "fine-tuned" / "1", 1)))
 
 
 @pytest.mark.parametrize("width", [80, 120, 200])

@@ -9,7 +9,8 @@ import pytest
 
 from benchtui.errors import BenchtuiError
 from benchtui.reports.log import log_csv, log_json, log_markdown, ranked
-from benchtui.results.history import all_history, find_scored_run, model_history, read_note, write_note
+from benchtui.results.choose import find_scored_run
+from benchtui.results.history import all_history, model_history, read_note, write_note
 from benchtui.runs.directory import RunDirectory
 from tests.synthetic import ifeval, write_run
 
@@ -69,9 +70,9 @@ def test_a_change_over_other_documents_is_no_change(outputs: Path) -> None:
 
 
 def test_notes_are_kept_beside_the_run(outputs: Path) -> None:
-    run = find_scored_run("lima-1/run-lima-1", outputs)
+    run = find_scored_run(outputs, "lima-1/run-lima-1")
     write_note(run, "  Baseline ✓ \n second line")
-    assert read_note(find_scored_run("lima-1", outputs)) == "Baseline ✓ \n second line"
+    assert read_note(find_scored_run(outputs, "lima-1")) == "Baseline ✓ \n second line"
     assert model_history(outputs / "lima-1")[0].note.startswith("Baseline")
     write_note(run, "")
     assert read_note(run) == ""
@@ -79,16 +80,16 @@ def test_notes_are_kept_beside_the_run(outputs: Path) -> None:
 
 def test_a_note_does_not_make_a_finished_run_unfinished(outputs: Path) -> None:
     """Runs of other tools have no records; writing into run/ would make them look started."""
-    write_note(find_scored_run("lima-1", outputs), "x")
+    write_note(find_scored_run(outputs, "lima-1"), "x")
     assert model_history(outputs / "lima-1")[0].state == "finished"
 
 
 def test_runs_are_found_by_folder_name_and_model(outputs: Path) -> None:
     folder = outputs / "lima-2" / "benchmarks" / "fine-tuned" / "run-lima-2"
     for named in (str(folder), "run-lima-2", "lima-2/run-lima-2", "lima-2", str(outputs / "lima-2")):
-        assert find_scored_run(named, outputs) == RunDirectory(folder)
+        assert find_scored_run(outputs, named) == RunDirectory(folder)
     with pytest.raises(BenchtuiError, match="no run 'run-9'"):
-        find_scored_run("run-9", outputs)
+        find_scored_run(outputs, "run-9")
 
 
 def test_a_run_that_cannot_be_read_is_listed_with_what_is_wrong(outputs: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_run_that_cannot_be_read_is_listed_with_what_is_wrong(outputs: Path) -
 
 
 def test_exports_hold_the_same_numbers(outputs: Path) -> None:
-    write_note(find_scored_run("lima-1", outputs), "=HYPERLINK(1) | pipe")
+    write_note(find_scored_run(outputs, "lima-1"), "=HYPERLINK(1) | pipe")
     log = all_history(outputs)
     records = json.loads(log_json(log))
     assert records[0]["tasks"]["ifeval"]["change"] == pytest.approx(0.25)

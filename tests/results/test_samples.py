@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError
-from benchtui.results.locate import sample_files
 from benchtui.results.read import read_run
 from benchtui.results.samples import read_samples
+from benchtui.runs.result_files import sample_files
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import Task, write_samples
 

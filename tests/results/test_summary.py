@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.errors import BenchtuiError
+from benchtui.results.choose import ChosenRuns
 from benchtui.results.summary import write_summary
 from benchtui.runs.directory import RunDirectory
 from tests.lm_eval_runs import RealRuns
@@ -92,7 +93,8 @@ def test_the_latest_run_is_taken_unless_one_is_named(tmp_path: Path) -> None:
         tmp_path / "benchmarks" / "fine-tuned" / "a", {"ifeval": ifeval([False] * 8)}, stamp="2026-11-02T00-00-00"
     )
     assert json.loads(write_summary(tmp_path).path.read_text())["comparison"]["ifeval"]["delta"] == 0
-    named = write_summary(tmp_path, base=RunDirectory(tmp_path / "benchmarks" / "base"), fine_tuned=RunDirectory(early))
+    base = RunDirectory(tmp_path / "benchmarks" / "base")
+    named = write_summary(tmp_path, ChosenRuns(base, RunDirectory(early)))
     assert json.loads(named.path.read_text())["comparison"]["ifeval"]["delta"] == 1
 
 

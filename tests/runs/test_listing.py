@@ -70,12 +70,33 @@ def test_a_base_that_was_set_aside_is_not_offered_for_resuming(tmp_path: Path) -
     assert by_name(tmp_path)["llama/previous/2026-01-01T00-00-00"].next_step == ""
 
 
-def test_damaged_records_are_listed_all_the_same(tmp_path: Path) -> None:
-    base, _ = make_bench(tmp_path)
-    for file in (base.plan_file, base.launch, base.done, base.events):
+def test_damaged_records_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
+    base, tuned = make_bench(tmp_path)
+    for file in (base.plan_file, base.launch, base.done, base.events, tuned.launch, tuned.done, tuned.events):
         file.write_bytes(b"{" * 5000)
-    listed = by_name(tmp_path)["my-llama/base"]
-    assert (listed.model, listed.state, listed.tasks) == ("my-llama", "waiting", ())
+    listed = by_name(tmp_path)
+    assert (listed["my-llama/base"].model, listed["my-llama/base"].state) == ("my-llama", "unreadable")
+    assert "plan.json cannot be read" in listed["my-llama/base"].message
+    assert listed["my-llama/2026-11-20T10-30-15"].state == "waiting"
+
+
+def test_folders_that_cannot_be_read_are_listed_and_stop_nobody(tmp_path: Path) -> None:
+    make_bench(tmp_path, "whole")
+    circle = tmp_path / "circle/benchmarks/fine-tuned"
+    circle.parent.mkdir(parents=True)
+    circle.symlink_to(circle)
+    for name in ("no-plan", "linked"):
+        (tmp_path / f"torn/benchmarks/fine-tuned/{name}").mkdir(parents=True)
+    (tmp_path / "torn/benchmarks/fine-tuned/no-plan/run").mkdir()
+    records = tmp_path / "torn/benchmarks/fine-tuned/linked/run"
+    records.symlink_to(records)
+    listed = by_name(tmp_path)
+    assert {name for name, run in listed.items() if run.state != "unreadable"} == {
+        "whole/base", "whole/2026-11-20T10-30-15",
+    }  # fmt: skip
+    assert "Too many levels of symbolic links" in listed["circle/fine-tuned"].message
+    assert "plan.json is missing" in listed["torn/no-plan"].message
+    assert "plan.json" in listed["torn/linked"].message
 
 
 def test_the_newest_first(tmp_path: Path) -> None:

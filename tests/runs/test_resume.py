@@ -11,9 +11,10 @@ import pytest
 from benchtui.errors import BenchtuiError
 from benchtui.runs.bench import BenchRuns
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import model_folder
 from benchtui.runs.plan import Permissions, write_plan
 from benchtui.runs.records import LaunchRecord, this_process, write_record
-from benchtui.runs.resume import model_folder, runs_to_resume
+from benchtui.runs.resume import runs_to_resume
 from tests.runs.laid_out import Laid, answer, end
 
 NOTHING = Permissions()

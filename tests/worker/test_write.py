@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from benchtui.results.locate import stamp_of, stamp_time
+from benchtui.runs.result_files import stamp_of, stamp_time
 from benchtui.worker.write import _stamp
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.runs.locate import find_run, known_runs, run_name, started_together
+from benchtui.runs.find import find_run
+from benchtui.runs.known import known_runs, run_name, started_together
 from tests.run_stories import dead_process, finish, launch, make_bench, make_run
 
 
