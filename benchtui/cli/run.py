@@ -198,6 +198,9 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
     notes = []
     if runs.reused and runs.base:
         notes.append("Base results are reused: same model, tasks and settings (--rerun-base evaluates it again).")
+    if runs.template_date:
+        date = runs.template_date.replace("T", " ")
+        notes.append(f"Chat template: it writes the date, and {date} is used as in the earlier run.")
     if runs.set_aside:
         notes.append(f"The earlier base run is kept in {runs.set_aside.path}.")
     from benchtui.runs.records import run_state

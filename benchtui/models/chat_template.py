@@ -1,68 +1,131 @@
-"""The Jinja chat template that lies beside a model, found in the order in which its files take precedence."""
+"""The Jinja chat template of a tokenizer, and the special tokens it may write: what transformers would read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_bytes, read_json
+from benchtui.text import one_line
 
+TEMPLATE_FILE = "chat_template.jinja"
+MORE_TEMPLATES = "additional_chat_templates"
+SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_CONFIG = "tokenizer_config.json"
 _MAX_TEMPLATE = 1024 * 1024
+_MOST_TEMPLATES = 50
+_WITHOUT_DEFAULTS = ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 
-def read_chat_template(folder: Path) -> str | None:
-    """The template of the tokenizer in `folder`: chat_template.jinja, else tokenizer_config.json, else
-    chat_template.json; None when it has none. Of several named ones the one called `default` counts.
+@dataclass(frozen=True)
+class ChatTemplate:
+    """`text` is Jinja, None when there is no template; `file` is where it stands, for messages.
+
+    `problem` says why files that hold templates give none, worded to follow the model's name; `note` what a user may
+    wonder about.
+    """
+
+    text: str | None = None
+    file: str = ""
+    problem: str = ""
+    note: str = ""
+
+
+def read_chat_template(folder: Path) -> ChatTemplate:
+    """The template that transformers' tokenizer of `folder` has, in its order: chat_template.jinja and
+    additional_chat_templates/, else tokenizer_config.json. Of several the one called `default` counts.
 
     Raises Unreadable, its text opening with the file's name.
     """
-    try:
-        data, whole = read_bytes(folder / "chat_template.jinja", _MAX_TEMPLATE)
-    except FileNotFoundError:
-        pass  # most tokenizers keep it in their configuration
-    except Unreadable as error:
-        raise Unreadable(f"cannot be used: its chat_template.jinja {error}") from None
-    else:
-        if not whole:
-            raise Unreadable("cannot be used: its chat_template.jinja is larger than 1 MB")
-        return data.decode("utf-8", "replace")
-    return _configured(folder, "tokenizer_config.json") or _configured(folder, "chat_template.json")
+    files = _template_files(folder)
+    if files:
+        named = {name: _text_of(file, folder) for name, file in files.items()}
+        return _chosen(named, {name: str(file.relative_to(folder)) for name, file in files.items()})
+    configured = _read_config(folder, _CONFIG).get("chat_template")
+    if isinstance(configured, list):
+        configured = {
+            str(entry.get("name")): entry.get("template") for entry in configured if isinstance(entry, dict)
+        } or None
+    if isinstance(configured, dict):
+        return _chosen(configured, dict.fromkeys(configured, _CONFIG))
+    if configured is not None and not isinstance(configured, str):
+        return ChatTemplate(file=_CONFIG, problem=f"cannot use the chat template in {_CONFIG}: it is no text")
+    if configured is None and _read_config(folder, "chat_template.json").get("chat_template"):
+        note = f"chat_template.json is only read for images and sound; a tokenizer needs {TEMPLATE_FILE}"
+        return ChatTemplate(note=note)
+    return _single(configured, _CONFIG)
 
 
-def _configured(folder: Path, name: str) -> str | None:
+def _template_files(folder: Path) -> dict[str, Path]:
+    """The files of named templates; a file `default.jinja` among the additional ones wins, as in transformers."""
+    files = {"default": folder / TEMPLATE_FILE} if (folder / TEMPLATE_FILE).exists() else {}
+    more = folder / MORE_TEMPLATES
+    found = sorted(path for path in more.glob("*.jinja") if path.is_file()) if more.is_dir() else []
+    return files | {path.name.removesuffix(".jinja"): path for path in found[:_MOST_TEMPLATES]}
+
+
+def _text_of(file: Path, folder: Path) -> str:
+    name = file.relative_to(folder)
     try:
-        template = read_json(folder / name, MAX_INDEX).get("chat_template")
+        data, whole = read_bytes(file, _MAX_TEMPLATE)
     except FileNotFoundError:
-        return None
+        raise Unreadable(f"cannot be used: its {name} is gone") from None
     except Unreadable as error:
         raise Unreadable(f"cannot be used: its {name} {error}") from None
-    return _default(template) if isinstance(template, list) else _jinja(template)
+    if not whole:
+        raise Unreadable(f"cannot be used: its {name} is larger than 1 MB")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable(f"cannot be used: its {name} is not UTF-8 text") from None
+    return text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads a text file
 
 
-def _default(templates: list[Any]) -> str | None:
-    named = [entry for entry in templates if isinstance(entry, dict) and entry.get("name") == "default"]
-    return _jinja(named[0].get("template")) if named else None
+def _chosen(named: dict[str, Any], files: dict[str, str]) -> ChatTemplate:
+    if "default" in named:
+        return _single(named["default"], files["default"])
+    names = ", ".join(one_line(name, 40) for name in sorted(named)[:5])
+    return ChatTemplate(
+        file=next(iter(files.values())), problem=f"has several chat templates ({names}), and none is called default"
+    )
 
 
-def _jinja(value: Any) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+def _single(value: Any, file: str) -> ChatTemplate:
+    if not isinstance(value, str) or not value.strip():
+        return ChatTemplate()
+    return ChatTemplate(value, file)
 
 
-SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+def read_special_tokens(folder: Path) -> tuple[tuple[str, str | None], ...]:
+    """The special tokens that the tokenizer in `folder` hands to its chat template: (name, text), None for one that it
+    is known to have not. What is left out is the default of the tokenizer's class, which only transformers knows.
 
-
-def read_special_tokens(folder: Path) -> tuple[tuple[str, str], ...]:
-    """The special tokens that the tokenizer in `folder` hands to its chat template: (name, text), those it has.
-
-    From tokenizer_config.json, where each is its text or an object that holds it; empty when there is no such file.
+    From tokenizer_config.json and, for tokenizers saved before it listed the added tokens, special_tokens_map.json.
     Raises Unreadable, its text opening with the file's name.
     """
+    config = _read_config(folder, _CONFIG)
+    if not isinstance(config.get("added_tokens_decoder"), dict):
+        config |= _read_config(folder, SPECIAL_TOKENS_MAP)
+    found = {name: _token(config[name]) for name in SPECIAL_TOKENS if name in config}
+    if config.get("tokenizer_class") in _WITHOUT_DEFAULTS:
+        found = dict.fromkeys(SPECIAL_TOKENS) | found
+    own = {name: value for name, value in config.items() if name.endswith("_token") and isinstance(value, str)}
+    more = config.get("extra_special_tokens")
+    own |= {name: _token(value) for name, value in more.items()} if isinstance(more, dict) else {}
+    return tuple((found | {name: value for name, value in own.items() if name not in SPECIAL_TOKENS}).items())
+
+
+def _token(value: Any) -> str | None:
+    text = value.get("content") if isinstance(value, dict) else value
+    return text if isinstance(text, str) else None
+
+
+def _read_config(folder: Path, name: str) -> dict[str, Any]:
     try:
-        config = read_json(folder / "tokenizer_config.json", MAX_INDEX)
+        return read_json(folder / name, MAX_INDEX)
     except FileNotFoundError:
-        return ()
+        return {}
     except Unreadable as error:
-        raise Unreadable(f"cannot be used: its tokenizer_config.json {error}") from None
-    found = ((name, config.get(name)) for name in SPECIAL_TOKENS)
-    texts = ((name, token.get("content") if isinstance(token, dict) else token) for name, token in found)
-    return tuple((name, text) for name, text in texts if isinstance(text, str))
+        raise Unreadable(f"cannot be used: its {name} {error}") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.architecture import Architecture, read_architecture
-from benchtui.models.chat_template import read_chat_template, read_special_tokens
+from benchtui.models.chat_template import ChatTemplate, read_chat_template, read_special_tokens
 from benchtui.models.discovery import TOKENIZER_FILES
 from benchtui.models.hub import HubSnapshot, hub_snapshot
 from benchtui.models.identity import content_files, local_identity
@@ -46,9 +46,10 @@ class ModelDescription:
     `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: `sha256:…`
     of a local model, the commit of a hub one (also in `revision`). `weight_bytes` are as stored, `parameters` counts
     numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
-    `chat_template` Jinja text, `special_tokens` the (name, text) pairs that it may write (bos_token, …). An adapter
-    (`adapter` True) stands on `adapter_base`. `from_cache` when the hub could not or must not be asked, so that a
-    loader had better not ask either. `generation` holds its generation_config.json. `note` is for the user.
+    `special_tokens` are the (name, text) pairs that the chat template may write (bos_token, …), text None where the
+    tokenizer is known to have none. An adapter (`adapter` True) stands on `adapter_base`. `from_cache` when the hub
+    could not or must not be asked, so that a loader had better not ask either. `generation` holds its
+    generation_config.json. `note` is for the user.
     """
 
     name: str
@@ -58,13 +59,13 @@ class ModelDescription:
     parameters: int | None
     parameters_estimated: bool
     dtype: str | None
-    chat_template: str | None
+    template: ChatTemplate
     has_tokenizer: bool
     architecture: Architecture
     adapter: bool = False
     adapter_base: str | None = None
     pickled: bool = False
-    special_tokens: tuple[tuple[str, str], ...] = ()
+    special_tokens: tuple[tuple[str, str | None], ...] = ()
     from_cache: bool = False
     note: str = ""
     generation: Mapping[str, Any] = field(default_factory=dict)
@@ -72,6 +73,10 @@ class ModelDescription:
     @property
     def local(self) -> bool:
         return self.revision is None
+
+    @property
+    def chat_template(self) -> str | None:
+        return self.template.text
 
 
 def describe(
@@ -120,7 +125,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         parameters=size.parameters,
         parameters_estimated=size.estimated,
         dtype=size.dtype,
-        chat_template=template,
+        template=template,
         special_tokens=tokens,
         has_tokenizer=bool(TOKENIZER_FILES & entries.keys()),
         architecture=architecture,
@@ -160,7 +165,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         parameters=size.parameters,
         parameters_estimated=size.estimated,
         dtype=size.dtype,
-        chat_template=template,
+        template=template,
         special_tokens=tokens,
         has_tokenizer=bool(TOKENIZER_FILES & snapshot.sizes.keys()),
         architecture=architecture,

@@ -24,11 +24,13 @@ SMALL_FILES = (
     "config.json",
     "adapter_config.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
     "chat_template.jinja",
     "chat_template.json",
     "generation_config.json",
 )
 CARD = "README.md"
+_NAMED_TEMPLATE = re.compile(r"additional_chat_templates/[\w.-]{1,80}\.jinja")
 
 _ANSWER_SECONDS = 5.0  # one request
 _LOOKUP_SECONDS = 9.0  # the first word from the hub, with DNS and every address it may have
@@ -162,6 +164,7 @@ def _fetch(hub_id: str, revision: str | None, card: bool) -> HubSnapshot:
             f"{hub_id} on {endpoint} holds no config.json: it is no model that transformers loads.",
             "Check the name; --base PATH takes a local folder.",
         )
+    wanted += [name for name in sizes if _NAMED_TEMPLATE.fullmatch(name)][:_MAX_SIZED_FILES]
     folder = _asked(hub_id, revision, _FILES_SECONDS, lambda: _download(hub_id, wanted, revision, commit))
     sizes |= _asked(hub_id, revision, _FILES_SECONDS, lambda: _missing_sizes(hub_id, commit, sizes))
     parameters = dict(info.safetensors.parameters) if info.safetensors else {}
@@ -178,7 +181,7 @@ def _download(hub_id: str, names: list[str], revision: str | None, commit: str) 
         path = hf_hub_download(
             hub_id, name, revision=at, cache_dir=hub_cache(), endpoint=hub_endpoint(), etag_timeout=_ANSWER_SECONDS
         )
-        folder = Path(path).parent
+        folder = Path(path).parents[name.count("/")]
         commit = folder.name
     return folder
 

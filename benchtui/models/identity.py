@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from benchtui.models.chat_template import MORE_TEMPLATES
 from benchtui.models.discovery import TOKENIZER_FILES
 from benchtui.models.reading import Unreadable, open_regular
 from benchtui.models.safetensors import Header
@@ -34,7 +35,7 @@ def content_files(folder: Path) -> list[Path]:
             names = [entry.name for entry in entries if entry.name in _CONTENT or entry.name.endswith(".py")]
     except OSError:
         return []
-    return [folder / name for name in sorted(names)]
+    return [*(folder / name for name in sorted(names)), *sorted((folder / MORE_TEMPLATES).glob("*.jinja"))]
 
 
 def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None]) -> str:

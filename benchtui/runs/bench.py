@@ -25,7 +25,7 @@ from benchtui.runs.files import unwritable, write_run_file
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
-from benchtui.runs.plan import RunPlan, side_by_side, write_plan
+from benchtui.runs.plan import RunPlan, side_by_side, with_date_of, write_plan
 from benchtui.runs.prepare import PreparedBench, new_bench_id
 from benchtui.runs.records import DoneRecord, asked_everything, read_done, run_state, wait_again
 from benchtui.runs.supervisor import SuperviseSettings, Supervisor
@@ -37,13 +37,16 @@ Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[]
 @dataclass(frozen=True)
 class BenchRuns:
     """The run directories of one benchmark. `reused` when the base was evaluated before and still fits;
-    `resumed` lists those that go on from a journal; `set_aside` is where an earlier base run went that does not fit."""
+    `resumed` lists those that go on from a journal; `set_aside` is where an earlier base run went that does not fit.
+    `template_date` is the date of an earlier run that the chat template writes here too, so that prompts are the same.
+    """
 
     fine_tuned: RunDirectory
     base: RunDirectory | None
     reused: bool = False
     resumed: tuple[RunDirectory, ...] = ()
     set_aside: RunDirectory | None = None
+    template_date: str | None = None
 
     @property
     def to_evaluate(self) -> tuple[RunDirectory, ...]:
@@ -94,17 +97,23 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
         base = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume)
         resumed += [base.run] if base.run and base.resumed else []
     if prepared.base is not None and base.run is not None and not base.reused:
-        _write_plan(base.run, prepared.base, bench_id, None)
+        going_on = with_date_of(prepared.base, base.run.plan()) if base.resumed else prepared.base
+        _write_plan(base.run, going_on, bench_id, None)
+    if base.run is not None:
+        plan = with_date_of(plan, base.run.plan())
     if base.run is not None and plan.decide_early is not None:
         plan = msgspec.structs.replace(plan, base_fingerprint=base.run.plan().fingerprint)
-    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), plan)
+    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), plan, any_date=base.run is None)
     if fine_tuned is None or not resume(fine_tuned):
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
         resumed.append(fine_tuned)
+        plan = with_date_of(plan, fine_tuned.plan())
     relative = str(base.run.path.relative_to(benchmarks)) if base.run else None
     _write_plan(fine_tuned, plan, bench_id, relative)
-    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside)
+    date = plan.prompts.template_date
+    earlier = date if date != prepared.fine_tuned.prompts.template_date else None
+    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier)
 
 
 @dataclass(frozen=True)
@@ -123,22 +132,24 @@ def _base_directory(benchmarks: Path, plan: RunPlan, *, rerun: bool, resume: Cal
     if not rerun:
         for run in known:
             there = _readable_plan(run)
-            if there and asked_everything(run) and not plan.differences(there, tasks="subset"):
+            if there and asked_everything(run) and not with_date_of(plan, there).differences(there, tasks="subset"):
                 return _Base(run, reused=True)
     current = base_run(benchmarks)
-    unfinished = None if rerun else _unfinished([run for run in known if run == current], plan)
+    unfinished = None if rerun else _unfinished([run for run in known if run == current], plan, any_date=True)
     if unfinished is not None and resume(unfinished):
         return _Base(unfinished, resumed=True)
     return _Base(current, set_aside=_set_aside(benchmarks))
 
 
-def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan) -> RunDirectory | None:
+def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bool) -> RunDirectory | None:
     """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
-    has all that it will ever need."""
+    has all that it will ever need. With `any_date` its chat template may write another date."""
     for run in reversed(runs):
         known = _readable_plan(run)
         ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
-        if known and not ended and answered_requests(run.journal) and not plan.differences(known):
+        if known is None or ended or not answered_requests(run.journal):
+            continue
+        if not (with_date_of(plan, known) if any_date else plan).differences(known):
             return run
     return None
 

@@ -16,6 +16,8 @@ SCHEMA_VERSION = 1
 MADE_BY_NEWER = "made by a newer benchtui"
 LARGEST_PLAN = 64 * 1024 * 1024
 
+TEMPLATE_DATE = "date in the chat template"
+
 Role = Literal["base", "fine-tuned", "model"]
 
 
@@ -67,13 +69,16 @@ class ModelSource(msgspec.Struct, frozen=True):
 class PromptSettings(msgspec.Struct, frozen=True):
     """How prompts are built and answered; base and fine-tuned always share one of these.
 
-    `chat_template` is the Jinja text applied on both sides, None for none; `template_tokens` the special tokens it
-    writes, where the two tokenizers' own differ; `dtype` "auto" means the worker's choice
-    for its device (recorded when made). Seeds are lm-eval's four: python, numpy, torch, few-shot.
+    `chat_template` is the Jinja text applied on both sides, None for none, and `template_file` the file it came from,
+    for messages; `template_tokens` the special tokens it writes, where the two tokenizers' own differ; `template_date`
+    the moment (ISO, local time) that it takes for now, where it writes the date; `dtype` "auto" means the worker's
+    choice for its device (recorded when made). Seeds are lm-eval's four: python, numpy, torch, few-shot.
     """
 
     chat_template: str | None = None
+    template_file: str = ""
     template_tokens: dict[str, str] = {}
+    template_date: str | None = None
     system_instruction: str | None = None
     gen_kwargs: dict[str, Any] = {}
     enable_thinking: bool | None = None
@@ -152,6 +157,7 @@ class RunPlan(msgspec.Struct, frozen=True):
             "dtype": prompts.dtype,
             "chat template": _digest(prompts.chat_template) if prompts.chat_template else None,
             "template tokens": dict(sorted(prompts.template_tokens.items())),
+            **({TEMPLATE_DATE: prompts.template_date} if prompts.template_date else {}),
             "system instruction": prompts.system_instruction,
             "generation settings": dict(sorted(prompts.gen_kwargs.items())),
             "enable thinking": prompts.enable_thinking,
@@ -203,6 +209,14 @@ class RunPlan(msgspec.Struct, frozen=True):
         if tasks == "same":
             found += [f"task {task} is only in it" for task in others if task not in mine]
         return found
+
+
+def with_date_of(plan: RunPlan, other: RunPlan) -> RunPlan:
+    """`plan` with the date that `other`'s chat template writes, where both write one: so that prompts are the same."""
+    if plan.prompts.template_date is None or other.prompts.template_date is None:
+        return plan
+    prompts = msgspec.structs.replace(plan.prompts, template_date=other.prompts.template_date)
+    return msgspec.structs.replace(plan, prompts=prompts)
 
 
 def side_by_side(plans: Sequence[RunPlan]) -> bool:

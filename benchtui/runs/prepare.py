@@ -14,13 +14,15 @@ import msgspec
 from benchtui.config import Config
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
+from benchtui.models.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.describe import ModelDescription, describe
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
+from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.decoding import generation_notes
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
-from benchtui.runs.prompting import chat_template, check_room, differing_tokens, prompt_settings
+from benchtui.runs.prompting import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.suites import find_suite
 from benchtui.tasks.catalogue import Catalogue, ResolvedTasks
 from benchtui.text import one_line, printable
@@ -87,7 +89,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
             f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
         )
     form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
-    own = _describe(form.location, choice)
+    own = with_tokenizer_of(_describe(form.location, choice), form)
     stands_on_base = own.adapter or not own.has_tokenizer
     base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
     base_description = _describe(base.name, choice) if base else None
@@ -99,16 +101,21 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     for description in (own, base_description):
         if description is not None:
             check_room(choice, tasks.resolved, description)
-    template, template_note = chat_template(choice, own, base_description)
-    notes.append(template_note)
-    tokens = differing_tokens(template, own, base_description) if choice.compare else {}
+    chosen = chat_template(choice, own, base_description)
+    notes.append(chosen.note)
+    tokens = differing_tokens(chosen.template.text, own, base_description) if choice.compare else {}
     if tokens:
         notes.append(
             f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
         )
     answering = base_description if own.adapter and base_description else own
     notes += generation_notes(choice.gen_kwargs, answering, base_description if choice.compare else None)
-    prompts = prompt_settings(choice, template, tokens)
+    tokenizer = own if own.has_tokenizer or base_description is None else base_description
+    most_shots = max((task.num_fewshot or 0 for task in tasks.plans), default=0)
+    date = check_template(choice, chosen, dict(tokenizer.special_tokens) | tokens, shots=most_shots)
+    if date:
+        notes.append(f"Chat template: it writes the date; {date.replace('T', ' ')} is used throughout.")
+    prompts = prompt_settings(choice, chosen, tokens, date)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
@@ -170,6 +177,18 @@ def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | N
         format=form.label,
         load_in_4bit=own.architecture.four_bit,
     )
+
+
+def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescription:
+    """The description with what is prompted by: a tokenizer beside the weights brings its own chat template."""
+    if form.tokenizer is None or form.tokenizer == form.path:
+        return own
+    try:
+        template, tokens = read_chat_template(form.tokenizer), read_special_tokens(form.tokenizer)
+    except Unreadable as error:
+        raise BenchtuiError(f"{one_line(str(form.tokenizer), 200)} {error}.", "Save its tokenizer again.") from None
+    template = dataclasses.replace(template, file=str(form.tokenizer / template.file))
+    return dataclasses.replace(own, template=template, special_tokens=tokens)
 
 
 def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:

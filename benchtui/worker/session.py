@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class _Opened:
-    """A run with its tasks loaded and its files open."""
+    """A run with its tasks loaded and its files open; `caveats` are to be said beside its scores."""
 
     run: RunDirectory
     plan: RunPlan
@@ -35,6 +35,7 @@ class _Opened:
     tasks: Any
     journal: Journal
     in_hand: InHandWriter
+    caveats: list[str]
 
 
 class Session:
@@ -143,6 +144,7 @@ class Session:
         plan = run.plan()
         reporter = Reporter(EventWriter(run.events))
         self._listen(reporter)
+        from benchtui.worker.prompts import try_prompts
         from benchtui.worker.tasks import load_tasks
 
         seed_everything(plan, with_torch=with_torch)
@@ -153,7 +155,13 @@ class Session:
             self._refused.check()
         journal = stack.enter_context(Journal(run.journal))
         in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
-        return _Opened(run, plan, reporter, tasks, journal, in_hand)
+        caveats = []
+        if with_torch:  # without a model: what was said is in the journal
+            given_up = {task for task, _ in journal.skipped()}  # a prompt that hung is not made again
+            caveats = try_prompts([found for found in tasks.tasks if found.name not in given_up], plan, in_hand)
+        for caveat in caveats:
+            reporter.warn(caveat)
+        return _Opened(run, plan, reporter, tasks, journal, in_hand, caveats)
 
     def _evaluation(self, opened: _Opened, loaded: Any, *, early: bool = False) -> Evaluation:
         from benchtui.worker.evaluate import Evaluation
@@ -179,7 +187,7 @@ class Session:
             self._stop,
             opened.in_hand,
             loaded.lm,
-            loaded.facts,
+            _facts(loaded, opened),
             lm=loaded.lm,
             memory_share=self._share(plan),
             turn=turn,
@@ -221,6 +229,14 @@ class Session:
         if plan.engine != "fast" or isinstance(plan.batch_size, int):
             return self._memory_share
         return min(self._memory_share, remembered.memory_share(plan))
+
+
+def _facts(loaded: Any, opened: _Opened) -> dict[str, Any]:
+    """What the worker chose and found, with what is to be said beside the scores."""
+    facts: dict[str, Any] = dict(loaded.facts)
+    if opened.caveats:
+        facts["caveats"] = [*facts.get("caveats", []), *opened.caveats]
+    return facts
 
 
 def seed_everything(plan: RunPlan, *, with_torch: bool) -> None:

@@ -20,6 +20,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.hub import hub_is_offline
 from benchtui.runs.plan import RunPlan, TaskPlan
 from benchtui.text import one_line
+from benchtui.worker.prompts import ChatPrompts, frozen_date
 
 
 @dataclass(frozen=True)
@@ -151,15 +152,17 @@ def _apply_settings(task: Task, wanted: TaskPlan, plan: RunPlan) -> None:
 
 
 def build_requests(loaded: LoadedTask, plan: RunPlan, prompter: Any) -> list[Instance]:
-    """The task's requests, prompts and all. `prompter` offers `apply_chat_template` and `tokenizer_name`."""
+    """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
+    `chat_template_args`; it is only asked where there is a chat template."""
     templated = plan.prompts.chat_template is not None
-    loaded.task.build_all_requests(
-        limit=loaded.limit,
-        system_instruction=plan.prompts.system_instruction,
-        apply_chat_template=templated,
-        fewshot_as_multiturn=templated,
-        chat_template=prompter.apply_chat_template if templated else None,
-        tokenizer_name=prompter.tokenizer_name if templated else "",
-    )
+    with frozen_date(plan):
+        loaded.task.build_all_requests(
+            limit=loaded.limit,
+            system_instruction=plan.prompts.system_instruction,
+            apply_chat_template=templated,
+            fewshot_as_multiturn=templated,
+            chat_template=ChatPrompts(plan, prompter) if templated else None,
+            tokenizer_name=prompter.tokenizer_name if templated else "",
+        )
     instances: list[Instance] = loaded.task.instances
     return instances

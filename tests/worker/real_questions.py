@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import lm_eval.tasks
 import msgspec
@@ -30,8 +30,15 @@ CHATML = "<|im_start|>{role}\n{content}<|im_end|>\n"
 
 class Chat:
     tokenizer_name = "chat"
+    chat_template_args: ClassVar[dict[str, Any]] = {}
 
-    def apply_chat_template(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+    @property
+    def tokenizer(self) -> Chat:
+        return self
+
+    def apply_chat_template(
+        self, messages: list[dict[str, str]], add_generation_prompt: bool = True, **_: object
+    ) -> str:
         text = "".join(CHATML.format(**message) for message in messages)
         return text + "<|im_start|>assistant\n" * add_generation_prompt
 
