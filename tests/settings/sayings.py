@@ -1,0 +1,184 @@
+"""What people can say of each setting: as a flag, in a variable, in benchtui.toml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from hypothesis import strategies as st
+
+from benchtui.cli.options import bench_plan
+from benchtui.cli.run import command
+from benchtui.errors import UsageError
+from benchtui.runs.choice import BenchPlan
+from benchtui.settings.rows import FILE_KEYS, SETTINGS
+from benchtui.settings.setting import Setting, Switch
+
+HOSTILE = [
+    "-x",
+    "--json",
+    "it's",
+    '"quoted"',
+    "two words",
+    "a\nb",
+    "$HOME",
+    "`id`",
+    "a;b",
+    "ünïcödé 模型",
+    "#no",
+    "~",
+    "a\\b",
+    "!",
+    "*",
+]
+NAMES = st.text("abcdefgh-_0123456789", min_size=1, max_size=12) | st.sampled_from([*HOSTILE, "all", "Newest", "AUTO"])
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20) | st.sampled_from(HOSTILE)
+LIMITS = (
+    st.sampled_from(["all", "auto", "5", "1234567", "2147483647", "0.1", "0.123456789", "1e3", "0.00001"])
+    | st.integers(1, 10**9).map(str)
+    | st.floats(0, 1, exclude_min=True, exclude_max=True).map(repr)
+)  # fmt: skip
+TOML = st.recursive(
+    st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+KEYS = st.sampled_from(["add_bos_token", "prefix_token_id", "revision", "x"])
+PAIRS = st.builds(
+    lambda key, value: f"{key}={value}",
+    KEYS,
+    TEXTS | st.sampled_from(["1", "True", "None", '"1"', "[1,2]", "a,b=2", "a,b"]),
+)
+WHOLE = st.integers(2, 9000).map(str) | st.just("auto")
+
+TYPED: dict[str, st.SearchStrategy[str]] = {
+    "outputs": NAMES,
+    "model": NAMES,
+    "base": NAMES,
+    "adapter-base": NAMES,
+    "format": NAMES,
+    "suite": st.sampled_from(["quick", "core", "test", "own"]),
+    "tasks": st.sampled_from(["", "ifeval", "ifeval, gsm8k"]),
+    "include-path": NAMES | st.just(""),
+    "limit": LIMITS,
+    "default-limit": LIMITS.filter(lambda text: text != "auto"),
+    "decide-delta": st.sampled_from(["0.5", "5", "100", "0.0000001", "33.333333333333336"]),
+    "num-fewshot": st.sampled_from(["0", "5", "auto"]),
+    "default-num-fewshot": st.sampled_from(["0", "3", "auto"]),
+    "chat-template": st.sampled_from(["auto", "on", "off"]),
+    "system-instruction": TEXTS,
+    "gen-kwargs": st.sampled_from(["temperature=0.7,top_p=0.9", "", '{"until": ["\\n", "a,b=1"]}', "x=True"]),
+    "think-end-token": TEXTS,
+    "max-length": WHOLE,
+    "seed": st.sampled_from(["1", "0,1,2,3", "4294967295"]),
+    "timeout": st.sampled_from(["never", "30min", "0.5", "1234567s", "90.5s", "1h30m", "0.1s", "2d03h10m5s"]),
+    "batch-size": WHOLE,
+    "dtype": st.sampled_from(["auto", "float32", "bfloat16"]),
+    "device": NAMES,
+    "backend": NAMES,
+    "engine": st.sampled_from(["fast", "lm-eval"]),
+    "model-args": PAIRS | st.just(""),
+}
+"""For each setting that takes a value: what may stand behind its flag."""
+
+
+def _filed(setting: Setting) -> st.SearchStrategy[Any]:
+    """What may stand in benchtui.toml: the same things in TOML's own types."""
+    if isinstance(setting.form, Switch):
+        return st.sampled_from([True, False, *(["auto"] if setting.name == "enable-thinking" else [])])
+    if setting.name == "gen-kwargs":
+        return st.dictionaries(KEYS, TOML, max_size=2)
+    if setting.name == "model-args":
+        return st.dictionaries(KEYS, st.booleans() | st.integers(0, 9) | TEXTS, max_size=2) | st.lists(
+            PAIRS, max_size=2
+        )
+    if setting.file_key in ("limit", "num-fewshot", "max-length", "batch-size", "decide-delta"):
+        return TYPED[setting.name].map(lambda text: text if text in ("all", "auto") else _number(text))
+    return TYPED[setting.name].filter(lambda text: bool(text.strip()))
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.isdigit() else float(text)
+
+
+FLAGS = st.lists(
+    st.sampled_from(SETTINGS).flatmap(
+        lambda row: (
+            st.sampled_from([[flag] for flag in row.flags])
+            if isinstance(row.form, Switch)
+            else TYPED[row.name].map(lambda text: [row.flag, text])
+        )
+    ),
+    max_size=12,
+).map(lambda said: [part for parts in said for part in parts])
+
+VARIABLES = st.dictionaries(
+    st.sampled_from([row.name for row in SETTINGS]), st.integers(0, 2**30), max_size=6
+).flatmap(
+    lambda chosen: st.fixed_dictionaries(
+        {row.variable: _variable(row) for row in SETTINGS if row.name in chosen}
+    )
+)  # fmt: skip
+
+
+def _variable(setting: Setting) -> st.SearchStrategy[str]:
+    if isinstance(setting.form, Switch):
+        return st.sampled_from(["1", "0", "true", "No", *(["auto"] if setting.name == "enable-thinking" else [])])
+    return TYPED[setting.name]
+
+
+FILES = st.lists(st.sampled_from(sorted(FILE_KEYS)), max_size=6, unique=True).flatmap(
+    lambda keys: st.fixed_dictionaries({key: _filed(FILE_KEYS[key]) for key in keys})
+)
+
+OWN_SUITE = {
+    "own": {"tasks": ["ifeval", {"name": "gsm8k", "num-fewshot": 5, "limit": 7}, {"name": "piqa", "limit": 0.5}]}
+}
+"""A suite says its own limit for some of its tasks only."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a benchtui.toml, and variables: what is said beside a command."""
+
+    folder: Path
+    variables: dict[str, str]
+
+    def parse(self, arguments: Sequence[str]) -> BenchPlan:
+        """The BenchPlan that `benchtui run` makes here of `arguments`, by the real command."""
+        with self._here():
+            context = command.make_context("run", list(arguments))
+            with context:
+                return replace(bench_plan(context.params), command=())
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        before, variables = Path.cwd(), dict(os.environ)
+        os.chdir(self.folder)
+        os.environ.update(self.variables)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+            os.environ.clear()
+            os.environ.update(variables)
+
+
+def place(folder: Path, file: dict[str, Any], variables: dict[str, str]) -> Place:
+    (folder / "benchtui.toml").write_text(tomlkit.dumps({"run": file, "suites": OWN_SUITE}), encoding="utf-8")
+    return Place(folder, variables)
+
+
+def parsed(place: Place, arguments: Sequence[str]) -> BenchPlan | None:
+    """None where the saying makes no sense, which is said in one line."""
+    try:
+        return place.parse(arguments)
+    except UsageError as error:
+        refusal = str(error)
+    assert len(refusal.splitlines()) == 1, refusal
+    return None

@@ -1,0 +1,94 @@
+"""The command that is shown makes the same plan, whatever benchtui.toml and the environment say."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, event, given, settings
+
+from benchtui.config import load_config
+from benchtui.runs.choice import BenchPlan
+from benchtui.runs.prepare import plan_tasks
+from benchtui.settings.rows import SETTINGS
+from benchtui.tasks.catalogue import load_catalogue
+from benchtui.wizard.command import command_line, run_arguments
+from tests.settings.sayings import FILES, FLAGS, HOSTILE, VARIABLES, Place, parsed, place
+
+SAME_FOLDER = settings(
+    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+
+
+@SAME_FOLDER
+@given(FLAGS, FILES, VARIABLES, FILES, VARIABLES)
+def test_shown_it_is_the_same_plan_here_and_under_any_other_file_and_environment(
+    tmp_path: Path,
+    flags: list[str],
+    file: dict[str, Any],
+    variables: dict[str, str],
+    other_file: dict[str, Any],
+    other_variables: dict[str, str],
+) -> None:
+    here = place(tmp_path, file, variables)
+    chosen = parsed(here, flags)
+    assume(chosen is not None)
+    assert chosen is not None
+    event(f"{len(run_arguments(chosen))} arguments")
+    shown = shlex.split(command_line(chosen))
+    assert shown[:2] == ["benchtui", "run"]
+    assert here.parse(shown[2:]) == chosen
+    elsewhere = place(tmp_path, other_file, other_variables)
+    assume(parsed(elsewhere, ["--isolated"]) is not None)  # a file that makes no sense stops everything
+    assert elsewhere.parse(shown[2:]) == chosen
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(FLAGS, FILES, VARIABLES, FILES)
+def test_its_tasks_have_the_same_shots_and_limits(
+    tmp_path: Path, flags: list[str], file: dict[str, Any], variables: dict[str, str], other_file: dict[str, Any]
+) -> None:
+    """A file's limit is weaker than a suite's, which is weaker than a flag's."""
+    flags = [*flags, "--suite", "own", "--tasks", ""]
+    chosen = parsed(place(tmp_path, file, variables), flags)
+    assume(chosen is not None)
+    assert chosen is not None
+    config = load_config(tmp_path)
+    again = place(tmp_path, other_file, {}).parse(run_arguments(chosen))
+    assert plan_tasks(again, config, load_catalogue()).plans == plan_tasks(chosen, config, load_catalogue()).plans
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@given(FILES, VARIABLES)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+def test_every_setting_can_be_taken_back(
+    tmp_path: Path, setting: Any, file: dict[str, Any], variables: dict[str, str]
+) -> None:
+    """Its default, typed, is the default, whatever a file or a variable says of it; the others stay."""
+    from benchtui.cli.run import command
+
+    said = place(tmp_path, file, variables)
+    with said._here():
+        before = command.make_context("run", []).params
+        after = command.make_context("run", setting.undo).params
+    assert after[setting.parameter] == setting.default
+    assert {name for name in before if before[name] != after[name]} <= {setting.parameter}
+
+
+def test_a_real_shell_reads_it_as_it_is_meant(tmp_path: Path) -> None:
+    """Through `sh -c`, with values that a shell would like to change."""
+    printing = f"{shlex.quote(sys.executable)} -c 'import json, sys; print(json.dumps(sys.argv[1:]))'"
+    for value in HOSTILE:
+        choice = BenchPlan(
+            outputs=Path(value), model=value, base=value, system_instruction=value, think_end_token=value
+        )
+        line = command_line(choice).replace("benchtui run", printing, 1)
+        done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True)
+        arguments = json.loads(done.stdout)
+        assert arguments == run_arguments(choice)
+        assert Place(tmp_path, {}).parse(arguments) == choice
