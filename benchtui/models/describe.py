@@ -39,6 +39,12 @@ _HUB_WEIGHTS = re.compile(r"(model(-\d+-of-\d+)?|adapter_model)\.safetensors")
 _HUB_PICKLES = re.compile(r"(pytorch_model(-\d+-of-\d+)?|adapter_model)\.bin")
 
 
+_PACKED_METHODS = ("bitsandbytes", "gptq", "awq", "fp8", "compressed-tensors")
+"""Ways to quantise that store other numbers than floating-point ones, or scales beside them."""
+_PLAIN_TYPES = frozenset({"F16", "BF16", "F32", "F64"})
+_BESIDE_PACKED = ("absmax", "quant_state", "quant_map", "qweight", "qzeros", "scale", "packed", "g_idx", "SCB")
+
+
 @dataclass(frozen=True)
 class ModelDescription:
     """A model, local or on the hub, as far as its small files and headers tell; None where they do not.
@@ -116,6 +122,12 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
     except OSError as error:
         raise _broken(shown, f"cannot be read ({error.strerror})") from None
     architecture = Architecture() if adapter else read_architecture(config)
+    if architecture.quantization in _PACKED_METHODS and _are_plain(headers):
+        raise BenchtuiError(
+            f"{shown}: its config.json has a quantization_config ({architecture.quantization}), but its weights are not "
+            "quantised.",
+            f"Remove quantization_config from {folder / 'config.json'}.",
+        )
     size = _size(_elements(headers), weights.bytes, architecture)
     return ModelDescription(
         name=str(folder),
@@ -223,6 +235,14 @@ def _elements(headers: Mapping[Path, Header | None]) -> Counter[str]:
 
 def _headers(weights: Weights) -> dict[Path, Header | None]:
     return {path: None if weights.pickled else read_header(path) for path in weights.files}
+
+
+def _are_plain(headers: Mapping[Path, Header | None]) -> bool:
+    """Whether the files hold nothing but floating-point weights, and nothing that quantised ones need beside them."""
+    tensors = [item for header in headers.values() if header for item in header.tensors.items()]
+    return bool(tensors) and all(
+        tensor.dtype in _PLAIN_TYPES and not any(part in name for part in _BESIDE_PACKED) for name, tensor in tensors
+    )
 
 
 def _is_adapter(names: Container[str]) -> bool:

@@ -337,3 +337,15 @@ def test_the_light_process_stays_light(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("method", ["bitsandbytes", "gptq", "compressed-tensors"])
+def test_a_quantization_config_that_the_weights_do_not_have_is_named(tmp_path: Path, method: str) -> None:
+    from tests.e2e.tiny import make_tiny_model
+
+    folder = make_tiny_model(tmp_path / "merged")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"quantization_config": {"quant_method": method}}))
+    with pytest.raises(BenchtuiError, match="quantization_config") as caught:
+        describe(folder)
+    assert caught.value.next_step == f"Remove quantization_config from {folder / 'config.json'}."
