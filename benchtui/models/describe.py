@@ -124,8 +124,8 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
     architecture = Architecture() if adapter else read_architecture(config)
     if architecture.quantization in _PACKED_METHODS and _are_plain(headers):
         raise BenchtuiError(
-            f"{shown}: its config.json has a quantization_config ({architecture.quantization}), but its weights are not "
-            "quantised.",
+            f"{shown}: its config.json has a quantization_config ({architecture.quantization}), but its weights "
+            "are not quantised.",
             f"Remove quantization_config from {folder / 'config.json'}.",
         )
     size = _size(_elements(headers), weights.bytes, architecture)
