@@ -102,13 +102,13 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     terminal.press("x")
     terminal.wait_for("Stop this run?")
     terminal.press("y")
-    terminal.wait_for(lambda screen: "cancelled" in screen and "go on with it" in screen, 60)
+    terminal.wait_for(lambda screen: "cancelled" in screen and "Press r to resume" in screen, 60)
     terminal.press("r")
-    terminal.wait_for(lambda screen: "work advanced just now" in screen and "/192" in screen and "✗" not in screen, 60)
+    terminal.wait_for(lambda screen: "active" in screen and "/192" in screen and "✗" not in screen, 60)
     terminal.press("x")
     terminal.wait_for("Stop this run?")
     terminal.press("y")
-    terminal.wait_for(lambda screen: "cancelled" in screen and "go on with it" in screen, 60)
+    terminal.wait_for(lambda screen: "cancelled" in screen and "Press r to resume" in screen, 60)
     terminal.press("C-q")
     assert terminal.exit_code() == 0
     runs = [RunDirectory(place) for place in (workspace.model / "benchmarks").rglob("*") if (place / "run").is_dir()]
