@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from benchtui.interpreter import this_python
 from benchtui.text import one_line
 
 PATIENCE = 10.0
@@ -48,7 +49,7 @@ class Finding(msgspec.Struct):
 def try_template(trial: Trial) -> Finding:
     """Render the chats in a short-lived process with bounded time and memory."""
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", __name__],
+        this_python("-m", __name__),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
