@@ -66,7 +66,7 @@ def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -
     live = terminal.wait_for(lambda screen: "› Run ›" in screen and "Fine-tuned" in screen)
     moved = terminal.wait_for(lambda screen: "/192" in screen and screen != live)
     terminal.wait_for(lambda screen: "± " in screen and screen != moved, 120)
-    assert "last sign of life" in moved or "work advanced" in moved, "the watchdog's state in words"
+    assert "last sign of life" in moved or "active" in moved, "the watchdog's state in words"
 
     terminal.wait_for(
         lambda screen: "Training helped Following Instructions" in screen and "▲ excellent" in screen, 120
