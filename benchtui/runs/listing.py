@@ -25,11 +25,13 @@ TAIL = 128 * 1024
 
 
 class ListedRun(msgspec.Struct, frozen=True):
-    """One run as `benchtui runs` shows it. Times in seconds since the epoch, `seconds` how long it has taken;
-    `documents` and `documents_total` are those of `task`, the one at work, or of all tasks when the run has ended and
-    `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished without the
-    rest, since its comparison was decided. An "unreadable" one has no more than its place, and what is wrong as its
-    `message`."""
+    """One run as `benchtui runs` shows it. Times in seconds since the epoch, `seconds` how long it has taken.
+
+    `documents` and `documents_total` are those of `task`, which is being evaluated, or of all tasks when the run has
+    ended and `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished
+    without the rest, since its comparison was decided. An "unreadable" run has no more than its place, and what is
+    wrong as its `message`.
+    """
 
     name: str
     model: str

@@ -39,8 +39,10 @@ class _Opened:
 
 
 class Session:
-    """Keeps the loaded model between runs that can share it. `reporter` is that of the run at work; `refused` what
-    refuses connections when the runs are offline."""
+    """Keeps the loaded model between runs that can share it.
+
+    `reporter` is that of the run being evaluated; `refused` is what refuses connections when the runs are offline.
+    """
 
     def __init__(
         self,
