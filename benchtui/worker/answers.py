@@ -13,7 +13,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal import Journal, RequestKey, request_digest
 from benchtui.scoring.health import Asked
-from benchtui.worker.weights import NotANumberError
+from benchtui.worker.not_a_number import NotANumberError
 
 
 class TaskRequests:

@@ -15,8 +15,8 @@ from benchtui.worker import remembered
 from benchtui.worker.answers import TaskRequests
 from benchtui.worker.building import build_watched
 from benchtui.worker.memory import OutOfMemoryError, is_out_of_memory, release
+from benchtui.worker.not_a_number import NotANumberError
 from benchtui.worker.tasks import LoadedTask
-from benchtui.worker.weights import NotANumberError
 from benchtui.worker.write import TaskCoverage
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.adapters import put_on
+from benchtui.worker.not_a_number import NotANumberError
 
 _NAMED = 3
 """How many tensors a message names."""
@@ -141,20 +142,6 @@ class AccountedLM(HFLM):
                 "Remove return_dict_in_generate and output_* from generation_config.json beside its weights.",
             )
         return tokens
-
-
-class NotANumberError(BenchtuiError):
-    """The model computed NaN or infinity. `request` holds the arguments of the request, None where it is one of the
-    batch in hand."""
-
-    def __init__(self, where: str = "", request: tuple[Any, ...] | None = None) -> None:
-        super().__init__(
-            f"Stopped: the model computes NaN{f' (first at {where})' if where else ''}.",
-            "Its training diverged, or its numbers do not fit the precision: try --dtype float32, "
-            "or an earlier checkpoint.",
-        )
-        self.located = bool(where)
-        self.request = request
 
 
 def _refuse_nan(_module: Any, _inputs: Any, output: Any) -> None:

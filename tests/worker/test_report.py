@@ -73,3 +73,12 @@ def test_imports_are_signs_of_life(path: Path) -> None:
     )
     subprocess.run([sys.executable, "-c", script, path], check=True)
     assert len([event for event in read_events(path) if isinstance(event, Advance)]) > 20
+
+
+def test_pytorch_is_imported_under_the_watchdogs_eyes() -> None:
+    """Before the worker reports its imports it must not spend its seconds on the heaviest of them."""
+    import subprocess
+    import sys
+
+    script = "import sys, benchtui.worker.session, benchtui.worker.evaluate; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -23,7 +23,7 @@ from benchtui.worker.engine.fallback import Fallback
 from benchtui.worker.engine.generation import Workshop, generate
 from benchtui.worker.engine.masks import MaskStyle
 from benchtui.worker.engine.recipes import Recipes, UnusualSettings
-from benchtui.worker.weights import NotANumberError
+from benchtui.worker.not_a_number import NotANumberError
 
 # Index, text, and whether lm-eval's own code has filed it with the cache hook already.
 Answered = Callable[[int, str, bool], None]
