@@ -58,6 +58,7 @@ class Session:
         self._memory_share = memory_share
         self._loaded: Any = None
         self._listener: EventLogHandler | None = None
+        self._listen(reporter)  # at once: what is imported from here on is a sign of life
 
     def evaluate(self, runs: Sequence[RunDirectory]) -> None:
         """Evaluate runs in turn, or side by side where their plans say so and the memory allows it, and write their
