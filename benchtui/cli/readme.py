@@ -12,7 +12,8 @@ import click
 @click.option(
     "--run",
     "run",
-    help="Take this fine-tuned run, as `benchtui runs` names it. [default: the newest that asked every document]",
+    help="Take this fine-tuned run, as `benchtui runs` names it; a limited, partial or early one only where the model "
+    "has no full run. [default: the newest that asked every document]",
 )
 @click.option(
     "--outputs",
@@ -36,6 +37,6 @@ def command(model: str | None, run: str | None, outputs: Path | None) -> None:
     folder, runs = runs_of_model(outputs_folder(outputs), model, run)
     done = update_readmes(folder, summarize(folder, runs))
     lines = [f"Results of the run {runs.fine_tuned.path.name}."] if runs.fine_tuned else []
-    lines += [f"{newer} `--run {newer.run.path.name}` takes it." for newer in runs.newer]
+    lines += runs.why_others_do_not_count
     for line in (*lines, *done):
         click.echo(printable(line))

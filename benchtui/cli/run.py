@@ -182,7 +182,7 @@ def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: 
     if passed_over and summary.fine_tuned:
         _say(f"{passed_over} The results of the full run {summary.fine_tuned.run.name} stay those of the model.")
     if readme and passed_over:
-        _say(f"READMEs are left as they are; `benchtui readme --run {runs.fine_tuned.path.name}` puts this run in.")
+        _say("READMEs are left as they are.")
     elif readme and runs.fine_tuned.plan().limited:
         name = runs.fine_tuned.path.name
         _say(f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in.")

@@ -12,7 +12,8 @@ import click
 @click.option(
     "--run",
     "run",
-    help="Take this fine-tuned run, as `benchtui runs` names it. [default: the newest that asked every document]",
+    help="Take this fine-tuned run, as `benchtui runs` names it. A limited, partial or early run is shown, and does "
+    "not replace a full one. [default: the newest that asked every document]",
 )
 @click.option(
     "--outputs",
@@ -27,8 +28,8 @@ def command(model: str | None, run: str | None, outputs: Path | None, as_json: b
     MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
     from benchtui.cli.places import outputs_folder
-    from benchtui.results.choose import runs_of_model
-    from benchtui.results.summary import write_summary
+    from benchtui.results.choose import ChosenRuns, base_of, runs_of_model
+    from benchtui.results.summary import summarize, write_summary
     from benchtui.text import printable
 
     folder, runs = runs_of_model(outputs_folder(outputs), model, run)
@@ -38,7 +39,8 @@ def command(model: str | None, run: str | None, outputs: Path | None, as_json: b
     else:
         from benchtui.reports.tables import print_summary
 
-        print_summary(summary)
-    for newer in summary.newer:
-        click.echo(printable(str(newer)), err=True)
+        named = runs.named.run if runs.named else None
+        print_summary(summarize(folder, ChosenRuns(base_of(named, folder), named)) if named else summary)
+    for said in runs.why_others_do_not_count:
+        click.echo(printable(said), err=True)
     click.echo(printable(f"Written: {summary.path}"), err=True)

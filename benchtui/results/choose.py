@@ -6,7 +6,7 @@ no full one; newer ones are named beside it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,7 +15,7 @@ from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, named_base
 from benchtui.runs.find import Named, find
-from benchtui.runs.known import FINE_TUNED, model_folders, model_runs, run_name
+from benchtui.runs.known import BASE, FINE_TUNED, PREVIOUS, model_folders, model_runs, run_name
 from benchtui.runs.plan import RunPlan
 from benchtui.runs.result_files import has_results, latest_results, stamp_of
 
@@ -34,20 +34,34 @@ class NewerRun:
     total: int
 
     def __str__(self) -> str:
-        name = self.run.path.name
+        return self.words(f"A newer run, {self.run.path.name}")
+
+    def words(self, run: str) -> str:
+        """Why it does not count, in a sentence that calls it `run`."""
         if self.extent == "unreadable":
-            return f"A newer run, {name}, cannot be read."
+            return f"{run}, cannot be read."
         how = {"early": "which stopped early", "partial": "which did not finish", "limited": "which was limited"}
-        return f"A newer run, {name}, {how.get(self.extent, '')}, has {self.n:,} of {self.total:,} samples."
+        return f"{run}, {how.get(self.extent, '')}, has {self.n:,} of {self.total:,} samples."
 
 
 @dataclass(frozen=True)
 class ChosenRuns:
-    """A base run and a fine-tuned run, None for what left no results; `newer` the newest first."""
+    """A base run and a fine-tuned run, None for what left no results; `newer` the newest first. `named` is the run that
+    was asked for, where it does not count because a full one does."""
 
     base: RunDirectory | None
     fine_tuned: RunDirectory | None
     newer: tuple[NewerRun, ...] = ()
+    named: NewerRun | None = None
+
+    @property
+    def why_others_do_not_count(self) -> list[str]:
+        """A sentence for the run that was asked for, where it does not count, and one for each newer one."""
+        if self.named is None or self.fine_tuned is None:
+            return [str(newer) for newer in self.newer]
+        why = self.named.words(f"The run {self.named.run.path.name}")
+        stays = f"{why} The results of the full run {self.fine_tuned.path.name} stay those of the model."
+        return [stays, *(str(newer) for newer in self.newer if newer.run.path.name != self.named.run.path.name)]
 
 
 def choose_runs(model: Path) -> ChosenRuns:
@@ -179,10 +193,11 @@ def find_scored_run(outputs: Path, text: str) -> RunDirectory:
 
 
 def runs_of_model(outputs: Path, text: str | None, run: str | None) -> tuple[Path, ChosenRuns]:
-    """A model and the runs of it to show: those that count, or `run` and its base where that is named, by itself or
-    instead of the model.
+    """A model and the runs that are its result: those that count, or `run` and its base where that is named, by itself
+    or instead of the model. A run that is not full does not replace a full one: it is then the `named` one.
 
-    Raises BenchtuiError when there is no such model or run, or when the run is one of another model.
+    Raises BenchtuiError when there is no such model or run, when the run is one of another model, and for a run of the
+    base, which is not the model's result.
     """
     model, named = find_model(outputs, text)
     if run is not None:
@@ -195,7 +210,27 @@ def runs_of_model(outputs: Path, text: str | None, run: str | None) -> tuple[Pat
         named = found.run
     if named is None:
         return model, choose_runs(model)
-    return model, ChosenRuns(base_of(named, model), named)
+    if _of_base(named):
+        raise BenchtuiError(
+            f"{run_name(named)} is a run of the base model, not of the fine-tuned one.",
+            f"Name a fine-tuned run, or the model {model.name}.",
+        )
+    return model, _full_instead_of(named, model) or ChosenRuns(base_of(named, model), named)
+
+
+def _of_base(run: RunDirectory) -> bool:
+    return run.path.name == BASE or run.path.parent.name == PREVIOUS or (run.exists() and run.plan().role == "base")
+
+
+def _full_instead_of(named: RunDirectory, model: Path) -> ChosenRuns | None:
+    """The full run of the model, where it has one and `named` is none; else None."""
+    results = read_run(named)
+    if extent(results) == "full":
+        return None
+    counting = choose_runs(model)
+    if counting.fine_tuned is None or extent(read_run(counting.fine_tuned)) != "full":
+        return None
+    return replace(counting, named=_newer(named, results))
 
 
 def _newest_benchmarked(outputs: Path) -> Path:

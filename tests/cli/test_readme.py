@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_limited_or_interrupted_run_does_not_take_the_place_of_a_full_one(tmp_
     how = "was limited" if done is None else "did not finish"
     assert ended.out.splitlines()[:3] == [
         f"Results of the run {FULL}.",
-        *(f"A newer run, {run}, which {how}, has 5 of 541 samples. `--run {run}` takes it." for run in (LATEST, LATER)),
+        *(f"A newer run, {run}, which {how}, has 5 of 541 samples." for run in (LATEST, LATER)),
     ]
     assert "| 541 |" in (model / "README.md").read_text()
 
@@ -84,7 +85,7 @@ def test_the_newest_full_run_is_taken(tmp_path: Path) -> None:
     assert benchtui("readme", model).out.startswith(f"Results of the run {LATER}.\nREADME.md")
 
 
-def test_a_run_that_was_decided_early_is_taken_where_it_is_named(tmp_path: Path) -> None:
+def test_a_run_that_was_decided_early_takes_only_the_place_of_none_that_is_full(tmp_path: Path) -> None:
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
     base = {"plan": {"backend": "hf"}, "fingerprint": "base-1"}
     write_run(model / "benchmarks" / "base", {"ifeval": ifeval([i % 3 == 0 for i in range(541)])}, block=base)
@@ -92,7 +93,9 @@ def test_a_run_that_was_decided_early_is_taken_where_it_is_named(tmp_path: Path)
     write_run(run, {"ifeval": ifeval([True] * 60)}, stamp=LATER, block=early_stop("higher", 0.2, 0.6))
     said = f"Results of the run {FULL}.\nA newer run, {LATER}, which stopped early, has 60"
     assert said in benchtui("readme", model).out
-    assert f"the run {LATER}." in benchtui("readme", model, "--run", LATER).out
+    assert f"Results of the run {FULL}." in benchtui("readme", model, "--run", LATER).out
+    shutil.rmtree(benchmarks_folder(model) / TUNED / FULL)
+    assert f"Results of the run {LATER}." in benchtui("readme", model, "--run", LATER).out
     text = (model / "README.md").read_text()
     assert "- Intervals are of the paired difference, sample by sample." in text
     assert "p-values" not in text, "none is shown"
@@ -125,10 +128,27 @@ def test_the_newest_is_taken_where_all_are_limited(tmp_path: Path) -> None:
 
 def test_a_run_may_be_named(tmp_path: Path) -> None:
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
-    add_run(model, LATER, 5)
-    assert benchtui("readme", model, "--run", LATER).out.startswith(f"Results of the run {LATER}.\nREADME.md")
-    assert "5/541" in (model / "README.md").read_text()
+    add_run(model, LATER, 541)
+    assert benchtui("readme", model, "--run", FULL).out.startswith(f"Results of the run {FULL}.\nREADME.md")
+    assert "63.03%" in (model / "README.md").read_text()
     one_line_error(benchtui("readme", model, "--run", "2020"), 1, ["no run '2020' of m", FULL])
+
+
+@pytest.mark.parametrize("done", [None, 5])
+def test_a_run_that_is_named_does_not_replace_a_full_one_by_less(tmp_path: Path, done: int | None) -> None:
+    model = write_model(tmp_path, "m", 90, 20, stamp=LATER)
+    add_run(model, FULL, 5, done=done)  # older than the full one
+    how = "was limited" if done is None else "did not finish"
+    said = (
+        f"Results of the run {LATER}.\nThe run {FULL}, which {how}, has 5 of 541 samples. The results of the full run "
+        f"{LATER} stay those of the model.\n"
+    )
+    for arguments in ((model, "--run", FULL), (f"m/{FULL}",)):
+        assert benchtui("readme", *arguments, "--outputs", tmp_path).out.startswith(said)
+    assert "5/541" not in (model / "README.md").read_text()
+    shutil.rmtree(benchmarks_folder(model) / TUNED / LATER)
+    assert benchtui("readme", model, "--run", FULL).out.startswith(f"Results of the run {FULL}.\nREADME.md")
+    assert "5/541" in (model / "README.md").read_text()
 
 
 def test_p_values_are_said_where_they_are_shown(tmp_path: Path) -> None:
