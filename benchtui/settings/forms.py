@@ -14,11 +14,15 @@ _YES = ("1", "true", "t", "yes", "y", "on")
 _NO = ("0", "false", "f", "no", "n", "off")
 
 
+def _is(value: object, word: str) -> bool:
+    return isinstance(value, str) and value.strip().lower() == word
+
+
 def _or_word(word: str, form: Form, means: Any = None) -> Form:
     """`form`, or `word` for `means`."""
 
     def typed(text: str) -> Any:
-        if text.strip().lower() == word:
+        if _is(text, word):
             return means
         try:
             return form.typed(text)
@@ -26,7 +30,7 @@ def _or_word(word: str, form: Form, means: Any = None) -> Form:
             raise ValueError(f"{error}, or {word}") from None
 
     def filed(value: object) -> Any:
-        if value == word:
+        if _is(value, word):
             return means
         try:
             return form.filed(value)
@@ -40,7 +44,7 @@ def named(word: str) -> Form:
     """The name of something that exists, or `word` for the one that is taken where none is named."""
 
     def written(value: str) -> str:
-        return f"./{value}" if value.strip().lower() == word else value  # a folder of that name, as a path
+        return f"./{value}" if _is(value, word) else value  # a folder of that name, as a path
 
     return _or_word(word, Form(values.text_typed, values.text, written))
 

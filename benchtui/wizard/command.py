@@ -9,7 +9,7 @@ from benchtui.runs.choice import BenchPlan, settings_of
 from benchtui.settings.rows import ISOLATED, SETTINGS
 from benchtui.settings.setting import Setting
 
-RESUMED = ("timeout", "skip-stalled", "no-readme")
+RESUMED = ("include-path", "timeout", "skip-stalled", "no-readme")
 
 
 def run_arguments(choice: BenchPlan) -> list[str]:
@@ -19,7 +19,7 @@ def run_arguments(choice: BenchPlan) -> list[str]:
 
 
 def resume_arguments(choice: BenchPlan) -> list[str]:
-    """The flags after `benchtui resume`: how the run is watched and reported."""
+    """The flags after `benchtui resume`: where the user's own tasks are, how the run is watched and reported."""
     flags = [flag for setting, value in _said(choice) if setting.name in RESUMED for flag in setting.arguments(value)]
     return [ISOLATED, *flags]
 

@@ -27,7 +27,8 @@ def launch(choice: BenchPlan) -> list[RunDirectory]:
 def resume(run: RunDirectory, choice: BenchPlan) -> list[RunDirectory]:
     """Resume an unfinished run in the background: `benchtui resume`, in a session of its own.
 
-    Of `choice` counts how a run is watched and reported. What it allows does not: that was said of another run.
+    Of `choice` counts where the user's own tasks are, and how a run is watched and reported. What it allows does not:
+    that was said of another run.
     Returns the resumed runs, in their order, once the first has started. Raises BenchtuiError with the command's own
     words when it does not start.
     """

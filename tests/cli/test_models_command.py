@@ -88,7 +88,7 @@ def test_one_line_a_model_and_what_is_wrong_below(folder: Path) -> None:
     assert "merged_16bit 100 KB" in good
     assert "unsloth/X, from config.json" in good
     assert "2026-11-01" in good
-    assert "gsm8k 2.0% → 3.1% (n=100), hellaswag 30.0% → 25.0%" in good
+    assert "gsm8k 2.0% → 3.1% (n=100), ifeval not a number, hellaswag 30.0% → 25.0%" in good
     assert lines[lines.index(next(line for line in lines if line.startswith("broken"))) + 1] == (
         "  ! merged_16bit: config.json is not JSON (line 1)"
     )

@@ -183,21 +183,21 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
         documents = asked(newest)[task]
         assert documents != list(range(len(documents))), "documents are drawn at random, not from the top"
     assert "when the sign of the difference was certain" in " ".join(finished.out.split())
-    compared = summary(model)["comparison"]
-    for task, stop in stopped.items():
-        assert compared[task]["delta_interval"] == [stop["low"], stop["high"]]
-        assert compared[task]["test"] == "confidence sequence"
-        for metric in compared[task]["metrics"].values():
-            assert metric["p_value"] is None, "a p-value would hold for one look, and there were many"
-    exported = benchtui("compare", model, "--format", "csv", cwd=place)
+    before = summary(model)
+    assert Path(before["fine_tuned_model"]["benchmark_dir"]) != newest, "the full run of before stays the headline"
+    assert before["newer_runs"][0]["run"] == newest.name
+    assert {row["test"] for row in before["comparison"].values()} == {"exact McNemar"}
+    exported = benchtui("compare", newest, "--format", "csv", cwd=place)
     rows = list(csv.DictReader(io.StringIO(exported.out)))
     assert len(rows) == 4
     assert {row["p"] for row in rows} == {""}
     assert {row["difference_low"] for row in rows if row["level"] == "detail"} == {""}
-    for row in json.loads(benchtui("compare", model, "--format", "json", cwd=place).out)["rows"]:
-        assert row["p"] is None
+    for row in json.loads(benchtui("compare", newest, "--format", "json", cwd=place).out)["rows"]:
+        assert row["p"] is None, "a p-value would hold for one look, and there were many"
         if row["level"] == "headline":
-            assert (row["difference_low"], row["difference_high"]) == tuple(compared[row["task"]]["delta_interval"])
+            assert row["test"] == "confidence sequence"
+            stop = stopped[row["task"]]
+            assert (row["difference_low"], row["difference_high"]) == (stop["low"], stop["high"])
 
 
 @pytest.mark.parametrize("form", ["merged_16bit", "lora"])

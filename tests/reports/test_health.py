@@ -21,6 +21,7 @@ from benchtui.reports.model_index import eval_results
 from benchtui.reports.scores import score_notes
 from benchtui.reports.section import results_section
 from benchtui.reports.tables import plain_table
+from benchtui.results.choose import ChosenRuns
 from benchtui.results.headlines import last_benchmark
 from benchtui.results.health import health_words
 from benchtui.results.history import _outcomes
@@ -85,10 +86,9 @@ def test_numbers_of_both_sides_are_in_the_exports(comparison: Comparison) -> Non
 
 
 def test_benchmark_json_has_it(comparison: Comparison, tmp_path: Path) -> None:
+    benchmarks = tmp_path / "benchmarks"
     summary = write_summary(
-        tmp_path,
-        base=RunDirectory(tmp_path / "benchmarks" / "base"),
-        fine_tuned=RunDirectory(tmp_path / "benchmarks" / "fine-tuned" / "x"),
+        tmp_path, ChosenRuns(RunDirectory(benchmarks / "base"), RunDirectory(benchmarks / "fine-tuned" / "x"))
     )
     document = json.loads(summary.path.read_text())
     assert document["base_model"]["caveats"] == [CAVEAT]
@@ -188,7 +188,7 @@ def test_benchmark_json_stays_json_and_home_shows_the_task(broken: tuple[Compari
     _, folder = broken
     base, tuned = folder / "benchmarks" / "base", folder / "benchmarks" / "fine-tuned" / "x"
     for first, second in ((base, tuned), (tuned, base)):
-        summary = write_summary(folder, base=RunDirectory(first), fine_tuned=RunDirectory(second))
+        summary = write_summary(folder, ChosenRuns(RunDirectory(first), RunDirectory(second)))
         document = strict_json(summary.path.read_text())
         assert document["comparison"]["ppl"]["delta"] is None
         last = last_benchmark(folder)
@@ -217,5 +217,5 @@ def test_a_group_names_its_task_that_has_no_number(tmp_path: Path) -> None:
     comparison = compare_runs(*sides)
     (row,) = comparison.headlines
     assert row.verdict is not None
-    assert "the Fine-tuned score is not a number (as that of a)" in row.verdict.sentence
+    assert "the tiny/model (tuned) score is not a number (as that of a)" in row.verdict.sentence
     assert [part.task for part in comparison.rows if part.level == "part"] == ["a", "b"]
