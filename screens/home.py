@@ -16,6 +16,7 @@ from textual.containers import Container, VerticalScroll
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.results.headlines import LastBenchmark, last_benchmark
+from benchtui.runs.choice import model_named, says_model
 from benchtui.text import one_line
 from screens.page import Page
 from screens.preview import preview
@@ -175,8 +176,11 @@ class Home(Page):
     def action_benchmark(self) -> None:
         item = self.selected
         choice = self.settings.choice
-        if item is not None and choice.model is None:
-            choice = replace(choice, model=item.listed.model.name)
+        if item is not None:
+            name = model_named(choice, item.listed.model.name)
+            if not says_model(choice, item.listed.model):  # a base and a format were said of that other model
+                choice = replace(choice, base=None, format=None)
+            choice = replace(choice, model=name)
         self.face.open_wizard(choice)
 
     def action_compare(self) -> None:

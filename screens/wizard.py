@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,7 +19,7 @@ from benchtui.runs.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
 from benchtui.wizard.launch import launch
-from benchtui.wizard.options import QUESTIONS, Question
+from benchtui.wizard.options import ONE_MODEL, QUESTIONS, Question
 from screens.page import Page
 from screens.steps.base import BaseStep
 from screens.steps.batch import BatchStep
@@ -48,7 +49,8 @@ class Wizard(Page):
 
     def __init__(self, choice: BenchPlan) -> None:
         super().__init__()
-        self.answers = Answers(choice)
+        self._every_model = choice.model == "all"
+        self.answers = Answers(replace(choice, model=None) if self._every_model else choice)
         self._place = 0
         self._starting = False
 
@@ -63,11 +65,13 @@ class Wizard(Page):
         self.crumbs("New benchmark")
         self._draw_steps()
         named = self.answers.choice.model
-        if named and named != "all":
+        if named:
             outputs = self.answers.choice.outputs
             self.load(lambda: find_model(outputs, named), self._known, group="known", failed=self._unknown)
         else:
             self._go(0)
+        if self._every_model:
+            self.tell(*ONE_MODEL)
 
     def _known(self, model: TrainedModel) -> None:
         """The model was named beforehand: its question counts as answered, and can be asked again."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
-from benchtui.runs.choice import BenchPlan
+from benchtui.runs.choice import BenchPlan, model_named
 from benchtui.wizard.options import QUESTIONS, Option, Question
 
 if TYPE_CHECKING:
@@ -54,11 +54,13 @@ def _ask_all(choice: BenchPlan) -> BenchPlan:
 def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
     from benchtui.models.listing import list_models
     from benchtui.models.selection import find_model
-    from benchtui.wizard.options import model_options
+    from benchtui.wizard.options import ONE_MODEL, model_options
 
+    if choice.model == "all":
+        raise UsageError(*ONE_MODEL)
     if choice.model:
         return find_model(choice.outputs, choice.model), choice
-    name = _select("model", model_options(list_models(choice.outputs)), None)
+    name = model_named(choice, _select("model", model_options(list_models(choice.outputs)), None))
     return find_model(choice.outputs, name), replace(choice, model=name)
 
 
@@ -109,15 +111,15 @@ def _ask_batch(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
     if not form.adapter and form.hub_id is None:
         described = describe(form.location, offline=choice.offline, allow_pickle=choice.permissions.pickle)
         advice = advise_batch(described, device=choice.device, max_length=choice.max_length)
-    taken = _select("batch", batch_options(advice), str(choice.batch_size))
+    taken = _select("batch", batch_options(advice, choice.batch_size), str(choice.batch_size))
     return replace(choice, batch_size="auto" if taken == "auto" else int(taken))
 
 
 def _ask_timeout(choice: BenchPlan) -> BenchPlan:
-    from benchtui.durations import format_duration, parse_duration
+    from benchtui.durations import duration_words, parse_duration
 
     while True:
-        before = format_duration(choice.timeout) if choice.timeout else ""
+        before = duration_words(choice.timeout) if choice.timeout else ""
         typed = _text("End a run that shows no sign of life for (30min, 10m; empty: never)", before)
         try:
             return replace(choice, timeout=parse_duration(typed) if typed else None)
@@ -126,14 +128,17 @@ def _ask_timeout(choice: BenchPlan) -> BenchPlan:
 
 
 def _confirmed(choice: BenchPlan) -> bool:
-    from benchtui.wizard.command import command_line
+    from benchtui.text import printable
+    from benchtui.wizard.command import command_line, other_settings
     from benchtui.wizard.preflight import preflight
 
     click.echo("Checking …", err=True)
     checks = preflight(choice)
     for check in checks:
         _show_check(check)
-    click.echo(f"\n$ {command_line(choice)}\n", err=True)
+    if others := other_settings(choice):
+        click.echo(printable("Also set: " + "  ".join(others), 2000), err=True)
+    click.echo(f"\n$ {printable(command_line(choice))}\n", err=True)
     if any(check.name == "Plan" for check in checks):
         return False
     import questionary

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchtui.models.layout import TrainedModel
 from benchtui.runs.plan import Permissions
 from benchtui.settings.rows import DECIDE_DELTA, DEFAULT_SEEDS, SETTINGS
 
@@ -104,3 +105,8 @@ def settings_of(choice: BenchPlan) -> dict[str, Any]:
 def model_named(choice: BenchPlan, name: str) -> str:
     """How --model names the model folder `name`: its path where the name alone says something else."""
     return str(choice.outputs / name) if name.strip().lower() in ("newest", "all") else name
+
+
+def says_model(choice: BenchPlan, model: TrainedModel) -> bool:
+    """Whether what `choice` says of base and format was said of `model`: of every model, or of this one."""
+    return choice.model in (None, "all") or Path(str(choice.model)).name in (model.name, model.path.name)

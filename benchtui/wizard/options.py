@@ -32,6 +32,10 @@ QUESTIONS: Mapping[Question, tuple[str, str]] = {
 """In the order in which they are asked: a word for lists, and the question."""
 
 
+ONE_MODEL = ("The wizard benchmarks one model.", "`benchtui run --model all` evaluates every one, without questions.")
+"""What is said to somebody who comes with --model all: what happened, what to type."""
+
+
 @dataclass(frozen=True)
 class Option:
     """One answer. `value` stands for it in a BenchPlan; `why_not` says what keeps it from being chosen, and how to
@@ -168,13 +172,14 @@ def suite_documents(suite: Suite) -> int | None:
     return total
 
 
-def batch_options(advice: BatchAdvice | None) -> list[Option]:
-    """`auto` first, then sizes; the advised one is marked, those that will not fit say so."""
+def batch_options(advice: BatchAdvice | None, chosen: int | str = "auto") -> list[Option]:
+    """`auto` first, then sizes, `chosen` among them; the advised one is marked, those that will not fit say so."""
     why = advice.why if advice else "chosen from free memory when the model is loaded"
     auto = Option(
         "auto", "Automatic", f"By what fits into memory, smaller again when it runs out: {why}.", recommended=True
     )
-    return [auto, *(_batch_option(size, advice) for size in (1, 2, 4, 8, 16, 32, 64))]
+    sizes = {1, 2, 4, 8, 16, 32, 64} | ({chosen} if isinstance(chosen, int) else set())
+    return [auto, *(_batch_option(size, advice) for size in sorted(sizes))]
 
 
 def _batch_option(size: int, advice: BatchAdvice | None) -> Option:

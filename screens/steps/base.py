@@ -31,6 +31,7 @@ class BaseStep(Step):
 
     def enter(self) -> None:
         answers = self.answers
+        self.query_one(Input).value = answers.choice.base or ""
         self.query_one(Choices).focus()
         if answers.model is None:
             return

@@ -43,7 +43,7 @@ class BatchStep(Step):
 
     def _offer(self) -> None:
         choice, advice = self.answers.choice, self.answers.advice
-        self.query_one(Choices).offer(batch_options(advice), str(choice.batch_size))
+        self.query_one(Choices).offer(batch_options(advice, choice.batch_size), str(choice.batch_size))
         words = f"This machine would take {advice.size} on its {_DEVICES[advice.device]}." if advice else ""
         self.query_one("#batch-note", Plain).show(words)
 

@@ -6,6 +6,9 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from benchtui.errors import BenchtuiError
+from benchtui.models.layout import TrainedModel
+from benchtui.models.selection import choose_format
 from benchtui.text import one_line
 from benchtui.wizard.options import format_options
 from screens.steps.step import Step
@@ -24,8 +27,20 @@ class FormatStep(Step):
 
     def enter(self) -> None:
         if self.answers.model is not None:
-            self.query_one(Choices).offer(format_options(self.answers.model), self.answers.choice.format)
+            self.query_one(Choices).offer(format_options(self.answers.model), self._label(self.answers.model))
         self.query_one(Choices).focus()
+
+    def _label(self, model: TrainedModel) -> str | None:
+        """Which form was asked for, which may have been by another of its names (`4bit`, a path)."""
+        choice = self.answers.choice
+        if choice.format is None:
+            return None
+        try:
+            form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+        except BenchtuiError as error:
+            self.page.tell(error.what, error.next_step)
+            return None
+        return form.label
 
     def on_choices_taken(self, message: Choices.Taken) -> None:
         message.stop()

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.models.selection import find_model
-from benchtui.runs.choice import BenchPlan
+from benchtui.runs.choice import model_named, says_model
 from benchtui.text import one_line
 from benchtui.wizard.options import model_options
 from screens.steps.step import Step
@@ -63,8 +63,12 @@ class ModelStep(Step):
         """Another model: what was found out about the one before no longer holds."""
         answers = self.answers
         if answers.model is None or answers.model.path != model.path:
-            kept = answers.choice if answers.choice.model in (named, model.name) else _forget(answers.choice)
-            answers.choice = replace(kept, model=named or model.name)
+            given = answers.given
+            # A base and a format that were said beside another model's name are not said of this one.
+            fits = given.model == named or says_model(given, model)
+            base, form = (given.base, given.format) if fits else (None, None)
+            name = named or model_named(given, model.name)
+            answers.choice = replace(answers.choice, model=name, base=base, format=form)
             answers.base, answers.advice = None, None
             answers.model = model
         self.changed()
@@ -72,8 +76,3 @@ class ModelStep(Step):
     @property
     def summary(self) -> str:
         return one_line(self.answers.choice.model or "", 60)
-
-
-def _forget(choice: BenchPlan) -> BenchPlan:
-    """Without what only fitted the model before."""
-    return replace(choice, base=None, format=None)

@@ -15,11 +15,11 @@ from textual.message import Message
 from textual.widgets import Button, Input, Select
 
 from benchtui.doctor.check import Check
-from benchtui.durations import format_duration, parse_duration
+from benchtui.durations import duration_words, parse_duration
 from benchtui.errors import UsageError
 from benchtui.runs.choice import ChatTemplate
 from benchtui.text import printable
-from benchtui.wizard.command import command_line
+from benchtui.wizard.command import command_line, other_settings
 from benchtui.wizard.preflight import preflight
 from screens.steps.step import Step
 from screens.widgets.plain import Plain
@@ -52,10 +52,13 @@ class ReviewStep(Step):
             with Vertical():
                 yield Plain("Chat template", classes="label")
                 options = [(words, name) for name, words in _TEMPLATES.items()]
-                yield Select(options, value="auto", allow_blank=False, id="template", compact=True)
+                yield Select(
+                    options, value=self.answers.choice.chat_template, allow_blank=False, id="template", compact=True
+                )
             with Vertical():
                 yield Plain("Timeout", classes="label")
                 yield Input(placeholder="never, or 30min", id="timeout", compact=True)
+        yield Plain(id="others", classes="note")
         with VerticalScroll(id="checks", can_focus=True):
             yield Plain(id="checks-text")
         yield Plain(id="command")
@@ -65,8 +68,11 @@ class ReviewStep(Step):
 
     def enter(self) -> None:
         choice = self.answers.choice
-        self.query_one("#timeout", Input).value = format_duration(choice.timeout) if choice.timeout else ""
+        self.query_one("#timeout", Input).value = duration_words(choice.timeout) if choice.timeout else ""
         self.query_one(Select).value = choice.chat_template
+        others = other_settings(choice)
+        self.query_one("#others", Plain).display = bool(others)
+        self.query_one("#others", Plain).show(printable("Also set: " + "  ".join(others), 1000))
         self._show_command()
         self.query_one("#start", Button).focus()
         self._check()
@@ -89,8 +95,12 @@ class ReviewStep(Step):
         self.query_one("#checks-text", Plain).update(grid)
 
     def _show_command(self) -> None:
-        command = Content.assemble(("$ ", "$muted"), printable(command_line(self.answers.choice), 2000))
-        self.query_one("#command", Plain).update(command)
+        command = command_line(self.answers.choice)
+        shown = printable(command, 2000)
+        parts = [("$ ", "$muted"), shown]
+        if shown != command:
+            parts.append(("  (c copies all of it: not everything can be shown here)", "$warning"))
+        self.query_one("#command", Plain).update(Content.assemble(*parts))
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()

@@ -36,6 +36,11 @@ class Answers:
     speeds: dict[str, Speeds] = field(default_factory=dict)
     advice: BatchAdvice | None = None
     answered: set[Question] = field(default_factory=set)
+    given: BenchPlan = field(init=False)
+    """What flags, environment and files said before the first question."""
+
+    def __post_init__(self) -> None:
+        self.given = self.choice
 
     @property
     def models_to_run(self) -> int:

@@ -57,7 +57,8 @@ class SuiteStep(Step):
             with Vertical(id="early"):
                 yield Plain("Stop", classes="label")
                 ways = [("at the end", False), ("once decided", True)]
-                yield Select(ways, value=False, allow_blank=False, id="decide-early", compact=True)
+                early = self.answers.choice.decide_early is not None
+                yield Select(ways, value=early, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
                 yield Plain("Or tasks by name", classes="label")
                 yield Input(placeholder="arc_easy,mmlu", id="tasks", compact=True)
@@ -82,6 +83,9 @@ class SuiteStep(Step):
         model = self.answers.model
         if model is not None:
             self.answers.speeds[model.path.name] = speeds
+        wanted = self.answers.choice.suite
+        if not self.answers.choice.tasks and wanted not in {suite.name for suite in self._suites}:
+            self.page.tell(f"There is no suite {one_line(wanted, 40)!r}.", "Choose one of these.")
         self._offer()
 
     def _offer(self) -> None:
