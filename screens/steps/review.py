@@ -97,10 +97,9 @@ class ReviewStep(Step):
     def _show_command(self) -> None:
         command = command_line(self.answers.choice)
         shown = printable(command, 2000)
-        parts = [("$ ", "$muted"), shown]
-        if shown != command:
-            parts.append(("  (c copies all of it: not everything can be shown here)", "$warning"))
-        self.query_one("#command", Plain).update(Content.assemble(*parts))
+        whole = shown == command
+        hint = "" if whole else "  (c copies all of it: not everything can be shown here)"
+        self.query_one("#command", Plain).update(Content.assemble(("$ ", "$muted"), shown, (hint, "$warning")))
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()

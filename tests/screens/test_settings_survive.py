@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
 from benchtui.cli.app import command as app_command
 from benchtui.cli.options import bench_plan
@@ -42,9 +43,18 @@ def started(models: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
 
 def opened_with(flags: list[str]) -> BenchPlan:
     """As `benchtui app` reads its flags, here and now."""
-    context = app_command.make_context("app", flags)
+    context = app_command.make_context("app", list(flags))
     with context:
         return bench_plan(context.params)
+
+
+async def until(pilot: Pilot[int], words: str) -> None:
+    """Wait for `words` on the screen: the model is looked up in a thread that may begin late."""
+    for _ in range(50):
+        await settle(pilot)
+        if words in shown(pilot):
+            return
+    raise AssertionError(f"{words} never came:\n{shown(pilot)}")
 
 
 FIFTEEN = [
@@ -65,8 +75,10 @@ async def test_flags_are_in_the_plan_that_is_started(
     chosen = opened_with(FIFTEEN)
     app = open_app(chosen, typed=True)
     async with app.run_test(size=(140, 50)) as pilot:
-        await settle(pilot)
-        await press(pilot, *keys)
+        for title, key in zip(("Compare", "Format", "Suite", "Batch size"), keys, strict=True):
+            await until(pilot, f"New benchmark › {title}")
+            await press(pilot, key)
+        await until(pilot, "Also set:")
         review = " ".join(shown(pilot).split())
         for words in ("--max-length 512", "--num-fewshot 2", "--seed 7,7,7,7", "--skip-stalled", "--allow-pickle"):
             assert words in review.split("Also set:")[1].split("$ benchtui run")[0], "no page asks for it"
