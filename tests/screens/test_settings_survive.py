@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -119,9 +118,6 @@ async def test_a_file_and_variables_are_in_the_plan_that_is_started(
     assert (plan.model, plan.base, plan.suite, plan.batch_size) == (MODEL, "org/other", "mine", 3)
     assert (plan.limit, plan.default_limit, plan.num_fewshot, plan.default_num_fewshot) == (None, 5, None, 3)
     assert (plan.seeds, plan.max_length, plan.timeout, plan.readme) == ((1, 2, 3, 4), 400, 2 * 86400, False)
-    os.environ.pop("BENCHTUI_BATCH_SIZE")
-    Path("benchtui.toml").write_text("[run]\nlimit = 9\n")
-    assert started.plans == [plan]
 
 
 async def test_a_base_said_with_no_model_is_kept_when_one_is_chosen(open_app: Open, still_machine: None) -> None:
