@@ -9,6 +9,7 @@ import msgspec
 
 from benchtui.compare.difference import PairedTerms, at_level, difference
 from benchtui.compare.groups import GroupTerms, group_terms
+from benchtui.compare.health import same_answers
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
@@ -49,7 +50,12 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
         rows=rows,
         settings=differing_settings(first, second, names),
         missing=tuple(_missing(first, second, names)),
-        warnings=(*_warnings(first, second, names), *_on_pairs(rows, first, second, names), *_by_number(rows)),
+        warnings=(
+            *_warnings(first, second, names),
+            *same_answers(first, second, names),
+            *_on_pairs(rows, first, second, names),
+            *_by_number(rows),
+        ),
         tests=tests,
         sentence=overall(rows, names),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from benchtui.compare.names import Names
 from benchtui.compare.records import Comparison, Row
 from benchtui.compare.titles import title_of
 from benchtui.results.health import health_words, unlike_lengths
@@ -44,6 +45,22 @@ def health_notes(comparison: Comparison) -> Iterator[str]:
     for row in comparison.headlines:
         for words in row_health(row, comparison):
             yield f"{row.title}: {words}"
+
+
+ENOUGH_TEXT = 500
+"""Tokens of generated text that two different models do not write alike; log-likelihoods never are."""
+
+
+def same_answers(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
+    """One sentence where two models gave the same answers in everything that both were asked, to the last bit."""
+    shared = [(first.health[task], second.health[task]) for task in second.health if task in first.health]
+    same = [one for one, other in shared if one.fingerprint and one.fingerprint == other.fingerprint]
+    telling = any(not health.answers or (health.tokens or 0) >= ENOUGH_TEXT for health in same)
+    if telling and len(same) == len(shared) and first.model_name != second.model_name:
+        yield (
+            f"Every answer of {names[0]} and {names[1]} is the same, to the last digit: "
+            f"the files of {names[1]} may hold the weights of {names[0]}"
+        )
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -34,6 +34,9 @@ class TaskHealth(msgspec.Struct, frozen=True):
 
     `choices` counts documents whose choices were compared; `only_choice` is the place (from 0) of the choice that is
     the likeliest one in all of them, None where they differ.
+
+    `fingerprint` is one of all prompts and answers, whatever their order: equal in two runs where the models gave the
+    same answers to the last bit of every log-likelihood. Empty in runs of earlier versions.
     """
 
     answers: int = 0
@@ -51,6 +54,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     prompt_tokens_lost: int | None = None
     choices: int = 0
     only_choice: int | None = None
+    fingerprint: str = ""
 
     @property
     def known(self) -> int:
@@ -85,7 +89,20 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         prompt_tokens_lost=_sum(part.prompt_tokens_lost for part in found),
         choices=sum(part.choices for part in compared),
         only_choice=only.pop() if len(only) == 1 else None,
+        fingerprint=_fingerprints(found),
     )
+
+
+def _fingerprints(parts: Sequence[TaskHealth]) -> str:
+    """Empty where one of them has none."""
+    if not parts or not all(part.fingerprint for part in parts):
+        return ""
+    return fingerprint_text(sum(int(part.fingerprint, 16) for part in parts))
+
+
+def fingerprint_text(total: int) -> str:
+    """The sum of the documents' 128-bit fingerprints, in any order, as it is kept."""
+    return f"{total % 2**128:032x}"
 
 
 def _sum(numbers: Iterable[int | None]) -> int | None:

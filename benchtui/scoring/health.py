@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from benchtui.runs.answer_health import AnswerFacts, TaskHealth
+from benchtui.runs.answer_health import AnswerFacts, TaskHealth, fingerprint_text
 
 _TAIL = 3_000
 """Characters at the end of an answer that are looked at for a loop."""
@@ -40,6 +41,7 @@ class HealthCounter:
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
         self._choices = 0
         self._chosen: set[int] = set()
+        self._fingerprint = 0
 
     def count(self, document: Sequence[Asked], *, choices: bool) -> None:
         """Count one document; `choices` says that its answers are to be compared with each other."""
@@ -47,6 +49,7 @@ class HealthCounter:
             if asked.request_type == "generate_until":
                 self._count_text(str(asked.answer), asked.facts)
         self._count_prompts(document)
+        self._fingerprint += _fingerprint(document)
         if choices and (place := likeliest(document)) is not None:
             self._choices += 1
             self._chosen.add(place)
@@ -100,7 +103,19 @@ class HealthCounter:
             prompt_tokens_lost=self._lost if prompts_known else None,
             choices=self._choices,
             only_choice=next(iter(self._chosen)) if len(self._chosen) == 1 else None,
+            fingerprint=fingerprint_text(self._fingerprint),
         )
+
+
+def _fingerprint(document: Sequence[Asked]) -> int:
+    """128 bits of a document's prompts and answers, log-likelihoods to the last bit."""
+    said = repr([(asked.request_type, tuple(asked.arguments), _plain(asked.answer)) for asked in document])
+    return int.from_bytes(hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16).digest())
+
+
+def _plain(answer: Any) -> Any:
+    """A pair of a log-likelihood comes as a list from the journal, as a tuple from the model."""
+    return tuple(answer) if isinstance(answer, list) else answer
 
 
 def compared_choices(document: Sequence[Asked]) -> list[float]:

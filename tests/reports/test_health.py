@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from benchtui.compare.compare import compare_runs
@@ -103,6 +104,27 @@ def test_a_model_by_itself_says_it_too(comparison: Comparison) -> None:
     assert any("31 of 40 answers" in words for words in told)
     assert score_notes(comparison.second) == []
     assert "31 of 40 answers" in results_section(comparison.first, None, None)
+
+
+@pytest.mark.parametrize(
+    ("health", "said"),
+    [
+        (TaskHealth(choices=9, fingerprint="0a"), True),
+        (TaskHealth(answers=9, tokens=600, fingerprint="0a"), True),
+        (TaskHealth(answers=9, tokens=18, fingerprint="0a"), False),
+        (TaskHealth(choices=9), False),
+    ],
+    ids=["log-likelihoods", "long texts", "a few words may be the same", "runs of earlier versions"],
+)
+def test_two_models_that_answer_the_same_are_named(tmp_path: Path, health: TaskHealth, said: bool) -> None:
+    sides = []
+    for place in ("base", "tuned"):
+        built = msgspec.to_builtins(health)
+        block = {"health": {"ifeval": built}}
+        tasks = {"ifeval": ifeval([True, False] * 20)}
+        sides.append(read_run(write_run(tmp_path / place, tasks, block=block, model=f"tiny/{place}")))
+    told = [words for words in compare_runs(*sides).warnings if "is the same, to the last digit" in words]
+    assert len(told) == said
 
 
 def test_nothing_is_said_where_nothing_is_wrong() -> None:

@@ -132,3 +132,23 @@ def test_a_group_is_the_sum_of_its_tasks() -> None:
         [written("a", 10, at_limit=True)], [written("b", 4)], [written("c", 20, at_limit=True)], [written("old", None)]
     )
     assert together([]) == TaskHealth()
+
+
+def test_the_fingerprint_is_of_answers_whatever_their_order_and_wherever_they_come_from() -> None:
+    def choice(prompt: str, value: float, *, journal: bool = False) -> list[Asked]:
+        answer = [value, False] if journal else (value, False)
+        return [Asked("loglikelihood", (prompt, " a"), answer, None)]
+
+    def fingerprint(*documents: list[Asked]) -> str:
+        counter = HealthCounter()
+        for document in documents:
+            counter.count(document, choices=True)
+        return counter.health().fingerprint
+
+    one, two = choice("p", -1.5), choice("q", -2.5)
+    assert fingerprint(one, two) == fingerprint(two, choice("p", -1.5, journal=True))
+    assert fingerprint(one, two) != fingerprint(one, choice("q", -2.5000000000000004))
+    assert fingerprint(one, one) != fingerprint(two, two)
+    parts = [TaskHealth(fingerprint=fingerprint(one)), TaskHealth(fingerprint=fingerprint(two))]
+    assert together(parts).fingerprint == fingerprint(one, two)
+    assert together([*parts, TaskHealth()]).fingerprint == ""
