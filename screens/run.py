@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 
 from benchtui.displays.words import left_words, n_words, rate_words, role_words, score_words
 from benchtui.durations import format_duration, rough_duration
+from benchtui.results.health import health_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_run_file
 from benchtui.runs.known import model_folder, run_name
@@ -194,7 +195,8 @@ class RunPage(Page):
         text = Text(value, style="bold")
         if error:
             text.append(f" ±{error}", style="not bold")
-        return text.append(f" {n_words(row.score)}", style=f"not bold {self.colours.muted}")
+        text.append(f" {n_words(row.score)}", style=f"not bold {self.colours.muted}")
+        return text.append(" ▲", style=self.colours.warning) if health_words(row.health) else text  # named in a tab
 
     def _draw_machine(self, machine: MachineReading | None) -> None:
         if machine is None or machine is self._machine:

@@ -16,6 +16,7 @@ from benchtui.displays.words import (
 )
 from benchtui.durations import format_duration
 from benchtui.models.layout import size_text
+from benchtui.results.health import health_words
 from benchtui.runs.view import RunView
 from benchtui.text import one_line, printable
 from screens.run_reader import Snapshot
@@ -92,6 +93,9 @@ def decisions_text(views: Sequence[RunView]) -> Content:
         for warning in view.warnings[-10:]:
             step = f" → {one_line(warning.next_step, 200)}" if warning.next_step else ""
             lines.append(Content.assemble(("  ▲ ", "$warning"), one_line(warning.message, 300), (step, "bold")))
+        for row in view.rows:
+            for words in health_words(row.health):
+                lines.append(Content.assemble(("  ▲ ", "$warning"), f"{one_line(row.name, 60)}: {words}"))
         if view.failed is not None:
             lines.append(Content.assemble(("  ✗ ", "$error"), one_line(view.failed.message, 300)))
     return Content("\n").join(lines)

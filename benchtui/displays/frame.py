@@ -12,6 +12,7 @@ from benchtui.displays.glyphs import Glyphs
 from benchtui.displays.rows import Columns, choose_columns, row_line
 from benchtui.displays.words import in_flight_words, life_words, phase_words, role_words, settings_words
 from benchtui.durations import format_duration
+from benchtui.results.health import health_words
 from benchtui.runs.records import RunState
 from benchtui.runs.view import RunView
 from benchtui.text import one_line
@@ -102,8 +103,15 @@ def _justified(left: Text, right: Text, width: int) -> Text:
 
 def _section(view: RunView, current: bool, columns: Columns, width: int, glyphs: Glyphs, now: float) -> _Section:
     moving = view.state == "running" and not _stalled(view, now)
-    rows = [row_line(row, columns, glyphs, now, moving=moving, settled=view.ended) for row in view.rows]
-    active = next((place for place, row in enumerate(view.rows) if not row.over), len(rows) - 1)
+    rows: list[Text] = []
+    active = None
+    for row in view.rows:
+        if active is None and not row.over:
+            active = len(rows)
+        rows.append(row_line(row, columns, glyphs, now, moving=moving, settled=view.ended))
+        if words := "; ".join(health_words(row.health)):
+            rows.append(Text(f"    {glyphs.warning} {words}", style="yellow"))
+    active = len(rows) - 1 if active is None else active
     if message := _message(view):
         rows.append(Text.assemble("  ", (message, "red" if view.state in ("failed", "died") else "yellow")))
     return _Section(_head(view, current, width, glyphs), rows, active, current, view.ended)

@@ -18,6 +18,7 @@ from benchtui.displays.words import (
     watchdog_words,
 )
 from benchtui.durations import format_duration
+from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.view import RowView, RunView
 from benchtui.text import one_line
@@ -125,10 +126,12 @@ class Narrator:
             took = f"took {format_duration(task.seconds)}" if task.seconds is not None else ""
             extra = ", ".join(part for part in (done, took) if part)
             yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
+            yield from (self._line(event.t, f"{name}: {words}") for words in health_words(task.health))
         elif row.over and row.name not in self._scored:
             self._scored.add(row.name)
             score = score_text(row.score, self._glyphs.plus_minus) if row.score else "no common score"
             yield self._line(event.t, f"{one_line(row.name, 60)}: {score}, average of {row.leaves} tasks")
+            yield from (self._line(event.t, f"{one_line(row.name, 60)}: {words}") for words in health_words(row.health))
 
     def _words(self, event: ev.Warned | ev.Log | ev.Failed | ev.Decision) -> Iterator[str]:
         match event:

@@ -154,8 +154,8 @@ def rate_words(per_second: float) -> str:
 
 def score_words(score: LiveScore) -> tuple[str, str]:
     """The value and its standard error ("" where there is none): ("41.3%", "2.1"), ("23.41", "0.12")."""
-    if not math.isfinite(score.value):
-        return "?", ""
+    if score.value is None or not math.isfinite(score.value):
+        return "NaN", ""
     known = score.stderr is not None and math.isfinite(score.stderr)
     if is_share(score.metric, score.value):
         return f"{100 * score.value:.1f}%", f"{100 * (score.stderr or 0):.1f}" if known else ""

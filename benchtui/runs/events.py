@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.files import open_regular_file, open_run_file
 from benchtui.text import printable
 
@@ -97,21 +98,24 @@ class Marked(_Event, frozen=True, kw_only=True, tag="marked"):
 
 
 class LiveScore(msgspec.Struct, frozen=True):
-    """`value` and `stderr` on lm-eval's own scale (accuracy 0..1); stderr None where lm-eval gives none."""
+    """`value` and `stderr` on lm-eval's own scale (accuracy 0..1); value None where it is not a number, stderr None
+    where lm-eval gives none."""
 
     metric: str
     filter: str
-    value: float
+    value: float | None
     stderr: float | None
     n: int
 
 
 class Scores(_Event, frozen=True, kw_only=True, tag="scores"):
-    """The running scores of a task over the documents completely answered so far; `final` after the last, which comes
+    """The running scores of a task over the documents completely answered so far, and the health of the answers to them
+    (None in events of earlier versions); `final` after the last, which comes
     `early` when the task was decided before all its documents were asked."""
 
     task: str
     scores: list[LiveScore]
+    health: TaskHealth | None = None
     final: bool = False
     early: bool = False
 

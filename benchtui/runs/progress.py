@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.events import LiveScore, Phase, PlannedTask, Progress, Scores
 from benchtui.runs.pace import Pace
 from benchtui.runs.view import RowView, TaskState, TaskView, average, primary_first
@@ -42,6 +43,7 @@ class Leaf:
         self._requests = self._requests_total = 0
         self._tokens_per_second = 0.0
         self._scores: tuple[LiveScore, ...] = ()
+        self._health: TaskHealth | None = None
         self._began: float | None = None
         self._seconds: float | None = None
         self._ended = 0.0
@@ -81,6 +83,7 @@ class Leaf:
 
     def score(self, event: Scores) -> None:
         self._scores = primary_first(event.scores[:MOST_SCORES])
+        self._health = event.health
         if event.final:
             if self._state != "done" and self._began is not None:
                 self._seconds, self._ended = max(event.t - self._began, 0.0), event.t
@@ -101,6 +104,7 @@ class Leaf:
             scores=self._scores,
             began=self._ended - self._seconds if self._seconds is not None else self._began,
             seconds=self._seconds,
+            health=self._health,
         )
 
 
@@ -131,6 +135,7 @@ def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None
         remaining=None if over or rate is None else max(total - work, 0.0) / rate,
         at=pace.latest if pace else 0.0,
         seconds=_took(leaves) if over else None,
+        health=_health(leaves),
     )
 
 
@@ -139,6 +144,11 @@ def _done(leaf: TaskView) -> float:
     if leaf.state == "done":
         return leaf.documents_total
     return leaf.documents if leaf.state == "partial" else leaf.work
+
+
+def _health(leaves: Sequence[TaskView]) -> TaskHealth | None:
+    known = [leaf.health for leaf in leaves if leaf.health is not None]
+    return together(known) if known else None
 
 
 def _took(leaves: Sequence[TaskView]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from benchtui.results.primary import PREFERRED
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Decision, Failed, InFlight, LiveScore, Log, Phase, Warned, Watchdog
 from benchtui.runs.records import DoneRecord, RunState
@@ -34,6 +35,7 @@ class TaskView:
     began: float | None
     seconds: float | None
     """How long it took from when it began, once it is done."""
+    health: TaskHealth | None = None
 
     @property
     def work(self) -> float:
@@ -87,6 +89,7 @@ class RowView:
     remaining: float | None
     at: float
     seconds: float | None
+    health: TaskHealth | None = None
 
     @property
     def over(self) -> bool:
@@ -176,14 +179,17 @@ def average(scores: Sequence[LiveScore]) -> LiveScore | None:
     The standard error is lm-eval's for groups, the pooled one (api/metrics.py, `pooled_sample_stderr`), which gives a
     task of one document no weight; None where a larger task has none.
     """
-    known = [score for score in scores if score.n > 0 and math.isfinite(score.value)]
-    if not known or any((s.metric, s.filter) != (known[0].metric, known[0].filter) for s in known):
+    counted = [score for score in scores if score.n > 0]
+    if not counted or any((s.metric, s.filter) != (counted[0].metric, counted[0].filter) for s in counted):
         return None
-    if len(known) == 1:
-        return known[0]
-    n = sum(score.n for score in known)
-    value = sum(score.value * score.n for score in known) / n
-    return LiveScore(known[0].metric, known[0].filter, value, _pooled_stderr(known, n), n)
+    known = [(score, score.value) for score in counted if score.value is not None and math.isfinite(score.value)]
+    if len(known) < len(counted):  # as in lm-eval's groups: what one task has no number for, the group has none for
+        return LiveScore(counted[0].metric, counted[0].filter, None, None, sum(score.n for score in counted))
+    if len(counted) == 1:
+        return counted[0]
+    n = sum(score.n for score in counted)
+    value = sum(value * score.n for score, value in known) / n
+    return LiveScore(counted[0].metric, counted[0].filter, value, _pooled_stderr(counted, n), n)
 
 
 def _pooled_stderr(scores: Sequence[LiveScore], n: int) -> float | None:

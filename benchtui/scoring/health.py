@@ -39,7 +39,7 @@ class HealthCounter:
         self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = 0
         self._cut_at: tuple[int, int] | None = None
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
-        self._choices = 0
+        self._choices = self._equal = 0
         self._chosen: set[int] = set()
         self._fingerprint = 0
 
@@ -50,9 +50,15 @@ class HealthCounter:
                 self._count_text(str(asked.answer), asked.facts)
         self._count_prompts(document)
         self._fingerprint += _fingerprint(document)
-        if choices and (place := likeliest(document)) is not None:
+        if choices and (values := compared_choices(document)):
             self._choices += 1
-            self._chosen.add(place)
+            self._equal += len(set(values)) == 1
+            self._chosen.add(values.index(max(values)))  # the first of equals, as for lm-eval
+
+    @property
+    def equal(self) -> int:
+        """In how many documents all choices are equally likely, if that is so in every document; else 0."""
+        return self._equal if self._equal == self._choices else 0
 
     def _count_text(self, text: str, facts: AnswerFacts | None) -> None:
         self._answers += 1
@@ -119,17 +125,12 @@ def _plain(answer: Any) -> Any:
 
 
 def compared_choices(document: Sequence[Asked]) -> list[float]:
-    """The log-likelihoods of a document's choices, those without a context (for normalisation) left out. Empty where
-    there is nothing to choose between: one choice, or two that are asked alike."""
-    found = [asked for asked in document if asked.request_type == "loglikelihood" and asked.arguments[0]]
+    """The log-likelihoods of a document's choices, without those that only normalise others (the same without their
+    context). Empty where there is nothing to choose between: one choice, or two that are asked alike."""
+    asked_for = [asked for asked in document if asked.request_type == "loglikelihood"]
+    found = [asked for asked in asked_for if asked.arguments[0]] or asked_for
     alike = len({asked.arguments for asked in found}) < len(found)
     return [] if len(found) < 2 or alike else [float(asked.answer[0]) for asked in found]
-
-
-def likeliest(document: Sequence[Asked]) -> int | None:
-    """The place of a document's likeliest choice, the first of equals as for lm-eval."""
-    values = compared_choices(document)
-    return values.index(max(values)) if values else None
 
 
 def is_looping(text: str) -> bool:

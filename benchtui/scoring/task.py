@@ -133,7 +133,13 @@ class TaskScorer:
         started = time.monotonic()
         aggregation = self.task.aggregation()
         scores = [
-            LiveScore(metric, name, value, _mean_stderr(aggregation.get(metric, mean), items), len(items))
+            LiveScore(
+                metric,
+                name,
+                value if math.isfinite(value) else None,
+                _mean_stderr(aggregation.get(metric, mean), items),
+                len(items),
+            )
             for (metric, name), items in self._raw_metrics(sorted(self._scored)).items()
             if isinstance(value := _aggregate(aggregation.get(metric, mean), items), float)
         ]

@@ -137,6 +137,9 @@ def score(evaluation: Evaluation, name: str, leaves: Sequence[LoadedTask], runne
     evaluation.turn()
     for loaded in leaves:
         runner = runners.get(loaded.name)
+        if runner is not None and (why := runner.only_chance()):  # left over from a run that stopped for it
+            evaluation.reporter.warn(why, "The task is left out of the results.")
+            runner = None
         scored = runner.finish(early=name in evaluation.early) if runner is not None else nothing_answered(loaded)
         evaluation.scores[loaded.name], evaluation.coverage[loaded.name] = scored
         if runner is not None:

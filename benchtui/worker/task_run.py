@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchtui.errors import BenchtuiError
 from benchtui.results.primary import MetricName, primary
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth
 from benchtui.runs.events import Progress, Scores
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from benchtui.worker.evaluate import Evaluation
 
 PROGRESS_INTERVAL = 0.25
+CHANCE_AFTER, CHANCE_AT_LEAST = 10, 3
+"""Documents without any difference between their choices after which nothing more is asked; and those from which, at
+the end of a small task, that is no accident."""
 
 
 class TaskRun:
@@ -65,6 +69,7 @@ class TaskRun:
                 self._ask(only)
         finally:
             self._rest()
+        self._refuse_chance(CHANCE_AT_LEAST)
 
     def _rest(self) -> None:
         """Others have their turn now: their time does not count for our rate."""
@@ -192,6 +197,19 @@ class TaskRun:
         """The health of the answers to every document that is completely answered."""
         return self._health.health()
 
+    def only_chance(self, least: int = CHANCE_AT_LEAST) -> str:
+        """Why the score would be chance, where no document's choices differ; "" where they do."""
+        if self._health.equal < least:
+            return ""
+        return (
+            f"{self._loaded.name}: all choices have the same log-likelihood in each of {self._health.equal} documents, "
+            "so the score would be chance."
+        )
+
+    def _refuse_chance(self, least: int) -> None:
+        if why := self.only_chance(least):
+            raise BenchtuiError(why, "Check the model's weights: `benchtui models` says what its files hold.")
+
     def value(self, doc_id: int, metric: MetricName) -> float | None:
         """A document's score; None while it is not answered, NaN where the score is no number."""
         return self._scorer.value(doc_id, metric)
@@ -203,7 +221,7 @@ class TaskRun:
         scores = self._scorer.final()
         self._in_hand.clear()
         if scores.documents:
-            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live(), final=True, early=early))
+            self._tell_scores(final=True, early=early)
         self._progress(force=True)
         total = self._loaded.documents
         missing = sorted(set(range(total)) - set(scores.documents))
@@ -241,12 +259,18 @@ class TaskRun:
 
     def _document_answered(self, doc_id: int) -> None:
         self._health.count(self._requests.answers_of(doc_id), choices=self._loaded.kind == "multiple_choice")
+        if self._evaluation.lm is not None:
+            self._refuse_chance(CHANCE_AFTER)
         self._scorer.score(doc_id)
         self._reporter.mark(doc_id, self._scorer.right(doc_id), self._questions[doc_id])
         self._reporter.advance("documents", 1)
         self._progress()
         if self._scorer.live_due():
-            self._reporter.emit(Scores(task=self._loaded.name, scores=self._scorer.live()))
+            self._tell_scores()
+
+    def _tell_scores(self, *, final: bool = False, early: bool = False) -> None:
+        name, health = self._loaded.name, self._health.health()
+        self._reporter.emit(Scores(task=name, scores=self._scorer.live(), health=health, final=final, early=early))
 
     def _name(self, doc_id: int) -> None:
         """Scoring runs the task's own code, which can be slow, or hang."""

@@ -13,6 +13,7 @@ from benchtui.displays.frame import current_view, draw
 from benchtui.displays.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
 from benchtui.displays.words import left_words, run_left_words
 from benchtui.runs import events as ev
+from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.state import RunFollower
 from benchtui.runs.view import RunView
 from tests.run_stories import T0, Story, finish, launch, make_bench, make_run
@@ -250,3 +251,16 @@ def test_an_estimate_that_has_run_out_is_unknown(tmp_path: Path) -> None:
         assert run_left_words(views[1], row.at + row.remaining + over) == "time unknown"
     assert left_words(row, row.at + row.remaining - 30) == "30s left"
     assert run_left_words(views[1], row.at + row.remaining - 30) == "over 30s left", "mmlu has not begun"
+
+
+def test_what_is_wrong_with_answers_stands_below_their_task(tmp_path: Path) -> None:
+    health = TaskHealth(answers=336, cut=300, cut_at=(256, 256), looping=12, tokens=9, mean_tokens=0.03)
+    scores = [ev.LiveScore("exact_match", "none", None, None, 336)]
+    views = halfway(tmp_path, ev.Scores(task="gsm8k", scores=scores, health=health))
+    lines = text(views, 200, 30)
+    (place,) = [n for n, line in enumerate(lines) if "gsm8k" in line and "NaN" in line]
+    assert (
+        lines[place + 1].strip().startswith("▲ 300 of 336 answers were cut at 256 tokens, so the score does not show")
+    )
+    assert lines[place + 1].endswith("12 of 336 answers repeat themselves at the end")
+    assert len([line for line in lines if "answers" in line]) == 1

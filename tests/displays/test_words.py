@@ -37,7 +37,7 @@ def test_rates(rate: float, words: str) -> None:
         (ev.LiveScore("acc", "none", 1.0, None, 1), "acc 100.0% n=1"),
         (ev.LiveScore("exact_match", "strict-match", 0.5, 0.1, 9), "exact_match (strict-match) 50.0% ± 10.0 n=9"),
         (ev.LiveScore("word_perplexity", "none", 23.4123, 0.1234, 62), "word_perplexity 23.41 ± 0.12 n=62"),
-        (ev.LiveScore("acc", "none", float("nan"), None, 1), "acc ? n=1"),
+        (ev.LiveScore("acc", "none", None, None, 1), "acc NaN n=1"),
     ],
 )
 def test_scores(score: ev.LiveScore, words: str) -> None:
