@@ -143,7 +143,7 @@ def test_it_is_said_beside_the_score(engine: str, finished: dict[str, tuple[Fini
 def test_counts_are_the_same_after_a_kill(engine: str, finished: dict[str, tuple[Finished, Path]], place: Path) -> None:
     before = set((open_workspace(place).model / "benchmarks" / "fine-tuned").iterdir())
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchtui", *map(str, arguments(place, engine, "--no-base", "--batch-size", "4"))],
+        [sys.executable, "-m", "benchtui", *map(str, arguments(place, engine, "--batch-size", "1"))],
         cwd=place,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
