@@ -239,15 +239,15 @@ def test_choices_that_never_differ_stop_the_run(letters: Path, engine: str, limi
 
 def test_choices_that_all_fall_on_one_place_are_said(letters: Path, tmp_path: Path) -> None:
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     folder = make_tiny_model(tmp_path / "outputs" / "constant")
-    model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
-    with torch.no_grad():
-        model.model.norm.weight.fill_(0.01)
-        for token in ("B", " B"):
-            model.lm_head.weight[tokenizer.encode(token)[-1]] = 0
-            model.lm_head.weight[tokenizer.encode(token)[-1]] += model.lm_head.weight.mean(0)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.no_grad():  # whatever it reads, it computes the same
+        model.model.embed_tokens.weight[:] = model.model.embed_tokens.weight[5].clone()
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight.zero_()
+            layer.mlp.down_proj.weight.zero_()
     model.save_pretrained(folder)
     common = ["--include-path", letters, "--tasks", "letters", "--no-base", "--no-readme", "--offline"]
     ended = benchtui("run", "--model", folder, *common, cwd=tmp_path)
@@ -255,5 +255,6 @@ def test_choices_that_all_fall_on_one_place_are_said(letters: Path, tmp_path: Pa
     (results,) = (folder / "benchmarks").rglob("results_*.json")
     health = json.loads(results.read_text())["benchtui"]["health"]["letters"]
     assert health["choices"] == 40
-    said = f"the model prefers choice {(health['only_choice'] or 0) + 1} in all 40 documents"
-    assert (said in ended.out) == (health["only_choice"] is not None)
+    assert health["only_choice"] is not None
+    said = f"the model prefers choice {health['only_choice'] + 1} in all 40 documents: its score is that of a constant"
+    assert said in " ".join(ended.out.replace("!", "").split())
