@@ -66,10 +66,12 @@ def _generation(a: str, b: str, names: Names) -> str:
 
 
 def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: RunResults, names: Names) -> str:
-    """Why too few documents of a task pair, "" when enough of them do.
+    """Why a task's two scores cannot be compared: other data, or too few documents that pair; "" where they can.
 
     What a run did not ask because it stopped early counts for nothing: what it asked is a random part of the task.
     """
+    if other := differing_data(task, first, second, names):
+        return other
     expected = pairing.without(only_first=second.early_of_any(task), only_second=first.early_of_any(task))
     if expected.unpaired_share <= MAX_UNPAIRED:
         return ""
@@ -93,6 +95,26 @@ def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: R
     if not reasons:
         reasons = ["the documents or prompts themselves differ"]
     return f"{counts}, more than {MAX_UNPAIRED:.0%}: {'; '.join(dict.fromkeys(reasons))}"
+
+
+def differing_data(task: str, first: RunResults, second: RunResults, names: Names) -> str:
+    """What of a task's data is not the same in both runs, "" when nothing is known to differ; of a group the first
+    task with other data."""
+    group = second.group(task) or first.group(task)
+    for name in group.leaves if group else (task,):
+        a, b = first.data.get(name), second.data.get(name)
+        if a is None or b is None:
+            continue
+        if a.total != b.total:
+            how = _differ("documents", f"{a.total:,}", f"{b.total:,}", names)
+        elif a.count == b.count and a.documents != b.documents:
+            how = "other documents under the same name"
+        else:
+            continue
+        if a.revision != b.revision and a.revision and b.revision:
+            how += f"; {_differ('revision', a.revision[:8], b.revision[:8], names)}"
+        return f"the data of {one_line(name, 100)} changed between the runs ({how})"
+    return ""
 
 
 def _counts(pairing: Pairing) -> str:

@@ -87,6 +87,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         format=plan.source.format if plan else "",
         caveats=_caveats(block),
         health=block.health,
+        data=block.data,
     )
 
 

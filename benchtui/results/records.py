@@ -11,6 +11,7 @@ import msgspec
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.plan import Role
 from benchtui.runs.records import RunState
+from benchtui.runs.task_data import TaskData
 
 # Scores that are not shares of anything, so that "percent" would be wrong; looked for anywhere in the metric's name.
 _NOT_SHARES = ("perplexity", "bits_per_byte", "bleu", "chrf", "rouge", "likelihood", "brier", "loss", "error_rate")
@@ -130,7 +131,8 @@ class RunResults(msgspec.Struct, frozen=True):
 
     `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
     tools). `caveats` are sentences about the model that every score of it needs beside it; `health` is that of the
-    answers to each leaf task, as far as the run counted it. `created` is the time in the file's name, without a zone
+    answers to each leaf task, as far as the run counted it;
+    `data` says which documents each was asked. `created` is the time in the file's name, without a zone
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
     form on disk that was evaluated.
     """
@@ -159,6 +161,7 @@ class RunResults(msgspec.Struct, frozen=True):
     format: str = ""
     caveats: tuple[str, ...] = ()
     health: dict[str, TaskHealth] = {}
+    data: dict[str, TaskData] = {}
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)

@@ -11,6 +11,7 @@ import msgspec
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.plan import RunPlan
+from benchtui.runs.task_data import TaskData
 
 # What two runs that are compared are meant to differ in.
 _IDENTITY = {"model", "model content", "adapter", "tokenizer"}
@@ -30,6 +31,7 @@ class Block(msgspec.Struct):
     partial: bool = False
     documents: dict[str, Documents] = {}
     health: dict[str, TaskHealth] = {}
+    data: dict[str, TaskData] = {}
     resolved: dict[str, Any] = {}
     fingerprint: str = ""
     plan: dict[str, Any] = {}

@@ -20,6 +20,7 @@ from benchtui.runs.events import Planned, PlannedTask, Results
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
+from benchtui.runs.task_data import read_data
 from benchtui.scoring.task import TaskScores
 from benchtui.worker.guard import StopFlag, StopRequested
 from benchtui.worker.report import Reporter
@@ -171,6 +172,7 @@ def _write(evaluation: Evaluation) -> None:
         evaluation.scores,
         evaluation.coverage,
         evaluation.health,
+        read_data(evaluation.journal),
         facts=evaluation.facts,
         tokenizer=evaluation.tokenizer,
         started=evaluation.started,

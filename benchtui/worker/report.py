@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
+import ssl
 import sys
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from benchtui.runs.events import (
@@ -34,6 +36,7 @@ LOG_MESSAGES_KEPT = 10_000
 
 PhaseName = Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
 Unit = Literal["bytes", "tokens", "documents", "prompts", "files"]
+_LOADING: frozenset[PhaseName] = frozenset({"starting", "loading model", "loading task"})
 
 
 class Reporter:
@@ -42,6 +45,8 @@ class Reporter:
     def __init__(self, writer: EventWriter) -> None:
         self._writer = writer
         self._advanced: dict[Unit, int] = {}
+        self._received = 0
+        self._loading = False
         self._advance_at = 0.0
         self._marks: deque[Mark] = deque(maxlen=MARKS_SHOWN)
         self._marks_at = 0.0
@@ -53,15 +58,30 @@ class Reporter:
         self._writer.emit(event)
 
     def phase(self, name: PhaseName, task: str = "", detail: str = "") -> None:
+        self._loading = name in _LOADING
         self.emit(Phase(name=name, task=task, detail=detail))
 
     def advance(self, unit: Unit, amount: int, total: int = 0) -> None:
         """A step of real work; told at most once a second, with what was done since."""
-        done = self._advanced[unit] = self._advanced.get(unit, 0) + amount
+        self._advanced[unit] = self._advanced.get(unit, 0) + amount
+        self._tell_advance(unit, total)
+
+    def received(self, amount: int) -> None:
+        """Bytes from the network: while models and data are loaded a sign of life, however few they are. Progress bars
+        only count what was written to a file, in blocks of megabytes."""
+        self._received += amount
+        if self._loading:
+            self._tell_advance("bytes", 0)
+
+    def _tell_advance(self, unit: Unit, total: int) -> None:
         now = time.monotonic()
-        if now - self._advance_at >= ADVANCE_INTERVAL:
-            self._advance_at = now
-            self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
+        if now - self._advance_at < ADVANCE_INTERVAL:
+            return
+        self._advance_at = now
+        done = self._advanced.get(unit, 0)
+        if unit == "bytes":
+            done = max(done, self._received)  # mostly the same bytes, counted in two places
+        self.emit(Advance(unit=unit, done=done, total=total, task=self.task))
 
     def mark(self, doc_id: int, right: bool | None, first_line: str) -> None:
         """An answer was marked; `tell_marks` tells it, if it is then among the newest."""
@@ -172,3 +192,20 @@ def report_progress_bars(listener: EventLogHandler) -> None:
         return update(bar, n)
 
     tqdm.update = reporting_update  # type: ignore[method-assign, assignment]
+
+
+def report_received_bytes(listener: EventLogHandler) -> None:
+    """Make whatever comes from the network a sign of life while something is loaded: a slow download is no stall."""
+    for kind in (socket.socket, ssl.SSLSocket):
+        kind.recv = _counted(kind.recv, len, listener)  # type: ignore[method-assign]
+        kind.recv_into = _counted(kind.recv_into, int, listener)  # type: ignore[method-assign]
+
+
+def _counted(receive: Callable[..., Any], size: Callable[[Any], int], listener: EventLogHandler) -> Callable[..., Any]:
+    def counting(connection: socket.socket, *arguments: Any, **settings: Any) -> Any:
+        found = receive(connection, *arguments, **settings)
+        if (amount := size(found)) and connection.family in (socket.AF_INET, socket.AF_INET6):
+            listener.reporter.received(amount)
+        return found
+
+    return counting

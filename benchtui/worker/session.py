@@ -19,7 +19,13 @@ from benchtui.runs.plan import RunPlan, side_by_side
 from benchtui.worker import remembered
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.offline import RefusedConnections
-from benchtui.worker.report import EventLogHandler, Reporter, report_imports, report_progress_bars
+from benchtui.worker.report import (
+    EventLogHandler,
+    Reporter,
+    report_imports,
+    report_progress_bars,
+    report_received_bytes,
+)
 
 if TYPE_CHECKING:
     from benchtui.worker.evaluate import Evaluation
@@ -147,6 +153,7 @@ class Session:
         plan = run.plan()
         reporter = Reporter(EventWriter(run.events))
         self._listen(reporter)
+        from benchtui.worker.data import bind_data
         from benchtui.worker.prompts import try_prompts
         from benchtui.worker.tasks import load_tasks
 
@@ -157,6 +164,8 @@ class Session:
         if self._refused is not None:
             self._refused.check()
         journal = stack.enter_context(Journal(run.journal))
+        if with_torch:  # without a model nothing is asked: its answers are to the data noted with them
+            bind_data(run, plan, tasks, journal)
         in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
         caveats = []
         if with_torch:  # without a model: what was said is in the journal
@@ -205,6 +214,7 @@ class Session:
             logging.getLogger().addHandler(self._listener)
             report_imports(self._listener)
             report_progress_bars(self._listener)
+            report_received_bytes(self._listener)
         self._listener.reporter = reporter
 
     def _task_built(self, reporter: Reporter, name: str) -> None:

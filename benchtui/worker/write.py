@@ -23,6 +23,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import delete_run_file, write_run_file
 from benchtui.runs.plan import RunPlan
 from benchtui.runs.result_files import file_part
+from benchtui.runs.task_data import TaskData
 from benchtui.scoring.task import TaskScores
 from benchtui.worker.tasks import LoadedTasks
 
@@ -44,6 +45,7 @@ def write_results(
     scores: dict[str, TaskScores],
     coverage: dict[str, TaskCoverage],
     health: dict[str, TaskHealth],
+    data: dict[str, TaskData],
     *,
     facts: dict[str, Any],
     tokenizer: dict[str, Any],
@@ -95,6 +97,7 @@ def write_results(
         "decide_early": msgspec.to_builtins(early),
         "documents": msgspec.to_builtins(coverage),
         "health": msgspec.to_builtins(health),
+        "data": msgspec.to_builtins(data),
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),
         "resolved": facts,

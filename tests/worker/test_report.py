@@ -6,6 +6,9 @@ import logging
 import subprocess
 import sys
 import textwrap
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,84 @@ def test_pytorch_is_imported_under_the_watchdogs_eyes() -> None:
 
     script = "import sys, benchtui.worker.session, benchtui.worker.evaluate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+SIZE = 200_000
+
+
+class SlowHub(ThreadingHTTPServer):
+    """A hub with one file, of which the rest is only sent when the first bytes were a sign of life."""
+
+    def __init__(self, events: Path) -> None:
+        super().__init__(("127.0.0.1", 0), SlowFile)
+        self.events = events
+        self.seen_before_the_rest = False
+
+    def wait_for_sign(self) -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until and not self.seen_before_the_rest:
+            time.sleep(0.05)
+            found = read_events(self.events) if self.events.exists() else []
+            self.seen_before_the_rest = any(isinstance(event, Advance) and event.unit == "bytes" for event in found)
+
+
+class SlowFile(BaseHTTPRequestHandler):
+    server: SlowHub
+
+    def do_HEAD(self) -> None:
+        self._head()
+
+    def do_GET(self) -> None:
+        self._head()
+        for _ in range(3):  # 1 KB a second would do: events are told at most once a second
+            self.wfile.write(b"x" * 1000)
+            self.wfile.flush()
+            time.sleep(1.1)
+        self.server.wait_for_sign()
+        self.wfile.write(b"x" * (SIZE - 3000))
+
+    def _head(self) -> None:
+        self.send_response(200)
+        for name, value in (("ETag", '"abc"'), ("X-Repo-Commit", "a" * 40), ("Content-Length", str(SIZE))):
+            self.send_header(name, value)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_download_of_a_kilobyte_a_second_is_a_sign_of_life(path: Path, tmp_path: Path) -> None:
+    hub = SlowHub(path)
+    threading.Thread(target=hub.serve_forever, daemon=True).start()
+    script = f"""
+    from pathlib import Path
+    from benchtui.runs.events import EventWriter
+    from benchtui.worker.report import EventLogHandler, Reporter, report_progress_bars, report_received_bytes
+    listener = EventLogHandler(Reporter(EventWriter(Path({str(path)!r}))))
+    report_progress_bars(listener)
+    report_received_bytes(listener)
+    listener.reporter.phase("loading model")
+    from huggingface_hub import hf_hub_download
+    file = hf_hub_download("org/slow", "weights.bin", endpoint="http://127.0.0.1:{hub.server_port}",
+                           cache_dir={str(tmp_path / "cache")!r})
+    assert Path(file).stat().st_size == {SIZE}
+    """
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False, timeout=120
+    )
+    hub.shutdown()
+    assert finished.returncode == 0, finished.stderr
+    assert hub.seen_before_the_rest, "the watchdog would have ended it"
+    found = [event for event in read_events(path) if isinstance(event, Advance) and event.unit == "bytes"]
+    assert max(event.done for event in found) < SIZE + 10_000, "no byte is counted twice"
+
+
+def test_what_arrives_while_the_model_answers_is_no_sign_of_life(path: Path) -> None:
+    reporter = Reporter(EventWriter(path))
+    reporter.phase("evaluating")
+    reporter.received(1000)
+    assert not [event for event in read_events(path) if isinstance(event, Advance)]
+    reporter.phase("loading task")
+    reporter.received(1000)
+    (found,) = [event for event in read_events(path) if isinstance(event, Advance)]
+    assert (found.unit, found.done) == ("bytes", 2000)
