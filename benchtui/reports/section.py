@@ -27,7 +27,7 @@ from benchtui.reports.words import (
 )
 from benchtui.results.records import RunResults
 from benchtui.suites import task_words
-from benchtui.text import one_line
+from benchtui.text import one_line, printable
 
 _IFEVAL = tuple(METRIC_WORDS)
 
@@ -138,9 +138,18 @@ def _statistics(comparison: Comparison) -> Iterator[str]:
 def _command(results: RunResults) -> str:
     """The command that was typed, else the first of lm-eval's that do the same."""
     if results.command:
-        return published_command([one_line(part, 300) for part in results.command])
-    lines = [line for line in results.equivalent_command.splitlines() if line and not line.startswith("#")]
-    return published_command(shlex.split(one_line(lines[0], 2000))) if lines else ""
+        return published_command([printable(part) for part in results.command])
+    script = printable(results.equivalent_command)
+    while script.startswith("#"):  # its head: what follows may hold lines that begin so, inside quotes
+        script = script.partition("\n")[2]
+    try:
+        words = shlex.split(script)
+    except ValueError:  # somebody else's file
+        return ""
+    starts = [place for place in range(len(words)) if words[place : place + 2] == ["lm_eval", "run"]]
+    if not starts or "--config" in words:  # with a file beside it, which a page does not have
+        return ""
+    return published_command(words[starts[0] : starts[1] if len(starts) > 1 else None])
 
 
 def _tools(results: RunResults) -> str:

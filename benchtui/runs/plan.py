@@ -16,6 +16,7 @@ SCHEMA_VERSION = 1
 MADE_BY_NEWER = "made by a newer benchtui"
 LARGEST_PLAN = 64 * 1024 * 1024
 
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 TEMPLATE_DATE = "date in the chat template"
 
 Role = Literal["base", "fine-tuned", "model"]
@@ -55,6 +56,15 @@ class ModelSource(msgspec.Struct, frozen=True):
     def weights(self) -> tuple[str, str | None, bool]:
         """What must be equal for two plans to share one load; an adapter is put on what is loaded."""
         return (self.path, self.revision, self.load_in_4bit)
+
+    @property
+    def tokenizer_place(self) -> str:
+        """Folder or hub id of the tokenizer: one beside the adapter is the one it was trained with."""
+        if self.tokenizer:
+            return self.tokenizer
+        if self.adapter and any((Path(self.adapter) / name).is_file() for name in TOKENIZER_FILES):
+            return self.adapter
+        return self.path
 
     @property
     def switched_off(self) -> bool:

@@ -16,7 +16,6 @@ from benchtui.worker.report import Reporter
 
 ROOM_BESIDE = 2
 """Times the weights that must be free for a second model of their size: as much again is left to work in."""
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 
 class NoRoomForModelError(BenchtuiError):
@@ -172,7 +171,7 @@ def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft:
         "dtype": dtype,
         "batch_size": plan.batch_size if isinstance(plan.batch_size, int) else ("auto" if plan.engine == "fast" else 1),
         "max_length": prompts.max_length,
-        "tokenizer": tokenizer_of(plan),
+        "tokenizer": plan.source.tokenizer_place,
         "enable_thinking": prompts.enable_thinking,
         "think_end_token": prompts.think_end_token,
         **prompts.model_args,
@@ -202,16 +201,6 @@ def _engine(name: str) -> Any:
     from benchtui.worker.observed import ObservedHFLM
 
     return ObservedHFLM
-
-
-def tokenizer_of(plan: RunPlan) -> str:
-    """A tokenizer beside the adapter is the one it was trained with."""
-    source = plan.source
-    if source.tokenizer:
-        return source.tokenizer
-    if source.adapter and any((Path(source.adapter) / name).is_file() for name in TOKENIZER_FILES):
-        return source.adapter
-    return source.path
 
 
 def _refuse_pickles(plan: RunPlan) -> None:

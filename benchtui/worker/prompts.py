@@ -16,7 +16,7 @@ from benchtui.models.template_probe import template_error
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.plan import RunPlan
 from benchtui.runs.prompting import template_failed
-from benchtui.worker.load import load_error, tokenizer_of
+from benchtui.worker.load import load_error
 
 if TYPE_CHECKING:
     from benchtui.worker.tasks import LoadedTask
@@ -38,12 +38,12 @@ class TokenizerPrompter:
 
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(
-                tokenizer_of(plan),
+                plan.source.tokenizer_place,
                 revision=plan.source.revision or "main",
                 trust_remote_code=plan.permissions.remote_code,
             )
         except Exception as error:  # transformers and the hub each raise their own
-            raise load_error(tokenizer_of(plan), error) from error
+            raise load_error(plan.source.tokenizer_place, error) from error
         self.tokenizer.chat_template = prompts.chat_template
 
     @property

@@ -189,7 +189,8 @@ class Session:
             with loaded.answering():
                 yield
 
-        write_run_file(opened.run.equivalent_command, equivalent_command(plan, dtype=loaded.dtype, early=early))
+        script = equivalent_command(plan, dtype=loaded.dtype, device=loaded.device, early=early)
+        write_run_file(opened.run.equivalent_command, script)
         return Evaluation(
             opened.run,
             plan,

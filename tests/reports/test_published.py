@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -131,3 +133,32 @@ def test_a_run_of_another_tool_shows_the_command_and_not_its_first_comment(tmp_p
     update_readmes(tmp_path / "m")
     card = (tmp_path / "m" / "README.md").read_text()
     assert "```bash\nlm_eval run --model_args pretrained=x\n```" in card
+
+
+def test_the_command_in_a_card_is_whole(tmp_path: Path) -> None:
+    """A system message of several lines, longer than a line of a table: pasted, the command is the one that ran."""
+    run = make_run(tmp_path / "m" / "benchmarks" / "fine-tuned" / "a")
+    write_run(run.path, {"t": Task({("acc", "none"): [True] * 8})})
+    message = "First line;\n\n# second line: it's\n```\n<!-- benchtui:results:end -->\n" + "word " * 300
+    command = ("benchtui", "run", "--system-instruction", message)
+    write_plan(run.plan_file, msgspec.structs.replace(run.plan(), command=command))
+    update_readmes(tmp_path / "m")
+    once = (tmp_path / "m" / "README.md").read_text()
+    block = re.search(r"(`{4,})bash\n(.*?)\n\1\n", once, re.DOTALL)
+    assert block is not None
+    assert shlex.split(block.group(2)) == list(command)
+    update_readmes(tmp_path / "m")
+    assert (tmp_path / "m" / "README.md").read_text() == once
+
+
+def test_lm_evals_command_in_a_card_is_whole(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "m" / "benchmarks" / "fine-tuned" / "a")
+    write_run(run.path, {"t": Task({("acc", "none"): [True] * 8})})
+    write_plan(run.plan_file, msgspec.structs.replace(run.plan(), command=()))
+    script = "#!/bin/sh\n# The same.\nlm_eval run '--system_instruction=a\n\n# b' --tasks t\nlm_eval run --tasks u\n"
+    run.equivalent_command.write_text(script)
+    update_readmes(tmp_path / "m")
+    assert (
+        "```bash\nlm_eval run '--system_instruction=a\n\n# b' --tasks t\n```"
+        in (tmp_path / "m" / "README.md").read_text()
+    )
