@@ -78,7 +78,7 @@ def _model_args(plan: RunPlan, dtype: str | None) -> dict[str, Any]:
     """What the worker gives lm-eval's hf model, without what is its default."""
     source, prompts = plan.source, plan.prompts
     tokenizer = source.tokenizer_place
-    settings = {
+    settings: dict[str, Any] = {
         "pretrained": source.path,
         "revision": source.revision,
         "peft": source.adapter if source.adapter_on else None,
