@@ -31,7 +31,10 @@ class _Scale(msgspec.Struct, frozen=True):
     right: float
 
     def x(self, value: float) -> float:
-        return round(self.left + (self.right - self.left) * (value + self.limit) / (2 * self.limit), 1)
+        return round(self.left + self.length(value + self.limit), 1)
+
+    def length(self, value: float) -> float:
+        return round((self.right - self.left) * value / (2 * self.limit), 1)
 
 
 class _Mark(msgspec.Struct, frozen=True):
@@ -124,7 +127,8 @@ def _tick(value: float) -> str:
 
 def _line(mark: _Mark, number: int, scale: _Scale) -> str:
     y = _TOP + _LINE * number + _LINE // 2
-    low, high, at = (scale.x(value) for value in (mark.low, mark.high, mark.value))
+    at = scale.x(mark.value)  # both ends from here: what is symmetric is drawn so
+    low, high = (round(at + scale.length(end - mark.value), 1) for end in (mark.low, mark.high))
     return (
         f'<text x="0" y="{y + 4}">{escape(mark.name)}</text>'
         f'<g class="{mark.tone}"><line x1="{low}" y1="{y}" x2="{high}" y2="{y}" stroke-width="3"/>'

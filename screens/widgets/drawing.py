@@ -35,18 +35,34 @@ def trend(values: Sequence[float], style: str) -> Text:
 
 
 def interval_bar(low: float, value: float, high: float, scale: float, width: int, *, style: str, rest: str) -> Text:
-    """An interval around a change on an axis from -`scale` to +`scale` with zero in the middle: "──┼─├━●━┤─"."""
-    cells, middle = ["─"] * width, width // 2
+    """An interval around a change on an axis from -`scale` to +`scale` with zero in the middle: "──┼─├━●━┤─".
 
-    def place(at: float) -> int:
-        share = min(max(at / scale, -1.0), 1.0) if scale else 0.0
-        return min(max(middle + round(share * middle), 0), width - 1)
+    An interval as wide to the left as to the right of its value is drawn so, and covers the middle exactly when it
+    covers zero. An even `width` leaves its last cell empty, since an axis with a middle has an odd number of cells.
+    """
+    middle = (width - 1) // 2
+    last_cell = 2 * middle
 
+    def steps(size: float) -> int:
+        return round(round(size / scale * middle, 6)) if scale else 0  # two ends that differ by an ulp are one length
+
+    at, left, right = steps(value), steps(max(value - low, 0.0)), steps(max(high - value, 0.0))
+    if low > 0 and at - left <= 0:
+        at, left, right = _away_from_zero(at, left, right)
+    elif high < 0 and at + right >= 0:
+        at, right, left = _away_from_zero(-at, right, left)
+        at = -at
+    first, last = (min(max(middle + end, 0), last_cell) for end in (at - left, at + right))
+    cells = ["─"] * (last_cell + 1) + [" "] * (width - last_cell - 1)
     cells[middle] = "┼"
-    first, last = place(low), place(high)
     for cell in range(first, last + 1):
         cells[cell] = "━" if cell != middle else "╋"
-    cells[place(value)] = "●"
+    cells[min(max(middle + at, 0), last_cell)] = "●"
     text = Text("".join(cells), style=rest)
     text.stylize(style, first, last + 1)
     return text
+
+
+def _away_from_zero(at: int, near: int, far: int) -> tuple[int, int, int]:
+    """A bar that rounding has put onto zero, though its interval is above: shorter by one on both sides, or moved."""
+    return (at, near - 1, max(far - 1, 0)) if near else (at + 1, near, far)
