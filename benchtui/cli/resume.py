@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from benchtui.cli.options import SectionedCommand, setting_options
-from benchtui.cli.run import evaluate_and_conclude
+from benchtui.cli.run import Report, evaluate_and_conclude
 from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import PERMISSIONS
 
@@ -69,7 +69,8 @@ def command(
         permissions = Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code)
         runs = runs_to_resume(found, permissions, include_path if _given(ctx, "include_path") else ())
         settings = SuperviseSettings(timeout, skip_stalled)
-        return evaluate_and_conclude(model, runs, settings, control, as_json=json, readme=not no_readme)
+        report = Report(as_json=json, readme=not no_readme)
+        return evaluate_and_conclude(model, runs, settings, control, report).exit_code
 
 
 def _given(ctx: click.Context, name: str) -> bool:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,6 @@ import click
 
 from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
 from benchtui.config import load_config
-from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.choice import BenchPlan, model_named
 
 if TYPE_CHECKING:
@@ -52,43 +52,38 @@ def command(**values: Any) -> int:
 def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
     """Run what was chosen, one model after another; returns the exit code."""
     from benchtui.cli.tasks import reading_progress
+    from benchtui.models.discovery import discover
+    from benchtui.models.selection import find_model
     from benchtui.runs.control import Control, say_on_stderr
     from benchtui.runs.prepare import plan_tasks
     from benchtui.tasks.catalogue import load_catalogue
 
-    models = _models(choice)
+    every = choice.model == "all"
+    models = discover(choice.outputs) if every else [find_model(choice.outputs, choice.model, choice.backend)]
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, reading_progress()))
-    codes: list[ExitCode] = []
     with Control(say_on_stderr) as control:
-        for model in models:
-            if control.stop_requested:
-                codes.append(ExitCode.INTERRUPTED)
-                break
-            try:
-                codes.append(_run_model(choice, model, tasks, control, as_json=as_json, resume=resume, readme=readme))
-            except BenchtuiError as error:
-                if len(models) == 1:
-                    raise
-                _say(f"{model.name}: {error}")  # one broken folder never stops the others
-                codes.append(error.exit_code)
-    return max(codes, key=_severity, default=ExitCode.DONE)
+
+        def run(model: TrainedModel, evaluated: Sequence[Path]) -> BenchOutcome:
+            report = Report(as_json=as_json, readme=readme, of=model.name if every else "")
+            return _run_model(choice, model, tasks, control, report, resume=resume, evaluated=evaluated)
+
+        if not every:
+            return run(models[0], ()).exit_code
+        from benchtui.cli.all_models import run_all
+
+        return run_all(models, run, stop_requested=lambda: control.stop_requested, say=_say)
 
 
-def _severity(code: ExitCode) -> int:
-    return [ExitCode.DONE, ExitCode.PARTIAL, ExitCode.USAGE, ExitCode.FAILED, ExitCode.INTERRUPTED].index(code)
+@dataclass(frozen=True)
+class Report:
+    """How a benchmark is told: `of` is the model's name, where several are evaluated and each line has to say it."""
 
+    as_json: bool
+    readme: bool
+    of: str = ""
 
-def _models(choice: BenchPlan) -> list[TrainedModel]:
-    if choice.model == "all":
-        from benchtui.models.discovery import discover
-
-        models = [model for model in discover(choice.outputs) if model.usable]
-        if not models:
-            raise BenchtuiError(f"No model in {choice.outputs} can be evaluated.", "`benchtui models` says why.")
-        return models
-    from benchtui.models.selection import find_model
-
-    return [find_model(choice.outputs, choice.model, choice.backend)]
+    def say(self, text: str) -> None:
+        _say(f"{self.of}: {text}" if self.of else text)
 
 
 def _run_model(
@@ -96,22 +91,36 @@ def _run_model(
     model: TrainedModel,
     tasks: PlannedTasks,
     control: Control,
+    report: Report,
     *,
-    as_json: bool,
     resume: bool | None,
-    readme: bool,
-) -> ExitCode:
+    evaluated: Sequence[Path],
+) -> BenchOutcome:
     from benchtui.runs.bench import lay_out, lock_model
     from benchtui.runs.prepare import prepare
     from benchtui.runs.supervisor import SuperviseSettings
 
     prepared = prepare(_repeatable(choice, model), model, tasks)
+    neighbours = evaluated if choice.rerun_base else _neighbours(choice.outputs, model)
     with lock_model(model.path, model.name):
-        runs = lay_out(prepared, rerun_base=choice.rerun_base, resume=lambda run: _may_resume(run, resume))
+        runs = lay_out(
+            prepared,
+            rerun_base=choice.rerun_base,
+            resume=lambda run: _may_resume(run, resume),
+            neighbours=neighbours,
+        )
         for line in (*prepared.notes, *_reuse_notes(runs)):
-            _say(line)
+            report.say(line)
         settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
-        return evaluate_and_conclude(model.path, runs, settings, control, as_json=as_json, readme=readme)
+        return evaluate_and_conclude(model.path, runs, settings, control, report)
+
+
+def _neighbours(outputs: Path, model: TrainedModel) -> list[Path]:
+    """The other model folders, whose base may be the same."""
+    from benchtui.runs.known import model_folders
+
+    folders = [folder.absolute() for _, folder in model_folders(outputs)] if outputs.is_dir() else []
+    return [folder for folder in folders if folder != model.path]
 
 
 def _repeatable(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
@@ -124,15 +133,15 @@ def _repeatable(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
 
 
 def evaluate_and_conclude(
-    model_path: Path, runs: BenchRuns, settings: SuperviseSettings, control: Control, *, as_json: bool, readme: bool
-) -> ExitCode:
+    model_path: Path, runs: BenchRuns, settings: SuperviseSettings, control: Control, report: Report
+) -> BenchOutcome:
     """Evaluate under a display, then report; call with the model's lock held."""
     from benchtui.cli.detach import announce_launch
     from benchtui.runs.bench import run_bench
 
     @contextmanager
     def watching(directories: Sequence[RunDirectory]) -> Iterator[Callable[[], None]]:
-        with _display(directories, as_json=as_json, control=control) as display:
+        with _display(directories, control, report) as display:
 
             def tick() -> None:
                 announce_launch(tuple(directories))
@@ -141,15 +150,16 @@ def evaluate_and_conclude(
             yield tick
 
     outcome = run_bench(runs, settings, control, watching)
-    return conclude(model_path, outcome, as_json=as_json, readme=readme)
+    conclude(model_path, outcome, report)
+    return outcome
 
 
 @contextmanager
-def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Control) -> Iterator[Display]:
+def _display(directories: Sequence[RunDirectory], control: Control, report: Report) -> Iterator[Display]:
     from benchtui.displays import open_display
     from benchtui.runs.control import say_on_stderr
 
-    display = open_display(directories, "json" if as_json else "auto")
+    display = open_display(directories, "json" if report.as_json else "auto", title=report.of)
     control.say = display.note
     display.start()
     try:
@@ -159,44 +169,53 @@ def _display(directories: Sequence[RunDirectory], *, as_json: bool, control: Con
         control.say = say_on_stderr
 
 
-def conclude(model_path: Path, outcome: BenchOutcome, *, as_json: bool, readme: bool) -> ExitCode:
+def conclude(model_path: Path, outcome: BenchOutcome, report: Report) -> None:
     """Write benchmark.json and the READMEs, print the comparison, say how each run ended."""
     from benchtui.results.choose import ChosenRuns
     from benchtui.results.summary import summarize, write_summary
+    from benchtui.text import one_line
 
     runs = outcome.runs
     for path, record in outcome.done.items():
         if record.status != "finished":
-            _say(f"{path}: {record.status}. {record.message}")
+            report.say(f"{path}: {record.status}. {record.message}")
     scored = [run for run in (runs.base, runs.fine_tuned) if run and any(run.lm_eval.glob("results_*.json"))]
     if runs.fine_tuned not in scored:
-        return outcome.exit_code
+        return
     summary = write_summary(model_path)
     passed_over = next((newer for newer in summary.newer if newer.run == runs.fine_tuned), None)
-    if not as_json:
+    if not report.as_json:
         from benchtui.reports.tables import print_summary
 
         base = runs.base if runs.base in scored else None
         with _whether_or_not_anybody_reads():
+            if report.of:
+                click.echo(one_line(report.of))
             print_summary(summarize(model_path, ChosenRuns(base, runs.fine_tuned)) if passed_over else summary)
     if passed_over and summary.fine_tuned:
-        _say(f"{passed_over} The results of the full run {summary.fine_tuned.run.name} stay those of the model.")
-    if readme and passed_over:
-        _say("READMEs are left as they are.")
-    elif readme and runs.fine_tuned.plan().limited:
+        report.say(f"{passed_over} The results of the full run {summary.fine_tuned.run.name} stay those of the model.")
+    if report.readme and passed_over:
+        report.say("READMEs are left as they are.")
+    elif report.readme and runs.fine_tuned.plan().limited:
         name = runs.fine_tuned.path.name
-        _say(f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in.")
-    elif readme:
+        report.say(
+            f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in."
+        )
+    elif report.readme:
         from benchtui.reports.readme import update_readmes
 
         for line in update_readmes(model_path, summary):
-            _say(line)
-    return outcome.exit_code
+            report.say(line)
 
 
 def _reuse_notes(runs: BenchRuns) -> list[str]:
     notes = []
-    if runs.reused and runs.base:
+    if runs.copied_from:
+        notes.append(
+            f"Base results are copied from {runs.copied_from}: same model, tasks and settings "
+            "(--rerun-base evaluates it again)."
+        )
+    elif runs.reused and runs.base:
         notes.append("Base results are reused: same model, tasks and settings (--rerun-base evaluates it again).")
     if runs.template_date:
         date = runs.template_date.replace("T", " ")

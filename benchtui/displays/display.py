@@ -42,8 +42,8 @@ def open_display(
     """A display of `runs`, not yet started: the first in each list is shown first.
 
     "auto" is "live" on a terminal that can move its cursor, else "plain"; both write to stderr, since progress is
-    prose. "json" writes the events to stdout. `title` stands above the live table; `from_start` shows also the events
-    that were there before (plain and JSON; the live table always does).
+    prose. "json" writes the events to stdout. `title` stands above the live table and in front of each plain line;
+    `from_start` shows also the events that were there before (plain and JSON; the live table always does).
     """
     out, err = stdout or sys.stdout, stderr or sys.stderr
     if mode == "auto":
@@ -58,7 +58,7 @@ def open_display(
         return LiveDisplay(runs, err, title=title, hint=hint)
     from benchtui.displays.plain import PlainDisplay
 
-    return PlainDisplay(runs, err, from_start=from_start)
+    return PlainDisplay(runs, err, from_start=from_start, title=title)
 
 
 def is_live_terminal(stream: TextIO) -> bool:

@@ -11,7 +11,7 @@ from benchtui.displays.narrator import Narrator
 from benchtui.displays.outlet import Outlet
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.state import RunFollower
-from benchtui.text import printable
+from benchtui.text import one_line, printable
 
 INTERVAL = 0.25
 MOST_WAITING = 1000
@@ -21,11 +21,12 @@ MOST_WAITING = 1000
 class PlainDisplay:
     """See `benchtui.displays.display.Display`."""
 
-    def __init__(self, runs: Sequence[RunDirectory], stream: TextIO, *, from_start: bool) -> None:
+    def __init__(self, runs: Sequence[RunDirectory], stream: TextIO, *, from_start: bool, title: str = "") -> None:
         encoding = stream.encoding or "utf-8"
         self._followers = [RunFollower(run) for run in runs]
         self._narrators = [Narrator(glyphs_for(encoding)) for _ in runs]
         self._from_start = from_start
+        self._title = one_line(title, 100)
         self._read_at = 0.0
         self._outlet: Outlet[str] = Outlet(
             stream, lambda lines: "".join(f"{line}\n" for line in lines).encode(encoding, "replace")
@@ -62,12 +63,13 @@ class PlainDisplay:
             self._put(self._labelled(follower, narrator.tell(view, follower.new)))
 
     def _labelled(self, follower: RunFollower, lines: Sequence[str]) -> list[str]:
-        """With the run's name in front where several are shown."""
-        if len(self._followers) == 1 or not lines:
-            return list(lines)
+        """With the title in front, and the run's name where several are shown."""
         view = follower.view
         models = {other.view.model for other in self._followers}
-        label = view.role if len(models) == 1 else f"{view.model} {view.role}"
+        name = "" if len(self._followers) == 1 else view.role if len(models) == 1 else f"{view.model} {view.role}"
+        label = " ".join(part for part in (self._title, name) if part)
+        if not label:
+            return list(lines)
         return [f"{line[:8]} {label}: {line[9:]}" for line in lines]
 
     def _put(self, lines: Sequence[str]) -> None:

@@ -11,18 +11,11 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.runs.bases import ChosenBase, choose_base, find_unfinished
 from benchtui.runs.control import Control
-from benchtui.runs.directory import (
-    RunDirectory,
-    base_run,
-    base_runs,
-    benchmarks_folder,
-    fine_tuned_runs,
-    new_fine_tuned_run,
-)
+from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
 from benchtui.runs.equivalent import equivalent_command
 from benchtui.runs.files import unwritable, write_run_file
-from benchtui.runs.journal import answered_requests
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import exit_code_of
 from benchtui.runs.plan import RunPlan, side_by_side, with_date_of, write_plan
@@ -36,9 +29,10 @@ Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[]
 
 @dataclass(frozen=True)
 class BenchRuns:
-    """The run directories of one benchmark. `reused` when the base was evaluated before and still fits;
-    `resumed` lists those that go on from a journal; `set_aside` is where an earlier base run went that does not fit.
-    `template_date` is the date of an earlier run that the chat template writes here too, so that prompts are the same.
+    """The run directories of one benchmark. `reused` when the base was evaluated before and still fits; `copied_from`
+    names the base run of another model that it is a copy of; `resumed` lists those that go on from a journal;
+    `set_aside` is where an earlier base run went that does not fit. `template_date` is the date of an earlier run that
+    the chat template writes here too, so that prompts are the same.
     """
 
     fine_tuned: RunDirectory
@@ -47,6 +41,7 @@ class BenchRuns:
     resumed: tuple[RunDirectory, ...] = ()
     set_aside: RunDirectory | None = None
     template_date: str | None = None
+    copied_from: str = ""
 
     @property
     def to_evaluate(self) -> tuple[RunDirectory, ...]:
@@ -82,19 +77,26 @@ def lock_model(model_path: Path, name: str) -> FolderLock:
     return FolderLock(benchmarks / ".lock", name)
 
 
-def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunDirectory], bool]) -> BenchRuns:
+def lay_out(
+    prepared: PreparedBench,
+    *,
+    rerun_base: bool,
+    resume: Callable[[RunDirectory], bool],
+    neighbours: Sequence[Path] = (),
+) -> BenchRuns:
     """Make (or find) the run directories and write their plans; call with the model's lock held.
 
-    A base run is reused when everything that can change its scores is the same. An unfinished run of the same plan
-    goes on from its journal if `resume` agrees, and so does a base that stopped early: its answers are as good as ever,
-    and another model may need more of them. A base run that fits neither is set aside under base/previous/.
+    A base run is reused when everything that can change its scores is the same; one in the model folders `neighbours`
+    is copied. An unfinished run of the same plan goes on from its journal if `resume` agrees, and so does a base that
+    stopped early: its answers are as good as ever, and another model may need more of them. A base run that fits
+    neither is set aside under base/previous/.
     """
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()
     resumed: list[RunDirectory] = []
-    plan, base = prepared.fine_tuned, _Base()
+    plan, base = prepared.fine_tuned, ChosenBase()
     if prepared.base is not None:
-        base = _base_directory(benchmarks, prepared.base, rerun=rerun_base, resume=resume)
+        base = choose_base(benchmarks, prepared.base, rerun=rerun_base, resume=resume, neighbours=neighbours)
         resumed += [base.run] if base.run and base.resumed else []
     if prepared.base is not None and base.run is not None and not base.reused:
         going_on = with_date_of(prepared.base, base.run.plan()) if base.resumed else prepared.base
@@ -103,7 +105,7 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
         plan = with_date_of(plan, base.run.plan())
     if base.run is not None and plan.decide_early is not None:
         plan = msgspec.structs.replace(plan, base_fingerprint=base.run.plan().fingerprint)
-    fine_tuned = _unfinished(fine_tuned_runs(benchmarks), plan, any_date=base.run is None)
+    fine_tuned = find_unfinished(fine_tuned_runs(benchmarks), plan, any_date=base.run is None)
     if fine_tuned is None or not resume(fine_tuned):
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
@@ -113,78 +115,7 @@ def lay_out(prepared: PreparedBench, *, rerun_base: bool, resume: Callable[[RunD
     _write_plan(fine_tuned, plan, bench_id, relative)
     date = plan.prompts.template_date
     earlier = date if date != prepared.fine_tuned.prompts.template_date else None
-    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier)
-
-
-@dataclass(frozen=True)
-class _Base:
-    """The base's directory: of a run that is `reused`, of one that goes on, or of a new one, for which an earlier one
-    may have been `set_aside`."""
-
-    run: RunDirectory | None = None
-    reused: bool = False
-    resumed: bool = False
-    set_aside: RunDirectory | None = None
-
-
-def _base_directory(benchmarks: Path, plan: RunPlan, *, rerun: bool, resume: Callable[[RunDirectory], bool]) -> _Base:
-    known = base_runs(benchmarks)
-    if not rerun:
-        for run in known:
-            there = _readable_plan(run)
-            if there and asked_everything(run) and not with_date_of(plan, there).differences(there, tasks="subset"):
-                return _Base(run, reused=True)
-    current = base_run(benchmarks)
-    unfinished = None if rerun else _unfinished([run for run in known if run == current], plan, any_date=True)
-    if unfinished is not None and resume(unfinished):
-        return _Base(unfinished, resumed=True)
-    return _Base(current, set_aside=_set_aside(benchmarks))
-
-
-def _unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bool) -> RunDirectory | None:
-    """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
-    has all that it will ever need. With `any_date` its chat template may write another date."""
-    for run in reversed(runs):
-        known = _readable_plan(run)
-        ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
-        if known is None or ended or not answered_requests(run.journal):
-            continue
-        if not (with_date_of(plan, known) if any_date else plan).differences(known):
-            return run
-    return None
-
-
-def _set_aside(benchmarks: Path) -> RunDirectory | None:
-    """Move the base run, if there is one, under base/previous/, named by when it was made, and say where: what was
-    computed is never thrown away.
-
-    Fine-tuned runs that were compared with it keep pointing to it.
-    """
-    run = base_run(benchmarks)
-    if not run.exists() and not run.lm_eval.is_dir():
-        return None
-    made = dt.datetime.fromtimestamp((run.plan_file if run.exists() else run.lm_eval).stat().st_mtime).astimezone()
-    stamp = made.strftime("%Y-%m-%dT%H-%M-%S")
-    target, n = run.path / "previous" / stamp, 1
-    while target.exists():
-        n += 1
-        target = run.path / "previous" / f"{stamp}-{n}"
-    target.mkdir(parents=True)
-    before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
-    for fine_tuned in fine_tuned_runs(benchmarks):  # first, so that a kill leaves them without a base, not with another
-        if (plan := _readable_plan(fine_tuned)) and plan.base_run == before:
-            write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
-    for folder in (run.lm_eval, run.records):
-        if folder.is_dir():
-            folder.rename(target / folder.name)
-    return RunDirectory(target)
-
-
-def _readable_plan(run: RunDirectory) -> RunPlan | None:
-    try:
-        return run.plan() if run.exists() else None
-    except BenchtuiError:
-        return None  # damaged, or of a newer benchtui: it points nowhere we could mend
+    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier, base.copied_from)
 
 
 def _write_plan(run: RunDirectory, plan: RunPlan, bench_id: str, base: str | None) -> None:

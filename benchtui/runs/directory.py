@@ -66,6 +66,10 @@ class RunDirectory:
         return self.records / "cancel"
 
     @property
+    def copied_from(self) -> Path:
+        return self.records / "copied-from.json"
+
+    @property
     def equivalent_command(self) -> Path:
         return self.records / "lm_eval.sh"
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -77,6 +78,18 @@ def open_run_file(path: Path, flags: int, *, make_folder: bool = False) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def copy_run_files(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Copy the files in the folder `source` of a run to the folder `target` of another one, which is made.
+
+    Raises OSError; UnsafePlaceError for a file that is a link, a pipe or a second name of another file: what it leads
+    to is not part of the run.
+    """
+    with run_folder(source) as theirs, run_folder(target, create=True) as ours:
+        for name in _names(theirs):
+            if name not in leave_out:
+                _copy(source / name, theirs, ours)
 
 
 def delete_run_file(path: Path) -> None:
@@ -179,6 +192,30 @@ def _replace(folder: int, name: str, data: bytes | str) -> None:
     except BaseException:
         os.unlink(temporary, dir_fd=folder)
         raise
+
+
+def _names(folder: int) -> list[str]:
+    descriptor = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        with os.scandir(descriptor) as entries:
+            return sorted(entry.name for entry in entries)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(path: Path, source: int, target: int) -> None:
+    """The file `path` of the folder `source`, written to the folder `target` under the same name."""
+    try:
+        descriptor = os.open(path.name, os.O_RDONLY | _SAFELY, dir_fd=source)
+    except OSError as error:
+        raise _explained(path, error, source) from None
+    with os.fdopen(descriptor, "rb") as file:
+        _check_open(path, os.fstat(descriptor))
+        copy = os.open(path.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFELY, 0o644, dir_fd=target)
+        with os.fdopen(copy, "wb") as written:
+            shutil.copyfileobj(file, written, 1024 * 1024)
+            written.flush()
+            os.fsync(copy)
 
 
 def _check_open(path: Path, facts: os.stat_result) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,9 +60,14 @@ class Laid:
         return prepare(choice, find_model(choice.outputs, choice.model), tasks)
 
     def lay_out(
-        self, *, resume: Callable[[RunDirectory], bool] = lambda _: True, rerun_base: bool = False, **changes: object
+        self,
+        *,
+        resume: Callable[[RunDirectory], bool] = lambda _: True,
+        rerun_base: bool = False,
+        neighbours: Sequence[Path] = (),
+        **changes: object,
     ) -> BenchRuns:
-        return lay_out(self.prepared(**changes), rerun_base=rerun_base, resume=resume)
+        return lay_out(self.prepared(**changes), rerun_base=rerun_base, resume=resume, neighbours=neighbours)
 
 
 def end(run: RunDirectory, status: Status | None, *, early: bool = False) -> None:

@@ -1,0 +1,82 @@
+"""`benchtui run --model all`: one model after another, and at the end a line for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.text import one_line
+
+if TYPE_CHECKING:
+    from benchtui.models.layout import TrainedModel
+    from benchtui.runs.bench import BenchOutcome
+
+What = Literal["evaluated", "evaluated in part", "failed", "skipped", "stopped", "not started"]
+
+
+@dataclass(frozen=True)
+class EndedModel:
+    """What became of one model; `why` is "" where it was evaluated."""
+
+    name: str
+    what: What
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{one_line(self.name, 100)}: {self.what}{f': {self.why}' if self.why else '.'}"
+
+
+def run_all(
+    models: Sequence[TrainedModel],
+    run: Callable[[TrainedModel, Sequence[Path]], BenchOutcome],
+    *,
+    stop_requested: Callable[[], bool],
+    say: Callable[[str], None],
+) -> ExitCode:
+    """Run `run` for every model, with the folders of those that were evaluated before it; one that cannot be evaluated
+    never stops the others. Ends with a line for each."""
+    ended: list[EndedModel] = []
+    for model in models:
+        if stop_requested():
+            ended.append(EndedModel(model.name, "not started", "you stopped the command."))
+            continue
+        before = [other.path for other, end in zip(models, ended, strict=False) if end.what == "evaluated"]
+        try:
+            end = _ended(model.name, run(model, before))
+        except BenchtuiError as error:
+            end = EndedModel(model.name, "skipped", one_line(str(error), 600))
+            say(str(end))
+        ended.append(end)
+    for end in ended:
+        say(str(end))
+    done = sum(end.what == "evaluated" for end in ended)
+    say(f"{done} of {len(ended)} models evaluated.")
+    return exit_code(ended)
+
+
+def exit_code(ended: Sequence[EndedModel]) -> ExitCode:
+    """0 when all were evaluated, 130 when the command was stopped, else 3 when any left results and 1 when none did."""
+    whats = {end.what for end in ended}
+    if whats & {"stopped", "not started"}:
+        return ExitCode.INTERRUPTED
+    if whats <= {"evaluated"}:
+        return ExitCode.DONE
+    return ExitCode.PARTIAL if whats & {"evaluated", "evaluated in part"} else ExitCode.FAILED
+
+
+def _ended(name: str, outcome: BenchOutcome) -> EndedModel:
+    whats: dict[ExitCode, What] = {
+        ExitCode.DONE: "evaluated",
+        ExitCode.PARTIAL: "evaluated in part",
+        ExitCode.INTERRUPTED: "stopped",
+    }
+    base = outcome.runs.base
+    reasons = [
+        f"{'base' if base and path == base.path else 'fine-tuned'} {record.status}, {one_line(record.message, 300)}"
+        for path, record in outcome.done.items()
+        if record.status != "finished"
+    ]
+    return EndedModel(name, whats.get(outcome.exit_code, "failed"), "; ".join(reasons))
