@@ -114,7 +114,7 @@ def adapter_error(adapter: str, error: Exception) -> BenchtuiError:
             f"{shapes[1]} in the model.",
             "Name the model that it was trained on with --base, or copy the tokenizer it was trained with beside it.",
         )
-    if isinstance(error, KeyError):
+    if isinstance(error, KeyError) and "." in text:  # the keys of a configuration have no dots
         return BenchtuiError(
             f"The adapter {adapter} lacks the tensor {one_line(text, 200)} that its adapter_config.json asks for.",
             "Save the adapter again, or correct modules_to_save in its adapter_config.json.",
@@ -123,6 +123,8 @@ def adapter_error(adapter: str, error: Exception) -> BenchtuiError:
     step = "Save the adapter again; `benchtui models` checks the folder."
     if "target modules" in lowered or "target_modules" in lowered:
         step = "Name the model that it was trained on with --base."
+    elif "install" in lowered:
+        step = "Install that library where benchtui is installed, then type the same command again."
     return BenchtuiError(f"The adapter {adapter} cannot be loaded: {type(error).__name__}: {one_line(text, 300)}", step)
 
 

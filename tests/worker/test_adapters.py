@@ -64,6 +64,16 @@ KINDS: dict[str, Kind] = {
     "vera": Kind(peft.VeraConfig(task_type="CAUSAL_LM", r=8, target_modules=["q_proj"]), {}),
     "oft": Kind(peft.OFTConfig(task_type="CAUSAL_LM", oft_block_size=8, target_modules=["q_proj"]), {}),
     "layer norms": Kind(peft.LNTuningConfig(task_type="CAUSAL_LM"), {}),
+    "eva": Kind(_lora(init_lora_weights="eva", eva_config=peft.EvaConfig()), {}),
+    "lora bias": Kind(_lora(lora_bias=True), {}, shares=True),
+    "excluded modules": Kind(_lora(exclude_modules=["up_proj"]), {}, shares=True),
+    "some layers": Kind(_lora(layers_to_transform=[1]), {}, shares=True),
+    "ranks of their own": Kind(_lora(rank_pattern={"q_proj": 2}, alpha_pattern={"v_proj": 32}), {}, shares=True),
+    "lokr": Kind(peft.LoKrConfig(task_type="CAUSAL_LM", r=4, alpha=8, target_modules=["q_proj"]), {}),
+    "boft": Kind(peft.BOFTConfig(task_type="CAUSAL_LM", boft_block_size=8, target_modules=["q_proj"]), {}),
+    "hra": Kind(peft.HRAConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"]), {}),
+    "fourier": Kind(peft.FourierFTConfig(task_type="CAUSAL_LM", n_frequency=20, target_modules=["q_proj"]), {}),
+    "p-tuning": Kind(peft.PromptEncoderConfig(task_type="CAUSAL_LM", num_virtual_tokens=3, encoder_hidden_size=16), {}),
     "prompt tuning": Kind(peft.PromptTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3), {}),
     "prefix tuning": Kind(peft.PrefixTuningConfig(task_type="CAUSAL_LM", num_virtual_tokens=3), {}),
 }
@@ -300,3 +310,21 @@ def test_an_adapter_that_changes_nothing_is_a_caveat(tmp_path: Path, reporter: R
     loaded = load_model(plan(base, adapter), reporter, 1.0)
     (caveat,) = loaded.facts["caveats"]
     assert "changes nothing" in caveat
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [({"loftq_bits": 4, "loftq_iter": 1}, "bitsandbytes is not available"), ({"loftq_bits": 4}, "loftq_iter")],
+    ids=["its library is not here", "a setting is not there"],
+)
+def test_a_quantizing_adapter_is_never_called_short_of_tensors(
+    settings: dict[str, int], said: str, tmp_path: Path, reporter: Reporter
+) -> None:
+    base = make_base(tmp_path / "base")
+    adapter = save_adapter(base, tmp_path / "lora", _lora())
+    edit(adapter / "adapter_config.json", init_lora_weights="loftq", loftq_config=settings)
+    with pytest.raises(BenchtuiError) as stopped:
+        load_model(plan(base, adapter), reporter, 1.0)
+    assert f"The adapter {adapter} cannot be loaded" in stopped.value.what
+    assert said in stopped.value.what
+    assert ("Install that library" in stopped.value.next_step) == said.startswith("bitsandbytes")
