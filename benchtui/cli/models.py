@@ -35,12 +35,16 @@ _MAX_CHECKPOINTS = 2
     help="Folder with the trained models. [default: outputs]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
-def command(outputs: Path | None, as_json: bool) -> None:
+@click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
+def command(outputs: Path | None, as_json: bool, verify: str | None) -> None:
     """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong."""
     from benchtui.config import load_config
     from benchtui.models.listing import list_models
 
     folder = outputs or Path(load_config().run_defaults.get("outputs", "outputs"))
+    if verify is not None:
+        _print_hashes(folder, verify)
+        return
     try:
         listed = list_models(folder)
     except BenchtuiError:
@@ -53,6 +57,24 @@ def command(outputs: Path | None, as_json: bool) -> None:
         _print_table(listed)
     else:
         _print_plain(listed)
+
+
+def _print_hashes(outputs: Path, name: str) -> None:
+    """The files of every usable format as sha256sum prints them, each as soon as it is read."""
+    from benchtui.models.selection import find_model
+    from benchtui.models.verify import file_hashes
+
+    model = find_model(outputs, name)
+    printed = False
+    for form in model.formats:
+        if form.usable() and not form.hub_id:
+            for path, digest in file_hashes(form):
+                click.echo(f"{digest}  {_shown(str(path), 400)}")
+                printed = True
+    if not printed:
+        raise BenchtuiError(
+            f"{_shown(model.name, 80)} has no files here that can be used.", "`benchtui models` says why."
+        )
 
 
 def _record(item: ListedModel) -> dict[str, Any]:
@@ -72,6 +94,7 @@ def _record(item: ListedModel) -> dict[str, Any]:
         "training": training,
         "last_result": _result_record(item.result) if item.result else None,
         "problems": list(item.problems),
+        "warnings": list(item.warnings),
     }
 
 
@@ -84,6 +107,7 @@ def _format_record(form: ModelFormat) -> dict[str, Any]:
         "adapter": form.adapter,
         "usable": form.usable(),
         "problem": form.problem or None,
+        "warnings": list(form.warnings),
     }
 
 
@@ -103,7 +127,9 @@ def _print_plain(listed: list[ListedModel]) -> None:
         padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=False)]
         click.echo("  ".join([*padded, cells[-1]]).rstrip())
         for problem in listed[index - 1].problems if index else ():
-            click.echo(f"  ! {_shown(problem, 300)}")
+            click.echo(f"  ! {_shown(problem, 400)}")
+        for warning in listed[index - 1].warnings if index else ():
+            click.echo(f"  warning: {_shown(warning, 300)}")
 
 
 def _print_table(listed: list[ListedModel]) -> None:
@@ -127,10 +153,13 @@ def _print_table(listed: list[ListedModel]) -> None:
         table.add_row(*(Text("\n").join(lines) for lines in cells))
     console.print(table)
     problems = [(item.model.name, problem) for item in listed for problem in item.problems]
-    if problems:
+    warnings = [(item.model.name, warning) for item in listed for warning in item.warnings]
+    if problems or warnings:
         console.print()
     for name, problem in problems:
-        console.print(Text.assemble(("✗ ", "red"), (_shown(name, 80), "bold"), "  ", _shown(problem, 300)))
+        console.print(Text.assemble(("✗ ", "red"), (_shown(name, 80), "bold"), "  ", _shown(problem, 400)))
+    for name, warning in warnings:
+        console.print(Text.assemble(("! ", "yellow"), (_shown(name, 80), "bold"), "  ", _shown(warning, 300)))
 
 
 def _cells(item: ListedModel) -> tuple[list[str], ...]:

@@ -109,7 +109,7 @@ def _run_model(
             resume=lambda run: _may_resume(run, resume),
             neighbours=neighbours,
         )
-        for line in (*prepared.notes, *_reuse_notes(runs)):
+        for line in (*prepared.notes, *(f"Warning: {words}." for words in prepared.warnings), *_reuse_notes(runs)):
             report.say(line)
         settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
         return evaluate_and_conclude(model.path, runs, settings, control, report)

@@ -148,7 +148,7 @@ class _Search:
         for found in self._named():
             if found.name.casefold() in _NOT_A_NAME or not _plausible(found.name):
                 continue
-            located = _locate(found.name, self._model, self._form)
+            located = _locate(found.name, self._model, self._form) or _cached_elsewhere(found.name)
             if located:
                 yield _Named(located, found.source_file)
             elif not self._is_itself(found.name):
@@ -213,6 +213,15 @@ def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
             return real
     is_hub_name = _HUB_NAME.fullmatch(name) and ".." not in name and name != model.hub_id
     return name if is_hub_name else None
+
+
+_CACHE_PATH = re.compile(r"/models--(?P<organisation>[\w.-]+?)--(?P<name>[\w.-]+)/snapshots/[0-9a-f]+/?$", re.ASCII)
+
+
+def _cached_elsewhere(name: str) -> str | None:
+    """The hub id in a path into the hub's cache on the machine that trained; None for any other name."""
+    match = _CACHE_PATH.search(name)
+    return f"{match['organisation']}/{match['name']}" if match else None
 
 
 def _four_bit(form: ModelFormat) -> bool:

@@ -17,10 +17,19 @@ def folder_state(outputs: Path) -> tuple[tuple[str, int], ...]:
     except OSError:
         return ()
     for name in names:
-        for inside in _WATCHED:
+        for inside in (*_WATCHED, *_folders_in(name)):
             place = os.path.join(name, inside) if inside else name  # noqa: PTH118 - thousands of them, often
             try:
                 found.append((place, os.stat(place).st_mtime_ns))  # noqa: PTH116
             except OSError:
                 continue
     return tuple(found)
+
+
+def _folders_in(folder: str) -> list[str]:
+    """The names of the folders in `folder` that are not watched anyway: checkpoints, and runs of an experiment."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir() and entry.name not in _WATCHED)
+    except OSError:
+        return []

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.adapter_check import check_adapter
 from benchtui.models.architecture import Architecture, read_architecture
 from benchtui.models.chat_template import ChatTemplate, read_chat_template, read_special_tokens
-from benchtui.models.discovery import TOKENIZER_FILES
+from benchtui.models.formats import TOKENIZER_FILES
+from benchtui.models.full_check import Findings, Tensors, check_full_model, embedding_rows, stale_quantization
 from benchtui.models.hub import HubSnapshot, hub_snapshot
 from benchtui.models.identity import content_files, local_identity
 from benchtui.models.reading import Unreadable, read_json
-from benchtui.models.safetensors import Header, read_header
+from benchtui.models.safetensors import Header
+from benchtui.models.tokenizer_check import check_tokenizer
 from benchtui.models.weights import (
     ADAPTER_CONFIG,
     CONFIG,
@@ -39,23 +42,19 @@ _HUB_WEIGHTS = re.compile(r"(model(-\d+-of-\d+)?|adapter_model)\.safetensors")
 _HUB_PICKLES = re.compile(r"(pytorch_model(-\d+-of-\d+)?|adapter_model)\.bin")
 
 
-_PACKED_METHODS = ("bitsandbytes", "gptq", "awq", "fp8", "compressed-tensors")
-"""Ways to quantise that store other numbers than floating-point ones, or scales beside them."""
-_PLAIN_TYPES = frozenset({"F16", "BF16", "F32", "F64"})
-_BESIDE_PACKED = ("absmax", "quant_state", "quant_map", "qweight", "qzeros", "scale", "packed", "g_idx", "SCB")
-
-
 @dataclass(frozen=True)
 class ModelDescription:
     """A model, local or on the hub, as far as its small files and headers tell; None where they do not.
 
-    `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: `sha256:…`
-    of a local model, the commit of a hub one (also in `revision`). `weight_bytes` are as stored, `parameters` counts
-    numbers (`parameters_estimated` when from the bytes), `dtype` is torch's name for that of most weights,
+    `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: the commit of
+    a hub model (also in `revision`), `sha256:…` or `sampled:…` of a local one (identity.py says what each sees).
+    `weight_bytes` are as stored, `parameters` counts numbers (`parameters_estimated` when from the bytes), `dtype` is
+    torch's name for that of most weights,
     `special_tokens` are the (name, text) pairs that the chat template may write (bos_token, …), text None where the
     tokenizer is known to have none. An adapter (`adapter` True) stands on `adapter_base`. `from_cache` when the hub
-    could not or must not be asked, so that a loader had better not ask either. `generation` holds its
-    generation_config.json. `note` is for the user.
+    could not or must not be asked, so that a loader had better not ask either. `config` is the content of config.json
+    or adapter_config.json, `generation` that of generation_config.json, `tensors` are those of the weights' headers,
+    empty where these are not here. `note` and `warnings` are for the user.
     """
 
     name: str
@@ -75,6 +74,9 @@ class ModelDescription:
     from_cache: bool = False
     note: str = ""
     generation: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    tensors: Tensors = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def local(self) -> bool:
@@ -114,6 +116,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         config = _config(folder, adapter)
         weights = adapter_weights(folder, entries) if adapter else full_model_weights(folder, entries)
         _check(weights, shown, allow_pickle)
+        found = _found(folder, config, weights, adapter)
         headers = _headers(weights)
         identity = local_identity(content_files(folder), headers)
         template, tokens = read_chat_template(folder), read_special_tokens(folder)
@@ -122,12 +125,14 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
     except OSError as error:
         raise _broken(shown, f"cannot be read ({error.strerror})") from None
     architecture = Architecture() if adapter else read_architecture(config)
-    if architecture.quantization in _PACKED_METHODS and _are_plain(headers):
+    if stale_quantization(config, weights.tensors):
         raise BenchtuiError(
             f"{shown}: its config.json has a quantization_config ({architecture.quantization}), but its weights "
             "are not quantised.",
             f"Remove quantization_config from {folder / 'config.json'}.",
         )
+    if found.problem:
+        raise _broken(shown, f"cannot be used: {found.problem}")
     size = _size(_elements(headers), weights.bytes, architecture)
     return ModelDescription(
         name=str(folder),
@@ -145,6 +150,9 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
         pickled=weights.pickled,
         generation=_generation(folder),
+        warnings=found.warnings,
+        config=config,
+        tensors=weights.tensors,
     )
 
 
@@ -155,6 +163,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         config = _config(snapshot.folder, adapter)
         template, tokens = read_chat_template(snapshot.folder), read_special_tokens(snapshot.folder)
         weights, elements = _hub_weights(snapshot, adapter)
+        found = _found(snapshot.folder, config, weights, adapter) if weights.headers else Findings()
     except Unreadable as error:
         raise BenchtuiError(
             f"{hub_id} ({snapshot.commit[:8]}) {error}.",
@@ -167,6 +176,8 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
             "Run once with the hub in reach, or use --base PATH with a local folder, or --no-base.",
         )
     _check(weights, hub_id, allow_pickle)
+    if found.problem:
+        raise _broken(hub_id, f"cannot be used: {found.problem}")
     architecture = Architecture() if adapter else read_architecture(config)
     size = _size(elements, weights.bytes, architecture)
     return ModelDescription(
@@ -187,6 +198,9 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         from_cache=snapshot.from_cache,
         note=snapshot.note,
         generation=_generation(snapshot.folder),
+        warnings=found.warnings,
+        config=config,
+        tensors=weights.tensors,
     )
 
 
@@ -234,15 +248,19 @@ def _elements(headers: Mapping[Path, Header | None]) -> Counter[str]:
 
 
 def _headers(weights: Weights) -> dict[Path, Header | None]:
-    return {path: None if weights.pickled else read_header(path) for path in weights.files}
+    return {path: weights.headers.get(path) for path in weights.files}
 
 
-def _are_plain(headers: Mapping[Path, Header | None]) -> bool:
-    """Whether the files hold nothing but floating-point weights, and nothing that quantised ones need beside them."""
-    tensors = [item for header in headers.values() if header for item in header.tensors.items()]
-    return bool(tensors) and all(
-        tensor.dtype in _PLAIN_TYPES and not any(part in name for part in _BESIDE_PACKED) for name, tensor in tensors
-    )
+def _found(folder: Path, config: Mapping[str, Any], weights: Weights, adapter: bool) -> Findings:
+    """What the headers show, and whether the tokenizer beside the weights fits them."""
+    if weights.pickled or weights.problem:
+        return Findings()
+    tensors = weights.tensors
+    if adapter:
+        return check_adapter(config, tensors)
+    found = check_full_model(config, tensors)
+    fit = check_tokenizer(folder, embedding_rows(tensors))
+    return Findings(found.problem or fit.problem, (*weights.warnings, *found.warnings, *fit.warnings))
 
 
 def _is_adapter(names: Container[str]) -> bool:

@@ -2,48 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.layout import DISPLAY_ORDER, Kind, ModelFormat, TrainedModel
-from benchtui.models.reading import Unreadable, read_json
+from benchtui.models.formats import find_formats, holds_model
+from benchtui.models.layout import DISPLAY_ORDER, ModelFormat, TrainedModel
+from benchtui.models.reading import Unreadable, read_bytes
 from benchtui.models.training import METRICS, read_training
-from benchtui.models.weights import (
-    ADAPTER,
-    ADAPTER_CONFIG,
-    ADAPTER_PICKLE,
-    CONFIG,
-    INDEX,
-    PICKLE,
-    SINGLE,
-    Entries,
-    Weights,
-    adapter_weights,
-    full_model_weights,
-    gguf_weights,
-    is_folder,
-    list_entries,
-)
+from benchtui.models.weights import ADAPTER_CONFIG, CONFIG, Entries, is_folder, list_entries
 
-TOKENIZER_FILES = frozenset(
-    {
-        "tokenizer.json",
-        "tokenizer.model",
-        "vocab.json",
-        "vocab.txt",
-        "spiece.model",
-        "sentencepiece.bpe.model",
-        "tekken.json",
-        "tiktoken.model",
-    }
+_HOUSEKEEPING = re.compile(
+    r"wandb|runs|logs?|__pycache__|tensorboard|tb_logs|lightning_logs|mlruns|swanlog|trackio|cache|tmp|benchmarks|"
+    r"datasets--.*|spaces--.*"
 )
-
-_ADAPTER_BESIDE = "an adapter lies beside the full weights; they are taken as they are, without it"
-_NAMED_FOLDERS: dict[str, Kind] = {"lora": "lora", "merged_16bit": "merged_16bit", "merged_4bit": "merged_4bit"}
-_NUMBERED_FOLDER = re.compile(r"(checkpoint)-\d+|(epoch)_\d+")
-_GGUF_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf")
+"""What trainings, their loggers and the hub's cache put beside models."""
+_CACHED = re.compile(r"models--(?P<organisation>[\w.-]+?)--(?P<name>[\w.-]+)", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def discover(outputs: Path) -> list[TrainedModel]:
@@ -54,12 +32,44 @@ def discover(outputs: Path) -> list[TrainedModel]:
     entries = _outputs_entries(outputs)
     folders = [entry for entry in entries.values() if not entry.name.startswith(".") and is_folder(entry)]
     if not folders:
-        raise BenchtuiError(
-            f"There are no trained models in {outputs}.",
-            "Train one, or point to yours with --outputs DIR or --model PATH. `benchtui demo` shows the whole job.",
-        )
-    models = [inspect_model(Path(entry.path)) for entry in folders]
+        raise _no_models(outputs)
+    models = [model for entry in folders for model in _models_in(entry)]
+    if not models:
+        raise _no_models(outputs)
     return sorted(models, key=lambda model: (not model.formats, -model.trained_at, model.name))
+
+
+def _no_models(outputs: Path) -> BenchtuiError:
+    return BenchtuiError(
+        f"There are no trained models in {outputs}.",
+        "Train one, choose another folder with --outputs DIR or a model with --model PATH or --model ORG/NAME (hub), "
+        "or try `benchtui demo`.",
+    )
+
+
+def _models_in(entry: os.DirEntry[str]) -> Iterator[TrainedModel]:
+    """The model in one folder of outputs/, those one level below it (experiment/run), or what is wrong with it."""
+    model = inspect_model(Path(entry.path))
+    if model.formats:
+        yield model
+        return
+    nested = [] if entry.is_symlink() else list(_nested(model.path))
+    yield from nested
+    if not nested and not _HOUSEKEEPING.fullmatch(entry.name):
+        yield model
+
+
+def _nested(folder: Path) -> Iterator[TrainedModel]:
+    try:
+        entries = list_entries(folder)
+    except Unreadable:
+        return  # said by inspect_model
+    for name, entry in entries.items():
+        if name.startswith(".") or entry.is_symlink() or not is_folder(entry) or _HOUSEKEEPING.fullmatch(name):
+            continue
+        model = inspect_model(folder / name)
+        if model.formats:
+            yield dataclasses.replace(model, name=f"{folder.name}/{name}")
 
 
 def inspect_model(path: Path) -> TrainedModel:
@@ -69,7 +79,10 @@ def inspect_model(path: Path) -> TrainedModel:
         entries = list_entries(path)
     except Unreadable as error:
         return TrainedModel(path.name, path, problems=(f"the folder {error}",))
-    formats = tuple(sorted(_formats(path, entries), key=_display_key))
+    snapshot = cached_snapshot(path)
+    if snapshot:
+        return dataclasses.replace(inspect_model(snapshot), name=path.name, path=path)
+    formats = tuple(sorted(find_formats(path, entries), key=_display_key))
     if not formats and "--" in path.name and "benchmarks" in entries:
         return hub_model(path.name.replace("--", "/", 1), path.parent)
     training, problem = read_training(path / place / METRICS for place in _metrics_places(entries))
@@ -78,6 +91,36 @@ def inspect_model(path: Path) -> TrainedModel:
         problems += (_why_no_model(path, entries),)
     modified = max((form.modified for form in formats), default=0.0)
     return TrainedModel(path.name, path, formats, training, modified, problems)
+
+
+def cached_snapshot(path: Path) -> Path | None:
+    """The snapshot to use of a model in the layout of the hub's cache, models--ORG--NAME/snapshots/COMMIT.
+
+    That of main where the cache says which it is, else the newest; None when `path` is no such folder.
+    """
+    if not _CACHED.fullmatch(path.name):
+        return None
+    try:
+        commit, _ = read_bytes(path / "refs" / "main", 100)
+        main = path / "snapshots" / commit.decode("ascii", "replace").strip()
+        if _COMMIT.fullmatch(main.name) and main.is_dir():
+            return main
+    except (FileNotFoundError, Unreadable):
+        pass  # a cache that was copied without its refs
+    try:
+        snapshots = [path / "snapshots" / name for name in list_entries(path / "snapshots") if _COMMIT.fullmatch(name)]
+    except Unreadable:
+        return None
+    return max(snapshots, key=lambda snapshot: snapshot.stat().st_mtime, default=None)
+
+
+def cached_hub_id(path: Path) -> str | None:
+    """The hub id of a model in the hub's cache, whose folder or snapshot `path` is; None for any other folder."""
+    for folder in (path, path.parent.parent):
+        match = _CACHED.fullmatch(folder.name)
+        if match and (folder == path or path.parent.name == "snapshots"):
+            return f"{match['organisation']}/{match['name']}"
+    return None
 
 
 def hub_model(hub_id: str, outputs: Path) -> TrainedModel:
@@ -98,7 +141,7 @@ def number_of(form: ModelFormat) -> int:
 
 
 def _outputs_entries(outputs: Path) -> dict[str, os.DirEntry[str]]:
-    where = "Say where your models are with --outputs DIR or --model PATH; `benchtui demo` shows the whole job."
+    where = "Choose a folder with --outputs DIR, a model with --model PATH or --model ORG/NAME, or try `benchtui demo`."
     if not outputs.exists():
         raise UsageError(f"There is no folder {outputs}.", where)
     if not outputs.is_dir():
@@ -115,148 +158,6 @@ def _outputs_entries(outputs: Path) -> dict[str, os.DirEntry[str]]:
     return entries
 
 
-def _formats(path: Path, entries: Entries) -> list[ModelFormat]:
-    formats = _direct_formats(path, entries)
-    for name, entry in entries.items():
-        kind = _NAMED_FOLDERS.get(name)
-        numbered = _NUMBERED_FOLDER.fullmatch(name)
-        if name != "gguf" and not kind and not numbered:
-            continue
-        if not is_folder(entry):
-            continue
-        if name == "gguf":
-            formats += _gguf_folder(path / name)
-        elif kind:
-            formats.append(_folder_format(kind, path / name))
-        else:
-            formats.append(_checkpoint("checkpoint" if name[0] == "c" else "epoch", path / name, path, entries))
-    return formats
-
-
-def _direct_formats(path: Path, entries: Entries) -> list[ModelFormat]:
-    formats = []
-    if SINGLE in entries or INDEX in entries or PICKLE in entries or (CONFIG in entries and not _is_adapter(entries)):
-        formats.append(_full("full", path, entries, note=_ADAPTER_BESIDE if _is_adapter(entries) else ""))
-    if _is_adapter(entries):
-        formats.append(_adapter("lora", path, entries))
-    return formats + _gguf_files(path, entries)
-
-
-def _folder_format(kind: Kind, folder: Path) -> ModelFormat:
-    try:
-        entries = list_entries(folder)
-    except Unreadable as error:
-        return ModelFormat(kind, folder, problem=f"the folder {error}")
-    return _adapter(kind, folder, entries) if kind == "lora" else _full(kind, folder, entries)
-
-
-def _checkpoint(kind: Kind, folder: Path, model: Path, model_entries: Entries) -> ModelFormat:
-    try:
-        entries = list_entries(folder)
-    except Unreadable as error:
-        return ModelFormat(kind, folder, problem=f"the folder {error}")
-    adapter = _is_adapter(entries)
-    if adapter and not (CONFIG in entries and (SINGLE in entries or INDEX in entries)):
-        return _adapter(kind, folder, entries)
-    # A trainer may write the tokenizer once, beside its checkpoints.
-    beside = model if TOKENIZER_FILES & model_entries.keys() else None
-    return _full(kind, folder, entries, tokenizer_beside=beside, note=_ADAPTER_BESIDE if adapter else "")
-
-
-def _is_adapter(entries: Entries) -> bool:
-    return ADAPTER_CONFIG in entries or ADAPTER in entries or ADAPTER_PICKLE in entries
-
-
-def _full(
-    kind: Kind, folder: Path, entries: Entries, *, tokenizer_beside: Path | None = None, note: str = ""
-) -> ModelFormat:
-    weights = full_model_weights(folder, entries)
-    tokenizer = folder if TOKENIZER_FILES & entries.keys() else tokenizer_beside
-    problem = _config_problem(folder, CONFIG)
-    if not problem and weights.problem and not weights.pickled:
-        problem = weights.problem
-    if not problem and tokenizer is None:
-        problem = "no tokenizer (tokenizer.json is missing)"
-    return _format(kind, folder, weights, problem, tokenizer=tokenizer, note=note)
-
-
-def _adapter(kind: Kind, folder: Path, entries: Entries) -> ModelFormat:
-    weights = adapter_weights(folder, entries)
-    problem = _config_problem(folder, ADAPTER_CONFIG)
-    if not problem and weights.problem and not weights.pickled:
-        problem = weights.problem
-    tokenizer = folder if TOKENIZER_FILES & entries.keys() else None
-    return _format(kind, folder, weights, problem, tokenizer=tokenizer, adapter=True)
-
-
-def _format(
-    kind: Kind,
-    path: Path,
-    weights: Weights,
-    problem: str,
-    *,
-    tokenizer: Path | None = None,
-    adapter: bool = False,
-    note: str = "",
-) -> ModelFormat:
-    pickled = weights.pickled and not problem
-    return ModelFormat(
-        kind,
-        path,
-        weights.bytes,
-        weights.problem if pickled else problem,
-        adapter=adapter,
-        pickled=pickled,
-        tokenizer=tokenizer,
-        modified=weights.modified,
-        note=note,
-    )
-
-
-def _config_problem(folder: Path, name: str) -> str:
-    try:
-        read_json(folder / name)
-    except FileNotFoundError:
-        return f"{name} is missing"
-    except Unreadable as error:
-        return f"{name} {error}"
-    return ""
-
-
-def _gguf_folder(folder: Path) -> list[ModelFormat]:
-    try:
-        entries = list_entries(folder)
-    except Unreadable as error:
-        return [ModelFormat("gguf", folder, problem=f"the folder {error}")]
-    return _gguf_files(folder, entries) or [ModelFormat("gguf", folder, problem="no .gguf file in it")]
-
-
-def _gguf_files(folder: Path, entries: Entries) -> list[ModelFormat]:
-    """One format for each model: a model split into shards counts once, by its first shard."""
-    formats = []
-    names = sorted(name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj"))
-    for name in names:
-        shard = _GGUF_SHARD.fullmatch(name)
-        if not shard:
-            weights = gguf_weights(folder / name)
-            formats.append(_format("gguf", folder / name, weights, weights.problem))
-        elif int(shard["number"]) == 1:
-            formats.append(_gguf_shards(folder, names, shard))
-    return formats
-
-
-def _gguf_shards(folder: Path, names: list[str], first: re.Match[str]) -> ModelFormat:
-    total = int(first["total"])
-    wanted = [f"{first['stem']}-{number:05}-of-{total:05}.gguf" for number in range(1, min(total, 1000) + 1)]
-    shards = [gguf_weights(folder / name) for name in wanted if name in names]
-    problem = next((shard.problem for shard in shards if shard.problem), "")
-    if len(shards) < total:
-        problem = f"{total - len(shards)} of its {total} shards are missing"
-    size = sum(shard.bytes for shard in shards)
-    modified = max(shard.modified for shard in shards)
-    return ModelFormat("gguf", folder / first[0], size, problem, modified=modified)
-
-
 def _metrics_places(entries: Entries) -> list[str]:
     return ["lora", "."] if "lora" in entries else ["."]
 
@@ -267,7 +168,7 @@ def _why_no_model(path: Path, entries: Entries) -> str:
     for name, entry in entries.items():
         if not name.startswith(".") and name != "benchmarks" and is_folder(entry):
             inside = path / name
-            if (inside / CONFIG).is_file() or (inside / ADAPTER_CONFIG).is_file():
+            if holds_model(inside):
                 return f"no model directly in it, but one in {name}/: try --model {inside}"
     return "no model in it (no adapter, merged weights, checkpoint or GGUF)"
 

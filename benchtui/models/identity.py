@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from benchtui.models.chat_template import MORE_TEMPLATES
-from benchtui.models.discovery import TOKENIZER_FILES
+from benchtui.models.formats import TOKENIZER_FILES
 from benchtui.models.reading import Unreadable, open_regular
 from benchtui.models.safetensors import Header
 
@@ -26,6 +26,11 @@ _CONTENT = TOKENIZER_FILES | {
 }
 SMALL_WEIGHTS = 64 * 1024 * 1024
 _MAX_CONTENT = 256 * 1024 * 1024
+_SPREAD_BLOCKS, _SPREAD_BYTES = 32, 64 * 1024
+_TENSOR_BYTES = 4096
+_SAMPLED = 2 * 1024 * 1024
+"""Bytes read of one file at most for the blocks of its tensors, and again as many for the blocks spread over it."""
+_MANY_TENSORS = 10_000
 
 
 def content_files(folder: Path) -> list[Path]:
@@ -38,27 +43,42 @@ def content_files(folder: Path) -> list[Path]:
     return [*(folder / name for name in sorted(names)), *sorted((folder / MORE_TEMPLATES).glob("*.jinja"))]
 
 
-def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None]) -> str:
-    """`sha256:` and the digest over names and content of `content`, then of the weights.
+def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None], *, whole: bool = False) -> str:
+    """The digest over names and content of `content`, then of the weights; no time of change is in it.
 
-    A weight file counts by its whole content when all of them together are below SMALL_WEIGHTS, else by its name, size,
-    time of change and header: replacing a file is noticed, copying a large one gives a new identity.
+    `sha256:…` counts all of every file: where the weights are below SMALL_WEIGHTS, and with `whole`. Otherwise
+    `sampled:…` counts of each weight file its size, its header, blocks of every tensor's start, middle and end, and
+    blocks spread over the file. So a copied or touched model keeps its identity, and training or merging it again does
+    not; a change of a few numbers between the blocks is only seen with `whole`.
     Raises Unreadable when a file goes away or cannot be read.
     """
     digest = hashlib.sha256()
     for path in content:
         _add(digest, path.name.encode("utf-8", "surrogateescape"))
         _add_file(digest, path)
-    small = sum(path.stat().st_size for path in weights) < SMALL_WEIGHTS
+    whole = whole or sum(path.stat().st_size for path in weights) < SMALL_WEIGHTS
     for path, header in weights.items():
         _add(digest, path.name.encode("utf-8", "surrogateescape"))
-        if small:
-            _add_file(digest, path)
-            continue
-        status = path.stat()
-        _add(digest, f"{status.st_size} {status.st_mtime_ns}".encode())
-        _add(digest, header.raw if header else b"")
-    return f"sha256:{digest.hexdigest()}"
+        if whole:
+            _add_file(digest, path, limit=None)
+        else:
+            _add_samples(digest, path, header)
+    return f"{'sha256' if whole else 'sampled'}:{digest.hexdigest()}"
+
+
+def sampled_places(header: Header | None, size: int) -> list[tuple[int, int]]:
+    """Where in a file of `size` bytes blocks are read, and how many bytes of each: always the same ones."""
+    step = max(size - _SPREAD_BYTES, 0) / (_SPREAD_BLOCKS - 1)
+    places = [(int(step * number), _SPREAD_BYTES) for number in range(_SPREAD_BLOCKS)]
+    if header is None or not header.tensors:
+        return places
+    parts = (0.0, 0.5, 1.0) if len(header.tensors) <= _MANY_TENSORS else (0.5,)
+    block = max(min(_SAMPLED // (len(parts) * len(header.tensors)), _TENSOR_BYTES), 16)
+    for tensor in header.tensors.values():
+        start, end = (len(header.raw) + offset for offset in tensor.data_offsets)
+        room = max(end - start - block, 0)
+        places += [(start + int(room * part), min(block, end - start)) for part in parts]
+    return sorted(set(places))
 
 
 def _add(digest: hashlib._Hash, data: bytes) -> None:
@@ -66,14 +86,30 @@ def _add(digest: hashlib._Hash, data: bytes) -> None:
     digest.update(data)
 
 
-def _add_file(digest: hashlib._Hash, path: Path) -> None:
+def _add_samples(digest: hashlib._Hash, path: Path, header: Header | None) -> None:
+    descriptor = _open(path)
     try:
-        descriptor = open_regular(path)
-    except FileNotFoundError:
-        raise Unreadable("is gone") from None
-    with os.fdopen(descriptor, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        if size > _MAX_CONTENT:
-            raise Unreadable(f"is larger than {_MAX_CONTENT // 1_000_000} MB")
+        size = os.fstat(descriptor).st_size
+        _add(digest, str(size).encode())
+        _add(digest, header.raw if header else b"")
+        for place, length in sampled_places(header, size):
+            _add(digest, os.pread(descriptor, length, place))
+    except OSError as error:
+        raise Unreadable(f"cannot be read ({(error.strerror or 'error').lower()})") from None
+    finally:
+        os.close(descriptor)
+
+
+def _add_file(digest: hashlib._Hash, path: Path, limit: int | None = _MAX_CONTENT) -> None:
+    with os.fdopen(_open(path), "rb") as file:
+        if limit is not None and os.fstat(file.fileno()).st_size > limit:
+            raise Unreadable(f"is larger than {limit // 1_000_000} MB")
         content = hashlib.file_digest(file, "sha256")
     _add(digest, content.digest())
+
+
+def _open(path: Path) -> int:
+    try:
+        return open_regular(path)
+    except FileNotFoundError:
+        raise Unreadable("is gone") from None

@@ -21,7 +21,8 @@ class ModelFormat:
     `path` is a folder, or the .gguf file; for `hub` the folder where results go. `bytes` counts weight files only.
     `problem` says what keeps it from being loaded, empty when nothing does; `pickled` when that is only that its
     weights are pickles, which a user may allow. `adapter` when it needs a base to stand on. `tokenizer` is the folder
-    that holds its tokenizer, None when the base's is to be used. `modified` in seconds since the epoch.
+    that holds its tokenizer, None when the base's is to be used. `modified` in seconds since the epoch. `name` is its
+    path from the model's folder where its kind does not say it (`lora/sft`). `warnings` are what is unusual about it.
     """
 
     kind: Kind
@@ -34,6 +35,8 @@ class ModelFormat:
     modified: float = 0.0
     hub_id: str | None = None
     note: str = ""
+    name: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def location(self) -> str:
@@ -43,6 +46,8 @@ class ModelFormat:
     @property
     def label(self) -> str:
         """Its name in lists and in `--format`: the kind, and which one where a model may have several."""
+        if self.name:
+            return self.name
         if self.kind in ("checkpoint", "epoch", "gguf"):
             return self.path.name
         return self.kind
@@ -99,6 +104,11 @@ class TrainedModel:
     def all_problems(self) -> tuple[str, ...]:
         """The folder's and its formats' problems, each naming what it is about."""
         return self.problems + tuple(f"{form.label}: {form.problem}" for form in self.formats if form.problem)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """The warnings of its usable formats, each naming the format."""
+        return tuple(f"{form.label}: {warning}" for form in self.formats if form.usable() for warning in form.warnings)
 
 
 _UNITS = ("B", "KB", "MB", "GB", "TB")

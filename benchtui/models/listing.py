@@ -15,12 +15,14 @@ from benchtui.models.selection import choose_format
 
 @dataclass(frozen=True)
 class ListedModel:
-    """`base` of the format that would be benchmarked, None when nothing names it; `problems` of folder and formats."""
+    """`base` of the format that would be benchmarked, None when nothing names it; `problems` of folder and formats,
+    `warnings` of the formats that can be used."""
 
     model: TrainedModel
     base: BaseChoice | None
     result: LastResult | None
     problems: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 def list_models(outputs: Path) -> list[ListedModel]:
@@ -37,4 +39,4 @@ def _listed(model: TrainedModel) -> ListedModel:
         form = choose_format(model)
     except BenchtuiError:  # nothing usable: the problems say so; its base may still be told
         form = model.formats[0]
-    return ListedModel(model, find_base(model, form), result, problems)
+    return ListedModel(model, find_base(model, form), result, problems, model.all_warnings)

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.discovery import absolute, discover, hub_model, inspect_model, number_of
+from benchtui.models.discovery import absolute, cached_hub_id, discover, hub_model, inspect_model, number_of
 from benchtui.models.layout import Kind, ModelFormat, TrainedModel
 from benchtui.text import one_line
 
@@ -36,6 +36,8 @@ def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> Trai
     path = Path(selector).expanduser()
     if path.exists():
         return _from_path(path, outputs)
+    if ".." not in Path(selector).parts and named.is_dir():  # experiment/run, as it is listed
+        return _from_path(named, outputs)
     if _looks_like_hub_id(selector):
         return hub_model(selector, outputs)
     raise _unknown(outputs, selector)
@@ -100,16 +102,30 @@ def _from_path(path: Path, outputs: Path) -> TrainedModel:
         return _gguf_file(path, outputs)
     if not path.is_dir():
         raise UsageError(f"{_shown(path)} is a file, not a model folder.", "Give the folder that holds it.")
-    return _only(path.parent, path, outputs) or inspect_model(path)
+    cached = cached_hub_id(path)
+    root = absolute(outputs)
+    if cached and not path.is_relative_to(root):  # results do not belong into the hub's cache
+        model = inspect_model(path)
+        return dataclasses.replace(model, name=cached, path=root / cached.replace("/", "--"))
+    for owner in _owners(path, root):
+        model = inspect_model(owner)
+        formats = tuple(form for form in model.formats if form.path == path and form.path != owner)
+        if formats:
+            return dataclasses.replace(model, name=_name(owner, root), formats=formats)
+    return dataclasses.replace(inspect_model(path), name=_name(path, root))
 
 
-def _only(owner: Path, part: Path, outputs: Path) -> TrainedModel | None:
-    """`owner` with the one format that lies at `part`; None when `part` is no part of a model."""
-    if owner == absolute(outputs):
-        return None
-    model = inspect_model(owner)
-    formats = tuple(form for form in model.formats if form.path == part and form.path != owner)
-    return dataclasses.replace(model, formats=formats) if formats else None
+def _owners(path: Path, outputs: Path) -> list[Path]:
+    """The folders whose model `path` may be a format of: above it, but not above outputs/."""
+    if not path.is_relative_to(outputs):
+        return [path.parent]
+    return [folder for folder in list(path.parents)[:4] if folder != outputs and folder.is_relative_to(outputs)]
+
+
+def _name(path: Path, outputs: Path) -> str:
+    """What a model is called: its path from outputs/, one level deep at most; else the folder's name."""
+    inside = path.is_relative_to(outputs) and len(path.relative_to(outputs).parts) == 2
+    return path.relative_to(outputs).as_posix() if inside else path.name
 
 
 def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
@@ -171,11 +187,12 @@ def _has_quantisation(form: ModelFormat, asked: str) -> bool:
     return asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
 
 
-def _preference(form: ModelFormat) -> tuple[int, int, int, str]:
-    """Whole models before parts of a training, later checkpoints before earlier, larger GGUF files before smaller."""
+def _preference(form: ModelFormat) -> tuple[int, int, float, int, str]:
+    """Whole models before parts of a training, later ones before earlier, larger GGUF files before smaller."""
     kinds = (*_LOADED, "gguf")
     rank = kinds.index("checkpoint") if form.kind == "epoch" else kinds.index(form.kind)
-    return (rank, -number_of(form), -form.bytes, form.path.name)
+    newest = 0.0 if form.kind == "gguf" else -form.modified
+    return (rank, -number_of(form), newest, -form.bytes, form.path.name)
 
 
 def _mend(form: ModelFormat) -> str:

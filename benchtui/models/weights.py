@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
+from benchtui.models.gguf import check_gguf
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_bytes
-from benchtui.models.safetensors import read_header
+from benchtui.models.safetensors import Header, Tensor, read_header
+from benchtui.text import one_line
 
 CONFIG = "config.json"
 ADAPTER_CONFIG = "adapter_config.json"
@@ -25,7 +29,9 @@ ADAPTER_PICKLE = "adapter_model.bin"
 _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _OTHER_WEIGHTS = re.compile(r".+\.(?:safetensors|bin|pt|pth|ckpt|distcp|npz|h5|msgpack)")
-_GGUF_MAGIC = b"GGUF"
+
+_ZERO_STEP = re.compile(r"global_step\d+")
+_FSDP_FOLDER = re.compile(r"pytorch_model_fsdp_\d+")
 
 Entries = Mapping[str, os.DirEntry[str]]
 """A folder's entries by name."""
@@ -42,7 +48,8 @@ _index_decoder = msgspec.json.Decoder(_Index)
 class Weights:
     """The weight files of one folder: total bytes, newest change (seconds since the epoch), and what is wrong.
 
-    `pickled` when the only thing wrong is that they are pickles.
+    `pickled` when the only thing wrong is that they are pickles; `headers` of those that are safetensors and whole;
+    `warnings` say what is only unusual.
     """
 
     files: tuple[Path, ...] = ()
@@ -50,6 +57,13 @@ class Weights:
     modified: float = 0.0
     problem: str = ""
     pickled: bool = False
+    headers: Mapping[Path, Header] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """The tensors of all the files, by name."""
+        return {name: tensor for header in self.headers.values() for name, tensor in header.tensors.items()}
 
 
 def list_entries(folder: Path | str) -> dict[str, os.DirEntry[str]]:
@@ -78,10 +92,32 @@ def full_model_weights(folder: Path, entries: Entries) -> Weights:
         return _sharded(folder)
     shards = sorted(name for name in entries if _SHARD.fullmatch(name))
     if shards:
-        return _with(_safetensors(folder, shards), f"{INDEX} is missing, so its {len(shards)} shards cannot be loaded")
+        return replace(
+            _safetensors(folder, shards), problem=f"{INDEX} is missing, so its {len(shards)} shards cannot be loaded"
+        )
     if PICKLE in entries or PICKLE_INDEX in entries:
         return _pickles(folder, [PICKLE, *(name for name in entries if _PICKLE_SHARD.fullmatch(name))])
-    return Weights(problem=_nothing(entries))
+    return Weights(problem=training_shards(folder, entries) or _nothing(entries))
+
+
+def training_shards(folder: Path, entries: Entries) -> str:
+    """What to type when `folder` holds the shards of a distributed training and no weights; "" when it holds none."""
+    place = shlex.quote(one_line(str(folder), 300))
+    steps = sorted(name for name in entries if _ZERO_STEP.fullmatch(name))
+    if steps:
+        return (
+            f"only DeepSpeed's shards ({steps[-1]}), no weights that transformers loads: make them with "
+            f"`cd {place} && python zero_to_fp32.py . . --safe_serialization`"
+        )
+    folders = sorted(name for name in entries if _FSDP_FOLDER.fullmatch(name))
+    inside = [name for name in entries if name.endswith(".distcp")]
+    if folders or inside:
+        shards = f"{place}/{folders[0]}" if folders else place
+        return (
+            f"only FSDP's shards ({folders[0] if folders else inside[0]}), no weights that transformers loads: merge "
+            f"them with `accelerate merge-weights {shards} {place}`"
+        )
+    return ""
 
 
 def adapter_weights(folder: Path, entries: Entries) -> Weights:
@@ -94,17 +130,14 @@ def adapter_weights(folder: Path, entries: Entries) -> Weights:
 
 
 def gguf_weights(path: Path) -> Weights:
-    """The GGUF file `path`: its size, and whether it starts as one."""
+    """The GGUF file `path`: its size, and whether it is whole."""
     try:
-        start, _ = read_bytes(path, len(_GGUF_MAGIC))
+        problem = check_gguf(path)
     except FileNotFoundError:
-        return Weights(problem="is a link to nothing")
+        problem = "is a link to nothing"
     except Unreadable as error:
-        return Weights(problem=str(error))
-    weights = _measure(path.parent, [path.name])
-    if start != _GGUF_MAGIC:
-        return _with(weights, "is not a GGUF file" if start else "is empty")
-    return weights
+        problem = str(error)
+    return replace(_measure(path.parent, [path.name]), problem=problem)
 
 
 def _sharded(folder: Path) -> Weights:
@@ -128,22 +161,48 @@ def _sharded(folder: Path) -> Weights:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         verb = "are" if more else "is"
         problem = f"{missing[0]}{more} of {len(shards)} shards {verb} missing"
-        return _with(_measure(folder, (name for name in shards if name not in missing)), problem)
-    return _safetensors(folder, shards)
+        return replace(_measure(folder, (name for name in shards if name not in missing)), problem=problem)
+    return _compared(index, _safetensors(folder, shards))
+
+
+_LEFT_OUT = re.compile(r"(rotary_emb\.inv_freq|\.masked_bias|(attn|attention)\.bias)$")
+"""Buffers that old files have and no model needs."""
+
+
+def _compared(index: _Index, weights: Weights) -> Weights:
+    """`weights` with what the index and the shards contradict each other in."""
+    if weights.problem:
+        return weights
+    held = Counter(name for header in weights.headers.values() for name in header.tensors)
+    lost = [name for name in index.weight_map if name not in held and not _LEFT_OUT.search(name)]
+    if lost:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        problem = (
+            f"{len(lost)} of {len(index.weight_map)} tensors that {INDEX} names are in no shard "
+            f"({one_line(lost[0], 120)}{more})"
+        )
+        return replace(weights, problem=problem)
+    twice = [name for name, times in held.items() if times > 1]
+    if twice:
+        first = one_line(twice[0], 120)
+        said = f"{len(twice)} tensors are in more than one shard ({first}): it is not sure which counts"
+        return replace(weights, warnings=(said,))
+    return weights
 
 
 def _safetensors(folder: Path, names: list[str]) -> Weights:
+    headers = {}
     problem = ""
     for name in names:
         try:
-            read_header(folder / name)
+            headers[folder / name] = read_header(folder / name)
         except FileNotFoundError:
             problem = f"{name} is a link to nothing"
         except Unreadable as error:
             problem = f"{name} {error}"
         if problem:
             break
-    return _with(_measure(folder, names), problem)
+    return replace(_measure(folder, names), problem=problem, headers={} if problem else headers)
 
 
 def _pickles(folder: Path, names: list[str]) -> Weights:
@@ -167,10 +226,6 @@ def _measure(folder: Path, names: Iterable[str]) -> Weights:
         size += status.st_size
         modified = max(modified, status.st_mtime)
     return Weights(tuple(files), size, modified)
-
-
-def _with(weights: Weights, problem: str) -> Weights:
-    return Weights(weights.files, weights.bytes, weights.modified, problem)
 
 
 def _nothing(entries: Entries) -> str:

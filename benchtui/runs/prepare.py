@@ -16,6 +16,7 @@ from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
 from benchtui.models.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.describe import ModelDescription, describe
+from benchtui.models.fit import check_fit
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
@@ -34,13 +35,14 @@ BACKENDS = ("hf",)
 class PreparedBench:
     """Plans of one model: fine-tuned, and its base unless only the model itself is evaluated.
 
-    `notes` are decisions the user should know of, a line each.
+    `notes` are decisions the user should know of, a line each; `warnings` what is unusual about the models on disk.
     """
 
     model: TrainedModel
     fine_tuned: RunPlan
     base: RunPlan | None
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,9 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     notes = [form.note, own.note]
     if base and base_description:
         notes += [base.note, base_description.note]
+    fit = check_fit(own, base_description, form.tokenizer)
+    notes += fit.notes
+    warnings = (*own.warnings, *(base_description.warnings if base_description else ()), *fit.warnings)
     if own.from_cache or (base_description and base_description.from_cache):
         choice = dataclasses.replace(choice, offline=True)  # the hub was out of reach a moment ago: do not wait for it
     for description in (own, base_description):
@@ -120,7 +125,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
-        return PreparedBench(model, plan, None, tuple(note for note in notes if note))
+        return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings)
     base_source = ModelSource(
         path=base_description.name,
         identity=base_description.identity,
@@ -131,7 +136,7 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     notes.append(_precision_note(fine_tuned, base_source))
     base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
     plan = msgspec.structs.replace(plan, decide_early=choice.decide_early)
-    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note))
+    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
 
 
 def _check_backend(choice: BenchPlan) -> None:

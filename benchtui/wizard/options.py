@@ -127,7 +127,9 @@ def _format_option(form: ModelFormat, best: ModelFormat | None) -> Option:
     return Option(
         value=form.label,
         title=_shown(form.label),
-        about=f"{_FORMAT_WORDS[form.kind]} Loaded by {_LOADERS[backend]}.",
+        about=" ".join(
+            [f"{_FORMAT_WORDS[form.kind]} Loaded by {_LOADERS[backend]}.", *(f"Warning: {w}." for w in form.warnings)]
+        ),
         beside=size_text(form.bytes) if form.bytes else "",
         why_not=why_not,
         recommended=best is not None and form.path == best.path,

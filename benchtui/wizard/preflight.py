@@ -45,6 +45,8 @@ def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Chec
     yield Check("Model", "ok", f"{one_line(model.name, 80)}, {source.format}")
     if prepared.base is not None:
         yield Check("Base", "ok", one_line(prepared.base.source.path, 120))
+    for warning in prepared.warnings:
+        yield Check("Model", "warning", one_line(warning, 300))
     for note in prepared.notes:
         name, colon, words = note.partition(": ")
         known = name if colon and len(name) <= 20 else "Note"

@@ -18,7 +18,7 @@ import pytest
 from safetensors.numpy import save_file
 
 BOLD, PLAIN = "\x1b[1m", "\x1b[0m"
-KEYS = {"name", "path", "usable", "formats", "base", "trained", "training", "last_result", "problems"}
+KEYS = {"warnings", "name", "path", "usable", "formats", "base", "trained", "training", "last_result", "problems"}
 
 
 def benchtui(*arguments: str | os.PathLike[str], cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -57,7 +57,9 @@ def make_model(folder: Path, name: str = "llama-gsm8k") -> Path:
     merged.mkdir(parents=True)
     (merged / "config.json").write_text(json.dumps({"model_type": "llama", "_name_or_path": "unsloth/X-bnb-4bit"}))
     (merged / "tokenizer.json").write_text("{}")
-    save_file({"a": np.zeros(50_000, "float16")}, merged / "model.safetensors")
+    numbers = {"embed_tokens": 49_984, "layers.0.mlp.up_proj": 8, "norm": 8}
+    tensors = {f"model.{name}.weight": np.ones((count // 8, 8), "float16") for name, count in numbers.items()}
+    save_file(tensors, merged / "model.safetensors")
     (model / "training_metrics.json").write_text(json.dumps({"timestamp": "2026-11-01T12:00:00", "lora_rank": 16}))
     return model
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_folders import adapter, full_model, write_json
+from model_folders import adapter, full_model, llama_tensors, save, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models import BaseChoice, choose_format, find_base, inspect_model, resolve_base
@@ -106,7 +107,9 @@ def test_a_four_bit_model_keeps_the_four_bit_base(tmp_path: Path) -> None:
 
 def test_a_full_model_that_is_quantised_counts_as_four_bit(tmp_path: Path) -> None:
     quantised = {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}}
-    full_model(tmp_path / "m", _name_or_path="unsloth/X-bnb-4bit", **quantised)
+    folder = full_model(tmp_path / "m", _name_or_path="unsloth/X-bnb-4bit", **quantised)
+    packed = {"model.layers.0.self_attn.q_proj.weight.absmax": np.ones(4, "float32")}
+    save(folder / "model.safetensors", llama_tensors() | packed)
     assert base_of(tmp_path / "m").name == "unsloth/X-bnb-4bit"
 
 

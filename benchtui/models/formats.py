@@ -1,0 +1,268 @@
+"""The formats in a model's folder, as the tools of training, merging and converting lay them out."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchtui.models.adapter_check import check_adapter
+from benchtui.models.full_check import Findings, check_full_model, embedding_rows
+from benchtui.models.layout import Kind, ModelFormat
+from benchtui.models.reading import Unreadable, read_json
+from benchtui.models.tokenizer_check import check_tokenizer
+from benchtui.models.weights import (
+    ADAPTER,
+    ADAPTER_CONFIG,
+    ADAPTER_PICKLE,
+    CONFIG,
+    INDEX,
+    PICKLE,
+    SINGLE,
+    Entries,
+    Weights,
+    adapter_weights,
+    full_model_weights,
+    gguf_weights,
+    is_folder,
+    list_entries,
+    training_shards,
+)
+
+TOKENIZER_FILES = frozenset(
+    {
+        "tokenizer.json",
+        "tokenizer.model",
+        "vocab.json",
+        "vocab.txt",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "tekken.json",
+        "tiktoken.model",
+    }
+)
+
+_ADAPTER_BESIDE = "an adapter lies beside the full weights; they are taken as they are, without it"
+_NAMED_FOLDERS: dict[str, Kind] = {
+    "lora": "lora",
+    "merged_16bit": "merged_16bit",
+    "merged_4bit": "merged_4bit",
+    "merged": "merged_16bit",  # axolotl
+    "full": "full",  # LLaMA-Factory, with the kind of training below
+}
+_NUMBERED_FOLDER = re.compile(r"(checkpoint)-\d+|(epoch)_\d+")
+_GGUF_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf")
+_NO_MODEL = re.compile(
+    r"\..*|benchmarks|wandb|runs|logs?|__pycache__|global_step\d+|pytorch_model_fsdp_\d+|optimizer_\d+"
+)
+_MAX_DEPTH = 3
+"""How far below a model's folder formats are looked for: lora/sft/checkpoint-500."""
+
+
+def find_formats(path: Path, entries: Entries) -> list[ModelFormat]:
+    """The formats in the folder `path`, whose `entries` are given; those that cannot be used say why."""
+    formats = _direct_formats(path, entries)
+    others: list[ModelFormat] = []
+    for name, entry in entries.items():
+        if not is_folder(entry) or _NO_MODEL.fullmatch(name):
+            continue
+        folder = path / name
+        numbered = _NUMBERED_FOLDER.fullmatch(name)
+        if name == "gguf":
+            formats += _gguf_folder(folder)
+        elif name in _NAMED_FOLDERS:
+            formats += _named_folder(name, folder)
+        elif numbered:
+            formats.append(_checkpoint("checkpoint" if name[0] == "c" else "epoch", folder, path, entries))
+        elif not entry.is_symlink():
+            others += _model_in(folder, name)
+    return formats + others if formats else formats  # a folder with nothing but other models is no model itself
+
+
+def holds_model(folder: Path) -> bool:
+    """Whether a whole model or an adapter lies directly in `folder`."""
+    return (folder / CONFIG).is_file() or (folder / ADAPTER_CONFIG).is_file()
+
+
+def _direct_formats(path: Path, entries: Entries) -> list[ModelFormat]:
+    formats = []
+    adapter = _is_adapter(entries)
+    weights = SINGLE in entries or INDEX in entries or PICKLE in entries
+    if weights or (not adapter and (CONFIG in entries or training_shards(path, entries))):
+        formats.append(_full("full", path, entries, note=_ADAPTER_BESIDE if adapter else ""))
+    if adapter:
+        formats.append(_adapter("lora", path, entries))
+    return formats + _gguf_files(path, entries)
+
+
+def _named_folder(name: str, folder: Path) -> list[ModelFormat]:
+    """The format that the folder's name promises, and what lies below it (lora/sft, lora/checkpoint-500)."""
+    kind = _NAMED_FOLDERS[name]
+    try:
+        entries = list_entries(folder)
+    except Unreadable as error:
+        return [ModelFormat(kind, folder, problem=f"the folder {error}")]
+    below = list(_below(folder, name, entries, depth=1))
+    direct = holds_model(folder) or _is_adapter(entries) or SINGLE in entries or INDEX in entries or PICKLE in entries
+    if below and not direct:
+        return below
+    if name == "full" and not direct:
+        return []
+    own = _adapter(kind, folder, entries) if kind == "lora" else _full(kind, folder, entries)
+    return [dataclasses.replace(own, name="" if name == kind else name), *below]
+
+
+def _below(folder: Path, name: str, entries: Entries, depth: int) -> Iterator[ModelFormat]:
+    """The models in the folders below `folder`, each named by its path from the model's own folder."""
+    for inner, entry in sorted(entries.items()):
+        if not is_folder(entry) or entry.is_symlink() or _NO_MODEL.fullmatch(inner):
+            continue
+        place, label = folder / inner, f"{name}/{inner}"
+        numbered = _NUMBERED_FOLDER.fullmatch(inner)
+        if numbered:
+            kind: Kind = "checkpoint" if inner[0] == "c" else "epoch"
+            yield dataclasses.replace(_checkpoint(kind, place, folder, entries), name=label)
+            continue
+        yield from _model_in(place, label)
+        if depth + 1 < _MAX_DEPTH:
+            try:
+                deeper = list_entries(place)
+            except Unreadable:
+                continue  # what cannot be listed holds nothing that could be used
+            yield from _below(place, label, deeper, depth + 1)
+
+
+def _model_in(folder: Path, label: str) -> list[ModelFormat]:
+    """The whole model or adapter directly in `folder`, called `label`; nothing when there is none."""
+    if not holds_model(folder):
+        return []
+    try:
+        entries = list_entries(folder)
+    except Unreadable as error:
+        return [ModelFormat("full", folder, problem=f"the folder {error}", name=label)]
+    return [dataclasses.replace(form, name=label) for form in _direct_formats(folder, entries) if form.kind != "gguf"][
+        :1
+    ]
+
+
+def _checkpoint(kind: Kind, folder: Path, model: Path, model_entries: Entries) -> ModelFormat:
+    try:
+        entries = list_entries(folder)
+    except Unreadable as error:
+        return ModelFormat(kind, folder, problem=f"the folder {error}")
+    adapter = _is_adapter(entries)
+    if adapter and not (CONFIG in entries and (SINGLE in entries or INDEX in entries)):
+        return _adapter(kind, folder, entries)
+    # A trainer may write the tokenizer once, beside its checkpoints.
+    beside = model if TOKENIZER_FILES & model_entries.keys() else None
+    return _full(kind, folder, entries, tokenizer_beside=beside, note=_ADAPTER_BESIDE if adapter else "")
+
+
+def _is_adapter(entries: Entries) -> bool:
+    return ADAPTER_CONFIG in entries or ADAPTER in entries or ADAPTER_PICKLE in entries
+
+
+def _full(
+    kind: Kind, folder: Path, entries: Entries, *, tokenizer_beside: Path | None = None, note: str = ""
+) -> ModelFormat:
+    weights = full_model_weights(folder, entries)
+    tokenizer = folder if TOKENIZER_FILES & entries.keys() else tokenizer_beside
+    found = Findings(warnings=weights.warnings)
+    if not weights.files and training_shards(folder, entries):
+        return _format(kind, folder, weights, Findings(weights.problem), tokenizer=tokenizer, note=note)
+    try:
+        config = read_json(folder / CONFIG)
+    except FileNotFoundError:
+        found = Findings(f"{CONFIG} is missing")
+    except Unreadable as error:
+        found = Findings(f"{CONFIG} {error}")
+    else:
+        if weights.problem and not weights.pickled:
+            found = Findings(weights.problem)
+        elif weights.headers:
+            found = check_full_model(config, weights.tensors)
+            found = dataclasses.replace(found, warnings=(*weights.warnings, *found.warnings))
+    if not found.problem and tokenizer is None:
+        found = Findings("no tokenizer (tokenizer.json is missing)")
+    elif not found.problem and tokenizer is not None:
+        fit = check_tokenizer(tokenizer, embedding_rows(weights.tensors), quickly=True)
+        found = Findings(fit.problem, (*found.warnings, *fit.warnings))
+    return _format(kind, folder, weights, found, tokenizer=tokenizer, note=note)
+
+
+def _adapter(kind: Kind, folder: Path, entries: Entries) -> ModelFormat:
+    weights = adapter_weights(folder, entries)
+    found = Findings()
+    try:
+        config = read_json(folder / ADAPTER_CONFIG)
+    except FileNotFoundError:
+        found = Findings(f"{ADAPTER_CONFIG} is missing")
+    except Unreadable as error:
+        found = Findings(f"{ADAPTER_CONFIG} {error}")
+    else:
+        if weights.problem and not weights.pickled:
+            found = Findings(weights.problem)
+        elif weights.headers:
+            found = check_adapter(config, weights.tensors)
+    tokenizer = folder if TOKENIZER_FILES & entries.keys() else None
+    return _format(kind, folder, weights, found, tokenizer=tokenizer, adapter=True)
+
+
+def _format(
+    kind: Kind,
+    path: Path,
+    weights: Weights,
+    found: Findings,
+    *,
+    tokenizer: Path | None = None,
+    adapter: bool = False,
+    note: str = "",
+) -> ModelFormat:
+    pickled = weights.pickled and not found.problem
+    return ModelFormat(
+        kind,
+        path,
+        weights.bytes,
+        weights.problem if pickled else found.problem,
+        adapter=adapter,
+        pickled=pickled,
+        tokenizer=tokenizer,
+        modified=weights.modified,
+        note=note,
+        warnings=found.warnings,
+    )
+
+
+def _gguf_folder(folder: Path) -> list[ModelFormat]:
+    try:
+        entries = list_entries(folder)
+    except Unreadable as error:
+        return [ModelFormat("gguf", folder, problem=f"the folder {error}")]
+    return _gguf_files(folder, entries) or [ModelFormat("gguf", folder, problem="no .gguf file in it")]
+
+
+def _gguf_files(folder: Path, entries: Entries) -> list[ModelFormat]:
+    """One format for each model: a model split into shards counts once, by its first shard."""
+    formats = []
+    names = sorted(name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj"))
+    for name in names:
+        shard = _GGUF_SHARD.fullmatch(name)
+        if not shard:
+            weights = gguf_weights(folder / name)
+            formats.append(_format("gguf", folder / name, weights, Findings(weights.problem)))
+        elif int(shard["number"]) == 1:
+            formats.append(_gguf_shards(folder, names, shard))
+    return formats
+
+
+def _gguf_shards(folder: Path, names: list[str], first: re.Match[str]) -> ModelFormat:
+    total = int(first["total"])
+    wanted = [f"{first['stem']}-{number:05}-of-{total:05}.gguf" for number in range(1, min(total, 1000) + 1)]
+    shards = [gguf_weights(folder / name) for name in wanted if name in names]
+    problem = next((shard.problem for shard in shards if shard.problem), "")
+    if len(shards) < total:
+        problem = f"{total - len(shards)} of its {total} shards are missing"
+    size = sum(shard.bytes for shard in shards)
+    modified = max(shard.modified for shard in shards)
+    return ModelFormat("gguf", folder / first[0], size, problem, modified=modified)
