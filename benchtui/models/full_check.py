@@ -174,13 +174,14 @@ def _missing(config: Mapping[str, Any], architecture: Architecture, family: Fami
     if not missing and not lost:
         return ""
     said = counted(len(missing), len(needed), "not in the file")
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    named_first = f"{one_line(missing[0], 120)}{more}" if missing else ""
     whole = [name for name in missing if any(name.startswith(f"{start}.{number}.") for number in lost)]
     if lost and len(whole) == len(missing):
         numbers = ", ".join(map(str, lost[:5])) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
         verb = "layers {} of {} are" if len(lost) > 1 else "layer {} of {} is"
-        return f"{said} ({verb.format(numbers, count)} missing)"
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return f"{said} ({one_line(missing[0], 120)}{more})"
+        named_first = ": ".join(filter(None, (f"{verb.format(numbers, count)} missing", named_first)))
+    return f"{said} ({named_first})"
 
 
 def _rest_of_a_layer(family: Family, layers: Mapping[int, set[str]], number: int, packed: bool) -> list[str]:

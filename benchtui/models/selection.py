@@ -27,7 +27,7 @@ def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> Trai
     this format. Raises UsageError with the nearest names when there is none, BenchtuiError when none can be used.
     """
     if selector is None:
-        return _newest(outputs, _kinds(backend))
+        return _newest(outputs, backend)
     if not selector.strip() or "\0" in selector:
         raise UsageError("The name of the model is empty.", "`benchtui models` lists the names.")
     named = outputs / selector
@@ -71,7 +71,7 @@ def choose_format(
     usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
     best = candidates[0]
     if not usable:
-        raise BenchtuiError(f"{_shown(best.path)} cannot be used: {one_line(best.problem, 300)}.", _mend(best))
+        raise BenchtuiError(f"{_shown(best.path)} cannot be used: {one_line(best.problem, 300)}.", _advice(best))
     chosen = usable[0]
     if chosen is not best:
         note = f"{best.label} is passed over: {best.problem}"
@@ -83,13 +83,16 @@ def _kinds(backend: str) -> tuple[Kind, ...]:
     return ("gguf",) if backend in _GGUF_BACKENDS else _LOADED
 
 
-def _newest(outputs: Path, kinds: tuple[Kind, ...]) -> TrainedModel:
+def _newest(outputs: Path, backend: str) -> TrainedModel:
+    kinds = _kinds(backend)
     models = [model for model in discover(outputs) if model.hub_id is None]
     for model in models:
         if any(form.kind in kinds and form.usable() for form in model.formats):
             return model
+    if len(models) == 1:
+        choose_format(models[0], backend=backend)  # raises, and names the file and what to do about it
     first = next((problem for model in models for problem in model.all_problems), "")
-    example = f" ({_shown(models[0].name)}: {one_line(first)})" if first else ""
+    example = f" ({_shown(models[0].name)}: {one_line(first, 300)})" if first else ""
     raise BenchtuiError(
         f"None of the {len(models)} folders in {_shown(outputs)} holds a model that can be used here{example}.",
         "`benchtui models` shows what is wrong with each.",
@@ -195,7 +198,7 @@ def _preference(form: ModelFormat) -> tuple[int, int, float, int, str]:
     return (rank, -number_of(form), newest, -form.bytes, form.path.name)
 
 
-def _mend(form: ModelFormat) -> str:
+def _advice(form: ModelFormat) -> str:
     """What to do about a format's problem."""
     if form.pickled:
         return "Save it as safetensors, or allow pickles for this run with --allow-pickle if you trust its source."
@@ -203,7 +206,7 @@ def _mend(form: ModelFormat) -> str:
         return f"Copy the base model's tokenizer files into {_shown(form.path)}, or choose another with --format."
     if "cut short" in form.problem or "missing" in form.problem or "empty" in form.problem:
         return "Save or copy it again, or choose another format with --format."
-    return "Mend it, or choose another format with --format; `benchtui models` shows what there is."
+    return "Fix it, or choose another format with --format; `benchtui models` shows what there is."
 
 
 def _shown(path: object) -> str:
