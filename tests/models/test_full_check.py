@@ -123,8 +123,10 @@ def test_names_inside_that_no_model_expects(tmp_path: Path, old: str, new: str, 
     [
         (
             "layers.1.",
-            "2 of 6 tensors are not in the file "
-            "(layer 1 of 2 is missing: model.layers.1.input_layernorm.weight and 1 more)",
+            (
+                "2 of 6 tensors are not in the file "
+                "(layer 1 of 2 is missing: model.layers.1.input_layernorm.weight and 1 more)"
+            ),
         ),
         ("layers.1.self", "1 of 6 tensors is not in the file (model.layers.1.self_attn.q_proj.weight)"),
         ("embed_tokens", "1 of 6 tensors is not in the file (model.embed_tokens.weight)"),
