@@ -30,10 +30,7 @@ def in_background() -> bool:
 
 def start_detached(arguments: list[str]) -> int:
     """Start `benchtui` with `arguments` in a session of its own. Raises BenchtuiError with its words if it fails."""
-    folder = user_state_path("benchtui", ensure_exists=True) / "detached"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)[:-LOGS_KEPT]:
-        old.unlink(missing_ok=True)
+    folder = _log_folder()
     name = secrets.token_hex(6)
     launch, log = folder / f"{name}.json", folder / f"{name}.log"
     with log.open("wb") as output:
@@ -54,6 +51,21 @@ def start_detached(arguments: list[str]) -> int:
     click.echo(f"Running in the background (process {process.pid}). Watch: benchtui attach {runs[-1]}", err=True)
     click.echo(f"Stop: benchtui cancel {runs[-1]}", err=True)
     return ExitCode.DONE
+
+
+def _log_folder() -> Path:
+    """Where the output of detached runs goes, without the oldest of it. Raises BenchtuiError."""
+    folder = user_state_path("benchtui") / "detached"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in sorted(folder.glob("*.log"), key=lambda log: log.stat().st_mtime)[:-LOGS_KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise BenchtuiError(
+            f"{folder} cannot be written: {error.strerror}.",
+            "Set XDG_STATE_HOME to a folder that you may write to, or run without --detach.",
+        ) from None
+    return folder
 
 
 def _wait_for_launch(process: subprocess.Popen[bytes], launch: Path, log: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import io
+import os
 import sys
 
 import click
@@ -95,6 +96,7 @@ def main(argv: list[str] | None = None) -> None:
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments = _without_command(arguments)
     try:
+        _require_home()
         result = cli.main(args=arguments, prog_name="benchtui", standalone_mode=False)
     except BenchtuiError as error:
         _complain(error.what, error.next_step)
@@ -117,6 +119,13 @@ def main(argv: list[str] | None = None) -> None:
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)
+
+
+def _require_home() -> None:
+    """Raises BenchtuiError where nobody can say what ~ is: a user without an entry in /etc/passwd, as containers have,
+    and without HOME. Libraries would make a folder of that name."""
+    if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.home() has its own error for it
+        raise BenchtuiError("This user has no home folder.", "Set HOME to a folder that you may write to.")
 
 
 def _without_command(arguments: list[str]) -> list[str]:

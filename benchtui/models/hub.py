@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.hub_cache import hub_cache, unwritable_cache
 from benchtui.text import one_line
 
 SMALL_FILES = (
@@ -64,19 +65,6 @@ def hub_endpoint() -> str:
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
 
 
-def hub_home() -> Path:
-    home = os.environ.get("HF_HOME") or os.path.join(  # noqa: PTH118 - joined as the hub's own library does it
-        os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
-    )
-    return _expanded(home)
-
-
-def hub_cache() -> Path:
-    """The folder of the cache, whether it exists or not."""
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    return _expanded(named) if named else hub_home() / "hub"
-
-
 def hub_is_offline() -> bool:
     """Whether the environment forbids asking the hub."""
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
@@ -103,7 +91,7 @@ def hub_snapshot(hub_id: str, *, revision: str | None = None, offline: bool = Fa
     except _Unreachable as error:
         cached = cached_snapshot(hub_id, revision, note=f"{error}: the cached copy counts")
         if cached is None:
-            raise _not_cached(hub_id, str(error)) from None
+            raise (error.told or _not_cached(hub_id, str(error))) from None
         return cached
 
 
@@ -122,7 +110,11 @@ def cached_snapshot(hub_id: str, revision: str | None = None, *, note: str = "")
 
 
 class _Unreachable(Exception):  # noqa: N818 - a state of the world, worded for the user
-    """Why the hub could not be asked."""
+    """Why the hub could not be asked; `told` is what to tell the user where it is not the hub's fault."""
+
+    def __init__(self, why: str, told: BenchtuiError | None = None) -> None:
+        super().__init__(why)
+        self.told = told
 
 
 def _cached_commit(repository: Path, revision: str | None) -> str | None:
@@ -227,6 +219,8 @@ def _asked(hub_id: str, revision: str | None, seconds: float, call: Callable[[],
     except TimeoutError:
         raise _Unreachable(f"{where} did not answer within {seconds:.0f} s") from None
     except (http_error, OSError) as error:
+        if unwritable := unwritable_cache(error):
+            raise _Unreachable(unwritable.what.rstrip("."), unwritable) from None
         reason = one_line(str(error).replace("[Errno ", "[error "), 100)
         raise _Unreachable(f"{where} cannot be reached ({reason or type(error).__name__})") from None
     except (ValueError, KeyError, TypeError):
@@ -280,7 +274,3 @@ def _not_cached(hub_id: str, reason: str) -> BenchtuiError:
         f"{hub_id} cannot be had: {reason}, and it is not in the cache {hub_cache()}.",
         "Check the network and HF_ENDPOINT, or use --base PATH with a local folder, or --no-base.",
     )
-
-
-def _expanded(path: str) -> Path:
-    return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111 - as the hub's own library does it

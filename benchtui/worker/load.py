@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.hub_cache import unwritable_cache
 from benchtui.runs.plan import ModelSource, RunPlan
 from benchtui.worker.batch import choose_batch, free_memory
 from benchtui.worker.memory import release
@@ -219,6 +220,8 @@ def _refuse_pickles(plan: RunPlan) -> None:
 
 def load_error(name: str, error: Exception) -> BenchtuiError:
     """What a library said about a model that it could not load, as one line with the next step."""
+    if unwritable := unwritable_cache(error):
+        return unwritable
     text = " ".join(str(error).split())[:300]
     what = f"{name} cannot be loaded: {type(error).__name__}: {text}"
     lowered = text.lower()

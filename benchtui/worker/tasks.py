@@ -18,6 +18,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub import hub_is_offline
+from benchtui.models.hub_cache import unwritable_cache
 from benchtui.runs.plan import RunPlan, TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.prompts import ChatPrompts, frozen_date
@@ -114,6 +115,8 @@ def _load(manager: PlannedTaskManager, name: str) -> Any:
 
 def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError:
     """What a library said about a task it could not load, as one line with the next step; `dataset` is its data set."""
+    if unwritable := unwritable_cache(error):
+        return unwritable
     text = " ".join(str(error).split())[:400]
     what = f"Task {name} cannot be loaded: {type(error).__name__}: {text}"
     if isinstance(error, ModuleNotFoundError):

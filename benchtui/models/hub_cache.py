@@ -1,0 +1,66 @@
+"""Where the hub's library keeps what it downloads, and what to say when it cannot be written there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError
+
+_REFUSED = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NOT_MADE = frozenset({errno.ENOENT, errno.ENOTDIR})
+
+
+def hub_home() -> Path:
+    home = os.environ.get("HF_HOME") or os.path.join(  # noqa: PTH118 - joined as the hub's own library does it
+        os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"
+    )
+    return _expanded(home)
+
+
+def hub_cache() -> Path:
+    """The folder of the cache of models, whether it exists or not."""
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    return _expanded(named) if named else hub_home() / "hub"
+
+
+def unwritable_cache(error: BaseException) -> BenchtuiError | None:
+    """What to tell a user when `error`, or what it came from, is that a cache folder cannot be written; None when it is
+    something else."""
+    for found in _causes(error):
+        if not isinstance(found, OSError) or found.filename is None:
+            continue
+        for folder, variable in _folders():
+            if not Path(os.fsdecode(found.filename)).is_relative_to(folder) and not folder.is_relative_to(
+                os.fsdecode(found.filename)
+            ):
+                continue
+            if found.errno in _REFUSED or (found.errno in _NOT_MADE and not folder.is_dir()):
+                return BenchtuiError(
+                    f"The cache folder {folder} cannot be written: {found.strerror}.",
+                    f"Set {variable} to a folder that you may write to.",
+                )
+    return None
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    found: BaseException | None = error
+    for _ in range(20):  # libraries wrap errors a few times, and one that is its own cause would never end
+        if found is None:
+            return
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _folders() -> Iterator[tuple[Path, str]]:
+    """The folders that the libraries write to, with the variable that says where each is."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_CACHE", "HF_MODULES_CACHE"):
+        if named := os.environ.get(variable):
+            yield _expanded(named), variable
+    yield hub_home(), "HF_HOME"
+
+
+def _expanded(path: str) -> Path:
+    return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111 - as the hub's own library does it
