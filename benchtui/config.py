@@ -9,8 +9,9 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import stat
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +19,7 @@ from typing import Any, TypeVar
 
 from benchtui.errors import UsageError
 from benchtui.runs.plan import TaskPlan
+from benchtui.settings.code import code_in_generation, is_harmless, is_task_file
 from benchtui.settings.rows import FILE_KEYS, PERMISSIONS
 from benchtui.settings.values import limit_value, task_name, whole_number
 from benchtui.suites import Suite
@@ -29,8 +31,11 @@ FILE_NAME = "benchtui.toml"
 _SUITE_KEYS = ("title", "description", "best-for", "tasks")
 _TASK_KEYS = ("name", "num-fewshot", "limit")
 _PER_RUN = {setting.name: setting for setting in PERMISSIONS}
-LARGEST_FILE = 1024 * 1024
+LARGEST_FILE = 256 * 1024
 """Bytes; a file of settings has a few hundred."""
+_OURS = Path(__file__).resolve().parent
+_DEEPEST_KEY = 100
+"""Names joined by dots in one key: reading one of thousands would take for ever."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +60,11 @@ def user_config_file() -> Path:
 def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Config:
     """What ./benchtui.toml (in `cwd`, by default the working folder) and the user's file say; empty when neither is.
 
-    Raises UsageError naming file and key (or line) for what cannot be read or makes no sense.
+    Raises UsageError naming file and key (or line) for what cannot be read or makes no sense, and for what could run
+    code where ./benchtui.toml says it: the folder may be somebody else's.
     """
-    files = [file for file in ((cwd or _here()) / FILE_NAME, user_file or user_config_file()) if _is_there(file)]
+    own = user_file or user_config_file()
+    files = [file for file in ((cwd or _here()) / FILE_NAME, own) if _is_there(file)]
     defaults: dict[str, Any] = {}
     suites: dict[str, Suite] = {}
     origin: dict[str, Path] = {}
@@ -66,7 +73,10 @@ def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Co
         found = _run_defaults(settings.get("run", {}), file)
         defaults.update(found)
         origin.update(dict.fromkeys(found, file))
-        suites.update({suite.name: suite for suite in _suites(settings.get("suites", {}), file)})
+        found_suites = _suites(settings.get("suites", {}), file)
+        if file != own:
+            _refuse_code(file, own, found, found_suites)
+        suites.update({suite.name: suite for suite in found_suites})
     return Config(MappingProxyType(defaults), tuple(suites.values()), tuple(files), MappingProxyType(origin))
 
 
@@ -79,9 +89,38 @@ def _here() -> Path:
 
 def _is_there(file: Path) -> bool:
     try:
-        return file.is_file() or file.is_dir()  # not a pipe, which would have us wait for ever
-    except OSError:  # a home that belongs to somebody else, as in some containers
+        file.lstat()
+    except OSError:  # also a home that belongs to somebody else, as in some containers
         return False
+    return True
+
+
+def check_task_folders(config: Config) -> None:
+    """Raises UsageError where the working folder's benchtui.toml names a folder of tasks that is not benchtui's own."""
+    source, folders = config.origin.get("include_path"), config.run_defaults.get("include_path", ())
+    foreign = next((path for path in folders if not path.resolve().is_relative_to(_OURS)), None)
+    if foreign is not None and source is not None and source != user_config_file():
+        why = f"tasks in the include-path {one_line(str(foreign), 200)} can run code"
+        raise _only_typed(source, "include-path", why, user_config_file())
+
+
+def _refuse_code(file: Path, own: Path, defaults: Mapping[str, Any], suites: Sequence[Suite]) -> None:
+    """Raises UsageError for what could run code: paths of task files, some model arguments and generation settings."""
+    named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
+    if path := next((name for name in named if is_task_file(name)), None):
+        raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
+    for name, value in defaults.get("model_args", {}).items():
+        if not is_harmless(name, value):
+            raise _only_typed(file, "model-args", f"{one_line(name, 60)} can load files and code", own)
+    for name in code_in_generation(defaults.get("gen_kwargs", {})):
+        raise _only_typed(file, "gen-kwargs", f"{name} can run code", own)
+
+
+def _only_typed(file: Path, key: str, why: str, own: Path) -> UsageError:
+    return UsageError(
+        f"{file}: {why}, which the file of a folder cannot allow.",
+        f"If you trust it, type it as --{key}, or say it in {own}.",
+    )
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -97,12 +136,18 @@ def _read(file: Path) -> dict[str, Any]:
 def read_toml(file: Path, parse: Callable[[str], T]) -> T:
     """What `parse` makes of the text of `file`. Raises UsageError with one line for what is no benchtui.toml."""
     try:
-        if file.stat().st_size > LARGEST_FILE:
+        if not stat.S_ISREG(file.stat().st_mode):  # a pipe would have us wait for ever
+            raise UsageError(f"{file} is not a regular file.", "Remove it, or put a file in its place.")
+        with file.open("rb") as opened:
+            raw = opened.read(LARGEST_FILE + 1)
+        if len(raw) > LARGEST_FILE:
             raise UsageError(
-                f"{file} is no file of settings: it is larger than {LARGEST_FILE // 1024**2} MB.",
+                f"{file} is no file of settings: it is larger than {LARGEST_FILE // 1024} KB.",
                 "Remove it, or put the right file in its place.",
             )
-        return parse(file.read_text(encoding="utf-8"))
+        text = raw.decode("utf-8-sig")
+        _check_keys(text)
+        return parse(text)
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}.", "Correct or remove it.") from None
     except UnicodeDecodeError:
@@ -111,6 +156,12 @@ def read_toml(file: Path, parse: Callable[[str], T]) -> T:
         raise UsageError(f"{file}: its tables or lists are nested too deeply.", "Correct or remove it.") from None
     except ValueError as error:  # a number of thousands of digits is a ValueError
         raise UsageError(f"{file} is not valid TOML: {one_line(str(error))}.", "Correct that line.") from None
+
+
+def _check_keys(text: str) -> None:
+    """Raises RecursionError for a key of very many names."""
+    if any(part.count(".") > _DEEPEST_KEY for part in re.split(r"[^\w\"' \t.-]", text)):
+        raise RecursionError
 
 
 def _run_defaults(table: object, file: Path) -> dict[str, Any]:

@@ -1,3 +1,6 @@
+import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -23,7 +26,8 @@ def load(folder: Path, project: str | None = None, user: str | None = None) -> C
     return load_config(folder, user_file=user_file)
 
 
-def refused(folder: Path, project: str) -> str:
+def refused(folder: Path, project: str | None = None) -> str:
+    """The line that says why; without `project` the file is there already."""
     with pytest.raises(UsageError) as caught:
         load(folder, project)
     assert caught.value.exit_code == ExitCode.USAGE
@@ -52,7 +56,7 @@ def test_every_setting_arrives_as_its_flag_would_read_it(tmp_path: Path) -> None
         num-fewshot = 0
         chat-template = "off"
         gen-kwargs = {temperature = 0.7, do_sample = true}
-        model-args = {revision = "main", attn = 3, fast = true}
+        model-args = {revision = "main", prefix_token_id = 3, add_bos_token = true}
         batch-size = 8
         seed = [0, 1, 2, 3]
         timeout = 600
@@ -69,7 +73,7 @@ def test_every_setting_arrives_as_its_flag_would_read_it(tmp_path: Path) -> None
         "default_num_fewshot": 0,
         "chat_template": "off",
         "gen_kwargs": {"temperature": 0.7, "do_sample": True},
-        "model_args": {"revision": "main", "attn": 3, "fast": True},
+        "model_args": {"revision": "main", "prefix_token_id": 3, "add_bos_token": True},
         "batch_size": 8,
         "seed": (0, 1, 2, 3),
         "timeout": 600.0,
@@ -174,16 +178,93 @@ def test_invalid_toml_names_the_line(tmp_path: Path) -> None:
     assert "line 3" in refused(tmp_path, '[run]\nsuite = "quick"\nmodel = llama\n')
 
 
-def test_a_file_that_is_not_text(tmp_path: Path) -> None:
-    (tmp_path / "benchtui.toml").write_bytes(b"\xff\xfe[run]")
-    with pytest.raises(UsageError, match="UTF-8"):
-        load(tmp_path)
+def _folder(file: Path) -> None:
+    file.mkdir()
 
 
-def test_a_folder_of_that_name(tmp_path: Path) -> None:
-    (tmp_path / "benchtui.toml").mkdir()
-    with pytest.raises(UsageError, match="cannot be read"):
-        load(tmp_path)
+def _unreadable(file: Path) -> None:
+    file.symlink_to(file)  # for root, who may read everything
+
+
+STRANGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no text": (lambda file: file.write_bytes(b"\xff\xfe[run]"), "UTF-8"),
+    "a program": (lambda file: file.write_bytes(Path(sys.executable).read_bytes()[:5000]), "not"),
+    "a folder": (_folder, "not a regular file"),
+    "a pipe": (os.mkfifo, "not a regular file"),
+    "a device": (lambda file: file.symlink_to("/dev/zero"), "not a regular file"),
+    "a link that leads to itself": (_unreadable, "cannot be read"),
+    "a link that leads nowhere": (lambda file: file.symlink_to("gone"), "cannot be read"),
+    "60 MB": (lambda file: file.write_text("[run]\n" + "# much\n" * 9_000_000), "larger than 256 KB"),
+    "a deep list": (lambda file: file.write_text("[run]\ntasks = " + "[" * 100_000), "nested too deeply"),
+    "a deep table": (lambda file: file.write_text("[run]\ntasks = " + "{a=" * 50_000), "nested too deeply"),
+    "a deep key": (lambda file: file.write_text("[run]\n" + "a." * 100_000 + "a = 1"), "nested too deeply"),
+    "a deep heading": (lambda file: file.write_text("[" + "a . " * 50_000 + "a]"), "nested too deeply"),
+    "a number without end": (lambda file: file.write_text("[run]\nlimit = " + "9" * 100_000), "not valid TOML"),
+    "a key twice": (lambda file: file.write_text('[run]\nmodel = "a"\nmodel = "b"\n'), "line 3"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_what_is_no_file_of_settings_is_named_in_one_line(tmp_path: Path, case: str) -> None:
+    make, words = STRANGE[case]
+    make(tmp_path / "benchtui.toml")
+    message = refused(tmp_path)
+    assert words in message
+    assert len(message) < len(str(tmp_path)) + 400
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read(tmp_path: Path) -> None:
+    (tmp_path / "benchtui.toml").touch(0)
+    assert "cannot be read: Permission denied" in refused(tmp_path)
+
+
+def test_a_byte_order_mark_is_no_setting(tmp_path: Path) -> None:
+    """Editors on Windows put it before everything."""
+    (tmp_path / "benchtui.toml").write_bytes(b"\xef\xbb\xbf[run]\r\nlimit = 5\r\n")
+    assert load(tmp_path).run_defaults["default_limit"] == 5
+
+
+CODE = {
+    "tasks": ('[run]\ntasks = "evil/task.yaml"', "evil/task.yaml"),
+    "tasks of a list": ('[run]\ntasks = ["ifeval", "task.yml"]', "task.yml"),
+    "tasks of a suite": ('[suites.quick]\ntasks = ["ifeval", {name = "./t.yaml"}]', "./t.yaml"),
+    "model-args": ('[run]\nmodel-args = {attn_implementation = "org/kernel"}', "attn_implementation"),
+    "model-args of a list": ('[run]\nmodel-args = ["tokenizer=./evil"]', "tokenizer"),
+    "gen-kwargs": ('[run]\ngen-kwargs = {custom_generate = "./evil", trust_remote_code = true}', "custom_generate"),
+    "gen-kwargs in text": ('[run]\ngen-kwargs = "custom_generate=./evil"', "custom_generate"),
+}
+
+
+@pytest.mark.parametrize("case", CODE)
+def test_the_file_of_a_folder_names_no_code(tmp_path: Path, case: str) -> None:
+    """It may lie in a folder that was downloaded; your own file says the same and is believed."""
+    text, named = CODE[case]
+    message = refused(tmp_path, text)
+    assert named in message
+    assert f"--{case.split()[0]}" in message
+    assert str(tmp_path / "home" / "benchtui.toml") in message
+    (tmp_path / "benchtui.toml").unlink()
+    assert load(tmp_path, user=text).files == (tmp_path / "home" / "benchtui.toml",)
+
+
+SECRETS = [
+    'model-args = {token = "abc"}',
+    'model-args = "use_auth_token=abc"',
+    'model-args = ["a=1,hf_token=abc"]',
+    'model-args = {revision = "hf_abcdefghijklmnopqrstuvwxyz"}',
+    'gen-kwargs = {api_key = "abc"}',
+    'gen-kwargs = {more = {password = "abc"}}',
+    'gen-kwargs = "auth=abc"',
+]
+
+
+@pytest.mark.parametrize("text", SECRETS)
+def test_a_secret_is_no_setting(tmp_path: Path, text: str) -> None:
+    """It would be in plan.json, in lm-eval's files and in what is passed on."""
+    message = refused(tmp_path, f"[run]\n{text}")
+    assert "HF_TOKEN" in message
+    assert "abc" not in message
 
 
 @pytest.mark.parametrize("key", [setting.name for setting in PERMISSIONS])

@@ -151,6 +151,10 @@ def bench_plan(values: Mapping[str, Any]) -> BenchPlan:
         said["no_base"] = False
     if _typed("decide_delta") and not said["decide_early"]:
         raise UsageError("--decide-delta says when --decide-early may stop, which is not asked for.", "Give both.")
+    if _source("include_path") is ParameterSource.DEFAULT_MAP:
+        from benchtui.config import check_task_folders, load_config
+
+        check_task_folders(load_config())
     return choice_of(said)
 
 

@@ -7,19 +7,13 @@ import shlex
 from collections.abc import Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 
-MASK = "***"
+from benchtui.settings.secrets import KNOWN, is_secret_name
 
-_SECRET = frozenset(
-    {"token", "password", "passwd", "passphrase", "secret", "key", "apikey", "credential", "credentials", "auth"}
-    | {"authorization", "bearer"}
-)
-# What comes right before "token" where it is one of a vocabulary: "bos_token", "think end token".
-_VOCABULARY = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "stop", "prefix", "think"})
+MASK = "***"
 
 # With the word before it where a sentence says it: "think end token: ...".
 _KEY = re.compile(r"(?P<key>(?:[A-Za-z]+ (?=[\w.-]+:))?[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
 _TASK_FOLDERS = ("--include-path", "--include_path")
-_KNOWN = re.compile(r"\b(?:hf_|api_org_|sk-|ghp_|github_pat_)[\w-]{16,}")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")
 _INSIDE = re.compile(r"(?<![\w.:/\\~-])(?:~/|/[^/\s,;'\"]+/|[A-Za-z]:\\)[^\s,;'\"()]*")
@@ -40,7 +34,7 @@ def published_command(parts: Sequence[str]) -> str:
 
 
 def _argument(before: str, part: str) -> str:
-    if before.startswith("-") and "=" not in before and _is_secret(before.lstrip("-")):
+    if before.startswith("-") and "=" not in before and is_secret_name(before.lstrip("-")):
         return MASK
     flag, equals, value = part.partition("=") if part.startswith("-") else (before, "", part)
     shown = published(value)
@@ -50,18 +44,10 @@ def _argument(before: str, part: str) -> str:
 
 
 def _piece(text: str) -> str:
-    secret = next((found for found in _KEY.finditer(text) if _is_secret(found.group("key"))), None)
+    secret = next((found for found in _KEY.finditer(text) if is_secret_name(found.group("key"))), None)
     kept = text if secret is None else text[: secret.end()]
-    kept = _USER.sub("", _KNOWN.sub(MASK, kept))
+    kept = _USER.sub("", KNOWN.sub(MASK, kept))
     return _without_folders(kept) + ("" if secret is None else MASK)
-
-
-def _is_secret(key: str) -> bool:
-    words = re.split(r"[ _.-]", key.lower())
-    return any(
-        word in _SECRET and not (word == "token" and before in _VOCABULARY)
-        for before, word in zip(("", *words), words, strict=False)
-    )
 
 
 def _without_folders(text: str) -> str:

@@ -2,28 +2,16 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from benchtui.errors import BenchtuiError
 from benchtui.runs.plan import Permissions, RunPlan
+from benchtui.settings.code import code_in_generation, is_harmless
 from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
 from benchtui.text import one_line
 
-HARMLESS_MODEL_ARGS = frozenset(
-    {
-        "add_bos_token", "attn_implementation", "bnb_4bit_compute_dtype", "bnb_4bit_quant_type",
-        "bnb_4bit_use_double_quant", "device_map_option", "load_in_4bit", "load_in_8bit", "logits_cache",
-        "low_cpu_mem_usage", "max_batch_size", "max_cpu_memory", "max_memory_per_gpu", "mixed_precision_dtype",
-        "parallelize", "prefix_token_id", "revision", "softmax_dtype", "truncation", "use_fast_tokenizer",
-    }
-)  # fmt: skip
-"""Arguments of lm-eval's hf model that name no file, no repository and no Python object."""
-CODE_IN_GENERATION = frozenset({"custom_generate", "trust_remote_code"})
-"""Arguments of transformers' generate() that have it import a Python file from a folder or a repository."""
 _OURS = Path(__file__).resolve().parents[1]
 
 
@@ -41,7 +29,7 @@ def check_permissions(plan: RunPlan, allowed: Permissions) -> None:
 def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
     """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
     prompts = plan.prompts
-    named = [name for name, value in prompts.model_args.items() if not _harmless(name, value)]
+    named = [name for name, value in prompts.model_args.items() if not is_harmless(name, value)]
     if not allowed.remote_code:
         named += code_in_generation(prompts.gen_kwargs)
     if named:
@@ -49,11 +37,6 @@ def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
             f"This run was started with {one_line(', '.join(named), 200)}, which can load files and code.",
             "If you trust it, type its `benchtui run` command again: what is answered is kept.",
         )
-
-
-def code_in_generation(settings: Mapping[str, Any]) -> list[str]:
-    """The generation settings that would have transformers run a Python file."""
-    return [name for name in settings if name in CODE_IN_GENERATION]
 
 
 def trusted_folders(plan: RunPlan, include_paths: Sequence[Path]) -> list[Path]:
@@ -87,10 +70,3 @@ def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path]) -> Bench
         f"The task {name} of this run is not one of lm-eval's: it is defined in {place}, whose code would be run.",
         f"If you trust it, give its folder again: benchtui resume {flags}",
     )
-
-
-def _harmless(name: str, value: Any) -> bool:
-    if name not in HARMLESS_MODEL_ARGS or isinstance(value, dict | list):
-        return False
-    # "org/name" would be a kernel that is fetched from the hub and imported
-    return name != "attn_implementation" or re.fullmatch(r"\w+", str(value)) is not None

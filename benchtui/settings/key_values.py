@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from benchtui.errors import UsageError
+from benchtui.settings.secrets import refuse_secrets
 from benchtui.settings.values import json_settings
 
 RESERVED_MODEL_ARGS = {
@@ -35,7 +36,7 @@ def model_arguments_typed(texts: Sequence[str]) -> dict[str, Any]:
     for key in found:
         if key in RESERVED_MODEL_ARGS:
             raise UsageError(f"it cannot set {key}.", f"Use {RESERVED_MODEL_ARGS[key]}.")
-    return json_settings(found)
+    return _without_secrets(json_settings(found))
 
 
 def model_arguments_filed(value: object) -> dict[str, Any]:
@@ -73,9 +74,9 @@ def generation_typed(text: str) -> dict[str, Any]:
     """`temperature=0.7,top_p=0.9` as lm-eval writes it, or JSON; empty text for none."""
     stripped = text.strip()
     if not stripped.startswith("{"):
-        return json_settings(dict(_pairs(stripped, "temperature=0.7")))
+        return _without_secrets(json_settings(dict(_pairs(stripped, "temperature=0.7"))))
     try:
-        return json_settings(json.loads(stripped))
+        return _without_secrets(json_settings(json.loads(stripped)))
     except (json.JSONDecodeError, RecursionError):
         raise ValueError('JSON such as {"temperature": 0.7}') from None
 
@@ -83,7 +84,7 @@ def generation_typed(text: str) -> dict[str, Any]:
 def generation_filed(value: object) -> dict[str, Any]:
     """A table, or text as above."""
     if isinstance(value, dict):
-        return json_settings(value)
+        return _without_secrets(json_settings(value))
     if isinstance(value, str):
         return generation_typed(value)
     raise ValueError('a table like {temperature = 0.7}, or text like "temperature=0.7,top_p=0.9"')
@@ -91,6 +92,11 @@ def generation_filed(value: object) -> dict[str, Any]:
 
 def generation_written(value: dict[str, Any]) -> str:
     return json.dumps(value) if value else ""
+
+
+def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
+    refuse_secrets(settings)
+    return settings
 
 
 def _pairs(text: str, example: str) -> Iterator[tuple[str, Any]]:

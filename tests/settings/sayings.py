@@ -161,6 +161,7 @@ class Place:
         before, variables = Path.cwd(), dict(os.environ)
         os.chdir(self.folder)
         os.environ.update(self.variables)
+        os.environ["XDG_CONFIG_HOME"] = str(self.folder / "config")
         try:
             yield
         finally:
@@ -169,8 +170,17 @@ class Place:
             os.environ.update(variables)
 
 
+ONLY_OWN = ("include-path", "model-args", "gen-kwargs")
+"""What can run code is believed in the user's own file alone."""
+
+
 def place(folder: Path, file: dict[str, Any], variables: dict[str, str]) -> Place:
-    (folder / "benchtui.toml").write_text(tomlkit.dumps({"run": file, "suites": OWN_SUITE}), encoding="utf-8")
+    """`folder` with a benchtui.toml, and the user's own file in it, for what that alone may say."""
+    own = folder / "config" / "benchtui" / "benchtui.toml"
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text(tomlkit.dumps({"run": {key: file[key] for key in file if key in ONLY_OWN}}), encoding="utf-8")
+    project = {key: value for key, value in file.items() if key not in ONLY_OWN}
+    (folder / "benchtui.toml").write_text(tomlkit.dumps({"run": project, "suites": OWN_SUITE}), encoding="utf-8")
     return Place(folder, variables)
 
 
