@@ -64,7 +64,15 @@ def resolve_base(
 
 def find_base(model: TrainedModel, form: ModelFormat) -> BaseChoice | None:
     """Like resolve_base, from this disk only; None when nothing names the base."""
-    return None if form.hub_id else _Search(model, form, _folders(model, form, offline=True)).choose()
+    return named_base(model, form)[0]
+
+
+def named_base(model: TrainedModel, form: ModelFormat) -> tuple[BaseChoice | None, tuple[str, ...]]:
+    """Like find_base, with what is wrong with files that might have named another base."""
+    if form.hub_id:
+        return None, ()
+    search = _Search(model, form, _folders(model, form, offline=True))
+    return search.choose(), search.unreadable
 
 
 def sixteen_bit_counterpart(name: str) -> str | None:
@@ -106,6 +114,7 @@ class _Search:
         self._read: dict[Path, Any] = {}
         self._looked_at: list[str] = []
         self._remarks: list[str] = []
+        self._unreadable: list[str] = []
 
     def choose(self) -> BaseChoice | None:
         named = self._usable()
@@ -123,6 +132,11 @@ class _Search:
             return BaseChoice(first.name, first.source_file, note + "be quantisation")
         note = f"trained on {first.name}; compared with its 16-bit counterpart, so that quantisation is not counted"
         return BaseChoice(located, first.source_file, note)
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """What is wrong with the files that were met and could not be read."""
+        return tuple(self._unreadable)
 
     def account(self) -> str:
         """What was looked at, for an error."""
@@ -184,6 +198,7 @@ class _Search:
                 pass  # most models have only some of these files
             except Unreadable as error:
                 self._remarks.append(f"{self._label(path)} {error}")
+                self._unreadable.append(self._remarks[-1])
         return self._read[path]
 
     def _label(self, path: Path) -> str:

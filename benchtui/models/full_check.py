@@ -136,6 +136,7 @@ def _canonical(tensors: Tensors, family: Family, outer: str) -> dict[str, Tensor
     return named
 
 
+_MAX_LAYERS = 10_000
 _LAYER = r"\.(\d+)\.(.+)"
 
 
@@ -150,7 +151,9 @@ def _layers(family: Family, names: Iterable[str]) -> dict[int, set[str]]:
 
 def _missing(config: Mapping[str, Any], architecture: Architecture, family: Family, outer: str, named: Tensors) -> str:
     layers, tensor_names = _layers(family, named), [name.removeprefix(f"{family.prefix}.") for name in named]
-    count = architecture.layers if architecture.layers and architecture.layers < 10_000 else len(layers)
+    count = architecture.layers or len(layers)
+    if count > _MAX_LAYERS:
+        return f"config.json says {count:,} layers, the file holds {len(layers):,}"
     if not layers:
         first = one_line(min(tensor_names, default=""), 80)
         return (

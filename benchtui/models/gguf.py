@@ -13,7 +13,7 @@ import struct
 from pathlib import Path
 
 from benchtui.models.layout import size_text
-from benchtui.models.reading import Unreadable, open_regular
+from benchtui.models.reading import LFS_POINTER, NOT_FETCHED, Unreadable, open_regular
 
 _MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
@@ -27,7 +27,9 @@ _BLOCKS = {
     26: (1, 4), 27: (1, 8), 28: (1, 8), 29: (256, 56), 30: (1, 2), 34: (256, 54), 35: (256, 66), 39: (32, 17),
 }  # fmt: skip
 """Numbers in a block and its bytes, by ggml's tensor types."""
-_MAX_TENSORS, _MAX_VALUES, _MAX_DEPTH = 1_000_000, 10_000_000, 4
+_MAX_TENSORS, _MAX_VALUES, _MAX_DEPTH, _MAX_FILE = 200_000, 100_000, 4, 1 << 50
+_MAX_STRINGS = 3_000_000
+"""More texts than any vocabulary and its merges have: a header with more is taken as damaged."""
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 
 
@@ -51,11 +53,13 @@ def check_gguf(path: Path) -> str:
 
 def _check(data: mmap.mmap, size: int) -> str:
     if data[:4] != _MAGIC:
+        if data[: len(LFS_POINTER)] == LFS_POINTER:
+            return NOT_FETCHED
         zeros = not any(data[: min(size, _SAMPLE_BYTES)])
         return "is only zeros: the copy was broken off" if zeros else "is not a GGUF file"
     try:
         start, expected = _Reader(data).places()
-    except _ForeignVersion as error:
+    except _NotUsable as error:
         return str(error)
     except (struct.error, IndexError, ValueError, OverflowError):
         return "is cut short or has a damaged header"
@@ -75,7 +79,7 @@ def _zeros(data: mmap.mmap, start: int, end: int) -> str:
     return f"is only zeros {'in its tensors' if trailing == _SAMPLES else 'towards its end'}: the copy was broken off"
 
 
-class _ForeignVersion(Exception):  # noqa: N818 - a finding about a file, as Unreadable is
+class _NotUsable(Exception):  # noqa: N818 - a finding about a file, as Unreadable is
     pass
 
 
@@ -83,13 +87,13 @@ class _Reader:
     """Goes through a header from its start."""
 
     def __init__(self, data: mmap.mmap) -> None:
-        self._data, self._at = data, 4
+        self._data, self._at, self._strings = data, 4, 0
 
     def places(self) -> tuple[int, int]:
         """Where the tensors begin, and how long the file must be at least."""
         version = self._number("<I", 4)
         if version not in _VERSIONS:
-            raise _ForeignVersion(f"has a damaged header or an unknown version ({version})")
+            raise _NotUsable(f"has a damaged header or an unknown version ({version})")
         tensors, values = self._number("<Q", 8), self._number("<Q", 8)
         if tensors > _MAX_TENSORS or values > _MAX_VALUES:
             raise ValueError("counts")
@@ -103,8 +107,10 @@ class _Reader:
         ends = [self._tensor_end() for _ in range(tensors)]
         if not alignment or self._at > len(self._data):
             raise ValueError("alignment")
-        start = math.ceil(self._at / alignment) * alignment
-        return start, start + max(ends, default=0) if ends else self._at
+        if not ends:
+            raise _NotUsable("holds no tensors")
+        start = -(-self._at // alignment) * alignment
+        return start, start + max(ends)
 
     def _number(self, form: str, width: int) -> int:
         (value,) = struct.unpack_from(form, self._data, self._at)
@@ -125,6 +131,8 @@ class _Reader:
             inner, count = self._number("<I", 4), self._number("<Q", 8)
             if inner in _WIDTHS:
                 self._at += _WIDTHS[inner] * count
+            elif inner == _STRING:
+                self._skip_strings(count)
             elif count > _MAX_VALUES:
                 raise ValueError("count")
             else:
@@ -132,6 +140,15 @@ class _Reader:
                     self._skip(inner, depth + 1)
         else:
             self._at += _WIDTHS[kind] if kind in _WIDTHS else len(self._data)  # past the end: an error at the next step
+
+    def _skip_strings(self, count: int) -> None:
+        self._strings += count
+        if self._strings > _MAX_STRINGS:
+            raise ValueError("count")
+        data, at, length_of = self._data, self._at, struct.Struct("<Q").unpack_from
+        for _ in range(count):
+            at += 8 + length_of(data, at)[0]
+        self._at = at
 
     def _tensor_end(self) -> int:
         """The end of one tensor's data, counted from where the tensors begin."""
@@ -142,4 +159,7 @@ class _Reader:
         count = math.prod(self._number("<Q", 8) for _ in range(dimensions))
         kind, offset = self._number("<I", 4), self._number("<Q", 8)
         numbers, width = _BLOCKS.get(kind, (1, 0))  # a type of tomorrow: only its place is known
-        return offset + math.ceil(count / numbers) * width
+        end = offset + -(-count // numbers) * width
+        if end > _MAX_FILE:
+            raise ValueError("place")
+        return end

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.base import BaseChoice, find_base
+from benchtui.models.base import BaseChoice, named_base
 from benchtui.models.discovery import discover
 from benchtui.models.last_result import LastResult, last_result
 from benchtui.models.layout import TrainedModel
@@ -39,4 +39,6 @@ def _listed(model: TrainedModel) -> ListedModel:
         form = choose_format(model)
     except BenchtuiError:  # nothing usable: the problems say so; its base may still be told
         form = model.formats[0]
-    return ListedModel(model, find_base(model, form), result, problems, model.all_warnings)
+    base, unreadable = named_base(model, form)
+    warnings = tuple(words for words in unreadable if not any(words in problem for problem in problems))
+    return ListedModel(model, base, result, problems, model.all_warnings + warnings)

@@ -22,6 +22,10 @@ _YAML_NULLS = {"", "~", "null", "Null", "NULL"}
 
 YamlPath = tuple[str, ...]
 
+LFS_POINTER = b"version https://git-lfs"
+"""How the small text begins that Git LFS leaves where a file was not fetched."""
+NOT_FETCHED = "is a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)"
+
 
 class Unreadable(Exception):  # noqa: N818 - a finding about a file, worded to follow the file's name
     """Why a file could not be used, worded so that it follows the file's name: `is not JSON (line 3)`."""
@@ -70,6 +74,8 @@ def read_json(path: Path | str, limit: int = MAX_JSON) -> dict[str, Any]:
     try:
         value = json.loads(data)
     except json.JSONDecodeError as error:
+        if data.startswith(LFS_POINTER):
+            raise Unreadable(NOT_FETCHED) from None
         raise Unreadable("is empty" if not data.strip() else f"is not JSON (line {error.lineno})") from None
     except UnicodeDecodeError:
         raise Unreadable("is not JSON (it is not text)") from None

@@ -7,6 +7,7 @@ short is known by its size alone.
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,17 @@ from pathlib import Path
 import msgspec
 
 from benchtui.models.layout import size_text
-from benchtui.models.reading import Unreadable, open_regular
+from benchtui.models.reading import LFS_POINTER, NOT_FETCHED, Unreadable, open_regular
+from benchtui.text import one_line
 
 _MAX_HEADER = 32 * 1024 * 1024
-_LFS_POINTER = b"version https://git-lfs"
+_MAX_FILE = 1 << 50
+_MAX_DIMENSIONS = 64
+_WIDTHS = {
+    "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
+    "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
+}  # fmt: skip
+"""Bytes of one number; of dtypes that are not here only the place is checked."""
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -57,6 +65,7 @@ def read_header(path: Path | str) -> Header:
     finally:
         os.close(descriptor)
     tensors = _decode(raw[8:])
+    _check_places(tensors)
     expected = len(raw) + max((tensor.data_offsets[1] for tensor in tensors.values()), default=0)
     if status.st_size < expected:
         raise Unreadable(f"is cut short: {_of(status.st_size, expected)} are there")
@@ -69,8 +78,8 @@ def _read_raw(descriptor: int, size: int) -> bytes:
     start = os.read(descriptor, 32)
     if not start:
         raise Unreadable("is empty")
-    if start.startswith(_LFS_POINTER):
-        raise Unreadable("is a Git LFS pointer, not the weights (fetch them with `git lfs pull`)")
+    if start.startswith(LFS_POINTER):
+        raise Unreadable(NOT_FETCHED)
     length = int.from_bytes(start[:8], "little")
     if length > _MAX_HEADER or (len(start) > 8 and start[8:9] != b"{"):
         raise Unreadable("is not a safetensors file")
@@ -97,6 +106,26 @@ def _decode(header: bytes) -> dict[str, Tensor]:
         raise Unreadable("has a damaged header") from None
     tensors.pop(_METADATA, None)
     return tensors
+
+
+def _check_places(tensors: dict[str, Tensor]) -> None:
+    """The tensors follow one another without a gap, each as long as its shape says; the loader refuses all else."""
+    end = 0
+    for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
+        start, after = tensor.data_offsets
+        if start != end or after < start or not _fits(tensor):
+            raise Unreadable(f"has a damaged header (the place of {one_line(name, 80)} does not fit its shape)")
+        end = after
+    if end > _MAX_FILE:
+        raise Unreadable("has a damaged header (no file is that large)")
+
+
+def _fits(tensor: Tensor) -> bool:
+    start, end = tensor.data_offsets
+    width = _WIDTHS.get(tensor.dtype)
+    if len(tensor.shape) > _MAX_DIMENSIONS or min(tensor.shape, default=0) < 0:
+        return False
+    return width is None or end - start == math.prod(tensor.shape) * width
 
 
 def _of(there: int, expected: int) -> str:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from benchtui.models.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.full_check import Findings
-from benchtui.models.reading import Unreadable, read_bytes
+from benchtui.models.reading import LFS_POINTER, NOT_FETCHED, Unreadable, open_regular, read_bytes
 from benchtui.text import one_line
 
 TOKENIZER = "tokenizer.json"
-_MAX_TOKENIZER = 256 * 1024 * 1024
+_MAX_TOKENIZER = 64 * 1024 * 1024
 _HEAD = 1024 * 1024
 """In a list of models only so much is read: the added tokens come first in the file, the vocabulary behind them."""
 
 
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
+
+
 class _Added(msgspec.Struct):
-    id: int = 0
+    id: _Number = 0
     content: str = ""
 
 
 class _Vocabulary(msgspec.Struct):
-    vocab: dict[str, int] | list[msgspec.Raw] = []
+    vocab: dict[str, _Number] | list[msgspec.Raw] = []
 
 
 class _Tokenizer(msgspec.Struct):
@@ -62,12 +67,34 @@ def tokenizer_size(folder: Path, *, quickly: bool = False) -> TokenizerSize | No
     return TokenizerSize(max(numbers) + 1, {token.content: token.id for token in read.added_tokens})
 
 
+def broken_tokenizer(folder: Path) -> str:
+    """Why the tokenizer.json in `folder` cannot be whole, by its first and last bytes alone; "" where nothing shows."""
+    try:
+        descriptor = open_regular(folder / TOKENIZER)
+    except FileNotFoundError:
+        return ""  # a tokenizer of another kind
+    except Unreadable as error:
+        return f"{TOKENIZER} {error}"
+    with os.fdopen(descriptor, "rb") as file:
+        start = file.read(len(LFS_POINTER))
+        file.seek(max(os.fstat(descriptor).st_size - 64, 0))
+        end = file.read(64).strip()
+    if start == LFS_POINTER:
+        return f"{TOKENIZER} {NOT_FETCHED}"
+    if not end:
+        return f"{TOKENIZER} is empty"
+    return "" if end.endswith(b"}") else f"{TOKENIZER} is cut short or is not JSON"
+
+
 def check_tokenizer(folder: Path, rows: int | None, *, quickly: bool = False) -> Findings:
     """What is wrong with the tokenizer in `folder` for an embedding of `rows` rows.
 
     Certain to stop is what every text begins with, or what the chat template writes; other tokens without a row may
     never be met, so they are a warning.
     """
+    broken = broken_tokenizer(folder)
+    if broken:
+        return Findings(broken)
     found = tokenizer_size(folder, quickly=quickly) if rows else None
     if found is None or rows is None or found.size <= rows:
         return Findings()

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.models.gguf import check_gguf
-from benchtui.models.reading import MAX_INDEX, Unreadable, read_bytes
+from benchtui.models.reading import LFS_POINTER, MAX_INDEX, NOT_FETCHED, Unreadable, read_bytes
 from benchtui.models.safetensors import Header, Tensor, read_header
 from benchtui.text import one_line
 
@@ -30,8 +30,14 @@ _SHARD = re.compile(r"model-\d+-of-\d+\.safetensors")
 _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _OTHER_WEIGHTS = re.compile(r".+\.(?:safetensors|bin|pt|pth|ckpt|distcp|npz|h5|msgpack)")
 
+_STATE = re.compile(r"(?:optimizer|scheduler|scaler|rng_state|training_args|trainer_state|random_states)[\w.-]*")
+"""What a trainer needs to go on besides the weights."""
 _ZERO_STEP = re.compile(r"global_step\d+")
 _FSDP_FOLDER = re.compile(r"pytorch_model_fsdp_\d+")
+
+_MAX_SHARDS = 10_000
+_MAX_HEADERS = 64 * 1024 * 1024
+"""Bytes of the headers of all shards of one model; those of a model of a trillion parameters have a third of that."""
 
 Entries = Mapping[str, os.DirEntry[str]]
 """A folder's entries by name."""
@@ -153,6 +159,8 @@ def _sharded(folder: Path) -> Weights:
     if index is None or not index.weight_map:
         return Weights(problem=f"{INDEX} is {'empty' if index else 'too large'}")
     shards = sorted(set(index.weight_map.values()))
+    if len(shards) > _MAX_SHARDS:
+        return Weights(problem=f"{INDEX} names {len(shards):,} shards, which no model has")
     outside = [name for name in shards if "/" in name or "\\" in name or "\0" in name or name in ("", ".", "..")]
     if outside:
         return Weights(problem=f"{INDEX} names {outside[0]!r}, which is not a file of this folder")
@@ -191,8 +199,8 @@ def _compared(index: _Index, weights: Weights) -> Weights:
 
 
 def _safetensors(folder: Path, names: list[str]) -> Weights:
-    headers = {}
-    problem = ""
+    headers: dict[Path, Header] = {}
+    problem, room = "", _MAX_HEADERS
     for name in names:
         try:
             headers[folder / name] = read_header(folder / name)
@@ -200,6 +208,9 @@ def _safetensors(folder: Path, names: list[str]) -> Weights:
             problem = f"{name} is a link to nothing"
         except Unreadable as error:
             problem = f"{name} {error}"
+        else:
+            room -= len(headers[folder / name].raw)
+            problem = f"the headers up to {name} are longer than those of any model" if room < 0 else ""
         if problem:
             break
     return replace(_measure(folder, names), problem=problem, headers={} if problem else headers)
@@ -210,6 +221,12 @@ def _pickles(folder: Path, names: list[str]) -> Weights:
     if not weights.files:
         return Weights(problem=f"{PICKLE_INDEX} names shards that are missing")
     name = weights.files[0].name
+    try:
+        if read_bytes(weights.files[0], len(LFS_POINTER))[0] == LFS_POINTER:
+            return replace(weights, problem=f"{name} {NOT_FETCHED}")
+    except (FileNotFoundError, Unreadable) as error:
+        reason = str(error) if isinstance(error, Unreadable) else "is gone"
+        return replace(weights, problem=f"{name} {reason}")
     problem = f"only pickled weights ({name}), which can run code when they are loaded"
     return Weights(weights.files, weights.bytes, weights.modified, problem, pickled=True)
 
@@ -229,7 +246,10 @@ def _measure(folder: Path, names: Iterable[str]) -> Weights:
 
 
 def _nothing(entries: Entries) -> str:
-    others = sorted(name for name in entries if _OTHER_WEIGHTS.fullmatch(name))
+    others = sorted(name for name in entries if _OTHER_WEIGHTS.fullmatch(name) and not _STATE.fullmatch(name))
+    state = sorted(name for name in entries if _STATE.fullmatch(name))
+    if state and not others:
+        return f"only the state of the training ({state[0]}), no weights ({SINGLE} is missing)"
     if others:
         return f"no weights that transformers loads (found {others[0]}; {SINGLE} is wanted)"
     return f"no weights ({SINGLE} is missing)"

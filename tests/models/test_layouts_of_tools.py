@@ -176,3 +176,35 @@ def test_a_base_named_by_its_place_on_another_machine(tmp_path: Path) -> None:
     assert base.name == "org/base"
     model = inspect_model(full_model(tmp_path / "local", _name_or_path="/home/anna/llama"))
     assert find_base(model, model.formats[0]) is None
+
+
+def test_a_base_named_by_its_place_on_this_machine(tmp_path: Path) -> None:
+    base = full_model(tmp_path / "llama")
+    model = inspect_model(full_model(tmp_path / "outputs" / "m", _name_or_path=str(base)))
+    found = find_base(model, model.formats[0])
+    assert found is not None
+    assert (found.name, found.source_file) == (str(base), "config.json")
+
+
+def test_a_checkpoint_with_the_optimizer_alone(tmp_path: Path) -> None:
+    folder = full_model(tmp_path / "m" / "checkpoint-500")
+    (folder / "model.safetensors").unlink()
+    for name in ("optimizer.pt", "scheduler.pt", "rng_state.pth", "training_args.bin", "trainer_state.json"):
+        (folder / name).write_bytes(b"x")
+    (form,) = inspect_model(tmp_path / "m").formats
+    assert form.problem == "only the state of the training (optimizer.pt), no weights (model.safetensors is missing)"
+
+
+@pytest.mark.parametrize("name", [".ipynb_checkpoints", ".git", ".cache", ".trash"])
+def test_hidden_folders_are_no_models_even_with_one_inside(tmp_path: Path, name: str) -> None:
+    full_model(tmp_path / "m")
+    full_model(tmp_path / name)
+    full_model(tmp_path / "m" / name)
+    (model,) = discover(tmp_path)
+    assert (model.name, [form.label for form in model.formats]) == ("m", ["full"])
+
+
+def test_models_in_a_folder_called_runs_are_found(tmp_path: Path) -> None:
+    adapter(tmp_path / "runs" / "llama-sft")
+    (tmp_path / "runs" / "events").mkdir()
+    assert [model.name for model in discover(tmp_path)] == ["runs/llama-sft"]
