@@ -6,7 +6,9 @@ import errno
 import importlib
 import io
 import os
+import re
 import sys
+from contextlib import suppress
 
 import click
 
@@ -14,9 +16,12 @@ from benchtui import __version__
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.text import printable
 
-_THE_MACHINE_SAYS_NO = frozenset(
+_ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
+    | {errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP}
 )
+_NO_MEMORY = ("Memory ran out.", "Close other programs, or allow this one more memory (`ulimit -v`).")
+_LONG_WORD = re.compile(r"(\S{200})\S{200,}(\S{100})")
 
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -89,9 +94,7 @@ def cli(ctx: click.Context, /) -> None:
 
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the console script: one line for anything a user can cause, and the exit code that says so."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
+    _open_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or (arguments[0].startswith("-") and arguments[0] not in ("-h", "--help", "--version")):
         arguments = _without_command(arguments)
@@ -114,9 +117,17 @@ def main(argv: list[str] | None = None) -> None:
         sys.stderr.close()
         sys.exit(ExitCode.FAILED)
     except OSError as error:
-        if error.errno not in _THE_MACHINE_SAYS_NO:
+        if error.errno not in _ENVIRONMENT_ERRNOS:
             raise
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
+        sys.exit(ExitCode.FAILED)
+    except MemoryError:
+        _complain(*_NO_MEMORY)
+        sys.exit(ExitCode.FAILED)
+    except (RuntimeError, ImportError) as error:
+        if not any(words in str(error) for words in ("can't start new thread", "failed to map segment")):
+            raise
+        _complain(*_NO_MEMORY)
         sys.exit(ExitCode.FAILED)
     sys.exit(result if isinstance(result, int) else ExitCode.DONE)
 
@@ -126,6 +137,20 @@ def _require_home() -> None:
     and without HOME. Libraries would make a folder of that name."""
     if os.path.expanduser("~") == "~":  # noqa: PTH111 - Path.home() has its own error for it
         raise BenchtuiError("This user has no home folder.", "Set HOME to a folder that you may write to.")
+
+
+def _open_streams() -> None:
+    """Make the three streams usable: where one was closed, a file opened later would get its number, and its text."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free: this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
 
 
 def _without_command(arguments: list[str]) -> list[str]:
@@ -139,4 +164,7 @@ def _without_command(arguments: list[str]) -> list[str]:
 
 
 def _complain(what: str, next_step: str = "") -> None:
-    sys.stderr.write(f"benchtui: {printable(what)}\n" + (f"  → {printable(next_step)}\n" if next_step else ""))
+    said = f"benchtui: {printable(what)}\n" + (f"  → {printable(next_step)}\n" if next_step else "")
+    with suppress(OSError):  # nobody is there to read it
+        sys.stderr.write(_LONG_WORD.sub(r"\1…\2", said))
+        sys.stderr.flush()

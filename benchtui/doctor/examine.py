@@ -58,6 +58,8 @@ def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], 
 def _examine(name: str, examination: Callable[[], Iterable[Check]], found: dict[str, list[Check]]) -> None:
     try:
         found[name] = list(examination())
+    except MemoryError:
+        found[name] = [Check(name, "problem", "could not be examined: memory ran out", "Close other programs.")]
     except Exception as error:  # noqa: BLE001 - a doctor that falls over helps nobody; what happened is shown
         message = one_line(f"could not be examined: {type(error).__name__}: {error}", 200)
         found[name] = [Check(name, "problem", message, "Please report this as a bug.")]
