@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,15 +12,22 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from benchtui.models.layout import TrainingFacts
 from benchtui.reports.log import tasks_of
 from benchtui.results.choose import base_of
-from benchtui.results.history import Experiment, Outcome, model_history, write_note
+from benchtui.results.history import Experiment, Outcome, model_history, read_note, write_note
 from benchtui.results.remove import remove_run
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import started_together
+from benchtui.runs.listing import ListedRun
+from benchtui.runs.outcome import RESUMABLE
+from benchtui.runs.unfinished import fine_tuned_listed
 from benchtui.suites import task_title
 from benchtui.text import one_line
 from screens.dialogs import Ask, Enter
 from screens.page import Page
+from screens.resuming import resume_from
+from screens.running import state_words
 from screens.widgets.drawing import trend
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
@@ -45,6 +53,7 @@ class HistoryPage(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "note", "Note", tooltip="Write down what was different about this run"),
+        Binding("r", "resume", "Resume", tooltip="Resume a run that did not finish"),
         Binding("delete,x", "remove", "Delete", tooltip="Delete this run; asks first"),
     ]
 
@@ -65,8 +74,8 @@ class HistoryPage(Page):
         self._load()
 
     def _load(self) -> None:
-        model = self._model
-        self.load(lambda: model_history(model), self._take, group="history")
+        model, now = self._model, self.settings.clock()
+        self.load(lambda: _all_runs(model, now), self._take, group="history")
 
     def _take(self, runs: list[Experiment]) -> None:
         self._runs = list(reversed(runs))
@@ -78,7 +87,7 @@ class HistoryPage(Page):
             *(Column(one_line(task_title(task), 30), 14, grow=2, drop=4) for task in self._tasks[:MOST_TASKS]),
             Column("Note", 8, grow=2, drop=6),
         )
-        rows.empty = "No run of this model has left results yet."
+        rows.empty = "This model has no runs yet."
         rows.show(len(self._runs), self._cells)
         self._draw()
 
@@ -133,7 +142,11 @@ class HistoryPage(Page):
     def on_rows_chosen(self, message: Rows.Chosen) -> None:
         from screens.compare import ComparePage
 
-        run, model = RunDirectory(self._runs[message.index].run), self._model
+        experiment, model = self._runs[message.index], self._model
+        run = RunDirectory(experiment.run)
+        if not experiment.outcomes and run.exists():
+            self.load(lambda: started_together(run), self.face.open_runs, group="base")
+            return
 
         def found(base: RunDirectory | None) -> None:
             if base is None:
@@ -144,6 +157,13 @@ class HistoryPage(Page):
                 self.app.push_screen(ComparePage(model, (base, run)))
 
         self.load(lambda: base_of(run, model), found, group="base")
+
+    def action_resume(self) -> None:
+        run = self._selected
+        if run is None or run.state not in RESUMABLE or not RunDirectory(run.run).exists():
+            self.notify("This run has nothing to resume.", timeout=3, markup=False)
+        else:
+            resume_from(self, RunDirectory(run.run), self.face.open_runs)
 
     def action_note(self) -> None:
         run = self._selected
@@ -169,6 +189,32 @@ class HistoryPage(Page):
 
         about = f"{run.run.name}: its results, samples and journal are deleted from the disk. This cannot be undone."
         self.app.push_screen(Ask("Delete this run?", about, yes="Delete", no="Keep"), answer)
+
+
+def _all_runs(model: Path, now: float) -> list[Experiment]:
+    """The model's runs, oldest first: those that left results, and those that did not, with their state."""
+    scored = model_history(model)
+    places = {experiment.run for experiment in scored}
+    others = [_without_results(run, now) for run in fine_tuned_listed(model) if Path(run.path) not in places]
+    return sorted((*scored, *others), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name))
+
+
+def _without_results(run: ListedRun, now: float) -> Experiment:
+    words = run.message.replace(f"{run.path}/", "") if run.state == "unreadable" else state_words(run)
+    made = dt.datetime.fromtimestamp(run.started if run.started is not None else now)  # noqa: DTZ006 - as run folders
+    place = Path(run.path)
+    return Experiment(
+        run.model,
+        place,
+        made,
+        "failed" if run.state == "unreadable" else run.state,
+        run.suite or "",
+        "",
+        TrainingFacts(),
+        (),
+        read_note(RunDirectory(place)),
+        problem=words,
+    )
 
 
 def _value(outcome: Outcome) -> str:

@@ -50,7 +50,7 @@ class Home(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "benchmark", "Benchmark", tooltip="Benchmark the selected model, step by step"),
         Binding("h", "history", "History", tooltip="All runs of the selected model"),
-        Binding("r", "watch", "Runs", tooltip="Watch what is running"),
+        Binding("r", "watch", "Runs", tooltip="Watch what is running, or what did not finish"),
         Binding("t", "app.open_tasks", "Tasks", tooltip="Search lm-eval's tasks"),
         Binding("f5", "reload", "Reload", tooltip="Read the folder again", show=False),
         Binding("q", "app.quit", "Quit", tooltip="Leave; runs go on"),
@@ -160,7 +160,11 @@ class Home(Page):
         if item is None:
             text.show("")
             return
-        text.update(preview(item.listed, item.last, self.colours, self.settings.clock()))
+        unfinished = self.query_one(RunningList).unfinished_of(item.listed.model.path)
+        text.update(preview(item.listed, item.last, unfinished, self.colours, self.settings.clock()))
+
+    def on_running_list_changed(self) -> None:
+        self._redraw()
 
     def on_rows_moved(self, message: Rows.Moved) -> None:
         if message.rows.id == "models":

@@ -12,21 +12,33 @@ from benchtui.durations import format_duration
 from benchtui.models.layout import TrainingFacts, size_text
 from benchtui.models.listing import ListedModel
 from benchtui.results.headlines import LastBenchmark
+from benchtui.runs.listing import ListedRun
+from benchtui.runs.view import Counts
 from benchtui.text import one_line, printable
 from benchtui.wizard.options import near
 from screens.themes import Colours
 from screens.words import ago, headline_text, score
 
 
-def preview(listed: ListedModel, last: LastBenchmark | None, colours: Colours, now: float) -> RenderableType:
-    """All text in it is plain."""
+def preview(
+    listed: ListedModel, last: LastBenchmark | None, unfinished: ListedRun | None, colours: Colours, now: float
+) -> RenderableType:
+    """All text in it is plain. `unfinished` is the model's newest run that can be resumed."""
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(width=8, style=colours.muted)
     facts.add_column()
     for label, words in _facts(listed, now):
         facts.add_row(Text(label), Text(words))
     problems = [Text.assemble(("✗ ", colours.loss), one_line(problem, 300)) for problem in listed.problems[:4]]
-    return Group(Text(one_line(listed.model.name, 200), style="bold"), facts, *problems, *_last(last, colours, now))
+    left = [_unfinished(unfinished, colours, now)] if unfinished is not None else []
+    title = Text(one_line(listed.model.name, 200), style="bold")
+    return Group(title, facts, *problems, *left, *_last(last, colours, now))
+
+
+def _unfinished(run: ListedRun, colours: Colours, now: float) -> Text:
+    counts = Counts(run.documents, run.documents_total).words
+    words = ", ".join(part for part in (run.state, counts, ago(run.started or 0.0, now)) if part)
+    return Text.assemble(("◐ ", colours.warning), f"Not finished: {words}. Press r.")
 
 
 def _facts(listed: ListedModel, now: float) -> Iterator[tuple[str, str]]:

@@ -22,12 +22,12 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.files import write_run_file
 from benchtui.runs.known import model_folder, run_name
 from benchtui.runs.machine import MachineReading
-from benchtui.runs.outcome import RESUMABLE, next_step
+from benchtui.runs.outcome import RESUMABLE, step_after
 from benchtui.runs.view import RowView, RunView
 from benchtui.text import one_line
-from benchtui.wizard.launch import resume
 from screens.dialogs import Ask
 from screens.page import Page
+from screens.resuming import resume_from
 from screens.run_reader import RunReader, Snapshot, Tick
 from screens.run_status import decisions_text, ending_words, of_words, samples_text, status_text
 from screens.widgets.drawing import bar, graph
@@ -58,7 +58,7 @@ class RunPage(Page):
         Binding("x", "cancel", "Stop", tooltip="Stop the run; what was answered is kept and scored"),
         Binding("d,escape", "back", "Detach", tooltip="Leave this view; the run goes on"),
         Binding("c", "compare", "Compare", tooltip="The comparison, as soon as there are results"),
-        Binding("r", "resume", "Resume", tooltip="Go on with a run that did not finish"),
+        Binding("r", "resume", "Resume", tooltip="Resume a run that did not finish"),
         Binding("p", "pause", "Pause view", tooltip="Hold the view still; the run goes on"),
         Binding("l", "tab('log')", "Log", show=False),
         Binding("a", "tab('samples')", "Answers", show=False),
@@ -246,7 +246,7 @@ class RunPage(Page):
                 self._show_comparison(replace=True)
             return
         view = bad[-1]
-        step = next_step(view.state, run_name(view.run))
+        step = step_after(view.state, view.run, run_name(view.run))
         self.tell(ending_words(bad), f"Press r to resume, or type `{step}`." if step else "")
 
     def action_compare(self) -> None:
@@ -273,7 +273,7 @@ class RunPage(Page):
             if yes:
                 self._stop([view.run for view in going])
 
-        about = "What was answered is kept and scored; r goes on with it later."
+        about = "What was answered is kept and scored; r resumes it later."
         self.app.push_screen(Ask("Stop this run?", about, yes="Stop it", no="Let it run"), answer)
 
     def _stop(self, runs: Sequence[RunDirectory]) -> None:
@@ -287,12 +287,9 @@ class RunPage(Page):
 
     def action_resume(self) -> None:
         if not self._ended or not any(view.state in RESUMABLE for view in self._reader.snapshot.views):
-            self.notify("There is nothing to go on with.", timeout=3, markup=False)
+            self.notify("There is nothing to resume.", timeout=3, markup=False)
             return
-        run = self._runs[-1]
-        self.notify("Going on: nothing that was answered is asked again.", timeout=5, markup=False)
-        choice = self.settings.choice
-        self.load(lambda: resume(run, choice), self._resumed, group="resume")
+        resume_from(self, self._runs[-1], self._resumed)
 
     def _resumed(self, runs: Sequence[RunDirectory]) -> None:
         face = self.face

@@ -82,7 +82,7 @@ def _detached(name: str) -> str:
 
 def _say_how_it_ended(runs: list[RunDirectory]) -> None:
     from benchtui.runs.known import shown_name
-    from benchtui.runs.outcome import next_step
+    from benchtui.runs.outcome import step_after
     from benchtui.runs.records import read_done, run_state
 
     for run in runs:
@@ -92,5 +92,5 @@ def _say_how_it_ended(runs: list[RunDirectory]) -> None:
         words = {"died": "died without an ending", "cancelled": "stopped"}.get(state, state)
         message = f": {printable(done.message, 2000)}" if done and done.message else "."
         click.echo(f"{name} {words}{message}", err=True)
-        if step := next_step(state, name):
+        if step := step_after(state, run, name):
             click.echo(f"  → {step}", err=True)

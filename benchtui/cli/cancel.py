@@ -59,7 +59,7 @@ def _running(chosen: RunDirectory) -> RunDirectory:
     """The run whose worker is to be stopped: `chosen`, or the one it waits behind. Raises BenchtuiError when nothing
     of it is running."""
     from benchtui.runs.known import shown_name, started_together
-    from benchtui.runs.outcome import next_step
+    from benchtui.runs.outcome import step_after
     from benchtui.runs.records import run_state
 
     state = run_state(chosen)
@@ -72,7 +72,7 @@ def _running(chosen: RunDirectory) -> RunDirectory:
     words = {"waiting": "has not been started", "cancelled": "was stopped already", "partial": "finished in part"}
     what = words.get(state, state)
     name = shown_name(chosen)
-    step = next_step(state, name)
+    step = step_after(state, chosen, name)
     raise BenchtuiError(
         f"{name} is not running: it {what}.",
         f"`{step}` goes on with it." if step else "There is nothing to stop.",
@@ -91,7 +91,7 @@ def _wait_for_end(run: RunDirectory) -> bool:
 
 
 def _say_what_happened(run: RunDirectory, name: str) -> int:
-    from benchtui.runs.outcome import next_step
+    from benchtui.runs.outcome import step_after
     from benchtui.runs.records import read_done, run_state
     from benchtui.runs.view import Counts
 
@@ -105,6 +105,6 @@ def _say_what_happened(run: RunDirectory, name: str) -> int:
     else:
         said = f": {printable(done.message, 2000)}" if done and done.message else ""
         click.echo(f"{name} ended as {state}{said}.{kept}", err=True)
-    if step := next_step(state, name):
+    if step := step_after(state, run, name):
         click.echo(f"  → {step}", err=True)
     return ExitCode.DONE

@@ -16,9 +16,10 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
 from benchtui.runs.files import open_regular_file, read_regular
 from benchtui.runs.known import KnownRun, known_runs
-from benchtui.runs.outcome import next_step
+from benchtui.runs.outcome import RESUMABLE, next_step
 from benchtui.runs.plan import LARGEST_PLAN, MADE_BY_NEWER, SCHEMA_VERSION, RunPlan, schema_of
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
+from benchtui.runs.task_folders import folders_to_offer
 
 TAIL = 128 * 1024
 """Bytes of an events file that are read: it holds at least the last seconds of any run."""
@@ -61,11 +62,12 @@ def list_runs(outputs: Path) -> list[ListedRun]:
     Raises BenchtuiError when there is no such folder.
     """
     known = [known for known in known_runs(outputs) if known.problem or os.path.lexists(known.run.records)]
-    listed = [_listed(run) for run in known]
+    listed = [list_run(run) for run in known]
     return sorted(listed, key=lambda run: (run.started or 0.0, run.role != "base", run.name), reverse=True)
 
 
-def _listed(known: KnownRun) -> ListedRun:
+def list_run(known: KnownRun) -> ListedRun:
+    """One run as it is now; with what is wrong where it cannot be read."""
     if known.problem:
         return _unreadable(known, known.problem)
     try:
@@ -133,11 +135,16 @@ def _readable(known: KnownRun, plan: RunPlan) -> ListedRun:
         started=started,
         seconds=None if state == "waiting" else took,
         message=done.message if done else "",
-        next_step="" if known.set_aside else next_step(state, known.name),
+        next_step="" if known.set_aside else _next_step(known, state, plan),
         bench_id=plan.bench_id,
         path=str(run.path),
         early=done is not None and done.early,
     )
+
+
+def _next_step(known: KnownRun, state: RunState, plan: RunPlan) -> str:
+    folders = folders_to_offer(known.run, plan) if state in RESUMABLE else ()
+    return next_step(state, known.name, folders)
 
 
 def _total(done: DoneRecord | None) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from benchtui.errors import ExitCode
+from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord, RunState, read_done
+from benchtui.runs.task_folders import folders_to_offer
 
 RESUMABLE: frozenset[RunState] = frozenset({"died", "partial", "failed", "cancelled", "timed out"})
 
@@ -29,9 +30,31 @@ def exit_code_of(records: Iterable[DoneRecord | None]) -> ExitCode:
     return ExitCode.PARTIAL if any(record and record.results for record in ended) else ExitCode.FAILED
 
 
-def next_step(state: RunState, name: str) -> str:
-    """The command that makes sense for a run called `name`, as a shell takes it; "" where there is nothing to do."""
-    argument = f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"
+def next_step(state: RunState, name: str, task_folders: Sequence[str] = ()) -> str:
+    """The command that makes sense for a run called `name`, as a shell takes it; "" where there is nothing to do.
+    `task_folders` hold the code of its own tasks, which a resume has to be given again."""
     if state == "running":
-        return f"benchtui attach {argument}"
-    return f"benchtui resume {argument}" if state in RESUMABLE else ""
+        return f"benchtui attach {as_argument(name)}"
+    return resume_command(name, *include_flags(task_folders)) if state in RESUMABLE else ""
+
+
+def step_after(state: RunState, run: RunDirectory, name: str) -> str:
+    """`next_step` with what the plan of `run` needs."""
+    try:
+        return next_step(state, name, folders_to_offer(run, run.plan()))
+    except BenchtuiError:
+        return next_step(state, name)  # resume says what is wrong with the plan
+
+
+def resume_command(name: str, *flags: str) -> str:
+    """`benchtui resume` for the run called `name`, as a shell takes it."""
+    return " ".join(("benchtui resume", *flags, as_argument(name)))
+
+
+def include_flags(folders: Iterable[str]) -> list[str]:
+    return [f"--include-path {shlex.quote(folder)}" for folder in folders]
+
+
+def as_argument(name: str) -> str:
+    """A run's name as one argument of a command."""
+    return f"{'-- ' if name.startswith('-') else ''}{shlex.quote(name)}"

@@ -12,7 +12,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.runs.bench import BenchRuns, left_to_evaluate
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
-from benchtui.runs.known import model_folder
+from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id
 from benchtui.runs.records import run_state
@@ -49,7 +49,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
     for found in to_resume:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
-        now = _with_present_facts(found.plan(), allowed, include_paths)
+        now = _with_present_facts(found.plan(), shown_name(run), allowed, include_paths)
         if differences := now.differences(found.plan()):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
@@ -83,11 +83,11 @@ def _readable_plan(run: RunDirectory) -> RunPlan | None:
         return None  # damaged, or of a newer benchtui: it is not the one that is looked for
 
 
-def _with_present_facts(plan: RunPlan, allowed: Permissions, include_paths: Sequence[Path]) -> RunPlan:
+def _with_present_facts(plan: RunPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]) -> RunPlan:
     """The plan as it would be made today: contents, versions, task files, and what the user allows now."""
-    check_permissions(plan, allowed)
+    check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
-    tasks = trusted_tasks(plan, include_paths)
+    tasks = trusted_tasks(plan, include_paths, name)
     return msgspec.structs.replace(
         plan,
         source=msgspec.structs.replace(plan.source, identity=_identity(plan)),

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.runs.outcome import include_flags, resume_command
 from benchtui.runs.plan import Permissions, RunPlan
+from benchtui.runs.task_folders import OURS
 from benchtui.settings.code import code_in_generation, is_harmless
 from benchtui.tasks.catalogue import ResolvedTasks, load_catalogue
 from benchtui.text import one_line
 
-_OURS = Path(__file__).resolve().parents[1]
 
-
-def check_permissions(plan: RunPlan, allowed: Permissions) -> None:
-    """Raises BenchtuiError naming the flag when the run was started with one that is not given now."""
-    for wanted, given, flag in (
-        (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
-        (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
-        (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
-    ):
-        if wanted and not given:
-            raise BenchtuiError(f"This run was started with {flag}.", f"If you still mean it: benchtui resume {flag}")
+def check_permissions(plan: RunPlan, allowed: Permissions, name: str) -> None:
+    """Raises BenchtuiError naming the flags that the run was started with and that are not given now; `name` is what
+    the run is called."""
+    lacking = [
+        flag
+        for wanted, given, flag in (
+            (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
+            (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
+            (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
+        )
+        if wanted and not given
+    ]
+    if lacking:
+        raise BenchtuiError(
+            f"This run was started with {' '.join(lacking)}.",
+            f"If you still mean it: {resume_command(name, *lacking)}",
+        )
 
 
 def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
@@ -43,30 +50,28 @@ def trusted_folders(plan: RunPlan, include_paths: Sequence[Path]) -> list[Path]:
     """Of the folders that a plan names those of benchtui's own (the demo's), and `include_paths`, which the user gave
     now."""
     named = [Path(folder).resolve() for folder in plan.include_paths]
-    return [*(path for path in named if path.is_relative_to(_OURS) and path.is_dir()), *include_paths]
+    return [*(path for path in named if path.is_relative_to(OURS) and path.is_dir()), *include_paths]
 
 
-def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path]) -> ResolvedTasks:
+def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
     """The plan's tasks as they are now, from lm-eval and from the trusted folders: whatever else the plan names is not
     even read. Raises BenchtuiError for a task that is in none of them."""
     catalogue = load_catalogue(trusted_folders(plan, include_paths))
     for task in plan.tasks:
         if task.name not in catalogue:
-            raise _untrusted(plan, task.name, include_paths)
+            raise _untrusted(plan, task.name, include_paths, name)
     return catalogue.resolve([task.name for task in plan.tasks])
 
 
-def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path]) -> BenchtuiError:
+def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path], run: str) -> BenchtuiError:
     name, file = one_line(task, 100), plan.task_files.get(task, "")
     if include_paths:
         given = ", ".join(one_line(str(path), 200) for path in include_paths)
         return BenchtuiError(f"The task {name} of this run is not in {given}.", "Give the folder that holds its file.")
     place = one_line(file, 1000) or "a file of its own"
     folders = plan.include_paths or ([str(Path(file).parent)] if file else [])
-    flags = (
-        " ".join(f"--include-path {shlex.quote(one_line(folder, 1000))}" for folder in folders) or "--include-path DIR"
-    )
+    flags = include_flags(one_line(folder, 1000) for folder in folders) or ["--include-path DIR"]
     return BenchtuiError(
         f"The task {name} of this run is not one of lm-eval's: it is defined in {place}, whose code would be run.",
-        f"If you trust it, give its folder again: benchtui resume {flags}",
+        f"If you trust it, give its folder again: {resume_command(run, *flags)}",
     )

@@ -110,12 +110,22 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     terminal.wait_for("Stop this run?")
     terminal.press("y")
     terminal.wait_for(lambda screen: "cancelled" in screen and "Press r to resume" in screen, 60)
+    terminal.press("Escape")
+    terminal.wait_for("Not finished: r resumes", 20)
+    terminal.press("h")
+    terminal.wait_for(lambda screen: "› History ›" in screen and "cancelled" in screen, 20)
+    terminal.press("r")  # --include-path was given to the application: nothing is asked
+    terminal.wait_for(lambda screen: "› Run ›" in screen and "active" in screen and "/192" in screen, 60)
+    terminal.press("x")
+    terminal.wait_for("Stop this run?")
+    terminal.press("y")
+    terminal.wait_for(lambda screen: "cancelled" in screen and "Press r to resume" in screen, 60)
     terminal.press("C-q")
     assert terminal.exit_code() == 0
     runs = [RunDirectory(place) for place in (workspace.model / "benchmarks").rglob("*") if (place / "run").is_dir()]
     assert "cancelled" in {done.status for run in runs if (done := read_done(run)) is not None}
     started = [event for run in runs if run.events.is_file() for event in read_events(run.events)]
-    assert len([event for event in started if isinstance(event, WorkerStarted)]) >= 2, "r went on with it"
+    assert len([event for event in started if isinstance(event, WorkerStarted)]) >= 3, "r resumed it twice"
 
 
 SCRIBBLES = """

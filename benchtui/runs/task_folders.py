@@ -1,0 +1,46 @@
+"""Where the task code of a plan lies, as far as its words tell: nothing is read, and nothing is trusted for it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchtui.runs.directory import BENCHMARKS, RunDirectory
+from benchtui.runs.plan import RunPlan
+from benchtui.text import printable
+
+OURS = Path(__file__).resolve().parents[1]
+_LM_EVAL = ("lm_eval", "tasks")
+
+
+def own_task_folders(plan: RunPlan) -> list[str]:
+    """The folders whose task code would run, and is neither lm-eval's nor benchtui's: whoever resumes the run has to
+    give them again with --include-path."""
+    files = [Path(file) for file in plan.task_files.values()]
+    own = [file for file in files if not _installed(file)]
+    if not own:
+        return []
+    named = [Path(folder) for folder in plan.include_paths if not Path(folder).is_relative_to(OURS)]
+    holding = [folder for folder in named if any(file.is_relative_to(folder) for file in own)]
+    others = [file.parent for file in own if not any(file.is_relative_to(folder) for folder in holding)]
+    return list(dict.fromkeys(map(str, (*holding, *others))))
+
+
+def _installed(file: Path) -> bool:
+    return file.is_relative_to(OURS) or any(pair == _LM_EVAL for pair in zip(file.parts, file.parts[1:], strict=False))
+
+
+def folders_to_offer(run: RunDirectory, plan: RunPlan) -> list[str]:
+    """Of these the ones to put into a command that is shown: not those that lie in the model's own folder, or are
+    relative to any, since they may have come with the run from somebody else."""
+    place = run.path.absolute()
+    model = next((parent.parent for parent in place.parents if parent.name == BENCHMARKS), place)
+    return [folder for folder in own_task_folders(plan) if _can_be_offered(Path(folder), model)]
+
+
+def _can_be_offered(folder: Path, model: Path) -> bool:
+    if not folder.is_absolute() or ".." in folder.parts or str(folder) != printable(str(folder)):
+        return False
+    try:
+        return folder.is_dir() and not folder.resolve().is_relative_to(model.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return False
