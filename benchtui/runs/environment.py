@@ -15,6 +15,7 @@ def worker_environment(plans: Sequence[RunPlan]) -> dict[str, str]:
     environment = {
         "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
         "DISABLE_MULTIPROC": "1",  # lm-eval's bootstrap pool has deadlocked for users (EH#1485)
+        "PYTHONSAFEPATH": "1",  # what a library starts in Python imports nothing from the current folder either
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "HF_ALLOW_CODE_EVAL": "1" if all(plan.permissions.unsafe_code for plan in plans) else "0",

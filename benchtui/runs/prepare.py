@@ -24,6 +24,7 @@ from benchtui.runs.choice import BenchPlan
 from benchtui.runs.decoding import generation_notes
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
 from benchtui.runs.prompting import chat_template, check_room, check_template, differing_tokens, prompt_settings
+from benchtui.settings.code import code_in_generation, is_harmless
 from benchtui.suites import find_suite
 from benchtui.tasks.catalogue import Catalogue, ResolvedTasks
 from benchtui.text import one_line, printable
@@ -86,6 +87,7 @@ def _limit(choice: BenchPlan, task: TaskPlan) -> float | None:
 def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     _check_backend(choice)
+    _check_code(choice)
     if str(model.path) != printable(str(model.path)):
         raise BenchtuiError(
             f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
@@ -148,6 +150,23 @@ def _check_backend(choice: BenchPlan) -> None:
 
 def _resolve_base(model: TrainedModel, form: ModelFormat, choice: BenchPlan) -> BaseChoice:
     return resolve_base(model, form, choice.base, offline=choice.offline)
+
+
+def _check_code(choice: BenchPlan) -> None:
+    """Raises UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
+    with the folder."""
+    if choice.permissions.remote_code:
+        return
+    named = code_in_generation(choice.gen_kwargs) + [
+        f"{name}={value}"
+        for name, value in choice.model_args.items()
+        if name == "attn_implementation" and not is_harmless(name, value)
+    ]
+    if named:
+        raise UsageError(
+            f"{one_line(', '.join(named), 200)} would run code from a repository.",
+            "If you trust it, allow that for this run with --trust-remote-code; or remove the setting.",
+        )
 
 
 def _describe(name: str, choice: BenchPlan) -> ModelDescription:

@@ -20,7 +20,9 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.hub import hub_is_offline
 from benchtui.models.hub_cache import unwritable_cache
 from benchtui.runs.plan import RunPlan, TaskPlan
+from benchtui.settings.code import code_in_generation
 from benchtui.text import one_line
+from benchtui.worker.local_names import refuse_local_dataset, refuse_local_metrics
 from benchtui.worker.prompts import ChatPrompts, frozen_date
 
 
@@ -60,10 +62,13 @@ class _ReportingFactory(TaskFactory):
         self._built = built
 
     def _build_task(self, entry: Any, overrides: dict[str, Any] | None) -> Task:
+        dataset = {**(entry.cfg or {}), **(overrides or {})}.get("dataset_path")
+        refuse_local_dataset(entry.name, dataset, entry.yaml_path)
         try:
             task = super()._build_task(entry, overrides)
+        except BenchtuiError:
+            raise
         except Exception as error:  # datasets, hub, YAML and task code each raise their own
-            dataset = (entry.cfg or {}).get("dataset_path")
             raise _task_error(entry.name, error, dataset if isinstance(dataset, str) else "") from error
         self._built(entry.name)
         return task
@@ -87,6 +92,7 @@ def load_tasks(plan: RunPlan, metadata: dict[str, Any], built: Callable[[str], N
 
     `built` is called with each leaf task's name. Raises BenchtuiError naming the task and its dataset.
     """
+    refuse_local_metrics()
     manager = PlannedTaskManager(plan.task_files, metadata, built)
     tasks: dict[str, LoadedTask] = {}
     groups: dict[str, Group] = {}
@@ -136,6 +142,11 @@ def _refuse_unsafe(name: str, task: Task, plan: RunPlan) -> None:
     if getattr(task, "UNSAFE_CODE", False) and not plan.permissions.unsafe_code:
         raise BenchtuiError(
             f"Task {name} executes code that the model wrote.", "Allow it for this run with --confirm-unsafe-code."
+        )
+    if code_in_generation(task.get_config("generation_kwargs") or {}) and not plan.permissions.remote_code:
+        raise BenchtuiError(
+            f"Task {name} has its answers made by code from a repository (custom_generate).",
+            "If you trust it, allow that for this run with --trust-remote-code.",
         )
     if getattr(task, "MULTIMODAL", False):
         raise BenchtuiError(f"Task {name} needs images or sound; benchtui evaluates text models.", "Leave it out.")

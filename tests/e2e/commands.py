@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchtui.interpreter import this_python
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -21,9 +23,9 @@ class Finished:
 
 
 def benchtui(*arguments: str | Path, cwd: Path, env: dict[str, str] | None = None, timeout: float = 280) -> Finished:
-    """`python -m benchtui …`; fails the test when it takes longer than `timeout` seconds."""
+    """`benchtui …`; fails the test when it takes longer than `timeout` seconds."""
     process = subprocess.run(
-        [sys.executable, "-m", "benchtui", *map(str, arguments)],
+        this_python("-m", "benchtui", *map(str, arguments)),  # as the installed command: nothing here is imported
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,
