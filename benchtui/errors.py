@@ -17,7 +17,7 @@ class ExitCode(enum.IntEnum):
 
 
 class BenchtuiError(Exception):
-    """Something a user can cause or mend: shown as one line, never as a traceback.
+    """Something a user can cause or fix: shown as one line, never as a traceback.
 
     `what` says what happened and to which file, model or task; `next_step` says what to type or do next.
     """

@@ -46,11 +46,12 @@ class _Loaded:
 
 class ComparisonRows(Rows):
     HELP = (
-        "A row for each task, its other metrics below it. The bar shows the change (●) with its 95 % interval; where "
-        "it covers the middle (┼), the data cannot tell the change from none. Enter shows the documents behind a row."
+        "A row for each task, its other metrics below it. The bar shows the change (●) with its 95 % confidence "
+        "interval; where it covers the middle (┼), the data cannot tell the change from none. Enter shows the samples "
+        "behind a row."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Samples", tooltip="The documents behind this row"),
+        Binding("enter", "choose", "Samples", tooltip="The samples behind this row"),
     ]
 
 
@@ -58,7 +59,7 @@ class ComparePage(Page):
     """The base and the latest run of a model folder; or any two runs, `first` and `second`."""
 
     HELP = (
-        "Two runs are compared only document by document. Differences in settings are named, and a change that the "
+        "Two runs are compared only sample by sample. Differences in settings are named, and a change that the "
         "data cannot tell from none is called that."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -85,12 +86,12 @@ class ComparePage(Page):
                 Column("Base", 6, right=True),
                 Column("Tuned", 6, right=True),
                 Column("Change", 8, right=True),
-                Column("95 % range", 10, grow=2, drop=3),
+                Column("95 % CI", 10, grow=2, drop=3),
                 Column("n", 11, right=True, drop=4),
                 Column("Verdict", 16),
             ],
             id="comparison",
-            empty="Reading results and pairing documents …",
+            empty="Reading results and pairing samples …",
         )
         with VerticalScroll(id="detail", can_focus=False):
             yield Plain(id="alone")
@@ -117,7 +118,7 @@ class ComparePage(Page):
         columns = list(rows.columns)
         names = short_names((comparison.first_name, comparison.second_name), 12)
         columns[1:3] = [Column(name.replace(FINE_TUNED, "Tuned"), 6, right=True) for name in names]
-        columns[4] = replace(columns[4], title="95 % range" if usual_intervals(comparison) else "Range")
+        columns[4] = replace(columns[4], title="95 % CI" if usual_intervals(comparison) else "CI")
         rows.columns = tuple(columns)
         right = " ↔ ".join(_side_name(side) for side in (comparison.first, comparison.second))
         self.crumbs("Compare", self._model.name, right=right)
@@ -222,7 +223,7 @@ class ComparePage(Page):
         def second(a: RunDirectory, b: RunDirectory | None) -> None:
             if b is not None:
                 self._pair = (a, b)
-                self.all_well()
+                self.clear_notice()
                 self._load()
 
         self.app.push_screen(PickRun(self.settings.outputs, "Compare which run"), first)
@@ -232,10 +233,10 @@ class ComparePage(Page):
         if comparison is not None:
             from benchtui.reports.markdown import comparison_markdown
 
-            self.face.copy(comparison_markdown(comparison), "the comparison as Markdown")
+            self.benchtui_app.copy(comparison_markdown(comparison), "the comparison as Markdown")
 
     def action_history(self) -> None:
-        self.face.open_history(self._model)
+        self.benchtui_app.open_history(self._model)
 
 
 def _side_name(results: RunResults) -> str:

@@ -40,28 +40,31 @@ def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
         yield "Change", words
     if flips := row.flips:
         yield (
-            "Documents",
-            f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, {flips.both_wrong} in none",
+            "Samples",
+            (
+                f"{flips.fixed} fixed, {flips.broken} broken, {flips.both_right} right in both, "
+                f"{flips.both_wrong} wrong in both"
+            ),
         )
 
 
 def _difference(row: Row, comparison: Comparison) -> str:
     """The interval and the test behind it. A detail of a task that stopped early has neither."""
     if row.early is not None:
-        return f"{difference_interval(row)} ({CONFIDENCE_SEQUENCE}, {row.early.n:,} pairs)"
+        return f"CI {difference_interval(row)} ({CONFIDENCE_SEQUENCE}, {row.early.n:,} pairs)"
     found = row.tested
     if found is None:
         return f"over {row.difference.n:,} pairs" if row.difference is not None else ""
-    interval = f"{difference_interval(row)}, " if found.interval else ""
+    level = row.level_of_interval
+    interval = f"{100 * level:.3g} % CI {difference_interval(row)}, " if found.interval and level else ""
     corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
     return f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
 
 
 def _side(side: Side, row: Row) -> str:
     interval = interval_words(side, is_share=row.is_share)
-    return (
-        f"{score(side.value, share=row.is_share)}{f'  95 % interval {interval}' if interval else ''}  n {side.n:,}"
-        + (f" of {side.total:,}" if side.n < side.total else "")
+    return f"{score(side.value, share=row.is_share)}{f'  95 % CI {interval}' if interval else ''}  n {side.n:,}" + (
+        f" of {side.total:,}" if side.n < side.total else ""
     )
 
 

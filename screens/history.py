@@ -145,7 +145,7 @@ class HistoryPage(Page):
         experiment, model = self._runs[message.index], self._model
         run = RunDirectory(experiment.run)
         if not experiment.outcomes and run.exists():
-            self.load(lambda: started_together(run), self.face.open_runs, group="base")
+            self.load(lambda: started_together(run), self.benchtui_app.open_runs, group="base")
             return
 
         def found(base: RunDirectory | None) -> None:
@@ -163,7 +163,7 @@ class HistoryPage(Page):
         if run is None or run.state not in RESUMABLE or not RunDirectory(run.run).exists():
             self.notify("This run has nothing to resume.", timeout=3, markup=False)
         else:
-            resume_from(self, RunDirectory(run.run), self.face.open_runs)
+            resume_from(self, RunDirectory(run.run), self.benchtui_app.open_runs)
 
     def action_note(self) -> None:
         run = self._selected

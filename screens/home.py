@@ -110,7 +110,7 @@ class Home(Page):
         self._state, shown = found
         if shown is None:
             return
-        self.all_well()
+        self.clear_notice()
         selected = self._wanted or (self.selected.listed.model.name if self.selected else None)
         names = [item.listed.model.name for item in shown]
         self._shown = shown
@@ -185,7 +185,7 @@ class Home(Page):
             if not says_model(choice, item.listed.model):  # a base and a format were said of that other model
                 choice = replace(choice, base=None, format=None)
             choice = replace(choice, model=name)
-        self.face.open_wizard(choice)
+        self.benchtui_app.open_wizard(choice)
 
     def action_compare(self) -> None:
         item = self.selected
@@ -194,11 +194,11 @@ class Home(Page):
         if item.last is None:
             self.action_benchmark()
         else:
-            self.face.open_comparison(item.listed.model.path)
+            self.benchtui_app.open_comparison(item.listed.model.path)
 
     def action_history(self) -> None:
         if item := self.selected:
-            self.face.open_history(item.listed.model.path)
+            self.benchtui_app.open_history(item.listed.model.path)
 
     def action_watch(self) -> None:
         self.query_one(RunningList).open()

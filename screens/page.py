@@ -41,12 +41,12 @@ class Page(Screen[Any]):
         yield Footer(compact=True, show_command_palette=False)
 
     @property
-    def face(self) -> BenchtuiApp:
+    def benchtui_app(self) -> BenchtuiApp:
         return cast("BenchtuiApp", self.app)
 
     @property
     def settings(self) -> Settings:
-        return self.face.settings
+        return self.benchtui_app.settings
 
     @property
     def colours(self) -> Colours:
@@ -58,7 +58,7 @@ class Page(Screen[Any]):
     def tell(self, what: str, next_step: str = "") -> None:
         self.query_one(Notice).tell(what, next_step)
 
-    def all_well(self) -> None:
+    def clear_notice(self) -> None:
         self.query_one(Notice).clear()
 
     def load(
@@ -77,7 +77,7 @@ class Page(Screen[Any]):
         selected = self.get_selected_text()
         if not selected:
             raise SkipAction  # then it means to leave
-        self.face.copy(selected, "the selected text")
+        self.benchtui_app.copy(selected, "the selected text")
         self.clear_selection()
 
     def action_back(self) -> None:

@@ -44,7 +44,7 @@ LOG_LINES = 2000
 class Tasks(Rows):
     HELP = (
         "One row for each model and task: how much of it is done, how long it still takes (~) or took, how many "
-        "documents a second, and the score so far with its standard error and the number of documents (n) it is "
+        "samples per second, and the score so far with its standard error and the number of samples (n) it is "
         "computed on."
     )
 
@@ -62,7 +62,7 @@ class RunPage(Page):
         Binding("p", "pause", "Pause view", tooltip="Hold the view still; the run goes on"),
         Binding("l", "tab('log')", "Log", show=False),
         Binding("a", "tab('samples')", "Answers", show=False),
-        Binding("i", "tab('facts')", "Facts", show=False),
+        Binding("i", "tab('facts')", "Settings & warnings", show=False),
     ]
 
     def __init__(self, runs: Sequence[RunDirectory]) -> None:
@@ -97,7 +97,7 @@ class RunPage(Page):
                 yield LogLines(max_lines=LOG_LINES, id="log-lines")
             with TabPane("Answers", id="samples"):
                 yield Plain(id="samples-text")
-            with TabPane("Facts", id="facts"):
+            with TabPane("Settings & warnings", id="facts"):
                 yield Plain(id="facts-text")
 
     def on_mount(self) -> None:
@@ -256,10 +256,10 @@ class RunPage(Page):
             self.notify("There are no results yet.", timeout=3, markup=False)
 
     def _show_comparison(self, *, replace: bool) -> None:
-        face, folder = self.face, model_folder(self._runs[-1])
+        app, folder = self.benchtui_app, model_folder(self._runs[-1])
         if replace:
-            face.pop_screen()
-        face.open_comparison(folder)
+            app.pop_screen()
+        app.open_comparison(folder)
 
     # What can be done.
 
@@ -292,10 +292,10 @@ class RunPage(Page):
         resume_from(self, self._runs[-1], self._resumed)
 
     def _resumed(self, runs: Sequence[RunDirectory]) -> None:
-        face = self.face
+        app = self.benchtui_app
         if self.app.screen is self:
-            face.pop_screen()
-            face.open_runs(runs)
+            app.pop_screen()
+            app.open_runs(runs)
 
     def action_pause(self) -> None:
         self._paused = not self._paused

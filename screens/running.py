@@ -172,13 +172,13 @@ class RunningList(Vertical):
             self.app.notify("Nothing is running. b starts a benchmark.", timeout=3, markup=False)
         elif isinstance(page, Page):
             run = RunDirectory(Path(selected.path)) if isinstance(selected, ListedRun) else selected
-            page.face.open_runs(started_together(run))
+            page.benchtui_app.open_runs(started_together(run))
 
     def on_open_run_rows_resume(self, message: OpenRunRows.Resume) -> None:
         message.stop()
         selected, page = self._selected, self.screen
         if isinstance(selected, ListedRun) and isinstance(page, Page):
-            resume_from(page, RunDirectory(Path(selected.path)), page.face.open_runs)
+            resume_from(page, RunDirectory(Path(selected.path)), page.benchtui_app.open_runs)
         else:
             self.open()
 

@@ -24,7 +24,7 @@ COMPARED = 6_000
 
 
 class SampleView(VerticalScroll, can_focus=True):
-    HELP = "The document: arrows and page keys scroll, Esc goes back to the list, c copies."
+    HELP = "The sample: arrows and page keys scroll, Esc goes back to the list, c copies."
 
     def compose(self) -> ComposeResult:
         yield Plain(id="sample-head")

@@ -33,9 +33,9 @@ HEADS_KEPT = 5000
 
 
 class SampleRows(Rows):
-    HELP = "The documents of this task. ▲ fixed, ▼ broken, ✓ right in both runs, ✗ in neither."
+    HELP = "The samples of this task. ▲ fixed, ▼ broken, ✓ right in both runs, ✗ wrong in both."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Read", tooltip="Read this document: arrows scroll")
+        Binding("enter", "choose", "Read", tooltip="Read this sample: arrows scroll")
     ]
 
 
@@ -47,8 +47,8 @@ class SamplesPage(Page):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filter", "Filter", tooltip="All, fixed, broken, unchanged"),
         Binding("slash", "search", "Search", tooltip="In prompts, references and answers"),
-        Binding("n", "step(1)", "Next", tooltip="The next document", show=False),
-        Binding("p", "step(-1)", "Previous", tooltip="The document before", show=False),
+        Binding("n", "step(1)", "Next", tooltip="The next sample", show=False),
+        Binding("p", "step(-1)", "Previous", tooltip="The previous sample", show=False),
         Binding("c", "copy", "Copy", tooltip="Copy prompt and both answers"),
         Binding("escape", "leave", "Back", tooltip="End the search, or back to the comparison"),
     ]
@@ -93,7 +93,7 @@ class SamplesPage(Page):
 
     def _failed(self, what: str, next_step: str) -> None:
         rows = self.query_one(SampleRows)
-        rows.empty = "No documents."
+        rows.empty = "No samples."
         rows.show(0, self._cells)
         self.tell(what, next_step)
 
@@ -110,7 +110,7 @@ class SamplesPage(Page):
         wanted = FILTERS[self._filter]
         self._shown = [document for document in among if not wanted or document.change in wanted]
         rows = self.query_one(SampleRows)
-        rows.empty = "None of the documents." if self._query else "No such documents."
+        rows.empty = "No sample has these words." if self._query else "No such samples."
         rows.show(len(self._shown), self._cells, cursor=0)
         self._draw_filters()
         if not self._shown:
@@ -236,7 +236,7 @@ class SamplesPage(Page):
     def _show(self, found: tuple[PairedDocument, tuple[Document, Document]]) -> None:
         document, self._texts = found
         names = (self._comparison.first_name, self._comparison.second_name)
-        self.all_well()
+        self.clear_notice()
         self.query_one(SampleView).show(document, self._texts, names, self.colours)
 
     def on_rows_chosen(self) -> None:
@@ -247,4 +247,4 @@ class SamplesPage(Page):
             first, second = self._texts
             names = (self._comparison.first_name, self._comparison.second_name)
             text = f"{second.prompt}\n\n--- {names[0]}\n{first.answer}\n\n--- {names[1]}\n{second.answer}\n"
-            self.face.copy(text, f"document {second.doc_id}")
+            self.benchtui_app.copy(text, f"sample {second.doc_id}")

@@ -50,7 +50,7 @@ def _facts(catalogue: Catalogue, entry: TaskEntry) -> Iterator[tuple[str, str]]:
         )
     known = PLAIN_WORDS.get(entry.name)
     if known and known.documents:
-        yield "Documents", f"{known.documents:,}"
+        yield "Samples", f"{known.documents:,}"
     if entry.output_type:
         yield "Asks", _TYPES.get(entry.output_type, entry.output_type)
     if entry.shots is not None:

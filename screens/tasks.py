@@ -130,7 +130,7 @@ class TasksPage(Page):
     def action_copy(self) -> None:
         rows = self.query_one(TaskRows)
         if rows.cursor < len(self._found):
-            self.face.copy(self._found[rows.cursor].name, self._found[rows.cursor].name)
+            self.benchtui_app.copy(self._found[rows.cursor].name, self._found[rows.cursor].name)
 
     def action_add(self) -> None:
         rows = self.query_one(TaskRows)
@@ -153,7 +153,7 @@ class TasksPage(Page):
 
         def done(added: bool) -> None:
             words = f"{task} is in suite {suite} now" if added else f"{task} was in suite {suite} already"
-            self.all_well()
+            self.clear_notice()
             self.notify(f"{one_line(words, 120)}: --suite {suite}", timeout=5, markup=False)
 
         self.load(lambda: add_to_suite(file, suite, task), done, group="suite")

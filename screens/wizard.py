@@ -91,7 +91,7 @@ class Wizard(Page):
 
     def _go(self, place: int) -> None:
         self._place = place
-        self.all_well()
+        self.clear_notice()
         self.query_one(ContentSwitcher).current = f"step-{_NAMES[place]}"
         self.crumbs("New benchmark", QUESTIONS[_NAMES[place]][0], right=f"step {place + 1} of {len(_NAMES)}")
         self._draw_steps()
@@ -149,16 +149,16 @@ class Wizard(Page):
             return
         self._starting = True
         choice = self.answers.choice
-        self.all_well()
+        self.clear_notice()
         self.notify("Starting: describing the models, reading the tasks …", timeout=6, markup=False)
         self.load(lambda: launch(choice), self._started, group="launch", failed=self._not_started)
 
     def _started(self, runs: Sequence[RunDirectory]) -> None:
         self._starting = False
-        face = self.face
+        app = self.benchtui_app
         if self.app.screen is self:
-            face.pop_screen()
-            face.open_runs(runs)
+            app.pop_screen()
+            app.open_runs(runs)
 
     def _not_started(self, what: str, next_step: str) -> None:
         self._starting = False

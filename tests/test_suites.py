@@ -62,9 +62,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_command_shows_tasks_sizes_and_ones_own(project: Path) -> None:
     (project / "benchtui.toml").write_text('[suites.mine]\ntasks = [{name = "gsm8k", limit = 0.5}]', encoding="utf-8")
     shown = CliRunner().invoke(command, catch_exceptions=False)
-    assert "Instruction-Following  541 documents" in shown.stdout
-    assert "10,042 documents, 0-shot" in shown.stdout
-    assert "0.5 of 1,319 documents" in shown.stdout
+    assert "Instruction-Following  541 samples" in shown.stdout
+    assert "10,042 samples, 0-shot" in shown.stdout
+    assert "0.5 of 1,319 samples" in shown.stdout
     assert "From benchtui.toml." in shown.stdout
     assert max(len(line) for line in shown.stdout.splitlines()) <= 80
     assert "--suite" in shown.stderr

@@ -75,7 +75,7 @@ def _running(chosen: RunDirectory) -> RunDirectory:
     step = step_after(state, chosen, name)
     raise BenchtuiError(
         f"{name} is not running: it {what}.",
-        f"`{step}` goes on with it." if step else "There is nothing to stop.",
+        f"`{step}` resumes it." if step else "There is nothing to stop.",
     )
 
 

@@ -59,7 +59,7 @@ def _verdict(checks: Sequence[Check]) -> str:
     problems = sum(check.status == "problem" for check in checks)
     warnings = sum(check.status == "warning" for check in checks)
     if problems:
-        return f"{_count(problems, 'problem')} to mend before benchmarks can run" + (
+        return f"{_count(problems, 'problem')} to fix before benchmarks can run" + (
             f", and {_count(warnings, 'warning')}." if warnings else "."
         )
     return f"Ready to run, with {_count(warnings, 'warning')}." if warnings else "Ready to run."

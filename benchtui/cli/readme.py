@@ -13,7 +13,7 @@ import click
     "--run",
     "run",
     help="Take this fine-tuned run, as `benchtui runs` names it; a limited, partial or early one only where the model "
-    "has no full run. [default: the newest that asked every document]",
+    "has no full run. [default: the newest that asked every sample]",
 )
 @click.option(
     "--outputs",

@@ -1,4 +1,4 @@
-"""`benchtui resume`: go on with a run that died, was stopped, or finished in part."""
+"""`benchtui resume`: resume a run that died, was stopped, or finished in part."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def command(
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
     found = find_run(outputs_folder(outputs), run, states=unfinished if run is None else (*unfinished, "running"))
     if not found.exists():
-        raise BenchtuiError(f"{found.path} has no plan to go on with.", "Start a new run with `benchtui run`.")
+        raise BenchtuiError(
+            f"{found.path} has no plan, so it cannot be resumed.", "Start a new run with `benchtui run`."
+        )
     model = model_folder(found)
     with Control(say_on_stderr) as control, lock_model(model, model.name):
         permissions = Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code)

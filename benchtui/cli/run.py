@@ -229,12 +229,12 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
         notes.append("The base stopped early before: its answers are kept, and only what is missing is asked.")
     if unfinished:
         names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in unfinished)
-        notes.append(f"Going on with an unfinished run of {names}: nothing answered is asked again.")
+        notes.append(f"Resuming an unfinished run of {names}: nothing answered is asked again.")
     return notes
 
 
 def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
-    """Whether to go on with an unfinished run: as the flag says, else asked on a terminal, else yes."""
+    """Whether to resume an unfinished run: as the flag says, else asked on a terminal, else yes."""
     from benchtui.runs.records import run_state
 
     if run_state(run) == "finished":  # a base that stopped early: its results are as good as those of a reused one

@@ -105,13 +105,11 @@ def _size(task: TaskPlan) -> str:
     documents = _documents(task.name)
     parts = []
     if task.limit is not None and task.limit < 1:
-        parts.append(f"{task.limit:.4g} of {documents:,} documents" if documents else f"{task.limit:.4g} of it")
+        parts.append(f"{task.limit:.4g} of {documents:,} samples" if documents else f"{task.limit:.4g} of it")
     elif task.limit is not None:
-        parts.append(
-            f"{int(task.limit):,} of {documents:,} documents" if documents else f"{int(task.limit):,} documents"
-        )
+        parts.append(f"{int(task.limit):,} of {documents:,} samples" if documents else f"{int(task.limit):,} samples")
     elif documents:
-        parts.append(f"{documents:,} documents")
+        parts.append(f"{documents:,} samples")
     if task.num_fewshot is not None:
         parts.append(f"{task.num_fewshot}-shot")
     return ", ".join(parts)

@@ -13,7 +13,7 @@ import click
     "--run",
     "run",
     help="Take this fine-tuned run, as `benchtui runs` names it. A limited, partial or early run is shown, and does "
-    "not replace a full one. [default: the newest that asked every document]",
+    "not replace a full one. [default: the newest that asked every sample]",
 )
 @click.option(
     "--outputs",

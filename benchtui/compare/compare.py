@@ -41,7 +41,7 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     names = names or side_names(first, second)
     runs = Pair(first, second, names, _read_leaves(first, second))
     rows = tuple(_rows(runs))
-    rows, tests = _judged(rows, watched=second.watched)
+    rows, tests = _judged(rows, may_stop_early=second.may_stop_early)
     return Comparison(
         first=first,
         second=second,
@@ -83,7 +83,7 @@ def _warnings(first: RunResults, second: RunResults, names: Names) -> Iterator[s
         for partial in results.partial:
             if results is first and second.early_of_any(partial.task):
                 continue  # decided over what there is of it
-            yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} documents"
+            yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} samples"
 
 
 def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
@@ -97,14 +97,14 @@ def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names:
             1: f": the {''.join(stopped)} run, which asks in random order, stopped early",
             2: ": both, which ask in random order, stopped early",
         }[len(stopped)]
-        yield f"{row.title}: the change is over the {row.paired_on} documents in both runs{why}"
+        yield f"{row.title}: the change is over the {row.paired_on} samples in both runs{why}"
 
 
 def _by_number(rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         if row.level == "headline" and row.pairing.by_number:
             yield (
-                f"{row.title}: {row.pairing.by_number} documents are paired by their number alone, since their samples "
+                f"{row.title}: {row.pairing.by_number} samples are paired by their number alone, since they "
                 "have no hashes; whether they and their prompts are the same is not known"
             )
 
@@ -237,7 +237,7 @@ def _stopped_elsewhere(runs: Pair, task: str) -> str:
         if len(stopped) > 1
         else f"the {stopped[0]} run stopped early, at a moment chosen by its scores against another run"
     )
-    return f"{moment}, which makes chance look like a difference; runs of all documents can be compared"
+    return f"{moment}, which makes chance look like a difference; runs of all samples can be compared"
 
 
 def _leaf_terms(leaf: Leaf) -> GroupTerms:
@@ -252,21 +252,23 @@ def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[S
     return side(first, mine, None), side(second, score, None)
 
 
-def _judged(rows: tuple[Row, ...], *, watched: bool) -> tuple[tuple[Row, ...], int]:
+def _judged(rows: tuple[Row, ...], *, may_stop_early: bool) -> tuple[tuple[Row, ...], int]:
     """The headline rows with corrected p-values and verdicts; and over how many tests the correction went."""
-    price = ALPHA / FINAL_ALPHA if watched else 1.0
+    price = ALPHA / FINAL_ALPHA if may_stop_early else 1.0
     tested = [row for row in rows if row.level == "headline" and row.verdict is None and not row.early]
     p_values = [min(1.0, price * row.difference.p) for row in tested if row.difference is not None]
     corrected = iter(holm(p_values))
     judged = {}
     for row in tested:
         if row.difference is not None:
-            judged[row.task] = _judge(row, row.difference, next(corrected), len(p_values), watched=watched)
+            judged[row.task] = _judge(
+                row, row.difference, next(corrected), len(p_values), may_stop_early=may_stop_early
+            )
     for row in rows:
         if row.level == "headline" and row.early is not None:
             verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
             judged[row.task] = msgspec.structs.replace(row, verdict=verdict)
-    rest = [_at_final_level(row) if watched and row.level != "headline" else row for row in rows]
+    rest = [_at_final_level(row) if may_stop_early and row.level != "headline" else row for row in rows]
     return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rest), len(p_values)
 
 
@@ -277,11 +279,11 @@ def _at_final_level(row: Row) -> Row:
     return msgspec.structs.replace(row, difference=at_level(row.difference, FINAL_ALPHA))
 
 
-def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, watched: bool) -> Row:
-    judged = at_level(found, FINAL_ALPHA) if watched else found
+def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, may_stop_early: bool) -> Row:
+    judged = at_level(found, FINAL_ALPHA) if may_stop_early else found
     corrected = msgspec.structs.replace(judged, p_holm=p_holm)
     why = f"one of {tests} tests" if tests > 1 else ""
-    if watched:
+    if may_stop_early:
         why = "a run that might have stopped early" + (f", and {why}," if why else "")
     verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
     return msgspec.structs.replace(row, difference=corrected, verdict=verdict)

@@ -90,7 +90,7 @@ class PairedDocuments:
         self.documents = tuple(document for task in self.tasks for document in self._paired(task, row))
         if not self.documents:
             raise BenchtuiError(
-                f"No documents of {row.task} can be shown side by side.",
+                f"No samples of {row.task} can be shown side by side.",
                 "Both runs need their samples (lm_eval writes them with --log_samples).",
             )
 

@@ -82,7 +82,7 @@ def gate(
     together, so that many tasks do not fail a gate by chance), and inconclusive otherwise. A run that might have
     stopped early spent four of the 5 % on its looks: what it could not decide then is checked at the last one.
     """
-    alpha = FINAL_ALPHA if comparison.second.watched else ALPHA
+    alpha = FINAL_ALPHA if comparison.second.may_stop_early else ALPHA
     wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
@@ -126,7 +126,7 @@ def _differences(comparison: Comparison) -> tuple[str, ...]:
         f"{row.title} {words}"
         for row in comparison.headlines
         for words in row.notes
-        if not (row.early and words.startswith("documents"))  # it says itself how many it took
+        if not (row.early and words.startswith("samples"))  # it says itself how many it took
     ]
     return tuple(dict.fromkeys((*comparison.settings, *of_tasks)))
 
@@ -175,7 +175,7 @@ def _cannot_tell(row: Row) -> str:
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
         return "not comparable"
     if row.early is not None:  # it stands, whatever became of the base later
-        return "" if row.early.n else "no documents"
+        return "" if row.early.n else "no samples"
     if row.first.partial or row.second.partial:
         return "partial results"
     if row.difference is None:

@@ -57,7 +57,7 @@ def group_terms(
         return GroupTerms(pairing, None, f"only {len(found)} of {len(scores)} tasks of {group.name} are in both runs")
     lacking = next((leaf for leaf in found if leaf.paired is None), None)
     if lacking is not None or not found:
-        return GroupTerms(pairing, None, (lacking.why if lacking else "") or "no documents could be paired")
+        return GroupTerms(pairing, None, (lacking.why if lacking else "") or "no samples could be paired")
     return _together(found, pairing, by_size=by_size)
 
 

@@ -74,11 +74,7 @@ def why_no_number(score: Score, samples: Sequence[Sample]) -> str:
     if not values:
         return what
     without = sum(not _all_finite(value) for value in values)
-    why = (
-        f"{without} of {len(values)} documents have no number"
-        if without
-        else f"these {len(values)} documents give none"
-    )
+    why = f"{without} of {len(values)} samples have no number" if without else f"these {len(values)} samples give none"
     return f"{what} ({why})"
 
 

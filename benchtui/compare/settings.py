@@ -52,7 +52,7 @@ def _facts(a: TaskFacts, b: TaskFacts, names: Names) -> list[str]:
     if a.shots != b.shots:
         found.append(_differ("shots", a.shots, b.shots, names))
     if a.n != b.n:
-        found.append(_differ("documents", f"{a.n} of {a.total}", f"{b.n} of {b.total}", names))
+        found.append(_differ("samples", f"{a.n} of {a.total}", f"{b.n} of {b.total}", names))
     if a.generation != b.generation:
         found.append(_generation(a.generation, b.generation, names))
     return found
@@ -90,10 +90,10 @@ def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: R
     if pairing.only_first or pairing.only_second:
         # A partial run says by itself why it has fewer documents.
         reasons += [
-            words for words in facts if words.startswith("task version" if partial else ("documents", "task version"))
+            words for words in facts if words.startswith("task version" if partial else ("samples", "task version"))
         ]
     if not reasons:
-        reasons = ["the documents or prompts themselves differ"]
+        reasons = ["the samples or prompts themselves differ"]
     return f"{counts}, more than {MAX_UNPAIRED:.0%}: {'; '.join(dict.fromkeys(reasons))}"
 
 
@@ -106,9 +106,9 @@ def differing_data(task: str, first: RunResults, second: RunResults, names: Name
         if a is None or b is None:
             continue
         if a.total != b.total:
-            how = _differ("documents", f"{a.total:,}", f"{b.total:,}", names)
+            how = _differ("samples", f"{a.total:,}", f"{b.total:,}", names)
         elif a.count == b.count and a.documents != b.documents:
-            how = "other documents under the same name"
+            how = "other samples under the same name"
         else:
             continue
         if a.revision != b.revision and a.revision and b.revision:
@@ -123,7 +123,7 @@ def _counts(pairing: Pairing) -> str:
     alone = pairing.only_first + pairing.only_second
     parts = []
     if alone or not every:
-        parts.append(f"{alone} of {every} documents have no partner" if every else "no documents were found")
+        parts.append(f"{alone} of {every} samples have no partner" if every else "no samples were found")
     if pairing.differing_prompts:
         parts.append(f"{pairing.differing_prompts} of {every} were asked with another prompt")
     return ", ".join(parts)

@@ -45,10 +45,14 @@ def size_words(value: float, *, is_share: bool) -> str:
 def interval_words(interval: Interval | None, *, is_share: bool, alpha: float = ALPHA) -> str:
     if interval is None:
         return "no interval"
-    name = f"{100 * (1 - alpha):.3g} % interval"
+    return f"{100 * (1 - alpha):.3g} % CI {between(interval, is_share=is_share)}"
+
+
+def between(interval: Interval, *, is_share: bool) -> str:
+    """Both ends of an interval: "40.7 to 56.0", "−3.1 to 2.0"."""
     if is_share:
-        return f"{name} {points(interval.low)} to {points(interval.high)}"
-    return f"{name} {interval.low:+.4g} to {interval.high:+.4g}".replace("-", "−")
+        return f"{points(interval.low)} to {points(interval.high)}".replace("+", "")
+    return f"{interval.low:.4g} to {interval.high:.4g}".replace("-", "−")
 
 
 def supported(difference: Difference) -> bool:
@@ -105,22 +109,32 @@ def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
     if difference.p < ALPHA <= (difference.p_holm or 0.0):
         detail += f", which {corrected_for} shows too often by chance"
-    return Verdict(kind, kind.value, f"No difference shown: {detail}{seen}.")
+    return Verdict(kind, kind.value, f"Inconclusive: {detail}{seen}.")
 
 
 def _could_see(difference: Difference, *, is_share: bool) -> str:
     if difference.detectable is None:
         return ""
-    size = f"{points(difference.detectable, signed=False)} points" if is_share else f"{difference.detectable:.3g}"
-    return f"; this test could only have seen ±{size}"
+    return f"; {_too_few(_size(difference.detectable, is_share=is_share))}"
+
+
+def _size(detectable: float, *, is_share: bool) -> str:
+    """The smallest difference that would show, roughly: a size for planning, not a measurement."""
+    if not is_share:
+        return f"{detectable:.2g}"
+    return f"{100 * detectable:.0f}" if detectable >= 0.1 else points(detectable, signed=False)
+
+
+def _too_few(size: str, *, is_share: bool = True) -> str:
+    return f"too few samples: only differences above ~{size}{' points' * is_share} would show"
 
 
 def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -> Verdict:
-    """No verdict on the whole; the documents that do pair are told about, without a word for them."""
+    """No verdict on the whole; the samples that do pair are told about, without a word for them."""
     on_pairs = ""
     if difference is not None and difference.n:
         on_pairs = (
-            f" On the {difference.n} documents in both: {size_words(difference.value, is_share=is_share)} "
+            f" On the {difference.n} samples in both: {size_words(difference.value, is_share=is_share)} "
             f"({_evidence(difference, is_share=is_share)})."
         )
     return Verdict(Kind.NOT_COMPARABLE, "not comparable", f"Not comparable: {why}.{on_pairs}")
@@ -128,7 +142,7 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
 
 def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) -> Verdict:
     """The verdict of a task that stopped as soon as its anytime-valid interval had decided."""
-    at = f"stopped early at {stop.n} of {stop.total} documents"
+    at = f"stopped early at {stop.n} of {stop.total} samples"
     shown = interval_words(Interval(stop.low, stop.high), is_share=is_share, alpha=stop.alpha)
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
     if stop.decision == "within":
@@ -137,14 +151,14 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
             Kind.WITHIN,
             "no relevant difference",
             f"No relevant difference: {at}, when the difference over all {stop.total} was surely within {limit}: "
-            f"{claim}. It says nothing of documents outside this set.",
+            f"{claim}. It says nothing of samples outside this set.",
         )
     kind = Kind.BETTER if (stop.low >= 0) == higher_is_better else Kind.WORSE
     return Verdict(
         kind,
         kind.value,
         f"{kind.value.capitalize()}: {at}, when the sign of the difference was certain: {claim}. Only the sign is "
-        "claimed; the size would be known better from all documents.",
+        "claimed; the size would be known better from all samples.",
     )
 
 
@@ -180,8 +194,8 @@ def overall(rows: Sequence[Row], names: Names) -> str:
 def _how_sure(rows: Sequence[Row]) -> str:
     tested = [row for row in _comparable(rows) if row.difference is not None]
     if len(tested) < 2 or any(row.early for row in tested):
-        return "Chance alone would show such a difference less than once in twenty times."
-    return f"Chance alone would show any of this less than once in twenty times, over all {len(tested)} tests together."
+        return "Significant at 5 %."
+    return f"Significant at 5 % across {'both' if len(tested) == 2 else f'all {len(tested)}'} tests."
 
 
 def _listed(rows: Sequence[Row]) -> str:
@@ -189,8 +203,9 @@ def _listed(rows: Sequence[Row]) -> str:
     for row in rows:
         size = f"{points(row.change)}" if row.is_share else f"{row.change:+.3g}".replace("-", "−")
         ends = row.interval
-        between = f", {points(ends.low)} to {points(ends.high)}" if ends is not None and row.is_share else ""
-        words.append(f"{row.title} ({size}{between})")
+        level = row.level_of_interval
+        shown = f" ({100 * level:.3g} % CI {between(ends, is_share=row.is_share)})" if ends and level else ""
+        words.append(f"{row.title} {size}{shown}")
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
@@ -203,7 +218,7 @@ def _rest(rows: Sequence[Row]) -> str:
     if within:
         parts.append(f"no relevant difference on {_names(within)}")
     if undecided:
-        parts.append(f"no difference shown on {_names(undecided)}")
+        parts.append(f"inconclusive on {_names(undecided)}")
     if not_shown:
         parts.append(f"not comparable: {_names(not_shown)}")
     return "; ".join(parts)
@@ -222,7 +237,7 @@ def _no_evidence(rows: Sequence[Row], subject: str) -> str:
     comparable = _comparable(rows)
     none = "No evidence that training changed anything" if subject == "Training" else "No evidence of a difference"
     if not comparable:
-        return f"Nothing can be said: {_rest(rows)}."
+        return _incomparable(rows)
     few = [row for row in comparable if row.difference is not None and row.difference.n < FEWEST]
     if len(few) == len(comparable):
         n = max(row.difference.n for row in few if row.difference is not None)
@@ -236,11 +251,18 @@ def _no_evidence(rows: Sequence[Row], subject: str) -> str:
 def _limits(rows: Sequence[Row]) -> str:
     """The smallest and largest difference that the tests could have seen."""
     seen = sorted(
-        (row.tested.detectable, row.title)
+        row.tested.detectable
         for row in rows
         if row.is_share and row.tested is not None and row.tested.detectable is not None
     )
     if not seen:
         return ""
-    ends = [f"±{points(size, signed=False)} points on {title}" for size, title in dict.fromkeys((seen[0], seen[-1]))]
-    return f" The tests could only have seen {' to '.join(ends)}."
+    sizes = list(dict.fromkeys(_size(size, is_share=True) for size in (seen[0], seen[-1])))
+    told = _too_few(" to ~".join(sizes))
+    return f" {told[0].upper()}{told[1:]}{', depending on the task' if len(sizes) > 1 else ''}."
+
+
+def _incomparable(rows: Sequence[Row]) -> str:
+    """Why nothing can be compared: the reason where all have the same, else the tasks' names."""
+    reasons = {row.verdict.sentence for row in rows if row.verdict is not None}
+    return reasons.pop() if len(reasons) == 1 else f"Not comparable: {_names(rows)}. Each verdict says why."

@@ -66,7 +66,7 @@ def demo_paths() -> DemoPaths:
 
 
 def open_workspace(root: Path, *, fresh: bool = False) -> Workspace:
-    """Make `root` a demo workspace, or mend the one it is; results in it are kept unless `fresh`.
+    """Make `root` a demo workspace, or repair the one it is; results in it are kept unless `fresh`.
 
     A model file that is missing or damaged is put back; a README is never touched once it is there, for results are
     written into it. Raises UsageError when `root` holds anything else than a demo, OSError when it cannot be written.

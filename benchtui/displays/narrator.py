@@ -91,7 +91,7 @@ class Narrator:
                 documents = sum(task.documents for task in event.tasks)
                 known = f"; {answered:,} requests were answered before" if answered else ""
                 tasks = f"{len(event.tasks)} task{'s' if len(event.tasks) > 1 else ''}"
-                yield self._line(event.t, f"{tasks}, {documents:,} documents{known}")
+                yield self._line(event.t, f"{tasks}, {documents:,} samples{known}")
             case ev.Scores() if event.final:
                 yield from self._final_scores(view, event)
             case ev.Results():
@@ -122,7 +122,7 @@ class Narrator:
                 return
             self._scored.add(task.name)
             whole = task.documents >= task.documents_total
-            done = "" if whole else f"{task.documents}/{task.documents_total} documents"
+            done = "" if whole else f"{task.documents}/{task.documents_total} samples"
             took = f"took {format_duration(task.seconds)}" if task.seconds is not None else ""
             extra = ", ".join(part for part in (done, took) if part)
             yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))

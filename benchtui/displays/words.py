@@ -26,7 +26,7 @@ _PHASES = {
     "scoring": "scoring",
     "writing": "writing results",
 }
-_DECISIONS = {"tokens per forward pass": "up to {} tokens per forward pass"}
+_DECISIONS = {"tokens per forward pass": "up to {} tokens per forward pass", "batch size": "batch {}"}
 _STATES: dict[RunState, str] = {
     "waiting": "waiting for its turn",
     "running": "running",
@@ -55,6 +55,8 @@ def phase_words(view: RunView) -> str:
     words = _PHASES.get(view.phase.name, view.phase.name)
     if view.phase.name in ("building prompts", "evaluating", "scoring"):
         return f"{words}{' for' if view.phase.name == 'building prompts' else ''} {_task_words(view)}".rstrip()
+    if view.advanced_unit == "tensors" and view.phase.name == "loading model" and view.advanced_total:
+        return f"loading weights {min(100 * view.advanced // view.advanced_total, 100)} %"
     if amount := _amount(view):
         return f"{words}, {amount} so far"
     return words
@@ -74,8 +76,9 @@ def _amount(view: RunView) -> str:
         return ""
     if view.advanced_unit == "bytes":
         return size_text(view.advanced)
-    noun = {"loading task": "task", "loading model": "file"}[phase]
-    return f"{view.advanced:,} {noun}{'s' if view.advanced > 1 else ''}" if view.advanced_unit == "files" else ""
+    if view.advanced_unit != "files" or phase != "loading task":  # the files of a loading model are Python's modules
+        return ""
+    return f"{view.advanced:,} task{'s' if view.advanced > 1 else ''}"
 
 
 def life_words(view: RunView, now: float) -> str:
@@ -114,7 +117,7 @@ def in_flight_words(in_flight: InFlight, shown: int = 3) -> str:
     if not documents:
         return ""
     first = documents[0]
-    words = f"{one_line(in_flight.task, 60)} document {first.doc_id}"
+    words = f"{one_line(in_flight.task, 60)} sample {first.doc_id}"
     if first.first_line:
         words += f" ({one_line(first.first_line, 60)})"
     others = [str(document.doc_id) for document in documents[1:shown]]
@@ -179,7 +182,7 @@ def task_scores(task: TaskView, plus_minus: str = "±") -> str:
 
 
 def decision_words(decision: Decision) -> str:
-    """ "batch size 8 (3.2 GB free, about 0.3 GB for 2,048 tokens)"."""
+    """ "batch 8 (3.2 GB free, about 0.3 GB for 2,048 tokens)"."""
     number = decision.choice.isdecimal() and len(decision.choice) < 20
     choice = f"{int(decision.choice):,}" if number else one_line(decision.choice, 80)
     words = _DECISIONS.get(decision.what, f"{one_line(decision.what, 90)} {{}}").replace("{}", choice)

@@ -63,7 +63,7 @@ def check_disk(outputs: Path) -> Iterator[Check]:
     """Room where results go and where downloads go; one line when that is the same disk."""
     place = _existing(outputs)
     if not os.access(place, os.W_OK):
-        step = "Results are written beside the models: mend the permissions, or copy the models elsewhere."
+        step = "Results are written beside the models: change the permissions, or copy the models elsewhere."
         yield Check("Disk", "problem", f"{place} is read-only", step)
         return
     cache = _existing(hub_cache())

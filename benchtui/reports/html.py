@@ -48,8 +48,8 @@ def comparison_html(comparison: Comparison) -> str:
         _table(comparison),
         (
             f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its interval. "
-            "Right of the line is better. Below each score in the table stands its own 95&nbsp;% interval."
-            "</figcaption></figure>"
+            "Right of the line is better. Below each score in the table stands its own 95&nbsp;% CI (confidence "
+            "interval).</figcaption></figure>"
         ),
         "<h2>Verdicts</h2>",
         _verdicts(comparison),
@@ -185,7 +185,7 @@ def _shown(found: Sequence[Flipped], every: int) -> str:
 def _flip(flip: Flipped, comparison: Comparison) -> str:
     word = "▲ fixed" if flip.fixed else "▼ broken"
     return (
-        f'<details class="{"gain" if flip.fixed else "loss"}"><summary>{word}: {_text(flip.task, 80)}, document '
+        f'<details class="{"gain" if flip.fixed else "loss"}"><summary>{word}: {_text(flip.task, 80)}, sample '
         f"{flip.second.doc_id}</summary><h4>Question</h4><pre>{_shortened(flip.second.question)}</pre>"
         f"{_whole_prompt(flip.second)}"
         f"<h4>Target</h4><pre>{_shortened(flip.second.target)}</pre>"

@@ -30,7 +30,7 @@ def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
 
 
 def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
-    """Task, metric, score, 95 % interval and n; fits eighty columns."""
+    """Task, metric, score, 95 % CI and n; fits eighty columns."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -39,7 +39,7 @@ def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
     rows = _rows(results, glyphs)
     table.add_column("Benchmark", overflow="fold")
     table.add_column("Metric", overflow="fold")
-    for header in ("Score", "95 % interval", "n"):
+    for header in ("Score", "95 % CI", "n"):
         table.add_column(header, justify="right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))

@@ -104,7 +104,7 @@ def _scores(results: RunResults) -> str:
         ]
         for score, shown in score_sides(results)
     ]
-    return table(["Benchmark", "What it tests", "Metric", "Score", "95 % interval", "n"], lines, "lllrrr")
+    return table(["Benchmark", "What it tests", "Metric", "Score", "95 % CI", "n"], lines, "lllrrr")
 
 
 def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> Iterator[str]:

@@ -134,7 +134,7 @@ def _legend(comparison: Comparison, glyphs: Glyphs) -> str:
     if comparison.tests > 1:
         legend += f" p-values of the headline rows are corrected for {comparison.tests} tests (Holm)."
     if comparison.partial:
-        legend += f" {glyphs.partial} partial: documents scored / documents in the task."
+        legend += f" {glyphs.partial} partial: samples scored / samples in the task."
     return printable(legend)
 
 

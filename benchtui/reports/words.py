@@ -9,7 +9,7 @@ import msgspec
 from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row, Side
 from benchtui.compare.statistics import ALPHA
-from benchtui.compare.verdicts import points
+from benchtui.compare.verdicts import between
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
 METRIC_WORDS = {
@@ -30,7 +30,7 @@ SHORT_WORDS = {
     Kind.FORGETTING: "forgetting?",
     Kind.BETTER: "better",
     Kind.WORSE: "worse",
-    Kind.NO_DIFFERENCE: "not shown",
+    Kind.NO_DIFFERENCE: "inconclusive",
     Kind.WITHIN: "not relevant",
     Kind.NOT_COMPARABLE: "not comparable",
 }
@@ -91,8 +91,8 @@ def interval_words(side: Side, *, is_share: bool) -> str:
     if side.interval is None:
         return ""
     if is_share:
-        return f"{100 * side.interval.low:.1f}–{100 * side.interval.high:.1f}"
-    return f"{side.interval.low:.4g}–{side.interval.high:.4g}"
+        return f"{100 * side.interval.low:.1f} to {100 * side.interval.high:.1f}"
+    return f"{side.interval.low:.4g} to {side.interval.high:.4g}"
 
 
 def arrow(row: Row, glyphs: Glyphs = UNICODE) -> str:
@@ -146,17 +146,12 @@ def usual_intervals(comparison: Comparison) -> bool:
 
 
 def interval_heading(comparison: Comparison) -> str:
-    return "95 % interval" if usual_intervals(comparison) else "Interval"
+    return "95 % CI" if usual_intervals(comparison) else "CI"
 
 
 def difference_interval(row: Row) -> str:
-    """The interval of the paired difference: "+14.0 to +22.2"."""
-    ends = row.interval
-    if ends is None:
-        return ""
-    if row.is_share:
-        return f"{points(ends.low)} to {points(ends.high)}"
-    return f"{ends.low:+.3g} to {ends.high:+.3g}".replace("-", "−")
+    """The interval of the paired difference: "14.0 to 22.2"."""
+    return "" if row.interval is None else between(row.interval, is_share=row.is_share)
 
 
 def p_cell(row: Row) -> str:

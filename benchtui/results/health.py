@@ -31,7 +31,7 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"
     if health.only_choice is not None and health.choices >= FEWEST_CHOICES:
         yield (
-            f"the model prefers choice {health.only_choice + 1} in all {health.choices} documents: "
+            f"the model prefers choice {health.only_choice + 1} in all {health.choices} samples: "
             "its score is that of a constant answer"
         )
     if health.unknown:

@@ -1,4 +1,4 @@
-"""Which of a task's metrics stands for it."""
+"""Choosing a task's primary metric."""
 
 from __future__ import annotations
 

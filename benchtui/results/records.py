@@ -213,8 +213,8 @@ class RunResults(msgspec.Struct, frozen=True):
         return any(stop.task == task or stop.task in around for stop in self.early)
 
     @property
-    def watched(self) -> bool:
-        """Whether the run was looked at while it went on and might have stopped: that uses up some of the 5 %."""
+    def may_stop_early(self) -> bool:
+        """Early stopping was on, which spends part of the 5 % error budget."""
         return bool(self.early) or self.setting("decide early") not in (None, "not set")
 
     def setting(self, name: str) -> str | None:

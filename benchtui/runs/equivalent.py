@@ -29,7 +29,9 @@ def equivalent_command(
     """
     lines = ["#!/bin/sh", "# The same evaluation with lm-evaluation-harness itself."]
     if early or plan.decide_early is not None:
-        lines.append("# With --decide-early, benchtui stops each task once it is decided; this asks every document.")
+        lines.append(
+            "# With --decide-early, benchtui stops each task as soon as the result is clear; this asks every sample."
+        )
     if plan.prompts.chat_template:
         lines.append("# lm_eval applies each model's own chat template; benchtui applied the one in plan.json.")
     several = len(plan.include_paths) > 1

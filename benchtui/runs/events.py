@@ -37,7 +37,7 @@ class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
 class Advance(_Event, frozen=True, kw_only=True, tag="advance"):
     """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown."""
 
-    unit: Literal["bytes", "tokens", "documents", "prompts", "files"]
+    unit: Literal["bytes", "tokens", "documents", "prompts", "files", "tensors"]
     done: int = 0
     total: int = 0
     task: str = ""

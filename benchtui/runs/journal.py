@@ -34,7 +34,7 @@ class JournalMismatchError(BenchtuiError):
     def __init__(self, path: Path, differences: list[str]) -> None:
         super().__init__(
             f"{path} holds answers made with other settings ({'; '.join(differences)}).",
-            "Start a new run, or use the same settings to go on with this one.",
+            "Start a new run, or use the same settings to resume this one.",
         )
         self.differences = differences
 
@@ -178,7 +178,7 @@ class Journal:
     def _meta(self) -> dict[str, Any]:
         found = {}
         for key, value in self._db.execute("SELECT key, value FROM meta"):
-            with suppress(ValueError, TypeError):  # damaged: as if it had never been said
+            with suppress(ValueError, TypeError):  # damaged: treated as absent
                 found[key] = json.loads(value)
         return found
 

@@ -146,7 +146,7 @@ def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:
 
 
 def wait_again(run: RunDirectory) -> None:
-    """Take back how a run ended that is to be gone on with: it waits for its turn. Raises OSError."""
+    """Delete the done and launch records so that the run can be resumed. Raises OSError."""
     delete_run_file(run.done)
     delete_run_file(run.launch)
 

@@ -1,4 +1,4 @@
-"""Going on with a run that died, stopped or finished in part: the same directories, the same journal."""
+"""Resuming a run that died, stopped or finished in part: the same directories, the same journal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
     if plan.base_run and (base is None or not base.exists()):
         raise BenchtuiError(
             f"The base run that {run.path} is compared with, {plan.base_run}, is gone.",
-            "Type the `benchtui run` command again: it goes on with what is answered, and evaluates the base anew.",
+            "Type the `benchtui run` command again: it keeps what is answered, and evaluates the base anew.",
         )
     to_resume = left_to_evaluate(base, fine_tuned)
     if not to_resume:

@@ -38,6 +38,7 @@ class _Known:
     advanced_before: dict[str, int] = field(default_factory=dict)
     advanced_now: dict[str, int] = field(default_factory=dict)
     advanced_unit: str = ""
+    advanced_total: int = 0
     decisions: dict[str, ev.Decision] = field(default_factory=dict)
     warnings: deque[ev.Warned] = field(default_factory=lambda: deque(maxlen=NEWEST_WARNINGS))
     log: deque[ev.Log] = field(default_factory=lambda: deque(maxlen=NEWEST_LOG_LINES))
@@ -159,7 +160,7 @@ class RunFollower:
         match event:
             case ev.Phase():
                 known.phase = event
-                known.advanced, known.advanced_unit = 0, ""
+                known.advanced, known.advanced_unit, known.advanced_total = 0, "", 0
                 known.advanced_before = dict(known.advanced_now)
                 known.in_flight = None
                 if event.task in self._leaves:
@@ -168,7 +169,7 @@ class RunFollower:
                 done = count(event.done)
                 known.advanced_now[event.unit] = done
                 known.advanced = max(done - known.advanced_before.get(event.unit, 0), 0)
-                known.advanced_unit = event.unit
+                known.advanced_unit, known.advanced_total = event.unit, count(event.total)
                 if event.unit == "tokens":
                     self._tokens.count_to(event.t, done)
             case ev.InFlight():
@@ -242,6 +243,7 @@ class RunFollower:
             phase=known.phase,
             advanced=known.advanced,
             advanced_unit=known.advanced_unit,
+            advanced_total=known.advanced_total,
             rows=fold_rows(tasks, wanted, self._paces),
             tasks=tasks,
             decisions=tuple(known.decisions.values()),

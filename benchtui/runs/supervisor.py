@@ -78,7 +78,7 @@ class Supervisor:
 
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
-        self._watched = [Watched.take_up(run) for run in self._runs]
+        self._watched = [Watched.open_for_supervision(run) for run in self._runs]
         while waiting := [watched for watched in self._watched if watched.done is None]:
             self._one_worker(waiting)
         for watched in self._watched:
@@ -240,7 +240,7 @@ class Supervisor:
         stopped = self._ending_with(current, waiting) if current is not None else []
         for watched in waiting:
             if watched.results is not None and watched.done is None and watched not in stopped:
-                watched.close("partial", f"Not answered: {watched.unanswered() or 'some documents'}.")
+                watched.close("partial", f"Not answered: {watched.unanswered() or 'some samples'}.")
 
     def _after(self, ending: Ending, code: int, current: Watched, waiting: list[Watched]) -> None:
         unfinished = [watched for watched in waiting if watched.done is None]
@@ -276,7 +276,7 @@ class Supervisor:
         smaller = self._memory_share / 2
         if killed and smaller >= SMALLEST_MEMORY_SHARE and current.batch_size != 1:
             self._memory_share = smaller
-            why = f"{memory_words(killed=killed)}; going on from the journal"
+            why = f"{memory_words(killed=killed)}; resuming from the journal"
             current.tell(ev.Decision(what="memory", choice=f"{smaller:.3g} of what was planned", why=why))
             return
         self._recover(current, ending_with)
@@ -288,7 +288,7 @@ class Supervisor:
         if stalled is not None:
             given_up = current.give_up_on(stalled, why)
             if self._settings.skip_stalled and given_up:
-                current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. Going on without."))
+                current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. The run continues without it."))
                 return
         self._recover(current, ending_with)
         doing = f" at {stalled}" if stalled else ""

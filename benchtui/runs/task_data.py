@@ -32,9 +32,9 @@ def how_data_differ(earlier: TaskData, later: TaskData) -> str:
     """
     parts = []
     if earlier.total != later.total:
-        parts.append(f"{earlier.total:,} documents then, {later.total:,} now")
+        parts.append(f"{earlier.total:,} samples then, {later.total:,} now")
     elif earlier.count == later.count and earlier.documents != later.documents:
-        parts.append("other documents")
+        parts.append("other samples")
     elif earlier.examples and later.examples and earlier.examples != later.examples:
         parts.append("other examples in the prompts")
     if not parts:

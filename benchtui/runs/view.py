@@ -111,8 +111,8 @@ class RunView:
 
     `model` is the trained model's name, `weights` the model evaluated here: for a base run the base model's name.
     Times are seconds since the epoch. `last_sign` is when work last advanced, by the writers' clock; `advanced` what
-    the phase in hand has done so far in `advanced_unit`; `watchdog` the last word of the watchdog while it is worried.
-    `version` grows with every change.
+    the phase in hand has done so far in `advanced_unit`, of `advanced_total` (0 where not known); `watchdog` the last
+    word of the watchdog while it is worried. `version` grows with every change.
     """
 
     run: RunDirectory
@@ -125,6 +125,7 @@ class RunView:
     phase: Phase | None
     advanced: int
     advanced_unit: str
+    advanced_total: int
     rows: tuple[RowView, ...]
     tasks: tuple[TaskView, ...]
     decisions: tuple[Decision, ...]

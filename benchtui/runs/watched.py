@@ -32,7 +32,7 @@ class AtWork:
         named = [_named(document) for document in self.documents[:NAMED_AT_MOST]]
         if len(self.documents) > NAMED_AT_MOST:
             named.append(f"{len(self.documents) - NAMED_AT_MOST} more")
-        return f"{self.task} document{'s' if len(named) > 1 else ''} {', '.join(named)} ({self.doing})"
+        return f"{self.task} sample{'s' if len(named) > 1 else ''} {', '.join(named)} ({self.doing})"
 
 
 def _named(document: ev.InFlightDocument) -> str:
@@ -62,9 +62,9 @@ class Watched:
     write_error: OSError | None = None
 
     @classmethod
-    def take_up(cls, run: RunDirectory) -> Watched:
-        """Take a run up: its launch record written, documents given up on earlier to be asked again. Raises
-        BenchtuiError when its directory cannot be written."""
+    def open_for_supervision(cls, run: RunDirectory) -> Watched:
+        """Write the launch record; retry skipped documents. Raises BenchtuiError when the run's directory cannot be
+        written."""
         try:
             before = read_done(run)
             delete_run_file(run.done)
@@ -192,7 +192,7 @@ class Watched:
                 skipped = journal.skipped()
         except sqlite3.Error:
             return ""
-        named = [f"{task} document {doc_id} ({why})" for (task, doc_id), why in sorted(skipped.items())]
+        named = [f"{task} sample {doc_id} ({why})" for (task, doc_id), why in sorted(skipped.items())]
         if len(named) > NAMED_AT_MOST:
             named[NAMED_AT_MOST:] = [f"{len(named) - NAMED_AT_MOST} more"]
         return ", ".join(named)

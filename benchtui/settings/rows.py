@@ -67,7 +67,7 @@ SETTINGS: tuple[Setting, ...] = (
             attribute="seeds"),
     Setting("timeout", MACHINE, "End a worker that shows no sign of life for so long.", forms.DURATION, None, "30min",
             page="review"),
-    Setting("skip-stalled", MACHINE, "With --timeout: give up on stalled documents, and go on.",
+    Setting("skip-stalled", MACHINE, "With --timeout: give up on stalled samples and continue.",
             switch("--skip-stalled", "--no-skip-stalled"), False),
     Setting("batch-size", MACHINE, "Sequences at once; auto goes by free memory and model size.",
             forms.whole_number_or("auto", 1, "auto"), "auto", "N", page="batch"),

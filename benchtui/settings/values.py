@@ -87,7 +87,7 @@ def limit_value(value: object) -> float:
     """A count of documents (whole, 1 or more) or a fraction of them (between 0 and 1)."""
     number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
     if not (0 < number < 1 or (1 <= number <= LARGEST and number == int(number))):
-        raise ValueError("a number of documents (1, 2, …) or a fraction of them (like 0.1)")
+        raise ValueError("a number of samples (1, 2, …) or a fraction of them (like 0.1)")
     return float(number)
 
 
@@ -102,7 +102,7 @@ def limit_typed(typed: str) -> float:
     try:
         return limit_or_all(word if word == "all" else float(word))
     except ValueError:
-        raise ValueError("a number of documents (1, 2, …), a fraction of them (like 0.1), or all") from None
+        raise ValueError("a number of samples (1, 2, …), a fraction of them (like 0.1), or all") from None
 
 
 def limit_words(limit: float) -> str:

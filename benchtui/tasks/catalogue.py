@@ -81,7 +81,7 @@ class Catalogue:
             leaves[name] = None
             return
         if name in parents:
-            raise UsageError(f"The group {name} contains itself.", "Mend its YAML.")
+            raise UsageError(f"The group {name} contains itself.", "Fix its YAML.")
         for member in entry.members:
             if not member or member.endswith("::"):
                 raise UsageError(
@@ -129,7 +129,7 @@ class Catalogue:
         problem = f"There is no task, group or tag {one_line(name, 60)!r}."
         if self.broken:
             others = f" (and {len(self.broken) - 1} more like it)" if len(self.broken) > 1 else ""
-            return UsageError(problem, f"{one_line(self.broken[0], 300)}{others}: mend it if it defines this task.")
+            return UsageError(problem, f"{one_line(self.broken[0], 300)}{others}: fix it if it defines this task.")
         near = self.nearest(name)
         hint = f"Did you mean {_or(near)}?" if near else "`benchtui tasks QUERY` searches them."
         return UsageError(problem, hint)

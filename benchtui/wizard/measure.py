@@ -45,7 +45,7 @@ def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Sp
         speeds: dict[str, float] = {}
         for known in known_runs(outputs):
             speeds.update(run_speeds(known.run))
-    return Speeds(speeds, f"a measurement of {DOCUMENTS} documents a task")
+    return Speeds(speeds, f"a measurement of {DOCUMENTS} samples per task")
 
 
 def _stand_in(model: TrainedModel, folder: Path) -> None:

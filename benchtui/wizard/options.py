@@ -24,9 +24,9 @@ Question = Literal["model", "base", "format", "suite", "batch", "review"]
 QUESTIONS: Mapping[Question, tuple[str, str]] = {
     "model": ("Model", "Which trained model?"),
     "base": ("Compare", "Compare it with the model it was trained from?"),
-    "format": ("Format", "Which of its forms, and what loads it?"),
+    "format": ("Format", "Which weights, and which backend?"),
     "suite": ("Suite", "Which tasks?"),
-    "batch": ("Batch size", "How many sequences at once?"),
+    "batch": ("Batch size", "Batch size"),
     "review": ("Review", "Ready?"),
 }
 """In the order in which they are asked: a word for lists, and the question."""
@@ -38,8 +38,8 @@ ONE_MODEL = ("The wizard benchmarks one model.", "`benchtui run --model all` eva
 
 @dataclass(frozen=True)
 class Option:
-    """One answer. `value` stands for it in a BenchPlan; `why_not` says what keeps it from being chosen, and how to
-    mend that; "" when nothing does."""
+    """One answer. `value` is what a BenchPlan holds for it; `why_not` says why it cannot be chosen, and how to fix
+    that; "" when it can."""
 
     value: str
     title: str
@@ -147,7 +147,7 @@ def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) ->
 def _suite_option(suite: Suite, estimate: Estimate | None) -> Option:
     tasks = ", ".join(_shown(task_title(task.name)) for task in suite.tasks)
     documents = suite_documents(suite)
-    size = f" · {documents:,} documents" if documents else ""
+    size = f" · {documents:,} samples" if documents else ""
     best = f" Best for {one_line(suite.best_for, 100)}." if suite.best_for else ""
     own = "" if suite.source == BUILT_IN else " Your own."
     return Option(
@@ -186,11 +186,11 @@ def batch_options(advice: BatchAdvice | None, chosen: int | str = "auto") -> lis
 
 def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
     if size == 1:
-        about = "One at a time: slowest, least memory. A remedy for hangs."
+        about = "One at a time: slowest, least memory. Try this if runs hang."
     elif advice and size > advice.fits:
         about = "More than memory holds at full length; the size is halved when it runs out."
     elif advice and size == advice.size:
-        about = "What this machine would take."
+        about = "Suggested for this machine."
     else:
         about = ""
     return Option(str(size), str(size), about)

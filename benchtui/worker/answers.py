@@ -70,7 +70,7 @@ class TaskRequests:
                 digest, answer = known[key]
                 if digest != self._digests[_key(self.task, instance)]:
                     raise BenchtuiError(
-                        f"{self.task} document {key.doc_id}: the journal answers a different prompt than is asked now.",
+                        f"{self.task} sample {key.doc_id}: the journal answers a different prompt than is asked now.",
                         "The dataset, tokenizer or template changed: start a new run.",
                     )
                 self._take(instance, key, _as_lm_eval(answer))
@@ -115,7 +115,7 @@ class TaskRequests:
     def _refuse_nan(self, key: RequestKey, answer: Any) -> None:
         value = answer[0] if isinstance(answer, tuple | list) else answer
         if isinstance(value, float) and not math.isfinite(value):
-            raise NotANumberError(f"{self.task}, document {key.doc_id}")
+            raise NotANumberError(f"{self.task}, sample {key.doc_id}")
 
     def keep(self) -> None:
         """Journal what was answered since the last time, then score the documents that it completes."""

@@ -1,4 +1,4 @@
-"""The base, as a fine-tuned model is compared with it document by document: evaluated before, or side by side."""
+"""Base-model scores for early stopping: already on disk, or running now."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ Look = Sequence[tuple[int, int]]
 
 
 class _UnwatchableError(Exception):
-    """The scores are not such as can be watched; says why."""
+    """This score cannot be monitored for early stopping; the message says why."""
 
 
 def ask_until_decided(
@@ -39,7 +39,7 @@ def ask_until_decided(
         except _UnwatchableError as error:
             why = str(error)
     if why:
-        reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its documents are evaluated.")
+        reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its samples are evaluated.")
     if stop is None:  # also the documents that have no partner
         for leaf, runner in runners.items():
             base.ask(leaf)
@@ -47,7 +47,7 @@ def ask_until_decided(
         return None
     reporter.decision(
         f"decided early: {unit.name}",
-        f"{_in_words(stop, unit)}, at {stop.n} of {stop.total} documents",
+        f"{_in_words(stop, unit)}, at {stop.n} of {stop.total} samples",
         f"the difference is between {100 * stop.low:+.1f} and {100 * stop.high:+.1f} points",
     )
     return stop
@@ -87,7 +87,7 @@ class _Watching:
             if metric is None:
                 continue  # every document so far was given up on
             if not self._unit.is_mean_of(metric.metric):
-                raise _UnwatchableError("its score is no mean over its documents")
+                raise _UnwatchableError("its score is no mean over its samples")
             for difference in self._differences(look, metric):
                 watch.add(difference)
             if watch.n < watch.total and watch.decision() is not None:
@@ -120,7 +120,7 @@ class _Watching:
             if scored is None or base is None:
                 continue  # a document given up on tells nothing
             if not (0 <= scored <= 1 and 0 <= base <= 1):
-                raise _UnwatchableError("not every document has a score between 0 and 1")
+                raise _UnwatchableError("not every sample has a score between 0 and 1")
             yield scored - base
 
 

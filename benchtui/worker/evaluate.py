@@ -40,8 +40,8 @@ class Evaluation:
     """What one run needs while it is evaluated: its plan, where it writes, and the model (None to score only).
 
     `facts` are the worker's own choices (device, dtype), `tokenizer` what lm-eval says of the model's; without a model
-    both are as the journal noted them. `turn()` is called whenever this run's turn has come, if there
-    are others; while `answering()` is open the model answers for this run.
+    both are as the journal noted them. `turn()` is called when the worker switches to this run; while
+    `answering()` is open the model answers for this run.
     `memory_share` is below 1 when an earlier worker of this run was killed because memory ran out. What has been found
     so far: `scores`, `coverage` and `health` by leaf task, `early` by unit.
     """
@@ -157,9 +157,9 @@ def conclude(evaluation: Evaluation) -> None:
     if any(found.documents for found in evaluation.scores.values()):
         _write(evaluation)
     elif evaluation.asking:
-        raise BenchtuiError("No document was completely answered, so there is nothing to score.", "Resume the run.")
+        raise BenchtuiError("No sample was completely answered, so there is nothing to score.", "Resume the run.")
     else:  # too early: nothing is wrong
-        evaluation.reporter.warn("No document was completely answered yet, so there is nothing to score.")
+        evaluation.reporter.warn("No sample was completely answered yet, so there is nothing to score.")
 
 
 def _write(evaluation: Evaluation) -> None:
@@ -196,7 +196,7 @@ def _ask(evaluation: Evaluation, unit: Unit, runners: Mapping[str, TaskRun], alp
             return
         evaluation.reporter.warn(
             f"{unit.name} cannot stop early: the base run has no complete scores on it.",
-            "All its documents are evaluated.",
+            "All its samples are evaluated.",
         )
     for runner in runners.values():
         runner.ask()

@@ -16,7 +16,7 @@ from benchtui.worker.memory import release
 from benchtui.worker.report import Reporter
 
 ROOM_BESIDE = 2
-"""Times the weights that must be free for a second model of their size: as much again is left to work in."""
+"""Free memory required before loading a second model, as a multiple of its weights."""
 
 
 class NoRoomForModelError(BenchtuiError):

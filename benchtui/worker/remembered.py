@@ -1,4 +1,4 @@
-"""What fitted once memory had run out, by model and kind of task, so that no night finds out again."""
+"""Cache of batch sizes that fitted after an out-of-memory error, by model and kind of task."""
 
 from __future__ import annotations
 

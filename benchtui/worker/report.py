@@ -35,8 +35,10 @@ LOG_LINES_PER_SECOND = 20
 LOG_MESSAGES_KEPT = 10_000
 
 PhaseName = Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
-Unit = Literal["bytes", "tokens", "documents", "prompts", "files"]
+Unit = Literal["bytes", "tokens", "documents", "prompts", "files", "tensors"]
 _LOADING: frozenset[PhaseName] = frozenset({"starting", "loading model", "loading task"})
+_WEIGHTS = "Loading weights"
+"""What transformers calls its progress bar over the tensors of a model (5.x, core_model_loading.py)."""
 
 
 class Reporter:
@@ -188,6 +190,8 @@ def report_progress_bars(listener: EventLogHandler) -> None:
     def reporting_update(bar: Any, n: float = 1) -> Any:
         if n > 0:
             unit: Unit = "bytes" if getattr(bar, "unit", "") in ("B", "iB") else "documents"
+            if str(getattr(bar, "desc", "")).startswith(_WEIGHTS):
+                unit = "tensors"
             listener.reporter.advance(unit, int(n), int(bar.total or 0))
         return update(bar, n)
 

@@ -56,7 +56,7 @@ class TaskRun:
         self._answered_before = self._tokens = 0
         self._requests.restore()
         self._answered_before = self._requests.answered
-        self._rest()
+        self._pause_clock()
 
     def ask(self, only: frozenset[int] | None = None) -> None:
         """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
@@ -68,11 +68,11 @@ class TaskRun:
             with self._evaluation.answering():
                 self._ask(only)
         finally:
-            self._rest()
+            self._pause_clock()
         self._refuse_chance(CHANCE_AT_LEAST)
 
-    def _rest(self) -> None:
-        """Others have their turn now: their time does not count for our rate."""
+    def _pause_clock(self) -> None:
+        """Stop counting time while another task runs."""
         self._worked, self._since = self._worked_until(time.monotonic()), None
 
     def _worked_until(self, now: float) -> float:
@@ -161,7 +161,7 @@ class TaskRun:
         if not documents or error.located:
             return error
         more = " or one beside it in its batch" if len(documents) > 1 else ""
-        return NotANumberError(f"{self._loaded.name}, document {documents[0]}{more}")
+        return NotANumberError(f"{self._loaded.name}, sample {documents[0]}{more}")
 
     def _halve_batch(self, said: str) -> None:
         lm = self._evaluation.lm
@@ -202,7 +202,7 @@ class TaskRun:
         if self._health.equal < least:
             return ""
         return (
-            f"{self._loaded.name}: all choices have the same log-likelihood in each of {self._health.equal} documents, "
+            f"{self._loaded.name}: all choices have the same log-likelihood in each of {self._health.equal} samples, "
             "so the score would be chance."
         )
 

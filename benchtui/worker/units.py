@@ -68,5 +68,5 @@ def _of_group(group: Group, leaves: tuple[LoadedTask, ...]) -> Unit:
     metric = primary([name for name, _ in aggregated])
     config = next(config for name, config in aggregated if name == metric)
     if config.aggregation != "mean" or not config.weight_by_size:
-        return Unit(group.name, leaves, in_full="its score is no mean over all its documents")
+        return Unit(group.name, leaves, in_full="its score is no mean over all its samples")
     return Unit(group.name, leaves, metric)

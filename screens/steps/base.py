@@ -18,8 +18,8 @@ from screens.widgets.plain import Plain
 
 class BaseStep(Step):
     HELP = (
-        "The same tasks are put to the base model and to yours, with the same prompts, and compared document by "
-        "document. Base results are kept and used again as long as nothing that can change them has changed."
+        "The same tasks are put to the base model and to yours, with the same prompts, and compared sample by "
+        "sample. Base results are kept and used again as long as nothing that can change them has changed."
     )
     question = "base"
 

@@ -1,4 +1,4 @@
-"""How many sequences at once."""
+"""The batch size."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from screens.steps.step import Answers, Step
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 
-_DEVICES = {"cpu": "processor", "cuda": "GPU"}
+_DEVICES = {"cpu": "CPU", "cuda": "GPU"}
 
 
 class BatchStep(Step):
@@ -44,7 +44,7 @@ class BatchStep(Step):
     def _offer(self) -> None:
         choice, advice = self.answers.choice, self.answers.advice
         self.query_one(Choices).offer(batch_options(advice, choice.batch_size), str(choice.batch_size))
-        words = f"This machine would take {advice.size} on its {_DEVICES[advice.device]}." if advice else ""
+        words = f"Suggested: {advice.size} ({_DEVICES[advice.device]})." if advice else ""
         self.query_one("#batch-note", Plain).show(words)
 
     def on_choices_taken(self, message: Choices.Taken) -> None:

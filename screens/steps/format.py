@@ -50,4 +50,4 @@ class FormatStep(Step):
 
     @property
     def summary(self) -> str:
-        return one_line(self.answers.choice.format or "the best there is", 40)
+        return one_line(self.answers.choice.format or "best available", 40)

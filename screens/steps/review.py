@@ -143,7 +143,7 @@ class ReviewStep(Step):
             self.action_start()
 
     def action_copy(self) -> None:
-        self.page.face.copy(command_line(self.answers.choice), "the command")
+        self.page.benchtui_app.copy(command_line(self.answers.choice), "the command")
 
     def action_start(self) -> None:
         if self.apply():

@@ -31,14 +31,12 @@ NAMED = ""
 class SuiteStep(Step):
     HELP = (
         "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
-        "highlighted suite with a few documents of each task. Suites of your own go into benchtui.toml: press t on "
-        "Home to search tasks and put them into one. Stop once decided: in random order, as far as it takes to be "
+        "highlighted suite with a few samples of each task. Suites of your own go into benchtui.toml: press t on "
+        "Home to search tasks and put them into one. Stop early: in random order, as far as it takes to be "
         "certain of better, worse or no relevant difference. A large difference shows soon, a small one at the end."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            "m", "measure", "Measure time", tooltip="Answer a few documents of each task to tell how long it takes"
-        ),
+        Binding("m", "measure", "Measure time", tooltip="Answer a few samples of each task to tell how long it takes"),
     ]
     question = "suite"
 
@@ -52,11 +50,11 @@ class SuiteStep(Step):
         yield Plain(id="suite-note", classes="note")
         with Horizontal(classes="fields"):
             with Vertical():
-                yield Plain("Documents a task", classes="label")
-                yield Input(placeholder="suite's own", id="limit", compact=True)
+                yield Plain("Samples per task", classes="label")
+                yield Input(placeholder="suite default", id="limit", compact=True)
             with Vertical(id="early"):
-                yield Plain("Stop", classes="label")
-                ways = [("at the end", False), ("once decided", True)]
+                yield Plain("Stop early", classes="label")
+                ways = [("off", False), ("when the result is clear", True)]
                 early = self.answers.choice.decide_early is not None
                 yield Select(ways, value=early, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
@@ -108,7 +106,7 @@ class SuiteStep(Step):
             rates = ", ".join(f"{task} {rate_words(speeds.per_task[task])}" for task in measured)
             words = f"By {speeds.source}: {one_line(rates, 200)}."
         else:
-            words = f"No run tells how long these take: m measures it with {DOCUMENTS} documents a task."
+            words = f"No time estimate yet. Press m to measure ({DOCUMENTS} samples per task)."
         self.query_one("#suite-note", Plain).show(words)
 
     def _named_estimate(self, speeds: Speeds) -> Estimate | None:
@@ -177,7 +175,7 @@ class SuiteStep(Step):
             limit = limit_typed(typed) if typed else None
         except ValueError:
             self.page.tell(
-                f"{one_line(typed, 40)!r} is no number of documents.",
+                f"{one_line(typed, 40)!r} is no number of samples.",
                 "Type a number (1, 2, …), a fraction of them (like 0.1), all, or nothing for what the suite says.",
             )
             self.query_one("#limit", Input).focus()
@@ -192,5 +190,5 @@ class SuiteStep(Step):
         choice = self.answers.choice
         what = one_line(", ".join(choice.tasks), 60) if choice.tasks else choice.suite
         limit = f", {limit_words(choice.limit)} each" if choice.limit is not None else ""
-        early = ", until decided" if choice.compare and choice.decide_early is not None else ""
+        early = "; stops early" if choice.compare and choice.decide_early is not None else ""
         return what + limit + early

@@ -73,10 +73,10 @@ def test_one_that_does_not_answer(
     ("status", "words", "step"),
     [
         ("finished", "my-llama/base is not running: it finished.", "There is nothing to stop."),
-        ("partial", "it finished in part.", "`benchtui resume my-llama/base` goes on with it."),
-        ("timed out", "it timed out.", "`benchtui resume my-llama/base` goes on with it."),
-        ("cancelled", "it was stopped already.", "`benchtui resume my-llama/base` goes on with it."),
-        (None, "it died.", "`benchtui resume my-llama/base` goes on with it."),
+        ("partial", "it finished in part.", "`benchtui resume my-llama/base` resumes it."),
+        ("timed out", "it timed out.", "`benchtui resume my-llama/base` resumes it."),
+        ("cancelled", "it was stopped already.", "`benchtui resume my-llama/base` resumes it."),
+        (None, "it died.", "`benchtui resume my-llama/base` resumes it."),
     ],
 )
 def test_what_is_not_running_is_refused(

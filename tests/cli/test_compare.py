@@ -100,5 +100,5 @@ def test_a_pipe_and_a_file_have_every_column(outputs: Path, monkeypatch: pytest.
     benchtui("compare", "llama-lima", "--outputs", outputs, "--output", outputs / "out.txt")
     for text in (piped, (outputs / "out.txt").read_text(encoding="utf-8")):
         head = text.splitlines()[0]
-        assert " ".join(head.split()) == "Benchmark Base Fine-tuned Change 95 % interval p n Verdict"
+        assert " ".join(head.split()) == "Benchmark Base Fine-tuned Change 95 % CI p n Verdict"
         assert "<0.001    541" in text

@@ -94,9 +94,11 @@ def test_a_gain_is_named_with_what_the_interval_allows(tmp_path: Path) -> None:
     verdict = found.headlines[0].verdict
     assert verdict is not None
     assert verdict.kind is Kind.EXCELLENT
-    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % interval +7.2 to +14.9, p < 0.001)")
+    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % CI 7.2 to 14.9, p < 0.001)")
     assert "allows for only good" in verdict.sentence
-    assert found.sentence.startswith("Training helped Instruction-Following (+11.1, +7.2 to +14.9).")
+    assert found.sentence.startswith(
+        "Training helped Instruction-Following +11.1 (95 % CI 7.2 to 14.9). Significant at 5 %."
+    )
 
 
 def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> None:
@@ -111,11 +113,11 @@ def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> Non
     ]
     found = compare(tmp_path, tasks[0], tasks[1])
     assert found.tests == 3
-    assert "Training helped Instruction-Following (+11.1" in found.sentence
-    assert "it cost Grade-School Maths (−7.6" in found.sentence
+    assert "Training helped Instruction-Following +11.1 (95 % CI 7.2 to 14.9)" in found.sentence
+    assert "it cost Grade-School Maths −7.6 (95 % CI" in found.sentence
     assert "possible catastrophic forgetting" in found.sentence
-    assert "no difference shown on Common Sense" in found.sentence
-    assert "over all 3 tests together" in found.sentence
+    assert "inconclusive on Common Sense" in found.sentence
+    assert "Significant at 5 % across all 3 tests." in found.sentence
 
 
 def test_one_of_many_tests_is_corrected_for_the_others(tmp_path: Path) -> None:
@@ -144,7 +146,7 @@ def test_what_could_have_been_seen_is_said(tmp_path: Path) -> None:
     first, second = flipped(60, 55, 200, 226)
     found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
     assert found.headlines[0].verdict is not None
-    assert "this test could only have seen ±5.7 points" in found.headlines[0].verdict.sentence
+    assert "too few samples: only differences above ~5.7 points would show" in found.headlines[0].verdict.sentence
 
 
 def test_a_lower_perplexity_is_better_in_words(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_the_course_of_a_run(tmp_path: Path) -> None:
 18:40:06 loading the model (meta-llama/Llama-3.2-1B)
 18:40:10 device cuda:0 (one NVIDIA GPU)
 18:40:10 dtype bfloat16 (the device has it)
-18:40:10 batch size 16 (3.4 GB free)
+18:40:10 batch 16 (3.4 GB free)
 18:40:10 5 tasks, 2,260 documents
 18:40:10 building prompts for ifeval
 18:40:10 evaluating ifeval

@@ -67,7 +67,7 @@ def test_a_clock_that_was_set_back_does_not_make_silence_negative() -> None:
 def test_documents_in_flight() -> None:
     documents = [ev.InFlightDocument(number, "Write\x1b[31m a haiku" if not number else "") for number in range(9)]
     words = in_flight_words(ev.InFlight(task="ifeval", documents=documents))
-    assert words == "ifeval document 0 (Write a haiku), 1, 2 and 6 more"
+    assert words == "ifeval sample 0 (Write a haiku), 1, 2 and 6 more"
     assert in_flight_words(ev.InFlight(task="ifeval", documents=[])) == ""
 
 

@@ -55,7 +55,7 @@ def test_every_line_has_a_word_and_is_aligned(tmp_path: Path, nltk_data: str) ->
     names_end = {line.index("  ", 11) for line in checks if line[11:].startswith("Other tasks")}
     assert all(line[next(iter(names_end)) : next(iter(names_end)) + 2] == "  " for line in checks)
     assert blank == ""
-    assert "Ready to run" in verdict or "to mend" in verdict
+    assert "Ready to run" in verdict or "to fix" in verdict
 
 
 def test_a_read_only_folder_is_a_problem_and_the_exit_status_says_so(tmp_path: Path, nltk_data: str) -> None:
@@ -75,7 +75,7 @@ def test_offline_without_the_sentence_model_is_a_problem(tmp_path: Path) -> None
     assert "✗ problem  NLTK data" in done.stdout
     assert "python -m nltk.downloader punkt_tab" in done.stdout
     assert "offline by HF_HUB_OFFLINE" in done.stdout
-    assert "to mend before benchmarks can run" in done.stdout
+    assert "to fix before benchmarks can run" in done.stdout
 
 
 def test_the_process_that_looks_imports_nothing_heavy(tmp_path: Path) -> None:

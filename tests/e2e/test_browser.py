@@ -156,7 +156,7 @@ def test_the_same_application_in_a_browser(served: str, workspace: Workspace, tm
         browser.wait_for("islands-400k-instructions")
         for key, seen in (
             ("b", "Compare it with the model"),
-            ("Enter", "Which of its forms"),
+            ("Enter", "Which weights"),
             ("Enter", "The tasks named below"),
             ("Enter", "This machine would take"),
             ("Enter", "2 tasks known to lm-eval"),

@@ -256,5 +256,5 @@ def test_choices_that_all_fall_on_one_place_are_said(letters: Path, tmp_path: Pa
     health = json.loads(results.read_text())["benchtui"]["health"]["letters"]
     assert health["choices"] == 40
     assert health["only_choice"] is not None
-    said = f"the model prefers choice {health['only_choice'] + 1} in all 40 documents: its score is that of a constant"
+    said = f"the model prefers choice {health['only_choice'] + 1} in all 40 samples: its score is that of a constant"
     assert said in " ".join(ended.out.replace("!", "").split())

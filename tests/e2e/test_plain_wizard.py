@@ -36,8 +36,8 @@ def test_from_the_first_question_to_the_table(terminal: Terminal, tmp_path: Path
         "Which trained model?",
         "Compare it with the model it was trained from?",
         "Base model: a hub id or a folder",
-        "Which of its forms, and what loads it?",
-        "How many sequences at once?",
+        "Which weights, and which backend?",
+        "Batch size",
         "End a run that shows no sign of life",
         "Start?",
     ):

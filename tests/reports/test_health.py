@@ -153,7 +153,7 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
         (TaskHealth(prompts=8, prompts_unknown=1), "whether 1 prompt of 8 were cut is unknown"),
         (
             TaskHealth(choices=30, only_choice=1),
-            "the model prefers choice 2 in all 30 documents: its score is that of a constant answer",
+            "the model prefers choice 2 in all 30 samples: its score is that of a constant answer",
         ),
     ],
 )
@@ -188,7 +188,7 @@ def test_a_task_without_a_number_has_a_row_everywhere(broken: tuple[Comparison, 
     assert row.verdict is not None
     assert row.verdict.kind is Kind.NOT_COMPARABLE
     what = "not a number" if row.first.value != row.first.value else "infinite"
-    why = f"the Base score is {what} (2 of 5 documents have no number)"
+    why = f"the Base score is {what} (2 of 5 samples have no number)"
     assert why in row.verdict.sentence
     for text in (
         plain_table(comparison, width=80),
@@ -224,7 +224,7 @@ def test_what_is_no_number_is_neither_published_nor_ranked(broken: tuple[Compari
     comparison, _ = broken
     assert [result.metric_type for result in eval_results(comparison.first)] == ["acc"]
     (told,) = score_notes(comparison.first)
-    assert "2 of 5 documents have no number" in told
+    assert "2 of 5 samples have no number" in told
     for results, base in ((comparison.second, comparison.first), (comparison.first, comparison.second)):
         outcome = next(found for found in _outcomes(results, base) if found.task == "ppl")
         assert outcome.change is None

@@ -65,8 +65,8 @@ def test_paths_in_a_sentence_are_shortened_and_the_rest_stays() -> None:
     sentence = "there is no samples file of t in /home/ann/outputs/a and /home/ann/b (run lm_eval with --log_samples)."
     assert published(sentence) == "there is no samples file of t in a and b (run lm_eval with --log_samples)."
     assert published("did not finish (died): /home/ann/x/fine-tuned.") == "did not finish (died): fine-tuned."
-    assert published("+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)") == (
-        "+18.1 points (95 % interval +14.0 to +22.2, p < 0.001)"
+    assert published("+18.1 points (95 % CI 14.0 to 22.2, p < 0.001)") == (
+        "+18.1 points (95 % CI 14.0 to 22.2, p < 0.001)"
     )
 
 

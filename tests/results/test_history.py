@@ -66,7 +66,7 @@ def test_a_change_over_other_documents_is_no_change(outputs: Path) -> None:
     assert latest is not None
     assert latest.n == 5
     assert latest.change is None
-    assert "35 of 40 documents have no partner" in latest.not_comparable
+    assert "35 of 40 samples have no partner" in latest.not_comparable
 
 
 def test_notes_are_kept_beside_the_run(outputs: Path) -> None:

@@ -71,7 +71,7 @@ def stacks(run: RunDirectory) -> None:
 
 
 def taken_up(run: RunDirectory) -> None:
-    Watched.take_up(run).writer.close()
+    Watched.open_for_supervision(run).writer.close()
 
 
 def locked(run: RunDirectory) -> None:

@@ -128,7 +128,7 @@ def test_two_side_by_side_end_together_and_the_one_at_work_is_named(
     )
     done = supervise(run, early)
     assert [record.status for record in done] == ["timed out", "timed out"]
-    assert all("document 7" in record.message for record in done)
+    assert all("sample 7" in record.message for record in done)
     assert all(record.results for record in done), "both are scored over what was answered"
     assert worker.calls == ["ask", "score", "score"]
     assert [record.answered for record in done] == [2, 1]

@@ -31,7 +31,7 @@ def test_silence_is_ended_and_its_document_named(worker: Script, run: RunDirecto
     )
     (done,) = supervise(run)
     assert done.status == "timed out"
-    assert done.message == "No sign of life for 1s at arc document 7 “Which of these” (scoring its answer)."
+    assert done.message == "No sign of life for 1s at arc sample 7 “Which of these” (scoring its answer)."
     assert "line" in run.stacks.read_text()
     states = [event.state for event in said(run, ev.Watchdog) if isinstance(event, ev.Watchdog)]
     assert states == ["quiet", "stacks", "terminating"]
@@ -61,7 +61,7 @@ def test_output_and_events_are_signs_of_life_and_being_busy_with_nothing_is_not(
     (done,) = supervise(run)
     assert 3 < time.monotonic() - began < 15
     assert done.status == "timed out"
-    assert "arc document 1 “first line” (being answered)" in done.message
+    assert "arc sample 1 “first line” (being answered)" in done.message
 
 
 def test_a_stalled_document_is_given_up_on_and_the_rest_goes_on(worker: Script, run: RunDirectory) -> None:
@@ -78,7 +78,7 @@ def test_a_stalled_document_is_given_up_on_and_the_rest_goes_on(worker: Script, 
     (done,) = supervise(run, settings=SuperviseSettings(timeout=0.8, skip_stalled=True, grace=0.2))
     assert done.status == "partial"
     assert done.message == (
-        "Not answered: arc document 1 (no sign of life for 1s), arc document 2 (no sign of life for 1s)."
+        "Not answered: arc sample 1 (no sign of life for 1s), arc sample 2 (no sign of life for 1s)."
     )
     assert worker.calls == ["ask", "ask", "ask"]
 

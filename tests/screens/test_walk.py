@@ -63,7 +63,7 @@ async def test_comparison_then_samples_then_back(open_app: Open) -> None:
         await press(pilot, "f")
         assert sides(shown(pilot)) == ("✗", "✓"), "a fixed document was wrong and is right"
         await press(pilot, "f")
-        assert "No such documents." in shown(pilot)
+        assert "No such samples." in shown(pilot)
         await press(pilot, "escape")
         assert "Training helped" in shown(pilot)
         await press(pilot, "down", "down", "enter", "f", "f")

@@ -34,13 +34,13 @@ async def test_all_questions_to_the_review(
         await press(pilot, "escape")
         assert "Which trained model?" in shown(pilot)
         await press(pilot, "enter", "enter")
-        assert "Which of its forms" in shown(pilot)
+        assert "Which weights" in shown(pilot)
         assert "lora" in shown(pilot)
         await press(pilot, "down", "enter")
         assert "Which tasks?" in shown(pilot)
-        assert "541 documents" in shown(pilot)
+        assert "541 samples" in shown(pilot)
         await press(pilot, "up", "enter")  # test, above quick
-        assert "How many sequences at once?" in shown(pilot)
+        assert "Batch size" in shown(pilot)
         await press(pilot, "down", "enter")
         screen = shown(pilot)
         assert "$ benchtui run --isolated --model" in screen
@@ -101,7 +101,7 @@ async def test_m_measures_how_long_a_suite_takes(open_app: Open, models: Path) -
         await pilot.pause(0.2)
         assert "Measuring The tasks named below: loading the model" in shown(pilot)
         await settle(pilot, 90)
-        assert re.search(r"By a measurement of 4 documents a task: demo_knowledge [\d.]+/s", shown(pilot))
+        assert re.search(r"By a measurement of 4 samples per task: demo_knowledge [\d.]+/s", shown(pilot))
         await press(pilot, "tab")
         await type_in(pilot, "100")
         assert "The tasks named below  under a minute" in shown(pilot), "the time of a hundred documents"
@@ -129,7 +129,7 @@ async def test_a_wrong_number_of_documents_is_said_at_once(open_app: Open) -> No
         await type_in(pilot, "many")
         await press(pilot, "enter")
         screen = shown(pilot)
-        assert "'many' is no number of documents." in screen
+        assert "'many' is no number of samples." in screen
         assert "Which tasks?" in screen
 
 

@@ -113,7 +113,7 @@ def test_a_score_that_is_no_mean_of_its_documents_needs_them_all(tmp_path: Path)
     assert stop is None
     assert frozenset.union(*tuned.asked) == frozenset(BETTER)
     assert isinstance(events[0], Warned)
-    assert "its score is no mean over its documents" in events[0].message
+    assert "its score is no mean over its samples" in events[0].message
 
 
 def test_a_document_that_was_given_up_on_leaves_the_order_as_it_was(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_scores_that_cannot_be_watched_are_evaluated_in_full(tmp_path: Path, odd
     assert stop is None
     assert base.asked[-1] == tuned.asked[-1] == frozenset(range(500))
     (warned,) = (event for event in events if isinstance(event, Warned))
-    assert warned.message == "task cannot stop early: not every document has a score between 0 and 1."
+    assert warned.message == "task cannot stop early: not every sample has a score between 0 and 1."
 
 
 @pytest.mark.parametrize("count", [0, 1])

@@ -82,7 +82,7 @@ def test_the_outermost_group_decides(folder: Path, tmp_path: Path) -> None:
 
 def test_a_group_whose_tasks_count_alike_needs_every_document(folder: Path, tmp_path: Path) -> None:
     (unit,) = found(folder, tmp_path, "each_alike")
-    assert unit.in_full == "its score is no mean over all its documents"
+    assert unit.in_full == "its score is no mean over all its samples"
 
 
 def test_a_group_without_a_score_is_only_a_name(folder: Path, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Capabilities:
     `shares`: many rows can continue a prefix's cache. `trees`: the masks under which a row can hold a tree of
     continuations. `steps`: those under which rows of unequal length are generated side by side; `in_common`: they may
     attend to their prefix in common. All of it holds for sequences up to `longest` tokens. `kept_bytes` is what the
-    cache keeps for one position. `why` says what stands against the rest, empty when nothing does.
+    cache keeps for one position. `why` says why the other capabilities are unavailable, "" when none is.
     """
 
     shares: bool

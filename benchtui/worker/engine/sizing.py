@@ -90,7 +90,7 @@ def rows_side_by_side(backbone: Backbone, asked: Asked, kept_bytes: int) -> tupl
     fits = max(1, int(_SHARE * free / each))
     rows = device.rows if asked.rows is None else max(asked.rows, min(_ROWS_FOR_ONE * asked.rows, device.rows))
     wish = "auto" if asked.rows is None else f"batch size {asked.rows}"
-    why = f"{wish}; {size_text(free)} free, up to {size_text(each)} of cache per sequence"
+    why = f"{wish}; {size_text(free)} free"
     return max(1, int(asked.share * min(rows, fits))), why
 
 

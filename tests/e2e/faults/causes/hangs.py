@@ -20,7 +20,7 @@ def hanging_document(place: Place) -> list[Row]:
     assert code == 3, run.text
     done = done_record(directory)
     assert done.status == "timed out"
-    assert "fault_writes document 20 “Item 20:" in done.message
+    assert "fault_writes sample 20 “Item 20:" in done.message
     assert "misfortune.py" in directory.stacks.read_text(), "the stacks say where it hangs"
     left = results_of(directory)["benchtui"]["documents"]
     assert 20 in left[WRITES]["unanswered"]
@@ -32,7 +32,7 @@ def hanging_document(place: Place) -> list[Row]:
     assert code == 3, run.text
     done = done_record(directory)
     assert done.status == "partial"
-    assert "fault_writes document 20" in done.message
+    assert "fault_writes sample 20" in done.message
     assert results_of(directory)["benchtui"]["documents"][WRITES]["unanswered"] == [20]
     ours, theirs = samples_of(directory), samples_of(reference)
     assert theirs.keys() - ours.keys() == {(WRITES, "none", 20)}
@@ -50,7 +50,7 @@ def hanging_prompt(place: Place) -> list[Row]:
     directory = run.newest_run()
     code = run.ended()
     assert code == 3, run.text
-    assert "fault_writes document 7" in done_record(directory).message
+    assert "fault_writes sample 7" in done_record(directory).message
     assert results_of(directory)["benchtui"]["documents"][WRITES]["unanswered"] == [7]
     assert any(isinstance(e, Warned) and "building its prompt" in e.message for e in events_of(directory))
     found = row("hang while prompts are built", run, directory, code)
