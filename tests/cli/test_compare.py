@@ -25,7 +25,7 @@ def outputs(tmp_path: Path) -> Path:
 def test_a_model_is_compared_with_its_own_base(outputs: Path) -> None:
     ended = benchtui("compare", "llama-lima", "--outputs", outputs)
     assert ended.code == 0
-    assert "Training helped Instruction-Following (+12.9" in " ".join(ended.out.split())
+    assert "Training helped Instruction-Following +12.9 (95 % CI" in " ".join(ended.out.split())
     assert ended.err == ""
 
 

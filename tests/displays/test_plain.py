@@ -58,7 +58,7 @@ def test_the_course_of_a_run(tmp_path: Path) -> None:
 18:40:10 device cuda:0 (one NVIDIA GPU)
 18:40:10 dtype bfloat16 (the device has it)
 18:40:10 batch 16 (3.4 GB free)
-18:40:10 5 tasks, 2,260 documents
+18:40:10 5 tasks, 2,260 samples
 18:40:10 building prompts for ifeval
 18:40:10 evaluating ifeval
 18:41:10 ifeval: prompt_level_strict_acc 42.0% ± 2.1 n=541 (took 1min)
@@ -114,7 +114,7 @@ def test_the_watchdog_warnings_and_the_end(tmp_path: Path) -> None:
     story.tell(ev.InFlight(task="ifeval", documents=documents))
     story.tell(ev.Watchdog(state="quiet", silent=60, remaining=1740), after=60)
     story.tell(ev.Watchdog(state="waiting", silent=90, remaining=1710), after=30)
-    story.tell(ev.Warned(message="Gave up on ifeval document 12", next_step="Resume asks it again"), after=1)
+    story.tell(ev.Warned(message="Gave up on ifeval sample 12", next_step="Resume asks it again"), after=1)
     story.tell(ev.WorkerEnded(exit_code=-15, reason="timed out", detail="signal SIGTERM"))
     story.tell(
         ev.WorkerStarted(pid=2, attempt=2), ev.Log(level="warning", message="noise"), ev.Log(level="info", message="i")
@@ -122,9 +122,9 @@ def test_the_watchdog_warnings_and_the_end(tmp_path: Path) -> None:
     story.tell(ev.Failed(message="No more", next_step="Do this"), ev.Done(status="failed", message="No more"))
     assert [line[9:] for line in told.lines()] == [
         "no sign of life for 1min; ending the worker in 29min unless it moves",
-        "at work on ifeval document 12 (Write a haiku), 14",
+        "at work on ifeval sample 12 (Write a haiku), 14",
         "no sign of life for 1min 30s; ending the worker in 28min 30s unless it moves",
-        "warning: Gave up on ifeval document 12 → Resume asks it again",
+        "warning: Gave up on ifeval sample 12 → Resume asks it again",
         "worker ended: timed out (signal SIGTERM)",
         "worker started again, for the 2nd time",
         "warning: noise",
