@@ -62,10 +62,10 @@ def _write(comparison: Comparison, format: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from benchtui.runs.files import write_atomic
+    from benchtui.runs.files import write_run_file
 
     try:
-        write_atomic(output, text)
+        write_run_file(output, text)  # it may lie in a run, which may come from anybody
     except OSError as error:
         raise BenchtuiError(
             f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.results.choose import scored_runs
 from benchtui.results.headlines import FILE_NAME
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
+from benchtui.runs.files import delete_run_file, run_folder
 from benchtui.runs.records import run_state
 
 
@@ -23,10 +25,11 @@ def remove_run(run: RunDirectory) -> None:
     if run_state(run) == "running":
         raise BenchtuiError(f"{run.path} is running.", "Stop it with `benchtui cancel` first.")
     # Renamed first: a folder deleted half way through must not look like a run.
-    doomed = folder.parent / f".deleted-{folder.name}"
+    doomed = f".deleted-{folder.name}"
     try:
-        folder.rename(doomed)
-        shutil.rmtree(doomed)
+        with run_folder(folder), run_folder(folder.parent) as parent:  # a link in place of either leads elsewhere
+            os.rename(folder.name, doomed, src_dir_fd=parent, dst_dir_fd=parent)
+            shutil.rmtree(doomed, dir_fd=parent)
     except OSError as error:
         raise BenchtuiError(f"{run.path} cannot be deleted: {error.strerror or error}.") from None
     _renew_summary(folder.parent.parent.parent)
@@ -38,4 +41,4 @@ def _renew_summary(model: Path) -> None:
 
         write_summary(model)
     else:
-        (model / BENCHMARKS / FILE_NAME).unlink(missing_ok=True)
+        delete_run_file(model / BENCHMARKS / FILE_NAME)

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Literal
 
+from benchtui.runs.files import UnsafePlaceError
 from benchtui.runs.process import NO_ROOM
 from benchtui.runs.watched import Watched
 
@@ -27,6 +28,12 @@ def failure_words(current: Watched, code: int, log: Path) -> str:
         return _without_a_word(code, log)
     step = current.failed.next_step
     return f"{current.failed.message} → {step}" if step else current.failed.message
+
+
+def not_started_words(error: OSError) -> str:
+    if isinstance(error, UnsafePlaceError):
+        return f"{error.filename} is not used: {error.strerror}. → Delete it, then try again."
+    return f"The worker could not be started: {error.strerror or error}."
 
 
 def no_room_words(current: Watched) -> str:

@@ -18,6 +18,7 @@ from benchtui.runs.ending import (
     memory_words,
     no_memory_words,
     no_room_words,
+    not_started_words,
     what_failed,
 )
 from benchtui.runs.environment import worker_environment
@@ -95,7 +96,7 @@ class Supervisor:
         try:
             worker = self._start(waiting)
         except OSError as error:
-            return self._close_all(waiting, "failed", f"The worker could not be started: {error.strerror or error}.")
+            return self._close_all(waiting, "failed", not_started_words(error))
         try:
             ending, current = self._watch(worker, waiting)
         finally:

@@ -43,8 +43,8 @@ def main() -> int:
     prefer_us_when_memory_ends()
     reporter = session = None
     try:
+        reporter = Reporter(EventWriter(runs[0].events))  # first: whatever is wrong with the other files is told there
         dump_stacks_on_signal(runs[0].stacks)
-        reporter = Reporter(EventWriter(runs[0].events))
         refused = _settle_environment(runs)
         from benchtui.worker.session import Session
 

@@ -14,6 +14,7 @@ import pytest
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.history import write_note
+from benchtui.results.remove import remove_run
 from benchtui.runs.bench import lock_model
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventReader, EventWriter, Phase
@@ -257,3 +258,27 @@ def test_a_journal_brings_no_code_of_its_own(run: RunDirectory, schema: str) -> 
         opened.record(RequestKey("arc", 2, 0), "d", "x")
         assert opened.noted("fingerprint") == "x"
         assert opened.count() >= 1
+
+
+@pytest.mark.parametrize("linked", ["benchmarks", "fine-tuned", "2026-11-20T10-30-15"])
+def test_deleting_a_run_deletes_nothing_elsewhere(run: RunDirectory, canary: Path, linked: str) -> None:
+    write_record(run.done, DoneRecord("failed", "", 0.0))
+    place = next(path for path in (run.path, *run.path.parents) if path.name == linked)
+    moved = canary.parent / linked
+    place.rename(moved)
+    place.symlink_to(moved)
+    before = sorted(path.relative_to(moved) for path in moved.rglob("*"))
+    with pytest.raises(BenchtuiError, match="cannot be deleted: it is a link to another place"):
+        remove_run(run)
+    assert sorted(path.relative_to(moved) for path in moved.rglob("*")) == before
+    assert run.path.exists()
+
+
+def test_deleting_a_run_leaves_what_its_links_lead_to(run: RunDirectory, canary: Path) -> None:
+    write_record(run.done, DoneRecord("failed", "", 0.0))
+    (run.path / "more").symlink_to(canary.parent)
+    (run.path.parents[1] / "benchmark.json").symlink_to(canary)
+    remove_run(run)
+    assert canary.read_text() == CANARY
+    assert not run.path.exists()
+    assert not (run.path.parents[1] / "benchmark.json").is_symlink()
