@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+TORCH  ?= default
 
 .PHONY: help setup demo test quick check format faults real perf wheel clean
 
 help:
-	@echo "make demo    set up, then run the whole main job on two tiny models"
+	@echo "make demo    set up, then run the whole main job on two tiny models (TORCH=cpu: without CUDA, far smaller)"
 	@echo "make test    all tests"
 	@echo "make quick   the tests that take no longer than a few seconds each"
 	@echo "make check   format, lint, types, import contracts"
@@ -17,10 +18,19 @@ help:
 	@echo "make wheel   build the distribution"
 
 $(READY): pyproject.toml constraints.txt
+	@echo "[1/4] a Python environment of its own in $(VENV)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade "pip>=24"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	touch $(READY)
+	$(BIN)/python -m pip install --upgrade "pip>=24"
+ifeq ($(TORCH),cpu)
+	@echo "[2/4] PyTorch for the CPU: about 190 MB to download"
+	$(BIN)/python -m pip install --index-url https://download.pytorch.org/whl/cpu "$$(grep '^torch==' constraints.txt)"
+else
+	@echo "[2/4] PyTorch comes with the next step: on Linux with CUDA, about 2.7 GB (TORCH=cpu takes 190 MB instead)"
+endif
+	@echo "[3/4] benchtui and what it stands on: some minutes, a line for each package"
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev]"
+	@echo "[4/4] ready"
+	@touch $(READY)
 
 setup: $(READY)
 

@@ -8,9 +8,11 @@ import io
 import os
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 
 import click
+from click.core import ParameterSource
 
 from benchtui import __version__
 from benchtui.errors import BenchtuiError, ExitCode
@@ -22,6 +24,9 @@ _ENVIRONMENT_ERRNOS = frozenset(
 )
 _NO_MEMORY = ("Memory ran out.", "Close other programs, or allow this one more memory (`ulimit -v`).")
 _LONG_WORD = re.compile(r"(\S{200})\S{200,}(\S{100})")
+
+_LEAST_NAME = 3
+"""Values shorter than this would be found in any error."""
 
 # name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -102,11 +107,15 @@ def main(argv: list[str] | None = None) -> None:
         _require_home()
         result = cli.main(args=arguments, prog_name="benchtui", standalone_mode=False)
     except BenchtuiError as error:
-        _complain(error.what, error.next_step)
+        variables = _variables_behind(error.what, arguments)
+        _complain(error.what, " ".join(filter(None, (error.next_step, variables))))
         sys.exit(error.exit_code)
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "benchtui"
-        _complain(error.format_message(), f"`{command} --help` lists what it takes.")
+        variable, command = _variable_of(error), error.ctx.command_path if error.ctx else "benchtui"
+        if variable:
+            _complain(f"{variable}: {error.message}", "Correct or unset the variable.")
+        else:
+            _complain(error.format_message(), f"`{command} --help` lists what it takes.")
         sys.exit(ExitCode.USAGE)
     except click.ClickException as error:
         _complain(error.format_message())
@@ -151,6 +160,29 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
+
+
+def _variable_of(error: click.UsageError) -> str:
+    """The environment variable that a wrong value comes from, "" when it was typed."""
+    param = error.param if isinstance(error, click.BadParameter) else None
+    if error.ctx is None or param is None or param.name is None or not isinstance(param.envvar, str):
+        return ""
+    return param.envvar if error.ctx.get_parameter_source(param.name) is ParameterSource.ENVIRONMENT else ""
+
+
+def _variables_behind(what: str, arguments: Sequence[str]) -> str:
+    """A sentence on the variables whose values the error `what` is about, where no flag was typed instead."""
+    from benchtui.settings.rows import SETTINGS
+
+    typed = {word.partition("=")[0] for word in arguments}
+    named = []
+    for setting in SETTINGS:
+        value = os.environ.get(setting.variable, "")
+        if len(value) < _LEAST_NAME or setting.variable in what or typed & set(setting.flags):
+            continue
+        if re.search(rf"(?<!\w){re.escape(value)}(?!\w)", what):
+            named.append(setting.variable)
+    return f"({' and '.join(named)} in the environment {'says' if len(named) == 1 else 'say'} so.)" if named else ""
 
 
 def _without_command(arguments: list[str]) -> list[str]:

@@ -100,6 +100,8 @@ def _run_model(
     from benchtui.runs.prepare import prepare
     from benchtui.runs.supervisor import SuperviseSettings
 
+    if choice.verify:
+        report.say("Reading all of the weight files, as --verify asks; that takes a while for a large model.")
     prepared = prepare(_repeatable(choice, model), model, tasks)
     neighbours = evaluated if choice.rerun_base else _neighbours(choice.outputs, model)
     with lock_model(model.path, model.name):

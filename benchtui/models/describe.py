@@ -112,7 +112,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
     shown = one_line(str(folder), 300)
     try:
         entries = list_entries(folder)
-        adapter = _is_adapter(entries)
+        adapter = is_adapter(entries)
         config = _config(folder, adapter)
         weights = adapter_weights(folder, entries) if adapter else full_model_weights(folder, entries)
         _check(weights, shown, allow_pickle)
@@ -158,7 +158,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
 
 def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle: bool) -> ModelDescription:
     snapshot = hub_snapshot(hub_id, revision=revision, offline=offline, card=False)
-    adapter = _is_adapter(snapshot.sizes)
+    adapter = is_adapter(snapshot.sizes)
     try:
         config = _config(snapshot.folder, adapter)
         template, tokens = read_chat_template(snapshot.folder), read_special_tokens(snapshot.folder)
@@ -263,7 +263,7 @@ def _found(folder: Path, config: Mapping[str, Any], weights: Weights, adapter: b
     return Findings(found.problem or fit.problem, (*weights.warnings, *found.warnings, *fit.warnings))
 
 
-def _is_adapter(names: Container[str]) -> bool:
+def is_adapter(names: Container[str]) -> bool:
     """Whether these files are an adapter; one that lies beside full weights is passed over, as peft is not asked."""
     return ADAPTER_CONFIG in names and not any(name in names for name in (SINGLE, INDEX, PICKLE, PICKLE_INDEX))
 

@@ -136,7 +136,7 @@ def _canonical(tensors: Tensors, family: Family, outer: str) -> dict[str, Tensor
     return named
 
 
-_MAX_LAYERS = 10_000
+_MAX_LAYERS, _MAX_TENSORS = 10_000, 1_000_000
 _LAYER = r"\.(\d+)\.(.+)"
 
 
@@ -151,8 +151,9 @@ def _layers(family: Family, names: Iterable[str]) -> dict[int, set[str]]:
 
 def _missing(config: Mapping[str, Any], architecture: Architecture, family: Family, outer: str, named: Tensors) -> str:
     layers, tensor_names = _layers(family, named), [name.removeprefix(f"{family.prefix}.") for name in named]
-    count = architecture.layers or len(layers)
-    if count > _MAX_LAYERS:
+    count, common = architecture.layers or len(layers), _common(layers)
+    lost = [number for number in range(min(count, _MAX_LAYERS)) if number not in layers]
+    if count > _MAX_LAYERS or len(lost) * len(common) > _MAX_TENSORS:
         return f"config.json says {count:,} layers, the file holds {len(layers):,}"
     if not layers:
         first = one_line(min(tensor_names, default=""), 80)
@@ -165,12 +166,11 @@ def _missing(config: Mapping[str, Any], architecture: Architecture, family: Fami
         needed = needed[1:]  # the embedding is taken from the head, whichever of the two is there
     if config.get("tie_word_embeddings") is False:
         needed.append(family.head)
-    lost = [number for number in range(count) if number not in layers]
     start = f"{family.prefix}.{family.layers}"
+    packed = bool(_packed(named))
     for number in range(count):
-        needed += [
-            f"{start}.{number}.{rest}" for rest in _rest_of_a_layer(family, layers, number, bool(_packed(named)))
-        ]
+        if number not in layers or (family.uniform and not packed):  # else some may be quantised or of another kind
+            needed += [f"{start}.{number}.{rest}" for rest in common]
     missing = [name for name in needed if name not in named]
     if outer not in ("", family.prefix + "."):
         return f"{counted(len(needed), len(needed), 'not in the file')} (all have the prefix {one_line(outer, 60)})"
@@ -179,18 +179,15 @@ def _missing(config: Mapping[str, Any], architecture: Architecture, family: Fami
     said = counted(len(missing), len(needed), "not in the file")
     more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     named_first = f"{one_line(missing[0], 120)}{more}" if missing else ""
-    whole = [name for name in missing if any(name.startswith(f"{start}.{number}.") for number in lost)]
-    if lost and len(whole) == len(missing):
+    if lost and len(missing) == len(lost) * len(common):
         numbers = ", ".join(map(str, lost[:5])) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
         verb = "layers {} of {} are" if len(lost) > 1 else "layer {} of {} is"
         named_first = ": ".join(filter(None, (f"{verb.format(numbers, count)} missing", named_first)))
     return f"{said} ({named_first})"
 
 
-def _rest_of_a_layer(family: Family, layers: Mapping[int, set[str]], number: int, packed: bool) -> list[str]:
-    """The tensors that layer `number` must have: those that most layers have, where all are alike."""
-    if number in layers and (packed or not family.uniform):
-        return []  # some modules may be quantised or of another kind in some layers only
+def _common(layers: Mapping[int, set[str]]) -> list[str]:
+    """The tensors that most layers have."""
     seen = Counter(rest for names in layers.values() for rest in names)
     return sorted(rest for rest, times in seen.items() if times * 2 >= len(layers))
 

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.describe import is_adapter
+from benchtui.models.identity import content_files, local_identity
 from benchtui.models.layout import ModelFormat
 from benchtui.models.reading import Unreadable, open_regular
-from benchtui.models.weights import adapter_weights, full_model_weights, list_entries
+from benchtui.models.weights import Weights, adapter_weights, full_model_weights, list_entries
 from benchtui.text import one_line
 
 
@@ -25,8 +27,21 @@ def file_hashes(form: ModelFormat) -> Iterator[tuple[Path, str]]:
             raise BenchtuiError(f"{one_line(str(path), 300)} {reason}.", "Save or copy it again.") from None
 
 
+def whole_digest(folder: Path) -> str:
+    """The digest over every byte of the model, adapter or tokenizer in `folder`: `sha256:…`.
+
+    Raises BenchtuiError for a file that is unreadable.
+    """
+    try:
+        adapter = is_adapter(list_entries(folder))
+        return local_identity(content_files(folder), dict.fromkeys(_weights(folder, adapter).files), whole=True)
+    except Unreadable as error:
+        raise BenchtuiError(f"{one_line(str(folder), 300)} {error}.", "Save or copy it again.") from None
+
+
 def _files(form: ModelFormat) -> tuple[Path, ...]:
-    if form.kind == "gguf":
-        return (form.path,)
-    entries = list_entries(form.path)
-    return (adapter_weights if form.adapter else full_model_weights)(form.path, entries).files
+    return (form.path,) if form.kind == "gguf" else _weights(form.path, form.adapter).files
+
+
+def _weights(folder: Path, adapter: bool) -> Weights:
+    return (adapter_weights if adapter else full_model_weights)(folder, list_entries(folder))

@@ -32,6 +32,7 @@ class BenchPlan:
     base: str | None = None
     compare: bool = True
     rerun_base: bool = False
+    verify: bool = False
     backend: str = "hf"
     engine: str = "fast"
     format: str | None = None

@@ -39,7 +39,8 @@ class ModelSource(msgspec.Struct, frozen=True):
 
     `path` is a local folder or a hub id; `revision` the hub commit; `adapter` a PEFT folder put on top of `path`;
     `identity` a digest of the content (local) or the commit (hub), so that a replaced file is noticed; `tokenizer` a
-    folder or hub id when it is not the one of `path`. `adapter_on` is False only in plans of earlier versions, which
+    folder or hub id when it is not the one of `path`; `whole` a digest over every byte of the local folders, where the
+    user asked for it (--verify). `adapter_on` is False only in plans of earlier versions, which
     took the base to be the adapter switched off.
     """
 
@@ -51,6 +52,7 @@ class ModelSource(msgspec.Struct, frozen=True):
     tokenizer: str | None = None
     format: str = "hub"
     load_in_4bit: bool = False
+    whole: str = ""
 
     @property
     def weights(self) -> tuple[str, str | None, bool]:
@@ -208,6 +210,8 @@ class RunPlan(msgspec.Struct, frozen=True):
             for name in dict.fromkeys((*now, *there))
             if now.get(name) != there.get(name)
         ]
+        if self.source.whole and self.source.whole != other.source.whole:
+            found.append(f"all of the model's bytes: {other.source.whole or 'not read'} there, {self.source.whole} now")
         mine, others = self.task_settings(), other.task_settings()
         for task, settings in mine.items():
             if task not in others:

@@ -8,6 +8,7 @@ import math
 import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import msgspec
 
@@ -20,6 +21,7 @@ from benchtui.models.fit import check_fit
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
+from benchtui.models.verify import whole_digest
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.decoding import generation_notes
 from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
@@ -124,6 +126,9 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         notes.append(f"Chat template: it writes the date; {date.replace('T', ' ')} is used throughout.")
     prompts = prompt_settings(choice, chosen, tokens, date)
     fine_tuned = _source(form, own, base_description if stands_on_base else None)
+    if choice.verify:
+        fine_tuned = read_whole(fine_tuned)
+        notes.append(f"All of the model's bytes: {fine_tuned.whole}.")
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
@@ -135,6 +140,9 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         format="base",
         load_in_4bit=base_description.architecture.four_bit,
     )
+    if choice.verify:
+        base_source = read_whole(base_source)
+        notes.append(f"All of the base's bytes: {base_source.whole}.")
     notes.append(_precision_note(fine_tuned, base_source))
     base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
     plan = msgspec.structs.replace(plan, decide_early=choice.decide_early)
@@ -213,6 +221,17 @@ def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescript
         raise BenchtuiError(f"{one_line(str(form.tokenizer), 200)} {error}.", "Save its tokenizer again.") from None
     template = dataclasses.replace(template, file=str(form.tokenizer / template.file))
     return dataclasses.replace(own, template=template, special_tokens=tokens)
+
+
+def read_whole(source: ModelSource) -> ModelSource:
+    """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
+    places = dict.fromkeys((source.path, source.adapter if source.adapter_on else None, source.tokenizer))
+    parts = [
+        whole_digest(Path(place)) if Path(place).is_absolute() else f"hub:{source.revision or place}"
+        for place in places
+        if place
+    ]
+    return msgspec.structs.replace(source, whole="+".join(parts))
 
 
 def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:

@@ -14,7 +14,7 @@ from benchtui.runs.bench import BenchRuns, left_to_evaluate
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
-from benchtui.runs.prepare import new_bench_id
+from benchtui.runs.prepare import new_bench_id, read_whole
 from benchtui.runs.records import run_state
 from benchtui.runs.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
 
@@ -88,9 +88,10 @@ def _with_present_facts(plan: RunPlan, name: str, allowed: Permissions, include_
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
     tasks = trusted_tasks(plan, include_paths, name)
+    source = msgspec.structs.replace(plan.source, identity=_identity(plan))
     return msgspec.structs.replace(
         plan,
-        source=msgspec.structs.replace(plan.source, identity=_identity(plan)),
+        source=read_whole(source) if source.whole else source,
         lm_eval_version=version("lm_eval"),
         transformers_version=version("transformers"),
         include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),

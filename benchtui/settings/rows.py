@@ -34,6 +34,8 @@ SETTINGS: tuple[Setting, ...] = (
             forms.named("auto"), None, "ID", page="base", attribute=""),
     Setting("rerun-base", WHAT, "Evaluate the base again even if its results still fit.",
             switch("--rerun-base", "--reuse-base"), False),
+    Setting("verify", WHAT, "Read all of the weight files, so that any change in them is noticed.",
+            switch("--verify", "--no-verify"), False),
     Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available.",
             forms.named("auto"), None, "NAME", page="format"),
     Setting("suite", WHAT, "test, quick, core, full, or your own.", forms.NAME, "quick", "NAME", page="suite"),

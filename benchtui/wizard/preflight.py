@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 from benchtui.config import load_config
@@ -37,7 +38,7 @@ def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Chec
     yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
     try:
         model = find_model(choice.outputs, choice.model)
-        prepared = prepare(choice, model, tasks)
+        prepared = prepare(dataclasses.replace(choice, verify=False), model, tasks)  # gigabytes are read by the run
     except BenchtuiError as error:
         yield _problem(error)
         return

@@ -52,6 +52,18 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join(['*' + before] * 9)}]\n" for before, name in zip("abcdefgh", "bcdefghi", strict=True)
 )
 
+
+def many_in_one_layer(folder: Path) -> None:
+    names = [f"model.layers.0.{number}.weight" for number in range(20_000)]
+    header = {
+        name: {"dtype": "F16", "shape": [1], "data_offsets": [2 * place, 2 * place + 2]}
+        for place, name in enumerate(names)
+    }
+    file_of(folder, "config.json", json.dumps({"model_type": "llama", "num_hidden_layers": 9_999}))
+    raw = json.dumps(header).encode()
+    (folder / "model.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + bytes(2 * len(names)))
+
+
 BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
     "header-of-an-exabyte": (lambda f: safetensors(f, b"{" + b" " * 99, claimed=10**18), "is not a safetensors file"),
     "header-longer-than-the-file": (lambda f: safetensors(f, b"{ }", claimed=10**7), "is cut short"),
@@ -75,6 +87,7 @@ BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
         lambda f: file_of(f, "config.json", '{"model_type": "llama", "num_hidden_layers": 1000000000000}'),
         "1,000,000,000,000 layers, the file holds 2",
     ),
+    "ten-thousand-layers-of-as-many-tensors": (many_in_one_layer, "9,999 layers, the file holds 1"),
     "nested-tokenizer": (lambda f: file_of(f, "tokenizer.json", "[" * 3_000_000), "tokenizer.json is cut short"),
     "empty-tokenizer": (lambda f: file_of(f, "tokenizer.json", ""), "tokenizer.json is empty"),
     "nested-adapter-config": (lambda f: of_adapter(f, "adapter_config.json", '{"a":' * 100_000), "not sensible JSON"),

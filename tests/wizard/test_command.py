@@ -41,6 +41,7 @@ CHOICES = st.builds(
     model=st.none() | NAMES,
     base=st.none() | NAMES,
     rerun_base=st.booleans(),
+    verify=st.booleans(),
     engine=st.sampled_from(["fast", "lm-eval"]),
     format=st.none() | NAMES,
     suite=NAMES,
