@@ -111,11 +111,7 @@ def main(argv: list[str] | None = None) -> None:
         _complain(error.what, " ".join(filter(None, (error.next_step, variables))))
         sys.exit(error.exit_code)
     except click.UsageError as error:
-        variable, command = _variable_of(error), error.ctx.command_path if error.ctx else "benchtui"
-        if variable:
-            _complain(f"{variable}: {error.message}", "Correct or unset the variable.")
-        else:
-            _complain(error.format_message(), f"`{command} --help` lists what it takes.")
+        _complain(*_wrong_use(error))
         sys.exit(ExitCode.USAGE)
     except click.ClickException as error:
         _complain(error.format_message())
@@ -160,6 +156,17 @@ def _open_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
+
+
+def _wrong_use(error: click.UsageError) -> tuple[str, str]:
+    """What is wrong with what was typed, or with the variable that was read instead, and the next step."""
+    variable = _variable_of(error)
+    if variable:
+        return f"{variable}: {error.message}", "Correct or unset the variable."
+    return (
+        error.format_message(),
+        f"`{error.ctx.command_path if error.ctx else 'benchtui'} --help` lists what it takes.",
+    )
 
 
 def _variable_of(error: click.UsageError) -> str:
