@@ -66,6 +66,17 @@ def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None
     return f"{'sha256' if whole else 'sampled'}:{digest.hexdigest()}"
 
 
+def file_identity(path: Path) -> str:
+    """The digest of one file: SHA-256 of all of it, of a very large one of its size and of samples."""
+    size = path.stat().st_size
+    if size <= _MAX_CONTENT:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    _add_samples(digest, path, None)
+    return f"sampled:{digest.hexdigest()}"
+
+
 def sampled_places(header: Header | None, size: int) -> list[tuple[int, int]]:
     """Where in a file of `size` bytes blocks are read, and how many bytes of each: always the same ones."""
     step = max(size - _SPREAD_BYTES, 0) / (_SPREAD_BLOCKS - 1)

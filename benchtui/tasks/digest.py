@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchtui.models.identity import file_identity
+from benchtui.tasks.local_data import DATA, local_data
 from benchtui.tasks.scan import NotATaskError, YamlReader, includes
 
+_MAX_DOTS, _MAX_INLINE = 8, 1000
 _FUNCTION = re.compile(r"!function\s+[\"']?([\w.]+)")
-_DATA = frozenset({".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet"})
-_KEYS = frozenset({"include", "dataset_kwargs"})
+_KEYS = frozenset({"include", "task", "dataset_path", "dataset_kwargs"})
 
 
 class SourceDigests:
@@ -22,7 +24,7 @@ class SourceDigests:
     def __init__(self) -> None:
         self._reader = YamlReader(_KEYS)
         self._digests: dict[Path, str] = {}
-        self._imports: dict[Path, list[Path]] = {}
+        self._imports: dict[tuple[Path, Path], list[Path]] = {}
 
     def of(self, yaml_file: Path) -> str:
         """SHA-256 (hex) over the names and contents of `sources(yaml_file)`."""
@@ -32,16 +34,17 @@ class SourceDigests:
         return digest.hexdigest()
 
     def sources(self, yaml_file: Path) -> list[Path]:
-        """The YAML, the YAMLs it includes, the Python files they name (with the siblings those import), local data."""
+        """The YAML, those it includes, the Python files they name (with what those import from here), local data."""
         found: dict[Path, None] = {}
         for path in self._yamls(yaml_file):
             found[path] = None
             modules = list(self._modules(path))
             for module in modules:
-                self._add_python(module, found)
+                self._add_python(module, path.parent, found)
             if modules:
                 found.update(dict.fromkeys(_data_beside(path)))
-            found.update(dict.fromkeys(self._data_files(path)))
+        for config in _configs(self._merged(yaml_file)):
+            found.update(dict.fromkeys(local_data(config)))
         return list(found)
 
     def _yamls(self, path: Path) -> Iterator[Path]:
@@ -60,6 +63,12 @@ class SourceDigests:
         except NotATaskError:  # lm-eval reports it when it loads the task
             return {}
 
+    def _merged(self, path: Path) -> dict[str, Any]:
+        try:
+            return self._reader.merged(str(path))
+        except NotATaskError:
+            return {}
+
     def _modules(self, path: Path) -> Iterator[Path]:
         """`!function utils.score` means utils.py beside the YAML it stands in."""
         for qualified in _FUNCTION.findall(path.read_text(encoding="utf-8", errors="replace")):
@@ -67,59 +76,79 @@ class SourceDigests:
             if module and (file := path.parent / f"{module}.py").is_file():
                 yield file.resolve()
 
-    def _add_python(self, path: Path, found: dict[Path, None]) -> None:
+    def _add_python(self, path: Path, top: Path, found: dict[Path, None]) -> None:
         if path in found:
             return
         found[path] = None
-        if path not in self._imports:
-            self._imports[path] = list(_siblings(path))
-        for sibling in self._imports[path]:
-            self._add_python(sibling, found)
-
-    def _data_files(self, path: Path) -> Iterator[Path]:
-        """Local files named by dataset_kwargs.data_files, looked up as the datasets library does: from here."""
-        kwargs = self._config(path).get("dataset_kwargs")
-        for name in _strings(kwargs.get("data_files") if isinstance(kwargs, dict) else None):
-            try:
-                if (file := Path(name)).is_file():
-                    yield file.resolve()
-            except (OSError, ValueError):  # a URL too long for a path, a NUL in it: nothing local
-                continue
+        if (path, top) not in self._imports:
+            self._imports[path, top] = list(_imported(path, top))
+        for imported in self._imports[path, top]:
+            self._add_python(imported, top, found)
 
     def _digest(self, path: Path) -> str:
         if path not in self._digests:
-            with path.open("rb") as file:
-                self._digests[path] = hashlib.file_digest(file, "sha256").hexdigest()
+            self._digests[path] = file_identity(path)
         return self._digests[path]
 
 
 def _data_beside(path: Path) -> Iterator[Path]:
     """Data files in a task's own folder, which its Python may read."""
     for entry in sorted(path.parent.iterdir()):
-        if entry.suffix in _DATA and entry.is_file():
+        if entry.suffix in DATA and entry.is_file():
             yield entry.resolve()
 
 
-def _siblings(path: Path) -> Iterator[Path]:
-    """Python files in the same folder that `path` imports, by whatever form of import."""
+def _imported(path: Path, top: Path) -> Iterator[Path]:
+    """Python files that `path` imports, modules and packages, of the task's own: in its folder, or below `top`."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            for alias in node.names:
+                yield from _absolute(path, alias.name.split("."), top)
         elif isinstance(node, ast.ImportFrom):
-            names = [node.module or "", *(alias.name for alias in node.names)]
-        for name in {part for dotted in names for part in dotted.split(".") if part}:
-            if (file := path.parent / f"{name}.py").is_file() and file != path:
+            module = node.module.split(".") if node.module else []
+            for alias in node.names:
+                parts = [*module, alias.name]
+                yield from _relative(path, parts, node.level) if node.level else _absolute(path, parts, top)
+
+
+def _relative(path: Path, parts: list[str], dots: int) -> Iterator[Path]:
+    root = path.parent
+    for _ in range(min(dots, _MAX_DOTS) - 1):
+        root = root.parent
+    yield from _module_files(root, parts, path)
+
+
+def _absolute(path: Path, parts: list[str], top: Path) -> Iterator[Path]:
+    """Looked for beside the file, and in the task's folder: never further up, where installed packages are."""
+    for root in dict.fromkeys((path.parent, top)):
+        yield from _module_files(root, parts, path)
+
+
+def _module_files(root: Path, parts: list[str], importer: Path) -> Iterator[Path]:
+    """The files below `root` that importing a.b.c runs: a.py, or a/__init__.py and a/b.py, and so on."""
+    place = root
+    for part in parts:
+        for file in (place / f"{part}.py", place / part / "__init__.py"):
+            if file.is_file() and file != importer:
                 yield file.resolve()
+        place /= part
+    for part in parts[1:]:  # a package that puts its own folder on sys.path
+        if (file := root / f"{part}.py").is_file() and file != importer:
+            yield file.resolve()
 
 
-def _strings(value: object) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _strings(item)
+def _configs(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """`config`, and those of the tasks that a group defines inside itself."""
+    waiting: list[Any] = [config]
+    for found in waiting:  # grows while it is read
+        if isinstance(found, dict):
+            yield found
+            waiting += [part for part in _list(found.get("task")) if isinstance(part, dict)][:_MAX_INLINE]
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -83,3 +83,95 @@ def test_ifeval_includes_the_code_of_its_checks(catalogue: Catalogue) -> None:
     assert file is not None
     names = {path.name for path in SourceDigests().sources(file)}
     assert names == {"ifeval.yaml", "utils.py", "instructions.py", "instructions_registry.py", "instructions_util.py"}
+
+
+DATA_TASKS = {
+    "a folder as dataset_path": ("dataset_path: corpus\n", "corpus/test.jsonl"),
+    "a folder below it": ("dataset_path: corpus\ndataset_kwargs: {data_dir: part}\n", "corpus/part/a.csv"),
+    "data_dir from here": ("dataset_path: json\ndataset_kwargs: {data_dir: corpus}\n", "corpus/part/a.csv"),
+    "a pattern": ("dataset_path: json\ndataset_kwargs: {data_files: {test: 'corpus/*.jsonl'}}\n", "corpus/test.jsonl"),
+    "a deep pattern": ("dataset_path: csv\ndataset_kwargs: {data_files: 'corpus/**/*.csv'}\n", "corpus/part/a.csv"),
+    "a name in the folder": ("dataset_path: corpus\ndataset_kwargs: {data_files: [test.jsonl]}\n", "corpus/test.jsonl"),
+    "data_files in data_dir": (
+        "dataset_path: json\ndataset_kwargs: {data_dir: corpus, data_files: test.jsonl}\n",
+        "corpus/test.jsonl",
+    ),
+    "a loading script": ("dataset_path: corpus/load.py\n", "corpus/load.py"),
+    "the data set's card": ("dataset_path: corpus\n", "corpus/README.md"),
+    "a packed file": ("dataset_path: corpus\n", "corpus/more.jsonl.gz"),
+    "a module of a package": ("process_results: !function score.points\n", "tasks/helpers/rules.py"),
+    "a package's own file": ("process_results: !function score.points\n", "tasks/helpers/__init__.py"),
+    "a package's sub-package": ("process_results: !function score.points\n", "tasks/helpers/deep/inner.py"),
+    "what a package imports in turn": ("process_results: !function score.points\n", "tasks/helpers/words.py"),
+    "a function of a package": ("doc_to_text: !function helpers.deep.inner.ask\n", "tasks/helpers/deep/inner.py"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("corpus/test.jsonl", "corpus/part/a.csv", "corpus/load.py", "corpus/README.md", "corpus/more.jsonl.gz",
+                 "corpus/.cache/x.jsonl", "corpus/weights.bin", "outside.jsonl", "tasks/helpers/__init__.py",
+                 "tasks/helpers/words.py", "tasks/helpers/deep/__init__.py",
+                 "tasks/helpers/deep/inner.py"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "tasks" / "helpers" / "rules.py").write_text("from .words import x\nfrom helpers.deep import inner\n")
+    (tmp_path / "tasks" / "score.py").write_text("from helpers.rules import points\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", DATA_TASKS)
+def test_data_and_packages_behind_a_local_name(with_data: Path, task_cache: Path, case: str) -> None:
+    lines, changed = DATA_TASKS[case]
+    (with_data / "tasks" / "mine.yaml").write_text(f"task: mine\n{lines}")
+    tasks, before = with_data / "tasks", digest(with_data / "tasks", task_cache, "mine")
+    for unrelated in ("outside.jsonl", "corpus/.cache/x.jsonl", "corpus/weights.bin"):
+        (with_data / unrelated).write_text("x = 2\n")
+    assert digest(tasks, task_cache, "mine") == before
+    (with_data / changed).write_text("x = 3\n")
+    assert digest(tasks, task_cache, "mine") != before
+
+
+def test_a_file_that_comes_or_goes_in_a_folder_of_data(with_data: Path, task_cache: Path) -> None:
+    tasks = with_data / "tasks"
+    (tasks / "mine.yaml").write_text("task: mine\ndataset_path: corpus\n")
+    before = digest(tasks, task_cache, "mine")
+    (with_data / "corpus" / "train.jsonl").write_text("{}")
+    more = digest(tasks, task_cache, "mine")
+    assert more != before
+    (with_data / "corpus" / "train.jsonl").unlink()
+    assert digest(tasks, task_cache, "mine") == before
+
+
+def test_data_named_in_an_included_file_count_as_the_task_sets_them(with_data: Path, task_cache: Path) -> None:
+    tasks = with_data / "tasks"
+    (tasks / "_base").write_text("dataset_path: json\ndataset_kwargs: {data_files: outside.jsonl}\n")
+    (tasks / "mine.yaml").write_text("task: mine\ninclude: _base\ndataset_path: corpus\ndataset_kwargs: {}\n")
+    before = digest(tasks, task_cache, "mine")
+    (with_data / "outside.jsonl").write_text("{}")
+    assert digest(tasks, task_cache, "mine") == before
+    (with_data / "corpus" / "test.jsonl").write_text("{}")
+    assert digest(tasks, task_cache, "mine") != before
+
+
+@pytest.mark.parametrize("name", ["https://example.org/x.jsonl", "org/name", "x" * 5000, "a\\0b", "/", "."])
+def test_what_is_no_local_data_or_all_of_a_disk_ends(with_data: Path, task_cache: Path, name: str) -> None:
+    tasks = with_data / "tasks"
+    (tasks / "mine.yaml").write_text(f'task: mine\ndataset_path: "{name}"\ndataset_kwargs: {{data_files: "{name}"}}\n')
+    assert digest(tasks, task_cache, "mine")
+
+
+def test_installed_packages_are_no_part_of_a_task(catalogue: Catalogue) -> None:
+    """The files of lm-eval's own tasks lie in a package, and import what is installed beside it."""
+    from benchtui.tasks.digest import SourceDigests
+
+    sources, tasks = (
+        SourceDigests(),
+        ("gsm8k", "mmlu_abstract_algebra", "hellaswag", "truthfulqa_mc2", "minerva_math_algebra"),
+    )
+    for name in tasks:
+        file = catalogue.file(name)
+        assert file is not None
+        assert {path.suffix for path in sources.sources(file)} <= {".yaml", "", ".py"}
+        assert all("tasks" in path.parts[-4:] for path in sources.sources(file)), name
