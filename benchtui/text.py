@@ -7,8 +7,10 @@ import math
 import re
 from typing import Any
 
-# C0 and C1 controls, DEL, and the bidirectional overrides that can reorder what follows them.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+# C0 and C1 controls, DEL, the separators of lines and paragraphs, and the marks and overrides of direction, which can
+# reorder what stands beside them.
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNSAFE_IN_JSON = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[@-Z\\-_])")
 
 
@@ -30,8 +32,14 @@ def one_line(text: str, limit: int = 120) -> str:
 
 
 def json_text(document: Any) -> str:
-    """`document` as indented JSON that every program can read: what is not a number, or infinite, becomes null."""
-    return json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    """`document` as indented JSON that every program can read, and that steers no terminal: what is not a number, or
+    infinite, becomes null."""
+    return escaped_json(json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+
+
+def escaped_json(text: str) -> str:
+    """The same JSON, with the characters that JSON allows and a terminal may obey written as \\uXXXX."""
+    return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _without_nan(value: Any) -> Any:

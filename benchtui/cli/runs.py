@@ -49,7 +49,9 @@ def command(outputs: Path | None, every: bool, as_json: bool) -> None:
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(runs), indent=2).decode())
+        from benchtui.text import escaped_json
+
+        click.echo(escaped_json(msgspec.json.format(msgspec.json.encode(runs), indent=2).decode()))
         return
     if not runs:
         click.echo(f"There are no runs in {folder} yet. `benchtui run` starts one.", err=True)

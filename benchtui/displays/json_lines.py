@@ -13,7 +13,7 @@ from benchtui.displays.outlet import Outlet
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, EventReader
-from benchtui.text import printable
+from benchtui.text import escaped_json, printable
 
 INTERVAL = 0.1
 MOST_WAITING = 2
@@ -33,7 +33,8 @@ class _Source:
 
     def lines(self) -> Iterator[bytes]:
         for event in self._read():
-            yield msgspec.json.encode({**self._names(), **msgspec.to_builtins(event)}) + b"\n"
+            line = msgspec.json.encode({**self._names(), **msgspec.to_builtins(event)}).decode()
+            yield escaped_json(line).encode() + b"\n"
 
     def _read(self) -> list[Event]:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ from benchtui.compare.health import health_notes, row_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row
 from benchtui.results.records import RunResults
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.text import json_text
+from benchtui.text import json_text, printable
 
 # What is known of the answers behind a score, by its name in the record; empty where nobody counted.
 _HEALTH = (
@@ -74,8 +75,9 @@ _COLUMNS = (
     *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
 )
 
-# A cell that begins with one of these is a formula to a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# What begins with one of these is a formula to a spreadsheet, the wide ones included. Where semicolons part cells, as
+# they do in many countries, a semicolon in a name begins one.
+_FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 
 def comparison_csv(comparison: Comparison) -> str:
@@ -89,9 +91,9 @@ def comparison_csv(comparison: Comparison) -> str:
 
 
 def cell(value: Any) -> Any:
-    """A value as a CSV cell that no spreadsheet takes for a formula."""
-    if isinstance(value, str) and value.startswith(_FORMULA):
-        return f"'{value}"
+    """A value as a CSV cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    if isinstance(value, str):
+        return _FORMULA.sub("'", printable(value))
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{value}"  # an empty cell would say that there is no such score
     return "" if value is None else value

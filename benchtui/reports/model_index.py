@@ -11,7 +11,7 @@ from benchtui.reports.document import Document, UnparsableError, front_matter_of
 from benchtui.reports.scores import score_metric
 from benchtui.results.primary import ordered
 from benchtui.results.records import RunResults, Score, TaskFacts
-from benchtui.text import one_line
+from benchtui.text import one_line, printable
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -46,14 +46,14 @@ def eval_results(results: RunResults) -> list[EvalResult]:
                     task_type="text-generation",
                     task_name="Text Generation",
                     dataset_type=_dataset(facts, task),
-                    dataset_name=_dataset_name(facts, task),
-                    dataset_config=facts.subset or None if facts and results.group(task) is None else None,
-                    dataset_split=facts.split or None if facts else None,
+                    dataset_name=printable(_dataset_name(facts, task)),
+                    dataset_config=printable(facts.subset) or None if facts and results.group(task) is None else None,
+                    dataset_split=printable(facts.split) or None if facts else None,
                     dataset_args={"num_few_shot": shots} if shots is not None else None,
-                    metric_type=score.metric,
-                    metric_name=_metric_name(score),
+                    metric_type=printable(score.metric),
+                    metric_name=printable(_metric_name(score)),
                     metric_value=round(100 * score.value, 2) if score.is_share else score.value,
-                    source_name=f"{_SOURCE} (lm-eval {results.lm_eval_version})",
+                    source_name=f"{_SOURCE} (lm-eval {printable(results.lm_eval_version)})",
                     source_url=_SOURCE_URL,
                 )
             )
@@ -68,7 +68,7 @@ def _facts(results: RunResults, score: Score) -> TaskFacts | None:
 def _dataset(facts: TaskFacts | None, task: str) -> str:
     """The data set's name on the Hub; the task's own for one read from local files."""
     named = facts.dataset if facts else ""
-    return named if re.fullmatch(r"[\w.-]+/[\w.-]+", named) else task
+    return named if re.fullmatch(r"[\w.-]+/[\w.-]+", named) else printable(task)
 
 
 def _dataset_name(facts: TaskFacts | None, task: str) -> str:
@@ -121,7 +121,7 @@ def _items(model_name: str, found: Sequence[EvalResult]) -> list[str]:
     import yaml
     from huggingface_hub import ModelCardData
 
-    card = ModelCardData(model_name=model_name, eval_results=list(found))
+    card = ModelCardData(model_name=printable(model_name), eval_results=list(found))
     index = card.to_dict()["model-index"]  # type: ignore[no-untyped-call]
     dumped = yaml.safe_dump(index, sort_keys=False, allow_unicode=True, width=1000)
     return dumped.rstrip("\n").split("\n")
