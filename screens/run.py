@@ -15,7 +15,7 @@ from textual.content import Content
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from benchtui.displays.words import left_words, n_words, rate_words, role_words, score_words
+from benchtui.displays.words import few_answers, left_words, n_words, rate_words, role_words, score_words
 from benchtui.durations import format_duration, rough_duration
 from benchtui.results.health import health_words
 from benchtui.runs.directory import RunDirectory
@@ -43,9 +43,9 @@ LOG_LINES = 2000
 
 class Tasks(Rows):
     HELP = (
-        "One row for each model and task: how much of it is done, how long it still takes (~) or took, how many "
-        "samples per second, and the score so far with its standard error and the number of samples (n) it is "
-        "computed on."
+        "One row for each model and task: how much of it is done, how long it still takes (~, with a ? while only "
+        "few answers tell) or took, how many samples per second, and the score so far with its standard error and the "
+        "number of samples (n) it is computed on."
     )
 
 
@@ -179,7 +179,7 @@ class RunPage(Page):
         if len(words) <= room:
             return words
         left = row.remaining_at(now)
-        return f"~{rough_duration(left)}" if left else "unknown"
+        return f"~{rough_duration(left)}{'?' * few_answers(row)}" if left else "unknown"
 
     def shares(self) -> list[float]:
         """How much of each row is done, 0..1."""

@@ -183,7 +183,7 @@ class Narrator:
         if row.rate:
             parts.append(rate_words(row.rate))
         if left := left_words(row, t):
-            parts.append(left)
+            parts.append(left.replace("?", " (a guess: few answers so far)"))
         if row.score is not None:
             parts.append(score_text(row.score, self._glyphs.plus_minus))
         return ", ".join(parts)

@@ -27,6 +27,7 @@ _PHASES = {
     "writing": "writing results",
 }
 _DECISIONS = {"tokens per forward pass": "up to {} tokens per forward pass", "batch size": "batch {}"}
+FEW_ANSWERS = 10
 _STATES: dict[RunState, str] = {
     "waiting": "waiting for its turn",
     "running": "running",
@@ -126,12 +127,17 @@ def in_flight_words(in_flight: InFlight, shown: int = 3) -> str:
 
 
 def left_words(row: RowView, now: float) -> str:
-    """How long a row still takes: "8min 20s left"; "time unknown" once that should have been over; "" where
-    nothing tells."""
+    """How long a row still takes: "8min 20s left"; "8min 20s left?" while few answers tell; "time unknown" once that
+    should have been over; "" where nothing tells."""
     left = row.remaining_at(now)
     if not row.active or left is None:
         return ""
-    return f"{rough_duration(left)} left" if left > 0 else "time unknown"
+    return f"{rough_duration(left)} left{'?' * few_answers(row)}" if left > 0 else "time unknown"
+
+
+def few_answers(row: RowView) -> bool:
+    """Whether the estimate of a row's time comes from so few answers that it is a guess."""
+    return row.documents < FEW_ANSWERS
 
 
 def run_left_words(view: RunView, now: float) -> str:
@@ -143,7 +149,8 @@ def run_left_words(view: RunView, now: float) -> str:
         return ""
     if any(seconds == 0 for seconds in known):
         return "time unknown"
-    return f"{'over ' * (len(known) < len(left))}{rough_duration(sum(known))} left"
+    few = any(few_answers(row) for row in unfinished if row.remaining is not None)
+    return f"{'over ' * (len(known) < len(left))}{rough_duration(sum(known))} left{'?' * few}"
 
 
 def rate_words(per_second: float) -> str:

@@ -42,10 +42,10 @@ def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Sp
         )
         short = replace(short, model=model_named(short, model.path.name))
         _run(short, stop)
-        speeds: dict[str, float] = {}
+        speeds = Speeds({})
         for known in known_runs(outputs):
-            speeds.update(run_speeds(known.run))
-    return Speeds(speeds, f"a measurement of {DOCUMENTS} samples per task")
+            speeds = run_speeds(known.run).preferred_to(speeds)
+    return replace(speeds, source=f"a measurement of {DOCUMENTS} samples per task")
 
 
 def _stand_in(model: TrainedModel, folder: Path) -> None:

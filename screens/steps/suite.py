@@ -54,7 +54,7 @@ class SuiteStep(Step):
                 yield Input(placeholder="suite default", id="limit", compact=True)
             with Vertical(id="early"):
                 yield Plain("Stop early", classes="label")
-                ways = [("off", False), ("when the result is clear", True)]
+                ways = [("off", False), ("when clear", True)]
                 early = self.answers.choice.decide_early is not None
                 yield Select(ways, value=early, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
@@ -140,7 +140,7 @@ class SuiteStep(Step):
         model = self.answers.model
         if model is not None:
             before = self.answers.speeds.get(model.path.name, Speeds({}))
-            self.answers.speeds[model.path.name] = Speeds({**before.per_task, **speeds.per_task}, speeds.source)
+            self.answers.speeds[model.path.name] = speeds.preferred_to(before)
             self._offer()
 
     def on_unmount(self) -> None:

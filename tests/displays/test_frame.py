@@ -264,3 +264,14 @@ def test_what_is_wrong_with_answers_stands_below_their_task(tmp_path: Path) -> N
     )
     assert lines[place + 1].endswith("12 of 336 answers repeat themselves at the end")
     assert len([line for line in lines if "answers" in line]) == 1
+
+
+def test_an_estimate_from_few_answers_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().open_task("ifeval").progress("ifeval", 4)
+    (row,) = (row for row in RunFollower(run).catch_up().rows if row.active)
+    assert left_words(row, story.t).endswith("left?")
+    story.progress("ifeval", 40)
+    (row,) = (row for row in RunFollower(run).catch_up().rows if row.active)
+    assert left_words(row, story.t).endswith("left")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 import pytest
 
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth, together
@@ -59,6 +62,15 @@ def test_loops_are_found(name: str) -> None:
 @pytest.mark.parametrize("name", ON_PURPOSE)
 def test_repetition_on_purpose_is_no_loop(name: str) -> None:
     assert not is_looping(ON_PURPOSE[name])
+
+
+def test_real_source_code_is_no_loop() -> None:
+    """Lists, tables and long runs of similar lines as people write them, each text cut somewhere in the middle."""
+    library = Path(sysconfig.get_paths()["stdlib"])
+    sources = [file.read_text(errors="replace") for file in sorted(library.glob("*.py"))[:120]]
+    texts = [text[max(0, end - 2000) : end] for text in sources for end in range(1000, len(text), 3000)]
+    assert len(texts) > 500
+    assert [text for text in texts if is_looping(text)] == []
 
 
 def written(text: str, tokens: int | None, *, at_limit: bool = False, lost: int = 0, prompt: str = "p") -> Asked:

@@ -52,3 +52,19 @@ def test_a_limit_cuts_every_task() -> None:
     estimate = estimate_tasks((TaskPlan("ifeval"),), Speeds({"ifeval": 1.0}), limit=10, models=1)
     assert estimate is not None
     assert estimate.seconds == pytest.approx(10 + START_UP)
+
+
+def test_an_estimate_from_few_answers_says_so() -> None:
+    speeds = Speeds({"ifeval": 0.5, "gsm8k": 1.0}, "here", {"ifeval": 4, "gsm8k": 1319})
+    estimate = estimate_tasks((TaskPlan("ifeval"), TaskPlan("gsm8k")), speeds, limit=None, models=1)
+    assert estimate is not None
+    assert estimate.words.endswith("(only 4 answers measured)")
+    whole = estimate_tasks((TaskPlan("gsm8k"),), speeds, limit=None, models=1)
+    assert whole is not None
+    assert whole.words == "about 22min"
+
+
+def test_answers_are_counted_for_each_task(outputs: Path) -> None:
+    answers = earlier_speeds(outputs, MODEL).answers
+    assert set(answers) == {"demo_instructions", "demo_knowledge"}
+    assert all(count >= 1 for count in answers.values())
