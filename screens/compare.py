@@ -42,6 +42,7 @@ class _Loaded:
     comparison: Comparison | None
     alone: Table | None
     runs: tuple[RunResults | None, RunResults | None]
+    newer: tuple[str, ...] = ()
 
 
 class ComparisonRows(Rows):
@@ -122,7 +123,7 @@ class ComparePage(Page):
         rows.columns = tuple(columns)
         right = " ↔ ".join(_side_name(side) for side in (comparison.first, comparison.second))
         self.crumbs("Compare", self._model.name, right=right)
-        self.query_one("#sentence", Plain).show(comparison.sentence)
+        self.query_one("#sentence", Plain).show(" ".join((comparison.sentence, *loaded.newer[:1])))
         self._choose_rows()
 
     def _choose_rows(self) -> None:
@@ -137,7 +138,7 @@ class ComparePage(Page):
         rows.display = False
         side = "base" if loaded.runs[0] is None else "fine-tuned"
         self.query_one("#sentence", Plain).show(
-            f"There are no {side} results: these scores have nothing to stand beside."
+            " ".join((f"There are no {side} results: these scores have nothing to stand beside.", *loaded.newer[:1]))
         )
         if loaded.alone is not None:
             alone = self.query_one("#alone", Plain)
@@ -252,7 +253,8 @@ def _compare_model(model: Path) -> _Loaded:
         from benchtui.reports.scores import scores_table
 
         alone = scores_table(results)
-    return _Loaded(summary.comparison, alone, (summary.base, summary.fine_tuned))
+    newer = tuple(str(run) for run in summary.newer)
+    return _Loaded(summary.comparison, alone, (summary.base, summary.fine_tuned), newer)
 
 
 def _compare_runs(first: RunDirectory, second: RunDirectory) -> _Loaded:

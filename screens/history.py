@@ -95,9 +95,12 @@ class HistoryPage(Page):
         colours = self.colours
         grid = Table.grid(padding=(0, 2, 0, 0))
         for task in self._tasks[:MOST_TRENDS]:
-            found = [outcome for run in reversed(self._runs) if (outcome := run.outcome(task)) is not None]
+            found, others = comparable(task, self._runs)
             values = [outcome.value for outcome in found]
             ends = f"{_value(found[0])} → {_value(found[-1])}" if len(found) > 1 else _value(found[-1])
+            ends += f" n={found[-1].n:,}"
+            if others:
+                ends += f" · {others:,} other {'runs are' if others > 1 else 'run is'} not comparable"
             grid.add_row(
                 Text(one_line(task_title(task), 30)),
                 trend(values[-TREND:], colours.primary),
@@ -189,6 +192,15 @@ class HistoryPage(Page):
 
         about = f"{run.run.name}: its results, samples and journal are deleted from the disk. This cannot be undone."
         self.app.push_screen(Ask("Delete this run?", about, yes="Delete", no="Keep"), answer)
+
+
+def comparable(task: str, newest_first: Sequence[Experiment]) -> tuple[list[Outcome], int]:
+    """The scores of a task that can be put into one line with that of the run that counts, oldest first, and how many
+    others there are: those on other documents, data or settings."""
+    runs = [(run.standing, outcome) for run in newest_first if (outcome := run.outcome(task)) is not None]
+    counting = max(runs, key=lambda found: found[0])[1]  # of equal ones the newest
+    line = [outcome for _, outcome in reversed(runs) if outcome.like == counting.like]
+    return line, len(runs) - len(line)
 
 
 def _all_runs(model: Path, now: float) -> list[Experiment]:

@@ -91,10 +91,13 @@ def _last(last: LastBenchmark | None, colours: Colours, now: float) -> Iterator[
         both = [value for value in (headline.base, headline.fine_tuned) if value is not None]
         scores = " → ".join(score(value, share=headline.share) for value in both)
         result = headline_text(headline, colours, name=False) if headline.change is not None else Text("")
-        grid.add_row(Text(one_line(headline.title, 40)), result, Text(scores, style=colours.muted))
+        counted = " ".join(part for part in (scores, headline.n_words) if part)
+        grid.add_row(Text(one_line(headline.title, 40)), result, Text(counted, style=colours.muted))
     yield grid
     if len(last.headlines) > 6:
         yield Text(f"and {len(last.headlines) - 6} more", style=colours.muted)
+    for newer in last.newer[:1]:
+        yield Text(printable(newer, 300), style=colours.warning)
     if last.sentence:
         yield Text("")
         yield Text(printable(last.sentence, 600))

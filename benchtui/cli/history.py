@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 EVERYTHING = 10_000
 """Columns in which every task and note has room."""
 
+LONGEST_TABLE = 500
+"""Runs up to which the log is laid out for the terminal; more are a line each, however wide."""
+
 MOST_REASONS = 3
 """Sentences below the table on what could not be compared; JSON and CSV have one for each."""
 
@@ -51,6 +54,7 @@ def command(model: str | None, task: str | None, all_runs: bool, format: str, ou
     from benchtui.reports.log import ranked, shared_task, tasks_of
     from benchtui.results.choose import find_model
     from benchtui.results.history import all_history
+    from benchtui.text import one_line
 
     folder = outputs_folder(outputs)
     found = all_history(folder) if model is None else _of_model(*find_model(folder, model))
@@ -59,7 +63,12 @@ def command(model: str | None, task: str | None, all_runs: bool, format: str, ou
     if task is not None and task not in tasks_of(found):
         raise UsageError(f"No run has results for {task!r}.", f"There are {', '.join(tasks_of(found))}.")
     by = task or shared_task(found)
-    _print(ranked(found, by) if by and not model and not all_runs else found, by, format)
+    shown = ranked(found, by) if by and not model and not all_runs else found
+    _print(shown, by, format)
+    listed = {experiment.run for experiment in shown}
+    for experiment in found:
+        if experiment.problem and experiment.run not in listed:
+            click.echo(one_line(f"{experiment.model}, {experiment.run.name}: {experiment.problem}", 600), err=True)
 
 
 def _of_model(model: Path, run: RunDirectory | None) -> list[Experiment]:
@@ -75,6 +84,9 @@ def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> 
     from benchtui.reports import log
 
     if format == "table":
+        if len(experiments) > LONGEST_TABLE:
+            click.echo(log.log_lines(experiments, task), nl=False)
+            return _explain(log.why_not_compared(experiments))
         from benchtui.reports.stdout import stdout_console
         from benchtui.reports.words import glyphs_for
 
@@ -85,14 +97,14 @@ def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> 
             click.echo(
                 f"No room for {', '.join(left_out)}: widen the terminal, or ask for --format markdown.", err=True
             )
-        _explain(log.why_not_compared(experiments))
-        return
+        return _explain(log.why_not_compared(experiments))
     text = {"markdown": log.log_markdown, "csv": log.log_csv, "json": log.log_json}[format](experiments)
     click.echo(text, nl=False)
+    return None
 
 
 def _explain(reasons: Sequence[str]) -> None:
     for reason in reasons[:MOST_REASONS]:
         click.echo(reason, err=True)
     if len(reasons) > MOST_REASONS:
-        click.echo(f"{len(reasons) - MOST_REASONS} more scores cannot be compared: --format json says why.", err=True)
+        click.echo(f"{len(reasons) - MOST_REASONS:,} more scores cannot be compared: --format json says why.", err=True)

@@ -213,7 +213,8 @@ def _result_lines(item: ListedModel) -> list[str]:
 def _score_line(task: TaskResult) -> str:
     tuned = "not a number" if task.fine_tuned is None else f"{task.fine_tuned:.1%}"
     scores = tuned if task.base is None else f"{task.base:.1%} → {tuned}"
-    return f"{_shown(task.task, 40)} {scores}" + (f" (n={task.n})" if task.n else "")
+    limited = f" of {task.total}" if task.total and task.n and task.n < task.total else ""
+    return f"{_shown(task.task, 40)} {scores}" + (f" (n={task.n}{limited})" if task.n else "")
 
 
 def _moment(seconds: float) -> dt.datetime:

@@ -22,6 +22,7 @@ class TaskResult:
     base: float | None
     fine_tuned: float | None
     n: int | None = None
+    total: int | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ def last_result(model_path: Path) -> tuple[LastResult | None, str]:
     if not tasks:
         fine_tuned = summary.get("fine_tuned_model")
         results = fine_tuned.get("results") if isinstance(fine_tuned, dict) else None
-        tasks = tuple(_alone(results)) if isinstance(results, dict) else ()
+        counts = fine_tuned.get("tasks") if isinstance(fine_tuned, dict) else None
+        tasks = tuple(_alone(results, counts if isinstance(counts, dict) else {})) if isinstance(results, dict) else ()
     return (LastResult(tasks, parse_moment(summary.get("timestamp"))) if tasks else None), ""
 
 
@@ -56,7 +58,7 @@ def _compared(comparison: dict[str, Any]) -> list[TaskResult]:
         tuned = _number(entry["finetuned_accuracy"])
         if tuned is None and entry["finetuned_accuracy"] is not None:
             continue
-        n = entry.get("n")
+        side = entry.get("fine_tuned")
         metric = entry.get("metric")
         found.append(
             TaskResult(
@@ -64,13 +66,14 @@ def _compared(comparison: dict[str, Any]) -> list[TaskResult]:
                 metric if isinstance(metric, str) else None,
                 _number(entry.get("base_accuracy")),
                 tuned,
-                n if isinstance(n, int) and not isinstance(n, bool) else None,
+                _count(entry.get("n")),
+                _count(side.get("total")) if isinstance(side, dict) else None,
             )
         )
     return found
 
 
-def _alone(results: dict[str, Any]) -> list[TaskResult]:
+def _alone(results: dict[str, Any], counts: dict[str, Any]) -> list[TaskResult]:
     """The first score of each task in lm-eval's own results."""
     found = []
     for task, metrics in results.items():
@@ -79,9 +82,17 @@ def _alone(results: dict[str, Any]) -> list[TaskResult]:
         for metric, value in metrics.items():
             number = _number(value)
             if number is not None and "," in metric and "_stderr," not in metric:
-                found.append(TaskResult(task, metric, None, number))
+                count = counts.get(task)
+                n, total = (
+                    (_count(count.get(key)) for key in ("n", "total")) if isinstance(count, dict) else (None, None)
+                )
+                found.append(TaskResult(task, metric, None, number, n, total))
                 break
     return found
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _number(value: Any) -> float | None:

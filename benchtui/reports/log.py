@@ -123,6 +123,17 @@ def log_table(
     return made, left_out
 
 
+def log_lines(experiments: Sequence[Experiment], task: str | None) -> str:
+    """The log as aligned lines, for thousands of runs: no line is folded, and no task left out."""
+    tasks = sorted(tasks_of(experiments), key=lambda name: name != task)
+    header, rows = _rows(experiments, tasks, UNICODE, titles=False)
+    lines = [header, *([one_line(text, 200) for text in row] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return "".join(
+        "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip() + "\n" for line in lines
+    )
+
+
 def _natural_width(header: list[str], rows: list[list[str]]) -> int:
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     if header[-1] == "Notes":

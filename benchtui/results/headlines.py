@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ class Headline:
     improved: bool | None
     verdict: Kind | None
     on_pairs: float | None = None
+    n: int | None = None
+    total: int | None = None
+
+    @property
+    def n_words(self) -> str:
+        """ "n=541", "n=10 of 541"; "" where the file does not say it."""
+        if self.n is None:
+            return ""
+        return f"n={self.n:,}" if self.total is None or self.n >= self.total else f"n={self.n:,} of {self.total:,}"
 
     @property
     def change(self) -> float | None:
@@ -45,11 +55,13 @@ class Headline:
 
 @dataclass(frozen=True)
 class LastBenchmark:
-    """`sentence` says what it all means; "" in files of other tools."""
+    """`sentence` says what it all means; "" in files of other tools. `newer` are sentences about newer runs that were
+    limited or did not finish, and so are not shown instead."""
 
     headlines: tuple[Headline, ...]
     sentence: str
     when: dt.datetime | None
+    newer: tuple[str, ...] = ()
 
 
 def last_benchmark(model: Path) -> LastBenchmark | None:
@@ -64,8 +76,18 @@ def last_benchmark(model: Path) -> LastBenchmark | None:
     sentence = summary.get("verdict")
     headlines = tuple(headline for headline in found if headline is not None)
     return LastBenchmark(
-        headlines, sentence if isinstance(sentence, str) else "", parse_moment(summary.get("timestamp"))
+        headlines,
+        sentence if isinstance(sentence, str) else "",
+        parse_moment(summary.get("timestamp")),
+        tuple(_newer(summary.get("newer_runs"))),
     )
+
+
+def _newer(runs: Any) -> Iterator[str]:
+    for run in runs if isinstance(runs, list) else ():
+        sentence = run.get("sentence") if isinstance(run, dict) else None
+        if isinstance(sentence, str):
+            yield sentence
 
 
 def _headline(task: str, entry: Any) -> Headline | None:
@@ -92,6 +114,8 @@ def _headline(task: str, entry: Any) -> Headline | None:
         improved,
         known.get(verdict) if isinstance(verdict, str) else None,
         on_pairs,
+        _count(entry.get("n")),
+        _count(entry["fine_tuned"].get("total")) if isinstance(entry.get("fine_tuned"), dict) else None,
     )
 
 
@@ -104,8 +128,20 @@ def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
         chosen = next((key for name in PREFERRED for key in metrics if key.split(",")[0] == name), None)
         if chosen is not None:
             theirs = base.get(task, {}).get(chosen)
-            found[task] = {"metric": chosen, "base_accuracy": theirs, "finetuned_accuracy": metrics[chosen]}
+            counts = _counts(summary.get("fine_tuned_model"), task)
+            scores = {"metric": chosen, "base_accuracy": theirs, "finetuned_accuracy": metrics[chosen]}
+            found[task] = {**scores, "n": counts.get("n"), "fine_tuned": counts}
     return found
+
+
+def _counts(side: Any, task: str) -> dict[str, Any]:
+    tasks = side.get("tasks") if isinstance(side, dict) else None
+    counts = tasks.get(task) if isinstance(tasks, dict) else None
+    return counts if isinstance(counts, dict) else {}
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
 def _scores(side: Any) -> dict[str, dict[str, float]]:

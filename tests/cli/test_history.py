@@ -75,3 +75,31 @@ def test_what_cannot_be_compared_has_a_dash_and_a_reason(tmp_path: Path) -> None
     assert len(told) == 4
     assert told[0].startswith("model-0, run, ifeval: Not comparable: 40 of 40 were asked with another prompt")
     assert told[3] == "2 more scores cannot be compared: --format json says why."
+
+
+def test_folders_that_cannot_be_read_are_listed_with_what_is_wrong(outputs: Path) -> None:
+    damaged = outputs / "strong" / "benchmarks" / "fine-tuned" / "2026-11-21T00-00-00"
+    (damaged / "lm-eval" / "results_2026-11-21T00-00-00.json").write_text("{")
+    (outputs / "weak" / "benchmarks" / "fine-tuned" / "2026-11-25T00-00-00").mkdir()
+    (outputs / "weak" / "benchmarks" / "fine-tuned" / "2026-11-25T00-00-00" / "lm-eval").symlink_to("lm-eval")
+    board = benchtui("history", "--outputs", outputs)
+    assert board.code == 0
+    assert "2026-11-20" in board.out.replace("\n", " "), "the run before it counts"
+    assert "strong, 2026-11-21T00-00-00: " in board.err
+    assert "is damaged or not an lm-eval result file" in board.err
+    every = json.loads(benchtui("history", "--all-runs", "--outputs", outputs, "--format", "json").out)
+    assert [run["problem"] != "" for run in every if run["run"] == str(damaged)] == [True]
+
+
+def test_models_one_level_down_are_in_the_log(outputs: Path) -> None:
+    write_model(outputs / "experiment", "nested", 90, 20)
+    records = json.loads(benchtui("history", "--outputs", outputs, "--format", "json").out)
+    assert "experiment/nested" in [record["model"] for record in records]
+
+
+def test_thousands_of_runs_are_a_line_each(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchtui.cli.history.LONGEST_TABLE", 2)
+    lines = benchtui("history", "--all-runs", "--outputs", outputs).out.splitlines()
+    assert len(lines) == 1 + 3
+    assert lines[0].split()[:3] == ["#", "Model", "Run"]
+    assert "strong" in lines[3]

@@ -1,0 +1,55 @@
+"""A trend joins runs that asked the same, and nothing else; newer limited runs stand beside the full one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchtui.results.history import model_history
+from benchtui.results.summary import write_summary
+from screens.history import comparable
+from tests.screens.conftest import MODEL, Open, press, settle, shown
+from tests.synthetic import Task, write_run
+
+
+def write(model: Path, day: int, score: float, n: int = 8, **more: object) -> None:
+    shots = int(str(more.pop("shots", 0)))
+    stamp = f"2026-11-{day:02}T10-00-00"
+    task = Task({("acc", "none"): [i < n * score for i in range(n)]}, total=8, shots=shots)
+    write_run(model / "benchmarks" / "fine-tuned" / stamp, {"t": task}, stamp=stamp, **more)  # type: ignore[arg-type]
+
+
+def line(model: Path) -> tuple[list[float], int]:
+    found, others = comparable("t", list(reversed(model_history(model))))
+    return [outcome.value for outcome in found], others
+
+
+def test_runs_that_asked_the_same_are_joined(tmp_path: Path) -> None:
+    write(tmp_path, 1, 0.25)
+    write(tmp_path, 2, 0.5)
+    assert line(tmp_path) == ([0.25, 0.5], 0)
+
+
+def test_limits_shots_templates_and_data_are_not(tmp_path: Path) -> None:
+    write(tmp_path, 1, 0.25, shots=5)
+    write(tmp_path, 2, 0.25, settings={"chat_template": "{{ messages }}"})
+    data = {"t": {"documents": "other", "count": 8, "total": 8}}
+    write(tmp_path, 3, 0.25, block={"data": data})
+    write(tmp_path, 4, 0.375)
+    write(tmp_path, 5, 0.5)
+    write(tmp_path, 6, 1.0, n=4)
+    assert line(tmp_path) == ([0.375, 0.5], 4), "the full run that counts, and what is like it"
+
+
+async def test_a_newer_limited_run_stands_beside_the_full_one(open_app: Open, models: Path) -> None:
+    limited = models / MODEL / "benchmarks" / "fine-tuned" / "2026-11-22T10-00-00"
+    answers = Task({("acc_norm", "none"): [True] * 4}, total=200)
+    write_run(limited, {"demo_knowledge": answers}, stamp="2026-11-22T10-00-00")
+    write_summary(models / MODEL)
+    async with open_app().run_test(size=(100, 44)) as pilot:
+        await settle(pilot)
+        screen = " ".join(shown(pilot).split())
+        assert "A newer run, 2026-11-22T10-00-00" in screen
+        assert "4 of 200" in screen
+        assert "n=40" in screen, "what the scores of the full one are over"
+        await press(pilot, "enter")
+        assert "A newer run, 2026-11-22T10-00-00, which was limited" in " ".join(shown(pilot).split())
