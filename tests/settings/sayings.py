@@ -106,24 +106,22 @@ def _number(text: str) -> int | float:
     return int(text) if text.isdigit() else float(text)
 
 
-FLAGS = st.lists(
-    st.sampled_from(SETTINGS).flatmap(
+def flags_of(rows: Sequence[Setting]) -> st.SearchStrategy[list[str]]:
+    """Flags of these settings, in any order, some of them twice."""
+    one = st.sampled_from(rows).flatmap(
         lambda row: (
             st.sampled_from([[flag] for flag in row.flags])
             if isinstance(row.form, Switch)
             else TYPED[row.name].map(lambda text: [row.flag, text])
         )
-    ),
-    max_size=12,
-).map(lambda said: [part for parts in said for part in parts])
-
-VARIABLES = st.dictionaries(
-    st.sampled_from([row.name for row in SETTINGS]), st.integers(0, 2**30), max_size=6
-).flatmap(
-    lambda chosen: st.fixed_dictionaries(
-        {row.variable: _variable(row) for row in SETTINGS if row.name in chosen}
     )
-)  # fmt: skip
+    return st.lists(one, max_size=12).map(lambda said: [part for parts in said for part in parts])
+
+
+def variables_of(rows: Sequence[Setting]) -> st.SearchStrategy[dict[str, str]]:
+    """Variables of some of these settings."""
+    some = st.lists(st.sampled_from(rows), max_size=6, unique_by=lambda row: row.name)
+    return some.flatmap(lambda chosen: st.fixed_dictionaries({row.variable: _variable(row) for row in chosen}))
 
 
 def _variable(setting: Setting) -> st.SearchStrategy[str]:
@@ -132,9 +130,14 @@ def _variable(setting: Setting) -> st.SearchStrategy[str]:
     return TYPED[setting.name]
 
 
-FILES = st.lists(st.sampled_from(sorted(FILE_KEYS)), max_size=6, unique=True).flatmap(
-    lambda keys: st.fixed_dictionaries({key: _filed(FILE_KEYS[key]) for key in keys})
-)
+def files_of(rows: Sequence[Setting]) -> st.SearchStrategy[dict[str, Any]]:
+    """What [run] may say of some of these settings."""
+    keys = sorted(row.file_key for row in rows if row.file_key)
+    some = st.lists(st.sampled_from(keys), max_size=6, unique=True)
+    return some.flatmap(lambda chosen: st.fixed_dictionaries({key: _filed(FILE_KEYS[key]) for key in chosen}))
+
+
+FLAGS, VARIABLES, FILES = flags_of(SETTINGS), variables_of(SETTINGS), files_of(SETTINGS)
 
 OWN_SUITE = {
     "own": {"tasks": ["ifeval", {"name": "gsm8k", "num-fewshot": 5, "limit": 7}, {"name": "piqa", "limit": 0.5}]}

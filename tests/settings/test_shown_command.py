@@ -9,16 +9,32 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 
-from benchtui.config import load_config
+from benchtui.config import Config, load_config
+from benchtui.errors import BenchtuiError
+from benchtui.models.selection import find_model
 from benchtui.runs.choice import BenchPlan
-from benchtui.runs.prepare import plan_tasks
+from benchtui.runs.plan import RunPlan
+from benchtui.runs.prepare import plan_tasks, prepare
 from benchtui.settings.rows import SETTINGS
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.wizard.command import command_line, run_arguments
-from tests.settings.sayings import FILES, FLAGS, HOSTILE, VARIABLES, Place, parsed, place
+from tests.models.model_folders import full_model
+from tests.settings.sayings import (
+    FILES,
+    FLAGS,
+    HOSTILE,
+    VARIABLES,
+    Place,
+    files_of,
+    flags_of,
+    parsed,
+    place,
+    variables_of,
+)
 
 SAME_FOLDER = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -61,6 +77,56 @@ def test_its_tasks_have_the_same_shots_and_limits(
     config = load_config(tmp_path)
     again = place(tmp_path, other_file, {}).parse(run_arguments(chosen))
     assert plan_tasks(again, config, load_catalogue()).plans == plan_tasks(chosen, config, load_catalogue()).plans
+
+
+LOOKED_UP = ("outputs", "model", "base", "no-base", "adapter-base", "format", "include-path", "backend", "offline")
+"""What names files: given once, so that there is something to make a plan of."""
+FREE = [row for row in SETTINGS if row.name not in LOOKED_UP]
+
+
+@pytest.fixture(scope="module")
+def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    full_model(folder / "outputs" / "tuned" / "merged_16bit", max_position_embeddings=4096)
+    full_model(folder / "base", max_position_embeddings=4096)
+    return folder
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(flags_of(FREE), files_of(FREE), variables_of(FREE), files_of(FREE), variables_of(FREE))
+def test_the_plan_that_runs_is_the_same(
+    two_models: Path,
+    flags: list[str],
+    file: dict[str, Any],
+    variables: dict[str, str],
+    other_file: dict[str, Any],
+    other_variables: dict[str, str],
+) -> None:
+    """Down to what a worker is given: models described, tasks resolved, and the fingerprint of all that can change a
+    score. Where no plan can be made, the shown command says the same of it."""
+    named = ["--outputs", str(two_models / "outputs"), "--model", "tuned", "--base", str(two_models / "base")]
+    chosen = parsed(place(two_models, file, variables), [*named, "--offline", *flags])
+    assume(chosen is not None)
+    assert chosen is not None
+    config = load_config(two_models)  # its suites are the same in every place
+    before = _prepared(chosen, config)
+    event("a plan" if isinstance(before, list) else before)
+    again = place(two_models, other_file, other_variables).parse(run_arguments(chosen))
+    assert _prepared(again, config) == before
+
+
+_CATALOGUE = load_catalogue()
+
+
+def _prepared(choice: BenchPlan, config: Config) -> list[tuple[str, RunPlan]] | str:
+    """The plans, each with its fingerprint, without the moment and the command they were made by; or the refusal."""
+    try:
+        model = find_model(choice.outputs, choice.model)
+        made = prepare(choice, model, plan_tasks(choice, config, _CATALOGUE))
+    except BenchtuiError as error:
+        return str(error)
+    plans = [plan for plan in (made.fine_tuned, made.base) if plan is not None]
+    return [(plan.fingerprint, msgspec.structs.replace(plan, created="", command=())) for plan in plans]
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
