@@ -16,11 +16,14 @@ from textual.containers import Container, VerticalScroll
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.results.headlines import LastBenchmark, last_benchmark
-from benchtui.runs.choice import model_named, says_model
+from benchtui.runs.choice import BenchPlan, model_named, says_model
 from benchtui.text import one_line
+from benchtui.wizard.options import NO_MODELS, first_options
+from screens.dialogs import Enter
 from screens.page import Page
 from screens.preview import preview
 from screens.running import RunningList
+from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 from screens.words import ago, result_text
@@ -77,6 +80,9 @@ class Home(Page):
             )
             with VerticalScroll(id="preview", can_focus=False):
                 yield Plain(id="preview-text")
+        with Container(id="first"):
+            yield Plain(NO_MODELS, classes="label")
+            yield Choices(id="first-steps")
         yield RunningList(id="running")
 
     def on_mount(self) -> None:
@@ -111,6 +117,7 @@ class Home(Page):
         if shown is None:
             return
         self.clear_notice()
+        self._offer_first_steps(False)
         selected = self._wanted or (self.selected.listed.model.name if self.selected else None)
         names = [item.listed.model.name for item in shown]
         self._shown = shown
@@ -121,11 +128,48 @@ class Home(Page):
 
     def _nothing(self, what: str, next_step: str) -> None:
         self._shown = []
-        rows = self.query_one(Models)
-        rows.empty = "No trained models here."
-        rows.show(0, self._cells)
-        self.query_one("#preview-text", Plain).show("")
+        self._state = None
+        self.crumbs(right=str(self.settings.outputs))
+        self._offer_first_steps(True)
         self.tell(what, next_step)
+
+    def _offer_first_steps(self, offer: bool) -> None:
+        """In place of the list, while there is nothing in it."""
+        first = self.query_one("#first")
+        if first.display == offer:
+            return
+        first.display, self.query_one("#main").display = offer, not offer
+        steps = self.query_one("#first-steps", Choices)
+        if offer:
+            steps.offer(first_options(), None)
+            steps.focus()
+        elif steps.has_focus:
+            self.query_one(Models).focus()
+
+    def on_choices_taken(self, message: Choices.Taken) -> None:
+        message.stop()
+        if message.option.value == "demo":
+            from benchtui.demo.choice import demo_choice
+
+            self.load(demo_choice, self._start_demo, group="demo")
+        elif message.option.value == "folder":
+            asked = Enter("Which folder holds your trained models?", value=str(self.settings.outputs))
+            self.app.push_screen(asked, self._change_folder)
+        else:
+            self.face.open_wizard(self.settings.choice)
+
+    def _start_demo(self, choice: BenchPlan) -> None:
+        self._use_folder(choice.outputs)
+        self.face.open_wizard(choice)
+
+    def _change_folder(self, typed: str | None) -> None:
+        if typed and typed.strip():
+            self._use_folder(Path(typed.strip()).expanduser())
+            self.action_reload()
+
+    def _use_folder(self, outputs: Path) -> None:
+        self.face.settings = replace(self.settings, choice=replace(self.settings.choice, outputs=outputs))
+        self._state = None
 
     # What is shown.
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
@@ -25,6 +26,18 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 FOUND = 500
+
+
+class SearchField(Input):
+    """`/` begins a new search, in the field as in the list: no task's name holds one."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.character != "/":
+            await super()._on_key(event)
+            return
+        event.prevent_default()
+        event.stop()
+        self.select_all()
 
 
 class TaskRows(Rows):
@@ -51,7 +64,7 @@ class TasksPage(Page):
         self._suite = "mine"
 
     def body(self) -> ComposeResult:
-        yield Input(placeholder="Search lm-eval's tasks: maths, german, mmlu …", id="task-search", compact=True)
+        yield SearchField(placeholder="Search lm-eval's tasks: maths, german, mmlu …", id="task-search", compact=True)
         with Container(id="task-panes"):
             yield TaskRows(
                 [Column("Name", 20, grow=2), Column("What it is", 12, grow=2)],
@@ -119,7 +132,9 @@ class TasksPage(Page):
         self.action_add()
 
     def action_search(self) -> None:
-        self.query_one(Input).focus()
+        field = self.query_one(Input)
+        field.focus()
+        field.select_all()
 
     def action_leave(self) -> None:
         if self.query_one(Input).has_focus and self._found:

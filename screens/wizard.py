@@ -14,7 +14,6 @@ from textual.widgets import ContentSwitcher, OptionList
 from textual.widgets.option_list import Option
 
 from benchtui.models.layout import TrainedModel
-from benchtui.models.selection import find_model
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
@@ -24,7 +23,7 @@ from screens.page import Page
 from screens.steps.base import BaseStep
 from screens.steps.batch import BatchStep
 from screens.steps.format import FormatStep
-from screens.steps.model import ModelStep
+from screens.steps.model import ModelStep, usable_model
 from screens.steps.review import ReviewStep
 from screens.steps.step import Answers, Step
 from screens.steps.suite import SuiteStep
@@ -66,8 +65,8 @@ class Wizard(Page):
         self._draw_steps()
         named = self.answers.choice.model
         if named:
-            outputs = self.answers.choice.outputs
-            self.load(lambda: find_model(outputs, named), self._known, group="known", failed=self._unknown)
+            choice = self.answers.choice
+            self.load(lambda: usable_model(choice, named), self._known, group="known", failed=self._unknown)
         else:
             self._go(0)
         if self._every_model:
@@ -100,12 +99,16 @@ class Wizard(Page):
     def _leave_to(self, place: int) -> None:
         if not self.step.apply():
             return
-        missing = 0 if self.answers.model is None else place
-        self._go(min(place, missing) if self.answers.model is None else place)
+        if self.answers.model is None and place:
+            self._go(0)
+            self.tell("No model is chosen yet.", "Choose one with Enter, or type its path or hub id in the field.")
+        else:
+            self._go(place)
 
     def action_next(self) -> None:
         if self._place < len(_NAMES) - 1:
-            self.answers.answered.add(_NAMES[self._place])
+            if self.answers.model is not None:
+                self.answers.answered.add(_NAMES[self._place])
             self._leave_to(self._place + 1)
 
     def action_previous(self) -> None:

@@ -5,15 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from benchtui.errors import BenchtuiError, ExitCode
-
-if TYPE_CHECKING:
-    from benchtui.demo.workspace import Workspace
-    from benchtui.runs.choice import BenchPlan
+from benchtui.errors import ExitCode
 
 
 @click.command("demo", short_help="Run the whole main job on two tiny models, offline, in a minute.")
@@ -27,8 +22,9 @@ def command(folder: Path, fresh: bool, as_json: bool) -> int:
     be, and all results stay there.
     """
     from benchtui.cli.run import run_choice
+    from benchtui.demo.choice import demo_choice
 
-    choice = _choice(_opened(folder, fresh))
+    choice = demo_choice(folder, fresh=fresh)
     # Matrices this small lose more to a second thread than they gain; doubly so when the cores are busy.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     click.echo(f"This is: {shlex.join(choice.command)}", err=True)
@@ -41,40 +37,3 @@ def command(folder: Path, fresh: bool, as_json: bool) -> int:
             err=True,
         )
     return code
-
-
-def _opened(folder: Path, fresh: bool) -> Workspace:
-    from benchtui.demo.workspace import open_workspace
-
-    try:
-        return open_workspace(folder, fresh=fresh)
-    except OSError as error:
-        raise BenchtuiError(
-            f"The demo cannot be laid out in {folder}: {error.strerror or error}.", "Name another: benchtui demo DIR"
-        ) from None
-
-
-def _choice(workspace: Workspace) -> BenchPlan:
-    """What `benchtui run` makes of the flags in `command`, whatever benchtui.toml or the environment say."""
-    from benchtui.demo.workspace import TASKS, demo_paths
-    from benchtui.runs.choice import BenchPlan
-
-    tasks = demo_paths().tasks
-    flags = {
-        "--outputs": str(workspace.outputs),
-        "--model": workspace.model.name,
-        "--base": str(workspace.base),
-        "--tasks": ",".join(TASKS),
-        "--include-path": str(tasks),
-        "--device": "cpu",
-    }
-    return BenchPlan(
-        outputs=workspace.outputs,
-        model=workspace.model.name,
-        base=str(workspace.base),
-        tasks=TASKS,
-        include_paths=(tasks,),
-        device="cpu",
-        offline=True,
-        command=("benchtui", "run", *(part for flag in flags.items() for part in flag), "--offline"),
-    )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.runs.choice import BenchPlan, model_named
+from benchtui.text import one_line
 from benchtui.wizard.options import QUESTIONS, Option, Question
 
 if TYPE_CHECKING:
@@ -53,15 +55,43 @@ def _ask_all(choice: BenchPlan) -> BenchPlan:
 
 def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
     from benchtui.models.listing import list_models
-    from benchtui.models.selection import find_model
     from benchtui.wizard.options import ONE_MODEL, model_options
 
     if choice.model == "all":
         raise UsageError(*ONE_MODEL)
     if choice.model:
-        return find_model(choice.outputs, choice.model), choice
-    name = model_named(choice, _select("model", model_options(list_models(choice.outputs)), None))
-    return find_model(choice.outputs, name), replace(choice, model=name)
+        return _usable(choice)
+    try:
+        listed = list_models(choice.outputs)
+    except BenchtuiError as error:
+        click.echo(error.what, err=True)
+        return _ask_model(_ask_what_else(choice))
+    if not any(item.model.usable for item in listed):
+        for item in listed[:3]:
+            click.echo(f"{one_line(item.model.name)}: {one_line('; '.join(item.problems), 200)}", err=True)
+        return _ask_model(_ask_what_else(choice))
+    return _usable(replace(choice, model=model_named(choice, _select("model", model_options(listed), None))))
+
+
+def _usable(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
+    from benchtui.models.selection import find_usable
+
+    pickle = choice.permissions.pickle
+    return find_usable(choice.outputs, choice.model, choice.backend, allow_pickle=pickle), choice
+
+
+def _ask_what_else(choice: BenchPlan) -> BenchPlan:
+    """In a folder without models: the demo, another folder, or a model named by its path or hub id."""
+    from benchtui.demo.choice import demo_choice
+    from benchtui.wizard.options import NO_MODELS, first_options
+
+    way = _choose(NO_MODELS, first_options(), None)
+    if way == "demo":
+        return demo_choice()
+    if way == "folder":
+        typed = _text("Folder with the trained models", "", needed=True)
+        return replace(choice, outputs=Path(typed).expanduser())
+    return replace(choice, model=_text("Hub id, or path of the model's folder", "", needed=True))
 
 
 def _ask_base(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
@@ -156,6 +186,10 @@ def _show_check(check: Check) -> None:
 
 
 def _select(question: Question, options: Sequence[Option], before: str | None) -> str:
+    return _choose(QUESTIONS[question][1], options, before)
+
+
+def _choose(words: str, options: Sequence[Option], before: str | None) -> str:
     """The value of the answer. Raises BenchtuiError when none can be chosen."""
     import questionary
 
@@ -169,7 +203,7 @@ def _select(question: Question, options: Sequence[Option], before: str | None) -
         questionary.Choice(_line(option), value=option.value, disabled=option.why_not or None) for option in options
     ]
     answer = questionary.select(
-        QUESTIONS[question][1], choices, default=chosen.value, instruction="(arrows, Enter)", use_shortcuts=False
+        words, choices, default=chosen.value, instruction="(arrows, Enter)", use_shortcuts=False
     ).ask()
     if answer is None:
         raise _Left

@@ -43,6 +43,15 @@ def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> Trai
     raise _unknown(outputs, selector)
 
 
+def find_usable(
+    outputs: Path, selector: str | None, backend: str = "hf", *, allow_pickle: bool = False
+) -> TrainedModel:
+    """The same, for a model of which at least one format can be used. Raises BenchtuiError that says why none can."""
+    model = find_model(outputs, selector, backend)
+    choose_format(model, None, backend, allow_pickle=allow_pickle)
+    return model
+
+
 def choose_format(
     model: TrainedModel, wanted: str | None = None, backend: str = "hf", *, allow_pickle: bool = False
 ) -> ModelFormat:

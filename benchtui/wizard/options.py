@@ -36,6 +36,9 @@ ONE_MODEL = ("The wizard benchmarks one model.", "`benchtui run --model all` eva
 """What is said to somebody who comes with --model all: what happened, what to type."""
 
 
+NO_MODELS = "No trained model here. What would you like to do?"
+
+
 @dataclass(frozen=True)
 class Option:
     """One answer. `value` is what a BenchPlan holds for it; `why_not` says why it cannot be chosen, and how to fix
@@ -47,6 +50,15 @@ class Option:
     beside: str = ""
     why_not: str = ""
     recommended: bool = False
+
+
+def first_options() -> list[Option]:
+    """What can be done in a folder without models."""
+    return [
+        Option("demo", "Try the demo", "A tiny model against its base: offline, in a minute, in ./benchtui-demo."),
+        Option("folder", "Choose another folder", "The one that your trainings write their models into."),
+        Option("name", "Name a model", "A hub id (org/name), or the path of a model's folder."),
+    ]
 
 
 def model_options(listed: Sequence[ListedModel]) -> list[Option]:

@@ -9,13 +9,19 @@ from textual.widgets import Input
 
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel, list_models
-from benchtui.models.selection import find_model
-from benchtui.runs.choice import model_named, says_model
+from benchtui.models.selection import find_usable
+from benchtui.runs.choice import BenchPlan, model_named, says_model
 from benchtui.text import one_line
 from benchtui.wizard.options import model_options
+from screens.background import in_background
 from screens.steps.step import Step
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
+
+
+def usable_model(choice: BenchPlan, named: str) -> TrainedModel:
+    """The model that is named so, where any of its forms can be evaluated. Raises BenchtuiError."""
+    return find_usable(choice.outputs, named, choice.backend, allow_pickle=choice.permissions.pickle)
 
 
 class ModelStep(Step):
@@ -32,11 +38,18 @@ class ModelStep(Step):
 
     def enter(self) -> None:
         self.query_one(Choices).focus()
-        self.find_out(lambda: list_models(self.outputs), self._take, group="step-models")
+        in_background(self, lambda: list_models(self.outputs), self._take, self._no_list, group="step-models")
+
+    def _no_list(self, what: str, next_step: str) -> None:
+        """Nothing to choose from: what is left is the field."""
+        self.page.tell(what, next_step)
+        self.query_one(Input).focus()
 
     def _take(self, listed: list[ListedModel]) -> None:
         self.answers.listed = tuple(listed)
         self.query_one(Choices).offer(model_options(listed), self.answers.choice.model)
+        if not any(item.model.usable for item in listed):
+            self.query_one(Input).focus()
         names = {item.model.name for item in listed}
         if (named := self.answers.choice.model) and named not in names:
             self.query_one(Input).value = named
@@ -52,7 +65,7 @@ class ModelStep(Step):
         named = event.value.strip()
         if named:
             self.find_out(
-                lambda: find_model(self.outputs, named), lambda model: self._named(named, model), group="find"
+                lambda: usable_model(self.answers.given, named), lambda model: self._named(named, model), group="find"
             )
 
     def _named(self, named: str, model: TrainedModel) -> None:

@@ -56,3 +56,41 @@ def test_ctrl_c_starts_nothing_and_says_so(terminal: Terminal, tmp_path: Path) -
     terminal.wait_for("Nothing was started.")
     assert terminal.exit_code() == 130
     assert not list(tmp_path.rglob("benchmarks"))
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Iterator[Terminal]:
+    """The plain questions in a folder without models."""
+    (tmp_path / "here").mkdir()
+    command = [sys.executable, "-m", "benchtui", "app", "--plain"]
+    terminal = Terminal(command, tmp_path / "here", width=100, height=30)
+    terminal.wait_for("No trained model here. What would you like to do?")
+    terminal.wait_for("Name a model")
+    yield terminal
+    terminal.close()
+
+
+def test_the_demo_is_offered_where_there_is_no_model(empty: Terminal, tmp_path: Path) -> None:
+    empty.press("Enter")
+    empty.wait_for("How many sequences at once?")  # it names its model, base and tasks
+    empty.press("C-c")
+    empty.wait_for("Nothing was started.")
+    assert (tmp_path / "here" / "benchtui-demo" / "outputs").is_dir()
+
+
+def test_a_model_that_is_not_there_is_named_in_one_line(empty: Terminal) -> None:
+    empty.press("Down", "Down", "Enter")
+    empty.wait_for("Hub id, or path of the model's folder")
+    empty.press(*"nowhere", "Enter")
+    empty.wait_for("benchtui: ")
+    assert empty.exit_code() in (1, 2)
+    assert "Traceback" not in empty.screen()
+
+
+def test_another_folder_is_looked_at(empty: Terminal, tmp_path: Path) -> None:
+    workspace = open_workspace(tmp_path / "demo")
+    empty.press("Down", "Enter")
+    empty.wait_for("Folder with the trained models")
+    empty.press(*str(workspace.outputs), "Enter")
+    empty.wait_for("Which trained model?")
+    empty.wait_for("islands-400k-instructions")
