@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from benchtui.text import one_line
 from screens.widgets.plain import Plain
+
+_LEAST = 8
 
 
 class TopLine(Plain):
@@ -30,11 +33,24 @@ class TopLine(Plain):
     def _draw(self) -> None:
         room = max(self.size.width - 2, 10)
         left = Content.assemble(("benchtui", "bold $accent"))
-        for place, name in enumerate(self._way):
-            last = place == len(self._way) - 1
-            left += Content.assemble((" › ", "$secondary"), (one_line(name, 60), "bold" if last else ""))
+        names = [one_line(name, 60) for name in self._way]
+        for place, name in enumerate(_fitting(names, room - left.cell_length - 3 * len(names))):
+            last = place == len(names) - 1
+            left += Content.assemble((" › ", "$secondary"), (name, "bold" if last else ""))
         right = one_line(self._right, max(room - left.cell_length - 2, 0)) if self._right else ""
         gap = room - left.cell_length - len(right)
         if right and gap >= 2:
             left += Content.assemble(" " * gap, (right, "$secondary"))
         self.update(left)
+
+
+def _fitting(names: list[str], room: int) -> list[str]:
+    """`names` in `room` cells: the longest are shortened first, and none below a few letters."""
+    widths = [cell_len(name) for name in names]
+    while sum(widths) > room and max(widths) > _LEAST:
+        longest = widths.index(max(widths))
+        widths[longest] -= 1
+    return [
+        name if cell_len(name) <= width else f"{set_cell_size(name, width - 1).rstrip()}…"
+        for name, width in zip(names, widths, strict=True)
+    ]
