@@ -156,11 +156,11 @@ class Home(Page):
             asked = Enter("Which folder holds your trained models?", value=str(self.settings.outputs))
             self.app.push_screen(asked, self._change_folder)
         else:
-            self.face.open_wizard(self.settings.choice)
+            self.benchtui_app.open_wizard(self.settings.choice)
 
     def _start_demo(self, choice: BenchPlan) -> None:
         self._use_folder(choice.outputs)
-        self.face.open_wizard(choice)
+        self.benchtui_app.open_wizard(choice)
 
     def _change_folder(self, typed: str | None) -> None:
         if typed and typed.strip():
@@ -168,7 +168,7 @@ class Home(Page):
             self.action_reload()
 
     def _use_folder(self, outputs: Path) -> None:
-        self.face.settings = replace(self.settings, choice=replace(self.settings.choice, outputs=outputs))
+        self.benchtui_app.settings = replace(self.settings, choice=replace(self.settings.choice, outputs=outputs))
         self._state = None
 
     # What is shown.
