@@ -72,7 +72,7 @@ def empty(tmp_path: Path) -> Iterator[Terminal]:
 
 def test_the_demo_is_offered_where_there_is_no_model(empty: Terminal, tmp_path: Path) -> None:
     empty.press("Enter")
-    empty.wait_for("Which of its forms")  # it names its model, base and tasks
+    empty.wait_for("Which weights, and which backend?")  # it names its model, base and tasks
     empty.press("C-c")
     empty.wait_for("Nothing was started.")
     assert (tmp_path / "here" / "benchtui-demo" / "outputs").is_dir()

@@ -96,7 +96,7 @@ def test_of_a_run_started_by_the_plain_questions(workspace: Workspace, tmp_path:
     command = [sys.executable, "-m", "benchtui", "app", "--plain", *twenty_flags(workspace)]
     terminal = Terminal(command, tmp_path, width=100, height=40, env={"OMP_NUM_THREADS": "1"})
     try:
-        for question in ("How many sequences at once?", "End a run that shows no sign of life", "Start?"):
+        for question in ("Batch size", "End a run that shows no sign of life", "Start?"):
             terminal.wait_for(question, 120)
             terminal.press("Enter")
         benchmarks = benchmarks_folder(workspace.model)
