@@ -98,6 +98,10 @@ def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names:
             2: ": both, which ask in random order, stopped early",
         }[len(stopped)]
         yield f"{row.title}: the change is over the {row.paired_on} samples in both runs{why}"
+        if asked := row.pairing.differing_prompts:
+            among, verb = row.pairing.matched + asked, "was" if asked == 1 else "were"
+            left_out = f"{asked} of {among} samples {verb} asked with another prompt in the {names[1]} run"
+            yield f"{row.title}: {left_out} and {verb} left out"
 
 
 def _by_number(rows: Sequence[Row]) -> Iterator[str]:

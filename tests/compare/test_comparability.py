@@ -49,6 +49,22 @@ def test_another_chat_template(tmp_path: Path) -> None:
     assert found.headlines[0].difference is None
 
 
+def test_a_few_other_prompts_are_left_out_and_it_is_said(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / side, {"ifeval": ifeval(RIGHT)}) for side in ("base", "fine-tuned/1")]
+    (file,) = (runs[1] / "lm-eval").glob("samples_*")
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    for line in lines:
+        if line["doc_id"] < 2:
+            line["prompt_hash"] = "of a prompt with another beginning"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    found = compare_runs(*map(read_run, runs))
+    assert found.headlines[0].difference is not None
+    assert found.headlines[0].difference.n == len(RIGHT) - 2
+    said = "2 of 60 samples were asked with another prompt in the Fine-tuned run and were left out"
+    assert any(said in warning for warning in found.warnings)
+    assert said in " ".join(plain_table(found).split())
+
+
 def test_other_shots(tmp_path: Path) -> None:
     found = verdict(compare(tmp_path, ifeval(RIGHT), ifeval(RIGHT, prompt="example", shots=5)))
     assert "shots: 0 (Base), 5 (Fine-tuned)" in found.sentence

@@ -57,7 +57,7 @@ def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -
     terminal.press("Enter")
     terminal.wait_for("The tasks named below")
     terminal.press("Enter")
-    terminal.wait_for("Batch size")
+    terminal.wait_for("step 5 of 6")
     terminal.wait_for("Suggested: ")
     terminal.press("Enter")
     terminal.wait_for("2 tasks known to lm-eval")

@@ -40,7 +40,7 @@ async def test_all_questions_to_the_review(
         assert "Which tasks?" in shown(pilot)
         assert "541 samples" in shown(pilot)
         await press(pilot, "up", "enter")  # test, above quick
-        assert "Batch size" in shown(pilot)
+        assert "step 5 of 6" in shown(pilot)
         await press(pilot, "down", "enter")
         screen = shown(pilot)
         assert "$ benchtui run --isolated --model" in screen
