@@ -32,6 +32,7 @@ _OTHER_WEIGHTS = re.compile(r".+\.(?:safetensors|bin|pt|pth|ckpt|distcp|npz|h5|m
 
 _STATE = re.compile(r"(?:optimizer|scheduler|scaler|rng_state|training_args|trainer_state|random_states)[\w.-]*")
 """What a trainer needs to go on besides the weights."""
+_MLX_ADAPTER = "adapters.safetensors"
 _ZERO_STEP = re.compile(r"global_step\d+")
 _FSDP_FOLDER = re.compile(r"pytorch_model_fsdp_\d+")
 
@@ -132,6 +133,11 @@ def adapter_weights(folder: Path, entries: Entries) -> Weights:
         return _safetensors(folder, [ADAPTER])
     if ADAPTER_PICKLE in entries:
         return _pickles(folder, [ADAPTER_PICKLE])
+    if _MLX_ADAPTER in entries:
+        return Weights(
+            problem=f"only MLX's adapter ({_MLX_ADAPTER}), which peft does not load: "
+            f"fuse it with `mlx_lm.fuse --adapter-path {shlex.quote(one_line(str(folder), 300))}`"
+        )
     return Weights(problem=f"no adapter weights ({ADAPTER} is missing)")
 
 

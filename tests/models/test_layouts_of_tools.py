@@ -208,3 +208,11 @@ def test_models_in_a_folder_called_runs_are_found(tmp_path: Path) -> None:
     adapter(tmp_path / "runs" / "llama-sft")
     (tmp_path / "runs" / "events").mkdir()
     assert [model.name for model in discover(tmp_path)] == ["runs/llama-sft"]
+
+
+def test_an_adapter_of_mlx_says_what_to_type(tmp_path: Path) -> None:
+    folder = adapter(tmp_path / "m")
+    (folder / "adapter_model.safetensors").rename(folder / "adapters.safetensors")
+    (form,) = inspect_model(folder).formats
+    assert form.problem.startswith("only MLX's adapter (adapters.safetensors)")
+    assert f"mlx_lm.fuse --adapter-path {folder}" in form.problem
