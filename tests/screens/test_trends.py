@@ -7,7 +7,7 @@ from pathlib import Path
 from benchtui.results.history import model_history
 from benchtui.results.summary import write_summary
 from screens.history import comparable
-from tests.screens.conftest import MODEL, Open, press, settle, shown
+from tests.screens.conftest import Open, press, settle, shown
 from tests.synthetic import Task, write_run
 
 
@@ -41,15 +41,16 @@ def test_limits_shots_templates_and_data_are_not(tmp_path: Path) -> None:
 
 
 async def test_a_newer_limited_run_stands_beside_the_full_one(open_app: Open, models: Path) -> None:
-    limited = models / MODEL / "benchmarks" / "fine-tuned" / "2026-11-22T10-00-00"
-    answers = Task({("acc_norm", "none"): [True] * 4}, total=200)
-    write_run(limited, {"demo_knowledge": answers}, stamp="2026-11-22T10-00-00")
-    write_summary(models / MODEL)
+    model = models / "never-benchmarked"
+    write_run(model / "benchmarks" / "base", {"t": Task({("acc", "none"): [False] * 8})})
+    write(model, 20, 0.5)
+    write(model, 22, 1.0, n=4)
+    write_summary(model)
     async with open_app().run_test(size=(100, 44)) as pilot:
         await settle(pilot)
+        await press(pilot, "down")
         screen = " ".join(shown(pilot).split())
-        assert "A newer run, 2026-11-22T10-00-00" in screen
-        assert "4 of 200" in screen
-        assert "n=40" in screen, "what the scores of the full one are over"
+        assert "A newer run, 2026-11-22T10-00-00, which was limited, has 4 of 8 samples." in screen
+        assert "0.0% → 50.0% n=8" in screen, "what the scores of the full one are over"
         await press(pilot, "enter")
         assert "A newer run, 2026-11-22T10-00-00, which was limited" in " ".join(shown(pilot).split())
