@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import enum
 
+MADE_BY_NEWER = "made by a newer benchtui"
+"""What is said of a file that may mean something else than this version knows."""
+
 
 class ExitCode(enum.IntEnum):
     """The process's exit status; a contract with scripts and CI."""

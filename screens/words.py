@@ -57,7 +57,9 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True) ->
 def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
     """The last result in one line: the first task with its verdict, the arrows of the others."""
     if last is None or not last.headlines:
-        return Text("not benchmarked yet", style=colours.muted)
+        return Text(
+            one_line(last.sentence, 80) if last and last.sentence else "not benchmarked yet", style=colours.muted
+        )
     first, *others = last.headlines
     text = headline_text(first, colours, name=False)
     for other in others[:4]:

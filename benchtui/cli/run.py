@@ -174,7 +174,7 @@ def _display(directories: Sequence[RunDirectory], control: Control, report: Repo
 def conclude(model_path: Path, outcome: BenchOutcome, report: Report) -> None:
     """Write benchmark.json and the READMEs, print the comparison, say how each run ended."""
     from benchtui.results.choose import ChosenRuns
-    from benchtui.results.summary import summarize, write_summary
+    from benchtui.results.summary import NewerSummaryError, summarize, write_summary
     from benchtui.text import one_line
 
     runs = outcome.runs
@@ -184,7 +184,11 @@ def conclude(model_path: Path, outcome: BenchOutcome, report: Report) -> None:
     scored = [run for run in (runs.base, runs.fine_tuned) if run and any(run.lm_eval.glob("results_*.json"))]
     if runs.fine_tuned not in scored:
         return
-    summary = write_summary(model_path)
+    try:
+        summary = write_summary(model_path)
+    except NewerSummaryError as error:
+        report.say(str(error))
+        summary = summarize(model_path)
     passed_over = next((newer for newer in summary.newer if newer.run == runs.fine_tuned), None)
     if not report.as_json:
         from benchtui.reports.tables import print_summary

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchtui.errors import MADE_BY_NEWER
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
+
+SUMMARY_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ def last_result(model_path: Path) -> tuple[LastResult | None, str]:
         return None, ""
     except Unreadable as error:
         return None, f"benchmarks/benchmark.json {error}"
+    if is_newer(summary):
+        return None, f"benchmarks/benchmark.json was {MADE_BY_NEWER}"
     comparison = summary.get("comparison")
     tasks = tuple(_compared(comparison)) if isinstance(comparison, dict) else ()
     if not tasks:
@@ -48,6 +53,20 @@ def last_result(model_path: Path) -> tuple[LastResult | None, str]:
         counts = fine_tuned.get("tasks") if isinstance(fine_tuned, dict) else None
         tasks = tuple(_alone(results, counts if isinstance(counts, dict) else {})) if isinstance(results, dict) else ()
     return (LastResult(tasks, parse_moment(summary.get("timestamp"))) if tasks else None), ""
+
+
+def is_newer(summary: dict[str, Any]) -> bool:
+    """Whether a benchmark.json may mean something else than this version knows."""
+    version = summary.get("schema_version")
+    return isinstance(version, int) and version > SUMMARY_SCHEMA
+
+
+def newer_summary(path: Path) -> str | None:
+    """Who made the benchmark.json at `path`, in words, where that was a newer benchtui."""
+    try:
+        return MADE_BY_NEWER if is_newer(read_json(path, MAX_INDEX)) else None
+    except (FileNotFoundError, Unreadable):
+        return None
 
 
 def _compared(comparison: dict[str, Any]) -> list[TaskResult]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.compare.records import Kind
+from benchtui.errors import MADE_BY_NEWER
+from benchtui.models.last_result import is_newer
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
 from benchtui.results.primary import PREFERRED
@@ -70,6 +72,8 @@ def last_benchmark(model: Path) -> LastBenchmark | None:
         summary = read_json(model / BENCHMARKS / FILE_NAME, MAX_INDEX)
     except (FileNotFoundError, Unreadable):
         return None
+    if is_newer(summary):
+        return LastBenchmark((), f"Its benchmark.json was {MADE_BY_NEWER}.", None)
     comparison = summary.get("comparison")
     compared = comparison if isinstance(comparison, dict) and comparison else _side_by_side(summary)
     found = [_headline(task, entry) for task, entry in compared.items()]

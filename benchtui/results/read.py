@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.results.records import EarlyStop, Group, Partial, RunResults, Score, TaskFacts
-from benchtui.results.settings import Block, run_settings
+from benchtui.results.settings import SCHEMA_VERSION, Block, run_settings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.plan import Role, RunPlan
 from benchtui.runs.records import RunState, run_state
@@ -94,6 +94,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
 def _parse(file: Path) -> _File:
     try:
         raw = json.loads(file.read_text(encoding="utf-8"))  # not msgspec: lm-eval writes NaN, which is no JSON
+        _check_schema(file, raw)
         return msgspec.convert(raw, _File)
     except OSError as error:
         raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None
@@ -102,6 +103,14 @@ def _parse(file: Path) -> _File:
             f"{file} is damaged or not an lm-eval result file: {error}.",
             "Delete it and run the benchmark again.",
         ) from None
+
+
+def _check_schema(file: Path, raw: Any) -> None:
+    """Raises BenchtuiError where what benchtui added may mean something else."""
+    block = raw.get("benchtui") if isinstance(raw, dict) else None
+    version = block.get("schema_version") if isinstance(block, dict) else None
+    if isinstance(version, int) and version > SCHEMA_VERSION:
+        raise BenchtuiError(f"{file} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
 
 
 def _model_name(parsed: _File, plan: RunPlan | None) -> str:

@@ -13,6 +13,8 @@ from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.plan import RunPlan
 from benchtui.runs.task_data import TaskData
 
+SCHEMA_VERSION = 1
+
 # What two runs that are compared are meant to differ in.
 _IDENTITY = {"model", "model content", "adapter", "tokenizer"}
 
@@ -26,7 +28,7 @@ class Documents(msgspec.Struct):
 class Block(msgspec.Struct):
     """What benchtui adds to a result file, under the key "benchtui"."""
 
-    schema_version: int = 1
+    schema_version: int = SCHEMA_VERSION
     version: str = ""
     partial: bool = False
     documents: dict[str, Documents] = {}

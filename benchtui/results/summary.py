@@ -14,6 +14,7 @@ from benchtui.compare.compare import compare_runs
 from benchtui.compare.health import health_notes, run_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row, Side
 from benchtui.errors import BenchtuiError
+from benchtui.models.last_result import SUMMARY_SCHEMA, newer_summary
 from benchtui.results.choose import ChosenRuns, NewerRun, choose_runs, extent
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
@@ -21,7 +22,6 @@ from benchtui.runs.directory import benchmarks_folder
 from benchtui.runs.files import write_run_file
 from benchtui.text import json_text
 
-SCHEMA_VERSION = 1
 FILE_NAME = "benchmark.json"
 
 
@@ -40,9 +40,10 @@ def write_summary(model_path: Path, runs: ChosenRuns | None = None, *, now: dt.d
     """Build benchmarks/benchmark.json from the runs' result files and write it in one piece.
 
     Without `runs` those that count for the model are taken. Raises BenchtuiError when neither has results, a file is
-    damaged or benchmark.json cannot be written.
+    damaged, or benchmark.json cannot be written or was made by a newer benchtui.
     """
     summary = summarize(model_path, runs)
+    _check_not_newer(summary.path)
     document = _document(model_path, summary, now or dt.datetime.now())  # noqa: DTZ005 - local time, as run folders
     try:
         write_run_file(summary.path, json_text(document))
@@ -51,6 +52,15 @@ def write_summary(model_path: Path, runs: ChosenRuns | None = None, *, now: dt.d
             f"{summary.path} cannot be written: {error.strerror or error}.", "Make the folder writable, or make room."
         ) from None
     return summary
+
+
+class NewerSummaryError(BenchtuiError):
+    """A benchmark.json of a newer benchtui: it is left as it is."""
+
+
+def _check_not_newer(path: Path) -> None:
+    if (made_by_newer := newer_summary(path)) is not None:
+        raise NewerSummaryError(f"{path} was {made_by_newer} and is left as it is.", "Update benchtui to rebuild it.")
 
 
 def summarize(model_path: Path, runs: ChosenRuns | None = None) -> Summary:
@@ -80,7 +90,7 @@ def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str,
         "comparison": {row.task: _compared(row, comparison) for row in comparison.rows if row.level != "detail"}
         if comparison
         else {},
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": SUMMARY_SCHEMA,
         "benchtui_version": __version__,
         "verdict": comparison.sentence if comparison else None,
         "differing_settings": list(comparison.settings) if comparison else [],

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from types import UnionType
 
+from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.runs.files import check_run_file, open_run_file
 from benchtui.runs.journal_pages import Row, rows_anywhere
 
@@ -22,6 +23,8 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TABLE IF NOT EXISTS skipped (
     task TEXT NOT NULL, doc_id INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (task, doc_id)) WITHOUT ROWID;
 """
+SCHEMA = 1
+"""SQLite's `user_version` of our journals; 0 in those of earlier versions."""
 _PLAIN_TABLE = re.compile(r"CREATE TABLE \w+ \([\w\s,()]*\) WITHOUT ROWID", re.ASCII)
 _COMPUTES = re.compile(r"\b(AS|CHECK|DEFAULT|GENERATED|REFERENCES)\b", re.IGNORECASE)
 _Kinds = tuple[type | UnionType, ...]
@@ -38,7 +41,8 @@ _COLUMNS: dict[str, _Kinds] = {
 def open_or_salvage(path: Path) -> tuple[sqlite3.Connection, str]:
     """The journal for writing, and what was salvaged, in words ("" when nothing was wrong).
 
-    Raises sqlite3.OperationalError or OSError when the disk is full or the folder cannot be written.
+    Raises sqlite3.OperationalError or OSError when the disk is full or the folder cannot be written, BenchtuiError for
+    a journal of a newer benchtui, which is left as it is.
     """
     try:
         db = _connect(path)
@@ -127,7 +131,19 @@ def _is_ours(db: sqlite3.Connection) -> bool:
     return True
 
 
+def _is_newer(db: sqlite3.Connection) -> bool:
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    return version > SCHEMA
+
+
+def _refuse_newer(db: sqlite3.Connection, path: Path) -> None:
+    if _is_newer(db):
+        raise BenchtuiError(f"{path} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
+
+
 def _check_ours(db: sqlite3.Connection, path: Path) -> None:
+    if _is_newer(db):
+        raise sqlite3.DatabaseError(f"{path} was {MADE_BY_NEWER}")
     if not _is_ours(db):
         raise sqlite3.DatabaseError(f"{path} is not a journal of benchtui")
 
@@ -137,6 +153,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, isolation_level=None, timeout=10)
     db.text_factory = _text
     try:
+        _refuse_newer(db, path)
         # Write-ahead: a commit is one append, and a torn tail is dropped by checksum. Where the file system cannot do
         # it (some network mounts) SQLite stays in its rollback mode, which is slower and as safe.
         db.execute("PRAGMA journal_mode=WAL")
@@ -145,6 +162,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             db.executescript(_SCHEMA)
             if not has_facts(db):
                 db.execute("ALTER TABLE answers ADD COLUMN facts TEXT")
+            db.execute(f"PRAGMA user_version={SCHEMA}")
     except BaseException:
         db.close()
         raise

@@ -9,11 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.models.layout import TrainingFacts
 
 SCHEMA_VERSION = 1
-MADE_BY_NEWER = "made by a newer benchtui"
 LARGEST_PLAN = 64 * 1024 * 1024
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
