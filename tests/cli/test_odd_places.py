@@ -96,7 +96,7 @@ def test_locales(place: Path, locale: str) -> None:
         "run --model L", "run --model ./L", "run --outputs /L", "run --base L", "run --format L", "run --suite L",
         "run --tasks L", "run --include-path L", "run --device L --model x", "models --outputs L", "models L", "runs L",
         "compare L", "resume L", "attach L", "cancel L", "history L", "readme L", "summarize L", "gate L", "note L x",
-        "demo L", "L", "run --L", "tasks L", "app --plain --model L", "suites L", "doctor --offline --outputs L",
+        "demo L", "L", "run --L", "tasks L", "app --plain --model L", "suites L", "doctor --outputs L",
     ],
 )  # fmt: skip
 def test_names_without_end(place: Path, command: str) -> None:
@@ -111,7 +111,7 @@ def test_names_without_end(place: Path, command: str) -> None:
 
 @pytest.mark.parametrize("megabytes", [40, 60, 80])
 def test_hardly_any_memory(place: Path, megabytes: int) -> None:
-    for command in ("--help", "run", "models", "runs", "suites", "tasks mmlu", "history"):
+    for command in ("--help", "run", "models", "runs", "suites", "tasks mmlu", "history", "doctor"):
         done = shell(f"ulimit -v {megabytes * 1024}; B {command}", place)
         assert_no_traceback(done)
         assert len(done.stderr.splitlines()) <= 3

@@ -105,8 +105,14 @@ def _progress(t: float, task: str, done: int, documents: int, requests: int) -> 
     )
 
 
+async def _no_models(pilot: Pilot[int], outputs: Path) -> None:
+    shutil.rmtree(outputs)
+    await press(pilot, "f5")
+
+
 SCREENS: dict[str, Act] = {
     "home": _keys(),
+    "no-models": _no_models,
     "help": _keys("f1"),
     "wizard-model": _keys("b", "escape"),
     "wizard-base": _keys("b"),
