@@ -20,6 +20,7 @@ from benchtui.text import one_line
 PATIENCE = 10.0
 """Seconds a template may take to render a few short messages."""
 _MEMORY = 2 * 1024**3
+_NO_MEMORY = ("MemoryError", "memory", "failed to map segment", "can't start new thread")
 _DATE = "strftime_now"
 
 Messages = list[dict[str, str]]
@@ -47,7 +48,10 @@ class Finding(msgspec.Struct):
 
 
 def try_template(trial: Trial) -> Finding:
-    """Render the chats in a short-lived process with bounded time and memory."""
+    """Render the chats in a short-lived process with bounded time and memory.
+
+    Raises MemoryError where there is less memory for us all than a template may take: that says nothing about it.
+    """
     process = subprocess.Popen(
         this_python("-m", __name__),
         stdin=subprocess.PIPE,
@@ -64,6 +68,8 @@ def try_template(trial: Trial) -> Finding:
         process.wait()
     if process.returncode != 0:
         last = said.decode(errors="replace").strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
+        if _memory() < _MEMORY and any(words in last[0] for words in _NO_MEMORY):
+            raise MemoryError
         return Finding(error=f"rendering a short message ended its process ({one_line(last[0], 120)})")
     return msgspec.json.decode(out, type=Finding)
 
@@ -152,10 +158,19 @@ def template_error(error: BaseException) -> tuple[str, int]:
     return (text if own and text else f"{kind.__name__}: {text}" if text else kind.__name__), line
 
 
+def _memory() -> int:
+    """Bytes that the process may take: never more than it was given itself."""
+    import resource
+
+    limits = [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit != resource.RLIM_INFINITY]
+    return min([_MEMORY, *limits])
+
+
 def main() -> None:
     import resource
 
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+    memory = _memory()
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     trial = msgspec.json.decode(sys.stdin.buffer.read(), type=Trial)
     sys.stdout.buffer.write(msgspec.json.encode(find(trial)))
 

@@ -15,6 +15,8 @@ from benchtui.tasks.scan import Progress, scan
 
 _SCHEMA = 1
 """Raised whenever TaskEntry or the rules of the scan change, so that an older cache is not read."""
+_SCAN_MEMORY = 48 * 1024**2
+"""Bytes, about twice what reading all task files has been seen to take."""
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -64,10 +66,26 @@ def builtin_entries(root: Path, folder: Path, progress: Progress | None = None) 
     stored = _read(file)
     if stored is not None and stored.root == str(root) and stored.modified == modified:
         return {entry.name: entry for entry in stored.entries}
+    _require_memory()
     entries = scan(root, relative=True, progress=progress)
     with contextlib.suppress(OSError):
         write_atomic(file, msgspec.msgpack.encode(_Stored(str(root), modified, list(entries.values()))))
     return entries
+
+
+def _require_memory() -> None:
+    """Raises MemoryError where too little is left to read 14,000 files: the YAML library crashes when it runs out."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return
+    try:
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    except OSError:
+        return  # not Linux
+    if limit - used < _SCAN_MEMORY:
+        raise MemoryError
 
 
 def _read(file: Path) -> _Stored | None:

@@ -26,6 +26,7 @@ from benchtui.worker.guard import (
     dump_stacks_on_signal,
     prefer_us_when_memory_ends,
 )
+from benchtui.worker.memory import OutOfMemoryError, ran_out_while_importing
 from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.report import Reporter
 
@@ -85,8 +86,6 @@ def _fail(reporter: Reporter | None, error: Exception, log: Path) -> int:
 
 
 def _failure(error: Exception, log: Path) -> Failed:
-    from benchtui.worker.memory import OutOfMemoryError
-
     if isinstance(error, OutOfMemoryError):
         return Failed(message=clipped(error.what), next_step=error.next_step, reason="out of memory")
     if isinstance(error, UnsafePlaceError):
@@ -100,6 +99,11 @@ def _failure(error: Exception, log: Path) -> Failed:
         )
     if isinstance(error, BenchtuiError):
         return Failed(message=clipped(error.what), next_step=error.next_step, reason="bad input")
+    if ran_out_while_importing(error):
+        return Failed(
+            message="Memory ran out while lm-eval and PyTorch were loaded.",
+            next_step="Close other programs, or allow benchtui more memory (`ulimit -v`).",
+        )
     text = " ".join(str(error).split())[:400]
     return Failed(
         message=clipped(f"{type(error).__name__}: {text}"),

@@ -8,6 +8,7 @@ from typing import Any
 from benchtui.errors import BenchtuiError
 
 _PHRASES = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "alloc_failed")
+_WITHOUT_TORCH = (*_PHRASES, "failed to map segment", "can't start new thread")
 
 
 class OutOfMemoryError(BenchtuiError):
@@ -22,6 +23,23 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
+
+
+def ran_out_while_importing(error: BaseException) -> bool:
+    """Whether `error`, or what it came from, says that memory ran out; asked where PyTorch may not have been imported
+    yet, or just could not be."""
+    found: BaseException | None = error
+    for _ in range(20):
+        if isinstance(found, MemoryError):
+            return True
+        if isinstance(found, ImportError | OSError | RuntimeError):
+            text = str(found).lower()
+            if any(phrase in text for phrase in _WITHOUT_TORCH):
+                return True
+        if found is None:
+            return False
+        found = found.__cause__ or found.__context__
+    return False
 
 
 def release(lm: Any) -> None:

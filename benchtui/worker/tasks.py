@@ -23,6 +23,7 @@ from benchtui.runs.plan import RunPlan, TaskPlan
 from benchtui.settings.code import code_in_generation
 from benchtui.text import one_line
 from benchtui.worker.local_names import refuse_local_dataset, refuse_local_metrics
+from benchtui.worker.memory import ran_out_while_importing
 from benchtui.worker.prompts import ChatPrompts, frozen_date
 
 
@@ -123,6 +124,11 @@ def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError
     """What a library said about a task it could not load, as one line with the next step; `dataset` is its data set."""
     if unwritable := unwritable_cache(error):
         return unwritable
+    if ran_out_while_importing(error):
+        return BenchtuiError(
+            f"Memory ran out while task {name} was loaded.",
+            "Close other programs, or allow benchtui more memory (`ulimit -v`).",
+        )
     text = " ".join(str(error).split())[:400]
     what = f"Task {name} cannot be loaded: {type(error).__name__}: {text}"
     if isinstance(error, ModuleNotFoundError):
