@@ -209,8 +209,9 @@ class RunPlan(msgspec.Struct, frozen=True):
             for name in dict.fromkeys((*now, *there))
             if now.get(name) != there.get(name)
         ]
-        if self.source.whole and self.source.whole != other.source.whole:
-            found.append(f"all of the model's bytes: {other.source.whole or 'not read'} there, {self.source.whole} now")
+        read = other.source.whole or other.source.identity  # of small weights and hub models the identity tells all
+        if self.source.whole and self.source.whole != read:
+            found.append(f"all of the model's bytes: {read} there, {self.source.whole} now")
         mine, others = self.task_settings(), other.task_settings()
         for task, settings in mine.items():
             if task not in others:

@@ -227,7 +227,7 @@ def read_whole(source: ModelSource) -> ModelSource:
     """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
     places = dict.fromkeys((source.path, source.adapter if source.adapter_on else None, source.tokenizer))
     parts = [
-        whole_digest(Path(place)) if Path(place).is_absolute() else f"hub:{source.revision or place}"
+        whole_digest(Path(place)) if Path(place).is_absolute() else (source.revision or place)
         for place in places
         if place
     ]

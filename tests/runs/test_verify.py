@@ -52,6 +52,14 @@ def test_only_a_verified_base_is_reused_and_only_while_no_byte_changed(laid: Lai
     assert not laid.lay_out(verify=True).reused
 
 
+def test_of_small_weights_all_was_read_before(tmp_path: Path) -> None:
+    laid = Laid(tmp_path)
+    base = laid.lay_out().base
+    assert base is not None
+    end(base, "finished")
+    assert laid.lay_out(verify=True).reused
+
+
 def test_the_fingerprint_and_so_a_resumed_run_is_the_same_with_and_without(laid: Laid) -> None:
     assert laid.prepared().fine_tuned.fingerprint == laid.prepared(verify=True).fine_tuned.fingerprint
 
