@@ -13,6 +13,7 @@ from typing import Any
 from lm_eval.utils import handle_non_serializable
 
 from benchtui.errors import BenchtuiError
+from benchtui.results.read import read_run
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, named_base
 from benchtui.runs.journal import Journal
 from benchtui.runs.plan import RunPlan
@@ -84,4 +85,11 @@ def _revision(documents: Any) -> str:
 def _data_of_base(run: RunDirectory, plan: RunPlan) -> dict[str, TaskData]:
     benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
     base = named_base(benchmarks, plan) if benchmarks is not None else None
-    return stored_data(base) if base is not None else {}
+    if base is None:
+        return {}
+    if found := stored_data(base):
+        return found
+    try:
+        return read_run(base).data  # its journal was deleted, perhaps to make room
+    except BenchtuiError:
+        return {}  # it left nothing, so there is nothing to compare with

@@ -313,3 +313,28 @@ def test_a_watched_run_pays_for_the_looks_at_its_end(tmp_path: Path, points: flo
     assert (watched.headlines[0].difference.detectable or 0) > 1.1 * (p.detectable or 0), "judged more strictly"
     assert "which a run that might have stopped early shows too often by chance" in verdict(watched).sentence
     assert watched.settings == ()
+
+
+def data(digest: str, *, total: int = 60, revision: str = "") -> dict[str, Any]:
+    found = {"documents": digest, "count": 60, "total": total, "revision": revision}
+    return {"data": {"ifeval": found, "arc": found}}
+
+
+def with_data(folder: Path, first: dict[str, Any], second: dict[str, Any]) -> Comparison:
+    tasks, groups = {"ifeval": ifeval(RIGHT), "arc": ifeval(RIGHT)}, {"both": ["arc", "ifeval"]}
+    runs = [write_run(folder / str(i), tasks, groups=groups, block=data) for i, data in enumerate((first, second))]
+    return compare_runs(*map(read_run, runs))
+
+
+def test_other_data_under_the_same_name(tmp_path: Path) -> None:
+    """Every sample pairs here: only the digests tell, of what no sample file shows."""
+    found = with_data(tmp_path / "same", data("a"), data("a"))
+    assert verdict(found).kind is not Kind.NOT_COMPARABLE
+    found = with_data(tmp_path / "other", data("a", revision="1" * 40), data("b", revision="2" * 40))
+    assert verdict(found).kind is Kind.NOT_COMPARABLE
+    assert "the data of arc changed between the runs" in verdict(found).sentence
+    assert "revision: 11111111" in verdict(found).sentence
+    found = with_data(tmp_path / "grown", data("a"), data("a", total=61))
+    assert "samples: 60 (" in verdict(found).sentence
+    unknown = with_data(tmp_path / "unknown", data("a"), {})
+    assert verdict(unknown).kind is not Kind.NOT_COMPARABLE, "a run of an earlier version kept no digests"
