@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import os
 import re
 import socket
 import ssl
@@ -10,6 +12,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from benchtui.runs.events import (
@@ -182,10 +185,18 @@ def report_imports(listener: EventLogHandler) -> None:
 
 
 def report_progress_bars(listener: EventLogHandler) -> None:
-    """Make every library's progress bar (downloads, weights, prompts) a sign of life, shown or not."""
+    """Make every library's progress bar (downloads, weights, prompts) a sign of life instead of lines in the log."""
     from tqdm.std import tqdm
 
-    update = tqdm.update
+    begin, update = tqdm.__init__, tqdm.update
+    signature = inspect.signature(begin)
+    nowhere = Path(os.devnull).open("w")  # noqa: SIM115 - for as long as the worker lives
+
+    def unseen(bar: Any, *arguments: Any, **settings: Any) -> None:
+        """Not by `disable`: such a bar counts nothing while it is iterated over."""
+        bound = signature.bind(bar, *arguments, **settings)
+        bound.arguments["file"] = nowhere
+        begin(*bound.args, **bound.kwargs)
 
     def reporting_update(bar: Any, n: float = 1) -> Any:
         if n > 0:
@@ -195,6 +206,7 @@ def report_progress_bars(listener: EventLogHandler) -> None:
             listener.reporter.advance(unit, int(n), int(bar.total or 0))
         return update(bar, n)
 
+    tqdm.__init__ = unseen  # type: ignore[method-assign, assignment]
     tqdm.update = reporting_update  # type: ignore[method-assign, assignment]
 
 

@@ -166,3 +166,24 @@ def test_what_arrives_while_the_model_answers_is_no_sign_of_life(path: Path) -> 
     reporter.received(1000)
     (found,) = [event for event in read_events(path) if isinstance(event, Advance)]
     assert (found.unit, found.done) == ("bytes", 2000)
+
+
+def test_progress_bars_are_signs_of_life_and_no_lines_of_the_log(path: Path) -> None:
+    script = f"""
+    from pathlib import Path
+    from benchtui.runs.events import EventWriter
+    from benchtui.worker.report import EventLogHandler, Reporter, report_progress_bars
+    report_progress_bars(EventLogHandler(Reporter(EventWriter(Path({str(path)!r})))))
+    from tqdm.auto import tqdm, trange
+    with tqdm(total=29, desc="Loading weights", unit="it", disable=False) as bar:
+        bar.update(29)
+    assert list(trange(3)) == [0, 1, 2]
+    assert list(tqdm(range(4), "positional", 4, True, None, 20)) == [0, 1, 2, 3]
+    """
+    code = textwrap.dedent(script)
+    finished = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (finished.returncode, finished.stdout, finished.stderr) == (0, "", "")
+    (first, *_) = [event for event in read_events(path) if isinstance(event, Advance)]
+    assert (first.unit, first.done, first.total) == ("tensors", 29, 29)
