@@ -13,9 +13,10 @@ import pytest
 from benchtui.errors import BenchtuiError
 from benchtui.runs.bench import BenchRuns
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import Permissions, RunPlan, read_plan, write_plan
+from benchtui.runs.plan import Permissions, RunPlan, TaskPlan, read_plan, write_plan
 from benchtui.runs.resume import runs_to_resume
-from benchtui.runs.trust import check_arguments, trusted_folders
+from benchtui.runs.trust import check_arguments, trusted_folders, trusted_tasks
+from benchtui.tasks.cache import lm_eval_tasks_folder
 from tests.runs.laid_out import Laid, answer, end
 
 NOTHING = Permissions()
@@ -123,6 +124,20 @@ def test_what_the_user_gives_again_counts_and_nothing_else(laid: Laid, evil: Pat
             str(laid.tasks / "first.yaml"),
             str(laid.tasks / "second.yaml"),
         }
+
+
+def test_a_name_of_lm_evals_leads_to_lm_evals_file(laid: Laid, evil: Path) -> None:
+    plan = msgspec.structs.replace(
+        laid.lay_out().fine_tuned.plan(),
+        tasks=(TaskPlan("arc_easy"), TaskPlan("mmlu")),
+        task_files=dict.fromkeys(("arc_easy", "mmlu", "mmlu_anatomy"), str(evil / "arc_easy.yaml")),
+        leaves={"arc_easy": ("laid_first",), "mmlu": (str(evil / "arc_easy.yaml"),)},
+        include_paths=(str(evil),),
+    )
+    found = trusted_tasks(plan, [], "tuned")
+    assert len(found.task_files) > 57
+    assert all(Path(file).is_relative_to(lm_eval_tasks_folder()) for file in found.task_files.values())
+    assert found.leaves["arc_easy"] == ("arc_easy",)
 
 
 def test_the_demos_own_tasks_need_no_leave(laid: Laid) -> None:
