@@ -39,7 +39,7 @@ def _said(choice: BenchPlan) -> Iterator[tuple[Setting, object]]:
     values = settings_of(choice)
     for setting in SETTINGS:
         value = values[setting.parameter]
-        idle = (setting.name == "suite" and choice.tasks) or (
+        idle = (setting.name == "suite" and choice.tasks and value == setting.default) or (
             setting.name == "decide-delta" and not values["decide_early"]
         )
         always = setting.name == "suite"  # which one is meant by default may change
