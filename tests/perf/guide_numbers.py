@@ -101,7 +101,7 @@ def costs() -> str:
         requests = sum(n * CHOICES.get(task, 1) for task, n in documents.items())
         tokens = sum(n * MAX_TOKENS.get(task, 0) for task, n in documents.items())
         rows.append([f"`{suite}`", f"{sum(documents.values()):,}", f"{requests:,}", f"{tokens:,}"])
-    return table(["Suite", "Documents", "Requests", "Generated tokens, at most"], rows, "lrrr")
+    return table(["Suite", "Samples", "Requests", "Generated tokens, at most"], rows, "lrrr")
 
 
 def early() -> str:
