@@ -23,16 +23,17 @@ pytestmark = [pytest.mark.hub, pytest.mark.real, pytest.mark.slow, pytest.mark.t
 
 @dataclass(frozen=True)
 class Part:
-    """Tasks that `lm_eval run` evaluates in one command."""
+    """Tasks that `lm_eval run` evaluates in one command, `batch` sequences at once."""
 
     shots: int
     limit: int
     tasks: tuple[str, ...]
     settings: str = ""
+    batch: int = 1
 
 
 FULL = (
-    Part(0, 10, ("ifeval",)),
+    Part(0, 10, ("ifeval",), batch=10),  # up to 1,280 tokens an answer
     Part(5, 10, ("gsm8k",)),
     Part(0, 50, ("hellaswag",)),
     Part(5, 30, ("mmlu_anatomy", "mmlu_astronomy")),
@@ -82,7 +83,7 @@ def test_every_metric_and_every_text_is_lm_evals(
         flags = ["--num_fewshot", str(part.shots), "--limit", str(part.limit), "--tasks", ",".join(part.tasks)]
         flags += ["--apply_chat_template"] if templated else []
         flags += ["--gen_kwargs", part.settings] if part.settings else []
-        arguments = ["--model_args", f"{model},dtype=float32", "--batch_size", "1", "--device", "cpu"]
+        arguments = ["--model_args", f"{model},dtype=float32", "--batch_size", str(part.batch), "--device", "cpu"]
         began = time.monotonic()
         lm_eval(
             "run",
