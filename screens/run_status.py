@@ -33,21 +33,22 @@ _MARKS: Mapping[bool | None, tuple[str, str]] = {
 
 
 def status_text(views: Sequence[RunView], now: float) -> Content:
-    """Two lines: what is being done, and when the last sign of life was."""
+    """Two lines: what is being done; when the last sign of life was, and the newest warning."""
     view = current_view(views)
     if view is None:
         return Content("\n").join([_ended_line(view) for view in views[-2:]])
     doing = Content.assemble((f"{role_words(view)}: ", "bold"), one_line(phase_words(view), 200))
-    if view.warnings:
-        doing += Content.assemble("   ", ("▲ ", "$warning"), one_line(view.warnings[-1].message, 200))
-    return Content("\n").join([doing, _life(view, now)])
+    life = _life(view, now)
+    if view.warning is not None:  # last, so that a long one hides nothing but its own end
+        life += Content.assemble("   ", ("▲ ", "$warning"), one_line(view.warning.message, 200))
+    return Content("\n").join([doing, life])
 
 
 def _life(view: RunView, now: float) -> Content:
     if view.watchdog is not None:
         words = watchdog_words(view.watchdog, now)
         if view.in_flight is not None and view.in_flight.documents:
-            words += f" · at work on {in_flight_words(view.in_flight, 1)}"
+            words += f" · working on {in_flight_words(view.in_flight, 1)}"
         return Content.assemble(("▲ ", "$warning"), (printable(words, 300), "$warning"))
     if view.last_sign is None:
         return Content.assemble(("no sign of life yet", "$muted"))

@@ -164,9 +164,8 @@ def _footer(current: RunView | None, views: Sequence[RunView], glyphs: Glyphs, n
     lines = []
     if current is not None:
         lines += _life_lines(current, glyphs, now)
-    warned = [view for view in views if view.warnings]
-    if warned:
-        newest = max(warned, key=lambda view: view.warnings[-1].t).warnings[-1]
+    newest = max((view.warning for view in views if view.warning), key=lambda warning: warning.t, default=None)
+    if newest is not None:
         lines.append(Text.assemble((f"{glyphs.warning} ", "yellow"), one_line(newest.message, 300)))
         if newest.next_step:
             lines.append(Text(f"  {glyphs.next_step} {one_line(newest.next_step, 300)}"))
@@ -180,7 +179,7 @@ def _life_lines(view: RunView, glyphs: Glyphs, now: float) -> list[Text]:
     if view.watchdog is not None:
         lines = [Text(f"{glyphs.warning} {life}", style="yellow")]
         if view.in_flight is not None and view.in_flight.documents:
-            lines.append(Text(f"  at work on {in_flight_words(view.in_flight)}", style="yellow"))
+            lines.append(Text(f"  working on {in_flight_words(view.in_flight)}", style="yellow"))
         return lines
     evaluating = view.phase is not None and view.phase.name == "evaluating"
     speed = f"{view.tokens_per_second:,.0f} tokens/s" if evaluating and view.tokens_per_second else ""

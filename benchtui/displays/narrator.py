@@ -154,7 +154,7 @@ class Narrator:
             case ev.Watchdog():
                 yield self._line(event.t, watchdog_words(event))
                 if event.state in ("quiet", "terminating") and self._in_flight and self._in_flight.documents:
-                    yield self._line(event.t, f"at work on {in_flight_words(self._in_flight)}")
+                    yield self._line(event.t, f"working on {in_flight_words(self._in_flight)}")
             case ev.WorkerStarted() if event.attempt > 1:
                 self._begun.clear()
                 yield self._line(event.t, f"worker started again, for the {_ordinal(event.attempt)} time")

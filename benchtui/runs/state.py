@@ -41,6 +41,7 @@ class _Known:
     advanced_total: int = 0
     decisions: dict[str, ev.Decision] = field(default_factory=dict)
     warnings: deque[ev.Warned] = field(default_factory=lambda: deque(maxlen=NEWEST_WARNINGS))
+    warning: ev.Warned | None = None
     log: deque[ev.Log] = field(default_factory=lambda: deque(maxlen=NEWEST_LOG_LINES))
     in_flight: ev.InFlight | None = None
     failed: ev.Failed | None = None
@@ -197,7 +198,8 @@ class RunFollower:
                 if event.what in known.decisions or len(known.decisions) < MOST_DECISIONS:
                     known.decisions[event.what] = event
             case ev.Warned():
-                known.warnings.append(msgspec.structs.replace(event, message=event.message[:TEXT_KEPT]))
+                known.warning = msgspec.structs.replace(event, message=event.message[:TEXT_KEPT])
+                known.warnings.append(known.warning)
             case ev.Log():
                 known.log.append(msgspec.structs.replace(event, message=event.message[:TEXT_KEPT]))
             case ev.Failed():
@@ -208,6 +210,7 @@ class RunFollower:
         resumed = known.ended is not None
         known.started = event.t if known.started is None or resumed else known.started
         known.attempt = event.attempt
+        known.warning = None if resumed else known.warning
         known.phase = known.in_flight = known.failed = known.watchdog = known.results = known.ended = None
         known.advanced_before, known.advanced_now = {}, {}
         self._tokens = Pace()
@@ -248,6 +251,7 @@ class RunFollower:
             tasks=tasks,
             decisions=tuple(known.decisions.values()),
             warnings=tuple(known.warnings),
+            warning=known.warning,
             log=tuple(known.log),
             in_flight=known.in_flight,
             failed=known.failed,

@@ -66,7 +66,7 @@ def _left_over(listed: Iterable[ListedRun]) -> list[ListedRun]:
         resumable = [run for run in runs if run.state in RESUMABLE]
         if not resumable or any(run.state == "running" for run in runs):
             continue
-        run = max(resumable, key=lambda run: run.role != "base")  # it stands for its base too
+        run = max(resumable, key=lambda run: run.role != "base")  # resuming it resumes its base too
         if (run.started or 0.0) >= finished.get(_model(run), 0.0):
             found.append(run)
     return sorted(found, key=lambda run: run.started or 0.0, reverse=True)

@@ -130,6 +130,8 @@ class RunView:
     tasks: tuple[TaskView, ...]
     decisions: tuple[Decision, ...]
     warnings: tuple[Warned, ...]
+    warning: Warned | None
+    """The newest one since the run was (last) started: what was wrong before it was resumed may be no more."""
     log: tuple[Log, ...]
     in_flight: InFlight | None
     failed: Failed | None

@@ -98,7 +98,7 @@ def test_a_silent_worker_gets_the_watchdogs_words_and_no_estimate(tmp_path: Path
     assert lines[9] == "  ▸ gsm8k  ━━━━━──────────────   336/1319                  38.1% ± 2.7   n=336"
     assert lines[-3:] == [
         "▲ no sign of life for 1min 31s; ending the worker in 28min 29s unless it moves",
-        "  at work on gsm8k sample 17 (A [bold]robe[/bold] takes 2 bolts)",
+        "  working on gsm8k sample 17 (A [bold]robe[/bold] takes 2 bolts)",
         HINT,
     ]
 

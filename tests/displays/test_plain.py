@@ -122,7 +122,7 @@ def test_the_watchdog_warnings_and_the_end(tmp_path: Path) -> None:
     story.tell(ev.Failed(message="No more", next_step="Do this"), ev.Done(status="failed", message="No more"))
     assert [line[9:] for line in told.lines()] == [
         "no sign of life for 1min; ending the worker in 29min unless it moves",
-        "at work on ifeval sample 12 (Write a haiku), 14",
+        "working on ifeval sample 12 (Write a haiku), 14",
         "no sign of life for 1min 30s; ending the worker in 28min 30s unless it moves",
         "warning: Gave up on ifeval sample 12 → Resume asks it again",
         "worker ended: timed out (signal SIGTERM)",

@@ -105,7 +105,7 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     terminal.press("y")
     terminal.wait_for(lambda screen: "cancelled" in screen and "Press r to resume" in screen, 60)
     terminal.press("r")
-    terminal.wait_for(lambda screen: "evaluating" in screen and "/192" in screen and "✗" not in screen, 60)
+    terminal.wait_for(lambda screen: "active" in screen and "/192" in screen and "✗" not in screen, 60)
     terminal.press("x")
     terminal.wait_for("Stop this run?")
     terminal.press("y")
@@ -115,7 +115,7 @@ def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Termina
     terminal.press("h")
     terminal.wait_for(lambda screen: "› History ›" in screen and "cancelled" in screen, 20)
     terminal.press("r")  # --include-path was given to the application: nothing is asked
-    terminal.wait_for(lambda screen: "› Run ›" in screen and "evaluating" in screen and "/192" in screen, 60)
+    terminal.wait_for(lambda screen: "› Run ›" in screen and "active" in screen and "/192" in screen, 60)
     terminal.press("x")
     terminal.wait_for("Stop this run?")
     terminal.press("y")

@@ -232,6 +232,21 @@ def test_a_resumed_run_is_running_again(tmp_path: Path) -> None:
     assert (view.state, view.message, view.started) == ("running", "", T0 + 1000)
 
 
+def test_a_resumed_run_no_longer_warns_of_what_was_before(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    story = Story(run).start().load().open_task("ifeval").tell(ev.Warned(message="nothing to score"))
+    story.start(attempt=2)
+    view = RunFollower(run).catch_up()
+    assert view.warning is not None, "a second worker of the same run warns of it still"
+    story.tell(ev.Done(status="cancelled", message="Stopped by the user."))
+    resumed = RunFollower(run)
+    assert resumed.catch_up().warning == view.warning
+    story.start()
+    after = resumed.catch_up()
+    assert after.warning is None
+    assert after.warnings == view.warnings, "it stays listed"
+
+
 def test_a_dead_supervisor_means_that_the_run_died(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     launch(run, supervisor=dead_process())

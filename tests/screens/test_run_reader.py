@@ -1,4 +1,4 @@
-"""What the Run screen knows of two runs that answer the same documents in turn."""
+"""What the Run screen knows of its runs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal import Journal, RequestKey
+from benchtui.runs.state import RunFollower
 from screens.run_reader import RunReader
-from tests.run_stories import Story, launch, make_bench
+from screens.run_status import status_text
+from tests.run_stories import Story, launch, make_bench, make_run
 
 
 def test_an_answer_has_the_mark_of_its_own_run(tmp_path: Path) -> None:
@@ -30,3 +32,13 @@ def told(run: RunDirectory, answer: str, *, right: bool, t: float) -> None:
     story = Story(run, t).start().open_task("ifeval")
     story.tell(ev.InFlight(task="ifeval", documents=[ev.InFlightDocument(7, f"the {answer} one's prompt")]))
     story.tell(ev.Marked(task="ifeval", marks=[ev.Mark(7, right)]), after=0.1)
+
+
+def test_a_long_warning_hides_neither_what_is_done_nor_the_sign_of_life(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    launch(run)
+    story = Story(run).start().load().open_task("ifeval").tell(ev.Warned(message="a long warning " * 20))
+    doing, life = status_text([RunFollower(run).catch_up()], story.t).plain.splitlines()
+    assert "evaluating ifeval" in doing
+    assert "warning" not in doing
+    assert life.startswith("active   ▲ a long warning")
