@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from benchtui.models.adapter_check import check_adapter
-from benchtui.models.full_check import Findings, check_full_model, embedding_rows
+from benchtui.models.full_check import Findings, Tensors, check_full_model, embedding_rows
 from benchtui.models.layout import Kind, ModelFormat
 from benchtui.models.reading import Unreadable, read_json
 from benchtui.models.tokenizer_check import check_tokenizer
@@ -168,21 +169,9 @@ def _full(
 ) -> ModelFormat:
     weights = full_model_weights(folder, entries)
     tokenizer = folder if TOKENIZER_FILES & entries.keys() else tokenizer_beside
-    found = Findings(warnings=weights.warnings)
     if not weights.files and training_shards(folder, entries):
         return _format(kind, folder, weights, Findings(weights.problem), tokenizer=tokenizer, note=note)
-    try:
-        config = read_json(folder / CONFIG)
-    except FileNotFoundError:
-        found = Findings(f"{CONFIG} is missing")
-    except Unreadable as error:
-        found = Findings(f"{CONFIG} {error}")
-    else:
-        if weights.problem and not weights.pickled:
-            found = Findings(weights.problem)
-        elif weights.headers:
-            found = check_full_model(config, weights.tensors)
-            found = dataclasses.replace(found, warnings=(*weights.warnings, *found.warnings))
+    found = _check(folder / CONFIG, weights, check_full_model)
     if not found.problem and tokenizer is None:
         found = Findings("no tokenizer (tokenizer.json is missing)")
     elif not found.problem and tokenizer is not None:
@@ -193,20 +182,23 @@ def _full(
 
 def _adapter(kind: Kind, folder: Path, entries: Entries) -> ModelFormat:
     weights = adapter_weights(folder, entries)
-    found = Findings()
-    try:
-        config = read_json(folder / ADAPTER_CONFIG)
-    except FileNotFoundError:
-        found = Findings(f"{ADAPTER_CONFIG} is missing")
-    except Unreadable as error:
-        found = Findings(f"{ADAPTER_CONFIG} {error}")
-    else:
-        if weights.problem and not weights.pickled:
-            found = Findings(weights.problem)
-        elif weights.headers:
-            found = check_adapter(config, weights.tensors)
+    found = _check(folder / ADAPTER_CONFIG, weights, check_adapter)
     tokenizer = folder if TOKENIZER_FILES & entries.keys() else None
     return _format(kind, folder, weights, found, tokenizer=tokenizer, adapter=True)
+
+
+def _check(config: Path, weights: Weights, check: Callable[[Any, Tensors], Findings]) -> Findings:
+    """What is wrong with a configuration, with its weights, or between the two as far as headers tell."""
+    try:
+        content = read_json(config)
+    except FileNotFoundError:
+        return Findings(f"{config.name} is missing")
+    except Unreadable as error:
+        return Findings(f"{config.name} {error}")
+    if weights.problem and not weights.pickled:
+        return Findings(weights.problem)
+    found = check(content, weights.tensors) if weights.headers else Findings()
+    return dataclasses.replace(found, warnings=(*weights.warnings, *found.warnings))
 
 
 def _format(
