@@ -14,6 +14,7 @@ from benchtui.models import choose_format, discover, find_base, find_model, insp
 from benchtui.models.changes import folder_state
 from benchtui.models.describe import describe
 from benchtui.models.gguf import check_gguf
+from tests.conftest import HUB, absent
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -159,12 +160,11 @@ def test_a_gguf_that_was_zeroed_or_cut(tmp_path: Path) -> None:
     assert "unknown version (99)" in check_gguf(path)
 
 
-def test_the_real_gguf_of_the_hub_is_whole(tmp_path: Path) -> None:
-    from tests.conftest import HUB
-
+@pytest.mark.hub
+def test_the_real_gguf_of_the_hub_is_whole() -> None:
     files = list(HUB.rglob("*.gguf"))
     if not files:
-        pytest.skip("no hub beside the checkout")
+        absent("hub", "no hub beside the checkout")
     assert [check_gguf(path) for path in files] == [""] * len(files)
 
 

@@ -14,11 +14,6 @@ from benchtui.runs.records import DoneRecord, Status
 from tests.runs.laid_out import Laid, answer, end
 
 
-@pytest.fixture
-def laid(tmp_path: Path) -> Laid:
-    return Laid(tmp_path)
-
-
 def test_a_first_benchmark_has_both_runs_and_their_commands(laid: Laid) -> None:
     runs = laid.lay_out()
     assert runs.base is not None

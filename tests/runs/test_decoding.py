@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-
-import pytest
 
 from benchtui.runs.decoding import acting
 from tests.runs.laid_out import Laid
@@ -36,11 +33,6 @@ def test_sampling_keys_act_when_the_user_samples() -> None:
     found, idle = acting(FILE, {"do_sample": True, "temperature": 1.0})
     assert found["top_p"] == 0.9
     assert "temperature" in idle, "the user's own replaces it"
-
-
-@pytest.fixture
-def laid(tmp_path: Path) -> Laid:
-    return Laid(tmp_path)
 
 
 def _generation_notes(laid: Laid) -> list[str]:

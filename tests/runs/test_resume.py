@@ -20,11 +20,6 @@ from tests.runs.laid_out import Laid, answer, end
 NOTHING = Permissions()
 
 
-@pytest.fixture
-def laid(tmp_path: Path) -> Laid:
-    return Laid(tmp_path)
-
-
 def resumed(laid: Laid, run: RunDirectory, allowed: Permissions = NOTHING) -> BenchRuns:
     return runs_to_resume(run, allowed, [laid.tasks])
 

@@ -18,11 +18,6 @@ from tests.cli.results_commands import benchtui
 from tests.runs.laid_out import Laid, answer, end
 
 
-@pytest.fixture
-def laid(tmp_path: Path) -> Laid:
-    return Laid(tmp_path)
-
-
 def unfinished(laid: Laid) -> RunDirectory:
     runs = laid.lay_out()
     assert runs.base is not None

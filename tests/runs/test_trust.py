@@ -23,11 +23,6 @@ NOTHING = Permissions()
 
 
 @pytest.fixture
-def laid(tmp_path: Path) -> Laid:
-    return Laid(tmp_path)
-
-
-@pytest.fixture
 def evil(tmp_path: Path) -> Path:
     """A task whose YAML runs the Python file beside it, somewhere else on the disk."""
     folder = tmp_path / "elsewhere" / "evil"
