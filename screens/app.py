@@ -79,10 +79,11 @@ class BenchtuiApp(App[int]):
 
         self.push_screen(RunPage(runs))
 
-    def open_comparison(self, model: Path) -> None:
+    def open_comparison(self, model: Path, run: RunDirectory | None = None) -> None:
+        """The comparison of `run`, or of the run that counts for the model."""
         from screens.compare import ComparePage
 
-        self.push_screen(ComparePage(model))
+        self.push_screen(ComparePage(model, of=run))
 
     def open_history(self, model: Path) -> None:
         from screens.history import HistoryPage

@@ -57,7 +57,7 @@ class ComparisonRows(Rows):
 
 
 class ComparePage(Page):
-    """The base and the latest run of a model folder; or any two runs, `first` and `second`."""
+    """The base and the run that counts of a model folder, or its run `of`; or any two runs, `first` and `second`."""
 
     HELP = (
         "Two runs are compared only sample by sample. Differences in settings are named, and a change that the "
@@ -71,9 +71,11 @@ class ComparePage(Page):
         Binding("h", "history", "History", tooltip="All runs of this model", show=False),
     ]
 
-    def __init__(self, model: Path, pair: tuple[RunDirectory, RunDirectory] | None = None) -> None:
+    def __init__(
+        self, model: Path, pair: tuple[RunDirectory, RunDirectory] | None = None, *, of: RunDirectory | None = None
+    ) -> None:
         super().__init__()
-        self._model = model
+        self._model, self._of = model, of
         self._pair = pair
         self._loaded: _Loaded | None = None
         self._shown: list[Row] = []
@@ -106,8 +108,8 @@ class ComparePage(Page):
         self._load()
 
     def _load(self) -> None:
-        model, pair = self._model, self._pair
-        self.load(lambda: _compare_runs(*pair) if pair else _compare_model(model), self._take, group="compare")
+        model, pair, of = self._model, self._pair, self._of
+        self.load(lambda: _compare_runs(*pair) if pair else _compare_model(model, of), self._take, group="compare")
 
     def _take(self, loaded: _Loaded) -> None:
         self._loaded = loaded
@@ -244,10 +246,11 @@ def _side_name(results: RunResults) -> str:
     return printable(run_name(RunDirectory(results.run)).split("/", 1)[-1], 40)
 
 
-def _compare_model(model: Path) -> _Loaded:
+def _compare_model(model: Path, run: RunDirectory | None) -> _Loaded:
+    from benchtui.results.choose import ChosenRuns, base_of
     from benchtui.results.summary import summarize
 
-    summary = summarize(model)
+    summary = summarize(model, ChosenRuns(base_of(run, model), run) if run is not None else None)
     alone = None
     if summary.comparison is None and (results := summary.fine_tuned or summary.base) is not None:
         from benchtui.reports.scores import scores_table

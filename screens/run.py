@@ -257,9 +257,11 @@ class RunPage(Page):
 
     def _show_comparison(self, *, replace: bool) -> None:
         app, folder = self.benchtui_app, model_folder(self._runs[-1])
+        views = self._reader.snapshot.views
+        watched = next((view.run for view in views if view.role != "base" and view.results), None)
         if replace:
             app.pop_screen()
-        app.open_comparison(folder)
+        app.open_comparison(folder, watched)
 
     # What can be done.
 

@@ -66,7 +66,9 @@ def _words(generation: Mapping[str, Any], gen_kwargs: Mapping[str, Any]) -> str:
     found, idle = acting(generation, gen_kwargs)
     said = []
     if found:
-        said.append(f"{', '.join(f'{key} {_value(value)}' for key, value in found.items())} act on generated answers")
+        verb = "acts" if len(found) == 1 else "act"
+        named = ", ".join(f"{key} {_value(value)}" for key, value in found.items())
+        said.append(f"{named} {verb} on generated answers")
     if "max_new_tokens" in found:
         said.append("max_new_tokens replaces the tasks' own limits")
     if idle:

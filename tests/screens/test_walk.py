@@ -206,6 +206,23 @@ async def test_finished_runs_can_be_looked_at(open_app: Open, models: Path) -> N
         assert "Training helped" in shown(pilot)
 
 
+async def test_the_run_that_was_watched_is_compared_whichever_counts_for_the_model(
+    open_app: Open, models: Path
+) -> None:
+    from benchtui.runs.directory import RunDirectory
+
+    app = open_app()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settle(pilot)
+        oldest, *newer = sorted((models / MODEL / "benchmarks" / "fine-tuned").iterdir())
+        assert newer
+        app.open_runs([RunDirectory(oldest)])
+        await pilot.pause(0.5)
+        await press(pilot, "c")
+        await settle(pilot)
+        assert f"↔ {oldest.name}" in shown(pilot)
+
+
 async def test_copying_goes_to_the_terminals_clipboard(open_app: Open) -> None:
     app = open_app()
     async with app.run_test(size=(80, 24)) as pilot:
