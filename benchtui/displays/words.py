@@ -77,7 +77,7 @@ def _amount(view: RunView) -> str:
         return ""
     if view.advanced_unit == "bytes":
         return size_text(view.advanced)
-    if view.advanced_unit != "files" or phase != "loading task":  # the files of a loading model are Python's modules
+    if view.advanced_unit != "tasks":
         return ""
     return f"{view.advanced:,} task{'s' if view.advanced > 1 else ''}"
 

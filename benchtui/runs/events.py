@@ -35,9 +35,12 @@ class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
 
 
 class Advance(_Event, frozen=True, kw_only=True, tag="advance"):
-    """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown."""
+    """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown.
 
-    unit: Literal["bytes", "tokens", "documents", "prompts", "files", "tensors"]
+    "files" stood for modules and tasks alike in earlier versions.
+    """
+
+    unit: Literal["bytes", "tokens", "documents", "prompts", "files", "modules", "tasks", "tensors"]
     done: int = 0
     total: int = 0
     task: str = ""

@@ -38,7 +38,7 @@ LOG_LINES_PER_SECOND = 20
 LOG_MESSAGES_KEPT = 10_000
 
 PhaseName = Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
-Unit = Literal["bytes", "tokens", "documents", "prompts", "files", "tensors"]
+Unit = Literal["bytes", "tokens", "documents", "prompts", "modules", "tasks", "tensors"]
 _LOADING: frozenset[PhaseName] = frozenset({"starting", "loading model", "loading task"})
 _WEIGHTS = "Loading weights"
 """What transformers calls its progress bar over the tensors of a model (5.x, core_model_loading.py)."""
@@ -174,7 +174,7 @@ class _ImportsAdvance:
         self._listener = listener
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:  # noqa: ARG002 - importlib's signature
-        self._listener.reporter.advance("files", 1)
+        self._listener.reporter.advance("modules", 1)
 
 
 def report_imports(listener: EventLogHandler) -> None:

@@ -220,7 +220,7 @@ class Session:
 
     def _task_built(self, reporter: Reporter, name: str) -> None:
         reporter.task = name
-        reporter.advance("files", 1)
+        reporter.advance("tasks", 1)
 
     def _load(self, opened: _Opened) -> None:
         """The weights for a run, those that are there already where they serve it."""

@@ -151,7 +151,8 @@ def test_of_two_runs_that_share_a_worker_one_waits_for_its_turn(tmp_path: Path) 
     ("name", "task", "advance", "words"),
     [
         ("loading model", "", ev.Advance(unit="bytes", done=2_400_000_000), "loading the model, 2.4 GB so far"),
-        ("loading task", "", ev.Advance(unit="files", done=12), "loading tasks and their data, 12 tasks so far"),
+        ("loading task", "", ev.Advance(unit="tasks", done=12), "loading tasks and their data, 12 tasks so far"),
+        ("loading task", "", ev.Advance(unit="modules", done=381), "loading tasks and their data"),
         ("building prompts", "ifeval", ev.Advance(unit="tokens", done=3), "building prompts for ifeval"),
         ("writing", "", ev.Advance(unit="tokens", done=3), "writing results"),
     ],
