@@ -107,7 +107,7 @@ async def test_live_run(open_app: Open, models: Path) -> None:
 async def test_a_mistake_of_the_engine_is_told_and_the_screen_lives(
     open_app: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # fmt: skip
-    def broken(_: Path) -> None:
+    def broken(*_: object) -> None:
         raise ZeroDivisionError("[bold]engine[/] fell over")
 
     monkeypatch.setattr("screens.compare._compare_model", broken)
