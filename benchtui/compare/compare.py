@@ -13,11 +13,11 @@ from benchtui.compare.health import same_answers
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
-from benchtui.compare.sequential import FINAL_ALPHA
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
-from benchtui.compare.statistics import ALPHA, holm
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
+from benchtui.evidence.corrections import holm
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 

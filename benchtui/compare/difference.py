@@ -6,22 +6,12 @@ import msgspec
 import numpy as np
 
 from benchtui.compare.metrics import Aggregation
-from benchtui.compare.power import detectable_mean, detectable_share
-from benchtui.compare.records import Difference, Flips, Interval
-from benchtui.compare.statistics import (
-    ALPHA,
-    FEW_CLUSTERS,
-    SEED,
-    Floats,
-    Integers,
-    clustered_stderr,
-    mcnemar,
-    paired_share_interval,
-    sign_flip_test,
-    swap_interval,
-    t_interval,
-    t_test,
-)
+from benchtui.compare.records import Difference
+from benchtui.evidence.clusters import FEW_CLUSTERS, clustered_stderr, t_interval, t_test
+from benchtui.evidence.matched_pairs import matched_interval, mcnemar
+from benchtui.evidence.power import detectable_mean, detectable_share
+from benchtui.evidence.records import ALPHA, Flips, Floats, Integers, Interval
+from benchtui.evidence.swapping import SEED, sign_flip_test, swap_interval
 
 MCNEMAR, RESAMPLED = "exact McNemar", "paired bootstrap and swapping"
 
@@ -157,7 +147,7 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
     if found.stderr is None:
         return None
     if found.flips is not None and (found.method == MCNEMAR or (found.stderr == 0 and not found.weighted)):
-        return paired_share_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
+        return matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
     if found.stderr == 0 and found.value == 0:  # with 95 % confidence fewer than this share of the units would move
         bound = 1 - alpha ** (1 / found.clusters)
         return Interval(-bound, bound)

@@ -10,11 +10,10 @@ import msgspec
 
 from benchtui.compare.difference import interval_at
 from benchtui.compare.health import health_notes
-from benchtui.compare.records import Comparison, Interval, Kind, Row
-from benchtui.compare.sequential import FINAL_ALPHA
-from benchtui.compare.statistics import ALPHA
+from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import FEWEST, points
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
 from benchtui.runs.plan import RunPlan
 
 

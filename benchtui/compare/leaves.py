@@ -11,8 +11,10 @@ import numpy as np
 
 from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
-from benchtui.compare.records import Interval, Pairing, Side
-from benchtui.compare.statistics import Floats, clustered_stderr, t_interval, wilson
+from benchtui.compare.records import Pairing, Side
+from benchtui.evidence.clusters import clustered_stderr, t_interval
+from benchtui.evidence.records import Floats, Interval
+from benchtui.evidence.shares import wilson
 from benchtui.results.records import RunResults, Score
 from benchtui.results.samples import Sample, Value, read_samples
 from benchtui.runs.result_files import file_part, sample_files

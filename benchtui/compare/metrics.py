@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 import numpy as np
 
-from benchtui.compare.statistics import Floats
+from benchtui.evidence.records import Floats
 from benchtui.results.samples import Value
 
 TOLERANCE = 1e-6

@@ -8,31 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.evidence.records import Flips, Interval
 from benchtui.results.records import EarlyStop, Partial, RunResults
 from benchtui.runs.answer_health import TaskHealth
-
-
-class Interval(msgspec.Struct, frozen=True):
-    """A 95 % interval on the score's own scale, both ends included."""
-
-    low: float
-    high: float
-
-    def excludes_zero(self) -> bool:
-        return self.low > 0 or self.high < 0
-
-
-class Flips(msgspec.Struct, frozen=True):
-    """How many samples changed side between the first run and the second, where a score of 1 is right and 0 wrong."""
-
-    fixed: int
-    broken: int
-    both_right: int
-    both_wrong: int
-
-    def mirrored(self) -> Flips:
-        """The same where 0 is right."""
-        return Flips(self.broken, self.fixed, self.both_wrong, self.both_right)
 
 
 class Pairing(msgspec.Struct, frozen=True):

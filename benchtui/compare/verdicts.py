@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchtui.compare.names import BASE, FINE_TUNED, Names
-from benchtui.compare.records import Difference, Interval, Kind, Row, Verdict
-from benchtui.compare.statistics import ALPHA
+from benchtui.compare.records import Difference, Kind, Row, Verdict
+from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
 # Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five.

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from benchtui.compare.health import health_notes, row_health
-from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row
+from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row
+from benchtui.evidence.records import Interval
 from benchtui.results.records import RunResults
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.text import json_text, printable

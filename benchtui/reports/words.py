@@ -8,8 +8,8 @@ import msgspec
 
 from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row, Side
-from benchtui.compare.statistics import ALPHA
 from benchtui.compare.verdicts import between
+from benchtui.evidence.records import ALPHA
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
 METRIC_WORDS = {

@@ -71,8 +71,8 @@ class Partial(msgspec.Struct, frozen=True):
 class EarlyStop(msgspec.Struct, frozen=True):
     """A task whose evaluation stopped once its anytime-valid interval had decided; written by the worker.
 
-    `decision` in the words of `benchtui.compare.sequential`; `difference`, `low` and `high` on the score's scale. It is
-    about the comparison with the base run whose fingerprint is `base_fingerprint`, and about no other.
+    `decision` in the words of `benchtui.evidence.sequential`; `difference`, `low` and `high` on the score's scale. It
+    is about the comparison with the base run whose fingerprint is `base_fingerprint`, and about no other.
     """
 
     task: str

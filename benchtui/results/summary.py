@@ -12,8 +12,9 @@ import msgspec
 from benchtui import __version__
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.health import health_notes, run_health
-from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Interval, Row, Side
+from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
 from benchtui.errors import BenchtuiError
+from benchtui.evidence.records import Interval
 from benchtui.models.last_result import SUMMARY_SCHEMA, newer_summary
 from benchtui.results.choose import ChosenRuns, NewerRun, choose_runs, extent
 from benchtui.results.read import read_run

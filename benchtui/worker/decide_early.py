@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import msgspec
-
-from benchtui.compare.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, stratified_order
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
 from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
 from benchtui.runs.plan import RunPlan
@@ -90,9 +88,8 @@ class _Watching:
                 raise _UnwatchableError("its score is no mean over its samples")
             for difference in self._differences(look, metric):
                 watch.add(difference)
-            if watch.n < watch.total and watch.decision() is not None:
-                stop = watch.record(self._unit.name, metric.metric, metric.filter)
-                return msgspec.structs.replace(stop, base_fingerprint=self._base.fingerprint)
+            if watch.n < watch.total and (decided := watch.decision()) is not None:
+                return _record(watch, decided, self._unit.name, metric, self._base.fingerprint)
         return None
 
     def _pair(self, place: tuple[int, int]) -> Pair | None:
@@ -122,6 +119,25 @@ class _Watching:
             if not (0 <= scored <= 1 and 0 <= base <= 1):
                 raise _UnwatchableError("not every sample has a score between 0 and 1")
             yield scored - base
+
+
+def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName, base_fingerprint: str) -> EarlyStop:
+    """The decision as a result file keeps it (benchtui.decide_early)."""
+    ends = watch.interval()
+    return EarlyStop(
+        task=task,
+        metric=metric.metric,
+        filter=metric.filter,
+        decision=decided,
+        n=watch.n,
+        total=watch.total,
+        difference=watch.difference,
+        low=ends.low,
+        high=ends.high,
+        delta=watch.delta or 0.0,
+        alpha=watch.alpha,
+        base_fingerprint=base_fingerprint,
+    )
 
 
 def _looks(order: Sequence[tuple[int, int]], documents: int) -> Iterator[Look]:

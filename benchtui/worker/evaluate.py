@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from lm_eval.loggers.utils import add_tokenizer_info
 
-from benchtui.compare.sequential import EARLY_ALPHA
 from benchtui.errors import BenchtuiError
+from benchtui.evidence.records import EARLY_ALPHA
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory

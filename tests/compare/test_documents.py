@@ -13,7 +13,8 @@ import pytest
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.documents import PairedDocuments
 from benchtui.compare.flipped import flipped_samples
-from benchtui.compare.records import Comparison, Flips, Row
+from benchtui.compare.records import Comparison, Row
+from benchtui.evidence.records import Flips
 from benchtui.reports.exports import comparison_csv
 from benchtui.results.read import read_run
 from benchtui.runs.result_files import sample_files

@@ -74,7 +74,7 @@ def test_a_wanted_gain_must_be_shown(tmp_path: Path) -> None:
 def test_a_run_that_might_have_stopped_is_checked_more_strictly(tmp_path: Path) -> None:
     """The same samples, on either side of each demand: five per cent show it, the one that is left does not."""
     cases: tuple[tuple[tuple[list[bool], list[bool]], float, float | None, Outcome], ...] = (
-        (flipped(40, 40, 1000, 220), 1.2, None, Outcome.MET),
+        (flipped(40, 40, 1000, 220), 1.3, None, Outcome.MET),
         (flipped(30, 50, 1000, 220), 0.0, None, Outcome.NOT_MET),
         (flipped(50, 30, 1000, 220), 3.0, 0.0, Outcome.MET),
     )

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.records import Comparison, Difference, Interval, Kind
+from benchtui.compare.records import Comparison, Difference, Kind
 from benchtui.compare.verdicts import band, judge
+from benchtui.evidence.records import Interval
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 
@@ -94,10 +95,10 @@ def test_a_gain_is_named_with_what_the_interval_allows(tmp_path: Path) -> None:
     verdict = found.headlines[0].verdict
     assert verdict is not None
     assert verdict.kind is Kind.EXCELLENT
-    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % CI 7.2 to 14.9, p < 0.001)")
+    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % CI 7.0 to 15.2, p < 0.001)")
     assert "allows for only good" in verdict.sentence
     assert found.sentence.startswith(
-        "Training helped Instruction-Following +11.1 (95 % CI 7.2 to 14.9). Significant at 5 %."
+        "Training helped Instruction-Following +11.1 (95 % CI 7.0 to 15.2). Significant at 5 %."
     )
 
 
@@ -113,7 +114,7 @@ def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> Non
     ]
     found = compare(tmp_path, tasks[0], tasks[1])
     assert found.tests == 3
-    assert "Training helped Instruction-Following +11.1 (95 % CI 7.2 to 14.9)" in found.sentence
+    assert "Training helped Instruction-Following +11.1 (95 % CI 7.0 to 15.2)" in found.sentence
     assert "it cost Grade-School Maths −7.6 (95 % CI" in found.sentence
     assert "possible catastrophic forgetting" in found.sentence
     assert "inconclusive on Common Sense" in found.sentence

@@ -1,10 +1,10 @@
-"""The longer form of tests/compare/test_calibration.py: more replicas, sizes and kinds of score. Some minutes.
+"""The longer form of tests/evidence/test_calibration.py: more replicas, sizes and kinds of score. Some minutes.
 
     python tests/perf/calibration.py [--replicas 20000]
 
 Prints how often equal models are called different, how often intervals cover, how often early decisions are wrong and
-where they stop. Exits 1 when a rate of error exceeds 5 % by more than its own simulation error, or coverage leaves
-95 +- 1.5 %.
+where they stop. Exits 1 when a rate of error exceeds 5 % by more than its own simulation error, or an interval covers
+less than 94.4 %.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tests.compare.simulation import (
+from tests.evidence.simulation import (
     covered_differences,
     false_decisions,
     false_verdicts,
@@ -40,7 +40,7 @@ def report(name: str, rate: float, replicas: int) -> None:
 
 
 def coverage(name: str, rate: float) -> None:
-    if abs(rate - 0.95) > 0.015:
+    if rate < 0.944:
         failures.append(name)
     print(f"{name:58} {100 * rate:6.2f} %", flush=True)
 

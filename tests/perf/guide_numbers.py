@@ -18,11 +18,12 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from benchtui.compare.power import detectable_share, samples_needed  # noqa: E402
-from benchtui.compare.statistics import mcnemar, wilson  # noqa: E402
+from benchtui.evidence.matched_pairs import mcnemar  # noqa: E402
+from benchtui.evidence.power import detectable_share, samples_needed  # noqa: E402
+from benchtui.evidence.shares import wilson  # noqa: E402
 from benchtui.reports.markdown import table  # noqa: E402
 from benchtui.tasks.words import PLAIN_WORDS, task_title  # noqa: E402
-from tests.compare.simulation import median_stop  # noqa: E402
+from tests.evidence.simulation import median_stop  # noqa: E402
 
 GUIDE = ROOT / "BENCHMARKING.md"
 DISCORDANT = (0.1, 0.2, 0.3)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchtui.compare.sequential import DOCUMENTS_A_LOOK
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK
 from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events

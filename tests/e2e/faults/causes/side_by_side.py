@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from benchtui.compare.sequential import DOCUMENTS_A_LOOK as LOOK
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK as LOOK
 from tests.e2e.faults.drive import Place, done_record, results_of, same_results
 from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault

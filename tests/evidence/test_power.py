@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchtui.compare.power import detectable_mean, detectable_share, mcnemar_power, samples_needed
-from benchtui.compare.statistics import mcnemar
+from benchtui.evidence.matched_pairs import mcnemar
+from benchtui.evidence.power import detectable_mean, detectable_share, mcnemar_power, samples_needed
 
 
 def test_power_is_how_often_simulated_comparisons_are_called_different() -> None:

@@ -15,16 +15,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from benchtui.compare.records import Interval
-from benchtui.results.records import EarlyStop
-
-Floats = npt.NDArray[np.float64]
+from benchtui.evidence.records import EARLY_ALPHA, Floats, Interval
 
 Decision = Literal["higher", "lower", "within"]
-
-EARLY_ALPHA, FINAL_ALPHA = 0.04, 0.01
-"""How the 5 % are spent: deciding early may be wrong in four runs of a hundred, and a run that went on to its end
-undecided is then judged at 1 %. Judging it at 5 % again would make up to eight in a hundred."""
 
 DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM = 24, 8
 """How many documents are asked between two looks, and how many of each stratum at least. Looking costs nothing in
@@ -139,26 +132,6 @@ class DecideEarly:
     def difference(self) -> float:
         """The mean difference so far; 0 before the first document."""
         return self._sum / self.n if self.n else 0.0
-
-    def record(self, task: str, metric: str, filter_name: str) -> EarlyStop:
-        """The decision as a result file keeps it (benchtui.decide_early). Raises ValueError before there is one."""
-        decided = self.decision()
-        if decided is None:
-            raise ValueError("nothing is decided yet")
-        ends = self.interval()
-        return EarlyStop(
-            task=task,
-            metric=metric,
-            filter=filter_name,
-            decision=decided,
-            n=self.n,
-            total=self.total,
-            difference=self.difference,
-            low=ends.low,
-            high=ends.high,
-            delta=self.delta or 0.0,
-            alpha=self.alpha,
-        )
 
     def _interval_of(self, betting: Betting) -> Interval:
         """Between the outermost candidates that stand, widened to their refuted neighbours: the grid never narrows."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.compare.simulation import (
+from tests.evidence.simulation import (
     covered_differences,
     covered_in_clusters,
     covered_scores,
@@ -35,9 +35,9 @@ def test_two_runs_of_equal_skill_are_rarely_called_different(n: int, discordant:
 
 @pytest.mark.parametrize("n", SIZES)
 def test_intervals_cover_nineteen_times_in_twenty(n: int) -> None:
-    """Over a spread of skills: no interval on five samples can do so at every single one."""
+    """Over a spread of skills, or oftener: an exact interval of few samples is wide."""
     rng = np.random.default_rng(n + 1)
-    assert covered_differences(n, spread_of_skills(REPLICAS * 2, rng), rng) == pytest.approx(0.95, abs=0.015)
+    assert covered_differences(n, spread_of_skills(REPLICAS * 2, rng), rng) >= 0.944
 
 
 @pytest.mark.parametrize("n", [50, 541, 1_319])
@@ -45,7 +45,7 @@ def test_intervals_cover_nineteen_times_in_twenty(n: int) -> None:
 def test_intervals_cover_at_a_fixed_skill(n: int, shares: tuple[float, float]) -> None:
     rng = np.random.default_rng(n + 2)
     skills = np.tile([*shares, 1 - sum(shares)], (REPLICAS * 4, 1))
-    assert covered_differences(n, skills, rng) == pytest.approx(0.95, abs=0.015)
+    assert 0.944 <= covered_differences(n, skills, rng) <= 0.985
 
 
 @pytest.mark.parametrize(("n", "skill"), [(541, 0.02), (541, 0.5), (1_319, 0.005), (14_042, 0.25)])

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchtui.compare.statistics import ALPHA, POWER, Floats, Integers, normal_quantile, t_quantile
+from benchtui.evidence.clusters import normal_quantile, t_quantile
+from benchtui.evidence.records import ALPHA, POWER, Floats, Integers
 
 EXACT_UP_TO = 600
 """Pairs up to which McNemar's power is computed exactly; beyond, the normal form agrees to a hundredth of a point."""

@@ -11,9 +11,11 @@ import numpy.typing as npt
 from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
-from benchtui.compare.sequential import DOCUMENTS_A_LOOK, EARLY_ALPHA, FINAL_ALPHA, Betting, DecideEarly
-from benchtui.compare.statistics import ALPHA, mcnemar, paired_share_interval, wilson
 from benchtui.compare.verdicts import judge
+from benchtui.evidence.matched_pairs import matched_interval, mcnemar
+from benchtui.evidence.records import ALPHA, EARLY_ALPHA, FINAL_ALPHA
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, Betting, DecideEarly
+from benchtui.evidence.shares import wilson
 
 Floats = npt.NDArray[np.float64]
 MEAN, SEVERAL = AGGREGATIONS[0], AGGREGATIONS[1]
@@ -45,7 +47,7 @@ def spread_of_skills(replicas: int, rng: np.random.Generator) -> Floats:
 
 @functools.cache
 def _interval(fixed: int, broken: int, n: int) -> tuple[float, float]:
-    found = paired_share_interval(fixed, broken, n)
+    found = matched_interval(fixed, broken, n)
     return found.low, found.high
 
 

@@ -16,17 +16,11 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from benchtui.compare.statistics import (
-    clustered_stderr,
-    holm,
-    mcnemar,
-    paired_share_interval,
-    sign_flip_test,
-    swap_interval,
-    t_interval,
-    t_test,
-    wilson,
-)
+from benchtui.evidence.clusters import clustered_stderr, t_interval, t_test
+from benchtui.evidence.corrections import holm
+from benchtui.evidence.matched_pairs import chance_of_no_more, matched_interval, mcnemar
+from benchtui.evidence.shares import wilson
+from benchtui.evidence.swapping import sign_flip_test, swap_interval
 
 TABLES = 200
 
@@ -136,8 +130,8 @@ def test_five_units_bound_nothing() -> None:
 
 
 def test_all_changed_the_same_way_reaches_the_end_of_the_scale() -> None:
-    assert paired_share_interval(100, 0, 100).high == 1
-    assert paired_share_interval(0, 100, 100).low == -1
+    assert matched_interval(100, 0, 100).high == 1
+    assert matched_interval(0, 100, 100).low == -1
 
 
 def test_sign_flip_test_tries_every_swap() -> None:
@@ -163,21 +157,42 @@ def test_sign_flip_test_on_zero_one_scores_is_mcnemar() -> None:
     assert sign_flip_test(sums) == pytest.approx(mcnemar(8, 2), abs=1e-9)
 
 
-def test_paired_interval_of_many_changes_is_millers() -> None:
-    differences = np.array([1.0] * 80 + [-1.0] * 60 + [0.0] * 401)
-    stderr = np.sqrt(np.sum((differences - differences.mean()) ** 2)) / len(differences)
-    found = paired_share_interval(80, 60, 541)
-    assert found.low == pytest.approx(differences.mean() - 1.959964 * stderr, abs=1e-7)
-    assert found.high == pytest.approx(differences.mean() + 1.959964 * stderr, abs=1e-7)
+def test_matched_interval_of_many_changes_is_close_to_millers() -> None:
+    differences = np.array([1.0] * 1300 + [-1.0] * 1200 + [0.0] * 11542)
+    n = len(differences)
+    stderr = np.sqrt(np.sum((differences - differences.mean()) ** 2)) / n
+    found = matched_interval(1300, 1200, n)
+    assert found.low == pytest.approx(differences.mean() - 1.959964 * stderr, abs=2 / n)
+    assert found.high == pytest.approx(differences.mean() + 1.959964 * stderr, abs=2 / n)
 
 
-def test_paired_interval_of_few_samples_is_the_dirichlet_posterior(rng: np.random.Generator) -> None:
-    for fixed, broken, n in ((1, 0, 5), (0, 0, 12), (7, 2, 40), (3, 20, 120), (0, 0, 541)):
-        draws = rng.dirichlet([fixed + 0.5, broken + 0.5, n - fixed - broken + 1], 200_000)
-        low, high = np.quantile(draws[:, 0] - draws[:, 1], [0.025, 0.975])
-        found = paired_share_interval(fixed, broken, n)
-        assert (found.low, found.high) == pytest.approx((low, high), abs=0.004)
-        assert -1 <= found.low <= (fixed - broken) / n <= found.high <= 1
+@pytest.mark.parametrize(("fixed", "broken", "n"), [(12, 5, 80), (3, 9, 40), (1, 1, 10), (20, 0, 30), (5, 6, 11)])
+@pytest.mark.parametrize("difference", [-0.3, -0.02, 0.02, 0.25])
+def test_matched_bound_is_drawn_from_its_two_distributions(
+    fixed: int, broken: int, n: int, difference: float, rng: np.random.Generator
+) -> None:
+    changed, same, draws = fixed + broken, n - fixed - broken, 400_000
+    better = rng.beta(fixed, broken + 1, draws)
+    if difference < 0:
+        share = rng.beta(changed + 1, same, draws) if same else np.ones(draws)
+    else:
+        share = rng.beta(changed, same + 1, draws)
+    expected = np.mean(share * (2 * better - 1) <= difference)
+    assert chance_of_no_more(fixed, broken, n, difference) == pytest.approx(expected, abs=0.004)
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.0125, 0.01, 0.001])
+def test_matched_interval_leaves_out_zero_just_where_mcnemar_rejects(alpha: float) -> None:
+    for n in (5, 12, 40):
+        for fixed in range(n + 1):
+            for broken in range(n + 1 - fixed):
+                found = matched_interval(fixed, broken, n, alpha)
+                assert found.excludes_zero() == (mcnemar(fixed, broken) < alpha)
+                assert found.low <= (fixed - broken) / n <= found.high
+
+
+def test_nothing_changed_is_clopper_and_pearsons_bound() -> None:
+    assert matched_interval(0, 0, 60).high == pytest.approx(1 - 0.025 ** (1 / 60), abs=1e-9)
 
 
 def test_nothing_warns_at_the_edges() -> None:
@@ -187,4 +202,4 @@ def test_nothing_warns_at_the_edges() -> None:
         assert wilson(0, 5).low == 0.0
         assert wilson(5, 5).high == 1.0
         assert sign_flip_test(np.zeros(4)) == 1.0
-        assert paired_share_interval(5, 0, 5).low > 0
+        assert matched_interval(6, 0, 6).low > 0
