@@ -9,7 +9,7 @@ TORCH  ?= default
 
 help:
 	@echo "make demo    set up, then run the whole main job on two tiny models (TORCH=cpu: without CUDA, far smaller)"
-	@echo "make test    all tests"
+	@echo "make test    the tests, some minutes (BENCHTUI_TEST_WHOLE=1: all of them, half an hour)"
 	@echo "make quick   the tests that take no longer than a few seconds each"
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make faults  the long fault-injection suite"

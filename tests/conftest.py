@@ -16,6 +16,7 @@ from hypothesis import settings
 ROOT = Path(__file__).resolve().parent.parent
 HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
 REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
+WHOLE = bool(os.environ.get("BENCHTUI_TEST_WHOLE"))
 REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 
 # The same examples every time, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.
@@ -39,6 +40,15 @@ class Hub:
     url: str
     root: Path
     env: dict[str, str]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is marked "long", but for where everything is tested and where a test is named."""
+    if WHOLE or any("::" in argument for argument in config.args):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
 
 
 def absent(what: str, reason: str) -> None:

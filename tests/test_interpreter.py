@@ -70,6 +70,7 @@ def test_nothing_in_the_folder_is_imported(planted: Path, way: str, arguments: t
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.long
 def test_a_run_in_the_background_and_its_worker_import_nothing_of_it(planted: Path) -> None:
     make_tiny_model(planted / "outputs" / "tuned" / "merged_16bit")
     tasks = planted.parent / "tasks"

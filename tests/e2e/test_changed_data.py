@@ -90,6 +90,7 @@ def test_a_stored_base_is_not_compared_on_other_data(place: Place) -> None:
     assert "reused" in again.err, "the same data are no change"
 
 
+@pytest.mark.long
 def test_a_run_is_not_resumed_on_other_data(place: Place) -> None:
     assert place.run("--no-base").code == 0
     (run,) = (place.benchmarks / "fine-tuned").iterdir()
@@ -103,6 +104,7 @@ def test_a_run_is_not_resumed_on_other_data(place: Place) -> None:
     refused(resumed, "since this run was begun")
 
 
+@pytest.mark.long
 def test_two_runs_on_different_data_are_not_comparable(place: Place) -> None:
     documents = [QUESTIONS[0] | {"question": f"{QUESTIONS[0]['question']} {n}"} for n in range(40)]
     for gold in (0, 1):  # one document in forty would pass for a missing partner

@@ -61,7 +61,7 @@ def prompts(folder: Path, task: str = "mine") -> list[str]:
     return [sample["arguments"]["gen_args_0"]["arg_0"] for sample in samples_in(folder / "lm-eval", task)]
 
 
-@pytest.mark.parametrize("engine", ["fast", "lm-eval"])
+@pytest.mark.parametrize("engine", ["fast", pytest.param("lm-eval", marks=pytest.mark.long)])
 def test_the_date_is_one_for_both_sides_and_for_the_next_run(workspace: Path, engine: str) -> None:
     first = run(workspace, DATED, "--engine", engine)
     assert first.code == 0, first.err
@@ -95,6 +95,7 @@ def test_a_system_instruction_that_the_template_refuses_stops_the_run(workspace:
     assert "System role not supported" in done.err
 
 
+@pytest.mark.long
 def test_a_description_that_the_template_refuses_is_left_out_and_said(workspace: Path) -> None:
     done = run(workspace, NO_SYSTEM, task="told")
     assert done.code == 0, done.err

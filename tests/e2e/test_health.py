@@ -149,7 +149,7 @@ def test_it_is_said_beside_the_score(engine: str, finished: dict[str, tuple[Fini
     assert document["fine_tuned_model"]["health"]["demo_instructions"]["cut"] == health["cut"]
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", [ENGINES[0], pytest.param(ENGINES[1], marks=pytest.mark.long)])
 def test_counts_are_the_same_after_a_kill(engine: str, finished: dict[str, tuple[Finished, Path]], place: Path) -> None:
     before = set((open_workspace(place).model / "benchmarks" / "fine-tuned").iterdir())
     process = subprocess.Popen(
@@ -218,8 +218,8 @@ def letters(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("limit", ["4", "40"])
+@pytest.mark.parametrize("engine", [ENGINES[0], pytest.param(ENGINES[1], marks=pytest.mark.long)])
+@pytest.mark.parametrize("limit", ["4", pytest.param("40", marks=pytest.mark.long)])
 def test_choices_that_never_differ_stop_the_run(letters: Path, engine: str, limit: str, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM

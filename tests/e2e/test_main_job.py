@@ -168,6 +168,7 @@ def asked(run: Path) -> dict[str, list[int]]:
     return {task: [sample["doc_id"] for sample in samples_in(run / "lm-eval", task)] for task in tasks}
 
 
+@pytest.mark.long
 def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -> None:
     finished = run_again(place, "--decide-early")
     assert finished.code == 0, finished.err
@@ -200,7 +201,7 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
             assert (row["difference_low"], row["difference_high"]) == (stop["low"], stop["high"])
 
 
-@pytest.mark.parametrize("form", ["merged_16bit", "lora"])
+@pytest.mark.parametrize("form", ["merged_16bit", pytest.param("lora", marks=pytest.mark.long)])
 def test_side_by_side_both_stop_where_one_does_after_a_finished_base(place: Path, model: Path, form: str) -> None:
     """Two models in memory, or one with the adapter off and on."""
     tuned = model / "benchmarks" / "fine-tuned"
@@ -221,6 +222,7 @@ def test_side_by_side_both_stop_where_one_does_after_a_finished_base(place: Path
     assert content["benchtui"]["partial"] is False
 
 
+@pytest.mark.long
 def test_a_base_that_stopped_early_goes_on_where_all_of_it_is_needed(place: Path, model: Path) -> None:
     base, other = model / "benchmarks" / "base", ("--max-length", "250")
     early = run_again(place, "--decide-early", *other)

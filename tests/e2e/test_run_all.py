@@ -92,6 +92,7 @@ def test_a_base_that_both_share_is_evaluated_once(place: Path, first: Finished) 
     assert base_of(place, borrower).events.read_bytes() == base_of(place, owner).events.read_bytes()
 
 
+@pytest.mark.long
 def test_a_rerun_evaluates_the_base_anew_and_once(place: Path, first: Finished) -> None:
     before = base_of(place, "alpha").done.read_bytes()
     again = run_all(place, "--rerun-base")

@@ -14,7 +14,9 @@ from tests.e2e.tiny import make_tiny_model
 SAME = "Every answer of Base and Fine-tuned is the same, to the last digit"
 
 
-@pytest.mark.parametrize(("seed", "said"), [(None, True), (1, False)], ids=["copied", "trained"])
+@pytest.mark.parametrize(
+    ("seed", "said"), [(None, True), pytest.param(1, False, marks=pytest.mark.long)], ids=["copied", "trained"]
+)
 def test_the_same_answers_are_said_to_be(tmp_path: Path, seed: int | None, said: bool) -> None:
     make_tiny_model(tmp_path / "base")
     merged = tmp_path / "outputs" / "tuned" / "merged_16bit"

@@ -148,7 +148,10 @@ def kernels_named_in_the_config(model: Path) -> None:
     _merge(model / "config.json", attn_implementation=str(model), _attn_implementation_internal=str(model))
 
 
-@pytest.mark.parametrize("change", REPOSITORY_CODE)
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(name, marks=() if number == 0 else pytest.mark.long) for number, name in enumerate(REPOSITORY_CODE)],
+)
 def test_code_in_the_models_repository_never_runs_unasked(stranger: Stranger, change: str) -> None:
     stranger.plant(stranger.model, ("evil.py", "custom_generate/generate.py", "generate.py", "build/torch/__init__.py"))
     REPOSITORY_CODE[change](stranger.model)
@@ -216,6 +219,7 @@ def test_no_folder_here_takes_the_place_of_a_data_set(stranger: Stranger, hub: H
     assert "Traceback" not in finished.err
 
 
+@pytest.mark.long
 def test_no_folder_here_takes_the_place_of_a_metric(tmp_path: Path) -> None:
     ran = tmp_path / "ran"
     (tmp_path / "here" / "rouge").mkdir(parents=True)

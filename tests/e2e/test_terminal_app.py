@@ -86,6 +86,7 @@ def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -
     assert summary["comparison"]["demo_instructions"]["verdict"] == "excellent"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("terminal", [SLOW], indirect=True, ids=["slow"])
 def test_leaving_does_not_stop_the_run_and_home_attaches_again(terminal: Terminal, workspace: Workspace) -> None:
     terminal.wait_for("islands-400k-instructions")

@@ -132,7 +132,12 @@ ALL = [(screen, size, mode) for screen in SCREENS for size in SIZES for mode in 
 ALL += [(screen, size, mode) for screen in ("home", "run", "compare", "samples") for size in SIZES for mode in SAFE]
 
 
-@pytest.mark.parametrize(("screen", "size", "mode"), ALL)
+_SHORT = [one for one in ALL if one[2] == "dark" or one[1:] == ("80x24", "no-colour")]
+
+
+@pytest.mark.parametrize(
+    ("screen", "size", "mode"), [pytest.param(*one, marks=() if one in _SHORT else pytest.mark.long) for one in ALL]
+)
 def test_picture(
     screen: str,
     size: str,

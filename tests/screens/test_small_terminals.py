@@ -43,7 +43,7 @@ async def test_the_comparison_keeps_the_names_of_its_sides(open_app: Open) -> No
         assert "Tuned" in screen or "Fine-tuned" in screen
 
 
-@pytest.mark.parametrize("kind", NAMES)
+@pytest.mark.parametrize("kind", ["long", *(pytest.param(name, marks=pytest.mark.long) for name in list(NAMES)[1:])])
 async def test_names_of_models(kind: str, open_app: Open, still_machine: None, models: Path) -> None:
     shutil.move(models / MODEL, models / NAMES[kind])
     async with open_app().run_test(size=SMALL) as pilot:

@@ -16,12 +16,25 @@ LONG = os.environ.get("BENCHTUI_FAULTS") == "long"
 ROW = "fault row"
 """The name of the property that brings a row to where the table is printed, which may be another process."""
 
+SHORT = (
+    "SIGTERM, Ctrl+C, Ctrl+C twice, SIGSTOP, SIGHUP",
+    "an allocation that fails, and the batch size that is remembered",
+    "damaged files",
+    "a truncated results file",
+    "a worker that hangs at exit",
+    "a worker that ignores SIGTERM",
+    "a worker that prints a gigabyte, lines of 50 MB, escape codes, binary",
+)
+"""The faults of `make test`; the others are marked "long"."""
+
 causes.load()
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "fault_name" in metafunc.fixturenames:
-        metafunc.parametrize("fault_name", [name for name in FAULTS if LONG or name not in LONG_ONLY])
+        names = [name for name in FAULTS if LONG or name not in LONG_ONLY]
+        marks = {name: [pytest.mark.long] for name in names if name not in SHORT}
+        metafunc.parametrize("fault_name", [pytest.param(name, marks=marks.get(name, ())) for name in names])
 
 
 @pytest.fixture(scope="session")

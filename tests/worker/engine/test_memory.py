@@ -141,6 +141,7 @@ print("peak", (peak - before) // 1024)
 """
 
 
+@pytest.mark.long
 def test_with_a_large_vocabulary_a_batch_takes_a_quarter_of_lm_eval_s_memory() -> None:
     peaks = {}
     for engine in ("ours", "theirs"):
