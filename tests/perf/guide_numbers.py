@@ -1,8 +1,9 @@
-"""The tables of BENCHMARKING.md, computed: printed, or with --write put into the guide.
+"""The figures of README.md and BENCHMARKING.md, computed: printed, or with --write put into them.
 
     python tests/perf/guide_numbers.py [--write]
 
-Each table stands in the guide between `<!-- numbers: NAME -->` and `<!-- /numbers -->`.
+Each table stands in the guide between `<!-- numbers: NAME -->` and `<!-- /numbers -->`; the sentences are those of
+guide_sentences.py.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from benchtui.evidence.shares import wilson  # noqa: E402
 from benchtui.reports.markdown import table  # noqa: E402
 from benchtui.tasks.words import PLAIN_WORDS, task_title  # noqa: E402
 from tests.evidence.simulation import median_stop  # noqa: E402
+from tests.perf.guide_sentences import README, SENTENCES, corrected, measured  # noqa: E402
 
 GUIDE = ROOT / "BENCHMARKING.md"
 DISCORDANT = (0.1, 0.2, 0.3)
@@ -115,6 +117,21 @@ def early() -> str:
     return table(["True difference", "20 % change", "30 % change"], rows, "lrr")
 
 
+def speed() -> str:
+    """What tests/perf/engine.py measured."""
+    rows = []
+    for row in measured()["engine"]["rows"]:
+        hf, engine = row["peak"]
+        times = ["", "", "", "", ""]
+        if "one" in row:
+            faster = f"**{row['faster'][0]:.1f}×**, {row['faster'][1]:.1f}×"
+            seconds = [f"{row[name]:.1f} s" for name in ("one", "eight", "engine")]
+            times = [*seconds, faster, f"{row['floor']:.1f} s ({row['distance']:.1f}×)"]
+        rows.append([row["requests"], *times, f"{hf:,} MiB", f"{engine:,} MiB"])
+    header = ["Requests", "hf, batch 1", "hf, batch 8", "engine", "faster than 1, 8", "floor"]
+    return table([*header, "peak memory, hf at 8", "peak memory, engine"], rows, "lrrrrrrr")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "needed": needed,
     "resolution": resolution,
@@ -122,6 +139,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "chance": by_chance,
     "costs": costs,
     "early": early,
+    "speed": speed,
 }
 
 
@@ -140,10 +158,13 @@ def main() -> None:
     if not parser.parse_args().write:
         for name, made in TABLES.items():
             print(f"{name}:\n{made()}\n")
+        for one in SENTENCES:
+            print(f"{one.file}: … {one.text()} …")
         return
+    (ROOT / README).write_text(corrected(README), encoding="utf-8")
     text = _blocks().sub(
         lambda m: f"<!-- numbers: {m.group(1)} -->\n\n{TABLES[m.group(1)]()}\n\n<!-- /numbers -->",
-        GUIDE.read_text(encoding="utf-8"),
+        corrected(GUIDE.name),
     )
     GUIDE.write_text(text, encoding="utf-8")
 

@@ -10,6 +10,7 @@ import pytest
 
 from benchtui.cli.main import COMMANDS, cli
 from tests.perf.guide_numbers import GUIDE, TABLES, blocks
+from tests.perf.guide_sentences import SENTENCES, Sentence, read, unexplained
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "early"])
@@ -19,6 +20,16 @@ def test_each_table_is_what_the_code_computes(name: str) -> None:
 
 def test_every_table_has_its_place() -> None:
     assert set(blocks(GUIDE.read_text(encoding="utf-8"))) == set(TABLES)
+
+
+@pytest.mark.parametrize("sentence", SENTENCES, ids=lambda one: one.words[:40])
+def test_each_figure_in_a_sentence_is_computed(sentence: Sentence) -> None:
+    assert " ".join(sentence.text().split()) in " ".join(read(sentence.file).split())
+
+
+@pytest.mark.parametrize("file", ["README.md", "BENCHMARKING.md"])
+def test_no_figure_stands_in_a_guide_that_nothing_computes(file: str) -> None:
+    assert list(unexplained(file)) == []
 
 
 def commands() -> list[str]:

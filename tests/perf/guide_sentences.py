@@ -1,0 +1,208 @@
+"""The figures in the sentences of README.md and BENCHMARKING.md: each computed by the code, or taken from the record of
+a measurement (measured.json, which says the command and the day).
+
+A sentence is written here with `{name}` in place of each figure. Line breaks do not matter.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchtui.compare import verdicts
+from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
+from benchtui.models import identity
+from benchtui.runs import watchdog
+from benchtui.tasks.words import PLAIN_WORDS
+
+ROOT = Path(__file__).resolve().parents[2]
+README, GUIDE = "README.md", "BENCHMARKING.md"
+FIGURE = r"[−+±]?\d[\d,.]*\d|[−+±]?\d"
+Figures = Mapping[str, object]
+
+
+@functools.cache
+def measured() -> dict[str, Any]:
+    """What was measured, by the name of the measurement."""
+    found: dict[str, Any] = json.loads((Path(__file__).parent / "measured.json").read_text(encoding="utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """Part of a sentence in `file`, and the figures that belong in it."""
+
+    file: str
+    words: str
+    figures: Callable[[], Figures]
+
+    def text(self) -> str:
+        """The words with their figures, as the guide should have them but for line breaks."""
+        return self.words.format(**self.figures())
+
+    def pattern(self) -> re.Pattern[str]:
+        """Matches the words with whatever figures and line breaks."""
+        parts = re.split(r"\{\w+\}", self.words)
+        return re.compile(f"({FIGURE})".join(_breakable(part) for part in parts))
+
+
+def _breakable(part: str) -> str:
+    return re.sub(r"(\\ )+", r"\\s+", re.escape(part))
+
+
+def _downloads() -> Figures:
+    found = measured()["downloads"]
+    torch, others = found["cuda_gb"]
+    return {"all": f"{torch + others:.1f}", "torch": torch, "others": others}
+
+
+def _speed() -> Figures:
+    rows = {row["requests"].split()[0].rstrip(","): row for row in measured()["engine"]["rows"]}
+    faster = {name.lower(): row["faster"][0] for name, row in rows.items() if "faster" in row}
+    return {**faster, "mmlu": f"{faster['mmlu']:.0f}"}
+
+
+def _startup() -> Figures:
+    found = measured()["startup"]
+    return {**found, "all": f"{found['imports'] + found['weights'] + found['rest']:.0f}"}
+
+
+def _suites() -> Figures:
+    found = measured()["suites"]
+    minutes = found["minutes"]
+    core = minutes["ifeval"] + minutes["gsm8k"] + minutes["hellaswag"]
+    return {**minutes, "quick": minutes["ifeval"], "core": core, "full": core + minutes["mmlu"],
+            "processor": found["processor_minutes"]}  # fmt: skip
+
+
+def _bands() -> Figures:
+    gains = [f"{least:g}" for least, _ in verdicts._GAINS]
+    return {"excellent": gains[0], "good": gains[1], "marginal": gains[2], "loss": f"{verdicts._LOSS:g}",
+            "forgetting": f"{verdicts._FORGETTING:g}"}  # fmt: skip
+
+
+def _identity() -> Figures:
+    return {
+        "small": identity.SMALL_WEIGHTS >> 20,
+        "tensor": identity._TENSOR_BYTES >> 10,
+        "blocks": identity._SPREAD_BLOCKS,
+        "block": identity._SPREAD_BYTES >> 10,
+    }
+
+
+SENTENCES = (
+    Sentence(README, "about {all} GB to download (2.13.0: {torch} GB itself, {others} GB of NVIDIA's", _downloads),
+    Sentence(README, "**first**, about {cpu_mb} MB, as", lambda: measured()["downloads"]),
+    Sentence(README, "then takes about {environment_gb} GB on disk", lambda: measured()["downloads"]),
+    Sentence(README, "told every {every} s; at the end", lambda: {"every": f"{watchdog.REMIND_EVERY:g}"}),
+    Sentence(
+        README, "{mmlu}× on MMLU 5-shot, {hellaswag}× on HellaSwag, {gsm8k}× on GSM8K and {ifeval}× on IFEval", _speed
+    ),
+    Sentence(
+        GUIDE,
+        "IFEval took {ifeval} minutes, GSM8K {gsm8k}, HellaSwag {hellaswag} and MMLU {mmlu}: `quick` {quick}, "
+        "`core` {core} and `full` {full} minutes, {processor} minutes of processor time",
+        _suites,
+    ),
+    Sentence(GUIDE, "AMD EPYC ({gflops} GFLOP/s in", lambda: measured()["engine"]),
+    Sentence(
+        GUIDE,
+        "GSM8K gains least, {least}×",
+        lambda: {"least": min(min(row["faster"]) for row in measured()["engine"]["rows"] if "faster" in row)},
+    ),
+    Sentence(GUIDE, "the worker needs {all} s on the same machine, {ratio} of what `lm_eval run` needs", _startup),
+    Sentence(
+        GUIDE,
+        "{imports} s to import tasks and data, {weights} s for PyTorch, weights and tokenizer, {rest} s for all "
+        "else; {leaving} s from the last answer",
+        _startup,
+    ),
+    Sentence(GUIDE, "from 40 to 60 is +{relative} %", lambda: {"relative": round(100 * (60 - 40) / 40)}),
+    Sentence(
+        GUIDE,
+        "gains of {excellent} points and more are *excellent*, {good} *good*, {marginal} *marginal*, less *weak*; "
+        "losses below {loss} points are *acceptable*, from {loss} to {forgetting} a *loss*",
+        _bands,
+    ),
+    Sentence(
+        GUIDE, "more than {most} % of the samples could not be paired", lambda: {"most": f"{100 * MAX_UNPAIRED:g}"}
+    ),
+    Sentence(GUIDE, "with a {alpha} % risk of seeing one", lambda: {"alpha": f"{100 * ALPHA:g}"}),
+    Sentence(
+        GUIDE,
+        "is judged at {final} % instead of {alpha} %",
+        lambda: {"final": f"{100 * FINAL_ALPHA:g}", "alpha": f"{100 * ALPHA:g}"},
+    ),
+    Sentence(
+        GUIDE,
+        "the same samples, {look} at a time ({stratum} of each subject of MMLU)",
+        lambda: {"look": DOCUMENTS_A_LOOK, "stratum": DOCUMENTS_A_STRATUM},
+    ),
+    Sentence(GUIDE, "IFEval's {n} prompts when it is the only task", lambda: {"n": PLAIN_WORDS["ifeval"].documents}),
+    Sentence(GUIDE, "weights whole below {small} MB in all", _identity),
+    Sentence(
+        GUIDE,
+        "every tensor ({tensor} KB each, less where there are very many), and {blocks} blocks of {block} KB spread",
+        _identity,
+    ),
+)
+
+# Figures that are no result: a task's own settings, a bound that words set, a percentage that is an example.
+GIVEN = (
+    (README, "IFEval, 5 prompts"),
+    (README, "It stands at 100 %"),
+    (GUIDE, "30 % of all samples"),
+    (GUIDE, "a single score near 50 %"),
+    (GUIDE, "Several tasks share the 5 %"),
+    (GUIDE, "Close to 100 %"),
+    (GUIDE, "asks for up to 1,280 tokens"),
+    (GUIDE, "It stands still at 100 %"),
+)
+
+_UNITS = r"(?:%|×|points?\b|[KMG]i?B\b|GFLOP/s|s\b|min\b|minutes?\b|seconds?\b|samples\b|prompts\b|tokens\b|subjects\b)"
+_TABLE = re.compile(r"<!-- numbers: \w+ -->.*?<!-- /numbers -->", re.DOTALL)
+_CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
+
+
+def read(file: str) -> str:
+    return (ROOT / file).read_text(encoding="utf-8")
+
+
+def unexplained(file: str) -> Iterator[str]:
+    """The figures with a unit in a guide that nothing here computes and no table holds."""
+    text = read(file)
+    known = [match.span() for pattern in (_TABLE, _CODE) for match in pattern.finditer(text)]
+    known += [match.span() for one in SENTENCES if one.file == file for match in one.pattern().finditer(text)]
+    known += [match.span() for where, words in GIVEN if where == file
+              for match in re.finditer(_breakable(words), text)]  # fmt: skip
+    for found in re.finditer(rf"(?:{FIGURE})\s?{_UNITS}", text):
+        if not any(start <= found.start() and found.end() <= end for start, end in known):
+            line = text.count("\n", 0, found.start()) + 1
+            yield f"{file}:{line}: {found.group()}"
+
+
+def corrected(file: str) -> str:
+    """The text of a guide with the figures of all its sentences as they are now."""
+    text = read(file)
+    for one in SENTENCES:
+        if one.file != file:
+            continue
+        figures = re.findall(r"\{(\w+)\}", one.words)
+        values = one.figures()
+
+        def put(match: re.Match[str], names: list[str] = figures, values: Figures = values) -> str:
+            whole, at = match.group(), match.start()
+            for number in range(len(names), 0, -1):
+                start, end = match.start(number) - at, match.end(number) - at
+                whole = whole[:start] + str(values[names[number - 1]]) + whole[end:]
+            return whole
+
+        text = one.pattern().sub(put, text)
+    return text
