@@ -7,16 +7,14 @@ import numpy as np
 
 from benchtui.compare.metrics import Aggregation
 from benchtui.compare.records import Difference
-from benchtui.evidence.clusters import FEW_CLUSTERS, clustered_stderr, t_interval, t_test
-from benchtui.evidence.matched_pairs import matched_interval, mcnemar
-from benchtui.evidence.power import detectable_mean, detectable_share
-from benchtui.evidence.records import ALPHA, Flips, Floats, Integers, Interval
-from benchtui.evidence.swapping import SEED, sign_flip_test, swap_interval
+from benchtui.evidence import matched_pairs, means
+from benchtui.evidence.clusters import clustered_stderr, t_quantile
+from benchtui.evidence.matched_pairs import mcnemar
+from benchtui.evidence.means import units_of
+from benchtui.evidence.power import detectable_share
+from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
 
-MCNEMAR, RESAMPLED = "exact McNemar", "paired bootstrap and swapping"
-
-RESAMPLES = 2_000
-_BATCH = 4_000_000
+MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknife and Gaffke's test"
 
 
 class PairedTerms(msgspec.Struct, frozen=True):
@@ -36,14 +34,14 @@ class PairedTerms(msgspec.Struct, frozen=True):
 def difference(terms: PairedTerms) -> Difference:
     """Second minus first with interval, p-value and power.
 
-    0/1 scores of independent documents: exact McNemar. Other means, and everything in clusters: the clustered t-test,
-    or swapping whole units where these are few. What is no mean: paired bootstrap and swapping, both seeded.
+    0/1 scores of independent documents: exact McNemar. Other means, and everything in clusters: Gaffke's bounds. What
+    is no mean: the same of its jackknife pseudo-values.
     """
     if not terms.aggregation.mean:
-        return _resampled(terms)
+        return _jackknifed(terms)
     if terms.clusters is None and terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
         return _binary(terms)
-    return _clustered(terms)
+    return _mean(terms)
 
 
 def _is_binary(terms: Floats) -> bool:
@@ -65,131 +63,135 @@ def _binary(terms: PairedTerms) -> Difference:
     n = len(first)
     flips = count_flips(first, second)
     changed = flips.fixed + flips.broken
-    return _with_interval(
-        Difference(
-            n=n,
-            clusters=n,
-            first=float(first.mean()),
-            second=float(second.mean()),
-            value=(flips.fixed - flips.broken) / n,
-            stderr=float(np.sqrt(changed - (flips.fixed - flips.broken) ** 2 / n)) / n,
-            interval=None,
-            p=mcnemar(flips.fixed, flips.broken),
-            method=MCNEMAR,
-            detectable=detectable_share(n, (changed + 1) / (n + 2)),
-            flips=flips,
-        )
+    found = Difference(
+        n=n,
+        clusters=n,
+        first=float(first.mean()),
+        second=float(second.mean()),
+        value=(flips.fixed - flips.broken) / n,
+        stderr=float(np.sqrt(changed - (flips.fixed - flips.broken) ** 2 / n)) / n,
+        interval=None,
+        p=mcnemar(flips.fixed, flips.broken),
+        method=MCNEMAR,
+        detectable=None,
+        flips=flips,
     )
+    return at_level(found, ALPHA)
 
 
-def _clustered(terms: PairedTerms) -> Difference:
-    """A ratio of sums: residuals of each document from the mean, summed by unit (Miller, section 2.2).
-
-    A document with several scores (IFEval's instructions) is itself a unit; a group's unit is the task.
-    """
+def _mean(terms: PairedTerms) -> Difference:
+    """A ratio of sums. A document with several scores (IFEval's instructions) is itself a unit; without `clusters` so
+    is every document."""
     weights = np.ones(len(terms.first)) if terms.weights is None else terms.weights
     counts = terms.first[:, 1] * weights
     share = counts / counts.sum()
     each_first, each_second = terms.first[:, 0] / terms.first[:, 1], terms.second[:, 0] / terms.second[:, 1]
     moved = each_second - each_first
-    value = float(np.sum(share * moved))
-    units = np.arange(len(moved)) if terms.clusters is None else terms.clusters
-    n_units = len(np.unique(units))
-    stderr = clustered_stderr(moved, units, counts) if n_units > 1 else None
-    sums = np.bincount(units, weights=share * moved).astype(np.float64)
-    few = n_units < FEW_CLUSTERS
+    groups = np.arange(len(moved))
+    if terms.clusters is not None:
+        groups = np.unique(terms.clusters, return_inverse=True)[1]
+    n_units = int(groups.max()) + 1
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
-    shares = np.bincount(units, weights=share).astype(np.float64)
-    return _with_interval(
-        Difference(
-            n=len(moved),
-            clusters=n_units,
-            first=float(np.sum(share * each_first)),
-            second=float(np.sum(share * each_second)),
-            value=value,
-            stderr=stderr,
-            interval=None,
-            p=sign_flip_test(sums) if few or stderr is None else t_test(value, stderr, n_units),
-            method="swapping whole units" if few else "clustered t-test",
-            detectable=detectable_mean(stderr, n_units) if stderr else None,
-            flips=flips,
-            units=tuple(zip(sums.tolist(), shares.tolist(), strict=True)) if few else (),
-            weighted=terms.weights is not None,
-        )
+    found = Difference(
+        n=len(moved),
+        clusters=n_units,
+        first=float(np.sum(share * each_first)),
+        second=float(np.sum(share * each_second)),
+        value=float(np.sum(share * moved)),
+        stderr=clustered_stderr(moved, groups, counts) if n_units > 1 else None,
+        interval=None,
+        p=1.0,
+        method=MEAN,
+        detectable=None,
+        flips=flips,
+        units=units_of(
+            np.bincount(groups, weights=share * moved).astype(np.float64),
+            np.bincount(groups, weights=share).astype(np.float64),
+            _scale(each_first, each_second),
+            alone=terms.clusters is None,
+        ),
+        weighted=terms.weights is not None,
     )
+    return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
 
 
-def _with_interval(found: Difference) -> Difference:
-    return msgspec.structs.replace(found, interval=interval_at(found))
-
-
-def at_level(found: Difference, alpha: float) -> Difference:
-    """The same difference judged at another level: its interval, and what could have been seen."""
-    if found.method == RESAMPLED:
-        return found  # its interval is that of its draws
-    detectable = None
-    if found.method == MCNEMAR and found.flips is not None:
-        changed = found.flips.fixed + found.flips.broken
-        detectable = detectable_share(found.n, (changed + 1) / (found.n + 2), alpha)
-    elif found.stderr:
-        detectable = detectable_mean(found.stderr, found.clusters, alpha)
-    return msgspec.structs.replace(found, interval=interval_at(found, alpha), detectable=detectable, alpha=alpha)
-
-
-def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
-    """The interval of a difference at another level than its own; None where none can be made.
-
-    0/1 scores of independent documents, and any where nothing moved, from the flips alone; few units by the same swaps
-    that its p-value comes from; else Student's t.
-    """
-    if found.stderr is None:
+def _scale(*sides: Floats) -> tuple[float, float] | None:
+    """The ends of a difference of two such scores, where these have a scale: 0..1, or -1..1."""
+    low, high = min(float(side.min()) for side in sides), max(float(side.max()) for side in sides)
+    if low < -1 or high > 1:
         return None
-    if found.flips is not None and (found.method == MCNEMAR or (found.stderr == 0 and not found.weighted)):
-        return matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
-    if found.stderr == 0 and found.value == 0:  # with 95 % confidence fewer than this share of the units would move
-        bound = 1 - alpha ** (1 / found.clusters)
-        return Interval(-bound, bound)
-    if found.units:
-        sums, shares = np.array(found.units).T
-        return swap_interval(sums, shares, alpha)
-    return t_interval(found.value, found.stderr, found.clusters, alpha)
+    return (-1.0, 1.0) if low >= 0 else (-2.0, 2.0)
 
 
-def _resampled(terms: PairedTerms) -> Difference:
-    n = len(terms.first)
-    combine = terms.aggregation.combine
-    rng = np.random.default_rng(SEED)
-    first, second = (float(combine(side.sum(axis=0))) for side in (terms.first, terms.second))
-    value = second - first
-    drawn, swapped = [], []
-    for size in _batches(n, terms.first.shape[1]):
-        chosen = rng.integers(n, size=(size, n))
-        drawn.append(combine(terms.second[chosen].sum(axis=1)) - combine(terms.first[chosen].sum(axis=1)))
-        swap = rng.integers(2, size=(size, n, 1)).astype(bool)
-        one = np.where(swap, terms.second, terms.first).sum(axis=1)
-        other = np.where(swap, terms.first, terms.second).sum(axis=1)
-        swapped.append(combine(other) - combine(one))
-    differences, null = np.concatenate(drawn), np.concatenate(swapped)
-    low, high = np.quantile(differences, [ALPHA / 2, 1 - ALPHA / 2])
-    stderr = float(differences.std(ddof=1))
-    return Difference(
+def _jackknifed(terms: PairedTerms) -> Difference:
+    """A score that is no mean, such as F1 or perplexity, as the mean of its jackknife pseudo-values, one a document
+    (J. Tukey 1958; R. Miller, "The jackknife: a review", Biometrika 61, 1974)."""
+    n, combine = len(terms.first), terms.aggregation.combine
+    sums = [side.sum(axis=0) for side in (terms.first, terms.second)]
+    first, second = (float(combine(each)) for each in sums)
+    units, stderr = None, None
+    if n > 1:
+        without = [combine(each - side) for each, side in zip(sums, (terms.first, terms.second), strict=True)]
+        pulls = -(n - 1) * (without[1] - without[0])
+        parts = (second - first + pulls - pulls.mean()) / n
+        stderr = float(parts.std(ddof=1) * np.sqrt(n))
+        units = units_of(parts, np.full(n, 1 / n), None, alone=True)
+    found = Difference(
         n=n,
         clusters=n,
         first=first,
         second=second,
-        value=value,
+        value=second - first,
         stderr=stderr,
-        interval=Interval(float(low), float(high)),
-        p=(1 + int(np.sum(np.abs(null) >= abs(value) * (1 - 1e-12)))) / (len(null) + 1),
-        method=RESAMPLED,
-        detectable=detectable_mean(stderr, n),
+        interval=None,
+        p=1.0,
+        method=JACKKNIFE,
+        detectable=None,
+        units=units,
     )
+    return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
 
 
-def _batches(n: int, terms: int) -> list[int]:
-    """Sizes that sum to RESAMPLES, each small enough to keep memory flat."""
-    size = max(1, min(RESAMPLES, _BATCH // max(n * terms, 1)))
-    full, rest = divmod(RESAMPLES, size)
-    return [size] * full + ([rest] if rest else [])
+def _two_sided(found: Difference) -> float:
+    return min(1.0, 2 * min(chance_of_no_more(found, 0.0), chance_of_no_less(found, 0.0)))
+
+
+def chance_of_no_more(found: Difference, x: float) -> float:
+    """One-sided p-value of the claim that the true difference is no more than `x`: small when the samples show that it
+    is greater. 1 where they can show nothing. Interval and p-value of a difference come from this and its mirror."""
+    if found.method == MCNEMAR and found.flips is not None:
+        return matched_pairs.chance_of_no_more(found.flips.fixed, found.flips.broken, found.n, x)
+    return 1.0 if found.units is None else means.chance_of_no_more(found.units, x)
+
+
+def chance_of_no_less(found: Difference, x: float) -> float:
+    """One-sided p-value of the claim that the true difference is no less than `x`: small when the samples show that it
+    is smaller. 1 where they can show nothing."""
+    if found.method == MCNEMAR and found.flips is not None:
+        return matched_pairs.chance_of_no_more(found.flips.broken, found.flips.fixed, found.n, -x)
+    return 1.0 if found.units is None else means.chance_of_no_more(found.units.mirrored(), -x)
+
+
+def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
+    """The differences that neither one-sided p-value refutes at `alpha` / 2; None where the samples can show nothing.
+
+    It leaves out zero exactly when the two-sided p-value is below `alpha`.
+    """
+    if found.method == MCNEMAR and found.flips is not None:
+        return matched_pairs.matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
+    return None if found.units is None else means.mean_interval(found.units, alpha)
+
+
+def at_level(found: Difference, alpha: float) -> Difference:
+    """The same difference judged at another level: its interval, and what could have been seen."""
+    interval = interval_at(found, alpha)
+    detectable = None
+    if found.method == MCNEMAR and found.flips is not None:
+        changed = found.flips.fixed + found.flips.broken
+        detectable = detectable_share(found.n, (changed + 1) / (found.n + 2), alpha)
+    elif interval is not None and found.stderr:
+        half = max(found.value - interval.low, interval.high - found.value)
+        detectable = half + t_quantile(POWER, found.clusters - 1) * found.stderr
+    return msgspec.structs.replace(found, interval=interval, detectable=detectable, alpha=alpha)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.evidence.means import Units
 from benchtui.evidence.records import Flips, Interval
 from benchtui.results.records import EarlyStop, Partial, RunResults
 from benchtui.runs.answer_health import TaskHealth
@@ -74,8 +75,8 @@ class Difference(msgspec.Struct, frozen=True):
     `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
     difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
-    `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what the interval of few units is made
-    of: each one's part of the difference and its share of the whole. `weighted` where
+    `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of all other
+    scores are made of, None where these can show nothing. `weighted` where
     documents of small tasks count for more than those of large ones; `alpha` is the level of interval and `detectable`.
     """
 
@@ -90,7 +91,7 @@ class Difference(msgspec.Struct, frozen=True):
     method: str
     detectable: float | None
     flips: Flips | None = None
-    units: tuple[tuple[float, float], ...] = ()
+    units: Units | None = None
     weighted: bool = False
     alpha: float = 0.05
     p_holm: float | None = None

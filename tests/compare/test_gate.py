@@ -61,7 +61,7 @@ def test_bounds_are_as_sure_as_they_say_also_where_nothing_moved(tmp_path: Path)
     same = [0.25] * 100, [0.25] * 100
     for watched, alpha in ((False, 0.05), (True, 0.01)):
         (check,) = gate(compared(tmp_path / str(alpha), watched=watched, t=same), max_loss=3).checks  # type: ignore[arg-type]
-        assert check.high == -check.low == pytest.approx(100 * (1 - (2 * alpha) ** 0.01))
+        assert check.high == -check.low == pytest.approx(100 * (1 - alpha**0.01))
 
 
 def test_a_wanted_gain_must_be_shown(tmp_path: Path) -> None:

@@ -56,9 +56,7 @@ def test_intervals_of_one_score_cover(n: int, skill: float) -> None:
 @pytest.mark.parametrize("spread", [0.0, 0.05])
 def test_intervals_cover_over_few_subjects_of_unequal_size(spread: float) -> None:
     """MMLU's humanities: of 4,705 questions 1,534 are of one subject, and Student's interval covers 88 to 92 %."""
-    assert covered_in_clusters(HUMANITIES, spread, REPLICAS // 2, np.random.default_rng(5)) == pytest.approx(
-        0.95, abs=0.015
-    )
+    assert covered_in_clusters(HUMANITIES, spread, REPLICAS // 4, np.random.default_rng(5)) >= 0.944
 
 
 @pytest.mark.parametrize("clusters", [5, 57, 541])

@@ -8,8 +8,6 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
@@ -20,7 +18,6 @@ from benchtui.evidence.clusters import clustered_stderr, t_interval, t_test
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import chance_of_no_more, matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
-from benchtui.evidence.swapping import sign_flip_test, swap_interval
 
 TABLES = 200
 
@@ -100,61 +97,9 @@ def test_t_interval_and_test_are_scipys(rng: np.random.Generator) -> None:
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=1e-9)
 
 
-@given(
-    st.lists(st.tuples(st.integers(-40, 40).filter(bool), st.integers(1, 100)), min_size=6, max_size=9),
-    st.sampled_from([0.05, 0.1]),
-)
-def test_swap_interval_leaves_out_zero_just_where_the_test_refutes_it(
-    units: list[tuple[int, int]], alpha: float
-) -> None:
-    sums, sizes = np.array(units, dtype=float).T
-    found = swap_interval(sums / sizes.sum(), sizes / sizes.sum(), alpha)
-    assert found is not None
-    assert found.low <= sums.sum() / sizes.sum() <= found.high
-    p = sign_flip_test(sums)
-    if abs(found.low) > 1e-9 and abs(found.high) > 1e-9:  # an end at zero is a tie
-        assert found.excludes_zero() == (p < alpha)
-
-
-def test_a_tie_is_no_difference_by_rounding() -> None:
-    """Five of 23 units moved, all upwards: 2 of 32 ways to swap them are as far from zero."""
-    sums = np.array([0.0] * 18 + [1 / 3, 1 / 7, 1 / 11, 1 / 13, 1 / 17]) / 23
-    found = swap_interval(sums, np.full(23, 1 / 23))
-    assert found is not None
-    assert sign_flip_test(sums) > 0.05
-    assert not found.excludes_zero()
-
-
-def test_five_units_bound_nothing() -> None:
-    assert swap_interval(np.full(5, 0.1), np.full(5, 0.2)) is None
-
-
 def test_all_changed_the_same_way_reaches_the_end_of_the_scale() -> None:
     assert matched_interval(100, 0, 100).high == 1
     assert matched_interval(0, 100, 100).low == -1
-
-
-def test_sign_flip_test_tries_every_swap() -> None:
-    sums = np.array([3.0, -1.0, 2.0, 2.5, 0.0])
-    moved = sums[sums != 0]
-    totals = [abs(np.dot(signs, moved)) for signs in itertools.product([1, -1], repeat=4)]
-    expected = np.mean([total >= abs(sums.sum()) - 1e-12 for total in totals])
-    assert sign_flip_test(sums) == pytest.approx(expected)
-
-
-def test_sign_flip_test_is_scipys_permutation_test(rng: np.random.Generator) -> None:
-    for units in (6, 12, 40, 90):
-        sums = rng.normal(0.2, 1, units)
-        expected = stats.permutation_test(
-            (sums,), np.sum, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(1)
-        ).pvalue
-        assert sign_flip_test(sums) == pytest.approx(expected, abs=0.02 if units > 13 else 1e-9)
-
-
-def test_sign_flip_test_on_zero_one_scores_is_mcnemar() -> None:
-    """Swapping the two runs document by document is what the exact McNemar test computes."""
-    sums = np.array([1.0] * 8 + [-1.0] * 2 + [0.0] * 30)
-    assert sign_flip_test(sums) == pytest.approx(mcnemar(8, 2), abs=1e-9)
 
 
 def test_matched_interval_of_many_changes_is_close_to_millers() -> None:
@@ -201,5 +146,4 @@ def test_nothing_warns_at_the_edges() -> None:
         assert t_test(0.0, 0.0, 10) == 1.0
         assert wilson(0, 5).low == 0.0
         assert wilson(5, 5).high == 1.0
-        assert sign_flip_test(np.zeros(4)) == 1.0
         assert matched_interval(6, 0, 6).low > 0
