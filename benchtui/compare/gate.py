@@ -12,7 +12,8 @@ from benchtui.compare.difference import interval_at
 from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
-from benchtui.compare.verdicts import FEWEST, points
+from benchtui.compare.verdicts import points
+from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
 from benchtui.runs.plan import RunPlan
 
@@ -179,7 +180,8 @@ def _cannot_tell(row: Row) -> str:
         return "partial results"
     if row.difference is None:
         return "nothing could be paired"
-    return f"{row.difference.n} samples show nothing" if row.difference.n < FEWEST else ""
+    few = row.difference.n < fewest(row.difference.alpha)
+    return f"{row.difference.n} samples show nothing" if few else ""
 
 
 def _scale(row: Row) -> float:

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 
 from benchtui.compare.names import BASE, FINE_TUNED, Names
 from benchtui.compare.records import Difference, Kind, Row, Verdict
+from benchtui.evidence.matched_pairs import fewest
+from benchtui.evidence.means import FEWEST_UNBOUNDED
 from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
 # Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five.
 _GAINS = ((10.0, Kind.EXCELLENT), (5.0, Kind.GOOD), (2.0, Kind.MARGINAL), (0.0, Kind.WEAK))
 _FORGETTING, _LOSS = 5.0, 3.0
-
-# Exact McNemar needs this many samples before any outcome can have p < 0.05: 2 * (1/2)**6 = 0.031.
-FEWEST = 6
 
 
 def band(points: float) -> Kind:
@@ -98,18 +97,32 @@ def _evidence(difference: Difference, *, is_share: bool) -> str:
 
 def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str) -> Verdict:
     kind = Kind.NO_DIFFERENCE
-    if difference.n < FEWEST:
+    if difference.n < fewest(difference.alpha):
         least = 2 * 0.5**difference.n
         sentence = (
             f"No evidence: {difference.n} samples cannot show a difference of any size; even if every one had changed "
             f"the same way, p would be {least:.2g}."
         )
         return Verdict(kind, f"no evidence (n = {difference.n})", sentence)
+    if difference.interval is None:
+        return Verdict(kind, f"no evidence (n = {difference.n})", f"No evidence: {_why_no_interval(difference)}.")
     seen = _could_see(difference, is_share=is_share)
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
     if difference.p < ALPHA <= (difference.p_holm or 0.0):
         detail += f", which {corrected_for} shows too often by chance"
     return Verdict(kind, kind.value, f"Inconclusive: {detail}{seen}.")
+
+
+def _why_no_interval(difference: Difference) -> str:
+    """Why scores that are not within 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
+    n = difference.n
+    if difference.stderr:
+        return (
+            f"{n} samples are too few for a score without a scale, whose shape may be any; it takes {FEWEST_UNBOUNDED}"
+        )
+    if difference.value == 0:
+        return f"none of {n} samples changed, and a score without a scale does not say how far another sample could"
+    return f"all {n} samples changed by the same amount, and a score without a scale does not say how far another could"
 
 
 def _could_see(difference: Difference, *, is_share: bool) -> str:
@@ -238,7 +251,7 @@ def _no_evidence(rows: Sequence[Row], subject: str) -> str:
     none = "No evidence that training changed anything" if subject == "Training" else "No evidence of a difference"
     if not comparable:
         return _incomparable(rows)
-    few = [row for row in comparable if row.difference is not None and row.difference.n < FEWEST]
+    few = [row for row in comparable if row.difference and row.difference.n < fewest(row.difference.alpha)]
     if len(few) == len(comparable):
         n = max(row.difference.n for row in few if row.difference is not None)
         return f"{none}: {n} samples a task can never show a difference."

@@ -24,6 +24,12 @@ def mcnemar(fixed: int, broken: int) -> float:
     return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))
 
 
+def fewest(alpha: float = ALPHA) -> int:
+    """The number of samples from which some outcome has a two-sided p-value below `alpha`: all changed the same way,
+    p = 2 (1/2)^n. Gaffke's test of other scores needs as many."""
+    return math.floor(1 - math.log2(alpha)) + 1
+
+
 def chance_of_no_more(fixed: int, broken: int, n: int, difference: float) -> float:
     """One-sided p-value of the claim that the true difference is no more than `difference` (-1..1): small when the data
     show that it is greater. At 0 it is the exact one-sided McNemar test.

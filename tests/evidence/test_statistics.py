@@ -16,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from benchtui.evidence.clusters import clustered_stderr, t_interval, t_test
 from benchtui.evidence.corrections import holm
-from benchtui.evidence.matched_pairs import chance_of_no_more, matched_interval, mcnemar
+from benchtui.evidence.matched_pairs import chance_of_no_more, fewest, matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
 
 TABLES = 200
@@ -38,6 +38,13 @@ def test_mcnemar_is_statsmodels_exact_test(rng: np.random.Generator) -> None:
 
 def test_mcnemar_of_no_change_says_nothing() -> None:
     assert mcnemar(0, 0) == 1.0
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.04, 0.01, 0.0125, 0.05 / 57, 0.5, 0.0625, 1.0])
+def test_fewest_samples_are_the_first_that_can_show_anything(alpha: float) -> None:
+    least = fewest(alpha)
+    assert mcnemar(least, 0) < alpha
+    assert mcnemar(least - 1, 0) >= alpha
 
 
 def test_wilson_is_statsmodels_interval(rng: np.random.Generator) -> None:
