@@ -7,17 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from benchtui.compare.difference import PairedTerms, at_level, difference
+from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.health import same_answers
+from benchtui.compare.judging import family, judged
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.names import Names, side_names
-from benchtui.compare.records import Comparison, Difference, Level, Row, Side
+from benchtui.compare.records import Comparison, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
-from benchtui.compare.verdicts import decided_early, judge, not_comparable, overall
-from benchtui.evidence.corrections import holm
-from benchtui.evidence.records import ALPHA, FINAL_ALPHA
+from benchtui.compare.verdicts import not_comparable, overall
 from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 
@@ -40,8 +39,9 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     """
     names = names or side_names(first, second)
     runs = Pair(first, second, names, _read_leaves(first, second))
-    rows = tuple(_rows(runs))
-    rows, tests = _judged(rows, may_stop_early=second.may_stop_early)
+    made = tuple(_rows(runs))
+    tests, watched = family(first, second, made), first.may_stop_early or second.may_stop_early
+    rows = judged(made, tests, watched=watched)
     return Comparison(
         first=first,
         second=second,
@@ -57,7 +57,8 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
             *_by_number(rows),
         ),
         tests=tests,
-        sentence=overall(rows, names),
+        sentence=overall(rows, names, tests),
+        watched=watched,
     )
 
 
@@ -128,12 +129,12 @@ def _in_first(runs: Pair, score: Score) -> bool:
 
 
 def _tops(first: RunResults, second: RunResults) -> list[str]:
-    """The second run's top level, then what stands at the first's top and lies deeper in the second."""
-    known = {score.task for score in first.scores}
-    tops = [task for task in second.top_level if task in known]
-    inside = {name for top in tops if (group := second.group(top)) for name in (*group.children, *group.leaves)}
-    theirs = {score.task for score in second.scores}
-    return tops + [task for task in first.top_level if task in theirs and task not in tops and task not in inside]
+    """What stands at the top of either run and has scores in both, not below another such; the second run's first."""
+    shared = {score.task for score in first.scores} & {score.task for score in second.scores}
+    tops = [task for task in dict.fromkeys((*second.top_level, *first.top_level)) if task in shared]
+    groups = [group for run in (first, second) for top in tops if (group := run.group(top))]
+    inside = {name for group in groups for name in (*group.children, *group.leaves)}
+    return [task for task in tops if task not in inside]
 
 
 def _parts(runs: Pair, group: Group, headline: Score, depth: int, above: frozenset[str]) -> Iterator[Row]:
@@ -254,40 +255,3 @@ def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[S
     mine = first.score(score.task, score.metric, score.filter)
     assert mine is not None  # noqa: S101 - rows are only made of scores that both have
     return side(first, mine, None), side(second, score, None)
-
-
-def _judged(rows: tuple[Row, ...], *, may_stop_early: bool) -> tuple[tuple[Row, ...], int]:
-    """The headline rows with corrected p-values and verdicts; and over how many tests the correction went."""
-    price = ALPHA / FINAL_ALPHA if may_stop_early else 1.0
-    tested = [row for row in rows if row.level == "headline" and row.verdict is None and not row.early]
-    p_values = [min(1.0, price * row.difference.p) for row in tested if row.difference is not None]
-    corrected = iter(holm(p_values))
-    judged = {}
-    for row in tested:
-        if row.difference is not None:
-            judged[row.task] = _judge(
-                row, row.difference, next(corrected), len(p_values), may_stop_early=may_stop_early
-            )
-    for row in rows:
-        if row.level == "headline" and row.early is not None:
-            verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
-            judged[row.task] = msgspec.structs.replace(row, verdict=verdict)
-    rest = [_at_final_level(row) if may_stop_early and row.level != "headline" else row for row in rows]
-    return tuple(judged.get(row.task, row) if row.level == "headline" else row for row in rest), len(p_values)
-
-
-def _at_final_level(row: Row) -> Row:
-    """A row below a headline, with an interval as wide for its size as that one's."""
-    if row.difference is None:
-        return row
-    return msgspec.structs.replace(row, difference=at_level(row.difference, FINAL_ALPHA))
-
-
-def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, may_stop_early: bool) -> Row:
-    judged = at_level(found, FINAL_ALPHA) if may_stop_early else found
-    corrected = msgspec.structs.replace(judged, p_holm=p_holm)
-    why = f"one of {tests} tests" if tests > 1 else ""
-    if may_stop_early:
-        why = "a run that might have stopped early" + (f", and {why}," if why else "")
-    verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
-    return msgspec.structs.replace(row, difference=corrected, verdict=verdict)

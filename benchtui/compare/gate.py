@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -15,6 +15,7 @@ from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import points
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
+from benchtui.results.records import AskedTask
 from benchtui.runs.plan import RunPlan
 
 
@@ -22,17 +23,6 @@ class Outcome(enum.StrEnum):
     MET = "met"
     NOT_MET = "not met"
     INCONCLUSIVE = "inconclusive"
-
-
-class AskedTask(msgspec.Struct, frozen=True):
-    """A task or group that a run was to answer, and for a group the tasks it stands for."""
-
-    name: str
-    leaves: tuple[str, ...] = ()
-
-    def within(self, names: Collection[str]) -> bool:
-        """Some groups have no score of their own; then all their tasks count."""
-        return self.name in names or (bool(self.leaves) and all(leaf in names for leaf in self.leaves))
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -82,7 +72,7 @@ def gate(
     together, so that many tasks do not fail a gate by chance), and inconclusive otherwise. A run that might have
     stopped early spent four of the 5 % on its looks: what it could not decide then is checked at the last one.
     """
-    alpha = FINAL_ALPHA if comparison.second.may_stop_early else ALPHA
+    alpha = FINAL_ALPHA if comparison.watched else ALPHA
     wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]

@@ -227,7 +227,8 @@ class Comparison(msgspec.Struct, frozen=True):
     """Two runs, row by row. `first` is the base (or A), `second` the fine-tuned model (or B).
 
     `settings` name in words what differs between the runs besides the model; `missing` the tasks only one of them has;
-    `tests` is how many headline p-values the Holm correction was made over.
+    `tests` is how many tasks the Holm correction was made over: all that both runs were asked, whatever became of them.
+    `watched` where either run might have stopped early, so that all is judged at the level that its looks left.
     """
 
     first: RunResults
@@ -240,6 +241,7 @@ class Comparison(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     tests: int
     sentence: str
+    watched: bool = False
 
     @property
     def headlines(self) -> tuple[Row, ...]:

@@ -175,8 +175,8 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
     )
 
 
-def overall(rows: Sequence[Row], names: Names) -> str:
-    """One sentence for the whole comparison: did training help, where, what did it cost, how sure."""
+def overall(rows: Sequence[Row], names: Names, tests: int) -> str:
+    """One sentence for the whole comparison: did training help, where, what did it cost, and how sure."""
     judged = [row for row in rows if row.level == "headline" and row.verdict is not None]
     if not judged:
         return "Nothing could be compared."
@@ -201,14 +201,13 @@ def overall(rows: Sequence[Row], names: Names) -> str:
         parts.append(cost + (", possible catastrophic forgetting" if worst else ""))
     if rest:
         parts.append(_rest(rest))
-    return f"{'; '.join(parts)}. {_how_sure(judged)}"
+    return f"{'; '.join(parts)}. {_how_sure(tests)}"
 
 
-def _how_sure(rows: Sequence[Row]) -> str:
-    tested = [row for row in _comparable(rows) if row.difference is not None]
-    if len(tested) < 2 or any(row.early for row in tested):
+def _how_sure(tests: int) -> str:
+    if tests < 2:
         return "Significant at 5 %."
-    return f"Significant at 5 % across {'both' if len(tested) == 2 else f'all {len(tested)}'} tests."
+    return f"Significant at 5 % across {'both' if tests == 2 else f'all {tests}'} tests."
 
 
 def _listed(rows: Sequence[Row]) -> str:

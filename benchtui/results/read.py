@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
-from benchtui.results.records import EarlyStop, Group, Partial, RunResults, Score, TaskFacts
+from benchtui.results.records import AskedTask, EarlyStop, Group, Partial, RunResults, Score, TaskFacts
 from benchtui.results.settings import SCHEMA_VERSION, Block, run_settings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.plan import Role, RunPlan
@@ -88,6 +88,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         caveats=_caveats(block),
         health=block.health,
         data=block.data,
+        asked=_asked(block, plan),
     )
 
 
@@ -291,3 +292,10 @@ def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
 
 def _early(block: Block) -> tuple[EarlyStop, ...]:
     return tuple(block.decide_early.values())
+
+
+def _asked(block: Block, plan: RunPlan | None) -> tuple[AskedTask, ...]:
+    """What the run was to answer: by its result file, which may lie alone, else by its plan."""
+    if block.asked:
+        return tuple(AskedTask(name, tuple(leaves)) for name, leaves in block.asked.items())
+    return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks) if plan else ()

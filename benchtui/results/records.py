@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Collection
 from pathlib import Path
 
 import msgspec
@@ -110,6 +111,17 @@ class TaskFacts(msgspec.Struct, frozen=True):
     split: str = ""
 
 
+class AskedTask(msgspec.Struct, frozen=True):
+    """A task or group that a run was to answer, and for a group the tasks it stands for."""
+
+    name: str
+    leaves: tuple[str, ...] = ()
+
+    def within(self, names: Collection[str]) -> bool:
+        """Some groups have no score of their own; then all their tasks count."""
+        return self.name in names or (bool(self.leaves) and all(leaf in names for leaf in self.leaves))
+
+
 class Group(msgspec.Struct, frozen=True):
     """A named set of tasks with a score of its own. `children` as lm-eval nests them, `leaves` the tasks below."""
 
@@ -134,7 +146,7 @@ class RunResults(msgspec.Struct, frozen=True):
     answers to each leaf task, as far as the run counted it;
     `data` says which documents each was asked. `created` is the time in the file's name, without a zone
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
-    form on disk that was evaluated.
+    form on disk that was evaluated. `asked` is what the run was to answer, empty where no file says it.
     """
 
     run: Path
@@ -162,6 +174,7 @@ class RunResults(msgspec.Struct, frozen=True):
     caveats: tuple[str, ...] = ()
     health: dict[str, TaskHealth] = {}
     data: dict[str, TaskData] = {}
+    asked: tuple[AskedTask, ...] = ()
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)

@@ -38,6 +38,7 @@ class Block(msgspec.Struct):
     fingerprint: str = ""
     plan: dict[str, Any] = {}
     decide_early: dict[str, EarlyStop] = {}
+    asked: dict[str, list[str]] = {}
 
 
 def run_settings(

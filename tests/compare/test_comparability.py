@@ -178,7 +178,7 @@ def test_an_early_stop_is_judged_by_its_own_interval(tmp_path: Path) -> None:
     assert verdict(found).kind is Kind.BETTER
     assert "stopped early at 60 of 541 samples" in verdict(found).sentence
     assert "Only the sign is claimed" in verdict(found).sentence
-    assert (found.tests, found.settings) == (0, ())
+    assert (found.tests, found.settings) == (1, ())
     row = next(line for line in plain_table(found).splitlines() if "Instruction" in line)
     assert " 2.0 to 40.0   " in row
     assert "0.0" not in row.split("40.0")[1], "a p-value of one look"
@@ -221,7 +221,7 @@ def test_a_decision_is_about_one_base_and_no_other_run(tmp_path: Path, decided: 
     row = found.headlines[0]
     assert row.early is None
     assert row.difference is not None
-    assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 0)
+    assert (row.difference.n, row.difference.value, found.tests) == (60, 0.0, 1)
     assert (row.tested, row.interval) == (None, None), "a p-value of documents that were chosen by looking"
     assert gate(found, max_loss=3).outcome is Outcome.INCONCLUSIVE
     assert any(

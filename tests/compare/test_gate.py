@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import AskedTask, Outcome, asked_tasks, gate
+from benchtui.compare.gate import Outcome, asked_tasks, gate
 from benchtui.compare.records import Comparison
 from benchtui.results.read import read_run
+from benchtui.results.records import AskedTask
 from tests.compare.test_verdicts import flipped
 from tests.synthetic import Task, ifeval, write_run
 
