@@ -1,83 +1,74 @@
-"""The longer form of tests/evidence/test_calibration.py: more replicas, sizes and kinds of score. Some minutes.
+"""How often verdicts err and intervals cover, measured in every corner: the long form of the tests in tests/evidence.
 
-    python tests/perf/calibration.py [--replicas 20000]
+    python tests/perf/calibration.py [--replicas 10000] [--only NAME] [--record]
 
-Prints how often equal models are called different, how often intervals cover, how often early decisions are wrong and
-where they stop. Exits 1 when a rate of error exceeds 5 % by more than its own simulation error, or an interval covers
-less than 94.4 %.
+Each calibration_*.py beside this file yields cells, "claim: corner" with what is claimed and what was measured, by
+simulation or by enumeration. Prints them; --record keeps them in calibration.json, of which BENCHMARKING.md's table is
+made. Exits 1 when a cell is not kept, by more than simulation alone would give.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import datetime as dt
+import importlib
+import json
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parents[1]))
 
-from tests.evidence.simulation import (
-    covered_differences,
-    false_decisions,
-    false_verdicts,
-    false_verdicts_in_clusters,
-    median_stop,
-    spread_of_skills,
-    wrong_within,
-)
+from tests.evidence.cells import Cell  # noqa: E402
 
-SIZES = (5, 10, 20, 50, 100, 541, 1_319, 10_042)
-failures: list[str] = []
+RECORD = HERE / "calibration.json"
 
 
-def report(name: str, rate: float, replicas: int) -> None:
-    """One line; an error rate over 5 % counts when simulation alone would hardly give it."""
-    bound = 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / replicas)
-    if rate > bound:
-        failures.append(name)
-    print(f"{name:58} {100 * rate:6.2f} %{'  OVER' if rate > bound else ''}", flush=True)
+def parts() -> list[str]:
+    """The names of the parts, by their files."""
+    return sorted(file.stem.removeprefix("calibration_") for file in HERE.glob("calibration_*.py"))
 
 
-def coverage(name: str, rate: float) -> None:
-    if rate < 0.944:
-        failures.append(name)
-    print(f"{name:58} {100 * rate:6.2f} %", flush=True)
+def cells_of(part: str, replicas: int) -> Iterator[Cell]:
+    """The cells of one part, seeded by itself."""
+    module = importlib.import_module(f"tests.perf.calibration_{part}")
+    yield from module.cells(replicas, np.random.default_rng(2026))
+
+
+def recorded() -> dict[str, dict[str, Any]]:
+    """What was recorded, by part: the day, and its cells."""
+    found: dict[str, dict[str, Any]] = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--replicas", type=int, default=20_000)
-    replicas = parser.parse_args().replicas
-    rng = np.random.default_rng(2026)
-    print("Equal models called different (0/1 scores):")
-    for n in SIZES:
-        for discordant in (0.05, 0.2, 0.5):
-            report(f"  n = {n}, {discordant:.0%} change", false_verdicts(n, discordant, replicas, rng), replicas)
-    print("Equal models called different (scores in clusters):")
-    for clusters in (5, 12, 19, 49, 50, 57, 541):
-        few = min(replicas, 1_000 if 13 < clusters < 50 else 4_000)
-        report(f"  {clusters} clusters", false_verdicts_in_clusters(clusters, few, rng), few)
-    print("Intervals that cover the true difference, over a spread of skills:")
-    for n in SIZES[:-1]:
-        coverage(f"  n = {n}", covered_differences(n, spread_of_skills(replicas, rng), rng))
-    print("Early decisions that are wrong, looking at every document:")
-    for n in (50, 541, 1_319):
-        for discordant in (0.1, 0.3, 0.5):
-            few = min(replicas, 4_000)
-            here, elsewhere = false_decisions(n, discordant, few, rng)
-            report(f"  n = {n}, {discordant:.0%} change: no difference on these documents", here, few)
-            report(f"  n = {n}, {discordant:.0%} change: no difference in skill", elsewhere, few)
-    for delta in (0.02, 0.05):
-        report(f"  n = 541: just outside {delta:.0%}", wrong_within(541, delta, 0.25, 4_000, rng), 4_000)
-    print("Median documents of IFEval's 541 before a decision, 25 % change:")
-    for effect in (0.0, 0.03, 0.06, 0.10, 0.15):
-        print(
-            f"  true difference {100 * effect:.0f} points: {median_stop(541, effect, 0.25, 201, rng):.0f}", flush=True
-        )
-    for failure in failures:
-        print(f"OVER:{failure}")
-    return int(bool(failures))
+    parser.add_argument("--replicas", type=int, default=10_000)
+    parser.add_argument("--only", choices=parts(), help="one part alone")
+    parser.add_argument("--record", action="store_true", help="Keep the cells for the table of BENCHMARKING.md.")
+    options = parser.parse_args()
+    over = []
+    for part in [options.only] if options.only else parts():
+        began, kept = time.process_time(), []
+        for cell in cells_of(part, options.replicas):
+            kept.append(cell)
+            words = f"{cell.kind} {100 * cell.claimed:.1f} %: {100 * cell.measured:.2f} %"
+            print(f"{cell.name:90} {words}{'' if cell.kept else '  NOT KEPT'}", flush=True)
+            over += [] if cell.kept else [cell.name]
+        print(f"({part}: {time.process_time() - began:.0f} s of processor time)\n", flush=True)
+        if options.record:
+            day = dt.datetime.now(dt.UTC).date().isoformat()
+            found = {**recorded(), part: {"date": day, "cells": [dataclasses.asdict(cell) for cell in kept]}}
+            RECORD.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
+    for name in over:
+        print(f"NOT KEPT: {name}")
+    return int(bool(over))
 
 
 if __name__ == "__main__":

@@ -24,7 +24,9 @@ from benchtui.evidence.power import detectable_share, samples_needed  # noqa: E4
 from benchtui.evidence.shares import wilson  # noqa: E402
 from benchtui.reports.markdown import table  # noqa: E402
 from benchtui.tasks.words import PLAIN_WORDS, task_title  # noqa: E402
+from tests.evidence.cells import Cell  # noqa: E402
 from tests.evidence.simulation import median_stop  # noqa: E402
+from tests.perf.calibration import recorded  # noqa: E402
 from tests.perf.guide_sentences import README, SENTENCES, corrected, measured  # noqa: E402
 
 GUIDE = ROOT / "BENCHMARKING.md"
@@ -132,6 +134,23 @@ def speed() -> str:
     return table([*header, "peak memory, hf at 8", "peak memory, engine"], rows, "lrrrrrrr")
 
 
+def calibration() -> str:
+    """What tests/perf/calibration.py recorded: of each claim the corner in which it is kept least well."""
+    claims: dict[str, list[Cell]] = {}
+    for part in recorded().values():
+        for one in part["cells"]:
+            cell = Cell(**one)
+            claims.setdefault(cell.name.partition(":")[0], []).append(cell)
+    rows = []
+    for claim, cells in claims.items():
+        at_most = cells[0].kind == "at most"
+        worst = max(cells, key=lambda cell: cell.measured if at_most else -cell.measured)
+        figures = [f"{cells[0].kind} {100 * worst.claimed:.3g} %", f"{100 * worst.measured:.1f} %"]
+        how = f"{worst.replicas:,} runs" if worst.replicas else "enumerated"
+        rows.append([claim[0].upper() + claim[1:], str(len(cells)), *figures, worst.name.partition(": ")[2], how])
+    return table(["What", "Corners", "Claimed", "Measured, worst", "Worst corner", "By"], rows, "lrrrll")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "needed": needed,
     "resolution": resolution,
@@ -140,6 +159,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "costs": costs,
     "early": early,
     "speed": speed,
+    "calibration": calibration,
 }
 
 
