@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from benchtui.compare.difference import PairedTerms, difference
+from benchtui.compare.difference import PairedTerms, difference, with_missing
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.health import same_answers
 from benchtui.compare.judging import family, judged
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
 from benchtui.compare.names import Names, side_names
-from benchtui.compare.records import Comparison, Level, Row, Side
+from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import not_comparable, overall
@@ -162,7 +162,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         leaf = runs.leaves[(score.task, score.metric, score.filter)]
         terms = _leaf_terms(leaf)
         sides, no_number = (leaf.first, leaf.second), leaf.no_number
-    found = difference(terms.terms) if terms.terms is not None else None
+    found = _difference(terms)
     unpaired = why_not_comparable(score.task, terms.pairing, first, second, runs.names)
     early = _decision(first, second, score) if level == "headline" and not unpaired else None
     row = Row(
@@ -183,13 +183,30 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         stopped=early is None and any(run.early_of_any(score.task) for run in (first, second)),
         notes=differing_facts(score.task, first, second, runs.names),
     )
-    why = _no_number(no_number, runs.names) or terms.why or unpaired
+    without_ends = "" if row.early or row.stopped else _without_ends(terms)
+    why = _no_number(no_number, runs.names) or terms.why or unpaired or without_ends
     if row.stopped and level == "headline" and not why:
         verdict = not_comparable(_stopped_elsewhere(runs, score.task), None, is_share=row.is_share)
         return msgspec.structs.replace(row, verdict=verdict)
     if why and not row.early:
         return msgspec.structs.replace(row, verdict=not_comparable(why, row.tested, is_share=row.is_share))
     return row
+
+
+def _difference(terms: GroupTerms) -> Difference | None:
+    if terms.terms is None:
+        return None
+    found, ends = difference(terms.terms), [difference(each) for each in terms.completed]
+    return with_missing(found, ends, terms.pairing.missing) if ends else found
+
+
+def _without_ends(terms: GroupTerms) -> str:
+    """Why what is missing keeps a score that has no best and worst from being compared."""
+    missing = terms.pairing.missing
+    if not missing or terms.completed:
+        return ""
+    are = "sample is" if missing == 1 else "samples are"
+    return f"{missing} {are} missing, and what they would have made of a score without ends is not known"
 
 
 def _is_share(metric: str, sides: tuple[Side, Side]) -> bool:
@@ -248,7 +265,8 @@ def _stopped_elsewhere(runs: Pair, task: str) -> str:
 def _leaf_terms(leaf: Leaf) -> GroupTerms:
     if leaf.paired is None or leaf.aggregation is None:
         return GroupTerms(leaf.pairing, None, leaf.why)
-    return GroupTerms(leaf.pairing, PairedTerms(leaf.aggregation, *leaf.paired))
+    ends = tuple(PairedTerms(leaf.aggregation, *end) for end in leaf.completed or ())
+    return GroupTerms(leaf.pairing, PairedTerms(leaf.aggregation, *leaf.paired), completed=ends)
 
 
 def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[Side, Side]:

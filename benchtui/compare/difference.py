@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import numpy as np
 
@@ -11,6 +13,7 @@ from benchtui.evidence import matched_pairs, means
 from benchtui.evidence.clusters import clustered_stderr, t_quantile
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.means import units_of
+from benchtui.evidence.missing import around
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
 
@@ -154,13 +157,22 @@ def _jackknifed(terms: PairedTerms) -> Difference:
     return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
 
 
+def with_missing(found: Difference, completions: Sequence[Difference], missing: int) -> Difference:
+    """The difference of the pairs, judged so that it holds for every one of `completions`."""
+    held = msgspec.structs.replace(found, missing=missing, completions=tuple(completions))
+    return at_level(msgspec.structs.replace(held, p=_two_sided(held)), found.alpha)
+
+
 def _two_sided(found: Difference) -> float:
     return min(1.0, 2 * min(chance_of_no_more(found, 0.0), chance_of_no_less(found, 0.0)))
 
 
 def chance_of_no_more(found: Difference, x: float) -> float:
     """One-sided p-value of the claim that the true difference is no more than `x`: small when the samples show that it
-    is greater. 1 where they can show nothing. Interval and p-value of a difference come from this and its mirror."""
+    is greater. 1 where they can show nothing. Interval and p-value of a difference come from this and its mirror. With
+    missing documents the largest of the completions' p-values."""
+    if found.completions:
+        return max(chance_of_no_more(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.chance_of_no_more(found.flips.fixed, found.flips.broken, found.n, x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units, x)
@@ -169,6 +181,8 @@ def chance_of_no_more(found: Difference, x: float) -> float:
 def chance_of_no_less(found: Difference, x: float) -> float:
     """One-sided p-value of the claim that the true difference is no less than `x`: small when the samples show that it
     is smaller. 1 where they can show nothing."""
+    if found.completions:
+        return max(chance_of_no_less(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.chance_of_no_more(found.flips.broken, found.flips.fixed, found.n, -x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units.mirrored(), -x)
@@ -179,6 +193,8 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
 
     It leaves out zero exactly when the two-sided p-value is below `alpha`.
     """
+    if found.completions:
+        return around([interval_at(each, alpha) for each in found.completions])
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
     return None if found.units is None else means.mean_interval(found.units, alpha)
@@ -186,6 +202,8 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
 
 def at_level(found: Difference, alpha: float) -> Difference:
     """The same difference judged at another level: its interval, and what could have been seen."""
+    if found.completions:
+        return _held_at_level(found, alpha)
     interval = interval_at(found, alpha)
     detectable = None
     if found.method == MCNEMAR and found.flips is not None:
@@ -195,3 +213,14 @@ def at_level(found: Difference, alpha: float) -> Difference:
         half = max(found.value - interval.low, interval.high - found.value)
         detectable = half + t_quantile(POWER, found.clusters - 1) * found.stderr
     return msgspec.structs.replace(found, interval=interval, detectable=detectable, alpha=alpha)
+
+
+def _held_at_level(found: Difference, alpha: float) -> Difference:
+    """A true difference shows where what the missing documents can take away leaves enough of it."""
+    completions = tuple(at_level(each, alpha) for each in found.completions)
+    seen, values = [each.detectable for each in completions], [each.value for each in completions]
+    least = max((size for size in seen if size is not None), default=None)
+    detectable = least + max(values) - min(values) if least is not None and None not in seen else None
+    return msgspec.structs.replace(
+        found, completions=completions, interval=interval_at(found, alpha), detectable=detectable, alpha=alpha
+    )

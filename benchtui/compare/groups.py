@@ -19,11 +19,15 @@ CLUSTERS_FROM = 10
 
 
 class GroupTerms(msgspec.Struct, frozen=True):
-    """The paired documents of a group's leaf tasks under one metric; `terms` None and `why` said where they lack."""
+    """The paired documents of a group's leaf tasks under one metric; `terms` None and `why` said where they lack.
+
+    `completed` are the terms with missing documents put in (see `Leaf`), empty where none is missing or it cannot be.
+    """
 
     pairing: Pairing
     terms: PairedTerms | None
     why: str = ""
+    completed: tuple[PairedTerms, ...] = ()
 
 
 def weighted_by_size(score: Score, leaves: Sequence[Score]) -> bool | None:
@@ -58,7 +62,15 @@ def group_terms(
     lacking = next((leaf for leaf in found if leaf.paired is None), None)
     if lacking is not None or not found:
         return GroupTerms(pairing, None, (lacking.why if lacking else "") or "no samples could be paired")
-    return _together(found, pairing, by_size=by_size)
+    together = _together(found, pairing, by_size=by_size)
+    ends = [_together(_with_missing(found, end), pairing, by_size=by_size).terms for end in (0, 1)]
+    can_be = all(leaf.completed is not None or not leaf.pairing.missing for leaf in found)
+    completed = tuple(terms for terms in ends if terms is not None) if pairing.missing and can_be else ()
+    return msgspec.structs.replace(together, completed=completed)
+
+
+def _with_missing(leaves: Sequence[Leaf], end: int) -> list[Leaf]:
+    return [msgspec.structs.replace(leaf, paired=leaf.completed[end]) if leaf.completed else leaf for leaf in leaves]
 
 
 def _together(found: Sequence[Leaf], pairing: Pairing, *, by_size: bool) -> GroupTerms:

@@ -13,9 +13,10 @@ from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Pairing, Side
 from benchtui.evidence.clusters import clustered_stderr, t_interval
+from benchtui.evidence.missing import Terms, completions
 from benchtui.evidence.records import Floats, Interval
 from benchtui.evidence.shares import wilson
-from benchtui.results.records import RunResults, Score
+from benchtui.results.records import RunResults, Score, is_share
 from benchtui.results.samples import Sample, Value, read_samples
 from benchtui.runs.result_files import file_part, sample_files
 
@@ -32,6 +33,8 @@ class Leaf(msgspec.Struct, frozen=True):
 
     `paired` holds the summands of the paired documents, None where samples are missing or do not make the score; `why`
     then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
+    `completed` is `paired` with the missing documents put in at their worst and at their best for the second run, None
+    where none is missing, or a score has no ends to put in.
     """
 
     first_score: Score
@@ -43,6 +46,7 @@ class Leaf(msgspec.Struct, frozen=True):
     paired: tuple[Floats, Floats] | None = None
     why: str = ""
     no_number: tuple[str, str] = ("", "")
+    completed: tuple[Terms, Terms] | None = None
 
 
 class SampleSource:
@@ -136,7 +140,8 @@ def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf
         if mine is None:
             continue
         if theirs.filter not in joined:
-            joined[theirs.filter] = pair(task, theirs.filter, samples_first, samples_second)
+            pairs = pair(task, theirs.filter, samples_first, samples_second)
+            joined[theirs.filter] = _with_asked(pairs, first.results, second.results)
         scored = (
             scored_terms(first.results, mine, samples_first),
             scored_terms(second.results, theirs, samples_second),
@@ -179,4 +184,43 @@ def _leaf(
     )
     if paired[0] is None or paired[1] is None:
         return msgspec.structs.replace(bare, aggregation=aggregation)
-    return msgspec.structs.replace(bare, aggregation=aggregation, paired=(paired[0], paired[1]))
+    pairs = paired[0], paired[1]
+    stopped = any(source.results.early_of_any(theirs.task) for source in sources)  # the decision says what it is about
+    ends = _completed(pairs, theirs.metric, scored, joined) if joined.counts.missing and not stopped else None
+    return msgspec.structs.replace(bare, aggregation=aggregation, paired=pairs, completed=ends)
+
+
+def _with_asked(joined: PairedSamples, first: RunResults, second: RunResults) -> PairedSamples:
+    """The same with the documents counted that were asked and that neither run has: not those that an early stop left
+    out, which its decision is about."""
+    task, counts = joined.task, joined.counts
+    if first.early_of_any(task) or second.early_of_any(task):
+        return joined
+    asked = max(results.asked_of(task) for results in (first, second))
+    return msgspec.structs.replace(joined, counts=msgspec.structs.replace(counts, neither=max(asked - counts.asked, 0)))
+
+
+def _completed(
+    pairs: Terms, metric: str, scored: tuple[ScoredTerms | None, ScoredTerms | None], joined: PairedSamples
+) -> tuple[Terms, Terms] | None:
+    """The pairs with what is missing at both ends of the scale, which only means of scores between 0 and 1 have."""
+    known = [side for side in scored if side is not None]
+    several = any(np.any(side.terms[:, 1] != 1) for side in known)
+    neither = joined.counts.differing_prompts + joined.counts.neither
+    if not all(_has_ends(metric, side) for side in known) or (neither and several):  # how many scores is not known
+        return None
+    alone = [terms_of(known[0].aggregation, values_of(side, metric) or []) for side in joined.alone]
+    first, second = (terms if terms is not None else np.empty((0, 2)) for terms in alone)
+    if (len(first), len(second)) != tuple(map(len, joined.alone)):
+        return None
+    return completions(pairs, (first, second), neither)
+
+
+def _has_ends(metric: str, side: ScoredTerms) -> bool:
+    """Whether a score is a mean of numbers that are 0 or 1, or shares by their name."""
+    if not side.aggregation.mean:
+        return False
+    each = side.terms[:, 0] / side.terms[:, 1]
+    return bool(np.all((each == 0) | (each == 1))) or (
+        is_share(metric, 0.5) and bool(np.all((each >= 0) & (each <= 1)))
+    )

@@ -18,6 +18,7 @@ class Pairing(msgspec.Struct, frozen=True):
     """How the documents of two runs fit together: `matched` are the same document asked with the same prompt.
 
     `by_number` of them only have the same number: old samples say by no hash what they are or what was asked.
+    `neither` were asked and answered in none of the runs.
     """
 
     matched: int
@@ -25,12 +26,22 @@ class Pairing(msgspec.Struct, frozen=True):
     only_first: int
     only_second: int
     by_number: int = 0
+    neither: int = 0
+
+    @property
+    def asked(self) -> int:
+        """All documents that were asked."""
+        return self.matched + self.differing_prompts + self.only_first + self.only_second + self.neither
+
+    @property
+    def missing(self) -> int:
+        """How many of them have no pair of scores."""
+        return self.asked - self.matched
 
     @property
     def unpaired_share(self) -> float:
-        """The share of all documents seen in either run that could not be paired, 0..1."""
-        every = self.matched + self.differing_prompts + self.only_first + self.only_second
-        return 1 - self.matched / every if every else 1.0
+        """The share of all documents asked that could not be paired, 0..1."""
+        return self.missing / self.asked if self.asked else 1.0
 
     def without(self, *, only_first: bool, only_second: bool) -> Pairing:
         """The same, leaving out what stands in one of the runs alone."""
@@ -40,6 +51,7 @@ class Pairing(msgspec.Struct, frozen=True):
             0 if only_first else self.only_first,
             0 if only_second else self.only_second,
             self.by_number,
+            self.neither,
         )
 
     def plus(self, other: Pairing) -> Pairing:
@@ -49,6 +61,7 @@ class Pairing(msgspec.Struct, frozen=True):
             self.only_first + other.only_first,
             self.only_second + other.only_second,
             self.by_number + other.by_number,
+            self.neither + other.neither,
         )
 
 
@@ -78,6 +91,9 @@ class Difference(msgspec.Struct, frozen=True):
     `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of all other
     scores are made of, None where these can show nothing. `weighted` where
     documents of small tasks count for more than those of large ones; `alpha` is the level of interval and `detectable`.
+
+    `missing` documents were asked and cannot be paired. `completions` are then the differences with the scores put in
+    that make it smallest and largest: `p` and `interval` hold for both, `value` and `flips` are of the pairs alone.
     """
 
     n: int
@@ -95,6 +111,8 @@ class Difference(msgspec.Struct, frozen=True):
     weighted: bool = False
     alpha: float = 0.05
     p_holm: float | None = None
+    missing: int = 0
+    completions: tuple[Difference, ...] = ()
 
 
 class Kind(enum.StrEnum):
@@ -173,7 +191,7 @@ class Row(msgspec.Struct, frozen=True):
     def paired_on(self) -> int | None:
         """How many documents the change is over when not all of both runs were paired; None when they were, or when
         nothing was and the change is between the runs' own scores."""
-        everything = self.pairing.unpaired_share == 0 and self.first.n == self.second.n
+        everything = self.pairing.missing == self.pairing.neither and self.first.n == self.second.n
         return None if everything or self.difference is None else self.difference.n
 
     @property

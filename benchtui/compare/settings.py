@@ -119,11 +119,12 @@ def differing_data(task: str, first: RunResults, second: RunResults, names: Name
 
 def _counts(pairing: Pairing) -> str:
     """ "341 of 541 documents have no partner, 12 were asked with another prompt"."""
-    every = pairing.matched + pairing.differing_prompts + pairing.only_first + pairing.only_second
-    alone = pairing.only_first + pairing.only_second
+    every, alone = pairing.asked, pairing.only_first + pairing.only_second
     parts = []
     if alone or not every:
         parts.append(f"{alone} of {every} samples have no partner" if every else "no samples were found")
     if pairing.differing_prompts:
         parts.append(f"{pairing.differing_prompts} of {every} were asked with another prompt")
+    if pairing.neither:
+        parts.append(f"{pairing.neither} of {every} samples were answered in neither run")
     return ", ".join(parts)

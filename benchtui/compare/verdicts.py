@@ -67,14 +67,15 @@ def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, cor
         return _nothing_shown(difference, is_share=is_share, corrected_for=corrected_for)
     gain = difference.value if higher_is_better else -difference.value
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
+    missing = _missing(difference, is_share=is_share)
     if not is_share:
         kind = Kind.BETTER if gain > 0 else Kind.WORSE
-        return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}.")
+        return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}.{missing}")
     kind = band(100 * gain)
     assert difference.interval is not None  # noqa: S101 - supported() says so
     ends = sorted((difference.interval.low, difference.interval.high), key=abs)
     near, far = (band(100 * (end if higher_is_better else -end)) for end in ends)
-    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{_perhaps(kind, near, far)}.")
+    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{_perhaps(kind, near, far)}.{missing}")
 
 
 def _perhaps(kind: Kind, near: Kind, far: Kind) -> str:
@@ -110,7 +111,22 @@ def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str
     detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
     if difference.p < ALPHA <= (difference.p_holm or 0.0):
         detail += f", which {corrected_for} shows too often by chance"
-    return Verdict(kind, kind.value, f"Inconclusive: {detail}{seen}.")
+    missing = _missing(difference, is_share=is_share)
+    return Verdict(kind, kind.value, f"Inconclusive: {detail}{seen}.{missing}")
+
+
+def _missing(difference: Difference, *, is_share: bool) -> str:
+    """What samples without a pair could have made of the difference: test and interval hold for all of that."""
+    if not difference.completions:
+        return ""
+    values = [completed.value for completed in difference.completions]
+    unit = " points" if is_share else ""
+    ends = f"{between(Interval(min(values), max(values)), is_share=is_share)}{unit}"
+    are, they = ("sample is", "it") if difference.missing == 1 else ("samples are", "they")
+    had = f" {difference.missing:,} {are} missing: whatever {they} had been, the change over all is"
+    if supported(difference):
+        return f"{had} {ends} and still shown."
+    return f"{had} somewhere in {ends}."
 
 
 def _why_no_interval(difference: Difference) -> str:
@@ -146,10 +162,9 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
     """No verdict on the whole; the samples that do pair are told about, without a word for them."""
     on_pairs = ""
     if difference is not None and difference.n:
-        on_pairs = (
-            f" On the {difference.n} samples in both: {size_words(difference.value, is_share=is_share)} "
-            f"({_evidence(difference, is_share=is_share)})."
-        )
+        shown = size_words(difference.value, is_share=is_share)
+        told = "" if difference.completions else f" ({_evidence(difference, is_share=is_share)})"
+        on_pairs = f" On the {difference.n} samples in both: {shown}{told}.{_missing(difference, is_share=is_share)}"
     return Verdict(Kind.NOT_COMPARABLE, "not comparable", f"Not comparable: {why}.{on_pairs}")
 
 

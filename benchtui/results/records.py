@@ -189,6 +189,12 @@ class RunResults(msgspec.Struct, frozen=True):
     def score(self, task: str, metric: str, filter_name: str) -> Score | None:
         return next((s for s in self.scores_of(task) if (s.metric, s.filter) == (metric, filter_name)), None)
 
+    def asked_of(self, task: str) -> int:
+        """How many documents of a leaf task the run was asked, whether it answered them or not; after an early stop
+        those until then."""
+        facts = self.task(task)
+        return next((p.total for p in self.partial if p.task == task), facts.n if facts is not None else 0)
+
     def partial_of(self, task: str) -> Partial | None:
         """How much of a task is missing; for a group, over its leaves together."""
         group = self.group(task)
