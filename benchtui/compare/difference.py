@@ -12,7 +12,7 @@ from benchtui.compare.records import Difference
 from benchtui.evidence import matched_pairs, means
 from benchtui.evidence.clusters import clustered_stderr, t_quantile
 from benchtui.evidence.matched_pairs import mcnemar
-from benchtui.evidence.means import units_of
+from benchtui.evidence.means import pseudo_values, scale_of, units_of
 from benchtui.evidence.missing import around
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
@@ -94,6 +94,7 @@ def _mean(terms: PairedTerms) -> Difference:
     if terms.clusters is not None:
         groups = np.unique(terms.clusters, return_inverse=True)[1]
     n_units = int(groups.max()) + 1
+    scale = scale_of(each_first, each_second)
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
@@ -112,7 +113,7 @@ def _mean(terms: PairedTerms) -> Difference:
         units=units_of(
             np.bincount(groups, weights=share * moved).astype(np.float64),
             np.bincount(groups, weights=share).astype(np.float64),
-            _scale(each_first, each_second),
+            (scale[0] - scale[1], scale[1] - scale[0]) if scale is not None else None,
             alone=terms.clusters is None,
         ),
         weighted=terms.weights is not None,
@@ -120,39 +121,23 @@ def _mean(terms: PairedTerms) -> Difference:
     return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
 
 
-def _scale(*sides: Floats) -> tuple[float, float] | None:
-    """The ends of a difference of two such scores, where these have a scale: 0..1, or -1..1."""
-    low, high = min(float(side.min()) for side in sides), max(float(side.max()) for side in sides)
-    if low < -1 or high > 1:
-        return None
-    return (-1.0, 1.0) if low >= 0 else (-2.0, 2.0)
-
-
 def _jackknifed(terms: PairedTerms) -> Difference:
-    """A score that is no mean, such as F1 or perplexity, as the mean of its jackknife pseudo-values, one a document
-    (J. Tukey 1958; R. Miller, "The jackknife: a review", Biometrika 61, 1974)."""
     n, combine = len(terms.first), terms.aggregation.combine
-    sums = [side.sum(axis=0) for side in (terms.first, terms.second)]
-    first, second = (float(combine(each)) for each in sums)
-    units, stderr = None, None
-    if n > 1:
-        without = [combine(each - side) for each, side in zip(sums, (terms.first, terms.second), strict=True)]
-        pulls = -(n - 1) * (without[1] - without[0])
-        parts = (second - first + pulls - pulls.mean()) / n
-        stderr = float(parts.std(ddof=1) * np.sqrt(n))
-        units = units_of(parts, np.full(n, 1 / n), None, alone=True)
+    first, second = (float(combine(side.sum(axis=0))) for side in (terms.first, terms.second))
+    parts = (pseudo_values(terms.second, combine) - pseudo_values(terms.first, combine)) / n
+    finite = bool(np.isfinite(parts).all())
     found = Difference(
         n=n,
         clusters=n,
         first=first,
         second=second,
         value=second - first,
-        stderr=stderr,
+        stderr=float(parts.std(ddof=1) * np.sqrt(n)) if finite and n > 1 else None,
         interval=None,
         p=1.0,
         method=JACKKNIFE,
         detectable=None,
-        units=units,
+        units=units_of(parts, np.full(n, 1 / n), None, alone=True) if finite else None,
     )
     return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
 

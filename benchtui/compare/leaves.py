@@ -13,6 +13,7 @@ from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Pairing, Side
 from benchtui.evidence.clusters import clustered_stderr, t_interval
+from benchtui.evidence.means import mean_interval, pseudo_values, scale_of, units_of
 from benchtui.evidence.missing import Terms, completions
 from benchtui.evidence.records import Floats, Interval
 from benchtui.evidence.shares import wilson
@@ -106,7 +107,7 @@ def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -
 
 def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     """A run's own score with the interval that fits it: Wilson for 0/1 scores and wherever all documents are right or
-    all are wrong, else its standard error.
+    all are wrong; of other scores that of their documents, none where these are too few; without samples Student's.
 
     Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
     """
@@ -114,20 +115,33 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     if not score.finite:
         return Side(score.value, None, None, score.n, score.total, partial, health)
     stderr, interval = score.stderr, None
-    if scored is not None and scored.aggregation.mean:
+    if scored is not None and scored.aggregation.mean and stderr is None and len(scored.terms) > 1:
         terms = scored.terms
-        binary = bool(np.all(terms[:, 1] == 1) and np.all((terms[:, 0] == 0) | (terms[:, 0] == 1)))
-        if stderr is None and len(terms) > 1:
-            stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
-        if binary:
-            interval = wilson(int(terms[:, 0].sum()), len(terms))
-    if interval is None and stderr == 0 and score.is_share and score.value in (0.0, 1.0):
+        stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
+    if scored is not None:
+        interval = _own_interval(scored)
+    elif stderr == 0 and score.is_share and score.value in (0.0, 1.0):
         interval = wilson(round(score.value * score.n), score.n)
-    if interval is None and stderr is not None and score.n > 1:
+    elif stderr is not None and score.n > 1:
         interval = t_interval(score.value, stderr, score.n)
         if score.is_share:
             interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
     return Side(score.value, stderr, interval, score.n, score.total, partial, health)
+
+
+def _own_interval(scored: ScoredTerms) -> Interval | None:
+    terms, n = scored.terms, len(scored.terms)
+    if not scored.aggregation.mean:
+        each, share, scale = pseudo_values(terms, scored.aggregation.combine), np.full(n, 1 / n), None
+        if not np.isfinite(each).all():
+            return None
+    else:
+        each, share = terms[:, 0] / terms[:, 1], terms[:, 1] / terms[:, 1].sum()
+        if np.all(terms[:, 1] == 1) and np.all((each == 0) | (each == 1)):
+            return wilson(int(each.sum()), n)
+        scale = scale_of(each)
+    units = units_of(each * share, share, scale, alone=True)
+    return mean_interval(units) if units is not None else None
 
 
 def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchtui.compare.names import BASE, FINE_TUNED, Names
 from benchtui.compare.records import Difference, Kind, Row, Verdict
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.evidence.means import FEWEST_UNBOUNDED
+from benchtui.evidence.means import FEWEST_SEEN
 from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
@@ -133,9 +133,7 @@ def _why_no_interval(difference: Difference) -> str:
     """Why scores that are not within 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
     n = difference.n
     if difference.stderr:
-        return (
-            f"{n} samples are too few for a score without a scale, whose shape may be any; it takes {FEWEST_UNBOUNDED}"
-        )
+        return f"{n} samples are too few for a score without a scale, whose shape may be any; it takes {FEWEST_SEEN}"
     if difference.value == 0:
         return f"none of {n} samples changed, and a score without a scale does not say how far another sample could"
     return f"all {n} samples changed by the same amount, and a score without a scale does not say how far another could"

@@ -10,15 +10,17 @@ is not proved but was never found otherwise; tests/perf/calibration_means.py sim
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import msgspec
 import numpy as np
 
 from benchtui.evidence.records import ALPHA, Floats, Interval
 
-FEWEST_CLUSTERS, FEWEST_UNBOUNDED = 10, 30
-"""Units from which those seen say how far away an unseen one may be: of scores in clusters, and of scores without a
-scale, whose shape may be anything. With fewer lognormal and rare losses go unnoticed too often (same simulation)."""
+FEWEST_SEEN, REACH = 40, 2.0
+"""From so many units on, those seen say how far from the median unit another may lie: as many times as far as the
+farthest on its side. Fewer miss a long tail too often (lognormal scores; same simulation). Where no unit seen has one,
+nobody can know of it: a loss of one unit in a hundred shows when there are some hundreds."""
 
 
 class Units(msgspec.Struct, frozen=True):
@@ -38,16 +40,31 @@ class Units(msgspec.Struct, frozen=True):
         """The units of the opposite difference."""
         return Units(tuple(-part for part in self.parts), self.shares, self.counts, -self.high, -self.low)
 
-    @property
-    def unseen(self) -> float:
-        """The share of one more unit: of the size that a document drawn at random lies in."""
-        return math.fsum(count * share**2 for share, count in zip(self.shares, self.counts, strict=True))
+
+def scale_of(*scores: Floats) -> tuple[float, float] | None:
+    """The ends of the scale that scores are on: 0..1 or -1..1; None for scores outside, which tell of no scale."""
+    low, high = min(float(each.min()) for each in scores), max(float(each.max()) for each in scores)
+    if low < -1 or high > 1:
+        return None
+    return (0.0, 1.0) if low >= 0 else (-1.0, 1.0)
+
+
+def pseudo_values(terms: Floats, combine: Callable[[Floats], Floats]) -> Floats:
+    """A score that is no mean, such as F1 or perplexity, as a mean over its documents: the jackknife's pseudo-values,
+    (documents,) of summands (documents, terms), moved so that their mean is the score itself. NaN for one document.
+
+    J. Tukey 1958; R. Miller, "The jackknife: a review", Biometrika 61, 1974.
+    """
+    sums, n = terms.sum(axis=0), len(terms)
+    with np.errstate(all="ignore"):
+        without = combine(sums - terms)
+    return np.asarray(float(combine(sums)) - (n - 1) * (without - without.mean()))
 
 
 def units_of(parts: Floats, shares: Floats, scale: tuple[float, float] | None, *, alone: bool) -> Units | None:
     """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends that no mean can be outside;
-    None where there are none. `alone` where each unit is one document: an unseen one may lie at the scale's ends. One
-    of several documents may be twice as far from the median unit as any that was seen.
+    None where there are none. `alone` where each unit is one document: an unseen one may lie at the scale's ends, as it
+    may where units of several documents are fewer than FEWEST_SEEN. Else those seen say how far.
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
@@ -60,19 +77,31 @@ def units_of(parts: Floats, shares: Floats, scale: tuple[float, float] | None, *
 
 def _ends(means: Floats, scale: tuple[float, float] | None) -> tuple[float, float] | None:
     low, middle, high = float(means.min()), float(np.median(means)), float(means.max())
-    if low == high or len(means) < (FEWEST_UNBOUNDED if scale is None else FEWEST_CLUSTERS):
+    if low == high or len(means) < FEWEST_SEEN:
         return scale
-    low, high = middle - 2 * (middle - low), middle + 2 * (high - middle)
+    low, high = middle - REACH * (middle - low), middle + REACH * (high - middle)
     return (low, high) if scale is None else (max(low, scale[0]), min(high, scale[1]))
 
 
 def chance_of_no_more(units: Units, x: float) -> float:
     """One-sided p-value of the claim that the true mean is no more than `x`: small when the units show more."""
-    if x < units.low:
-        return 0.0
-    parts, shares, counts = (np.array(column, dtype=np.float64) for column in (units.parts, units.shares, units.counts))
-    pulls = np.append(x * shares - parts, units.unseen * (x - units.low))
-    return _chance_above_zero(pulls, np.append(counts, 1.0))
+    return _Columns(units).chance_of_no_more(x)
+
+
+class _Columns:
+    """The units as arrays, for several chances of the same ones."""
+
+    def __init__(self, units: Units) -> None:
+        self._parts, self._shares, counts = np.array([units.parts, units.shares, units.counts], dtype=np.float64)
+        self._counts = np.append(counts, 1.0)
+        self._unseen = float(counts @ self._shares**2)  # as large as the unit of a document drawn at random
+        self.low, self.high = units.low, float(np.max(self._parts / self._shares))
+
+    def chance_of_no_more(self, x: float) -> float:
+        if x < self.low:
+            return 0.0
+        pulls = np.append(x * self._shares - self._parts, self._unseen * (x - self.low))
+        return _chance_above_zero(pulls, self._counts)
 
 
 def mean_interval(units: Units, alpha: float = ALPHA) -> Interval:
@@ -85,14 +114,14 @@ def _lowest(units: Units, alpha: float) -> float:
     from scipy.optimize import brentq
     from scipy.special import ndtri
 
-    wanted = float(ndtri(alpha))
+    columns, wanted = _Columns(units), float(ndtri(alpha))
 
     def excess(x: float) -> float:
-        chance = chance_of_no_more(units, x)
+        chance = columns.chance_of_no_more(x)
         return float(ndtri(min(max(chance, 1e-300), 1 - 1e-16))) - wanted  # of x nearly a straight line
 
-    low, high = units.low, max(part / share for part, share in zip(units.parts, units.shares, strict=True))
-    shown = low < 0 and chance_of_no_more(units, 0.0) < alpha
+    low, high = columns.low, columns.high
+    shown = low < 0 and columns.chance_of_no_more(0.0) < alpha
     if low < 0 < high:
         low, high = (0.0, high) if shown else (low, 0.0)
     if low >= high or excess(low) >= 0:
@@ -104,8 +133,8 @@ def _lowest(units: Units, alpha: float) -> float:
 def _chance_above_zero(pulls: Floats, counts: Floats) -> float:
     """P(sum of pulls * G > 0) for independent G ~ Gamma(counts).
 
-    The inversion integral of the moment generating function M(s) / s, along the line through its smallest value on the
-    real axis; with u = sigma sinh(t) the trapezoidal rule converges at once.
+    The inversion integral of the moment generating function M(s) / s, by the trapezoidal rule along a hyperbola through
+    its smallest value on the real axis that bends as the path of steepest descent begins to.
     """
     reach = float(pulls.max())
     if reach <= 0:
@@ -114,30 +143,36 @@ def _chance_above_zero(pulls: Floats, counts: Floats) -> float:
         return 1.0
     if counts @ pulls > 0:  # precise where the chance is small
         return 1.0 - _chance_above_zero(-pulls, counts)
-    a = pulls / reach
-    s, width = _saddle(a, counts)
+    pulls = pulls / reach
+    s, width, bend = _saddle(pulls, counts)
+    slopes = width * pulls / (1 - pulls * s)
     total, start = 0.0, 0
     while True:
         t = _STEP * np.arange(start, start + _BLOCK)
-        line = s + 1j * width * np.sinh(t)
-        logs = -(counts @ np.log1p(-a[:, None] * line)) - np.log(line)
-        values = np.exp(logs).real * np.cosh(t)
+        across, up = bend * (np.cosh(t) - 1), np.sinh(t)
+        real, imaginary = 1 - np.multiply.outer(slopes, across), np.multiply.outer(slopes, up)
+        size = -(counts @ np.log(real**2 + imaginary**2)) / 2
+        angle = counts @ np.arctan2(imaginary, real)
+        steps = bend * np.sinh(t) + 1j * np.cosh(t)
+        values = (np.exp(size + 1j * angle) * steps / (s / width + across + 1j * up)).imag
         if start == 0:
             values[0] /= 2
         total += float(values.sum())
         start += _BLOCK
-        if np.abs(values[-4:]).max() <= 1e-13 * abs(total) or start > 50 * _BLOCK:
-            return min(1.0, max(0.0, _STEP * width * total / np.pi))
+        if np.abs(values[-2:]).max() <= 1e-9 * abs(total) or start > 50 * _BLOCK:
+            level = math.exp(-float(counts @ np.log1p(-pulls * s)))
+            return min(1.0, max(0.0, _STEP * level * total / np.pi))
 
 
-_STEP, _BLOCK = 0.15, 24
+_STEP, _BLOCK = 0.25, 13
 
 
-def _saddle(a: Floats, counts: Floats) -> tuple[float, float]:
-    """Where M(s) / s is smallest in (0, 1), for max(a) = 1, and its width there."""
+def _saddle(pulls: Floats, counts: Floats) -> tuple[float, float, float]:
+    """Where M(s) / s is smallest in (0, 1), for a largest pull of 1; its width there, and by how much the path of
+    steepest descent bends."""
     low, high, s = 0.0, 1.0, 0.5
     for _ in range(60):
-        ratio = a / (1 - a * s)
+        ratio = pulls / (1 - pulls * s)
         slope = float(counts @ ratio) - 1 / s
         curve = float(counts @ ratio**2) + 1 / s**2
         low, high = (s, high) if slope < 0 else (low, s)
@@ -145,4 +180,5 @@ def _saddle(a: Floats, counts: Floats) -> tuple[float, float]:
             break
         step = s - slope / curve
         s = step if low < step < high else (low + high) / 2
-    return s, 1 / math.sqrt(curve)
+    width, skew = 1 / math.sqrt(curve), 2 * float(counts @ ratio**3) - 2 / s**3
+    return s, width, max(-1.0, min(1.0, skew * width**3 / 3))
