@@ -226,6 +226,11 @@ def _reuse_notes(runs: BenchRuns) -> list[str]:
     if runs.template_date:
         date = runs.template_date.replace("T", " ")
         notes.append(f"Chat template: it writes the date, and {date} is used as in the earlier run.")
+    if looked_at := runs.fine_tuned.plan().looked_at:
+        notes.append(
+            f"Its answers were looked at before, in {', '.join(looked_at[:3])} (--decide-early): it is judged at the "
+            "1 % that those looks left."
+        )
     if runs.set_aside:
         notes.append(f"The earlier base run is kept in {runs.set_aside.path}.")
     from benchtui.runs.records import run_state

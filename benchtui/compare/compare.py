@@ -12,6 +12,7 @@ from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.health import same_answers
 from benchtui.compare.judging import family, judged
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
+from benchtui.compare.looks import looked_at_before, why_watched
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
@@ -40,8 +41,8 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     names = names or side_names(first, second)
     runs = Pair(first, second, names, _read_leaves(first, second))
     made = tuple(_rows(runs))
-    tests, watched = family(first, second, made), first.may_stop_early or second.may_stop_early
-    rows = judged(made, tests, watched=watched)
+    tests, looks = family(first, second, made), why_watched(first, second)
+    rows = judged(made, tests, looks=looks)
     return Comparison(
         first=first,
         second=second,
@@ -52,13 +53,14 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
         missing=tuple(_missing(first, second, names)),
         warnings=(
             *_warnings(first, second, names),
+            *looked_at_before(first, second, names),
             *same_answers(first, second, names),
             *_on_pairs(rows, first, second, names),
             *_by_number(rows),
         ),
         tests=tests,
         sentence=overall(rows, names, tests),
-        watched=watched,
+        watched=bool(looks),
     )
 
 

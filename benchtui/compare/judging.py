@@ -50,21 +50,21 @@ def _everything(results: RunResults) -> set[str]:
     return {name for task in _asked(results) for name in (task.name, *task.leaves)}
 
 
-def judged(rows: Sequence[Row], tests: int, *, watched: bool) -> tuple[Row, ...]:
-    """The rows with verdicts on the headlines, whose p-values are corrected over `tests` tasks; `watched` where the
-    result might have been taken at any of several looks."""
-    price = ALPHA / FINAL_ALPHA if watched else 1.0
+def judged(rows: Sequence[Row], tests: int, *, looks: str) -> tuple[Row, ...]:
+    """The rows with verdicts on the headlines, whose p-values are corrected over `tests` tasks; `looks` says why the
+    result might have been taken at any of several looks, "" where it was not."""
+    price = ALPHA / FINAL_ALPHA if looks else 1.0
     p_values = [min(1.0, price * row.difference.p) for row in rows if _is_tested(row) and row.difference is not None]
     corrected = iter(holm([*p_values, *[1.0] * (tests - len(p_values))]))
     found = []
     for row in rows:
         if _is_tested(row) and row.difference is not None:
-            found.append(_judge(row, row.difference, next(corrected), tests, watched=watched))
+            found.append(_judge(row, row.difference, next(corrected), tests, looks))
         elif row.level == "headline" and row.early is not None:
             verdict = decided_early(row.early, higher_is_better=row.higher_is_better, is_share=row.is_share)
             found.append(msgspec.structs.replace(row, verdict=verdict))
         else:
-            found.append(_at_final_level(row) if watched else row)
+            found.append(_at_final_level(row) if looks else row)
     return tuple(found)
 
 
@@ -79,11 +79,11 @@ def _at_final_level(row: Row) -> Row:
     return msgspec.structs.replace(row, difference=at_level(row.difference, FINAL_ALPHA))
 
 
-def _judge(row: Row, found: Difference, p_holm: float, tests: int, *, watched: bool) -> Row:
-    at_its_level = at_level(found, FINAL_ALPHA) if watched else found
+def _judge(row: Row, found: Difference, p_holm: float, tests: int, looks: str) -> Row:
+    at_its_level = at_level(found, FINAL_ALPHA) if looks else found
     corrected = msgspec.structs.replace(at_its_level, p_holm=p_holm)
     why = f"one of {tests} tests" if tests > 1 else ""
-    if watched:
-        why = "a run that might have stopped early" + (f", and {why}," if why else "")
+    if looks:
+        why = looks + (f", and {why}," if why else "")
     verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
     return msgspec.structs.replace(row, difference=corrected, verdict=verdict)

@@ -48,8 +48,9 @@ class Changes:
         return self._from_samples(score)
 
     def _same_documents(self, task: str) -> bool:
-        """Whether all documents of both were asked with the same prompts, and none left out after a look at scores."""
-        if self._base.early_of_any(task) or self._run.early_of_any(task):
+        """Whether all documents of both were asked with the same prompts, and none lost, or left out after a look at
+        scores."""
+        if any(run.early_of_any(task) or run.partial_of(task) is not None for run in (self._base, self._run)):
             return False
         mine, theirs = self._hashes
         return _leaves(task, self._run) == _leaves(task, self._base) and all(

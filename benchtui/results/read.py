@@ -89,6 +89,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         health=block.health,
         data=block.data,
         asked=_asked(block, plan),
+        looked_at=block.looked_at if block.looked_at is not None or plan is None else plan.looked_at,
     )
 
 

@@ -147,6 +147,7 @@ class RunResults(msgspec.Struct, frozen=True):
     `data` says which documents each was asked. `created` is the time in the file's name, without a zone
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
     form on disk that was evaluated. `asked` is what the run was to answer, empty where no file says it.
+    `looked_at` names earlier runs that asked the same and might have stopped early, None where nobody noted it.
     """
 
     run: Path
@@ -175,6 +176,7 @@ class RunResults(msgspec.Struct, frozen=True):
     health: dict[str, TaskHealth] = {}
     data: dict[str, TaskData] = {}
     asked: tuple[AskedTask, ...] = ()
+    looked_at: tuple[str, ...] | None = None
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)

@@ -39,6 +39,7 @@ class Block(msgspec.Struct):
     plan: dict[str, Any] = {}
     decide_early: dict[str, EarlyStop] = {}
     asked: dict[str, list[str]] = {}
+    looked_at: tuple[str, ...] | None = None
 
 
 def run_settings(

@@ -14,6 +14,7 @@ from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.bases import ChosenBase, choose_base, find_unfinished
 from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
+from benchtui.runs.earlier_looks import with_earlier_looks
 from benchtui.runs.equivalent import equivalent_command
 from benchtui.runs.files import unwritable, write_run_file
 from benchtui.runs.lock import FolderLock
@@ -110,7 +111,10 @@ def lay_out(
         fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
     else:
         resumed.append(fine_tuned)
-        plan = with_date_of(plan, fine_tuned.plan())
+        known = fine_tuned.plan()
+        plan = msgspec.structs.replace(with_date_of(plan, known), looked_at=known.looked_at)
+    others = [run for run in fine_tuned_runs(benchmarks) if run != fine_tuned]
+    plan = with_earlier_looks(plan, others)
     relative = str(base.run.path.relative_to(benchmarks)) if base.run else None
     _write_plan(fine_tuned, plan, bench_id, relative)
     date = plan.prompts.template_date

@@ -117,7 +117,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
     matter; None evaluates every document. `base_fingerprint` is that of the base run it is then compared with.
     `training` is what the training had written down when the run was made: a model may be trained again into the same
-    folder. None for a base, and in plans from before it was kept.
+    folder. None for a base, and in plans from before it was kept. `looked_at` names earlier runs that asked this model
+    the same and might have stopped early, None where nobody noted it.
     """
 
     model_name: str
@@ -144,6 +145,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     decide_early: float | None = None
     base_fingerprint: str = ""
     training: TrainingFacts | None = None
+    looked_at: tuple[str, ...] | None = None
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 

@@ -12,6 +12,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.runs.bench import BenchRuns, left_to_evaluate
 from benchtui.runs.directory import BENCHMARKS, RunDirectory, fine_tuned_runs, named_base
+from benchtui.runs.earlier_looks import with_earlier_looks
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.plan import Permissions, RunPlan, write_plan
 from benchtui.runs.prepare import new_bench_id, read_whole
@@ -49,13 +50,15 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
     for found in to_resume:
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
-        now = _with_present_facts(found.plan(), shown_name(run), allowed, include_paths)
-        if differences := now.differences(found.plan()):
+        plan = found.plan()
+        now = _with_present_facts(plan, shown_name(run), allowed, include_paths)
+        if differences := now.differences(plan):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
                 "Start a new run with `benchtui run --no-resume`; what this one answered stays where it is.",
             )
-        plans[found.plan_file] = now
+        others = [other for other in fine_tuned_runs(benchmarks) if other != found]
+        plans[found.plan_file] = now if plan.role == "base" else with_earlier_looks(now, others)
     bench_id = new_bench_id()
     for file, now in plans.items():  # only now: what is refused stays as it was
         write_plan(file, msgspec.structs.replace(now, bench_id=bench_id))

@@ -101,6 +101,7 @@ def write_results(
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),
         "asked": {task.name: list(plan.leaves.get(task.name, ())) for task in plan.tasks},
+        "looked_at": plan.looked_at,
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"

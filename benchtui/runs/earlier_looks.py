@@ -1,0 +1,68 @@
+"""Earlier runs that might have stopped early: their scores were looked at while they went on, and a new run that asks
+the same model the same is no fresh evidence.
+
+Who runs `--decide-early` to its end undecided, and then the same without the flag, gets the same answers: judged as if
+nobody had looked they would be called different twice as often as they should.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.journal import answered_requests
+from benchtui.runs.plan import TEMPLATE_DATE, RunPlan
+
+_OF_ARITHMETIC = frozenset({"engine", "dtype", "lm-eval", "transformers", TEMPLATE_DATE})
+"""Settings that leave the answers all but the same."""
+
+_OF_EXTENT = frozenset({"limit", "decide early", "compared with"})
+"""What decides how much of a task is asked, not what."""
+
+
+def with_earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> RunPlan:
+    """The plan with the names of those of `runs` (others of the same model folder) that looked at the same answers; it
+    keeps those it knows, which may have been removed since."""
+    known = dict.fromkeys((*(plan.looked_at or ()), *earlier_looks(plan, runs)))
+    return msgspec.structs.replace(plan, looked_at=tuple(known))
+
+
+def earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> tuple[str, ...]:
+    """The names of those of `runs` that were looked at while the same model answered one of the same tasks.
+
+    Changed weights, prompts or settings of generation make other answers; another limit, precision or version does not.
+    """
+    found: dict[str, None] = {}
+    for run in runs:
+        there = _plan_of(run)
+        if there is None or there.role != plan.role or not _same_question(plan, there):
+            continue
+        if there.decide_early is not None and (answered_requests(run.journal) or run.lm_eval.is_dir()):
+            found[run.path.name] = None
+        found.update(dict.fromkeys(there.looked_at or ()))
+    return tuple(found)
+
+
+def _plan_of(run: RunDirectory) -> RunPlan | None:
+    try:
+        return run.plan() if run.exists() else None
+    except BenchtuiError:
+        return None  # damaged, or of a newer benchtui: nothing can be said of it
+
+
+def _same_question(plan: RunPlan, other: RunPlan) -> bool:
+    mine, theirs = (_without(each.score_settings(), _OF_ARITHMETIC) for each in (plan, other))
+    if mine != theirs:
+        return False
+    tasks, others = plan.task_settings(), other.task_settings()
+    return any(
+        _without(tasks[name], _OF_EXTENT) == _without(others[name], _OF_EXTENT) for name in tasks if name in others
+    )
+
+
+def _without(settings: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name not in names}
