@@ -1,4 +1,4 @@
-"""Means of scores that go together in clusters: standard error, Student's interval and test.
+"""Means of scores that go together in clusters: standard error and Student's interval.
 
 E. Miller, "Adding Error Bars to Evals", arXiv 2411.00640. statsmodels has the same and is what they are checked
 against; importing it takes longer than a whole comparison.
@@ -9,9 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from benchtui.evidence.records import ALPHA, Floats, Integers, Interval
-
-FEW_CLUSTERS = 300
-"""Below this many independent units p-values do not lean on the normal approximation: MMLU has 57 subjects."""
 
 
 def normal_quantile(p: float) -> float:
@@ -49,12 +46,3 @@ def t_interval(value: float, stderr: float, clusters: int, alpha: float = ALPHA)
     """Student's interval with one degree of freedom less than there are independent units."""
     half = t_quantile(1 - alpha / 2, max(clusters - 1, 1)) * stderr
     return Interval(value - half, value + half)
-
-
-def t_test(value: float, stderr: float, clusters: int) -> float:
-    """Two-sided p-value of `value` being 0; 1 when nothing varies and nothing differs."""
-    from scipy.special import stdtr
-
-    if stderr == 0:
-        return 1.0 if value == 0 else 0.0
-    return 2 * float(stdtr(max(clusters - 1, 1), -abs(value) / stderr))

@@ -6,10 +6,12 @@ A two-sided interval leaves out the truth exactly when one of its one-sided chan
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
+from scipy import stats
 
 from benchtui.evidence.means import Units, chance_of_no_more, pseudo_values, units_of
 from benchtui.evidence.records import ALPHA
@@ -142,3 +144,28 @@ def wrong_on_corpus(
         parts = (pseudo_values(second, combine) - pseudo_values(first, combine)) / n
         wrong += _refuted(units_of(parts, np.full(n, 1 / n), None, alone=True), float(parts.sum()), 0.0, ALPHA)
     return wrong / replicas
+
+
+def size_enumerated(values: Floats, shares: Floats, n: int, alpha: float) -> float:
+    """The exact chance that the one-sided test of the true mean rejects at `alpha`: of `n` scores between 0 and 1 that
+    take these `values` with these `shares`, every outcome tried."""
+    total, truth = 0.0, float(values @ shares)
+    for some in itertools.product(range(n + 1), repeat=len(values) - 1):
+        if sum(some) > n:
+            continue
+        counts = np.array([*some, n - sum(some)])
+        units = units_of(np.repeat(values, counts) / n, np.full(n, 1 / n), SCORE, alone=True)
+        if units is not None and chance_of_no_more(units, truth) < alpha:
+            total += float(stats.multinomial.pmf(counts, n, shares))
+    return total
+
+
+def greatest_size(n: int, alpha: float, kinds: int, rng: np.random.Generator) -> float:
+    """The greatest of these over so many random kinds of scores of three values, with and without the scale's ends."""
+    found = 0.0
+    for _ in range(kinds):
+        values = np.sort(rng.random(3))
+        values[0] *= rng.random() < 0.5
+        values[2] = 1.0 if rng.random() < 0.5 else values[2]
+        found = max(found, size_enumerated(values, rng.dirichlet(np.full(3, rng.choice([0.3, 1, 3]))), n, alpha))
+    return found

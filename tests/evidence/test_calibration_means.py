@@ -16,6 +16,7 @@ from tests.evidence.simulation_means import (
     EFFECTS,
     SIZES,
     UNBOUNDED,
+    greatest_size,
     wrong_on_clusters,
     wrong_on_documents,
     wrong_on_scores,
@@ -30,6 +31,13 @@ MOST = 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / REPLICAS)
 def test_a_rare_loss_that_nobody_saw_makes_no_gain(kind: str, n: int) -> None:
     """Of 20 documents none loses in 54 % of cases, and all the others gained."""
     assert wrong_on_documents(BOUNDED[kind], n, REPLICAS, np.random.default_rng(n)) <= MOST
+
+
+@pytest.mark.parametrize("alpha", [0.2, 0.05, 0.025, 0.01])
+def test_no_kind_of_score_is_refuted_too_often_with_every_outcome_tried(alpha: float) -> None:
+    """It is not proved that Gaffke's bound keeps its level; none of these exceeds it."""
+    for n in (2, 5, 7):
+        assert greatest_size(n, alpha, 15, np.random.default_rng(n)) <= alpha
 
 
 @pytest.mark.parametrize("kind", UNBOUNDED)

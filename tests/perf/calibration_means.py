@@ -14,6 +14,7 @@ from tests.evidence.simulation_means import (
     SIZES,
     UNBOUNDED,
     Floats,
+    greatest_size,
     wrong_on_clusters,
     wrong_on_corpus,
     wrong_on_documents,
@@ -28,6 +29,9 @@ COMBINE = {each.name: each.combine for each in AGGREGATIONS}
 
 def cells(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
     """Every cell, the quick ones first."""
+    for n in (2, 4, 6, 8):
+        rate = greatest_size(n, 0.025, 100, rng)
+        yield Cell(f"one end of an interval, the worst of 100 kinds of score enumerated: n = {n}", 0.025, rate, 0)
     yield from _scores(replicas, rng)
     yield from _corpora(replicas, rng)
     yield from _clusters(replicas, rng)
