@@ -40,7 +40,7 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     """
     names = names or side_names(first, second)
     runs = Pair(first, second, names, _read_leaves(first, second))
-    made = tuple(_rows(runs))
+    made = tuple(rows_of(runs))
     tests, looks = family(first, second, made), why_watched(first, second)
     rows = judged(made, tests, looks=looks)
     return Comparison(
@@ -116,7 +116,8 @@ def _by_number(rows: Sequence[Row]) -> Iterator[str]:
             )
 
 
-def _rows(runs: Pair) -> Iterator[Row]:
+def rows_of(runs: Pair) -> Iterator[Row]:
+    """All rows, each with its difference; verdicts on the headlines are not made yet, as they depend on each other."""
     for task in _tops(runs.first, runs.second):
         scores = [s for s in ordered(runs.second.scores_of(task)) if _in_first(runs, s)]
         for number, score in enumerate(scores):

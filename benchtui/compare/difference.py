@@ -202,7 +202,7 @@ def at_level(found: Difference, alpha: float) -> Difference:
 
 def _held_at_level(found: Difference, alpha: float) -> Difference:
     """A true difference shows where what the missing documents can take away leaves enough of it."""
-    completions = tuple(at_level(each, alpha) for each in found.completions)
+    completions = tuple(each if each.alpha == alpha else at_level(each, alpha) for each in found.completions)
     seen, values = [each.detectable for each in completions], [each.value for each in completions]
     least = max((size for size in seen if size is not None), default=None)
     detectable = least + max(values) - min(values) if least is not None and None not in seen else None

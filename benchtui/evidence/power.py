@@ -49,6 +49,7 @@ def _critical(n: int, alpha: float) -> Integers:
     return found
 
 
+@functools.lru_cache(maxsize=4096)
 def detectable_share(n: int, discordant: float, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The smallest difference of two shares that exact McNemar shows with `power`, given the share that changes side.
 
