@@ -1,4 +1,9 @@
-"""The smallest difference that so many paired samples could have shown, and how many samples a difference needs."""
+"""How likely a true difference is to be shown, the smallest that so many samples show, and how many samples it takes.
+
+Of right-or-wrong scores all of it is exact: the chance that McNemar's exact test finds the difference, summed over how
+many samples may change side (the unconditional power of S. Duffy, "Asymptotic and exact power for the McNemar test and
+its analogue with R controls per case", Biometrics 40, 1984).
+"""
 
 from __future__ import annotations
 
@@ -6,78 +11,95 @@ import functools
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 
 from benchtui.evidence.clusters import normal_quantile, t_quantile
 from benchtui.evidence.records import ALPHA, POWER, Floats, Integers
 
-EXACT_UP_TO = 600
-"""Pairs up to which McNemar's power is computed exactly; beyond, the normal form agrees to a hundredth of a point."""
+_REACH = 8.5
+"""Standard deviations around the mean of a binomial beyond which nothing is left of it (1e-15)."""
+
+_SMOOTH = 100
+"""Variance of the number of changes from which power rises with every sample; below it goes up and down a little."""
 
 
 def mcnemar_power(n: int, discordant: float, difference: float, alpha: float = ALPHA) -> float:
-    """Chance that exact McNemar rejects at `alpha`: `n` pairs, a share `discordant` of which changes side, `difference`
-    (0 <= difference <= discordant) the true gain."""
-    from scipy.special import bdtr, bdtrc
-
-    fixed_share = 0.5 if discordant == 0 else 0.5 * (1 + difference / discordant)
-    critical = _critical(n, alpha)
-    possible = critical >= 0
-    changed, least = np.arange(n + 1)[possible], critical[possible]
-    rejected = bdtr(least, changed, fixed_share) + bdtrc(changed - least - 1, changed, fixed_share)
-    return float(np.sum(_chances(n, discordant)[possible] * rejected))
-
-
-def _chances(n: int, share: float) -> Floats:
-    """The binomial chances of 0..n changes."""
-    from scipy.special import gammaln, xlog1py, xlogy
-
-    k = np.arange(n + 1)
-    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, share) + xlog1py(n - k, -share)
-    return np.asarray(np.exp(logs))
-
-
-@functools.lru_cache(maxsize=512)
-def _critical(n: int, alpha: float) -> Integers:
-    """For each number of changes 0..n the largest smaller count that exact McNemar still rejects; -1 for none."""
+    """Chance that exact McNemar shows a difference at `alpha`, two-sided, and on the right side: `n` pairs, a share
+    `discordant` of which changes side, `difference` (0 <= difference <= discordant) the true gain."""
     from scipy.special import bdtr
 
-    found = np.full(n + 1, -1, dtype=np.int64)
-    for changed in range(1, n + 1):
-        smaller = np.arange(changed // 2 + 1)
-        rejected = np.flatnonzero(2 * bdtr(smaller, changed, 0.5) <= alpha)
-        found[changed] = rejected[-1] if len(rejected) else -1
+    changed, chances = likely_counts(n, discordant)
+    critical = _critical(changed, alpha)
+    possible = critical >= 0
+    broken_share = 0.5 if discordant == 0 else 0.5 * (1 - difference / discordant)
+    shown = bdtr(critical[possible], changed[possible], broken_share)
+    return float(np.sum(chances[possible] * shown))
+
+
+def likely_counts(n: int, share: float) -> tuple[Integers, Floats]:
+    """The numbers of `n` that a share may be, with their binomial chances; those next to impossible are left out."""
+    from scipy.special import gammaln, xlog1py, xlogy
+
+    middle, reach = n * share, _REACH * np.sqrt(n * share * (1 - share)) + 20
+    k = np.arange(max(0, int(middle - reach)), min(n, int(middle + reach)) + 1)
+    logs = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1) + xlogy(k, share) + xlog1py(n - k, -share)
+    return k, np.asarray(np.exp(logs))
+
+
+def _critical(changed: Integers, alpha: float) -> Integers:
+    """For each number of changes the most losses among them with which exact McNemar still shows a gain; -1 for
+    none."""
+    from scipy.special import bdtr
+
+    def shows(losses: Integers) -> npt.NDArray[np.bool_]:
+        return np.asarray((losses >= 0) & (2 * bdtr(np.maximum(losses, 0), changed, 0.5) < alpha), dtype=bool)
+
+    near = np.floor((changed + normal_quantile(alpha / 2) * np.sqrt(changed)) / 2).astype(np.int64)
+    found = np.clip(near, -1, changed // 2)
+    while np.any(over := (found >= 0) & ~shows(found)):
+        found = found - over
+    while np.any(more := (found < changed // 2) & shows(found + 1)):
+        found = found + more
     return found
 
 
 @functools.lru_cache(maxsize=4096)
 def detectable_share(n: int, discordant: float, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest difference of two shares that exact McNemar shows with `power`, given the share that changes side.
+    """The smallest difference of two shares that exact McNemar shows with `power`, given the share that changes side;
+    to a millionth, exact at every n.
 
     A difference cannot exceed the share of samples that change, so where needed that share grows with it. None when
-    not even a difference of 1 would do (n < 6).
+    not even a difference of 1 would do (n < 6 at 5 %).
     """
-    if n <= EXACT_UP_TO:
-        if mcnemar_power(n, 1.0, 1.0, alpha) < power:
-            return None
-        return _smallest(lambda d: mcnemar_power(n, max(d, discordant), d, alpha) >= power)
-    return _smallest(lambda d: n >= _pairs(d, max(d, discordant), alpha, power))
+    if mcnemar_power(n, 1.0, 1.0, alpha) < power:
+        return None
+    return _smallest(lambda d: mcnemar_power(n, max(d, discordant), d, alpha) >= power)
 
 
+@functools.lru_cache(maxsize=4096)
 def samples_needed(difference: float, discordant: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """Pairs needed to show `difference` (0..1) by McNemar's test when a share `discordant` of the samples changes side.
+    """Pairs needed to show `difference` (0 < difference <= 1) by exact McNemar with `power` when a share `discordant`
+    of the samples changes side (at least `difference` does): the number from which on the power is never lower.
 
-    Normal form of R. Connor, "Sample size for testing differences in proportions for the paired-sample design",
-    Biometrics 43, 1987.
+    Raises ValueError for a difference that is not within (0, 1].
     """
-    return int(np.ceil(_pairs(difference, max(difference, discordant), alpha, power)))
+    if not 0 < difference <= 1:
+        raise ValueError(f"no number of samples shows a difference of {difference}")
+    changing = max(difference, discordant)
 
+    def enough(n: int) -> bool:
+        return mcnemar_power(n, changing, difference, alpha) >= power
 
-def _pairs(difference: float, discordant: float, alpha: float, power: float) -> float:
-    if difference <= 0:
-        return float("inf")
-    beta = normal_quantile(power) * np.sqrt(discordant - difference**2)
-    root = normal_quantile(1 - alpha / 2) * np.sqrt(discordant) + beta
-    return float((root / difference) ** 2)
+    low, high = 0, 8
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    if high * changing * (1 - changing) >= _SMOOTH:
+        return high
+    around = 4 * int(np.sqrt(high)) + 20  # as wide as the teeth of the saw at this height
+    return 1 + max(n for n in range(max(0, high - 1), high + around) if n < high or not enough(n))
 
 
 def _smallest(enough: Callable[[float], bool]) -> float:
@@ -89,8 +111,24 @@ def _smallest(enough: Callable[[float], bool]) -> float:
     return high
 
 
-def detectable_mean(stderr: float, clusters: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest mean difference that a t-test over `clusters` units with this standard error shows with `power`."""
-    if clusters < 2 or not stderr > 0:
+def mean_power(difference: float, stderr: float, units: int, alpha: float = ALPHA) -> float:
+    """Chance that a two-sided t-test over `units` independent units shows a true `difference` (>= 0) whose estimate
+    has this standard error, on the right side: the noncentral t distribution (J. Cohen 1988). 0 below two units."""
+    from scipy.special import nctdtr
+
+    if units < 2:
+        return 0.0
+    critical = t_quantile(1 - alpha / 2, units - 1)
+    return 1 - float(nctdtr(units - 1, difference / stderr, critical)) if stderr > 0 else float(difference > 0)
+
+
+def detectable_mean(stderr: float, units: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
+    """The smallest mean difference that a t-test over `units` independent units with this standard error shows with
+    `power`; None below two units, or without a standard error."""
+    from scipy.optimize import brentq
+
+    if units < 2 or not stderr > 0:
         return None
-    return (t_quantile(1 - alpha / 2, clusters - 1) + t_quantile(power, clusters - 1)) * stderr
+    high = 2 * (t_quantile(1 - alpha / 2, units - 1) + t_quantile(max(power, 0.5), units - 1)) + 10
+    found = brentq(lambda size: mean_power(size, 1.0, units, alpha) - power, 0.0, high, xtol=1e-9)
+    return float(found) * stderr
