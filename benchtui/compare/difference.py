@@ -185,27 +185,31 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
     return None if found.units is None else means.mean_interval(found.units, alpha)
 
 
-def at_level(found: Difference, alpha: float) -> Difference:
-    """The same difference judged at another level: its interval, and what could have been seen."""
-    if found.completions:
-        return _held_at_level(found, alpha)
+def at_level(found: Difference, alpha: float, tests: int = 1) -> Difference:
+    """The same difference judged at another level: its interval, and what could have been seen as one of `tests`."""
     interval = interval_at(found, alpha)
-    detectable = None
+    return msgspec.structs.replace(
+        found,
+        completions=tuple(each if each.alpha == alpha else at_level(each, alpha) for each in found.completions),
+        interval=interval,
+        detectable=_detectable(found, interval if tests == 1 else interval_at(found, alpha / tests), alpha / tests),
+        alpha=alpha,
+    )
+
+
+def _detectable(found: Difference, interval: Interval | None, alpha: float) -> float | None:
+    """The smallest true difference that so many samples, changing side as these do, show four times in five; `interval`
+    is that at `alpha`. With missing documents what these can take away must be left over. None where no size would
+    do."""
+    if found.completions:
+        values = [each.value for each in found.completions]
+        seen = [_detectable(each, interval_at(each, alpha), alpha) for each in found.completions]
+        least = [size for size in seen if size is not None]
+        return max(least) + max(values) - min(values) if len(least) == len(seen) else None
     if found.method == MCNEMAR and found.flips is not None:
         changed = found.flips.fixed + found.flips.broken
-        detectable = detectable_share(found.n, (changed + 1) / (found.n + 2), alpha)
-    elif interval is not None and found.stderr:
-        half = max(found.value - interval.low, interval.high - found.value)
-        detectable = half + t_quantile(POWER, found.clusters - 1) * found.stderr
-    return msgspec.structs.replace(found, interval=interval, detectable=detectable, alpha=alpha)
-
-
-def _held_at_level(found: Difference, alpha: float) -> Difference:
-    """A true difference shows where what the missing documents can take away leaves enough of it."""
-    completions = tuple(each if each.alpha == alpha else at_level(each, alpha) for each in found.completions)
-    seen, values = [each.detectable for each in completions], [each.value for each in completions]
-    least = max((size for size in seen if size is not None), default=None)
-    detectable = least + max(values) - min(values) if least is not None and None not in seen else None
-    return msgspec.structs.replace(
-        found, completions=completions, interval=interval_at(found, alpha), detectable=detectable, alpha=alpha
-    )
+        return detectable_share(found.n, (changed + 1) / (found.n + 2), alpha)
+    if interval is None or not found.stderr:
+        return None
+    half = max(found.value - interval.low, interval.high - found.value)
+    return half + t_quantile(POWER, found.clusters - 1) * found.stderr

@@ -80,7 +80,7 @@ def _at_final_level(row: Row) -> Row:
 
 
 def _judge(row: Row, found: Difference, p_holm: float, tests: int, looks: str) -> Row:
-    at_its_level = at_level(found, FINAL_ALPHA) if looks else found
+    at_its_level = at_level(found, FINAL_ALPHA if looks else found.alpha, tests)
     corrected = msgspec.structs.replace(at_its_level, p_holm=p_holm)
     why = f"one of {tests} tests" if tests > 1 else ""
     if looks:

@@ -87,7 +87,8 @@ class Difference(msgspec.Struct, frozen=True):
 
     `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
     two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
-    difference that this many samples show with 80 % power, None where no size would do; `method` names the test.
+    difference that this many samples show with 80 % power, as one of all the tests that Holm corrects for, None where
+    no size would do; `method` names the test.
     `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of all other
     scores are made of, None where these can show nothing. `weighted` where
     documents of small tasks count for more than those of large ones; `alpha` is the level of interval and `detectable`.

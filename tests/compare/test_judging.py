@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.gate import gate
 from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.evidence.power import detectable_share
 from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run
 from tests.compare.test_verdicts import flipped
@@ -169,3 +170,18 @@ def test_the_order_of_the_two_runs_changes_nothing_but_the_sign(
         assert row.difference.p == pytest.approx(other.difference.p)
         assert row.difference.p_holm == pytest.approx(other.difference.p_holm)
         assert row.interval == (other.interval.mirrored() if other.interval else None)
+
+
+@pytest.mark.parametrize("block", [{}, WATCHED])
+def test_what_would_show_is_said_for_one_of_all_the_tests(tmp_path: Path, block: dict[str, Any]) -> None:
+    """A difference that the smallest of four corrected p-values must show is larger than that of a task alone."""
+    alone = headline(compared(tmp_path / "alone", {"t": LUCKY}, second=block)).difference
+    four = headline(compared(tmp_path / "four", dict.fromkeys("tuvw", LUCKY), second=block)).difference
+    assert alone is not None
+    assert four is not None
+    level = 0.01 if block else 0.05
+    assert alone.alpha == four.alpha == level
+    assert alone.interval == four.interval, "an interval is of its own task"
+    changing = (30 + 14 + 1) / (four.n + 2)
+    assert alone.detectable == detectable_share(four.n, changing, level)
+    assert four.detectable == detectable_share(four.n, changing, level / 4)

@@ -16,6 +16,7 @@ from typing import Any
 
 from benchtui.compare import verdicts
 from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
 from benchtui.models import identity
@@ -97,6 +98,12 @@ def _identity() -> Figures:
     }
 
 
+def _one_of_four() -> Figures:
+    n = PLAIN_WORDS["ifeval"].documents
+    return {name: f"{100 * (detectable_share(n, 0.2, ALPHA / tests) or 0):.1f}" for name, tests in
+            (("alone", 1), ("one", 4))}  # fmt: skip
+
+
 SENTENCES = (
     Sentence(README, "about {all} GB to download (2.13.0: {torch} GB itself, {others} GB of NVIDIA's", _downloads),
     Sentence(README, "**first**, about {cpu_mb} MB, as", lambda: measured()["downloads"]),
@@ -140,6 +147,7 @@ SENTENCES = (
         "is judged at {final} % instead of {alpha} %",
         lambda: {"final": f"{100 * FINAL_ALPHA:g}", "alpha": f"{100 * ALPHA:g}"},
     ),
+    Sentence(GUIDE, "IFEval shows {alone} points alone and {one} as one of four tasks", _one_of_four),
     Sentence(
         GUIDE,
         "the same samples, {look} at a time ({stratum} of each subject of MMLU)",
@@ -159,6 +167,7 @@ GIVEN = (
     (README, "IFEval, 5 prompts"),
     (README, "It stands at 100 %"),
     (GUIDE, "30 % of all samples"),
+    (GUIDE, "at 20 % change IFEval"),
     (GUIDE, "a single score near 50 %"),
     (GUIDE, "Several tasks share the 5 %"),
     (GUIDE, "Close to 100 %"),
