@@ -9,7 +9,17 @@ from rich.table import Table
 from rich.text import Text
 
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
-from benchtui.reports.words import difference_interval, interval_words, metric_words, notes, p_cell, verdict_glyph
+from benchtui.reports.words import (
+    SHRUNK,
+    difference_interval,
+    interval_words,
+    metric_words,
+    new_tasks_words,
+    notes,
+    p_cell,
+    shrunk_words,
+    verdict_glyph,
+)
 from benchtui.tasks.words import task_words
 from benchtui.text import one_line, printable
 from screens.themes import Colours
@@ -38,6 +48,11 @@ def _facts(row: Row, comparison: Comparison) -> Iterator[tuple[str, str]]:
     yield comparison.second_name, _side(row.second, row)
     if words := _difference(row, comparison):
         yield "Change", words
+        yield "About", row.population
+    if words := new_tasks_words(row):
+        yield "New tasks", words
+    if words := shrunk_words(row):
+        yield SHRUNK, words
     if flips := row.flips:
         yield (
             "Samples",

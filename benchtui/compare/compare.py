@@ -8,16 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from benchtui.compare.difference import PairedTerms, difference, with_missing
+from benchtui.compare.group_scores import group_sides
 from benchtui.compare.groups import GroupTerms, group_terms
 from benchtui.compare.health import same_answers
 from benchtui.compare.judging import family, judged
-from benchtui.compare.leaves import Leaf, SampleSource, read_leaf, side
+from benchtui.compare.leaves import Leaf, SampleSource, read_leaf
 from benchtui.compare.looks import looked_at_before, why_watched
 from benchtui.compare.names import Names, side_names
+from benchtui.compare.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
+from benchtui.compare.populations import population
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import not_comparable, overall
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 
@@ -31,6 +35,7 @@ class Pair(msgspec.Struct, frozen=True):
     second: RunResults
     names: Names
     leaves: Leaves
+    alpha: float
 
 
 def compare_runs(first: RunResults, second: RunResults, *, names: Names | None = None) -> Comparison:
@@ -39,10 +44,11 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
     names = names or side_names(first, second)
-    runs = Pair(first, second, names, _read_leaves(first, second))
+    looks = why_watched(first, second)
+    runs = Pair(first, second, names, _read_leaves(first, second), FINAL_ALPHA if looks else ALPHA)
     made = tuple(rows_of(runs))
-    tests, looks = family(first, second, made), why_watched(first, second)
-    rows = judged(made, tests, looks=looks)
+    tests = family(first, second, made)
+    rows = judge_new_tasks(judged(made, tests, looks=looks), tests)
     return Comparison(
         first=first,
         second=second,
@@ -124,7 +130,10 @@ def rows_of(runs: Pair) -> Iterator[Row]:
             yield _row(runs, score, "headline" if number == 0 else "detail", 0)
         group = runs.second.group(task)
         if group is not None and scores:
-            yield from _parts(runs, group, scores[0], 1, frozenset({task}))
+            together = shrunk_tasks(group_terms(group, scores[0], runs.second, runs.leaves), runs.alpha)
+            for row in _parts(runs, group, scores[0], 1, frozenset({task})):
+                told = row.tested is not None and row.key == f"{scores[0].metric},{scores[0].filter}"
+                yield msgspec.structs.replace(row, shrunk=together.get(row.task) if told else None)
 
 
 def _in_first(runs: Pair, score: Score) -> bool:
@@ -159,13 +168,14 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
     group = second.group(score.task)
     if group is not None:
         terms = group_terms(group, score, second, runs.leaves)
-        sides = _group_sides(first, second, score)
+        sides = group_sides(group, score, (first, second), runs.leaves)
         no_number = _group_no_number(group, first, score), _group_no_number(group, second, score)
     else:
         leaf = runs.leaves[(score.task, score.metric, score.filter)]
         terms = _leaf_terms(leaf)
         sides, no_number = (leaf.first, leaf.second), leaf.no_number
     found = _difference(terms)
+    tasks = 0 if group is None else len(terms.names) or len(group.leaves)
     unpaired = why_not_comparable(score.task, terms.pairing, first, second, runs.names)
     early = _decision(first, second, score) if level == "headline" and not unpaired else None
     row = Row(
@@ -185,6 +195,8 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         early=early,
         stopped=early is None and any(run.early_of_any(score.task) for run in (first, second)),
         notes=differing_facts(score.task, first, second, runs.names),
+        population=population(tasks, early),
+        tasks=tasks,
     )
     without_ends = "" if row.early or row.stopped else _without_ends(terms)
     why = _no_number(no_number, runs.names) or terms.why or unpaired or without_ends
@@ -193,7 +205,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
         return msgspec.structs.replace(row, verdict=verdict)
     if why and not row.early:
         return msgspec.structs.replace(row, verdict=not_comparable(why, row.tested, is_share=row.is_share))
-    return row
+    return row if row.tested is None else msgspec.structs.replace(row, new_tasks=new_tasks(terms, runs.alpha))
 
 
 def _difference(terms: GroupTerms) -> Difference | None:
@@ -270,9 +282,3 @@ def _leaf_terms(leaf: Leaf) -> GroupTerms:
         return GroupTerms(leaf.pairing, None, leaf.why)
     ends = tuple(PairedTerms(leaf.aggregation, *end) for end in leaf.completed or ())
     return GroupTerms(leaf.pairing, PairedTerms(leaf.aggregation, *leaf.paired), completed=ends)
-
-
-def _group_sides(first: RunResults, second: RunResults, score: Score) -> tuple[Side, Side]:
-    mine = first.score(score.task, score.metric, score.filter)
-    assert mine is not None  # noqa: S101 - rows are only made of scores that both have
-    return side(first, mine, None), side(second, score, None)

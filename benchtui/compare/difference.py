@@ -9,7 +9,7 @@ import numpy as np
 
 from benchtui.compare.metrics import Aggregation
 from benchtui.compare.records import Difference
-from benchtui.evidence import matched_pairs, means
+from benchtui.evidence import matched_pairs, means, typical_values
 from benchtui.evidence.clusters import clustered_stderr, t_quantile
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.means import pseudo_values, scale_of, units_of
@@ -24,7 +24,8 @@ class PairedTerms(msgspec.Struct, frozen=True):
     """The summands of paired documents in both runs, (documents, terms) each.
 
     `clusters` (documents,) numbers the unit that each belongs to, `weights` (documents,) sum to the number of units of
-    the score; both None where documents stand for themselves and count alike.
+    the score; both None where documents stand for themselves and count alike. `sizes` is how many of them belong to
+    each task of a group, in order.
     """
 
     aggregation: Aggregation
@@ -32,6 +33,7 @@ class PairedTerms(msgspec.Struct, frozen=True):
     second: Floats
     clusters: Integers | None = None
     weights: Floats | None = None
+    sizes: tuple[int, ...] = ()
 
 
 def difference(terms: PairedTerms) -> Difference:
@@ -115,10 +117,11 @@ def _mean(terms: PairedTerms) -> Difference:
             np.bincount(groups, weights=share).astype(np.float64),
             (scale[0] - scale[1], scale[1] - scale[0]) if scale is not None else None,
             alone=terms.clusters is None,
+            weighted=terms.weights is not None,
         ),
         weighted=terms.weights is not None,
     )
-    return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
+    return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 
 
 def _jackknifed(terms: PairedTerms) -> Difference:
@@ -139,16 +142,17 @@ def _jackknifed(terms: PairedTerms) -> Difference:
         detectable=None,
         units=units_of(parts, np.full(n, 1 / n), None, alone=True) if finite else None,
     )
-    return at_level(msgspec.structs.replace(found, p=_two_sided(found)), ALPHA)
+    return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 
 
 def with_missing(found: Difference, completions: Sequence[Difference], missing: int) -> Difference:
     """The difference of the pairs, judged so that it holds for every one of `completions`."""
     held = msgspec.structs.replace(found, missing=missing, completions=tuple(completions))
-    return at_level(msgspec.structs.replace(held, p=_two_sided(held)), found.alpha)
+    return at_level(msgspec.structs.replace(held, p=two_sided(held)), found.alpha)
 
 
-def _two_sided(found: Difference) -> float:
+def two_sided(found: Difference) -> float:
+    """p-value of no difference, from the two one-sided ones."""
     return min(1.0, 2 * min(chance_of_no_more(found, 0.0), chance_of_no_less(found, 0.0)))
 
 
@@ -160,6 +164,8 @@ def chance_of_no_more(found: Difference, x: float) -> float:
         return max(chance_of_no_more(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.chance_of_no_more(found.flips.fixed, found.flips.broken, found.n, x)
+    if found.tasks:
+        return typical_values.chance_of_no_more(np.array(found.tasks), x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units, x)
 
 
@@ -170,6 +176,8 @@ def chance_of_no_less(found: Difference, x: float) -> float:
         return max(chance_of_no_less(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.chance_of_no_more(found.flips.broken, found.flips.fixed, found.n, -x)
+    if found.tasks:
+        return typical_values.chance_of_no_more(-np.array(found.tasks), -x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units.mirrored(), -x)
 
 
@@ -182,6 +190,8 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
         return around([interval_at(each, alpha) for each in found.completions])
     if found.method == MCNEMAR and found.flips is not None:
         return matched_pairs.matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
+    if found.tasks:
+        return typical_values.centre_interval(np.array(found.tasks), alpha)
     return None if found.units is None else means.mean_interval(found.units, alpha)
 
 

@@ -1,4 +1,12 @@
-"""Group scores (MMLU and its categories) recomputed from samples, with lm-eval's own weighting."""
+"""Group scores (MMLU and its categories) recomputed from samples, with lm-eval's own weighting.
+
+A group's difference is about its own tasks: these stay as they are, their documents are the sample, as early stopping
+sees it too. Documents are then taken as independent ones of a single kind, though those of one task go together: with
+the tasks fixed that is on the safe side. Var(sum) is the sum of n_k (c_k - d_k^2) over the tasks, for the share c_k of
+documents that change and the difference d_k; the documents of a single kind with the same means have n (c - d^2), which
+is more by the spread of the d_k. tests/evidence/simulation_groups.py shows it for effects that cancel out.
+What holds of other tasks of this kind is another question: benchtui/compare/new_tasks.py.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +22,19 @@ from benchtui.compare.metrics import TOLERANCE
 from benchtui.compare.records import Pairing
 from benchtui.results.records import Group, RunResults, Score
 
-CLUSTERS_FROM = 10
-"""Tasks in a group from which these are the independent units; with fewer the documents are."""
-
 
 class GroupTerms(msgspec.Struct, frozen=True):
     """The paired documents of a group's leaf tasks under one metric; `terms` None and `why` said where they lack.
 
     `completed` are the terms with missing documents put in (see `Leaf`), empty where none is missing or it cannot be.
+    `names` are those of a group's tasks, in the order of `PairedTerms.sizes`.
     """
 
     pairing: Pairing
     terms: PairedTerms | None
     why: str = ""
     completed: tuple[PairedTerms, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 def weighted_by_size(score: Score, leaves: Sequence[Score]) -> bool | None:
@@ -80,14 +87,14 @@ def _together(found: Sequence[Leaf], pairing: Pairing, *, by_size: bool) -> Grou
     pairs = [leaf.paired for leaf in found if leaf.paired is not None]
     sizes = [len(first) for first, _ in pairs]
     weights = None if by_size else np.repeat([1 / size for size in sizes], sizes)
-    clusters = np.repeat(np.arange(len(sizes)), sizes) if len(sizes) >= CLUSTERS_FROM else None
     return GroupTerms(
         pairing,
         PairedTerms(
             aggregation,
             np.concatenate([first for first, _ in pairs]),
             np.concatenate([second for _, second in pairs]),
-            clusters,
-            weights,
+            weights=weights,
+            sizes=tuple(sizes),
         ),
+        names=tuple(leaf.second_score.task for leaf in found),
     )

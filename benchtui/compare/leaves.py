@@ -36,6 +36,7 @@ class Leaf(msgspec.Struct, frozen=True):
     then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
     `completed` is `paired` with the missing documents put in at their worst and at their best for the second run, None
     where none is missing, or a score has no ends to put in.
+    `scored` holds for each run the summands of all its documents, where they make its score.
     """
 
     first_score: Score
@@ -48,6 +49,7 @@ class Leaf(msgspec.Struct, frozen=True):
     why: str = ""
     no_number: tuple[str, str] = ("", "")
     completed: tuple[Terms, Terms] | None = None
+    scored: tuple[ScoredTerms | None, ScoredTerms | None] = (None, None)
 
 
 class SampleSource:
@@ -163,7 +165,7 @@ def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf
         missing = _missing(first, second, task)
         leaf = _leaf(mine, theirs, (first, second), scored, joined[theirs.filter], missing)
         no_number = why_no_number(mine, samples_first), why_no_number(theirs, samples_second)
-        found.append(msgspec.structs.replace(leaf, no_number=no_number))
+        found.append(msgspec.structs.replace(leaf, no_number=no_number, scored=scored))
     return found
 
 

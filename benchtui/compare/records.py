@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from benchtui.evidence.means import Units
+from benchtui.evidence.pooling import Shrunk
 from benchtui.evidence.records import Flips, Interval
 from benchtui.results.records import EarlyStop, Partial, RunResults
 from benchtui.runs.answer_health import TaskHealth
@@ -95,6 +96,7 @@ class Difference(msgspec.Struct, frozen=True):
 
     `missing` documents were asked and cannot be paired. `completions` are then the differences with the scores put in
     that make it smallest and largest: `p` and `interval` hold for both, `value` and `flips` are of the pairs alone.
+    `tasks` holds the difference of each task where these are the sample (see `Row.new_tasks`).
     """
 
     n: int
@@ -114,6 +116,7 @@ class Difference(msgspec.Struct, frozen=True):
     p_holm: float | None = None
     missing: int = 0
     completions: tuple[Difference, ...] = ()
+    tasks: tuple[float, ...] = ()
 
 
 class Kind(enum.StrEnum):
@@ -159,6 +162,10 @@ class Row(msgspec.Struct, frozen=True):
     or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of
     another row that its documents are those of a task stopped early. `notes` say in words what differs besides the
     model.
+
+    `population` says in words what interval and test are about. `tasks` is how many tasks a group has, 0 for what is no
+    group; `new_tasks` is the difference over new tasks of its kind, None where they are too few to tell. `shrunk` is
+    the change of a task inside a group, read together with those of its neighbours.
     """
 
     task: str
@@ -177,6 +184,10 @@ class Row(msgspec.Struct, frozen=True):
     early: EarlyStop | None = None
     stopped: bool = False
     notes: tuple[str, ...] = ()
+    population: str = ""
+    tasks: int = 0
+    new_tasks: Difference | None = None
+    shrunk: Shrunk | None = None
 
     @property
     def tested(self) -> Difference | None:

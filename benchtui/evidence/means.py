@@ -27,7 +27,7 @@ class Units(msgspec.Struct, frozen=True):
     """Independent units of a mean: what each adds to it, and its share of the whole (all shares sum to 1).
 
     Equal ones stand once, with their number in `counts`. A unit that was not seen may have any mean from `low` to
-    `high`.
+    `high`; `unseen` is its share.
     """
 
     parts: tuple[float, ...]
@@ -35,10 +35,11 @@ class Units(msgspec.Struct, frozen=True):
     counts: tuple[int, ...]
     low: float
     high: float
+    unseen: float
 
     def mirrored(self) -> Units:
         """The units of the opposite difference."""
-        return Units(tuple(-part for part in self.parts), self.shares, self.counts, -self.high, -self.low)
+        return Units(tuple(-part for part in self.parts), self.shares, self.counts, -self.high, -self.low, self.unseen)
 
 
 def scale_of(*scores: Floats) -> tuple[float, float] | None:
@@ -61,18 +62,23 @@ def pseudo_values(terms: Floats, combine: Callable[[Floats], Floats]) -> Floats:
     return np.asarray(float(combine(sums)) - (n - 1) * (without - without.mean()))
 
 
-def units_of(parts: Floats, shares: Floats, scale: tuple[float, float] | None, *, alone: bool) -> Units | None:
+def units_of(
+    parts: Floats, shares: Floats, scale: tuple[float, float] | None, *, alone: bool, weighted: bool = False
+) -> Units | None:
     """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends that no mean can be outside;
     None where there are none. `alone` where each unit is one document: an unseen one may lie at the scale's ends, as it
-    may where units of several documents are fewer than FEWEST_SEEN. Else those seen say how far.
+    may where units of several documents are fewer than FEWEST_SEEN. Else those seen say how far. An unseen unit has the
+    size that a document drawn at random lies in; of `weighted` ones, where a task of few documents counts like one of
+    many, that of those that count for most: what such a task has not shown may be paid back in full by another.
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
     ends = scale if alone and scale is not None else _ends(parts / shares, scale)
     if ends is None:
         return None
+    unseen = float(shares.max() if weighted else np.sum(shares**2))
     pairs, counts = np.unique(np.stack([parts, shares]), axis=1, return_counts=True)
-    return Units(tuple(pairs[0].tolist()), tuple(pairs[1].tolist()), tuple(counts.tolist()), *ends)
+    return Units(tuple(pairs[0].tolist()), tuple(pairs[1].tolist()), tuple(counts.tolist()), *ends, unseen)
 
 
 def _ends(means: Floats, scale: tuple[float, float] | None) -> tuple[float, float] | None:
@@ -94,7 +100,7 @@ class _Columns:
     def __init__(self, units: Units) -> None:
         self._parts, self._shares, counts = np.array([units.parts, units.shares, units.counts], dtype=np.float64)
         self._counts = np.append(counts, 1.0)
-        self._unseen = float(counts @ self._shares**2)  # as large as the unit of a document drawn at random
+        self._unseen = units.unseen
         self.low, self.high = units.low, float(np.max(self._parts / self._shares))
 
     def chance_of_no_more(self, x: float) -> float:

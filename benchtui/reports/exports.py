@@ -73,6 +73,16 @@ _COLUMNS = (
     "verdict",
     "verdict_sentence",
     "paired_on",
+    "population",
+    "tasks",
+    "new_tasks_difference",
+    "new_tasks_low",
+    "new_tasks_high",
+    "new_tasks_p",
+    "new_tasks_p_holm",
+    "shrunk",
+    "shrunk_low",
+    "shrunk_high",
     *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
 )
 
@@ -143,8 +153,26 @@ def _flat(row: Row) -> dict[str, Any]:
         "verdict": row.verdict.kind.value if row.verdict else None,
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
         "paired_on": row.paired_on,
+        "population": row.population,
+        **_new_tasks(row),
         **_health("first", row.first.health),
         **_health("second", row.second.health),
+    }
+
+
+def _new_tasks(row: Row) -> dict[str, Any]:
+    """What a group says of new tasks, and a task inside one when read together with the others."""
+    found, shrunk = row.new_tasks, row.shrunk
+    return {
+        "tasks": row.tasks or None,
+        "new_tasks_difference": found.value if found else None,
+        "new_tasks_low": _low(found.interval) if found else None,
+        "new_tasks_high": _high(found.interval) if found else None,
+        "new_tasks_p": found.p if found else None,
+        "new_tasks_p_holm": found.p_holm if found else None,
+        "shrunk": shrunk.value if shrunk else None,
+        "shrunk_low": shrunk.interval.low if shrunk else None,
+        "shrunk_high": shrunk.interval.high if shrunk else None,
     }
 
 

@@ -17,16 +17,21 @@ from benchtui.reports.published import published
 from benchtui.reports.style import CSS
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
+    NEW_TASKS,
+    SHRUNK,
     change_words,
     difference_interval,
     interval_heading,
     interval_words,
     label,
     metric_words,
+    new_tasks_words,
     p_cell,
+    populations,
     row_n,
     run_notes,
     score_words,
+    shrunk_words,
     verdict_cell,
 )
 from benchtui.results.records import RunResults
@@ -49,11 +54,12 @@ def comparison_html(comparison: Comparison) -> str:
         (
             f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its interval. "
             "Right of the line is better. Below each score in the table stands its own 95&nbsp;% CI (confidence "
-            "interval).</figcaption></figure>"
+            f"interval). {_text(populations(comparison))}</figcaption></figure>"
         ),
         "<h2>Verdicts</h2>",
         _verdicts(comparison),
         _notes(comparison),
+        *_parts(comparison),
         "<h2>Runs</h2>",
         _runs(comparison),
         "<h2>Samples that changed side</h2>",
@@ -138,7 +144,30 @@ def _verdicts(comparison: Comparison) -> str:
         for row in comparison.headlines
         if row.verdict is not None
     ]
+    items += [
+        f"<li><b>{_text(row.title)}</b>. {NEW_TASKS}: {_text(words)}</li>"
+        for row in comparison.headlines
+        if (words := new_tasks_words(row))
+    ]
     return f"<ul>{''.join(items)}</ul>"
+
+
+def _parts(comparison: Comparison) -> Iterator[str]:
+    """The tasks inside groups, folded: each one's own change, and what is left of it beside its neighbours."""
+    rows = [row for row in comparison.rows if row.shrunk is not None]
+    if not rows:
+        return
+    body = "".join(
+        f'<tr><th scope="row">{_text(label(row, comparison))}</th><td>{_text(row_n(row))}</td>'
+        f"<td>{_text(change_words(row))}</td><td>{_text(shrunk_words(row))}</td></tr>"
+        for row in rows
+    )
+    yield (
+        f"<details><summary>The {len(rows)} tasks inside groups</summary><p>{SHRUNK}: the change of a task, drawn "
+        "towards the mean of its group by as much as chance may have made it, with the interval that this leaves.</p>"
+        f'<table><thead><tr><th scope="col">Task</th><th scope="col">n</th><th scope="col">Change</th>'
+        f'<th scope="col">{SHRUNK}</th></tr></thead><tbody>{body}</tbody></table></details>'
+    )
 
 
 def _notes(comparison: Comparison) -> str:

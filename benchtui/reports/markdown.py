@@ -7,12 +7,15 @@ import re
 from benchtui.compare.records import Comparison, Row
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (
+    NEW_TASKS,
     change_words,
     difference_interval,
     interval_heading,
     label,
+    new_tasks_words,
     notes,
     p_cell,
+    populations,
     row_n,
     score_words,
     verdict_cell,
@@ -68,9 +71,14 @@ def comparison_markdown(comparison: Comparison) -> str:
         for row in comparison.headlines
         if row.verdict is not None
     ]
+    verdicts += [
+        f"- {escape(row.title)}. {NEW_TASKS}: {escape(words)}"
+        for row in comparison.headlines
+        if (words := new_tasks_words(row))
+    ]
     if verdicts:
         parts.append("\n".join(verdicts))
-    told = notes(comparison)
+    told = [populations(comparison), *notes(comparison)] if comparison.headlines else notes(comparison)
     if told:
         parts.append("\n".join(f"- {escape(note, 400)}" for note in told))
     return "\n\n".join(parts) + "\n"

@@ -13,6 +13,7 @@ from benchtui.reports.published import published, published_command
 from benchtui.reports.scores import score_metric, score_notes, score_sides
 from benchtui.reports.words import (
     METRIC_WORDS,
+    NEW_TASKS,
     UNICODE,
     change_words,
     difference_interval,
@@ -20,8 +21,10 @@ from benchtui.reports.words import (
     label,
     metric_words,
     n_words,
+    new_tasks_words,
     notes,
     p_cell,
+    populations,
     row_n,
     score_words,
 )
@@ -133,6 +136,11 @@ def _statistics(comparison: Comparison) -> Iterator[str]:
         yield f"Intervals and p-values are of the paired difference, sample by sample{corrected}."
     elif any(difference_interval(row) for row in comparison.headlines):
         yield "Intervals are of the paired difference, sample by sample."
+    if told := populations(comparison):
+        yield told
+    for row in comparison.headlines:
+        if words := new_tasks_words(row):
+            yield f"{escape(row.title)}. {NEW_TASKS}: {escape(words)}"
 
 
 def _command(results: RunResults) -> str:

@@ -18,6 +18,7 @@ from benchtui.reports.words import (
     label,
     notes,
     p_cell,
+    populations,
     row_n,
     score_words,
     verdict_cell,
@@ -133,6 +134,8 @@ def _legend(comparison: Comparison, glyphs: Glyphs) -> str:
     legend = f"Points and relative change. Measured by: {headline_metrics(comparison)}."
     if comparison.tests > 1:
         legend += f" p-values of the headline rows are corrected for {comparison.tests} tests (Holm)."
+    if told := populations(comparison):
+        legend += f" {told}"
     if comparison.partial:
         legend += f" {glyphs.partial} partial: samples scored / samples in the task."
     return printable(legend)

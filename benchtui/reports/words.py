@@ -7,8 +7,10 @@ import math
 import msgspec
 
 from benchtui.compare.health import health_notes
+from benchtui.compare.populations import TOO_FEW_TASKS
 from benchtui.compare.records import Comparison, Kind, Row, Side
-from benchtui.compare.verdicts import between
+from benchtui.compare.verdicts import between, size_words
+from benchtui.compare.verdicts import interval_words as level_and_interval
 from benchtui.evidence.records import ALPHA
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
@@ -158,8 +160,49 @@ def p_cell(row: Row) -> str:
     """The corrected p-value, where it holds."""
     if row.tested is None:
         return ""
-    p = row.tested.p if row.tested.p_holm is None else row.tested.p_holm
+    return _p_words(row.tested.p if row.tested.p_holm is None else row.tested.p_holm)
+
+
+def _p_words(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+
+
+def populations(comparison: Comparison) -> str:
+    """What the intervals and p-values are about, in one sentence: "About other samples of this kind; Knowledge: these
+    57 tasks, other samples of them"."""
+    told: dict[str, list[str]] = {}
+    for row in comparison.headlines:
+        told.setdefault(row.population, []).append(row.title)
+    if len(told) == 1:
+        return f"Intervals and verdicts are about {next(iter(told))}."
+    parts = [f"{words} ({', '.join(titles)})" for words, titles in told.items()]
+    return f"Intervals and verdicts are about {'; '.join(parts)}." if parts else ""
+
+
+NEW_TASKS = "New tasks of this kind"
+SHRUNK = "Partially pooled"
+
+
+def new_tasks_words(row: Row) -> str:
+    """What a group says of new tasks of its kind: "+1.9 points (95 % CI −0.3 to 4.1), p 0.08"; "" for what is no group
+    or has no test."""
+    if not row.tasks or row.tested is None or (row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE):
+        return ""
+    found = row.new_tasks
+    if found is None:
+        return TOO_FEW_TASKS
+    shown = level_and_interval(found.interval, is_share=row.is_share, alpha=found.alpha)
+    p = found.p if found.p_holm is None else found.p_holm
+    return f"{size_words(found.value, is_share=row.is_share)} ({shown}), p {_p_words(p)}, the tasks counted alike"
+
+
+def shrunk_words(row: Row) -> str:
+    """The change of a task inside a group, drawn towards those of the others by as much as chance may have made it:
+    "+3.1 points (0.2 to 6.0)"; "" for other rows."""
+    if row.shrunk is None:
+        return ""
+    size = size_words(row.shrunk.value, is_share=row.is_share)
+    return f"{size} ({between(row.shrunk.interval, is_share=row.is_share)})"
 
 
 def headline_metrics(comparison: Comparison) -> str:
