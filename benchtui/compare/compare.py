@@ -130,7 +130,7 @@ def rows_of(runs: Pair) -> Iterator[Row]:
             yield _row(runs, score, "headline" if number == 0 else "detail", 0)
         group = runs.second.group(task)
         if group is not None and scores:
-            together = shrunk_tasks(group_terms(group, scores[0], runs.second, runs.leaves), runs.alpha)
+            together = shrunk_tasks(group_terms(group, scores[0], (runs.first, runs.second), runs.leaves), runs.alpha)
             for row in _parts(runs, group, scores[0], 1, frozenset({task})):
                 told = row.tested is not None and row.key == f"{scores[0].metric},{scores[0].filter}"
                 yield msgspec.structs.replace(row, shrunk=together.get(row.task) if told else None)
@@ -167,7 +167,7 @@ def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
     first, second = runs.first, runs.second
     group = second.group(score.task)
     if group is not None:
-        terms = group_terms(group, score, second, runs.leaves)
+        terms = group_terms(group, score, (first, second), runs.leaves)
         sides = group_sides(group, score, (first, second), runs.leaves)
         no_number = _group_no_number(group, first, score), _group_no_number(group, second, score)
     else:

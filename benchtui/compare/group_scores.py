@@ -22,12 +22,12 @@ def group_sides(
     """The group's score in both runs, by `score`'s metric; with lm-eval's own standard error where samples lack."""
     keys = [(name, score.metric, score.filter) for name in group.leaves]
     found = [leaves[key] for key in keys if key in leaves]
+    by_size = weighted_by_size(group, score, runs)
     sides = []
     for number, results in enumerate(runs):
         mine = results.score(score.task, score.metric, score.filter)
         assert mine is not None  # noqa: S101 - rows are only made of scores that both have
         parts = [results.score(*key) for key in keys]
-        by_size = weighted_by_size(mine, [part for part in parts if part is not None])
         scored = [leaf.scored[number] for leaf in found]
         bare = side(results, mine, None)
         whole = mine.finite and by_size is not None and len(found) == sum(part is not None for part in parts)

@@ -37,31 +37,39 @@ class GroupTerms(msgspec.Struct, frozen=True):
     names: tuple[str, ...] = ()
 
 
-def weighted_by_size(score: Score, leaves: Sequence[Score]) -> bool | None:
+def weighted_by_size(group: Group, score: Score, runs: Sequence[RunResults]) -> bool | None:
     """Whether a group's score is its tasks' mean by size (True) or plain (False); None when it is neither.
 
-    lm-eval does not write a group's configuration down, its score tells.
+    lm-eval does not write a group's configuration down, its score tells; where all tasks of one run have the same
+    score, so that both means agree, that of the other.
     """
-    if not leaves:
+    found = [_is_by_size(group, score, results) for results in runs]
+    return None if None in found else all(found)
+
+
+def _is_by_size(group: Group, score: Score, results: RunResults) -> bool | None:
+    mine = results.score(score.task, score.metric, score.filter)
+    leaves = [leaf for name in group.leaves if (leaf := results.score(name, score.metric, score.filter)) is not None]
+    if not leaves or mine is None:
         return None
     sizes = np.array([leaf.n for leaf in leaves], dtype=np.float64)
     values = np.array([leaf.value for leaf in leaves])
-    if sizes.sum() and math.isclose(float(np.average(values, weights=sizes)), score.value, abs_tol=TOLERANCE):
+    if sizes.sum() and math.isclose(float(np.average(values, weights=sizes)), mine.value, abs_tol=TOLERANCE):
         return True
-    return False if math.isclose(float(values.mean()), score.value, abs_tol=TOLERANCE) else None
+    return False if math.isclose(float(values.mean()), mine.value, abs_tol=TOLERANCE) else None
 
 
 def group_terms(
-    group: Group, score: Score, results: RunResults, leaves: Mapping[tuple[str, str, str], Leaf]
+    group: Group, score: Score, runs: tuple[RunResults, RunResults], leaves: Mapping[tuple[str, str, str], Leaf]
 ) -> GroupTerms:
     """The paired documents of `group` under `score`'s metric, weighted as lm-eval weights its tasks."""
-    wanted = [results.score(name, score.metric, score.filter) for name in group.leaves]
+    wanted = [runs[1].score(name, score.metric, score.filter) for name in group.leaves]
     scores = [leaf for leaf in wanted if leaf is not None]
     found = [leaves[key] for s in scores if (key := (s.task, s.metric, s.filter)) in leaves]
     pairing = Pairing(0, 0, 0, 0)
     for leaf in found:
         pairing = pairing.plus(leaf.pairing)
-    by_size = weighted_by_size(score, scores)
+    by_size = weighted_by_size(group, score, runs)
     if by_size is None:
         return GroupTerms(pairing, None, f"{group.name} is neither a plain nor a sized mean of its tasks")
     if len(found) < len(scores):
