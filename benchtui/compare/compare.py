@@ -29,13 +29,13 @@ Leaves = Mapping[tuple[str, str, str], Leaf]
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """What every row is made from."""
+    """What every row is made from; `alpha` is the level of what is said beside the headlines."""
 
     first: RunResults
     second: RunResults
     names: Names
     leaves: Leaves
-    alpha: float
+    alpha: float = ALPHA
 
 
 def compare_runs(first: RunResults, second: RunResults, *, names: Names | None = None) -> Comparison:
