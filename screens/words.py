@@ -62,6 +62,8 @@ def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
         )
     first, *others = last.headlines
     text = headline_text(first, colours, name=False)
+    if first.n is not None and first.total is not None and first.n < first.total:
+        text.append(f" ({first.n:,}/{first.total:,})", style=colours.muted)
     for other in others[:4]:
         if other.change is not None:
             words = f" {arrow(other.improved)}{change(other.change, share=other.share)}"

@@ -230,8 +230,14 @@ def _listed(rows: Sequence[Row]) -> str:
         ends = row.interval
         level = row.level_of_interval
         shown = f" ({100 * level:.3g} % CI {between(ends, is_share=row.is_share)})" if ends and level else ""
-        words.append(f"{row.title} {size}{shown}")
+        words.append(f"{row.title} {size}{shown}{_of_how_many(row)}")
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _of_how_many(row: Row) -> str:
+    """Of what part of the task a change is, where not of all: a sentence is read without the table beside it."""
+    n, total = min((side.n, side.total) for side in (row.first, row.second))
+    return "" if n >= total else f" on {n:,} of {total:,} samples"
 
 
 def _rest(rows: Sequence[Row]) -> str:

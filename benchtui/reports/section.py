@@ -75,7 +75,14 @@ def _ifeval_table(comparison: Comparison, rows: Sequence[Row]) -> str:
         [escape(comparison.second_name), *(score_words(row.second.value, is_share=True) for row in rows)],
         ["Δ", *(change_words(row) for row in rows)],
     ]
-    return table(header, lines, "lrrrr")
+    return table(header, lines, "lrrrr") + _incomplete(comparison, rows[0])
+
+
+def _incomplete(comparison: Comparison, row: Row) -> str:
+    """A line below a table without a column for n, where a score is not over all samples."""
+    sides = (comparison.first_name, row.first), (comparison.second_name, row.second)
+    part = [f"{escape(name)} {side.n:,} of {side.total:,}" for name, side in sides if side.n < side.total]
+    return f"\n\nNot over all samples: {', '.join(part)}." if part else ""
 
 
 def _others(comparison: Comparison, rows: Sequence[Row]) -> str:

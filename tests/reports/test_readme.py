@@ -14,6 +14,7 @@ from huggingface_hub import ModelCard
 from benchtui.reports.document import END, START
 from benchtui.reports.readme import update_readmes
 from benchtui.results.summary import summarize
+from tests.compare.test_verdicts import flipped
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import ifeval, write_run
 
@@ -269,3 +270,21 @@ def test_a_front_matter_that_cannot_be_changed_is_said(model: Path) -> None:
         "README.md: updated. Its front matter was left alone, it cannot be added to without changing it."
     )
     assert "## Benchmark Results" in (model / "README.md").read_text()
+
+
+def test_what_is_said_of_a_part_of_the_samples_says_so(tmp_path: Path) -> None:
+    """The sentence in bold and IFEval's own table are read without the column of n."""
+    model = tmp_path / "m"
+    first, second = flipped(40, 5, 60, 45)
+    for name, right in (("base", first), ("fine-tuned/a", second)):
+        write_run(model / "benchmarks" / name, {"ifeval": ifeval(right)})
+    update_readmes(model)
+    text = (model / "README.md").read_text()
+    assert re.search(r"\*\*[^*]+Instruction-Following \+23\.3 \(95 % CI [^)]+\) on 150 of 541 samples\.", text)
+    assert "Not over all samples: Base 150 of 541, Fine-tuned 150 of 541." in text
+    for name, right in (("base", first), ("fine-tuned/a", second)):
+        shutil.rmtree(model / "benchmarks" / name / "lm-eval")
+        write_run(model / "benchmarks" / name, {"ifeval": ifeval(right, total=150)})
+    update_readmes(model)
+    assert "of 541" not in (model / "README.md").read_text()
+    assert "Not over all" not in (model / "README.md").read_text()

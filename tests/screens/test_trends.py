@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchtui.results.headlines import last_benchmark
 from benchtui.results.history import model_history
 from benchtui.results.summary import write_summary
 from screens.history import comparable
+from screens.themes import Colours
+from screens.words import result_text
 from tests.screens.conftest import Open, press, settle, shown
 from tests.synthetic import Task, write_run
 
@@ -54,3 +57,11 @@ async def test_a_newer_limited_run_stands_beside_the_full_one(open_app: Open, mo
         assert "0.0% → 50.0% n=8" in screen, "what the scores of the full one are over"
         await press(pilot, "enter")
         assert "A newer run, 2026-11-22T10-00-00, which was limited" in " ".join(shown(pilot).split())
+
+
+def test_a_last_result_over_a_part_of_the_samples_says_so(tmp_path: Path) -> None:
+    """Beside the model's name there is no column for n."""
+    for name, right in (("base", [False] * 8), ("fine-tuned/a", [True] * 8)):
+        write_run(tmp_path / "benchmarks" / name, {"t": Task({("acc", "none"): right}, total=541)})
+    write_summary(tmp_path)
+    assert "(8/541)" in result_text(last_benchmark(tmp_path), Colours(*["#808080"] * 7)).plain
