@@ -140,7 +140,7 @@ def _jackknifed(terms: PairedTerms) -> Difference:
         p=1.0,
         method=JACKKNIFE,
         detectable=None,
-        units=units_of(parts, np.full(n, 1 / n), None, alone=True) if finite else None,
+        units=units_of(parts, np.full(n, 1 / n), None, alone=False) if finite else None,
     )
     return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 

@@ -142,7 +142,7 @@ def _own_interval(scored: ScoredTerms) -> Interval | None:
         if np.all(terms[:, 1] == 1) and np.all((each == 0) | (each == 1)):
             return wilson(int(each.sum()), n)
         scale = scale_of(each)
-    units = units_of(each * share, share, scale, alone=True)
+    units = units_of(each * share, share, scale, alone=scored.aggregation.mean)
     return mean_interval(units) if units is not None else None
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchtui.compare.difference import MEAN
 from benchtui.compare.names import BASE, FINE_TUNED, Names
 from benchtui.compare.records import Difference, Kind, Row, Verdict
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.evidence.means import FEWEST_SEEN
+from benchtui.evidence.means import FEWEST_SEEN, FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
@@ -130,13 +131,14 @@ def _missing(difference: Difference, *, is_share: bool) -> str:
 
 
 def _why_no_interval(difference: Difference) -> str:
-    """Why scores that are not within 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
+    """Why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
     n = difference.n
     if difference.stderr:
-        return f"{n} samples are too few for a score without a scale, whose shape may be any; it takes {FEWEST_SEEN}"
+        least = FEWEST_WITHOUT_SCALE if difference.method == MEAN else FEWEST_SEEN
+        return f"{n} samples are too few for scores without a scale, which may have any shape; it takes {least}"
     if difference.value == 0:
-        return f"none of {n} samples changed, and a score without a scale does not say how far another sample could"
-    return f"all {n} samples changed by the same amount, and a score without a scale does not say how far another could"
+        return f"none of {n} samples changed, and scores without a scale do not say how far another sample could"
+    return f"all {n} samples changed by the same amount, and scores without a scale do not say how far another could"
 
 
 def _could_see(difference: Difference, *, is_share: bool) -> str:

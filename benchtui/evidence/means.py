@@ -17,10 +17,10 @@ import numpy as np
 
 from benchtui.evidence.records import ALPHA, Floats, Interval
 
-FEWEST_SEEN, REACH = 40, 2.0
+FEWEST_SEEN, FEWEST_WITHOUT_SCALE, REACH = 40, 200, 2.0
 """From so many units on, those seen say how far from the median unit another may lie: as many times as far as the
-farthest on its side. Fewer miss a long tail too often (lognormal scores; same simulation). Where no unit seen has one,
-nobody can know of it: a loss of one unit in a hundred shows when there are some hundreds."""
+farthest on its side. It takes more where each is a single score without a scale: fewer than 40, or 200, miss a long
+tail or a rare loss too often (same simulation)."""
 
 
 class Units(msgspec.Struct, frozen=True):
@@ -73,7 +73,11 @@ def units_of(
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
-    ends = scale if alone and scale is not None else _ends(parts / shares, scale)
+    ends = (
+        scale
+        if alone and scale is not None
+        else _ends(parts / shares, scale, FEWEST_WITHOUT_SCALE if alone else FEWEST_SEEN)
+    )
     if ends is None:
         return None
     unseen = float(shares.max() if weighted else np.sum(shares**2))
@@ -81,9 +85,9 @@ def units_of(
     return Units(tuple(pairs[0].tolist()), tuple(pairs[1].tolist()), tuple(counts.tolist()), *ends, unseen)
 
 
-def _ends(means: Floats, scale: tuple[float, float] | None) -> tuple[float, float] | None:
+def _ends(means: Floats, scale: tuple[float, float] | None, fewest: int) -> tuple[float, float] | None:
     low, middle, high = float(means.min()), float(np.median(means)), float(means.max())
-    if low == high or len(means) < FEWEST_SEEN:
+    if low == high or len(means) < fewest:
         return scale
     low, high = middle - REACH * (middle - low), middle + REACH * (high - middle)
     return (low, high) if scale is None else (max(low, scale[0]), min(high, scale[1]))

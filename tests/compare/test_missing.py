@@ -134,7 +134,7 @@ def test_another_prompt_is_no_answer_to_the_same_question(tmp_path: Path) -> Non
 
 def test_a_score_without_ends_cannot_lack_samples(tmp_path: Path) -> None:
     """BLEU of a sentence goes to 100, the loss of a token anywhere."""
-    values = [3.0 + i % 7 for i in range(100)]
+    values = [3.0 + i % 7 for i in range(240)]
     better = [value + 1 + i % 2 for i, value in enumerate(values)]
     whole = row_of(compared(tmp_path / "whole", lost(values, [], "nll_loss"), lost(better, [], "nll_loss")))
     assert whole.verdict is not None

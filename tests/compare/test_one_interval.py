@@ -79,7 +79,7 @@ def moved_alike(rng: np.random.Generator) -> PairedTerms:
 
 
 def without_a_scale(rng: np.random.Generator) -> PairedTerms:
-    n = int(rng.integers(1, 120))
+    n = int(rng.integers(100, 300))
     return of_scores(rng.normal(0, 5, n), rng.lognormal(rng.normal(), 1, n))
 
 
