@@ -14,14 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchtui.compare import verdicts
 from benchtui.compare.pairing import MAX_UNPAIRED
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
+from benchtui.evidence.typical_values import centre_interval
 from benchtui.models import identity
 from benchtui.runs import watchdog
 from benchtui.tasks.words import PLAIN_WORDS
+from tests.evidence.simulation_groups import MMLU
 
 ROOT = Path(__file__).resolve().parents[2]
 README, GUIDE = "README.md", "BENCHMARKING.md"
@@ -104,6 +108,11 @@ def _one_of_four() -> Figures:
             (("alone", 1), ("one", 4))}  # fmt: skip
 
 
+def _fewest_tasks() -> int:
+    """With how many tasks, all of which gained, a gain of new tasks is shown."""
+    return next(tasks for tasks in range(2, 99) if centre_interval(np.ones(tasks)) is not None)
+
+
 SENTENCES = (
     Sentence(README, "about {all} GB to download (2.13.0: {torch} GB itself, {others} GB of NVIDIA's", _downloads),
     Sentence(README, "**first**, about {cpu_mb} MB, as", lambda: measured()["downloads"]),
@@ -138,6 +147,8 @@ SENTENCES = (
         "losses below {loss} points are *acceptable*, from {loss} to {forgetting} a *loss*",
         _bands,
     ),
+    Sentence(GUIDE, "its own {subjects} subjects, with other questions", lambda: {"subjects": len(MMLU)}),
+    Sentence(GUIDE, "That takes at least {fewest} tasks", lambda: {"fewest": _fewest_tasks()}),
     Sentence(
         GUIDE, "more than {most} % of the samples could not be paired", lambda: {"most": f"{100 * MAX_UNPAIRED:g}"}
     ),
