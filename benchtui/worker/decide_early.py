@@ -17,6 +17,10 @@ Look = Sequence[tuple[int, int]]
 """(number of the leaf task, doc_id) of the documents between two looks."""
 
 
+_LOST = "a sample was given up on or has no partner, and what it would have made of the difference is not known"
+"""Samples are lost because of their answers (one without end): the others are no random part of the task."""
+
+
 class _UnwatchableError(Exception):
     """This score cannot be monitored for early stopping; the message says why."""
 
@@ -77,13 +81,15 @@ class _Watching:
             return None
         watch = DecideEarly(total, (self._plan.decide_early or 0.0) / 100, self._alpha)
         sizes = [self._runners[leaf].size for leaf in self._leaves]
+        if total < sum(sizes):
+            raise _UnwatchableError(_LOST)
         order = [place for place in stratified_order(sizes, self._plan.prompts.seeds[0]) if self._pair(place)]
         metric = self._unit.metric
         for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
             self._ask(look)
             metric = metric or self._runners[self._leaves[0]].metric()
             if metric is None:
-                continue  # every document so far was given up on
+                raise _UnwatchableError(_LOST)  # every document so far was given up on
             if not self._unit.is_mean_of(metric.metric):
                 raise _UnwatchableError("its score is no mean over its samples")
             for difference in self._differences(look, metric):
@@ -110,12 +116,11 @@ class _Watching:
     def _differences(self, look: Look, metric: MetricName) -> Iterator[float]:
         for place in look:
             found, leaf = self._pair(place), self._leaves[place[0]]
-            if found is None:
-                continue
+            assert found is not None  # noqa: S101 - the order holds pairs only
             scored = self._runners[leaf].value(found.doc_id, metric)
             base = self._base.value(leaf, found.base, metric)
             if scored is None or base is None:
-                continue  # a document given up on tells nothing
+                raise _UnwatchableError(_LOST)
             if not (0 <= scored <= 1 and 0 <= base <= 1):
                 raise _UnwatchableError("not every sample has a score between 0 and 1")
             yield scored - base
