@@ -99,11 +99,12 @@ def _evidence(difference: Difference, *, is_share: bool) -> str:
 
 def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str) -> Verdict:
     kind = Kind.NO_DIFFERENCE
-    if difference.n < fewest(difference.alpha):
-        least = 2 * 0.5**difference.n
+    if difference.clusters < fewest(difference.alpha):
+        least, alone = 2 * 0.5**difference.clusters, difference.clusters == difference.n
+        groups = "" if alone else f" in {difference.clusters} groups that go together"
         sentence = (
-            f"No evidence: {difference.n} samples cannot show a difference of any size; even if every one had changed "
-            f"the same way, p would be {least:.2g}."
+            f"No evidence: {difference.n} samples{groups} cannot show a difference of any size; even if every one had "
+            f"changed the same way, p would be {least:.2g}."
         )
         return Verdict(kind, f"no evidence (n = {difference.n})", sentence)
     if difference.interval is None:

@@ -81,8 +81,8 @@ def units_of(
     if ends is None:
         return None
     unseen = float(shares.max() if weighted else np.sum(shares**2))
-    pairs, counts = np.unique(np.stack([parts, shares]), axis=1, return_counts=True)
-    return Units(tuple(pairs[0].tolist()), tuple(pairs[1].tolist()), tuple(counts.tolist()), *ends, unseen)
+    pairs, counts = np.unique(parts + 1j * shares, return_counts=True)
+    return Units(tuple(pairs.real.tolist()), tuple(pairs.imag.tolist()), tuple(counts.tolist()), *ends, unseen)
 
 
 def _ends(means: Floats, scale: tuple[float, float] | None, fewest: int) -> tuple[float, float] | None:

@@ -172,3 +172,15 @@ def test_documents_that_all_moved_alike_claim_no_certainty(scale: float, by: flo
     else:
         assert (found.p, found.interval) == (1.0, None)
         assert words.startswith("No evidence:")
+
+
+def test_fewer_groups_than_can_show_anything_say_so() -> None:
+    """Five documents of twenty questions each, all of which the second run has right: p is 0.062 as of five coins."""
+    clusters = np.repeat(np.arange(5), 20)
+    found = difference(of_scores(np.zeros(100), np.ones(100), clusters=clusters))
+    assert found.p == pytest.approx(2 * 0.5**5)
+    words = judge(found, higher_is_better=True, is_share=True).sentence
+    assert words.startswith(
+        "No evidence: 100 samples in 5 groups that go together cannot show a difference of any size"
+    )
+    assert "p would be 0.062" in words
