@@ -10,6 +10,7 @@ import msgspec
 
 from benchtui.compare.difference import interval_at
 from benchtui.compare.health import health_notes
+from benchtui.compare.populations import about
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import points
@@ -28,7 +29,7 @@ class Outcome(enum.StrEnum):
 class Check(msgspec.Struct, frozen=True):
     """One demand on one task. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
     percentage points; for a metric that is no share in percent of the first run's score. None where nothing was paired.
-    99 % bounds for a run that might have stopped early and did not.
+    99 % bounds for a run that might have stopped early and did not. `population` says what they are about.
     """
 
     task: str
@@ -40,6 +41,7 @@ class Check(msgspec.Struct, frozen=True):
     low: float | None
     high: float | None
     reason: str
+    population: str = ""
 
 
 class Gate(msgspec.Struct, frozen=True):
@@ -76,7 +78,10 @@ def gate(
     wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
-    checks = tuple(_check(row, demand, limit, alpha, len(wanted)) for row, demand, limit in wanted)
+    checks = tuple(
+        msgspec.structs.replace(_check(row, demand, limit, alpha, len(wanted)), population=row.population)
+        for row, demand, limit in wanted
+    )
     lacking, differences = tuple(_lacking(comparison, asked)), _differences(comparison)
     outcome = _overall(checks)
     if outcome is Outcome.MET and (lacking or not checks):
@@ -87,6 +92,8 @@ def gate(
     health = tuple(health_notes(comparison))
     reason = f"{_WORDS[outcome]}: {'; '.join(reasons)}{_but(outcome, differences)}."
     reason += "".join(f" {words}." for words in health)
+    if bounds := about("Bounds", ((check.population, check.title) for check in checks if check.low is not None)):
+        reason += f" {bounds}"
     return Gate(outcome, reason, checks, differences, lacking, health)
 
 

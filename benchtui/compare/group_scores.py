@@ -21,18 +21,25 @@ def group_sides(
 ) -> tuple[Side, Side]:
     """The group's score in both runs, by `score`'s metric; with lm-eval's own standard error where samples lack."""
     keys = [(name, score.metric, score.filter) for name in group.leaves]
-    found = [leaves[key] for key in keys if key in leaves]
+    scored = [leaves[key].scored if key in leaves else (None, None) for key in keys if runs[1].score(*key) is not None]
     by_size = weighted_by_size(group, score, runs)
     sides = []
     for number, results in enumerate(runs):
         mine = results.score(score.task, score.metric, score.filter)
         assert mine is not None  # noqa: S101 - rows are only made of scores that both have
-        parts = [results.score(*key) for key in keys]
-        scored = [leaf.scored[number] for leaf in found]
-        bare = side(results, mine, None)
-        whole = mine.finite and by_size is not None and len(found) == sum(part is not None for part in parts)
-        sides.append(_stratified(bare, scored, by_size=bool(by_size)) if whole else bare)
+        sides.append(group_side(results, mine, [both[number] for both in scored], by_size=by_size))
     return sides[0], sides[1]
+
+
+def group_side(
+    results: RunResults, score: Score, scored: Sequence[ScoredTerms | None], *, by_size: bool | None
+) -> Side:
+    """A group's score in one run from the documents of its tasks, one of `scored` for each; with lm-eval's own standard
+    error where one is None, or the score is neither of both means."""
+    bare = side(results, score, None)
+    if not score.finite or by_size is None:
+        return bare
+    return _stratified(bare, scored, by_size=by_size)
 
 
 def _stratified(bare: Side, scored: Sequence[ScoredTerms | None], *, by_size: bool) -> Side:

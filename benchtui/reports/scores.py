@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchtui.compare.group_scores import group_side
+from benchtui.compare.groups import weighted_by_size
 from benchtui.compare.health import run_health
 from benchtui.compare.leaves import SampleSource, scored_terms, side, why_no_number
+from benchtui.compare.populations import about, population
 from benchtui.compare.records import Side
 from benchtui.compare.titles import title_of
 from benchtui.reports.words import METRIC_WORDS, UNICODE, Glyphs, interval_words, n_words, score_words
@@ -22,11 +25,24 @@ def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
     source = SampleSource(results)
     found = []
     for task in results.top_level:
-        samples = source.read(task) if results.group(task) is None else []
+        group = results.group(task)
+        samples = {name: source.read(name) for name in (group.leaves if group is not None else (task,))}
         for score in ordered(results.scores_of(task)):
-            scored = scored_terms(results, score, samples) if samples else None
-            found.append((score, side(results, score, scored)))
+            parts = [results.score(name, score.metric, score.filter) for name in samples]
+            scored = [scored_terms(results, part, samples[part.task]) for part in parts if part is not None]
+            if group is None:
+                found.append((score, side(results, score, scored[0])))
+            else:
+                by_size = weighted_by_size(group, score, (results,))
+                found.append((score, group_side(results, score, scored, by_size=by_size)))
     return found
+
+
+def score_populations(results: RunResults) -> str:
+    """What the intervals of a run's own scores are about, in one sentence."""
+    groups = {task: results.group(task) for task in results.top_level}
+    sizes = {task: len(group.leaves) if group is not None else 0 for task, group in groups.items()}
+    return about("Intervals", ((population(tasks, None), title_of(task, results)) for task, tasks in sizes.items()))
 
 
 def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:

@@ -10,7 +10,7 @@ from benchtui.compare.records import Comparison, Row
 from benchtui.compare.titles import title_of
 from benchtui.reports.markdown import comparison_rows, escape, table
 from benchtui.reports.published import published, published_command
-from benchtui.reports.scores import score_metric, score_notes, score_sides
+from benchtui.reports.scores import score_metric, score_notes, score_populations, score_sides
 from benchtui.reports.words import (
     METRIC_WORDS,
     NEW_TASKS,
@@ -129,6 +129,7 @@ def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison
         lines += [f"- {words}" for words in _statistics(comparison)]
     else:
         lines += [f"- Note: {escape(published(note), 400)}" for note in score_notes(tuned)]
+        lines += [f"- {escape(score_populations(tuned), 1000)}"]
     yield "### How this was measured\n\n" + "\n".join(lines)
     command = _command(tuned)
     if command:

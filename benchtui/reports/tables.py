@@ -157,11 +157,12 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         return
     results = summary.fine_tuned or summary.base
     if results is not None:
-        from benchtui.reports.scores import score_notes, scores_table
+        from benchtui.reports.scores import score_notes, score_populations, scores_table
 
         console.print(scores_table(results, glyphs_for(console.encoding)))
         for note in score_notes(results):
             console.print(_hanging("!", one_line(note, 400), "yellow"))
+        console.print(printable(score_populations(results)), style="dim", markup=False, highlight=False)
         missing = "base" if summary.base is None else "fine-tuned"
         console.print(f"No {missing} results: nothing to compare with.", style="dim", markup=False)
 

@@ -7,7 +7,7 @@ import math
 import msgspec
 
 from benchtui.compare.health import health_notes
-from benchtui.compare.populations import TOO_FEW_TASKS
+from benchtui.compare.populations import TOO_FEW_TASKS, about
 from benchtui.compare.records import Comparison, Kind, Row, Side
 from benchtui.compare.verdicts import between, size_words
 from benchtui.compare.verdicts import interval_words as level_and_interval
@@ -168,15 +168,8 @@ def _p_words(p: float) -> str:
 
 
 def populations(comparison: Comparison) -> str:
-    """What the intervals and p-values are about, in one sentence: "About other samples of this kind; Knowledge: these
-    57 tasks, other samples of them"."""
-    told: dict[str, list[str]] = {}
-    for row in comparison.headlines:
-        told.setdefault(row.population, []).append(row.title)
-    if len(told) == 1:
-        return f"Intervals and verdicts are about {next(iter(told))}."
-    parts = [f"{words} ({', '.join(titles)})" for words, titles in told.items()]
-    return f"Intervals and verdicts are about {'; '.join(parts)}." if parts else ""
+    """What the intervals and verdicts of the headlines are about, in one sentence; "" without any."""
+    return about("Intervals and verdicts", ((row.population, row.title) for row in comparison.headlines))
 
 
 NEW_TASKS = "New tasks of this kind"

@@ -10,12 +10,14 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.difference import chance_of_no_less, chance_of_no_more
+from benchtui.compare.gate import gate
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.evidence.matched_pairs import matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
 from benchtui.reports.exports import comparison_json
 from benchtui.reports.html import comparison_html
 from benchtui.reports.markdown import comparison_markdown
+from benchtui.reports.scores import score_populations, score_sides
 from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run
 from tests.synthetic import Task, write_run
@@ -149,3 +151,17 @@ def test_a_plain_mean_of_unequal_tasks_has_a_score_and_a_difference_of_its_own_k
     assert row.first.interval.low < 0.5 - row.first.stderr * 1.9
     assert row.verdict is not None
     assert row.verdict.kind is not Kind.NOT_COMPARABLE
+
+
+def test_a_run_by_itself_says_what_its_group_s_interval_is_about(tmp_path: Path) -> None:
+    tasks = {f"t{i}": Task({("acc", "none"): [float(k < 10 * i) for k in range(40)]}) for i in range(1, 4)}
+    results = read_run(write_run(tmp_path, tasks, groups={"all": list(tasks)}))
+    ((_, shown),) = score_sides(results)
+    assert shown.interval == wilson(60, 120)
+    assert score_populations(results) == "Intervals are about these 3 tasks, other samples of them."
+
+
+def test_the_gate_says_what_its_bounds_are_about(tmp_path: Path) -> None:
+    found = gate(compared(tmp_path, [(10, 2)] * 8), max_loss=3)
+    assert {check.population for check in found.checks} == {"these 8 tasks, other samples of them"}
+    assert "Bounds are about these 8 tasks, other samples of them." in found.reason
