@@ -84,6 +84,8 @@ def command(
         click.echo(json_text(msgspec.to_builtins(found)), nl=False)
     else:
         click.echo(printable(found.reason))
+        if found.about:
+            click.echo(printable(found.about), err=True)
     for newer_run in newer:
         click.echo(printable(str(newer_run)), err=True)
     codes = {Outcome.MET: ExitCode.DONE, Outcome.NOT_MET: ExitCode.GATE_NOT_MET, Outcome.INCONCLUSIVE: ExitCode.PARTIAL}

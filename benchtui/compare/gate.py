@@ -48,7 +48,8 @@ class Gate(msgspec.Struct, frozen=True):
     """Met when every check is, not met when one is certainly not.
 
     `differences` name in words what the runs differ in besides the model; `lacking` the tasks that could not be checked
-    because a run has no result for them; `health` is what to know of the models and their answers.
+    because a run has no result for them; `health` is what to know of the models and their answers; `about` says what
+    the bounds are about, "" without any.
     """
 
     outcome: Outcome
@@ -57,6 +58,7 @@ class Gate(msgspec.Struct, frozen=True):
     differences: tuple[str, ...] = ()
     lacking: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    about: str = ""
 
 
 def gate(
@@ -92,9 +94,8 @@ def gate(
     health = tuple(health_notes(comparison))
     reason = f"{_WORDS[outcome]}: {'; '.join(reasons)}{_but(outcome, differences)}."
     reason += "".join(f" {words}." for words in health)
-    if bounds := about("Bounds", ((check.population, check.title) for check in checks if check.low is not None)):
-        reason += f" {bounds}"
-    return Gate(outcome, reason, checks, differences, lacking, health)
+    bounds = about("Bounds", ((check.population, check.title) for check in checks if check.low is not None))
+    return Gate(outcome, reason, checks, differences, lacking, health, bounds)
 
 
 def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask, ...]:

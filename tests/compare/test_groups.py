@@ -164,4 +164,4 @@ def test_a_run_by_itself_says_what_its_group_s_interval_is_about(tmp_path: Path)
 def test_the_gate_says_what_its_bounds_are_about(tmp_path: Path) -> None:
     found = gate(compared(tmp_path, [(10, 2)] * 8), max_loss=3)
     assert {check.population for check in found.checks} == {"these 8 tasks, other samples of them"}
-    assert "Bounds are about these 8 tasks, other samples of them." in found.reason
+    assert found.about == "Bounds are about these 8 tasks, other samples of them."
