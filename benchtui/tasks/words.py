@@ -10,13 +10,15 @@ from typing import NamedTuple
 class Words(NamedTuple):
     """`title` for a table's first column, `tests` one line, `area` the heading it is listed under.
 
-    `documents`: how many the test split holds (counted in the data set), 0 where not counted.
+    `documents`: how many the test split holds (counted in the data set), 0 where not counted; `parts` how many tasks a
+    group has, each of which a limit is for.
     """
 
     title: str
     tests: str
     area: str
     documents: int = 0
+    parts: int = 1
 
 
 INSTRUCTIONS, MATHS, COMMON_SENSE = "Following instructions", "Maths", "Common sense"
@@ -64,7 +66,7 @@ PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
         "commonsense_qa": Words("Common-Sense Questions", "Everyday questions with five choices.", COMMON_SENSE),
         "openbookqa": Words("Elementary Science", "Applies simple facts of science; four choices.", COMMON_SENSE),
         "copa": Words("Cause and Effect", "Which of two is the cause or the effect?", COMMON_SENSE),
-        "mmlu": Words("Knowledge", "57 school and professional subjects, four choices.", KNOWLEDGE, 14042),
+        "mmlu": Words("Knowledge", "57 school and professional subjects, four choices.", KNOWLEDGE, 14042, 57),
         "mmlu_stem": Words("Knowledge: Science & Maths", "MMLU's subjects in science and engineering.", KNOWLEDGE),
         "mmlu_humanities": Words("Knowledge: Humanities", "MMLU's history, law and philosophy.", KNOWLEDGE),
         "mmlu_social_sciences": Words("Knowledge: Social Sciences", "MMLU's economics, politics, people.", KNOWLEDGE),

@@ -1,0 +1,194 @@
+"""`benchtui plan`: what a comparison could show, before anything is run."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.errors import BenchtuiError, UsageError
+
+if TYPE_CHECKING:
+    from benchtui.compare.planning import Outlook
+    from benchtui.results.changes import Changes
+    from benchtui.runs.plan import TaskPlan
+
+WIDTH = 100
+"""Columns in a pipe or a file."""
+
+
+def _number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    """Every range that click knows holds nan."""
+    if value is not None and math.isnan(value):
+        raise click.BadParameter("nan is no number.")
+    return value
+
+
+def _share(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """A share of samples: 20%, 20 or 0.2."""
+    if value is None:
+        return None
+    text = value.strip()
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    share = number / 100 if text.endswith("%") or number > 1 else number
+    if not 0 < share <= 1:
+        raise click.BadParameter(f"{value!r} is no share of samples, such as 20%.")
+    return share
+
+
+@click.command("plan")
+@click.argument("model", required=False)
+@click.option(
+    "--gain",
+    type=click.FloatRange(min=0.1, max=100),
+    default=3.0,
+    callback=_number,
+    metavar="POINTS",
+    help="The gain that should be shown, in percentage points. [default: 3]",
+)
+@click.option("--tasks", metavar="A,B", help="Tasks, or a suite. [default: suite quick]")
+@click.option("--suite", metavar="NAME", help="The same, as `benchtui run --suite` names it.")
+@click.option(
+    "--gate",
+    "limit",
+    type=click.FloatRange(min=0, min_open=True, max=100),
+    metavar="POINTS",
+    callback=_number,
+    help="Also say how `benchtui gate --max-loss POINTS` would end.",
+)
+@click.option("--decide-early", is_flag=True, help="Plan a run that stops once the sign is certain; takes seconds.")
+@click.option(
+    "--limit",
+    "samples",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    callback=_number,
+    help="Samples a task, or a share below 1.",
+)
+@click.option(
+    "--discordance",
+    callback=_share,
+    metavar="SHARE",
+    help="How many samples change side, such as 20%. [default: as in the model's last comparison, else 20%]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
+@click.option(
+    "--outputs",
+    type=click.Path(path_type=Path),
+    envvar="BENCHTUI_OUTPUTS",
+    help="Folder with the trained models. [default: outputs]",
+)
+def command(
+    model: str | None,
+    gain: float,
+    tasks: str | None,
+    suite: str | None,
+    limit: float | None,
+    decide_early: bool,
+    samples: float | None,
+    discordance: float | None,
+    as_json: bool,
+    outputs: Path | None,
+) -> None:
+    """Are these samples enough? What a comparison of MODEL with its base could show, before anything is run.
+
+    Two models answer most samples alike; only those that change side, from right to wrong or back, tell them apart.
+    How many do is taken from MODEL's last comparison (without MODEL: the model benchmarked last), or assumed. Several
+    tasks share the 5 % risk of a false alarm, so that each needs more samples than it would alone.
+
+    \b
+    benchtui plan --gain 3 --tasks core            would 3 points show?
+    benchtui plan --tasks gsm8k --limit 200        what can 200 samples show?
+    benchtui plan --suite core --gate 3            how would the gate end?
+    """
+    from benchtui.compare.planning import outlook
+
+    asked = _tasks(tasks, suite)
+    found = outlook(
+        asked,
+        gain,
+        limit=limit,
+        samples=samples,
+        earlier=_earlier(model, outputs),
+        discordance=discordance,
+        watched=decide_early,
+    )
+    if as_json:
+        _print_json(found)
+        return
+    from benchtui.cli.paragraphs import aside
+    from benchtui.reports.outlook import print_outlook
+    from benchtui.reports.stdout import stdout_console
+
+    print_outlook(found, stdout_console(elsewhere=WIDTH))
+    aside(f"\nRun it with: {_run_line(model, tasks, suite, samples, decide_early=decide_early)}")
+
+
+def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
+    """What is asked: the tasks of a suite, or tasks by name. Raises UsageError where both are given or none is left."""
+    from benchtui.config import load_config
+    from benchtui.runs.plan import TaskPlan
+    from benchtui.suites import DEFAULT_SUITE, find_suite, suites
+
+    if tasks is not None and suite is not None:
+        raise UsageError("--tasks and --suite both say what is planned.", "Give one of them.")
+    config = load_config()
+    if tasks is None:
+        return list(find_suite(suite or DEFAULT_SUITE, config).tasks)
+    known, found = suites(config), list[TaskPlan]()
+    for name in filter(None, (word.strip() for word in tasks.split(","))):
+        found += known[name].tasks if name in known else [TaskPlan(name)]
+    if not found:
+        raise UsageError("--tasks names no task.", "`benchtui tasks` lists them, `benchtui suites` the suites.")
+    return list({task.name: task for task in found}.values())
+
+
+def _earlier(model: str | None, outputs: Path | None) -> Mapping[str, Changes]:
+    """Raises BenchtuiError for a MODEL that does not exist; without MODEL there may be none yet."""
+    from benchtui.cli.places import outputs_folder
+    from benchtui.results.changes import earlier_changes
+    from benchtui.results.choose import find_model
+
+    try:
+        folder, _run = find_model(outputs_folder(outputs), model)
+    except BenchtuiError:
+        if model is None:
+            return {}
+        raise
+    return earlier_changes(folder)
+
+
+def _print_json(found: Outlook) -> None:
+    import msgspec
+
+    from benchtui.reports.outlook import answer
+    from benchtui.text import json_text
+
+    document = msgspec.to_builtins(found)
+    for task, record in zip(found.tasks, document["tasks"], strict=True):
+        record["enough"] = task.enough
+        for chances, gate in zip(task.gate, record["gate"], strict=True):
+            gate["inconclusive"] = chances.inconclusive
+    click.echo(json_text({**document, "gate_met": found.gate_met, "answer": answer(found)}), nl=False)
+
+
+def _run_line(
+    model: str | None, tasks: str | None, suite: str | None, samples: float | None, *, decide_early: bool
+) -> str:
+    from benchtui.config import load_config
+    from benchtui.suites import suites
+
+    words = ["benchtui", "run", *(["--model", model] if model else [])]
+    if suite is None and tasks is not None and tasks.strip() in suites(load_config()):
+        words += ["--suite", tasks.strip()]
+    else:
+        words += ["--tasks", tasks] if tasks is not None else ["--suite", suite] if suite is not None else []
+    words += ["--limit", f"{samples:g}"] if samples is not None else []
+    return shlex.join([*words, *(["--decide-early"] if decide_early else [])])

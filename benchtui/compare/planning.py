@@ -1,0 +1,206 @@
+"""What a comparison can be expected to show, before it is run: the chances of a gain, and of each end of the gate.
+
+Right-or-wrong scores are computed exactly (benchtui/evidence/power.py). Of several tasks each is judged at the level
+that Holm's correction asks of the first one; a task is planned as if it alone had changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from benchtui.evidence.margin_power import chance_of_more
+from benchtui.evidence.power import detectable_mean, detectable_share, mcnemar_power, mean_power, samples_needed
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA, POWER
+from benchtui.evidence.stopping_power import Stopping, stopping
+from benchtui.results.changes import FEWEST, Changes
+from benchtui.runs.plan import TaskPlan
+from benchtui.tasks.words import PLAIN_WORDS, task_title
+
+ASSUMED_CHANGE, ASSUMED_SPREAD = 0.20, 0.02
+"""The share of samples that change side, and the standard deviation of the change between the tasks of a group, where
+no earlier comparison says."""
+
+
+@dataclass(frozen=True)
+class GateChances:
+    """What the gate will say of one task if `lost` points were truly lost, as chances 0..1."""
+
+    lost: float
+    met: float
+    not_met: float
+
+    @property
+    def inconclusive(self) -> float:
+        return max(0.0, 1 - self.met - self.not_met)
+
+
+@dataclass(frozen=True)
+class NewTasks:
+    """The same gain as a statement on new tasks of a group's kind: its `tasks` are then the units, whose true changes
+    have the standard deviation `spread`."""
+
+    tasks: int
+    spread: float
+    spread_from: str
+    power: float
+    detectable: float | None
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """One task. `n` samples of its `total` (None: not known), of which a share `discordant` changes side; `power` the
+    chance that the gain is shown, `detectable` the smallest gain shown with a chance of 80 % (share; None: none at
+    all), `needed` the samples that the wanted gain takes for that. The words say where n and the share are from."""
+
+    task: str
+    title: str
+    n: int | None
+    n_from: str
+    total: int | None
+    discordant: float
+    discordant_from: str
+    needed: int
+    power: float | None = None
+    detectable: float | None = None
+    gate: tuple[GateChances, ...] = ()
+    new_tasks: NewTasks | None = None
+    stopping: Stopping | None = None
+
+    @property
+    def enough(self) -> bool | None:
+        """Whether the gain is shown with a chance of 80 %; None where it is not known."""
+        return None if self.power is None else self.power >= POWER
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """All tasks. `gain` and `limit` (of the gate) in points; `alpha` the level of a single test, `tests` how many share
+    it."""
+
+    tasks: tuple[Prospect, ...]
+    gain: float
+    limit: float | None
+    alpha: float
+    tests: int
+
+    @property
+    def gate_met(self) -> float | None:
+        """The chance that all of the gate is met if nothing was lost anywhere; the tasks have no samples in common."""
+        if self.limit is None or not all(task.gate for task in self.tasks):
+            return None
+        return math.prod(task.gate[0].met for task in self.tasks)
+
+
+def outlook(
+    tasks: Sequence[TaskPlan],
+    gain: float,
+    *,
+    limit: float | None = None,
+    samples: float | None = None,
+    earlier: Mapping[str, Changes] | None = None,
+    discordance: float | None = None,
+    watched: bool = False,
+) -> Outlook:
+    """What a comparison on `tasks` can be expected to show of a true gain of `gain` points (more than 0, at most 100).
+
+    `limit` is that of the gate in points; `samples` overrides every task's own limit, as --limit does; `earlier` says
+    how many samples changed side before; `discordance` (0..1) takes its place. `watched` where the run may stop early.
+    """
+    level = FINAL_ALPHA if watched else ALPHA
+    made = [
+        _prospect(task, gain / 100, limit, samples, (earlier or {}).get(task.name), discordance, len(tasks), watched)
+        for task in tasks
+    ]
+    return Outlook(tuple(made), gain, limit, level, len(tasks))
+
+
+def _prospect(
+    task: TaskPlan,
+    gain: float,
+    limit: float | None,
+    samples: float | None,
+    earlier: Changes | None,
+    discordance: float | None,
+    tests: int,
+    watched: bool,
+) -> Prospect:
+    n, n_from = sample_count(task, samples, earlier)
+    share, share_from = _changing(earlier, discordance)
+    level = FINAL_ALPHA if watched else ALPHA
+    alpha, changing = level / tests, max(share, gain)
+    needed = samples_needed(gain, share, alpha)
+    found = Prospect(task.name, task_title(task.name), n, n_from, _total(task, earlier), share, share_from, needed)
+    if n is None:
+        return found
+    stops = stopping(n, changing, gain, tests) if watched else None
+    return replace(
+        found,
+        power=stops.power if stops else mcnemar_power(n, changing, gain, alpha),
+        detectable=detectable_share(n, share, alpha),
+        gate=() if limit is None else _gate(n, share, limit, level, tests),
+        new_tasks=_new_tasks(task.name, n, changing, gain, earlier, alpha),
+        stopping=stops,
+    )
+
+
+def sample_count(task: TaskPlan, samples: float | None, earlier: Changes | None) -> tuple[int | None, str]:
+    """How many samples of a task are asked, and where that is known from, without loading its data; None where it is
+    not. A limit holds for each task of a group."""
+    words, total = PLAIN_WORDS.get(task.name), _total(task, earlier)
+    cut = task.limit if samples is None else samples
+    if cut is None or math.isinf(cut):
+        return total, "not known" if total is None else "all of the task"
+    if cut < 1:
+        return (None, "not known") if total is None else (max(1, round(cut * total)), f"{cut:.4g} of {total:,}")
+    asked = int(cut) * (words.parts if words else 1)
+    return (asked, "the limit") if total is None or asked < total else (total, "all of the task")
+
+
+def _total(task: TaskPlan, earlier: Changes | None) -> int | None:
+    """As counted in the data set, else as an earlier run found it."""
+    words = PLAIN_WORDS.get(task.name)
+    return words.documents if words and words.documents else earlier.total if earlier is not None else None
+
+
+def _changing(earlier: Changes | None, discordance: float | None) -> tuple[float, str]:
+    if discordance is not None:
+        return discordance, "as you said"
+    if earlier is not None and earlier.changed is not None and earlier.n >= FEWEST:
+        return (earlier.changed + 1) / (earlier.n + 2), f"as in the last comparison ({earlier.n:,} samples)"
+    return ASSUMED_CHANGE, "assumed"
+
+
+def _gate(n: int, share: float, limit: float, level: float, tests: int) -> tuple[GateChances, ...]:
+    """If nothing, as much as the limit, and twice as much is lost. Each loss must be shown to be small enough at the
+    level itself, and to be too large at the level shared by all tasks, as benchtui/compare/gate.py does."""
+    margin = limit / 100
+    return tuple(
+        GateChances(
+            100 * lost,
+            chance_of_more(n, share, -lost, -margin, level),
+            chance_of_more(n, share, lost, margin, level / tests),
+        )
+        for lost in (0.0, margin, 2 * margin)
+        if lost < 1
+    )
+
+
+def _new_tasks(
+    task: str, n: int, changing: float, gain: float, earlier: Changes | None, alpha: float
+) -> NewTasks | None:
+    """About, by a t-test over the group's tasks, as if all were of one size."""
+    words = PLAIN_WORDS.get(task)
+    if words is None or words.parts == 1:
+        return None
+    known = earlier.spread if earlier is not None else None
+    spread = ASSUMED_SPREAD if known is None else known
+    stderr = math.sqrt(spread**2 / words.parts + (changing - gain**2) / n)
+    return NewTasks(
+        words.parts,
+        spread,
+        "assumed" if known is None else "as in the last comparison",
+        mean_power(gain, stderr, words.parts, alpha),
+        detectable_mean(stderr, words.parts, alpha),
+    )
