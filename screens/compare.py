@@ -156,7 +156,7 @@ class ComparePage(Page):
         from benchtui.reports.words import label, row_n, verdict_cell
 
         head = row.level == "headline"
-        kind = row.verdict.kind if row.verdict else None
+        kind = row.verdict.tone if row.verdict else None
         style = kind_colour(kind, colours) if kind is not None else colours.muted
         indent = "" if head else "  " * max(row.depth, 1)
         digits = change(row.change, share=row.is_share)

@@ -30,7 +30,7 @@ def detail(row: Row, comparison: Comparison, colours: Colours) -> RenderableType
     """The row under the cursor: verdict, both scores with their intervals, the difference and its test."""
     parts: list[RenderableType] = []
     if row.verdict is not None:
-        style = kind_colour(row.verdict.kind, colours)
+        style = kind_colour(row.verdict.tone, colours)
         parts.append(Text(f"{verdict_glyph(row.verdict.kind)} {printable(row.verdict.sentence)}", style=style))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(style=colours.muted, no_wrap=True)

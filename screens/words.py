@@ -45,12 +45,13 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True) ->
     text = Text(f"{one_line(headline.title, 40)} " if name else "")
     if headline.change is None:
         return text.append(score(headline.fine_tuned, share=headline.share))
-    style = kind_colour(headline.verdict, colours)
+    style = kind_colour(headline.tone, colours)
     text.append(f"{arrow(headline.improved)} {change(headline.change, share=headline.share)}", style=style)
     if headline.verdict is not None:
-        from benchtui.reports.words import SHORT_WORDS, verdict_glyph  # brings in numpy
+        from benchtui.reports.words import short_words, verdict_glyph  # brings in numpy
 
-        text.append(f" {verdict_glyph(headline.verdict)} {SHORT_WORDS[headline.verdict]}", style=style)
+        words = short_words(headline.verdict, headline.likely)
+        text.append(f" {verdict_glyph(headline.verdict)} {words}", style=style)
     return text
 
 
@@ -67,7 +68,7 @@ def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
     for other in others[:4]:
         if other.change is not None:
             words = f" {arrow(other.improved)}{change(other.change, share=other.share)}"
-            text.append(words, style=kind_colour(other.verdict, colours))
+            text.append(words, style=kind_colour(other.tone, colours))
     return text
 
 

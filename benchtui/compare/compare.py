@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
+from benchtui.compare.claims import with_claims
 from benchtui.compare.difference import PairedTerms, difference, with_missing
 from benchtui.compare.group_scores import group_sides
 from benchtui.compare.groups import GroupTerms, group_terms
@@ -14,13 +15,15 @@ from benchtui.compare.health import same_answers
 from benchtui.compare.judging import family, judged
 from benchtui.compare.leaves import Leaf, SampleSource, read_leaf
 from benchtui.compare.looks import looked_at_before, why_watched
+from benchtui.compare.margins import Margins
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
+from benchtui.compare.overall import overall
 from benchtui.compare.populations import population
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
-from benchtui.compare.verdicts import not_comparable, overall
+from benchtui.compare.verdicts import not_comparable
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
@@ -38,8 +41,11 @@ class Pair(msgspec.Struct, frozen=True):
     alpha: float = ALPHA
 
 
-def compare_runs(first: RunResults, second: RunResults, *, names: Names | None = None) -> Comparison:
+def compare_runs(
+    first: RunResults, second: RunResults, *, names: Names | None = None, margins: Margins | None = None
+) -> Comparison:
     """Compare `second` with `first` on every task that both have; they are called as `side_names` says.
+    `margins` are what is too small to matter.
 
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
@@ -48,7 +54,8 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
     runs = Pair(first, second, names, _read_leaves(first, second), FINAL_ALPHA if looks else ALPHA)
     made = tuple(rows_of(runs))
     tests = family(first, second, made)
-    rows = judge_new_tasks(judged(made, tests, looks=looks), tests)
+    margins = margins or Margins()
+    rows = with_claims(judge_new_tasks(judged(made, tests, looks=looks), tests), tests, margins, watched=bool(looks))
     return Comparison(
         first=first,
         second=second,
@@ -67,6 +74,7 @@ def compare_runs(first: RunResults, second: RunResults, *, names: Names | None =
         tests=tests,
         sentence=overall(rows, names, tests),
         watched=bool(looks),
+        margins=margins,
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchtui.compare.difference import interval_at
+from benchtui.compare.difference import MCNEMAR, chance_of_no_less, chance_of_no_more, interval_at
 from benchtui.compare.health import health_notes
 from benchtui.compare.populations import about
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import points
-from benchtui.evidence.matched_pairs import fewest
+from benchtui.evidence.matched_pairs import fewest, fewest_unchanged
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
 from benchtui.results.records import AskedTask
 from benchtui.runs.plan import RunPlan
@@ -72,9 +72,10 @@ def gate(
     """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
     A task of `asked` that a run has no result for keeps the gate from being met: nobody knows what was lost there.
 
-    A demand is met when the data show it (one-sided 5 %), not met when they show its opposite (5 % over all checks
-    together, so that many tasks do not fail a gate by chance), and inconclusive otherwise. A run that might have
-    stopped early spent four of the 5 % on its looks: what it could not decide then is checked at the last one.
+    A demand is met when the data show it (one-sided 5 %; all must be shown, so that many tasks do not make it easier),
+    not met when they show its opposite (5 % over all checks together, so that many tasks do not fail a gate by chance),
+    and inconclusive otherwise. A run that might have stopped early spent four of the 5 % on its looks: what it could
+    not decide then is checked at the last one. Tests and bounds are those of the comparison's own rows.
     """
     alpha = FINAL_ALPHA if comparison.watched else ALPHA
     wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
@@ -150,21 +151,44 @@ def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Che
     why = _cannot_tell(row)
     if why:
         return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, why)
-    shown, refuted = _gain_bounds(row, alpha), _gain_bounds(row, alpha / tests)
-    if shown is None or refuted is None:
+    bounds = _gain_bounds(row, alpha)
+    if bounds is None:
         return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
-    outcome = Outcome.INCONCLUSIVE
-    if shown.low >= limit and (limit < 0 or _sign_is_certain(row, alpha)):
-        outcome = Outcome.MET
-    elif refuted.high < limit and (limit > 0 or _sign_is_certain(row, alpha / tests)):
-        outcome = Outcome.NOT_MET
+    shown, refuted = _shown_and_refuted(row, limit, alpha, alpha / tests)
+    outcome = Outcome.MET if shown else Outcome.NOT_MET if refuted else Outcome.INCONCLUSIVE
     sure = row.early.alpha if row.early is not None else alpha
-    return _made(row, demand, limit, outcome, shown, _gain(row), "", sure)
+    few = _too_few(row, limit, alpha) if outcome is Outcome.INCONCLUSIVE else ""
+    return _made(row, demand, limit, outcome, bounds, _gain(row), few, sure)
 
 
-def _sign_is_certain(row: Row, alpha: float) -> bool:
-    """Whether the exact one-sided test agrees: on few samples it is the stricter one."""
-    return row.early is not None or (row.difference is not None and row.difference.p / 2 < alpha)
+def _shown_and_refuted(row: Row, limit: float, alpha: float, corrected: float) -> tuple[bool, bool]:
+    """Whether a gain of at least `limit` is shown at `alpha`, and whether it is refuted at `corrected`. Of a task that
+    was decided early both at its own level, which is corrected over the tasks that were watched."""
+    least = limit / _scale(row)
+    if row.early is not None:
+        ends = sorted((row.early.low * _scale(row), row.early.high * _scale(row)))
+        return ends[0] >= limit, ends[1] < limit
+    assert row.difference is not None  # noqa: S101 - or _cannot_tell() says so
+    above, below = chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
+    shown, refuted = (above, below) if _scale(row) > 0 else (below, above)
+    return shown < alpha, refuted < corrected
+
+
+def _too_few(row: Row, limit: float, alpha: float) -> str:
+    """From how many samples right-or-wrong scores of which none changes would meet the demand, where there are fewer.
+    A gain, or no loss at all, is not shown by any number of these."""
+    found = row.difference
+    if not -100 < limit < 0 or not row.is_share or row.early is not None or found is None or found.method != MCNEMAR:
+        return ""
+    least = fewest_unchanged(-limit / 100, alpha)
+    if found.n >= least:
+        return ""
+    words = f"at least {least:,} samples are needed to show a loss of at most {-limit:g} {_points(limit)}"
+    return f"{words} where no answer changes"
+
+
+def _points(limit: float) -> str:
+    return "point" if abs(limit) == 1 else "points"
 
 
 def _cannot_tell(row: Row) -> str:
@@ -178,7 +202,7 @@ def _cannot_tell(row: Row) -> str:
         return "partial results"
     if row.difference is None:
         return "nothing could be paired"
-    few = row.difference.n < fewest(row.difference.alpha)
+    few = row.difference.clusters < fewest(row.difference.alpha)
     return f"{row.difference.n} samples show nothing" if few else ""
 
 
@@ -216,12 +240,12 @@ def _made(
     why: str,
     alpha: float = ALPHA,
 ) -> Check:
-    unit = "points" if row.is_share else "%"
+    unit = _points(limit) if row.is_share else "%"
     asked = f"loss of at most {-limit:g} {unit}" if demand == "loss" else f"gain of at least {limit:g} {unit}"
     if bounds is None or gain is None:
         return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
     ends = f"between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
     figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):.3g} % sure)"
     state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
-    reason = f"{row.title} {figures}: {asked} {state[outcome]}"
+    reason = f"{row.title} {figures}: {asked} {state[outcome]}{', ' if why else ''}{why}"
     return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.compare.margins import Claim, Margins
 from benchtui.evidence.means import Units
 from benchtui.evidence.pooling import Shrunk
 from benchtui.evidence.records import Flips, Interval
@@ -145,11 +146,20 @@ class Kind(enum.StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`word` fits a table cell, `sentence` stands by itself."""
+    """`kind` is what is shown: of a gain or a loss the band of the interval's end nearest zero; `likely` the band of
+    the change itself where that is another. `word` says both, `sentence` stands by itself.
+    """
 
     kind: Kind
     word: str
     sentence: str
+    likely: Kind | None = None
+
+    @property
+    def tone(self) -> Kind:
+        """What a colour stands for: of a loss the likely size, so that a warning is not toned down; of a gain what is
+        shown."""
+        return self.likely if self.likely is not None and self.kind.is_loss else self.kind
 
 
 Level = Literal["headline", "detail", "part"]
@@ -165,7 +175,8 @@ class Row(msgspec.Struct, frozen=True):
 
     `population` says in words what interval and test are about. `tasks` is how many tasks a group has, 0 for what is no
     group; `new_tasks` is the difference over new tasks of its kind, None where they are too few to tell. `shrunk` is
-    the change of a task inside a group, read together with those of its neighbours.
+    the change of a task inside a group, read together with those of its neighbours. `claims`, of headlines that are
+    shares, whether a loss or any difference that matters is excluded.
     """
 
     task: str
@@ -188,6 +199,7 @@ class Row(msgspec.Struct, frozen=True):
     tasks: int = 0
     new_tasks: Difference | None = None
     shrunk: Shrunk | None = None
+    claims: tuple[Claim, ...] = ()
 
     @property
     def tested(self) -> Difference | None:
@@ -198,6 +210,11 @@ class Row(msgspec.Struct, frozen=True):
     @property
     def key(self) -> str:
         return f"{self.metric},{self.filter}"
+
+    @property
+    def no_loss(self) -> Claim | None:
+        """The claim that nothing over the margin was lost, where it is shown."""
+        return next((claim for claim in self.claims if claim.kind == "no loss" and claim.shown), None)
 
     @property
     def paired_on(self) -> int | None:
@@ -272,6 +289,7 @@ class Comparison(msgspec.Struct, frozen=True):
     tests: int
     sentence: str
     watched: bool = False
+    margins: Margins = Margins()
 
     @property
     def headlines(self) -> tuple[Row, ...]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from benchtui.compare.difference import MEAN
-from benchtui.compare.names import BASE, FINE_TUNED, Names
-from benchtui.compare.records import Difference, Kind, Row, Verdict
+from benchtui.compare.records import Difference, Kind, Verdict
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.means import FEWEST_SEEN, FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
@@ -62,33 +59,43 @@ def supported(difference: Difference) -> bool:
 
 
 def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, corrected_for: str = "") -> Verdict:
-    """The verdict on one paired difference. `corrected_for` names what shows small p-values more often by chance than a
-    single test does, and was corrected for."""
+    """The verdict on one paired difference: its sign, and its size as far as the interval shows it. `corrected_for`
+    names what shows small p-values more often by chance than a single test does, and was corrected for."""
     if not supported(difference):
         return _nothing_shown(difference, is_share=is_share, corrected_for=corrected_for)
     gain = difference.value if higher_is_better else -difference.value
-    detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
-    missing = _missing(difference, is_share=is_share)
+    detail = f"{size_words(difference.value, is_share=is_share)} ({evidence_words(difference, is_share=is_share)})"
+    missing = missing_words(difference, is_share=is_share)
     if not is_share:
         kind = Kind.BETTER if gain > 0 else Kind.WORSE
         return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}.{missing}")
-    kind = band(100 * gain)
     assert difference.interval is not None  # noqa: S101 - supported() says so
     ends = sorted((difference.interval.low, difference.interval.high), key=abs)
-    near, far = (band(100 * (end if higher_is_better else -end)) for end in ends)
-    return Verdict(kind, kind.value, f"{kind.value.capitalize()}: {detail}{_perhaps(kind, near, far)}.{missing}")
+    near, likely, far = (
+        band(100 * (value if higher_is_better else -value)) for value in (ends[0], difference.value, ends[1])
+    )
+    word = shown_words(near, likely)
+    perhaps = f"; the interval allows for {far.value}" if near.is_loss and far is not likely else ""
+    return Verdict(
+        near,
+        word,
+        f"{word[0].upper()}{word[1:]}: {detail}{perhaps}.{missing}",
+        likely if likely is not near else None,
+    )
 
 
-def _perhaps(kind: Kind, near: Kind, far: Kind) -> str:
-    """What else the interval allows for: of a gain how little it may be; of a loss how much, or else how little."""
-    if kind.is_gain:
-        return "" if near is kind else f"; the interval allows for only {near.value}"
-    if far is not kind:
-        return f"; the interval allows for {far.value}"
-    return "" if near is kind else f"; the interval allows for no more than {near.value}"
+def shown_words(shown: Kind, likely: Kind) -> str:
+    """A band that is shown, and in brackets the one that is likely: "excellent", "at least weak (most likely good)"."""
+    if shown is likely:
+        return shown.value
+    least = (
+        f"an {shown.value}" if shown is Kind.ACCEPTABLE_LOSS else f"a {shown.value}" if shown.is_loss else shown.value
+    )
+    return f"at least {least} (most likely {likely.value})"
 
 
-def _evidence(difference: Difference, *, is_share: bool) -> str:
+def evidence_words(difference: Difference, *, is_share: bool) -> str:
+    """Interval, p-value and, where it differs, the corrected one."""
     corrected = ""
     if difference.p_holm is not None and p_words(difference.p_holm) != p_words(difference.p):
         why = " for the early looks" if difference.alpha < ALPHA else ""
@@ -110,14 +117,14 @@ def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str
     if difference.interval is None:
         return Verdict(kind, f"no evidence (n = {difference.n})", f"No evidence: {_why_no_interval(difference)}.")
     seen = _could_see(difference, is_share=is_share)
-    detail = f"{size_words(difference.value, is_share=is_share)} ({_evidence(difference, is_share=is_share)})"
+    detail = f"{size_words(difference.value, is_share=is_share)} ({evidence_words(difference, is_share=is_share)})"
     if difference.p < ALPHA <= (difference.p_holm or 0.0):
         detail += f", which {corrected_for} shows too often by chance"
-    missing = _missing(difference, is_share=is_share)
+    missing = missing_words(difference, is_share=is_share)
     return Verdict(kind, kind.value, f"Inconclusive: {detail}{seen}.{missing}")
 
 
-def _missing(difference: Difference, *, is_share: bool) -> str:
+def missing_words(difference: Difference, *, is_share: bool) -> str:
     """What samples without a pair could have made of the difference: test and interval hold for all of that."""
     if not difference.completions:
         return ""
@@ -145,17 +152,18 @@ def _why_no_interval(difference: Difference) -> str:
 def _could_see(difference: Difference, *, is_share: bool) -> str:
     if difference.detectable is None:
         return ""
-    return f"; {_too_few(_size(difference.detectable, is_share=is_share))}"
+    return f"; {too_few_words(rough_size(difference.detectable, is_share=is_share))}"
 
 
-def _size(detectable: float, *, is_share: bool) -> str:
+def rough_size(detectable: float, *, is_share: bool) -> str:
     """The smallest difference that would show, roughly: a size for planning, not a measurement."""
     if not is_share:
         return f"{detectable:.2g}"
     return f"{100 * detectable:.0f}" if detectable >= 0.1 else points(detectable, signed=False)
 
 
-def _too_few(size: str, *, is_share: bool = True) -> str:
+def too_few_words(size: str, *, is_share: bool = True) -> str:
+    """That only differences above `size` would show."""
     return f"too few samples: only differences above ~{size}{' points' * is_share} would show"
 
 
@@ -164,8 +172,10 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
     on_pairs = ""
     if difference is not None and difference.n:
         shown = size_words(difference.value, is_share=is_share)
-        told = "" if difference.completions else f" ({_evidence(difference, is_share=is_share)})"
-        on_pairs = f" On the {difference.n} samples in both: {shown}{told}.{_missing(difference, is_share=is_share)}"
+        told = "" if difference.completions else f" ({evidence_words(difference, is_share=is_share)})"
+        on_pairs = (
+            f" On the {difference.n} samples in both: {shown}{told}.{missing_words(difference, is_share=is_share)}"
+        )
     return Verdict(Kind.NOT_COMPARABLE, "not comparable", f"Not comparable: {why}.{on_pairs}")
 
 
@@ -189,114 +199,3 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
         f"{kind.value.capitalize()}: {at}, when the sign of the difference was certain: {claim}. Only the sign is "
         "claimed; the size would be known better from all samples.",
     )
-
-
-def overall(rows: Sequence[Row], names: Names, tests: int) -> str:
-    """One sentence for the whole comparison: did training help, where, what did it cost, and how sure."""
-    judged = [row for row in rows if row.level == "headline" and row.verdict is not None]
-    if not judged:
-        return "Nothing could be compared."
-    gains = [row for row in judged if row.verdict is not None and row.verdict.kind.is_gain]
-    losses = [row for row in judged if row.verdict is not None and row.verdict.kind.is_loss]
-    rest = [row for row in judged if row not in gains and row not in losses]
-    subject = "Training" if names == (BASE, FINE_TUNED) else names[1]
-    if not gains and not losses:
-        return _no_evidence(rest, subject)
-    parts = []
-    if gains:
-        parts.append(
-            f"{subject} helped {_listed(gains)}"
-            if subject == "Training"
-            else f"{subject} is better at {_listed(gains)}"
-        )
-    if losses:
-        cost = f"it cost {_listed(losses)}" if gains else f"{subject} did not help and cost {_listed(losses)}"
-        if subject != "Training":
-            cost = f"worse at {_listed(losses)}" if gains else f"{subject} is worse at {_listed(losses)}"
-        worst = any(row.verdict is not None and row.verdict.kind is Kind.FORGETTING for row in losses)
-        parts.append(cost + (", possible catastrophic forgetting" if worst else ""))
-    if rest:
-        parts.append(_rest(rest))
-    return f"{'; '.join(parts)}. {_how_sure(tests)}"
-
-
-def _how_sure(tests: int) -> str:
-    if tests < 2:
-        return "Significant at 5 %."
-    return f"Significant at 5 % across {'both' if tests == 2 else f'all {tests}'} tests."
-
-
-def _listed(rows: Sequence[Row]) -> str:
-    words = []
-    for row in rows:
-        size = f"{points(row.change)}" if row.is_share else f"{row.change:+.3g}".replace("-", "−")
-        ends = row.interval
-        level = row.level_of_interval
-        shown = f" ({100 * level:.3g} % CI {between(ends, is_share=row.is_share)})" if ends and level else ""
-        words.append(f"{row.title} {size}{shown}{_of_how_many(row)}")
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _of_how_many(row: Row) -> str:
-    """Of what part of the task a change is, where not of all: a sentence is read without the table beside it."""
-    n, total = min((side.n, side.total) for side in (row.first, row.second))
-    return "" if n >= total else f" on {n:,} of {total:,} samples"
-
-
-def _rest(rows: Sequence[Row]) -> str:
-    shown = _comparable(rows)
-    not_shown = [row for row in rows if row not in shown]
-    parts = []
-    within = [row for row in shown if row.verdict is not None and row.verdict.kind is Kind.WITHIN]
-    undecided = [row for row in shown if row not in within]
-    if within:
-        parts.append(f"no relevant difference on {_names(within)}")
-    if undecided:
-        parts.append(f"inconclusive on {_names(undecided)}")
-    if not_shown:
-        parts.append(f"not comparable: {_names(not_shown)}")
-    return "; ".join(parts)
-
-
-def _names(rows: Sequence[Row]) -> str:
-    titles = [row.title for row in rows]
-    return " and ".join([", ".join(titles[:-1]), titles[-1]] if len(titles) > 1 else titles)
-
-
-def _comparable(rows: Sequence[Row]) -> list[Row]:
-    return [row for row in rows if row.verdict is not None and row.verdict.kind is not Kind.NOT_COMPARABLE]
-
-
-def _no_evidence(rows: Sequence[Row], subject: str) -> str:
-    comparable = _comparable(rows)
-    none = "No evidence that training changed anything" if subject == "Training" else "No evidence of a difference"
-    if not comparable:
-        return _incomparable(rows)
-    few = [row for row in comparable if row.difference and row.difference.n < fewest(row.difference.alpha)]
-    if len(few) == len(comparable):
-        n = max(row.difference.n for row in few if row.difference is not None)
-        return f"{none}: {n} samples a task can never show a difference."
-    if all(row.verdict is not None and row.verdict.kind is Kind.WITHIN for row in comparable):
-        told = _rest(rows)
-        return f"{told[0].upper()}{told[1:]}."
-    return f"{none}: {_rest(rows)}.{_limits(comparable)}"
-
-
-def _limits(rows: Sequence[Row]) -> str:
-    """The smallest and largest difference that the tests could have seen."""
-    seen = sorted(
-        row.tested.detectable
-        for row in rows
-        if row.is_share and row.tested is not None and row.tested.detectable is not None
-    )
-    if not seen:
-        return ""
-    sizes = list(dict.fromkeys(_size(size, is_share=True) for size in (seen[0], seen[-1])))
-    told = _too_few(" to ~".join(sizes))
-    return f" {told[0].upper()}{told[1:]}{', depending on the task' if len(sizes) > 1 else ''}."
-
-
-def _incomparable(rows: Sequence[Row]) -> str:
-    """Why nothing can be compared: the reason where all have the same, else the tasks' names."""
-    reasons = {row.verdict.sentence for row in rows if row.verdict is not None}
-    return reasons.pop() if len(reasons) == 1 else f"Not comparable: {_names(rows)}. Each verdict says why."

@@ -30,6 +30,12 @@ def fewest(alpha: float = ALPHA) -> int:
     return math.floor(1 - math.log2(alpha)) + 1
 
 
+def fewest_unchanged(loss: float, alpha: float = ALPHA) -> int:
+    """The number of samples, none of which changed, that show a true loss of less than `loss` (0..1, both excluded) at
+    one-sided `alpha`: all of them would have been spared with probability (1 - loss)^n at most."""
+    return math.floor(math.log(alpha) / math.log1p(-loss)) + 1
+
+
 def chance_of_no_more(fixed: int, broken: int, n: int, difference: float) -> float:
     """One-sided p-value of the claim that the true difference is no more than `difference` (-1..1): small when the data
     show that it is greater. At 0 it is the exact one-sided McNemar test.

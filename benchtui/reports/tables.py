@@ -50,7 +50,7 @@ def style_of(row: Row) -> str:
     """A colour beside glyph and word; the terminal's own sixteen, so that every theme can carry it."""
     if row.verdict is None or row.level != "headline":
         return ""
-    kind = row.verdict.kind
+    kind = row.verdict.tone
     if kind.is_gain:
         return "green"
     if kind in (Kind.FORGETTING, Kind.LOSS, Kind.WORSE):

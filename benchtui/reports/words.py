@@ -49,10 +49,11 @@ class Glyphs(msgspec.Struct, frozen=True):
     nothing: str
     odd: str
     partial: str
+    least: str
 
 
-UNICODE = Glyphs(up="↗", down="↘", same="→", gain="▲", loss="▼", nothing="·", odd="✕", partial="◐")
-ASCII = Glyphs(up="^", down="v", same="=", gain="+", loss="-", nothing=".", odd="x", partial="~")
+UNICODE = Glyphs(up="↗", down="↘", same="→", gain="▲", loss="▼", nothing="·", odd="✕", partial="◐", least="≥")
+ASCII = Glyphs(up="^", down="v", same="=", gain="+", loss="-", nothing=".", odd="x", partial="~", least=">=")
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
@@ -137,7 +138,15 @@ def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
     """Glyph and word, never colour alone; empty for rows that have no verdict of their own."""
     if row.verdict is None or row.level != "headline":
         return ""
-    return f"{verdict_glyph(row.verdict.kind, glyphs)} {SHORT_WORDS[row.verdict.kind]}"
+    words = short_words(row.verdict.kind, row.verdict.likely, glyphs)
+    if row.verdict.kind is Kind.NO_DIFFERENCE and row.no_loss is not None:
+        words = f"no loss > {row.no_loss.margin:g}"
+    return f"{verdict_glyph(row.verdict.kind, glyphs)} {words}"
+
+
+def short_words(kind: Kind, likely: Kind | None, glyphs: Glyphs = UNICODE) -> str:
+    """ "excellent", or "≥ weak" where that much is shown and more is likely."""
+    return SHORT_WORDS[kind] if likely is None else f"{glyphs.least} {SHORT_WORDS[kind]}"
 
 
 def usual_intervals(comparison: Comparison) -> bool:

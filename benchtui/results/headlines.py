@@ -24,8 +24,9 @@ FILE_NAME = "benchmark.json"
 
 @dataclass(frozen=True)
 class Headline:
-    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down. A score
-    that is not a number is NaN here: its task is shown all the same.
+    """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down, and the
+    band that is `likely` where another is shown. A score that is not a number is NaN here: its task is shown all the
+    same.
 
     `on_pairs` is the change over the paired documents where that is not the difference of the two scores.
     """
@@ -40,6 +41,12 @@ class Headline:
     on_pairs: float | None = None
     n: int | None = None
     total: int | None = None
+    likely: Kind | None = None
+
+    @property
+    def tone(self) -> Kind | None:
+        """What a colour stands for, as of `Verdict.tone`."""
+        return self.likely if self.likely is not None and self.likely.is_loss else self.verdict
 
     @property
     def n_words(self) -> str:
@@ -108,7 +115,7 @@ def _headline(task: str, entry: Any) -> Headline | None:
     change = on_pairs if on_pairs is not None else tuned - base if base is not None else 0.0
     improved = None if change == 0 or math.isnan(change) else (change > 0) == better
     known = {kind.value: kind for kind in Kind}
-    verdict = entry.get("verdict")
+    verdict, likely = entry.get("verdict"), entry.get("verdict_likely")
     return Headline(
         task,
         title if isinstance(title := entry.get("title"), str) else task_title(task),
@@ -120,6 +127,7 @@ def _headline(task: str, entry: Any) -> Headline | None:
         on_pairs,
         _count(entry.get("n")),
         _count(entry["fine_tuned"].get("total")) if isinstance(entry.get("fine_tuned"), dict) else None,
+        known.get(likely) if isinstance(likely, str) else None,
     )
 
 

@@ -169,6 +169,8 @@ def _compared(row: Row, comparison: Comparison) -> dict[str, Any]:
         "title": row.title,
         "level": row.level,
         "verdict": row.verdict.kind.value if row.verdict else None,
+        "verdict_likely": row.verdict.likely.value if row.verdict and row.verdict.likely else None,
+        "claims": msgspec.to_builtins(row.claims),
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
         "matched": row.pairing.matched,
         "unmatched": row.pairing.only_first + row.pairing.only_second,

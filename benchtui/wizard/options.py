@@ -86,7 +86,7 @@ def compare_options(base: BaseChoice | None) -> list[Option]:
         Option(
             "compare",
             "Compare with the base model",
-            f"Only the difference tells whether training helped: {known}. Its results are kept and used again.",
+            f"Only the difference tells whether this model is better: {known}. Its results are kept and used again.",
             recommended=True,
         ),
         Option("alone", "Evaluate the model alone", "Half the time, but a score by itself says little."),

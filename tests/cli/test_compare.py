@@ -25,7 +25,7 @@ def outputs(tmp_path: Path) -> Path:
 def test_a_model_is_compared_with_its_own_base(outputs: Path) -> None:
     ended = benchtui("compare", "llama-lima", "--outputs", outputs)
     assert ended.code == 0
-    assert "Training helped Instruction-Following +12.9 (95 % CI" in " ".join(ended.out.split())
+    assert "The fine-tuned model is better at Instruction-Following +12.9 (95 % CI" in " ".join(ended.out.split())
     assert ended.err == ""
 
 
@@ -90,7 +90,7 @@ def test_the_command_itself_in_a_narrow_pipe(outputs: Path) -> None:
         check=True,
     )
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert "▲ excellent" in done.stdout
+    assert "▲ ≥ good" in done.stdout
     assert "\x1b" not in done.stdout
 
 

@@ -14,7 +14,8 @@ def test_benchmark_json_is_rebuilt_and_shown(tmp_path: Path) -> None:
     assert ended.code == 0
     assert "Instruction-Following" in ended.out
     written = json.loads((model / "benchmarks" / "benchmark.json").read_text())
-    assert written["comparison"]["ifeval"]["verdict"] == "excellent"
+    assert written["comparison"]["ifeval"]["verdict"] == "good"
+    assert written["comparison"]["ifeval"]["verdict_likely"] == "excellent"
     printed = benchtui("summarize", model, "--json").out
     assert json.loads(printed)["comparison"] == written["comparison"]
 

@@ -13,6 +13,7 @@ from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison, Difference, Kind
 from benchtui.compare.verdicts import band, judge
 from benchtui.evidence.records import Interval
+from benchtui.reports.words import verdict_cell
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 
@@ -40,9 +41,7 @@ def test_two_of_five_against_three_of_five_is_no_evidence(tmp_path: Path) -> Non
     assert row.verdict is not None
     assert row.verdict.kind is Kind.NO_DIFFERENCE
     assert "No evidence: 5 samples cannot show a difference of any size" in row.verdict.sentence
-    assert found.sentence == (
-        "No evidence that training changed anything: 5 samples a task can never show a difference."
-    )
+    assert found.sentence == ("No evidence of a difference: 5 samples a task can never show a difference.")
 
 
 def test_not_even_five_of_five_is_evidence(tmp_path: Path) -> None:
@@ -94,12 +93,39 @@ def test_a_gain_is_named_with_what_the_interval_allows(tmp_path: Path) -> None:
     found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
     verdict = found.headlines[0].verdict
     assert verdict is not None
-    assert verdict.kind is Kind.EXCELLENT
-    assert verdict.sentence.startswith("Excellent: +11.1 points (95 % CI 7.0 to 15.2, p < 0.001)")
-    assert "allows for only good" in verdict.sentence
+    assert (verdict.kind, verdict.likely) == (Kind.GOOD, Kind.EXCELLENT)
+    assert verdict.sentence == ("At least good (most likely excellent): +11.1 points (95 % CI 7.0 to 15.2, p < 0.001).")
+    assert verdict_cell(found.headlines[0]) == "▲ ≥ good"
     assert found.sentence.startswith(
-        "Training helped Instruction-Following +11.1 (95 % CI 7.0 to 15.2). Significant at 5 %."
+        "The fine-tuned model is better at Instruction-Following +11.1 (95 % CI 7.0 to 15.2). Significant at 5 %."
     )
+
+
+@pytest.mark.parametrize(
+    ("fixed", "broken", "start", "end", "tone"),
+    [
+        (
+            10,
+            29,
+            "At least an acceptable loss (most likely loss): −3.5",
+            "for possible catastrophic forgetting.",
+            "loss",
+        ),
+        (10, 46, "At least a loss (most likely possible catastrophic forgetting): −6.7", "", "forgetting"),
+        (0, 100, "Possible catastrophic forgetting: −18.5", "", "forgetting"),
+    ],
+)
+def test_a_loss_says_how_bad_it_is_at_least_and_how_bad_it_may_be(
+    tmp_path: Path, fixed: int, broken: int, start: str, end: str, tone: str
+) -> None:
+    first, second = flipped(fixed, broken, 250, 291 - fixed - broken)
+    found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
+    verdict = found.headlines[0].verdict
+    assert verdict is not None
+    assert verdict.sentence.startswith(start)
+    assert end in verdict.sentence
+    assert tone in verdict.tone.value
+    assert ("possible catastrophic forgetting" in found.sentence) == (tone == "forgetting")
 
 
 def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> None:
@@ -114,8 +140,8 @@ def test_what_was_gained_and_what_it_cost_is_one_sentence(tmp_path: Path) -> Non
     ]
     found = compare(tmp_path, tasks[0], tasks[1])
     assert found.tests == 3
-    assert "Training helped Instruction-Following +11.1 (95 % CI 7.0 to 15.2)" in found.sentence
-    assert "it cost Grade-School Maths −7.6 (95 % CI" in found.sentence
+    assert "The fine-tuned model is better at Instruction-Following +11.1 (95 % CI 7.0 to 15.2)" in found.sentence
+    assert "worse at Grade-School Maths −7.6 (95 % CI" in found.sentence
     assert "possible catastrophic forgetting" in found.sentence
     assert "inconclusive on Common Sense" in found.sentence
     assert "Significant at 5 % across all 3 tests." in found.sentence

@@ -164,7 +164,7 @@ def test_the_same_application_in_a_browser(served: str, workspace: Workspace, tm
         ):
             browser.press(key)
             browser.wait_for(seen)
-        browser.wait_for("Training helped Following Instructions", 180)
+        browser.wait_for("The fine-tuned model is better at Following", 180)
         browser.press("Enter")
         browser.wait_for("unchanged")
     finally:

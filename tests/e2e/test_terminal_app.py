@@ -70,7 +70,7 @@ def test_from_the_wizard_to_a_sample(terminal: Terminal, workspace: Workspace) -
     terminal.wait_for(lambda screen: "± " in screen and screen != moved, 120)
 
     terminal.wait_for(
-        lambda screen: "Training helped Following Instructions" in screen and "▲ excellent" in screen, 120
+        lambda screen: "The fine-tuned model is better at Following" in screen and "▲ excellent" in screen, 120
     )
     terminal.press("Enter")
     terminal.wait_for(lambda screen: "all 192" in screen and "The whole prompt" in screen and "✗ Base" in screen)

@@ -80,7 +80,7 @@ def test_verdicts_are_a_sign_and_a_word(comparison: Comparison) -> None:
     assert "▲ excellent" in text
     assert "▼ forgetting?" in text
     assert "· inconclusive" in text
-    assert "Training helped Instruction-Following +18.1 (95 % CI" in text
+    assert "The fine-tuned model is better at Instruction-Following +18.1 (95 % CI" in text
 
 
 def test_without_colour_nothing_is_lost(comparison: Comparison, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,36 @@
+"""Differences too small to matter, and what is claimed about them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from benchtui.settings.rows import DECIDE_DELTA
+
+
+class Margins(msgspec.Struct, frozen=True):
+    """In percentage points: the `loss` that is bearable, and the `difference` either way that means nothing."""
+
+    loss: float = 3.0
+    difference: float = DECIDE_DELTA
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """That the true change is no loss over `margin` points, or no difference over it either way.
+
+    `p` is that of the one-sided test, or the larger of the two (TOST); `p_holm` corrected over the tasks for this kind
+    of claim, and for the looks of a watched run. Both None for a task decided early, where the interval that is valid
+    at every look shows it.
+    """
+
+    kind: Literal["no loss", "no difference"]
+    margin: float
+    p: float | None
+    p_holm: float | None
+    shown: bool
+
+    @property
+    def words(self) -> str:
+        """ "no loss over 3 points"."""
+        return f"{self.kind} over {self.margin:g} point{'' if self.margin == 1 else 's'}"
