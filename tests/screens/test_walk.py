@@ -50,7 +50,7 @@ async def test_comparison_then_samples_then_back(open_app: Open) -> None:
         await settle(pilot)
         await press(pilot, "enter")
         screen = shown(pilot)
-        assert "Training helped Following Instructions" in screen
+        assert "The fine-tuned model is better at Following" in screen
         assert "▲ excellent" in screen
         assert "▼ forgetting?" in screen
         assert "exact McNemar, 40 pairs" in screen
@@ -65,7 +65,7 @@ async def test_comparison_then_samples_then_back(open_app: Open) -> None:
         await press(pilot, "f")
         assert "No such samples." in shown(pilot)
         await press(pilot, "escape")
-        assert "Training helped" in shown(pilot)
+        assert "The fine-tuned model is better" in shown(pilot)
         await press(pilot, "down", "down", "enter", "f", "f")
         assert sides(shown(pilot)) == ("✓", "✗"), "a broken one the other way round"
         await press(pilot, "escape")
@@ -203,7 +203,7 @@ async def test_finished_runs_can_be_looked_at(open_app: Open, models: Path) -> N
         assert isinstance(app.screen, RunPage), "a finished run is shown, not left"
         await press(pilot, "c")
         await settle(pilot)
-        assert "Training helped" in shown(pilot)
+        assert "The fine-tuned model is better" in shown(pilot)
 
 
 async def test_the_run_that_was_watched_is_compared_whichever_counts_for_the_model(
