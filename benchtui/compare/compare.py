@@ -55,7 +55,8 @@ def compare_runs(
     made = tuple(rows_of(runs))
     tests = family(first, second, made)
     margins = margins or Margins()
-    rows = with_claims(judge_new_tasks(judged(made, tests, looks=looks), tests), tests, margins, watched=bool(looks))
+    rows = with_claims(judged(made, tests, looks=looks), tests, margins, watched=bool(looks))
+    rows = judge_new_tasks(rows, tests)
     return Comparison(
         first=first,
         second=second,

@@ -157,8 +157,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def tone(self) -> Kind:
-        """What a colour stands for: of a loss the likely size, so that a warning is not toned down; of a gain what is
-        shown."""
+        """What a colour stands for: of a loss the likely size, of a gain what is shown."""
         return self.likely if self.likely is not None and self.kind.is_loss else self.kind
 
 

@@ -79,7 +79,7 @@ def test_verdicts_are_a_sign_and_a_word(comparison: Comparison) -> None:
     text = plain_table(comparison, width=80)
     assert "▲ excellent" in text
     assert "▼ forgetting?" in text
-    assert "· inconclusive" in text
+    assert "· no loss > 3" in text
     assert "The fine-tuned model is better at Instruction-Following +18.1 (95 % CI" in text
 
 
