@@ -136,7 +136,7 @@ def _lowest(units: Units, alpha: float) -> float:
         low, high = (0.0, high) if shown else (low, 0.0)
     if low >= high or excess(low) >= 0:
         return low
-    found = float(brentq(excess, low, high, xtol=1e-12 * (high - low)))
+    found = float(brentq(excess, low, high, xtol=1e-9 * (high - low)))
     return max(found, math.ulp(0.0)) if shown else found
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from benchtui.compare import verdicts
 from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.evidence.means import FEWEST_SEEN, FEWEST_WITHOUT_SCALE
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
@@ -151,6 +152,11 @@ SENTENCES = (
     Sentence(GUIDE, "That takes at least {fewest} tasks", lambda: {"fewest": _fewest_tasks()}),
     Sentence(
         GUIDE, "more than {most} % of the samples could not be paired", lambda: {"most": f"{100 * MAX_UNPAIRED:g}"}
+    ),
+    Sentence(
+        GUIDE,
+        "take at least {alone} samples (F1 and perplexity {together})",
+        lambda: {"alone": FEWEST_WITHOUT_SCALE, "together": FEWEST_SEEN},
     ),
     Sentence(GUIDE, "with a {alpha} % risk of seeing one", lambda: {"alpha": f"{100 * ALPHA:g}"}),
     Sentence(
