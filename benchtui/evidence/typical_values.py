@@ -3,6 +3,9 @@
 J. Hartigan, "Using subsample values as typical values", JASA 64, 1969: the centre of symmetry is as likely to lie
 between any two neighbours among the means of all subsets. It is the exact test that turns the sign of each effect
 (R. Fisher 1935), solved for every centre at once: turning some raises the sum just where the mean of these is below it.
+
+Of lopsided effects it is the mean's only roughly. Eight to thirteen exponential ones err in 8 of 100 cases instead of 5
+where they are much larger than chance (12 points, on tasks of MMLU's sizes), in 5 where they are about as large.
 """
 
 from __future__ import annotations

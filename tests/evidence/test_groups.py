@@ -15,6 +15,7 @@ from tests.evidence.simulation_groups import (
     covered_when_shrunk,
     false_for_new_tasks,
     false_for_plain_mean,
+    false_for_scores,
     false_for_these_tasks,
     false_when_watched,
 )
@@ -38,6 +39,14 @@ def test_small_tasks_that_count_like_large_ones_keep_the_level(sizes: tuple[int,
     rng = np.random.default_rng(2)
     effects = cancelling(sizes, spread, rng, by_size=False)
     assert false_for_plain_mean(sizes, effects, 0.1, 400, rng) <= 0.05
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.15])
+@pytest.mark.parametrize("sizes", [(20, 20, 200), (100,) * 10], ids=["unequal", "alike"])
+def test_skewed_scores_of_subjects_that_differ_keep_the_level(sizes: tuple[int, ...], spread: float) -> None:
+    rng = np.random.default_rng(9)
+    effects = np.clip(cancelling(sizes, spread, rng), -0.4, 0.4)
+    assert false_for_scores(sizes, effects, 400, rng) <= 0.05 + 2.6 * np.sqrt(0.05 * 0.95 / 400)
 
 
 def test_what_a_small_task_has_not_shown_may_be_paid_back_by_a_large_one() -> None:

@@ -17,6 +17,7 @@ from tests.evidence.simulation_groups import (
     covered_when_shrunk,
     false_for_new_tasks,
     false_for_plain_mean,
+    false_for_scores,
     false_for_these_tasks,
     false_when_watched,
 )
@@ -39,6 +40,12 @@ def cells(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
             rate = false_for_plain_mean(sizes, effects, 0.1, replicas, rng)
             corner = f"{name}, effects of {100 * spread:.0f} points that cancel out"
             yield Cell(f"a plain mean of tasks called different: {corner}", 0.05, rate, replicas)
+    for name, sizes in (("tasks of 20, 20 and 200", (20, 20, 200)), ("ten of 100", (100,) * 10)):
+        for spread in (0.0, 0.15):
+            effects = np.clip(cancelling(sizes, spread, rng), -0.4, 0.4)
+            rate = false_for_scores(sizes, effects, replicas, rng)
+            corner = f"{name}, effects of {100 * spread:.0f} points"
+            yield Cell(f"a group of skewed scores called different: {corner}", 0.05, rate, replicas)
     for tasks in (2, 3, 4, 5, 6, 8, 10, 13, 57):
         for shape in SHAPES:
             many = replicas if tasks < 6 else 4 * replicas  # so near to 5 % that few would hardly tell
