@@ -1,0 +1,116 @@
+"""What is beside the luck of the documents: training again gives another model, asking again another answer.
+
+One adapter supports "this adapter is better" and never "training helps": how another run of the same recipe would have
+come out it does not tell. Several seeds (or checkpoints) of one recipe do, as units of their own.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchtui.evidence.clusters import t_quantile
+from benchtui.evidence.records import ALPHA, Floats, Interval
+
+
+def subject_of(models: int) -> str:
+    """Of what a comparison speaks that is made of so many trained models of one recipe, for a sentence."""
+    return "this fine-tuned model" if models == 1 else f"this recipe ({models} training runs)"
+
+
+@dataclass(frozen=True)
+class RecipeMean:
+    """The mean of several seeds of one recipe over documents that all of them answered: `between_seeds` and
+    `between_documents` are standard errors of the two sources, `stderr` that of both; `value` on the score's scale."""
+
+    value: float
+    seeds: int
+    documents: int
+    between_seeds: float
+    between_documents: float
+
+    @property
+    def stderr(self) -> float:
+        return math.hypot(self.between_seeds, self.between_documents)
+
+    def interval(self, alpha: float = ALPHA) -> Interval:
+        """For other seeds and other documents. The half-widths of both sources are added as squares, each with its own
+        Student's t: K. Banerjee, "On confidence interval for two-means problem based on separate estimates of variances
+        and tabulated values of t-table", Sankhya A 23, 1961, who shows that it covers at least as often as it says."""
+        half = self._half(alpha)
+        return Interval(self.value - half, self.value + half)
+
+    def _half(self, alpha: float) -> float:
+        seeds = t_quantile(1 - alpha / 2, self.seeds - 1) * self.between_seeds
+        return math.hypot(seeds, t_quantile(1 - alpha / 2, self.documents - 1) * self.between_documents)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of the mean being 0: the level from which on the interval leaves it out."""
+        from scipy.optimize import brentq
+
+        if self.value == 0 or self._half(1e-12) < abs(self.value):
+            return 1.0 if self.value == 0 else 1e-12
+        return math.exp(brentq(lambda log: self._half(math.exp(log)) - abs(self.value), math.log(1e-12), 0.0))
+
+
+def recipe_mean(scores: Floats) -> RecipeMean:
+    """The mean of `scores` (seeds, documents) with the errors of both. For a difference from a base or from one other
+    adapter give differences: each seed's score minus that model's on the same document.
+
+    Variance components of the two-way layout, each with the residual in it (S. Searle, G. Casella and C. McCulloch,
+    "Variance Components", 1992, 4.5); the sum counts that twice, which is on the safe side. Raises ValueError for fewer
+    than two seeds or documents: one adapter says nothing of its recipe.
+    """
+    if scores.ndim != 2 or min(scores.shape) < 2:
+        raise ValueError(f"two seeds and two documents at least are needed, not {scores.shape}")
+    seeds, documents = scores.shape
+    return RecipeMean(
+        value=float(scores.mean()),
+        seeds=seeds,
+        documents=documents,
+        between_seeds=float(scores.mean(axis=1).std(ddof=1) / np.sqrt(seeds)),
+        between_documents=float(scores.mean(axis=0).std(ddof=1) / np.sqrt(documents)),
+    )
+
+
+@dataclass(frozen=True)
+class SampledMean:
+    """The mean of several sampled answers to each document. `within` is the variance of answers to one document,
+    `between` that of the documents' true means; both on the score's scale, squared."""
+
+    value: float
+    documents: int
+    answers: int
+    within: float
+    between: float
+    stderr: float
+
+    def stderr_with(self, answers: int) -> float:
+        """The standard error to expect of as many documents with `answers` each."""
+        return math.sqrt((self.between + self.within / answers) / self.documents)
+
+    def worth_asking(self, close: float = 0.05) -> int | None:
+        """From how many answers to a document on more of them are not worth it: the standard error is then within
+        `close` (a share) of what endless answers would leave. None where documents do not differ: more answers help as
+        much as more documents."""
+        if self.within == 0:
+            return 1
+        if self.between == 0:
+            return None
+        return max(1, math.ceil(self.within / self.between / ((1 + close) ** 2 - 1) - 1e-9))
+
+
+def sampled_mean(scores: Floats) -> SampledMean:
+    """Split `scores` (documents, answers) into the two variances: E. Miller, "Adding Error Bars to Evals", arXiv
+    2411.00640, section 3.1, by analysis of variance. Raises ValueError for fewer than two documents or answers.
+    """
+    if scores.ndim != 2 or min(scores.shape) < 2:
+        raise ValueError(f"two documents and two answers to each at least are needed, not {scores.shape}")
+    documents, answers = scores.shape
+    means = scores.mean(axis=1)
+    within, of_means = float(scores.var(axis=1, ddof=1).mean()), float(means.var(ddof=1))
+    between = max(0.0, of_means - within / answers)
+    return SampledMean(float(means.mean()), documents, answers, within, between, math.sqrt(of_means / documents))
