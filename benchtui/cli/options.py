@@ -149,8 +149,10 @@ def bench_plan(values: Mapping[str, Any]) -> BenchPlan:
         if _strength("no_base") == _strength("decide_early"):
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
-    if _typed("decide_delta") and not said["decide_early"]:
-        raise UsageError("--decide-delta says when --decide-early may stop, which is not asked for.", "Give both.")
+    for name in ("decide_delta", "decide_loss", "decide_for"):
+        if _typed(name) and not said["decide_early"]:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} says when --decide-early may stop, which is not asked for.", "Give both.")
     if _source("include_path") is ParameterSource.DEFAULT_MAP:
         from benchtui.config import check_task_folders, load_config
 

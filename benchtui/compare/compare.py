@@ -260,18 +260,7 @@ def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop 
     if stop := second.decision(score, first):
         return stop
     other_way_round = first.decision(score, second)
-    return _mirrored(other_way_round) if other_way_round is not None else None
-
-
-def _mirrored(stop: EarlyStop) -> EarlyStop:
-    other = {"higher": "lower", "lower": "higher"}
-    return msgspec.structs.replace(
-        stop,
-        decision=other.get(stop.decision, stop.decision),
-        difference=-stop.difference,
-        low=-stop.high,
-        high=-stop.low,
-    )
+    return other_way_round.mirrored() if other_way_round is not None else None
 
 
 def _stopped_elsewhere(runs: Pair, task: str) -> str:

@@ -221,7 +221,7 @@ def _gain_bounds(row: Row, alpha: float) -> Interval | None:
     """Both one-sided bounds at `alpha`: the two-sided interval at twice that."""
     found = row.difference
     if row.early is not None:
-        interval: Interval | None = Interval(row.early.low, row.early.high)
+        interval: Interval | None = Interval(*row.early.ends)
     else:
         interval = interval_at(found, 2 * alpha) if found is not None else None
     if interval is None:

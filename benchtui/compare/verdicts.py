@@ -180,22 +180,29 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
 
 
 def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) -> Verdict:
-    """The verdict of a task that stopped as soon as its anytime-valid interval had decided."""
+    """The verdict of a task that stopped as soon as its anytime-valid interval had answered what was asked."""
     at = f"stopped early at {stop.n} of {stop.total} samples"
     shown = interval_words(Interval(stop.low, stop.high), is_share=is_share, alpha=stop.alpha)
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
+    loss = stop.loss_excluded(higher_is_better=higher_is_better)
+    size = f"{100 * stop.max_loss:g} points" if is_share else f"{stop.max_loss:.3g}"
+    of_loss = "" if loss is None else f" A loss over {size} is {'excluded' if loss else 'certain'}."
     if stop.decision == "within":
         limit = f"±{points(stop.delta, signed=False)} points" if is_share else f"±{stop.delta:.3g}"
         return Verdict(
             Kind.WITHIN,
             "no relevant difference",
             f"No relevant difference: {at}, when the difference over all {stop.total} was surely within {limit}: "
-            f"{claim}. It says nothing of samples outside this set.",
+            f"{claim}. It says nothing of samples outside this set.{of_loss}",
         )
-    kind = Kind.BETTER if (stop.low >= 0) == higher_is_better else Kind.WORSE
+    if stop.decision in ("above", "below"):
+        word = f"no {'loss' if (stop.decision == 'above') == higher_is_better else 'gain'} over {size}"
+        found = f"{word.capitalize()}: {at}, when that was certain: {claim}. Nothing else was asked."
+        return Verdict(Kind.NO_DIFFERENCE, word, found)
+    kind = Kind.BETTER if (stop.decision == "higher") == higher_is_better else Kind.WORSE
     return Verdict(
         kind,
         kind.value,
         f"{kind.value.capitalize()}: {at}, when the sign of the difference was certain: {claim}. Only the sign is "
-        "claimed; the size would be known better from all samples.",
+        f"claimed; the size would be known better from all samples.{of_loss}",
     )

@@ -15,19 +15,26 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from benchtui.evidence.questions import Asked, Question
 from benchtui.evidence.records import EARLY_ALPHA, Floats, Interval
 
-Decision = Literal["higher", "lower", "within"]
+Decision = Literal["higher", "lower", "within", "above", "below"]
+"""What is known of the difference: its sign; that it is within +-delta; or only on which side of the limit it is at
+which a loss is as large as it may be."""
 
 DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM = 24, 8
-"""How many documents are asked between two looks, and how many of each stratum at least. Looking costs nothing in
-certainty; asking fewer at once would leave batches half empty, asking more would go on when all is known."""
+"""How many documents are asked between two looks, and how many of each stratum at least. Looking oftener makes
+no error likelier; asking fewer at once would leave batches half empty, asking more would go on when all is known."""
 
 _FRACTIONS = 0.7 * (np.arange(12) + 0.5) / 12
 """The parts of the capital that are risked on each value, side by side. Bets sized beforehand are fair whatever comes;
 up to 0.7, so that no value ruins a bettor."""
 
 _GRID = 401
+
+_BESIDE = 1e-9
+"""How far beside the limit of a loss the candidates are that decide about it: an interval that ends there is on one
+side of the limit, however that was rounded."""
 
 
 class Betting:
@@ -82,25 +89,30 @@ class Betting:
 
 
 class DecideEarly:
-    """Feed the paired differences of documents in random order; ask after each whether the answer is known.
+    """Feed the paired differences of documents in random order; ask after each whether the answers are known.
 
-    `total` documents in the task, `delta` the difference (on the score's scale) that would not matter, None never to
-    stop for its smallness; `alpha` the chance of ever deciding wrongly, for all looks together: EARLY_ALPHA, divided by
-    the number of tasks when several are watched. Differences are bounded by -1 and 1: accuracies, or a prompt's share
-    of followed instructions.
+    `total` documents in the task; `asked` what must be known, all of it; `alpha` the chance of ever deciding wrongly,
+    for all looks together: EARLY_ALPHA, divided by the number of tasks when several are watched. Differences are
+    bounded by -1 and 1: accuracies, or a prompt's share of followed instructions.
 
-    "higher" and "lower" hold for these documents (sampled without replacement) and for others of their kind (as an
-    endless stream): both sequences must agree, so that a difference of a hair on this very set is no discovery.
-    "within" is about these documents only: their difference is surely inside +-delta.
+    A sign, and a loss that is shown or excluded, hold for these documents (sampled without replacement) and for others
+    of their kind (as an endless stream): both sequences must agree, so that a difference of a hair on this very set is
+    no discovery. "within" is about these documents only: their difference is surely inside +-delta.
+
+    `alpha` is not divided by the number of questions: all are read off the same two sequences, and as long as a
+    sequence holds the truth, which fails with chance alpha, nothing read off it is wrong.
     """
 
-    def __init__(self, total: int, delta: float | None = None, alpha: float = EARLY_ALPHA) -> None:
+    def __init__(self, total: int, asked: Asked | None = None, alpha: float = EARLY_ALPHA) -> None:
         if total < 1:
             raise ValueError("there is nothing to decide about")
-        self.total, self.delta, self.alpha = total, delta, alpha
+        self.total, self.asked, self.alpha = total, asked or Asked(), alpha
         self.n = 0
         self._sum = 0.0
-        self._grid = np.unique(np.concatenate([np.linspace(-1, 1, _GRID), [-(delta or 0.0), 0.0, delta or 0.0]]))
+        delta = self.asked.delta or 0.0
+        limit = self.asked.loss_limit
+        marks = [-delta, 0.0, delta, *np.clip([limit - _BESIDE, limit + _BESIDE], -1, 1)]
+        self._grid = np.unique(np.concatenate([np.linspace(-1, 1, _GRID), marks]))
         means = (self._grid + 1) / 2
         self._here = Betting(means, total, alpha)
         self._anywhere = Betting(means, None, alpha)
@@ -119,7 +131,7 @@ class DecideEarly:
     def decision(self) -> Decision | None:
         """What is certain by now, None for nothing. Once made it stands."""
         if self._decided is None:
-            self._decided = decide(self.interval(), self._interval_of(self._anywhere), self.delta)
+            self._decided = decide(self.interval(), self.elsewhere(), self.asked)
         return self._decided
 
     def interval(self) -> Interval:
@@ -127,6 +139,10 @@ class DecideEarly:
         if self.n >= self.total:
             return Interval(self._sum / self.total, self._sum / self.total)
         return self._interval_of(self._here)
+
+    def elsewhere(self) -> Interval:
+        """Where the difference over others of their kind lies, valid at every look."""
+        return self._interval_of(self._anywhere)
 
     @property
     def difference(self) -> float:
@@ -142,15 +158,33 @@ class DecideEarly:
         return Interval(float(self._grid[low]), float(self._grid[high]))
 
 
-def decide(here: Interval, anywhere: Interval, delta: float | None) -> Decision | None:
-    """The decision that the two sequences allow; see DecideEarly."""
-    if here.low >= 0 and anywhere.low >= 0 and here.high > 0:
-        return "higher"
-    if here.high <= 0 and anywhere.high <= 0 and here.low < 0:
-        return "lower"
-    if delta is not None and -delta <= here.low and here.high <= delta:
+def decide(here: Interval, anywhere: Interval, asked: Asked) -> Decision | None:
+    """What the two sequences show once they answer every question, None before; see DecideEarly."""
+    both = Interval(min(here.low, anywhere.low), max(here.high, anywhere.high))
+    higher, lower = both.low >= 0 and here.high > 0, both.high <= 0 and here.low < 0
+    delta, limit = asked.delta, asked.loss_limit
+    within = delta is not None and -delta <= here.low and here.high <= delta
+    apart = delta is not None and (both.low > delta or both.high < -delta)
+    above, below = _sides(both, limit, asked.higher_is_better)
+    answered: dict[Question, bool] = {
+        "sign": higher or lower or within,
+        "loss": above or below,
+        "equivalence": within or apart,
+    }
+    if not all(answered[question] for question in asked.questions):
+        return None
+    if higher or lower:
+        return "higher" if higher else "lower"
+    if within:
         return "within"
-    return None
+    return "above" if above else "below"
+
+
+def _sides(ends: Interval, limit: float, higher_is_better: bool) -> tuple[bool, bool]:
+    """Whether all is above `limit`, and whether all is below. A loss of just the limit is allowed."""
+    if higher_is_better:
+        return ends.low >= limit, ends.high < limit
+    return ends.low > limit, ends.high <= limit
 
 
 def shuffled_order(documents: int, seed: int) -> list[int]:

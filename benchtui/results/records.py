@@ -73,7 +73,10 @@ class EarlyStop(msgspec.Struct, frozen=True):
     """A task whose evaluation stopped once its anytime-valid interval had decided; written by the worker.
 
     `decision` in the words of `benchtui.evidence.sequential`; `difference`, `low` and `high` on the score's scale. It
-    is about the comparison with the base run whose fingerprint is `base_fingerprint`, and about no other.
+    is about the comparison with the base run whose fingerprint is `base_fingerprint`, and about no other. `low` to
+    `high` is for the documents of the task, `elsewhere` for others of their kind (None in older files); both hold at
+    every look. `asked` are the questions (`benchtui.evidence.questions`) that had to be answered, `max_loss` the loss
+    that one of them may be about.
     """
 
     task: str
@@ -88,6 +91,35 @@ class EarlyStop(msgspec.Struct, frozen=True):
     delta: float
     alpha: float
     base_fingerprint: str = ""
+    asked: tuple[str, ...] = ("sign",)
+    max_loss: float = 0.0
+    elsewhere: tuple[float, float] | None = None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The smallest and largest difference that may be, over these documents or others of their kind."""
+        low, high = self.elsewhere or (self.low, self.high)
+        return min(self.low, low), max(self.high, high)
+
+    def loss_excluded(self, *, higher_is_better: bool) -> bool | None:
+        """Whether a loss over `max_loss` is excluded; None where that was not asked. A run that stopped knows it."""
+        if "loss" not in self.asked:
+            return None
+        low, high = self.ends
+        return low >= -self.max_loss if higher_is_better else high <= self.max_loss
+
+    def mirrored(self) -> EarlyStop:
+        """The same of the comparison the other way round, where what was asked of a loss would be about a gain."""
+        other = {"higher": "lower", "lower": "higher", "above": "below", "below": "above"}
+        return msgspec.structs.replace(
+            self,
+            decision=other.get(self.decision, self.decision),
+            difference=-self.difference,
+            low=-self.high,
+            high=-self.low,
+            asked=tuple(question for question in self.asked if question != "loss"),
+            elsewhere=(-self.elsewhere[1], -self.elsewhere[0]) if self.elsewhere else None,
+        )
 
 
 class TaskFacts(msgspec.Struct, frozen=True):

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.runs.plan import Permissions
-from benchtui.settings.rows import DECIDE_DELTA, DEFAULT_SEEDS, SETTINGS
+from benchtui.settings.rows import DECIDE_DELTA, DECIDE_FOR, DECIDE_LOSS, DEFAULT_SEEDS, SETTINGS
 
 ChatTemplate = Literal["auto", "on", "off"]
 
@@ -23,7 +24,8 @@ class BenchPlan:
     adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
     `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
     sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
-    every document, and `decide_delta` what that difference is once somebody asks for it; `seeds` are lm-eval's python,
+    every document, and `decide_delta` what that difference is once somebody asks for it; `decide_for` is what must be
+    known before a task stops, `decide_loss` the loss in points that it may ask about; `seeds` are lm-eval's python,
     numpy, torch and few-shot seeds. `resume` None asks. `command` does the same when typed.
     """
 
@@ -56,6 +58,8 @@ class BenchPlan:
     seeds: tuple[int, int, int, int] = DEFAULT_SEEDS
     decide_early: float | None = None
     decide_delta: float = field(default=DECIDE_DELTA, compare=False)
+    decide_loss: float = field(default=DECIDE_LOSS, compare=False)
+    decide_for: tuple[Question, ...] = field(default=DECIDE_FOR, compare=False)
     timeout: float | None = None
     skip_stalled: bool = False
     offline: bool = False

@@ -20,7 +20,7 @@ from benchtui.runs.plan import TEMPLATE_DATE, RunPlan
 _OF_ARITHMETIC = frozenset({"engine", "dtype", "lm-eval", "transformers", TEMPLATE_DATE})
 """Settings that leave the answers all but the same."""
 
-_OF_EXTENT = frozenset({"limit", "decide early", "compared with"})
+_OF_EXTENT = frozenset({"limit", "decide early", "decide for", "decide loss", "compared with"})
 """What decides how much of a task is asked, not what."""
 
 

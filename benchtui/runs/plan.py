@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
+from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainingFacts
 
 SCHEMA_VERSION = 1
@@ -115,7 +116,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
     the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
-    matter; None evaluates every document. `base_fingerprint` is that of the base run it is then compared with.
+    matter; None evaluates every document. `decide_for` is what must be known by then, `decide_loss` the loss in points
+    that it may ask about. `base_fingerprint` is that of the base run it is then compared with.
     `training` is what the training had written down when the run was made: a model may be trained again into the same
     folder. None for a base, and in plans from before it was kept. `looked_at` names earlier runs that asked this model
     the same and might have stopped early, None where nobody noted it.
@@ -143,6 +145,8 @@ class RunPlan(msgspec.Struct, frozen=True):
     transformers_version: str = ""
     base_run: str | None = None
     decide_early: float | None = None
+    decide_for: tuple[Question, ...] = ("sign",)
+    decide_loss: float = 0.0
     base_fingerprint: str = ""
     training: TrainingFacts | None = None
     looked_at: tuple[str, ...] | None = None
@@ -191,9 +195,17 @@ class RunPlan(msgspec.Struct, frozen=True):
                 "task file": self.task_digests.get(task.name),
                 "decide early": self.decide_early,
                 "compared with": self.base_fingerprint if self.decide_early is not None else None,
+                **self._decided_for(),
             }
             for task in self.tasks
         }
+
+    def _decided_for(self) -> dict[str, Any]:
+        """What else says where a task stops; nothing for the sign alone, so that older plans keep their fingerprint."""
+        if self.decide_early is None or self.decide_for == ("sign",):
+            return {}
+        loss = self.decide_loss if "loss" in self.decide_for else None
+        return {"decide for": list(self.decide_for), "decide loss": loss}
 
     @property
     def fingerprint(self) -> str:
@@ -219,9 +231,12 @@ class RunPlan(msgspec.Struct, frozen=True):
             if task not in others:
                 found.append(f"task {task} is not in it")
                 continue
-            for name, ours in settings.items():
-                if others[task][name] != ours:
-                    found.append(f"{task} {name}: {others[task][name]!r} there, {ours!r} now")
+            theirs = others[task]
+            found += [
+                f"{task} {name}: {theirs.get(name)!r} there, {settings.get(name)!r} now"
+                for name in dict.fromkeys((*settings, *theirs))
+                if theirs.get(name) != settings.get(name)
+            ]
         if tasks == "same":
             found += [f"task {task} is only in it" for task in others if task not in mine]
         return found

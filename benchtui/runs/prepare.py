@@ -145,7 +145,9 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
         notes.append(f"All of the base's bytes: {base_source.whole}.")
     notes.append(_precision_note(fine_tuned, base_source))
     base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
-    plan = msgspec.structs.replace(plan, decide_early=choice.decide_early)
+    if choice.decide_early is not None:
+        early, loss = choice.decide_early, choice.decide_loss if "loss" in choice.decide_for else 0.0
+        plan = msgspec.structs.replace(plan, decide_early=early, decide_for=choice.decide_for, decide_loss=loss)
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
 
 

@@ -76,6 +76,17 @@ def choice(*choices: str) -> Form:
     return Form(typed, filed, str)
 
 
+def some_of(*words: str) -> Form:
+    """One or more of these words; they are kept in this order, each once."""
+
+    def chosen(names: tuple[str, ...]) -> tuple[str, ...]:
+        if not names or not set(names) <= set(words):
+            raise ValueError(f"one or more of {', '.join(words)}, joined by commas")
+        return tuple(word for word in words if word in names)
+
+    return Form(lambda text: chosen(_names_typed(text)), lambda value: chosen(_names_filed(value)), ",".join)
+
+
 def whole_number_or(word: str, least: int, means: Any = None) -> Form:
     form = Form(
         lambda text: values.whole_number_typed(text, least), lambda value: values.whole_number(value, least), str

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
 from benchtui.settings.setting import Setting
@@ -21,6 +22,9 @@ ISOLATED = "--isolated"
 
 DECIDE_DELTA = 2.0
 """Points that would not matter, where nobody says otherwise."""
+DECIDE_LOSS = 3.0
+"""Points that `benchtui gate` lets a model lose where nobody says otherwise."""
+DECIDE_FOR: tuple[Question, ...] = ("sign", "loss")
 DEFAULT_SEEDS = (0, 1234, 1234, 1234)
 
 SETTINGS: tuple[Setting, ...] = (
@@ -47,10 +51,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("default-limit", WHAT, "The same for tasks whose suite sets no limit: what limit is in benchtui.toml.",
             forms.DEFAULT_LIMIT, None, "N", key="limit"),
     Setting("decide-early", WHAT,
-            "Ask both models side by side; stop a task once better, worse or no relevant difference is certain.",
+            "Ask both models side by side; stop a task once what --decide-for names is certain.",
             switch("--decide-early", "--no-decide-early"), False, page="suite", attribute=""),
     Setting("decide-delta", WHAT, "With --decide-early: a difference that would not matter.", forms.POINTS,
             DECIDE_DELTA, "POINTS", attribute=""),
+    Setting("decide-loss", WHAT, "With --decide-early: the loss that `benchtui gate --max-loss` will allow.",
+            forms.POINTS, DECIDE_LOSS, "POINTS"),
+    Setting("decide-for", WHAT, "With --decide-early, what must be certain: sign (better, worse or no relevant "
+            "difference), loss (over --decide-loss or not), equivalence (within --decide-delta or not).",
+            forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B"),
     Setting("num-fewshot", HOW, "Examples in every task's prompt. auto: what suite and task say.",
             forms.whole_number_or("auto", 0), None, "N", key=""),
     Setting("default-num-fewshot", HOW, "The same for tasks whose suite says nothing: what num-fewshot is in "

@@ -40,7 +40,7 @@ def _said(choice: BenchPlan) -> Iterator[tuple[Setting, object]]:
     for setting in SETTINGS:
         value = values[setting.parameter]
         idle = (setting.name == "suite" and choice.tasks and value == setting.default) or (
-            setting.name == "decide-delta" and not values["decide_early"]
+            setting.name in ("decide-delta", "decide-loss", "decide-for") and not values["decide_early"]
         )
         always = setting.name == "suite"  # which one is meant by default may change
         if not idle and (always or value != setting.default):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from benchtui.evidence.questions import Asked
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
 from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
@@ -56,10 +57,17 @@ def ask_until_decided(
 
 
 def _in_words(stop: EarlyStop, unit: Unit) -> str:
+    upwards = unit.higher_is_better(stop.metric)
+    loss = stop.loss_excluded(higher_is_better=upwards)
+    told = (
+        [] if loss is None else [f"a loss over {100 * stop.max_loss:g} points is {'excluded' if loss else 'certain'}"]
+    )
     if stop.decision == "within":
-        return "no relevant difference"
-    higher = stop.decision == "higher"  # of the difference of scores, whatever they measure
-    return "better than the base" if higher == unit.higher_is_better(stop.metric) else "worse than the base"
+        told.insert(0, "no relevant difference")
+    elif stop.decision in ("higher", "lower"):  # of the difference of scores, whatever they measure
+        better = (stop.decision == "higher") == upwards
+        told.insert(0, "better than the base" if better else "worse than the base")
+    return ", and ".join(told)
 
 
 class _Watching:
@@ -79,12 +87,11 @@ class _Watching:
         total = sum(map(len, self._pairs.values()))
         if total < 2:
             return None
-        watch = DecideEarly(total, (self._plan.decide_early or 0.0) / 100, self._alpha)
         sizes = [self._runners[leaf].size for leaf in self._leaves]
         if total < sum(sizes):
             raise _UnwatchableError(_LOST)
         order = [place for place in stratified_order(sizes, self._plan.prompts.seeds[0]) if self._pair(place)]
-        metric = self._unit.metric
+        metric, watch = self._unit.metric, None
         for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
             self._ask(look)
             metric = metric or self._runners[self._leaves[0]].metric()
@@ -92,11 +99,21 @@ class _Watching:
                 raise _UnwatchableError(_LOST)  # every document so far was given up on
             if not self._unit.is_mean_of(metric.metric):
                 raise _UnwatchableError("its score is no mean over its samples")
+            watch = watch or DecideEarly(total, self._asked(metric), self._alpha)
             for difference in self._differences(look, metric):
                 watch.add(difference)
             if watch.n < watch.total and (decided := watch.decision()) is not None:
                 return _record(watch, decided, self._unit.name, metric, self._base.fingerprint)
         return None
+
+    def _asked(self, metric: MetricName) -> Asked:
+        """What the plan wants to know, by the metric's own direction."""
+        return Asked(
+            questions=self._plan.decide_for,
+            delta=(self._plan.decide_early or 0.0) / 100,
+            max_loss=self._plan.decide_loss / 100,
+            higher_is_better=self._unit.higher_is_better(metric.metric),
+        )
 
     def _pair(self, place: tuple[int, int]) -> Pair | None:
         """The document of a place in the order; None for one that was given up on, or has no partner."""
@@ -128,7 +145,7 @@ class _Watching:
 
 def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName, base_fingerprint: str) -> EarlyStop:
     """The decision as a result file keeps it (benchtui.decide_early)."""
-    ends = watch.interval()
+    ends, others = watch.interval(), watch.elsewhere()
     return EarlyStop(
         task=task,
         metric=metric.metric,
@@ -139,9 +156,12 @@ def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName
         difference=watch.difference,
         low=ends.low,
         high=ends.high,
-        delta=watch.delta or 0.0,
+        delta=watch.asked.delta or 0.0,
         alpha=watch.alpha,
         base_fingerprint=base_fingerprint,
+        asked=watch.asked.questions,
+        max_loss=watch.asked.max_loss,
+        elsewhere=(others.low, others.high),
     )
 
 

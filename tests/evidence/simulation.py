@@ -13,6 +13,7 @@ from benchtui.compare.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
 from benchtui.compare.verdicts import judge
 from benchtui.evidence.matched_pairs import matched_interval, mcnemar
+from benchtui.evidence.questions import Asked
 from benchtui.evidence.records import ALPHA, EARLY_ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, Betting, DecideEarly
 from benchtui.evidence.shares import wilson
@@ -150,7 +151,7 @@ def median_stop(n: int, effect: float, discordant: float, replicas: int, rng: np
     shares = [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant]
     stops = []
     for _ in range(replicas):
-        state = DecideEarly(n, delta=0.02)
+        state = DecideEarly(n, Asked(delta=0.02))
         for value in rng.choice([1.0, -1.0, 0.0], p=shares, size=n):
             state.add(float(value))
             if state.n % DOCUMENTS_A_LOOK == 0 and state.decision() is not None:

@@ -68,6 +68,8 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "limit": LIMITS,
     "default-limit": LIMITS.filter(lambda text: text != "auto"),
     "decide-delta": st.sampled_from(["0.5", "5", "100", "0.0000001", "33.333333333333336"]),
+    "decide-loss": st.sampled_from(["1", "3", "0.25"]),
+    "decide-for": st.sampled_from(["sign", "loss", "sign,loss", "equivalence, sign", "sign,loss,equivalence"]),
     "num-fewshot": st.sampled_from(["0", "5", "auto"]),
     "default-num-fewshot": st.sampled_from(["0", "3", "auto"]),
     "chat-template": st.sampled_from(["auto", "on", "off"]),
@@ -97,7 +99,7 @@ def _filed(setting: Setting) -> st.SearchStrategy[Any]:
         return st.dictionaries(KEYS, st.booleans() | st.integers(0, 9) | TEXTS, max_size=2) | st.lists(
             PAIRS, max_size=2
         )
-    if setting.file_key in ("limit", "num-fewshot", "max-length", "batch-size", "decide-delta"):
+    if setting.file_key in ("limit", "num-fewshot", "max-length", "batch-size", "decide-delta", "decide-loss"):
         return TYPED[setting.name].map(lambda text: text if text in ("all", "auto") else _number(text))
     return TYPED[setting.name].filter(lambda text: bool(text.strip()))
 

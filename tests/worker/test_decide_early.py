@@ -58,13 +58,21 @@ class Base(Side):
 
 
 def decide(
-    folder: Path, base: Base, tuned: Tuned, *, in_full: str = "", leaves: tuple[LoadedTask, ...] = ()
+    folder: Path,
+    base: Base,
+    tuned: Tuned,
+    *,
+    in_full: str = "",
+    leaves: tuple[LoadedTask, ...] = (),
+    for_loss: bool = False,
 ) -> tuple[EarlyStop | None, list[Event]]:
     import msgspec
 
     events = folder / "events.jsonl"
     events.unlink(missing_ok=True)
     plan = msgspec.structs.replace(small_plan(folder), decide_early=2.0)
+    if for_loss:
+        plan = msgspec.structs.replace(plan, decide_for=("sign", "loss"), decide_loss=3.0)
     reporter = Reporter(EventWriter(events))
     runners: Any = {"task": tuned}
     stop = ask_until_decided(Unit("task", leaves, in_full=in_full), runners, base, plan, 0.04, reporter)
@@ -162,3 +170,28 @@ def test_a_unit_that_needs_every_document_says_why(tmp_path: Path) -> None:
     assert stop is None
     assert base.asked == tuned.asked == [frozenset(range(500))]
     assert "task cannot stop early: it counts in several groups." in str(events)
+
+
+def test_a_run_that_is_gated_says_what_became_of_the_loss(tmp_path: Path) -> None:
+    stop, events = decide(tmp_path, Base(ALIKE), Tuned(BETTER), for_loss=True)
+    assert stop is not None
+    assert (stop.decision, stop.asked, stop.max_loss) == ("higher", ("sign", "loss"), 0.03)
+    assert stop.ends[0] >= -0.03
+    assert isinstance(events[0], Decision)
+    assert events[0].choice == "better than the base, and a loss over 3 points is excluded, at 24 of 500 samples"
+    stop, events = decide(tmp_path, Base(BETTER), Tuned(ALIKE), for_loss=True)
+    assert stop is not None
+    assert stop.ends[1] < -0.03
+    assert isinstance(events[0], Decision)
+    assert events[0].choice.startswith("worse than the base, and a loss over 3 points is certain, at ")
+
+
+def test_models_alike_are_asked_until_a_loss_is_excluded_elsewhere_too(tmp_path: Path) -> None:
+    scores = dict.fromkeys(range(3000), 0.0)
+    sign, _ = decide(tmp_path, Base(scores), Tuned(scores))
+    gated, events = decide(tmp_path, Base(scores), Tuned(scores), for_loss=True)
+    assert sign is not None
+    assert gated is not None
+    assert sign.decision == gated.decision == "within"
+    assert gated.ends[0] >= -0.03
+    assert "no relevant difference, and a loss over 3 points is excluded" in str(events)
