@@ -102,17 +102,20 @@ def outlook(
     earlier: Mapping[str, Changes] | None = None,
     discordance: float | None = None,
     watched: bool = False,
+    simulate: bool = True,
 ) -> Outlook:
     """What a comparison on `tasks` can be expected to show of a true gain of `gain` points (more than 0, at most 100).
 
     `limit` is that of the gate in points; `samples` overrides every task's own limit, as --limit does; `earlier` says
-    how many samples changed side before; `discordance` (0..1) takes its place. `watched` where the run may stop early.
+    how many samples changed side before; `discordance` (0..1) takes its place. `watched` where the run may stop early;
+    where it will is simulated, which takes seconds, unless `simulate` is False.
     """
     level = FINAL_ALPHA if watched else ALPHA
-    made = [
-        _prospect(task, gain / 100, limit, samples, (earlier or {}).get(task.name), discordance, len(tasks), watched)
-        for task in tasks
-    ]
+    made = []
+    for task in tasks:
+        before = (earlier or {}).get(task.name)
+        found = _prospect(task, gain / 100, limit, samples, before, discordance, level, len(tasks))
+        made.append(_watched(found, gain / 100, len(tasks)) if watched and simulate else found)
     return Outlook(tuple(made), gain, limit, level, len(tasks))
 
 
@@ -123,26 +126,30 @@ def _prospect(
     samples: float | None,
     earlier: Changes | None,
     discordance: float | None,
+    level: float,
     tests: int,
-    watched: bool,
 ) -> Prospect:
     n, n_from = sample_count(task, samples, earlier)
     share, share_from = _changing(earlier, discordance)
-    level = FINAL_ALPHA if watched else ALPHA
     alpha, changing = level / tests, max(share, gain)
     needed = samples_needed(gain, share, alpha)
     found = Prospect(task.name, task_title(task.name), n, n_from, _total(task, earlier), share, share_from, needed)
     if n is None:
         return found
-    stops = stopping(n, changing, gain, tests) if watched else None
     return replace(
         found,
-        power=stops.power if stops else mcnemar_power(n, changing, gain, alpha),
+        power=mcnemar_power(n, changing, gain, alpha),
         detectable=detectable_share(n, share, alpha),
         gate=() if limit is None else _gate(n, share, limit, level, tests),
         new_tasks=_new_tasks(task.name, n, changing, gain, earlier, alpha),
-        stopping=stops,
     )
+
+
+def _watched(found: Prospect, gain: float, tests: int) -> Prospect:
+    if found.n is None:
+        return found
+    stops = stopping(found.n, max(found.discordant, gain), gain, tests)
+    return replace(found, power=stops.power, stopping=stops)
 
 
 def sample_count(task: TaskPlan, samples: float | None, earlier: Changes | None) -> tuple[int | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from benchtui.config import load_config
 from benchtui.doctor.check import Check
@@ -46,12 +47,25 @@ def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Chec
     yield Check("Model", "ok", f"{one_line(model.name, 80)}, {source.format}")
     if prepared.base is not None:
         yield Check("Base", "ok", one_line(prepared.base.source.path, 120))
+        if words := _what_will_show(choice, tasks, model.path):
+            yield Check("Samples", "ok", words)
     for warning in prepared.warnings:
         yield Check("Model", "warning", one_line(warning, 300))
     for note in prepared.notes:
         name, colon, words = note.partition(": ")
         known = name if colon and len(name) <= 20 else "Note"
         yield Check(known, "ok", one_line(words if known == name else note, 300))
+
+
+def _what_will_show(choice: BenchPlan, tasks: PlannedTasks, model: Path) -> str:
+    """From which gains on these samples can show something; "" where nothing is known of the tasks."""
+    from benchtui.compare.planning import outlook
+    from benchtui.reports.outlook import short_answer
+    from benchtui.results.changes import earlier_changes
+
+    watched = choice.decide_early is not None
+    found = outlook(tasks.plans, 3.0, earlier=earlier_changes(model), watched=watched, simulate=False)
+    return short_answer(found)
 
 
 def _problem(error: BenchtuiError) -> Check:

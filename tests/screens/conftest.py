@@ -109,6 +109,7 @@ def still_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         Check("Tasks", "ok", "1 task known to lm-eval"),
         Check("Model", "ok", f"{MODEL}, merged_16bit"),
         Check("Base", "ok", "islands/islands-400k"),
+        Check("Samples", "ok", "Can show gains from 5.5 points (Instruction-Following). `benchtui plan` says more."),
         Check("Chat template", "ok", "applied to both sides."),
         Check("Memory", "ok", "11.0 GB free of 16.0 GB"),
         Check("Disk", "ok", "120 GB free for outputs"),
