@@ -181,9 +181,13 @@ def test_decide_early_stops_once_the_sign_is_certain(place: Path, model: Path) -
     assert stopped["demo_knowledge"]["decision"] == "lower"
     for task, stop in stopped.items():
         assert stop["n"] == content["n-samples"][task]["effective"] < stop["total"]
+        assert (stop["asked"], stop["max_loss"]) == (["sign", "loss"], 0.03)
         documents = asked(newest)[task]
         assert documents != list(range(len(documents))), "documents are drawn at random, not from the top"
     assert "when the sign of the difference was certain" in " ".join(finished.out.split())
+    gated = benchtui("gate", newest, "--max-loss", "3", cwd=place)
+    assert gated.code == 4, "the run went on until the loss was surely over three points"
+    assert "loss of at most 3 points refuted" in " ".join((gated.out + gated.err).split())
     before = summary(model)
     assert Path(before["fine_tuned_model"]["benchmark_dir"]) != newest, "the full run of before stays the headline"
     assert before["newer_runs"][0]["run"] == newest.name

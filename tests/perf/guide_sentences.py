@@ -170,7 +170,11 @@ SENTENCES = (
         "the same samples, {look} at a time ({stratum} of each subject of MMLU)",
         lambda: {"look": DOCUMENTS_A_LOOK, "stratum": DOCUMENTS_A_STRATUM},
     ),
-    Sentence(GUIDE, "IFEval's {n} prompts when it is the only task", lambda: {"n": PLAIN_WORDS["ifeval"].documents}),
+    Sentence(
+        GUIDE,
+        "IFEval's {n} prompts for the sign alone (`--decide-for sign`) when it is the only task",
+        lambda: {"n": PLAIN_WORDS["ifeval"].documents},
+    ),
     Sentence(GUIDE, "weights whole below {small} MB in all", _identity),
     Sentence(
         GUIDE,
