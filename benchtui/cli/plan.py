@@ -63,7 +63,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
     callback=_number,
     help="Also say how `benchtui gate --max-loss POINTS` would end.",
 )
-@click.option("--decide-early", is_flag=True, help="Plan a run that stops once the sign is certain; takes seconds.")
+@click.option("--decide-early", is_flag=True, help="Plan a run with --decide-early; takes seconds.")
 @click.option(
     "--limit",
     "samples",
@@ -127,8 +127,9 @@ def command(
     from benchtui.reports.outlook import print_outlook
     from benchtui.reports.stdout import stdout_console
 
+    early = ["--decide-early", *(["--decide-loss", f"{limit:g}"] if limit else [])] if decide_early else []
     print_outlook(found, stdout_console(elsewhere=WIDTH))
-    aside(f"\nRun it with: {_run_line(model, tasks, suite, samples, decide_early=decide_early)}")
+    aside(f"\nRun it with: {_run_line(model, tasks, suite, samples, early)}")
 
 
 def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
@@ -179,9 +180,7 @@ def _print_json(found: Outlook) -> None:
     click.echo(json_text({**document, "gate_met": found.gate_met, "answer": answer(found)}), nl=False)
 
 
-def _run_line(
-    model: str | None, tasks: str | None, suite: str | None, samples: float | None, *, decide_early: bool
-) -> str:
+def _run_line(model: str | None, tasks: str | None, suite: str | None, samples: float | None, early: list[str]) -> str:
     from benchtui.config import load_config
     from benchtui.suites import suites
 
@@ -191,4 +190,4 @@ def _run_line(
     else:
         words += ["--tasks", tasks] if tasks is not None else ["--suite", suite] if suite is not None else []
     words += ["--limit", f"{samples:g}"] if samples is not None else []
-    return shlex.join([*words, *(["--decide-early"] if decide_early else [])])
+    return shlex.join([*words, *early])

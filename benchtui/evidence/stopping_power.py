@@ -24,7 +24,8 @@ def stopping(
     total: int, discordant: float, difference: float, tests: int = 1, *, replicas: int = 300, seed: int = 541
 ) -> Stopping:
     """Simulate runs of `total` right-or-wrong documents that stop once the sign is certain, as one of `tests` watched
-    tasks. A share `discordant` (0..1) changes side, the true gain is `difference` (0 <= difference <= discordant)."""
+    tasks; a gain that is certain excludes a loss as well. A share `discordant` (0..1) changes side, the true gain is
+    `difference` (0 <= difference <= discordant)."""
     from scipy.special import bdtr
 
     rng = np.random.default_rng(seed)

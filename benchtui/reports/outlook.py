@@ -121,8 +121,9 @@ def remarks(found: Outlook) -> Iterator[str]:
         yield "Fewer changes make it easier: a first comparison has a share of its own, or give --discordance 10%."
     if early:
         yield (
-            "Stopping early, by simulation (give or take 3 points): “stops at” is a median. It stops once the sign is "
-            "certain. All other columns are of a run that goes on to its end and is judged there, at 1 %."
+            "Stopping early, by simulation (give or take 3 points): “stops at” is a median. A run of a true gain stops "
+            "once the sign is certain, as that excludes a loss too. All other columns are of a run that goes on to its "
+            "end and is judged there, at 1 %."
         )
     for task in found.tasks:
         if (new := task.new_tasks) is not None:
@@ -165,7 +166,7 @@ def _size(task: Prospect) -> str:
 
 
 def _chance(share: float | None) -> str:
-    return "?" if share is None else _percent(share)
+    return "?" if share is None else _percent(min(share, 0.999))  # nothing is certain, least of all by simulation
 
 
 def _percent(share: float) -> str:
