@@ -15,6 +15,7 @@ import math
 import numpy as np
 
 from benchtui.evidence.records import ALPHA, Interval
+from benchtui.evidence.roots import root
 
 
 def mcnemar(fixed: int, broken: int) -> float:
@@ -100,11 +101,9 @@ def matched_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA) -> I
 @functools.lru_cache(maxsize=4096)
 def _lowest(fixed: int, broken: int, n: int, alpha: float) -> float:
     """The least difference that is not refuted at `alpha`, one-sided."""
-    from scipy.optimize import brentq
-
     if n == 0 or chance_of_no_more(fixed, broken, n, -1.0) > alpha:
         return -1.0
     shown = chance_of_no_more(fixed, broken, n, 0.0) < alpha  # as 2 * this, McNemar's p, is below 2 * alpha
     ends = (0.0, 1.0) if shown else (-1.0, 0.0)
-    found = float(brentq(lambda x: chance_of_no_more(fixed, broken, n, x) - alpha, *ends, xtol=1e-10))
+    found = root(lambda x: chance_of_no_more(fixed, broken, n, x) - alpha, *ends, 1e-10)
     return max(found, math.ulp(0.0)) if shown else min(found, 0.0)

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from benchtui.evidence.records import ALPHA, Floats, Interval
+from benchtui.evidence.roots import root
 
 FEWEST_SEEN, FEWEST_WITHOUT_SCALE, REACH = 40, 200, 2.0
 """From so many units on, those seen say how far from the median unit another may lie: as many times as far as the
@@ -121,7 +122,6 @@ def mean_interval(units: Units, alpha: float = ALPHA) -> Interval:
 
 def _lowest(units: Units, alpha: float) -> float:
     """The least mean that is not refuted at `alpha`, one-sided."""
-    from scipy.optimize import brentq
     from scipy.special import ndtri
 
     columns, wanted = _Columns(units), float(ndtri(alpha))
@@ -136,7 +136,7 @@ def _lowest(units: Units, alpha: float) -> float:
         low, high = (0.0, high) if shown else (low, 0.0)
     if low >= high or excess(low) >= 0:
         return low
-    found = float(brentq(excess, low, high, xtol=1e-9 * (high - low)))
+    found = root(excess, low, high, 1e-9 * (high - low))
     return max(found, math.ulp(0.0)) if shown else found
 
 

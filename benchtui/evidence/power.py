@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from benchtui.evidence.clusters import normal_quantile, t_quantile
 from benchtui.evidence.records import ALPHA, POWER, Floats, Integers
+from benchtui.evidence.roots import root
 
 _REACH = 8.5
 """Standard deviations around the mean of a binomial beyond which nothing is left of it (1e-15)."""
@@ -125,10 +126,8 @@ def mean_power(difference: float, stderr: float, units: int, alpha: float = ALPH
 def detectable_mean(stderr: float, units: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
     """The smallest mean difference that a t-test over `units` independent units with this standard error shows with
     `power`; None below two units, or without a standard error."""
-    from scipy.optimize import brentq
-
     if units < 2 or not stderr > 0:
         return None
     high = 2 * (t_quantile(1 - alpha / 2, units - 1) + t_quantile(max(power, 0.5), units - 1)) + 10
-    found = brentq(lambda size: mean_power(size, 1.0, units, alpha) - power, 0.0, high, xtol=1e-9)
-    return float(found) * stderr
+    found = root(lambda size: mean_power(size, 1.0, units, alpha) - power, 0.0, high, 1e-9)
+    return found * stderr

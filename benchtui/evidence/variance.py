@@ -13,6 +13,7 @@ import numpy as np
 
 from benchtui.evidence.clusters import t_quantile
 from benchtui.evidence.records import ALPHA, Floats, Interval
+from benchtui.evidence.roots import root
 
 
 def subject_of(models: int) -> str:
@@ -49,11 +50,9 @@ class RecipeMean:
     @property
     def p(self) -> float:
         """Two-sided p-value of the mean being 0: the level from which on the interval leaves it out."""
-        from scipy.optimize import brentq
-
         if self.value == 0 or self._half(1e-12) < abs(self.value):
             return 1.0 if self.value == 0 else 1e-12
-        return math.exp(brentq(lambda log: self._half(math.exp(log)) - abs(self.value), math.log(1e-12), 0.0))
+        return math.exp(root(lambda log: self._half(math.exp(log)) - abs(self.value), math.log(1e-12), 0.0, 1e-12))
 
 
 def recipe_mean(scores: Floats) -> RecipeMean:
