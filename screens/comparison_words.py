@@ -72,7 +72,7 @@ def _difference(row: Row, comparison: Comparison) -> str:
         return f"over {row.difference.n:,} pairs" if row.difference is not None else ""
     level = row.level_of_interval
     interval = f"{100 * level:.3g} % CI {difference_interval(row)}, " if found.interval and level else ""
-    corrected = " corrected" if found.p_holm is not None and comparison.tests > 1 else ""
+    corrected = " corrected" if found.p_holm is not None and (comparison.tests > 1 or comparison.watched) else ""
     return f"{interval}p {p_cell(row)}{corrected} ({found.method}, {found.n:,} pairs)"
 
 

@@ -24,6 +24,22 @@ if TYPE_CHECKING:
     show_default=True,
     help="How the comparison is written.",
 )
+@click.option(
+    "--margin",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=3.0,
+    show_default=True,
+    metavar="POINTS",
+    help="The loss that is bearable: whether more is excluded is said of each task.",
+)
+@click.option(
+    "--same-within",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=2.0,
+    show_default=True,
+    metavar="POINTS",
+    help="The difference either way that means nothing: whether more is excluded is said too.",
+)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
 @click.option(
     "--outputs",
@@ -31,7 +47,15 @@ if TYPE_CHECKING:
     envvar="BENCHTUI_OUTPUTS",
     help="Folder with the trained models. [default: outputs]",
 )
-def command(first: str | None, second: str | None, format: str, output: Path | None, outputs: Path | None) -> None:
+def command(
+    first: str | None,
+    second: str | None,
+    format: str,
+    margin: float,
+    same_within: float,
+    output: Path | None,
+    outputs: Path | None,
+) -> None:
     """Compare run B with run A, sample by sample.
 
     A and B are runs as `benchtui runs` lists them, models (their newest full run), output folders of lm_eval (with
@@ -40,12 +64,13 @@ def command(first: str | None, second: str | None, format: str, output: Path | N
     """
     from benchtui.cli.places import outputs_folder
     from benchtui.compare.compare import compare_runs
+    from benchtui.compare.margins import Margins
     from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.text import printable
 
     a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
-    comparison = compare_runs(read_run(a), read_run(b))
+    comparison = compare_runs(read_run(a), read_run(b), margins=Margins(margin, same_within))
     _write(comparison, format, output)
     for run in newer:
         click.echo(printable(str(run)), err=True)

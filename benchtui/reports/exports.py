@@ -32,6 +32,9 @@ _HEALTH = (
     "prompt_tokens_lost",
 )
 
+# Of each claim that nothing bad happened, its parts by their names in the record.
+_CLAIM = ("margin", "p", "p_holm", "shown")
+
 _COLUMNS = (
     "task",
     "title",
@@ -83,6 +86,8 @@ _COLUMNS = (
     "shrunk",
     "shrunk_low",
     "shrunk_high",
+    "verdict_likely",
+    *(f"{kind}_{name}" for kind in ("no_loss", "no_difference") for name in _CLAIM),
     *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
 )
 
@@ -155,6 +160,8 @@ def _flat(row: Row) -> dict[str, Any]:
         "paired_on": row.paired_on,
         "population": row.population,
         **_new_tasks(row),
+        "verdict_likely": row.verdict.likely.value if row.verdict and row.verdict.likely else None,
+        **_claims(row),
         **_health("first", row.first.health),
         **_health("second", row.second.health),
     }
@@ -174,6 +181,10 @@ def _new_tasks(row: Row) -> dict[str, Any]:
         "shrunk_low": shrunk.interval.low if shrunk else None,
         "shrunk_high": shrunk.interval.high if shrunk else None,
     }
+
+
+def _claims(row: Row) -> dict[str, Any]:
+    return {f"{claim.kind.replace(' ', '_')}_{name}": getattr(claim, name) for claim in row.claims for name in _CLAIM}
 
 
 def _health(side: str, health: TaskHealth | None) -> dict[str, Any]:

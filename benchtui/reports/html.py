@@ -27,6 +27,7 @@ from benchtui.reports.words import (
     metric_words,
     new_tasks_words,
     p_cell,
+    p_note,
     populations,
     row_n,
     run_notes,
@@ -54,7 +55,7 @@ def comparison_html(comparison: Comparison) -> str:
         (
             f"<figure>{differences_chart(comparison)}<figcaption>Difference in points, with its interval. "
             "Right of the line is better. Below each score in the table stands its own 95&nbsp;% CI (confidence "
-            f"interval). {_text(populations(comparison))}</figcaption></figure>"
+            f"interval). {_text(_about(comparison))}</figcaption></figure>"
         ),
         "<h2>Verdicts</h2>",
         _verdicts(comparison),
@@ -88,6 +89,11 @@ def _shortened(text: str) -> str:
         return escape(text)
     half = MAX_TEXT // 2
     return f"{escape(text[:half])}\n<em>… {len(text) - 2 * half} characters …</em>\n{escape(text[-half:])}"
+
+
+def _about(comparison: Comparison) -> str:
+    """What p-values and intervals of the table are."""
+    return f"{p_note(comparison, shown_rows(comparison))} {populations(comparison)}".strip()
 
 
 def _table(comparison: Comparison) -> str:

@@ -15,6 +15,7 @@ from benchtui.reports.words import (
     new_tasks_words,
     notes,
     p_cell,
+    p_note,
     populations,
     row_n,
     score_words,
@@ -78,6 +79,9 @@ def comparison_markdown(comparison: Comparison) -> str:
     ]
     if verdicts:
         parts.append("\n".join(verdicts))
+    words = p_note(comparison, shown_rows(comparison))
+    if words:
+        parts.append(words)
     told = [populations(comparison), *notes(comparison)] if comparison.headlines else notes(comparison)
     if told:
         parts.append("\n".join(f"- {escape(note, 400)}" for note in told))

@@ -24,6 +24,7 @@ from benchtui.reports.words import (
     new_tasks_words,
     notes,
     p_cell,
+    p_note,
     populations,
     row_n,
     score_words,
@@ -140,10 +141,15 @@ def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison
 def _statistics(comparison: Comparison) -> Iterator[str]:
     """What the intervals and p-values of the table are of, as far as it shows any: a task decided early has no p."""
     if any(p_cell(row) for row in comparison.headlines):
-        corrected = f", p-values corrected for {comparison.tests} tests (Holm)" if comparison.tests > 1 else ""
-        yield f"Intervals and p-values are of the paired difference, sample by sample{corrected}."
+        corrected = p_note(comparison, comparison.headlines)
+        yield f"Intervals and p-values are of the paired difference, sample by sample. {corrected}".rstrip()
     elif any(difference_interval(row) for row in comparison.headlines):
         yield "Intervals are of the paired difference, sample by sample."
+    if comparison.second.role == "fine-tuned":
+        yield (
+            "One trained model is one draw of its training recipe: this says which model is better, not that the "
+            "recipe helps, which takes several seeds."
+        )
     if told := populations(comparison):
         yield told
     for row in comparison.headlines:

@@ -18,6 +18,7 @@ from benchtui.reports.words import (
     label,
     notes,
     p_cell,
+    p_note,
     populations,
     row_n,
     score_words,
@@ -132,8 +133,8 @@ def _verdict_lines(comparison: Comparison, glyphs: Glyphs) -> list[tuple[str, st
 
 def _legend(comparison: Comparison, glyphs: Glyphs) -> str:
     legend = f"Points and relative change. Measured by: {headline_metrics(comparison)}."
-    if comparison.tests > 1:
-        legend += f" p-values of the headline rows are corrected for {comparison.tests} tests (Holm)."
+    if told := p_note(comparison, shown_rows(comparison)):
+        legend += f" {told}"
     if told := populations(comparison):
         legend += f" {told}"
     if comparison.partial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
@@ -166,10 +167,21 @@ def difference_interval(row: Row) -> str:
 
 
 def p_cell(row: Row) -> str:
-    """The corrected p-value, where it holds."""
+    """The corrected p-value, where it holds; in brackets one that is not corrected."""
     if row.tested is None:
         return ""
-    return _p_words(row.tested.p if row.tested.p_holm is None else row.tested.p_holm)
+    corrected = row.tested.p_holm
+    return f"({_p_words(row.tested.p)})" if corrected is None else _p_words(corrected)
+
+
+def p_note(comparison: Comparison, rows: Sequence[Row]) -> str:
+    """What the p-values of a table of `rows` are: corrected over the tasks, for looks, or neither."""
+    tested = [row.tested for row in rows if row.tested is not None]
+    why = [f"{comparison.tests} tests (Holm)"] if comparison.tests > 1 else []
+    why += ["the early looks"] if comparison.watched else []
+    said = [f"p of each task is corrected for {' and '.join(why)}"] if why and any(t.p_holm for t in tested) else []
+    said += ["p in brackets is not corrected"] if any(t.p_holm is None for t in tested) else []
+    return f"{'; '.join(said)}." if said else ""
 
 
 def _p_words(p: float) -> str:

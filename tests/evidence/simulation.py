@@ -125,7 +125,12 @@ def _refuted(
 
 def false_verdicts_when_watched(n: int, discordant: float, replicas: int, rng: np.random.Generator) -> float:
     """How often a watched run of two models of equal skill tells them apart: by stopping, or at its end at 1 %."""
-    shares = [discordant / 2, discordant / 2, 1 - discordant]
+    return found_when_watched(n, discordant, 0.0, replicas, rng)
+
+
+def found_when_watched(n: int, discordant: float, effect: float, replicas: int, rng: np.random.Generator) -> float:
+    """The same where the true difference is `effect`."""
+    shares = [(discordant + effect) / 2, (discordant - effect) / 2, 1 - discordant]
     differences = rng.choice([1.0, -1.0, 0.0], p=shares, size=(replicas, n))
     looked = differences[:, :-1]
     stopped = _refuted(looked, 0.0, n, EARLY_ALPHA) & _refuted(looked, 0.0, None, EARLY_ALPHA)

@@ -25,6 +25,7 @@ from benchtui.evidence.shares import wilson  # noqa: E402
 from benchtui.reports.markdown import table  # noqa: E402
 from benchtui.tasks.words import PLAIN_WORDS, task_title  # noqa: E402
 from tests.evidence.cells import Cell  # noqa: E402
+from tests.evidence.enumeration import chance_of_showing  # noqa: E402
 from tests.evidence.simulation import median_stop  # noqa: E402
 from tests.perf.calibration import recorded  # noqa: E402
 from tests.perf.guide_sentences import README, SENTENCES, corrected, measured  # noqa: E402
@@ -151,6 +152,19 @@ def calibration() -> str:
     return table(["What", "Corners", "Claimed", "Measured, worst", "Worst corner", "By"], rows, "lrrrll")
 
 
+def gate() -> str:
+    """How often the gate passes a model that lost nothing."""
+    rows = []
+    for name, n in [("100 samples", 100), *((task_title(task), n) for task, n in SIZES.items())]:
+        chances = [
+            " · ".join(f"{100 * chance_of_showing(n, -limit / 100, 0.05, share, 0.0):.0f}" for share in DISCORDANT)
+            + " %"
+            for limit in (1, 3, 5)
+        ]
+        rows.append([name, f"{n:,}", *chances])
+    return table(["Benchmark", "n", "`--max-loss 1`", "`--max-loss 3`", "`--max-loss 5`"], rows, "lrrrr")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "needed": needed,
     "resolution": resolution,
@@ -158,6 +172,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "chance": by_chance,
     "costs": costs,
     "early": early,
+    "gate": gate,
     "speed": speed,
     "calibration": calibration,
 }

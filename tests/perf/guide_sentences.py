@@ -17,7 +17,9 @@ from typing import Any
 import numpy as np
 
 from benchtui.compare import verdicts
+from benchtui.compare.margins import Margins
 from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.evidence.matched_pairs import fewest_unchanged
 from benchtui.evidence.means import FEWEST_SEEN, FEWEST_WITHOUT_SCALE
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
@@ -114,7 +116,19 @@ def _fewest_tasks() -> int:
     return next(tasks for tasks in range(2, 99) if centre_interval(np.ones(tasks)) is not None)
 
 
+def _spared() -> Figures:
+    return {f"of{loss}": fewest_unchanged(loss / 100) for loss in (1, 3, 5)}
+
+
 SENTENCES = (
+    Sentence(GUIDE, "{of1} samples show a loss of less than 1 point, {of3} one of less than 3, and {of5} one", _spared),
+    Sentence(
+        GUIDE,
+        "*no loss over {loss} points: shown* (`--margin` sets another limit), and *no relevant difference*, within "
+        "{difference} points either way",
+        lambda: {"loss": f"{Margins().loss:g}", "difference": f"{Margins().difference:g}"},
+    ),
+    Sentence(GUIDE, "with at most a {alpha} % risk of passing", lambda: {"alpha": f"{100 * ALPHA:g}"}),
     Sentence(README, "about {all} GB to download (2.13.0: {torch} GB itself, {others} GB of NVIDIA's", _downloads),
     Sentence(README, "**first**, about {cpu_mb} MB, as", lambda: measured()["downloads"]),
     Sentence(README, "then takes about {environment_gb} GB on disk", lambda: measured()["downloads"]),
@@ -185,6 +199,7 @@ SENTENCES = (
 
 # Figures that are no result: a task's own settings, a bound that words set, a percentage that is an example.
 GIVEN = (
+    (GUIDE, "when 10, 20 or 30 % of the answers change side"),
     (README, "IFEval, 5 prompts"),
     (README, "how often a gain of 3 points would be shown"),
     (README, "It stands at 100 %"),
