@@ -74,8 +74,9 @@ def _corrected(p_values: Sequence[float], tests: int, price: float) -> list[tupl
 def _early(row: Row, margins: Margins) -> tuple[Claim, Claim]:
     """What the interval of a task decided early shows: it holds at every look, at its share of the error."""
     assert row.early is not None  # noqa: S101 - only such rows are asked
-    low, high = 100 * row.early.low, 100 * row.early.high
-    worst = low if row.higher_is_better else -high
+    low, high = 100 * row.early.low, 100 * row.early.high  # these samples, as the verdict "no relevant difference"
+    least, most = (100 * end for end in row.early.ends)
+    worst = least if row.higher_is_better else -most
     within = -margins.difference <= low and high <= margins.difference
     return (
         Claim("no loss", margins.loss, None, None, worst >= -margins.loss),

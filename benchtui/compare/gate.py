@@ -166,7 +166,7 @@ def _shown_and_refuted(row: Row, limit: float, alpha: float, corrected: float) -
     was decided early both at its own level, which is corrected over the tasks that were watched."""
     least = limit / _scale(row)
     if row.early is not None:
-        ends = sorted((row.early.low * _scale(row), row.early.high * _scale(row)))
+        ends = sorted(end * _scale(row) for end in row.early.ends)
         return ends[0] >= limit, ends[1] < limit
     assert row.difference is not None  # noqa: S101 - or _cannot_tell() says so
     above, below = chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
