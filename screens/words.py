@@ -40,8 +40,8 @@ def arrow(improved: bool | None) -> str:
     return "→" if improved is None else "↗" if improved else "↘"
 
 
-def headline_text(headline: Headline, colours: Colours, *, name: bool = True) -> Text:
-    """ "ifeval ↗ +18.1 ▲ excellent"; the score alone where there was no base."""
+def headline_text(headline: Headline, colours: Colours, *, name: bool = True, word: bool = True) -> Text:
+    """ "ifeval ↗ +18.1 ▲ excellent", or the sign without its word; the score alone where there was no base."""
     text = Text(f"{one_line(headline.title, 40)} " if name else "")
     if headline.change is None:
         return text.append(score(headline.fine_tuned, share=headline.share))
@@ -50,20 +50,22 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True) ->
     if headline.verdict is not None:
         from benchtui.reports.words import short_words, verdict_glyph  # brings in numpy
 
-        words = short_words(headline.verdict, headline.likely)
-        text.append(f" {verdict_glyph(headline.verdict)} {words}", style=style)
+        words = f" {short_words(headline.verdict, headline.likely)}" if word else ""
+        text.append(f" {verdict_glyph(headline.verdict)}{words}", style=style)
     return text
 
 
 def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
-    """The last result in one line: the first task with its verdict, the arrows of the others."""
+    """The last result in one line: the first task with its verdict, the arrows of the others. Of part of a task how
+    many samples it is stands in place of the verdict's word, so that the others are not pushed out of sight."""
     if last is None or not last.headlines:
         return Text(
             one_line(last.sentence, 80) if last and last.sentence else "not benchmarked yet", style=colours.muted
         )
     first, *others = last.headlines
-    text = headline_text(first, colours, name=False)
-    if first.n is not None and first.total is not None and first.n < first.total:
+    part = first.n is not None and first.total is not None and first.n < first.total
+    text = headline_text(first, colours, name=False, word=not part)
+    if part:
         text.append(f" ({first.n:,}/{first.total:,})", style=colours.muted)
     for other in others[:4]:
         if other.change is not None:
