@@ -120,7 +120,19 @@ def _spared() -> Figures:
     return {f"of{loss}": fewest_unchanged(loss / 100) for loss in (1, 3, 5)}
 
 
+def _looking() -> Figures:
+    return measured()["looking"]
+
+
 SENTENCES = (
+    Sentence(
+        README, "a whole run shows in {whole} % of cases is shown in {watched} % by one that may stop early", _looking
+    ),
+    Sentence(
+        GUIDE,
+        "IFEval shows in {whole} % of cases, at 20 % change, is shown in {watched} % by one that may stop",
+        _looking,
+    ),
     Sentence(GUIDE, "{of1} samples show a loss of less than 1 point, {of3} one of less than 3, and {of5} one", _spared),
     Sentence(
         GUIDE,
