@@ -10,12 +10,12 @@ import numpy as np
 from benchtui.compare.metrics import Aggregation
 from benchtui.compare.records import Difference
 from benchtui.evidence import matched_pairs, means, typical_values
-from benchtui.evidence.clusters import clustered_stderr, t_quantile
 from benchtui.evidence.matched_pairs import mcnemar
-from benchtui.evidence.means import pseudo_values, scale_of, units_of
+from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, pseudo_values, scale_of, units_of
 from benchtui.evidence.missing import around
 from benchtui.evidence.power import detectable_share
-from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
+from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Interval
+from benchtui.evidence.student import t_quantile, weighted_stderr
 
 MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknife and Gaffke's test"
 
@@ -23,15 +23,13 @@ MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknif
 class PairedTerms(msgspec.Struct, frozen=True):
     """The summands of paired documents in both runs, (documents, terms) each.
 
-    `clusters` (documents,) numbers the unit that each belongs to, `weights` (documents,) sum to the number of units of
-    the score; both None where documents stand for themselves and count alike. `sizes` is how many of them belong to
-    each task of a group, in order.
+    `weights` (documents,) say how much each counts where a group's tasks count alike whatever their size, None where
+    documents count alike. `sizes` is how many of them belong to each task of a group, in order.
     """
 
     aggregation: Aggregation
     first: Floats
     second: Floats
-    clusters: Integers | None = None
     weights: Floats | None = None
     sizes: tuple[int, ...] = ()
 
@@ -39,12 +37,12 @@ class PairedTerms(msgspec.Struct, frozen=True):
 def difference(terms: PairedTerms) -> Difference:
     """Second minus first with interval, p-value and power.
 
-    0/1 scores of independent documents: exact McNemar. Other means, and everything in clusters: Gaffke's bounds. What
-    is no mean: the same of its jackknife pseudo-values.
+    0/1 scores of documents that count alike: exact McNemar. Other means: Gaffke's bounds. What is no mean: the same of
+    its jackknife pseudo-values.
     """
     if not terms.aggregation.mean:
         return _jackknifed(terms)
-    if terms.clusters is None and terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
+    if terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
         return _binary(terms)
     return _mean(terms)
 
@@ -85,41 +83,34 @@ def _binary(terms: PairedTerms) -> Difference:
 
 
 def _mean(terms: PairedTerms) -> Difference:
-    """A ratio of sums. A document with several scores (IFEval's instructions) is itself a unit; without `clusters` so
-    is every document."""
+    """A ratio of sums whose units are the documents, also those with several scores each (IFEval's instructions)."""
     weights = np.ones(len(terms.first)) if terms.weights is None else terms.weights
     counts = terms.first[:, 1] * weights
     share = counts / counts.sum()
     each_first, each_second = terms.first[:, 0] / terms.first[:, 1], terms.second[:, 0] / terms.second[:, 1]
     moved = each_second - each_first
-    groups = np.arange(len(moved))
-    if terms.clusters is not None:
-        groups = np.unique(terms.clusters, return_inverse=True)[1]
-    n_units = int(groups.max()) + 1
     scale = scale_of(each_first, each_second)
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
     found = Difference(
         n=len(moved),
-        clusters=n_units,
+        clusters=len(moved),
         first=float(np.sum(share * each_first)),
         second=float(np.sum(share * each_second)),
         value=float(np.sum(share * moved)),
-        stderr=clustered_stderr(moved, groups, counts) if n_units > 1 else None,
+        stderr=weighted_stderr(moved, counts) if len(moved) > 1 else None,
         interval=None,
         p=1.0,
         method=MEAN,
         detectable=None,
         flips=flips,
         units=units_of(
-            np.bincount(groups, weights=share * moved).astype(np.float64),
-            np.bincount(groups, weights=share).astype(np.float64),
+            share * moved,
+            share,
             (scale[0] - scale[1], scale[1] - scale[0]) if scale is not None else None,
-            alone=terms.clusters is None,
             weighted=terms.weights is not None,
         ),
-        weighted=terms.weights is not None,
     )
     return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 
@@ -140,7 +131,7 @@ def _jackknifed(terms: PairedTerms) -> Difference:
         p=1.0,
         method=JACKKNIFE,
         detectable=None,
-        units=units_of(parts, np.full(n, 1 / n), None, alone=False) if finite else None,
+        units=units_of(parts, np.full(n, 1 / n), None, fewest=FEWEST_PSEUDO_VALUES) if finite else None,
     )
     return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 

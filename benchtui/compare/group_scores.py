@@ -57,5 +57,5 @@ def _stratified(bare: Side, scored: Sequence[ScoredTerms | None], *, by_size: bo
     if by_size and np.all((terms[:, 1] == 1) & ((values == 0) | (values == 1))):
         return msgspec.structs.replace(bare, stderr=stderr, interval=wilson(int(values.sum()), len(values)))
     shares = np.repeat(weights / sizes, sizes)
-    units = units_of(values * shares, shares, scale_of(values), alone=True, weighted=not by_size)
+    units = units_of(values * shares, shares, scale_of(values), weighted=not by_size)
     return msgspec.structs.replace(bare, stderr=stderr, interval=mean_interval(units) if units is not None else None)

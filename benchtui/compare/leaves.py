@@ -12,11 +12,18 @@ import numpy as np
 from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Pairing, Side
-from benchtui.evidence.clusters import clustered_stderr, t_interval
-from benchtui.evidence.means import mean_interval, pseudo_values, scale_of, units_of
+from benchtui.evidence.means import (
+    FEWEST_PSEUDO_VALUES,
+    FEWEST_WITHOUT_SCALE,
+    mean_interval,
+    pseudo_values,
+    scale_of,
+    units_of,
+)
 from benchtui.evidence.missing import Terms, completions
 from benchtui.evidence.records import Floats, Interval
 from benchtui.evidence.shares import wilson
+from benchtui.evidence.student import t_interval, weighted_stderr
 from benchtui.results.records import RunResults, Score, is_share
 from benchtui.results.samples import Sample, Value, read_samples
 from benchtui.runs.result_files import file_part, sample_files
@@ -39,7 +46,6 @@ class Leaf(msgspec.Struct, frozen=True):
     `scored` holds for each run the summands of all its documents, where they make its score.
     """
 
-    first_score: Score
     second_score: Score
     first: Side
     second: Side
@@ -111,7 +117,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     """A run's own score with the interval that fits it: Wilson for 0/1 scores and wherever all documents are right or
     all are wrong; of other scores that of their documents, none where these are too few; without samples Student's.
 
-    Where lm-eval gives no standard error (IFEval's instructions), the one clustered by document.
+    Where lm-eval gives no standard error (IFEval's instructions), that of the documents' weighted mean.
     """
     partial, health = results.partial_of(score.task), results.health_of(score.task)
     if not score.finite:
@@ -119,7 +125,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     stderr, interval = score.stderr, None
     if scored is not None and scored.aggregation.mean and stderr is None and len(scored.terms) > 1:
         terms = scored.terms
-        stderr = clustered_stderr(terms[:, 0] / terms[:, 1], np.arange(len(terms)), terms[:, 1])
+        stderr = weighted_stderr(terms[:, 0] / terms[:, 1], terms[:, 1])
     if scored is not None:
         interval = _own_interval(scored)
     elif stderr == 0 and score.is_share and score.value in (0.0, 1.0):
@@ -142,7 +148,8 @@ def _own_interval(scored: ScoredTerms) -> Interval | None:
         if np.all(terms[:, 1] == 1) and np.all((each == 0) | (each == 1)):
             return wilson(int(each.sum()), n)
         scale = scale_of(each)
-    units = units_of(each * share, share, scale, alone=scored.aggregation.mean)
+    fewest = FEWEST_WITHOUT_SCALE if scored.aggregation.mean else FEWEST_PSEUDO_VALUES
+    units = units_of(each * share, share, scale, fewest=fewest)
     return mean_interval(units) if units is not None else None
 
 
@@ -189,7 +196,7 @@ def _leaf(
         side(sources[0].results, mine, scored[0]),
         side(sources[1].results, theirs, scored[1]),
     )
-    bare = Leaf(mine, theirs, *sides, pairing=joined.counts, why=missing)
+    bare = Leaf(theirs, *sides, pairing=joined.counts, why=missing)
     if missing:
         return bare
     if scored[0] is None or scored[1] is None or scored[0].aggregation.name != scored[1].aggregation.name:

@@ -11,7 +11,7 @@ import msgspec
 from benchtui.compare.margins import Claim, Margins
 from benchtui.evidence.means import Units
 from benchtui.evidence.pooling import Shrunk
-from benchtui.evidence.records import Flips, Interval
+from benchtui.evidence.records import ALPHA, Flips, Interval
 from benchtui.results.records import EarlyStop, Partial, RunResults
 from benchtui.runs.answer_health import TaskHealth
 
@@ -87,13 +87,13 @@ class Side(msgspec.Struct, frozen=True):
 class Difference(msgspec.Struct, frozen=True):
     """Second run minus first, over the paired documents only.
 
-    `n` documents in `clusters` independent units; `first` and `second` the scores over just these documents; `p` the
-    two-sided p-value, `p_holm` corrected over the suite's tasks (headline rows only); `detectable` the smallest
-    difference that this many samples show with 80 % power, as one of all the tests that Holm corrects for, None where
-    no size would do; `method` names the test.
+    `n` documents in `clusters` independent units, which are the documents themselves, or for new tasks the tasks;
+    `first` and `second` the scores over just these documents; `p` the two-sided p-value, `p_holm` corrected over the
+    suite's tasks (of headlines and of their new tasks only), the price of a watched run's looks included; `detectable`
+    the smallest difference that this many samples show with 80 % power, as one of all the tests that Holm corrects for,
+    None where no size would do; `method` names the test.
     `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of all other
-    scores are made of, None where these can show nothing. `weighted` where
-    documents of small tasks count for more than those of large ones; `alpha` is the level of interval and `detectable`.
+    scores are made of, None where these can show nothing; `alpha` is the level of interval and `detectable`.
 
     `missing` documents were asked and cannot be paired. `completions` are then the differences with the scores put in
     that make it smallest and largest: `p` and `interval` hold for both, `value` and `flips` are of the pairs alone.
@@ -112,8 +112,7 @@ class Difference(msgspec.Struct, frozen=True):
     detectable: float | None
     flips: Flips | None = None
     units: Units | None = None
-    weighted: bool = False
-    alpha: float = 0.05
+    alpha: float = ALPHA
     p_holm: float | None = None
     missing: int = 0
     completions: tuple[Difference, ...] = ()

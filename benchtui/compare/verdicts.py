@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchtui.compare.difference import MEAN
 from benchtui.compare.records import Difference, Kind, Verdict
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.evidence.means import FEWEST_SEEN, FEWEST_WITHOUT_SCALE
+from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
@@ -107,11 +107,9 @@ def evidence_words(difference: Difference, *, is_share: bool) -> str:
 def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str) -> Verdict:
     kind = Kind.NO_DIFFERENCE
     if difference.clusters < fewest(difference.alpha):
-        least, alone = 2 * 0.5**difference.clusters, difference.clusters == difference.n
-        groups = "" if alone else f" in {difference.clusters} groups that go together"
         sentence = (
-            f"No evidence: {difference.n} samples{groups} cannot show a difference of any size; even if every one had "
-            f"changed the same way, p would be {least:.2g}."
+            f"No evidence: {difference.n} samples cannot show a difference of any size; even if every one had "
+            f"changed the same way, p would be {2 * 0.5**difference.clusters:.2g}."
         )
         return Verdict(kind, f"no evidence (n = {difference.n})", sentence)
     if difference.interval is None:
@@ -142,7 +140,7 @@ def _why_no_interval(difference: Difference) -> str:
     """Why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
     n = difference.n
     if difference.stderr:
-        least = FEWEST_WITHOUT_SCALE if difference.method == MEAN else FEWEST_SEEN
+        least = FEWEST_WITHOUT_SCALE if difference.method == MEAN else FEWEST_PSEUDO_VALUES
         return f"{n} samples are too few for scores without a scale, which may have any shape; it takes {least}"
     if difference.value == 0:
         return f"none of {n} samples changed, and scores without a scale do not say how far another sample could"

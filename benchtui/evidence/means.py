@@ -18,10 +18,10 @@ import numpy as np
 from benchtui.evidence.records import ALPHA, Floats, Interval
 from benchtui.evidence.roots import root
 
-FEWEST_SEEN, FEWEST_WITHOUT_SCALE, REACH = 40, 200, 2.0
-"""From so many units on, those seen say how far from the median unit another may lie: as many times as far as the
-farthest on its side. It takes more where each is a single score without a scale: fewer than 40, or 200, miss a long
-tail or a rare loss too often (same simulation)."""
+FEWEST_PSEUDO_VALUES, FEWEST_WITHOUT_SCALE, REACH = 40, 200, 2.0
+"""Without a scale it takes so many units before those seen say how far from the median unit another may lie: REACH
+times as far as the farthest on its side. Fewer than 40 pseudo-values of a corpus score, or 200 scores of single
+documents, miss a long tail or a rare loss too often (same simulation)."""
 
 
 class Units(msgspec.Struct, frozen=True):
@@ -64,21 +64,21 @@ def pseudo_values(terms: Floats, combine: Callable[[Floats], Floats]) -> Floats:
 
 
 def units_of(
-    parts: Floats, shares: Floats, scale: tuple[float, float] | None, *, alone: bool, weighted: bool = False
+    parts: Floats,
+    shares: Floats,
+    scale: tuple[float, float] | None,
+    *,
+    fewest: int = FEWEST_WITHOUT_SCALE,
+    weighted: bool = False,
 ) -> Units | None:
-    """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends that no mean can be outside;
-    None where there are none. `alone` where each unit is one document: an unseen one may lie at the scale's ends, as it
-    may where units of several documents are fewer than FEWEST_SEEN. Else those seen say how far. An unseen unit has the
-    size that a document drawn at random lies in; of `weighted` ones, where a task of few documents counts like one of
-    many, that of those that count for most: what such a task has not shown may be paid back in full by another.
+    """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends between which an unseen one
+    may lie; where there are none (None), those seen say how far, from `fewest` of them on. An unseen unit has the size
+    that a document drawn at random lies in; of `weighted` ones, where a task of few documents counts like one of many,
+    that of those that count for most: what such a task has not shown may be paid back in full by another.
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
-    ends = (
-        scale
-        if alone and scale is not None
-        else _ends(parts / shares, scale, FEWEST_WITHOUT_SCALE if alone else FEWEST_SEEN)
-    )
+    ends = _reached(parts / shares, fewest) if scale is None else scale
     if ends is None:
         return None
     unseen = float(shares.max() if weighted else np.sum(shares**2))
@@ -86,12 +86,12 @@ def units_of(
     return Units(tuple(pairs.real.tolist()), tuple(pairs.imag.tolist()), tuple(counts.tolist()), *ends, unseen)
 
 
-def _ends(means: Floats, scale: tuple[float, float] | None, fewest: int) -> tuple[float, float] | None:
+def _reached(means: Floats, fewest: int) -> tuple[float, float] | None:
+    """The ends of what an unseen unit may be, by the `means` (n,) of those seen."""
     low, middle, high = float(means.min()), float(np.median(means)), float(means.max())
     if low == high or len(means) < fewest:
-        return scale
-    low, high = middle - REACH * (middle - low), middle + REACH * (high - middle)
-    return (low, high) if scale is None else (max(low, scale[0]), min(high, scale[1]))
+        return None
+    return middle - REACH * (middle - low), middle + REACH * (high - middle)
 
 
 def chance_of_no_more(units: Units, x: float) -> float:

@@ -10,19 +10,18 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from benchtui.evidence.clusters import normal_quantile
 from benchtui.evidence.records import ALPHA, Floats, Integers, Interval
+from benchtui.evidence.student import normal_quantile
 
 FEWEST_TO_POOL = 6
 """With fewer effects their spread is anybody's guess, and Morris's correction for not knowing it takes all."""
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """`mean` of the effects of a kind, each weighted by what is known of it, with its standard error; `variance` (tau
-    squared) of the true effects around it, 0 where sampling alone explains all."""
+    """`mean` of the effects of a kind, each weighted by what is known of it; `variance` (tau squared) of the true
+    effects around it, 0 where sampling alone explains all."""
 
     mean: float
-    stderr: float
     variance: float
 
 
@@ -56,7 +55,7 @@ def spread(values: Floats, variances: Floats) -> Spread:
     scale = weights.sum() - np.sum(weights**2) / weights.sum()
     between = max(0.0, float(excess / scale)) if scale > 0 else 0.0
     weights = 1 / (variances + between)
-    return Spread(float(np.sum(weights * values) / weights.sum()), float(np.sqrt(1 / weights.sum())), between)
+    return Spread(float(np.sum(weights * values) / weights.sum()), between)
 
 
 def shrink(values: Floats, variances: Floats, alpha: float = ALPHA) -> tuple[Shrunk, ...]:

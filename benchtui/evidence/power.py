@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from benchtui.evidence.clusters import normal_quantile, t_quantile
 from benchtui.evidence.records import ALPHA, POWER, Floats, Integers
 from benchtui.evidence.roots import root
+from benchtui.evidence.student import normal_quantile, t_quantile
 
 _REACH = 8.5
 """Standard deviations around the mean of a binomial beyond which nothing is left of it (1e-15)."""

@@ -187,11 +187,6 @@ def _sides(ends: Interval, limit: float, higher_is_better: bool) -> tuple[bool, 
     return ends.low > limit, ends.high <= limit
 
 
-def shuffled_order(documents: int, seed: int) -> list[int]:
-    """A random order of document numbers 0..documents-1, the same for both models."""
-    return [int(i) for i in np.random.default_rng(seed).permutation(documents)]
-
-
 def stratified_order(sizes: Sequence[int], seed: int) -> list[tuple[int, int]]:
     """(stratum, document) for all documents of several strata (MMLU's subjects), in a random order in which every
     beginning holds each stratum nearly in proportion.

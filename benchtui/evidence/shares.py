@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchtui.evidence.clusters import normal_quantile
 from benchtui.evidence.records import ALPHA, Interval
+from benchtui.evidence.student import normal_quantile
 
 
 def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:

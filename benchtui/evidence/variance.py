@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from benchtui.evidence.clusters import t_quantile
 from benchtui.evidence.records import ALPHA, Floats, Interval
 from benchtui.evidence.roots import root
+from benchtui.evidence.student import t_quantile
 
 
 def subject_of(models: int) -> str:

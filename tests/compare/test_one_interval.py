@@ -27,10 +27,10 @@ TABLES = 100_000 if WHOLE else 4_000
 BY_NAME = {each.name: each for each in AGGREGATIONS}
 
 
-def of_scores(first: np.ndarray, second: np.ndarray, **grouped: np.ndarray) -> PairedTerms:
+def of_scores(first: np.ndarray, second: np.ndarray) -> PairedTerms:
     """The terms of one score a document."""
     sides = [np.stack([np.asarray(side, dtype=float), np.ones(len(side))], axis=1) for side in (first, second)]
-    return PairedTerms(BY_NAME["mean"], sides[0], sides[1], **grouped)
+    return PairedTerms(BY_NAME["mean"], sides[0], sides[1])
 
 
 def test_of_right_or_wrong_scores_in_a_hundred_thousand_random_tables() -> None:
@@ -83,13 +83,6 @@ def without_a_scale(rng: np.random.Generator) -> PairedTerms:
     return of_scores(rng.normal(0, 5, n), rng.lognormal(rng.normal(), 1, n))
 
 
-def in_clusters(rng: np.random.Generator) -> PairedTerms:
-    clusters = np.repeat(np.arange(k := int(rng.integers(1, 90))), rng.integers(1, 6, k))
-    leaning = rng.normal(rng.normal(0, 0.5), 0.5, k)[clusters]
-    second = rng.random(len(clusters)) < 1 / (1 + np.exp(-leaning))
-    return of_scores(rng.random(len(clusters)) < 0.5, second, clusters=clusters)
-
-
 def weighted(rng: np.random.Generator) -> PairedTerms:
     sizes = rng.integers(1, 30, int(rng.integers(1, 20)))
     terms = continuous(rng) if rng.random() < 0.5 else tied(rng)
@@ -121,7 +114,7 @@ def pages(rng: np.random.Generator) -> PairedTerms:
     return PairedTerms(BY_NAME[str(rng.choice(["weighted_perplexity", "bits_per_byte"]))], sides[0], sides[1])
 
 
-METHODS = [continuous, tied, moved_alike, without_a_scale, in_clusters, weighted, instructions, labels, pages]
+METHODS = [continuous, tied, moved_alike, without_a_scale, weighted, instructions, labels, pages]
 
 
 @pytest.mark.parametrize("drawn", METHODS)
@@ -172,15 +165,3 @@ def test_documents_that_all_moved_alike_claim_no_certainty(scale: float, by: flo
     else:
         assert (found.p, found.interval) == (1.0, None)
         assert words.startswith("No evidence:")
-
-
-def test_fewer_groups_than_can_show_anything_say_so() -> None:
-    """Five documents of twenty questions each, all of which the second run has right: p is 0.062 as of five coins."""
-    clusters = np.repeat(np.arange(5), 20)
-    found = difference(of_scores(np.zeros(100), np.ones(100), clusters=clusters))
-    assert found.p == pytest.approx(2 * 0.5**5)
-    words = judge(found, higher_is_better=True, is_share=True).sentence
-    assert words.startswith(
-        "No evidence: 100 samples in 5 groups that go together cannot show a difference of any size"
-    )
-    assert "p would be 0.062" in words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -64,36 +63,6 @@ def covered_scores(n: int, skill: float, replicas: int, rng: np.random.Generator
     """How often Wilson's interval of one 0/1 score holds the true one."""
     ends = [(found.low, found.high) for found in (wilson(int(k), n) for k in rng.binomial(n, skill, replicas))]
     return float(np.mean([low <= skill <= high for low, high in ends]))
-
-
-def covered_in_clusters(sizes: Sequence[int], spread: float, replicas: int, rng: np.random.Generator) -> float:
-    """How often the interval of a difference over subjects of such sizes holds the true one, 0.02; the subjects' own
-    differences lie around it by `spread` (standard deviation)."""
-    units = np.repeat(np.arange(len(sizes)), sizes)
-    n, held = len(units), 0
-    for _ in range(replicas):
-        own = np.clip(0.02 + rng.normal(0, spread, len(sizes)), -0.3, 0.3)[units]
-        moved = np.where(rng.random(n) < 0.3, np.where(rng.random(n) < 0.5 + own / 0.6, 1.0, -1.0), 0.0)
-        first = np.stack([np.where(moved < 0, 1.0, 0.0), np.ones(n)], axis=1)
-        second = np.stack([np.where(moved > 0, 1.0, 0.0), np.ones(n)], axis=1)
-        found = difference(PairedTerms(MEAN, first, second, clusters=units)).interval
-        held += found is not None and found.low <= 0.02 <= found.high
-    return held / replicas
-
-
-def false_verdicts_in_clusters(clusters: int, replicas: int, rng: np.random.Generator) -> float:
-    """The same for scores in clusters of one to five whose changes go together."""
-    wrong = 0
-    for _ in range(replicas):
-        sizes = rng.integers(1, 6, clusters)
-        units = np.repeat(np.arange(clusters), sizes)
-        leaning = rng.normal(0, 1.2, clusters)[units]
-        moved = np.where(rng.random(len(units)) < 0.4, np.sign(leaning + rng.normal(0, 0.5, len(units))), 0.0)
-        first = np.stack([np.where(moved < 0, 1.0, 0.0), np.ones(len(units))], axis=1)
-        second = np.stack([np.where(moved > 0, 1.0, 0.0), np.ones(len(units))], axis=1)
-        found = difference(PairedTerms(MEAN, first, second, clusters=units))
-        wrong += judge(found, higher_is_better=True, is_share=True).kind is not Kind.NO_DIFFERENCE
-    return wrong / replicas
 
 
 def false_decisions(n: int, discordant: float, replicas: int, rng: np.random.Generator) -> tuple[float, float]:

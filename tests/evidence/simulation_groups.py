@@ -80,7 +80,7 @@ def false_for_plain_mean(
         moved = np.concatenate(
             [np.repeat([1.0, -1.0, 0.0], [f, b, n - f - b]) for f, b, n in zip(fixed, broken, sizes, strict=True)]
         )
-        units = means.units_of(share * moved, share, (-1.0, 1.0), alone=True, weighted=True)
+        units = means.units_of(share * moved, share, (-1.0, 1.0), weighted=True)
         assert units is not None
         low, high = means.chance_of_no_more(units, truth), means.chance_of_no_more(units.mirrored(), -truth)
         wrong += min(low, high) < ALPHA / 2
@@ -95,7 +95,7 @@ def false_for_scores(sizes: Sequence[int], effects: Floats, replicas: int, rng: 
     truth = float(own.mean()) + 0.3 * (1 - math.exp(-2))  # the mean of an exponential cut off at 2
     for _ in range(replicas):
         moved = own + 0.3 * np.minimum(rng.exponential(1, n), 2)
-        units = means.units_of(moved / n, np.full(n, 1 / n), (-1.0, 1.0), alone=True)
+        units = means.units_of(moved / n, np.full(n, 1 / n), (-1.0, 1.0))
         assert units is not None
         low, high = means.chance_of_no_more(units, truth), means.chance_of_no_more(units.mirrored(), -truth)
         wrong += min(low, high) < ALPHA / 2

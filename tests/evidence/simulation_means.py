@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchtui.evidence.means import Units, chance_of_no_more, pseudo_values, units_of
+from benchtui.compare.difference import PairedTerms, difference
+from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, Units, chance_of_no_more, pseudo_values, units_of
 from benchtui.evidence.records import ALPHA
 
 Floats = npt.NDArray[np.float64]
 Drawn = Callable[[np.random.Generator, int], Floats]
-"""Differences of so many documents or clusters, whose true mean is zero."""
+"""Differences of so many documents, whose true mean is zero."""
 
 
 def rare_loss(share: float, noise: float = 0.0) -> Drawn:
@@ -63,20 +65,7 @@ UNBOUNDED: Mapping[str, Drawn] = {
     "3 % lose 0.97, the others not alike": rare_loss(0.03, 0.03),
 }
 
-EFFECTS: Mapping[str, Drawn] = {
-    "normal": lambda rng, n: rng.normal(0, 0.03, n),
-    "exponential": lambda rng, n: 0.03 * (rng.exponential(1, n) - 1),
-    "lognormal": lambda rng, n: 0.02 * (rng.lognormal(0, 1, n) - np.exp(0.5)),
-    "one in ten loses": lambda rng, n: np.where(rng.random(n) < 0.1, -0.27, 0.03) + rng.normal(0, 0.02, n),
-}
-"""Differences of whole clusters, such as MMLU's subjects."""
-
-SIZES: Mapping[str, Drawn] = {
-    "equal": lambda rng, n: np.ones(n),
-    "1 to 5": lambda rng, n: rng.integers(1, 6, n).astype(np.float64),
-    "very unequal": lambda rng, n: rng.lognormal(0, 1.2, n),
-}
-
+INSTRUCTIONS = next(each for each in AGGREGATIONS if each.name == "mean over instructions")
 DIFFERENCE, SCORE = (-1.0, 1.0), (0.0, 1.0)
 
 
@@ -104,19 +93,25 @@ def wrong_on_documents(
     wrong = 0
     for _ in range(replicas):
         moved = drawn(rng, n) + truth
-        units = units_of(moved / n, np.full(n, 1 / n), scale, alone=True)
+        units = units_of(moved / n, np.full(n, 1 / n), scale)
         wrong += _refuted(units, float(moved.mean()), truth, alpha)
     return wrong / replicas
 
 
-def wrong_on_clusters(effects: Drawn, sizes: Drawn, clusters: int, replicas: int, rng: np.random.Generator) -> float:
-    """The same over clusters of such sizes, whose own differences are drawn from `effects`."""
+def wrong_on_instructions(n: int, replicas: int, rng: np.random.Generator) -> float:
+    """How often two equal models are told apart over `n` prompts of one to five instructions each, of which those of a
+    prompt go together: the score is the share of all instructions that are followed, as IFEval's."""
     wrong = 0
     for _ in range(replicas):
-        size = sizes(rng, clusters)
-        share = size / size.sum()
-        parts = share * np.clip(effects(rng, clusters), -1, 1)
-        wrong += _refuted(units_of(parts, share, DIFFERENCE, alone=False), float(parts.sum()), 0.0, ALPHA)
+        asked = rng.integers(1, 6, n)
+        leaning = np.repeat(rng.normal(0, 1.2, n), asked)  # of a prompt, towards either model alike
+        prompts = np.repeat(np.arange(n), asked)
+        changed = rng.random(len(prompts)) < 0.4
+        moved = np.where(changed, np.sign(leaning + rng.normal(0, 0.5, len(prompts))), 0.0)
+        first, second = (
+            np.stack([np.bincount(prompts, weights=followed), asked], axis=1) for followed in (moved < 0, moved > 0)
+        )
+        wrong += difference(PairedTerms(INSTRUCTIONS, first, second)).p < ALPHA
     return wrong / replicas
 
 
@@ -130,7 +125,7 @@ def wrong_on_scores(kind: str, n: int, replicas: int, rng: np.random.Generator) 
     wrong = 0
     for _ in range(replicas):
         score = drawn()
-        units = units_of(score / n, np.full(n, 1 / n), SCORE, alone=True)
+        units = units_of(score / n, np.full(n, 1 / n), SCORE)
         wrong += _refuted(units, float(score.mean()), truth, ALPHA)
     return wrong / replicas
 
@@ -143,7 +138,9 @@ def wrong_on_corpus(
     for _ in range(replicas):
         first, second = terms(n)
         parts = (pseudo_values(second, combine) - pseudo_values(first, combine)) / n
-        wrong += _refuted(units_of(parts, np.full(n, 1 / n), None, alone=False), float(parts.sum()), 0.0, ALPHA)
+        wrong += _refuted(
+            units_of(parts, np.full(n, 1 / n), None, fewest=FEWEST_PSEUDO_VALUES), float(parts.sum()), 0.0, ALPHA
+        )
     return wrong / replicas
 
 
@@ -155,7 +152,7 @@ def size_enumerated(values: Floats, shares: Floats, n: int, alpha: float) -> flo
         if sum(some) > n:
             continue
         counts = np.array([*some, n - sum(some)])
-        units = units_of(np.repeat(values, counts) / n, np.full(n, 1 / n), SCORE, alone=True)
+        units = units_of(np.repeat(values, counts) / n, np.full(n, 1 / n), SCORE)
         if units is not None and chance_of_no_more(units, truth) < alpha:
             total += float(stats.multinomial.pmf(counts, n, shares))
     return total

@@ -10,11 +10,9 @@ import pytest
 
 from tests.evidence.simulation import (
     covered_differences,
-    covered_in_clusters,
     covered_scores,
     false_decisions,
     false_verdicts,
-    false_verdicts_in_clusters,
     false_verdicts_when_watched,
     median_stop,
     spread_of_skills,
@@ -23,7 +21,6 @@ from tests.evidence.simulation import (
 
 REPLICAS = 2_000
 SIZES = (5, 50, 541, 1_319)
-HUMANITIES = (126, 165, 204, 237, 121, 108, 163, 346, 895, 311, 324, 1_534, 171)
 
 
 @pytest.mark.parametrize("n", SIZES)
@@ -51,20 +48,6 @@ def test_intervals_cover_at_a_fixed_skill(n: int, shares: tuple[float, float]) -
 @pytest.mark.parametrize(("n", "skill"), [(541, 0.02), (541, 0.5), (1_319, 0.005), (14_042, 0.25)])
 def test_intervals_of_one_score_cover(n: int, skill: float) -> None:
     assert covered_scores(n, skill, REPLICAS * 4, np.random.default_rng(n + 4)) >= 0.935
-
-
-@pytest.mark.parametrize("spread", [0.0, 0.05])
-def test_intervals_cover_over_few_subjects_of_unequal_size(spread: float) -> None:
-    """MMLU's humanities: of 4,705 questions 1,534 are of one subject, and Student's interval covers 88 to 92 %."""
-    assert covered_in_clusters(HUMANITIES, spread, REPLICAS // 4, np.random.default_rng(5)) >= 0.944
-
-
-@pytest.mark.parametrize("clusters", [5, 57, 541])
-def test_scores_that_go_together_do_not_make_chance_a_finding(clusters: int) -> None:
-    """Instructions of one prompt, questions of one subject: the test that ignores it would be wrong far more often."""
-    rng = np.random.default_rng(clusters)
-    replicas = 400 if clusters == 5 else REPLICAS
-    assert false_verdicts_in_clusters(clusters, replicas, rng) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / replicas)
 
 
 @pytest.mark.parametrize("n", [50, 541, 1_319])

@@ -11,7 +11,7 @@ from benchtui.evidence.means import Units, chance_of_no_more, mean_interval, uni
 
 def alone(values: np.ndarray, low: float = -1.0, high: float = 1.0) -> Units:
     n = len(values)
-    found = units_of(values / n, np.full(n, 1 / n), (low, high), alone=True)
+    found = units_of(values / n, np.full(n, 1 / n), (low, high))
     assert found is not None
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import itertools
 import warnings
 
 import numpy as np
@@ -14,10 +13,10 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from benchtui.evidence.clusters import clustered_stderr, t_interval
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import chance_of_no_more, fewest, matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
+from benchtui.evidence.student import t_interval, weighted_stderr
 
 TABLES = 200
 
@@ -66,38 +65,18 @@ def test_holm_is_statsmodels_correction(rng: np.random.Generator, monkeypatch: p
     assert holm([]) == []
 
 
-def test_clustered_standard_error_is_statsmodels_sandwich(rng: np.random.Generator) -> None:
+def test_weighted_standard_error_is_statsmodels_sandwich(rng: np.random.Generator) -> None:
     for _ in range(TABLES):
-        n = int(rng.integers(6, 300))
-        clusters = np.unique(rng.integers(0, rng.integers(2, n), n), return_inverse=True)[1]
-        if len(np.unique(clusters)) < 2:
-            continue
-        values = rng.normal(size=n) + rng.normal(size=n)[clusters]
-        weights = rng.uniform(0.1, 2, n) if rng.random() < 0.5 else None
-        model = WLS(values, np.ones(n), weights=1.0 if weights is None else weights)
-        for correct in (True, False):
-            fitted = model.fit(cov_type="cluster", cov_kwds={"groups": clusters, "use_correction": correct})
-            found = clustered_stderr(values, clusters, weights, correct=correct)
-            assert found == pytest.approx(float(fitted.bse[0]), rel=1e-9)
-
-
-def test_clustered_standard_error_is_millers_equation(rng: np.random.Generator) -> None:
-    clusters = np.repeat(np.arange(30), rng.integers(1, 4, 30))
-    values = rng.random(len(clusters))
-    n, mean = len(values), values.mean()
-    simple = np.sum((values - mean) ** 2) / n**2
-    within = sum(
-        (values[i] - mean) * (values[j] - mean)
-        for i, j in itertools.permutations(range(n), 2)
-        if clusters[i] == clusters[j]
-    )
-    assert clustered_stderr(values, clusters, correct=False) == pytest.approx(np.sqrt(simple + within / n**2))
+        n = int(rng.integers(2, 300))
+        values, weights = rng.normal(size=n), rng.uniform(0.1, 2, n)
+        fitted = WLS(values, np.ones(n), weights=weights).fit(cov_type="HC1")
+        assert weighted_stderr(values, weights) == pytest.approx(float(fitted.bse[0]), rel=1e-9)
 
 
 def test_t_interval_is_scipys(rng: np.random.Generator) -> None:
     values = rng.normal(0.3, 1, 40)
     reference = stats.ttest_1samp(values, 0)
-    stderr = clustered_stderr(values, np.arange(40))
+    stderr = weighted_stderr(values, np.ones(40))
     ends = reference.confidence_interval()
     found = t_interval(float(values.mean()), stderr, 40)
     assert (found.low, found.high) == pytest.approx((ends.low, ends.high), rel=1e-9)

@@ -1,4 +1,4 @@
-"""Scores that are not right or wrong: skewed, in clusters, of a whole corpus."""
+"""Scores that are not right or wrong: skewed, several to a sample, of a whole corpus."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from benchtui.compare.metrics import AGGREGATIONS
 from tests.evidence.cells import Cell
 from tests.evidence.simulation_means import (
     BOUNDED,
-    EFFECTS,
-    SIZES,
     UNBOUNDED,
     Floats,
     greatest_size,
-    wrong_on_clusters,
     wrong_on_corpus,
     wrong_on_documents,
+    wrong_on_instructions,
     wrong_on_scores,
 )
 
 DOCUMENTS = (5, 10, 20, 60, 100, 200, 300, 541, 1_319)
-CLUSTERS = (5, 12, 19, 49, 57, 300, 541)
-UNLIKE = [(name, SIZES[name]) for name in ("equal", "very unequal")]
 COMBINE = {each.name: each.combine for each in AGGREGATIONS}
 
 
@@ -34,7 +30,7 @@ def cells(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
         yield Cell(f"one end of an interval, the worst of 100 kinds of score enumerated: n = {n}", 0.025, rate, 0)
     yield from _scores(replicas, rng)
     yield from _corpora(replicas, rng)
-    yield from _clusters(replicas, rng)
+    yield from _instructions(replicas, rng)
     yield from _documents(replicas, rng)
 
 
@@ -49,13 +45,10 @@ def _documents(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
             yield Cell(f"equal models called different, no scale: {kind}, n = {n:,}", 0.05, rate, replicas)
 
 
-def _clusters(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
-    for kind, effects in EFFECTS.items():
-        for name, sizes in SIZES.items() if kind == "exponential" else UNLIKE:
-            for clusters in CLUSTERS:
-                rate = wrong_on_clusters(effects, sizes, clusters, replicas, rng)
-                claim = f"equal models called different, clusters: {kind}, sizes {name}, {clusters}"
-                yield Cell(claim, 0.05, rate, replicas)
+def _instructions(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
+    for n in (12, 57, 300, 541):
+        rate = wrong_on_instructions(n, replicas, rng)
+        yield Cell(f"equal models called different, one to five instructions a prompt: n = {n}", 0.05, rate, replicas)
 
 
 def _scores(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
