@@ -14,7 +14,7 @@ from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
     from benchtui.compare.planning import Outlook
-    from benchtui.results.changes import Changes
+    from benchtui.results.changes import EarlierChanges
     from benchtui.runs.plan import TaskPlan
 
 WIDTH = 100
@@ -151,7 +151,7 @@ def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
     return list({task.name: task for task in found}.values())
 
 
-def _earlier(model: str | None, outputs: Path | None) -> Mapping[str, Changes]:
+def _earlier(model: str | None, outputs: Path | None) -> Mapping[str, EarlierChanges]:
     """Raises BenchtuiError for a MODEL that does not exist; without MODEL there may be none yet."""
     from benchtui.cli.places import outputs_folder
     from benchtui.results.changes import earlier_changes

@@ -14,7 +14,7 @@ from benchtui.evidence.margin_power import chance_of_more
 from benchtui.evidence.power import detectable_mean, detectable_share, mcnemar_power, mean_power, samples_needed
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, POWER
 from benchtui.evidence.stopping_power import Stopping, stopping
-from benchtui.results.changes import FEWEST, Changes
+from benchtui.results.changes import FEWEST, EarlierChanges
 from benchtui.runs.plan import TaskPlan
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 
@@ -99,7 +99,7 @@ def outlook(
     *,
     limit: float | None = None,
     samples: float | None = None,
-    earlier: Mapping[str, Changes] | None = None,
+    earlier: Mapping[str, EarlierChanges] | None = None,
     discordance: float | None = None,
     watched: bool = False,
     simulate: bool = True,
@@ -124,7 +124,7 @@ def _prospect(
     gain: float,
     limit: float | None,
     samples: float | None,
-    earlier: Changes | None,
+    earlier: EarlierChanges | None,
     discordance: float | None,
     level: float,
     tests: int,
@@ -152,7 +152,7 @@ def _watched(found: Prospect, gain: float, tests: int) -> Prospect:
     return replace(found, power=stops.power, stopping=stops)
 
 
-def sample_count(task: TaskPlan, samples: float | None, earlier: Changes | None) -> tuple[int | None, str]:
+def sample_count(task: TaskPlan, samples: float | None, earlier: EarlierChanges | None) -> tuple[int | None, str]:
     """How many samples of a task are asked, and where that is known from, without loading its data; None where it is
     not. A limit holds for each task of a group."""
     words, total = PLAIN_WORDS.get(task.name), _total(task, earlier)
@@ -165,13 +165,13 @@ def sample_count(task: TaskPlan, samples: float | None, earlier: Changes | None)
     return (asked, "the limit") if total is None or asked < total else (total, "all of the task")
 
 
-def _total(task: TaskPlan, earlier: Changes | None) -> int | None:
+def _total(task: TaskPlan, earlier: EarlierChanges | None) -> int | None:
     """As counted in the data set, else as an earlier run found it."""
     words = PLAIN_WORDS.get(task.name)
     return words.documents if words and words.documents else earlier.total if earlier is not None else None
 
 
-def _changing(earlier: Changes | None, discordance: float | None) -> tuple[float, str]:
+def _changing(earlier: EarlierChanges | None, discordance: float | None) -> tuple[float, str]:
     if discordance is not None:
         return discordance, "as you said"
     if earlier is not None and earlier.changed is not None and earlier.n >= FEWEST:
@@ -195,7 +195,7 @@ def _gate(n: int, share: float, limit: float, level: float, tests: int) -> tuple
 
 
 def _new_tasks(
-    task: str, n: int, changing: float, gain: float, earlier: Changes | None, alpha: float
+    task: str, n: int, changing: float, gain: float, earlier: EarlierChanges | None, alpha: float
 ) -> NewTasks | None:
     """About, by a t-test over the group's tasks, as if all were of one size."""
     words = PLAIN_WORDS.get(task)

@@ -12,7 +12,7 @@ from benchtui.errors import MADE_BY_NEWER
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
 
-SUMMARY_SCHEMA = 1
+SUMMARY_FILE, SUMMARY_SCHEMA = "benchmark.json", 1
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LastResult:
 
 def last_result(model_path: Path) -> tuple[LastResult | None, str]:
     """The last result of the model at `model_path`, None when there is none, and what is wrong with the file."""
-    path = model_path / "benchmarks" / "benchmark.json"
+    path = model_path / "benchmarks" / SUMMARY_FILE
     try:
         summary = read_json(path, MAX_INDEX)
     except FileNotFoundError:

@@ -179,7 +179,11 @@ def p_note(comparison: Comparison, rows: Sequence[Row]) -> str:
     tested = [row.tested for row in rows if row.tested is not None]
     why = [f"{comparison.tests} tests (Holm)"] if comparison.tests > 1 else []
     why += ["the early looks"] if comparison.watched else []
-    said = [f"p of each task is corrected for {' and '.join(why)}"] if why and any(t.p_holm for t in tested) else []
+    said = (
+        [f"p of each task is corrected for {' and '.join(why)}"]
+        if why and any(t.p_holm is not None for t in tested)
+        else []
+    )
     said += ["p in brackets is not corrected"] if any(t.p_holm is None for t in tested) else []
     return f"{'; '.join(said)}." if said else ""
 

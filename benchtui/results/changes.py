@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from benchtui.models.last_result import SUMMARY_FILE
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
-from benchtui.results.summary import FILE_NAME
 from benchtui.runs.directory import BENCHMARKS
 
 FEWEST = 30
@@ -19,7 +19,7 @@ FEWEST = 30
 
 
 @dataclass(frozen=True)
-class Changes:
+class EarlierChanges:
     """`changed` of `n` paired samples of a task changed side; None where its scores are not right or wrong. The task
     has `total` samples. `spread` is the standard deviation of the true change between the tasks of a group (shares),
     None for what is no group."""
@@ -30,10 +30,10 @@ class Changes:
     spread: float | None = None
 
 
-def earlier_changes(model: Path) -> Mapping[str, Changes]:
+def earlier_changes(model: Path) -> Mapping[str, EarlierChanges]:
     """By task; empty where the model has no benchmark.json with a comparison, or none that can be read."""
     try:
-        summary = read_json(model / BENCHMARKS / FILE_NAME, MAX_INDEX)
+        summary = read_json(model / BENCHMARKS / SUMMARY_FILE, MAX_INDEX)
     except (FileNotFoundError, Unreadable):
         return {}
     compared = summary.get("comparison") if isinstance(summary, dict) else None
@@ -43,7 +43,7 @@ def earlier_changes(model: Path) -> Mapping[str, Changes]:
         n, total = _paired(row), _total(row)
         if n > 0 and total is not None:
             parts = [part for key, part in rows.items() if key.startswith(f"{name}_") and part.get("level") == "part"]
-            found[name] = Changes(n, total, _changed(row), _spread(parts, n))
+            found[name] = EarlierChanges(n, total, _changed(row), _spread(parts, n))
     return found
 
 

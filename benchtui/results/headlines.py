@@ -11,15 +11,13 @@ from typing import Any
 
 from benchtui.compare.records import Kind
 from benchtui.errors import MADE_BY_NEWER
-from benchtui.models.last_result import is_newer
+from benchtui.models.last_result import SUMMARY_FILE, is_newer
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
 from benchtui.results.primary import PREFERRED
 from benchtui.results.records import is_share
 from benchtui.runs.directory import BENCHMARKS
 from benchtui.suites import task_title
-
-FILE_NAME = "benchmark.json"
 
 
 @dataclass(frozen=True)
@@ -76,7 +74,7 @@ class LastBenchmark:
 def last_benchmark(model: Path) -> LastBenchmark | None:
     """What benchmarks/benchmark.json of a model folder says; None when there is none or it cannot be read."""
     try:
-        summary = read_json(model / BENCHMARKS / FILE_NAME, MAX_INDEX)
+        summary = read_json(model / BENCHMARKS / SUMMARY_FILE, MAX_INDEX)
     except (FileNotFoundError, Unreadable):
         return None
     if is_newer(summary):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
-from benchtui.results.records import AskedTask, EarlyStop, Group, Partial, RunResults, Score, TaskFacts
+from benchtui.results.records import AskedTask, Group, Partial, RunResults, Score, TaskFacts
 from benchtui.results.settings import SCHEMA_VERSION, Block, run_settings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.plan import Role, RunPlan
@@ -76,7 +76,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         groups=groups,
         settings=run_settings(parsed.config, msgspec.to_builtins(parsed), block, plan),
         partial=_partial(block, groups),
-        early=_early(block),
+        early=tuple(block.decide_early.values()),
         fingerprint=block.fingerprint or (plan.fingerprint if plan else ""),
         suite=(plan.suite or "") if plan else "",
         command=plan.command if plan else (),
@@ -289,10 +289,6 @@ def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
         if documents.done < wanted and not (task in early and wanted == documents.total):  # before, all unasked ones
             found.append(Partial(task, documents.done, wanted, tuple(documents.unanswered)))
     return tuple(found)
-
-
-def _early(block: Block) -> tuple[EarlyStop, ...]:
-    return tuple(block.decide_early.values())
 
 
 def _asked(block: Block, plan: RunPlan | None) -> tuple[AskedTask, ...]:

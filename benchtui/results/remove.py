@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.last_result import SUMMARY_FILE
 from benchtui.results.choose import scored_runs
-from benchtui.results.headlines import FILE_NAME
 from benchtui.runs.directory import BENCHMARKS, RunDirectory
 from benchtui.runs.files import delete_run_file, run_folder
 from benchtui.runs.records import run_state
@@ -41,4 +41,4 @@ def _renew_summary(model: Path) -> None:
 
         write_summary(model)
     else:
-        delete_run_file(model / BENCHMARKS / FILE_NAME)
+        delete_run_file(model / BENCHMARKS / SUMMARY_FILE)

@@ -15,15 +15,13 @@ from benchtui.compare.health import health_notes, run_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.records import Interval
-from benchtui.models.last_result import SUMMARY_SCHEMA, newer_summary
+from benchtui.models.last_result import SUMMARY_FILE, SUMMARY_SCHEMA, newer_summary
 from benchtui.results.choose import ChosenRuns, NewerRun, choose_runs, extent
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import benchmarks_folder
 from benchtui.runs.files import write_run_file
 from benchtui.text import json_text
-
-FILE_NAME = "benchmark.json"
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -75,7 +73,7 @@ def summarize(model_path: Path, runs: ChosenRuns | None = None) -> Summary:
     first = read_run(base) if base is not None else None
     second = read_run(fine_tuned) if fine_tuned is not None else None
     comparison = compare_runs(first, second) if first is not None and second is not None else None
-    return Summary(benchmarks_folder(model_path) / FILE_NAME, first, second, comparison, runs.newer)
+    return Summary(benchmarks_folder(model_path) / SUMMARY_FILE, first, second, comparison, runs.newer)
 
 
 def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import chance_of_no_more, mcnemar
 from benchtui.evidence.power import detectable_share, samples_needed
 from benchtui.reports.outlook import answer, remarks, short_answer
-from benchtui.results.changes import Changes
+from benchtui.results.changes import EarlierChanges
 from benchtui.runs.plan import TaskPlan
 from benchtui.suites import SUITES
 
@@ -60,7 +60,11 @@ def test_the_gates_chances_are_those_of_its_tests() -> None:
 
 
 def test_what_an_earlier_comparison_saw_is_planned_with_and_said() -> None:
-    earlier = {"ifeval": Changes(541, 541, 53), "mine": Changes(80, 400, 20), "few": Changes(10, 50, 9)}
+    earlier = {
+        "ifeval": EarlierChanges(541, 541, 53),
+        "mine": EarlierChanges(80, 400, 20),
+        "few": EarlierChanges(10, 50, 9),
+    }
     tasks = [TaskPlan("ifeval"), TaskPlan("mine"), TaskPlan("few"), TaskPlan("unheard_of")]
     found = outlook(tasks, 5.0, earlier=earlier)
     assert only("ifeval", found).discordant == pytest.approx(54 / 543)
@@ -102,7 +106,7 @@ def test_a_gain_on_new_subjects_takes_more() -> None:
     from scipy.stats import t as student
 
     assert ours.new_tasks.power == pytest.approx(np.mean(t > student.isf(0.05 / 8, 56)), abs=0.03)
-    wide = outlook(FULL, 1.5, earlier={"mmlu": Changes(14_042, 14_042, 2_800, spread=0.06)})
+    wide = outlook(FULL, 1.5, earlier={"mmlu": EarlierChanges(14_042, 14_042, 2_800, spread=0.06)})
     assert (only("mmlu", wide).new_tasks or ours.new_tasks).power < ours.new_tasks.power
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchtui.results.changes import Changes, earlier_changes
+from benchtui.results.changes import EarlierChanges, earlier_changes
 
 
 def written(model: Path, comparison: Any) -> Path:
@@ -26,7 +26,7 @@ def row(n: int, fixed: int, broken: int, level: str = "headline", **more: Any) -
 
 def test_changes_are_those_of_the_comparison(tmp_path: Path) -> None:
     model = written(tmp_path, {"t": row(541, 30, 12), "f1": row(90, 0, 0, flips=None)})
-    assert earlier_changes(model) == {"t": Changes(541, 541, 42), "f1": Changes(90, 90, None)}
+    assert earlier_changes(model) == {"t": EarlierChanges(541, 541, 42), "f1": EarlierChanges(90, 90, None)}
 
 
 @pytest.mark.parametrize("comparison", [None, [], "no", {"t": None}, {"t": {}}, {"t": {"paired_n": "x"}}])
