@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchtui.errors import BenchtuiError
+from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 if TYPE_CHECKING:
     from benchtui.compare.records import Comparison
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--margin",
     type=click.FloatRange(0, 100, min_open=True),
-    default=3.0,
+    default=MAX_LOSS,
     show_default=True,
     metavar="POINTS",
     help="The loss that is bearable: whether more is excluded is said of each task.",
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 @click.option(
     "--same-within",
     type=click.FloatRange(0, 100, min_open=True),
-    default=2.0,
+    default=SAME_WITHIN,
     show_default=True,
     metavar="POINTS",
     help="The difference either way that means nothing: whether more is excluded is said too.",

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from benchtui.errors import ExitCode, UsageError
+from benchtui.settings.rows import MAX_LOSS
 
 
 def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
@@ -23,7 +24,7 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
 @click.option(
     "--max-loss",
     type=click.FloatRange(min=0),
-    default=3.0,
+    default=MAX_LOSS,
     show_default=True,
     callback=_finite,
     help="The largest loss, in percentage points, that any task may show.",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.settings.rows import PLANNED_GAIN
 
 if TYPE_CHECKING:
     from benchtui.compare.planning import Outlook
@@ -48,10 +49,10 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option(
     "--gain",
     type=click.FloatRange(min=0.1, max=100),
-    default=3.0,
+    default=PLANNED_GAIN,
     callback=_number,
     metavar="POINTS",
-    help="The gain that should be shown, in percentage points. [default: 3]",
+    help=f"The gain that should be shown, in percentage points. [default: {PLANNED_GAIN:g}]",
 )
 @click.option("--tasks", metavar="A,B", help="Tasks, or a suite. [default: suite quick]")
 @click.option("--suite", metavar="NAME", help="The same, as `benchtui run --suite` names it.")

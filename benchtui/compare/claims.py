@@ -17,12 +17,12 @@ from benchtui.compare.records import Difference, Kind, Row, Verdict
 from benchtui.compare.verdicts import evidence_words, missing_words, p_words, size_words
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.evidence.records import ALPHA, FINAL_ALPHA
+from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS
 
 
 def with_claims(rows: Sequence[Row], tests: int, margins: Margins, *, watched: bool) -> tuple[Row, ...]:
     """The judged `rows` with both claims on each headline that is a share, and verdicts that say what is shown."""
-    price = ALPHA / FINAL_ALPHA if watched else 1.0
+    price = PRICE_OF_LOOKS if watched else 1.0
     tested = [row for row in rows if _tested(row) is not None]
     losses = _corrected([_no_loss(row, margins.loss) for row in tested], tests, price)
     differences = _corrected([_no_difference(row, margins.difference) for row in tested], tests, price)

@@ -56,7 +56,7 @@ def compare_runs(
     tests = family(first, second, made)
     margins = margins or Margins()
     rows = with_claims(judged(made, tests, looks=looks), tests, margins, watched=bool(looks))
-    rows = judge_new_tasks(rows, tests)
+    rows = judge_new_tasks(rows, tests, watched=bool(looks))
     return Comparison(
         first=first,
         second=second,

@@ -15,7 +15,7 @@ from benchtui.compare.difference import at_level
 from benchtui.compare.records import Difference, Row
 from benchtui.compare.verdicts import decided_early, judge
 from benchtui.evidence.corrections import holm
-from benchtui.evidence.records import ALPHA, FINAL_ALPHA
+from benchtui.evidence.records import FINAL_ALPHA, PRICE_OF_LOOKS
 from benchtui.results.records import AskedTask, RunResults
 
 
@@ -53,7 +53,7 @@ def _everything(results: RunResults) -> set[str]:
 def judged(rows: Sequence[Row], tests: int, *, looks: str) -> tuple[Row, ...]:
     """The rows with verdicts on the headlines, whose p-values are corrected over `tests` tasks; `looks` says why the
     result might have been taken at any of several looks, "" where it was not."""
-    price = ALPHA / FINAL_ALPHA if looks else 1.0
+    price = PRICE_OF_LOOKS if looks else 1.0
     p_values = [min(1.0, price * row.difference.p) for row in rows if _is_tested(row) and row.difference is not None]
     corrected = iter(holm([*p_values, *[1.0] * (tests - len(p_values))]))
     found = []

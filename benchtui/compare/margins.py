@@ -6,14 +6,14 @@ from typing import Literal
 
 import msgspec
 
-from benchtui.settings.rows import DECIDE_DELTA
+from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 
 class Margins(msgspec.Struct, frozen=True):
     """In percentage points: the `loss` that is bearable, and the `difference` either way that means nothing."""
 
-    loss: float = 3.0
-    difference: float = DECIDE_DELTA
+    loss: float = MAX_LOSS
+    difference: float = SAME_WITHIN
 
 
 class Claim(msgspec.Struct, frozen=True):

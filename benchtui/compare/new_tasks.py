@@ -16,7 +16,7 @@ from benchtui.compare.records import Difference, Row
 from benchtui.compare.verdicts import interval_words, size_words, supported
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.pooling import Shrunk, effects, shrink
-from benchtui.evidence.records import ALPHA, Floats
+from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS, Floats
 
 TYPICAL = "means of subsets of the tasks"
 """The test's name: it needs no more than that effects of tasks lie evenly on both sides of their centre."""
@@ -69,11 +69,12 @@ def shrunk_tasks(terms: GroupTerms, alpha: float = ALPHA) -> Mapping[str, Shrunk
     return dict(zip(terms.names, found, strict=False))
 
 
-def judge_new_tasks(rows: Sequence[Row], tests: int) -> tuple[Row, ...]:
+def judge_new_tasks(rows: Sequence[Row], tests: int, *, watched: bool) -> tuple[Row, ...]:
     """The headline groups with the p-value for new tasks corrected over all `tests` headlines (Holm), and a sentence in
     the verdict where it says something else than for the group's own tasks."""
     asked = [row for row in rows if row.level == "headline" and row.new_tasks is not None]
-    p_values = [min(1.0, row.new_tasks.p * ALPHA / row.new_tasks.alpha) for row in asked if row.new_tasks is not None]
+    price = PRICE_OF_LOOKS if watched else 1.0
+    p_values = [min(1.0, price * row.new_tasks.p) for row in asked if row.new_tasks is not None]
     corrected = holm([*p_values, *[1.0] * (tests - len(p_values))])
     judged = {row.task: _corrected(row, p) for row, p in zip(asked, corrected, strict=False)}
     return tuple(_told(judged.get(row.task, row)) if row.level == "headline" else row for row in rows)

@@ -179,12 +179,9 @@ def p_note(comparison: Comparison, rows: Sequence[Row]) -> str:
     tested = [row.tested for row in rows if row.tested is not None]
     why = [f"{comparison.tests} tests (Holm)"] if comparison.tests > 1 else []
     why += ["the early looks"] if comparison.watched else []
-    said = (
-        [f"p of each task is corrected for {' and '.join(why)}"]
-        if why and any(t.p_holm is not None for t in tested)
-        else []
-    )
-    said += ["p in brackets is not corrected"] if any(t.p_holm is None for t in tested) else []
+    corrected = any(each.p_holm is not None for each in tested)
+    said = [f"p of each task is corrected for {' and '.join(why)}"] if why and corrected else []
+    said += ["p in brackets is not corrected"] if any(each.p_holm is None for each in tested) else []
     return f"{'; '.join(said)}." if said else ""
 
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.runs.plan import Permissions
-from benchtui.settings.rows import DECIDE_DELTA, DECIDE_FOR, DECIDE_LOSS, DEFAULT_SEEDS, SETTINGS
+from benchtui.settings.rows import DECIDE_FOR, DEFAULT_SEEDS, MAX_LOSS, SAME_WITHIN, SETTINGS
 
 ChatTemplate = Literal["auto", "on", "off"]
 
@@ -57,8 +57,8 @@ class BenchPlan:
     model_args: dict[str, Any] = field(default_factory=dict)
     seeds: tuple[int, int, int, int] = DEFAULT_SEEDS
     decide_early: float | None = None
-    decide_delta: float = field(default=DECIDE_DELTA, compare=False)
-    decide_loss: float = field(default=DECIDE_LOSS, compare=False)
+    decide_delta: float = field(default=SAME_WITHIN, compare=False)
+    decide_loss: float = field(default=MAX_LOSS, compare=False)
     decide_for: tuple[Question, ...] = field(default=DECIDE_FOR, compare=False)
     timeout: float | None = None
     skip_stalled: bool = False

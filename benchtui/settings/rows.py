@@ -20,10 +20,12 @@ OUTPUT = "Output"
 ISOLATED = "--isolated"
 """The flag with which settings of files and variables are not read: what is typed beside it says all."""
 
-DECIDE_DELTA = 2.0
+SAME_WITHIN = 2.0
 """Points that would not matter, where nobody says otherwise."""
-DECIDE_LOSS = 3.0
-"""Points that `benchtui gate` lets a model lose where nobody says otherwise."""
+MAX_LOSS = 3.0
+"""Points that a model may lose, at `benchtui gate` too, where nobody says otherwise."""
+PLANNED_GAIN = 3.0
+"""Points gained that samples should suffice to show, where nobody says otherwise."""
 DECIDE_FOR: tuple[Question, ...] = ("sign", "loss")
 DEFAULT_SEEDS = (0, 1234, 1234, 1234)
 
@@ -54,9 +56,9 @@ SETTINGS: tuple[Setting, ...] = (
             "Ask both models side by side; stop a task once what --decide-for names is certain.",
             switch("--decide-early", "--no-decide-early"), False, page="suite", attribute=""),
     Setting("decide-delta", WHAT, "With --decide-early: a difference that would not matter.", forms.POINTS,
-            DECIDE_DELTA, "POINTS", attribute=""),
+            SAME_WITHIN, "POINTS", attribute=""),
     Setting("decide-loss", WHAT, "With --decide-early: the loss that `benchtui gate --max-loss` will allow.",
-            forms.POINTS, DECIDE_LOSS, "POINTS"),
+            forms.POINTS, MAX_LOSS, "POINTS"),
     Setting("decide-for", WHAT, "With --decide-early, what must be certain: sign (better, worse or no relevant "
             "difference), loss (over --decide-loss or not), equivalence (within --decide-delta or not).",
             forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B"),

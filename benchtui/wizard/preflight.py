@@ -13,6 +13,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
 from benchtui.runs.choice import BenchPlan
 from benchtui.runs.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.settings.rows import PLANNED_GAIN
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line
 
@@ -64,7 +65,7 @@ def _what_will_show(choice: BenchPlan, tasks: PlannedTasks, model: Path) -> str:
     from benchtui.results.changes import earlier_changes
 
     watched = choice.decide_early is not None
-    found = outlook(tasks.plans, 3.0, earlier=earlier_changes(model), watched=watched, simulate=False)
+    found = outlook(tasks.plans, PLANNED_GAIN, earlier=earlier_changes(model), watched=watched, simulate=False)
     return short_answer(found)
 
 

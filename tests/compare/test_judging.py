@@ -65,6 +65,15 @@ def test_a_task_that_lost_its_result_is_one_of_the_tests(tmp_path: Path) -> None
     assert "corrected for 3 tests" in " ".join(plain_table(found).split())
 
 
+def test_a_chance_too_small_for_a_number_is_said_to_be_corrected_too(tmp_path: Path) -> None:
+    block = asked("t", "u")
+    found = compared(tmp_path, {"t": ([False] * 1_200, [True] * 1_200), "u": (LUCKY[0], [])}, block, block)
+    row = headline(found)
+    assert row.difference is not None
+    assert row.difference.p_holm == 0.0
+    assert "corrected for 2 tests" in " ".join(plain_table(found).split())
+
+
 def test_a_task_that_one_run_was_not_asked_is_not(tmp_path: Path) -> None:
     """A base that is reused may hold more."""
     tasks = {"t": LUCKY, "u": (LUCKY[0], [])}
