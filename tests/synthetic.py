@@ -33,6 +33,7 @@ class Task:
     higher_is_better: bool = True
     scores: Mapping[str, float] = field(default_factory=dict)
     answers: Sequence[str] | None = None
+    targets: Sequence[str] | None = None
     filler: str = ""
 
     @property
@@ -139,7 +140,7 @@ def write_samples(file: Path, task: Task) -> None:
                 line = {
                     "doc_id": i,
                     "doc": {"name": name},
-                    "target": "the target",
+                    "target": task.targets[i] if task.targets else "the target",
                     "arguments": {"gen_args_0": {"arg_0": prompt, "arg_1": {"until": []}}},
                     "resps": [[answer]],
                     "filtered_resps": [answer],
@@ -147,7 +148,7 @@ def write_samples(file: Path, task: Task) -> None:
                     "metrics": metrics,
                     "doc_hash": _hash(name),
                     "prompt_hash": _hash(prompt),
-                    "target_hash": _hash("the target"),
+                    "target_hash": _hash(task.targets[i] if task.targets else "the target"),
                     **{metric: task.values[metric, filter_name][i] for metric in metrics},
                 }
                 lines.write(json.dumps(line) + "\n")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from benchtui.compare.claims import with_claims
 from benchtui.compare.difference import PairedTerms, difference, with_missing
@@ -24,7 +25,7 @@ from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import not_comparable
-from benchtui.evidence.records import ALPHA, FINAL_ALPHA
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Floats
 from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 
@@ -278,5 +279,14 @@ def _stopped_elsewhere(runs: Pair, task: str) -> str:
 def _leaf_terms(leaf: Leaf) -> GroupTerms:
     if leaf.paired is None or leaf.aggregation is None:
         return GroupTerms(leaf.pairing, None, leaf.why)
-    ends = tuple(PairedTerms(leaf.aggregation, *end) for end in leaf.completed or ())
-    return GroupTerms(leaf.pairing, PairedTerms(leaf.aggregation, *leaf.paired), completed=ends)
+    ends = tuple(_terms(leaf, end) for end in leaf.completed or ())
+    return GroupTerms(leaf.pairing, _terms(leaf, leaf.paired), completed=ends)
+
+
+def _terms(leaf: Leaf, sides: tuple[Floats, Floats]) -> PairedTerms:
+    """The summands of the documents that were paired, or of these and after them those put in for what is missing."""
+    assert leaf.aggregation is not None  # noqa: S101 - the caller looked
+    same = leaf.same
+    if same is not None and len(sides[0]) > len(same):
+        same = np.concatenate([same, same.max() + 1 + np.arange(len(sides[0]) - len(same))])
+    return PairedTerms(leaf.aggregation, *sides, same=same, bounded=leaf.bounded)

@@ -9,12 +9,13 @@ import numpy as np
 
 from benchtui.compare.metrics import Aggregation
 from benchtui.compare.records import Difference
+from benchtui.compare.repeated import joined
 from benchtui.evidence import matched_pairs, means, typical_values
 from benchtui.evidence.matched_pairs import mcnemar
-from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, pseudo_values, scale_of, units_of
+from benchtui.evidence.means import pseudo_values, scale_of, units_of
 from benchtui.evidence.missing import around
 from benchtui.evidence.power import detectable_share
-from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Interval
+from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
 from benchtui.evidence.student import t_quantile, weighted_stderr
 
 MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknife and Gaffke's test"
@@ -24,7 +25,9 @@ class PairedTerms(msgspec.Struct, frozen=True):
     """The summands of paired documents in both runs, (documents, terms) each.
 
     `weights` (documents,) say how much each counts where a group's tasks count alike whatever their size, None where
-    documents count alike. `sizes` is how many of them belong to each task of a group, in order.
+    documents count alike. `sizes` is how many of them belong to each task of a group, in order. `same` (documents,)
+    numbers the documents, those that ask the same alike; None where all are different. `bounded`: scores between 0 and
+    1 have these as the ends of their scale.
     """
 
     aggregation: Aggregation
@@ -32,6 +35,8 @@ class PairedTerms(msgspec.Struct, frozen=True):
     second: Floats
     weights: Floats | None = None
     sizes: tuple[int, ...] = ()
+    same: Integers | None = None
+    bounded: bool = True
 
 
 def difference(terms: PairedTerms) -> Difference:
@@ -42,6 +47,13 @@ def difference(terms: PairedTerms) -> Difference:
     """
     if not terms.aggregation.mean:
         return _jackknifed(terms)
+    if terms.same is not None and terms.weights is None:
+        together = _mean(
+            msgspec.structs.replace(
+                terms, first=joined(terms.first, terms.same), second=joined(terms.second, terms.same), same=None
+            )
+        )
+        return msgspec.structs.replace(together, n=len(terms.first))
     if terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
         return _binary(terms)
     return _mean(terms)
@@ -89,7 +101,7 @@ def _mean(terms: PairedTerms) -> Difference:
     share = counts / counts.sum()
     each_first, each_second = terms.first[:, 0] / terms.first[:, 1], terms.second[:, 0] / terms.second[:, 1]
     moved = each_second - each_first
-    scale = scale_of(each_first, each_second)
+    scale = scale_of(each_first, each_second) if terms.bounded else None
     flips = None
     if _is_binary(terms.first) and _is_binary(terms.second):
         flips = count_flips(terms.first[:, 0], terms.second[:, 0])
@@ -131,14 +143,16 @@ def _jackknifed(terms: PairedTerms) -> Difference:
         p=1.0,
         method=JACKKNIFE,
         detectable=None,
-        units=units_of(parts, np.full(n, 1 / n), None, fewest=FEWEST_PSEUDO_VALUES) if finite else None,
+        units=units_of(parts, np.full(n, 1 / n), None) if finite else None,
     )
     return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 
 
 def with_missing(found: Difference, completions: Sequence[Difference], missing: int) -> Difference:
     """The difference of the pairs, judged so that it holds for every one of `completions`."""
-    held = msgspec.structs.replace(found, missing=missing, completions=tuple(completions))
+    values = [each.value for each in completions]
+    value = min(max(found.value, min(values)), max(values))  # never a change that no completion has
+    held = msgspec.structs.replace(found, value=value, missing=missing, completions=tuple(completions))
     return at_level(msgspec.structs.replace(held, p=two_sided(held)), found.alpha)
 
 

@@ -157,21 +157,44 @@ def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Che
     shown, refuted = _shown_and_refuted(row, limit, alpha, alpha / tests)
     outcome = Outcome.MET if shown else Outcome.NOT_MET if refuted else Outcome.INCONCLUSIVE
     sure = row.early.alpha if row.early is not None else alpha
-    few = _too_few(row, limit, alpha) if outcome is Outcome.INCONCLUSIVE else ""
+    few = _why_neither(row, limit, alpha, tests) if outcome is Outcome.INCONCLUSIVE else ""
     return _made(row, demand, limit, outcome, bounds, _gain(row), few, sure)
 
 
 def _shown_and_refuted(row: Row, limit: float, alpha: float, corrected: float) -> tuple[bool, bool]:
     """Whether a gain of at least `limit` is shown at `alpha`, and whether it is refuted at `corrected`. Of a task that
     was decided early both at its own level, which is corrected over the tasks that were watched."""
-    least = limit / _scale(row)
     if row.early is not None:
         ends = sorted(end * _scale(row) for end in row.early.ends)
         return ends[0] >= limit, ends[1] < limit
+    if row.is_share:
+        met, failed = _chances(row, limit / _scale(row))
+        return met < alpha, failed < corrected
+    base = row.first.interval
+    if base is None or base.low <= 0 <= base.high:
+        return False, False  # percent of a score that may be nothing
+    # The score that the percent are of is uncertain too: half of the error goes to that, and the limit is taken at both
+    # ends of its interval.
+    sign = 1 if row.higher_is_better else -1
+    limits = [sign * limit / 100 * abs(end) for end in (base.low, base.high)]
+    both = [_chances(row, at) for at in limits]
+    return max(met for met, _ in both) < alpha / 2, max(failed for _, failed in both) < corrected / 2
+
+
+def _chances(row: Row, least: float) -> tuple[float, float]:
+    """One-sided p-values, small where a gain of at least `least` (on the score's scale) is shown, and refuted."""
     assert row.difference is not None  # noqa: S101 - or _cannot_tell() says so
     above, below = chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
-    shown, refuted = (above, below) if _scale(row) > 0 else (below, above)
-    return shown < alpha, refuted < corrected
+    return (above, below) if row.higher_is_better else (below, above)
+
+
+def _why_neither(row: Row, limit: float, alpha: float, tests: int) -> str:
+    """What keeps a demand from being decided, where the figures beside it do not say it."""
+    if row.early is None and any(_shown_and_refuted(row, limit, alpha, alpha)):
+        return f"since {tests} demands are checked together, each is refuted at {100 * alpha / tests:.2g} % only"
+    if not row.is_share:
+        return "the score that the percent are of is itself uncertain"
+    return _too_few(row, limit, alpha)
 
 
 def _too_few(row: Row, limit: float, alpha: float) -> str:

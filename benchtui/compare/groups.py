@@ -5,6 +5,7 @@ sees it too. Documents are then taken as independent ones of a single kind, thou
 the tasks fixed that is on the safe side. Var(sum) is the sum of n_k (c_k - d_k^2) over the tasks, for the share c_k of
 documents that change and the difference d_k; the documents of a single kind with the same means have n (c - d^2), which
 is more by the spread of the d_k. tests/evidence/simulation_groups.py shows it for effects that cancel out.
+Tasks that ask the same questions (a set in several languages) are the exception: a question is then one unit.
 What holds of other tasks of this kind is another question: benchtui/compare/new_tasks.py.
 """
 
@@ -20,6 +21,7 @@ from benchtui.compare.difference import PairedTerms
 from benchtui.compare.leaves import Leaf
 from benchtui.compare.metrics import TOLERANCE
 from benchtui.compare.records import Pairing
+from benchtui.compare.repeated import parallel
 from benchtui.results.records import Group, RunResults, Score
 
 
@@ -94,7 +96,10 @@ def _together(found: Sequence[Leaf], pairing: Pairing, *, by_size: bool) -> Grou
         return GroupTerms(pairing, None, "its tasks' scores are not means")
     pairs = [leaf.paired for leaf in found if leaf.paired is not None]
     sizes = [len(first) for first, _ in pairs]
-    weights = None if by_size else np.repeat([1 / size for size in sizes], sizes)
+    same = np.tile(np.arange(sizes[0]), len(sizes)) if parallel([leaf.targets for leaf in found]) else None
+    if same is not None and pairing.missing:
+        return GroupTerms(pairing, None, "its tasks ask the same questions, and some of their samples are missing")
+    weights = None if by_size or same is not None else np.repeat([1 / size for size in sizes], sizes)
     return GroupTerms(
         pairing,
         PairedTerms(
@@ -103,6 +108,8 @@ def _together(found: Sequence[Leaf], pairing: Pairing, *, by_size: bool) -> Grou
             np.concatenate([second for _, second in pairs]),
             weights=weights,
             sizes=tuple(sizes),
+            same=same,
+            bounded=all(leaf.bounded for leaf in found),
         ),
         names=tuple(leaf.second_score.task for leaf in found),
     )

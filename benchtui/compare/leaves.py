@@ -12,19 +12,18 @@ import numpy as np
 from benchtui.compare.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.pairing import PairedSamples, pair
 from benchtui.compare.records import Pairing, Side
+from benchtui.compare.repeated import repeated
 from benchtui.evidence.means import (
-    FEWEST_PSEUDO_VALUES,
-    FEWEST_WITHOUT_SCALE,
     mean_interval,
     pseudo_values,
     scale_of,
     units_of,
 )
 from benchtui.evidence.missing import Terms, completions
-from benchtui.evidence.records import Floats, Interval
+from benchtui.evidence.records import Floats, Integers, Interval
 from benchtui.evidence.shares import wilson
 from benchtui.evidence.student import t_interval, weighted_stderr
-from benchtui.results.records import RunResults, Score, is_share
+from benchtui.results.records import RunResults, Score, is_bounded, is_share
 from benchtui.results.samples import Sample, Value, read_samples
 from benchtui.runs.result_files import file_part, sample_files
 
@@ -43,7 +42,8 @@ class Leaf(msgspec.Struct, frozen=True):
     then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
     `completed` is `paired` with the missing documents put in at their worst and at their best for the second run, None
     where none is missing, or a score has no ends to put in.
-    `scored` holds for each run the summands of all its documents, where they make its score.
+    `scored` holds for each run the summands of all its documents, where they make its score. `same` and `targets` say
+    of the documents of `paired` which ask the same (None: all differ), and what their reference answers are (hashes).
     """
 
     second_score: Score
@@ -56,6 +56,13 @@ class Leaf(msgspec.Struct, frozen=True):
     no_number: tuple[str, str] = ("", "")
     completed: tuple[Terms, Terms] | None = None
     scored: tuple[ScoredTerms | None, ScoredTerms | None] = (None, None)
+    same: Integers | None = None
+    targets: tuple[str, ...] = ()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether scores between 0 and 1 have these as the ends of their scale."""
+        return is_bounded(self.second_score.metric, higher_is_better=self.second_score.higher_is_better)
 
 
 class SampleSource:
@@ -127,7 +134,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         terms = scored.terms
         stderr = weighted_stderr(terms[:, 0] / terms[:, 1], terms[:, 1])
     if scored is not None:
-        interval = _own_interval(scored)
+        interval = _own_interval(scored, bounded=is_bounded(score.metric, higher_is_better=score.higher_is_better))
     elif stderr == 0 and score.is_share and score.value in (0.0, 1.0):
         interval = wilson(round(score.value * score.n), score.n)
     elif stderr is not None and score.n > 1:
@@ -137,7 +144,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     return Side(score.value, stderr, interval, score.n, score.total, partial, health)
 
 
-def _own_interval(scored: ScoredTerms) -> Interval | None:
+def _own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
     terms, n = scored.terms, len(scored.terms)
     if not scored.aggregation.mean:
         each, share, scale = pseudo_values(terms, scored.aggregation.combine), np.full(n, 1 / n), None
@@ -147,9 +154,8 @@ def _own_interval(scored: ScoredTerms) -> Interval | None:
         each, share = terms[:, 0] / terms[:, 1], terms[:, 1] / terms[:, 1].sum()
         if np.all(terms[:, 1] == 1) and np.all((each == 0) | (each == 1)):
             return wilson(int(each.sum()), n)
-        scale = scale_of(each)
-    fewest = FEWEST_WITHOUT_SCALE if scored.aggregation.mean else FEWEST_PSEUDO_VALUES
-    units = units_of(each * share, share, scale, fewest=fewest)
+        scale = scale_of(each) if bounded else None
+    units = units_of(each * share, share, scale)
     return mean_interval(units) if units is not None else None
 
 
@@ -210,7 +216,14 @@ def _leaf(
     pairs = paired[0], paired[1]
     stopped = any(source.results.early_of_any(theirs.task) for source in sources)  # the decision says what it is about
     ends = _completed(pairs, theirs.metric, scored, joined) if joined.counts.missing and not stopped else None
-    return msgspec.structs.replace(bare, aggregation=aggregation, paired=pairs, completed=ends)
+    return msgspec.structs.replace(
+        bare,
+        aggregation=aggregation,
+        paired=pairs,
+        completed=ends,
+        same=repeated([f"{a.doc_hash} {a.prompt_hash}" for a, _ in joined.pairs]),
+        targets=tuple(a.target_hash for a, _ in joined.pairs),
+    )
 
 
 def _with_asked(joined: PairedSamples, first: RunResults, second: RunResults) -> PairedSamples:

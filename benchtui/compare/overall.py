@@ -54,6 +54,7 @@ def _listed(rows: Sequence[Row]) -> str:
 def _of_how_many(row: Row) -> str:
     """Of what part of the task a change is, where not of all: a sentence is read without the table beside it."""
     n, total = min((side.n, side.total) for side in (row.first, row.second))
+    n = min(n, row.paired_on or n)
     return "" if n >= total else f" on {n:,} of {total:,} samples"
 
 

@@ -161,7 +161,8 @@ def sample_count(task: TaskPlan, samples: float | None, earlier: EarlierChanges 
         return total, "not known" if total is None else "all of the task"
     if cut < 1:
         return (None, "not known") if total is None else (max(1, round(cut * total)), f"{cut:.4g} of {total:,}")
-    asked = int(cut) * (words.parts if words else 1)
+    sizes = words.sizes if words else ()
+    asked = sum(min(int(cut), size) for size in sizes) if sizes else int(cut) * (words.parts if words else 1)
     return (asked, "the limit") if total is None or asked < total else (total, "all of the task")
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from benchtui.compare.difference import MEAN
 from benchtui.compare.records import Difference, Kind, Verdict
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, FEWEST_WITHOUT_SCALE
+from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
 from benchtui.results.records import EarlyStop
 
@@ -140,7 +139,7 @@ def _why_no_interval(difference: Difference) -> str:
     """Why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
     n = difference.n
     if difference.stderr:
-        least = FEWEST_WITHOUT_SCALE if difference.method == MEAN else FEWEST_PSEUDO_VALUES
+        least = FEWEST_WITHOUT_SCALE
         return f"{n} samples are too few for scores without a scale, which may have any shape; it takes {least}"
     if difference.value == 0:
         return f"none of {n} samples changed, and scores without a scale do not say how far another sample could"
@@ -150,7 +149,7 @@ def _why_no_interval(difference: Difference) -> str:
 def _could_see(difference: Difference, *, is_share: bool) -> str:
     if difference.detectable is None:
         return ""
-    return f"; {too_few_words(rough_size(difference.detectable, is_share=is_share))}"
+    return f"; {too_few_words(rough_size(difference.detectable, is_share=is_share), is_share=is_share)}"
 
 
 def rough_size(detectable: float, *, is_share: bool) -> str:

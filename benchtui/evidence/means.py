@@ -18,10 +18,9 @@ import numpy as np
 from benchtui.evidence.records import ALPHA, Floats, Interval
 from benchtui.evidence.roots import root
 
-FEWEST_PSEUDO_VALUES, FEWEST_WITHOUT_SCALE, REACH = 40, 200, 2.0
+FEWEST_WITHOUT_SCALE, REACH = 200, 2.0
 """Without a scale it takes so many units before those seen say how far from the median unit another may lie: REACH
-times as far as the farthest on its side. Fewer than 40 pseudo-values of a corpus score, or 200 scores of single
-documents, miss a long tail or a rare loss too often (same simulation)."""
+times as far as the farthest on its side. Fewer miss a long tail or a rare loss too often (same simulation)."""
 
 
 class Units(msgspec.Struct, frozen=True):
@@ -68,17 +67,17 @@ def units_of(
     shares: Floats,
     scale: tuple[float, float] | None,
     *,
-    fewest: int = FEWEST_WITHOUT_SCALE,
     weighted: bool = False,
 ) -> Units | None:
     """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends between which an unseen one
-    may lie; where there are none (None), those seen say how far, from `fewest` of them on. An unseen unit has the size
+    may lie; where there are none (None), those seen say how far, from FEWEST_WITHOUT_SCALE of
+    them on. An unseen unit has the size
     that a document drawn at random lies in; of `weighted` ones, where a task of few documents counts like one of many,
     that of those that count for most: what such a task has not shown may be paid back in full by another.
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
-    ends = _reached(parts / shares, fewest) if scale is None else scale
+    ends = _reached(parts / shares) if scale is None else scale
     if ends is None:
         return None
     unseen = float(shares.max() if weighted else np.sum(shares**2))
@@ -86,10 +85,10 @@ def units_of(
     return Units(tuple(pairs.real.tolist()), tuple(pairs.imag.tolist()), tuple(counts.tolist()), *ends, unseen)
 
 
-def _reached(means: Floats, fewest: int) -> tuple[float, float] | None:
+def _reached(means: Floats) -> tuple[float, float] | None:
     """The ends of what an unseen unit may be, by the `means` (n,) of those seen."""
     low, middle, high = float(means.min()), float(np.median(means)), float(means.max())
-    if low == high or len(means) < fewest:
+    if low == high or len(means) < FEWEST_WITHOUT_SCALE:
         return None
     return middle - REACH * (middle - low), middle + REACH * (high - middle)
 

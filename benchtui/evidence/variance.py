@@ -44,20 +44,25 @@ class RecipeMean:
         return Interval(self.value - half, self.value + half)
 
     def _half(self, alpha: float) -> float:
+        if not (self.between_seeds and self.between_documents):
+            return math.inf  # what did not vary here tells nothing of how it varies
         seeds = t_quantile(1 - alpha / 2, self.seeds - 1) * self.between_seeds
         return math.hypot(seeds, t_quantile(1 - alpha / 2, self.documents - 1) * self.between_documents)
 
     @property
     def p(self) -> float:
         """Two-sided p-value of the mean being 0: the level from which on the interval leaves it out."""
-        if self.value == 0 or self._half(1e-12) < abs(self.value):
-            return 1.0 if self.value == 0 else 1e-12
+        if self.value == 0 or not (self.between_seeds and self.between_documents):
+            return 1.0
+        if self._half(1e-12) < abs(self.value):
+            return 1e-12
         return math.exp(root(lambda log: self._half(math.exp(log)) - abs(self.value), math.log(1e-12), 0.0, 1e-12))
 
 
 def recipe_mean(scores: Floats) -> RecipeMean:
     """The mean of `scores` (seeds, documents) with the errors of both. For a difference from a base or from one other
-    adapter give differences: each seed's score minus that model's on the same document.
+    adapter give differences: each seed's score minus that model's on the same document. Both sources are taken as
+    normal: of 0/1 scores it takes some dozens of documents that differ.
 
     Variance components of the two-way layout, each with the residual in it (S. Searle, G. Casella and C. McCulloch,
     "Variance Components", 1992, 4.5); the sum counts that twice, which is on the safe side. Raises ValueError for fewer

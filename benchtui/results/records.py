@@ -14,8 +14,11 @@ from benchtui.runs.plan import Role
 from benchtui.runs.records import RunState
 from benchtui.runs.task_data import TaskData
 
-# Scores that are not shares of anything, so that "percent" would be wrong; looked for anywhere in the metric's name.
-_NOT_SHARES = ("perplexity", "bits_per_byte", "bleu", "chrf", "rouge", "likelihood", "brier", "loss", "error_rate")
+# Looked for anywhere in a metric's name: measures of error without end, and scores that are not shares of anything, so
+# that "percent" would be wrong; then whole names of error rates.
+_UNBOUNDED = ("perplexity", "bits_per_byte", "likelihood", "loss", "error_rate", "distance")
+_ERROR_RATES = ("ter", "wer", "cer", "mse", "mae", "rmse")
+_NOT_SHARES = (*_UNBOUNDED, "bleu", "chrf", "rouge", "brier")
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -54,7 +57,15 @@ class Score(msgspec.Struct, frozen=True):
 def is_share(metric: str, value: float) -> bool:
     """Whether `value` of `metric` is a share of something (an accuracy, F1), to be shown in percent."""
     name = metric.lower()
-    return name not in ("ter", "mse", "mae") and not any(word in name for word in _NOT_SHARES) and 0.0 <= value <= 1.0
+    return name not in _ERROR_RATES and not any(word in name for word in _NOT_SHARES) and 0.0 <= value <= 1.0
+
+
+def is_bounded(metric: str, *, higher_is_better: bool) -> bool:
+    """Whether scores of `metric` that lie between 0 and 1 have these as the ends of their scale. A measure of error may
+    be of any size where no answer so far has shown it."""
+    name = metric.lower()
+    known = name in _ERROR_RATES or any(word in name for word in _UNBOUNDED)
+    return higher_is_better and not known
 
 
 class Partial(msgspec.Struct, frozen=True):

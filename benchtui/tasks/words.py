@@ -19,6 +19,7 @@ class Words(NamedTuple):
     area: str
     documents: int = 0
     parts: int = 1
+    sizes: tuple[int, ...] = ()
 
 
 INSTRUCTIONS, MATHS, COMMON_SENSE = "Following instructions", "Maths", "Common sense"
@@ -36,6 +37,12 @@ DEMO_WORDS: Mapping[str, Words] = MappingProxyType(
     }
 )
 """The tasks of `benchtui demo`, which are not lm-eval's."""
+
+_MMLU_SUBJECTS = (
+    *(100,) * 10, 102, 103, 108, 110, 112, 114, 121, 126, 131, 135, 144, 145, 151, 152, 163, 165, 166, 171, 173, 193,
+    198, 201, 203, 204, 216, 223, 234, 235, 237, 238, 245, 265, 270, 272, 282, 306, 310, 311, 324, 346, 378, 390, 545,
+    612, 783, 895, 1534,
+)  # fmt: skip
 
 PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
     {
@@ -66,7 +73,9 @@ PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
         "commonsense_qa": Words("Common-Sense Questions", "Everyday questions with five choices.", COMMON_SENSE),
         "openbookqa": Words("Elementary Science", "Applies simple facts of science; four choices.", COMMON_SENSE),
         "copa": Words("Cause and Effect", "Which of two is the cause or the effect?", COMMON_SENSE),
-        "mmlu": Words("Knowledge", "57 school and professional subjects, four choices.", KNOWLEDGE, 14042, 57),
+        "mmlu": Words(
+            "Knowledge", "57 school and professional subjects, four choices.", KNOWLEDGE, 14042, 57, _MMLU_SUBJECTS
+        ),
         "mmlu_stem": Words("Knowledge: Science & Maths", "MMLU's subjects in science and engineering.", KNOWLEDGE),
         "mmlu_humanities": Words("Knowledge: Humanities", "MMLU's history, law and philosophy.", KNOWLEDGE),
         "mmlu_social_sciences": Words("Knowledge: Social Sciences", "MMLU's economics, politics, people.", KNOWLEDGE),

@@ -98,7 +98,7 @@ def instructions(rng: np.random.Generator) -> PairedTerms:
 
 
 def labels(rng: np.random.Generator) -> PairedTerms:
-    n = int(rng.integers(1, 200))
+    n = int(rng.integers(150, 400))
     gold = rng.random(n) < 0.4
     sides = []
     for skill in rng.random(2):
@@ -108,7 +108,7 @@ def labels(rng: np.random.Generator) -> PairedTerms:
 
 
 def pages(rng: np.random.Generator) -> PairedTerms:
-    words = np.ceil(rng.lognormal(4, 1, int(rng.integers(1, 120))))
+    words = np.ceil(rng.lognormal(4, 1, int(rng.integers(150, 400))))
     shift = rng.normal(1, 0.05)
     sides = [np.stack([-words * rng.lognormal(1, 0.1, len(words)) * by, words], axis=1) for by in (1.0, shift)]
     return PairedTerms(BY_NAME[str(rng.choice(["weighted_perplexity", "bits_per_byte"]))], sides[0], sides[1])

@@ -177,7 +177,7 @@ def test_what_could_have_been_seen_is_said(tmp_path: Path) -> None:
 
 
 def test_a_lower_perplexity_is_better_in_words(tmp_path: Path) -> None:
-    likelihoods = [[-float(100 + i % 7), 20.0] for i in range(60)]
+    likelihoods = [[-float(100 + i % 7), 20.0] for i in range(240)]
     better = [[value + 9 + i % 3, words] for i, (value, words) in enumerate(likelihoods)]
 
     def task(values: list[list[float]]) -> Task:

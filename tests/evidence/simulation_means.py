@@ -15,7 +15,7 @@ from scipy import stats
 
 from benchtui.compare.difference import PairedTerms, difference
 from benchtui.compare.metrics import AGGREGATIONS
-from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, Units, chance_of_no_more, pseudo_values, units_of
+from benchtui.evidence.means import Units, chance_of_no_more, pseudo_values, units_of
 from benchtui.evidence.records import ALPHA
 
 Floats = npt.NDArray[np.float64]
@@ -138,9 +138,7 @@ def wrong_on_corpus(
     for _ in range(replicas):
         first, second = terms(n)
         parts = (pseudo_values(second, combine) - pseudo_values(first, combine)) / n
-        wrong += _refuted(
-            units_of(parts, np.full(n, 1 / n), None, fewest=FEWEST_PSEUDO_VALUES), float(parts.sum()), 0.0, ALPHA
-        )
+        wrong += _refuted(units_of(parts, np.full(n, 1 / n), None), float(parts.sum()), 0.0, ALPHA)
     return wrong / replicas
 
 

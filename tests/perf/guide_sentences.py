@@ -20,7 +20,7 @@ from benchtui.compare import verdicts
 from benchtui.compare.margins import Margins
 from benchtui.compare.pairing import MAX_UNPAIRED
 from benchtui.evidence.matched_pairs import fewest_unchanged
-from benchtui.evidence.means import FEWEST_PSEUDO_VALUES, FEWEST_WITHOUT_SCALE
+from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
@@ -181,8 +181,8 @@ SENTENCES = (
     ),
     Sentence(
         GUIDE,
-        "take at least {alone} samples (F1 and perplexity {together})",
-        lambda: {"alone": FEWEST_WITHOUT_SCALE, "together": FEWEST_PSEUDO_VALUES},
+        "take at least {alone} samples",
+        lambda: {"alone": FEWEST_WITHOUT_SCALE},
     ),
     Sentence(GUIDE, "with a {alpha} % risk of seeing one", lambda: {"alpha": f"{100 * ALPHA:g}"}),
     Sentence(
