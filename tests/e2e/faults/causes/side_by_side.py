@@ -11,7 +11,7 @@ from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 from tests.e2e.faults.workshop import WRITES
 
-EARLY = ("--decide-early", "--decide-delta", "70")
+EARLY = ("--decide-early", "--decide-delta", "70", "--decide-for", "sign")
 """So wide that it is decided at the first look, when each side has answered LOOK documents of a task."""
 
 
