@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.numbers import finite
 from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
@@ -26,20 +27,23 @@ if TYPE_CHECKING:
     help="How the comparison is written.",
 )
 @click.option(
-    "--margin",
+    "--max-loss",
+    "margin",
     type=click.FloatRange(0, 100, min_open=True),
+    callback=finite,
     default=MAX_LOSS,
     show_default=True,
     metavar="POINTS",
-    help="The loss that is bearable: whether more is excluded is said of each task.",
+    help="Say of each task whether a larger loss is excluded.",
 )
 @click.option(
     "--same-within",
     type=click.FloatRange(0, 100, min_open=True),
+    callback=finite,
     default=SAME_WITHIN,
     show_default=True,
     metavar="POINTS",
-    help="The difference either way that means nothing: whether more is excluded is said too.",
+    help="Say of each task whether a larger difference, either way, is excluded.",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
 @click.option(

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import click
 
+from benchtui.cli.numbers import finite
 from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.rows import MAX_LOSS
-
-
-def _finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    """A limit that any result would meet, or none, is a slip of the pen: CI would be green for ever."""
-    if value is not None and not math.isfinite(value):
-        raise click.BadParameter(f"{value} is no number of points.")
-    return value
 
 
 @click.command("gate")
@@ -26,13 +19,13 @@ def _finite(_context: click.Context, _option: click.Parameter, value: float | No
     type=click.FloatRange(min=0),
     default=MAX_LOSS,
     show_default=True,
-    callback=_finite,
+    callback=finite,
     help="The largest loss, in percentage points, that any task may show.",
 )
 @click.option(
     "--min-gain",
     type=float,
-    callback=_finite,
+    callback=finite,
     help="The least gain, in points, that the tasks named by --task must show.",
 )
 @click.option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.numbers import finite
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.settings.rows import PLANNED_GAIN
 
@@ -20,13 +20,6 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 """Columns in a pipe or a file."""
-
-
-def _number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    """Every range that click knows holds nan."""
-    if value is not None and math.isnan(value):
-        raise click.BadParameter("nan is no number.")
-    return value
 
 
 def _share(_context: click.Context, _option: click.Parameter, value: str | None) -> float | None:
@@ -50,7 +43,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
     "--gain",
     type=click.FloatRange(min=0.1, max=100),
     default=PLANNED_GAIN,
-    callback=_number,
+    callback=finite,
     metavar="POINTS",
     help=f"The gain that should be shown, in percentage points. [default: {PLANNED_GAIN:g}]",
 )
@@ -59,9 +52,9 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
 @click.option(
     "--gate",
     "limit",
-    type=click.FloatRange(min=0, min_open=True, max=100),
+    type=click.FloatRange(min=0, max=100),
     metavar="POINTS",
-    callback=_number,
+    callback=finite,
     help="Also say how `benchtui gate --max-loss POINTS` would end.",
 )
 @click.option("--decide-early", is_flag=True, help="Plan a run with --decide-early; takes seconds.")
@@ -70,7 +63,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
     "samples",
     type=click.FloatRange(min=0, min_open=True),
     metavar="N",
-    callback=_number,
+    callback=finite,
     help="Samples a task, or a share below 1.",
 )
 @click.option(
@@ -108,6 +101,8 @@ def command(
     benchtui plan --gain 3 --tasks core            would 3 points show?
     benchtui plan --tasks gsm8k --limit 200        what can 200 samples show?
     benchtui plan --suite core --gate 3            how would the gate end?
+
+    What `benchtui run` reads from benchtui.toml and BENCHTUI_ variables is not read here: say tasks and limit again.
     """
     from benchtui.compare.planning import outlook
 
@@ -130,7 +125,7 @@ def command(
 
     early = ["--decide-early", *(["--decide-loss", f"{limit:g}"] if limit else [])] if decide_early else []
     print_outlook(found, stdout_console(elsewhere=WIDTH))
-    aside(f"\nRun it with: {_run_line(model, tasks, suite, samples, early)}")
+    aside(f"\nRun it with: {_run_line(model, asked, tasks, suite, samples, early)}")
 
 
 def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
@@ -181,7 +176,15 @@ def _print_json(found: Outlook) -> None:
     click.echo(json_text({**document, "gate_met": found.gate_met, "answer": answer(found)}), nl=False)
 
 
-def _run_line(model: str | None, tasks: str | None, suite: str | None, samples: float | None, early: list[str]) -> str:
+def _run_line(
+    model: str | None,
+    asked: list[TaskPlan],
+    tasks: str | None,
+    suite: str | None,
+    samples: float | None,
+    early: list[str],
+) -> str:
+    """The command that runs what was planned: tasks by their names, since `run --tasks` takes no suites."""
     from benchtui.config import load_config
     from benchtui.suites import suites
 
@@ -189,6 +192,7 @@ def _run_line(model: str | None, tasks: str | None, suite: str | None, samples: 
     if suite is None and tasks is not None and tasks.strip() in suites(load_config()):
         words += ["--suite", tasks.strip()]
     else:
-        words += ["--tasks", tasks] if tasks is not None else ["--suite", suite] if suite is not None else []
-    words += ["--limit", f"{samples:g}"] if samples is not None else []
+        names = ",".join(task.name for task in asked)
+        words += ["--tasks", names] if tasks is not None else ["--suite", suite] if suite is not None else []
+    words += ["--limit", str(int(samples)) if samples.is_integer() else str(samples)] if samples is not None else []
     return shlex.join([*words, *early])

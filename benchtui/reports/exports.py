@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from benchtui.compare.columns import group_columns
 from benchtui.compare.health import health_notes, row_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row
 from benchtui.evidence.records import Interval
@@ -159,27 +160,11 @@ def _flat(row: Row) -> dict[str, Any]:
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
         "paired_on": row.paired_on,
         "population": row.population,
-        **_new_tasks(row),
+        **group_columns(row),
         "verdict_likely": row.verdict.likely.value if row.verdict and row.verdict.likely else None,
         **_claims(row),
         **_health("first", row.first.health),
         **_health("second", row.second.health),
-    }
-
-
-def _new_tasks(row: Row) -> dict[str, Any]:
-    """What a group says of new tasks, and a task inside one when read together with the others."""
-    found, shrunk = row.new_tasks, row.shrunk
-    return {
-        "tasks": row.tasks or None,
-        "new_tasks_difference": found.value if found else None,
-        "new_tasks_low": _low(found.interval) if found else None,
-        "new_tasks_high": _high(found.interval) if found else None,
-        "new_tasks_p": found.p if found else None,
-        "new_tasks_p_holm": found.p_holm if found else None,
-        "shrunk": shrunk.value if shrunk else None,
-        "shrunk_low": shrunk.interval.low if shrunk else None,
-        "shrunk_high": shrunk.interval.high if shrunk else None,
     }
 
 

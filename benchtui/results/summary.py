@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from benchtui import __version__
+from benchtui.compare.columns import group_columns
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.health import health_notes, run_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
@@ -169,6 +170,8 @@ def _compared(row: Row, comparison: Comparison) -> dict[str, Any]:
         "verdict": row.verdict.kind.value if row.verdict else None,
         "verdict_likely": row.verdict.likely.value if row.verdict and row.verdict.likely else None,
         "claims": msgspec.to_builtins(row.claims),
+        "population": row.population,
+        **group_columns(row),
         "verdict_sentence": row.verdict.sentence if row.verdict else None,
         "matched": row.pairing.matched,
         "unmatched": row.pairing.only_first + row.pairing.only_second,

@@ -60,3 +60,15 @@ def test_the_command_to_type_next_is_one_that_runs(tmp_path: Path) -> None:
         "benchtui", "run", "--tasks", "ifeval,gsm8k", "--limit", "50", "--decide-early",
     ]  # fmt: skip
     assert "Stops" in ended.out
+
+
+def test_suites_and_tasks_together_are_run_by_the_names_of_the_tasks(tmp_path: Path) -> None:
+    ended = benchtui("plan", "--tasks", "core,mmlu", "--limit", "1000000", "--outputs", tmp_path)
+    line = " ".join(ended.err.split("Run it with: ")[1].split())
+    assert line == "benchtui run --tasks ifeval,gsm8k,hellaswag,mmlu --limit 1000000"
+
+
+def test_a_gate_that_bears_no_loss_can_be_planned(tmp_path: Path) -> None:
+    ended = benchtui("plan", "--tasks", "ifeval", "--gate", "0", "--json", "--outputs", tmp_path)
+    assert ended.code == 0
+    assert json.loads(ended.out)["tasks"][0]["gate"]

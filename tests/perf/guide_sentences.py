@@ -136,7 +136,7 @@ SENTENCES = (
     Sentence(GUIDE, "{of1} samples show a loss of less than 1 point, {of3} one of less than 3, and {of5} one", _spared),
     Sentence(
         GUIDE,
-        "*no loss over {loss} points: shown* (`--margin` sets another limit), and *no relevant difference*, within "
+        "*no loss over {loss} points: shown* (`--max-loss` sets another limit), and *no relevant difference*, within "
         "{difference} points either way",
         lambda: {"loss": f"{Margins().loss:g}", "difference": f"{Margins().difference:g}"},
     ),
