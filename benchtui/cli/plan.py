@@ -186,13 +186,13 @@ def _run_line(
 ) -> str:
     """The command that runs what was planned: tasks by their names, since `run --tasks` takes no suites."""
     from benchtui.config import load_config
-    from benchtui.suites import suites
+    from benchtui.suites import DEFAULT_SUITE, suites
 
     words = ["benchtui", "run", *(["--model", model] if model else [])]
     if suite is None and tasks is not None and tasks.strip() in suites(load_config()):
         words += ["--suite", tasks.strip()]
     else:
         names = ",".join(task.name for task in asked)
-        words += ["--tasks", names] if tasks is not None else ["--suite", suite] if suite is not None else []
+        words += ["--tasks", names] if tasks is not None else ["--suite", suite or DEFAULT_SUITE]
     words += ["--limit", str(int(samples)) if samples.is_integer() else str(samples)] if samples is not None else []
     return shlex.join([*words, *early])

@@ -10,7 +10,7 @@ import msgspec
 
 from benchtui.compare.difference import MCNEMAR, chance_of_no_less, chance_of_no_more, interval_at
 from benchtui.compare.health import health_notes
-from benchtui.compare.populations import about
+from benchtui.compare.populations import about, population
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts import points
@@ -82,7 +82,7 @@ def gate(
     if min_gain is not None:
         wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
     checks = tuple(
-        msgspec.structs.replace(_check(row, demand, limit, alpha, len(wanted)), population=row.population)
+        msgspec.structs.replace(_check(row, demand, limit, alpha, len(wanted)), population=_about(row))
         for row, demand, limit in wanted
     )
     lacking, differences = tuple(_lacking(comparison, asked)), _differences(comparison)
@@ -106,6 +106,16 @@ def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask
         return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks)
     names = dict.fromkeys((*comparison.first.top_level, *comparison.second.top_level))
     return tuple(AskedTask(name) for name in names)
+
+
+def _about(row: Row) -> str:
+    """What a check's bounds are about. Of a task decided early they hold for its samples and for others of their kind,
+    but for results of older versions, which kept the first only."""
+    if row.early is None:
+        return row.population
+    if row.early.elsewhere is None:
+        return population(row.tasks, row.early)
+    return population(row.tasks, None)
 
 
 def _lacking(comparison: Comparison, asked: Sequence[AskedTask]) -> Iterator[str]:
