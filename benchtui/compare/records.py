@@ -156,7 +156,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def tone(self) -> Kind:
-        """What a colour stands for: of a loss the likely size, of a gain what is shown."""
+        """The kind that the colour shows: the likely size of a loss, what is shown of a gain."""
         return self.likely if self.likely is not None and self.kind.is_loss else self.kind
 
 
@@ -166,7 +166,7 @@ Level = Literal["headline", "detail", "part"]
 class Row(msgspec.Struct, frozen=True):
     """One metric of one task in both runs.
 
-    `level`: "headline" stands for a task of the suite; "detail" is another metric or filter of the same; "part" a task
+    `level`: "headline" is the main metric of a task of the suite; "detail" is another metric or filter of the same; "part" a task
     or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of
     another row that its documents are those of a task stopped early. `notes` say in words what differs besides the
     model.

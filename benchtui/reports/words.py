@@ -221,7 +221,7 @@ def shrunk_words(row: Row) -> str:
 
 
 def headline_metrics(comparison: Comparison) -> str:
-    """Which metric stands for each task, in one line."""
+    """The main metric of each task, in one line."""
     return "; ".join(f"{row.title}: {metric_words(row)}" for row in comparison.headlines)
 
 

@@ -43,7 +43,7 @@ class Headline:
 
     @property
     def tone(self) -> Kind | None:
-        """What a colour stands for, as of `Verdict.tone`."""
+        """The kind that the colour shows; see `Verdict.tone`."""
         return self.likely if self.likely is not None and self.likely.is_loss else self.verdict
 
     @property

@@ -36,7 +36,7 @@ class MetricName(NamedTuple):
 
 
 def primary(scores: Sequence[NamedT]) -> NamedT:
-    """The score that stands for a task: its preferred metric with lm-eval's first filter, else the first it reports.
+    """The main score of a task: its preferred metric with lm-eval's first filter, else the first it reports.
 
     Raises BenchtuiError when there is no score at all.
     """

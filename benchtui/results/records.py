@@ -155,7 +155,7 @@ class TaskFacts(msgspec.Struct, frozen=True):
 
 
 class AskedTask(msgspec.Struct, frozen=True):
-    """A task or group that a run was to answer, and for a group the tasks it stands for."""
+    """A task or group that a run was to answer, and for a group the tasks in it."""
 
     name: str
     leaves: tuple[str, ...] = ()

@@ -113,7 +113,7 @@ class RunPlan(msgspec.Struct, frozen=True):
     """One model and its tasks: all that a worker needs. Stored as run/plan.json.
 
     `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
-    lm-eval's full index; `leaves` names the leaf tasks that each task of the plan stands for. `bench_id` is shared by
+    lm-eval's full index; `leaves` names the leaf tasks of each task of the plan. `bench_id` is shared by
     the runs that one command started together; `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
     matter; None evaluates every document. `decide_for` is what must be known by then, `decide_loss` the loss in points

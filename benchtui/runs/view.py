@@ -170,7 +170,7 @@ class RunView:
 
 
 def primary_first(scores: Sequence[LiveScore]) -> tuple[LiveScore, ...]:
-    """The score that stands for the task first, the others in lm-eval's order."""
+    """The main score of the task first, the others in lm-eval's order."""
     order = {metric: rank for rank, metric in enumerate(PREFERRED)}
     best = min(scores, key=lambda score: order.get(score.metric, len(order)), default=None)
     return () if best is None else (best, *(score for score in scores if score is not best))

@@ -107,7 +107,7 @@ class TaskScorer:
         return float(value) if isinstance(value, bool | int | float | np.number | np.bool_) else math.nan
 
     def right(self, doc_id: int) -> bool | None:
-        """Whether a scored document is right by the metric that stands for its task, with the first filter; None where
+        """Whether a scored document is right by the main metric of its task, with the first filter; None where
         that is no matter of right or wrong."""
         scored = self._scored[doc_id]
         for metrics in scored.metrics.values():

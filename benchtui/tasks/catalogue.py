@@ -141,7 +141,7 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class ResolvedTasks:
-    """`requested`: each spec as typed -> the names it stands for. `leaves`: each of those names -> its leaf tasks.
+    """`requested`: each spec as typed -> the names it means. `leaves`: each of those names -> its leaf tasks.
 
     `task_files`: every task and group a worker may meet -> absolute YAML path, in lm-eval's order of files. `tags`:
     every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name

@@ -47,7 +47,7 @@ def _is_path(spec: str) -> bool:
 
 
 def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
-    """The names that one spec stands for."""
+    """The names that one spec means."""
     if spec in catalogue:
         return (spec,)
     if is_pattern(spec) and (matched := _matching(catalogue, spec)):
@@ -56,7 +56,7 @@ def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
 
 
 def _matching(catalogue: Catalogue, pattern: str) -> tuple[str, ...]:
-    """Names that fit a glob, so chosen that no task is run twice: a group that fits stands for all of its tasks.
+    """Names that fit a glob, so chosen that no task is run twice: a group that fits includes all of its tasks.
 
     lm-eval itself takes every name that fits and then stops at the first task met twice, which is what most patterns
     over a family with groups come to. Groups that lm-eval could not load are passed over.

@@ -189,7 +189,7 @@ class TaskRun:
         return self._scorer.scored == self._loaded.documents
 
     def metric(self) -> MetricName | None:
-        """What stands for the task; None before any document is scored."""
+        """The main metric of the task; None before any document is scored."""
         metrics = self._scorer.metrics()
         return primary(metrics) if metrics else None
 
