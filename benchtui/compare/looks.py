@@ -6,7 +6,6 @@ import datetime as dt
 from collections.abc import Iterator
 
 from benchtui.compare.names import Names
-from benchtui.errors import BenchtuiError
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
 from benchtui.runs.earlier_looks import earlier_looks
@@ -39,19 +38,12 @@ def _looked_at(results: RunResults) -> tuple[str, ...]:
     if results.looked_at is not None:
         return results.looked_at
     run = RunDirectory(results.run)
-    plan = _plan_of(run)
+    plan = run.readable_plan()
     if plan is None or run.path.parent.name != FINE_TUNED:
         return ()
     others = [other for other in fine_tuned_runs(run.path.parent.parent) if other.path.name != run.path.name]
-    earlier = [other for other in others if (there := _plan_of(other)) and _made(there) <= _made(plan)]
+    earlier = [other for other in others if (there := other.readable_plan()) and _made(there) <= _made(plan)]
     return earlier_looks(plan, earlier)
-
-
-def _plan_of(run: RunDirectory) -> RunPlan | None:
-    try:
-        return run.plan() if run.exists() else None
-    except BenchtuiError:
-        return None  # damaged, or of a newer benchtui: its results are read all the same
 
 
 def _made(plan: RunPlan) -> float:

@@ -166,7 +166,7 @@ Level = Literal["headline", "detail", "part"]
 class Row(msgspec.Struct, frozen=True):
     """One metric of one task in both runs.
 
-    `level`: "headline" is the main metric of a task of the suite; "detail" is another metric or filter of the same; "part" a task
+    `level`: "headline" is a task by its main metric; "detail" is another metric or filter of the same; "part" a task
     or group inside a group, `depth` levels down. `early` is the decision that stopped the task; `stopped` says of
     another row that its documents are those of a task stopped early. `notes` say in words what differs besides the
     model.

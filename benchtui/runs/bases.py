@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
 from benchtui.runs.files import copy_run_files, write_run_file
 from benchtui.runs.journal import answered_requests
@@ -76,7 +75,7 @@ def choose_base(
 
 def _fitting(run: RunDirectory, plan: RunPlan) -> RunPlan | None:
     """The plan of `run`, where its results are those that `plan` would give."""
-    there = _readable_plan(run)
+    there = run.readable_plan()
     if there is None or there.role != "base" or not asked_everything(run):
         return None
     return None if with_date_of(plan, there).differences(there, tasks="subset") else there
@@ -86,7 +85,7 @@ def find_unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bo
     """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
     has all that it will ever need. With `any_date` its chat template may write another date."""
     for run in reversed(runs):
-        known = _readable_plan(run)
+        known = run.readable_plan()
         ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
         if known is None or ended or not answered_requests(run.journal):
             continue
@@ -124,7 +123,7 @@ def _copied(run: RunDirectory, there: RunPlan, benchmarks: Path, plan: RunPlan) 
 
 def _same_run(run: RunDirectory, there: RunPlan, copy: RunDirectory) -> bool:
     """Whether what was copied is one whole run: nobody set it aside or evaluated it again while it was read."""
-    return _readable_plan(copy) == there == _readable_plan(run) and asked_everything(copy) and asked_everything(run)
+    return copy.readable_plan() == there == run.readable_plan() and asked_everything(copy) and asked_everything(run)
 
 
 # An earlier base run.
@@ -148,16 +147,9 @@ def _set_aside(benchmarks: Path) -> RunDirectory | None:
     target.mkdir(parents=True)
     before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
     for fine_tuned in fine_tuned_runs(benchmarks):  # first, so that a kill leaves them without a base, not with another
-        if (plan := _readable_plan(fine_tuned)) and plan.base_run == before:
+        if (plan := fine_tuned.readable_plan()) and plan.base_run == before:
             write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
     for folder in (run.lm_eval, run.records):
         if folder.is_dir():
             folder.rename(target / folder.name)
     return RunDirectory(target)
-
-
-def _readable_plan(run: RunDirectory) -> RunPlan | None:
-    try:
-        return run.plan() if run.exists() else None
-    except BenchtuiError:
-        return None  # damaged, or of a newer benchtui: nothing can be said of it

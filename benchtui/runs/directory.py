@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchtui.errors import BenchtuiError
 from benchtui.runs.plan import RunPlan, read_plan
 
 BENCHMARKS = "benchmarks"
@@ -75,6 +76,14 @@ class RunDirectory:
 
     def plan(self) -> RunPlan:
         return read_plan(self.plan_file)
+
+    def readable_plan(self) -> RunPlan | None:
+        """The plan; None where there is none, or one that is damaged or of a newer benchtui: nothing can be said of
+        such a run."""
+        try:
+            return self.plan() if self.exists() else None
+        except BenchtuiError:
+            return None
 
     def exists(self) -> bool:
         return self.plan_file.is_file()

@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal import answered_requests
 from benchtui.runs.plan import TEMPLATE_DATE, RunPlan
@@ -38,20 +37,13 @@ def earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> tuple[str, ...
     """
     found: dict[str, None] = {}
     for run in runs:
-        there = _plan_of(run)
+        there = run.readable_plan()
         if there is None or there.role != plan.role or not _same_question(plan, there):
             continue
         if there.decide_early is not None and (answered_requests(run.journal) or run.lm_eval.is_dir()):
             found[run.path.name] = None
         found.update(dict.fromkeys(there.looked_at or ()))
     return tuple(found)
-
-
-def _plan_of(run: RunDirectory) -> RunPlan | None:
-    try:
-        return run.plan() if run.exists() else None
-    except BenchtuiError:
-        return None  # damaged, or of a newer benchtui: nothing can be said of it
 
 
 def _same_question(plan: RunPlan, other: RunPlan) -> bool:

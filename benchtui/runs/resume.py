@@ -69,7 +69,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
 def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDirectory:
     """The fine-tuned run that a base belongs to: started by the same command, else the newest that names it. (A base
     that is resumed by itself has an id of its own since.)"""
-    readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := _readable_plan(run))]
+    readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := run.readable_plan())]
     together = [run for run, known in readable if known.bench_id == plan.bench_id]
     naming = [run for run, known in readable if (its := named_base(benchmarks, known)) and its.path == base.path]
     for run in (*together, *naming):
@@ -77,13 +77,6 @@ def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDir
     raise BenchtuiError(
         f"No fine-tuned run was started together with {base.path}.", "Start it anew with `benchtui run`."
     )
-
-
-def _readable_plan(run: RunDirectory) -> RunPlan | None:
-    try:
-        return run.plan() if run.exists() else None
-    except BenchtuiError:
-        return None  # damaged, or of a newer benchtui: it is not the one that is looked for
 
 
 def _with_present_facts(plan: RunPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]) -> RunPlan:
