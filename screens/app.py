@@ -14,7 +14,7 @@ from textual.command import CommandPalette
 from textual.screen import Screen
 
 from benchtui.text import one_line
-from screens.home import Home
+from screens.home.home import Home
 from screens.palette import Commands
 from screens.settings import Settings
 from screens.themes import DARK, LIGHT, SAFE_DARK, SAFE_LIGHT, THEMES
@@ -22,7 +22,7 @@ from screens.themes import DARK, LIGHT, SAFE_DARK, SAFE_LIGHT, THEMES
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from benchtui.runs.choice import BenchPlan
+    from benchtui.plans.choice import BenchPlan
     from benchtui.runs.directory import RunDirectory
 
 PRESS_AGAIN_WITHIN = 2.0
@@ -70,28 +70,28 @@ class BenchtuiApp(App[int]):
     # From screen to screen. Each is imported when it is first opened: the first picture need not wait for it.
 
     def open_wizard(self, choice: BenchPlan) -> None:
-        from screens.wizard import Wizard
+        from screens.wizard.wizard import Wizard
 
         self.push_screen(Wizard(choice))
 
     def open_runs(self, runs: Sequence[RunDirectory]) -> None:
-        from screens.run import RunPage
+        from screens.run.run import RunPage
 
         self.push_screen(RunPage(runs))
 
     def open_comparison(self, model: Path, run: RunDirectory | None = None) -> None:
         """The comparison of `run`, or of the run that counts for the model."""
-        from screens.compare import ComparePage
+        from screens.compare.compare import ComparePage
 
         self.push_screen(ComparePage(model, of=run))
 
     def open_history(self, model: Path) -> None:
-        from screens.history import HistoryPage
+        from screens.history.history import HistoryPage
 
         self.push_screen(HistoryPage(model))
 
     def open_tasks(self) -> None:
-        from screens.tasks import TasksPage
+        from screens.tasks.tasks import TasksPage
 
         self.push_screen(TasksPage())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from textual.actions import SkipAction
 from textual.app import ComposeResult
@@ -12,13 +12,11 @@ from textual.screen import Screen
 from textual.widgets import Footer
 
 from screens.background import in_background
+from screens.navigator import Navigator
 from screens.settings import Settings
 from screens.themes import Colours, colours
 from screens.widgets.notice import Notice
 from screens.widgets.top_line import TopLine
-
-if TYPE_CHECKING:
-    from screens.app import BenchtuiApp
 
 T = TypeVar("T")
 
@@ -41,12 +39,12 @@ class Page(Screen[Any]):
         yield Footer(compact=True, show_command_palette=False)
 
     @property
-    def benchtui_app(self) -> BenchtuiApp:
-        return cast("BenchtuiApp", self.app)
+    def navigator(self) -> Navigator:
+        return cast("Navigator", self.app)
 
     @property
     def settings(self) -> Settings:
-        return self.benchtui_app.settings
+        return self.navigator.settings
 
     @property
     def colours(self) -> Colours:
@@ -77,7 +75,7 @@ class Page(Screen[Any]):
         selected = self.get_selected_text()
         if not selected:
             raise SkipAction  # then it means to leave
-        self.benchtui_app.copy(selected, "the selected text")
+        self.navigator.copy(selected, "the selected text")
         self.clear_selection()
 
     def action_back(self) -> None:

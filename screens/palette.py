@@ -14,14 +14,14 @@ from screens.themes import THEMES
 if TYPE_CHECKING:
     from textual.types import IgnoreReturnCallbackType
 
-    from screens.app import BenchtuiApp
+    from screens.navigator import Navigator
 
 
 class Commands(Provider):
     """The keys of this screen, the other screens, and the themes."""
 
     def _commands(self) -> Iterator[tuple[str, str, IgnoreReturnCallbackType]]:
-        app = cast("BenchtuiApp", self.app)
+        app, navigator = self.app, cast("Navigator", self.app)
         seen: set[str] = set()
         for key, active in self.screen.active_bindings.items():
             binding = active.binding
@@ -32,7 +32,7 @@ class Commands(Provider):
             words = f"{binding.tooltip} " if binding.tooltip else ""
             run = partial(app.run_action, binding.action, active.node)
             yield binding.description, f"{words}({key_name(key)})", run
-        for name, words, action in app.places():
+        for name, words, action in navigator.places():
             if name not in seen:
                 seen.add(name)
                 yield name, words, action
@@ -40,7 +40,7 @@ class Commands(Provider):
             name = (
                 theme.name.removeprefix("benchtui-").replace("-", ", ").replace("safe", "safe for colour-blind people")
             )
-            yield f"Theme: {name}", "Colours of the whole application", partial(app.use_theme, theme.name)
+            yield f"Theme: {name}", "Colours of the whole application", partial(navigator.use_theme, theme.name)
 
     async def discover(self) -> Hits:
         for name, words, run in self._commands():

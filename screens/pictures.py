@@ -17,10 +17,10 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from benchtui.demo.workspace import TASKS, Workspace, demo_paths, open_workspace
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.wizard.launch import launch
 from screens.app import BenchtuiApp
-from screens.run import RunPage
+from screens.run.run import RunPage
 from screens.settings import Settings
 
 SIZE = (100, 30)

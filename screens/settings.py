@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 
 
 @dataclass(frozen=True)

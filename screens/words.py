@@ -6,9 +6,9 @@ import math
 
 from rich.text import Text
 
+from benchtui.compare.headlines import Headline, LastBenchmark
 from benchtui.compare.records import Kind
 from benchtui.durations import rough_duration
-from benchtui.results.headlines import Headline, LastBenchmark
 from benchtui.text import one_line
 from screens.themes import Colours
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import psutil
 
+from benchtui.plans.plan import ModelSource, PromptSettings, Role, RunPlan, write_plan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import ModelSource, PromptSettings, Role, RunPlan, TaskPlan, write_plan
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
+from benchtui.tasks.suites import TaskPlan
 
 T0 = 1_795_200_000.0
 LEAVES = {

@@ -83,7 +83,7 @@ def test_a_run_in_the_background_and_its_worker_import_nothing_of_it(planted: Pa
     )
     arguments = ["--tasks", "planted_task", "--include-path", str(tasks), "--no-base", "--offline", "--device", "cpu"]
     code = (
-        "import sys\nfrom pathlib import Path\nfrom benchtui.cli.options import bench_options, bench_plan\n"
+        "import sys\nfrom pathlib import Path\nfrom benchtui.cli.parameters.settings import bench_options, bench_plan\n"
         "import click\nfrom benchtui.wizard.launch import launch\nfrom benchtui.wizard.measure import measure\n"
         "from benchtui.models.selection import find_model\nimport threading\n"
         "@bench_options\ndef command(**values):\n"

@@ -11,8 +11,8 @@ from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
+    from benchtui.benchmark.run import BenchOutcome
     from benchtui.models.layout import TrainedModel
-    from benchtui.runs.bench import BenchOutcome
 
 What = Literal["evaluated", "evaluated in part", "failed", "skipped", "stopped", "not started"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
+from benchtui.cli.parameters.settings import SectionedCommand, bench_options, bench_plan
 from benchtui.cli.stray_output import stray_output_held
 from benchtui.errors import BenchtuiError
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.text import printable
 
 CRASHED = 1

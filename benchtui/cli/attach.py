@@ -12,7 +12,7 @@ from benchtui.errors import ExitCode
 from benchtui.text import printable
 
 if TYPE_CHECKING:
-    from benchtui.displays import Display
+    from benchtui.displays.display import Display
     from benchtui.runs.directory import RunDirectory
 
 POLL = 0.05
@@ -34,9 +34,8 @@ def command(run: str | None, outputs: Path | None, as_json: bool, plain: bool) -
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest one; without RUN, the newest
     that is running. Ctrl+C ends only the watching: the run goes on.
     """
-    from benchtui.cli.places import outputs_folder
-    from benchtui.displays import open_display
-    from benchtui.displays.display import DETACH_HINT
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.displays.display import DETACH_HINT, open_display
     from benchtui.runs.find import find_run
     from benchtui.runs.known import shown_name, started_together
 

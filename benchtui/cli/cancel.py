@@ -31,8 +31,8 @@ def command(run: str, outputs: Path | None) -> int:
 
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
     """
-    from benchtui.cli.places import outputs_folder
-    from benchtui.runs.files import write_run_file
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.files import write_run_file
     from benchtui.runs.find import find_run
     from benchtui.runs.known import shown_name
 
@@ -91,9 +91,9 @@ def _wait_for_end(run: RunDirectory) -> bool:
 
 
 def _say_what_happened(run: RunDirectory, name: str) -> int:
+    from benchtui.runs.follow.view import Counts
     from benchtui.runs.outcome import step_after
     from benchtui.runs.records import read_done, run_state
-    from benchtui.runs.view import Counts
 
     state, done = run_state(run), read_done(run)
     known = Counts(done.documents, done.documents_total) if done else Counts()

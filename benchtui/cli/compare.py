@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchtui.cli.numbers import finite
+from benchtui.cli.parameters.numbers import finite
 from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
@@ -67,9 +67,9 @@ def command(
     --log_samples) or result files. A model or run alone is compared with its base; without any, the model benchmarked
     last.
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
-    from benchtui.compare.margins import Margins
+    from benchtui.compare.verdicts.margins import Margins
     from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.text import printable
@@ -92,7 +92,7 @@ def _write(comparison: Comparison, format: str, output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    from benchtui.runs.files import write_run_file
+    from benchtui.files import write_run_file
 
     try:
         write_run_file(output, text)  # it may lie in a run, which may come from anybody

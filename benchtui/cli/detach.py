@@ -13,9 +13,9 @@ import msgspec
 from platformdirs import user_state_path
 
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.files import write_atomic
 from benchtui.interpreter import this_python
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.files import write_atomic
 
 LAUNCH_FILE = "BENCHTUI_LAUNCH_FILE"
 LOGS_KEPT = 50

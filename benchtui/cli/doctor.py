@@ -32,8 +32,8 @@ def command(ctx: click.Context, outputs: Path | None, as_json: bool) -> None:
 
     Exit status 0 when nothing keeps benchmarks from running, 1 otherwise.
     """
-    from benchtui.config import load_config
-    from benchtui.doctor import run_checks
+    from benchtui.doctor.examine import run_checks
+    from benchtui.settings.config import load_config
 
     checks = run_checks(outputs or Path(load_config().run_defaults.get("outputs", "outputs")))
     if as_json:

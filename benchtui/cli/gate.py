@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchtui.cli.numbers import finite
+from benchtui.cli.parameters.numbers import finite
 from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.rows import MAX_LOSS
 
@@ -57,9 +57,9 @@ def command(
     only when the paired samples show it at the 5 % level: with few samples the answer is 3, not 0. It is 3 as well when
     a task that the run was to answer has no result; what else the runs differ in is named.
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
-    from benchtui.compare.gate import Outcome, asked_tasks, gate
+    from benchtui.compare.verdicts.gate import Outcome, asked_tasks, gate
     from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.runs.directory import RunDirectory

@@ -11,7 +11,7 @@ import click
 from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
-    from benchtui.results.history import Experiment
+    from benchtui.compare.history.history import Experiment
     from benchtui.runs.directory import RunDirectory
 
 EVERYTHING = 10_000
@@ -50,10 +50,10 @@ def command(model: str | None, task: str | None, all_runs: bool, format: str, ou
     Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base (a
     dash where the two cannot be compared), and your note (`benchtui note`).
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.compare.history.history import all_history
     from benchtui.reports.log import ranked, shared_task, tasks_of
     from benchtui.results.choose import find_model
-    from benchtui.results.history import all_history
     from benchtui.text import one_line
 
     folder = outputs_folder(outputs)
@@ -73,7 +73,7 @@ def command(model: str | None, task: str | None, all_runs: bool, format: str, ou
 
 def _of_model(model: Path, run: RunDirectory | None) -> list[Experiment]:
     """The runs of a model; that run alone where a fine-tuned one was named."""
-    from benchtui.results.history import model_history
+    from benchtui.compare.history.history import model_history
 
     found = model_history(model)
     place = run.path.resolve() if run is not None else None

@@ -38,8 +38,8 @@ _MAX_CHECKPOINTS = 2
 @click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
 def command(outputs: Path | None, as_json: bool, verify: str | None) -> None:
     """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong."""
-    from benchtui.config import load_config
     from benchtui.models.listing import list_models
+    from benchtui.settings.config import load_config
 
     folder = outputs or Path(load_config().run_defaults.get("outputs", "outputs"))
     if verify is not None:

@@ -21,9 +21,9 @@ def command(run: str, text: str | None, outputs: Path | None) -> None:
 
     RUN is a run as `benchtui runs` names it, its folder, or a model for its newest full run.
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.compare.history.history import read_note, write_note
     from benchtui.results.choose import find_scored_run
-    from benchtui.results.history import read_note, write_note
     from benchtui.text import printable
 
     found = find_scored_run(outputs_folder(outputs), run)

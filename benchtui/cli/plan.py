@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchtui.cli.numbers import finite
+from benchtui.cli.parameters.numbers import finite
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.settings.rows import PLANNED_GAIN
 
 if TYPE_CHECKING:
     from benchtui.compare.planning import Outlook
     from benchtui.results.changes import EarlierChanges
-    from benchtui.runs.plan import TaskPlan
+    from benchtui.tasks.suites import TaskPlan
 
 WIDTH = 100
 """Columns in a pipe or a file."""
@@ -130,16 +130,15 @@ def command(
 
 def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
     """What is asked: the tasks of a suite, or tasks by name. Raises UsageError where both are given or none is left."""
-    from benchtui.config import load_config
-    from benchtui.runs.plan import TaskPlan
-    from benchtui.suites import DEFAULT_SUITE, find_suite, suites
+    from benchtui.settings.config import load_config
+    from benchtui.tasks.suites import DEFAULT_SUITE, TaskPlan, find_suite, suites
 
     if tasks is not None and suite is not None:
         raise UsageError("--tasks and --suite both say what is planned.", "Give one of them.")
     config = load_config()
     if tasks is None:
-        return list(find_suite(suite or DEFAULT_SUITE, config).tasks)
-    known, found = suites(config), list[TaskPlan]()
+        return list(find_suite(suite or DEFAULT_SUITE, config.suites).tasks)
+    known, found = suites(config.suites), list[TaskPlan]()
     for name in filter(None, (word.strip() for word in tasks.split(","))):
         found += known[name].tasks if name in known else [TaskPlan(name)]
     if not found:
@@ -149,7 +148,7 @@ def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
 
 def _earlier(model: str | None, outputs: Path | None) -> Mapping[str, EarlierChanges]:
     """Raises BenchtuiError for a MODEL that does not exist; without MODEL there may be none yet."""
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.results.changes import earlier_changes
     from benchtui.results.choose import find_model
 
@@ -185,11 +184,11 @@ def _run_line(
     early: list[str],
 ) -> str:
     """The command that runs what was planned: tasks by their names, since `run --tasks` takes no suites."""
-    from benchtui.config import load_config
-    from benchtui.suites import DEFAULT_SUITE, suites
+    from benchtui.settings.config import load_config
+    from benchtui.tasks.suites import DEFAULT_SUITE, suites
 
     words = ["benchtui", "run", *(["--model", model] if model else [])]
-    if suite is None and tasks is not None and tasks.strip() in suites(load_config()):
+    if suite is None and tasks is not None and tasks.strip() in suites(load_config().suites):
         words += ["--suite", tasks.strip()]
     else:
         names = ",".join(task.name for task in asked)

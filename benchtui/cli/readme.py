@@ -28,10 +28,10 @@ def command(model: str | None, run: str | None, outputs: Path | None) -> None:
     between two markers, and `model-index` metadata for the Hub where they have front matter. Nothing else in them
     changes. MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
-    from benchtui.cli.places import outputs_folder
-    from benchtui.reports.readme import update_readmes
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.compare.summary import summarize
+    from benchtui.reports.readme.readme import update_readmes
     from benchtui.results.choose import runs_of_model
-    from benchtui.results.summary import summarize
     from benchtui.text import printable
 
     folder, runs = runs_of_model(outputs_folder(outputs), model, run)

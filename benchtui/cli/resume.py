@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from benchtui.cli.options import SectionedCommand, setting_options
+from benchtui.cli.parameters.settings import SectionedCommand, setting_options
 from benchtui.cli.run import Report, evaluate_and_conclude
 from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import PERMISSIONS
@@ -48,15 +48,15 @@ def command(
     newest unfinished run in outputs.
     A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
     """
+    from benchtui.benchmark.resume import runs_to_resume
+    from benchtui.benchmark.run import lock_model
     from benchtui.cli.detach import in_background, start_detached
-    from benchtui.cli.places import outputs_folder
-    from benchtui.runs.bench import lock_model
-    from benchtui.runs.control import Control, say_on_stderr
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.plans.plan import Permissions
     from benchtui.runs.find import find_run
     from benchtui.runs.known import model_folder
-    from benchtui.runs.plan import Permissions
-    from benchtui.runs.resume import runs_to_resume
-    from benchtui.runs.supervisor import SuperviseSettings
+    from benchtui.supervise.control import Control, say_on_stderr
+    from benchtui.supervise.supervisor import SuperviseSettings
 
     if detach and not in_background():
         return start_detached(sys.argv[1:])

@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchtui.cli.options import SectionedCommand, bench_options, bench_plan
-from benchtui.config import load_config
-from benchtui.runs.choice import BenchPlan, model_named
+from benchtui.cli.parameters.settings import SectionedCommand, bench_options, bench_plan
+from benchtui.plans.choice import BenchPlan, model_named
+from benchtui.settings.config import load_config
 
 if TYPE_CHECKING:
-    from benchtui.displays import Display
+    from benchtui.benchmark.run import BenchOutcome, BenchRuns
+    from benchtui.displays.display import Display
     from benchtui.models.layout import TrainedModel
-    from benchtui.runs.bench import BenchOutcome, BenchRuns
-    from benchtui.runs.control import Control
+    from benchtui.plans.prepare import PlannedTasks
     from benchtui.runs.directory import RunDirectory
-    from benchtui.runs.prepare import PlannedTasks
-    from benchtui.runs.supervisor import SuperviseSettings
+    from benchtui.supervise.control import Control
+    from benchtui.supervise.supervisor import SuperviseSettings
 
 
 @click.command("run", cls=SectionedCommand)
@@ -54,8 +54,8 @@ def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None 
     from benchtui.cli.tasks import reading_progress
     from benchtui.models.discovery import discover
     from benchtui.models.selection import find_model
-    from benchtui.runs.control import Control, say_on_stderr
-    from benchtui.runs.prepare import plan_tasks
+    from benchtui.plans.prepare import plan_tasks
+    from benchtui.supervise.control import Control, say_on_stderr
     from benchtui.tasks.catalogue import load_catalogue
 
     every = choice.model == "all"
@@ -96,9 +96,9 @@ def _run_model(
     resume: bool | None,
     evaluated: Sequence[Path],
 ) -> BenchOutcome:
-    from benchtui.runs.bench import lay_out, lock_model
-    from benchtui.runs.prepare import prepare
-    from benchtui.runs.supervisor import SuperviseSettings
+    from benchtui.benchmark.run import lay_out, lock_model
+    from benchtui.plans.prepare import prepare
+    from benchtui.supervise.supervisor import SuperviseSettings
 
     if choice.verify:
         report.say("Reading all of the weight files, as --verify asks; that takes a while for a large model.")
@@ -138,8 +138,8 @@ def evaluate_and_conclude(
     model_path: Path, runs: BenchRuns, settings: SuperviseSettings, control: Control, report: Report
 ) -> BenchOutcome:
     """Evaluate under a display, then report; call with the model's lock held."""
+    from benchtui.benchmark.run import run_bench
     from benchtui.cli.detach import announce_launch
-    from benchtui.runs.bench import run_bench
 
     @contextmanager
     def watching(directories: Sequence[RunDirectory]) -> Iterator[Callable[[], None]]:
@@ -158,8 +158,8 @@ def evaluate_and_conclude(
 
 @contextmanager
 def _display(directories: Sequence[RunDirectory], control: Control, report: Report) -> Iterator[Display]:
-    from benchtui.displays import open_display
-    from benchtui.runs.control import say_on_stderr
+    from benchtui.displays.display import open_display
+    from benchtui.supervise.control import say_on_stderr
 
     display = open_display(directories, "json" if report.as_json else "auto", title=report.of)
     control.say = display.note
@@ -173,8 +173,8 @@ def _display(directories: Sequence[RunDirectory], control: Control, report: Repo
 
 def conclude(model_path: Path, outcome: BenchOutcome, report: Report) -> None:
     """Write benchmark.json and the READMEs, print the comparison, say how each run ended."""
+    from benchtui.compare.summary import NewerSummaryError, summarize, write_summary
     from benchtui.results.choose import ChosenRuns
-    from benchtui.results.summary import NewerSummaryError, summarize, write_summary
     from benchtui.text import one_line
 
     runs = outcome.runs
@@ -208,7 +208,7 @@ def conclude(model_path: Path, outcome: BenchOutcome, report: Report) -> None:
             f"READMEs are left as they are, since this run was limited; `benchtui readme --run {name}` puts it in."
         )
     elif report.readme:
-        from benchtui.reports.readme import update_readmes
+        from benchtui.reports.readme.readme import update_readmes
 
         for line in update_readmes(model_path, summary):
             report.say(line)
@@ -254,7 +254,7 @@ def _may_resume(run: RunDirectory, asked: bool | None) -> bool:
         return asked
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    from benchtui.runs.journal import answered_requests
+    from benchtui.runs.journal.journal import answered_requests
 
     plan, answered = run.plan(), answered_requests(run.journal)
     which = "the base model" if plan.role == "base" else plan.model_name

@@ -41,7 +41,7 @@ def command(outputs: Path | None, every: bool, as_json: bool) -> None:
 
     A run's name is what every other command takes for RUN. A folder that cannot be read is listed with what is wrong.
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.runs.listing import list_runs
 
     folder = outputs_folder(outputs)

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from benchtui.cli.paragraphs import aside, hanging, say
-from benchtui.config import load_config
-from benchtui.runs.plan import TaskPlan
-from benchtui.suites import BUILT_IN, PLAIN_WORDS, Suite, suites, task_title, task_words
+from benchtui.settings.config import load_config
+from benchtui.tasks.suites import BUILT_IN, Suite, TaskPlan, suites
+from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words
 from benchtui.text import one_line
 
 
@@ -27,7 +27,7 @@ def command(as_json: bool) -> None:
         best-for = "our support bot"
         tasks = ["ifeval", {name = "gsm8k", num-fewshot = 5, limit = 200}]
     """
-    found = list(suites(load_config()).values())
+    found = list(suites(load_config().suites).values())
     if as_json:
         import json
 

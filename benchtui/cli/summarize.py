@@ -27,9 +27,9 @@ def command(model: str | None, run: str | None, outputs: Path | None, as_json: b
 
     MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
-    from benchtui.cli.places import outputs_folder
+    from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.compare.summary import summarize, write_summary
     from benchtui.results.choose import ChosenRuns, base_of, runs_of_model
-    from benchtui.results.summary import summarize, write_summary
     from benchtui.text import printable
 
     folder, runs = runs_of_model(outputs_folder(outputs), model, run)

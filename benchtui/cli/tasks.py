@@ -10,8 +10,8 @@ from typing import Any, cast
 import click
 
 from benchtui.cli.paragraphs import aside, hanging, width
-from benchtui.config import load_config
 from benchtui.errors import ExitCode, UsageError
+from benchtui.settings.config import load_config
 from benchtui.tasks.catalogue import Catalogue, load_catalogue
 from benchtui.tasks.entries import Kind, TaskEntry
 from benchtui.tasks.scan import Progress

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
-from benchtui.runs.choice import BenchPlan, model_named
+from benchtui.plans.choice import BenchPlan, model_named
 from benchtui.text import one_line
 from benchtui.wizard.options import QUESTIONS, Option, Question
 
@@ -117,14 +117,14 @@ def _ask_format(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
 
 
 def _ask_suite(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
-    from benchtui.config import load_config
-    from benchtui.suites import suites
+    from benchtui.settings.config import load_config
+    from benchtui.tasks.suites import suites
     from benchtui.wizard.estimate import earlier_speeds, estimates
     from benchtui.wizard.options import suite_options
 
     if choice.tasks:
         return choice
-    known = list(suites(load_config()).values())
+    known = list(suites(load_config().suites).values())
     speeds = earlier_speeds(choice.outputs, model.path.name)
     times = estimates(known, speeds, limit=choice.limit, models=2 if choice.compare else 1)
     return replace(choice, suite=_select("suite", suite_options(known, times), choice.suite))

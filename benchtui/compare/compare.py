@@ -8,26 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from benchtui.compare.claims import with_claims
-from benchtui.compare.difference import PairedTerms, difference, with_missing
-from benchtui.compare.group_scores import group_sides
-from benchtui.compare.groups import GroupTerms, group_terms
+from benchtui.compare.differences.difference import PairedTerms, difference, with_missing
+from benchtui.compare.differences.group_scores import group_sides
+from benchtui.compare.differences.groups import GroupTerms, group_terms
+from benchtui.compare.differences.leaves import Leaf, SampleSource, read_leaf
+from benchtui.compare.differences.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
+from benchtui.compare.differences.populations import population
 from benchtui.compare.health import same_answers
-from benchtui.compare.judging import family, judged
-from benchtui.compare.leaves import Leaf, SampleSource, read_leaf
-from benchtui.compare.looks import looked_at_before, why_watched
-from benchtui.compare.margins import Margins
 from benchtui.compare.names import Names, side_names
-from benchtui.compare.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
-from benchtui.compare.overall import overall
-from benchtui.compare.populations import population
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
-from benchtui.compare.verdicts import not_comparable
+from benchtui.compare.verdicts.claims import with_claims
+from benchtui.compare.verdicts.judging import family, judged
+from benchtui.compare.verdicts.looks import looked_at_before, why_watched
+from benchtui.compare.verdicts.margins import Margins
+from benchtui.compare.verdicts.overall import overall
+from benchtui.compare.verdicts.verdicts import not_comparable
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Floats
-from benchtui.results.primary import ordered
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
+from benchtui.tasks.primary_metric import ordered
 
 Leaves = Mapping[tuple[str, str, str], Leaf]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from benchtui.compare.leaves import SampleSource
-from benchtui.compare.pairing import pair
+from benchtui.compare.differences.leaves import SampleSource
+from benchtui.compare.differences.pairing import pair
 from benchtui.compare.records import Row
 from benchtui.errors import BenchtuiError
 from benchtui.results.question import question

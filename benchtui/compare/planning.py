@@ -15,7 +15,7 @@ from benchtui.evidence.power import detectable_mean, detectable_share, mcnemar_p
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, POWER
 from benchtui.evidence.stopping_power import Stopping, stopping
 from benchtui.results.changes import FEWEST, EarlierChanges
-from benchtui.runs.plan import TaskPlan
+from benchtui.tasks.suites import TaskPlan
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 
 ASSUMED_CHANGE, ASSUMED_SPREAD = 0.20, 0.02
@@ -182,7 +182,7 @@ def _changing(earlier: EarlierChanges | None, discordance: float | None) -> tupl
 
 def _gate(n: int, share: float, limit: float, level: float, tests: int) -> tuple[GateChances, ...]:
     """If nothing, as much as the limit, and twice as much is lost. Each loss must be shown to be small enough at the
-    level itself, and to be too large at the level shared by all tasks, as benchtui/compare/gate.py does."""
+    level itself, and to be too large at the level shared by all tasks, as benchtui/compare/verdicts/gate.py does."""
     margin = limit / 100
     return tuple(
         GateChances(

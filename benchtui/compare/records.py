@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from benchtui.compare.margins import Claim, Margins
+from benchtui.compare.verdicts.margins import Claim, Margins
 from benchtui.evidence.means import Units
 from benchtui.evidence.pooling import Shrunk
 from benchtui.evidence.records import ALPHA, Flips, Interval

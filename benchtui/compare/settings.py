@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
+from benchtui.compare.differences.pairing import MAX_UNPAIRED
 from benchtui.compare.names import Names
-from benchtui.compare.pairing import MAX_UNPAIRED
 from benchtui.compare.records import Pairing
 from benchtui.results.records import RunResults, TaskFacts
 from benchtui.text import one_line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchtui.results.records import RunResults
-from benchtui.suites import task_title
+from benchtui.tasks.words import task_title
 from benchtui.text import one_line
 
 

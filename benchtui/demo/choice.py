@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchtui.demo.workspace import TASKS, demo_paths, open_workspace
 from benchtui.errors import BenchtuiError
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 
 FOLDER = Path("benchtui-demo")
 

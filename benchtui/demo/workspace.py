@@ -8,9 +8,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchtui.benchmark.run import lock_model
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.runs.bench import lock_model
-from benchtui.runs.files import write_atomic
+from benchtui.files import write_atomic
 
 BASE_NAME = "islands-400k"
 MODEL_NAME = "islands-400k-instructions"

@@ -13,8 +13,8 @@ from benchtui.displays.rows import Columns, choose_columns, row_line
 from benchtui.displays.words import in_flight_words, life_words, phase_words, role_words, settings_words
 from benchtui.durations import format_duration
 from benchtui.results.health import health_words
+from benchtui.runs.follow.view import RunView
 from benchtui.runs.records import RunState
-from benchtui.runs.view import RunView
 from benchtui.text import one_line
 
 STALLED_AFTER = 60.0

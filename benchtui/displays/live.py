@@ -20,7 +20,7 @@ from benchtui.displays.frame import draw
 from benchtui.displays.glyphs import glyphs_for
 from benchtui.displays.outlet import Outlet
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.state import RunFollower
+from benchtui.runs.follow.state import RunFollower
 from benchtui.text import printable
 
 INTERVAL = 0.125

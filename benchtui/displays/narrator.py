@@ -20,7 +20,7 @@ from benchtui.displays.words import (
 from benchtui.durations import format_duration
 from benchtui.results.health import health_words
 from benchtui.runs import events as ev
-from benchtui.runs.view import RowView, RunView
+from benchtui.runs.follow.view import RowView, RunView
 from benchtui.text import one_line
 
 PROGRESS_AT_MOST = 10.0

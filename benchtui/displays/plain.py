@@ -10,7 +10,7 @@ from benchtui.displays.glyphs import glyphs_for
 from benchtui.displays.narrator import Narrator
 from benchtui.displays.outlet import Outlet
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.state import RunFollower
+from benchtui.runs.follow.state import RunFollower
 from benchtui.text import one_line, printable
 
 INTERVAL = 0.25

@@ -11,7 +11,7 @@ from rich.text import Text
 from benchtui.displays.glyphs import Glyphs
 from benchtui.displays.words import left_words, n_words, rate_words, score_words
 from benchtui.durations import rough_duration
-from benchtui.runs.view import RowView
+from benchtui.runs.follow.view import RowView
 from benchtui.text import one_line
 
 INDENT = 4

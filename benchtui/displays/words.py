@@ -10,8 +10,8 @@ from benchtui.durations import format_duration, rough_duration
 from benchtui.models.layout import size_text
 from benchtui.results.records import is_share
 from benchtui.runs.events import Decision, InFlight, LiveScore, Watchdog
+from benchtui.runs.follow.view import RowView, RunView, TaskView
 from benchtui.runs.records import RunState
-from benchtui.runs.view import RowView, RunView, TaskView
 from benchtui.text import one_line
 
 SILENCE_SHOWN = 10.0

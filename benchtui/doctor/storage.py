@@ -11,8 +11,8 @@ from pathlib import Path
 from benchtui.doctor.check import Check
 from benchtui.errors import BenchtuiError
 from benchtui.models.discovery import discover
-from benchtui.models.hub import hub_is_offline
-from benchtui.models.hub_cache import hub_cache
+from benchtui.models.hub.access import hub_is_offline
+from benchtui.models.hub.cache import hub_cache
 from benchtui.models.layout import size_text
 
 _FULL = 1_000_000_000

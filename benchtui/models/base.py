@@ -83,7 +83,7 @@ def sixteen_bit_counterpart(name: str) -> str | None:
 
 def _folders(model: TrainedModel, form: ModelFormat, offline: bool) -> list[Path]:
     if form.hub_id:
-        from benchtui.models.hub import hub_snapshot
+        from benchtui.models.hub.access import hub_snapshot
 
         return [hub_snapshot(form.hub_id, offline=offline).folder]
     own = form.path.parent if form.path.suffix == ".gguf" else form.path

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.adapter_check import check_adapter
-from benchtui.models.architecture import Architecture, read_architecture
-from benchtui.models.chat_template import ChatTemplate, read_chat_template, read_special_tokens
 from benchtui.models.formats import TOKENIZER_FILES
-from benchtui.models.full_check import Findings, Tensors, check_full_model, embedding_rows, stale_quantization
-from benchtui.models.hub import HubSnapshot, hub_snapshot
+from benchtui.models.hub.access import HubSnapshot, hub_snapshot
 from benchtui.models.identity import content_files, local_identity
 from benchtui.models.reading import Unreadable, read_json
-from benchtui.models.safetensors import Header
-from benchtui.models.tokenizer_check import check_tokenizer
-from benchtui.models.weights import (
+from benchtui.models.tokenizer.chat_template import ChatTemplate, read_chat_template, read_special_tokens
+from benchtui.models.tokenizer.check import check_tokenizer
+from benchtui.models.weights.adapter_check import check_adapter
+from benchtui.models.weights.architecture import Architecture, read_architecture
+from benchtui.models.weights.files import (
     ADAPTER_CONFIG,
     CONFIG,
     INDEX,
@@ -32,6 +30,8 @@ from benchtui.models.weights import (
     full_model_weights,
     list_entries,
 )
+from benchtui.models.weights.full_check import Findings, Tensors, check_full_model, embedding_rows, stale_quantization
+from benchtui.models.weights.safetensors import Header
 from benchtui.text import one_line
 
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9_][\w.-]*)?", re.ASCII)

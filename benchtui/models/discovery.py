@@ -13,7 +13,7 @@ from benchtui.models.formats import find_formats, holds_model
 from benchtui.models.layout import DISPLAY_ORDER, ModelFormat, TrainedModel
 from benchtui.models.reading import Unreadable, read_bytes
 from benchtui.models.training import METRICS, read_training
-from benchtui.models.weights import ADAPTER_CONFIG, CONFIG, Entries, is_folder, list_entries
+from benchtui.models.weights.files import ADAPTER_CONFIG, CONFIG, Entries, is_folder, list_entries
 
 _HOUSEKEEPING = re.compile(
     r"wandb|runs|logs?|__pycache__|tensorboard|tb_logs|lightning_logs|mlruns|swanlog|trackio|cache|tmp|benchmarks|"

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.adapter_check import check_on_base, own_embedding_rows, own_vocabulary
 from benchtui.models.describe import ModelDescription
-from benchtui.models.full_check import embedding_rows
-from benchtui.models.tokenizer_check import check_tokenizer
+from benchtui.models.tokenizer.check import check_tokenizer
+from benchtui.models.weights.adapter_check import check_on_base, own_embedding_rows, own_vocabulary
+from benchtui.models.weights.full_check import embedding_rows
 from benchtui.text import one_line
 
 

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchtui.models.adapter_check import check_adapter
-from benchtui.models.full_check import Findings, Tensors, check_full_model, embedding_rows
 from benchtui.models.layout import Kind, ModelFormat
 from benchtui.models.reading import Unreadable, read_json
-from benchtui.models.tokenizer_check import check_tokenizer
-from benchtui.models.weights import (
+from benchtui.models.tokenizer.check import check_tokenizer
+from benchtui.models.weights.adapter_check import check_adapter
+from benchtui.models.weights.files import (
     ADAPTER,
     ADAPTER_CONFIG,
     ADAPTER_PICKLE,
@@ -30,6 +29,7 @@ from benchtui.models.weights import (
     list_entries,
     training_shards,
 )
+from benchtui.models.weights.full_check import Findings, Tensors, check_full_model, embedding_rows
 
 TOKENIZER_FILES = frozenset(
     {

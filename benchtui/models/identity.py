@@ -7,10 +7,10 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from benchtui.models.chat_template import MORE_TEMPLATES
 from benchtui.models.formats import TOKENIZER_FILES
 from benchtui.models.reading import Unreadable, open_regular
-from benchtui.models.safetensors import Header
+from benchtui.models.tokenizer.chat_template import MORE_TEMPLATES
+from benchtui.models.weights.safetensors import Header
 
 _CONTENT = TOKENIZER_FILES | {
     "config.json",

@@ -12,7 +12,7 @@ from benchtui.models.describe import is_adapter
 from benchtui.models.identity import content_files, local_identity
 from benchtui.models.layout import ModelFormat
 from benchtui.models.reading import Unreadable, open_regular
-from benchtui.models.weights import Weights, adapter_weights, full_model_weights, list_entries
+from benchtui.models.weights.files import Weights, adapter_weights, full_model_weights, list_entries
 from benchtui.text import one_line
 
 

@@ -8,7 +8,7 @@ from html import escape
 import msgspec
 
 from benchtui.compare.records import Comparison, Row
-from benchtui.compare.verdicts import points
+from benchtui.compare.verdicts.verdicts import points
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import label, verdict_cell
 from benchtui.text import one_line

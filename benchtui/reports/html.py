@@ -13,7 +13,7 @@ from benchtui.compare.flipped import Flipped, flipped_samples
 from benchtui.compare.health import caveats, row_health
 from benchtui.compare.records import Comparison, Row, Side
 from benchtui.reports.chart import differences_chart
-from benchtui.reports.published import published
+from benchtui.reports.readme.published import published
 from benchtui.reports.style import CSS
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.words import (

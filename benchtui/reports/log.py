@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from benchtui.compare.history.history import Experiment, Outcome
 from benchtui.reports.exports import cell
 from benchtui.reports.markdown import escape, table
 from benchtui.reports.words import UNICODE, Glyphs, score_words
-from benchtui.results.history import Experiment, Outcome
-from benchtui.suites import task_title
+from benchtui.tasks.words import task_title
 from benchtui.text import json_text, one_line
 
 if TYPE_CHECKING:

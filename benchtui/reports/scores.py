@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchtui.compare.group_scores import group_side
-from benchtui.compare.groups import weighted_by_size
+from benchtui.compare.differences.group_scores import group_side
+from benchtui.compare.differences.groups import weighted_by_size
+from benchtui.compare.differences.leaves import SampleSource, scored_terms, side, why_no_number
+from benchtui.compare.differences.populations import about, population
 from benchtui.compare.health import run_health
-from benchtui.compare.leaves import SampleSource, scored_terms, side, why_no_number
-from benchtui.compare.populations import about, population
 from benchtui.compare.records import Side
 from benchtui.compare.titles import title_of
 from benchtui.reports.words import METRIC_WORDS, UNICODE, Glyphs, interval_words, n_words, score_words
-from benchtui.results.primary import ordered
 from benchtui.results.records import RunResults, Score
+from benchtui.tasks.primary_metric import ordered
 from benchtui.text import one_line
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from benchtui.results.summary import Summary
+    from benchtui.compare.summary import Summary
 
 WIDE = 112
 """Columns from which the intervals and p-values have room."""

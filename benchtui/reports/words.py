@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import msgspec
 
+from benchtui.compare.differences.populations import TOO_FEW_TASKS, about
 from benchtui.compare.health import health_notes
-from benchtui.compare.populations import TOO_FEW_TASKS, about
 from benchtui.compare.records import Comparison, Kind, Row, Side
-from benchtui.compare.verdicts import between, size_words
-from benchtui.compare.verdicts import interval_words as level_and_interval
+from benchtui.compare.verdicts.verdicts import between, size_words
+from benchtui.compare.verdicts.verdicts import interval_words as level_and_interval
 from benchtui.evidence.records import ALPHA
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.

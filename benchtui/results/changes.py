@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from benchtui.files import BENCHMARKS
 from benchtui.models.last_result import SUMMARY_FILE
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
-from benchtui.runs.directory import BENCHMARKS
 
 FEWEST = 30
 """Samples below which a share of them says too little to plan with."""

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Literal
 
 from benchtui.errors import BenchtuiError
+from benchtui.plans.plan import RunPlan
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, named_base
 from benchtui.runs.find import Named, find
 from benchtui.runs.known import BASE, FINE_TUNED, PREVIOUS, model_folders, model_runs, run_name
-from benchtui.runs.plan import RunPlan
 from benchtui.runs.result_files import has_results, latest_results, stamp_of
 
 Extent = Literal["full", "early", "partial", "limited", "unreadable"]

@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
+from benchtui.plans.plan import Role, RunPlan
 from benchtui.results.records import AskedTask, Group, Partial, RunResults, Score, TaskFacts
 from benchtui.results.settings import SCHEMA_VERSION, Block, run_settings
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import Role, RunPlan
 from benchtui.runs.records import RunState, run_state
 from benchtui.runs.result_files import latest_results, run_directory, stamp_of, stamp_time
 

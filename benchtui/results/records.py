@@ -9,8 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from benchtui.plans.plan import Role
 from benchtui.runs.answer_health import TaskHealth, together
-from benchtui.runs.plan import Role
 from benchtui.runs.records import RunState
 from benchtui.runs.task_data import TaskData
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
+from benchtui.plans.plan import RunPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.plan import RunPlan
 from benchtui.runs.task_data import TaskData
 
 SCHEMA_VERSION = 1

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.plan import RunPlan, read_plan
-
-BENCHMARKS = "benchmarks"
+from benchtui.files import BENCHMARKS
+from benchtui.plans.plan import RunPlan, read_plan
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from typing import Any
 
 import msgspec
 
+from benchtui.plans.plan import TEMPLATE_DATE, RunPlan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import answered_requests
-from benchtui.runs.plan import TEMPLATE_DATE, RunPlan
+from benchtui.runs.journal.journal import answered_requests
 
 _OF_ARITHMETIC = frozenset({"engine", "dtype", "lm-eval", "transformers", TEMPLATE_DATE})
 """Settings that leave the answers all but the same."""

@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.files import open_regular_file, open_run_file
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.files import open_regular_file, open_run_file
 from benchtui.text import printable
 
 MAX_LINE = 64 * 1024

@@ -12,8 +12,8 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.files import open_run_file, read_regular
 from benchtui.runs.events import InFlightDocument
-from benchtui.runs.files import open_run_file, read_regular
 
 SIZE = 1024
 """Bytes of the file: written in place, so that a full disk cannot keep the name from being written."""

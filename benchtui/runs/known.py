@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.runs.directory import BENCHMARKS, RunDirectory
+from benchtui.files import BENCHMARKS
+from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import read_launch
 from benchtui.text import one_line
 

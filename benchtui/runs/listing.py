@@ -13,11 +13,11 @@ from typing import Literal
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
+from benchtui.files import open_regular_file, read_regular
+from benchtui.plans.plan import LARGEST_PLAN, SCHEMA_VERSION, RunPlan, schema_of
 from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
-from benchtui.runs.files import open_regular_file, read_regular
 from benchtui.runs.known import KnownRun, known_runs
 from benchtui.runs.outcome import RESUMABLE, next_step
-from benchtui.runs.plan import LARGEST_PLAN, SCHEMA_VERSION, RunPlan, schema_of
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
 from benchtui.runs.task_folders import folders_to_offer
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.files import UnsafePlaceError, open_run_file, unwritable
+from benchtui.files import UnsafePlaceError, open_run_file, unwritable
 from benchtui.runs.records import Process, this_process
 
 

@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 import psutil
 
-from benchtui.runs.directory import BENCHMARKS, RunDirectory
-from benchtui.runs.files import LARGEST_RESULTS, delete_run_file, read_regular, write_run_file
+from benchtui.files import BENCHMARKS, LARGEST_RESULTS, delete_run_file, read_regular, write_run_file
+from benchtui.runs.directory import RunDirectory
 
 Status = Literal["finished", "partial", "failed", "cancelled", "timed out"]
 

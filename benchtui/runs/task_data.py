@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import Journal
+from benchtui.runs.journal.journal import Journal
 
 
 class TaskData(msgspec.Struct, frozen=True):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchtui.runs.directory import BENCHMARKS, RunDirectory
-from benchtui.runs.plan import RunPlan
+from benchtui.files import BENCHMARKS, PACKAGE
+from benchtui.plans.plan import RunPlan
+from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 
-OURS = Path(__file__).resolve().parents[1]
 _LM_EVAL = ("lm_eval", "tasks")
 
 
@@ -19,14 +19,16 @@ def own_task_folders(plan: RunPlan) -> list[str]:
     own = [file for file in files if not _installed(file)]
     if not own:
         return []
-    named = [Path(folder) for folder in plan.include_paths if not Path(folder).is_relative_to(OURS)]
+    named = [Path(folder) for folder in plan.include_paths if not Path(folder).is_relative_to(PACKAGE)]
     holding = [folder for folder in named if any(file.is_relative_to(folder) for file in own)]
     others = [file.parent for file in own if not any(file.is_relative_to(folder) for folder in holding)]
     return list(dict.fromkeys(map(str, (*holding, *others))))
 
 
 def _installed(file: Path) -> bool:
-    return file.is_relative_to(OURS) or any(pair == _LM_EVAL for pair in zip(file.parts, file.parts[1:], strict=False))
+    return file.is_relative_to(PACKAGE) or any(
+        pair == _LM_EVAL for pair in zip(file.parts, file.parts[1:], strict=False)
+    )
 
 
 def folders_to_offer(run: RunDirectory, plan: RunPlan) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.files import write_atomic
+from benchtui.files import write_atomic
 from benchtui.tasks.entries import TaskEntry
 from benchtui.tasks.scan import Progress, scan
 

@@ -107,15 +107,6 @@ class Catalogue:
             outer, _, name = name.partition("::")
         return outer if outer in self.entries else None
 
-    def resolve(self, specs: Iterable[str]) -> ResolvedTasks:
-        """What a worker needs to load `specs`: names, glob patterns, or paths of .yaml files.
-
-        Raises UsageError for what nobody knows, and where two of them would run the same task twice.
-        """
-        from benchtui.tasks.resolve import resolve
-
-        return resolve(self, specs)
-
     def with_file(self, path: Path) -> tuple[Catalogue, str]:
         """The catalogue with the task or group of one YAML file put first, and its name. Raises UsageError."""
         try:
@@ -137,27 +128,6 @@ class Catalogue:
     @cached_property
     def _expanded(self) -> dict[str, tuple[str, ...]]:
         return {}
-
-
-@dataclass(frozen=True)
-class ResolvedTasks:
-    """`requested`: each spec as typed -> the names it means. `leaves`: each of those names -> its leaf tasks.
-
-    `task_files`: every task and group a worker may meet -> absolute YAML path, in lm-eval's order of files. `tags`:
-    every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name
-    -> digest of all files behind it. `unsafe`: the leaf tasks that run code which a model wrote.
-    """
-
-    requested: Mapping[str, tuple[str, ...]]
-    leaves: Mapping[str, tuple[str, ...]]
-    task_files: Mapping[str, str]
-    tags: Mapping[str, tuple[str, ...]]
-    digests: Mapping[str, str]
-    unsafe: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(self.leaves)
 
 
 def load_catalogue(

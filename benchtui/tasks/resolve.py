@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from benchtui.errors import UsageError
-from benchtui.tasks.catalogue import Catalogue, ResolvedTasks, is_pattern
+from benchtui.tasks.catalogue import Catalogue, is_pattern
 from benchtui.tasks.digest import SourceDigests
 from benchtui.tasks.entries import TaskEntry
 
 
+@dataclass(frozen=True)
+class ResolvedTasks:
+    """`requested`: each spec as typed -> the names it means. `leaves`: each of those names -> its leaf tasks.
+
+    `task_files`: every task and group a worker may meet -> absolute YAML path, in lm-eval's order of files. `tags`:
+    every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name
+    -> digest of all files behind it. `unsafe`: the leaf tasks that run code which a model wrote.
+    """
+
+    requested: Mapping[str, tuple[str, ...]]
+    leaves: Mapping[str, tuple[str, ...]]
+    task_files: Mapping[str, str]
+    tags: Mapping[str, tuple[str, ...]]
+    digests: Mapping[str, str]
+    unsafe: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self.leaves)
+
+
 def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
-    """See Catalogue.resolve."""
+    """Find what a worker needs to load `specs`: names, glob patterns, or paths of .yaml files.
+
+    Raises UsageError for what nobody knows, and where two of them would run the same task twice.
+    """
     requested: dict[str, tuple[str, ...]] = {}
     for spec in specs:
         if spec not in catalogue and _is_path(spec):

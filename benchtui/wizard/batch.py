@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from benchtui.machine import free_gpu_memory, free_memory
 from benchtui.models.describe import ModelDescription
-from benchtui.runs.machine import free_gpu_memory, free_memory
-from benchtui.worker.batch import LONGEST_PLANNED, MEMORY_SHARE, choose_batch, row_bytes
+from benchtui.worker.answering.hf.batch import LONGEST_PLANNED, MEMORY_SHARE, choose_batch, row_bytes
 
 _WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 

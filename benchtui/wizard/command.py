@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from benchtui.runs.choice import BenchPlan, settings_of
+from benchtui.plans.choice import BenchPlan, settings_of
 from benchtui.settings.rows import ISOLATED, SETTINGS
 from benchtui.settings.setting import Setting
 

@@ -13,9 +13,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Progress, decode
 from benchtui.runs.known import begun, known_runs
-from benchtui.runs.plan import TaskPlan
 from benchtui.runs.records import read_done
-from benchtui.suites import Suite
+from benchtui.tasks.suites import Suite, TaskPlan
 from benchtui.tasks.words import PLAIN_WORDS
 
 MOST_RUNS = 12

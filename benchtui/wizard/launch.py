@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.interpreter import this_python
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 from benchtui.wizard.command import resume_arguments, run_arguments

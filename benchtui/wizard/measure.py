@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.files import BENCHMARKS
 from benchtui.interpreter import this_python
 from benchtui.models.layout import TrainedModel
-from benchtui.runs.choice import BenchPlan, model_named
-from benchtui.runs.directory import BENCHMARKS
+from benchtui.plans.choice import BenchPlan, model_named
 from benchtui.runs.known import known_runs
 from benchtui.text import one_line
 from benchtui.wizard.command import run_arguments

@@ -12,9 +12,9 @@ from benchtui.models.base import BaseChoice, find_base
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
 from benchtui.models.listing import ListedModel
 from benchtui.models.selection import choose_format
-from benchtui.runs.prepare import BACKENDS
-from benchtui.suites import BUILT_IN, Suite, task_title
-from benchtui.tasks.words import PLAIN_WORDS
+from benchtui.plans.prepare import BACKENDS
+from benchtui.tasks.suites import BUILT_IN, Suite
+from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
 from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Estimate

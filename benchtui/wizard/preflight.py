@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchtui.config import load_config
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
-from benchtui.runs.choice import BenchPlan
-from benchtui.runs.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.settings.config import load_config
 from benchtui.settings.rows import PLANNED_GAIN
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line

@@ -14,11 +14,12 @@ import sys
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.files import UnsafePlaceError, no_room, unwritable
+from benchtui.plans.environment import is_offline, worker_environment
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.environment import is_offline, worker_environment
 from benchtui.runs.events import EventWriter, Failed, clipped
-from benchtui.runs.files import UnsafePlaceError, no_room, unwritable
-from benchtui.runs.process import NO_ROOM, STOPPED
+from benchtui.runs.worker_contract import NO_ROOM, STOPPED
+from benchtui.worker.answering.hf.memory import OutOfMemoryError, ran_out_while_importing
 from benchtui.worker.guard import (
     StopFlag,
     StopRequested,
@@ -26,7 +27,6 @@ from benchtui.worker.guard import (
     dump_stacks_on_signal,
     prefer_us_when_memory_ends,
 )
-from benchtui.worker.memory import OutOfMemoryError, ran_out_while_importing
 from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.report import Reporter
 
@@ -47,7 +47,7 @@ def main() -> int:
         reporter = Reporter(EventWriter(runs[0].events))  # first: whatever is wrong with the other files is told there
         dump_stacks_on_signal(runs[0].stacks)
         refused = _settle_environment(runs)
-        from benchtui.worker.session import Session
+        from benchtui.worker.benchmark.session import Session
 
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
         session = Session(stop, reporter, memory_share=arguments.memory_share, refused=refused)

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from benchtui.runs.files import open_run_file
-from benchtui.runs.process import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
+from benchtui.files import open_run_file
+from benchtui.runs.worker_contract import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
 
 _PR_SET_PDEATHSIG = 1
 _HIGHEST_DESCRIPTOR = 1024

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan, write_plan
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
-from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
+from benchtui.tasks.suites import TaskPlan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
 from tests.synthetic import Task, early_stop, ifeval, write_run
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.margins import Claim, Margins
 from benchtui.compare.records import Comparison, Kind
+from benchtui.compare.verdicts.margins import Claim, Margins
 from benchtui.evidence.matched_pairs import chance_of_no_more
 from benchtui.results.read import read_run
 from tests.compare.test_verdicts import flipped

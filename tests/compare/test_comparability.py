@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import Outcome, gate
 from benchtui.compare.records import Comparison, Kind, Verdict
+from benchtui.compare.verdicts.gate import Outcome, gate
 from benchtui.errors import BenchtuiError
 from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run

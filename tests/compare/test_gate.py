@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import Outcome, asked_tasks, gate
 from benchtui.compare.records import Comparison
+from benchtui.compare.verdicts.gate import Outcome, asked_tasks, gate
 from benchtui.results.read import read_run
 from benchtui.results.records import AskedTask
 from tests.compare.test_verdicts import flipped

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import Outcome, gate
 from benchtui.compare.records import Comparison
+from benchtui.compare.verdicts.gate import Outcome, gate
 from benchtui.results.read import read_run
 from tests.synthetic import early_stop, ifeval, write_run
 

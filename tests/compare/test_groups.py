@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.difference import chance_of_no_less, chance_of_no_more
-from benchtui.compare.gate import gate
+from benchtui.compare.differences.difference import chance_of_no_less, chance_of_no_more
 from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.compare.verdicts.gate import gate
 from benchtui.evidence.matched_pairs import matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
 from benchtui.reports.exports import comparison_json

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import gate
 from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.compare.verdicts.gate import gate
 from benchtui.evidence.power import detectable_share
 from benchtui.reports.tables import plain_table
 from benchtui.results.read import read_run

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import gate
 from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.compare.verdicts.gate import gate
 from benchtui.results.read import read_run
 from tests.compare.test_verdicts import flipped
 from tests.synthetic import Task, write_run

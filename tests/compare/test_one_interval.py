@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from benchtui.compare.difference import (
+from benchtui.compare.differences.difference import (
     PairedTerms,
     at_level,
     chance_of_no_less,
@@ -15,9 +15,9 @@ from benchtui.compare.difference import (
     difference,
     interval_at,
 )
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from benchtui.compare.records import Difference
-from benchtui.compare.verdicts import judge
+from benchtui.compare.verdicts.verdicts import judge
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.records import Flips
 from tests.conftest import WHOLE

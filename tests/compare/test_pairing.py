@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchtui.compare.pairing import pair
+from benchtui.compare.differences.pairing import pair
 from benchtui.results.samples import Sample
 
 

@@ -11,8 +11,7 @@ from benchtui.evidence.matched_pairs import chance_of_no_more, mcnemar
 from benchtui.evidence.power import detectable_share, samples_needed
 from benchtui.reports.outlook import answer, remarks, short_answer
 from benchtui.results.changes import EarlierChanges
-from benchtui.runs.plan import TaskPlan
-from benchtui.suites import SUITES
+from benchtui.tasks.suites import SUITES, TaskPlan
 
 CORE, FULL = (next(suite.tasks for suite in SUITES if suite.name == name) for name in ("core", "full"))
 

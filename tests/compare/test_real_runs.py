@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchtui.compare.compare import compare_runs
+from benchtui.compare.differences.leaves import SampleSource, scored_terms
 from benchtui.compare.flipped import flipped_samples
-from benchtui.compare.leaves import SampleSource, scored_terms
 from benchtui.compare.records import Comparison, Row
 from benchtui.results.read import read_run
 from tests.lm_eval_runs import RealRuns

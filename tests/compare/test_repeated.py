@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchtui.compare.compare import compare_runs
+from benchtui.compare.differences.repeated import parallel, repeated
 from benchtui.compare.records import Row
-from benchtui.compare.repeated import parallel, repeated
 from benchtui.results.read import read_run
 from tests.compare.test_verdicts import flipped
 from tests.synthetic import Task, write_run

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison, Difference, Kind
-from benchtui.compare.verdicts import band, judge
+from benchtui.compare.verdicts.verdicts import band, judge
 from benchtui.evidence.records import Interval
 from benchtui.reports.words import verdict_cell
 from benchtui.results.read import read_run

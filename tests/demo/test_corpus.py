@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from benchtui.demo import demo_paths
 from benchtui.demo.corpus import fine_tuning, first_training, instruction_documents, knowledge_documents
 from benchtui.demo.instructions import KINDS, exercises
 from benchtui.demo.tasks.checks import process_results
+from benchtui.demo.workspace import demo_paths
 from benchtui.demo.world import facts
 
 

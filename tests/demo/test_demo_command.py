@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.demo import BASE_NAME, MODEL_NAME
+from benchtui.demo.workspace import BASE_NAME, MODEL_NAME
 
 pytestmark = pytest.mark.slow
 

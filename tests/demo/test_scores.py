@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchtui.demo import demo_paths
+from benchtui.demo.workspace import demo_paths
 
 pytestmark = pytest.mark.slow
 

@@ -11,8 +11,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from benchtui.demo import BASE_NAME, MODEL_NAME, demo_paths
 from benchtui.demo.train import fine_tune, train_base
+from benchtui.demo.workspace import BASE_NAME, MODEL_NAME, demo_paths
 
 
 @pytest.fixture(scope="module")

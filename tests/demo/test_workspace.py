@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.benchmark.run import lock_model
 from benchtui.cli.main import main
-from benchtui.demo import BASE_NAME, MODEL_NAME, demo_paths, open_workspace
-from benchtui.demo.workspace import MARKER
+from benchtui.demo.workspace import BASE_NAME, MARKER, MODEL_NAME, demo_paths, open_workspace
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import choose_format, discover, resolve_base
-from benchtui.runs.bench import lock_model
+from benchtui.models.base import resolve_base
+from benchtui.models.discovery import discover
+from benchtui.models.selection import choose_format
 
 
 def test_the_model_is_found_with_the_base_its_own_files_name(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ from benchtui.displays.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
 from benchtui.displays.words import left_words, run_left_words
 from benchtui.runs import events as ev
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.state import RunFollower
-from benchtui.runs.view import RunView
+from benchtui.runs.follow.state import RunFollower
+from benchtui.runs.follow.view import RunView
 from tests.run_stories import T0, Story, finish, launch, make_bench, make_run
 
 HINT = "Ctrl+C stops and keeps what was answered"

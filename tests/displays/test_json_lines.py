@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from benchtui.displays import open_display
+from benchtui.displays.display import open_display
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from tests.run_stories import Story, make_bench, make_run

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.displays import open_display
-from benchtui.displays.display import Display, is_live_terminal
+from benchtui.displays.display import Display, is_live_terminal, open_display
 from benchtui.displays.live import Frame, Note, Painter
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
@@ -229,7 +228,7 @@ def test_in_the_background_it_leaves_the_terminal_to_the_shell(tmp_path: Path) -
     Story(base, time.time()).start().load()
     script = f"""
 import os, pathlib, signal, sys, time
-from benchtui.displays import open_display
+from benchtui.displays.display import open_display
 from benchtui.runs.directory import RunDirectory
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)
 display = open_display([RunDirectory(pathlib.Path({str(base.path)!r}))])

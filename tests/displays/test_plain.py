@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.displays import open_display
+from benchtui.displays.display import open_display
 from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import MOST_LOG_LINES, Narrator
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.state import RunFollower
+from benchtui.runs.follow.state import RunFollower
 from tests.run_stories import Story, finish, launch, make_bench, make_run
 
 

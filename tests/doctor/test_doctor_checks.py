@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.doctor import Check, accelerators, hub, packages, services, storage
+from benchtui.doctor import accelerators, hub, packages, services, storage
+from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_together
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.doctor.examine import run_checks
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.wizard.preflight import preflight
 from tests.conftest import Hub
 from tests.e2e.canary import listening

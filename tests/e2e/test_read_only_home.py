@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.hub_cache import unwritable_cache
+from benchtui.models.hub.cache import unwritable_cache
 from tests.conftest import Hub
 from tests.e2e.commands import Finished
 from tests.e2e.local_tasks import write_choice_task, write_data

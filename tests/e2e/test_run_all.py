@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
-from benchtui.runs.journal import answered_requests
+from benchtui.runs.journal.journal import answered_requests
 from tests.e2e.commands import Finished, benchtui, results_in
 from tests.e2e.local_tasks import QUESTIONS, write_choice_task, write_data
 from tests.e2e.tiny import make_tiny_model

@@ -133,7 +133,7 @@ SCRIBBLES = """
 import os, sys
 from pathlib import Path
 from benchtui.cli.app import open_app
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from screens.app import BenchtuiApp
 
 class Scribbled(BenchtuiApp):

@@ -7,10 +7,10 @@ import functools
 import numpy as np
 import numpy.typing as npt
 
-from benchtui.compare.difference import PairedTerms, difference
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.difference import PairedTerms, difference
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
-from benchtui.compare.verdicts import judge
+from benchtui.compare.verdicts.verdicts import judge
 from benchtui.evidence.matched_pairs import matched_interval, mcnemar
 from benchtui.evidence.questions import Asked
 from benchtui.evidence.records import ALPHA, EARLY_ALPHA, FINAL_ALPHA

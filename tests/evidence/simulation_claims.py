@@ -8,10 +8,10 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from benchtui.compare.claims import with_claims
-from benchtui.compare.judging import judged
-from benchtui.compare.margins import Margins
 from benchtui.compare.records import Row
+from benchtui.compare.verdicts.claims import with_claims
+from benchtui.compare.verdicts.judging import judged
+from benchtui.compare.verdicts.margins import Margins
 from tests.evidence.simulation_family import CHANGE, N, row_of
 
 MARGIN = 10.0

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from benchtui.compare.compare import Pair, rows_of
-from benchtui.compare.judging import family, judged
-from benchtui.compare.leaves import SampleSource, read_leaf
-from benchtui.compare.looks import why_watched
+from benchtui.compare.differences.leaves import SampleSource, read_leaf
 from benchtui.compare.records import Row
+from benchtui.compare.verdicts.judging import family, judged
+from benchtui.compare.verdicts.looks import why_watched
 from benchtui.evidence.records import ALPHA, EARLY_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, Betting
 from benchtui.results.records import AskedTask, EarlyStop, Partial, RunResults, Score, Setting, TaskFacts

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from benchtui.compare.difference import PairedTerms, difference
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.difference import PairedTerms, difference
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from benchtui.evidence.means import Units, chance_of_no_more, pseudo_values, units_of
 from benchtui.evidence.records import ALPHA
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchtui.compare.difference import PairedTerms, difference
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.difference import PairedTerms, difference
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from benchtui.compare.records import Kind
-from benchtui.compare.verdicts import judge
+from benchtui.compare.verdicts.verdicts import judge
 from benchtui.evidence.means import mean_interval, units_of
 from benchtui.evidence.student import t_interval
 from tests.evidence.simulation_means import (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchtui.compare.difference import (
+from benchtui.compare.differences.difference import (
     PairedTerms,
     at_level,
     chance_of_no_less,
@@ -17,7 +17,7 @@ from benchtui.compare.difference import (
     difference,
     with_missing,
 )
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from benchtui.compare.records import Difference
 from benchtui.evidence.missing import Terms, completions
 

@@ -11,8 +11,8 @@ import pytest
 from model_folders import adapter, full_model, lora_tensors, save, write_json
 
 from benchtui.errors import BenchtuiError
-from benchtui.models import inspect_model
 from benchtui.models.describe import describe
+from benchtui.models.discovery import inspect_model
 from benchtui.models.fit import Fit, check_fit
 from benchtui.models.reading import read_json
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from model_folders import adapter, full_model, llama_tensors, save, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import BaseChoice, choose_format, find_base, inspect_model, resolve_base
-from benchtui.models.base import sixteen_bit_counterpart
+from benchtui.models.base import BaseChoice, find_base, resolve_base, sixteen_bit_counterpart
+from benchtui.models.discovery import inspect_model
+from benchtui.models.selection import choose_format
 
 
 def base_of(folder: Path, flag: str | None = None, wanted: str | None = None) -> BaseChoice:

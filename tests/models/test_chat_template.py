@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchtui.models.chat_template import SPECIAL_TOKENS, read_chat_template, read_special_tokens
 from benchtui.models.describe import describe
 from benchtui.models.reading import Unreadable
+from benchtui.models.tokenizer.chat_template import SPECIAL_TOKENS, read_chat_template, read_special_tokens
 from tests.e2e.tiny import make_tiny_model
 
 A, B, C = ("{{ messages[0]['content'] }} " + letter for letter in "ABC")

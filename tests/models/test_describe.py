@@ -17,8 +17,9 @@ from model_folders import LLAMA, LLAMA_NUMBERS, adapter, cut, full_model, sharde
 from tiny_hub import COMMIT, TinyHub, serve_tiny_hub
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import choose_format, find_model, resolve_base
+from benchtui.models.base import resolve_base
 from benchtui.models.describe import describe
+from benchtui.models.selection import choose_format, find_model
 
 
 def test_a_local_model(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from model_folders import adapter, cut, full_model, gguf, sharded_model, weights, write_json
 
-from benchtui.models import discover, find_base, inspect_model
+from benchtui.models.base import find_base
+from benchtui.models.discovery import discover, inspect_model
 
 
 def _config_not_json(m: Path) -> None:

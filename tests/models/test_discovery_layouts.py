@@ -9,7 +9,8 @@ import pytest
 from model_folders import adapter, full_model, gguf, sharded_model, weights, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import TrainedModel, discover, inspect_model
+from benchtui.models.discovery import discover, inspect_model
+from benchtui.models.layout import TrainedModel
 
 
 def only(outputs: Path) -> TrainedModel:

@@ -11,8 +11,9 @@ from typing import Protocol
 
 import pytest
 
-from benchtui.models import choose_format, find_model, resolve_base
+from benchtui.models.base import resolve_base
 from benchtui.models.describe import describe
+from benchtui.models.selection import choose_format, find_model
 
 pytestmark = pytest.mark.hub
 BASE = "tinyllamas/stories260K"

@@ -15,7 +15,7 @@ from model_folders import full_model, weights
 
 from benchtui.models import identity
 from benchtui.models.identity import local_identity, sampled_places
-from benchtui.models.safetensors import Header, read_header
+from benchtui.models.weights.safetensors import Header, read_header
 
 TENSORS, EACH = 100, 800_000
 

@@ -10,10 +10,12 @@ import pytest
 from model_folders import adapter, cut, full_model, gguf, write_json
 
 from benchtui.errors import BenchtuiError
-from benchtui.models import choose_format, discover, find_base, find_model, inspect_model
+from benchtui.models.base import find_base
 from benchtui.models.changes import folder_state
 from benchtui.models.describe import describe
-from benchtui.models.gguf import check_gguf
+from benchtui.models.discovery import discover, inspect_model
+from benchtui.models.selection import choose_format, find_model
+from benchtui.models.weights.gguf import check_gguf
 from tests.conftest import HUB, absent
 
 SHA = "0123456789abcdef0123456789abcdef01234567"

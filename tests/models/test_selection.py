@@ -9,7 +9,8 @@ import pytest
 from model_folders import adapter, cut, full_model, gguf, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models import choose_format, find_model, inspect_model
+from benchtui.models.discovery import inspect_model
+from benchtui.models.selection import choose_format, find_model
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchtui.models.template_probe import Trial, find, sandbox, template_error, try_template
+from benchtui.models.tokenizer.template_probe import Trial, find, sandbox, template_error, try_template
 
 TEMPLATES = {
     "llama-3": "{{- bos_token }}\n{%- if not date_string is defined %}\n    {%- if strftime_now is defined %}\n"
@@ -146,7 +146,7 @@ def test_what_is_wrong_with_it_and_where(template: str, says: str, line: int) ->
 
 
 def test_one_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchtui.models.template_probe.PATIENCE", 1.0)
+    monkeypatch.setattr("benchtui.models.tokenizer.template_probe.PATIENCE", 1.0)
     endless = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
     assert "did not end" in try_template(Trial(endless, [[ASKED]])).error
 

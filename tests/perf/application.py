@@ -25,10 +25,11 @@ from pathlib import Path
 import psutil
 
 from benchtui.demo.workspace import MODEL_NAME, open_workspace
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan, write_plan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan, write_plan
 from benchtui.runs.records import LaunchRecord, this_process, write_record
+from benchtui.tasks.suites import TaskPlan
 from screens.app import BenchtuiApp
 from screens.settings import Settings
 

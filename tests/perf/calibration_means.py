@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchtui.compare.metrics import AGGREGATIONS
+from benchtui.compare.differences.metrics import AGGREGATIONS
 from tests.evidence.cells import Cell
 from tests.evidence.simulation_means import (
     BOUNDED,

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchtui.tasks import Catalogue, load_catalogue
+from benchtui.tasks.catalogue import Catalogue, load_catalogue
+from benchtui.tasks.resolve import resolve
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
@@ -71,7 +72,7 @@ def main() -> int:
         _, cold = timed(lambda: load_catalogue(cache=Path(folder)))
         catalogue, warm = timed(lambda: load_catalogue(cache=Path(folder)))
     theirs, full = timed(lambda: lm_eval_index(root))
-    resolved, resolving = timed(lambda: catalogue.resolve(["mmlu"]))
+    resolved, resolving = timed(lambda: resolve(catalogue, ["mmlu"]))
     index, mmlu = timed(lambda: index_of(dict(resolved.task_files)))
     _, searching = timed(lambda: catalogue.search("grade school maths"))
     found = differences(catalogue, theirs)

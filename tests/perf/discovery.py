@@ -15,7 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchtui.models import discover, find_base
+from benchtui.models.base import find_base
+from benchtui.models.discovery import discover
 from benchtui.models.last_result import last_result
 
 LAYERS, HIDDEN, VOCABULARY = 32, 2048, 32_000

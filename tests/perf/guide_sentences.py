@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from benchtui.compare import verdicts
-from benchtui.compare.margins import Margins
-from benchtui.compare.pairing import MAX_UNPAIRED
+from benchtui.compare.differences.pairing import MAX_UNPAIRED
+from benchtui.compare.verdicts import verdicts
+from benchtui.compare.verdicts.margins import Margins
 from benchtui.evidence.matched_pairs import fewest_unchanged
 from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.power import detectable_share
@@ -26,7 +26,7 @@ from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
 from benchtui.evidence.typical_values import centre_interval
 from benchtui.models import identity
-from benchtui.runs import watchdog
+from benchtui.supervise import watchdog
 from benchtui.tasks.words import PLAIN_WORDS
 from tests.evidence.simulation_groups import MMLU
 

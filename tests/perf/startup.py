@@ -23,7 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchtui.runs.plan import RunPlan
+    from benchtui.plans.plan import RunPlan
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -78,9 +78,9 @@ PIECES = {
 
 def _benchtui(folder: Path) -> dict[str, float]:
     """Seconds outside the model of one worker, by what they were spent on."""
+    from benchtui.plans.plan import write_plan
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.events import InFlight, Phase, read_events
-    from benchtui.runs.plan import write_plan
 
     run = RunDirectory(folder)
     write_plan(run.plan_file, _plan())
@@ -100,11 +100,11 @@ def _benchtui(folder: Path) -> dict[str, float]:
 
 
 def _plan() -> RunPlan:
-    from benchtui.config import Config
     from benchtui.demo.workspace import TASKS, demo_paths
     from benchtui.models.selection import find_model
-    from benchtui.runs.choice import BenchPlan
-    from benchtui.runs.prepare import plan_tasks, prepare
+    from benchtui.plans.choice import BenchPlan
+    from benchtui.plans.prepare import plan_tasks, prepare
+    from benchtui.settings.config import Config
     from benchtui.tasks.catalogue import load_catalogue
 
     paths = demo_paths()

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from benchtui.reports.document import END, START, UnparsableError, parse, with_section
+from benchtui.reports.readme.document import END, START, UnparsableError, parse, with_section
 
 SECTION = "## Benchmark Results\n\nnew"
 PAIR = f"{START}\nold, by hand\n{END}\n"

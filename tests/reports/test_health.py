@@ -13,21 +13,21 @@ import msgspec
 import pytest
 
 from benchtui.compare.compare import compare_runs
-from benchtui.compare.gate import Outcome, gate
+from benchtui.compare.headlines import last_benchmark
+from benchtui.compare.history.history import _outcomes
 from benchtui.compare.records import Comparison, Kind
+from benchtui.compare.summary import write_summary
+from benchtui.compare.verdicts.gate import Outcome, gate
 from benchtui.reports.exports import comparison_csv, comparison_json
 from benchtui.reports.html import comparison_html
 from benchtui.reports.markdown import comparison_markdown
-from benchtui.reports.model_index import eval_results
+from benchtui.reports.readme.model_index import eval_results
+from benchtui.reports.readme.section import results_section
 from benchtui.reports.scores import score_notes
-from benchtui.reports.section import results_section
 from benchtui.reports.tables import plain_table
 from benchtui.results.choose import ChosenRuns
-from benchtui.results.headlines import last_benchmark
 from benchtui.results.health import health_words
-from benchtui.results.history import _outcomes
 from benchtui.results.read import read_run
-from benchtui.results.summary import write_summary
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from tests.synthetic import Task, ifeval, write_run

@@ -11,8 +11,8 @@ from huggingface_hub import EvalResult, ModelCard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchtui.reports.card import Results, with_results
-from benchtui.reports.document import END, START, UnparsableError
+from benchtui.reports.readme.card import Results, with_results
+from benchtui.reports.readme.document import END, START, UnparsableError
 
 
 def results(value: float = 50.09, *, scores: int = 1) -> Results:

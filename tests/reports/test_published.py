@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchtui.compare.summary import summarize
+from benchtui.plans.plan import write_plan
 from benchtui.reports.html import comparison_html
-from benchtui.reports.published import published, published_command
-from benchtui.reports.readme import update_readmes
-from benchtui.results.summary import summarize
-from benchtui.runs.plan import write_plan
+from benchtui.reports.readme.published import published, published_command
+from benchtui.reports.readme.readme import update_readmes
 from tests.run_stories import make_run
 from tests.synthetic import Task, write_run
 

@@ -11,9 +11,9 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from benchtui.reports.document import END, START
-from benchtui.reports.readme import update_readmes
-from benchtui.results.summary import summarize
+from benchtui.compare.summary import summarize
+from benchtui.reports.readme.document import END, START
+from benchtui.reports.readme.readme import update_readmes
 from tests.compare.test_verdicts import flipped
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import ifeval, write_run

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import ModelCard
 
-from benchtui.reports.readme import update_readmes
+from benchtui.reports.readme.readme import update_readmes
 from tests.synthetic import ifeval, write_run
 
 

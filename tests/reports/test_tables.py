@@ -12,12 +12,12 @@ from rich.console import Console
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison
+from benchtui.compare.summary import Summary
 from benchtui.reports.exports import comparison_csv, comparison_json
 from benchtui.reports.markdown import comparison_markdown
 from benchtui.reports.tables import plain_table, print_comparison, print_summary
 from benchtui.reports.words import ASCII, glyphs_for
 from benchtui.results.read import read_run
-from benchtui.results.summary import Summary
 from tests.synthetic import Task, ifeval, write_run
 
 SUBJECTS = {"mmlu_stem": 19, "mmlu_other": 13, "mmlu_social_sciences": 12, "mmlu_humanities": 13}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.compare.headlines import last_benchmark
 from benchtui.errors import BenchtuiError
-from benchtui.results.headlines import last_benchmark
-from benchtui.runs.journal import Journal, RequestKey
+from benchtui.runs.journal.journal import Journal, RequestKey
 from tests.cli.results_commands import benchtui, one_line_error, write_model
 
 NEWER = "made by a newer benchtui"

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchtui.errors import BenchtuiError
-from benchtui.results.primary import primary
 from benchtui.results.read import read_run
 from benchtui.results.records import is_share
 from benchtui.runs.answer_health import TaskHealth
+from benchtui.tasks.primary_metric import primary
 from tests.lm_eval_runs import RealRuns
 from tests.synthetic import STAMP, Task, ifeval, write_run
 

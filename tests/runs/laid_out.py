@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchtui.config import Config
+from benchtui.benchmark.run import BenchRuns, lay_out
 from benchtui.models.selection import find_model
-from benchtui.runs.bench import BenchRuns, lay_out
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import Journal, RequestKey
-from benchtui.runs.prepare import PreparedBench, plan_tasks, prepare
+from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
+from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import load_catalogue
 from tests.e2e.tiny import make_tiny_model
 

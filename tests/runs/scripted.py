@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs import events as ev
-from benchtui.runs.control import Control
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import read_events
 from benchtui.runs.records import DoneRecord
-from benchtui.runs.supervisor import SuperviseSettings, Supervisor
+from benchtui.supervise.control import Control
+from benchtui.supervise.supervisor import SuperviseSettings, Supervisor
 from tests.run_stories import make_run
 
 QUICK = SuperviseSettings(timeout=1.0, grace=0.5)
@@ -31,7 +31,7 @@ sys.path.insert(0, {root!r})
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
-from benchtui.runs.journal import Journal, RequestKey
+from benchtui.runs.journal.journal import Journal, RequestKey
 
 arguments = sys.argv[4:]  # -P -m benchtui.worker
 score_only = "--score" in arguments

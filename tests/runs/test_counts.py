@@ -6,9 +6,9 @@ from click.testing import CliRunner
 
 from benchtui.cli.runs import command
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.listing import list_runs
-from benchtui.runs.state import RunFollower
-from screens.run_status import ending_words
+from screens.run.status import ending_words
 from tests.run_stories import make_bench
 from tests.runs.scripted import SCORE, Script, run, supervise, worker
 

@@ -11,9 +11,9 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison, Kind
+from benchtui.plans.plan import write_plan
 from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import write_plan
 from tests.compare.test_verdicts import flipped
 from tests.runs.laid_out import Laid, answer, end
 from tests.synthetic import Task, write_run

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchtui.files import no_room
 from benchtui.runs import events as ev
-from benchtui.runs.files import no_room
 
 texts = st.text(max_size=200)
 events = st.one_of(

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchtui.runs.files import no_room, unwritable, write_atomic
+from benchtui.files import no_room, unwritable, write_atomic
 
 
 @settings(max_examples=30, deadline=None)
@@ -51,7 +51,7 @@ def test_a_reader_never_sees_half_a_file_and_a_kill_leaves_a_whole_one(tmp_path:
     script = textwrap.dedent(
         """
         import pathlib, sys
-        from benchtui.runs.files import write_atomic
+        from benchtui.files import write_atomic
         path, number = pathlib.Path(sys.argv[1]), 0
         while True:
             number += 1

@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError
+from benchtui.files import no_room
 from benchtui.runs.answer_health import AnswerFacts
-from benchtui.runs.files import no_room
-from benchtui.runs.journal import Journal, JournalMismatchError, RequestKey, answered_requests, request_digest
+from benchtui.runs.journal.journal import Journal, JournalMismatchError, RequestKey, answered_requests, request_digest
 
 FACTS = {"fingerprint": "abc"}
 TASK = "arc_easy"
@@ -98,7 +98,7 @@ def test_a_batch_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
         import os, signal, sys
-        from benchtui.runs.journal import Journal, RequestKey
+        from benchtui.runs.journal.journal import Journal, RequestKey
         journal = Journal(__import__("pathlib").Path(sys.argv[1]))
         journal.bind({"fingerprint": "abc"})
         def answers(batch):
@@ -293,8 +293,8 @@ def test_a_full_disk_costs_only_the_batch_in_hand(tmp_path: Path) -> None:
     script = textwrap.dedent(
         """
         import pathlib, resource, sqlite3, sys
-        from benchtui.runs.files import no_room
-        from benchtui.runs.journal import Journal, RequestKey
+        from benchtui.files import no_room
+        from benchtui.runs.journal.journal import Journal, RequestKey
         journal = Journal(pathlib.Path(sys.argv[1]))
         journal.bind({"fingerprint": "abc"})
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))

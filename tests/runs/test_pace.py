@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchtui.runs.pace import Pace
+from benchtui.runs.follow.pace import Pace
 
 
 def test_batches_that_end_at_once_count_by_the_time_they_took() -> None:

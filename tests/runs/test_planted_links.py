@@ -12,20 +12,20 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.benchmark.remove import remove_run
+from benchtui.benchmark.run import lock_model
+from benchtui.compare.history.history import write_note
 from benchtui.errors import BenchtuiError
-from benchtui.results.history import write_note
-from benchtui.results.remove import remove_run
-from benchtui.runs.bench import lock_model
+from benchtui.files import UnsafePlaceError, delete_run_file, read_regular, write_run_file
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventReader, EventWriter, Phase
-from benchtui.runs.files import UnsafePlaceError, delete_run_file, read_regular, write_run_file
+from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.in_hand import InHandWriter, read_in_hand
-from benchtui.runs.journal import Journal, RequestKey, answered_requests
+from benchtui.runs.journal.journal import Journal, RequestKey, answered_requests
 from benchtui.runs.listing import list_runs
-from benchtui.runs.process import LOG_HEAD, BoundedLog
 from benchtui.runs.records import DoneRecord, read_done, write_record
-from benchtui.runs.state import RunFollower
-from benchtui.runs.watched import Watched
+from benchtui.supervise.process import LOG_HEAD, BoundedLog
+from benchtui.supervise.watched import Watched
 from benchtui.worker.guard import dump_stacks_on_signal
 from tests.run_stories import make_run
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.runs import events as ev
-from benchtui.runs.state import RunFollower
-from benchtui.runs.view import RowView, RunView, average
+from benchtui.runs.follow.state import RunFollower
+from benchtui.runs.follow.view import RowView, RunView, average
 from tests.run_stories import LEAVES, SIZES, T0, Story, dead_process, finish, launch, make_run
 
 
@@ -255,7 +255,7 @@ def test_a_dead_supervisor_means_that_the_run_died(tmp_path: Path) -> None:
 
 
 def test_a_run_whose_directory_is_deleted_died(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchtui.runs.state.RECORDS_EVERY", 0.0)
+    monkeypatch.setattr("benchtui.runs.follow.state.RECORDS_EVERY", 0.0)
     run = make_run(tmp_path / "run")
     launch(run)
     Story(run).start().load()

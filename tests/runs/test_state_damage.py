@@ -14,7 +14,7 @@ from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import Narrator
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower
+from benchtui.runs.follow.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower
 from tests.run_stories import T0, Story, launch, make_run
 
 

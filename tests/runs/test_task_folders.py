@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.listing import list_runs
 from benchtui.runs.outcome import step_after
-from benchtui.runs.plan import write_plan
 from benchtui.runs.task_folders import own_task_folders
 from tests.cli.results_commands import benchtui
 from tests.runs.laid_out import Laid, answer, end

@@ -16,8 +16,8 @@ from textual.pilot import Pilot
 
 from benchtui.demo.workspace import demo_paths, open_workspace
 from benchtui.doctor.check import Check
-from benchtui.runs.choice import BenchPlan
-from benchtui.runs.machine import MachineReading
+from benchtui.machine import MachineReading
+from benchtui.plans.choice import BenchPlan
 from screens.app import BenchtuiApp
 from screens.settings import Settings
 from tests.screens.record import LM_EVAL, RECORDED, TASK_FOLDER, WORKSPACE
@@ -91,7 +91,7 @@ def open_app(models: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.setattr("benchtui.wizard.batch.free_memory", lambda: 16 * 2**30)
     monkeypatch.setattr("benchtui.wizard.batch.free_gpu_memory", lambda: None)
     reading = MachineReading(0.62, 5 * 10**9, 16 * 10**9, None)
-    monkeypatch.setattr("screens.run_reader.MachineMeter.read", lambda _: reading)
+    monkeypatch.setattr("screens.run.reader.MachineMeter.read", lambda _: reading)
 
     def make(choice: BenchPlan | None = None, *, typed: bool = False) -> BenchtuiApp:
         return BenchtuiApp(Settings(choice or BenchPlan(outputs=models), typed=typed, clock=lambda: NOW))
@@ -114,7 +114,7 @@ def still_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         Check("Memory", "ok", "11.0 GB free of 16.0 GB"),
         Check("Disk", "ok", "120 GB free for outputs"),
     ]
-    monkeypatch.setattr("screens.steps.review.preflight", lambda _: checks)
+    monkeypatch.setattr("screens.wizard.review.preflight", lambda _: checks)
 
 
 async def settle(pilot: Pilot[int], seconds: float = 15.0) -> None:

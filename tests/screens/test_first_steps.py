@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from screens.app import BenchtuiApp
-from screens.home import Home
+from screens.home.home import Home
 from screens.settings import Settings
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, shown, type_in
 from tests.screens.test_settings_survive import until

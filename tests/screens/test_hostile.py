@@ -12,7 +12,7 @@ import pytest
 
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Failed, Log, Planned, PlannedTask, Warned, WorkerStarted, encode
-from benchtui.runs.journal import Journal, RequestKey
+from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, shown
 
@@ -110,7 +110,7 @@ async def test_a_mistake_of_the_engine_is_told_and_the_screen_lives(
     def broken(*_: object) -> None:
         raise ZeroDivisionError("[bold]engine[/] fell over")
 
-    monkeypatch.setattr("screens.compare._compare_model", broken)
+    monkeypatch.setattr("screens.compare.compare._compare_model", broken)
     async with open_app().run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         await press(pilot, "enter")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import Journal, RequestKey
-from benchtui.runs.state import RunFollower
-from screens.run_reader import RunReader
-from screens.run_status import status_text
+from benchtui.runs.follow.state import RunFollower
+from benchtui.runs.journal.journal import Journal, RequestKey
+from screens.run.reader import RunReader
+from screens.run.status import status_text
 from tests.run_stories import Story, launch, make_bench, make_run
 
 

@@ -10,11 +10,11 @@ import pytest
 from textual.pilot import Pilot
 
 from benchtui.cli.app import command as app_command
-from benchtui.cli.options import bench_plan
+from benchtui.cli.parameters.settings import bench_plan
 from benchtui.demo.workspace import demo_paths
-from benchtui.runs.choice import BenchPlan
-from benchtui.runs.plan import Permissions
-from screens.run import RunPage
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.plan import Permissions
+from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown
 from tests.settings.sayings import Place
 

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from benchtui.demo.workspace import Workspace, demo_paths, open_workspace
+from benchtui.plans.plan import Permissions
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs
-from benchtui.runs.plan import Permissions, TaskPlan
 from benchtui.runs.records import run_state
+from benchtui.tasks.suites import TaskPlan
 from screens.app import BenchtuiApp
-from screens.run import RunPage
+from screens.run.run import RunPage
 from screens.settings import Settings
 from tests.e2e.terminal import Terminal
 from tests.screens.conftest import press, settle

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchtui.results.headlines import last_benchmark
-from benchtui.results.history import model_history
-from benchtui.results.summary import write_summary
-from screens.history import comparable
+from benchtui.compare.headlines import last_benchmark
+from benchtui.compare.history.history import model_history
+from benchtui.compare.summary import write_summary
+from screens.history.history import comparable
 from screens.themes import Colours
 from screens.words import result_text
 from tests.screens.conftest import Open, press, settle, shown

@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.plan import write_plan
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, shown
 from tests.screens.test_pictures import half_done
@@ -41,7 +41,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDirectory, BenchPl
         calls.append((run, choice))
         return [run]
 
-    monkeypatch.setattr("screens.resuming.resume", resume)
+    monkeypatch.setattr("screens.run.resuming.resume", resume)
     return calls
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from screens.run import RunPage
+from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
 
 
@@ -36,7 +36,7 @@ async def test_home_notices_a_new_model(open_app: Open, models: Path) -> None:
 
 
 async def test_no_models_says_what_to_do(open_app: Open, models: Path) -> None:
-    from benchtui.runs.choice import BenchPlan
+    from benchtui.plans.choice import BenchPlan
 
     async with open_app(BenchPlan(outputs=Path("elsewhere"))).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
@@ -236,7 +236,7 @@ async def test_copying_goes_to_the_terminals_clipboard(open_app: Open) -> None:
 
 async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, models: Path) -> None:
     from benchtui.runs.events import InFlight, InFlightDocument, Mark, Marked, encode
-    from benchtui.runs.journal import Journal, RequestKey
+    from benchtui.runs.journal.journal import Journal, RequestKey
     from tests.screens.test_pictures import half_done
 
     run = half_done(models / MODEL / "benchmarks")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from benchtui.demo.workspace import demo_paths
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.runs.directory import RunDirectory
-from screens.run import RunPage
+from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
 
 
@@ -24,7 +24,7 @@ async def test_all_questions_to_the_review(
         started.append(choice)
         return [base]
 
-    monkeypatch.setattr("screens.wizard.launch", launch)
+    monkeypatch.setattr("screens.wizard.wizard.launch", launch)
     app = open_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await settle(pilot)

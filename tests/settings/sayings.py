@@ -12,10 +12,10 @@ from typing import Any
 import tomlkit
 from hypothesis import strategies as st
 
-from benchtui.cli.options import bench_plan
+from benchtui.cli.parameters.settings import bench_plan
 from benchtui.cli.run import command
 from benchtui.errors import UsageError
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.settings.rows import FILE_KEYS, SETTINGS
 from benchtui.settings.setting import Setting, Switch
 

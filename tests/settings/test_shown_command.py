@@ -13,12 +13,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 
-from benchtui.config import Config, load_config
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
-from benchtui.runs.choice import BenchPlan
-from benchtui.runs.plan import RunPlan
-from benchtui.runs.prepare import plan_tasks, prepare
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.plan import RunPlan
+from benchtui.plans.prepare import plan_tasks, prepare
+from benchtui.settings.config import Config, load_config
 from benchtui.settings.rows import SETTINGS
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.wizard.command import command_line, run_arguments

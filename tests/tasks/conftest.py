@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.tasks import Catalogue, load_catalogue
+from benchtui.tasks.catalogue import Catalogue, load_catalogue
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.tasks import Catalogue, load_catalogue
 from benchtui.tasks.cache import lm_eval_version
+from benchtui.tasks.catalogue import Catalogue, load_catalogue
 
 
 def the_file(folder: Path) -> Path:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from benchtui.errors import UsageError
-from benchtui.tasks import Catalogue, ResolvedTasks, load_catalogue
+from benchtui.tasks.catalogue import Catalogue, load_catalogue
+from benchtui.tasks.resolve import ResolvedTasks, resolve
 
 
 def worker_index(resolved: ResolvedTasks) -> dict[str, Any]:
@@ -46,14 +47,14 @@ def leaves_in(index: dict[str, Any], name: str) -> set[str]:
 def test_lm_evals_own_index_of_just_these_files_holds_all_that_is_needed(
     catalogue: Catalogue, name: str, tasks: int
 ) -> None:
-    resolved = catalogue.resolve([name])
+    resolved = resolve(catalogue, [name])
     assert leaves_in(worker_index(resolved), name) == set(resolved.leaves[name])
     assert len(resolved.leaves[name]) == tasks
     assert all(Path(file).is_absolute() and Path(file).is_file() for file in resolved.task_files.values())
 
 
 def test_mmlu_is_a_group_of_groups_of_tags(catalogue: Catalogue) -> None:
-    resolved = catalogue.resolve(["mmlu"])
+    resolved = resolve(catalogue, ["mmlu"])
     assert resolved.names == ("mmlu",)
     assert {"mmlu", "mmlu_stem", "mmlu_other", "mmlu_humanities", "mmlu_social_sciences"} <= set(resolved.task_files)
     assert len(resolved.tags["mmlu_stem_tasks"]) == 19
@@ -65,7 +66,7 @@ def test_mmlu_loads_far_faster_than_the_full_index(catalogue: Catalogue) -> None
     import lm_eval.tasks  # noqa: F401 - its import is not what is measured
 
     start = time.perf_counter()
-    index = worker_index(catalogue.resolve(["mmlu"]))
+    index = worker_index(resolve(catalogue, ["mmlu"]))
     took = time.perf_counter() - start
     assert len(leaves_in(index, "mmlu")) == 57
     assert took < 0.5  # the full index takes 4 s and more
@@ -73,23 +74,23 @@ def test_mmlu_loads_far_faster_than_the_full_index(catalogue: Catalogue) -> None
 
 @pytest.mark.parametrize("name", ["humaneval", "mbpp"])
 def test_tasks_that_run_the_models_code_are_named(catalogue: Catalogue, name: str) -> None:
-    assert catalogue.resolve([name, "piqa"]).unsafe == (name,)
+    assert resolve(catalogue, [name, "piqa"]).unsafe == (name,)
 
 
 def test_a_pattern_runs_every_task_that_fits_once(catalogue: Catalogue) -> None:
-    resolved = catalogue.resolve(["gpqa_*_zeroshot"])
+    resolved = resolve(catalogue, ["gpqa_*_zeroshot"])
     fitting = {
         name for name, e in catalogue.entries.items()
         if e.kind == "task" and name.startswith("gpqa_") and name.endswith("_zeroshot")
     }  # fmt: skip
     assert set(resolved.names) == fitting
     assert resolved.requested == {"gpqa_*_zeroshot": resolved.names}
-    everything = [leaf for found in catalogue.resolve(["mmlu_*"]).leaves.values() for leaf in found]
+    everything = [leaf for found in resolve(catalogue, ["mmlu_*"]).leaves.values() for leaf in found]
     assert len(everything) == len(set(everything)) > 1000
 
 
 def test_a_group_whose_tasks_stand_in_its_own_file(catalogue: Catalogue) -> None:
-    resolved = catalogue.resolve(["flan_held_in"])
+    resolved = resolve(catalogue, ["flan_held_in"])
     assert "flan_held_in::anli_r1_flan::anli_r1_prompt-0" in resolved.leaves["flan_held_in"]
     assert list(resolved.task_files) == ["flan_held_in"]
 
@@ -109,7 +110,7 @@ def test_a_group_whose_tasks_stand_in_its_own_file(catalogue: Catalogue) -> None
 )
 def test_what_cannot_be_run_is_refused_by_name(catalogue: Catalogue, specs: list[str], words: list[str]) -> None:
     with pytest.raises(UsageError) as caught:
-        catalogue.resolve(specs)
+        resolve(catalogue, specs)
     message = str(caught.value)
     assert all(word in message for word in words), message
     assert len(message.splitlines()) == 1
@@ -117,13 +118,13 @@ def test_what_cannot_be_run_is_refused_by_name(catalogue: Catalogue, specs: list
 
 
 def test_a_name_asked_for_twice_runs_once(catalogue: Catalogue) -> None:
-    assert catalogue.resolve(["piqa", "piqa"]).names == ("piqa",)
+    assert resolve(catalogue, ["piqa", "piqa"]).names == ("piqa",)
 
 
 def test_a_task_given_as_a_file(catalogue: Catalogue, tmp_path: Path) -> None:
     (tmp_path / "my.yaml").write_text("task: my_task\ndataset_path: json\nunsafe_code: true\n")
     spec = str(tmp_path / "my.yaml")
-    resolved = catalogue.resolve([spec, "piqa"])
+    resolved = resolve(catalogue, [spec, "piqa"])
     assert resolved.requested[spec] == ("my_task",)
     assert resolved.task_files["my_task"] == spec
     assert resolved.unsafe == ("my_task",)
@@ -134,7 +135,7 @@ def test_a_task_given_as_a_file(catalogue: Catalogue, tmp_path: Path) -> None:
 def test_a_file_that_is_no_task(catalogue: Catalogue, tmp_path: Path, text: str) -> None:
     (tmp_path / "my.yaml").write_text(text)
     with pytest.raises(UsageError, match=r"my\.yaml"):
-        catalogue.resolve([str(tmp_path / "my.yaml")])
+        resolve(catalogue, [str(tmp_path / "my.yaml")])
 
 
 def test_a_group_that_lists_an_unknown_task(task_cache: Path, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from benchtui.tasks import Catalogue
+from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.scan import scan
 
 PERF = Path(__file__).parent.parent / "perf" / "catalogue.py"

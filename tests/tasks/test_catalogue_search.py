@@ -2,9 +2,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchtui.tasks import PLAIN_WORDS, Catalogue, task_title, task_words
+from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.entries import TaskEntry
 from benchtui.tasks.search import search
+from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from benchtui.tasks.catalogue import load_catalogue
 @pytest.fixture
 def run(task_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("benchtui.config.user_config_file", lambda: tmp_path / "none.toml")
+    monkeypatch.setattr("benchtui.settings.config.user_config_file", lambda: tmp_path / "none.toml")
     monkeypatch.setattr("benchtui.tasks.catalogue.cache_folder", lambda: task_cache)
     monkeypatch.setenv("COLUMNS", "80")
 

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchtui.cli.options import bench_options, bench_plan
+from benchtui.cli.parameters.settings import bench_options, bench_plan
 from benchtui.errors import UsageError
-from benchtui.runs.choice import BenchPlan
-from benchtui.runs.plan import Permissions
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.plan import Permissions
 from benchtui.wizard.command import command_line, run_arguments
 
 

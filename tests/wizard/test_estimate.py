@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.runs.plan import TaskPlan
+from benchtui.tasks.suites import TaskPlan
 from benchtui.wizard.estimate import START_UP, Speeds, earlier_speeds, estimate_tasks
 from tests.screens.conftest import MODEL, put_recorded
 

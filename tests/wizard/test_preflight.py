@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchtui.runs.choice import BenchPlan
+from benchtui.plans.choice import BenchPlan
 from benchtui.wizard.preflight import preflight
 from tests.e2e.tiny import make_tiny_model
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lm_eval.api.instance import Instance
 
-from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
-from benchtui.worker.tasks import LoadedTask, load_tasks
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.tasks.suites import TaskPlan
+from benchtui.worker.benchmark.tasks import LoadedTask, load_tasks
 
 WRITES = """
 task: small_writes

@@ -13,11 +13,12 @@ from typing import Any, ClassVar
 import lm_eval.tasks
 import msgspec
 
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
-from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
-from benchtui.worker.building import build_watched
-from benchtui.worker.tasks import load_tasks
+from benchtui.tasks.suites import TaskPlan
+from benchtui.worker.benchmark.building import build_watched
+from benchtui.worker.benchmark.tasks import load_tasks
 
 TASKS = {
     "ifeval": ("ifeval/ifeval.yaml", None, "prompt"),

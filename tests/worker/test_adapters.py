@@ -15,9 +15,10 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchtui.errors import BenchtuiError
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
 from benchtui.runs.events import Decision, EventWriter, read_events
-from benchtui.runs.plan import ModelSource, PromptSettings, RunPlan, TaskPlan
-from benchtui.worker.load import LoadedModel, load_beside, load_model, prepare
+from benchtui.tasks.suites import TaskPlan
+from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model, prepare
 from benchtui.worker.report import Reporter
 from tests.worker.tiny_models import Tensors, edit, lm_eval_model, make_base, rewrite, scores, texts
 
@@ -158,7 +159,7 @@ def test_base_then_adapter_in_one_worker(name: str, engine: str, tmp_path: Path,
 def test_side_by_side_the_base_is_the_base(
     name: str, tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchtui.worker import load
+    from benchtui.worker.answering.hf import load
 
     monkeypatch.setattr(load, "free_memory", lambda _: 2**40)
     kind = KINDS[name]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.in_hand import InHandWriter, read_in_hand
-from benchtui.worker.building import build_watched
+from benchtui.worker.benchmark.building import build_watched
+from benchtui.worker.benchmark.tasks import LoadedTask, build_requests
 from benchtui.worker.guard import StopRequested
-from benchtui.worker.tasks import LoadedTask, build_requests
 from tests.worker.instances import NoModel, prompts, small_plan, small_task
 
 

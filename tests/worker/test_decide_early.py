@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK
-from benchtui.results.primary import MetricName
 from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
-from benchtui.worker.decide_early import ask_until_decided
+from benchtui.tasks.primary_metric import MetricName
+from benchtui.worker.benchmark.decide_early import ask_until_decided
+from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.units import Unit
 from benchtui.worker.report import Reporter
-from benchtui.worker.tasks import LoadedTask
-from benchtui.worker.units import Unit
 from tests.worker.instances import small_plan
 
 ACC = MetricName("acc", "none")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.plans.prepare import PreparedBench
 from benchtui.runs.events import EventWriter
-from benchtui.runs.prepare import PreparedBench
-from benchtui.worker import load
-from benchtui.worker.load import LoadedModel, load_beside, load_model
+from benchtui.worker.answering.hf import load
+from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model
 from benchtui.worker.report import Reporter
 from tests.runs.laid_out import Laid
 

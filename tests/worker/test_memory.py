@@ -8,7 +8,7 @@ import textwrap
 
 import pytest
 
-from benchtui.worker.memory import is_out_of_memory
+from benchtui.worker.answering.hf.memory import is_out_of_memory
 
 
 def test_a_real_one_on_the_cpu() -> None:
@@ -16,7 +16,7 @@ def test_a_real_one_on_the_cpu() -> None:
     script = textwrap.dedent(
         """
         import resource, torch
-        from benchtui.worker.memory import is_out_of_memory
+        from benchtui.worker.answering.hf.memory import is_out_of_memory
         torch.zeros(1)
         used = 1024 * int(next(l for l in open("/proc/self/status") if l.startswith("VmSize")).split()[1])
         resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)

@@ -7,8 +7,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchtui.runs.plan import RunPlan
-from benchtui.worker import remembered
+from benchtui.plans.plan import RunPlan
+from benchtui.worker.answering.hf import remembered
 from tests.worker.instances import small_plan
 
 

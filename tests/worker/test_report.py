@@ -83,7 +83,8 @@ def test_pytorch_is_imported_under_the_watchdogs_eyes() -> None:
     import subprocess
     import sys
 
-    script = "import sys, benchtui.worker.session, benchtui.worker.evaluate; sys.exit('torch' in sys.modules)"
+    modules = "benchtui.worker.benchmark.session, benchtui.worker.benchmark.evaluate"
+    script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
 

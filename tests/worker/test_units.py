@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchtui.runs.plan import RunPlan, TaskPlan
+from benchtui.plans.plan import RunPlan
 from benchtui.tasks.catalogue import load_catalogue
-from benchtui.worker.evaluate import asked_together
-from benchtui.worker.tasks import LoadedTasks, load_tasks
-from benchtui.worker.units import Unit, units
+from benchtui.tasks.suites import TaskPlan
+from benchtui.worker.benchmark.evaluate import asked_together
+from benchtui.worker.benchmark.tasks import LoadedTasks, load_tasks
+from benchtui.worker.benchmark.units import Unit, units
 from tests.runs.laid_out import TASK
 from tests.worker.instances import small_plan
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from benchtui.errors import BenchtuiError
-from benchtui.worker.engine import FastLM
-from benchtui.worker.observed import ObservedHFLM
+from benchtui.worker.answering.hf.engine.lm import FastLM
+from benchtui.worker.answering.hf.observed import ObservedHFLM
 from tests.worker.tiny_models import edit, lm_eval_model, make_base, rewrite, scores, texts
 
 ENGINES = pytest.mark.parametrize("engine", [FastLM, ObservedHFLM])

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from benchtui.runs.result_files import stamp_of, stamp_time
-from benchtui.worker.write import _stamp
+from benchtui.worker.benchmark.write import _stamp
 
 
 def test_a_stamp_is_later_than_those_before_even_if_the_clock_went_back(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal import answered_requests
+from benchtui.runs.journal.journal import answered_requests
 from tests.e2e.faults.drive import Running, on_disk
 from tests.e2e.faults.table import Row
 from tests.e2e.faults.workshop import REQUESTS

@@ -36,7 +36,7 @@ def answer(engine: str, model: Any, tokenizer: Any, asked: Sequence[Request], ba
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    from benchtui.worker.engine import FastLM
+    from benchtui.worker.answering.hf.engine.lm import FastLM
 
     logging.disable(logging.WARNING)
     made = {"pretrained": model, "tokenizer": tokenizer, "batch_size": batch_size, "max_length": WINDOW}

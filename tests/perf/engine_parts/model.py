@@ -78,7 +78,7 @@ def floor_operations(model: Any, tokenizer: Any, asked: Sequence[Request]) -> fl
     """Floating-point operations: two for each weight that each token needs."""
     import numpy as np
 
-    from benchtui.worker.engine.prefix_tree import build_tree
+    from benchtui.worker.answering.hf.engine.prefix_tree import build_tree
 
     layers = sum(parameter.numel() for parameter in model.base_model.layers.parameters())
     head = model.get_output_embeddings().weight.numel()

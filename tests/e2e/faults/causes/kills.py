@@ -8,7 +8,7 @@ import signal
 import time
 from contextlib import suppress
 
-from benchtui.runs.journal import answered_requests
+from benchtui.runs.journal.journal import answered_requests
 from tests.e2e.faults.drive import Place, done_record, on_disk, same_results
 from tests.e2e.faults.kept import ALL, row, with_score
 from tests.e2e.faults.table import Row, fault

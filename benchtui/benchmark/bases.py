@@ -1,0 +1,155 @@
+"""Which base run a benchmark is compared with: one that was evaluated before, here or for another model, one that goes
+on, or a new one."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchtui.files import copy_run_files, write_run_file
+from benchtui.plans.plan import RunPlan, with_date_of, write_plan
+from benchtui.runs.directory import RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
+from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.known import run_name
+from benchtui.runs.records import asked_everything, run_state
+
+_COPYING = ".copying"
+_NOT_COPIED = frozenset({"lock", "cancel"})
+"""Files of a run that are about the process that evaluated it."""
+
+
+@dataclass(frozen=True)
+class ChosenBase:
+    """The base's directory: of a run that is `reused`, of one that is `resumed`, or of a new one. `copied_from` is the
+    other model's run that it was copied from, `set_aside` where an earlier base run went."""
+
+    run: RunDirectory | None = None
+    reused: bool = False
+    resumed: bool = False
+    set_aside: RunDirectory | None = None
+    copied_from: str = ""
+
+
+class CopiedFrom(msgspec.Struct, frozen=True):
+    """Where a base run comes from that was evaluated for another model; in run/copied-from.json."""
+
+    run: str
+    path: str
+    copied: str
+    fingerprint: str
+
+
+def choose_base(
+    benchmarks: Path,
+    plan: RunPlan,
+    *,
+    rerun: bool,
+    resume: Callable[[RunDirectory], bool],
+    neighbours: Sequence[Path] = (),
+) -> ChosenBase:
+    """The base run for `plan`; one in the model folders `neighbours` that fits is copied.
+
+    A base run fits when it asked everything and nothing that can change a score is different.
+    """
+    known = base_runs(benchmarks)
+    if not rerun:
+        for run in known:
+            if _fitting(run, plan):
+                return ChosenBase(run, reused=True)
+    for folder in neighbours:
+        for run in base_runs(benchmarks_folder(folder)):
+            there = _fitting(run, plan)
+            if there is not None and (copied := _copied(run, there, benchmarks, plan)):
+                return copied
+    current = base_run(benchmarks)
+    unfinished = None if rerun else find_unfinished([run for run in known if run == current], plan, any_date=True)
+    if unfinished is not None and resume(unfinished):
+        return ChosenBase(unfinished, resumed=True)
+    return ChosenBase(current, set_aside=_set_aside(benchmarks))
+
+
+def _fitting(run: RunDirectory, plan: RunPlan) -> RunPlan | None:
+    """The plan of `run`, where its results are those that `plan` would give."""
+    there = run.readable_plan()
+    if there is None or there.role != "base" or not asked_everything(run):
+        return None
+    return None if with_date_of(plan, there).differences(there, tasks="subset") else there
+
+
+def find_unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bool) -> RunDirectory | None:
+    """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
+    has all that it will ever need. With `any_date` its chat template may write another date."""
+    for run in reversed(runs):
+        known = run.readable_plan()
+        ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
+        if known is None or ended or not answered_requests(run.journal):
+            continue
+        if not (with_date_of(plan, known) if any_date else plan).differences(known):
+            return run
+    return None
+
+
+# A base run of another model.
+
+
+def _copied(run: RunDirectory, there: RunPlan, benchmarks: Path, plan: RunPlan) -> ChosenBase | None:
+    """`run` copied to base/; None where it cannot be read, or somebody changed it meanwhile."""
+    base = base_run(benchmarks)
+    copy = RunDirectory(base.path / _COPYING)
+    try:
+        shutil.rmtree(copy.path, ignore_errors=True)  # of a process that was killed
+        copy_run_files(run.lm_eval, copy.lm_eval)
+        copy_run_files(run.records, copy.records, leave_out=_NOT_COPIED)
+        if not _same_run(run, there, copy):
+            return None
+        write_plan(copy.plan_file, msgspec.structs.replace(there, model_name=plan.model_name))
+        now = dt.datetime.now().astimezone().isoformat(timespec="seconds")
+        origin = CopiedFrom(run_name(run), str(run.path.absolute()), now, there.fingerprint)
+        write_run_file(copy.copied_from, msgspec.json.format(msgspec.json.encode(origin), indent=2))
+        set_aside = _set_aside(benchmarks)
+        for made, place in ((copy.records, base.records), (copy.lm_eval, base.lm_eval)):
+            made.rename(place)  # the results last: a kill leaves a run that counts as died, and not one without a plan
+    except OSError:
+        return None  # links in it, not ours to read, no room: whoever evaluates the base anew says what is wrong here
+    finally:
+        shutil.rmtree(copy.path, ignore_errors=True)
+    return ChosenBase(base, reused=True, set_aside=set_aside, copied_from=run_name(run))
+
+
+def _same_run(run: RunDirectory, there: RunPlan, copy: RunDirectory) -> bool:
+    """Whether what was copied is one whole run: nobody set it aside or evaluated it again while it was read."""
+    return copy.readable_plan() == there == run.readable_plan() and asked_everything(copy) and asked_everything(run)
+
+
+# An earlier base run.
+
+
+def _set_aside(benchmarks: Path) -> RunDirectory | None:
+    """Move the base run, if there is one, under base/previous/, named by when it was made, and say where: what was
+    computed is never thrown away.
+
+    Fine-tuned runs that were compared with it keep pointing to it.
+    """
+    run = base_run(benchmarks)
+    if not run.exists() and not run.lm_eval.is_dir():
+        return None
+    made = dt.datetime.fromtimestamp((run.plan_file if run.exists() else run.lm_eval).stat().st_mtime).astimezone()
+    stamp = made.strftime("%Y-%m-%dT%H-%M-%S")
+    target, n = run.path / "previous" / stamp, 1
+    while target.exists():
+        n += 1
+        target = run.path / "previous" / f"{stamp}-{n}"
+    target.mkdir(parents=True)
+    before, after = (str(path.relative_to(benchmarks)) for path in (run.path, target))
+    for fine_tuned in fine_tuned_runs(benchmarks):  # first, so that a kill leaves them without a base, not with another
+        if (plan := fine_tuned.readable_plan()) and plan.base_run == before:
+            write_plan(fine_tuned.plan_file, msgspec.structs.replace(plan, base_run=after))
+    for folder in (run.lm_eval, run.records):
+        if folder.is_dir():
+            folder.rename(target / folder.name)
+    return RunDirectory(target)

@@ -1,0 +1,78 @@
+"""What a plan asks for that can run code: allowed anew by whoever resumes it, since a plan may come from anybody."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import PACKAGE
+from benchtui.plans.plan import Permissions, RunPlan
+from benchtui.runs.outcome import include_flags, resume_command
+from benchtui.settings.code import code_in_generation, is_harmless
+from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.resolve import ResolvedTasks, resolve
+from benchtui.text import one_line
+
+
+def check_permissions(plan: RunPlan, allowed: Permissions, name: str) -> None:
+    """Raises BenchtuiError naming the flags that the run was started with and that are not given now; `name` is what
+    the run is called."""
+    lacking = [
+        flag
+        for wanted, given, flag in (
+            (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
+            (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
+            (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
+        )
+        if wanted and not given
+    ]
+    if lacking:
+        raise BenchtuiError(
+            f"This run was started with {' '.join(lacking)}.",
+            f"If you still mean it: {resume_command(name, *lacking)}",
+        )
+
+
+def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
+    """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
+    prompts = plan.prompts
+    named = [name for name, value in prompts.model_args.items() if not is_harmless(name, value)]
+    if not allowed.remote_code:
+        named += code_in_generation(prompts.gen_kwargs)
+    if named:
+        raise BenchtuiError(
+            f"This run was started with {one_line(', '.join(named), 200)}, which can load files and code.",
+            "If you trust it, type its `benchtui run` command again: what is answered is kept.",
+        )
+
+
+def trusted_folders(plan: RunPlan, include_paths: Sequence[Path]) -> list[Path]:
+    """Of the folders that a plan names those of benchtui's own (the demo's), and `include_paths`, which the user gave
+    now."""
+    named = [Path(folder).resolve() for folder in plan.include_paths]
+    return [*(path for path in named if path.is_relative_to(PACKAGE) and path.is_dir()), *include_paths]
+
+
+def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
+    """The plan's tasks as they are now, from lm-eval and from the trusted folders: whatever else the plan names is not
+    even read. Raises BenchtuiError for a task that is in none of them."""
+    catalogue = load_catalogue(trusted_folders(plan, include_paths))
+    for task in plan.tasks:
+        if task.name not in catalogue:
+            raise _untrusted(plan, task.name, include_paths, name)
+    return resolve(catalogue, [task.name for task in plan.tasks])
+
+
+def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path], run: str) -> BenchtuiError:
+    name, file = one_line(task, 100), plan.task_files.get(task, "")
+    if include_paths:
+        given = ", ".join(one_line(str(path), 200) for path in include_paths)
+        return BenchtuiError(f"The task {name} of this run is not in {given}.", "Give the folder that holds its file.")
+    place = one_line(file, 1000) or "a file of its own"
+    folders = plan.include_paths or ([str(Path(file).parent)] if file else [])
+    flags = include_flags(one_line(folder, 1000) for folder in folders) or ["--include-path DIR"]
+    return BenchtuiError(
+        f"The task {name} of this run is not one of lm-eval's: it is defined in {place}, whose code would be run.",
+        f"If you trust it, give its folder again: {resume_command(run, *flags)}",
+    )

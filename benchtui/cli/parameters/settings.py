@@ -1,0 +1,175 @@
+"""The flags of `benchtui run`, made from the rows of `settings/rows`, and the BenchPlan that is made of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.plans.choice import BenchPlan, choice_of
+from benchtui.settings.environment import unknown_variables
+from benchtui.settings.rows import ISOLATED, OUTPUT, SETTING, SETTINGS
+from benchtui.settings.setting import Repeated, Setting, Switch
+from benchtui.text import one_line
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SettingOption(click.Option):
+    """The flag of a setting. Its value is read by the setting's own readers, and an error names where it came from."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(
+            [setting.parameter, *setting.flags],
+            type=click.UNPROCESSED,
+            multiple=isinstance(setting.form, Repeated),
+            envvar=setting.variable,
+            metavar=setting.metavar or None,
+            help=setting.help,
+        )
+        self.setting = setting
+        self.section = setting.section
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        if not isinstance(self.setting.form, Switch):
+            super().add_to_parser(parser, ctx)
+            return
+        for flag in self.setting.flags:
+            parser.add_option(obj=self, opts=[flag], dest=self.name, action="store_const", const=flag)
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        setting, given = self.setting, opts.get(self.setting.parameter)
+        if isinstance(given, str | list | tuple):
+            texts = [given] if isinstance(given, str) else given
+            return _read(setting.flag, texts[-1], lambda: setting.typed(texts)), ParameterSource.COMMANDLINE
+        if opts.get(_ISOLATED) is not True:
+            if text := os.environ.get(setting.variable):
+                value = _read(setting.variable, text, lambda: setting.from_variable(text))
+                return value, ParameterSource.ENVIRONMENT
+            if setting.parameter in (ctx.default_map or {}):
+                return (ctx.default_map or {})[setting.parameter], ParameterSource.DEFAULT_MAP
+        return setting.default, ParameterSource.DEFAULT
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ARG002 - click's signature
+        return value
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:  # noqa: ARG002 - click's signature
+        setting = self.setting
+        if isinstance(setting.form, Switch):
+            word = " ".join(setting.undo) if len(setting.flags) > 2 else ""
+            flags = " / ".join(setting.flags)
+        else:
+            word = setting.undo[1]
+            flags = f"{setting.flag} {setting.metavar}"
+        return flags, f"{setting.help}  [default: {word}]" if word else setting.help
+
+
+_ISOLATED = "isolated"
+
+
+def _read(where: str, text: str, read: Callable[[], Any]) -> Any:
+    """What `read` gives. Raises UsageError that begins with `where`: the flag or the variable."""
+    step = "`benchtui run --help` lists what it takes." if where.startswith("-") else "Correct or unset the variable."
+    try:
+        return read()
+    except ValueError as error:
+        raise UsageError(f"{where}: {one_line(text, 60)!r} is not {error}.", step) from None
+    except BenchtuiError as error:
+        raise UsageError(f"{where}: {error.what}", error.next_step) from None
+
+
+class SectionedCommand(click.Command):
+    """A command whose defaults come from benchtui.toml and whose flags are listed under headings."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        from benchtui.settings.config import load_config
+
+        extra.setdefault("default_map", dict(load_config().run_defaults))
+        for line in unknown_variables(os.environ):
+            click.echo(f"benchtui: {line}", err=True)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)):
+                sections.setdefault(getattr(parameter, "section", OUTPUT), []).append(record)
+        for section, records in sections.items():
+            with formatter.section(section):
+                formatter.write_dl(records, col_max=24)
+
+
+def setting_options(*names: str) -> Callable[[F], F]:
+    """Add the flags of these settings to a command, and --isolated."""
+
+    def add(command: F) -> F:
+        isolated = click.option(
+            ISOLATED, _ISOLATED, is_flag=True, expose_value=False,
+            help="Read no settings from benchtui.toml's [run] or BENCHTUI_ variables; these flags say all.",
+        )  # fmt: skip
+        command = isolated(command)
+        for name in reversed(names):
+            _add(command, SettingOption(SETTING[name]))
+        return command
+
+    return add
+
+
+def _add(command: Any, option: click.Option) -> None:
+    if isinstance(command, click.Command):
+        command.params.append(option)
+    else:  # as click's own decorators do, for the command that the function becomes
+        command.__click_params__ = [*getattr(command, "__click_params__", []), option]
+
+
+def bench_options(command: F) -> F:
+    """Add the flags of all settings to a command."""
+    return setting_options(*(setting.name for setting in SETTINGS))(command)
+
+
+def bench_plan(values: Mapping[str, Any]) -> BenchPlan:
+    """The BenchPlan for a command's values. Raises UsageError for combinations that make no sense.
+
+    Where two settings contradict each other, the one that was said at the stronger place counts: a flag, then the
+    environment, then a file.
+    """
+    said = dict(values)
+    if said["base"] and said["no_base"]:
+        if _strength("base") == _strength("no_base"):
+            raise UsageError(
+                "--base and --no-base contradict each other.",
+                "Give one of them; for an adapter by itself, --no-base with --adapter-base says what it is put on.",
+            )
+        said["no_base"] = _strength("no_base") > _strength("base")
+    if said["decide_early"] and said["no_base"] and _typed("decide_early"):
+        if _strength("no_base") == _strength("decide_early"):
+            raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
+        said["no_base"] = False
+    for name in ("decide_delta", "decide_loss", "decide_for"):
+        if _typed(name) and not said["decide_early"]:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{flag} says when --decide-early may stop, which is not asked for.", "Give both.")
+    if _source("include_path") is ParameterSource.DEFAULT_MAP:
+        from benchtui.settings.config import check_task_folders, load_config
+
+        check_task_folders(load_config())
+    return choice_of(said)
+
+
+def _strength(name: str) -> int:
+    order = (ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE)
+    source = _source(name)
+    return order.index(source) if source in order else -1
+
+
+def _typed(name: str) -> bool:
+    return _source(name) is ParameterSource.COMMANDLINE
+
+
+def _source(name: str) -> ParameterSource | None:
+    context = click.get_current_context(silent=True)
+    return context.get_parameter_source(name) if context else None

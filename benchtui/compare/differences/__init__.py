@@ -1,0 +1,1 @@
+"""How far two runs differ: paired samples, tasks, groups, intervals."""

@@ -1,0 +1,1 @@
+"""What a comparison says: verdicts, corrections, claims and the gate."""

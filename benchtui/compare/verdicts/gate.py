@@ -1,0 +1,284 @@
+"""The gate for CI: is every loss small enough, is the wanted gain there, or can the data not tell?"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from benchtui.compare.differences.difference import MCNEMAR, chance_of_no_less, chance_of_no_more, interval_at
+from benchtui.compare.differences.populations import about, population
+from benchtui.compare.health import health_notes
+from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.compare.titles import title_of
+from benchtui.compare.verdicts.verdicts import points
+from benchtui.evidence.matched_pairs import fewest, fewest_unchanged
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
+from benchtui.plans.plan import RunPlan
+from benchtui.results.records import AskedTask
+
+
+class Outcome(enum.StrEnum):
+    MET = "met"
+    NOT_MET = "not met"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One demand on one task. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
+    percentage points; for a metric that is no share in percent of the first run's score. None where nothing was paired.
+    99 % bounds for a run that might have stopped early and did not. `population` says what they are about.
+    """
+
+    task: str
+    title: str
+    demand: str
+    limit: float
+    outcome: Outcome
+    gain: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    population: str = ""
+
+
+class Gate(msgspec.Struct, frozen=True):
+    """Met when every check is, not met when one is certainly not.
+
+    `differences` name in words what the runs differ in besides the model; `lacking` the tasks that could not be checked
+    because a run has no result for them; `health` is what to know of the models and their answers; `about` says what
+    the bounds are about, "" without any.
+    """
+
+    outcome: Outcome
+    reason: str
+    checks: tuple[Check, ...]
+    differences: tuple[str, ...] = ()
+    lacking: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
+    about: str = ""
+
+
+def gate(
+    comparison: Comparison,
+    *,
+    max_loss: float,
+    min_gain: float | None = None,
+    gain_tasks: Sequence[str] = (),
+    asked: Sequence[AskedTask] = (),
+) -> Gate:
+    """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
+    A task of `asked` that a run has no result for keeps the gate from being met: nobody knows what was lost there.
+
+    A demand is met when the data show it (one-sided 5 %; all must be shown, so that many tasks do not make it easier),
+    not met when they show its opposite (5 % over all checks together, so that many tasks do not fail a gate by chance),
+    and inconclusive otherwise. A run that might have stopped early spent four of the 5 % on its looks: what it could
+    not decide then is checked at the last one. Tests and bounds are those of the comparison's own rows.
+    """
+    alpha = FINAL_ALPHA if comparison.watched else ALPHA
+    wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
+    if min_gain is not None:
+        wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
+    checks = tuple(
+        msgspec.structs.replace(_check(row, demand, limit, alpha, len(wanted)), population=_about(row))
+        for row, demand, limit in wanted
+    )
+    lacking, differences = tuple(_lacking(comparison, asked)), _differences(comparison)
+    outcome = _overall(checks)
+    if outcome is Outcome.MET and (lacking or not checks):
+        outcome = Outcome.INCONCLUSIVE
+    reasons = [check.reason for check in checks if check.outcome is outcome]
+    if outcome is Outcome.INCONCLUSIVE:
+        reasons += lacking or ([] if checks else ["the two runs have no task in common"])
+    health = tuple(health_notes(comparison))
+    reason = f"{_WORDS[outcome]}: {'; '.join(reasons)}{_but(outcome, differences)}."
+    reason += "".join(f" {words}." for words in health)
+    bounds = about("Bounds", ((check.population, check.title) for check in checks if check.low is not None))
+    return Gate(outcome, reason, checks, differences, lacking, health, bounds)
+
+
+def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask, ...]:
+    """What the second run was to answer, by its `plan`: a base may be reused that holds more. Without a plan, every
+    task that either run has."""
+    if plan is not None:
+        return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks)
+    names = dict.fromkeys((*comparison.first.top_level, *comparison.second.top_level))
+    return tuple(AskedTask(name) for name in names)
+
+
+def _about(row: Row) -> str:
+    """What a check's bounds are about. Of a task decided early they hold for its samples and for others of their kind,
+    but for results of older versions, which kept the first only."""
+    if row.early is None:
+        return row.population
+    if row.early.elsewhere is None:
+        return population(row.tasks, row.early)
+    return population(row.tasks, None)
+
+
+def _lacking(comparison: Comparison, asked: Sequence[AskedTask]) -> Iterator[str]:
+    sides = (comparison.first, comparison.first_name), (comparison.second, comparison.second_name)
+    compared = {row.task for row in comparison.rows}
+    for task in asked:
+        if not task.within(compared):
+            names = [name for run, name in sides if not task.within({score.task for score in run.scores})]
+            where = f"no result in the {' and the '.join(names)} run" if names else "no score that both runs have"
+            title = title_of(task.name, comparison.first)
+            yield f"{title} ({task.name}) has {where}" if title != task.name else f"{title} has {where}"
+
+
+def _differences(comparison: Comparison) -> tuple[str, ...]:
+    """Everything that could be behind a gain or a loss instead of the model."""
+    of_tasks = [
+        f"{row.title} {words}"
+        for row in comparison.headlines
+        for words in row.notes
+        if not (row.early and words.startswith("samples"))  # it says itself how many it took
+    ]
+    return tuple(dict.fromkeys((*comparison.settings, *of_tasks)))
+
+
+def _but(outcome: Outcome, differences: Sequence[str]) -> str:
+    if not differences:
+        return ""
+    return f"; {'but ' if outcome is Outcome.MET else ''}the runs also differ in {'; '.join(differences)}"
+
+
+_WORDS = {Outcome.MET: "Gate met", Outcome.NOT_MET: "Gate not met", Outcome.INCONCLUSIVE: "Inconclusive"}
+
+
+def _overall(checks: Sequence[Check]) -> Outcome:
+    for outcome in (Outcome.NOT_MET, Outcome.INCONCLUSIVE):
+        if any(check.outcome is outcome for check in checks):
+            return outcome
+    return Outcome.MET
+
+
+def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Check:
+    """`limit` is the least gain that will do: minus three for a loss of at most three."""
+    why = _cannot_tell(row)
+    if why:
+        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, why)
+    bounds = _gain_bounds(row, alpha)
+    if bounds is None:
+        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
+    shown, refuted = _shown_and_refuted(row, limit, alpha, alpha / tests)
+    outcome = Outcome.MET if shown else Outcome.NOT_MET if refuted else Outcome.INCONCLUSIVE
+    sure = row.early.alpha if row.early is not None else alpha
+    few = _why_neither(row, limit, alpha, tests) if outcome is Outcome.INCONCLUSIVE else ""
+    return _made(row, demand, limit, outcome, bounds, _gain(row), few, sure)
+
+
+def _shown_and_refuted(row: Row, limit: float, alpha: float, corrected: float) -> tuple[bool, bool]:
+    """Whether a gain of at least `limit` is shown at `alpha`, and whether it is refuted at `corrected`. Of a task that
+    was decided early both at its own level, which is corrected over the tasks that were watched."""
+    if row.early is not None:
+        ends = sorted(end * _scale(row) for end in row.early.ends)
+        return ends[0] >= limit, ends[1] < limit
+    if row.is_share:
+        met, failed = _chances(row, limit / _scale(row))
+        return met < alpha, failed < corrected
+    base = row.first.interval
+    if base is None or base.low <= 0 <= base.high:
+        return False, False  # percent of a score that may be nothing
+    # The score that the percent are of is uncertain too: half of the error goes to that, and the limit is taken at both
+    # ends of its interval.
+    sign = 1 if row.higher_is_better else -1
+    limits = [sign * limit / 100 * abs(end) for end in (base.low, base.high)]
+    both = [_chances(row, at) for at in limits]
+    return max(met for met, _ in both) < alpha / 2, max(failed for _, failed in both) < corrected / 2
+
+
+def _chances(row: Row, least: float) -> tuple[float, float]:
+    """One-sided p-values, small where a gain of at least `least` (on the score's scale) is shown, and refuted."""
+    assert row.difference is not None  # noqa: S101 - or _cannot_tell() says so
+    above, below = chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
+    return (above, below) if row.higher_is_better else (below, above)
+
+
+def _why_neither(row: Row, limit: float, alpha: float, tests: int) -> str:
+    """What keeps a demand from being decided, where the figures beside it do not say it."""
+    if row.early is None and any(_shown_and_refuted(row, limit, alpha, alpha)):
+        return f"since {tests} demands are checked together, each is refuted at {100 * alpha / tests:.2g} % only"
+    if not row.is_share:
+        return "the score that the percent are of is itself uncertain"
+    return _too_few(row, limit, alpha)
+
+
+def _too_few(row: Row, limit: float, alpha: float) -> str:
+    """From how many samples right-or-wrong scores of which none changes would meet the demand, where there are fewer.
+    A gain, or no loss at all, is not shown by any number of these."""
+    found = row.difference
+    if not -100 < limit < 0 or not row.is_share or row.early is not None or found is None or found.method != MCNEMAR:
+        return ""
+    least = fewest_unchanged(-limit / 100, alpha)
+    if found.n >= least:
+        return ""
+    words = f"at least {least:,} samples are needed to show a loss of at most {-limit:g} {_points(limit)}"
+    return f"{words} where no answer changes"
+
+
+def _points(limit: float) -> str:
+    return "point" if abs(limit) == 1 else "points"
+
+
+def _cannot_tell(row: Row) -> str:
+    if not math.isfinite(row.first.value) or not math.isfinite(row.second.value):
+        return "a score is not a number"
+    if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
+        return "not comparable"
+    if row.early is not None:  # it stands, whatever became of the base later
+        return "" if row.early.n else "no samples"
+    if row.first.partial or row.second.partial:
+        return "partial results"
+    if row.difference is None:
+        return "nothing could be paired"
+    few = row.difference.clusters < fewest(row.difference.alpha)
+    return f"{row.difference.n} samples show nothing" if few else ""
+
+
+def _scale(row: Row) -> float:
+    """From the score's scale to points, or to percent of the first score; negative where less is better."""
+    size = 100.0 if row.is_share else 100 / abs(row.first.value) if row.first.value else 1.0
+    return size if row.higher_is_better else -size
+
+
+def _gain(row: Row) -> float:
+    value = row.early.difference if row.early else row.difference.value if row.difference else 0.0
+    return value * _scale(row)
+
+
+def _gain_bounds(row: Row, alpha: float) -> Interval | None:
+    """Both one-sided bounds at `alpha`: the two-sided interval at twice that."""
+    found = row.difference
+    if row.early is not None:
+        interval: Interval | None = Interval(*row.early.ends)
+    else:
+        interval = interval_at(found, 2 * alpha) if found is not None else None
+    if interval is None:
+        return None
+    ends = sorted((interval.low * _scale(row), interval.high * _scale(row)))
+    return Interval(ends[0], ends[1])
+
+
+def _made(
+    row: Row,
+    demand: str,
+    limit: float,
+    outcome: Outcome,
+    bounds: Interval | None,
+    gain: float | None,
+    why: str,
+    alpha: float = ALPHA,
+) -> Check:
+    unit = _points(limit) if row.is_share else "%"
+    asked = f"loss of at most {-limit:g} {unit}" if demand == "loss" else f"gain of at least {limit:g} {unit}"
+    if bounds is None or gain is None:
+        return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
+    ends = f"between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
+    figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):.3g} % sure)"
+    state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
+    reason = f"{row.title} {figures}: {asked} {state[outcome]}{', ' if why else ''}{why}"
+    return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)

@@ -1,0 +1,287 @@
+"""From what the user chose to run plans: models described, tasks resolved, prompts settled for both sides."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import math
+import secrets
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.base import BaseChoice, resolve_base
+from benchtui.models.describe import ModelDescription, describe
+from benchtui.models.fit import check_fit
+from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
+from benchtui.models.reading import Unreadable
+from benchtui.models.selection import choose_format
+from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
+from benchtui.models.verify import whole_digest
+from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
+from benchtui.plans.choice import BenchPlan
+from benchtui.plans.generation_notes import generation_notes
+from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.settings.code import code_in_generation, is_harmless
+from benchtui.settings.config import Config
+from benchtui.tasks.catalogue import Catalogue
+from benchtui.tasks.resolve import ResolvedTasks, resolve
+from benchtui.tasks.suites import TaskPlan, find_suite
+from benchtui.text import one_line, printable
+
+BACKENDS = ("hf",)
+
+
+@dataclass(frozen=True)
+class PreparedBench:
+    """Plans of one model: fine-tuned, and its base unless only the model itself is evaluated.
+
+    `notes` are decisions the user should know of, a line each; `warnings` what is unusual about the models on disk.
+    """
+
+    model: TrainedModel
+    fine_tuned: RunPlan
+    base: RunPlan | None
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedTasks:
+    plans: tuple[TaskPlan, ...]
+    resolved: ResolvedTasks
+    suite: str | None
+
+
+def plan_tasks(choice: BenchPlan, config: Config, catalogue: Catalogue) -> PlannedTasks:
+    """The tasks of the suite, or those named. Raises UsageError for unknown names and for tasks that run model code."""
+    if choice.tasks:
+        wanted, suite = tuple(TaskPlan(name) for name in choice.tasks), None
+    else:
+        found = find_suite(choice.suite, config.suites)
+        wanted, suite = found.tasks, found.name
+    resolved = resolve(catalogue, [task.name for task in wanted])
+    if resolved.unsafe and not choice.permissions.unsafe_code:
+        raise UsageError(
+            f"{', '.join(resolved.unsafe[:3])} executes code that the model wrote.",
+            "Allow it for this run with --confirm-unsafe-code.",
+        )
+    plans = tuple(
+        TaskPlan(name, _first(choice.num_fewshot, task.num_fewshot, choice.default_num_fewshot), _limit(choice, task))
+        for task in wanted
+        for name in resolved.requested[task.name]
+    )
+    return PlannedTasks(plans, resolved, suite)
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _limit(choice: BenchPlan, task: TaskPlan) -> float | None:
+    limits = (choice.limit, task.limit, choice.default_limit)
+    limit = next((float(limit) for limit in limits if limit is not None), None)
+    return None if limit == math.inf else limit
+
+
+def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
+    """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
+    _check_backend(choice)
+    _check_code(choice)
+    if str(model.path) != printable(str(model.path)):
+        raise BenchtuiError(
+            f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
+        )
+    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    own = with_tokenizer_of(_describe(form.location, choice), form)
+    stands_on_base = own.adapter or not own.has_tokenizer
+    base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
+    base_description = _describe(base.name, choice) if base else None
+    notes = [form.note, own.note]
+    if base and base_description:
+        notes += [base.note, base_description.note]
+    fit = check_fit(own, base_description, form.tokenizer)
+    notes += fit.notes
+    warnings = (*own.warnings, *(base_description.warnings if base_description else ()), *fit.warnings)
+    if own.from_cache or (base_description and base_description.from_cache):
+        choice = dataclasses.replace(choice, offline=True)  # the hub was out of reach a moment ago: do not wait for it
+    for description in (own, base_description):
+        if description is not None:
+            check_room(choice, tasks.resolved, description)
+    chosen = chat_template(choice, own, base_description)
+    notes.append(chosen.note)
+    tokens = differing_tokens(chosen.template.text, own, base_description) if choice.compare else {}
+    if tokens:
+        notes.append(
+            f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
+        )
+    answering = base_description if own.adapter and base_description else own
+    notes += generation_notes(choice.gen_kwargs, answering, base_description if choice.compare else None)
+    tokenizer = own if own.has_tokenizer or base_description is None else base_description
+    most_shots = max((task.num_fewshot or 0 for task in tasks.plans), default=0)
+    date = check_template(choice, chosen, dict(tokenizer.special_tokens) | tokens, shots=most_shots)
+    if date:
+        notes.append(f"Chat template: it writes the date; {date.replace('T', ' ')} is used throughout.")
+    prompts = prompt_settings(choice, chosen, tokens, date)
+    fine_tuned = _source(form, own, base_description if stands_on_base else None)
+    if choice.verify:
+        fine_tuned = read_whole(fine_tuned)
+        notes.append(f"All of the model's bytes: {fine_tuned.whole}.")
+    plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
+    plan = msgspec.structs.replace(plan, training=_as_record(model.training))
+    if not choice.compare or base_description is None:
+        return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings)
+    base_source = ModelSource(
+        path=base_description.name,
+        identity=base_description.identity,
+        revision=base_description.revision,
+        format="base",
+        load_in_4bit=base_description.architecture.four_bit,
+    )
+    if choice.verify:
+        base_source = read_whole(base_source)
+        notes.append(f"All of the base's bytes: {base_source.whole}.")
+    notes.append(_precision_note(fine_tuned, base_source))
+    base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
+    if choice.decide_early is not None:
+        early, loss = choice.decide_early, choice.decide_loss if "loss" in choice.decide_for else 0.0
+        plan = msgspec.structs.replace(plan, decide_early=early, decide_for=choice.decide_for, decide_loss=loss)
+    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
+
+
+def _check_backend(choice: BenchPlan) -> None:
+    if choice.backend not in BACKENDS:
+        raise UsageError(
+            f"There is no backend {choice.backend!r}.", f"This version evaluates with {', '.join(BACKENDS)}."
+        )
+
+
+def _resolve_base(model: TrainedModel, form: ModelFormat, choice: BenchPlan) -> BaseChoice:
+    return resolve_base(model, form, choice.base, offline=choice.offline)
+
+
+def _check_code(choice: BenchPlan) -> None:
+    """Raises UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
+    with the folder."""
+    if choice.permissions.remote_code:
+        return
+    named = code_in_generation(choice.gen_kwargs) + [
+        f"{name}={value}"
+        for name, value in choice.model_args.items()
+        if name == "attn_implementation" and not is_harmless(name, value)
+    ]
+    if named:
+        raise UsageError(
+            f"{one_line(', '.join(named), 200)} would run code from a repository.",
+            "If you trust it, allow that for this run with --trust-remote-code; or remove the setting.",
+        )
+
+
+def _describe(name: str, choice: BenchPlan) -> ModelDescription:
+    described = describe(name, offline=choice.offline, allow_pickle=choice.permissions.pickle)
+    if described.architecture.remote_code and not choice.permissions.remote_code:
+        raise BenchtuiError(
+            f"{one_line(name)} needs code from its own repository to be loaded.",
+            "If you trust it, allow that for this run with --trust-remote-code.",
+        )
+    return described
+
+
+def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> ModelSource:
+    """Where the fine-tuned weights come from; `base` is given when they cannot stand without it."""
+    if own.adapter and base is not None:
+        return ModelSource(
+            path=base.name,
+            identity=f"{base.identity}+{own.identity}",
+            revision=base.revision,
+            adapter=own.name,
+            tokenizer=str(form.tokenizer) if form.tokenizer else None,
+            format=form.label,
+            load_in_4bit=base.architecture.four_bit,
+        )
+    beside = form.tokenizer if form.tokenizer not in (None, form.path) else None
+    borrowed = base.identity if base and not beside else ""
+    return ModelSource(
+        path=own.name,
+        identity=f"{own.identity}+{borrowed}" if borrowed else own.identity,
+        revision=own.revision,
+        tokenizer=str(beside) if beside else (base.name if base else None),
+        format=form.label,
+        load_in_4bit=own.architecture.four_bit,
+    )
+
+
+def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescription:
+    """The description with what is prompted by: a tokenizer beside the weights brings its own chat template."""
+    if form.tokenizer is None or form.tokenizer == form.path:
+        return own
+    try:
+        template, tokens = read_chat_template(form.tokenizer), read_special_tokens(form.tokenizer)
+    except Unreadable as error:
+        raise BenchtuiError(f"{one_line(str(form.tokenizer), 200)} {error}.", "Save its tokenizer again.") from None
+    template = dataclasses.replace(template, file=str(form.tokenizer / template.file))
+    return dataclasses.replace(own, template=template, special_tokens=tokens)
+
+
+def read_whole(source: ModelSource) -> ModelSource:
+    """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
+    places = dict.fromkeys((source.path, source.adapter if source.adapter_on else None, source.tokenizer))
+    parts = [
+        whole_digest(Path(place)) if Path(place).is_absolute() else (source.revision or place)
+        for place in places
+        if place
+    ]
+    return msgspec.structs.replace(source, whole="+".join(parts))
+
+
+def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:
+    if fine_tuned.load_in_4bit == base.load_in_4bit:
+        return ""
+    low, high = ("fine-tuned", "base") if fine_tuned.load_in_4bit else ("base", "fine-tuned")
+    return f"Precision differs: the {low} model is 4-bit, the {high} model is not; part of any change is quantisation."
+
+
+def _run_plan(
+    choice: BenchPlan,
+    model: TrainedModel,
+    tasks: PlannedTasks,
+    source: ModelSource,
+    prompts: PromptSettings,
+    role: str = "fine-tuned",
+) -> RunPlan:
+    return RunPlan(
+        model_name=model.name,
+        role="base" if role == "base" else "fine-tuned",
+        source=source,
+        tasks=tasks.plans,
+        prompts=prompts,
+        bench_id="",
+        created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
+        suite=tasks.suite,
+        backend=choice.backend,
+        engine=choice.engine,
+        batch_size=choice.batch_size,
+        device=choice.device,
+        permissions=choice.permissions,
+        offline=choice.offline,
+        include_paths=tuple(str(path.resolve()) for path in choice.include_paths),
+        task_files=dict(tasks.resolved.task_files),
+        task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
+        leaves=dict(tasks.resolved.leaves),
+        lm_eval_version=version("lm_eval"),
+        transformers_version=version("transformers"),
+        command=choice.command,
+    )
+
+
+def _as_record(facts: TrainingFacts) -> TrainingFacts:
+    """The facts with texts that any record can hold: they come from a file that anybody may have written."""
+    texts = {"trained_on": facts.trained_on, "dataset": facts.dataset}
+    return dataclasses.replace(facts, **{name: one_line(text, 200) for name, text in texts.items() if text})  # type: ignore[arg-type]
+
+
+def new_bench_id() -> str:
+    return secrets.token_hex(6)

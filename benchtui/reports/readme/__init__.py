@@ -1,0 +1,1 @@
+"""Sections in README files and model cards."""

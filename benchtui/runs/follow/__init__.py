@@ -1,0 +1,1 @@
+"""From the events of a run to what a display shows."""

@@ -1,0 +1,172 @@
+"""How far each task is: leaf tasks from their events, and rows of the plan made of leaves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from benchtui.runs.answer_health import TaskHealth, together
+from benchtui.runs.events import LiveScore, Phase, PlannedTask, Progress, Scores
+from benchtui.runs.follow.pace import Pace
+from benchtui.runs.follow.view import RowView, TaskState, TaskView, average, primary_first
+
+LARGEST_COUNT = 10**12
+MOST_SCORES = 32
+NEARLY = 0.999
+"""The share shown at most while a task is not done."""
+
+
+def count(number: int) -> int:
+    """A count from a file, bounded so that arithmetic and columns stay sane."""
+    return min(max(number, 0), LARGEST_COUNT)
+
+
+def group_of(leaf: str, wanted: Iterable[tuple[str, tuple[str, ...]]]) -> str:
+    """The task of the plan that a leaf belongs to: the one that names it, else the longest that it is named after."""
+    best = ""
+    for name, leaves in wanted:
+        if leaf in leaves or leaf == name:
+            return name
+        if leaf.startswith((f"{name}_", f"{name}::")) and len(name) > len(best):
+            best = name
+    return best or leaf
+
+
+class Leaf:
+    """One leaf task as its events come in."""
+
+    def __init__(self, name: str, group: str) -> None:
+        self.name = name
+        self.group = group
+        self._state: TaskState = "waiting"
+        self._documents = self._documents_total = 0
+        self._requests = self._requests_total = 0
+        self._tokens_per_second = 0.0
+        self._scores: tuple[LiveScore, ...] = ()
+        self._health: TaskHealth | None = None
+        self._began: float | None = None
+        self._seconds: float | None = None
+        self._ended = 0.0
+        self._seen = False  # in this attempt: what a resume restores is no work done now
+
+    def plan(self, planned: PlannedTask) -> None:
+        self._documents_total = count(planned.documents)
+
+    def begin_attempt(self) -> None:
+        """A new worker goes through all tasks again; those that were whole stay as they are."""
+        self._seen = False
+        self._began = None
+        if self._state != "done" or self._documents < self._documents_total:
+            self._state = "waiting"
+
+    def enter(self, phase: Phase) -> None:
+        if self._began is None:
+            self._began = phase.t
+        if self._state != "done" and phase.name in ("building prompts", "evaluating", "scoring"):
+            self._state = phase.name
+
+    def progress(self, event: Progress) -> float:
+        """Take it in; the work done since the last, in documents."""
+        before = self.view().work
+        self._documents_total = count(event.documents_total)
+        self._documents = min(count(event.documents), self._documents_total)
+        self._requests_total = count(event.requests_total)
+        self._requests = min(count(event.requests), self._requests_total)
+        self._tokens_per_second = event.tokens_per_second
+        if self._state == "waiting":
+            self._state = "evaluating"
+        if self._state == "partial" and self._documents == self._documents_total:
+            self._state = "done"
+        done = self.view().work - before if self._seen else 0.0
+        self._seen = True
+        return max(done, 0.0)
+
+    def score(self, event: Scores) -> None:
+        self._scores = primary_first(event.scores[:MOST_SCORES])
+        self._health = event.health
+        if event.final:
+            if self._state != "done" and self._began is not None:
+                self._seconds, self._ended = max(event.t - self._began, 0.0), event.t
+            scored = max((score.n for score in self._scores), default=0)
+            whole = event.early or scored >= self._documents_total or self._documents >= self._documents_total
+            self._state = "done" if whole else "partial"
+
+    def view(self) -> TaskView:
+        return TaskView(
+            name=self.name,
+            group=self.group,
+            state=self._state,
+            documents=self._documents,
+            documents_total=self._documents_total,
+            requests=self._requests,
+            requests_total=self._requests_total,
+            tokens_per_second=self._tokens_per_second,
+            scores=self._scores,
+            began=self._ended - self._seconds if self._seconds is not None else self._began,
+            seconds=self._seconds,
+            health=self._health,
+        )
+
+
+def fold_rows(tasks: Sequence[TaskView], wanted: Mapping[str, int], paces: Mapping[str, Pace]) -> tuple[RowView, ...]:
+    """A row for each task of the plan (`wanted`: its leaf count, 0 where not known), then one for any other leaf."""
+    members: dict[str, list[TaskView]] = {name: [] for name in wanted}
+    for task in tasks:
+        members.setdefault(task.group, []).append(task)
+    return tuple(_row(name, leaves, wanted.get(name, 0), paces.get(name)) for name, leaves in members.items())
+
+
+def _row(name: str, leaves: Sequence[TaskView], expected: int, pace: Pace | None) -> RowView:
+    total = sum(leaf.documents_total for leaf in leaves)
+    work = sum(_done(leaf) for leaf in leaves)
+    state = _row_state(leaves, max(expected, len(leaves)))
+    over = state in ("done", "partial")
+    rate = pace.rate if pace else None
+    return RowView(
+        name=name,
+        state=state,
+        leaves=max(expected, len(leaves), 1),
+        leaves_over=sum(leaf.over for leaf in leaves),
+        documents=sum(leaf.documents for leaf in leaves),
+        documents_total=total,
+        share=1.0 if state == "done" else min(work / total, NEARLY) if total else 0.0,
+        score=average([leaf.scores[0] for leaf in leaves if leaf.scores]),
+        rate=rate,
+        remaining=None if over or rate is None else max(total - work, 0.0) / rate,
+        at=pace.latest if pace else 0.0,
+        seconds=_took(leaves) if over else None,
+        health=_health(leaves),
+    )
+
+
+def _done(leaf: TaskView) -> float:
+    """Of its documents: those that need no more work. Of a partial task half answered ones are lost to its score."""
+    if leaf.state == "done":
+        return leaf.documents_total
+    return leaf.documents if leaf.state == "partial" else leaf.work
+
+
+def _health(leaves: Sequence[TaskView]) -> TaskHealth | None:
+    known = [leaf.health for leaf in leaves if leaf.health is not None]
+    return together(known) if known else None
+
+
+def _took(leaves: Sequence[TaskView]) -> float | None:
+    """The time in which any of them was at work: those of a task that may be decided early take turns."""
+    spans = sorted((leaf.began, leaf.seconds) for leaf in leaves if leaf.began is not None and leaf.seconds is not None)
+    if not spans:
+        return None
+    took, until = 0.0, -math.inf
+    for began, seconds in spans:
+        took += max(began + seconds - max(began, until), 0.0)
+        until = max(until, began + seconds)
+    return took
+
+
+def _row_state(leaves: Sequence[TaskView], expected: int) -> TaskState:
+    if len(leaves) == expected and all(leaf.over for leaf in leaves) and leaves:
+        return "done" if all(leaf.state == "done" for leaf in leaves) else "partial"
+    active = [leaf.state for leaf in leaves if leaf.state not in ("waiting", "done", "partial")]
+    if active:
+        return active[-1]
+    return "evaluating" if any(leaf.over for leaf in leaves) else "waiting"

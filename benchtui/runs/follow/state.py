@@ -1,0 +1,279 @@
+"""From a run's events to what is known of it now. Any process may follow any run; nothing in the files can stop it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.plans.plan import RunPlan
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.follow.pace import Pace
+from benchtui.runs.follow.progress import Leaf, count, fold_rows, group_of
+from benchtui.runs.follow.view import RunView
+from benchtui.runs.records import DoneRecord, LaunchRecord, RunState, read_done, read_launch, run_state
+
+NEWEST_LOG_LINES = 200
+NEWEST_WARNINGS = 50
+MOST_TASKS = 5000
+MOST_DECISIONS = 50
+TEXT_KEPT = 2000
+RECORDS_EVERY = 1.0
+"""Seconds between looks at the launch and done records."""
+
+
+@dataclass
+class _Known:
+    """What the events have said so far."""
+
+    phase: ev.Phase | None = None
+    advanced: int = 0
+    advanced_before: dict[str, int] = field(default_factory=dict)
+    advanced_now: dict[str, int] = field(default_factory=dict)
+    advanced_unit: str = ""
+    advanced_total: int = 0
+    decisions: dict[str, ev.Decision] = field(default_factory=dict)
+    warnings: deque[ev.Warned] = field(default_factory=lambda: deque(maxlen=NEWEST_WARNINGS))
+    warning: ev.Warned | None = None
+    log: deque[ev.Log] = field(default_factory=lambda: deque(maxlen=NEWEST_LOG_LINES))
+    in_flight: ev.InFlight | None = None
+    failed: ev.Failed | None = None
+    watchdog: ev.Watchdog | None = None
+    results: str | None = None
+    ended: ev.Done | None = None
+    last_sign: float | None = None
+    started: float | None = None
+    attempt: int = 1
+
+
+class RunFollower:
+    """Follows one run directory from any process.
+
+    `update()` takes in what is new (at most 1 MiB of events a call) and returns the run as it is now; `new` holds the
+    events that the last call took in. Absent, torn, damaged or deleted files never raise.
+    """
+
+    def __init__(self, run: RunDirectory) -> None:
+        self.run = run
+        self.new: tuple[ev.Event, ...] = ()
+        self._reader = ev.EventReader(run.events)
+        self._plan: RunPlan | None = None
+        self._state: RunState = "waiting"
+        self._launch: LaunchRecord | None = None
+        self._done: DoneRecord | None = None
+        self._records_at = -math.inf
+        self._known = _Known()
+        self._leaves: dict[str, Leaf] = {}
+        self._paces: dict[str, Pace] = {}
+        self._tokens = Pace()
+        self._version = 0
+        self._view = self._build()
+
+    @property
+    def view(self) -> RunView:
+        """The run as it was at the last update; reads nothing."""
+        return self._view
+
+    def update(self) -> RunView:
+        self.new = tuple(self._read())
+        for event in self.new:
+            self._take(event)
+        if self._look_at_records() or self.new:
+            self._version += 1
+            self._view = self._build()
+        return self._view
+
+    def catch_up(self, seconds: float = 5.0) -> RunView:
+        """Take in everything there is, however long the file, for at most `seconds`, and look at the records anew."""
+        self._records_at = -math.inf
+        deadline = time.monotonic() + seconds
+        view = self.update()
+        while self.new and time.monotonic() < deadline:
+            view = self.update()
+        return view
+
+    # Reading.
+
+    def _read(self) -> list[ev.Event]:
+        try:
+            return self._reader.read()
+        except (OSError, RecursionError):  # a folder taken away or no longer ours; JSON nested to break a parser
+            return []
+
+    def _look_at_records(self) -> bool:
+        """Whether the plan, the state or the done record changed."""
+        now = time.monotonic()
+        hurry = any(isinstance(event, ev.Done | ev.WorkerStarted) for event in self.new)
+        if now - self._records_at < RECORDS_EVERY and not hurry:
+            return False
+        self._records_at = now
+        before = (self._plan, self._state, self._done, self._launch)
+        try:
+            state = run_state(self.run)
+            self._launch, self._done = read_launch(self.run) or self._launch, read_done(self.run)
+        except (OSError, RecursionError):
+            return False
+        gone = state == "waiting" and self._state != "waiting"  # its records were deleted
+        self._state = "died" if gone else state
+        if self._plan is None:
+            self._plan = self._read_plan()
+        return (self._plan, self._state, self._done, self._launch) != before
+
+    def _read_plan(self) -> RunPlan | None:
+        try:
+            return self.run.plan()
+        except (BenchtuiError, RecursionError):
+            return None  # not yet written, or damaged: the events still tell most of it
+
+    # Taking one event in.
+
+    def _take(self, event: ev.Event) -> None:
+        if not isinstance(event, ev.InFlight | ev.Watchdog | ev.WorkerStarted | ev.WorkerEnded | ev.Done):
+            self._known.last_sign = event.t
+            self._known.watchdog = None
+        match event:
+            case ev.Phase() | ev.Advance() | ev.InFlight():
+                self._take_step(event)
+            case ev.Planned() | ev.Progress() | ev.Scores():
+                self._take_work(event)
+            case ev.Decision() | ev.Warned() | ev.Log() | ev.Failed():
+                self._take_words(event)
+            case ev.Results():
+                self._known.results = event.file
+            case ev.Watchdog():
+                self._known.watchdog = None if event.state == "alive again" else event
+            case ev.WorkerStarted():
+                self._begin_attempt(event)
+            case ev.Done():
+                self._known.ended = event
+            case ev.WorkerEnded():
+                self._known.in_flight = None
+
+    def _take_step(self, event: ev.Phase | ev.Advance | ev.InFlight) -> None:
+        known = self._known
+        match event:
+            case ev.Phase():
+                known.phase = event
+                known.advanced, known.advanced_unit, known.advanced_total = 0, "", 0
+                known.advanced_before = dict(known.advanced_now)
+                known.in_flight = None
+                if event.task in self._leaves:
+                    self._leaves[event.task].enter(event)
+            case ev.Advance():  # `done` counts on from phase to phase
+                done = count(event.done)
+                known.advanced_now[event.unit] = done
+                known.advanced = max(done - known.advanced_before.get(event.unit, 0), 0)
+                known.advanced_unit, known.advanced_total = event.unit, count(event.total)
+                if event.unit == "tokens":
+                    self._tokens.count_to(event.t, done)
+            case ev.InFlight():
+                known.in_flight = event
+
+    def _take_work(self, event: ev.Planned | ev.Progress | ev.Scores) -> None:
+        match event:
+            case ev.Planned():
+                for planned in event.tasks:
+                    if leaf := self._leaf(planned.task):
+                        leaf.plan(planned)
+            case ev.Progress():
+                if leaf := self._leaf(event.task):
+                    pace = self._paces.setdefault(leaf.group, Pace())
+                    pace.begin(event.t)
+                    pace.add(event.t, leaf.progress(event))
+            case ev.Scores():
+                if leaf := self._leaf(event.task):
+                    leaf.score(event)
+
+    def _take_words(self, event: ev.Decision | ev.Warned | ev.Log | ev.Failed) -> None:
+        known = self._known
+        match event:
+            case ev.Decision():
+                if event.what in known.decisions or len(known.decisions) < MOST_DECISIONS:
+                    known.decisions[event.what] = event
+            case ev.Warned():
+                known.warning = msgspec.structs.replace(event, message=event.message[:TEXT_KEPT])
+                known.warnings.append(known.warning)
+            case ev.Log():
+                known.log.append(msgspec.structs.replace(event, message=event.message[:TEXT_KEPT]))
+            case ev.Failed():
+                known.failed = event
+
+    def _begin_attempt(self, event: ev.WorkerStarted) -> None:
+        known = self._known
+        resumed = known.ended is not None
+        known.started = event.t if known.started is None or resumed else known.started
+        known.attempt = event.attempt
+        known.warning = None if resumed else known.warning
+        known.phase = known.in_flight = known.failed = known.watchdog = known.results = known.ended = None
+        known.advanced_before, known.advanced_now = {}, {}
+        self._tokens = Pace()
+        self._paces = {}
+        for leaf in self._leaves.values():
+            leaf.begin_attempt()
+
+    def _leaf(self, name: str) -> Leaf | None:
+        if name not in self._leaves and len(self._leaves) < MOST_TASKS:
+            self._leaves[name] = Leaf(name, group_of(name, self._read_groups()))
+        return self._leaves.get(name)
+
+    def _read_groups(self) -> Iterable[tuple[str, tuple[str, ...]]]:
+        if self._plan is None:
+            self._plan = self._read_plan()
+        plan = self._plan
+        return [(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks] if plan else []
+
+    # The record of it.
+
+    def _build(self) -> RunView:
+        known, plan = self._known, self._plan
+        tasks = tuple(leaf.view() for leaf in self._leaves.values())
+        wanted = {task.name: len(plan.leaves.get(task.name, ())) for task in plan.tasks} if plan else {}
+        return RunView(
+            run=self.run,
+            model=plan.model_name if plan else self.run.path.name,
+            weights=_weights(plan) if plan else self.run.path.name,
+            role=plan.role if plan else "model",
+            suite=plan.suite if plan else None,
+            bench_id=plan.bench_id if plan else "",
+            state=self._state,
+            phase=known.phase,
+            advanced=known.advanced,
+            advanced_unit=known.advanced_unit,
+            advanced_total=known.advanced_total,
+            rows=fold_rows(tasks, wanted, self._paces),
+            tasks=tasks,
+            decisions=tuple(known.decisions.values()),
+            warnings=tuple(known.warnings),
+            warning=known.warning,
+            log=tuple(known.log),
+            in_flight=known.in_flight,
+            failed=known.failed,
+            watchdog=known.watchdog,
+            last_sign=known.last_sign,
+            tokens_per_second=self._tokens.rate,
+            started=self._launch.t if self._launch else known.started,
+            attempt=known.attempt,
+            results=known.results,
+            done=self._done,
+            message=self._message(),
+            damaged_lines=self._reader.skipped,
+            version=self._version,
+        )
+
+    def _message(self) -> str:
+        if self._done is not None:
+            return self._done.message[:TEXT_KEPT]
+        return self._known.ended.message[:TEXT_KEPT] if self._known.ended else ""
+
+
+def _weights(plan: RunPlan) -> str:
+    if plan.role != "base":
+        return plan.model_name
+    return Path(plan.source.path).name if plan.source.local else plan.source.path

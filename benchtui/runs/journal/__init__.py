@@ -1,0 +1,1 @@
+"""Every answer of a run, on disk as soon as its batch is done."""

@@ -1,0 +1,210 @@
+"""Every answered request, on disk as soon as it is answered, so that nothing computed is ever lost or asked again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
+from benchtui.runs.journal.file import has_facts, open_or_salvage, open_read_only, readable_answers
+
+
+class RequestKey(msgspec.Struct, frozen=True):
+    """One question to the model: `idx` counts a document's requests, `repeat` the samples drawn of one request."""
+
+    task: str
+    doc_id: int
+    idx: int
+    repeat: int = 0
+
+
+class JournalMismatchError(BenchtuiError):
+    """The journal was written for something else; `differences` says what, in words."""
+
+    def __init__(self, path: Path, differences: list[str]) -> None:
+        super().__init__(
+            f"{path} holds answers made with other settings ({'; '.join(differences)}).",
+            "Start a new run, or use the same settings to resume this one.",
+        )
+        self.differences = differences
+
+
+class Journal:
+    """A SQLite file in write-ahead mode: one writer, any number of readers, whole after a kill at any moment.
+
+    What `record` and `record_all` returned from is on disk for any other process. A damaged file is salvaged when it is
+    opened for writing: `salvaged` then says so, in words. SQLite keeps no checksum of its rows, so every answer carries
+    one (CRC-32 of the row and of what the journal is bound to), and an answer that does not fit it was never given.
+    Raises sqlite3.OperationalError when the disk is full; what was recorded before stays readable.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self.salvaged = ""
+        self.damaged = 0
+        """Answers left out by `answers` because they do not fit their checksum."""
+        if read_only:
+            self._db = open_read_only(path)
+        else:
+            self._db, self.salvaged = open_or_salvage(path)
+        self._seed = self._read_seed()
+
+    def bind(self, facts: dict[str, Any]) -> None:
+        """Tie the journal to what its answers depend on. Raises JournalMismatchError when that has changed."""
+        stored = self._meta()
+        normal = {key: json.loads(json.dumps(value)) for key, value in facts.items()}
+        differing = [key for key, value in normal.items() if key in stored and stored[key] != value]
+        if differing:
+            named = [key for key in differing if key != "fingerprint"] or differing  # a digest says nothing to anybody
+            raise JournalMismatchError(self.path, [f"{k}: {stored[k]!r} there, {normal[k]!r} now" for k in named])
+        with self._transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO meta VALUES (?, ?)", [(key, json.dumps(value)) for key, value in normal.items()]
+            )
+        self._seed = self._read_seed()
+
+    def note(self, key: str, value: Any) -> None:
+        """Keep something that cannot change a score and may change itself."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, json.dumps(value)))
+
+    def noted(self, key: str) -> Any:
+        """What was noted or bound under this name, None if nothing."""
+        return self._meta().get(key)
+
+    def record(self, key: RequestKey, request: str, answer: Any, facts: AnswerFacts | None = None) -> None:
+        """Keep `answer` (anything JSON can hold) to the request with digest `request`, and what was counted of it."""
+        self.record_all([(key, request, answer)], {key: facts} if facts is not None else {})
+
+    def record_all(
+        self, answers: Iterable[tuple[RequestKey, str, Any]], facts: Mapping[RequestKey, AnswerFacts] | None = None
+    ) -> None:
+        """Keep several answers with their `facts` together: all of them or, after a kill or on a full disk, none."""
+        now = time.time()
+        rows = []
+        for key, request, answer in answers:
+            counted = facts.get(key) if facts is not None else None
+            row = (key.task, key.doc_id, key.idx, key.repeat, request, json.dumps(answer))
+            known = None if counted is None else msgspec.json.encode(counted).decode()
+            rows.append((*row, now, _mark(self._seed, row, known), known))
+        if not rows:
+            return
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
+        """Request digest and answer for everything answered in `task`."""
+        found = {}
+        for row in self._rows(task):
+            if row is None:
+                self.damaged += 1
+                continue
+            name, doc_id, idx, repeat, request, answer, _ = row
+            found[RequestKey(name, doc_id, idx, repeat)] = (request, json.loads(answer))
+        return found
+
+    def facts(self, task: str) -> dict[RequestKey, AnswerFacts]:
+        """What was counted of the answers in `task`; answers that earlier versions wrote down have nothing here."""
+        return {
+            RequestKey(*row[:4]): msgspec.json.decode(row[6], type=AnswerFacts)
+            for row in self._rows(task)
+            if row is not None and row[6] is not None
+        }
+
+    def _rows(self, task: str) -> Iterator[tuple[Any, ...] | None]:
+        """(task, doc_id, idx, repeat, request, answer, facts) of every answer; None for one that is damaged."""
+        facts = "facts" if has_facts(self._db) else "NULL"
+        columns = f"task, doc_id, idx, repeat, request, answer, {facts}, mark"
+        rows = self._db.execute(f"SELECT {columns} FROM answers WHERE task = ?", (task,))  # noqa: S608 - our own names
+        for *row, counted, mark in rows:
+            yield (*row, counted) if mark == _mark(self._seed, tuple(row), counted) else None
+
+    def newest(self, limit: int) -> list[tuple[RequestKey, Any]]:
+        """The most recent answers, newest first; damaged ones are left out."""
+        rows = self._db.execute(
+            "SELECT task, doc_id, idx, repeat, answer FROM answers ORDER BY t DESC LIMIT ?", (limit,)
+        )
+        found = []
+        for task, doc, idx, rep, answer in rows:
+            with suppress(ValueError, TypeError):
+                found.append((RequestKey(task, doc, idx, rep), json.loads(answer)))
+        return found
+
+    def count(self, task: str | None = None) -> int:
+        if task is None:
+            return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
+        return int(self._db.execute("SELECT COUNT(*) FROM answers WHERE task = ?", (task,)).fetchone()[0])
+
+    def skip(self, task: str, doc_id: int, reason: str) -> None:
+        """Never ask this document again in this run; it is reported as unanswered."""
+        self._db.execute("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", (task, doc_id, reason))
+
+    def skipped(self, task: str | None = None) -> dict[tuple[str, int], str]:
+        rows = self._db.execute("SELECT task, doc_id, reason FROM skipped")
+        return {(name, doc): reason for name, doc, reason in rows if task is None or name == task}
+
+    def forget_skipped(self) -> None:
+        self._db.execute("DELETE FROM skipped")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+                self._db.execute("ROLLBACK")
+            raise
+
+    def _meta(self) -> dict[str, Any]:
+        found = {}
+        for key, value in self._db.execute("SELECT key, value FROM meta"):
+            with suppress(ValueError, TypeError):  # damaged: treated as absent
+                found[key] = json.loads(value)
+        return found
+
+    def _read_seed(self) -> int:
+        """Of every checksum: an answer of another fingerprint never fits, even if the table that says so was lost."""
+        return zlib.crc32(json.dumps(self._meta().get("fingerprint")).encode())
+
+
+def request_digest(request_type: str, arguments: tuple[Any, ...]) -> str:
+    """Digest of what is asked, so that a resumed run never takes an answer to another prompt."""
+    text = json.dumps([request_type, *arguments], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+def answered_requests(path: Path) -> int:
+    """How many answers a journal holds; 0 when there is none or it cannot be read."""
+    if not path.is_file():
+        return 0
+    try:
+        with Journal(path, read_only=True) as journal:
+            return journal.count()
+    except sqlite3.Error:
+        return readable_answers(path)
+
+
+def _mark(seed: int, row: tuple[object, ...], facts: object) -> int:
+    """The checksum of an answer; without facts that of earlier versions, whose answers keep counting."""
+    whole = row if facts is None else (*row, facts)
+    return zlib.crc32(json.dumps(whole, default=str).encode(), seed)

@@ -1,0 +1,1 @@
+"""Starts workers, watches them, ends them, and saves what they answered."""

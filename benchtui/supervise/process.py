@@ -1,0 +1,185 @@
+"""The worker's process: started in a session of its own, its output bounded, its whole group ended."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import secrets
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from benchtui.files import open_run_file
+from benchtui.interpreter import this_python
+from benchtui.runs.worker_contract import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
+
+LOG_HEAD = 4 * 1024 * 1024
+LOG_TAIL = 4 * 1024 * 1024
+DEATH_PATIENCE = 30.0
+"""Seconds until a killed process counts as stuck in the kernel (a dead network mount, a driver)."""
+
+LONGEST_GOODBYE = 120.0
+"""Seconds a worker that was asked to stop may go on, however busy it is."""
+
+
+class BoundedLog:
+    """A log file that keeps the first 4 MiB and the latest 4 to 8 MiB of whatever is printed, byte for byte.
+
+    The head stays in `path`; the rest turns over between `path` with .1 and .2 added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = _opened(path, os.O_WRONLY | os.O_APPEND)
+        self._room = LOG_HEAD - self._file.tell()
+
+    def write(self, data: bytes) -> None:
+        """Raises OSError when the disk is full, ValueError once closed."""
+        left = memoryview(data)
+        while left:
+            if self._room <= 0:
+                self._turn_over()
+            written = self._file.write(left[: self._room])
+            left = left[written:]
+            self._room -= written
+
+    def _turn_over(self) -> None:
+        self._file.close()
+        latest, before = (self._path.with_name(f"{self._path.name}.{n}") for n in (1, 2))
+        if latest.exists():
+            latest.replace(before)
+        self._file = _opened(latest, os.O_WRONLY | os.O_TRUNC)
+        self._room = LOG_TAIL
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _opened(path: Path, flags: int) -> io.FileIO:
+    file = io.FileIO(open_run_file(path, flags), "ab")
+    file.seek(0, os.SEEK_END)
+    return file
+
+
+class WorkerProcess:
+    """One worker and everything it starts. Its stdin is a pipe that closes when we go; output goes to a bounded log.
+
+    Raises OSError when it cannot be started.
+    """
+
+    def __init__(self, arguments: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
+        self._log = BoundedLog(log)
+        self._mark = secrets.token_hex(8)
+        self.output_bytes = 0
+        self.left_alive: tuple[int, ...] = ()
+        self.log_error: OSError | ValueError | None = None
+        own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
+        self._process = subprocess.Popen(
+            this_python("-m", "benchtui.worker", *arguments),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, **(environment or {}), **own},
+        )
+        self._pump = threading.Thread(target=self._copy_output, name="worker-output", daemon=True)
+        self._pump.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Exit status (negative: the signal that ended it), None while it runs."""
+        if self._process.returncode is not None or not hasattr(os, "waitid"):
+            return self._process.poll()
+        # Looked at, not collected: as long as the zombie is there, nobody else can get its number.
+        left = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if left is None:
+            return None
+        return left.si_status if left.si_code == os.CLD_EXITED else -left.si_status
+
+    def dump_stacks(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, STACK_SIGNAL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
+            os.killpg(self.pid, number)
+
+    def end(
+        self,
+        grace: float,
+        *,
+        wait: Callable[[float], None] = time.sleep,
+        busy: Callable[[], bool] = lambda: False,
+        hurry: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Ask the group to stop; whether the worker went by itself. Call `reap` then.
+
+        It has `grace` seconds from the last time that `busy` said it was getting on, and no time at all once `hurry`
+        says so.
+        """
+        self._signal(signal.SIGTERM)
+        self._signal(signal.SIGCONT)  # a suspended worker could not hear the request
+        began = last_sign = time.monotonic()
+        while self.poll() is None and not hurry():
+            wait(0.02)
+            now = time.monotonic()
+            if busy():
+                last_sign = now
+            if now - last_sign > grace or now - began > LONGEST_GOODBYE:
+                break
+        return self.poll() is not None
+
+    def reap(self) -> int:
+        """Kill everything that is left, and return the worker's exit status when nobody of it is.
+
+        `left_alive` then names those that even SIGKILL could not end, because the kernel does not let go of them.
+        """
+        deadline = time.monotonic() + DEATH_PATIENCE
+        self._signal(signal.SIGKILL)
+        while (alive := self.members()) and time.monotonic() < deadline:
+            for pid in alive:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        self.left_alive = tuple(alive)
+        status = self._process.poll()
+        self._pump.join(2)
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        self._log.close()
+        return -signal.SIGKILL if status is None else status
+
+    def members(self) -> list[int]:
+        """Process ids of the worker and all it started that are still alive."""
+        return marked_processes(self._mark, self.pid)
+
+    def _copy_output(self) -> None:
+        stream = self._process.stdout
+        if stream is None:
+            return
+        descriptor = stream.fileno()
+        while True:
+            try:
+                data = os.read(descriptor, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.output_bytes += len(data)
+            if self.log_error is None:
+                try:
+                    self._log.write(data)
+                except (
+                    OSError,
+                    ValueError,
+                ) as error:  # a full disk must not block the worker: it is read on, unwritten
+                    self.log_error = error
+        stream.close()

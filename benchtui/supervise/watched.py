@@ -1,0 +1,242 @@
+"""What a supervisor has learned of one run from its files, and what it writes there itself."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from dataclasses import dataclass, field
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import delete_run_file, no_room, unwritable
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.follow.progress import Leaf
+from benchtui.runs.follow.view import Counts, counts
+from benchtui.runs.in_hand import read_in_hand
+from benchtui.runs.journal.journal import Journal, answered_requests
+from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
+
+NAMED_AT_MOST = 5
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """The documents of one task that a worker was at work on, and what it did with them."""
+
+    task: str
+    documents: tuple[ev.InFlightDocument, ...]
+    doing: str
+
+    def __str__(self) -> str:
+        named = [_named(document) for document in self.documents[:NAMED_AT_MOST]]
+        if len(self.documents) > NAMED_AT_MOST:
+            named.append(f"{len(self.documents) - NAMED_AT_MOST} more")
+        return f"{self.task} sample{'s' if len(named) > 1 else ''} {', '.join(named)} ({self.doing})"
+
+
+def _named(document: ev.InFlightDocument) -> str:
+    return f"{document.doc_id} “{document.first_line}”" if document.first_line else str(document.doc_id)
+
+
+@dataclass
+class Watched:
+    """One run under supervision. `events` that cannot be written any more never keep a run from being ended.
+
+    `heard` is when its worker last said anything, in seconds since the epoch.
+    """
+
+    run: RunDirectory
+    reader: ev.EventReader
+    writer: ev.EventWriter
+    began: float = field(default_factory=time.monotonic)
+    heard: float = 0.0
+    results: ev.Results | None = None
+    failed: ev.Failed | None = None
+    in_flight: ev.InFlight | None = None
+    planned: bool = False
+    batch_size: int | None = None
+    leaves: dict[str, Leaf] = field(default_factory=dict)
+    before: DoneRecord | None = None
+    done: DoneRecord | None = None
+    write_error: OSError | None = None
+
+    @classmethod
+    def open_for_supervision(cls, run: RunDirectory) -> Watched:
+        """Write the launch record; retry skipped documents. Raises BenchtuiError when the run's directory cannot be
+        written."""
+        try:
+            before = read_done(run)
+            delete_run_file(run.done)
+            delete_run_file(run.cancel)
+            watched = cls(run, _reader_at_end(run), ev.EventWriter(run.events), before=before)
+            write_record(run.launch, LaunchRecord(this_process(), time.time(), run.plan().bench_id))
+            watched._open_journal()
+        except OSError as error:
+            raise unwritable(run.records, error) from error
+        except sqlite3.Error as error:
+            step = "Free some space, then try again." if no_room(error) else "Start a new run with --no-resume."
+            raise BenchtuiError(f"{run.journal} cannot be opened: {error}.", step) from error
+        return watched
+
+    def _open_journal(self) -> None:
+        if not self.run.journal.is_file():
+            return
+        with Journal(self.run.journal) as journal:
+            if journal.salvaged:
+                self.tell(ev.Warned(message=journal.salvaged, next_step="What was lost is asked again."))
+            if journal.skipped():
+                journal.forget_skipped()
+
+    def begin_worker(self, pid: int, attempt: int) -> None:
+        self.begin_scoring()
+        self.results = None
+        self.tell(ev.WorkerStarted(pid=pid, attempt=attempt))
+
+    def begin_scoring(self) -> None:
+        """Forget what the worker before was at."""
+        self.failed = self.in_flight = None
+        with contextlib.suppress(OSError):
+            delete_run_file(self.run.in_hand)
+
+    @property
+    def deleted(self) -> bool:
+        """Whether somebody removed the run's directory under us."""
+        return self.writer.deleted or not self.run.events.exists()
+
+    def tell(self, event: ev.Event) -> None:
+        """Append our own event; a full disk keeps it from being written, and must not keep us from ending the run."""
+        try:
+            self.writer.emit(event)
+        except OSError as error:
+            self.write_error = error
+
+    def collect(self) -> bool:
+        """Read what is new; whether any of it is a sign of life."""
+        alive = False
+        while new := self._read():
+            for event in new:
+                alive |= self.note(event)
+        return alive
+
+    def _read(self) -> list[ev.Event]:
+        try:
+            return self.reader.read()
+        except OSError:  # a disk that fails: silence, as from a worker that says nothing
+            return []
+
+    def note(self, event: ev.Event) -> bool:
+        """Learn from one event; whether it was a sign of life."""
+        match event:
+            case ev.Phase():
+                self.in_flight = None  # whatever it was, that is behind it
+            case ev.Results():
+                self.results = event
+            case ev.Failed():
+                self.failed = event
+            case ev.InFlight():
+                self.in_flight, self.heard = event, event.t
+                return False  # says what is tried, not that anything advanced
+            case ev.Planned():
+                self.planned = True
+                for task in event.tasks:
+                    self._leaf(task.task).plan(task)
+            case ev.Progress():
+                self._leaf(event.task).progress(event)
+            case ev.Decision(what="batch size") if event.choice.isdecimal():
+                self.batch_size = int(event.choice)
+            case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
+                return False
+        self.heard = event.t
+        return True
+
+    def _leaf(self, task: str) -> Leaf:
+        return self.leaves.setdefault(task, Leaf(task, task))
+
+    @property
+    def counts(self) -> Counts:
+        """The documents answered so far; those of before where this worker has not come to planning."""
+        if self.leaves or self.before is None:
+            return counts(leaf.view() for leaf in self.leaves.values())
+        return Counts(self.before.documents, self.before.documents_total)
+
+    def at_work(self) -> AtWork | None:
+        """The documents that the worker had in hand when it was last heard of; None when it was at something else."""
+        alone = read_in_hand(self.run.in_hand)
+        if alone.document is not None:
+            return AtWork(alone.task, (alone.document,), alone.doing)
+        if self.in_flight is not None and self.in_flight.documents:
+            return AtWork(self.in_flight.task, tuple(self.in_flight.documents), "being answered")
+        return None
+
+    def give_up_on(self, at_work: AtWork, why: str) -> bool:
+        """Have neither the model asked nor its answers scored for these documents until the run is taken up again.
+
+        Whether that is news: a document that was given up on before, or cannot be noted down, would only hang again.
+        """
+        try:
+            with Journal(self.run.journal) as journal:
+                known = journal.skipped(at_work.task)
+                fresh = [d.doc_id for d in at_work.documents if (at_work.task, d.doc_id) not in known]
+                for doc_id in fresh:
+                    journal.skip(at_work.task, doc_id, why)
+        except (sqlite3.Error, OSError) as error:
+            self.tell(ev.Warned(message=f"{self.run.journal.name} cannot be written: {error}"))
+            return False
+        return bool(fresh)
+
+    def unanswered(self) -> str:
+        """The documents given up on, in words; "" when there are none."""
+        try:
+            with Journal(self.run.journal, read_only=True) as journal:
+                skipped = journal.skipped()
+        except sqlite3.Error:
+            return ""
+        named = [f"{task} sample {doc_id} ({why})" for (task, doc_id), why in sorted(skipped.items())]
+        if len(named) > NAMED_AT_MOST:
+            named[NAMED_AT_MOST:] = [f"{len(named) - NAMED_AT_MOST} more"]
+        return ", ".join(named)
+
+    def close(self, status: Status, message: str) -> None:
+        """Write how the run ended; of a run that was stopped also how far it was. Where that cannot be written the run
+        counts as died, and can be resumed."""
+        found = self.counts
+        if status == "cancelled":
+            message = "Not started." if not self.heard else f"{message} {found.words}." if found.documents else message
+        self.done = DoneRecord(
+            status,
+            message,
+            t=time.time(),
+            seconds=time.monotonic() - self.began,
+            answered=answered_requests(self.run.journal),
+            total=sum(leaf.view().requests_total for leaf in self.leaves.values()),
+            documents=found.documents,
+            documents_total=found.total,
+            results=self.results.file if self.results else None,
+            results_bytes=self._results_bytes(),
+            early=status == "finished" and self.results is not None and self.results.early,
+        )
+        if self.deleted:  # writing would bring part of it back
+            return
+        try:
+            write_record(self.run.done, self.done)
+            delete_run_file(self.run.cancel)
+        except OSError as error:
+            self.write_error = error
+        self.tell(ev.Done(status=status, message=message))
+
+    def _results_bytes(self) -> int:
+        if self.results is None:
+            return 0
+        try:
+            return (self.run.lm_eval / self.results.file).stat().st_size
+        except OSError:
+            return 0
+
+
+def _reader_at_end(run: RunDirectory) -> ev.EventReader:
+    """Follows only what comes from now on: the events of an earlier attempt say nothing about this worker."""
+    reader = ev.EventReader(run.events)
+    while reader.read():
+        pass
+    return reader

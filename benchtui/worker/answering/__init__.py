@@ -1,0 +1,1 @@
+"""Makes models answer: one folder for each backend."""

@@ -1,0 +1,1 @@
+"""The fast HuggingFace engine: lm-eval's scores with every shared prefix computed once."""

@@ -1,0 +1,79 @@
+"""Log-probabilities of chosen tokens at chosen positions, without the vocabulary for all of them at once."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812  # the name everybody uses
+from numpy.typing import NDArray
+
+from benchtui.worker.answering.hf.engine.backbone import Backbone
+from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
+
+# Logits held at once. On a CPU a chunk that stays near the caches is also the faster one.
+_CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20, "mps": 128 << 20}
+_FEWEST_POSITIONS = 16
+
+
+@dataclass(frozen=True)
+class Scored:
+    """For each asked (position, token): its log-probability, and whether the model would have chosen it. On the CPU."""
+
+    logprobs: torch.Tensor
+    greedy: NDArray[np.bool_]
+
+
+class Vocabulary:
+    """Scores tokens against hidden states, in the types that lm-eval's `hf` model would use."""
+
+    def __init__(self, backbone: Backbone, softmax_dtype: torch.dtype | None) -> None:
+        self._backbone = backbone
+        self._softmax_dtype = softmax_dtype
+        size = int(backbone.config.vocab_size)
+        chunk = _CHUNK_BYTES.get(backbone.device.type, _CHUNK_BYTES["cpu"])
+        self._positions = max(_FEWEST_POSITIONS, chunk // (4 * size))
+
+    def score(self, hidden: torch.Tensor, positions: NDArray[np.int64], tokens: NDArray[np.int64]) -> Scored:
+        """Score `tokens[i]` at row `positions[i]` of `hidden` [n, width]; a position may be asked many times."""
+        order = np.argsort(positions, kind="stable")
+        distinct, place = np.unique(positions[order], return_inverse=True)
+        sought = tokens[order]
+        logprobs: list[torch.Tensor] = []
+        greedy: list[NDArray[np.bool_]] = []
+        first = 0
+        while first < len(distinct):
+            last = min(first + self._positions, len(distinct))
+            low, high = np.searchsorted(place, [first, last])
+            chunk = functools.partial(
+                self._chunk, hidden, distinct[first:last], place[low:high] - first, sought[low:high]
+            )
+            scored = unless_out_of_memory(chunk, hidden.device)
+            if scored is None:
+                self._shrink(hidden.device)
+                continue
+            logprobs.append(scored.logprobs)
+            greedy.append(scored.greedy)
+            first = last
+        inverse = np.empty_like(order)
+        inverse[order] = np.arange(len(order))
+        return Scored(torch.cat(logprobs)[torch.from_numpy(inverse)], np.concatenate(greedy)[inverse])
+
+    def _chunk(
+        self, hidden: torch.Tensor, rows: NDArray[np.int64], place: NDArray[np.int64], tokens: NDArray[np.int64]
+    ) -> Scored:
+        device = hidden.device
+        with torch.inference_mode():
+            logits = self._backbone.logits(hidden.index_select(0, torch.from_numpy(rows).to(device)))
+            logprobs = F.log_softmax(logits, dim=-1, dtype=self._softmax_dtype)
+            del logits
+            best = logprobs.argmax(dim=-1).cpu().numpy()
+            chosen = logprobs[torch.from_numpy(place).to(device), torch.from_numpy(tokens).to(device)].cpu()
+        return Scored(chosen, best[place] == tokens)
+
+    def _shrink(self, device: torch.device) -> None:
+        if self._positions == 1:
+            raise OutOfMemory(1, device)
+        self._positions = max(1, self._positions // 2)

@@ -1,0 +1,1 @@
+"""Evaluates one run: builds the requests of its tasks, asks the model, scores, writes."""

@@ -1,0 +1,173 @@
+"""From the model's answers to the journal: each answer finds the request it belongs to and is kept."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
+from benchtui.runs.journal.journal import Journal, RequestKey, request_digest
+from benchtui.worker.benchmark.health import Asked
+from benchtui.worker.not_a_number import NotANumberError
+
+
+class TaskRequests:
+    """The requests of one task: which are answered, which to ask, which documents are complete.
+
+    Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
+    its answers has been journaled. The answers of a batch are journaled together by `keep`, so that a kill never parts
+    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers.
+    """
+
+    def __init__(
+        self, task: str, instances: Sequence[Instance], journal: Journal, on_document: Callable[[int], None]
+    ) -> None:
+        self.task = task
+        self._journal = journal
+        self._on_document = on_document
+        self._instances = list(instances)
+        self._answers: dict[RequestKey, Any] = {}
+        self._digests = {_key(task, i): request_digest(i.request_type, i.args) for i in self._instances}
+        self._waiting: dict[int, int] = defaultdict(int)
+        self._pending: dict[tuple[str, str], deque[tuple[Instance, RequestKey]]] = defaultdict(deque)
+        self._facts: dict[RequestKey, AnswerFacts] = {}
+        self._counted: dict[tuple[str, ...], deque[AnswerFacts]] = defaultdict(deque)
+        self._of_document: dict[int, list[Instance]] = defaultdict(list)
+        self._fresh: list[tuple[Instance, RequestKey, str, Any]] = []
+        self._kept: deque[tuple[Instance, RequestKey, Any]] = deque()
+        self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
+        self.total = 0
+        for instance in self._instances:
+            repeats = instance.repeats or 1
+            self.total += repeats
+            self._waiting[instance.doc_id] += repeats
+            self._of_document[instance.doc_id].append(instance)
+            instance.resps = []
+
+    @property
+    def answered(self) -> int:
+        return len(self._answers)
+
+    @property
+    def documents(self) -> int:
+        return len(self._waiting)
+
+    def restore(self) -> None:
+        """Take up what the journal already holds. Raises BenchtuiError when a prompt is no longer the same."""
+        known = self._journal.answers(self.task)
+        self._facts = self._journal.facts(self.task)
+        for instance in self._instances:
+            if instance.doc_id in self._skipped:
+                continue
+            for key in _keys(self.task, instance):
+                if key not in known:
+                    continue
+                digest, answer = known[key]
+                if digest != self._digests[_key(self.task, instance)]:
+                    raise BenchtuiError(
+                        f"{self.task} sample {key.doc_id}: the journal answers a different prompt than is asked now.",
+                        "The dataset, tokenizer or template changed: start a new run.",
+                    )
+                self._take(instance, key, _as_lm_eval(answer))
+
+    def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
+        """Requests still to be asked (of the documents in `only`), an instance once for each repeat that is missing, in
+        task order."""
+        self._pending.clear()
+        self._counted.clear()  # of answers that never came, because memory ran out
+        ask: list[Instance] = []
+        for instance in self._instances:
+            if instance.doc_id in self._skipped or (only is not None and instance.doc_id not in only):
+                continue
+            for key in _keys(self.task, instance):
+                if key not in self._answers:
+                    lookup = (instance.request_type, self._digests[_key(self.task, instance)])
+                    self._pending[lookup].append((instance, key))
+                    ask.append(instance)
+        return ask
+
+    def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
+        """Take what the model counted of an answer before `add_partial` brings it. `texts` are the strings among the
+        request's arguments; of several answers to them the facts come in the same order as the answers."""
+        self._counted[texts].append(facts)
+
+    def add_partial(self, request_type: str, arguments: Any, answer: Any) -> None:
+        """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made; it is on
+        disk after the next `keep`."""
+        arguments = arguments if isinstance(arguments, tuple) else tuple(arguments)
+        digest = request_digest(request_type, arguments)
+        waiting = self._pending.get((request_type, digest))
+        if not waiting:
+            raise RuntimeError(f"{self.task}: an answer to a request that was not asked ({request_type})")
+        instance, key = waiting.popleft()
+        if request_type.startswith("loglikelihood"):
+            self._refuse_nan(key, answer)
+        counted = self._counted.get(tuple(text for text in arguments if isinstance(text, str)))
+        if counted:
+            self._facts[key] = counted.popleft()
+        self._fresh.append((instance, key, digest, answer))
+
+    def _refuse_nan(self, key: RequestKey, answer: Any) -> None:
+        value = answer[0] if isinstance(answer, tuple | list) else answer
+        if isinstance(value, float) and not math.isfinite(value):
+            raise NotANumberError(f"{self.task}, sample {key.doc_id}")
+
+    def keep(self) -> None:
+        """Journal what was answered since the last time, then score the documents that it completes."""
+        self._journal.record_all(((key, digest, answer) for _, key, digest, answer in self._fresh), self._facts)
+        self._kept.extend((instance, key, answer) for instance, key, _, answer in self._fresh)
+        self._fresh.clear()
+        while self._kept:
+            self._take(*self._kept.popleft())
+
+    def take_rest(self, asked: Sequence[Instance], answers: Sequence[Any]) -> None:
+        """Take what the model returned without having reported it through the hook."""
+        for instance, answer in zip(asked, answers, strict=True):
+            lookup = (instance.request_type, self._digests[_key(self.task, instance)])
+            if self._pending.get(lookup):
+                self.add_partial(instance.request_type, instance.args, answer)
+
+    def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[int]:
+        """The documents of the unanswered requests among `arguments`, each once."""
+        found: dict[int, None] = {}
+        for args in arguments:
+            for _, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
+                found.setdefault(key.doc_id)
+        return list(found)
+
+    def answers_of(self, doc_id: int) -> list[Asked]:
+        """Every answer of a document, each repeat by itself, in the order of its requests."""
+        return [
+            Asked(instance.request_type, instance.args, self._answers[key], self._facts.get(key))
+            for instance in sorted(self._of_document[doc_id], key=lambda instance: instance.idx)
+            for key in _keys(self.task, instance)
+            if key in self._answers
+        ]
+
+    def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
+        self._answers[key] = answer
+        repeats = instance.repeats or 1
+        have = [self._answers[k] for k in _keys(self.task, instance) if k in self._answers]
+        instance.resps = have if len(have) == repeats else []
+        self._waiting[instance.doc_id] -= 1
+        if self._waiting[instance.doc_id] == 0:
+            self._on_document(instance.doc_id)
+
+
+def _key(task: str, instance: Instance) -> RequestKey:
+    return RequestKey(task, int(instance.doc_id or 0), instance.idx)
+
+
+def _keys(task: str, instance: Instance) -> list[RequestKey]:
+    first = _key(task, instance)
+    return [RequestKey(task, first.doc_id, first.idx, repeat) for repeat in range(instance.repeats or 1)]
+
+
+def _as_lm_eval(answer: Any) -> Any:
+    """JSON has no tuples; a log-likelihood answer is one: (log-likelihood, is greedy)."""
+    return tuple(answer) if isinstance(answer, list) else answer

@@ -1,0 +1,170 @@
+"""Evaluating until the comparison with the base is decided: shuffled documents, looked at after each few."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchtui.evidence.questions import Asked
+from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
+from benchtui.plans.plan import RunPlan
+from benchtui.results.records import EarlyStop
+from benchtui.tasks.primary_metric import MetricName
+from benchtui.worker.benchmark.base_side import BaseSide, Pair, pair
+from benchtui.worker.benchmark.task_run import TaskRun
+from benchtui.worker.benchmark.units import Unit
+from benchtui.worker.report import Reporter
+
+Look = Sequence[tuple[int, int]]
+"""(number of the leaf task, doc_id) of the documents between two looks."""
+
+
+_LOST = "a sample was given up on or has no partner, and what it would have made of the difference is not known"
+"""Samples are lost because of their answers (one without end): the others are no random part of the task."""
+
+
+class _UnwatchableError(Exception):
+    """This score cannot be monitored for early stopping; the message says why."""
+
+
+def ask_until_decided(
+    unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: RunPlan, alpha: float, reporter: Reporter
+) -> EarlyStop | None:
+    """Ask the leaf tasks of `unit` in one shuffled order (stratified by leaf), the base first at each look where it is
+    not yet evaluated, until the paired difference is decided; `alpha` is the chance of a wrong decision.
+
+    Returns the decision, None when all documents were needed and it is the full comparison that counts. The order
+    depends on the seed and the tasks' sizes only, so a resumed run goes on in it.
+    """
+    stop, why = None, unit.in_full
+    if not why:
+        try:
+            stop = _Watching(unit, runners, base, plan, alpha).until_decided()
+        except _UnwatchableError as error:
+            why = str(error)
+    if why:
+        reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its samples are evaluated.")
+    if stop is None:  # also the documents that have no partner
+        for leaf, runner in runners.items():
+            base.ask(leaf)
+            runner.ask()
+        return None
+    reporter.decision(
+        f"decided early: {unit.name}",
+        f"{_in_words(stop, unit)}, at {stop.n} of {stop.total} samples",
+        f"the difference is between {100 * stop.low:+.1f} and {100 * stop.high:+.1f} points",
+    )
+    return stop
+
+
+def _in_words(stop: EarlyStop, unit: Unit) -> str:
+    upwards = unit.higher_is_better(stop.metric)
+    loss = stop.loss_excluded(higher_is_better=upwards)
+    told = (
+        [] if loss is None else [f"a loss over {100 * stop.max_loss:g} points is {'excluded' if loss else 'certain'}"]
+    )
+    if stop.decision == "within":
+        told.insert(0, "no relevant difference")
+    elif stop.decision in ("higher", "lower"):  # of the difference of scores, whatever they measure
+        better = (stop.decision == "higher") == upwards
+        told.insert(0, "better than the base" if better else "worse than the base")
+    return ", and ".join(told)
+
+
+class _Watching:
+    """One unit and what is known of its difference."""
+
+    def __init__(self, unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: RunPlan, alpha: float) -> None:
+        self._unit = unit
+        self._runners = runners
+        self._base = base
+        self._plan = plan
+        self._alpha = alpha
+        self._leaves = list(runners)
+        self._pairs = {leaf: pair(runner.documents(), base.documents(leaf)) for leaf, runner in runners.items()}
+
+    def until_decided(self) -> EarlyStop | None:
+        """Raises _UnwatchableError when the score is no mean of documents' scores, or one of these not in 0..1."""
+        total = sum(map(len, self._pairs.values()))
+        if total < 2:
+            return None
+        sizes = [self._runners[leaf].size for leaf in self._leaves]
+        if total < sum(sizes):
+            raise _UnwatchableError(_LOST)
+        order = [place for place in stratified_order(sizes, self._plan.prompts.seeds[0]) if self._pair(place)]
+        metric, watch = self._unit.metric, None
+        for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
+            self._ask(look)
+            metric = metric or self._runners[self._leaves[0]].metric()
+            if metric is None:
+                raise _UnwatchableError(_LOST)  # every document so far was given up on
+            if not self._unit.is_mean_of(metric.metric):
+                raise _UnwatchableError("its score is no mean over its samples")
+            watch = watch or DecideEarly(total, self._asked(metric), self._alpha)
+            for difference in self._differences(look, metric):
+                watch.add(difference)
+            if watch.n < watch.total and (decided := watch.decision()) is not None:
+                return _record(watch, decided, self._unit.name, metric, self._base.fingerprint)
+        return None
+
+    def _asked(self, metric: MetricName) -> Asked:
+        """What the plan wants to know, by the metric's own direction."""
+        return Asked(
+            questions=self._plan.decide_for,
+            delta=(self._plan.decide_early or 0.0) / 100,
+            max_loss=self._plan.decide_loss / 100,
+            higher_is_better=self._unit.higher_is_better(metric.metric),
+        )
+
+    def _pair(self, place: tuple[int, int]) -> Pair | None:
+        """The document of a place in the order; None for one that was given up on, or has no partner."""
+        return self._pairs[self._leaves[place[0]]].get(place[1])
+
+    def _ask(self, look: Look) -> None:
+        wanted: dict[str, list[Pair]] = {}
+        for place in look:
+            if found := self._pair(place):
+                wanted.setdefault(self._leaves[place[0]], []).append(found)
+        in_order = [(leaf, wanted[leaf]) for leaf in self._leaves if leaf in wanted]
+        for leaf, pairs in in_order:
+            self._base.ask(leaf, frozenset(found.base for found in pairs))
+        for leaf, pairs in in_order:
+            self._runners[leaf].ask(frozenset(found.doc_id for found in pairs))
+
+    def _differences(self, look: Look, metric: MetricName) -> Iterator[float]:
+        for place in look:
+            found, leaf = self._pair(place), self._leaves[place[0]]
+            assert found is not None  # noqa: S101 - the order holds pairs only
+            scored = self._runners[leaf].value(found.doc_id, metric)
+            base = self._base.value(leaf, found.base, metric)
+            if scored is None or base is None:
+                raise _UnwatchableError(_LOST)
+            if not (0 <= scored <= 1 and 0 <= base <= 1):
+                raise _UnwatchableError("not every sample has a score between 0 and 1")
+            yield scored - base
+
+
+def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName, base_fingerprint: str) -> EarlyStop:
+    """The decision as a result file keeps it (benchtui.decide_early)."""
+    ends, others = watch.interval(), watch.elsewhere()
+    return EarlyStop(
+        task=task,
+        metric=metric.metric,
+        filter=metric.filter,
+        decision=decided,
+        n=watch.n,
+        total=watch.total,
+        difference=watch.difference,
+        low=ends.low,
+        high=ends.high,
+        delta=watch.asked.delta or 0.0,
+        alpha=watch.alpha,
+        base_fingerprint=base_fingerprint,
+        asked=watch.asked.questions,
+        max_loss=watch.asked.max_loss,
+        elsewhere=(others.low, others.high),
+    )
+
+
+def _looks(order: Sequence[tuple[int, int]], documents: int) -> Iterator[Look]:
+    for start in range(0, len(order), documents):
+        yield order[start : start + documents]

@@ -1,0 +1,174 @@
+"""Chat prompts as lm-eval's HFLM makes them, of one frozen moment, and tried before the weights are loaded.
+
+The tokenizer is enough to make them, so that partial results need no weights.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.tokenizer.template_probe import template_error
+from benchtui.plans.chat_template import template_failed
+from benchtui.plans.plan import RunPlan
+from benchtui.runs.in_hand import InHandWriter
+from benchtui.worker.answering.hf.load import load_error
+
+if TYPE_CHECKING:
+    from benchtui.worker.benchmark.tasks import LoadedTask
+
+
+class TokenizerPrompter:
+    """The tokenizer of a plan with the plan's chat template; nothing is imported where there is no template."""
+
+    def __init__(self, plan: RunPlan) -> None:
+        prompts = plan.prompts
+        self.chat_template_args: dict[str, Any] = dict(prompts.model_args.get("chat_template_args") or {})
+        if prompts.enable_thinking is not None:
+            self.chat_template_args["enable_thinking"] = prompts.enable_thinking
+        self.chat_template_args |= prompts.template_tokens
+        self.tokenizer: Any = None
+        if prompts.chat_template is None:
+            return
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer = AutoTokenizer.from_pretrained(
+                plan.source.tokenizer_place,
+                revision=plan.source.revision or "main",
+                trust_remote_code=plan.permissions.remote_code,
+            )
+        except Exception as error:  # transformers and the hub each raise their own
+            raise load_error(plan.source.tokenizer_place, error) from error
+        self.tokenizer.chat_template = prompts.chat_template
+
+    @property
+    def tokenizer_name(self) -> str:
+        return str(self.tokenizer.name_or_path).replace("/", "__")
+
+
+class ChatPrompts:
+    """What lm-eval calls to make one prompt of messages: HFLM.apply_chat_template, with errors that name the template.
+
+    As in HFLM, a system message that the template refuses is left out (`left_out` says that it was), unless it is one
+    that the user asked for. `prompter` has a `tokenizer` and `chat_template_args`.
+    """
+
+    def __init__(self, plan: RunPlan, prompter: Any) -> None:
+        self._plan = plan
+        self._prompter = prompter
+        self.left_out = False
+
+    def __call__(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        from jinja2.exceptions import TemplateError
+
+        others = [message for message in messages if message["role"] != "system"]
+        try:
+            return self._rendered(messages, add_generation_prompt)
+        except TemplateError as error:
+            if len(others) == len(messages):
+                raise self._failed(error, messages) from error
+            return self._without_system(error, messages, others, add_generation_prompt)
+        except Exception as error:  # a template can raise whatever Python can
+            raise self._failed(error, messages) from error
+
+    def _without_system(
+        self, refusal: Exception, messages: list[dict[str, str]], others: list[dict[str, str]], generate: bool
+    ) -> str:
+        try:
+            text = self._rendered(others, generate)
+        except Exception as error:
+            raise self._failed(error, messages) from error
+        if self._plan.prompts.system_instruction:
+            raise self._failed(refusal, messages) from refusal
+        self.left_out = True
+        return text
+
+    def _rendered(self, messages: list[dict[str, str]], generate: bool) -> str:
+        text: str = self._prompter.tokenizer.apply_chat_template(
+            messages,
+            tokenize=False,
+            add_generation_prompt=generate,
+            continue_final_message=not generate,
+            **self._prompter.chat_template_args,
+        )
+        return text
+
+    def _failed(self, error: Exception, messages: Sequence[dict[str, str]]) -> BenchtuiError:
+        said, line = template_error(error)
+        roles = ", ".join(message["role"] for message in messages[:4]) + (", …" if len(messages) > 4 else "")
+        file = self._plan.prompts.template_file or self._plan.source.path
+        return template_failed(file, f"fails on messages of {roles}", said, line)
+
+
+@contextmanager
+def frozen_date(plan: RunPlan) -> Iterator[None]:
+    """While open, transformers renders chat templates as of the moment that the plan holds, if it holds one."""
+    if plan.prompts.template_date is None:
+        yield
+        return
+    from transformers.utils import chat_template_utils
+
+    moment = dt.datetime.fromisoformat(plan.prompts.template_date)
+
+    class Frozen(dt.datetime):
+        @classmethod
+        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
+            return moment.astimezone(tz) if tz else moment
+
+    real, chat_template_utils.datetime = chat_template_utils.datetime, Frozen
+    try:
+        yield
+    finally:
+        chat_template_utils.datetime = real
+
+
+def try_prompts(tasks: Sequence[LoadedTask], plan: RunPlan, in_hand: InHandWriter) -> list[str]:
+    """Make the first prompt of each task with the tokenizer alone; returns what is to be said beside the scores.
+
+    Raises BenchtuiError naming the chat template and its line, before any weights are loaded. Leaves no trace in the
+    tasks: what they draw at random is drawn again.
+    """
+    if plan.prompts.chat_template is None:
+        return []
+    prompter = TokenizerPrompter(plan)
+    without_system = []
+    with _random_state_kept(), frozen_date(plan):
+        for loaded in tasks:
+            chat = ChatPrompts(plan, prompter)
+            task = loaded.task
+            doc_id, doc = next(iter(task.doc_iterator(limit=1)))
+            in_hand.take(loaded.name, doc_id, "", "building its prompt")
+            task.fewshot_context(
+                doc,
+                num_fewshot=task.config.num_fewshot or 0,
+                system_instruction=plan.prompts.system_instruction,
+                apply_chat_template=True,
+                fewshot_as_multiturn=True,
+                chat_template=chat,
+                gen_prefix=task.doc_to_prefix(doc),
+            )
+            task.set_fewshot_seed(seed=plan.prompts.seeds[3])
+            in_hand.clear()
+            if chat.left_out:
+                without_system.append(loaded.name)
+    if not without_system:
+        return []
+    which = without_system[0] + (f" and {len(without_system) - 1} more tasks" if len(without_system) > 1 else "")
+    return [f"The chat template refuses system messages: the description of {which} is left out, as lm-eval does."]
+
+
+@contextmanager
+def _random_state_kept() -> Iterator[None]:
+    import numpy as np
+
+    state, numpy_state = random.getstate(), np.random.get_state()
+    try:
+        yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy_state)

@@ -1,0 +1,189 @@
+"""The plan's tasks as lm-eval task objects, set up as `lm_eval run` would, without lm-eval's index of 13,000 files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.group import Group
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import Task
+from lm_eval.evaluator_utils import get_sample_size
+from lm_eval.tasks import TaskManager
+from lm_eval.tasks._factory import TaskFactory
+from lm_eval.tasks._index import TaskIndex
+from lm_eval.tasks._yaml_loader import load_yaml
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.hub.access import hub_is_offline
+from benchtui.models.hub.cache import unwritable_cache
+from benchtui.plans.plan import RunPlan
+from benchtui.settings.code import code_in_generation
+from benchtui.tasks.suites import TaskPlan
+from benchtui.text import one_line
+from benchtui.worker.answering.hf.memory import ran_out_while_importing
+from benchtui.worker.benchmark.local_names import refuse_local_dataset, refuse_local_metrics
+from benchtui.worker.benchmark.prompts import ChatPrompts, frozen_date
+
+
+@dataclass(frozen=True)
+class LoadedTask:
+    """A leaf task ready to build its prompts; `limit` is resolved to a number of documents, None for all."""
+
+    name: str
+    task: Task
+    limit: int | None
+
+    @property
+    def documents(self) -> int:
+        total = len(self.task.eval_docs)
+        return total if self.limit is None else min(self.limit, total)
+
+    @property
+    def kind(self) -> Any:
+        return self.task.get_config("output_type") or "mixed"
+
+    def docs(self) -> dict[int, Any]:
+        """Documents by doc_id, in order."""
+        return dict(self.task.doc_iterator(limit=self.limit))
+
+
+@dataclass(frozen=True)
+class LoadedTasks:
+    tasks: tuple[LoadedTask, ...]
+    groups: dict[str, Group]
+
+
+class _ReportingFactory(TaskFactory):
+    """Building a task loads its dataset: each one built is told, so that 57 subjects are not one long silence."""
+
+    def __init__(self, metadata: dict[str, Any], built: Callable[[str], None]) -> None:
+        super().__init__(meta=metadata)
+        self._built = built
+
+    def _build_task(self, entry: Any, overrides: dict[str, Any] | None) -> Task:
+        dataset = {**(entry.cfg or {}), **(overrides or {})}.get("dataset_path")
+        refuse_local_dataset(entry.name, dataset, entry.yaml_path)
+        try:
+            task = super()._build_task(entry, overrides)
+        except BenchtuiError:
+            raise
+        except Exception as error:  # datasets, hub, YAML and task code each raise their own
+            raise _task_error(entry.name, error, dataset if isinstance(dataset, str) else "") from error
+        self._built(entry.name)
+        return task
+
+
+class PlannedTaskManager(TaskManager):
+    """lm-eval's TaskManager over just the YAML files that the plan names."""
+
+    def __init__(self, files: dict[str, str], metadata: dict[str, Any], built: Callable[[str], None]) -> None:
+        index: dict[str, Any] = {}
+        for file in dict.fromkeys(files.values()):
+            path = Path(file)
+            TaskIndex.process_cfg(load_yaml(path, resolve_func=False, recursive=True), path, index)
+        super().__init__(include_defaults=False, metadata=metadata)
+        self._index = index
+        self._factory = _ReportingFactory(metadata, built)
+
+
+def load_tasks(plan: RunPlan, metadata: dict[str, Any], built: Callable[[str], None]) -> LoadedTasks:
+    """Load every task of the plan with its shots, generation settings and seed.
+
+    `built` is called with each leaf task's name. Raises BenchtuiError naming the task and its dataset.
+    """
+    refuse_local_metrics()
+    manager = PlannedTaskManager(plan.task_files, metadata, built)
+    tasks: dict[str, LoadedTask] = {}
+    groups: dict[str, Group] = {}
+    for wanted in plan.tasks:
+        loaded = _load(manager, wanted.name)
+        groups.update(loaded.get("groups", {}))
+        for name, task in loaded["tasks"].items():
+            if name in tasks:
+                raise BenchtuiError(
+                    f"Task {name} is asked for twice, the second time by {wanted.name}.", "Name it once."
+                )
+            _refuse_unsafe(name, task, plan)
+            _apply_settings(task, wanted, plan)
+            tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit))
+    return LoadedTasks(tuple(tasks.values()), groups)
+
+
+def _load(manager: PlannedTaskManager, name: str) -> Any:
+    try:
+        return manager.load([name])
+    except BenchtuiError:
+        raise
+    except Exception as error:
+        raise _task_error(name, error) from error
+
+
+def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError:
+    """What a library said about a task it could not load, as one line with the next step; `dataset` is its data set."""
+    if unwritable := unwritable_cache(error):
+        return unwritable
+    if ran_out_while_importing(error):
+        return BenchtuiError(
+            f"Memory ran out while task {name} was loaded.",
+            "Close other programs, or allow benchtui more memory (`ulimit -v`).",
+        )
+    text = " ".join(str(error).split())[:400]
+    what = f"Task {name} cannot be loaded: {type(error).__name__}: {text}"
+    if isinstance(error, ModuleNotFoundError):
+        return BenchtuiError(what, f"Install what it needs: pip install {error.name}")
+    data = f"its data set {one_line(dataset, 100)}" if dataset else "its data set"
+    if hub_is_offline() and isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
+        return BenchtuiError(
+            f"Task {name} cannot be loaded: {data} is not in the cache, and this run is offline.",
+            "Run it once with a connection and without --offline; after that the cache has it.",
+        )
+    if isinstance(error, ConnectionError | TimeoutError) or "reach" in text.lower():
+        return BenchtuiError(what, f"Connect once so that {data} gets into the cache, or set HF_ENDPOINT to a mirror.")
+    return BenchtuiError(what, "Check the task with `benchtui tasks " + name + "`, or leave it out.")
+
+
+def _refuse_unsafe(name: str, task: Task, plan: RunPlan) -> None:
+    if getattr(task, "UNSAFE_CODE", False) and not plan.permissions.unsafe_code:
+        raise BenchtuiError(
+            f"Task {name} executes code that the model wrote.", "Allow it for this run with --confirm-unsafe-code."
+        )
+    if code_in_generation(task.get_config("generation_kwargs") or {}) and not plan.permissions.remote_code:
+        raise BenchtuiError(
+            f"Task {name} has its answers made by code from a repository (custom_generate).",
+            "If you trust it, allow that for this run with --trust-remote-code.",
+        )
+    if getattr(task, "MULTIMODAL", False):
+        raise BenchtuiError(f"Task {name} needs images or sound; benchtui evaluates text models.", "Leave it out.")
+
+
+def _apply_settings(task: Task, wanted: TaskPlan, plan: RunPlan) -> None:
+    """What lm-eval's `simple_evaluate` does to a task before it evaluates (evaluator.py)."""
+    if task.get_config("output_type") == "generate_until" and plan.prompts.gen_kwargs:
+        task.set_config(key="generation_kwargs", value=dict(plan.prompts.gen_kwargs), update=True)
+    own = task.get_config("num_fewshot")
+    if wanted.num_fewshot is not None:
+        if own != 0:  # a 0 written in the task's YAML is the task's definition
+            task.set_config(key="num_fewshot", value=wanted.num_fewshot)
+    elif own is None:
+        task.set_config(key="num_fewshot", value=0)
+    task.set_fewshot_seed(seed=plan.prompts.seeds[3])
+
+
+def build_requests(loaded: LoadedTask, plan: RunPlan, prompter: Any) -> list[Instance]:
+    """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
+    `chat_template_args`; it is only asked where there is a chat template."""
+    templated = plan.prompts.chat_template is not None
+    with frozen_date(plan):
+        loaded.task.build_all_requests(
+            limit=loaded.limit,
+            system_instruction=plan.prompts.system_instruction,
+            apply_chat_template=templated,
+            fewshot_as_multiturn=templated,
+            chat_template=ChatPrompts(plan, prompter) if templated else None,
+            tokenizer_name=prompter.tokenizer_name if templated else "",
+        )
+    instances: list[Instance] = loaded.task.instances
+    return instances

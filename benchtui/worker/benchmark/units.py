@@ -1,0 +1,72 @@
+"""What is decided early as one: a leaf task, or a group whose score is a mean over all its documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from lm_eval.api.group import Group
+from lm_eval.api.metrics import mean
+
+from benchtui.tasks.primary_metric import MetricName, primary
+from benchtui.worker.benchmark.tasks import LoadedTask
+
+
+@dataclass(frozen=True)
+class Unit:
+    """`name` is what results call it. `metric` is that of a group, None for a leaf task (which says itself what stands
+    for it) and where `in_full` says why every document is needed."""
+
+    name: str
+    leaves: tuple[LoadedTask, ...]
+    metric: MetricName | None = None
+    in_full: str = ""
+
+    def higher_is_better(self, metric: str) -> bool:
+        return all(leaf.task.higher_is_better().get(metric, True) for leaf in self.leaves)
+
+    def is_mean_of(self, metric: str) -> bool:
+        """Whether the score is the mean of its documents' values of `metric`, and not their median or worse."""
+        return all(leaf.task.aggregation().get(metric, mean) is mean for leaf in self.leaves)
+
+
+def units(leaves: Sequence[LoadedTask], groups: Mapping[str, Group]) -> Iterator[Unit]:
+    """The units that these leaf tasks fall into, in their order.
+
+    Results tell a group's score where the group has one, and the documents of its tasks then stop at one moment. Tags
+    and groups without a score of their own are only names for their parts.
+    """
+    scored = _outermost([group for group in groups.values() if group.has_aggregation])
+    of_leaf: dict[str, list[Group]] = {leaf.name: [] for leaf in leaves}
+    for group in scored:
+        for task in group.get_all_tasks():
+            of_leaf.setdefault(task.task_name, []).append(group)
+    told: set[str] = set()
+    for leaf in leaves:
+        around = of_leaf[leaf.name]
+        if not around:
+            yield Unit(leaf.name, (leaf,))
+        elif len(around) > 1:
+            yield Unit(leaf.name, (leaf,), in_full="it counts in several groups")
+        elif around[0].name not in told:
+            told.add(around[0].name)
+            members = {task.task_name for task in around[0].get_all_tasks()}
+            yield _of_group(around[0], tuple(found for found in leaves if found.name in members))
+
+
+def _outermost(groups: Sequence[Group]) -> list[Group]:
+    inner = {inside.name for group in groups for inside in group.get_all_groups()}
+    return [group for group in groups if group.name not in inner]
+
+
+def _of_group(group: Group, leaves: tuple[LoadedTask, ...]) -> Unit:
+    aggregated = [
+        (MetricName(config.metric, name), config)
+        for config in group.aggregate_metric_list or ()
+        for name in config.filter_list or ("none",)
+    ]
+    metric = primary([name for name, _ in aggregated])
+    config = next(config for name, config in aggregated if name == metric)
+    if config.aggregation != "mean" or not config.weight_by_size:
+        return Unit(group.name, leaves, in_full="its score is no mean over all its samples")
+    return Unit(group.name, leaves, metric)

@@ -1,0 +1,1 @@
+"""Watch a run, stop it, resume it."""

@@ -1,0 +1,1 @@
+"""Search tasks and put them into a suite."""

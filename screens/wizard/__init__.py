@@ -1,0 +1,1 @@
+"""A new benchmark, step by step."""
