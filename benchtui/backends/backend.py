@@ -1,0 +1,120 @@
+"""What a backend, one way to make a model answer, can do: told without importing anything of it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from benchtui.errors import BenchtuiError
+from benchtui.models.describe import ModelDescription
+from benchtui.models.layout import Kind
+
+Distributions = Literal["full", "top-k", "none"]
+Ability = Literal["generate", "loglikelihood"]
+"""What a task can need of a model."""
+
+
+@dataclass(frozen=True)
+class Gives:
+    """What a backend's models give.
+
+    `generate`: text that continues a prompt. `loglikelihood`: log-probabilities of a given text after another one.
+    `distributions`: log-probabilities of all next tokens, of the k likeliest, or none. `chat`: answers to a list of
+    messages. `adapters`: PEFT adapters are put on a base.
+    """
+
+    generate: bool = False
+    loglikelihood: bool = False
+    distributions: Distributions = "none"
+    chat: bool = False
+    adapters: bool = False
+
+
+@dataclass(frozen=True)
+class Need:
+    """A package that a backend needs, by its name on PyPI, with the exact line that installs it."""
+
+    package: str
+    install: str
+
+
+@dataclass(frozen=True)
+class OwnSetting:
+    """A setting that only this backend has: a row of `settings/rows` is made from it."""
+
+    name: str
+    help: str
+    choices: tuple[str, ...]
+    default: str
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The device that a model would be loaded on (PyTorch's word for its type), and its free memory in bytes."""
+
+    device: str
+    free: int
+
+
+@dataclass(frozen=True)
+class BatchAdvice:
+    """`size` is advised, `fits` how many rows of full length memory holds; `why` one line without a full stop."""
+
+    size: int
+    fits: int
+    device: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The description of a backend. A new one is an object of this class, or of a subclass that overrides methods.
+
+    `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first.
+    `answering` is "module:function": the function of the worker that opens a plan's model
+    (`pkgutil.resolve_name(backend.answering)` gives it; only a worker may call this, since the module imports what is
+    heavy). `reserved_arguments` are names that --model-args may not set, each with the flag that does;
+    `harmless_arguments` those that can load no file and no code.
+    """
+
+    name: str
+    title: str
+    takes: tuple[Kind, ...]
+    gives: Gives
+    answering: str
+    needs: tuple[Need, ...] = ()
+    settings: tuple[OwnSetting, ...] = ()
+    reserved_arguments: Mapping[str, str] = field(default_factory=dict)
+    harmless_arguments: frozenset[str] = frozenset()
+
+    def check(self) -> None:
+        """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it."""
+        for need in self.needs:
+            try:
+                importlib.metadata.version(need.package)
+            except importlib.metadata.PackageNotFoundError:
+                what = f"The {self.name} backend needs the package {need.package}, which is not installed."
+                raise BenchtuiError(what, need.install) from None
+
+    def identity(self) -> dict[str, str]:
+        """Return what of the backend can change a score, by the names used in messages: versions of its packages."""
+        return {need.package: importlib.metadata.version(need.package) for need in self.needs}
+
+    def advise(
+        self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, Any]
+    ) -> BatchAdvice | None:
+        """Return how many sequences `machine` holds at once of `model`; None where only the loaded model can tell.
+
+        `max_length` is the longest sequence in tokens (None: the model's), `settings` the backend's own.
+        """
+        del model, machine, max_length, settings
+        return None
+
+    def is_harmless(self, argument: str, value: Any) -> bool:
+        """Return whether a model argument can load no file and no code."""
+        return argument in self.harmless_arguments and not isinstance(value, dict | list)
+
+    def lacks(self, ability: Ability) -> bool:
+        return not getattr(self.gives, ability)
