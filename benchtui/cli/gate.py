@@ -8,6 +8,7 @@ import click
 
 from benchtui.cli.parameters.numbers import finite
 from benchtui.errors import ExitCode, UsageError
+from benchtui.points import point_words
 from benchtui.settings.rows import MAX_LOSS
 
 
@@ -17,15 +18,22 @@ from benchtui.settings.rows import MAX_LOSS
 @click.option(
     "--max-loss",
     type=click.FloatRange(min=0),
-    default=MAX_LOSS,
-    show_default=True,
     callback=finite,
-    help="The largest loss, in percentage points, that any task may show.",
+    metavar="POINTS",
+    help=f"The largest loss, in percentage points, that any task may show. [default: {MAX_LOSS:g}]",
+)
+@click.option(
+    "--same-within",
+    type=click.FloatRange(0, 100, min_open=True),
+    callback=finite,
+    metavar="POINTS",
+    help="In place of --max-loss: the largest difference, gain or loss, that any task may show.",
 )
 @click.option(
     "--min-gain",
     type=float,
     callback=finite,
+    metavar="POINTS",
     help="The least gain, in points, that the tasks named by --task must show.",
 )
 @click.option(
@@ -44,7 +52,8 @@ from benchtui.settings.rows import MAX_LOSS
 def command(
     first: str | None,
     second: str | None,
-    max_loss: float,
+    max_loss: float | None,
+    same_within: float | None,
     min_gain: float | None,
     tasks: tuple[str, ...],
     as_json: bool,
@@ -56,6 +65,15 @@ def command(
     each is named as for `benchtui compare`. A demand is met
     only when the paired samples show it at the 5 % level: with few samples the answer is 3, not 0. It is 3 as well when
     a task that the run was to answer has no result; what else the runs differ in is named.
+
+    \b
+    benchtui gate my-model --max-loss 3                  nothing lost by tuning
+    benchtui gate my-model --min-gain 5 --task ifeval    and something gained
+    benchtui gate A B --same-within 2                    nothing changed, as after a merge
+
+    --same-within is met when both a gain and a loss over so many points are excluded, each at 5 %, and not met when
+    either is shown. It includes that nothing more was lost, so it is given in place of --max-loss; and nothing that is
+    to gain can be asked to stay the same, so not with --min-gain.
     """
     from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
@@ -65,13 +83,21 @@ def command(
     from benchtui.runs.directory import RunDirectory
     from benchtui.text import json_text, printable
 
+    _check_demands(max_loss, same_within, min_gain)
     a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
     comparison = compare_runs(read_run(a), read_run(b))
     known = [row.task for row in comparison.headlines]
     _check_tasks(known, min_gain, tasks)
     run = RunDirectory(comparison.second.run)
     asked = () if tasks else asked_tasks(comparison, run.plan() if run.exists() else None)
-    found = gate(comparison, max_loss=max_loss, min_gain=min_gain, gain_tasks=tasks or known, asked=asked)
+    found = gate(
+        comparison,
+        max_loss=MAX_LOSS if max_loss is None else max_loss,
+        same_within=same_within,
+        min_gain=min_gain,
+        gain_tasks=tasks or known,
+        asked=asked,
+    )
     if as_json:
         import msgspec
 
@@ -84,6 +110,21 @@ def command(
         click.echo(printable(str(newer_run)), err=True)
     codes = {Outcome.MET: ExitCode.DONE, Outcome.NOT_MET: ExitCode.GATE_NOT_MET, Outcome.INCONCLUSIVE: ExitCode.PARTIAL}
     return int(codes[found.outcome])
+
+
+def _check_demands(max_loss: float | None, same_within: float | None, min_gain: float | None) -> None:
+    if same_within is None:
+        return
+    if max_loss is not None:
+        raise UsageError(
+            "--same-within and --max-loss both say how much may be lost.",
+            f"Give one of them: --same-within {same_within:g} allows no loss over {point_words(same_within)} either.",
+        )
+    if min_gain is not None:
+        raise UsageError(
+            "--same-within asks that nothing changed, --min-gain that something did.",
+            "Give --max-loss with --min-gain.",
+        )
 
 
 def _check_tasks(known: list[str], min_gain: float | None, tasks: tuple[str, ...]) -> None:

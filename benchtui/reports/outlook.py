@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchtui.compare.planning import GateChances, Outlook, Prospect
 from benchtui.evidence.records import ALPHA, POWER
+from benchtui.points import point_words
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def _chances(found: Outlook) -> Table:
 
     watched = any(task.stopping for task in found.tasks)
     table = _plain_table(
-        "Benchmark", "Samples", "Change\nside", f"{_points(found.gain)}\nshown in", "Shows\nfrom", "Needs\nsamples",
+        "Benchmark", "Samples", "Change\nside", f"{point_words(found.gain)}\nshown in", "Shows\nfrom", "Needs\nsamples",
         *(["Stops\nat"] if watched else []),
     )  # fmt: skip
     for task in found.tasks:
@@ -63,7 +64,7 @@ def _gate(found: Outlook) -> Table:
     from rich.text import Text
 
     lost = next((task.gate for task in found.tasks if task.gate), ())
-    headings = ["nothing lost" if not each.lost else f"{_points(each.lost)} lost" for each in lost]
+    headings = ["nothing lost" if not each.lost else f"{point_words(each.lost)} lost" for each in lost]
     table = _plain_table(f"Gate, max. loss {found.limit:g}", *headings)
     for task in found.tasks:
         cells = [_gate_cell(each) for each in task.gate] or ["–"] * len(lost)
@@ -79,7 +80,7 @@ def _gate_cell(chances: GateChances) -> str:
 
 def answer(found: Outlook) -> str:
     """Whether the samples are enough for the wanted gain, in a sentence."""
-    gain = f"a gain of {_points(found.gain)}"
+    gain = f"a gain of {point_words(found.gain)}"
     known = [task for task in found.tasks if task.power is not None]
     enough, few = [t for t in known if t.enough], [t for t in known if not t.enough]
     if not known:
@@ -105,7 +106,7 @@ def remarks(found: Outlook) -> Iterator[str]:
     early = any(task.stopping for task in found.tasks)
     level = f"{100 * ALPHA:g} %{' for all looks together' if early else ''}"
     yield (
-        f"“Shown in”: how often the comparison would call a true gain of {_points(found.gain)} a gain, at "
+        f"“Shown in”: how often the comparison would call a true gain of {point_words(found.gain)} a gain, at "
         f"{level}{shared}. “Shows from”: the smallest gain, in points, that it shows four times in five; "
         "“needs samples”: how many that takes for yours."
     )
@@ -176,7 +177,3 @@ def _percent(share: float) -> str:
     if 0.995 <= share < 1:
         return ">99 %"
     return f"{100 * share:.0f} %"
-
-
-def _points(points: float) -> str:
-    return f"{points:g} point{'' if points == 1 else 's'}"

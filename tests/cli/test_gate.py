@@ -45,8 +45,29 @@ def test_two_runs_may_be_named(tmp_path: Path) -> None:
     assert benchtui("gate", run, model / "benchmarks" / "base").code == 4
 
 
+def test_a_model_that_should_be_the_same_is_checked_for_gains_too(tmp_path: Path) -> None:
+    for name, fixed, broken, code, words in (
+        ("alike", 6, 6, 0, "difference of at most 4 points shown"),
+        ("better", 90, 20, 4, "Gate not met: Instruction-Following +12.9"),
+        ("worse", 20, 90, 4, "Gate not met: Instruction-Following −12.9"),
+        ("unclear", 50, 45, 3, "difference of at most 4 points neither shown nor refuted"),
+    ):
+        model = write_model(tmp_path, name, fixed, broken)
+        ended = benchtui("gate", model, "--same-within", "4")
+        assert (ended.code, words in ended.out) == (code, True), ended.out
+    document = json.loads(benchtui("gate", model, "--same-within", "4", "--json").out)
+    assert {(check["demand"], check["limit"]) for check in document["checks"]} == {("difference", 4.0)}
+
+
 def test_flags_that_make_no_sense_are_refused(tmp_path: Path) -> None:
     model = write_model(tmp_path, "gain", 90, 20)
+    one_line_error(
+        benchtui("gate", model, "--same-within", "1", "--max-loss", "3"),
+        2,
+        ["--max-loss", "no loss over 1 point either"],
+    )
+    one_line_error(benchtui("gate", model, "--same-within", "2", "--min-gain", "1"), 2, ["--min-gain", "--max-loss"])
+    one_line_error(benchtui("gate", model, "--same-within", "0"), 2, ["--same-within"])
     one_line_error(benchtui("gate", model, "--task", "ifeval"), 2, ["--min-gain"])
     one_line_error(benchtui("gate", model, "--min-gain", "1"), 2, ["needs --task", "ifeval, gsm8k"])
     one_line_error(benchtui("gate", model, "--min-gain", "1", "--task", "mmlu"), 2, ["'mmlu'", "ifeval"])
@@ -56,7 +77,7 @@ def test_flags_that_make_no_sense_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "-nan"])
 def test_a_limit_that_everything_would_meet_is_refused(tmp_path: Path, number: str) -> None:
     model = write_model(tmp_path, "gain", 90, 20)
-    for option in ("--max-loss", "--min-gain"):
+    for option in ("--max-loss", "--min-gain", "--same-within"):
         one_line_error(benchtui("gate", model, option, number, "--task", "ifeval", "--json"), 2, [option])
 
 

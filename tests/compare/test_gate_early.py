@@ -57,6 +57,30 @@ def test_the_gate_reads_the_interval_at_the_stop(
     assert gate(stopped(tmp_path, decision, ends, elsewhere), max_loss=3).outcome is outcome
 
 
+@pytest.mark.parametrize(
+    ("decision", "ends", "elsewhere", "outcome", "why"),
+    [
+        ("within", (-0.01, 0.02), (-0.02, 0.02), Outcome.MET, "shown"),
+        ("within", (-0.01, 0.02), (-0.02, 0.03), Outcome.INCONCLUSIVE, "shown of these 541 samples only"),
+        ("higher", (0.01, 0.2), (0.021, 0.2), Outcome.INCONCLUSIVE, "neither shown nor refuted"),
+        ("higher", (0.021, 0.2), (0.021, 0.2), Outcome.NOT_MET, "refuted"),
+        ("lower", (-0.2, -0.021), (-0.2, -0.021), Outcome.NOT_MET, "refuted"),
+    ],
+)
+def test_the_same_is_asked_of_other_samples_too(
+    tmp_path: Path,
+    decision: str,
+    ends: tuple[float, float],
+    elsewhere: tuple[float, float],
+    outcome: Outcome,
+    why: str,
+) -> None:
+    for upwards in (True, False):
+        found = gate(stopped(tmp_path / str(upwards), decision, ends, elsewhere, upwards=upwards), same_within=2)
+        assert found.outcome is outcome
+        assert why in found.reason
+
+
 def test_the_verdict_says_what_became_of_the_loss(tmp_path: Path) -> None:
     found = stopped(tmp_path, "lower", (-0.2, -0.04), (-0.2, -0.04)).headlines[0].verdict
     assert found is not None

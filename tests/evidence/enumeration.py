@@ -59,6 +59,19 @@ def chance_of_showing(n: int, limit: float, alpha: float, pi: float, truth: floa
     return float(np.sum(binom.pmf(changed, n, pi) * binom.sf(needed - 1, changed, theta)))
 
 
+def chance_of_sameness(n: int, limit: float, alpha: float, pi: float, truth: float) -> float:
+    """How often a difference over `limit` is excluded both ways (two one-sided tests) where the true one is `truth`
+    and a share `pi` changes."""
+    from scipy.stats import binom
+
+    low, high = (int(end) for end in binom.interval(1 - 1e-12, n, pi)) if 0 < pi < 1 else (round(n * pi),) * 2
+    changed = np.arange(low, high + 1)
+    needed = least_fixed(n, -limit, alpha)[changed]  # this many of either kind
+    theta = min(1.0, max(0.0, (1 + truth / pi) / 2)) if pi else 0.5
+    between = binom.cdf(changed - needed, changed, theta) - binom.cdf(needed - 1, changed, theta)
+    return float(np.sum(binom.pmf(changed, n, pi) * np.maximum(between, 0.0)))
+
+
 def discordances(truth: float, steps: int) -> Floats:
     """Shares that may change where the true difference is `truth`, from the least to all; denser where few change."""
     least = max(abs(truth), 1e-4)

@@ -9,6 +9,7 @@ import numpy as np
 from tests.evidence.cells import Cell
 from tests.evidence.enumeration import (
     GATE_SIZES,
+    chance_of_sameness,
     chance_of_showing,
     discordances,
     least_coverage,
@@ -22,6 +23,14 @@ def cells(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
         for limit in (0.5, 1, 3, 5, 10):
             rate = worst_at_limit(n, -limit / 100)
             yield Cell(f"gate passes a loss at its limit: n = {n:,}, limit {limit:g}, any share changes", 0.05, rate, 0)
+    for n in GATE_SIZES:
+        for limit in (0.01, 0.03):
+            rate = max(chance_of_sameness(n, limit, 0.05, float(pi), limit) for pi in discordances(limit, 200))
+            name = f"gate passes a difference at its limit: n = {n:,}, limit {100 * limit:g}, any share changes"
+            yield Cell(name, 0.05, rate, 0)
+            rate = fails_the_same(n, limit)
+            name = f"gate fails a difference that it allows: n = {n:,}, limit {100 * limit:g}, any share changes"
+            yield Cell(name, 0.05, rate, 0)
     for k in (4, 10):
         met, refuted = several_checks(541, 0.03, k)
         yield Cell(f"gate passes a loss at its limit: one of {k} tasks, nothing lost in the others", 0.05, met, 0)
@@ -30,6 +39,15 @@ def cells(replicas: int, rng: np.random.Generator) -> Iterator[Cell]:
     for n in (5, 20, 60, 100, 200, 541):
         rate = least_coverage(n, truths, steps=40)
         yield Cell(f"intervals of a difference in the worst case: n = {n:,}, any true one", 0.95, rate, 0, "at least")
+
+
+def fails_the_same(n: int, limit: float) -> float:
+    """How often a gain or a loss over `limit` is shown, each at half of the 5 %, where just so much was gained: the
+    most over discordances."""
+    return max(
+        chance_of_showing(n, limit, 0.025, pi, limit) + chance_of_showing(n, limit, 0.025, pi, -limit)
+        for pi in map(float, discordances(limit, 200))
+    )
 
 
 def several_checks(n: int, limit: float, k: int) -> tuple[float, float]:

@@ -8,16 +8,17 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from benchtui.compare.differences.difference import MCNEMAR, chance_of_no_less, chance_of_no_more, interval_at
 from benchtui.compare.differences.populations import about, population
 from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
+from benchtui.compare.verdicts.demands import Demand, gain_bounds, gain_of, shown_and_refuted, why_neither
 from benchtui.compare.verdicts.verdicts import points
-from benchtui.evidence.matched_pairs import fewest, fewest_unchanged
+from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
 from benchtui.plans.plan import RunPlan
 from benchtui.results.records import AskedTask
+from benchtui.settings.rows import MAX_LOSS
 
 
 class Outcome(enum.StrEnum):
@@ -27,7 +28,8 @@ class Outcome(enum.StrEnum):
 
 
 class Check(msgspec.Struct, frozen=True):
-    """One demand on one task. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
+    """One demand on one task: "loss" or "gain" of at least `limit` (minus the loss allowed), "difference" of at most
+    `limit` either way. `low` and `high` are the one-sided 95 % bounds of the gain (a loss is negative), in
     percentage points; for a metric that is no share in percent of the first run's score. None where nothing was paired.
     99 % bounds for a run that might have stopped early and did not. `population` says what they are about.
     """
@@ -64,12 +66,14 @@ class Gate(msgspec.Struct, frozen=True):
 def gate(
     comparison: Comparison,
     *,
-    max_loss: float,
+    max_loss: float = MAX_LOSS,
+    same_within: float | None = None,
     min_gain: float | None = None,
     gain_tasks: Sequence[str] = (),
     asked: Sequence[AskedTask] = (),
 ) -> Gate:
-    """Check every task of `comparison` for a loss over `max_loss` points, and `gain_tasks` for a gain of `min_gain`.
+    """Check every task of `comparison` for a loss over `max_loss` points, or with `same_within` for a difference over
+    that either way, which includes the loss; and `gain_tasks` for a gain of `min_gain`.
     A task of `asked` that a run has no result for keeps the gate from being met: nobody knows what was lost there.
 
     A demand is met when the data show it (one-sided 5 %; all must be shown, so that many tasks do not make it easier),
@@ -78,13 +82,11 @@ def gate(
     not decide then is checked at the last one. Tests and bounds are those of the comparison's own rows.
     """
     alpha = FINAL_ALPHA if comparison.watched else ALPHA
-    wanted = [(row, "loss", -max_loss) for row in comparison.headlines]
+    of_all = Demand("loss", -max_loss) if same_within is None else Demand("difference", same_within)
+    wanted = [(row, of_all) for row in comparison.headlines]
     if min_gain is not None:
-        wanted += [(row, "gain", min_gain) for row in comparison.headlines if row.task in gain_tasks]
-    checks = tuple(
-        msgspec.structs.replace(_check(row, demand, limit, alpha, len(wanted)), population=_about(row))
-        for row, demand, limit in wanted
-    )
+        wanted += [(row, Demand("gain", min_gain)) for row in comparison.headlines if row.task in gain_tasks]
+    checks = tuple(_check(row, demand, alpha, len(wanted)) for row, demand in wanted)
     lacking, differences = tuple(_lacking(comparison, asked)), _differences(comparison)
     outcome = _overall(checks)
     if outcome is Outcome.MET and (lacking or not checks):
@@ -156,72 +158,18 @@ def _overall(checks: Sequence[Check]) -> Outcome:
     return Outcome.MET
 
 
-def _check(row: Row, demand: str, limit: float, alpha: float, tests: int) -> Check:
-    """`limit` is the least gain that will do: minus three for a loss of at most three."""
+def _check(row: Row, demand: Demand, alpha: float, tests: int) -> Check:
+    """One demand on one row, checked together with the others: `tests` in all."""
     why = _cannot_tell(row)
     if why:
-        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, why)
-    bounds = _gain_bounds(row, alpha)
+        return _made(row, demand, Outcome.INCONCLUSIVE, None, why)
+    bounds = gain_bounds(row, alpha)
     if bounds is None:
-        return _made(row, demand, limit, Outcome.INCONCLUSIVE, None, None, "no interval could be made")
-    shown, refuted = _shown_and_refuted(row, limit, alpha, alpha / tests)
+        return _made(row, demand, Outcome.INCONCLUSIVE, None, "no interval could be made")
+    shown, refuted = shown_and_refuted(row, demand, alpha, alpha / tests)
     outcome = Outcome.MET if shown else Outcome.NOT_MET if refuted else Outcome.INCONCLUSIVE
-    sure = row.early.alpha if row.early is not None else alpha
-    few = _why_neither(row, limit, alpha, tests) if outcome is Outcome.INCONCLUSIVE else ""
-    return _made(row, demand, limit, outcome, bounds, _gain(row), few, sure)
-
-
-def _shown_and_refuted(row: Row, limit: float, alpha: float, corrected: float) -> tuple[bool, bool]:
-    """Whether a gain of at least `limit` is shown at `alpha`, and whether it is refuted at `corrected`. Of a task that
-    was decided early both at its own level, which is corrected over the tasks that were watched."""
-    if row.early is not None:
-        ends = sorted(end * _scale(row) for end in row.early.ends)
-        return ends[0] >= limit, ends[1] < limit
-    if row.is_share:
-        met, failed = _chances(row, limit / _scale(row))
-        return met < alpha, failed < corrected
-    base = row.first.interval
-    if base is None or base.low <= 0 <= base.high:
-        return False, False  # percent of a score that may be nothing
-    # The score that the percent are of is uncertain too: half of the error goes to that, and the limit is taken at both
-    # ends of its interval.
-    sign = 1 if row.higher_is_better else -1
-    limits = [sign * limit / 100 * abs(end) for end in (base.low, base.high)]
-    both = [_chances(row, at) for at in limits]
-    return max(met for met, _ in both) < alpha / 2, max(failed for _, failed in both) < corrected / 2
-
-
-def _chances(row: Row, least: float) -> tuple[float, float]:
-    """One-sided p-values, small where a gain of at least `least` (on the score's scale) is shown, and refuted."""
-    assert row.difference is not None  # noqa: S101 - or _cannot_tell() says so
-    above, below = chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
-    return (above, below) if row.higher_is_better else (below, above)
-
-
-def _why_neither(row: Row, limit: float, alpha: float, tests: int) -> str:
-    """What keeps a demand from being decided, where the figures beside it do not say it."""
-    if row.early is None and any(_shown_and_refuted(row, limit, alpha, alpha)):
-        return f"since {tests} demands are checked together, each is refuted at {100 * alpha / tests:.2g} % only"
-    if not row.is_share:
-        return "the score that the percent are of is itself uncertain"
-    return _too_few(row, limit, alpha)
-
-
-def _too_few(row: Row, limit: float, alpha: float) -> str:
-    """From how many samples right-or-wrong scores of which none changes would meet the demand, where there are fewer.
-    A gain, or no loss at all, is not shown by any number of these."""
-    found = row.difference
-    if not -100 < limit < 0 or not row.is_share or row.early is not None or found is None or found.method != MCNEMAR:
-        return ""
-    least = fewest_unchanged(-limit / 100, alpha)
-    if found.n >= least:
-        return ""
-    words = f"at least {least:,} samples are needed to show a loss of at most {-limit:g} {_points(limit)}"
-    return f"{words} where no answer changes"
-
-
-def _points(limit: float) -> str:
-    return "point" if abs(limit) == 1 else "points"
+    why = why_neither(row, demand, alpha, tests) if outcome is Outcome.INCONCLUSIVE else ""
+    return _made(row, demand, outcome, bounds, why, row.early.alpha if row.early is not None else alpha)
 
 
 def _cannot_tell(row: Row) -> str:
@@ -239,46 +187,16 @@ def _cannot_tell(row: Row) -> str:
     return f"{row.difference.n} samples show nothing" if few else ""
 
 
-def _scale(row: Row) -> float:
-    """From the score's scale to points, or to percent of the first score; negative where less is better."""
-    size = 100.0 if row.is_share else 100 / abs(row.first.value) if row.first.value else 1.0
-    return size if row.higher_is_better else -size
-
-
-def _gain(row: Row) -> float:
-    value = row.early.difference if row.early else row.difference.value if row.difference else 0.0
-    return value * _scale(row)
-
-
-def _gain_bounds(row: Row, alpha: float) -> Interval | None:
-    """Both one-sided bounds at `alpha`: the two-sided interval at twice that."""
-    found = row.difference
-    if row.early is not None:
-        interval: Interval | None = Interval(*row.early.ends)
-    else:
-        interval = interval_at(found, 2 * alpha) if found is not None else None
-    if interval is None:
-        return None
-    ends = sorted((interval.low * _scale(row), interval.high * _scale(row)))
-    return Interval(ends[0], ends[1])
-
-
-def _made(
-    row: Row,
-    demand: str,
-    limit: float,
-    outcome: Outcome,
-    bounds: Interval | None,
-    gain: float | None,
-    why: str,
-    alpha: float = ALPHA,
-) -> Check:
-    unit = _points(limit) if row.is_share else "%"
-    asked = f"loss of at most {-limit:g} {unit}" if demand == "loss" else f"gain of at least {limit:g} {unit}"
-    if bounds is None or gain is None:
-        return Check(row.task, row.title, demand, limit, outcome, None, None, None, f"{row.title}: {why}")
+def _made(row: Row, demand: Demand, outcome: Outcome, bounds: Interval | None, why: str, alpha: float = ALPHA) -> Check:
+    if bounds is None:
+        reason = f"{row.title}: {why}"
+        return Check(row.task, row.title, demand.kind, demand.limit, outcome, None, None, None, reason, _about(row))
+    gain = gain_of(row)
     ends = f"between {points(bounds.low / 100)} and {points(bounds.high / 100)}"
     figures = f"{points(gain / 100)}, {ends} (each bound {100 * (1 - alpha):.3g} % sure)"
     state = {Outcome.MET: "shown", Outcome.NOT_MET: "refuted", Outcome.INCONCLUSIVE: "neither shown nor refuted"}
+    asked = demand.words(is_share=row.is_share)
     reason = f"{row.title} {figures}: {asked} {state[outcome]}{', ' if why else ''}{why}"
-    return Check(row.task, row.title, demand, limit, outcome, gain, bounds.low, bounds.high, reason)
+    return Check(
+        row.task, row.title, demand.kind, demand.limit, outcome, gain, bounds.low, bounds.high, reason, _about(row)
+    )

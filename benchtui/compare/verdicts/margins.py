@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.points import point_words
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 
@@ -33,4 +34,4 @@ class Claim(msgspec.Struct, frozen=True):
     @property
     def words(self) -> str:
         """ "no loss over 3 points"."""
-        return f"{self.kind} over {self.margin:g} point{'' if self.margin == 1 else 's'}"
+        return f"{self.kind} over {point_words(self.margin)}"

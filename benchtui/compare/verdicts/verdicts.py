@@ -6,6 +6,7 @@ from benchtui.compare.records import Difference, Kind, Verdict
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
+from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 
 # Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five.
@@ -182,7 +183,7 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
     shown = interval_words(Interval(stop.low, stop.high), is_share=is_share, alpha=stop.alpha)
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
     loss = stop.loss_excluded(higher_is_better=higher_is_better)
-    size = f"{100 * stop.max_loss:g} points" if is_share else f"{stop.max_loss:.3g}"
+    size = point_words(100 * stop.max_loss) if is_share else f"{stop.max_loss:.3g}"
     of_loss = "" if loss is None else f" A loss over {size} is {'excluded' if loss else 'certain'}."
     if stop.decision == "within":
         limit = f"±{points(stop.delta, signed=False)} points" if is_share else f"±{stop.delta:.3g}"

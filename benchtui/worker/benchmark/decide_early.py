@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from benchtui.evidence.questions import Asked
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
 from benchtui.plans.plan import RunPlan
+from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
 from benchtui.worker.benchmark.base_side import BaseSide, Pair, pair
@@ -60,7 +61,9 @@ def _in_words(stop: EarlyStop, unit: Unit) -> str:
     upwards = unit.higher_is_better(stop.metric)
     loss = stop.loss_excluded(higher_is_better=upwards)
     told = (
-        [] if loss is None else [f"a loss over {100 * stop.max_loss:g} points is {'excluded' if loss else 'certain'}"]
+        []
+        if loss is None
+        else [f"a loss over {point_words(100 * stop.max_loss)} is {'excluded' if loss else 'certain'}"]
     )
     if stop.decision == "within":
         told.insert(0, "no relevant difference")
