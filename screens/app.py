@@ -22,7 +22,7 @@ from screens.themes import DARK, LIGHT, SAFE_DARK, SAFE_LIGHT, THEMES
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from benchtui.plans.choice import BenchPlan
+    from benchtui.plans.choice import Choice
     from benchtui.runs.directory import RunDirectory
 
 PRESS_AGAIN_WITHIN = 2.0
@@ -69,7 +69,7 @@ class BenchtuiApp(App[int]):
 
     # From screen to screen. Each is imported when it is first opened: the first picture need not wait for it.
 
-    def open_wizard(self, choice: BenchPlan) -> None:
+    def open_wizard(self, choice: Choice) -> None:
         from screens.wizard.wizard import Wizard
 
         self.push_screen(Wizard(choice))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from benchtui.plans.choice import BenchPlan
+    from benchtui.plans.choice import Choice
     from benchtui.runs.directory import RunDirectory
     from screens.settings import Settings
 
@@ -17,7 +17,7 @@ class Navigator(Protocol):
 
     settings: Settings
 
-    def open_wizard(self, choice: BenchPlan) -> None:
+    def open_wizard(self, choice: Choice) -> None:
         """Ask for a benchmark step by step, starting from `choice`."""
 
     def open_runs(self, runs: Sequence[RunDirectory]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from benchtui.demo.workspace import TASKS, Workspace, demo_paths, open_workspace
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.wizard.launch import launch
 from screens.app import BenchtuiApp
 from screens.run.run import RunPage
@@ -53,7 +53,7 @@ def _save(pilot: Pilot[int], folder: Path, name: str) -> None:
 
 
 async def _take(folder: Path, workspace: Workspace) -> None:
-    choice = BenchPlan(
+    choice = Choice(
         outputs=Path("outputs"), tasks=TASKS, include_paths=(demo_paths().tasks,), device="cpu", offline=True
     )  # fmt: skip
     await _live(folder, choice, workspace)
@@ -65,14 +65,14 @@ async def _take(folder: Path, workspace: Workspace) -> None:
         _save(pilot, folder, "compare")
         await _press(pilot, "enter", "f")
         _save(pilot, folder, "samples")
-    plain = BenchtuiApp(Settings(BenchPlan(outputs=Path("outputs"))))
+    plain = BenchtuiApp(Settings(Choice(outputs=Path("outputs"))))
     async with plain.run_test(size=SIZE) as pilot:
         await _settle(pilot)
         await _press(pilot, "b", "enter", "enter")
         _save(pilot, folder, "wizard")
 
 
-async def _live(folder: Path, choice: BenchPlan, workspace: Workspace) -> None:
+async def _live(folder: Path, choice: Choice, workspace: Workspace) -> None:
     """A run while it goes on: slowly, one document at a time, so that there is something to see."""
     slow = replace(choice, model=workspace.model.name, engine="lm-eval", batch_size=1, timeout=1800.0)
     app = BenchtuiApp(Settings(choice))

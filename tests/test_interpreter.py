@@ -83,11 +83,12 @@ def test_a_run_in_the_background_and_its_worker_import_nothing_of_it(planted: Pa
     )
     arguments = ["--tasks", "planted_task", "--include-path", str(tasks), "--no-base", "--offline", "--device", "cpu"]
     code = (
-        "import sys\nfrom pathlib import Path\nfrom benchtui.cli.parameters.settings import bench_options, bench_plan\n"
+        "import sys\nfrom pathlib import Path\nfrom benchtui.cli.parameters.settings import run_options\n"
+        "from benchtui.cli.parameters.settings import choice_from_flags\n"
         "import click\nfrom benchtui.wizard.launch import launch\nfrom benchtui.wizard.measure import measure\n"
         "from benchtui.models.selection import find_model\nimport threading\n"
-        "@bench_options\ndef command(**values):\n"
-        "    choice = bench_plan(values)\n"
+        "@run_options\ndef command(**values):\n"
+        "    choice = choice_from_flags(values)\n"
         "    measure(choice, find_model(choice.outputs, choice.model), threading.Event())\n"
         "    print(launch(choice)[-1].path)\n"
         "click.command()(command)(sys.argv[1:], standalone_mode=False)\n"

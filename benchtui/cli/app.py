@@ -9,10 +9,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from benchtui.cli.parameters.settings import SectionedCommand, bench_options, bench_plan
-from benchtui.cli.stray_output import stray_output_held
+from benchtui.cli.parameters.settings import SectionedCommand, choice_from_flags, run_options
+from benchtui.cli.terminal.stray_output import stray_output_held
 from benchtui.errors import BenchtuiError
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.text import printable
 
 CRASHED = 1
@@ -22,21 +22,21 @@ SHOWN = 10
 
 
 @click.command("app", cls=SectionedCommand, short_help="Open the application; flags fill in its wizard.")
-@bench_options
+@run_options
 @click.option("--plain", is_flag=True, help="Ask line by line: for terminals that cannot show a full screen.")
 @click.pass_context
 def command(ctx: click.Context, /, plain: bool, **values: Any) -> int:
     """Open the terminal application. Flags of `benchtui run` fill in the answers of its wizard beforehand."""
-    choice = bench_plan(values)
+    choice = choice_from_flags(values)
     if plain:
-        from benchtui.cli.wizard import run_plain_wizard
+        from benchtui.cli.terminal.plain_wizard import run_plain_wizard
 
         return run_plain_wizard(choice)
     given = {name for name in values if ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE}
     return open_app(choice, typed=bool(given - {"outputs", "include_path", "offline"}))
 
 
-def open_app(choice: BenchPlan, *, typed: bool = False) -> int:
+def open_app(choice: Choice, *, typed: bool = False) -> int:
     """Show the application until the user leaves; returns the exit code.
 
     `choice` pre-fills the wizard, which opens at once when flags were `typed`. Raises BenchtuiError where there is no

@@ -119,7 +119,7 @@ def command(
     if as_json:
         _print_json(found)
         return
-    from benchtui.cli.paragraphs import aside
+    from benchtui.cli.terminal.paragraphs import aside
     from benchtui.reports.outlook import print_outlook
     from benchtui.reports.stdout import stdout_console
 

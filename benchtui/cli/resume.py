@@ -50,8 +50,8 @@ def command(
     """
     from benchtui.benchmark.resume import runs_to_resume
     from benchtui.benchmark.run import lock_model
-    from benchtui.cli.detach import in_background, start_detached
     from benchtui.cli.parameters.places import outputs_folder
+    from benchtui.cli.terminal.detach import in_background, start_detached
     from benchtui.plans.plan import Permissions
     from benchtui.runs.find import find_run
     from benchtui.runs.known import model_folder

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchtui.cli.parameters.settings import SectionedCommand, bench_options, bench_plan
-from benchtui.plans.choice import BenchPlan, model_named
+from benchtui.cli.parameters.settings import SectionedCommand, choice_from_flags, run_options
+from benchtui.plans.choice import Choice, model_named
 from benchtui.settings.config import load_config
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command("run", cls=SectionedCommand)
-@bench_options
+@run_options
 def command(**values: Any) -> int:
     """Benchmark a trained model against its base.
 
@@ -41,15 +41,15 @@ def command(**values: Any) -> int:
     benchtui run --suite core --timeout 30min    unattended over night
     benchtui run --tasks arc_easy,mmlu --limit 100
     """
-    choice = bench_plan(values)
-    from benchtui.cli.detach import in_background, start_detached
+    choice = choice_from_flags(values)
+    from benchtui.cli.terminal.detach import in_background, start_detached
 
     if choice.detach and not in_background():
         return start_detached(sys.argv[1:])
     return run_choice(choice, as_json=choice.json, resume=choice.resume, readme=choice.readme)
 
 
-def run_choice(choice: BenchPlan, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
+def run_choice(choice: Choice, *, as_json: bool = False, resume: bool | None = None, readme: bool = True) -> int:
     """Run what was chosen, one model after another; returns the exit code."""
     from benchtui.cli.tasks import reading_progress
     from benchtui.models.discovery import discover
@@ -87,7 +87,7 @@ class Report:
 
 
 def _run_model(
-    choice: BenchPlan,
+    choice: Choice,
     model: TrainedModel,
     tasks: PlannedTasks,
     control: Control,
@@ -125,9 +125,9 @@ def _neighbours(outputs: Path, model: TrainedModel) -> list[Path]:
     return [folder for folder in folders if folder != model.path]
 
 
-def _repeatable(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+def _repeatable(choice: Choice, model: TrainedModel) -> Choice:
     """`choice` with the command that evaluates this model in this way again, whatever is the newest one then."""
-    from benchtui.wizard.command import run_arguments
+    from benchtui.plans.command import run_arguments
 
     named = choice.model if choice.model not in (None, "all") else model_named(choice, model.name)
     choice = dataclasses.replace(choice, model=named)
@@ -139,7 +139,7 @@ def evaluate_and_conclude(
 ) -> BenchOutcome:
     """Evaluate under a display, then report; call with the model's lock held."""
     from benchtui.benchmark.run import run_bench
-    from benchtui.cli.detach import announce_launch
+    from benchtui.cli.terminal.detach import announce_launch
 
     @contextmanager
     def watching(directories: Sequence[RunDirectory]) -> Iterator[Callable[[], None]]:

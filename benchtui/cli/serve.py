@@ -30,7 +30,7 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
     """
     if importlib.util.find_spec("textual_serve") is None:
         raise BenchtuiError("The browser version needs textual-serve.", "python -m pip install textual-serve")
-    from benchtui.cli.browser import BrowserServer, is_local
+    from benchtui.cli.terminal.browser import BrowserServer, is_local
 
     if not is_local(host) and not allow_others:
         raise UsageError(

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from benchtui.cli.paragraphs import aside, hanging, say
+from benchtui.cli.terminal.paragraphs import aside, hanging, say
 from benchtui.settings.config import load_config
 from benchtui.tasks.suites import BUILT_IN, Suite, TaskPlan, suites
 from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words

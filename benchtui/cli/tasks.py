@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import click
 
-from benchtui.cli.paragraphs import aside, hanging, width
+from benchtui.cli.terminal.paragraphs import aside, hanging, width
 from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.config import load_config
 from benchtui.tasks.catalogue import Catalogue, load_catalogue

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from benchtui.demo.workspace import TASKS, demo_paths, open_workspace
 from benchtui.errors import BenchtuiError
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 
 FOLDER = Path("benchtui-demo")
 
 
-def demo_choice(folder: Path = FOLDER, *, fresh: bool = False) -> BenchPlan:
+def demo_choice(folder: Path = FOLDER, *, fresh: bool = False) -> Choice:
     """Lay the demo out in `folder`; what `benchtui run` makes of the flags in `command`, whatever benchtui.toml or the
     environment say. Raises BenchtuiError where it cannot be laid out."""
     try:
@@ -29,7 +29,7 @@ def demo_choice(folder: Path = FOLDER, *, fresh: bool = False) -> BenchPlan:
         "--include-path": str(tasks),
         "--device": "cpu",
     }
-    return BenchPlan(
+    return Choice(
         outputs=workspace.outputs,
         model=workspace.model.name,
         base=str(workspace.base),

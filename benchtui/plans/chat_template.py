@@ -13,7 +13,7 @@ from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
 from benchtui.models.tokenizer.chat_template import SPECIAL_TOKENS, TEMPLATE_FILE, ChatTemplate
 from benchtui.models.tokenizer.template_probe import Trial, try_template
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import PromptSettings
 from benchtui.tasks.resolve import ResolvedTasks
 from benchtui.text import one_line
@@ -21,7 +21,7 @@ from benchtui.text import one_line
 _ANSWER_TOKENS = re.compile(r"^\s*max_gen_toks:\s*(\d+)", re.MULTILINE)
 
 
-def check_room(choice: BenchPlan, tasks: ResolvedTasks, model: ModelDescription) -> None:
+def check_room(choice: Choice, tasks: ResolvedTasks, model: ModelDescription) -> None:
     """Raises UsageError when a task asks for longer answers than the model can hold, prompt not even counted."""
     window = choice.max_length or model.architecture.max_positions
     if window is None or "max_gen_toks" in choice.gen_kwargs:
@@ -52,7 +52,7 @@ class ChosenTemplate:
         return f"{self.template.file} of {one_line(self.owner)}"
 
 
-def chat_template(choice: BenchPlan, own: ModelDescription, base: ModelDescription | None) -> ChosenTemplate:
+def chat_template(choice: Choice, own: ModelDescription, base: ModelDescription | None) -> ChosenTemplate:
     """The template that both sides are prompted with; the fine-tuned model's wins where they differ, so that both
     always see the same prompts. Raises UsageError when it is demanded and there is none, or when there are several and
     none is the default."""
@@ -105,7 +105,7 @@ _QUESTION, _ANSWER, _SYSTEM = "Which colour has the sky?", "It is blue.", "Answe
 
 
 def check_template(
-    choice: BenchPlan, chosen: ChosenTemplate, tokens: Mapping[str, str | None], *, shots: int
+    choice: Choice, chosen: ChosenTemplate, tokens: Mapping[str, str | None], *, shots: int
 ) -> str | None:
     """Try the template on messages with the roles that the run will use, before anything is loaded; returns the moment
     it shall take for now when it writes the date, else None.
@@ -150,9 +150,7 @@ def template_failed(file: str, doing: str, error: str, line: int) -> BenchtuiErr
     )
 
 
-def prompt_settings(
-    choice: BenchPlan, chosen: ChosenTemplate, tokens: dict[str, str], date: str | None
-) -> PromptSettings:
+def prompt_settings(choice: Choice, chosen: ChosenTemplate, tokens: dict[str, str], date: str | None) -> PromptSettings:
     if choice.enable_thinking and not choice.think_end_token:
         raise UsageError(
             "--enable-thinking needs to know where thinking ends.", "Add --think-end-token, for example '</think>'."

@@ -16,7 +16,7 @@ ChatTemplate = Literal["auto", "on", "off"]
 
 
 @dataclass(frozen=True)
-class BenchPlan:
+class Choice:
     """One `benchtui run`: which model against which base, on what, how.
 
     Its attributes are the settings of `settings/rows`, under the names that the rows give.
@@ -71,11 +71,11 @@ class BenchPlan:
     command: tuple[str, ...] = ()
 
 
-def choice_of(values: Mapping[str, Any]) -> BenchPlan:
-    """The BenchPlan for the values of all settings, by their names with underscores."""
+def choice_of(values: Mapping[str, Any]) -> Choice:
+    """The Choice for the values of all settings, by their names with underscores."""
     compare = not values["no_base"]
     early = values["decide_early"] and compare
-    return BenchPlan(
+    return Choice(
         **{setting.field: values[setting.parameter] for setting in SETTINGS if setting.field},
         base=values["base"] or values["adapter_base"],
         compare=compare,
@@ -90,7 +90,7 @@ def choice_of(values: Mapping[str, Any]) -> BenchPlan:
     )
 
 
-def settings_of(choice: BenchPlan) -> dict[str, Any]:
+def settings_of(choice: Choice) -> dict[str, Any]:
     """The values of all settings that make `choice`: choice_of the other way round."""
     early = choice.decide_early if choice.compare else None
     values = {setting.parameter: getattr(choice, setting.field) for setting in SETTINGS if setting.field}
@@ -107,11 +107,11 @@ def settings_of(choice: BenchPlan) -> dict[str, Any]:
     }
 
 
-def model_named(choice: BenchPlan, name: str) -> str:
+def model_named(choice: Choice, name: str) -> str:
     """How --model names the model folder `name`: its path where the name alone says something else."""
     return str(choice.outputs / name) if name.strip().lower() in ("newest", "all") else name
 
 
-def says_model(choice: BenchPlan, model: TrainedModel) -> bool:
+def says_model(choice: Choice, model: TrainedModel) -> bool:
     """Whether what `choice` says of base and format was said of `model`: of every model, or of this one."""
     return choice.model in (None, "all") or Path(str(choice.model)).name in (model.name, model.path.name)

@@ -22,7 +22,7 @@ from benchtui.models.selection import choose_format
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.verify import whole_digest
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.generation_notes import generation_notes
 from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
 from benchtui.settings.code import code_in_generation, is_harmless
@@ -56,7 +56,7 @@ class PlannedTasks:
     suite: str | None
 
 
-def plan_tasks(choice: BenchPlan, config: Config, catalogue: Catalogue) -> PlannedTasks:
+def plan_tasks(choice: Choice, config: Config, catalogue: Catalogue) -> PlannedTasks:
     """The tasks of the suite, or those named. Raises UsageError for unknown names and for tasks that run model code."""
     if choice.tasks:
         wanted, suite = tuple(TaskPlan(name) for name in choice.tasks), None
@@ -81,13 +81,13 @@ def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
 
 
-def _limit(choice: BenchPlan, task: TaskPlan) -> float | None:
+def _limit(choice: Choice, task: TaskPlan) -> float | None:
     limits = (choice.limit, task.limit, choice.default_limit)
     limit = next((float(limit) for limit in limits if limit is not None), None)
     return None if limit == math.inf else limit
 
 
-def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
+def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     _check_backend(choice)
     _check_code(choice)
@@ -152,18 +152,18 @@ def prepare(choice: BenchPlan, model: TrainedModel, tasks: PlannedTasks) -> Prep
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
 
 
-def _check_backend(choice: BenchPlan) -> None:
+def _check_backend(choice: Choice) -> None:
     if choice.backend not in BACKENDS:
         raise UsageError(
             f"There is no backend {choice.backend!r}.", f"This version evaluates with {', '.join(BACKENDS)}."
         )
 
 
-def _resolve_base(model: TrainedModel, form: ModelFormat, choice: BenchPlan) -> BaseChoice:
+def _resolve_base(model: TrainedModel, form: ModelFormat, choice: Choice) -> BaseChoice:
     return resolve_base(model, form, choice.base, offline=choice.offline)
 
 
-def _check_code(choice: BenchPlan) -> None:
+def _check_code(choice: Choice) -> None:
     """Raises UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
     with the folder."""
     if choice.permissions.remote_code:
@@ -180,7 +180,7 @@ def _check_code(choice: BenchPlan) -> None:
         )
 
 
-def _describe(name: str, choice: BenchPlan) -> ModelDescription:
+def _describe(name: str, choice: Choice) -> ModelDescription:
     described = describe(name, offline=choice.offline, allow_pickle=choice.permissions.pickle)
     if described.architecture.remote_code and not choice.permissions.remote_code:
         raise BenchtuiError(
@@ -245,7 +245,7 @@ def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:
 
 
 def _run_plan(
-    choice: BenchPlan,
+    choice: Choice,
     model: TrainedModel,
     tasks: PlannedTasks,
     source: ModelSource,

@@ -1,4 +1,4 @@
-"""Every setting of a run, one row each. A new setting is a row here and an attribute of BenchPlan."""
+"""Every setting of a run, one row each. A new setting is a row here and an attribute of Choice."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Setting:
 
     `name` is the flag without its dashes. `default` is the value where nobody says anything; every default can also be
     said, to undo what a file or the environment says. `key` is its name in benchtui.toml, "" where it has none there.
-    `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a BenchPlan has
+    `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a Choice has
     the value as it is read, "" where it is made of several settings.
     """
 
@@ -90,7 +90,7 @@ class Setting:
 
     @property
     def field(self) -> str:
-        """The attribute of a BenchPlan, "" for none."""
+        """The attribute of a Choice, "" for none."""
         return self.parameter if self.attribute == "*" else self.attribute
 
     def typed(self, texts: Sequence[str]) -> Any:

@@ -24,7 +24,7 @@ class BatchAdvice:
 
 
 def advise_batch(model: ModelDescription, *, device: str = "auto", max_length: int | None = None) -> BatchAdvice:
-    """For a model described but not loaded; `device` as in a BenchPlan. Asks the GPU driver, which takes a moment."""
+    """For a model described but not loaded; `device` as in a Choice. Asks the GPU driver, which takes a moment."""
     gpu = free_gpu_memory() if device == "auto" or device.startswith("cuda") else None
     kind = "cpu" if gpu is None else "cuda"
     width = 4 if kind == "cpu" else _WIDTHS.get(model.dtype or "", 2)

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.interpreter import this_python
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
+from benchtui.plans.command import resume_arguments, run_arguments
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
-from benchtui.wizard.command import resume_arguments, run_arguments
 
 PATIENCE = 150.0
 """Seconds; `benchtui run --detach` itself gives up before."""
 
 
-def launch(choice: BenchPlan) -> list[RunDirectory]:
+def launch(choice: Choice) -> list[RunDirectory]:
     """Start `benchtui run --detach` and wait for its launch record: the runs it evaluates, in their order.
 
     Raises BenchtuiError with the command's own words when it does not start. Call it in a thread.
@@ -24,7 +24,7 @@ def launch(choice: BenchPlan) -> list[RunDirectory]:
     return _detached("run", *run_arguments(choice))
 
 
-def resume(run: RunDirectory, choice: BenchPlan) -> list[RunDirectory]:
+def resume(run: RunDirectory, choice: Choice) -> list[RunDirectory]:
     """Resume an unfinished run in the background: `benchtui resume`, in a session of its own.
 
     Of `choice` counts where the user's own tasks are, and how a run is watched and reported. What it allows does not:

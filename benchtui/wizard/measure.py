@@ -13,16 +13,16 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
 from benchtui.interpreter import this_python
 from benchtui.models.layout import TrainedModel
-from benchtui.plans.choice import BenchPlan, model_named
+from benchtui.plans.choice import Choice, model_named
+from benchtui.plans.command import run_arguments
 from benchtui.runs.known import known_runs
 from benchtui.text import one_line
-from benchtui.wizard.command import run_arguments
 from benchtui.wizard.estimate import Speeds, run_speeds
 
 DOCUMENTS = 4
 
 
-def measure(choice: BenchPlan, model: TrainedModel, stop: threading.Event) -> Speeds:
+def measure(choice: Choice, model: TrainedModel, stop: threading.Event) -> Speeds:
     """Evaluate the first documents of each task of `choice` with `model` alone; nothing of it stays.
 
     Takes as long as loading the model and answering four documents a task; ends early when `stop` is set.
@@ -56,7 +56,7 @@ def _stand_in(model: TrainedModel, folder: Path) -> None:
             (folder / entry.name).symlink_to(entry.absolute())
 
 
-def _run(choice: BenchPlan, stop: threading.Event) -> None:
+def _run(choice: Choice, stop: threading.Event) -> None:
     process = subprocess.Popen(
         this_python("-m", "benchtui", "run", *run_arguments(choice)),
         stdin=subprocess.DEVNULL,

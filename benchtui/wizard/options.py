@@ -41,7 +41,7 @@ NO_MODELS = "No trained model here. What would you like to do?"
 
 @dataclass(frozen=True)
 class Option:
-    """One answer. `value` is what a BenchPlan holds for it; `why_not` says why it cannot be chosen, and how to fix
+    """One answer. `value` is what a Choice holds for it; `why_not` says why it cannot be chosen, and how to fix
     that; "" when it can."""
 
     value: str

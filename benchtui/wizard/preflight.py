@@ -10,7 +10,7 @@ from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import PLANNED_GAIN
@@ -22,7 +22,7 @@ _NOT_HERE = ("Ollama", "Other tasks", "Models")
 _OF_IFEVAL = ("IFEval", "NLTK data")
 
 
-def preflight(choice: BenchPlan) -> list[Check]:
+def preflight(choice: Choice) -> list[Check]:
     """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
     seconds in a thread of their own."""
     try:
@@ -36,7 +36,7 @@ def preflight(choice: BenchPlan) -> list[Check]:
     return sorted(found, key=lambda check: order[check.status])
 
 
-def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
+def _plans(choice: Choice, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
     yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
     try:
         model = find_model(choice.outputs, choice.model)
@@ -58,7 +58,7 @@ def _plans(choice: BenchPlan, tasks: PlannedTasks, leaves: int) -> Iterator[Chec
         yield Check(known, "ok", one_line(words if known == name else note, 300))
 
 
-def _what_will_show(choice: BenchPlan, tasks: PlannedTasks, model: Path) -> str:
+def _what_will_show(choice: Choice, tasks: PlannedTasks, model: Path) -> str:
     """From which gains on these samples can show something; "" where nothing is known of the tasks."""
     from benchtui.compare.planning import outlook
     from benchtui.reports.outlook import short_answer
@@ -73,7 +73,7 @@ def _problem(error: BenchtuiError) -> Check:
     return Check("Plan", "problem", one_line(error.what, 400), one_line(error.next_step, 400))
 
 
-def _machine(choice: BenchPlan, leaves: Sequence[str]) -> Iterator[Check]:
+def _machine(choice: Choice, leaves: Sequence[str]) -> Iterator[Check]:
     """The doctor's findings: what is well in one line, the rest each by itself."""
     ifeval = any("ifeval" in leaf for leaf in leaves)
     left_out = {*_NOT_HERE, *(["Hub"] if choice.offline else []), *([] if ifeval else _OF_IFEVAL)}

@@ -16,7 +16,7 @@ from textual.containers import Container, VerticalScroll
 from benchtui.compare.headlines import LastBenchmark, last_benchmark
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
-from benchtui.plans.choice import BenchPlan, model_named, says_model
+from benchtui.plans.choice import Choice, model_named, says_model
 from benchtui.text import one_line
 from benchtui.wizard.options import NO_MODELS, first_options
 from screens.dialogs import Enter
@@ -158,7 +158,7 @@ class Home(Page):
         else:
             self.navigator.open_wizard(self.settings.choice)
 
-    def _start_demo(self, choice: BenchPlan) -> None:
+    def _start_demo(self, choice: Choice) -> None:
         self._use_folder(choice.outputs)
         self.navigator.open_wizard(choice)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.task_folders import own_task_folders
 from benchtui.text import one_line
@@ -19,7 +19,7 @@ def resume_from(page: Page, run: RunDirectory, then: Callable[[Sequence[RunDirec
     """Resume `run` in the background and hand `then` the runs that go on. Problems are told on `page`."""
     choice = page.settings.choice
 
-    def go(choice: BenchPlan) -> None:
+    def go(choice: Choice) -> None:
         page.notify("Resuming: nothing that was answered is asked again.", timeout=5, markup=False)
         page.load(lambda: resume(run, choice), then, group="resume")
 
@@ -41,7 +41,7 @@ def resume_from(page: Page, run: RunDirectory, then: Callable[[Sequence[RunDirec
     page.load(lambda: _not_yet_allowed(run, choice), ask, group="resume")
 
 
-def _not_yet_allowed(run: RunDirectory, choice: BenchPlan) -> list[Path]:
+def _not_yet_allowed(run: RunDirectory, choice: Choice) -> list[Path]:
     """The folders with task code that the application was not started with."""
     given = [path.resolve() for path in choice.include_paths]
     wanted = [Path(folder).absolute() for folder in own_task_folders(run.plan())]

@@ -8,7 +8,7 @@ from textual.app import ComposeResult
 
 from benchtui.models.describe import describe
 from benchtui.models.selection import choose_format
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.wizard.batch import BatchAdvice, advise_batch
 from benchtui.wizard.options import batch_options
 from screens.widgets.choices import Choices
@@ -72,5 +72,5 @@ def _advise(answers: Answers) -> BatchAdvice | None:
     return advise_batch(described, device=choice.device, max_length=choice.max_length)
 
 
-def _base_name(answers: Answers, choice: BenchPlan) -> str | None:
+def _base_name(answers: Answers, choice: Choice) -> str | None:
     return choice.base or (answers.base.name if answers.base else None)

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.models.selection import find_usable
-from benchtui.plans.choice import BenchPlan, model_named, says_model
+from benchtui.plans.choice import Choice, model_named, says_model
 from benchtui.text import one_line
 from benchtui.wizard.options import model_options
 from screens.background import in_background
@@ -19,7 +19,7 @@ from screens.widgets.plain import Plain
 from screens.wizard.step import Step
 
 
-def usable_model(choice: BenchPlan, named: str) -> TrainedModel:
+def usable_model(choice: Choice, named: str) -> TrainedModel:
     """The model that is named so, where any of its forms can be evaluated. Raises BenchtuiError."""
     return find_usable(choice.outputs, named, choice.backend, allow_pickle=choice.permissions.pickle)
 

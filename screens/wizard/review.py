@@ -18,8 +18,8 @@ from benchtui.doctor.check import Check
 from benchtui.durations import duration_words, parse_duration
 from benchtui.errors import UsageError
 from benchtui.plans.choice import ChatTemplate
+from benchtui.plans.command import command_line, other_settings
 from benchtui.text import printable
-from benchtui.wizard.command import command_line, other_settings
 from benchtui.wizard.preflight import preflight
 from screens.widgets.plain import Plain
 from screens.wizard.step import Step

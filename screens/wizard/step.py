@@ -14,7 +14,7 @@ from textual.message import Message
 from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Speeds
 from benchtui.wizard.options import QUESTIONS, Question
@@ -29,14 +29,14 @@ T = TypeVar("T")
 class Answers:
     """What was chosen so far, and what was found out on the way."""
 
-    choice: BenchPlan
+    choice: Choice
     listed: tuple[ListedModel, ...] = ()
     model: TrainedModel | None = None
     base: BaseChoice | None = None
     speeds: dict[str, Speeds] = field(default_factory=dict)
     advice: BatchAdvice | None = None
     answered: set[Question] = field(default_factory=set)
-    given: BenchPlan = field(init=False)
+    given: Choice = field(init=False)
     """What flags, environment and files said before the first question."""
 
     def __post_init__(self) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import ContentSwitcher, OptionList
 from textual.widgets.option_list import Option
 
 from benchtui.models.layout import TrainedModel
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
 from benchtui.wizard.launch import launch
@@ -46,7 +46,7 @@ class Wizard(Page):
         Binding("ctrl+o", "steps", "All steps", tooltip="To the list of all questions", show=False),
     ]
 
-    def __init__(self, choice: BenchPlan) -> None:
+    def __init__(self, choice: Choice) -> None:
         super().__init__()
         self._every_model = choice.model == "all"
         self.answers = Answers(replace(choice, model=None) if self._every_model else choice)

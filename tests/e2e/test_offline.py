@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.doctor.examine import run_checks
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.wizard.preflight import preflight
 from tests.conftest import Hub
 from tests.e2e.canary import listening
@@ -88,7 +88,7 @@ def test_the_environment_alone_makes_a_run_offline(workspace: Path, tmp_path: Pa
 
 
 def test_checking_before_the_start_connects_to_nothing(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    choice = BenchPlan(
+    choice = Choice(
         outputs=workspace / "outputs",
         base=str(workspace / "base"),
         tasks=("mine",),

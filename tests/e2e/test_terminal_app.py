@@ -133,7 +133,7 @@ SCRIBBLES = """
 import os, sys
 from pathlib import Path
 from benchtui.cli.app import open_app
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from screens.app import BenchtuiApp
 
 class Scribbled(BenchtuiApp):
@@ -151,7 +151,7 @@ class Scribbled(BenchtuiApp):
 
 import screens.app
 screens.app.BenchtuiApp = Scribbled
-code = open_app(BenchPlan(outputs=Path(sys.argv[1])))
+code = open_app(Choice(outputs=Path(sys.argv[1])))
 print("back on the terminal", flush=True)
 os.write(2, b"and native code too\\n")
 sys.exit(code)

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from benchtui.demo.workspace import MODEL_NAME, open_workspace
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan, write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import LaunchRecord, this_process, write_record
@@ -106,7 +106,7 @@ class Timed(BenchtuiApp):
 
 async def watch(outputs: Path, run: RunDirectory) -> tuple[list[float], int]:
     """How long each key press took, in seconds, and the most memory that this process had, in bytes."""
-    app = Timed(Settings(BenchPlan(outputs=outputs)))
+    app = Timed(Settings(Choice(outputs=outputs)))
     took: list[float] = []
     most = 0
     process = psutil.Process()

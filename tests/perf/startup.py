@@ -102,13 +102,13 @@ def _benchtui(folder: Path) -> dict[str, float]:
 def _plan() -> RunPlan:
     from benchtui.demo.workspace import TASKS, demo_paths
     from benchtui.models.selection import find_model
-    from benchtui.plans.choice import BenchPlan
+    from benchtui.plans.choice import Choice
     from benchtui.plans.prepare import plan_tasks, prepare
     from benchtui.settings.config import Config
     from benchtui.tasks.catalogue import load_catalogue
 
     paths = demo_paths()
-    choice = BenchPlan(
+    choice = Choice(
         outputs=paths.base.parent,
         model=str(paths.base),
         compare=False,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.models.selection import find_model
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import load_catalogue
@@ -26,7 +26,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prepared(folders: Path, chat_template: str = "auto") -> PreparedBench:
-    choice = BenchPlan(
+    choice = Choice(
         outputs=folders / "outputs",
         model="tuned",
         base=str(folders / "base"),

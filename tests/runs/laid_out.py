@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchtui.benchmark.run import BenchRuns, lay_out
 from benchtui.models.selection import find_model
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
@@ -45,7 +45,7 @@ class Laid:
         for name in ("first", "second"):
             text = TASK.format(name=f"laid_{name}", data=self.tasks / "questions.jsonl")
             (self.tasks / f"{name}.yaml").write_text(text)
-        self.choice = BenchPlan(
+        self.choice = Choice(
             outputs=self.outputs,
             model="tuned",
             base=str(folder / "base"),

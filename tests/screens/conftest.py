@@ -17,7 +17,7 @@ from textual.pilot import Pilot
 from benchtui.demo.workspace import demo_paths, open_workspace
 from benchtui.doctor.check import Check
 from benchtui.machine import MachineReading
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from screens.app import BenchtuiApp
 from screens.settings import Settings
 from tests.screens.record import LM_EVAL, RECORDED, TASK_FOLDER, WORKSPACE
@@ -93,8 +93,8 @@ def open_app(models: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     reading = MachineReading(0.62, 5 * 10**9, 16 * 10**9, None)
     monkeypatch.setattr("screens.run.reader.MachineMeter.read", lambda _: reading)
 
-    def make(choice: BenchPlan | None = None, *, typed: bool = False) -> BenchtuiApp:
-        return BenchtuiApp(Settings(choice or BenchPlan(outputs=models), typed=typed, clock=lambda: NOW))
+    def make(choice: Choice | None = None, *, typed: bool = False) -> BenchtuiApp:
+        return BenchtuiApp(Settings(choice or Choice(outputs=models), typed=typed, clock=lambda: NOW))
 
     return make
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from screens.app import BenchtuiApp
 from screens.home.home import Home
 from screens.settings import Settings
@@ -16,8 +16,8 @@ from tests.screens.conftest import MODEL, NOW, Open, press, settle, shown, type_
 from tests.screens.test_settings_survive import until
 
 
-def opened(choice: BenchPlan | None = None, *, typed: bool = False) -> BenchtuiApp:
-    return BenchtuiApp(Settings(choice or BenchPlan(outputs=Path("outputs")), typed=typed, clock=lambda: NOW))
+def opened(choice: Choice | None = None, *, typed: bool = False) -> BenchtuiApp:
+    return BenchtuiApp(Settings(choice or Choice(outputs=Path("outputs")), typed=typed, clock=lambda: NOW))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ async def test_the_demo_from_an_empty_folder(nowhere: Path) -> None:
 
 async def test_another_folder_from_an_empty_one(nowhere: Path, models: Path) -> None:
     (nowhere / "empty").mkdir()
-    async with opened(BenchPlan(outputs=Path("empty"))).run_test(size=(100, 30)) as pilot:
+    async with opened(Choice(outputs=Path("empty"))).run_test(size=(100, 30)) as pilot:
         await until(pilot, "There are no trained models in empty.")
         await press(pilot, "down", "enter")
         assert "Which folder holds your trained models?" in shown(pilot)
@@ -101,7 +101,7 @@ async def test_a_broken_model_does_not_pass_the_first_question(open_app: Open) -
         screen = " ".join(shown(pilot).split())
         assert "Which trained model?" in screen
         assert "outputs/broken" in screen
-    flag = BenchPlan(outputs=Path("outputs"), model="broken")
+    flag = Choice(outputs=Path("outputs"), model="broken")
     async with open_app(flag, typed=True).run_test(size=(100, 30)) as pilot:
         await settle(pilot)
         assert "Which trained model?" in shown(pilot)

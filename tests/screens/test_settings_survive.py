@@ -10,9 +10,9 @@ import pytest
 from textual.pilot import Pilot
 
 from benchtui.cli.app import command as app_command
-from benchtui.cli.parameters.settings import bench_plan
+from benchtui.cli.parameters.settings import choice_from_flags
 from benchtui.demo.workspace import demo_paths
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import Permissions
 from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown
@@ -24,7 +24,7 @@ class Started:
 
     def __init__(self, run: Path) -> None:
         self.run = run
-        self.plans: list[BenchPlan] = []
+        self.plans: list[Choice] = []
 
     def __call__(self, arguments: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
         assert "env" not in how, "it starts in this environment"
@@ -40,11 +40,11 @@ def started(models: Path, monkeypatch: pytest.MonkeyPatch) -> Started:
     return held
 
 
-def opened_with(flags: list[str]) -> BenchPlan:
+def opened_with(flags: list[str]) -> Choice:
     """As `benchtui app` reads its flags, here and now."""
     context = app_command.make_context("app", list(flags))
     with context:
-        return bench_plan(context.params)
+        return choice_from_flags(context.params)
 
 
 async def until(pilot: Pilot[int], words: str) -> None:

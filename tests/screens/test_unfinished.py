@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
@@ -33,11 +33,11 @@ def unfinished(models: Path, status: Status | None, **documents: int) -> RunDire
 
 
 @pytest.fixture
-def resumed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDirectory, BenchPlan]]:
+def resumed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDirectory, Choice]]:
     """What was asked to be resumed; nothing is started."""
-    calls: list[tuple[RunDirectory, BenchPlan]] = []
+    calls: list[tuple[RunDirectory, Choice]] = []
 
-    def resume(run: RunDirectory, choice: BenchPlan) -> Sequence[RunDirectory]:
+    def resume(run: RunDirectory, choice: Choice) -> Sequence[RunDirectory]:
         calls.append((run, choice))
         return [run]
 
@@ -47,7 +47,7 @@ def resumed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[RunDirectory, BenchPl
 
 @pytest.mark.parametrize("status", STATES)
 async def test_it_stays_on_home_and_r_resumes_it(
-    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, BenchPlan]], status: Status | None
+    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, Choice]], status: Status | None
 ) -> None:
     run = unfinished(models, status, documents=8, documents_total=392)
     app = open_app()
@@ -86,7 +86,7 @@ async def test_one_that_a_later_run_replaced_is_in_the_history_only(open_app: Op
 
 @pytest.mark.parametrize("status", STATES)
 async def test_it_is_in_the_history_with_its_state(
-    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, BenchPlan]], status: Status | None
+    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, Choice]], status: Status | None
 ) -> None:
     run = unfinished(models, status, documents=8, documents_total=392)
     async with open_app().run_test(size=(120, 34)) as pilot:
@@ -110,7 +110,7 @@ async def test_a_folder_that_cannot_be_read_is_in_the_history_with_what_is_wrong
 
 @pytest.mark.parametrize("answer", ["y", "n"])
 async def test_code_of_its_own_tasks_is_asked_for_first(
-    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, BenchPlan]], tmp_path: Path, answer: str
+    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, Choice]], tmp_path: Path, answer: str
 ) -> None:
     run = unfinished(models, "cancelled")
     tasks = tmp_path / "my tasks"
@@ -131,13 +131,13 @@ async def test_code_of_its_own_tasks_is_asked_for_first(
 
 
 async def test_given_folders_are_not_asked_for_again(
-    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, BenchPlan]], tmp_path: Path
+    open_app: Open, models: Path, resumed: list[tuple[RunDirectory, Choice]], tmp_path: Path
 ) -> None:
     run = unfinished(models, "cancelled")
     tasks = tmp_path / "tasks"
     files = {name: str(tasks / f"{name}.yaml") for name in run.plan().task_files}
     write_plan(run.plan_file, msgspec.structs.replace(run.plan(), include_paths=(str(tasks),), task_files=files))
-    app = open_app(BenchPlan(outputs=models, include_paths=(tasks,)))
+    app = open_app(Choice(outputs=models, include_paths=(tasks,)))
     async with app.run_test(size=(100, 34)) as pilot:
         await settle(pilot)
         app.screen.query_one("#running-rows").focus()

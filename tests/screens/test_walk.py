@@ -36,9 +36,9 @@ async def test_home_notices_a_new_model(open_app: Open, models: Path) -> None:
 
 
 async def test_no_models_says_what_to_do(open_app: Open, models: Path) -> None:
-    from benchtui.plans.choice import BenchPlan
+    from benchtui.plans.choice import Choice
 
-    async with open_app(BenchPlan(outputs=Path("elsewhere"))).run_test(size=(80, 24)) as pilot:
+    async with open_app(Choice(outputs=Path("elsewhere"))).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         screen = shown(pilot)
         assert "There is no folder elsewhere." in screen

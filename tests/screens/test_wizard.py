@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.demo.workspace import demo_paths
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
 from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
@@ -17,10 +17,10 @@ from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
 async def test_all_questions_to_the_review(
     open_app: Open, still_machine: None, monkeypatch: pytest.MonkeyPatch, models: Path
 ) -> None:  # fmt: skip
-    started: list[BenchPlan] = []
+    started: list[Choice] = []
     base = RunDirectory(models / MODEL / "benchmarks" / "base")
 
-    def launch(choice: BenchPlan) -> list[RunDirectory]:
+    def launch(choice: Choice) -> list[RunDirectory]:
         started.append(choice)
         return [base]
 
@@ -56,7 +56,7 @@ async def test_all_questions_to_the_review(
 
 
 async def test_flags_are_answers(open_app: Open, still_machine: None) -> None:
-    choice = BenchPlan(
+    choice = Choice(
         outputs=Path("outputs"),
         model=MODEL,
         base="org/other",
@@ -83,7 +83,7 @@ async def test_flags_are_answers(open_app: Open, still_machine: None) -> None:
 async def test_m_measures_how_long_a_suite_takes(open_app: Open, models: Path) -> None:
     """The real command on the real model; nothing of it stays."""
     before = {place for place in models.rglob("*") if "benchmarks" in place.parts}
-    choice = BenchPlan(
+    choice = Choice(
         outputs=models,
         model=MODEL,
         tasks=("demo_knowledge",),
@@ -135,7 +135,7 @@ async def test_a_wrong_number_of_documents_is_said_at_once(open_app: Open) -> No
 
 async def test_a_run_that_does_not_start_says_why(open_app: Open, still_machine: None) -> None:
     """The real command, with a task nobody knows."""
-    choice = BenchPlan(outputs=Path("outputs"), model=MODEL, tasks=("no_such_task",), offline=True)
+    choice = Choice(outputs=Path("outputs"), model=MODEL, tasks=("no_such_task",), offline=True)
     app = open_app(choice, typed=True)
     async with app.run_test(size=(100, 30)) as pilot:
         await settle(pilot)
@@ -147,7 +147,7 @@ async def test_a_run_that_does_not_start_says_why(open_app: Open, still_machine:
 
 
 async def test_unknown_model_in_a_flag(open_app: Open) -> None:
-    choice = BenchPlan(outputs=Path("outputs"), model="island-400k")
+    choice = Choice(outputs=Path("outputs"), model="island-400k")
     async with open_app(choice, typed=True).run_test(size=(80, 24)) as pilot:
         await settle(pilot)
         assert "There is no model 'island-400k' in outputs." in shown(pilot)

@@ -12,10 +12,10 @@ from typing import Any
 import tomlkit
 from hypothesis import strategies as st
 
-from benchtui.cli.parameters.settings import bench_plan
+from benchtui.cli.parameters.settings import choice_from_flags
 from benchtui.cli.run import command
 from benchtui.errors import UsageError
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.settings.rows import FILE_KEYS, SETTINGS
 from benchtui.settings.setting import Setting, Switch
 
@@ -154,12 +154,12 @@ class Place:
     folder: Path
     variables: dict[str, str]
 
-    def parse(self, arguments: Sequence[str]) -> BenchPlan:
-        """The BenchPlan that `benchtui run` makes here of `arguments`, by the real command."""
+    def parse(self, arguments: Sequence[str]) -> Choice:
+        """The Choice that `benchtui run` makes here of `arguments`, by the real command."""
         with self._here():
             context = command.make_context("run", list(arguments))
             with context:
-                return replace(bench_plan(context.params), command=())
+                return replace(choice_from_flags(context.params), command=())
 
     @contextmanager
     def _here(self) -> Iterator[None]:
@@ -189,7 +189,7 @@ def place(folder: Path, file: dict[str, Any], variables: dict[str, str]) -> Plac
     return Place(folder, variables)
 
 
-def parsed(place: Place, arguments: Sequence[str]) -> BenchPlan | None:
+def parsed(place: Place, arguments: Sequence[str]) -> Choice | None:
     """None where the saying makes no sense, which is said in one line."""
     try:
         return place.parse(arguments)

@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, assume, event, given, settings
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
+from benchtui.plans.command import command_line, run_arguments
 from benchtui.plans.plan import RunPlan
 from benchtui.plans.prepare import plan_tasks, prepare
 from benchtui.settings.config import Config, load_config
 from benchtui.settings.rows import SETTINGS
 from benchtui.tasks.catalogue import load_catalogue
-from benchtui.wizard.command import command_line, run_arguments
 from tests.models.model_folders import full_model
 from tests.settings.sayings import (
     FILES,
@@ -118,7 +118,7 @@ def test_the_plan_that_runs_is_the_same(
 _CATALOGUE = load_catalogue()
 
 
-def _prepared(choice: BenchPlan, config: Config) -> list[tuple[str, RunPlan]] | str:
+def _prepared(choice: Choice, config: Config) -> list[tuple[str, RunPlan]] | str:
     """The plans, each with its fingerprint, without the moment and the command they were made by; or the refusal."""
     try:
         model = find_model(choice.outputs, choice.model)
@@ -150,9 +150,7 @@ def test_a_real_shell_reads_it_as_it_is_meant(tmp_path: Path) -> None:
     """Through `sh -c`, with values that a shell would like to change."""
     printing = f"{shlex.quote(sys.executable)} -c 'import json, sys; print(json.dumps(sys.argv[1:]))'"
     for value in HOSTILE:
-        choice = BenchPlan(
-            outputs=Path(value), model=value, base=value, system_instruction=value, think_end_token=value
-        )
+        choice = Choice(outputs=Path(value), model=value, base=value, system_instruction=value, think_end_token=value)
         line = command_line(choice).replace("benchtui run", printing, 1)
         done = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True)
         arguments = json.loads(done.stdout)

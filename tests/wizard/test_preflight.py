@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
 from benchtui.wizard.preflight import preflight
 from tests.e2e.tiny import make_tiny_model
 
@@ -15,7 +15,7 @@ def test_the_review_says_from_which_gains_on_the_samples_show_something(tmp_path
 
     def said(**settings: object) -> str:
         model = {"outputs": tmp_path / "outputs", "base": str(base), "offline": True, "max_length": 4096}
-        choice = BenchPlan(**{**model, **settings})  # type: ignore[arg-type]
+        choice = Choice(**{**model, **settings})  # type: ignore[arg-type]
         return " ".join(check.message for check in preflight(choice) if check.name == "Samples")
 
     assert said(suite="quick").startswith("Can show gains from 5.5 points (Instruction-Following). ")

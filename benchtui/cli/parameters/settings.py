@@ -1,4 +1,4 @@
-"""The flags of `benchtui run`, made from the rows of `settings/rows`, and the BenchPlan that is made of them."""
+"""The flags of `benchtui run`, made from the rows of `settings/rows`, and the Choice that is made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.plans.choice import BenchPlan, choice_of
+from benchtui.plans.choice import Choice, choice_of
 from benchtui.settings.environment import unknown_variables
 from benchtui.settings.rows import ISOLATED, OUTPUT, SETTING, SETTINGS
 from benchtui.settings.setting import Repeated, Setting, Switch
@@ -126,13 +126,13 @@ def _add(command: Any, option: click.Option) -> None:
         command.__click_params__ = [*getattr(command, "__click_params__", []), option]
 
 
-def bench_options(command: F) -> F:
+def run_options(command: F) -> F:
     """Add the flags of all settings to a command."""
     return setting_options(*(setting.name for setting in SETTINGS))(command)
 
 
-def bench_plan(values: Mapping[str, Any]) -> BenchPlan:
-    """The BenchPlan for a command's values. Raises UsageError for combinations that make no sense.
+def choice_from_flags(values: Mapping[str, Any]) -> Choice:
+    """The Choice for a command's values. Raises UsageError for combinations that make no sense.
 
     Where two settings contradict each other, the one that was said at the stronger place counts: a flag, then the
     environment, then a file.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
-from benchtui.plans.choice import BenchPlan, model_named
+from benchtui.plans.choice import Choice, model_named
 from benchtui.text import one_line
 from benchtui.wizard.options import QUESTIONS, Option, Question
 
@@ -24,7 +24,7 @@ class _Left(Exception):  # noqa: N818 - no error: the user went away
     """Ctrl+C or end of input at a question."""
 
 
-def run_plain_wizard(choice: BenchPlan) -> int:
+def run_plain_wizard(choice: Choice) -> int:
     """Ask, review, run in the foreground; returns the exit code. `choice` holds the answers already given.
 
     Raises BenchtuiError where there is nobody to ask.
@@ -44,7 +44,7 @@ def run_plain_wizard(choice: BenchPlan) -> int:
     return run_choice(choice, as_json=choice.json, resume=choice.resume, readme=choice.readme)
 
 
-def _ask_all(choice: BenchPlan) -> BenchPlan:
+def _ask_all(choice: Choice) -> Choice:
     model, choice = _ask_model(choice)
     choice = _ask_base(choice, model)
     choice = _ask_format(choice, model)
@@ -53,7 +53,7 @@ def _ask_all(choice: BenchPlan) -> BenchPlan:
     return _ask_timeout(choice)
 
 
-def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
+def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
     from benchtui.models.listing import list_models
     from benchtui.wizard.options import ONE_MODEL, model_options
 
@@ -73,14 +73,14 @@ def _ask_model(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
     return _usable(replace(choice, model=model_named(choice, _select("model", model_options(listed), None))))
 
 
-def _usable(choice: BenchPlan) -> tuple[TrainedModel, BenchPlan]:
+def _usable(choice: Choice) -> tuple[TrainedModel, Choice]:
     from benchtui.models.selection import find_usable
 
     pickle = choice.permissions.pickle
     return find_usable(choice.outputs, choice.model, choice.backend, allow_pickle=pickle), choice
 
 
-def _ask_what_else(choice: BenchPlan) -> BenchPlan:
+def _ask_what_else(choice: Choice) -> Choice:
     """In a folder without models: the demo, another folder, or a model named by its path or hub id."""
     from benchtui.demo.choice import demo_choice
     from benchtui.wizard.options import NO_MODELS, first_options
@@ -94,7 +94,7 @@ def _ask_what_else(choice: BenchPlan) -> BenchPlan:
     return replace(choice, model=_text("Hub id, or path of the model's folder", "", needed=True))
 
 
-def _ask_base(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.wizard.options import compare_options, known_base, near
 
     if choice.base or not choice.compare:
@@ -107,7 +107,7 @@ def _ask_base(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
     return replace(choice, base=typed if typed != known else None)
 
 
-def _ask_format(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+def _ask_format(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.wizard.options import format_options
 
     options = format_options(model)
@@ -116,7 +116,7 @@ def _ask_format(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
     return replace(choice, format=_select("format", options, None))
 
 
-def _ask_suite(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.settings.config import load_config
     from benchtui.tasks.suites import suites
     from benchtui.wizard.estimate import earlier_speeds, estimates
@@ -130,7 +130,7 @@ def _ask_suite(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
     return replace(choice, suite=_select("suite", suite_options(known, times), choice.suite))
 
 
-def _ask_batch(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
+def _ask_batch(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.models.describe import describe
     from benchtui.models.selection import choose_format
     from benchtui.wizard.batch import advise_batch
@@ -145,7 +145,7 @@ def _ask_batch(choice: BenchPlan, model: TrainedModel) -> BenchPlan:
     return replace(choice, batch_size="auto" if taken == "auto" else int(taken))
 
 
-def _ask_timeout(choice: BenchPlan) -> BenchPlan:
+def _ask_timeout(choice: Choice) -> Choice:
     from benchtui.durations import duration_words, parse_duration
 
     while True:
@@ -157,9 +157,9 @@ def _ask_timeout(choice: BenchPlan) -> BenchPlan:
             click.echo(f"  {error}", err=True)
 
 
-def _confirmed(choice: BenchPlan) -> bool:
+def _confirmed(choice: Choice) -> bool:
+    from benchtui.plans.command import command_line, other_settings
     from benchtui.text import printable
-    from benchtui.wizard.command import command_line, other_settings
     from benchtui.wizard.preflight import preflight
 
     click.echo("Checking …", err=True)

@@ -13,21 +13,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchtui.cli.parameters.settings import bench_options, bench_plan
+from benchtui.cli.parameters.settings import choice_from_flags, run_options
 from benchtui.errors import UsageError
-from benchtui.plans.choice import BenchPlan
+from benchtui.plans.choice import Choice
+from benchtui.plans.command import command_line, run_arguments
 from benchtui.plans.plan import Permissions
-from benchtui.wizard.command import command_line, run_arguments
 
 
-def read_again(arguments: list[str], file: dict[str, Any] | None = None) -> BenchPlan:
+def read_again(arguments: list[str], file: dict[str, Any] | None = None) -> Choice:
     """`file`: what a benchtui.toml says of every run."""
-    read: list[BenchPlan] = []
+    read: list[Choice] = []
 
     @click.command()
-    @bench_options
+    @run_options
     def command(**values: object) -> None:
-        read.append(bench_plan(values))
+        read.append(choice_from_flags(values))
 
     command.main(args=arguments, standalone_mode=False, default_map=file)
     return replace(read[0], command=())
@@ -36,7 +36,7 @@ def read_again(arguments: list[str], file: dict[str, Any] | None = None) -> Benc
 NAMES = st.text("abcdefgh-_0123456789", min_size=1, max_size=12).filter(lambda text: not text.startswith("-"))
 WORDS = st.text(min_size=1, max_size=30).filter(lambda text: not text.startswith("-") and "\0" not in text)
 CHOICES = st.builds(
-    BenchPlan,
+    Choice,
     outputs=st.sampled_from([Path("outputs"), Path("a folder/models")]),
     model=st.none() | NAMES,
     base=st.none() | NAMES,
@@ -70,7 +70,7 @@ CHOICES = st.builds(
 
 
 @given(CHOICES, st.booleans())
-def test_read_again_it_is_the_same_choice(choice: BenchPlan, compare: bool) -> None:
+def test_read_again_it_is_the_same_choice(choice: Choice, compare: bool) -> None:
     if not compare:
         choice = replace(choice, compare=False, decide_early=None)
     if choice.tasks:
@@ -79,12 +79,12 @@ def test_read_again_it_is_the_same_choice(choice: BenchPlan, compare: bool) -> N
 
 
 def test_the_line_is_quoted_for_a_shell() -> None:
-    choice = BenchPlan(outputs=Path("my models"), model="a; rm -rf /", system_instruction="it's $HOME")
+    choice = Choice(outputs=Path("my models"), model="a; rm -rf /", system_instruction="it's $HOME")
     assert shlex.split(command_line(choice))[2:] == run_arguments(choice)
 
 
-@pytest.mark.parametrize("default", [BenchPlan(outputs=Path("outputs"))])
-def test_defaults_are_left_out(default: BenchPlan) -> None:
+@pytest.mark.parametrize("default", [Choice(outputs=Path("outputs"))])
+def test_defaults_are_left_out(default: Choice) -> None:
     assert command_line(default) == "benchtui run --isolated --suite quick"
 
 

@@ -1,0 +1,1 @@
+"""What commands share in using a terminal: print, ask, be detached from it, be shown in a browser instead."""
