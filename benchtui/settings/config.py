@@ -1,7 +1,7 @@
 """Settings from files: ./benchtui.toml over the user's own benchtui.toml.
 
-The order everywhere is flag > environment (BENCHTUI_<FLAG>) > ./benchtui.toml > user's benchtui.toml > default. Flags
-and environment are read in `cli/parameters/settings`; this module reads the files, and gives the values as click's default map.
+The order everywhere is flag > environment (BENCHTUI_<FLAG>) > ./benchtui.toml > user's benchtui.toml > default.
+`cli/parameters/settings` reads flags and environment; this module reads the files, for click's default map.
 """
 
 from __future__ import annotations
