@@ -73,10 +73,9 @@ class Backend:
     """The description of a backend. A new one is an object of this class, or of a subclass that overrides methods.
 
     `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first.
-    `answering` is "module:function": the function of the worker that opens a plan's model
-    (`pkgutil.resolve_name(backend.answering)` gives it; only a worker may call this, since the module imports what is
-    heavy). `reserved_arguments` are names that --model-args may not set, each with the flag that does;
-    `harmless_arguments` those that can load no file and no code.
+    `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
+    worker may import it, since it brings what is heavy. `reserved_arguments` are names that --model-args may not set,
+    each with the flag that does; `harmless_arguments` those that can load no file and no code.
     """
 
     name: str

@@ -28,7 +28,7 @@ HF = _Hf(
     title="transformers",
     takes=("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch"),
     gives=Gives(generate=True, loglikelihood=True, adapters=True),
-    answering="benchtui.worker.answering.hf.open:open_model",
+    answering="benchtui.worker.answering.hf.open",
     needs=tuple(
         Need(package, f"python -m pip install {package}") for package in ("torch", "transformers", "peft", "accelerate")
     ),

@@ -1,7 +1,6 @@
 """Finding a backend by its name.
 
-A worker opens the model of its plan with
-`pkgutil.resolve_name(find_backend(plan.backend).answering)(plan, …)`.
+A worker opens the model of its plan through benchtui/worker/answering/opening.py.
 To add a backend: describe it in a file of this folder and add it to `BUILT_IN`; or, in a package of its own, name the
 description in the entry-point group `benchtui.backends` (`echo = "package.module:ECHO"`).
 """
