@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 
-from benchtui.plans.plan import ModelSource, PromptSettings, Role, RunPlan, write_plan
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings, Role
+from benchtui.plans.plan import ModelSource, write_plan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
@@ -39,7 +40,7 @@ def make_run(
 ) -> RunDirectory:
     run = RunDirectory(folder)
     source = ModelSource(base if role == "base" else str(folder / "merged_16bit"), "identity")
-    plan = RunPlan(
+    plan = BenchmarkPlan(
         model_name=model,
         role=role,
         source=source,

@@ -12,7 +12,8 @@ from pathlib import Path
 import msgspec
 
 from benchtui.files import copy_run_files, write_run_file
-from benchtui.plans.plan import RunPlan, with_date_of, write_plan
+from benchtui.plans.benchmark import BenchmarkPlan, with_date_of
+from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
 from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.known import run_name
@@ -46,7 +47,7 @@ class CopiedFrom(msgspec.Struct, frozen=True):
 
 def choose_base(
     benchmarks: Path,
-    plan: RunPlan,
+    plan: BenchmarkPlan,
     *,
     rerun: bool,
     resume: Callable[[RunDirectory], bool],
@@ -73,7 +74,7 @@ def choose_base(
     return ChosenBase(current, set_aside=_set_aside(benchmarks))
 
 
-def _fitting(run: RunDirectory, plan: RunPlan) -> RunPlan | None:
+def _fitting(run: RunDirectory, plan: BenchmarkPlan) -> BenchmarkPlan | None:
     """The plan of `run`, where its results are those that `plan` would give."""
     there = run.readable_plan()
     if there is None or there.role != "base" or not asked_everything(run):
@@ -81,7 +82,7 @@ def _fitting(run: RunDirectory, plan: RunPlan) -> RunPlan | None:
     return None if with_date_of(plan, there).differences(there, tasks="subset") else there
 
 
-def find_unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bool) -> RunDirectory | None:
+def find_unfinished(runs: Sequence[RunDirectory], plan: BenchmarkPlan, *, any_date: bool) -> RunDirectory | None:
     """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
     has all that it will ever need. With `any_date` its chat template may write another date."""
     for run in reversed(runs):
@@ -97,7 +98,7 @@ def find_unfinished(runs: Sequence[RunDirectory], plan: RunPlan, *, any_date: bo
 # A base run of another model.
 
 
-def _copied(run: RunDirectory, there: RunPlan, benchmarks: Path, plan: RunPlan) -> ChosenBase | None:
+def _copied(run: RunDirectory, there: BenchmarkPlan, benchmarks: Path, plan: BenchmarkPlan) -> ChosenBase | None:
     """`run` copied to base/; None where it cannot be read, or somebody changed it meanwhile."""
     base = base_run(benchmarks)
     copy = RunDirectory(base.path / _COPYING)
@@ -121,7 +122,7 @@ def _copied(run: RunDirectory, there: RunPlan, benchmarks: Path, plan: RunPlan) 
     return ChosenBase(base, reused=True, set_aside=set_aside, copied_from=run_name(run))
 
 
-def _same_run(run: RunDirectory, there: RunPlan, copy: RunDirectory) -> bool:
+def _same_run(run: RunDirectory, there: BenchmarkPlan, copy: RunDirectory) -> bool:
     """Whether what was copied is one whole run: nobody set it aside or evaluated it again while it was read."""
     return copy.readable_plan() == there == run.readable_plan() and asked_everything(copy) and asked_everything(run)
 

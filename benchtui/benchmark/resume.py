@@ -13,7 +13,8 @@ from benchtui.benchmark.trust import check_arguments, check_permissions, trusted
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
 from benchtui.models.describe import describe
-from benchtui.plans.plan import Permissions, RunPlan, write_plan
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Permissions, write_plan
 from benchtui.plans.prepare import new_bench_id, read_whole
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs, named_base
 from benchtui.runs.earlier_looks import with_earlier_looks
@@ -67,7 +68,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
     return BenchRuns(fine_tuned, base, reused, to_resume)
 
 
-def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDirectory:
+def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> RunDirectory:
     """The fine-tuned run that a base belongs to: started by the same command, else the newest that names it. (A base
     that is resumed by itself has an id of its own since.)"""
     readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := run.readable_plan())]
@@ -80,7 +81,9 @@ def _started_with(base: RunDirectory, plan: RunPlan, benchmarks: Path) -> RunDir
     )
 
 
-def _with_present_facts(plan: RunPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]) -> RunPlan:
+def _with_present_facts(
+    plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]
+) -> BenchmarkPlan:
     """The plan as it would be made today: contents, versions, task files, and what the user allows now."""
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
@@ -99,7 +102,7 @@ def _with_present_facts(plan: RunPlan, name: str, allowed: Permissions, include_
     )
 
 
-def _identity(plan: RunPlan) -> str:
+def _identity(plan: BenchmarkPlan) -> str:
     """What `prepare` calls the content of a plan's model: its own, and that of the base it stands on."""
     source, allow = plan.source, plan.permissions.pickle
     own = describe(source.path, revision=source.revision, offline=plan.offline, allow_pickle=allow).identity

@@ -13,8 +13,9 @@ import msgspec
 from benchtui.benchmark.bases import ChosenBase, choose_base, find_unfinished
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.files import unwritable, write_run_file
+from benchtui.plans.benchmark import BenchmarkPlan, side_by_side, with_date_of
 from benchtui.plans.lm_eval_command import equivalent_command
-from benchtui.plans.plan import RunPlan, side_by_side, with_date_of, write_plan
+from benchtui.plans.plan import write_plan
 from benchtui.plans.prepare import PreparedBench, new_bench_id
 from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
 from benchtui.runs.earlier_looks import with_earlier_looks
@@ -122,7 +123,7 @@ def lay_out(
     return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier, base.copied_from)
 
 
-def _write_plan(run: RunDirectory, plan: RunPlan, bench_id: str, base: str | None) -> None:
+def _write_plan(run: RunDirectory, plan: BenchmarkPlan, bench_id: str, base: str | None) -> None:
     placed = msgspec.structs.replace(plan, bench_id=bench_id, base_run=base)
     write_plan(run.plan_file, placed)
     write_run_file(run.equivalent_command, equivalent_command(placed))

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
-from benchtui.plans.plan import Permissions, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Permissions
 from benchtui.runs.outcome import include_flags, resume_command
 from benchtui.settings.code import code_in_generation, is_harmless
 from benchtui.tasks.catalogue import load_catalogue
@@ -15,7 +16,7 @@ from benchtui.tasks.resolve import ResolvedTasks, resolve
 from benchtui.text import one_line
 
 
-def check_permissions(plan: RunPlan, allowed: Permissions, name: str) -> None:
+def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> None:
     """Raises BenchtuiError naming the flags that the run was started with and that are not given now; `name` is what
     the run is called."""
     lacking = [
@@ -34,7 +35,7 @@ def check_permissions(plan: RunPlan, allowed: Permissions, name: str) -> None:
         )
 
 
-def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
+def check_arguments(plan: BenchmarkPlan, allowed: Permissions) -> None:
     """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
     prompts = plan.prompts
     named = [name for name, value in prompts.model_args.items() if not is_harmless(name, value)]
@@ -47,14 +48,14 @@ def check_arguments(plan: RunPlan, allowed: Permissions) -> None:
         )
 
 
-def trusted_folders(plan: RunPlan, include_paths: Sequence[Path]) -> list[Path]:
+def trusted_folders(plan: BenchmarkPlan, include_paths: Sequence[Path]) -> list[Path]:
     """Of the folders that a plan names those of benchtui's own (the demo's), and `include_paths`, which the user gave
     now."""
     named = [Path(folder).resolve() for folder in plan.include_paths]
     return [*(path for path in named if path.is_relative_to(PACKAGE) and path.is_dir()), *include_paths]
 
 
-def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
+def trusted_tasks(plan: BenchmarkPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
     """The plan's tasks as they are now, from lm-eval and from the trusted folders: whatever else the plan names is not
     even read. Raises BenchtuiError for a task that is in none of them."""
     catalogue = load_catalogue(trusted_folders(plan, include_paths))
@@ -64,7 +65,7 @@ def trusted_tasks(plan: RunPlan, include_paths: Sequence[Path], name: str) -> Re
     return resolve(catalogue, [task.name for task in plan.tasks])
 
 
-def _untrusted(plan: RunPlan, task: str, include_paths: Sequence[Path], run: str) -> BenchtuiError:
+def _untrusted(plan: BenchmarkPlan, task: str, include_paths: Sequence[Path], run: str) -> BenchtuiError:
     name, file = one_line(task, 100), plan.task_files.get(task, "")
     if include_paths:
         given = ", ".join(one_line(str(path), 200) for path in include_paths)

@@ -13,8 +13,8 @@ from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
 from benchtui.models.tokenizer.chat_template import SPECIAL_TOKENS, TEMPLATE_FILE, ChatTemplate
 from benchtui.models.tokenizer.template_probe import Trial, try_template
+from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.choice import Choice
-from benchtui.plans.plan import PromptSettings
 from benchtui.tasks.resolve import ResolvedTasks
 from benchtui.text import one_line
 

@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.values import limit_words
 from benchtui.tasks.suites import TaskPlan
 
@@ -21,7 +21,7 @@ _OTHER_THAN_TEXT = frozenset({"true", "false", "none", "nan", "inf", "infinity"}
 
 
 def equivalent_command(
-    plan: RunPlan, *, dtype: str | None = None, device: str | None = None, early: bool = False
+    plan: BenchmarkPlan, *, dtype: str | None = None, device: str | None = None, early: bool = False
 ) -> str:
     """A shell script: a command for each number of shots and limit, since lm_eval takes one of each for all its tasks.
 
@@ -50,7 +50,7 @@ def _shots_and_limit(task: TaskPlan) -> tuple[str, str]:
     return str(task.num_fewshot), str(task.limit)
 
 
-def _arguments(plan: RunPlan, tasks: list[TaskPlan], dtype: str | None, device: str | None) -> list[str]:
+def _arguments(plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, device: str | None) -> list[str]:
     prompts, first = plan.prompts, tasks[0]
     arguments = ["--model", "hf", "--model_args", _settings(_model_args(plan, dtype))]
     arguments += ["--tasks", ",".join(task.name for task in tasks)]
@@ -77,7 +77,7 @@ def _arguments(plan: RunPlan, tasks: list[TaskPlan], dtype: str | None, device: 
     return arguments
 
 
-def _model_args(plan: RunPlan, dtype: str | None) -> dict[str, Any]:
+def _model_args(plan: BenchmarkPlan, dtype: str | None) -> dict[str, Any]:
     """What the worker gives lm-eval's hf model, without what is its default."""
     source, prompts = plan.source, plan.prompts
     tokenizer = source.tokenizer_place

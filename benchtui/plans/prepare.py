@@ -21,10 +21,11 @@ from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.verify import whole_digest
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.plans.choice import Choice
 from benchtui.plans.generation_notes import generation_notes
-from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.plans.plan import ModelSource
 from benchtui.settings.code import code_in_generation, is_harmless
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
@@ -43,8 +44,8 @@ class PreparedBench:
     """
 
     model: TrainedModel
-    fine_tuned: RunPlan
-    base: RunPlan | None
+    fine_tuned: BenchmarkPlan
+    base: BenchmarkPlan | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
 
@@ -251,8 +252,8 @@ def _run_plan(
     source: ModelSource,
     prompts: PromptSettings,
     role: str = "fine-tuned",
-) -> RunPlan:
-    return RunPlan(
+) -> BenchmarkPlan:
+    return BenchmarkPlan(
         model_name=model.name,
         role="base" if role == "base" else "fine-tuned",
         source=source,

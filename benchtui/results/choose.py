@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, named_base
@@ -114,7 +114,7 @@ def extent(results: RunResults) -> Extent:
     return "full"
 
 
-def _lacks_tasks(results: RunResults, plan: RunPlan) -> bool:
+def _lacks_tasks(results: RunResults, plan: BenchmarkPlan) -> bool:
     there = {score.task for score in results.scores} | {task.name for task in results.tasks}
     wanted = ((task.name, plan.leaves.get(task.name, ())) for task in plan.tasks)
     return not all(name in there or (leaves and there.issuperset(leaves)) for name, leaves in wanted)

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
-from benchtui.plans.plan import Role, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan, Role
 from benchtui.results.records import AskedTask, Group, Partial, RunResults, Score, TaskFacts
 from benchtui.results.settings import SCHEMA_VERSION, Block, run_settings
 from benchtui.runs.directory import RunDirectory
@@ -115,7 +115,7 @@ def _check_schema(file: Path, raw: Any) -> None:
         raise BenchtuiError(f"{file} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
 
 
-def _model_name(parsed: _File, plan: RunPlan | None) -> str:
+def _model_name(parsed: _File, plan: BenchmarkPlan | None) -> str:
     if plan is not None:
         return plan.source.path if plan.role == "base" else plan.model_name
     arguments = parsed.config.get("model_args")
@@ -126,7 +126,7 @@ def _model_name(parsed: _File, plan: RunPlan | None) -> str:
     return parsed.model_name or "unnamed model"
 
 
-def _role(run: RunDirectory, plan: RunPlan | None) -> Role:
+def _role(run: RunDirectory, plan: BenchmarkPlan | None) -> Role:
     if plan is not None:
         return plan.role
     if run.path.name == "base" or run.path.parent.name == "previous":
@@ -291,7 +291,7 @@ def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
     return tuple(found)
 
 
-def _asked(block: Block, plan: RunPlan | None) -> tuple[AskedTask, ...]:
+def _asked(block: Block, plan: BenchmarkPlan | None) -> tuple[AskedTask, ...]:
     """What the run was to answer: by its result file, which may lie alone, else by its plan."""
     if block.asked:
         return tuple(AskedTask(name, tuple(leaves)) for name, leaves in block.asked.items())

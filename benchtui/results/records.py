@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.plans.plan import Role
+from benchtui.plans.benchmark import Role
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.records import RunState
 from benchtui.runs.task_data import TaskData

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.task_data import TaskData
@@ -43,7 +43,7 @@ class Block(msgspec.Struct):
 
 
 def run_settings(
-    config: dict[str, Any], facts: dict[str, Any], block: Block, plan: RunPlan | None
+    config: dict[str, Any], facts: dict[str, Any], block: Block, plan: BenchmarkPlan | None
 ) -> tuple[Setting, ...]:
     """Everything besides model and tasks that can change a score.
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
-from benchtui.plans.plan import RunPlan, read_plan
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan, read_plan
 
 
 @dataclass(frozen=True)
@@ -73,12 +74,17 @@ class RunDirectory:
     def equivalent_command(self) -> Path:
         return self.records / "lm_eval.sh"
 
-    def plan(self) -> RunPlan:
-        return read_plan(self.plan_file)
+    def plan(self) -> BenchmarkPlan:
+        """The plan of a benchmark. Raises BenchtuiError as `read_plan` does, also for a run of another kind."""
+        return read_plan(self.plan_file, BenchmarkPlan)
 
-    def readable_plan(self) -> RunPlan | None:
-        """The plan; None where there is none, or one that is damaged or of a newer benchtui: nothing can be said of
-        such a run."""
+    def header(self) -> Plan:
+        """What the plan of any kind of run holds. Raises BenchtuiError as `read_plan` does."""
+        return read_plan(self.plan_file, Plan)
+
+    def readable_plan(self) -> BenchmarkPlan | None:
+        """The plan of a benchmark; None where there is none, or one that is damaged, of another kind or of a newer
+        benchtui: nothing can be said of such a run."""
         try:
             return self.plan() if self.exists() else None
         except BenchtuiError:
@@ -116,7 +122,7 @@ def fine_tuned_runs(benchmarks: Path) -> list[RunDirectory]:
     return [run for run in runs if run.exists() or run.lm_eval.is_dir()]
 
 
-def named_base(benchmarks: Path, plan: RunPlan) -> RunDirectory | None:
+def named_base(benchmarks: Path, plan: BenchmarkPlan) -> RunDirectory | None:
     """The base run that a plan names, base/ or one below base/previous/; None when it names none, or anything else:
     anybody may have written a plan, and nothing it says may lead elsewhere."""
     parts = Path(plan.base_run).parts if plan.base_run is not None else ()

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from benchtui.plans.plan import TEMPLATE_DATE, RunPlan
+from benchtui.plans.benchmark import TEMPLATE_DATE, BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import answered_requests
 
@@ -23,14 +23,14 @@ _OF_EXTENT = frozenset({"limit", "decide early", "decide for", "decide loss", "c
 """What decides how much of a task is asked, not what."""
 
 
-def with_earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> RunPlan:
+def with_earlier_looks(plan: BenchmarkPlan, runs: Sequence[RunDirectory]) -> BenchmarkPlan:
     """The plan with the names of those of `runs` (others of the same model folder) that looked at the same answers; it
     keeps those it knows, which may have been removed since."""
     known = dict.fromkeys((*(plan.looked_at or ()), *earlier_looks(plan, runs)))
     return msgspec.structs.replace(plan, looked_at=tuple(known))
 
 
-def earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> tuple[str, ...]:
+def earlier_looks(plan: BenchmarkPlan, runs: Sequence[RunDirectory]) -> tuple[str, ...]:
     """The names of those of `runs` that were looked at while the same model answered one of the same tasks.
 
     Changed weights, prompts or settings of generation make other answers; another limit, precision or version does not.
@@ -46,7 +46,7 @@ def earlier_looks(plan: RunPlan, runs: Sequence[RunDirectory]) -> tuple[str, ...
     return tuple(found)
 
 
-def _same_question(plan: RunPlan, other: RunPlan) -> bool:
+def _same_question(plan: BenchmarkPlan, other: BenchmarkPlan) -> bool:
     mine, theirs = (_without(each.score_settings(), _OF_ARITHMETIC) for each in (plan, other))
     if mine != theirs:
         return False

@@ -14,7 +14,8 @@ import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.files import open_regular_file, read_regular
-from benchtui.plans.plan import LARGEST_PLAN, SCHEMA_VERSION, RunPlan, schema_of
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import LARGEST_PLAN, SCHEMA_VERSION, schema_of
 from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
 from benchtui.runs.known import KnownRun, known_runs
 from benchtui.runs.outcome import RESUMABLE, next_step
@@ -107,7 +108,7 @@ def _unreadable(known: KnownRun, problem: str, *, newer: bool = False) -> Listed
     )
 
 
-def _readable(known: KnownRun, plan: RunPlan) -> ListedRun:
+def _readable(known: KnownRun, plan: BenchmarkPlan) -> ListedRun:
     run = known.run
     launch, done = read_launch(run), read_done(run)
     state = run_state(run) if done is None else done.status
@@ -142,7 +143,7 @@ def _readable(known: KnownRun, plan: RunPlan) -> ListedRun:
     )
 
 
-def _next_step(known: KnownRun, state: RunState, plan: RunPlan) -> str:
+def _next_step(known: KnownRun, state: RunState, plan: BenchmarkPlan) -> str:
     folders = folders_to_offer(known.run, plan) if state in RESUMABLE else ()
     return next_step(state, known.name, folders)
 

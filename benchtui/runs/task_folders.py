@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchtui.files import BENCHMARKS, PACKAGE
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 
 _LM_EVAL = ("lm_eval", "tasks")
 
 
-def own_task_folders(plan: RunPlan) -> list[str]:
+def own_task_folders(plan: BenchmarkPlan) -> list[str]:
     """The folders whose task code would run, and is neither lm-eval's nor benchtui's: whoever resumes the run has to
     give them again with --include-path."""
     files = [Path(file) for file in plan.task_files.values()]
@@ -31,7 +31,7 @@ def _installed(file: Path) -> bool:
     )
 
 
-def folders_to_offer(run: RunDirectory, plan: RunPlan) -> list[str]:
+def folders_to_offer(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
     """Of these the ones to put into a command that is shown: not those that lie in the model's own folder, or are
     relative to any, since they may have come with the run from somebody else."""
     place = run.path.absolute()

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from benchtui.durations import format_duration
 from benchtui.machine import kernel_oom_kills
+from benchtui.plans.benchmark import side_by_side
 from benchtui.plans.environment import worker_environment
-from benchtui.plans.plan import side_by_side
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord, Status

@@ -14,7 +14,8 @@ from benchtui.benchmark.resume import runs_to_resume
 from benchtui.benchmark.run import BenchRuns
 from benchtui.benchmark.trust import check_arguments, trusted_folders, trusted_tasks
 from benchtui.errors import BenchtuiError
-from benchtui.plans.plan import Permissions, RunPlan, read_plan, write_plan
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Permissions, read_plan, write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.tasks.cache import lm_eval_tasks_folder
 from benchtui.tasks.suites import TaskPlan
@@ -46,40 +47,40 @@ def change(run: RunDirectory, **changes: Any) -> None:
     write_plan(run.plan_file, msgspec.structs.replace(run.plan(), **changes))
 
 
-def through_include_paths(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_include_paths(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     return {"include_paths": (str(evil),)}
 
 
-def through_a_relative_path(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_a_relative_path(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     return {"include_paths": ("elsewhere/evil",)}
 
 
-def through_dots(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_dots(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     return {"include_paths": (str(tmp_path / "base" / ".." / "elsewhere" / "evil"),)}
 
 
-def through_a_link(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_a_link(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     if not (tmp_path / "innocent").is_symlink():
         (tmp_path / "innocent").symlink_to(evil)
     return {"include_paths": (str(tmp_path / "innocent"),)}
 
 
-def through_task_files(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_task_files(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     files = dict.fromkeys(plan.task_files, str(evil / "arc_easy.yaml"))
     return {"include_paths": (), "task_files": files}
 
 
-def through_a_task_that_is_a_path(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_a_task_that_is_a_path(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     task = msgspec.structs.replace(plan.tasks[0], name=str(evil / "arc_easy.yaml"))
     return {"include_paths": (), "tasks": (task,)}
 
 
-def through_a_pattern(plan: RunPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
+def through_a_pattern(plan: BenchmarkPlan, evil: Path, tmp_path: Path) -> dict[str, Any]:
     task = msgspec.structs.replace(plan.tasks[0], name=f"{evil}/*.yaml")
     return {"include_paths": (str(evil),), "tasks": (task,)}
 
 
-WAYS: list[Callable[[RunPlan, Path, Path], dict[str, Any]]] = [
+WAYS: list[Callable[[BenchmarkPlan, Path, Path], dict[str, Any]]] = [
     through_include_paths,
     through_a_relative_path,
     through_dots,
@@ -193,7 +194,7 @@ def test_a_plan_of_a_newer_benchtui_is_refused_in_one_line(laid: Laid) -> None:
     content = json.loads(run.plan_file.read_text())
     run.plan_file.write_text(json.dumps(content | {"schema_version": 2, "tasks": {"shape": "unknown"}}))
     with pytest.raises(BenchtuiError, match="made by a newer benchtui") as raised:
-        read_plan(run.plan_file)
+        read_plan(run.plan_file, BenchmarkPlan)
     assert "Update benchtui" in raised.value.next_step
     with pytest.raises(BenchtuiError, match="made by a newer benchtui"):
         runs_to_resume(run, NOTHING)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan, write_plan
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
+from benchtui.plans.plan import ModelSource, write_plan
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.tasks.suites import TaskPlan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
@@ -106,7 +107,7 @@ def test_a_limited_run_that_was_decided_early_is_a_limited_one(tmp_path: Path) -
     model = write_model(tmp_path, "m", 90, 20, stamp=FULL)
     run = benchmarks_folder(model) / TUNED / LATER
     write_run(run, {"ifeval": ifeval([True] * 24)}, stamp=LATER, block=early_stop("higher", 0.2, 0.6, n=24, total=40))
-    plan = RunPlan(
+    plan = BenchmarkPlan(
         model_name="m",
         role="fine-tuned",
         source=ModelSource("m", "identity"),

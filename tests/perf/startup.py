@@ -23,7 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from benchtui.plans.plan import RunPlan
+    from benchtui.plans.benchmark import BenchmarkPlan
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -99,7 +99,7 @@ def _benchtui(folder: Path) -> dict[str, float]:
     return {**pieces, "scoring, writing, leaving": ended - last}
 
 
-def _plan() -> RunPlan:
+def _plan() -> BenchmarkPlan:
     from benchtui.demo.workspace import TASKS, demo_paths
     from benchtui.models.selection import find_model
     from benchtui.plans.choice import Choice

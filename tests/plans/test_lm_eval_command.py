@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from lm_eval._cli.harness import HarnessCLI
 from lm_eval.config.evaluate_config import EvaluatorConfig
 
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.lm_eval_command import equivalent_command
-from benchtui.plans.plan import ModelSource, Permissions, PromptSettings, RunPlan
+from benchtui.plans.plan import ModelSource, Permissions
 from benchtui.tasks.suites import TaskPlan
 from tests.settings.sayings import HOSTILE
 
@@ -29,7 +30,7 @@ with open(os.environ["CALLS"], "a") as calls:
 """Writes down what a shell gives to `lm_eval`, and the text of its configuration file, which goes away."""
 
 
-def a_plan(**changes: Any) -> RunPlan:
+def a_plan(**changes: Any) -> BenchmarkPlan:
     facts: dict[str, Any] = {
         "model_name": "m",
         "role": "fine-tuned",
@@ -39,7 +40,7 @@ def a_plan(**changes: Any) -> RunPlan:
         "bench_id": "b",
         "created": "now",
     }
-    return RunPlan(**(facts | changes))
+    return BenchmarkPlan(**(facts | changes))
 
 
 def read_by_lm_eval(script: str, folder: Path) -> list[EvaluatorConfig]:

@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, assume, event, given, settings
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import command_line, run_arguments
-from benchtui.plans.plan import RunPlan
 from benchtui.plans.prepare import plan_tasks, prepare
 from benchtui.settings.config import Config, load_config
 from benchtui.settings.rows import SETTINGS
@@ -118,7 +118,7 @@ def test_the_plan_that_runs_is_the_same(
 _CATALOGUE = load_catalogue()
 
 
-def _prepared(choice: Choice, config: Config) -> list[tuple[str, RunPlan]] | str:
+def _prepared(choice: Choice, config: Config) -> list[tuple[str, BenchmarkPlan]] | str:
     """The plans, each with its fingerprint, without the moment and the command they were made by; or the refusal."""
     try:
         model = find_model(choice.outputs, choice.model)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from lm_eval.api.instance import Instance
 
-from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
+from benchtui.plans.plan import ModelSource
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.benchmark.tasks import LoadedTask, load_tasks
 
@@ -52,12 +53,12 @@ class NoModel:
     """For tasks without a chat template: nobody may ask it for anything."""
 
 
-def small_plan(folder: Path, *, shots: int | None = None) -> RunPlan:
+def small_plan(folder: Path, *, shots: int | None = None) -> BenchmarkPlan:
     file = folder / "small_writes.yaml"
     if not file.exists():
         file.write_text(WRITES)
         (folder / "documents.py").write_text(DOCUMENTS)
-    return RunPlan(
+    return BenchmarkPlan(
         model_name="m",
         role="model",
         source=ModelSource("m", "identity"),
@@ -69,7 +70,7 @@ def small_plan(folder: Path, *, shots: int | None = None) -> RunPlan:
     )
 
 
-def small_task(plan: RunPlan) -> LoadedTask:
+def small_task(plan: BenchmarkPlan) -> LoadedTask:
     (loaded,) = load_tasks(plan, {}, lambda _: None).tasks
     return loaded
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 import lm_eval.tasks
 import msgspec
 
-from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
+from benchtui.plans.plan import ModelSource
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.tasks.suites import TaskPlan
@@ -47,7 +48,7 @@ class Chat:
 def main() -> None:
     for task, (place, shots, key) in TASKS.items():
         file = Path(lm_eval.tasks.__file__).parent / place
-        plan = RunPlan(
+        plan = BenchmarkPlan(
             model_name="m",
             role="model",
             source=ModelSource("m", "identity"),
@@ -64,7 +65,7 @@ def main() -> None:
             show(msgspec.structs.replace(plan, prompts=prompts), style, key)
 
 
-def show(plan: RunPlan, style: str, key: str) -> None:
+def show(plan: BenchmarkPlan, style: str, key: str) -> None:
     (loaded,) = load_tasks(plan, {}, lambda _: None).tasks
     with tempfile.TemporaryDirectory() as folder:
         writer = InHandWriter(Path(folder) / "in-hand")

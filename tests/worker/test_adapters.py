@@ -15,7 +15,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.plan import ModelSource, PromptSettings, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
+from benchtui.plans.plan import ModelSource
 from benchtui.runs.events import Decision, EventWriter, read_events
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model, prepare
@@ -103,9 +104,9 @@ def save_adapter(base: Path, folder: Path, config: Any, *, tokenizer: bool = Fal
     return folder
 
 
-def plan(base: Path, adapter: Path | None = None, **changes: Any) -> RunPlan:
+def plan(base: Path, adapter: Path | None = None, **changes: Any) -> BenchmarkPlan:
     settings: dict[str, Any] = {"engine": "fast", "batch_size": 1, "device": "cpu", **changes}
-    return RunPlan(
+    return BenchmarkPlan(
         model_name="m",
         role="fine-tuned" if adapter else "base",
         source=ModelSource(str(base), "", adapter=str(adapter) if adapter else None),

@@ -7,18 +7,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.worker.answering.hf import remembered
 from tests.worker.instances import small_plan
 
 
 @pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunPlan:
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BenchmarkPlan:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return small_plan(tmp_path)
 
 
-def test_a_size_is_for_one_model_one_engine_and_one_kind_of_task(plan: RunPlan) -> None:
+def test_a_size_is_for_one_model_one_engine_and_one_kind_of_task(plan: BenchmarkPlan) -> None:
     assert remembered.batch_size(plan, "generate_until") is None
     remembered.store_batch_size(plan, "generate_until", 4)
     assert remembered.batch_size(plan, "generate_until") == 4
@@ -28,7 +28,7 @@ def test_a_size_is_for_one_model_one_engine_and_one_kind_of_task(plan: RunPlan) 
     assert remembered.batch_size(msgspec.structs.replace(plan, engine="lm-eval"), "generate_until") is None
 
 
-def test_a_share_of_the_memory(plan: RunPlan) -> None:
+def test_a_share_of_the_memory(plan: BenchmarkPlan) -> None:
     assert remembered.memory_share(plan) == 1.0
     remembered.store_memory_share(plan, 0.25)
     assert remembered.memory_share(plan) == 0.25
@@ -36,7 +36,7 @@ def test_a_share_of_the_memory(plan: RunPlan) -> None:
     assert remembered.memory_share(plan) == 1.0, "nonsense is not believed"
 
 
-def test_the_oldest_are_forgotten(plan: RunPlan) -> None:
+def test_the_oldest_are_forgotten(plan: BenchmarkPlan) -> None:
     for number in range(remembered.KEPT + 20):
         remembered.store_batch_size(plan, f"kind {number}", number + 1)
     assert remembered.batch_size(plan, "kind 0") is None
@@ -44,7 +44,7 @@ def test_the_oldest_are_forgotten(plan: RunPlan) -> None:
 
 
 @pytest.mark.parametrize("garbage", ["", "{", '{"a": "b"}', "[]"])
-def test_a_damaged_file_costs_only_what_it_saved(plan: RunPlan, garbage: str) -> None:
+def test_a_damaged_file_costs_only_what_it_saved(plan: BenchmarkPlan, garbage: str) -> None:
     remembered.store_batch_size(plan, "generate_until", 4)
     remembered._file().write_text(garbage)
     assert remembered.batch_size(plan, "generate_until") is None
@@ -52,7 +52,7 @@ def test_a_damaged_file_costs_only_what_it_saved(plan: RunPlan, garbage: str) ->
     assert remembered.batch_size(plan, "generate_until") == 2
 
 
-def test_a_folder_that_cannot_be_written_is_left_alone(plan: RunPlan, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_left_alone(plan: BenchmarkPlan, tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file where the folder should be")
     remembered.store_batch_size(plan, "generate_until", 4)
     assert remembered.batch_size(plan, "generate_until") is None

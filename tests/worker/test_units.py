@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.benchmark.evaluate import asked_together
@@ -43,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
     return tasks
 
 
-def loaded(folder: Path, plan: RunPlan, name: str) -> LoadedTasks:
+def loaded(folder: Path, plan: BenchmarkPlan, name: str) -> LoadedTasks:
     resolved = load_catalogue([folder]).resolve([name])
     wanted = msgspec.structs.replace(
         plan,

@@ -16,7 +16,7 @@ from benchtui.compare.verdicts.demands import Demand, gain_bounds, gain_of, show
 from benchtui.compare.verdicts.verdicts import points
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import AskedTask
 from benchtui.settings.rows import MAX_LOSS
 
@@ -101,7 +101,7 @@ def gate(
     return Gate(outcome, reason, checks, differences, lacking, health, bounds)
 
 
-def asked_tasks(comparison: Comparison, plan: RunPlan | None) -> tuple[AskedTask, ...]:
+def asked_tasks(comparison: Comparison, plan: BenchmarkPlan | None) -> tuple[AskedTask, ...]:
     """What the second run was to answer, by its `plan`: a base may be reused that holds more. Without a plan, every
     task that either run has."""
     if plan is not None:

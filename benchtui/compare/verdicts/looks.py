@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from benchtui.compare.names import Names
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
 from benchtui.runs.earlier_looks import earlier_looks
@@ -46,7 +46,7 @@ def _looked_at(results: RunResults) -> tuple[str, ...]:
     return earlier_looks(plan, earlier)
 
 
-def _made(plan: RunPlan) -> float:
+def _made(plan: BenchmarkPlan) -> float:
     try:
         return dt.datetime.fromisoformat(plan.created).timestamp()
     except ValueError:

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.pace import Pace
@@ -64,7 +64,7 @@ class RunFollower:
         self.run = run
         self.new: tuple[ev.Event, ...] = ()
         self._reader = ev.EventReader(run.events)
-        self._plan: RunPlan | None = None
+        self._plan: BenchmarkPlan | None = None
         self._state: RunState = "waiting"
         self._launch: LaunchRecord | None = None
         self._done: DoneRecord | None = None
@@ -126,7 +126,7 @@ class RunFollower:
             self._plan = self._read_plan()
         return (self._plan, self._state, self._done, self._launch) != before
 
-    def _read_plan(self) -> RunPlan | None:
+    def _read_plan(self) -> BenchmarkPlan | None:
         try:
             return self.run.plan()
         except (BenchtuiError, RecursionError):
@@ -273,7 +273,7 @@ class RunFollower:
         return self._known.ended.message[:TEXT_KEPT] if self._known.ended else ""
 
 
-def _weights(plan: RunPlan) -> str:
+def _weights(plan: BenchmarkPlan) -> str:
     if plan.role != "base":
         return plan.model_name
     return Path(plan.source.path).name if plan.source.local else plan.source.path

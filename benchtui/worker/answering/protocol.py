@@ -14,7 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.report import Reporter
 
@@ -236,13 +236,13 @@ class Answering(Protocol):
         del observer
         raise OutOfMemoryError(f"memory is not enough for one request: {said}", "Use a smaller or quantised model.")
 
-    def adapt(self, plan: RunPlan, reporter: Reporter, memory_share: float) -> bool:
+    def adapt(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> bool:
         """Answer for another plan from now on with the weights in memory, where they serve it; False where they do
         not, and nothing is changed then."""
         del plan, reporter, memory_share
         return False
 
-    def beside(self, plan: RunPlan, reporter: Reporter, memory_share: float) -> Answering | None:
+    def beside(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> Answering | None:
         """The model of another plan while this one stays as it is; None where both might not fit into memory, or this
         one would not stay as it is."""
         del plan, reporter, memory_share
@@ -260,10 +260,10 @@ class Answering(Protocol):
 class AnsweringModule(Protocol):
     """The module that a backend's description names: how its models are opened. Importing it imports nothing heavy."""
 
-    def open_model(self, plan: RunPlan, reporter: Reporter, memory_share: float) -> Answering:
+    def open_model(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> Answering:
         """Load the plan's model, telling the reporter what is chosen and why. `memory_share` below 1 plans for that
         part of the memory: an earlier worker of the run died for want of it. Raises BenchtuiError naming the model and
         what would help."""
 
-    def open_chat(self, plan: RunPlan) -> ChatRenderer:
+    def open_chat(self, plan: BenchmarkPlan) -> ChatRenderer:
         """The plan's chat template without the model's weights."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.results.samples import read_samples
@@ -71,7 +71,7 @@ class FinishedBase:
         return scores.get(metric, math.nan) if scores is not None else None
 
 
-def finished_base(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> FinishedBase | None:
+def finished_base(run: RunDirectory, plan: BenchmarkPlan, leaves: Sequence[str]) -> FinishedBase | None:
     """What the base of `run` scored on these tasks; None when it has not every document of each."""
     results = _finished_results(run, plan)
     if results is None:
@@ -95,7 +95,7 @@ def finished_base(run: RunDirectory, plan: RunPlan, leaves: Sequence[str]) -> Fi
     return FinishedBase(results.fingerprint, hashes, values)
 
 
-def _finished_results(run: RunDirectory, plan: RunPlan) -> RunResults | None:
+def _finished_results(run: RunDirectory, plan: BenchmarkPlan) -> RunResults | None:
     benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
     base = named_base(benchmarks, plan) if benchmarks else None
     if base is None:

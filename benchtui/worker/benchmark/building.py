@@ -10,7 +10,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import Task
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.text import one_line
@@ -30,7 +30,7 @@ class Built:
 
 def build_watched(
     loaded: LoadedTask,
-    plan: RunPlan,
+    plan: BenchmarkPlan,
     prompter: Any,
     in_hand: InHandWriter,
     skipped: Set[int],

@@ -14,7 +14,7 @@ from lm_eval.utils import handle_non_serializable
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory, named_base
 from benchtui.runs.journal.journal import Journal
@@ -22,7 +22,7 @@ from benchtui.runs.task_data import TaskData, how_data_differ, keep_data, read_d
 from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
 
 
-def bind_data(run: RunDirectory, plan: RunPlan, tasks: LoadedTasks, journal: Journal) -> None:
+def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journal: Journal) -> None:
     """Keep the data of every task in the journal.
 
     Raises BenchtuiError, before the model is asked anything, when a task's data are not those that the answers in the
@@ -83,7 +83,7 @@ def _revision(documents: Any) -> str:
     return ""
 
 
-def _data_of_base(run: RunDirectory, plan: RunPlan) -> dict[str, TaskData]:
+def _data_of_base(run: RunDirectory, plan: BenchmarkPlan) -> dict[str, TaskData]:
     benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
     base = named_base(benchmarks, plan) if benchmarks is not None else None
     if base is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from benchtui.evidence.questions import Asked
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
@@ -28,7 +28,7 @@ class _UnwatchableError(Exception):
 
 
 def ask_until_decided(
-    unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: RunPlan, alpha: float, reporter: Reporter
+    unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: BenchmarkPlan, alpha: float, reporter: Reporter
 ) -> EarlyStop | None:
     """Ask the leaf tasks of `unit` in one shuffled order (stratified by leaf), the base first at each look where it is
     not yet evaluated, until the paired difference is decided; `alpha` is the chance of a wrong decision.
@@ -76,7 +76,9 @@ def _in_words(stop: EarlyStop, unit: Unit) -> str:
 class _Watching:
     """One unit and what is known of its difference."""
 
-    def __init__(self, unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: RunPlan, alpha: float) -> None:
+    def __init__(
+        self, unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: BenchmarkPlan, alpha: float
+    ) -> None:
         self._unit = unit
         self._runners = runners
         self._base = base

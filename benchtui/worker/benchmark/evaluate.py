@@ -13,7 +13,7 @@ from lm_eval.loggers.utils import add_tokenizer_info
 
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.records import EARLY_ALPHA
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
@@ -47,7 +47,7 @@ class Evaluation:
     """
 
     run: RunDirectory
-    plan: RunPlan
+    plan: BenchmarkPlan
     tasks: LoadedTasks
     journal: Journal
     reporter: Reporter

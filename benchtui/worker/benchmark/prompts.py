@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.tokenizer.template_probe import template_error
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.chat_template import template_failed
-from benchtui.plans.plan import RunPlan
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.worker.answering.hf.load import load_error
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class TokenizerPrompter:
     """The tokenizer of a plan with the plan's chat template; nothing is imported where there is no template."""
 
-    def __init__(self, plan: RunPlan) -> None:
+    def __init__(self, plan: BenchmarkPlan) -> None:
         prompts = plan.prompts
         self.chat_template_args: dict[str, Any] = dict(prompts.model_args.get("chat_template_args") or {})
         if prompts.enable_thinking is not None:
@@ -58,7 +58,7 @@ class ChatPrompts:
     that the user asked for. `prompter` has a `tokenizer` and `chat_template_args`.
     """
 
-    def __init__(self, plan: RunPlan, prompter: Any) -> None:
+    def __init__(self, plan: BenchmarkPlan, prompter: Any) -> None:
         self._plan = plan
         self._prompter = prompter
         self.left_out = False
@@ -106,7 +106,7 @@ class ChatPrompts:
 
 
 @contextmanager
-def frozen_date(plan: RunPlan) -> Iterator[None]:
+def frozen_date(plan: BenchmarkPlan) -> Iterator[None]:
     """While open, transformers renders chat templates as of the moment that the plan holds, if it holds one."""
     if plan.prompts.template_date is None:
         yield
@@ -127,7 +127,7 @@ def frozen_date(plan: RunPlan) -> Iterator[None]:
         chat_template_utils.datetime = real
 
 
-def try_prompts(tasks: Sequence[LoadedTask], plan: RunPlan, in_hand: InHandWriter) -> list[str]:
+def try_prompts(tasks: Sequence[LoadedTask], plan: BenchmarkPlan, in_hand: InHandWriter) -> list[str]:
     """Make the first prompt of each task with the tokenizer alone; returns what is to be said beside the scores.
 
     Raises BenchtuiError naming the chat template and its line, before any weights are loaded. Leaves no trace in the

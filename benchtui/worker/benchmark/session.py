@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from benchtui.files import write_run_file
+from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
 from benchtui.plans.lm_eval_command import equivalent_command
-from benchtui.plans.plan import RunPlan, side_by_side
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
@@ -36,7 +36,7 @@ class _Opened:
     """A run with its tasks loaded and its files open; `caveats` are to be said beside its scores."""
 
     run: RunDirectory
-    plan: RunPlan
+    plan: BenchmarkPlan
     reporter: Reporter
     tasks: Any
     journal: Journal
@@ -238,7 +238,7 @@ class Session:
             self._loaded = None  # frees the other model first: two may not fit
             self._loaded = load_model(plan, reporter, share)
 
-    def _share(self, plan: RunPlan) -> float:
+    def _share(self, plan: BenchmarkPlan) -> float:
         """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""
         if plan.engine != "fast" or isinstance(plan.batch_size, int):
             return self._memory_share
@@ -253,7 +253,7 @@ def _facts(loaded: Any, opened: _Opened) -> dict[str, Any]:
     return facts
 
 
-def seed_everything(plan: RunPlan, *, with_torch: bool) -> None:
+def seed_everything(plan: BenchmarkPlan, *, with_torch: bool) -> None:
     """lm-eval's seeds, and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213). Without a
     model PyTorch draws nothing, and is not worth the seconds of its import."""
     import numpy as np

@@ -19,7 +19,7 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.access import hub_is_offline
 from benchtui.models.hub.cache import unwritable_cache
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
@@ -89,7 +89,7 @@ class PlannedTaskManager(TaskManager):
         self._factory = _ReportingFactory(metadata, built)
 
 
-def load_tasks(plan: RunPlan, metadata: dict[str, Any], built: Callable[[str], None]) -> LoadedTasks:
+def load_tasks(plan: BenchmarkPlan, metadata: dict[str, Any], built: Callable[[str], None]) -> LoadedTasks:
     """Load every task of the plan with its shots, generation settings and seed.
 
     `built` is called with each leaf task's name. Raises BenchtuiError naming the task and its dataset.
@@ -145,7 +145,7 @@ def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError
     return BenchtuiError(what, "Check the task with `benchtui tasks " + name + "`, or leave it out.")
 
 
-def _refuse_unsafe(name: str, task: Task, plan: RunPlan) -> None:
+def _refuse_unsafe(name: str, task: Task, plan: BenchmarkPlan) -> None:
     if getattr(task, "UNSAFE_CODE", False) and not plan.permissions.unsafe_code:
         raise BenchtuiError(
             f"Task {name} executes code that the model wrote.", "Allow it for this run with --confirm-unsafe-code."
@@ -159,7 +159,7 @@ def _refuse_unsafe(name: str, task: Task, plan: RunPlan) -> None:
         raise BenchtuiError(f"Task {name} needs images or sound; benchtui evaluates text models.", "Leave it out.")
 
 
-def _apply_settings(task: Task, wanted: TaskPlan, plan: RunPlan) -> None:
+def _apply_settings(task: Task, wanted: TaskPlan, plan: BenchmarkPlan) -> None:
     """What lm-eval's `simple_evaluate` does to a task before it evaluates (evaluator.py)."""
     if task.get_config("output_type") == "generate_until" and plan.prompts.gen_kwargs:
         task.set_config(key="generation_kwargs", value=dict(plan.prompts.gen_kwargs), update=True)
@@ -172,7 +172,7 @@ def _apply_settings(task: Task, wanted: TaskPlan, plan: RunPlan) -> None:
     task.set_fewshot_seed(seed=plan.prompts.seeds[3])
 
 
-def build_requests(loaded: LoadedTask, plan: RunPlan, prompter: Any) -> list[Instance]:
+def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, prompter: Any) -> list[Instance]:
     """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
     `chat_template_args`; it is only asked where there is a chat template."""
     templated = plan.prompts.chat_template is not None

@@ -18,7 +18,7 @@ from lm_eval.utils import handle_non_serializable, hash_string, sanitize_list
 from benchtui import __version__
 from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, write_run_file
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
@@ -40,7 +40,7 @@ class TaskCoverage(msgspec.Struct, frozen=True):
 
 def write_results(
     run: RunDirectory,
-    plan: RunPlan,
+    plan: BenchmarkPlan,
     tasks: LoadedTasks,
     scores: dict[str, TaskScores],
     coverage: dict[str, TaskCoverage],
@@ -119,7 +119,7 @@ def _stamp(older: list[Path]) -> str:
     return f"{max(stamps)}1" if stamps and max(stamps) >= now else now
 
 
-def _config(plan: RunPlan, facts: dict[str, Any]) -> dict[str, Any]:
+def _config(plan: BenchmarkPlan, facts: dict[str, Any]) -> dict[str, Any]:
     seeds = plan.prompts.seeds
     arguments = {"pretrained": plan.source.path, **({"peft": plan.source.adapter} if plan.source.adapter_on else {})}
     limits = {task.limit for task in plan.tasks}
@@ -143,7 +143,7 @@ def _config(plan: RunPlan, facts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _experiment(plan: RunPlan, started: float) -> dict[str, Any]:
+def _experiment(plan: BenchmarkPlan, started: float) -> dict[str, Any]:
     """The keys that lm-eval's GeneralConfigTracker adds."""
     name = plan.source.adapter if plan.source.adapter and plan.source.adapter_on else plan.source.path
     template, system = plan.prompts.chat_template, plan.prompts.system_instruction

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from lm_eval.api.instance import Instance
 
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.worker.benchmark.scoring import TaskScorer
 from benchtui.worker.benchmark.tasks import LoadedTask, build_requests
 from tests.worker.instances import NoModel, small_plan, small_task
@@ -18,16 +18,16 @@ ANSWERS = {0: "0", 1: "wrong", 2: "2", 3: "3", 4: "wrong", 5: "5", 6: "6", 7: "w
 
 
 @pytest.fixture
-def plan(tmp_path: Path) -> RunPlan:
+def plan(tmp_path: Path) -> BenchmarkPlan:
     return small_plan(tmp_path)
 
 
-def requests(plan: RunPlan) -> tuple[LoadedTask, list[Instance]]:
+def requests(plan: BenchmarkPlan) -> tuple[LoadedTask, list[Instance]]:
     loaded = small_task(plan)
     return loaded, build_requests(loaded, plan, NoModel())
 
 
-def answered(plan: RunPlan, order: list[int], **how: Any) -> TaskScorer:
+def answered(plan: BenchmarkPlan, order: list[int], **how: Any) -> TaskScorer:
     """A scorer to which these documents were answered one after another."""
     loaded, instances = requests(plan)
     scorer = TaskScorer(loaded.task, instances, loaded.docs(), **how)
@@ -37,7 +37,7 @@ def answered(plan: RunPlan, order: list[int], **how: Any) -> TaskScorer:
     return scorer
 
 
-def test_the_order_of_the_answers_changes_nothing(plan: RunPlan) -> None:
+def test_the_order_of_the_answers_changes_nothing(plan: BenchmarkPlan) -> None:
     reference = answered(plan, list(range(8))).final()
     for seed in range(5):
         order = random.Random(seed).sample(range(8), 8)  # noqa: S311
@@ -47,7 +47,7 @@ def test_the_order_of_the_answers_changes_nothing(plan: RunPlan) -> None:
     assert reference.raw_metrics == {("right", "none"): [1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0]}
 
 
-def test_what_was_never_scored_live_is_scored_at_the_end(plan: RunPlan) -> None:
+def test_what_was_never_scored_live_is_scored_at_the_end(plan: BenchmarkPlan) -> None:
     """As after a resume or a kill: the answers are there, nobody has looked at them."""
     loaded, instances = requests(plan)
     for doc_id, text in ANSWERS.items():
@@ -56,7 +56,7 @@ def test_what_was_never_scored_live_is_scored_at_the_end(plan: RunPlan) -> None:
     assert found.raw_metrics == answered(plan, list(range(8))).final().raw_metrics
 
 
-def test_documents_without_all_their_answers_do_not_count(plan: RunPlan) -> None:
+def test_documents_without_all_their_answers_do_not_count(plan: BenchmarkPlan) -> None:
     scorer = answered(plan, [0, 3, 4])
     found = scorer.final()
     assert found.documents == (0, 3, 4)
@@ -67,13 +67,13 @@ def test_documents_without_all_their_answers_do_not_count(plan: RunPlan) -> None
     assert live.value == pytest.approx(2 / 3)
 
 
-def test_nothing_answered_is_nothing_scored(plan: RunPlan) -> None:
+def test_nothing_answered_is_nothing_scored(plan: BenchmarkPlan) -> None:
     scorer = answered(plan, [])
     assert scorer.live() == []
     assert scorer.final().documents == ()
 
 
-def test_the_document_in_hand_is_named_before_the_tasks_own_code_runs(plan: RunPlan) -> None:
+def test_the_document_in_hand_is_named_before_the_tasks_own_code_runs(plan: BenchmarkPlan) -> None:
     named: list[int] = []
     loaded, instances = requests(plan)
     scorer = TaskScorer(loaded.task, instances, loaded.docs(), named.append)
@@ -93,7 +93,7 @@ def test_the_document_in_hand_is_named_before_the_tasks_own_code_runs(plan: RunP
     assert named[-1] == 2
 
 
-def test_a_filter_over_all_documents_has_the_last_word(plan: RunPlan) -> None:
+def test_a_filter_over_all_documents_has_the_last_word(plan: BenchmarkPlan) -> None:
     """Such a filter sees one document when it is scored live, and all of them at the end."""
     loaded, instances = requests(plan)
 

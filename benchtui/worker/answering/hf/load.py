@@ -10,7 +10,8 @@ from typing import Any
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
-from benchtui.plans.plan import ModelSource, RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import ModelSource
 from benchtui.worker.answering.hf.batch import choose_batch, free_memory
 from benchtui.worker.answering.hf.memory import release
 from benchtui.worker.report import Reporter
@@ -55,7 +56,7 @@ class LoadedModel:
         )
 
 
-def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel:
+def load_model(plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> LoadedModel:
     """Load what the plan names. Raises BenchtuiError naming the model and what would help."""
     import torch
 
@@ -69,7 +70,9 @@ def load_model(plan: RunPlan, reporter: Reporter, memory_share: float) -> Loaded
     return loaded
 
 
-def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
+def load_beside(
+    loaded: LoadedModel, plan: BenchmarkPlan, reporter: Reporter, memory_share: float
+) -> LoadedModel | None:
     """The model of another plan while `loaded`, its base, stays: on the same weights where that is proven to leave the
     base what it is, else loaded as well. None when two might not fit into memory, or something did not before
     (`memory_share` below 1). Raises as `load_model` does."""
@@ -87,7 +90,9 @@ def load_beside(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_s
     return None
 
 
-def _share_weights(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> LoadedModel | None:
+def _share_weights(
+    loaded: LoadedModel, plan: BenchmarkPlan, reporter: Reporter, memory_share: float
+) -> LoadedModel | None:
     """The adapter of `plan` on the weights of `loaded`, which then answers with the adapter off. None when that would
     not be the base; `loaded` then has the adapter, if it had to be tried."""
     from peft import PeftConfig
@@ -119,7 +124,7 @@ def _share_weights(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memor
     return other
 
 
-def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share: float) -> None:
+def prepare(loaded: LoadedModel, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> None:
     """Set a loaded model up for `plan`: adapter, tokenizer, chat template, batch size.
 
     `memory_share` below 1 plans for that part of the memory: an earlier worker of this run died for want of it.
@@ -146,7 +151,7 @@ def prepare(loaded: LoadedModel, plan: RunPlan, reporter: Reporter, memory_share
     reporter.decision("batch size", str(size), why)
 
 
-def _batch_size(loaded: LoadedModel, plan: RunPlan) -> tuple[int | None, str]:
+def _batch_size(loaded: LoadedModel, plan: BenchmarkPlan) -> tuple[int | None, str]:
     if isinstance(plan.batch_size, int):
         return plan.batch_size, "asked for"
     if plan.engine == "fast":
@@ -163,7 +168,7 @@ def _batch_size(loaded: LoadedModel, plan: RunPlan) -> tuple[int | None, str]:
     return choice.size, choice.why
 
 
-def _construct(plan: RunPlan, pretrained: Any, device: str, dtype: str, *, peft: str | None) -> Any:
+def _construct(plan: BenchmarkPlan, pretrained: Any, device: str, dtype: str, *, peft: str | None) -> Any:
     source, prompts = plan.source, plan.prompts
     _refuse_pickles(plan)
     arguments: dict[str, Any] = {
@@ -204,7 +209,7 @@ def _engine(name: str) -> Any:
     return ObservedHFLM
 
 
-def _refuse_pickles(plan: RunPlan) -> None:
+def _refuse_pickles(plan: BenchmarkPlan) -> None:
     if plan.permissions.pickle:
         return
     for folder in (plan.source.path, plan.source.adapter):
@@ -242,7 +247,7 @@ def load_error(name: str, error: Exception) -> BenchtuiError:
     return BenchtuiError(what, "`benchtui doctor` checks this machine; `benchtui models` checks the folder.")
 
 
-def _choose_device(plan: RunPlan, torch: Any) -> str:
+def _choose_device(plan: BenchmarkPlan, torch: Any) -> str:
     if plan.device != "auto":
         if plan.device.startswith("cuda") and not torch.cuda.is_available():
             raise BenchtuiError(
@@ -254,7 +259,7 @@ def _choose_device(plan: RunPlan, torch: Any) -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _choose_dtype(plan: RunPlan, device: str, torch: Any) -> str:
+def _choose_dtype(plan: BenchmarkPlan, device: str, torch: Any) -> str:
     if plan.prompts.dtype != "auto":
         return plan.prompts.dtype
     if device.startswith("cuda"):

@@ -8,29 +8,29 @@ import msgspec
 from platformdirs import user_state_path
 
 from benchtui.files import write_atomic
-from benchtui.plans.plan import RunPlan
+from benchtui.plans.benchmark import BenchmarkPlan
 
 KEPT = 200
 _SHARE = "memory share"
 
 
-def batch_size(plan: RunPlan, kind: str) -> int | None:
+def batch_size(plan: BenchmarkPlan, kind: str) -> int | None:
     """Sequences at once, for tasks of this kind; None when memory never ran out."""
     known = _read().get(_key(plan, kind))
     return None if known is None else max(1, int(known))
 
 
-def memory_share(plan: RunPlan) -> float:
+def memory_share(plan: BenchmarkPlan) -> float:
     """The part of the memory to plan for, where the engine sizes its batches by itself; 1 when it never ran out."""
     known = _read().get(_key(plan, _SHARE), 1.0)
     return known if 0 < known <= 1 else 1.0
 
 
-def store_batch_size(plan: RunPlan, kind: str, size: int) -> None:
+def store_batch_size(plan: BenchmarkPlan, kind: str, size: int) -> None:
     _store(_key(plan, kind), size)
 
 
-def store_memory_share(plan: RunPlan, share: float) -> None:
+def store_memory_share(plan: BenchmarkPlan, share: float) -> None:
     _store(_key(plan, _SHARE), share)
 
 
@@ -38,7 +38,7 @@ def _file() -> Path:
     return user_state_path("benchtui") / "batch-sizes.json"
 
 
-def _key(plan: RunPlan, kind: str) -> str:
+def _key(plan: BenchmarkPlan, kind: str) -> str:
     return f"{plan.source.identity}|{plan.engine}|{plan.device}|{plan.prompts.dtype}|{kind}"
 
 

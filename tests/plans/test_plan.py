@@ -1,0 +1,54 @@
+"""The header of a plan: read of every kind of run, and of plans of earlier versions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from benchtui.errors import BenchtuiError
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan, read_plan, write_plan
+
+STORED = Path(__file__).with_name("plan-of-version-1.json")
+FINGERPRINT = "26ec835dc8bc3ad3"
+
+
+class OtherPlan(Plan, frozen=True, kw_only=True):
+    kind: Literal["other"] = "other"
+    text: str
+
+
+def other(folder: Path) -> Path:
+    file = folder / "run" / "plan.json"
+    write_plan(file, OtherPlan(model_name="m", bench_id="b", created="2026-11-20T10:30:15+00:00", text="t"))
+    return file
+
+
+def test_plan_of_an_earlier_version_is_a_benchmark_with_the_same_fingerprint() -> None:
+    plan = read_plan(STORED, BenchmarkPlan)
+    assert plan.kind == "benchmark"
+    assert (plan.model_name, plan.role, plan.device, plan.offline) == ("my-llama", "fine-tuned", "cpu", True)
+    assert plan.fingerprint == FINGERPRINT
+
+
+def test_plan_written_again_says_its_kind_and_keeps_its_fingerprint(tmp_path: Path) -> None:
+    plan = read_plan(STORED, BenchmarkPlan)
+    write_plan(tmp_path / "plan.json", plan)
+    there = json.loads((tmp_path / "plan.json").read_text())
+    assert there.pop("kind") == "benchmark"
+    assert there == json.loads(STORED.read_text())
+    assert read_plan(tmp_path / "plan.json", BenchmarkPlan).fingerprint == FINGERPRINT
+
+
+def test_header_is_read_where_nobody_knows_the_kind(tmp_path: Path) -> None:
+    header = read_plan(other(tmp_path), Plan)
+    assert (header.kind, header.model_name, header.permissions.pickle) == ("other", "m", False)
+
+
+def test_plan_of_another_kind_is_no_benchmark(tmp_path: Path) -> None:
+    with pytest.raises(BenchtuiError, match=r"is a run of the kind other, not benchmark") as raised:
+        read_plan(other(tmp_path), BenchmarkPlan)
+    assert raised.value.next_step == "`benchtui runs` lists all runs."
