@@ -16,7 +16,7 @@ from benchtui.models.last_result import SUMMARY_FILE, is_newer
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 from benchtui.models.training import parse_moment
 from benchtui.results.records import is_share
-from benchtui.tasks.primary_metric import PREFERRED
+from benchtui.tasks.primary_metric import MetricName, preferred
 from benchtui.tasks.words import task_title
 
 
@@ -135,8 +135,10 @@ def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
     base, tuned = (_scores(summary.get(side)) for side in ("base_model", "fine_tuned_model"))
     found = {}
     for task, metrics in tuned.items():
-        chosen = next((key for name in PREFERRED for key in metrics if key.split(",")[0] == name), None)
-        if chosen is not None:
+        named = {MetricName(name, filtered): key for key in metrics for name, _, filtered in [key.partition(",")]}
+        main = preferred(list(named))
+        if main is not None:
+            chosen = named[main]
             theirs = base.get(task, {}).get(chosen)
             counts = _counts(summary.get("fine_tuned_model"), task)
             scores = {"metric": chosen, "base_accuracy": theirs, "finetuned_accuracy": metrics[chosen]}

@@ -34,18 +34,19 @@ class MetricName(NamedTuple):
     filter: str
 
 
+def preferred(scores: Sequence[NamedT]) -> NamedT | None:
+    """The first of `PREFERRED` that a task reports, with lm-eval's first filter; None when it reports none of them."""
+    return next((score for metric in PREFERRED for score in scores if score.metric == metric), None)
+
+
 def primary(scores: Sequence[NamedT]) -> NamedT:
-    """The main score of a task: its preferred metric with lm-eval's first filter, else the first it reports.
+    """The main score of a task: its preferred metric, else the first it reports.
 
     Raises BenchtuiError when there is no score at all.
     """
     if not scores:
         raise BenchtuiError("A task without any score was found.", "Run the benchmark again.")
-    for metric in PREFERRED:
-        for score in scores:
-            if score.metric == metric:
-                return score
-    return scores[0]
+    return preferred(scores) or scores[0]
 
 
 def ordered(scores: Sequence[NamedT]) -> list[NamedT]:

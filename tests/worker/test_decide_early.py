@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from benchtui.evidence.pairing import HashedDocument
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK
 from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
@@ -34,8 +35,11 @@ class Side:
         self._scores = scores
         self._without = without
 
-    def documents(self, leaf: str = "") -> dict[int, str]:
-        return {n: f"document {n}" for n in self._scores if n not in self._without}
+    def numbers(self) -> frozenset[int]:
+        return frozenset(n for n in self._scores if n not in self._without)
+
+    def documents(self, leaf: str = "") -> list[HashedDocument]:
+        return [HashedDocument(n, f"document {n}", "prompt") for n in self.numbers()]
 
     def metric(self) -> MetricName | None:
         return ACC if self.asked else None
@@ -43,7 +47,7 @@ class Side:
 
 class Tuned(Side):
     def ask(self, only: frozenset[int] | None = None) -> None:
-        self.asked.append(only if only is not None else frozenset(self.documents()))
+        self.asked.append(only if only is not None else self.numbers())
 
     def value(self, doc_id: int, metric: MetricName) -> float | None:
         return self._scores[doc_id]
@@ -51,7 +55,7 @@ class Tuned(Side):
 
 class Base(Side):
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
-        self.asked.append(only if only is not None else frozenset(self.documents()))
+        self.asked.append(only if only is not None else self.numbers())
 
     def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
         return self._scores[doc_id]
@@ -137,7 +141,7 @@ def test_where_a_sample_was_lost_nothing_is_decided_early(tmp_path: Path, side: 
         sides = Base(scores[0]), Tuned(scores[1])
     stop, events = decide(tmp_path, *sides)
     assert stop is None
-    assert sides[1].asked[-1] == frozenset(sides[1].documents())
+    assert sides[1].asked[-1] == sides[1].numbers()
     (warned,) = (event for event in events if isinstance(event, Warned))
     assert "task cannot stop early: a sample was given up on or has no partner" in warned.message
 
@@ -195,3 +199,18 @@ def test_models_alike_are_asked_until_a_loss_is_excluded_elsewhere_too(tmp_path:
     assert sign.decision == gated.decision == "within"
     assert gated.ends[0] >= -0.03
     assert "no relevant difference, and a loss over 3 points is excluded" in str(events)
+
+
+def test_documents_are_paired_as_the_comparison_pairs_them(tmp_path: Path) -> None:
+    """By their content, whatever their numbers: here the base has the same documents in the other order."""
+
+    class Reversed(Base):
+        def documents(self, leaf: str = "") -> list[HashedDocument]:
+            return [HashedDocument(499 - n, f"document {n}", "prompt") for n in self.numbers()]
+
+    right = {n: float(n < 250) for n in range(500)}
+    base, tuned = Reversed({499 - n: score for n, score in right.items()}), Tuned(right)
+    stop, _ = decide(tmp_path, base, tuned)
+    assert stop is not None
+    assert (stop.decision, stop.difference) == ("within", 0.0)
+    assert [frozenset(499 - n for n in asked) for asked in base.asked] == tuned.asked

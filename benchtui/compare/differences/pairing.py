@@ -1,13 +1,13 @@
-"""Which sample of one run goes with which of the other: the same document, filter and prompt, or none at all."""
+"""The samples of two runs joined by document, filter and prompt, and the count of those without a partner."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import msgspec
 
 from benchtui.compare.records import Pairing
+from benchtui.evidence.pairing import pair_documents
 from benchtui.results.samples import Sample
 
 MAX_UNPAIRED = 0.05
@@ -30,46 +30,12 @@ class PairedSamples(msgspec.Struct, frozen=True):
 
 
 def pair(task: str, filter_name: str, first: Iterable[Sample], second: Iterable[Sample]) -> PairedSamples:
-    """Join two runs' samples of a task on the document's hash.
-
-    A document that occurs several times in a task is paired with the occurrence of the same number, what is left over
-    in order. Pairs whose prompts differ are counted and left out.
-    """
-    mine, theirs = _by_document(first, filter_name), _by_document(second, filter_name)
-    pairs: list[tuple[Sample, Sample]] = []
-    differing = 0
-    joined: set[int] = set()
-    for document, samples in mine.items():
-        together = _in_order(samples, theirs.get(document, []))
-        same = [(a, b) for a, b in together if a.prompt_hash == b.prompt_hash]
-        pairs += same
-        joined.update(id(sample) for both in together for sample in both)
-        differing += len(together) - len(same)
-    alone = _without(mine, joined), _without(theirs, joined)
-    pairs.sort(key=lambda p: p[0].doc_id)
-    by_number = sum(not (a.doc_hash and a.prompt_hash and b.doc_hash and b.prompt_hash) for a, b in pairs)
-    counts = Pairing(len(pairs), differing, len(alone[0]), len(alone[1]), by_number)
-    return PairedSamples(task, filter_name, tuple(pairs), counts, alone)
-
-
-def _without(samples: Mapping[str, Sequence[Sample]], joined: set[int]) -> tuple[Sample, ...]:
-    return tuple(sample for same in samples.values() for sample in same if id(sample) not in joined)
-
-
-def _by_document(samples: Iterable[Sample], filter_name: str) -> dict[str, list[Sample]]:
-    found: defaultdict[str, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        if sample.filter == filter_name:
-            found[sample.doc_hash].append(sample)
-    return found
-
-
-def _in_order(first: Sequence[Sample], second: Sequence[Sample]) -> list[tuple[Sample, Sample]]:
-    if len(first) == 1 and len(second) == 1:
-        return [(first[0], second[0])]
-    by_number = {sample.doc_id: sample for sample in second}
-    exact = [(sample, by_number.pop(sample.doc_id)) for sample in first if sample.doc_id in by_number]
-    taken = {id(sample) for match in exact for sample in match}
-    rest_first = sorted((s for s in first if id(s) not in taken), key=lambda s: s.doc_id)
-    rest_second = sorted((s for s in second if id(s) not in taken), key=lambda s: s.doc_id)
-    return exact + list(zip(rest_first, rest_second, strict=False))
+    """Join two runs' samples of a task under one filter by the rule of `evidence/pairing.py`."""
+    joined = pair_documents(
+        (sample for sample in first if sample.filter == filter_name),
+        (sample for sample in second if sample.filter == filter_name),
+    )
+    alone = joined.only_first, joined.only_second
+    by_number = sum(not (a.doc_hash and a.prompt_hash and b.doc_hash and b.prompt_hash) for a, b in joined.pairs)
+    counts = Pairing(len(joined.pairs), joined.differing_prompts, len(alone[0]), len(alone[1]), by_number)
+    return PairedSamples(task, filter_name, joined.pairs, counts, alone)

@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.events import LiveScore, Phase, PlannedTask, Progress, Scores
 from benchtui.runs.follow.pace import Pace
-from benchtui.runs.follow.view import RowView, TaskState, TaskView, average, primary_first
+from benchtui.runs.follow.view import RowView, TaskState, TaskView, average
+from benchtui.tasks.primary_metric import ordered
 
 LARGEST_COUNT = 10**12
 MOST_SCORES = 32
@@ -82,7 +83,7 @@ class Leaf:
         return max(done, 0.0)
 
     def score(self, event: Scores) -> None:
-        self._scores = primary_first(event.scores[:MOST_SCORES])
+        self._scores = tuple(ordered(event.scores[:MOST_SCORES]))
         self._health = event.health
         if event.final:
             if self._state != "done" and self._began is not None:

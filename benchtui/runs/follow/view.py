@@ -11,7 +11,6 @@ from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Decision, Failed, InFlight, LiveScore, Log, Phase, Warned, Watchdog
 from benchtui.runs.records import DoneRecord, RunState
-from benchtui.tasks.primary_metric import PREFERRED
 
 TaskState = Literal["waiting", "building prompts", "evaluating", "scoring", "done", "partial"]
 """`partial`: its final score is there, but over fewer documents than it has."""
@@ -167,13 +166,6 @@ class RunView:
             return None
         end = self.ended_at if self.ended else now
         return None if end is None else max(end - self.started, 0.0)
-
-
-def primary_first(scores: Sequence[LiveScore]) -> tuple[LiveScore, ...]:
-    """The main score of the task first, the others in lm-eval's order."""
-    order = {metric: rank for rank, metric in enumerate(PREFERRED)}
-    best = min(scores, key=lambda score: order.get(score.metric, len(order)), default=None)
-    return () if best is None else (best, *(score for score in scores if score is not best))
 
 
 def average(scores: Sequence[LiveScore]) -> LiveScore | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from benchtui.errors import BenchtuiError
+from benchtui.evidence.pairing import HashedDocument
 from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.read import read_run
@@ -25,8 +26,8 @@ class BaseSide(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
-    def documents(self, leaf: str) -> Mapping[int, str]:
-        """The documents it has or can have a score for, and the hashes of content and prompt by which they pair."""
+    def documents(self, leaf: str) -> Iterable[HashedDocument]:
+        """The documents it has or can have a score for."""
 
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         """Have these documents answered, None for all."""
@@ -42,7 +43,7 @@ class RunningBase:
     fingerprint: str
     runners: Mapping[str, TaskRun]
 
-    def documents(self, leaf: str) -> Mapping[int, str]:
+    def documents(self, leaf: str) -> Iterable[HashedDocument]:
         return self.runners[leaf].documents()
 
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
@@ -54,14 +55,14 @@ class RunningBase:
 
 @dataclass(frozen=True)
 class FinishedBase:
-    """A base that was evaluated in full before: by leaf task and document what was asked, and the scores."""
+    """A base that was evaluated in full before: by leaf task its documents, and the scores of each."""
 
     fingerprint: str
-    hashes: Mapping[str, Mapping[int, str]]
+    asked: Mapping[str, Iterable[HashedDocument]]
     values: Mapping[str, Mapping[int, Mapping[MetricName, float]]]
 
-    def documents(self, leaf: str) -> Mapping[int, str]:
-        return self.hashes[leaf]
+    def documents(self, leaf: str) -> Iterable[HashedDocument]:
+        return self.asked[leaf]
 
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         """Nothing is left to ask."""
@@ -77,22 +78,24 @@ def finished_base(run: RunDirectory, plan: BenchmarkPlan, leaves: Sequence[str])
     if results is None:
         return None
     files = sample_files(results.folder, results.stamp)
-    hashes: dict[str, dict[int, str]] = {}
+    asked: dict[str, Iterable[HashedDocument]] = {}
     values: dict[str, dict[int, dict[MetricName, float]]] = {}
     for leaf in leaves:
         if file_part(leaf) not in files:
             return None
-        hashes[leaf], values[leaf] = {}, {}
+        documents: dict[int, HashedDocument] = {}
+        values[leaf] = {}
         facts = results.task(leaf)
         for sample in read_samples(files[file_part(leaf)], leaf):
-            hashes[leaf][sample.doc_id] = sample.doc_hash + sample.prompt_hash
+            documents[sample.doc_id] = HashedDocument(sample.doc_id, sample.doc_hash, sample.prompt_hash)
             scores = values[leaf].setdefault(sample.doc_id, {})
             for metric, value in sample.values:
                 number = float(value) if isinstance(value, int | float) else math.nan
                 scores[MetricName(metric, sample.filter)] = number
         if facts is None or len(values[leaf]) < facts.n:
             return None  # lines of the file were lost
-    return FinishedBase(results.fingerprint, hashes, values)
+        asked[leaf] = documents.values()
+    return FinishedBase(results.fingerprint, asked, values)
 
 
 def _finished_results(run: RunDirectory, plan: BenchmarkPlan) -> RunResults | None:
@@ -105,23 +108,3 @@ def _finished_results(run: RunDirectory, plan: BenchmarkPlan) -> RunResults | No
     except BenchtuiError:
         return None  # the base left nothing: this run is then evaluated in full
     return None if results.partial or results.early else results
-
-
-@dataclass(frozen=True)
-class Pair:
-    """One document in both runs, by the number it has in each."""
-
-    doc_id: int
-    base: int
-
-
-def pair(documents: Mapping[int, str], base: Mapping[int, str]) -> dict[int, Pair]:
-    """The documents that both have, asked in the same words, by doc_id; equal documents pair in their order."""
-    left: dict[str, list[int]] = {}
-    for doc_id, hashes in _in_order(base):
-        left.setdefault(hashes, []).append(doc_id)
-    return {doc_id: Pair(doc_id, left[hashes].pop(0)) for doc_id, hashes in _in_order(documents) if left.get(hashes)}
-
-
-def _in_order(documents: Mapping[int, str]) -> Iterable[tuple[int, str]]:
-    return sorted(documents.items())

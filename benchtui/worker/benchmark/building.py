@@ -14,7 +14,8 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.text import one_line
-from benchtui.worker.benchmark.tasks import LoadedTask, build_requests
+from benchtui.worker.benchmark.prompts import ChatPrompts, frozen_date
+from benchtui.worker.benchmark.tasks import LoadedTask
 
 QUESTION = 100
 """Characters of a question that are kept: as much as a line of a display has room for."""
@@ -48,6 +49,23 @@ def build_watched(
     in_hand.clear()
     prompts = {instance.doc_id: (instance.doc, str(instance.args[0])) for instance in reversed(instances)}
     return Built(instances, {doc_id: _line(doc, asked.get(doc_id, text)) for doc_id, (doc, text) in prompts.items()})
+
+
+def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, prompter: Any) -> list[Instance]:
+    """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
+    `chat_template_args`; it is only asked where there is a chat template."""
+    templated = plan.prompts.chat_template is not None
+    with frozen_date(plan):
+        loaded.task.build_all_requests(
+            limit=loaded.limit,
+            system_instruction=plan.prompts.system_instruction,
+            apply_chat_template=templated,
+            fewshot_as_multiturn=templated,
+            chat_template=ChatPrompts(plan, prompter) if templated else None,
+            tokenizer_name=prompter.tokenizer_name if templated else "",
+        )
+    instances: list[Instance] = loaded.task.instances
+    return instances
 
 
 @contextmanager

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from benchtui.evidence.pairing import HashedDocument, pair_documents
 from benchtui.evidence.questions import Asked
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
-from benchtui.worker.benchmark.base_side import BaseSide, Pair, pair
+from benchtui.worker.benchmark.base_side import BaseSide
 from benchtui.worker.benchmark.task_run import TaskRun
 from benchtui.worker.benchmark.units import Unit
 from benchtui.worker.report import Reporter
 
 Look = Sequence[tuple[int, int]]
-"""(number of the leaf task, doc_id) of the documents between two looks."""
-
+"""(number of the leaf task, doc_id) of the documents between two looks; each has a partner."""
 
 _LOST = "a sample was given up on or has no partner, and what it would have made of the difference is not known"
 """Samples are lost because of their answers (one without end): the others are no random part of the task."""
@@ -85,7 +85,7 @@ class _Watching:
         self._plan = plan
         self._alpha = alpha
         self._leaves = list(runners)
-        self._pairs = {leaf: pair(runner.documents(), base.documents(leaf)) for leaf, runner in runners.items()}
+        self._pairs = {leaf: _partners(runner.documents(), base.documents(leaf)) for leaf, runner in runners.items()}
 
     def until_decided(self) -> EarlyStop | None:
         """Raises _UnwatchableError when the score is no mean of documents' scores, or one of these not in 0..1."""
@@ -95,7 +95,8 @@ class _Watching:
         sizes = [self._runners[leaf].size for leaf in self._leaves]
         if total < sum(sizes):
             raise _UnwatchableError(_LOST)
-        order = [place for place in stratified_order(sizes, self._plan.prompts.seeds[0]) if self._pair(place)]
+        everything = stratified_order(sizes, self._plan.prompts.seeds[0])
+        order = [(number, doc_id) for number, doc_id in everything if doc_id in self._pairs[self._leaves[number]]]
         metric, watch = self._unit.metric, None
         for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
             self._ask(look)
@@ -120,32 +121,31 @@ class _Watching:
             higher_is_better=self._unit.higher_is_better(metric.metric),
         )
 
-    def _pair(self, place: tuple[int, int]) -> Pair | None:
-        """The document of a place in the order; None for one that was given up on, or has no partner."""
-        return self._pairs[self._leaves[place[0]]].get(place[1])
-
     def _ask(self, look: Look) -> None:
-        wanted: dict[str, list[Pair]] = {}
-        for place in look:
-            if found := self._pair(place):
-                wanted.setdefault(self._leaves[place[0]], []).append(found)
+        wanted: dict[str, list[int]] = {}
+        for number, doc_id in look:
+            wanted.setdefault(self._leaves[number], []).append(doc_id)
         in_order = [(leaf, wanted[leaf]) for leaf in self._leaves if leaf in wanted]
-        for leaf, pairs in in_order:
-            self._base.ask(leaf, frozenset(found.base for found in pairs))
-        for leaf, pairs in in_order:
-            self._runners[leaf].ask(frozenset(found.doc_id for found in pairs))
+        for leaf, documents in in_order:
+            self._base.ask(leaf, frozenset(self._pairs[leaf][doc_id] for doc_id in documents))
+        for leaf, documents in in_order:
+            self._runners[leaf].ask(frozenset(documents))
 
     def _differences(self, look: Look, metric: MetricName) -> Iterator[float]:
-        for place in look:
-            found, leaf = self._pair(place), self._leaves[place[0]]
-            assert found is not None  # noqa: S101 - the order holds pairs only
-            scored = self._runners[leaf].value(found.doc_id, metric)
-            base = self._base.value(leaf, found.base, metric)
+        for number, doc_id in look:
+            leaf = self._leaves[number]
+            scored = self._runners[leaf].value(doc_id, metric)
+            base = self._base.value(leaf, self._pairs[leaf][doc_id], metric)
             if scored is None or base is None:
                 raise _UnwatchableError(_LOST)
             if not (0 <= scored <= 1 and 0 <= base <= 1):
                 raise _UnwatchableError("not every sample has a score between 0 and 1")
             yield scored - base
+
+
+def _partners(documents: Iterable[HashedDocument], base: Iterable[HashedDocument]) -> dict[int, int]:
+    """The base's number for each document that both have, asked in the same words."""
+    return {mine.doc_id: theirs.doc_id for mine, theirs in pair_documents(documents, base).pairs}
 
 
 def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName, base_fingerprint: str) -> EarlyStop:

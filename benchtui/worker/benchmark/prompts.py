@@ -9,7 +9,7 @@ import datetime as dt
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.tokenizer.template_probe import template_error
@@ -17,9 +17,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.chat_template import template_failed
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.worker.answering.hf.load import load_error
-
-if TYPE_CHECKING:
-    from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks import LoadedTask
 
 
 class TokenizerPrompter:

@@ -16,8 +16,9 @@ from lm_eval.api.metrics import mean, mean_stderr
 from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
+from benchtui.evidence.pairing import HashedDocument
 from benchtui.runs.events import LiveScore
-from benchtui.tasks.primary_metric import PREFERRED, MetricName
+from benchtui.tasks.primary_metric import MetricName, preferred
 
 LIVE_COST_FACTOR = 10
 LIVE_INTERVAL = 0.9
@@ -110,19 +111,20 @@ class TaskScorer:
         """Whether a scored document is right by the main metric of its task, with the first filter; None where
         that is no matter of right or wrong."""
         scored = self._scored[doc_id]
-        for metrics in scored.metrics.values():
-            value = next((metrics[name] for name in PREFERRED if name in metrics), None)
-            return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
-        return None
+        main = preferred([MetricName(metric, name) for name, metrics in scored.metrics.items() for metric in metrics])
+        value = scored.metrics[main.filter][main.metric] if main is not None else None
+        return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
     def doc_hash(self, doc_id: int) -> str:
         """lm-eval's digest of a document (evaluator.py), by which two runs are paired."""
         doc = self.by_document[doc_id][0].doc
         return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
 
-    def doc_and_prompt(self, doc_id: int) -> str:
-        """The hashes of a document and of what the model was asked about it, as lm-eval's sample files hold them."""
-        return self.doc_hash(doc_id) + str(hash_string(self.by_document[doc_id][0].arguments[0]))
+    def hashed(self, doc_id: int) -> HashedDocument:
+        """A document with the hashes of its content and of what the model was asked about it, as lm-eval's sample files
+        hold them."""
+        asked = str(hash_string(self.by_document[doc_id][0].arguments[0]))
+        return HashedDocument(doc_id, self.doc_hash(doc_id), asked)
 
     def live_due(self) -> bool:
         """Whether live scores may be computed again without slowing the evaluation."""

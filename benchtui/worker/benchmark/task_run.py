@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from benchtui.errors import BenchtuiError
+from benchtui.evidence.pairing import HashedDocument
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth
 from benchtui.runs.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
@@ -174,9 +175,9 @@ class TaskRun:
         lm.batch_size_per_gpu = size // 2
         self._reporter.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
 
-    def documents(self) -> dict[int, str]:
-        """Every document with the hashes of its content and its prompt."""
-        return {doc_id: self._scorer.doc_and_prompt(doc_id) for doc_id in self._questions}
+    def documents(self) -> list[HashedDocument]:
+        """Every document that was not given up on."""
+        return [self._scorer.hashed(doc_id) for doc_id in self._questions]
 
     @property
     def size(self) -> int:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from lm_eval.api.group import Group
-from lm_eval.api.instance import Instance
 from lm_eval.api.task import Task
 from lm_eval.evaluator_utils import get_sample_size
 from lm_eval.tasks import TaskManager
@@ -25,7 +24,6 @@ from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.memory import ran_out_while_importing
 from benchtui.worker.benchmark.local_names import refuse_local_dataset, refuse_local_metrics
-from benchtui.worker.benchmark.prompts import ChatPrompts, frozen_date
 
 
 @dataclass(frozen=True)
@@ -170,20 +168,3 @@ def _apply_settings(task: Task, wanted: TaskPlan, plan: BenchmarkPlan) -> None:
     elif own is None:
         task.set_config(key="num_fewshot", value=0)
     task.set_fewshot_seed(seed=plan.prompts.seeds[3])
-
-
-def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, prompter: Any) -> list[Instance]:
-    """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
-    `chat_template_args`; it is only asked where there is a chat template."""
-    templated = plan.prompts.chat_template is not None
-    with frozen_date(plan):
-        loaded.task.build_all_requests(
-            limit=loaded.limit,
-            system_instruction=plan.prompts.system_instruction,
-            apply_chat_template=templated,
-            fewshot_as_multiturn=templated,
-            chat_template=ChatPrompts(plan, prompter) if templated else None,
-            tokenizer_name=prompter.tokenizer_name if templated else "",
-        )
-    instances: list[Instance] = loaded.task.instances
-    return instances
