@@ -1,4 +1,4 @@
-"""A causal language model taken apart: hidden states everywhere, logits only where they are asked for."""
+"""A causal language model in two parts: hidden states of every position, and logits of chosen ones only."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 class Backbone:
     """A transformers causal model (or a PEFT model around one) as two functions: `hidden` and `logits`.
 
-    Adapters stay in force: PEFT replaces layers in place, so whoever enters `model.disable_adapter()` sees the base
-    model here too. Nothing is kept between calls.
+    Adapters stay active: PEFT replaces layers in place, so inside `model.disable_adapter()` this is the base model too.
+    Nothing is kept between calls.
     """
 
     causal: Any
@@ -22,13 +22,13 @@ class Backbone:
     def __init__(self, model: Any, autocast: torch.dtype | None = None) -> None:
         self.model = model
         self.causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        # Without such a part transformers gives the model itself, and detection notices.
+        # Without such a part transformers returns the model itself; `capabilities.detect` checks for that.
         self.base = getattr(self.causal, "base_model", self.causal)
         self._autocast = autocast
         self._output_class: type[Any] | None = None
 
-    def through_decoder(self) -> Backbone:
-        """The same model, taken apart at its decoder: some families' `forward` calls that one, past the base model."""
+    def at_decoder(self) -> Backbone:
+        """Return the same model, split at its decoder: some families' `forward` calls it, and not the base model."""
         other = Backbone(self.model, self._autocast)
         other.base = self.causal.get_decoder()
         return other
@@ -40,7 +40,7 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go."""
+        """The device of the inputs."""
         device: torch.device = self.causal.device
         return device
 
@@ -65,7 +65,7 @@ class Backbone:
         mask: torch.Tensor | dict[str, torch.Tensor] | None = None,
         cache: Any = None,
     ) -> torch.Tensor:
-        """Last hidden states [batch, length, width] for token ids [batch, length].
+        """Return the last hidden states [batch, length, width] for token ids [batch, length].
 
         Without `mask` attention is causal. A mask covers the cached positions first, then those of `ids`.
         """
@@ -83,10 +83,10 @@ class Backbone:
         return hidden
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Vocabulary logits [n, vocabulary] for hidden states [n, width].
+        """Return logits [n, vocabulary] for hidden states [n, width].
 
-        The model's own `forward` runs, on a base model that hands `hidden` over: whatever a family does after its
-        output projection (soft-capping, scaling) is done here too, without knowing the family.
+        Runs the model's own `forward` on a base model that returns `hidden`: whatever a family does after its output
+        projection (soft-capping, scaling) is done here too, without knowing the family.
         """
         output_class = self._output_class
         if output_class is None:
@@ -97,7 +97,7 @@ class Backbone:
         return logits[0]
 
     def plain_logits(self, ids: torch.Tensor) -> torch.Tensor:
-        """Logits [batch, length, vocabulary] as the whole model computes them, with its adapter: what lm-eval sees."""
+        """Return logits [batch, length, vocabulary] of the whole model with its adapter, as lm-eval computes them."""
         with self._inference():
             logits: torch.Tensor = self.model(ids).logits
         return logits

@@ -1,20 +1,22 @@
-"""Which of the engine's ways a model can go: read from its configuration, then tried on the model itself."""
+"""Which ways of computing the engine may use with a model: read from its configuration, then tried on the model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
+from benchtui.worker.answering.hf.engine.attention import MaskStyle
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.masks import MaskStyle
-from benchtui.worker.answering.hf.engine.trial import Trial
+from benchtui.worker.answering.hf.engine.capability_probe import CapabilityProbe
+from benchtui.worker.answering.hf.engine.observer import Observer
 
 # Rotary embeddings that change with the length of the whole batch once it exceeds the original window.
 _LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")
 _UNBOUNDED = 1 << 60
-# Adapters that are nothing but layers in place of the model's own (peft 0.21): the same whoever calls the model.
+# Adapters that only replace layers of the model (peft 0.21): they work the same whatever part of it is called.
 _LAYER_ADAPTERS = frozenset(
     {"LORA", "ADALORA", "LOHA", "LOKR", "IA3", "OFT", "BOFT", "HRA", "VERA", "FOURIERFT", "LN_TUNING"}
     | {"TRAINABLE_TOKENS", "C3A", "RANDLORA", "SHIRA", "ROAD", "VBLORA", "MISS"}
@@ -25,48 +27,49 @@ _LAYER_ADAPTERS = frozenset(
 class Capabilities:
     """What the engine may do with a model.
 
-    `shares`: many rows can continue a prefix's cache. `trees`: the masks under which a row can hold a tree of
-    continuations. `steps`: those under which rows of unequal length are generated side by side; `in_common`: they may
-    attend to their prefix in common. All of it holds for sequences up to `longest` tokens. `kept_bytes` is what the
-    cache keeps for one position. `why` says why the other capabilities are unavailable, "" when none is.
+    `shares_prefixes`: many rows can continue a prefix's cache. `tree_masks`: the form of the masks with which a row can
+    hold a tree of continuations, None where it cannot. `decode_masks`: the same for decoding rows of unequal length in
+    one batch; `shared_attention`: those rows may attend to one copy of their shared prefix. All of this holds for
+    sequences of up to `longest` tokens. `cache_bytes_per_token`: size of one position in the key-value cache. `why`:
+    the reason why a capability is missing, "" when none is.
     """
 
-    shares: bool
-    trees: MaskStyle | None
-    steps: MaskStyle | None
-    in_common: bool
+    shares_prefixes: bool
+    tree_masks: MaskStyle | None
+    decode_masks: MaskStyle | None
+    shared_attention: bool
     longest: int
-    kept_bytes: int
+    cache_bytes_per_token: int
     why: str
 
 
 def detect(backbone: Backbone, encoder_decoder: bool) -> tuple[Backbone, Capabilities]:
-    """Find out what works for the model, and where to take it apart. A few dozen tokens are run to see that it does."""
+    """Return what works for the model, and the backbone with which it does. Runs a few dozen tokens to check it."""
     obstacle = _obstacle(backbone, encoder_decoder)
     if obstacle:
         return backbone, Capabilities(False, None, None, False, 0, 0, obstacle)
-    trial = Trial(backbone)
-    kept = trial.kept()
+    probe = CapabilityProbe(backbone)
+    kept = probe.kept()
     if kept:
-        trial = Trial(backbone.through_decoder())
-        if trial.kept():
+        probe = CapabilityProbe(backbone.at_decoder())
+        if probe.kept():
             return backbone, Capabilities(False, None, None, False, 0, 0, f"its cache cannot be shared ({kept})")
-    return trial.backbone, _with_prefixes(trial)
+    return probe.backbone, _with_prefixes(probe)
 
 
-def _with_prefixes(trial: Trial) -> Capabilities:
-    longest = _longest(trial.backbone.config)
-    style, why = _style(trial.backbone)
+def _with_prefixes(probe: CapabilityProbe) -> Capabilities:
+    longest = _longest(probe.backbone.config)
+    style, why = _style(probe.backbone)
     if style is None:
-        return Capabilities(True, None, None, False, longest, trial.kept_bytes, why)
-    packed, stepped = trial.packed(style), trial.stepped(style, in_common=False)
+        return Capabilities(True, None, None, False, longest, probe.cache_bytes_per_token, why)
+    packed, stepped = probe.packed(style), probe.stepped(style, shared_attention=False)
     return Capabilities(
-        shares=True,
-        trees=None if packed else style,
-        steps=None if stepped else style,
-        in_common=not stepped and not trial.stepped(style, in_common=True),
+        shares_prefixes=True,
+        tree_masks=None if packed else style,
+        decode_masks=None if stepped else style,
+        shared_attention=not stepped and not probe.stepped(style, shared_attention=True),
         longest=longest,
-        kept_bytes=trial.kept_bytes,
+        cache_bytes_per_token=probe.cache_bytes_per_token,
         why=f"it does not take masks of one's own ({packed or stepped})" if packed or stepped else "",
     )
 
@@ -87,7 +90,7 @@ def _obstacle(backbone: Backbone, encoder_decoder: bool) -> str:
 
 
 def _adapter_obstacle(config: Any) -> str:
-    """Why the model under a PEFT adapter must not be taken apart: the adapter does something in its own `forward`."""
+    """Return why a PEFT model's layers must not be called directly: its adapter's `forward` does something else."""
     if config is None:
         return ""
     if getattr(config, "is_prompt_learning", False):
@@ -99,7 +102,7 @@ def _adapter_obstacle(config: Any) -> str:
 
 
 def _layers(backbone: Backbone) -> list[Any]:
-    """The layers of the cache that transformers would make for the model."""
+    """Return the layers of the cache that transformers would make for the model."""
     layers: list[Any] = DynamicCache(config=backbone.config).layers
     return layers
 
@@ -123,3 +126,28 @@ def _style(backbone: Backbone) -> tuple[MaskStyle | None, str]:
         return None, "its layers attend over windows of different kinds"
     window = int(windows.pop()) if windows else None
     return MaskStyle(attention == "eager", backbone.dtype, window, types is not None), ""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A model and what the engine may do with it."""
+
+    backbone: Backbone
+    capabilities: Capabilities
+
+    @classmethod
+    def of(cls, model: Any, autocast: torch.dtype | None, encoder_decoder: bool, observer: Observer) -> Engine:
+        """Examine a model, and tell the observer once what is not possible with it."""
+        backbone, capabilities = detect(Backbone(model, autocast), encoder_decoder)
+        name = type(backbone.causal).__name__
+        if not capabilities.shares_prefixes:
+            observer.decision("engine", f"lm-eval's own for {name}", capabilities.why)
+        elif capabilities.why:
+            generation = "the engine's" if capabilities.decode_masks else "lm-eval's own"
+            choice = f"one path a row for {name}, {generation} generation"
+            observer.decision("engine", choice, capabilities.why)
+        return cls(backbone, capabilities)
+
+    def is_for(self, model: Any) -> bool:
+        """Whether this engine was made for `model`."""
+        return self.backbone.model is model

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
 from benchtui.worker.answering.hf.engine.observer import Observer, Unobserved
-from benchtui.worker.answering.hf.engine.prompts import generated_text
-from benchtui.worker.answering.hf.engine.stopping import StopStrings
+from benchtui.worker.answering.hf.engine.tokenization import generated_text
 from benchtui.worker.answering.hf.weights import AccountedLM
 
 # A context and its continuation as token ids, and the strings they are; None for the windows of a longer text.

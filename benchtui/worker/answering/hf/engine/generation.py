@@ -1,4 +1,7 @@
-"""Generating texts: prompts read once where they agree, complete rows replaced by the next ones."""
+"""Generates texts: common beginnings of prompts are run once, and a new prompt takes the place of a finished row.
+
+Also known as continuous batching.
+"""
 
 from __future__ import annotations
 
@@ -9,31 +12,28 @@ from typing import Any
 
 import torch
 
+from benchtui.worker.answering.hf.engine.attention import MaskStyle, shared_attention_is_faster
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.budget import TokenBudget
-from benchtui.worker.answering.hf.engine.cascade import pays
-from benchtui.worker.answering.hf.engine.choosing import Job, choose
-from benchtui.worker.answering.hf.engine.kv_cache import PrefixCache
-from benchtui.worker.answering.hf.engine.masks import MaskStyle
+from benchtui.worker.answering.hf.engine.batching import TokenBudget
+from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
 from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.answering.hf.engine.observer import Observer
-from benchtui.worker.answering.hf.engine.plan import Costs
-from benchtui.worker.answering.hf.engine.prefill import read_prefix
-from benchtui.worker.answering.hf.engine.slots import Slots
-from benchtui.worker.answering.hf.engine.steps import begin, step
-from benchtui.worker.answering.hf.engine.trunks import Pool, Trunk, pools
+from benchtui.worker.answering.hf.engine.packing import Costs
+from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
+from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, prompt_pools
+from benchtui.worker.answering.hf.engine.sampling import Job, choose
 
 
 @dataclass(frozen=True)
-class Workshop:
-    """What generation needs: the model, how it takes masks, how many rows and tokens at a time.
+class GenerationSetup:
+    """What generation needs: the model, the form of its masks, how many rows (`slots`) and tokens at a time.
 
-    `in_common` tells whether rows may attend to a common prefix in common (see `cascade`).
+    `shared_attention`: the rows may attend to one copy of a shared prefix (see `SharedPrefixAttention`).
     """
 
     backbone: Backbone
     style: MaskStyle
-    in_common: bool
+    shared_attention: bool
     costs: Costs
     budget: TokenBudget
     slots: int
@@ -41,48 +41,48 @@ class Workshop:
 
 
 def generate(
-    workshop: Workshop,
+    setup: GenerationSetup,
     jobs: Sequence[Job],
     args: Callable[[Job], tuple[Any, ...]],
     completed: Callable[[Job], None],
 ) -> None:
-    """Complete every job, calling `completed` as soon as each is. Raises `OutOfMemory` when one alone does not fit.
+    """Complete every job, and call `completed` for each as soon as it is.
 
-    `args` gives what the observer is told about a job in flight.
+    Raises `OutOfMemory` when one job alone does not fit. `args` returns a job's request, for the observer.
     """
-    for pool in pools([job.prompt for job in jobs], workshop.costs, workshop.slots):
-        _Run(workshop, pool, jobs, args, completed).through()
+    for pool in prompt_pools([job.prompt for job in jobs], setup.costs, setup.slots):
+        _PoolGeneration(setup, pool, jobs, args, completed).run()
 
 
-class _Run:
-    """One pool, from its first prompt to its last token."""
+class _PoolGeneration:
+    """Generates the texts of one pool."""
 
     def __init__(
         self,
-        workshop: Workshop,
-        pool: Pool,
+        setup: GenerationSetup,
+        pool: PromptPool,
         jobs: Sequence[Job],
         args: Callable[[Job], tuple[Any, ...]],
         completed: Callable[[Job], None],
     ) -> None:
-        self._shop = workshop
-        self._device = workshop.backbone.device
+        self._setup = setup
+        self._device = setup.backbone.device
         self._args = args
         self._completed = completed
-        self._waiting = [(trunk, jobs[index]) for trunk, index in reversed(pool.members)]  # the next one last
-        self._active: list[tuple[Trunk, Job]] = []
-        self._limit = min(workshop.slots, len(self._waiting))
+        self._waiting = [(group, jobs[index]) for group, index in reversed(pool.members)]  # the next one last
+        self._active: list[tuple[PromptGroup, Job]] = []
+        self._limit = min(setup.slots, len(self._waiting))
         self._slots = Slots(self._limit, self._device)
-        self._trunks: dict[Trunk, PrefixCache] = {}
-        # What all rows have in common, for the attention of their steps; None where the model attends by itself.
-        self._common: PrefixCache | None = None
-        if workshop.in_common and len(pool.root.tokens):
-            self._common = self._read(pool.root)
-        elif workshop.in_common and pays(workshop.backbone):
-            self._common = PrefixCache()
+        self._prompt_groups: dict[PromptGroup, PrefixCache] = {}
+        # The prefix of all rows, for `SharedPrefixAttention`; None where the model's own attention is used.
+        self._shared_prefix: PrefixCache | None = None
+        if setup.shared_attention and len(pool.root.tokens):
+            self._shared_prefix = self._read(pool.root)
+        elif setup.shared_attention and shared_attention_is_faster(setup.backbone):
+            self._shared_prefix = PrefixCache()
 
-    def through(self) -> None:
-        """Admit and step until nothing is left."""
+    def run(self) -> None:
+        """Admit prompts and decode until no job is left."""
         while self._waiting or self._active:
             free = self._limit - len(self._active)
             if self._waiting and (not self._active or free >= max(1, self._limit // 8)):
@@ -90,70 +90,72 @@ class _Run:
             else:
                 self._step()
 
-    def _read(self, trunk: Trunk) -> PrefixCache | None:
-        """The cache of a trunk; caches of trunks that do not lead to it are dropped, since their time is over."""
-        path: list[Trunk] = []
-        above: Trunk | None = trunk
-        while above is not None:
-            path.append(above)
-            above = above.above
-        self._trunks = {kept: cache for kept, cache in self._trunks.items() if kept in path}
+    def _read(self, group: PromptGroup) -> PrefixCache | None:
+        """Return the cache of a group's prefix; the caches of groups that are not above it are dropped."""
+        path: list[PromptGroup] = []
+        parent: PromptGroup | None = group
+        while parent is not None:
+            path.append(parent)
+            parent = parent.parent
+        self._prompt_groups = {kept: cache for kept, cache in self._prompt_groups.items() if kept in path}
         cache: PrefixCache | None = None
         for part in reversed(path):
-            known = self._trunks.get(part)
+            known = self._prompt_groups.get(part)
             if known is None and len(part.tokens):
                 fresh = part.tokens[cache.length if cache else 0 :]
-                known, _ = read_prefix(self._shop.backbone, fresh, cache, self._shop.budget, self._shop.observer)
-                self._trunks[part] = known
+                known, _ = read_prefix(self._setup.backbone, fresh, cache, self._setup.budget, self._setup.observer)
+                self._prompt_groups[part] = known
             cache = known
         return cache
 
     def _admit(self, free: int) -> None:
-        """Read the next prompts of one trunk, and choose the first token of each."""
-        trunk = self._waiting[-1][0]
-        prefix = self._read(trunk)
-        admitted = self._next(trunk, free)
+        """Run the next prompts of one group, and choose the first token of each."""
+        group = self._waiting[-1][0]
+        prefix = self._read(group)
+        admitted = self._next(group, free)
         jobs = [job for _, job in admitted]
-        self._shop.observer.batch_started([self._args(job) for _, job in [*self._active, *admitted]])
-        rests = [job.history()[len(trunk.tokens) :] for job in jobs]
+        self._setup.observer.batch_started([self._args(job) for _, job in [*self._active, *admitted]])
+        rests = [job.history()[len(group.tokens) :] for job in jobs]
         read = len(rests) * max(len(rest) for rest in rests)
-        forward = functools.partial(begin, self._shop.backbone, self._slots, prefix, self._common, rests)
+        forward = functools.partial(read_prompts, self._setup.backbone, self._slots, prefix, self._shared_prefix, rests)
         logits = unless_out_of_memory(forward, self._device)
         if logits is None:
             self._retry(admitted, read)
             return
-        self._shop.observer.tokens(read)
+        self._setup.observer.tokens(read)
         self._active.extend(admitted)
-        self._take(logits, first=len(self._active) - len(admitted))
+        self._add_tokens(logits, first=len(self._active) - len(admitted))
 
-    def _next(self, trunk: Trunk, free: int) -> list[tuple[Trunk, Job]]:
-        """Take as many waiting jobs of the trunk as there is room and token budget for."""
-        begun = len(trunk.tokens)
-        taken: list[tuple[Trunk, Job]] = []
+    def _next(self, group: PromptGroup, free: int) -> list[tuple[PromptGroup, Job]]:
+        """Take as many waiting jobs of the group as the free slots and the token budget allow."""
+        cached = len(group.tokens)
+        taken: list[tuple[PromptGroup, Job]] = []
         longest = 0
-        while self._waiting and len(taken) < free and self._waiting[-1][0] is trunk:
+        while self._waiting and len(taken) < free and self._waiting[-1][0] is group:
             job = self._waiting[-1][1]
-            longest = max(longest, len(job.prompt) + len(job.tokens) - begun)
-            if taken and longest * (len(taken) + 1) > self._shop.budget.tokens:
+            longest = max(longest, len(job.prompt) + len(job.tokens) - cached)
+            if taken and longest * (len(taken) + 1) > self._setup.budget.tokens:
                 break
             taken.append(self._waiting.pop())
         return taken
 
     def _step(self) -> None:
-        """One more token for every row."""
+        """Decode one more token of every row."""
         newest = [job.tokens[-1] for _, job in self._active]
-        forward = functools.partial(step, self._shop.backbone, self._shop.style, self._slots, self._common, newest)
+        forward = functools.partial(
+            decode_step, self._setup.backbone, self._setup.style, self._slots, self._shared_prefix, newest
+        )
         logits = unless_out_of_memory(forward, self._device)
         if logits is None:
             active, self._active = self._active, []
             self._retry(active, len(active))
             self._slots = Slots(self._limit, self._device)
             return
-        self._shop.observer.tokens(len(self._active))
-        self._take(logits, first=0)
+        self._setup.observer.tokens(len(self._active))
+        self._add_tokens(logits, first=0)
 
-    def _take(self, logits: torch.Tensor, first: int) -> None:
-        """Choose the next token of the rows from `first` on, and let complete rows leave."""
+    def _add_tokens(self, logits: torch.Tensor, first: int) -> None:
+        """Choose the next token of the rows from `first` on, and remove complete rows."""
         rows = [job for _, job in self._active[first:]]
         for job, token in zip(rows, choose(logits, rows), strict=True):
             job.tokens.append(token)
@@ -165,12 +167,12 @@ class _Run:
                 self._active.pop()
                 self._completed(job)
 
-    def _retry(self, failed: list[tuple[Trunk, Job]], tokens: int) -> None:
-        """Put jobs back, with the tokens they have, and run fewer side by side."""
+    def _retry(self, failed: list[tuple[PromptGroup, Job]], tokens: int) -> None:
+        """Put jobs back, with the tokens that they have, and run fewer at a time."""
         if len(failed) == 1 and not self._active:
             raise OutOfMemory(len(failed[0][1].history()), self._device)
         self._waiting.extend(reversed(failed))
         self._limit = max(1, len(self._active) + len(failed) // 2)
-        self._shop.budget.halve(tokens)
+        self._setup.budget.halve(tokens)
         why = "memory ran out; what is generated so far is kept"
-        self._shop.observer.decision("batch", str(self._limit), why)
+        self._setup.observer.decision("batch", str(self._limit), why)

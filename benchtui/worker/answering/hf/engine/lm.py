@@ -9,16 +9,16 @@ from lm_eval import utils
 from lm_eval.api.instance import Instance
 from tqdm import tqdm
 
-from benchtui.worker.answering.hf.engine import prompts, scoring, writing
+from benchtui.worker.answering.hf.engine import generation_requests, scoring, tokenization
+from benchtui.worker.answering.hf.engine.capabilities import Engine
 from benchtui.worker.answering.hf.engine.counting import CountingHFLM, Encoded
-from benchtui.worker.answering.hf.engine.engine import Engine
 from benchtui.worker.answering.hf.engine.scoring import Answer
 
 
 class FastLM(CountingHFLM):
-    """Takes what `HFLM` takes and gives the answers that it gives, several times sooner.
+    """Takes the arguments of `HFLM` and gives the same answers, several times faster.
 
-    Where a model or a setting does not allow the engine's way, lm-eval's own is taken and the observer is told. Set
+    Where a model or a setting does not allow the engine's way, lm-eval's own code runs and the observer is told. Set
     `observer` to be told of batches, computed tokens and decisions, `memory_share` below 1 to plan for less of the
     memory. Nothing that is computed outlives the call that computed it, so an adapter can be switched off and on
     between calls.
@@ -51,7 +51,9 @@ class FastLM(CountingHFLM):
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Answer]:
         """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
         if self.backend == "causal":
-            self._encodings = prompts.encoded_texts(self, prompts.pair_texts(request.args for request in requests))
+            self._encodings = tokenization.encoded_texts(
+                self, tokenization.pair_texts(request.args for request in requests)
+            )
         try:
             answers: list[Answer] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
         finally:
@@ -81,7 +83,7 @@ class FastLM(CountingHFLM):
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole string, over windows of the model's length."""
         strings: list[str] = [request.args[0] for request in requests]
-        encodings = prompts.encoded_texts(self, strings)
+        encodings = tokenization.encoded_texts(self, strings)
         owners: list[int] = []
         windows: list[Encoded] = []
         for index, string in enumerate(strings):
@@ -117,7 +119,7 @@ class FastLM(CountingHFLM):
                     self.cache_hook.add_partial("generate_until", requests[index].args, text)
                 bar.update(1)
 
-            writing.write(self, self._prepared(), requests, answered)
+            generation_requests.write(self, self._prepared(), requests, answered)
         return texts
 
     def _windows(self, tokens: list[int]) -> list[tuple[list[int], list[int]]]:

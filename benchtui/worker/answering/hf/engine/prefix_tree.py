@@ -1,4 +1,4 @@
-"""Token sequences arranged by the prefixes that they share."""
+"""A radix tree of token sequences: each prefix that they share is one node."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Tokens = NDArray[np.int32]
 
 @dataclass(eq=False)
 class Node:
-    """A run of tokens that every sequence below it shares.
+    """Consecutive tokens that every sequence below the node shares.
 
     `start` is the position of its first token, `sequences` are the indices of those that end with its last token,
     `size` counts the tokens of the node and of everything below it.
@@ -33,7 +33,7 @@ class Node:
 
 
 def build_tree(sequences: Sequence[Tokens]) -> Node:
-    """The radix tree of `sequences`: each distinct prefix occurs once. The root holds no tokens.
+    """Build the radix tree of `sequences`: each distinct prefix occurs once. The root holds no tokens.
 
     The tree depends on the set of sequences alone, not on their order.
     """
@@ -57,7 +57,7 @@ def build_tree(sequences: Sequence[Tokens]) -> Node:
 
 
 def preorder(root: Node) -> Iterator[Node]:
-    """Every node, parents before children, children in order; without recursion, since trees can be deep."""
+    """Yield every node, parents before children, children in order; without recursion, since trees can be deep."""
     stack = [root]
     while stack:
         node = stack.pop()

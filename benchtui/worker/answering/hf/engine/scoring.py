@@ -10,14 +10,13 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from benchtui.errors import BenchtuiError
-from benchtui.worker.answering.hf.engine import sizing
-from benchtui.worker.answering.hf.engine.budget import TokenBudget
+from benchtui.worker.answering.hf.engine import batching
+from benchtui.worker.answering.hf.engine.batching import RequestedBatch, TokenBudget
+from benchtui.worker.answering.hf.engine.capabilities import Engine
 from benchtui.worker.answering.hf.engine.counting import Encoded, lost_to_window
-from benchtui.worker.answering.hf.engine.engine import Engine
 from benchtui.worker.answering.hf.engine.fallback import Fallback
-from benchtui.worker.answering.hf.engine.loglikelihood import Setup, TreeScorer
-from benchtui.worker.answering.hf.engine.queries import Query
-from benchtui.worker.answering.hf.engine.vocabulary import Vocabulary
+from benchtui.worker.answering.hf.engine.loglikelihood import Query, ScoringSetup, TreeScorer
+from benchtui.worker.answering.hf.engine.output_head import OutputHead
 
 Answer = tuple[float, bool]
 # Index, answer, and whether lm-eval's own code has filed it with the cache hook already.
@@ -35,7 +34,7 @@ def score(lm: Any, engine: Engine, requests: Sequence[Encoded], args: Args, answ
     for index, (_, context, continuation) in enumerate(requests):
         if not continuation:
             answered(index, (0.0, True), False)
-        elif not engine.capabilities.shares or len(context) + len(continuation) > engine.capabilities.longest:
+        elif not engine.capabilities.shares_prefixes or len(context) + len(continuation) > engine.capabilities.longest:
             slow.append(index)
         else:
             fast.append(index)
@@ -73,13 +72,13 @@ def _by_tree(
     lm: Any, engine: Engine, requests: Sequence[Encoded], indices: Sequence[int], args: Args, answered: Answered
 ) -> None:
     queries = [_query(lm, requests[index]) for index in indices]
-    asked = sizing.asked(lm.batch_size, max(len(query.inputs) for query in queries), lm.memory_share)
-    tokens, why = sizing.token_budget(engine.backbone, asked)
-    setup = Setup(
+    requested = RequestedBatch.of(lm.batch_size, max(len(query.inputs) for query in queries), lm.memory_share)
+    tokens, why = batching.token_budget(engine.backbone, requested)
+    setup = ScoringSetup(
         engine.backbone,
-        Vocabulary(engine.backbone, lm.softmax_dtype),
-        engine.capabilities.trees,
-        sizing.costs(engine.backbone),
+        OutputHead(engine.backbone, lm.softmax_dtype),
+        engine.capabilities.tree_masks,
+        batching.costs(engine.backbone),
         TokenBudget(tokens, lm.observer, why),
         lm.observer,
     )
@@ -118,5 +117,5 @@ def _by_lm_eval(lm: Any, requests: Sequence[Encoded], indices: Sequence[int], ar
         answers: list[Answer] = HFLM._loglikelihood_tokens(lm, encoded, disable_tqdm=True)  # noqa: SLF001
         return answers
 
-    fallback = Fallback(lm, sizing.rows_of_lm_eval(lm), lm.observer)
+    fallback = Fallback(lm, batching.rows_of_lm_eval(lm), lm.observer)
     fallback.run(method, list(rows.values()), args, lambda index, answer: answered(index, answer, True))

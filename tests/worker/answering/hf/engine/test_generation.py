@@ -12,9 +12,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
-from benchtui.worker.answering.hf.engine import sizing
+from benchtui.worker.answering.hf.engine import batching
+from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
 from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.engine.stopping import StopStrings
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Watcher, ask, shuffled
 
@@ -95,7 +95,7 @@ def test_thoughts_are_left_out_as_in_lm_eval(end: Any, llama: Any, tokenizer: An
 def test_rows_that_leave_make_room_for_others(
     slots: int, llama: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sizing, "rows_side_by_side", lambda *_: (slots, "as the test says"))
+    monkeypatch.setattr(batching, "rows_at_once", lambda *_: (slots, "as the test says"))
     requests = written(
         {"until": ["t", "o"], "max_gen_toks": 40}, [f"{prompt} {n}" for n in range(2) for prompt in PROMPTS]
     )

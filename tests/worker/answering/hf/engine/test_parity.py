@@ -8,9 +8,9 @@ import pytest
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from benchtui.worker.answering.hf.engine import sizing
+from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.engine.plan import Costs
+from benchtui.worker.answering.hf.engine.packing import Costs
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Watcher, ask, assert_same_scores, shuffled
 
@@ -71,7 +71,7 @@ def test_all_ways_of_sharing_give_the_same(
 ) -> None:
     model = zoo.make_model(family)
     expected = ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3), SCORED)
-    monkeypatch.setattr(sizing, "costs", lambda backbone: costs)
+    monkeypatch.setattr(batching, "costs", lambda backbone: costs)
     ours = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
     assert_same_scores(ask(ours, SCORED), expected, TOLERANCE)
     assert ask(ours, WRITTEN) == ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3), WRITTEN)

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.worker.answering.hf.engine.batching import batch_sizes
-from benchtui.worker.answering.hf.engine.plan import Branch, Costs, Piece, plan
+from benchtui.worker.answering.hf.engine.packing import Branch, Costs, Piece, plan_rows
 from benchtui.worker.answering.hf.engine.prefix_tree import Node, Tokens, build_tree, preorder
-from benchtui.worker.answering.hf.engine.trunks import pools
+from benchtui.worker.answering.hf.engine.prompt_groups import prompt_pools
 
 # Few different tokens, so that prefixes are shared; some large ones, whose bytes do not sort like small ones.
 SEQUENCES = st.lists(
@@ -78,7 +78,7 @@ def check_pieces(pieces: tuple[Piece, ...], past: int) -> None:
 def test_a_plan_scores_every_node_once(sequences: list[list[int]], costs: Costs, packing: bool) -> None:
     root = build_tree(arrays(sequences))
     scored: Counter[Node] = Counter()
-    for branch, before, after in branches(plan(root, costs, packing)):
+    for branch, before, after in branches(plan_rows(root, costs, packing)):
         if branch.prefix:
             check_pieces(branch.prefix, before)
         for row in branch.rows:
@@ -92,7 +92,7 @@ def test_a_plan_scores_every_node_once(sequences: list[list[int]], costs: Costs,
 @given(SEQUENCES)
 def test_a_packed_row_divides_into_paths_that_score_the_same(sequences: list[list[int]]) -> None:
     root = build_tree(arrays([[9, *tokens] for tokens in sequences]))
-    (row,) = plan(root, Costs(0, 1e9, 0)).rows
+    (row,) = plan_rows(root, Costs(0, 1e9, 0)).rows
     chains = row.chains()
     assert all(chain.is_chain for chain in chains)
     scored = Counter(piece.node for chain in chains for piece in chain.pieces if piece.scored)
@@ -102,7 +102,7 @@ def test_a_packed_row_divides_into_paths_that_score_the_same(sequences: list[lis
 def test_a_few_shot_block_is_kept_and_short_endings_are_packed() -> None:
     block = list(range(100, 700))
     questions = [[block + [number] * 50 + [1000 + ending] * 8 for ending in range(4)] for number in range(20)]
-    work = plan(build_tree(arrays([tokens for group in questions for tokens in group])), Costs(5e-4, 64, 2e-4))
+    work = plan_rows(build_tree(arrays([tokens for group in questions for tokens in group])), Costs(5e-4, 64, 2e-4))
     (kept,) = work.branches
     assert kept.prefix[-1].node.end == 600
     assert len(kept.rows) == 20
@@ -114,7 +114,7 @@ def test_chains_of_prefixes_thousands_long_are_no_problem() -> None:
     sequences = [text[:length] for length in range(1, 3000)]
     root = build_tree(sequences)
     assert root.size == 2999
-    assert sum(row.length for row in plan(root, Costs(0, 1e9, 0)).rows) == 2999
+    assert sum(row.length for row in plan_rows(root, Costs(0, 1e9, 0)).rows) == 2999
 
 
 @given(SEQUENCES, st.floats(0, 8), st.integers(1, 8))
@@ -122,14 +122,14 @@ def test_every_prompt_is_in_one_pool_behind_its_own_prefix(
     sequences: list[list[int]], forward: float, slots: int
 ) -> None:
     prompts = arrays(sequences)
-    found = pools(prompts, Costs(0, forward, 0), slots)
-    members = [(pool, trunk, index) for pool in found for trunk, index in pool.members]
+    found = prompt_pools(prompts, Costs(0, forward, 0), slots)
+    members = [(pool, group, index) for pool in found for group, index in pool.members]
     assert sorted(index for _, _, index in members) == list(range(len(prompts)))
-    for pool, trunk, index in members:
+    for pool, group, index in members:
         prompt = prompts[index].tolist()
-        assert prompt[: len(trunk.tokens)] == trunk.tokens.tolist()
-        assert trunk.tokens.tolist()[: len(pool.root.tokens)] == pool.root.tokens.tolist()
-        assert len(prompt) > len(trunk.tokens)  # something is left from which generation begins
+        assert prompt[: len(group.tokens)] == group.tokens.tolist()
+        assert group.tokens.tolist()[: len(pool.root.tokens)] == pool.root.tokens.tolist()
+        assert len(prompt) > len(group.tokens)  # something is left from which generation begins
 
 
 def cost(lengths: list[int], sizes: list[int], forward: float) -> float:

@@ -1,15 +1,22 @@
-"""The keys and values of the rows that are being generated: one slot a row, written in place."""
+"""Decoding: the keys and values of the rows being generated, and the two forward passes that extend them.
+
+Each row has one slot in the cache, which is written in place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
-from benchtui.worker.answering.hf.engine.kv_cache import FullLengthCache, PrefixCache
+from benchtui.worker.answering.hf.engine.attention import MaskStyle, attending_to_shared_prefix, distances
+from benchtui.worker.answering.hf.engine.backbone import Backbone
+from benchtui.worker.answering.hf.engine.prefix_cache import FullLengthCache, PrefixCache
+from benchtui.worker.answering.hf.engine.prefix_tree import Tokens
 
-# Slots grow wider by at least so many positions, and by this part of their width: growing copies them.
+# Slots grow by at least this many positions, and by at least this fraction of their width: growing copies them.
 _STEP = 64
 _GROWTH = 4
 
@@ -17,7 +24,7 @@ _GROWTH = 4
 class Slots(FullLengthCache):
     """Buffers [rows, heads, width, head width] for each layer; the first `len(lengths)` slots are in use.
 
-    `lengths[i]` counts the positions that row i holds. A forward with this cache, between `before_step` and
+    `lengths[i]` counts the positions that row i holds. A forward pass with this cache, between `before_step` and
     `after_step`, adds one position to every row.
     """
 
@@ -31,11 +38,11 @@ class Slots(FullLengthCache):
         self._at = (torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  # the same in every layer
-        """Positions of the longest row."""
+        """Return the positions of the longest row."""
         return max(self.lengths, default=0)
 
     def before_step(self) -> torch.Tensor:
-        """Make room for one more position in every row; returns how many each holds, [rows]."""
+        """Make room for one more position in every row; returns how many positions each holds, [rows]."""
         self.reserve(self.get_seq_length() + 1)
         columns = torch.tensor(self.lengths, device=self._device)
         self._at = (torch.arange(len(self.lengths), device=self._device), columns)
@@ -44,7 +51,7 @@ class Slots(FullLengthCache):
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_args: Any, **_kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new position of every row; what comes back is as wide as the longest row."""
+        """Write the new position of every row; returns keys and values as wide as the longest row."""
         rows, columns = self._at
         used = (slice(len(rows)), slice(None), slice(self.get_seq_length() + 1))
         keys, values = self._keys[layer_idx], self._values[layer_idx]
@@ -67,7 +74,7 @@ class Slots(FullLengthCache):
         self.lengths.pop()
 
     def reserve(self, width: int) -> None:
-        """Make the buffers at least so wide, keeping what they hold."""
+        """Make the buffers at least `width` positions wide, keeping what they hold."""
         if width > self._width:
             self._width = -(-max(width, self._width + self._width // _GROWTH) // _STEP) * _STEP
         used = len(self.lengths)
@@ -78,7 +85,7 @@ class Slots(FullLengthCache):
                     buffers[layer][:used, :, : old.shape[2]] = old[:used]
 
     def write(self, layer: int, first: int, column: int, keys: torch.Tensor, values: torch.Tensor) -> None:
-        """Put keys and values [rows or 1, heads, length, head width] into the slots from `first` on, at `column`."""
+        """Write keys and values [rows or 1, heads, length, head width] into the slots from `first` on, at `column`."""
         if layer == len(self._keys):
             self._keys.append(self._buffer(keys))
             self._values.append(self._buffer(values))
@@ -89,11 +96,10 @@ class Slots(FullLengthCache):
         return like.new_zeros((self._rows, like.shape[1], self._width, like.shape[3]))
 
 
-class Admission(FullLengthCache):
-    """The cache for the one forward that reads the prompts of new rows, which all continue `prefix`.
+class NewRowsCache(FullLengthCache):
+    """The cache for the one forward pass that reads the prompts of new rows, which all continue `prefix`.
 
-    Each new slot receives the prefix from position `held_from` on and the prompt behind it; `padded` is the length of
-    the longest prompt.
+    Each new slot receives the prefix from position `held_from` on, followed by the prompt; `prompts` are the lengths.
     """
 
     def __init__(self, slots: Slots, prefix: PrefixCache | None, held_from: int, prompts: Sequence[int]) -> None:
@@ -107,13 +113,13 @@ class Admission(FullLengthCache):
         slots.reserve(self._held + max(prompts) + 1)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  # the same in every layer
-        """Positions before the prompts."""
+        """Return the positions before the prompts."""
         return self._prefix.length
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_args: Any, **_kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Keep the new rows' keys and values in their slots; attention sees them behind the whole prefix."""
+        """Write the new rows' keys and values into their slots; returns them after those of the whole prefix."""
         self._slots.write(layer_idx, self._first, self._held, key_states, value_states)
         if self._held:
             shape = (len(self._prompts), -1, -1, -1)
@@ -124,5 +130,49 @@ class Admission(FullLengthCache):
         return keys, values
 
     def done(self) -> None:
-        """Called after the forward: the new rows are in use."""
+        """Count the new rows as in use. Called after the forward pass."""
         self._slots.lengths.extend(self._held + length for length in self._prompts)
+
+
+def read_prompts(
+    backbone: Backbone,
+    slots: Slots,
+    prefix: PrefixCache | None,
+    shared_prefix: PrefixCache | None,
+    rests: Sequence[Tokens],
+) -> torch.Tensor:
+    """Run the `rests` of new prompts, which follow `prefix`; returns logits [rows, vocabulary] of the next token.
+
+    The rows' slots hold everything except `shared_prefix`, with which `prefix` begins.
+    """
+    lengths = [len(rest) for rest in rests]
+    ids = np.zeros((len(rests), max(lengths)), dtype=np.int64)
+    for row, rest in enumerate(rests):
+        ids[row, : len(rest)] = rest
+    cache = NewRowsCache(slots, prefix, shared_prefix.length if shared_prefix else 0, lengths)
+    hidden = backbone.hidden(torch.from_numpy(ids).to(backbone.device), cache=cache)
+    last = torch.tensor(lengths, device=backbone.device) - 1
+    logits = backbone.logits(hidden[torch.arange(len(rests), device=backbone.device), last])
+    cache.done()
+    return logits
+
+
+def decode_step(
+    backbone: Backbone, style: MaskStyle, slots: Slots, shared_prefix: PrefixCache | None, newest: Sequence[int]
+) -> torch.Tensor:
+    """Run the `newest` token of every row; returns logits [rows, vocabulary] of the next token.
+
+    With `shared_prefix`, which may be empty, `SharedPrefixAttention` computes the attention.
+    """
+    before = shared_prefix.length if shared_prefix else 0
+    positions = slots.before_step().unsqueeze(1) + before
+    longest = before + slots.get_seq_length()
+    keys = torch.arange(longest + 1, device=backbone.device).expand(len(newest), -1)
+    distance = distances(positions, keys)
+    mask = style.mask(distance >= 0, distance, longest)
+    ids = torch.tensor(newest, device=backbone.device).unsqueeze(1)
+    with attending_to_shared_prefix(backbone, shared_prefix):
+        hidden = backbone.hidden(ids, positions, mask, slots)
+    logits = backbone.logits(hidden[:, 0])
+    slots.after_step()
+    return logits

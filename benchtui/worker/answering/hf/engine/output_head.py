@@ -1,4 +1,4 @@
-"""Log-probabilities of chosen tokens at chosen positions, without the vocabulary for all of them at once."""
+"""Log-probabilities of given tokens at given positions, without holding the whole vocabulary for all positions."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _FEWEST_POSITIONS = 16
 
 
 @dataclass(frozen=True)
-class Scored:
-    """For each asked (position, token): its log-probability, and whether the model would have chosen it. On the CPU."""
+class ScoredTokens:
+    """For each (position, token): its log-probability, and whether it is the most likely token. On the CPU."""
 
     logprobs: torch.Tensor
     greedy: NDArray[np.bool_]
 
 
-class Vocabulary:
-    """Scores tokens against hidden states, in the types that lm-eval's `hf` model would use."""
+class OutputHead:
+    """Computes log-probabilities from hidden states, in chunks of positions and in the dtypes of lm-eval's `hf`."""
 
     def __init__(self, backbone: Backbone, softmax_dtype: torch.dtype | None) -> None:
         self._backbone = backbone
@@ -36,8 +36,8 @@ class Vocabulary:
         chunk = _CHUNK_BYTES.get(backbone.device.type, _CHUNK_BYTES["cpu"])
         self._positions = max(_FEWEST_POSITIONS, chunk // (4 * size))
 
-    def score(self, hidden: torch.Tensor, positions: NDArray[np.int64], tokens: NDArray[np.int64]) -> Scored:
-        """Score `tokens[i]` at row `positions[i]` of `hidden` [n, width]; a position may be asked many times."""
+    def score(self, hidden: torch.Tensor, positions: NDArray[np.int64], tokens: NDArray[np.int64]) -> ScoredTokens:
+        """Score `tokens[i]` at row `positions[i]` of `hidden` [n, width]; a position may occur many times."""
         order = np.argsort(positions, kind="stable")
         distinct, place = np.unique(positions[order], return_inverse=True)
         sought = tokens[order]
@@ -59,11 +59,11 @@ class Vocabulary:
             first = last
         inverse = np.empty_like(order)
         inverse[order] = np.arange(len(order))
-        return Scored(torch.cat(logprobs)[torch.from_numpy(inverse)], np.concatenate(greedy)[inverse])
+        return ScoredTokens(torch.cat(logprobs)[torch.from_numpy(inverse)], np.concatenate(greedy)[inverse])
 
     def _chunk(
         self, hidden: torch.Tensor, rows: NDArray[np.int64], place: NDArray[np.int64], tokens: NDArray[np.int64]
-    ) -> Scored:
+    ) -> ScoredTokens:
         device = hidden.device
         with torch.inference_mode():
             logits = self._backbone.logits(hidden.index_select(0, torch.from_numpy(rows).to(device)))
@@ -71,7 +71,7 @@ class Vocabulary:
             del logits
             best = logprobs.argmax(dim=-1).cpu().numpy()
             chosen = logprobs[torch.from_numpy(place).to(device), torch.from_numpy(tokens).to(device)].cpu()
-        return Scored(chosen, best[place] == tokens)
+        return ScoredTokens(chosen, best[place] == tokens)
 
     def _shrink(self, device: torch.device) -> None:
         if self._positions == 1:

@@ -1,4 +1,4 @@
-"""What to run: which prefixes are computed once and kept, and which trees of continuations share a row."""
+"""Plans the rows of forward passes: which prefixes are computed once and cached, which continuations share a row."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _ROW_ESTIMATE = 1024
 
 @dataclass(frozen=True)
 class Costs:
-    """What work costs, in units of one token's way through the layers.
+    """What work costs; the unit is running one token through the layers.
 
-    `attention`: one query looking at one key. `forward`: calling the model once more. `copied`: copying one cached
-    position for one more row.
+    `attention`: one query attends to one key. `forward`: one more call of the model. `copied`: one cached position is
+    copied for one more row.
     """
 
     attention: float
@@ -23,11 +23,11 @@ class Costs:
     copied: float
 
     def of_row(self, tokens: int, past: int) -> float:
-        """Running `tokens` in one row after `past` cached positions."""
+        """Return the cost of running `tokens` in one row after `past` cached positions."""
         return tokens * (1 + self.attention * (tokens + past)) + self.copied * past
 
     def of_subtree(self, tokens: int, past: int) -> float:
-        """Like `of_row`, for a subtree that is divided further when it is large."""
+        """Return the same for a subtree, which is divided further when it is large."""
         return tokens * (1 + self.attention * (min(tokens, _ROW_ESTIMATE) + past)) + self.copied * past
 
 
@@ -35,8 +35,8 @@ class Costs:
 class Piece:
     """The tokens of one node inside a row.
 
-    `column` is where they begin and `end` the column after everything that continues them; they are scored in one row
-    only, however many rows repeat them.
+    `column` is where they begin, and `end` the column after everything that continues them. Where many rows repeat the
+    same tokens, `scored` is true in one of them only.
     """
 
     node: Node
@@ -47,18 +47,18 @@ class Piece:
 
 @dataclass(frozen=True)
 class Row:
-    """A tree of continuations in depth-first order, to be run as one row of a batch after its branch's prefix."""
+    """A tree of continuations in depth-first order, run as one row of a batch after its branch's prefix."""
 
     pieces: tuple[Piece, ...]
     length: int
 
     @property
     def is_chain(self) -> bool:
-        """Whether nothing forks in this row, so that plain causal attention serves."""
+        """Whether nothing forks in this row, so that causal attention is enough."""
         return all(piece.end == self.length for piece in self.pieces)
 
     def chains(self) -> list[Row]:
-        """The same work as one row for each path, for when the packed row does not fit into memory."""
+        """Return the same work as one row for each path, for a packed row that does not fit into memory."""
         seen: set[Node] = set()
         rows = []
         for leaf in self.pieces:
@@ -77,51 +77,51 @@ class Row:
 
 @dataclass(eq=False)
 class Branch:
-    """A prefix that is computed once (it continues the prefix of the branch above), and what continues it."""
+    """A prefix that is computed once and continues the one of the branch above, and what follows it."""
 
     prefix: tuple[Piece, ...] = ()
     rows: list[Row] = field(default_factory=list)
     branches: list[Branch] = field(default_factory=list)
 
 
-def plan(root: Node, costs: Costs, packing: bool = True) -> Branch:
-    """How to compute every node of the tree at least once, with little work.
+def plan_rows(root: Node, costs: Costs, packing: bool = True) -> Branch:
+    """Plan how to compute every node of the tree at least once, at low cost.
 
-    Where sequences fork there are three ways: run the whole subtree as one packed row (no token twice, but every token
-    attends over the whole row), keep the shared part's cache for the rows below it, or repeat the shared part in every
-    row. The cheapest by `costs` is taken, looking one fork ahead. Without `packing` a row holds a single path.
+    Where sequences fork there are three ways: run the whole subtree as one packed row (no token is run twice, but each
+    attends over the whole row); cache the shared part for the rows below it; or repeat the shared part in every row.
+    The cheapest by `costs` is used, looking one fork ahead. Without `packing` a row holds a single path.
     """
     top = Branch()
     stack: list[tuple[Node, tuple[Node, ...], int, Branch]] = [(root, (), 0, top)]
     while stack:
         node, carried, scored_from, branch = stack.pop()
-        way = _way(node, _length(carried), node.start - _length(carried), costs, packing)
-        if way == "pack":
+        choice = _cheapest(node, _length(carried), node.start - _length(carried), costs, packing)
+        if choice == "pack":
             branch.rows.append(_row(carried, scored_from, node))
             continue
         if len(node.tokens):  # the root has none
             carried = (*carried, node)
-        if way == "keep":
+        if choice == "keep":
             below = Branch(_chain(carried, scored_from, _length(carried)))
             branch.branches.append(below)
             branch, carried, scored_from = below, (), 0
-        # What is repeated counts in the first child's row; last on the stack is first to run.
+        # Repeated tokens are scored in the first child's row; the last on the stack runs first.
         stack.extend((child, carried, len(carried), branch) for child in reversed(node.children[1:]))
         stack.append((node.children[0], carried, scored_from, branch))
     return top
 
 
-def _way(node: Node, carried: int, past: int, costs: Costs, packing: bool) -> str:
+def _cheapest(node: Node, carried: int, past: int, costs: Costs, packing: bool) -> str:
     if not node.children:
         return "pack"
     shared = carried + len(node.tokens)
-    ways = {"repeat": sum(costs.of_subtree(shared + child.size, past) for child in node.children)}
+    total_costs = {"repeat": sum(costs.of_subtree(shared + child.size, past) for child in node.children)}
     if packing:
-        ways["pack"] = costs.of_row(carried + node.size, past)
+        total_costs["pack"] = costs.of_row(carried + node.size, past)
     if shared:
         below = sum(costs.of_subtree(child.size, past + shared) for child in node.children)
-        ways["keep"] = 2 * costs.forward + costs.of_row(shared, past) + below
-    return min(ways, key=ways.__getitem__)
+        total_costs["keep"] = 2 * costs.forward + costs.of_row(shared, past) + below
+    return min(total_costs, key=total_costs.__getitem__)
 
 
 def _length(nodes: tuple[Node, ...]) -> int:

@@ -1,4 +1,4 @@
-"""The engine's ways tried on a few tokens of the model itself, against what the model computes by itself."""
+"""Tries each way of computing on a few tokens of the model, and compares with what the model computes by itself."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from benchtui.worker.answering.hf.engine.attention import MaskStyle, distances, tree_allowed
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.kv_cache import PrefixCache
-from benchtui.worker.answering.hf.engine.masks import MaskStyle, distances, tree_allowed
-from benchtui.worker.answering.hf.engine.slots import Slots
-from benchtui.worker.answering.hf.engine.steps import begin, step
+from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
+from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache
 
 _PREFIX, _SHORT, _LONG = 5, 3, 4
-# What models raise that were not written for masks, positions or caches of somebody else's making.
+# Errors of models that do not accept masks, positions or caches made outside them.
 _REFUSALS = (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError, AssertionError)
 
 
-class Trial:
-    """A prefix with two continuations. Each method says what went wrong with one way, empty when nothing did."""
+class CapabilityProbe:
+    """A prefix with two continuations. Each method tries one way and returns what went wrong, "" when nothing did."""
 
     def __init__(self, backbone: Backbone) -> None:
         self.backbone = backbone
@@ -28,14 +27,14 @@ class Trial:
         ids = torch.randint(0, int(backbone.config.vocab_size), size, generator=generator).to(backbone.device)
         self._prefix, self._short, self._long = ids[:, :_PREFIX], ids[:, _PREFIX:-_LONG], ids[:, -_LONG:]
         self._expected = torch.cat([self._plain(self._short), self._plain(self._long)])
-        self.kept_bytes = 0
+        self.cache_bytes_per_token = 0
 
     def _plain(self, continuation: torch.Tensor) -> torch.Tensor:
         ids = torch.cat([self._prefix, continuation], dim=1)
         return self.backbone.plain_logits(ids)[0, _PREFIX:].float()
 
     def packed(self, style: MaskStyle) -> str:
-        """Both continuations in one row under a mask."""
+        """Put both continuations in one row, under a tree mask."""
         ids = torch.cat([self._prefix, self._short, self._long], dim=1)
         fork, second, width = _PREFIX, _PREFIX + _SHORT, ids.shape[1]
         ends = torch.tensor([[width] * fork + [second] * _SHORT + [width] * _LONG], device=ids.device)
@@ -48,7 +47,7 @@ class Trial:
         return self._compared(compute, slice(None))
 
     def kept(self) -> str:
-        """Both continuations as rows behind the kept cache of the prefix."""
+        """Run both continuations as rows after the cached prefix."""
         padding = self._long.new_zeros((1, _LONG - _SHORT))
         ids = torch.cat([torch.cat([self._short, padding], dim=1), self._long])
 
@@ -58,18 +57,19 @@ class Trial:
 
         return self._compared(compute, slice(None))
 
-    def stepped(self, style: MaskStyle, in_common: bool) -> str:
-        """Both continuations generated side by side: all but their last tokens read, then one step.
+    def stepped(self, style: MaskStyle, shared_attention: bool) -> str:
+        """Decode both continuations in one batch: run all but their last tokens, then one step.
 
-        `in_common` lets the rows attend to the prefix in common rather than each to its own copy.
+        With `shared_attention` the rows share one copy of the prefix, else each has its own.
         """
 
         def compute() -> torch.Tensor:
             cache, slots = self._cache(), Slots(2, self.backbone.device)
-            common = cache if in_common else None
+            shared_prefix = cache if shared_attention else None
             rests = [row[0, :-1].cpu().numpy().astype(np.int32) for row in (self._short, self._long)]
-            begin(self.backbone, slots, cache, common, rests)
-            return step(self.backbone, style, slots, common, [int(self._short[0, -1]), int(self._long[0, -1])])
+            read_prompts(self.backbone, slots, cache, shared_prefix, rests)
+            newest = [int(self._short[0, -1]), int(self._long[0, -1])]
+            return decode_step(self.backbone, style, slots, shared_prefix, newest)
 
         return self._compared(compute, [_SHORT - 1, _SHORT + _LONG - 1])
 
@@ -77,7 +77,7 @@ class Trial:
         cache = PrefixCache().extended()
         self.backbone.hidden(self._prefix, cache=cache)
         kept = sum(states.numel() * states.element_size() for states in (*cache.keys, *cache.values))
-        self.kept_bytes = kept // _PREFIX
+        self.cache_bytes_per_token = kept // _PREFIX
         return cache.grown(_PREFIX)
 
     def _compared(self, compute: Callable[[], torch.Tensor], rows: slice | list[int]) -> str:

@@ -34,7 +34,7 @@ def encoded_prompts(lm: Any, contexts: Iterable[str]) -> dict[str, list[int]]:
     return _encoded(lm, contexts, getattr(lm.tokenizer, "bos_token", None), truncation=lm.truncation)
 
 
-def whole_lengths(lm: Any, encoded: Mapping[str, Sequence[int]]) -> dict[str, int]:
+def prompt_lengths(lm: Any, encoded: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """How many tokens each of these encoded prompts has: more than it was encoded to where the tokenizer itself cuts
     (lm-eval's `truncation`)."""
     whole = encoded

@@ -1,8 +1,9 @@
-"""Generation settings as lm-eval and transformers understand them."""
+"""Generation settings, read as lm-eval and transformers read them; and the stop strings that end a text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,8 @@ from numpy.typing import NDArray
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import GenerationMixin
 
-from benchtui.worker.answering.hf.engine.choosing import Recipe
-from benchtui.worker.answering.hf.engine.stopping import StopStrings
-
 # Processors that look at the logits alone, so that one call serves all rows.
-_MEMORYLESS = frozenset(
+_STATELESS = frozenset(
     {
         "EpsilonLogitsWarper",
         "EtaLogitsWarper",
@@ -31,8 +29,8 @@ _MEMORYLESS = frozenset(
         "TypicalLogitsWarper",
     }
 )
-# Settings that do more than choose the next token of one row. Each is left to transformers' own loop.
-_ELSEWHERE = (
+# Settings that do more than choose the next token of one row. Requests with one of them use transformers' own loop.
+_UNSUPPORTED = (
     "cache_implementation",
     "guidance_scale",
     "max_time",
@@ -47,12 +45,69 @@ _ELSEWHERE = (
 )
 
 
-class UnusualSettings(Exception):  # noqa: N818  # says what the settings are, not what failed
-    """Settings that only transformers' own generation loop knows how to follow."""
+# More tokens than a stop string's own encoding takes: the model may spell it in other pieces.
+_MARGIN = 2
 
 
-class Recipes:
-    """Turns a request's `gen_kwargs` into a recipe, reading them as `HFLM.generate_until` does."""
+class StopStrings:
+    """Looks for stop strings at the end of token sequences, each time a token is added.
+
+    As in lm-eval each string is looked for in the text of the last tokens, as many as its own encoding has and two
+    more; special tokens count as text. Strings that the newest token cannot have completed are not looked for.
+    """
+
+    def __init__(self, tokenizer: Any, strings: Sequence[str]) -> None:
+        self._tokenizer = tokenizer
+        self._windows = [
+            (string, len(tokenizer.encode(string, add_special_tokens=False)) + _MARGIN) for string in strings
+        ]
+        self._pieces: dict[int, str] = {}
+
+    def found(self, tokens: Sequence[int]) -> bool:
+        """Whether the last of the generated `tokens` completes one of the strings."""
+        piece = self._piece(tokens[-1])
+        return any(
+            _may_end_in(string, piece) and string in self._tokenizer.decode(list(tokens[-window:]))
+            for string, window in self._windows
+        )
+
+    def _piece(self, token: int) -> str:
+        if token not in self._pieces:
+            self._pieces[token] = self._tokenizer.decode([token])
+        return self._pieces[token]
+
+
+def _may_end_in(string: str, piece: str) -> bool:
+    # A token alone may decode without its leading space, and part of a character to a replacement character.
+    return not string or string[-1].isspace() or string[-1] in piece or "\ufffd" in piece
+
+
+@dataclass(frozen=True, eq=False)
+class GenerationSettings:
+    """The generation settings that some requests share.
+
+    `until` are the stop strings cut from the text, `eos` the token ids that end it, `limit` the most tokens, `reserved`
+    how many tokens of the window are kept for the answer (the model's generation_config.json may set another limit).
+    `processors` makes the list of logits processors for a prompt; it is None where the token with the largest logit is
+    taken. `stateless`: the processors look at the logits alone, so that one list serves any number of rows.
+    """
+
+    until: tuple[str, ...]
+    stops: StopStrings
+    eos: frozenset[int]
+    limit: int
+    reserved: int
+    sample: bool
+    stateless: bool
+    processors: Callable[[NDArray[np.int32]], Any] | None
+
+
+class UnsupportedSettings(Exception):  # noqa: N818  # says what the settings are, not what failed
+    """Only transformers' own generation loop follows these settings."""
+
+
+class SettingsReader:
+    """Reads a request's `gen_kwargs` as `HFLM.generate_until` does."""
 
     def __init__(self, causal: Any, tokenizer: Any, eos_text: str, default_limit: int) -> None:
         self._causal = causal
@@ -60,13 +115,13 @@ class Recipes:
         self._eos_text = eos_text
         self._default_limit = default_limit
 
-    def read(self, gen_kwargs: Mapping[str, Any]) -> Recipe:
-        """Raises `UnusualSettings` where the engine's own loop would not give what `HFLM` gives."""
+    def read(self, gen_kwargs: Mapping[str, Any]) -> GenerationSettings:
+        """Return the settings. Raises `UnsupportedSettings` where the engine's text would differ from `HFLM`'s."""
         kwargs = dict(normalize_gen_kwargs(dict(gen_kwargs), self._default_limit))
         until = handle_stop_sequences(kwargs.pop("until", None), eos=self._eos_text)
         limit = int(kwargs.pop("max_gen_toks"))
         if "max_length" in kwargs or limit < 1:
-            raise UnusualSettings("max_length among the generation settings")
+            raise UnsupportedSettings("max_length among the generation settings")
         if kwargs["do_sample"] is False:
             kwargs.pop("temperature", None)
         config = self._config(kwargs)
@@ -76,28 +131,30 @@ class Recipes:
         eos = config._eos_token_tensor  # noqa: SLF001  # where transformers keeps the prepared ids
         processors = self._processors(config, np.zeros(1, dtype=np.int32), limit)
         names = {type(processor).__name__ for processor in processors}
-        return Recipe(
+        return GenerationSettings(
             until=tuple(until),
             stops=StopStrings(self._tokenizer, until),
             eos=frozenset(eos.tolist() if eos is not None else ()),
             limit=limit,
             reserved=reserved,
             sample=bool(config.do_sample),
-            memoryless=names <= _MEMORYLESS,
+            stateless=names <= _STATELESS,
             processors=(lambda prompt: self._processors(config, prompt, limit)) if names or config.do_sample else None,
         )
 
     def _config(self, kwargs: Mapping[str, Any]) -> Any:
         if type(self._causal).generate is not GenerationMixin.generate:
-            raise UnusualSettings(f"{type(self._causal).__name__} generates in its own way")
+            raise UnsupportedSettings(f"{type(self._causal).__name__} generates in its own way")
         config, unknown = self._causal._prepare_generation_config(  # noqa: SLF001  # no public way to ask
             None, pad_token_id=self._tokenizer.pad_token_id, use_cache=True, **kwargs
         )
-        unusual = [name for name in _ELSEWHERE if _is_set(config, name)]
+        unusual = [name for name in _UNSUPPORTED if _is_set(config, name)]
         if unknown or unusual or (config.num_return_sequences or 1) > 1:
-            raise UnusualSettings(f"the generation settings {', '.join([*unknown, *unusual]) or 'for many sequences'}")
+            raise UnsupportedSettings(
+                f"the generation settings {', '.join([*unknown, *unusual]) or 'for many sequences'}"
+            )
         if config.get_generation_mode() not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
-            raise UnusualSettings(f"generation by {config.get_generation_mode().value}")
+            raise UnsupportedSettings(f"generation by {config.get_generation_mode().value}")
         self._causal._prepare_special_tokens(config, True, device=self._causal.device, batch_size=1)  # noqa: SLF001
         return config
 
