@@ -8,7 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.benchmark.run import BenchRuns, left_to_evaluate
+from benchtui.benchmark.directories import BenchRuns, left_to_evaluate, lock_model
+from benchtui.benchmark.evaluate import BenchOutcome
+from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.run import evaluate_and_conclude
 from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
@@ -20,6 +23,28 @@ from benchtui.runs.directory import RunDirectory, fine_tuned_runs, named_base
 from benchtui.runs.earlier_looks import with_earlier_looks
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.records import run_state
+from benchtui.supervise.control import Control
+from benchtui.supervise.supervisor import SuperviseSettings
+
+
+def resume(
+    run: RunDirectory,
+    allowed: Permissions,
+    include_paths: Sequence[Path],
+    settings: SuperviseSettings,
+    frontend: Frontend,
+    control: Control,
+    *,
+    readme: bool,
+) -> BenchOutcome:
+    """Resume `run`, and the run that was started with it, with what the user allows now. Raises BenchtuiError where
+    that cannot be done: see runs_to_resume."""
+    if not run.exists():
+        raise BenchtuiError(f"{run.path} has no plan, so it cannot be resumed.", "Start a new run with `benchtui run`.")
+    model = model_folder(run)
+    with lock_model(model, model.name):
+        runs = runs_to_resume(run, allowed, include_paths)
+        return evaluate_and_conclude(model, runs, settings, frontend, control, readme=readme)
 
 
 def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:

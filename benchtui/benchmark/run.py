@@ -1,174 +1,128 @@
-"""One model's benchmark from start to end: directories, lock, workers, summary."""
+"""The main job: from what the user chose to plans, runs and an outcome, for one model or for all."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-import msgspec
-
-from benchtui.benchmark.bases import ChosenBase, choose_base, find_unfinished
-from benchtui.errors import BenchtuiError, ExitCode
-from benchtui.files import unwritable, write_run_file
-from benchtui.plans.benchmark import BenchmarkPlan, side_by_side, with_date_of
-from benchtui.plans.lm_eval_command import equivalent_command
-from benchtui.plans.plan import write_plan
-from benchtui.plans.prepare import PreparedBench, new_bench_id
-from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
-from benchtui.runs.earlier_looks import with_earlier_looks
-from benchtui.runs.lock import FolderLock
-from benchtui.runs.outcome import exit_code_of
-from benchtui.runs.records import DoneRecord, asked_everything, read_done, run_state, wait_again
+from benchtui.benchmark.all_models import run_all
+from benchtui.benchmark.conclude import conclude
+from benchtui.benchmark.directories import BenchRuns, lay_out, lock_model
+from benchtui.benchmark.evaluate import BenchOutcome, evaluate
+from benchtui.benchmark.frontend import Frontend
+from benchtui.errors import ExitCode
+from benchtui.models.discovery import discover
+from benchtui.models.layout import TrainedModel
+from benchtui.models.selection import find_model
+from benchtui.plans.choice import Choice, model_named
+from benchtui.plans.command import run_arguments
+from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import model_folders
+from benchtui.runs.records import run_state
+from benchtui.settings.config import load_config
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings, Supervisor
-
-Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
-"""Opens a display on runs; what it yields is called about twenty times a second."""
+from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.tasks.catalogue import load_catalogue
 
 
-@dataclass(frozen=True)
-class BenchRuns:
-    """The run directories of one benchmark. `reused` when the base was evaluated before and still fits; `copied_from`
-    names the base run of another model that it is a copy of; `resumed` lists those that go on from a journal;
-    `set_aside` is where an earlier base run went that does not fit. `template_date` is the date of an earlier run that
-    the chat template writes here too, so that prompts are the same.
+def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode:
+    """Benchmark what was chosen, one model after another; returns the exit code.
+
+    Raises BenchtuiError where nothing can be started; of several models, one that cannot be evaluated never stops the
+    others.
     """
+    every = choice.model == "all"
+    models = discover(choice.outputs) if every else [find_model(choice.outputs, choice.model, choice.backend)]
+    tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
+    if not every:
+        return run_model(choice, models[0], tasks, frontend, control).exit_code
 
-    fine_tuned: RunDirectory
-    base: RunDirectory | None
-    reused: bool = False
-    resumed: tuple[RunDirectory, ...] = ()
-    set_aside: RunDirectory | None = None
-    template_date: str | None = None
-    copied_from: str = ""
+    def run(model: TrainedModel, evaluated: Sequence[Path]) -> BenchOutcome:
+        return run_model(choice, model, tasks, frontend.about(model.name), control, evaluated=evaluated)
 
-    @property
-    def to_evaluate(self) -> tuple[RunDirectory, ...]:
-        if self.base is None or self.reused:
-            return () if run_state(self.fine_tuned) == "finished" else (self.fine_tuned,)
-        return left_to_evaluate(self.base, self.fine_tuned)
+    return run_all(models, run, stop_requested=lambda: control.stop_requested, say=frontend.say)
 
 
-def left_to_evaluate(base: RunDirectory | None, fine_tuned: RunDirectory) -> tuple[RunDirectory, ...]:
-    """Of a base and what is compared with it those that are to be evaluated.
-
-    Two that decide early go side by side: a base that stopped early has to go on where the other has not finished, and
-    a base that has not finished can be told from the other where to stop.
-    """
-    tuned = () if run_state(fine_tuned) == "finished" else (fine_tuned,)
-    if base is None or asked_everything(base) or (not tuned and run_state(base) == "finished"):
-        return tuned
-    if not tuned and (done := read_done(fine_tuned)) and done.early and any(base.lm_eval.glob("results_*.json")):
-        return ()  # it was decided against this base, and stays so whatever became of the base since
-    early = not tuned and side_by_side([base.plan(), fine_tuned.plan()])
-    return (base, fine_tuned) if tuned or early else (base,)
-
-
-def lock_model(model_path: Path, name: str) -> FolderLock:
-    """Nobody else benchmarks this model folder while this is held. Raises BenchtuiError naming who does."""
-    benchmarks = benchmarks_folder(model_path)
-    for folder in (benchmarks, benchmarks / "base", benchmarks / "fine-tuned", benchmarks / "base" / "previous"):
-        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
-            raise BenchtuiError(
-                f"{folder} is a link to another place; results are only written inside the model's folder.",
-                "Replace it with a folder, or link the whole model folder.",
-            )
-    return FolderLock(benchmarks / ".lock", name)
-
-
-def lay_out(
-    prepared: PreparedBench,
-    *,
-    rerun_base: bool,
-    resume: Callable[[RunDirectory], bool],
-    neighbours: Sequence[Path] = (),
-) -> BenchRuns:
-    """Make (or find) the run directories and write their plans; call with the model's lock held.
-
-    A base run is reused when everything that can change its scores is the same; one in the model folders `neighbours`
-    is copied. An unfinished run of the same plan goes on from its journal if `resume` agrees, and so does a base that
-    stopped early: its answers are as good as ever, and another model may need more of them. A base run that fits
-    neither is set aside under base/previous/.
-    """
-    benchmarks = benchmarks_folder(prepared.model.path)
-    bench_id = new_bench_id()
-    resumed: list[RunDirectory] = []
-    plan, base = prepared.fine_tuned, ChosenBase()
-    if prepared.base is not None:
-        base = choose_base(benchmarks, prepared.base, rerun=rerun_base, resume=resume, neighbours=neighbours)
-        resumed += [base.run] if base.run and base.resumed else []
-    if prepared.base is not None and base.run is not None and not base.reused:
-        going_on = with_date_of(prepared.base, base.run.plan()) if base.resumed else prepared.base
-        _write_plan(base.run, going_on, bench_id, None)
-    if base.run is not None:
-        plan = with_date_of(plan, base.run.plan())
-    if base.run is not None and plan.decide_early is not None:
-        plan = msgspec.structs.replace(plan, base_fingerprint=base.run.plan().fingerprint)
-    fine_tuned = find_unfinished(fine_tuned_runs(benchmarks), plan, any_date=base.run is None)
-    if fine_tuned is None or not resume(fine_tuned):
-        fine_tuned = new_fine_tuned_run(benchmarks, dt.datetime.now().astimezone())
-    else:
-        resumed.append(fine_tuned)
-        known = fine_tuned.plan()
-        plan = msgspec.structs.replace(with_date_of(plan, known), looked_at=known.looked_at)
-    others = [run for run in fine_tuned_runs(benchmarks) if run != fine_tuned]
-    plan = with_earlier_looks(plan, others)
-    relative = str(base.run.path.relative_to(benchmarks)) if base.run else None
-    _write_plan(fine_tuned, plan, bench_id, relative)
-    date = plan.prompts.template_date
-    earlier = date if date != prepared.fine_tuned.prompts.template_date else None
-    return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier, base.copied_from)
-
-
-def _write_plan(run: RunDirectory, plan: BenchmarkPlan, bench_id: str, base: str | None) -> None:
-    placed = msgspec.structs.replace(plan, bench_id=bench_id, base_run=base)
-    write_plan(run.plan_file, placed)
-    write_run_file(run.equivalent_command, equivalent_command(placed))
-
-
-@dataclass(frozen=True)
-class BenchOutcome:
-    """How each run of one benchmark ended."""
-
-    runs: BenchRuns
-    done: dict[Path, DoneRecord]
-
-    @property
-    def exit_code(self) -> ExitCode:
-        return exit_code_of(self.done.values())
-
-
-def run_bench(
-    runs: BenchRuns,
-    settings: SuperviseSettings,
+def run_model(
+    choice: Choice,
+    model: TrainedModel,
+    tasks: PlannedTasks,
+    frontend: Frontend,
     control: Control,
-    watching: Watching = lambda _: nullcontext(lambda: None),
+    *,
+    evaluated: Sequence[Path] = (),
 ) -> BenchOutcome:
-    """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
-    pending = runs.to_evaluate
-    done: dict[Path, DoneRecord] = {}
-    for run in pending:
-        try:
-            wait_again(run)
-        except OSError as error:
-            raise unwritable(run.records, error) from error
-    with control.graceful(), watching(pending) as tick:
-        for group in _groups(pending):
-            supervisor = Supervisor(group, settings, control, tick)
-            for run, record in zip(group, supervisor.supervise(), strict=True):
-                done[run.path] = record
-    return BenchOutcome(runs, done)
+    """Benchmark one model against its base. With --rerun-base, only the base of a model in `evaluated`, which this
+    command evaluated before, may be used again. Raises BenchtuiError where it cannot be started."""
+    if choice.verify:
+        frontend.say("Reading all of the weight files, as --verify asks; that takes a while for a large model.")
+    prepared = prepare(_repeatable(choice, model), model, tasks)
+    neighbours = evaluated if choice.rerun_base else _neighbours(choice.outputs, model)
+    with lock_model(model.path, model.name):
+        runs = lay_out(
+            prepared,
+            rerun_base=choice.rerun_base,
+            # A base that stopped early counts as unfinished, and its results are as good as those of a reused one.
+            resume=lambda run: run_state(run) == "finished" or frontend.may_resume(run),
+            neighbours=neighbours,
+        )
+        for line in (*prepared.notes, *(f"Warning: {words}." for words in prepared.warnings), *_notes(runs)):
+            frontend.say(line)
+        settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
+        return evaluate_and_conclude(model.path, runs, settings, frontend, control, readme=choice.readme)
 
 
-def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
-    """Runs that share one set of weights share a worker (with an adapter, base and fine-tuned do), and runs that go
-    side by side."""
-    if side_by_side([run.plan() for run in runs]):
-        return [list(runs)]
-    groups: dict[object, list[RunDirectory]] = {}
-    for run in runs:
-        groups.setdefault(run.plan().source.weights, []).append(run)
-    return list(groups.values())
+def evaluate_and_conclude(
+    model: Path, runs: BenchRuns, settings: SuperviseSettings, frontend: Frontend, control: Control, *, readme: bool
+) -> BenchOutcome:
+    """Evaluate what is left of `runs`, then report; call with the lock of the folder `model` held."""
+
+    def watching(pending: Sequence[RunDirectory]) -> AbstractContextManager[Callable[[], None]]:
+        return frontend.watch(pending, control)
+
+    outcome = evaluate(runs, settings, control, watching)
+    conclude(model, outcome, frontend, readme=readme)
+    return outcome
+
+
+def _neighbours(outputs: Path, model: TrainedModel) -> list[Path]:
+    """The other model folders, whose base may be the same."""
+    folders = [folder.absolute() for _, folder in model_folders(outputs)] if outputs.is_dir() else []
+    return [folder for folder in folders if folder != model.path]
+
+
+def _repeatable(choice: Choice, model: TrainedModel) -> Choice:
+    """`choice` with the command that evaluates this model in this way again, whatever is the newest one then."""
+    named = choice.model if choice.model not in (None, "all") else model_named(choice, model.name)
+    choice = dataclasses.replace(choice, model=named)
+    return dataclasses.replace(choice, command=("benchtui", "run", *run_arguments(choice)))
+
+
+def _notes(runs: BenchRuns) -> Iterator[str]:
+    """What is told before the start: which results are reused or resumed, and what follows from earlier runs."""
+    if runs.copied_from:
+        yield (
+            f"Base results are copied from {runs.copied_from}: same model, tasks and settings "
+            "(--rerun-base evaluates it again)."
+        )
+    elif runs.reused and runs.base:
+        yield "Base results are reused: same model, tasks and settings (--rerun-base evaluates it again)."
+    if runs.template_date:
+        date = runs.template_date.replace("T", " ")
+        yield f"Chat template: it writes the date, and {date} is used as in the earlier run."
+    if looked_at := runs.fine_tuned.plan().looked_at:
+        yield (
+            f"Its answers were looked at before, in {', '.join(looked_at[:3])} (--decide-early): it is judged at the "
+            "1 % that those looks left."
+        )
+    if runs.set_aside:
+        yield f"The earlier base run is kept in {runs.set_aside.path}."
+    unfinished = [run for run in runs.resumed if run_state(run) != "finished"]
+    if len(unfinished) < len(runs.resumed):
+        yield "The base stopped early before: its answers are kept, and only what is missing is asked."
+    if unfinished:
+        names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in unfinished)
+        yield f"Resuming an unfinished run of {names}: nothing answered is asked again."

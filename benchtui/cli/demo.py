@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,14 +22,14 @@ def command(folder: Path, fresh: bool, as_json: bool) -> int:
     The models and two small tasks come with benchtui. They are laid out in DIR (./benchtui-demo) as your own would
     be, and all results stay there.
     """
-    from benchtui.cli.run import run_choice
+    from benchtui.cli.terminal.main_job import run_on_terminal
     from benchtui.demo.choice import demo_choice
 
     choice = demo_choice(folder, fresh=fresh)
     # Matrices this small lose more to a second thread than they gain; doubly so when the cores are busy.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     click.echo(f"This is: {shlex.join(choice.command)}", err=True)
-    code = ExitCode(run_choice(choice, as_json=as_json))
+    code = ExitCode(run_on_terminal(replace(choice, json=as_json)))
     if code == ExitCode.DONE:
         results = shlex.quote(str(choice.outputs / str(choice.model) / "benchmarks"))
         click.echo(

@@ -9,8 +9,6 @@ import click
 from click.core import ParameterSource
 
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
-from benchtui.cli.run import Report, evaluate_and_conclude
-from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import PERMISSIONS
 
 
@@ -48,13 +46,12 @@ def command(
     newest unfinished run in outputs.
     A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
     """
-    from benchtui.benchmark.resume import runs_to_resume
-    from benchtui.benchmark.run import lock_model
+    from benchtui.benchmark.resume import resume
     from benchtui.cli.parameters.places import outputs_folder
     from benchtui.cli.terminal.detach import in_background, start_detached
+    from benchtui.cli.terminal.main_job import Terminal
     from benchtui.plans.plan import Permissions
     from benchtui.runs.find import find_run
-    from benchtui.runs.known import model_folder
     from benchtui.supervise.control import Control, say_on_stderr
     from benchtui.supervise.supervisor import SuperviseSettings
 
@@ -62,17 +59,12 @@ def command(
         return start_detached(sys.argv[1:])
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
     found = find_run(outputs_folder(outputs), run, states=unfinished if run is None else (*unfinished, "running"))
-    if not found.exists():
-        raise BenchtuiError(
-            f"{found.path} has no plan, so it cannot be resumed.", "Start a new run with `benchtui run`."
-        )
-    model = model_folder(found)
-    with Control(say_on_stderr) as control, lock_model(model, model.name):
-        permissions = Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code)
-        runs = runs_to_resume(found, permissions, include_path if _given(ctx, "include_path") else ())
-        settings = SuperviseSettings(timeout, skip_stalled)
-        report = Report(as_json=json, readme=not no_readme)
-        return evaluate_and_conclude(model, runs, settings, control, report).exit_code
+    allowed = Permissions(trust_remote_code, allow_pickle, confirm_unsafe_code)
+    folders = include_path if _given(ctx, "include_path") else ()
+    settings = SuperviseSettings(timeout, skip_stalled)
+    with Control(say_on_stderr) as control:
+        outcome = resume(found, allowed, folders, settings, Terminal(as_json=json), control, readme=not no_readme)
+    return outcome.exit_code
 
 
 def _given(ctx: click.Context, name: str) -> bool:

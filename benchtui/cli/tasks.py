@@ -9,12 +9,12 @@ from typing import Any, cast
 
 import click
 
+from benchtui.cli.terminal.main_job import Terminal
 from benchtui.cli.terminal.paragraphs import aside, hanging, width
 from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.config import load_config
 from benchtui.tasks.catalogue import Catalogue, load_catalogue
 from benchtui.tasks.entries import Kind, TaskEntry
-from benchtui.tasks.scan import Progress
 from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words
 from benchtui.text import one_line
 
@@ -54,7 +54,7 @@ def command(
         benchtui tasks mmlu --kind group
     """
     folders = include_path or load_config().run_defaults.get("include_path", ())
-    catalogue = load_catalogue([Path(folder) for folder in folders], reading_progress())
+    catalogue = load_catalogue([Path(folder) for folder in folders], Terminal().reading_tasks)
     for problem in catalogue.broken:
         click.echo(f"{one_line(problem)}: passed over.", err=True)
     wanted = " ".join(query)
@@ -72,21 +72,6 @@ def command(
     if not found:
         click.echo(f"Nothing fits {one_line(wanted)!r}. `benchtui tasks` lists the best-known tasks.", err=True)
     return ExitCode.DONE if found else ExitCode.FAILED
-
-
-def reading_progress() -> Progress:
-    """Says on stderr how far the reading of lm-eval's task files is; silent as long as nothing is read."""
-    terminal = sys.stderr.isatty()
-
-    def show(done: int, total: int) -> None:
-        if terminal:
-            end = "\r\033[K" if done == total else ""
-            text = "" if done == total else f"\rReading lm-eval's tasks, once per version: {done:,} of {total:,}"
-            click.echo(text + end, err=True, nl=False)
-        elif done == 0:
-            click.echo(f"Reading lm-eval's {total:,} task files, once per version.", err=True)
-
-    return show
 
 
 def _all(catalogue: Catalogue, kind: str | None) -> tuple[TaskEntry, ...]:

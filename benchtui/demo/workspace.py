@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.benchmark.run import lock_model
+from benchtui.benchmark.directories import lock_model
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import write_atomic
 

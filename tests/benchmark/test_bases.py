@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.benchmark.run import BenchRuns
+from benchtui.benchmark.directories import BenchRuns
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.records import run_state

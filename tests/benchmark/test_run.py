@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.benchmark.run import BenchOutcome, BenchRuns, lock_model
+from benchtui.benchmark.directories import BenchRuns, lock_model
+from benchtui.benchmark.evaluate import BenchOutcome
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.directory import RunDirectory, base_runs, benchmarks_folder
 from benchtui.runs.records import DoneRecord, Status

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.benchmark.run import lock_model
+from benchtui.benchmark.directories import lock_model
 from benchtui.cli.main import main
 from benchtui.demo.workspace import BASE_NAME, MARKER, MODEL_NAME, demo_paths, open_workspace
 from benchtui.errors import BenchtuiError, UsageError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchtui.benchmark.run import BenchRuns, lay_out
+from benchtui.benchmark.directories import BenchRuns, lay_out
 from benchtui.models.selection import find_model
 from benchtui.plans.choice import Choice
 from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare

@@ -39,9 +39,9 @@ def run_plain_wizard(choice: Choice) -> int:
     if not _confirmed(choice):
         click.echo("Nothing was started.", err=True)
         return ExitCode.DONE
-    from benchtui.cli.run import run_choice
+    from benchtui.cli.terminal.main_job import run_on_terminal
 
-    return run_choice(choice, as_json=choice.json, resume=choice.resume, readme=choice.readme)
+    return run_on_terminal(choice)
 
 
 def _ask_all(choice: Choice) -> Choice:

@@ -11,7 +11,7 @@ from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
-    from benchtui.benchmark.run import BenchOutcome
+    from benchtui.benchmark.evaluate import BenchOutcome
     from benchtui.models.layout import TrainedModel
 
 What = Literal["evaluated", "evaluated in part", "failed", "skipped", "stopped", "not started"]

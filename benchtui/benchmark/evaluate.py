@@ -1,0 +1,66 @@
+"""Evaluating the runs of one benchmark in worker processes, watched from start to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.benchmark.directories import BenchRuns
+from benchtui.errors import ExitCode
+from benchtui.files import unwritable
+from benchtui.plans.benchmark import side_by_side
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.outcome import exit_code_of
+from benchtui.runs.records import DoneRecord, wait_again
+from benchtui.supervise.control import Control
+from benchtui.supervise.supervisor import SuperviseSettings, Supervisor
+
+Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
+"""Opens a display on runs; what it yields is called about twenty times a second."""
+
+
+@dataclass(frozen=True)
+class BenchOutcome:
+    """How each run of one benchmark ended."""
+
+    runs: BenchRuns
+    done: dict[Path, DoneRecord]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return exit_code_of(self.done.values())
+
+
+def evaluate(
+    runs: BenchRuns,
+    settings: SuperviseSettings,
+    control: Control,
+    watching: Watching = lambda _: nullcontext(lambda: None),
+) -> BenchOutcome:
+    """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
+    pending = runs.to_evaluate
+    done: dict[Path, DoneRecord] = {}
+    for run in pending:
+        try:
+            wait_again(run)
+        except OSError as error:
+            raise unwritable(run.records, error) from error
+    with control.graceful(), watching(pending) as tick:
+        for group in _groups(pending):
+            supervisor = Supervisor(group, settings, control, tick)
+            for run, record in zip(group, supervisor.supervise(), strict=True):
+                done[run.path] = record
+    return BenchOutcome(runs, done)
+
+
+def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
+    """Runs that share one set of weights share a worker (with an adapter, base and fine-tuned do), and runs that go
+    side by side."""
+    if side_by_side([run.plan() for run in runs]):
+        return [list(runs)]
+    groups: dict[object, list[RunDirectory]] = {}
+    for run in runs:
+        groups.setdefault(run.plan().source.weights, []).append(run)
+    return list(groups.values())

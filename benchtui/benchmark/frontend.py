@@ -1,0 +1,38 @@
+"""What the main job needs of whoever started it: a terminal, a notebook, a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from benchtui.runs.directory import RunDirectory
+from benchtui.supervise.control import Control
+
+if TYPE_CHECKING:
+    from benchtui.compare.summary import Summary
+
+
+class Frontend(Protocol):
+    """Tells and shows what the main job does, and answers its one question.
+
+    Nothing here may raise because nobody reads any more: the results on disk are worth more than the words about them.
+    """
+
+    def say(self, text: str) -> None:
+        """Tell one line of prose."""
+
+    def show(self, summary: Summary) -> None:
+        """Show the scores and the comparison of a model."""
+
+    def reading_tasks(self, done: int, total: int) -> None:
+        """Show how far the reading of lm-eval's task files is."""
+
+    def watch(self, runs: Sequence[RunDirectory], control: Control) -> AbstractContextManager[Callable[[], None]]:
+        """Show `runs` while they go on; what is yielded is called about twenty times a second."""
+
+    def may_resume(self, run: RunDirectory) -> bool:
+        """Answer whether an unfinished run is resumed, instead of starting a new one."""
+
+    def about(self, model: str) -> Frontend:
+        """The same frontend, naming `model` in what it tells: several models are evaluated in turn."""

@@ -1,0 +1,111 @@
+"""The main job on a terminal: prose on stderr, the comparison (or the events as JSON) on stdout, Ctrl+C stops."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import click
+
+from benchtui.cli.terminal.detach import announce_launch
+from benchtui.text import one_line, printable
+
+if TYPE_CHECKING:
+    from benchtui.compare.summary import Summary
+    from benchtui.plans.choice import Choice
+    from benchtui.runs.directory import RunDirectory
+    from benchtui.supervise.control import Control
+
+
+def run_on_terminal(choice: Choice) -> int:
+    """Benchmark what was chosen and show it here; returns the exit code."""
+    from benchtui.benchmark.run import run_choice
+    from benchtui.supervise.control import Control, say_on_stderr
+
+    with Control(say_on_stderr) as control:
+        return run_choice(choice, Terminal(as_json=choice.json, resume=choice.resume), control)
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """The terminal as a Frontend. `resume` None asks about unfinished runs; `model` stands in front of every line where
+    several are evaluated."""
+
+    as_json: bool = False
+    resume: bool | None = None
+    model: str = ""
+
+    def about(self, model: str) -> Terminal:
+        return replace(self, model=model)
+
+    def say(self, text: str) -> None:
+        with _whether_or_not_anybody_reads():
+            click.echo(printable(f"{self.model}: {text}" if self.model else text), err=True)
+
+    def show(self, summary: Summary) -> None:
+        if self.as_json:
+            return
+        from benchtui.reports.tables import print_summary
+
+        with _whether_or_not_anybody_reads():
+            if self.model:
+                click.echo(one_line(self.model))
+            print_summary(summary)
+
+    def reading_tasks(self, done: int, total: int) -> None:
+        """Silent as long as nothing is read."""
+        if sys.stderr.isatty():
+            end = "\r\033[K" if done == total else ""
+            text = "" if done == total else f"\rReading lm-eval's tasks, once per version: {done:,} of {total:,}"
+            click.echo(text + end, err=True, nl=False)
+        elif done == 0:
+            click.echo(f"Reading lm-eval's {total:,} task files, once per version.", err=True)
+
+    @contextmanager
+    def watch(self, runs: Sequence[RunDirectory], control: Control) -> Iterator[Callable[[], None]]:
+        from benchtui.displays.display import open_display
+        from benchtui.supervise.control import say_on_stderr
+
+        display = open_display(runs, "json" if self.as_json else "auto", title=self.model)
+
+        def tick() -> None:
+            announce_launch(tuple(runs))
+            display.refresh()
+
+        control.say = display.note
+        display.start()
+        try:
+            yield tick
+        finally:
+            display.stop()
+            control.say = say_on_stderr
+
+    def may_resume(self, run: RunDirectory) -> bool:
+        """As the flag says, else asked on a terminal, else yes."""
+        if self.resume is not None:
+            return self.resume
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        from benchtui.runs.journal.journal import answered_requests
+
+        plan, answered = run.plan(), answered_requests(run.journal)
+        which = "the base model" if plan.role == "base" else plan.model_name
+        question = f"An unfinished run of {which} from {plan.created[:16]} holds {answered} answers. Go on with it?"
+        return click.confirm(question, default=True, err=True)
+
+
+@contextmanager
+def _whether_or_not_anybody_reads() -> Iterator[None]:
+    """A terminal that closed, a pipe whose reader left: the files are worth more than the words about them."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for descriptor in (1, 2):
+            os.dup2(nowhere, descriptor)
+        os.close(nowhere)
