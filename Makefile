@@ -5,13 +5,14 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 TORCH  ?= default
 
-.PHONY: help setup demo test quick check format faults real perf wheel clean
+.PHONY: help setup demo test quick check format graph faults real perf wheel clean
 
 help:
 	@echo "make demo    set up, then run the whole main job on two tiny models (TORCH=cpu: without CUDA, far smaller)"
 	@echo "make test    the tests, some minutes (BENCHTUI_TEST_WHOLE=1: all of them, half an hour)"
 	@echo "make quick   the tests that take no longer than a few seconds each"
 	@echo "make check   format, lint, types, import contracts"
+	@echo "make graph   who imports whom, floor by floor; says where there is a cycle"
 	@echo "make faults  the long fault-injection suite"
 	@echo "make real    parity with lm-eval on a real 135M model (about an hour; fetches 100 MB)"
 	@echo "make perf    the measured comparisons"
@@ -52,6 +53,9 @@ check: $(READY)
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+graph: $(READY)
+	$(BIN)/python -m tests.structure.graph
 
 faults: $(READY)
 	BENCHTUI_FAULTS=long $(BIN)/python -m pytest tests/e2e/faults -s
