@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_folders import adapter, full_model, lora_tensors, save, write_json
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.models.discovery import inspect_model
 from benchtui.models.fit import Fit, check_fit
 from benchtui.models.reading import read_json
+from tests.models.model_folders import adapter, full_model, lora_tensors, save, write_json
 
 Names = Callable[[str], str]
 TARGETS = {"target_modules": ["q_proj", "v_proj"]}

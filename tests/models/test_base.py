@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_folders import adapter, full_model, llama_tensors, save, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, find_base, resolve_base, sixteen_bit_counterpart
 from benchtui.models.discovery import inspect_model
 from benchtui.models.selection import choose_format
+from tests.models.model_folders import adapter, full_model, llama_tensors, save, write_json
 
 
 def base_of(folder: Path, flag: str | None = None, wanted: str | None = None) -> BaseChoice:

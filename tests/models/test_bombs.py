@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from model_folders import adapter, full_model, write_json
+
+from tests.models.model_folders import adapter, full_model, write_json
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 123\n"
 MEMORY = 2 * 1024**3

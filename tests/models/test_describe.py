@@ -13,13 +13,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from model_folders import LLAMA, LLAMA_NUMBERS, adapter, cut, full_model, sharded_model, weights, write_json
-from tiny_hub import COMMIT, TinyHub, serve_tiny_hub
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import resolve_base
 from benchtui.models.describe import describe
 from benchtui.models.selection import choose_format, find_model
+from tests.models.model_folders import (
+    LLAMA,
+    LLAMA_NUMBERS,
+    adapter,
+    cut,
+    full_model,
+    sharded_model,
+    weights,
+    write_json,
+)
+from tests.models.tiny_hub import COMMIT, TinyHub, serve_tiny_hub
 
 
 def test_a_local_model(tmp_path: Path) -> None:

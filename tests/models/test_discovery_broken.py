@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_folders import adapter, cut, full_model, gguf, sharded_model, weights, write_json
 
 from benchtui.models.base import find_base
 from benchtui.models.discovery import discover, inspect_model
+from tests.models.model_folders import adapter, cut, full_model, gguf, sharded_model, weights, write_json
 
 
 def _config_not_json(m: Path) -> None:

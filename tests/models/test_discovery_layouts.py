@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from model_folders import adapter, full_model, gguf, sharded_model, weights, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.discovery import discover, inspect_model
 from benchtui.models.layout import TrainedModel
+from tests.models.model_folders import adapter, full_model, gguf, sharded_model, weights, write_json
 
 
 def only(outputs: Path) -> TrainedModel:

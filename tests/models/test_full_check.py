@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_folders import LLAMA, full_model, llama_tensors, save, sharded_model, write_json
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.describe import describe
 from benchtui.models.discovery import inspect_model
 from benchtui.models.reading import read_json
 from benchtui.models.weights.safetensors import read_header
+from tests.models.model_folders import LLAMA, full_model, llama_tensors, save, sharded_model, write_json
 
 ARCHITECTURES = (
     "llama", "mistral", "mixtral", "qwen2", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "phi", "phi3",

@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from model_folders import full_model, weights
 
 from benchtui.models import identity
 from benchtui.models.identity import local_identity, sampled_places
 from benchtui.models.weights.safetensors import Header, read_header
+from tests.models.model_folders import full_model, weights
 
 TENSORS, EACH = 100, 800_000
 

@@ -7,7 +7,6 @@ import struct
 from pathlib import Path
 
 import pytest
-from model_folders import adapter, cut, full_model, gguf, write_json
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.base import find_base
@@ -17,6 +16,7 @@ from benchtui.models.discovery import discover, inspect_model
 from benchtui.models.selection import choose_format, find_model
 from benchtui.models.weights.gguf import check_gguf
 from tests.conftest import HUB, absent
+from tests.models.model_folders import adapter, cut, full_model, gguf, write_json
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
-from model_folders import adapter, cut, full_model, gguf, write_json
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.discovery import inspect_model
 from benchtui.models.selection import choose_format, find_model
+from tests.models.model_folders import adapter, cut, full_model, gguf, write_json
 
 
 @pytest.fixture

@@ -89,11 +89,12 @@ PROBE = """
 import sys, time
 from pathlib import Path
 from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.resolve import resolve
 start = time.process_time()  # not the wall: other tests may be running beside this one
 found = load_catalogue(cache=Path(sys.argv[1])).search("hela swag")
 took = time.process_time() - start
 assert found[0].name == "hellaswag"
-load_catalogue(cache=Path(sys.argv[1])).resolve(["mmlu"])
+resolve(load_catalogue(cache=Path(sys.argv[1])), ["mmlu"])
 heavy = {"torch", "transformers", "lm_eval", "datasets", "scipy", "pandas", "textual"} & set(sys.modules)
 print(took, *heavy)
 """

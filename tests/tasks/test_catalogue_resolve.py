@@ -182,7 +182,7 @@ def test_lm_eval_builds_a_group_from_the_resolved_files_alone(task_cache: Path, 
         "group: family\ntask:\n  - inside\n  - group: unnamed\n    task: [three]\n  - task: here\n"
         + "".join(f"    {line}\n" for line in common.splitlines())
     )
-    resolved = load_catalogue([tmp_path], cache=task_cache).resolve(["family"])
+    resolved = resolve(load_catalogue([tmp_path], cache=task_cache), ["family"])
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     built = subprocess.run(
         [sys.executable, "-c", BUILD, json.dumps(dict(resolved.task_files))],

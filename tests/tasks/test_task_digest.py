@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.tasks.catalogue import Catalogue, load_catalogue
+from benchtui.tasks.resolve import resolve
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digest(folder: Path, cache: Path, name: str) -> str:
-    found = load_catalogue([folder], cache=cache).resolve([name]).digests[name]
+    found = resolve(load_catalogue([folder], cache=cache), [name]).digests[name]
     assert len(found) == 16
     return found
 

@@ -1,0 +1,3 @@
+from __future__ import annotations
+
+from tests.runs.conftest import laid as laid
