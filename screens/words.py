@@ -50,7 +50,7 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True, wo
     if headline.verdict is not None:
         from benchtui.reports.words import short_words, verdict_glyph  # brings in numpy
 
-        words = f" {short_words(headline.verdict, headline.likely)}" if word else ""
+        words = f" {short_words(headline.verdict, headline.likely, headline.no_loss)}" if word else ""
         text.append(f" {verdict_glyph(headline.verdict)}{words}", style=style)
     return text
 

@@ -31,19 +31,16 @@ if TYPE_CHECKING:
     "margin",
     type=click.FloatRange(0, 100, min_open=True),
     callback=finite,
-    default=MAX_LOSS,
-    show_default=True,
     metavar="POINTS",
-    help="Say of each task whether a larger loss is excluded.",
+    help=f"Say of each task whether no loss over this is shown. [default: the run's --decide-loss, else {MAX_LOSS:g}]",
 )
 @click.option(
     "--same-within",
     type=click.FloatRange(0, 100, min_open=True),
     callback=finite,
-    default=SAME_WITHIN,
-    show_default=True,
     metavar="POINTS",
-    help="Say of each task whether a larger difference, either way, is excluded.",
+    help="Say of each task whether no difference over this, either way, is shown. [default: the run's "
+    f"--decide-delta, else {SAME_WITHIN:g}]",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
 @click.option(
@@ -56,8 +53,8 @@ def command(
     first: str | None,
     second: str | None,
     format: str,
-    margin: float,
-    same_within: float,
+    margin: float | None,
+    same_within: float | None,
     output: Path | None,
     outputs: Path | None,
 ) -> None:
@@ -69,13 +66,16 @@ def command(
     """
     from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
-    from benchtui.compare.verdicts.margins import Margins
+    from benchtui.compare.verdicts.margins import Margins, asked_margins
     from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.text import printable
 
     a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
-    comparison = compare_runs(read_run(a), read_run(b), margins=Margins(margin, same_within))
+    one, other = read_run(a), read_run(b)
+    asked = asked_margins(one, other)
+    margins = Margins(margin or asked.loss, same_within or asked.difference)
+    comparison = compare_runs(one, other, margins=margins)
     _write(comparison, format, output)
     for run in newer:
         click.echo(printable(str(run)), err=True)

@@ -22,7 +22,7 @@ from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts.claims import with_claims
 from benchtui.compare.verdicts.judging import family, judged
 from benchtui.compare.verdicts.looks import looked_at_before, why_watched
-from benchtui.compare.verdicts.margins import Margins
+from benchtui.compare.verdicts.margins import Margins, asked_margins
 from benchtui.compare.verdicts.overall import overall
 from benchtui.compare.verdicts.verdicts import not_comparable
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Floats
@@ -46,7 +46,7 @@ def compare_runs(
     first: RunResults, second: RunResults, *, names: Names | None = None, margins: Margins | None = None
 ) -> Comparison:
     """Compare `second` with `first` on every task that both have; they are called as `side_names` says.
-    `margins` are what is too small to matter.
+    `margins` are what is too small to matter; by default what the runs were made to decide about.
 
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
@@ -55,7 +55,7 @@ def compare_runs(
     runs = Pair(first, second, names, _read_leaves(first, second), FINAL_ALPHA if looks else ALPHA)
     made = tuple(rows_of(runs))
     tests = family(first, second, made)
-    margins = margins or Margins()
+    margins = margins or asked_margins(first, second)
     rows = with_claims(judged(made, tests, looks=looks), tests, margins, watched=bool(looks))
     rows = judge_new_tasks(rows, tests, watched=bool(looks))
     return Comparison(

@@ -23,8 +23,8 @@ from benchtui.tasks.words import task_title
 @dataclass(frozen=True)
 class Headline:
     """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down, and the
-    band that is `likely` where another is shown. A score that is not a number is NaN here: its task is shown all the
-    same.
+    band that is `likely` where another is shown; `no_loss` is the loss, in points, that is shown not
+    to be exceeded. A score that is not a number is NaN here: its task is shown all the same.
 
     `on_pairs` is the change over the paired documents where that is not the difference of the two scores.
     """
@@ -40,6 +40,7 @@ class Headline:
     n: int | None = None
     total: int | None = None
     likely: Kind | None = None
+    no_loss: float | None = None
 
     @property
     def tone(self) -> Kind | None:
@@ -126,7 +127,15 @@ def _headline(task: str, entry: Any) -> Headline | None:
         _count(entry.get("n")),
         _count(entry["fine_tuned"].get("total")) if isinstance(entry.get("fine_tuned"), dict) else None,
         known.get(likely) if isinstance(likely, str) else None,
+        _no_loss(entry.get("claims")),
     )
+
+
+def _no_loss(claims: Any) -> float | None:
+    for claim in claims if isinstance(claims, list) else ():
+        if isinstance(claim, dict) and claim.get("kind") == "no loss" and claim.get("shown") is True:
+            return _number(claim.get("margin"))
+    return None
 
 
 def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -39,8 +39,10 @@ def _said(choice: Choice) -> Iterator[tuple[Setting, object]]:
     values = settings_of(choice)
     for setting in SETTINGS:
         value = values[setting.parameter]
-        idle = (setting.name == "suite" and choice.tasks and value == setting.default) or (
-            setting.name in ("decide-delta", "decide-loss", "decide-for") and not values["decide_early"]
+        idle = (
+            (setting.name == "suite" and choice.tasks and value == setting.default)
+            or (setting.name in ("decide-delta", "decide-loss", "decide-for") and not values["decide_early"])
+            or (setting.name == "decide-loss" and "loss" not in values["decide_for"])
         )
         always = setting.name == "suite"  # which one is meant by default may change
         if not idle and (always or value != setting.default):

@@ -139,14 +139,15 @@ def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
     """Glyph and word, never colour alone; empty for rows that have no verdict of their own."""
     if row.verdict is None or row.level != "headline":
         return ""
-    words = short_words(row.verdict.kind, row.verdict.likely, glyphs)
-    if row.verdict.kind is Kind.NO_DIFFERENCE and row.no_loss is not None:
-        words = f"no loss > {row.no_loss.margin:g}"
+    no_loss = row.no_loss.margin if row.no_loss is not None else None
+    words = short_words(row.verdict.kind, row.verdict.likely, no_loss, glyphs)
     return f"{verdict_glyph(row.verdict.kind, glyphs)} {words}"
 
 
-def short_words(kind: Kind, likely: Kind | None, glyphs: Glyphs = UNICODE) -> str:
-    """ "excellent", or "≥ weak" where that much is shown and more is likely."""
+def short_words(kind: Kind, likely: Kind | None, no_loss: float | None, glyphs: Glyphs = UNICODE) -> str:
+    """ "excellent"; "≥ weak" where that much is shown and more is likely; "no loss > 3" where nothing else is shown."""
+    if kind is Kind.NO_DIFFERENCE and no_loss is not None:
+        return f"no loss > {no_loss:g}"
     return SHORT_WORDS[kind] if likely is None else f"{glyphs.least} {SHORT_WORDS[kind]}"
 
 

@@ -48,8 +48,8 @@ class RunRows(Rows):
 
 class HistoryPage(Page):
     HELP = (
-        "How the model did from run to run. Changes are against the base it was compared with; a dash stands for one "
-        "that cannot be compared, and Enter says why. Notes are kept beside each run."
+        "How the model did from run to run. Changes are against the base it was compared with; where there is a dash "
+        "instead, the two cannot be compared, and Enter says why. Notes are kept beside each run."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "note", "Note", tooltip="Write down what was different about this run"),

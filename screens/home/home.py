@@ -47,8 +47,8 @@ class Models(Rows):
 
 class Home(Page):
     HELP = (
-        "benchtui answers one question: did the training help, and how sure are we? Choose a model, press b to "
-        "benchmark it against the model it was trained from, and Enter to see the comparison."
+        "benchtui answers one question: is the fine-tuned model better, and how sure are we? Choose a model, press b "
+        "to benchmark it against the model it was trained from, and Enter to see the comparison."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "benchmark", "Benchmark", tooltip="Benchmark the selected model, step by step"),

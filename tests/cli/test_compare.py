@@ -7,10 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from benchtui.plans.plan import write_plan
+from benchtui.runs.directory import RunDirectory
 from tests.cli.results_commands import benchtui, one_line_error, write_model
 from tests.lm_eval_runs import RealRuns, real_runs
+from tests.run_stories import make_run
 
 __all__ = ["real_runs"]
 
@@ -47,6 +51,31 @@ def test_lm_evals_own_output_folders_are_taken(real_runs: RealRuns) -> None:
     document = json.loads(ended.out)
     assert [document["first"]["model"], document["second"]["model"]] == ["tiny-first", "tiny-second"]
     assert {row["task"] for row in document["rows"]} >= {"school", "say", "obey", "pages"}
+
+
+@pytest.mark.parametrize("option", ["--max-loss", "--same-within"])
+@pytest.mark.parametrize("number", ["nan", "inf", "0", "-1"])
+def test_a_margin_that_is_no_size_is_refused(outputs: Path, option: str, number: str) -> None:
+    one_line_error(benchtui("compare", "llama-lima", "--outputs", outputs, option, number), 2, [option])
+
+
+def test_claims_are_about_what_the_run_was_to_decide(outputs: Path) -> None:
+    model = write_model(outputs, "spared", 20, 20, n=541)
+    run = next((model / "benchmarks" / "fine-tuned").iterdir())
+    plan = make_run(run).plan()
+    write_plan(
+        RunDirectory(run).plan_file,
+        msgspec.structs.replace(plan, decide_early=7.0, decide_for=("sign", "loss"), decide_loss=5.0),
+    )
+
+    def margins(*options: str | Path) -> list[float]:
+        row = json.loads(benchtui("compare", "--format", "json", *options).out)["rows"][0]
+        return [row["no_loss_margin"], row["no_difference_margin"]]
+
+    assert margins(model) == [5.0, 7.0]
+    assert margins(model, "--max-loss", "4") == [4.0, 7.0]
+    assert margins(model, "--max-loss", "4", "--same-within", "1") == [4.0, 1.0]
+    assert margins(run, model / "benchmarks" / "base") == [5.0, 7.0], "either order"
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "csv", "json", "html"])

@@ -84,11 +84,11 @@ def test_the_same_is_asked_of_other_samples_too(
 def test_the_verdict_says_what_became_of_the_loss(tmp_path: Path) -> None:
     found = stopped(tmp_path, "lower", (-0.2, -0.04), (-0.2, -0.04)).headlines[0].verdict
     assert found is not None
-    assert found.sentence.endswith("A loss over 3 points is certain.")
+    assert found.sentence.endswith("A loss over 3 points: shown.")
 
 
 def test_where_less_is_better_more_is_a_loss(tmp_path: Path) -> None:
     found = stopped(tmp_path, "higher", (0.04, 0.2), (0.04, 0.2), upwards=False)
     assert gate(found, max_loss=3).outcome is Outcome.NOT_MET
     assert found.headlines[0].verdict is not None
-    assert found.headlines[0].verdict.sentence.endswith("A loss over 3 points is certain.")
+    assert found.headlines[0].verdict.sentence.endswith("A loss over 3 points: shown.")

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchtui.compare.columns import group_columns
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.differences.difference import chance_of_no_less, chance_of_no_more
 from benchtui.compare.records import Comparison, Kind, Row
+from benchtui.compare.summary import write_summary
 from benchtui.compare.verdicts.gate import gate
 from benchtui.evidence.matched_pairs import matched_interval, mcnemar
 from benchtui.evidence.shares import wilson
@@ -87,6 +89,33 @@ def test_of_too_few_tasks_nothing_is_said_of_others(tmp_path: Path) -> None:
     assert row.verdict is not None
     assert "Shown for these 3 tasks, which are too few to speak of new ones." in row.verdict.sentence
     assert "too few tasks to speak of others" in comparison_markdown(found)
+
+
+def test_benchmark_json_tells_what_the_intervals_are_about_and_of_new_tasks(tmp_path: Path) -> None:
+    folder = tmp_path / "benchmarks"
+    found = compared(folder, [(30, 0), (25, 0), *[(4, 5), (5, 4)] * 4])
+    (folder / "fine-tuned").rename(tmp_path / "run")
+    (folder / "fine-tuned").mkdir()
+    (tmp_path / "run").rename(folder / "fine-tuned" / "run")
+    entry = json.loads(write_summary(tmp_path).path.read_text())["comparison"]["all"]
+    row = group(found)
+    assert row.new_tasks is not None
+    assert row.new_tasks.interval is not None
+    assert (entry["population"], entry["tasks"]) == ("these 10 tasks, other samples of them", 10)
+    new = [entry[f"new_tasks_{name}"] for name in ("difference", "low", "high", "p", "p_holm")]
+    interval = row.new_tasks.interval
+    assert new == [row.new_tasks.value, interval.low, interval.high, row.new_tasks.p, row.new_tasks.p_holm]
+    assert (entry["shrunk"], entry["shrunk_low"], entry["shrunk_high"]) == (None, None, None), (
+        "it is no task of a group"
+    )
+    parts = {row.task: group_columns(row) for row in found.rows if row.level == "part"}
+    low, value, high = (parts["t0"][name] for name in ("shrunk_low", "shrunk", "shrunk_high"))
+    assert low is not None
+    assert value is not None
+    assert high is not None
+    assert low < value < high
+    assert 0.055 < value < 0.3, "between the mean of all and its own change"
+    assert parts["t0"]["new_tasks_difference"] is None
 
 
 def test_new_tasks_are_corrected_for_every_task_that_was_asked(tmp_path: Path) -> None:

@@ -111,9 +111,9 @@ def _one_of_four() -> Figures:
             (("alone", 1), ("one", 4))}  # fmt: skip
 
 
-def _fewest_tasks() -> int:
-    """With how many tasks, all of which gained, a gain of new tasks is shown."""
-    return next(tasks for tasks in range(2, 99) if centre_interval(np.ones(tasks)) is not None)
+def _fewest_tasks(alpha: float) -> int:
+    """With how many tasks, all of which gained, a gain of new tasks is shown by a test at `alpha`."""
+    return next(tasks for tasks in range(2, 99) if centre_interval(np.ones(tasks), alpha) is not None)
 
 
 def _spared() -> Figures:
@@ -175,7 +175,11 @@ SENTENCES = (
         _bands,
     ),
     Sentence(GUIDE, "its own {subjects} subjects, with other questions", lambda: {"subjects": len(MMLU)}),
-    Sentence(GUIDE, "That takes at least {fewest} tasks", lambda: {"fewest": _fewest_tasks()}),
+    Sentence(
+        GUIDE,
+        "That takes at least {fewest} tasks ({watched} after a run that might have stopped early",
+        lambda: {"fewest": _fewest_tasks(ALPHA), "watched": _fewest_tasks(FINAL_ALPHA)},
+    ),
     Sentence(
         GUIDE, "more than {most} % of the samples could not be paired", lambda: {"most": f"{100 * MAX_UNPAIRED:g}"}
     ),

@@ -88,6 +88,15 @@ def test_defaults_are_left_out(default: Choice) -> None:
     assert command_line(default) == "benchtui run --isolated --suite quick"
 
 
+def test_a_loss_is_told_only_to_a_run_that_asks_about_it() -> None:
+    with pytest.raises(UsageError, match="--decide-loss has no use with --decide-for sign") as refused:
+        read_again(["--decide-early", "--decide-for", "sign", "--decide-loss", "5"])
+    assert "--decide-for sign,loss" in str(refused.value.next_step)
+    asked = read_again(["--decide-early", "--decide-loss", "5"])
+    assert "--decide-loss 5" in command_line(asked)
+    assert "--decide-loss" not in command_line(replace(asked, decide_for=("sign",)))
+
+
 def test_a_file_that_limits_and_decides_early_can_be_undone() -> None:
     file = {"default_limit": 5.0, "decide_early": True}
     chosen = read_again([], file)

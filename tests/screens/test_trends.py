@@ -7,9 +7,11 @@ from pathlib import Path
 from benchtui.compare.headlines import last_benchmark
 from benchtui.compare.history.history import model_history
 from benchtui.compare.summary import write_summary
+from benchtui.reports.words import verdict_cell
 from screens.history.history import comparable
 from screens.themes import Colours
 from screens.words import result_text
+from tests.compare.test_verdicts import flipped
 from tests.screens.conftest import Open, press, settle, shown
 from tests.synthetic import Task, write_run
 
@@ -57,6 +59,17 @@ async def test_a_newer_limited_run_stands_beside_the_full_one(open_app: Open, mo
         assert "0.0% → 50.0% n=8" in screen, "what the scores of the full one are over"
         await press(pilot, "enter")
         assert "A newer run, 2026-11-22T10-00-00, which was limited" in " ".join(shown(pilot).split())
+
+
+def test_the_list_says_the_same_of_a_result_as_the_table(tmp_path: Path) -> None:
+    first, second = flipped(80, 80, 500, 340)
+    for name, right in (("base", first), ("fine-tuned/a", second)):
+        write_run(tmp_path / "benchmarks" / name, {"t": Task({("acc", "none"): right})})
+    comparison = write_summary(tmp_path).comparison
+    assert comparison is not None
+    cell = verdict_cell(comparison.headlines[0])
+    assert cell == "· no loss > 3"
+    assert result_text(last_benchmark(tmp_path), Colours(*["#808080"] * 7)).plain.endswith(cell)
 
 
 def test_a_last_result_over_a_part_of_the_samples_says_so(tmp_path: Path) -> None:

@@ -182,12 +182,12 @@ def test_a_run_that_is_gated_says_what_became_of_the_loss(tmp_path: Path) -> Non
     assert (stop.decision, stop.asked, stop.max_loss) == ("higher", ("sign", "loss"), 0.03)
     assert stop.ends[0] >= -0.03
     assert isinstance(events[0], Decision)
-    assert events[0].choice == "better than the base, and a loss over 3 points is excluded, at 24 of 500 samples"
+    assert events[0].choice == "better than the base; no loss over 3 points: shown, at 24 of 500 samples"
     stop, events = decide(tmp_path, Base(BETTER), Tuned(ALIKE), for_loss=True)
     assert stop is not None
     assert stop.ends[1] < -0.03
     assert isinstance(events[0], Decision)
-    assert events[0].choice.startswith("worse than the base, and a loss over 3 points is certain, at ")
+    assert events[0].choice.startswith("worse than the base; a loss over 3 points: shown, at ")
 
 
 def test_models_alike_are_asked_until_a_loss_is_excluded_elsewhere_too(tmp_path: Path) -> None:
@@ -198,7 +198,7 @@ def test_models_alike_are_asked_until_a_loss_is_excluded_elsewhere_too(tmp_path:
     assert gated is not None
     assert sign.decision == gated.decision == "within"
     assert gated.ends[0] >= -0.03
-    assert "no relevant difference, and a loss over 3 points is excluded" in str(events)
+    assert "no relevant difference; no loss over 3 points: shown" in str(events)
 
 
 def test_documents_are_paired_as_the_comparison_pairs_them(tmp_path: Path) -> None:

@@ -153,6 +153,12 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
         if _typed(name) and not said["decide_early"]:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(f"{flag} says when --decide-early may stop, which is not asked for.", "Give both.")
+    if _typed("decide_loss") and "loss" not in said["decide_for"]:
+        asked = ",".join(said["decide_for"])
+        raise UsageError(
+            f"--decide-loss has no use with --decide-for {asked}.",
+            f"Leave it out, or give --decide-for {asked},loss.",
+        )
     if _source("include_path") is ParameterSource.DEFAULT_MAP:
         from benchtui.settings.config import check_task_folders, load_config
 

@@ -18,6 +18,7 @@ from benchtui.compare.verdicts.verdicts import evidence_words, missing_words, p_
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS
+from benchtui.points import point_words
 
 
 def with_claims(rows: Sequence[Row], tests: int, margins: Margins, *, watched: bool) -> tuple[Row, ...]:
@@ -87,19 +88,29 @@ def _early(row: Row, margins: Margins) -> tuple[Claim, Claim]:
 def _said(row: Row, claims: tuple[Claim, Claim]) -> Row:
     """The row with its claims, and with a sentence that says what they show beside the verdict. What was inconclusive
     and is surely within the margin is called so."""
-    _, difference = claims
+    loss, difference = claims
     verdict, found = row.verdict, row.tested
     assert verdict is not None  # noqa: S101 - headlines have been judged
     if verdict.kind is Kind.NO_DIFFERENCE and found is not None and difference.shown:
         detail = f"{size_words(found.value, is_share=True)} ({evidence_words(found, is_share=True)})"
-        sentence = f"No relevant difference: {detail}.{missing_words(found, is_share=True)}"
+        margin = f"none over {point_words(difference.margin)}: shown{_p(difference)}"
+        sentence = f"No relevant difference, {margin}: {detail}.{missing_words(found, is_share=True)}"
         verdict = Verdict(Kind.WITHIN, Kind.WITHIN.value, sentence)
-    told = (difference,) if verdict.kind.is_gain or verdict.kind is Kind.WITHIN else claims
-    shown = [f"{claim.words}: shown{_p(claim)}" for claim in told if claim.shown and row.early is None]
+    shown = [f"{claim.words}: shown{_p(claim)}" for claim in _beside(verdict, loss, difference) if row.early is None]
     if shown:
         sentence = f"{verdict.sentence} {'; '.join(shown).capitalize()}."
         verdict = msgspec.structs.replace(verdict, sentence=sentence)
     return msgspec.structs.replace(row, verdict=verdict, claims=claims)
+
+
+def _beside(verdict: Verdict, loss: Claim, difference: Claim) -> list[Claim]:
+    """The claims that are shown and that the verdict has not made itself: no relevant difference is no loss either."""
+    told = [loss, difference]
+    if verdict.kind is Kind.WITHIN:
+        told = [loss] if loss.margin < difference.margin else []
+    elif verdict.kind.is_gain:
+        told = [difference]
+    return [claim for claim in told if claim.shown]
 
 
 def _p(claim: Claim) -> str:

@@ -6,7 +6,10 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.points import point_words
+from benchtui.results.records import RunResults
+from benchtui.runs.directory import RunDirectory
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 
@@ -15,6 +18,23 @@ class Margins(msgspec.Struct, frozen=True):
 
     loss: float = MAX_LOSS
     difference: float = SAME_WITHIN
+
+
+def asked_margins(first: RunResults, second: RunResults) -> Margins:
+    """What the runs were made to decide about (--decide-loss, --decide-delta), for the rest the usual margins; also
+    where two runs were to decide about different ones."""
+    early = [plan for plan in map(_plan, (first, second)) if plan is not None and plan.decide_early is not None]
+    losses = {plan.decide_loss for plan in early if "loss" in plan.decide_for and plan.decide_loss > 0}
+    differences = {plan.decide_early for plan in early if plan.decide_early}
+    usual = Margins()
+    return Margins(
+        losses.pop() if len(losses) == 1 else usual.loss,
+        differences.pop() if len(differences) == 1 else usual.difference,
+    )
+
+
+def _plan(results: RunResults) -> BenchmarkPlan | None:
+    return RunDirectory(results.run).readable_plan()
 
 
 class Claim(msgspec.Struct, frozen=True):

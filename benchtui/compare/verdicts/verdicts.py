@@ -184,9 +184,9 @@ def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) ->
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
     loss = stop.loss_excluded(higher_is_better=higher_is_better)
     size = point_words(100 * stop.max_loss) if is_share else f"{stop.max_loss:.3g}"
-    of_loss = "" if loss is None else f" A loss over {size} is {'excluded' if loss else 'certain'}."
+    of_loss = "" if loss is None else f" {'No' if loss else 'A'} loss over {size}: shown."
     if stop.decision == "within":
-        limit = f"±{points(stop.delta, signed=False)} points" if is_share else f"±{stop.delta:.3g}"
+        limit = f"±{point_words(100 * stop.delta)}" if is_share else f"±{stop.delta:.3g}"
         return Verdict(
             Kind.WITHIN,
             "no relevant difference",

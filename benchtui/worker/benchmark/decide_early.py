@@ -60,17 +60,14 @@ def ask_until_decided(
 def _in_words(stop: EarlyStop, unit: Unit) -> str:
     upwards = unit.higher_is_better(stop.metric)
     loss = stop.loss_excluded(higher_is_better=upwards)
-    told = (
-        []
-        if loss is None
-        else [f"a loss over {point_words(100 * stop.max_loss)} is {'excluded' if loss else 'certain'}"]
-    )
+    size = point_words(100 * stop.max_loss)
+    told = [] if loss is None else [f"{'no' if loss else 'a'} loss over {size}: shown"]
     if stop.decision == "within":
         told.insert(0, "no relevant difference")
     elif stop.decision in ("higher", "lower"):  # of the difference of scores, whatever they measure
         better = (stop.decision == "higher") == upwards
         told.insert(0, "better than the base" if better else "worse than the base")
-    return ", and ".join(told)
+    return "; ".join(told)
 
 
 class _Watching:
