@@ -14,13 +14,13 @@ import msgspec
 from benchtui.files import copy_run_files, write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan, with_date_of
 from benchtui.plans.plan import write_plan
-from benchtui.runs.directory import RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
+from benchtui.runs.directory import SHARDS, RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
 from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.known import run_name
 from benchtui.runs.records import asked_everything, run_state
 
 _COPYING = ".copying"
-_NOT_COPIED = frozenset({"lock", "cancel"})
+_NOT_COPIED = frozenset({"lock", "cancel", SHARDS})
 """Files of a run that are about the process that evaluated it."""
 
 

@@ -15,7 +15,8 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.outcome import exit_code_of
 from benchtui.runs.records import DoneRecord, wait_again
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings, Supervisor
+from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.supervisor import Supervisor
 
 Watching = Callable[[Sequence[RunDirectory]], AbstractContextManager[Callable[[], None]]]
 """Opens a display on runs; what it yields is called about twenty times a second."""

@@ -24,7 +24,7 @@ from benchtui.runs.earlier_looks import with_earlier_looks
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.records import run_state
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.supervise.settings import SuperviseSettings
 
 
 def resume(

@@ -24,7 +24,7 @@ from benchtui.runs.known import model_folders
 from benchtui.runs.records import run_state
 from benchtui.settings.config import load_config
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.supervise.settings import SuperviseSettings
 from benchtui.tasks.catalogue import load_catalogue
 
 

@@ -53,7 +53,7 @@ def command(
     from benchtui.plans.plan import Permissions
     from benchtui.runs.find import find_run
     from benchtui.supervise.control import Control, say_on_stderr
-    from benchtui.supervise.supervisor import SuperviseSettings
+    from benchtui.supervise.settings import SuperviseSettings
 
     if detach and not in_background():
         return start_detached(sys.argv[1:])

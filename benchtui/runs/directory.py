@@ -11,6 +11,40 @@ from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Plan, read_plan
 
+SHARDS = "shards"
+"""The folder in run/ with the files of each worker, where a run has several."""
+
+
+@dataclass(frozen=True)
+class WorkerFiles:
+    """The files that one worker writes, in `folder`: run/ itself, or run/shards/<shard>/ of a run with several workers.
+
+    `shard` counts from 0; None when one worker evaluates the whole run.
+    """
+
+    folder: Path
+    shard: int | None = None
+
+    @property
+    def events(self) -> Path:
+        return self.folder / "events.jsonl"
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / "journal.sqlite"
+
+    @property
+    def in_hand(self) -> Path:
+        return self.folder / "in-hand.json"
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "worker.log"
+
+    @property
+    def stacks(self) -> Path:
+        return self.folder / "stacks.txt"
+
 
 @dataclass(frozen=True)
 class RunDirectory:
@@ -30,17 +64,31 @@ class RunDirectory:
     def plan_file(self) -> Path:
         return self.records / "plan.json"
 
+    def files_of(self, shard: int | None = None) -> WorkerFiles:
+        """The files of the worker that evaluates this part of the run; None: all of it."""
+        folder = self.records if shard is None else self.records / SHARDS / str(shard)
+        return WorkerFiles(folder, shard)
+
+    def shards(self) -> list[WorkerFiles]:
+        """The files of every worker that ever evaluated a part of this run, in the order of their numbers."""
+        try:
+            names = [entry.name for entry in (self.records / SHARDS).iterdir()]
+        except OSError:
+            return []
+        numbers = sorted(int(name) for name in names if name.isascii() and name.isdecimal())
+        return [self.files_of(number) for number in numbers]
+
     @property
     def events(self) -> Path:
-        return self.records / "events.jsonl"
+        return self.files_of().events
 
     @property
     def worker_log(self) -> Path:
-        return self.records / "worker.log"
+        return self.files_of().log
 
     @property
     def journal(self) -> Path:
-        return self.records / "journal.sqlite"
+        return self.files_of().journal
 
     @property
     def launch(self) -> Path:
@@ -52,11 +100,11 @@ class RunDirectory:
 
     @property
     def stacks(self) -> Path:
-        return self.records / "stacks.txt"
+        return self.files_of().stacks
 
     @property
     def in_hand(self) -> Path:
-        return self.records / "in-hand.json"
+        return self.files_of().in_hand
 
     @property
     def lock(self) -> Path:

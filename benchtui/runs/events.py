@@ -160,6 +160,15 @@ class Results(_Event, frozen=True, kw_only=True, tag="results"):
     early: bool = False
 
 
+class ShareDone(_Event, frozen=True, kw_only=True, tag="share-done"):
+    """One of several workers has answered its share of the documents; they are scored together, once all have.
+
+    `partial`: without those that were given up on.
+    """
+
+    partial: bool = False
+
+
 class WorkerStarted(_Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
@@ -201,6 +210,7 @@ Event = (
     | Log
     | Failed
     | Results
+    | ShareDone
     | WorkerStarted
     | Watchdog
     | WorkerEnded

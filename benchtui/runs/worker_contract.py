@@ -1,4 +1,13 @@
-"""What a supervisor and its workers agree on: variables of the environment, signals and exit codes."""
+"""What a supervisor and its workers agree on: arguments, variables of the environment, signals and exit codes.
+
+A worker is started as `python -m MODULE [--score] [--memory-share X] [--shard K/N] RUN_DIR...`.
+
+With --shard it is number K (from 0) of N workers that evaluate these runs at the same time, and answers its own share
+of each run's documents and no others. It writes only into `run.files_of(K)`, takes what run/journal.sqlite holds as
+answered before (nobody writes that while workers run), and does not score: when its share of a run is answered it
+emits a `share-done` event, and after SIGTERM it leaves as soon as its last batch is journaled. Once all shares of a
+run are done the supervisor makes their journals one, and has the run scored by a worker with --score.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +21,8 @@ SUPERVISOR_PID = "BENCHTUI_SUPERVISOR_PID"
 MARK = "BENCHTUI_WORKER_MARK"
 """In the environment of a worker and all that it starts, by which even those are found that left its session."""
 STACK_SIGNAL = signal.SIGUSR1
+
+SCORE, MEMORY_SHARE, SHARD = "--score", "--memory-share", "--shard"
 
 STOPPED = 143
 """Exit status of a worker that was told to stop."""

@@ -1,20 +1,30 @@
-"""How a worker went: what that was, and in words."""
+"""What follows when a worker has ended: another worker, or the end of its runs, with the words that say why."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
+from benchtui.durations import format_duration
 from benchtui.files import UnsafePlaceError
+from benchtui.runs import events as ev
+from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.records import Status
 from benchtui.runs.worker_contract import NO_ROOM
-from benchtui.supervise.watched import Watched
+from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.watched import AtWork, Watched
 
 Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "no room", "deleted", "failed"]
 
+SMALLEST_MEMORY_SHARE = 1 / 64
+MOST_REPLACEMENTS = 2
+"""Workers in a row that take the place of one that died or was silent, while no new answer arrives."""
+
 
 def what_failed(current: Watched, code: int, *, killed_for_memory: bool) -> Ending:
-    """What it was that a worker failed of, by itself or not."""
+    """Why a worker failed that was neither stopped nor silent."""
     if current.deleted:
         return "deleted"
     if code == -signal.SIGKILL and killed_for_memory:
@@ -22,8 +32,145 @@ def what_failed(current: Watched, code: int, *, killed_for_memory: bool) -> Endi
     return "no room" if code == NO_ROOM else "failed"
 
 
+class EndingRules:
+    """Decides what follows when a worker of one slot has ended, and closes the runs that end with it.
+
+    `side_by_side`: its runs end together. `score` scores what a run has answered. `replaces`: a worker that died or was
+    silent gets a successor, as it does where there are other workers, which go on meanwhile.
+    """
+
+    def __init__(
+        self,
+        settings: SuperviseSettings,
+        *,
+        side_by_side: bool,
+        score: Callable[[Watched], None],
+        replaces: bool = False,
+    ) -> None:
+        self._settings = settings
+        self._side_by_side = side_by_side
+        self._score = score
+        self._replaces = replaces
+        self._replaced = 0
+        self._answered = 0
+        self.memory_share = 1.0
+        """Of the memory that a worker would plan with; less after it was killed for using too much."""
+        self.last: Ending | None = None
+        """Why the latest worker ended that left a run unfinished."""
+
+    def follow(self, ending: Ending, code: int, current: Watched, waiting: Sequence[Watched]) -> None:
+        """Close those of `waiting` that end with this worker, whose exit status was `code` while it worked on
+        `current`; what is still open then is for the next worker."""
+        self.last = ending
+        unfinished = [watched for watched in waiting if watched.done is None]
+        ending_with = self.ending_with(current, waiting)
+        failure = current.failed
+        if ending == "out of memory" or (failure is not None and failure.reason == "out of memory"):
+            return self._out_of_memory(current, ending_with, killed=ending == "out of memory")
+        if ending == "deleted":
+            return self._deleted(unfinished, ending_with)
+        if ending in ("stopped", "killed now"):
+            if ending == "stopped":
+                self._recover(current, ending_with, "did not stop when asked to" if code == -signal.SIGKILL else "")
+            return close_all(unfinished, "cancelled", "Stopped by the user.")
+        if ending == "no room":
+            return close_all(unfinished, "failed", no_room_words(current))
+        if ending == "timed out":
+            return self._timed_out(current, ending_with)
+        if self._may_replace(current):
+            return None
+        message = failure_words(current, code, waiting[0].files.log)
+        if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
+            return close_all(unfinished, "failed", message)
+        self._recover(current, ending_with)
+        return close_unless_whole(ending_with, "failed", message)
+
+    def ending_with(self, current: Watched, waiting: Sequence[Watched]) -> list[Watched]:
+        """The runs that end when `current` does."""
+        return [watched for watched in waiting if watched.done is None] if self._side_by_side else [current]
+
+    def _out_of_memory(self, current: Watched, ending_with: Sequence[Watched], *, killed: bool) -> None:
+        smaller = self.memory_share / 2
+        if killed and smaller >= SMALLEST_MEMORY_SHARE and current.batch_size != 1:
+            self.memory_share = smaller
+            why = f"{memory_words(killed=killed)}; resuming from the journal"
+            current.tell(ev.Decision(what="memory", choice=f"{smaller:.3g} of what was planned", why=why))
+            return
+        self._recover(current, ending_with)
+        close_unless_whole(ending_with, "failed", no_memory_words(current, killed=killed))
+
+    def _deleted(self, unfinished: Sequence[Watched], ending_with: Sequence[Watched]) -> None:
+        gone = [watched for watched in unfinished if watched.deleted]
+        rest = [watched for watched in ending_with if watched not in gone]
+        close_all(gone, "failed", "Its files were deleted while it ran.")
+        for watched in rest:
+            self._recover(watched, [watched])
+        close_unless_whole(rest, "failed", "The files of the run beside it were deleted while both ran.")
+
+    def _timed_out(self, current: Watched, ending_with: Sequence[Watched]) -> None:
+        silence = format_duration(self._settings.timeout or 0)
+        stalled = current.at_work()
+        if not self._settings.skip_stalled and self._may_replace(current):
+            return
+        if stalled is not None:
+            given_up = current.give_up_on(stalled, f"no sign of life for {silence}")
+            if self._settings.skip_stalled and given_up:
+                why = f"Gave up on {stalled}: no sign of life for {silence}. The run continues without it."
+                current.tell(ev.Warned(message=why))
+                return
+        self._recover(current, ending_with)
+        close_unless_whole(ending_with, "timed out", timed_out_words(silence, stalled))
+
+    def _may_replace(self, current: Watched) -> bool:
+        """Whether another worker asks again what this one had in hand. Not for ever: a document that kills or stops
+        every worker ends its slot, and so does a failure that has nothing to do with this one process."""
+        if not self._replaces or (current.failed is not None and current.failed.reason != "error"):
+            return False
+        answered = answered_requests(current.files.journal)
+        self._replaced = 1 if answered > self._answered else self._replaced + 1
+        self._answered = answered
+        return self._replaced <= MOST_REPLACEMENTS
+
+    def _recover(self, current: Watched, ending_with: Sequence[Watched], why: str = "") -> None:
+        """Score what was answered, where the worker has not done it. `why`: the reason why the documents that `current`
+        had in hand are left out of it."""
+        for watched in ending_with:
+            if watched.results is not None:
+                continue
+            if why and watched is current and (stuck := watched.at_work()) is not None:
+                watched.give_up_on(stuck, why)
+            self._score(watched)
+
+
+def close_whole(waiting: Sequence[Watched]) -> None:
+    """Those that lack nothing have finished."""
+    for watched in waiting:
+        if watched.results is not None and not watched.results.partial and watched.done is None:
+            watched.close("finished", "")
+
+
+def close_partial(waiting: Sequence[Watched], stopped: Sequence[Watched]) -> None:
+    """Those with results, partial ones too; except `stopped`, which only wrote theirs because they had to stop."""
+    close_whole(waiting)
+    for watched in waiting:
+        if watched.results is not None and watched.done is None and watched not in stopped:
+            watched.close("partial", f"Not answered: {watched.unanswered() or 'some samples'}.")
+
+
+def close_unless_whole(ending: Sequence[Watched], status: Status, message: str) -> None:
+    """The worker may have been struck after its last answer: then nothing is missing from what was recovered."""
+    close_whole(ending)
+    close_all(ending, status, message)
+
+
+def close_all(ending: Sequence[Watched], status: Status, message: str) -> None:
+    for watched in ending:
+        if watched.done is None:
+            watched.close(status, message)
+
+
 def failure_words(current: Watched, code: int, log: Path) -> str:
-    """What the worker said of it, or what is known where it said nothing; `log` is where its output went."""
+    """The reason that the worker gave, or what is known where it gave none; `log` is where its output went."""
     if current.failed is None:
         return _without_a_word(code, log)
     step = current.failed.next_step
@@ -34,6 +181,10 @@ def not_started_words(error: OSError) -> str:
     if isinstance(error, UnsafePlaceError):
         return f"{error.filename} is not used: {error.strerror}. → Delete it, then try again."
     return f"The worker could not be started: {error.strerror or error}."
+
+
+def timed_out_words(silence: str, stalled: AtWork | None) -> str:
+    return f"No sign of life for {silence} at {stalled}." if stalled else f"No sign of life for {silence}."
 
 
 def no_room_words(current: Watched) -> str:

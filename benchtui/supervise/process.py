@@ -10,7 +10,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchtui.files import open_run_file
@@ -22,8 +22,8 @@ LOG_TAIL = 4 * 1024 * 1024
 DEATH_PATIENCE = 30.0
 """Seconds until a killed process counts as stuck in the kernel (a dead network mount, a driver)."""
 
-LONGEST_GOODBYE = 120.0
-"""Seconds a worker that was asked to stop may go on, however busy it is."""
+LONGEST_STOP = 120.0
+"""Seconds a worker that was asked to stop may take, however busy it is."""
 
 
 class BoundedLog:
@@ -66,12 +66,20 @@ def _opened(path: Path, flags: int) -> io.FileIO:
 
 
 class WorkerProcess:
-    """One worker and everything it starts. Its stdin is a pipe that closes when we go; output goes to a bounded log.
+    """One worker and everything it starts. Its stdin is a pipe that closes when we end; output goes to a bounded log.
 
-    Raises OSError when it cannot be started.
+    Raises OSError when it cannot be started. On Linux it is killed when the thread that started it ends: that thread
+    has to live until `reap` has returned.
     """
 
-    def __init__(self, arguments: Sequence[str], log: Path, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        *,
+        module: str = "benchtui.worker",
+    ) -> None:
         self._log = BoundedLog(log)
         self._mark = secrets.token_hex(8)
         self.output_bytes = 0
@@ -79,7 +87,7 @@ class WorkerProcess:
         self.log_error: OSError | ValueError | None = None
         own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
         self._process = subprocess.Popen(
-            this_python("-m", "benchtui.worker", *arguments),
+            this_python("-m", module, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -119,10 +127,9 @@ class WorkerProcess:
         busy: Callable[[], bool] = lambda: False,
         hurry: Callable[[], bool] = lambda: False,
     ) -> bool:
-        """Ask the group to stop; whether the worker went by itself. Call `reap` then.
+        """Ask the worker and all it started to stop; whether it went by itself. Call `reap` afterwards.
 
-        It has `grace` seconds from the last time that `busy` said it was getting on, and no time at all once `hurry`
-        says so.
+        It has `grace` seconds from the last time that `busy` was true, and no time at all once `hurry` is true.
         """
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a suspended worker could not hear the request
@@ -132,14 +139,14 @@ class WorkerProcess:
             now = time.monotonic()
             if busy():
                 last_sign = now
-            if now - last_sign > grace or now - began > LONGEST_GOODBYE:
+            if now - last_sign > grace or now - began > LONGEST_STOP:
                 break
         return self.poll() is not None
 
     def reap(self) -> int:
-        """Kill everything that is left, and return the worker's exit status when nobody of it is.
+        """Kill everything that is left, wait until it is dead, and return the worker's exit status.
 
-        `left_alive` then names those that even SIGKILL could not end, because the kernel does not let go of them.
+        `left_alive` then holds the processes that even SIGKILL could not end, because they are stuck in the kernel.
         """
         deadline = time.monotonic() + DEATH_PATIENCE
         self._signal(signal.SIGKILL)
@@ -177,9 +184,6 @@ class WorkerProcess:
             if self.log_error is None:
                 try:
                     self._log.write(data)
-                except (
-                    OSError,
-                    ValueError,
-                ) as error:  # a full disk must not block the worker: it is read on, unwritten
+                except (OSError, ValueError) as error:  # a full disk must not block the worker: its output is dropped
                     self.log_error = error
         stream.close()

@@ -1,4 +1,4 @@
-"""Scores for what a run answered before its worker was gone: by a worker that loads no model."""
+"""Scores what a run has answered when its worker could not do it: with a worker that loads no model."""
 
 from __future__ import annotations
 
@@ -7,29 +7,38 @@ from collections.abc import Callable
 
 from benchtui.runs import events as ev
 from benchtui.runs.journal.journal import answered_requests
-from benchtui.supervise.process import WorkerProcess
+from benchtui.runs.worker_contract import SCORE
+from benchtui.supervise.launcher import Launcher, WorkerJob
+from benchtui.supervise.settings import SharedWorker
 from benchtui.supervise.watchdog import Watchdog
 from benchtui.supervise.watched import Watched
 
 PATIENCE = 120.0
 """Seconds that scoring may show no sign of life, unless the user allows less."""
+POLL = 0.05
 MOST_TRIES = 3
 
 
 class Recovery:
-    """`idle` waits for the seconds given, `hurry` says that the user wants it to end now; `environment` is the
-    worker's."""
+    """Scores one run from its journal with workers of its own, started by `launcher` and described by `shared`.
+
+    `idle` waits for the seconds given; `hurry` says that the user wants it to end now; `timeout` in seconds is how long
+    scoring may show no sign of life, at most PATIENCE.
+    """
 
     def __init__(
         self,
         watched: Watched,
+        shared: SharedWorker,
+        launcher: Launcher,
+        *,
+        timeout: float | None,
         idle: Callable[[float], None],
         hurry: Callable[[], bool],
-        timeout: float | None,
-        environment: dict[str, str],
     ) -> None:
-        self._environment = environment
         self._watched = watched
+        self._shared = shared
+        self._launcher = launcher
         self._idle = idle
         self._hurry = hurry
         self._patience = PATIENCE if timeout is None else min(timeout, PATIENCE)
@@ -46,15 +55,19 @@ class Recovery:
             stuck = self._watched.at_work()
             if ended or stuck is None or not self._watched.give_up_on(stuck, "could not be scored"):
                 break
-        said = self._watched.failed
-        if said is not None:
-            self._watched.tell(ev.Warned(message=f"What was answered could not be scored: {said.message}"))
+        failed = self._watched.failed
+        if failed is not None:
+            self._watched.tell(ev.Warned(message=f"What was answered could not be scored: {failed.message}"))
+
+    def _job(self) -> WorkerJob:
+        run, shared = self._watched.run, self._shared
+        return WorkerJob(shared.module, (SCORE, str(run.path)), run.worker_log, shared.environment)
 
     def _once(self) -> bool:
-        """One worker, until it has written results or gone; whether it went by itself."""
+        """Run one worker until it has written results or ended; whether it exited by itself."""
         watched = self._watched
         try:
-            worker = WorkerProcess(["--score", str(watched.run.path)], watched.run.worker_log, self._environment)
+            worker = self._launcher.start(self._job())
         except OSError as error:
             watched.tell(ev.Warned(message=f"What was answered could not be scored: {error}"))
             return True
@@ -62,7 +75,7 @@ class Recovery:
         last_sign = time.monotonic()
         try:
             while worker.poll() is None:
-                self._idle(0.05)
+                self._idle(POLL)
                 now = time.monotonic()
                 if watched.collect():
                     last_sign = now

@@ -1,23 +1,28 @@
-"""What a supervisor has learned of one run from its files, and what it writes there itself."""
+"""What a supervisor knows of one run, or of one shard of it, from its files; and what it writes there itself."""
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, no_room, unwritable
 from benchtui.runs import events as ev
-from benchtui.runs.directory import RunDirectory
+from benchtui.runs.directory import RunDirectory, WorkerFiles
 from benchtui.runs.follow.progress import Leaf
 from benchtui.runs.follow.view import Counts, counts
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal.journal import Journal, answered_requests
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
+from benchtui.supervise.union import gather_journals
 
 NAMED_AT_MOST = 5
+ASKED_AGAIN = "What was lost is asked again."
 
 
 @dataclass(frozen=True)
@@ -41,17 +46,19 @@ def _named(document: ev.InFlightDocument) -> str:
 
 @dataclass
 class Watched:
-    """One run under supervision. `events` that cannot be written any more never keep a run from being ended.
+    """One run under supervision, or one shard of a run: `files` are those that its worker writes.
 
-    `heard` is when its worker last said anything, in seconds since the epoch.
+    `heard` is when that worker last said anything, in seconds since the epoch. Events that cannot be written any more
+    never keep a run from being ended: `write_error` is why they could not.
     """
 
     run: RunDirectory
+    files: WorkerFiles
     reader: ev.EventReader
     writer: ev.EventWriter
     began: float = field(default_factory=time.monotonic)
     heard: float = 0.0
-    results: ev.Results | None = None
+    results: ev.Results | ev.ShareDone | None = None
     failed: ev.Failed | None = None
     in_flight: ev.InFlight | None = None
     planned: bool = False
@@ -65,26 +72,36 @@ class Watched:
     def open_for_supervision(cls, run: RunDirectory) -> Watched:
         """Write the launch record; retry skipped documents. Raises BenchtuiError when the run's directory cannot be
         written."""
-        try:
+        with _writing(run, run.files_of()):
             before = read_done(run)
             delete_run_file(run.done)
             delete_run_file(run.cancel)
-            watched = cls(run, _reader_at_end(run), ev.EventWriter(run.events), before=before)
+            watched = cls._open(run, run.files_of())
+            watched.before = before
             write_record(run.launch, LaunchRecord(this_process(), time.time(), run.plan().bench_id))
-            watched._open_journal()
-        except OSError as error:
-            raise unwritable(run.records, error) from error
-        except sqlite3.Error as error:
-            step = "Free some space, then try again." if no_room(error) else "Start a new run with --no-resume."
-            raise BenchtuiError(f"{run.journal} cannot be opened: {error}.", step) from error
+            for salvaged in gather_journals(run):
+                watched.tell(ev.Warned(message=salvaged, next_step=ASKED_AGAIN))
+            watched.forget_skipped()
         return watched
 
-    def _open_journal(self) -> None:
-        if not self.run.journal.is_file():
+    @classmethod
+    def open_shard(cls, run: RunDirectory, shard: int) -> Watched:
+        """The same for one shard of a run that is open. Raises BenchtuiError when its folder cannot be written."""
+        files = run.files_of(shard)
+        with _writing(run, files):
+            return cls._open(run, files)
+
+    @classmethod
+    def _open(cls, run: RunDirectory, files: WorkerFiles) -> Watched:
+        return cls(run, files, _reader_at_end(files.events), ev.EventWriter(files.events))
+
+    def forget_skipped(self) -> None:
+        """Have the documents that were given up on before asked again."""
+        if not self.files.journal.is_file():
             return
-        with Journal(self.run.journal) as journal:
+        with Journal(self.files.journal) as journal:
             if journal.salvaged:
-                self.tell(ev.Warned(message=journal.salvaged, next_step="What was lost is asked again."))
+                self.tell(ev.Warned(message=journal.salvaged, next_step=ASKED_AGAIN))
             if journal.skipped():
                 journal.forget_skipped()
 
@@ -94,15 +111,15 @@ class Watched:
         self.tell(ev.WorkerStarted(pid=pid, attempt=attempt))
 
     def begin_scoring(self) -> None:
-        """Forget what the worker before was at."""
+        """Forget what the worker before had in hand."""
         self.failed = self.in_flight = None
         with contextlib.suppress(OSError):
-            delete_run_file(self.run.in_hand)
+            delete_run_file(self.files.in_hand)
 
     @property
     def deleted(self) -> bool:
-        """Whether somebody removed the run's directory under us."""
-        return self.writer.deleted or not self.run.events.exists()
+        """Whether somebody removed the run's directory while it ran."""
+        return self.writer.deleted or not self.files.events.exists()
 
     def tell(self, event: ev.Event) -> None:
         """Append our own event; a full disk keeps it from being written, and must not keep us from ending the run."""
@@ -129,8 +146,8 @@ class Watched:
         """Learn from one event; whether it was a sign of life."""
         match event:
             case ev.Phase():
-                self.in_flight = None  # whatever it was, that is behind it
-            case ev.Results():
+                self.in_flight = None  # the worker is past it
+            case ev.Results() | ev.ShareDone():
                 self.results = event
             case ev.Failed():
                 self.failed = event
@@ -162,7 +179,7 @@ class Watched:
 
     def at_work(self) -> AtWork | None:
         """The documents that the worker had in hand when it was last heard of; None when it was at something else."""
-        alone = read_in_hand(self.run.in_hand)
+        alone = read_in_hand(self.files.in_hand)
         if alone.document is not None:
             return AtWork(alone.task, (alone.document,), alone.doing)
         if self.in_flight is not None and self.in_flight.documents:
@@ -170,25 +187,26 @@ class Watched:
         return None
 
     def give_up_on(self, at_work: AtWork, why: str) -> bool:
-        """Have neither the model asked nor its answers scored for these documents until the run is taken up again.
+        """Neither ask nor score these documents again until the run is resumed.
 
-        Whether that is news: a document that was given up on before, or cannot be noted down, would only hang again.
+        False when nothing was gained: they were given up on before, or the journal cannot be written, and a new worker
+        would only hang again.
         """
         try:
-            with Journal(self.run.journal) as journal:
+            with Journal(self.files.journal) as journal:
                 known = journal.skipped(at_work.task)
                 fresh = [d.doc_id for d in at_work.documents if (at_work.task, d.doc_id) not in known]
                 for doc_id in fresh:
                     journal.skip(at_work.task, doc_id, why)
         except (sqlite3.Error, OSError) as error:
-            self.tell(ev.Warned(message=f"{self.run.journal.name} cannot be written: {error}"))
+            self.tell(ev.Warned(message=f"{self.files.journal.name} cannot be written: {error}"))
             return False
         return bool(fresh)
 
     def unanswered(self) -> str:
         """The documents given up on, in words; "" when there are none."""
         try:
-            with Journal(self.run.journal, read_only=True) as journal:
+            with Journal(self.files.journal, read_only=True) as journal:
                 skipped = journal.skipped()
         except sqlite3.Error:
             return ""
@@ -199,44 +217,61 @@ class Watched:
 
     def close(self, status: Status, message: str) -> None:
         """Write how the run ended; of a run that was stopped also how far it was. Where that cannot be written the run
-        counts as died, and can be resumed."""
+        counts as died, and can be resumed. How a shard ended is only told in its events."""
         found = self.counts
         if status == "cancelled":
             message = "Not started." if not self.heard else f"{message} {found.words}." if found.documents else message
+        results = self.results if isinstance(self.results, ev.Results) else None
         self.done = DoneRecord(
             status,
             message,
             t=time.time(),
             seconds=time.monotonic() - self.began,
-            answered=answered_requests(self.run.journal),
+            answered=answered_requests(self.files.journal),
             total=sum(leaf.view().requests_total for leaf in self.leaves.values()),
             documents=found.documents,
             documents_total=found.total,
-            results=self.results.file if self.results else None,
-            results_bytes=self._results_bytes(),
-            early=status == "finished" and self.results is not None and self.results.early,
+            results=results.file if results else None,
+            results_bytes=_size(self.run.lm_eval / results.file) if results else 0,
+            early=status == "finished" and results is not None and results.early,
         )
         if self.deleted:  # writing would bring part of it back
             return
+        if self.files.shard is None:
+            self._write_done(self.done)
+        self.tell(ev.Done(status=status, message=message))
+
+    def _write_done(self, record: DoneRecord) -> None:
         try:
-            write_record(self.run.done, self.done)
+            write_record(self.run.done, record)
             delete_run_file(self.run.cancel)
         except OSError as error:
             self.write_error = error
-        self.tell(ev.Done(status=status, message=message))
-
-    def _results_bytes(self) -> int:
-        if self.results is None:
-            return 0
-        try:
-            return (self.run.lm_eval / self.results.file).stat().st_size
-        except OSError:
-            return 0
 
 
-def _reader_at_end(run: RunDirectory) -> ev.EventReader:
+def _size(file: Path) -> int:
+    """0 where it cannot be read."""
+    try:
+        return file.stat().st_size
+    except OSError:
+        return 0
+
+
+@contextmanager
+def _writing(run: RunDirectory, files: WorkerFiles) -> Iterator[None]:
+    """Errors of writing `files` as what to tell the user. Raises BenchtuiError."""
+    try:
+        yield
+    except OSError as error:
+        raise unwritable(files.folder, error) from error
+    except sqlite3.Error as error:
+        step = "Free some space, then try again." if no_room(error) else "Start a new run with --no-resume."
+        raise BenchtuiError(f"{run.journal} cannot be opened: {error}.", step) from error
+
+
+def _reader_at_end(events: Path) -> ev.EventReader:
     """Follows only what comes from now on: the events of an earlier attempt say nothing about this worker."""
-    reader = ev.EventReader(run.events)
+    reader = ev.EventReader(events)
     while reader.read():
         pass
     return reader

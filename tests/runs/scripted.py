@@ -14,7 +14,8 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import read_events
 from benchtui.runs.records import DoneRecord
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings, Supervisor
+from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.supervisor import Supervisor
 from tests.run_stories import make_run
 
 QUICK = SuperviseSettings(timeout=1.0, grace=0.5)

@@ -14,8 +14,8 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import read_events
 from benchtui.runs.records import read_done, read_launch
 from benchtui.runs.worker_contract import NO_ROOM
-from benchtui.supervise import recovery, supervisor
-from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.supervise import recovery, slot
+from benchtui.supervise.settings import SuperviseSettings
 from tests.runs.scripted import SCORE, Script, run, said, supervise, worker
 
 __all__ = ["run", "worker"]
@@ -37,7 +37,7 @@ def test_finished(worker: Script, run: RunDirectory) -> None:
 
 
 def test_results_first_then_stuck_at_exit(worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervisor, "EXIT_PATIENCE", 0.3)
+    monkeypatch.setattr(slot, "EXIT_PATIENCE", 0.3)
     worker.install("plan(run); results(run); time.sleep(1000)")
     (done,) = supervise(run, settings=SuperviseSettings())
     assert done.status == "finished"
@@ -85,7 +85,7 @@ def test_killed_for_memory_it_is_started_again_with_less(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = iter(range(100))
-    monkeypatch.setattr(supervisor, "kernel_oom_kills", lambda: next(kills))
+    monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
     worker.install("plan(run); share > 0.2 and os.kill(os.getpid(), 9); results(run)")
     (done,) = supervise(run)
     assert done.status == "finished"
@@ -100,7 +100,7 @@ def test_killed_for_memory_with_one_sequence_at_a_time_it_is_over(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = iter(range(100))
-    monkeypatch.setattr(supervisor, "kernel_oom_kills", lambda: next(kills))
+    monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
     worker.install("plan(run); say(run, ev.Decision(what='batch size', choice='1')); os.kill(os.getpid(), 9)")
     (done,) = supervise(run)
     assert done.status == "failed"

@@ -13,7 +13,7 @@ from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import run_state
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.supervise.settings import SuperviseSettings
 from tests.run_stories import make_run
 from tests.runs.scripted import SCORE, Script, run, said, supervise, worker
 

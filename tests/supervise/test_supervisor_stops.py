@@ -10,9 +10,9 @@ import pytest
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
-from benchtui.supervise import supervisor
+from benchtui.supervise import watchdog
 from benchtui.supervise.control import Control
-from benchtui.supervise.supervisor import SuperviseSettings
+from benchtui.supervise.settings import SuperviseSettings
 from tests.runs.scripted import SCORE, Script, run, said, supervise, worker
 
 __all__ = ["run", "worker"]
@@ -198,7 +198,7 @@ def test_time_in_which_nobody_watched_does_not_count(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The supervisor itself was suspended (Ctrl+Z, a frozen machine), and the worker with it."""
-    monkeypatch.setattr(supervisor, "UNWATCHED", 0.6)
+    monkeypatch.setattr(watchdog, "UNWATCHED", 0.6)
     worker.install("plan(run); time.sleep(3.2); results(run)")
     naps = iter([1.4])
     (done,) = supervise(run, settings=SuperviseSettings(timeout=1.2), tick=lambda: time.sleep(next(naps, 0.0)))

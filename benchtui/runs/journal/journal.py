@@ -155,6 +155,36 @@ class Journal:
     def forget_skipped(self) -> None:
         self._db.execute("DELETE FROM skipped")
 
+    def add(self, other: Journal) -> None:
+        """Add all that `other` holds, or nothing: of two answers to one request the later one is kept, damaged ones are
+        left out. Adding it again changes nothing. Raises JournalMismatchError when it is bound to another fingerprint.
+        """
+        mine, theirs = self._meta(), other._meta()
+        prints = [found["fingerprint"] for found in (mine, theirs) if "fingerprint" in found]
+        if len(set(prints)) > 1:
+            raise JournalMismatchError(other.path, [f"fingerprint: {prints[1]!r} there, {prints[0]!r} now"])
+        self._db.execute("PRAGMA synchronous=FULL")  # whoever adds a journal may delete it then
+        with self._transaction():
+            meta = other._db.execute("SELECT key, value FROM meta")
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
+            self._db.executemany(
+                "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request = "
+                "excluded.request, answer = excluded.answer, t = excluded.t, mark = excluded.mark, facts = "
+                "excluded.facts WHERE excluded.t >= answers.t",
+                other._intact_rows(),
+            )
+            skipped = other._db.execute("SELECT task, doc_id, reason FROM skipped")
+            self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
+        self._seed = self._read_seed()
+
+    def _intact_rows(self) -> Iterator[tuple[Any, ...]]:
+        """Every answer as it is stored, the damaged ones left out."""
+        rows = self._db.execute("SELECT task, doc_id, idx, repeat, request, answer, t, mark, facts FROM answers")
+        for row in rows:
+            *asked, _, mark, facts = row
+            if mark == _mark(self._seed, tuple(asked), facts):
+                yield row
+
     def close(self) -> None:
         self._db.close()
 

@@ -1,0 +1,165 @@
+"""A place where one worker runs at a time: started, watched and ended, until each of its runs has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from benchtui.machine import kernel_oom_kills
+from benchtui.runs import events as ev
+from benchtui.runs.worker_contract import MEMORY_SHARE, SHARD
+from benchtui.supervise.control import Control
+from benchtui.supervise.endings import (
+    Ending,
+    EndingRules,
+    close_all,
+    close_partial,
+    close_whole,
+    exit_words,
+    not_started_words,
+    what_failed,
+)
+from benchtui.supervise.launcher import Launcher, Worker, WorkerJob
+from benchtui.supervise.settings import SharedWorker, SuperviseSettings
+from benchtui.supervise.watchdog import SilenceWatch
+from benchtui.supervise.watched import Watched
+
+POLL = 0.05
+EXIT_PATIENCE = 5.0
+"""Seconds a worker may take to exit after its results are on disk."""
+LOOK_EVERY = 1.0
+"""Seconds between looks at whether the run's directory is still there."""
+
+
+class Slot:
+    """Runs, or one shard of each, that are evaluated by one worker at a time.
+
+    `idle` waits for the seconds given. `score` scores what a run has answered when its worker could not.
+    """
+
+    def __init__(
+        self,
+        watched: Sequence[Watched],
+        shared: SharedWorker,
+        settings: SuperviseSettings,
+        control: Control,
+        launcher: Launcher,
+        *,
+        idle: Callable[[float], None],
+        score: Callable[[Watched], None],
+    ) -> None:
+        self._watched = watched
+        self._shared = shared
+        self._settings = settings
+        self._control = control
+        self._launcher = launcher
+        self._idle = idle
+        self._attempt = 0
+        replaces = settings.workers > 1
+        self.rules = EndingRules(settings, side_by_side=shared.side_by_side, score=score, replaces=replaces)
+
+    def evaluate(self) -> None:
+        """Start one worker after another until each run has ended; returns then."""
+        while waiting := [watched for watched in self._watched if watched.done is None]:
+            self._one_worker(waiting)
+
+    def _one_worker(self, waiting: list[Watched]) -> None:
+        self._attempt += 1
+        if self._control.stop_requested:
+            return close_all(waiting, "cancelled", "Not started.")
+        kills_before = kernel_oom_kills()
+        try:
+            worker = self._start(waiting)
+        except OSError as error:
+            return close_all(waiting, "failed", not_started_words(error))
+        try:
+            ending, current = self._watch(worker, waiting)
+        finally:
+            code = worker.reap()
+        self._collect(waiting)
+        if current is None:  # it ended by itself
+            current = self._at_work(waiting)
+        current = self._close_written(waiting, current)
+        if current is None or current.done is not None:
+            return None
+        if worker.left_alive:
+            numbers = ", ".join(map(str, worker.left_alive))
+            current.tell(ev.Warned(message=f"The kernel does not let go of process {numbers}: it could not be killed."))
+        if ending == "failed":
+            ending = what_failed(current, code, killed_for_memory=kernel_oom_kills() > kills_before)
+        current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=exit_words(code)))
+        return self.rules.follow(ending, code, current, waiting)
+
+    def _start(self, waiting: list[Watched]) -> Worker:
+        files, arguments = waiting[0].files, [str(watched.run.path) for watched in waiting]
+        if files.shard is not None:
+            arguments = [SHARD, f"{files.shard}/{self._settings.workers}", *arguments]
+        if self.rules.memory_share < 1:
+            arguments = [MEMORY_SHARE, str(self.rules.memory_share), *arguments]
+        environment = self._shared.environment
+        worker = self._launcher.start(WorkerJob(self._shared.module, tuple(arguments), files.log, environment))
+        for watched in waiting:
+            watched.begin_worker(worker.pid, self._attempt)
+        return worker
+
+    def _watch(self, worker: Worker, waiting: list[Watched]) -> tuple[Ending, Watched | None]:
+        """Wait until the worker has exited or has been ended; says which, and the run in hand when it was ended."""
+        silence = SilenceWatch(worker, self._settings.timeout, lambda: self._end(worker, waiting))
+        results_at = looked_at = time.monotonic()
+        while worker.poll() is None:
+            self._idle(POLL)
+            now = time.monotonic()
+            silence.hear(now, advanced=self._collect(waiting))
+            close_whole(waiting)
+            current = self._at_work(waiting)
+            if current is None:
+                if now - results_at > EXIT_PATIENCE:
+                    return "finished", None  # it hangs at exit; its results are on disk
+                continue
+            results_at = now
+            if self._stop_wanted(waiting):
+                if not self._control.kill_requested:
+                    self._end(worker, waiting)
+                return "killed now" if self._control.kill_requested else "stopped", current
+            if now - looked_at >= LOOK_EVERY:
+                looked_at = now
+                if any(watched.deleted for watched in waiting):
+                    return "deleted", current  # at once: what it still wrote would bring part of the directory back
+            if silence.end_if_silent(now, current):
+                return "timed out", current
+        return "stopped" if self._control.stop_requested else "failed", None
+
+    def _stop_wanted(self, waiting: list[Watched]) -> bool:
+        if any(watched.run.cancel.exists() for watched in waiting):
+            self._control.stop_requested = True  # for the runs after these as well
+        return self._control.stop_requested or self._control.kill_requested
+
+    def _end(self, worker: Worker, waiting: list[Watched]) -> bool:
+        """Ask the worker to stop: it scores what it has first. Whether it went by itself."""
+        return worker.end(
+            self._settings.grace,
+            wait=self._idle,
+            busy=lambda: self._collect(waiting),
+            hurry=lambda: self._control.kill_requested,
+        )
+
+    def _collect(self, waiting: list[Watched]) -> bool:
+        """Read what is new; whether any of it is a sign of life."""
+        signs = [watched.collect() for watched in waiting]  # every one of them, whatever the first one says
+        return any(signs)
+
+    def _at_work(self, waiting: list[Watched]) -> Watched | None:
+        """The run that the worker is at work on: of those without results the first or, side by side, the one it was
+        last heard of."""
+        without = [watched for watched in waiting if watched.results is None]
+        if not self._shared.side_by_side:
+            return next(iter(without), None)
+        return max(without, key=lambda watched: watched.heard, default=None)
+
+    def _close_written(self, waiting: list[Watched], current: Watched | None) -> Watched | None:
+        """Close the runs that have results; returns the run that the worker ended with, None where it had no more to
+        do."""
+        close_partial(waiting, self.rules.ending_with(current, waiting) if current is not None else [])
+        if self._shared.side_by_side and current is not None and current.done is not None:
+            return self._at_work(waiting) or next((watched for watched in waiting if watched.done is None), None)
+        return current
