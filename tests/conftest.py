@@ -9,9 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.runs.laid_out import Laid
 
 ROOT = Path(__file__).resolve().parent.parent
 HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
@@ -96,3 +100,11 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     patch.setenv("NO_COLOR", "1")
     yield
     patch.undo()
+
+
+@pytest.fixture
+def laid(tmp_path: Path) -> Laid:
+    """A model, its base and two tasks, whose runs are laid out without a model being loaded."""
+    from tests.runs.laid_out import Laid
+
+    return Laid(tmp_path)

@@ -86,10 +86,10 @@ def test_a_run_in_the_background_and_its_worker_import_nothing_of_it(planted: Pa
         "import sys\nfrom pathlib import Path\nfrom benchtui.cli.parameters.settings import run_options\n"
         "from benchtui.cli.parameters.settings import choice_from_flags\n"
         "import click\nfrom benchtui.wizard.launch import launch\nfrom benchtui.wizard.measure import measure\n"
-        "from benchtui.models.selection import find_model\nimport threading\n"
+        "from benchtui.models.selection import find_model\nfrom benchtui.backends.hf import HF\nimport threading\n"
         "@run_options\ndef command(**values):\n"
         "    choice = choice_from_flags(values)\n"
-        "    measure(choice, find_model(choice.outputs, choice.model), threading.Event())\n"
+        "    measure(choice, find_model(choice.outputs, choice.model, HF), threading.Event())\n"
         "    print(launch(choice)[-1].path)\n"
         "click.command()(command)(sys.argv[1:], standalone_mode=False)\n"
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.describe import ModelDescription
 from benchtui.models.layout import Kind
+
+if TYPE_CHECKING:  # it brings in all that reads models, and every command reads these descriptions
+    from benchtui.models.describe import ModelDescription
 
 Distributions = Literal["full", "top-k", "none"]
 Ability = Literal["generate", "loglikelihood"]
@@ -90,16 +91,20 @@ class Backend:
 
     def check(self) -> None:
         """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it."""
+        from importlib.metadata import PackageNotFoundError, version
+
         for need in self.needs:
             try:
-                importlib.metadata.version(need.package)
-            except importlib.metadata.PackageNotFoundError:
+                version(need.package)
+            except PackageNotFoundError:
                 what = f"The {self.name} backend needs the package {need.package}, which is not installed."
                 raise BenchtuiError(what, need.install) from None
 
     def identity(self) -> dict[str, str]:
         """Return what of the backend can change a score, by the names used in messages: versions of its packages."""
-        return {need.package: importlib.metadata.version(need.package) for need in self.needs}
+        from importlib.metadata import version
+
+        return {need.package: version(need.package) for need in self.needs}
 
     def advise(
         self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, Any]
@@ -115,5 +120,6 @@ class Backend:
         """Return whether a model argument can load no file and no code."""
         return argument in self.harmless_arguments and not isinstance(value, dict | list)
 
-    def lacks(self, ability: Ability) -> bool:
-        return not getattr(self.gives, ability)
+    def can(self, ability: Ability) -> bool:
+        """Return whether its models give what a task needs."""
+        return self.gives.generate if ability == "generate" else self.gives.loglikelihood

@@ -3,7 +3,6 @@ lm-eval's own."""
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -15,7 +14,9 @@ from benchtui.backends.backend import Backend, Gives, Need, OwnSetting
 @dataclass(frozen=True)
 class _Hf(Backend):
     def identity(self) -> dict[str, str]:
-        return {"transformers": importlib.metadata.version("transformers")}
+        from importlib.metadata import version
+
+        return {"transformers": version("transformers")}
 
     def is_harmless(self, argument: str, value: Any) -> bool:
         # "org/name" would be a kernel that is fetched from the hub and imported.

@@ -7,13 +7,17 @@ description in the entry-point group `benchtui.backends` (`echo = "package.modul
 
 from __future__ import annotations
 
-import importlib.metadata
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from benchtui.backends.backend import Backend
 from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError, UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF,)})
 DEFAULT_BACKEND = HF.name
@@ -27,18 +31,41 @@ def find_backend(name: str) -> Backend:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    for entry in importlib.metadata.entry_points(group=GROUP, name=name):
-        return _loaded(entry)
+    for entry in _installed():
+        if entry.name == name:
+            return _loaded(entry)
     raise UsageError(f"There is no backend {name!r}.", f"This version evaluates with {', '.join(backend_names())}.")
 
 
 def backend_names() -> list[str]:
     """The names of all backends, our own first."""
-    installed = (entry.name for entry in importlib.metadata.entry_points(group=GROUP))
-    return list(dict.fromkeys((*BUILT_IN, *installed)))
+    return list(dict.fromkeys((*BUILT_IN, *(entry.name for entry in _installed()))))
 
 
-def _loaded(entry: importlib.metadata.EntryPoint) -> Backend:
+def reserved_arguments() -> dict[str, str]:
+    """What --model-args may not set of our own backends: name -> the flag that does."""
+    return {name: flag for backend in BUILT_IN.values() for name, flag in backend.reserved_arguments.items()}
+
+
+def all_backends() -> list[Backend]:
+    """All backends, our own first; an installed one that cannot be imported is left out.
+
+    This imports installed packages: call it for the words of an error, not on the way to a run.
+    """
+    found = list(BUILT_IN.values())
+    for entry in _installed():
+        with contextlib.suppress(BenchtuiError):  # whoever names it is told why
+            found += [_loaded(entry)] if entry.name not in BUILT_IN else []
+    return found
+
+
+def _installed() -> Iterable[EntryPoint]:
+    from importlib.metadata import entry_points
+
+    return entry_points(group=GROUP)
+
+
+def _loaded(entry: EntryPoint) -> Backend:
     try:
         found = entry.load()
     except Exception as error:  # whatever the package does when it is imported

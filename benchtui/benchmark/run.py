@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from benchtui.backends.registry import find_backend
 from benchtui.benchmark.all_models import run_all
 from benchtui.benchmark.conclude import conclude
 from benchtui.benchmark.directories import BenchRuns, lay_out, lock_model
@@ -34,8 +35,8 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     Raises BenchtuiError where nothing can be started; of several models, one that cannot be evaluated never stops the
     others.
     """
-    every = choice.model == "all"
-    models = discover(choice.outputs) if every else [find_model(choice.outputs, choice.model, choice.backend)]
+    every, backend = choice.model == "all", find_backend(choice.backend)
+    models = discover(choice.outputs) if every else [find_model(choice.outputs, choice.model, backend)]
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
     if not every:
         return run_model(choice, models[0], tasks, frontend, control).exit_code

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions
 from benchtui.runs.outcome import include_flags, resume_command
-from benchtui.settings.code import code_in_generation, is_harmless
+from benchtui.settings.code import code_in_generation
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import ResolvedTasks, resolve
 from benchtui.text import one_line
@@ -37,8 +38,8 @@ def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> N
 
 def check_arguments(plan: BenchmarkPlan, allowed: Permissions) -> None:
     """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
-    prompts = plan.prompts
-    named = [name for name, value in prompts.model_args.items() if not is_harmless(name, value)]
+    prompts, backend = plan.prompts, find_backend(plan.backend)
+    named = [name for name, value in prompts.model_args.items() if not backend.is_harmless(name, value)]
     if not allowed.remote_code:
         named += code_in_generation(prompts.gen_kwargs)
     if named:

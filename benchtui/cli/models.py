@@ -14,6 +14,7 @@ import click
 from benchtui.errors import BenchtuiError
 
 if TYPE_CHECKING:
+    from benchtui.backends.backend import Backend
     from benchtui.models.last_result import LastResult, TaskResult
     from benchtui.models.layout import ModelFormat
     from benchtui.models.listing import ListedModel
@@ -38,15 +39,18 @@ _MAX_CHECKPOINTS = 2
 @click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
 def command(outputs: Path | None, as_json: bool, verify: str | None) -> None:
     """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong."""
+    from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
     from benchtui.models.listing import list_models
     from benchtui.settings.config import load_config
 
-    folder = outputs or Path(load_config().run_defaults.get("outputs", "outputs"))
+    defaults = load_config().run_defaults
+    folder = outputs or Path(defaults.get("outputs", "outputs"))
+    backend = find_backend(defaults.get("backend", DEFAULT_BACKEND))
     if verify is not None:
-        _print_hashes(folder, verify)
+        _print_hashes(folder, verify, backend)
         return
     try:
-        listed = list_models(folder)
+        listed = list_models(folder, backend)
     except BenchtuiError:
         if as_json:
             click.echo("[]")
@@ -59,12 +63,12 @@ def command(outputs: Path | None, as_json: bool, verify: str | None) -> None:
         _print_plain(listed)
 
 
-def _print_hashes(outputs: Path, name: str) -> None:
+def _print_hashes(outputs: Path, name: str, backend: Backend) -> None:
     """The files of every usable format as sha256sum prints them, each as soon as it is read."""
     from benchtui.models.selection import find_model
     from benchtui.models.verify import file_hashes
 
-    model = find_model(outputs, name)
+    model = find_model(outputs, name, backend)
     printed = False
     for form in model.formats:
         if form.usable() and not form.hub_id:

@@ -10,7 +10,7 @@ from benchtui.models.base import BaseChoice, named_base
 from benchtui.models.discovery import discover
 from benchtui.models.last_result import LastResult, last_result
 from benchtui.models.layout import TrainedModel
-from benchtui.models.selection import choose_format
+from benchtui.models.selection import Loader, choose_format
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,18 @@ class ListedModel:
     warnings: tuple[str, ...] = ()
 
 
-def list_models(outputs: Path) -> list[ListedModel]:
-    """Everything in `outputs`, newest first. Raises as `discover` does."""
-    return [_listed(model) for model in discover(outputs)]
+def list_models(outputs: Path, backend: Loader) -> list[ListedModel]:
+    """Everything in `outputs`, newest first, as `backend` would load it. Raises as `discover` does."""
+    return [_listed(model, backend) for model in discover(outputs)]
 
 
-def _listed(model: TrainedModel) -> ListedModel:
+def _listed(model: TrainedModel, backend: Loader) -> ListedModel:
     result, problem = last_result(model.path)
     problems = model.all_problems + ((problem,) if problem else ())
     if not model.formats:
         return ListedModel(model, None, result, problems)
     try:
-        form = choose_format(model)
+        form = choose_format(model, backend)
     except BenchtuiError:  # nothing usable: the problems say so; its base may still be told
         form = model.formats[0]
     base, unreadable = named_base(model, form)

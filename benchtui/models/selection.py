@@ -6,6 +6,7 @@ import dataclasses
 import difflib
 import re
 from pathlib import Path
+from typing import Protocol
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.discovery import absolute, cached_hub_id, discover, hub_model, inspect_model, number_of
@@ -14,12 +15,29 @@ from benchtui.text import one_line
 
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 
-_GGUF_BACKENDS = frozenset({"gguf", "llama.cpp", "ollama"})
-_LOADED: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch")
+_WORDS: dict[Kind, str] = {
+    "merged_16bit": "a merged model",
+    "full": "a merged model",
+    "merged_4bit": "a merged model",
+    "lora": "an adapter",
+    "checkpoint": "a checkpoint",
+    "epoch": "a checkpoint",
+    "gguf": "a GGUF file",
+}
 _ALIASES = {"adapter": "lora", "merged": "merged_16bit", "16bit": "merged_16bit", "4bit": "merged_4bit"}
 
 
-def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> TrainedModel:
+class Loader(Protocol):
+    """What loads models; `takes` are the kinds of formats that it can, best first. A `Backend` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def takes(self) -> tuple[Kind, ...]: ...
+
+
+def find_model(outputs: Path, selector: str | None, backend: Loader) -> TrainedModel:
     """The model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that `backend` can
     use.
 
@@ -43,23 +61,20 @@ def find_model(outputs: Path, selector: str | None, backend: str = "hf") -> Trai
     raise _unknown(outputs, selector)
 
 
-def find_usable(
-    outputs: Path, selector: str | None, backend: str = "hf", *, allow_pickle: bool = False
-) -> TrainedModel:
+def find_usable(outputs: Path, selector: str | None, backend: Loader, *, allow_pickle: bool = False) -> TrainedModel:
     """The same, for a model of which at least one format can be used. Raises BenchtuiError that says why none can."""
     model = find_model(outputs, selector, backend)
-    choose_format(model, None, backend, allow_pickle=allow_pickle)
+    choose_format(model, backend, allow_pickle=allow_pickle)
     return model
 
 
 def choose_format(
-    model: TrainedModel, wanted: str | None = None, backend: str = "hf", *, allow_pickle: bool = False
+    model: TrainedModel, backend: Loader, wanted: str | None = None, *, allow_pickle: bool = False
 ) -> ModelFormat:
     """The format to evaluate: `wanted` (a kind, `checkpoint-500`, a GGUF file or quantisation), else the best one.
 
-    By default, for backends that load Hugging Face folders: merged_16bit, full, lora, merged_4bit, the newest
-    checkpoint or epoch; for llama.cpp and Ollama a GGUF file. A format with a problem is passed over, and the `note` of
-    the one chosen says so.
+    The best one is of the first kind that `backend` takes: of checkpoints and epochs the newest, of GGUF files the
+    largest. A format with a problem is passed over, and the `note` of the one chosen says so.
     Raises UsageError when `wanted` is not there, BenchtuiError when nothing can be used.
     """
     if not model.formats:
@@ -67,14 +82,14 @@ def choose_format(
             f"{_shown(model.path)} cannot be benchmarked: {'; '.join(map(one_line, model.problems))}.",
             "`benchtui models` shows what is in each folder.",
         )
-    kinds = _kinds(backend)
     asked = _wanted(model, wanted) if wanted else list(model.formats)
-    candidates = sorted((form for form in asked if form.kind in kinds), key=_preference)
+    candidates = sorted(
+        (form for form in asked if form.kind in backend.takes), key=lambda form: _preference(form, backend.takes)
+    )
     if not candidates:
         there = one_line(", ".join(form.label for form in asked))
-        need = "a GGUF file" if "gguf" in kinds else "a merged model, an adapter or a checkpoint"
         raise UsageError(
-            f"The {backend} backend loads {need}; {_shown(model.name)} has {there}.",
+            f"The {backend.name} backend loads {formats_words(backend.takes)}; {_shown(model.name)} has {there}.",
             "Save the model in that form too, or choose another model.",
         )
     usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
@@ -88,18 +103,19 @@ def choose_format(
     return chosen
 
 
-def _kinds(backend: str) -> tuple[Kind, ...]:
-    return ("gguf",) if backend in _GGUF_BACKENDS else _LOADED
+def formats_words(takes: tuple[Kind, ...]) -> str:
+    """What to look for on a disk, in words: "a merged model, an adapter or a checkpoint"."""
+    words = list(dict.fromkeys(_WORDS[kind] for kind in takes if kind in _WORDS))
+    return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _newest(outputs: Path, backend: str) -> TrainedModel:
-    kinds = _kinds(backend)
+def _newest(outputs: Path, backend: Loader) -> TrainedModel:
     models = [model for model in discover(outputs) if model.hub_id is None]
     for model in models:
-        if any(form.kind in kinds and form.usable() for form in model.formats):
+        if any(form.kind in backend.takes and form.usable() for form in model.formats):
             return model
     if len(models) == 1:
-        choose_format(models[0], backend=backend)  # raises, and names the file and what to do about it
+        choose_format(models[0], backend)  # raises, and names the file and what to do about it
     first = next((problem for model in models for problem in model.all_problems), "")
     example = f" ({_shown(models[0].name)}: {one_line(first, 300)})" if first else ""
     raise BenchtuiError(
@@ -199,10 +215,10 @@ def _has_quantisation(form: ModelFormat, asked: str) -> bool:
     return asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
 
 
-def _preference(form: ModelFormat) -> tuple[int, int, float, int, str]:
-    """Whole models before parts of a training, later ones before earlier, larger GGUF files before smaller."""
-    kinds = (*_LOADED, "gguf")
-    rank = kinds.index("checkpoint") if form.kind == "epoch" else kinds.index(form.kind)
+def _preference(form: ModelFormat, takes: tuple[Kind, ...]) -> tuple[int, int, float, int, str]:
+    """In the order of `takes`, later ones of a training before earlier, larger GGUF files before smaller."""
+    kind = "checkpoint" if form.kind == "epoch" and "checkpoint" in takes else form.kind
+    rank = takes.index(kind)
     newest = 0.0 if form.kind == "gguf" else -form.modified
     return (rank, -number_of(form), newest, -form.bytes, form.path.name)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
@@ -35,7 +36,7 @@ class Choice:
     compare: bool = True
     rerun_base: bool = False
     verify: bool = False
-    backend: str = "hf"
+    backend: str = DEFAULT_BACKEND
     engine: str = "fast"
     format: str | None = None
     suite: str = "quick"

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from benchtui.backends.backend import Backend
+from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
 from benchtui.models.describe import ModelDescription, describe
@@ -21,19 +23,18 @@ from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.verify import whole_digest
+from benchtui.plans.abilities import check_abilities
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.plans.choice import Choice
 from benchtui.plans.generation_notes import generation_notes
 from benchtui.plans.plan import ModelSource
-from benchtui.settings.code import code_in_generation, is_harmless
+from benchtui.settings.code import code_in_generation
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.resolve import ResolvedTasks, resolve
 from benchtui.tasks.suites import TaskPlan, find_suite
 from benchtui.text import one_line, printable
-
-BACKENDS = ("hf",)
 
 
 @dataclass(frozen=True)
@@ -90,13 +91,15 @@ def _limit(choice: Choice, task: TaskPlan) -> float | None:
 
 def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
-    _check_backend(choice)
-    _check_code(choice)
+    backend = find_backend(choice.backend)
+    backend.check()
+    _check_code(choice, backend)
     if str(model.path) != printable(str(model.path)):
         raise BenchtuiError(
             f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
         )
-    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
+    check_abilities(backend, form, tasks.resolved)
     own = with_tokenizer_of(_describe(form.location, choice), form)
     stands_on_base = own.adapter or not own.has_tokenizer
     base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
@@ -153,18 +156,11 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
 
 
-def _check_backend(choice: Choice) -> None:
-    if choice.backend not in BACKENDS:
-        raise UsageError(
-            f"There is no backend {choice.backend!r}.", f"This version evaluates with {', '.join(BACKENDS)}."
-        )
-
-
 def _resolve_base(model: TrainedModel, form: ModelFormat, choice: Choice) -> BaseChoice:
     return resolve_base(model, form, choice.base, offline=choice.offline)
 
 
-def _check_code(choice: Choice) -> None:
+def _check_code(choice: Choice, backend: Backend) -> None:
     """Raises UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
     with the folder."""
     if choice.permissions.remote_code:
@@ -172,7 +168,7 @@ def _check_code(choice: Choice) -> None:
     named = code_in_generation(choice.gen_kwargs) + [
         f"{name}={value}"
         for name, value in choice.model_args.items()
-        if name == "attn_implementation" and not is_harmless(name, value)
+        if name == "attn_implementation" and not backend.is_harmless(name, value)
     ]
     if named:
         raise UsageError(

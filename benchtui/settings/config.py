@@ -17,9 +17,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.errors import UsageError
 from benchtui.files import PACKAGE
-from benchtui.settings.code import code_in_generation, is_harmless, is_task_file
+from benchtui.settings.code import code_in_generation, is_task_file
 from benchtui.settings.rows import FILE_KEYS, PERMISSIONS
 from benchtui.settings.values import limit_value, task_name, whole_number
 from benchtui.tasks.suites import Suite, TaskPlan
@@ -108,8 +109,10 @@ def _refuse_code(file: Path, own: Path, defaults: Mapping[str, Any], suites: Seq
     named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
-    for name, value in defaults.get("model_args", {}).items():
-        if not is_harmless(name, value):
+    arguments = defaults.get("model_args", {})
+    backend = find_backend(defaults.get("backend", DEFAULT_BACKEND)) if arguments else None
+    for name, value in arguments.items():
+        if backend is None or not backend.is_harmless(name, value):
             raise _only_typed(file, "model-args", f"{one_line(name, 60)} can load files and code", own)
     for name in code_in_generation(defaults.get("gen_kwargs", {})):
         raise _only_typed(file, "gen-kwargs", f"{name} can run code", own)

@@ -7,22 +7,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchtui.backends.registry import reserved_arguments
 from benchtui.errors import UsageError
 from benchtui.settings.secrets import refuse_secrets
 from benchtui.settings.values import json_settings
-
-RESERVED_MODEL_ARGS = {
-    "pretrained": "--model",
-    "peft": "--model",
-    "trust_remote_code": "--trust-remote-code",
-    "use_safetensors": "--allow-pickle",
-    "dtype": "--dtype",
-    "device": "--device",
-    "batch_size": "--batch-size",
-    "max_length": "--max-length",
-    "enable_thinking": "--enable-thinking",
-    "think_end_token": "--think-end-token",
-}
 
 _NEXT = re.compile(r",(?=\s*[A-Za-z_]\w*=)")
 """A comma parts two settings only where the next one begins: `a=[1,2],b=3`."""
@@ -34,8 +22,8 @@ def model_arguments_typed(texts: Sequence[str]) -> dict[str, Any]:
     """Each text is `key=value`, or several joined by commas; the last of a name counts."""
     found = {key: value for text in texts for key, value in _pairs(text, "add_bos_token=True")}
     for key in found:
-        if key in RESERVED_MODEL_ARGS:
-            raise UsageError(f"it cannot set {key}.", f"Use {RESERVED_MODEL_ARGS[key]}.")
+        if flag := reserved_arguments().get(key):
+            raise UsageError(f"it cannot set {key}.", f"Use {flag}.")
     return _without_secrets(json_settings(found))
 
 

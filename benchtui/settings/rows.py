@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
@@ -87,7 +88,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
     Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
-    Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, "hf", "NAME"),
+    Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME"),
     Setting("engine", MACHINE, "fast, benchtui's own, or lm-eval: its hf model.", forms.choice("fast", "lm-eval"),
             "fast", "NAME"),
     Setting("model-args", MACHINE, "More arguments of lm-eval's hf model; may be repeated.", forms.MODEL_ARGUMENTS,

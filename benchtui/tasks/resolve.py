@@ -21,7 +21,8 @@ class ResolvedTasks:
 
     `task_files`: every task and group a worker may meet -> absolute YAML path, in lm-eval's order of files. `tags`:
     every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name
-    -> digest of all files behind it. `unsafe`: the leaf tasks that run code which a model wrote.
+    -> digest of all files behind it. `unsafe`: the leaf tasks that run code which a model wrote. `output_types`: each
+    leaf task whose YAML tells it -> what it asks of a model, in lm-eval's word.
     """
 
     requested: Mapping[str, tuple[str, ...]]
@@ -30,6 +31,7 @@ class ResolvedTasks:
     tags: Mapping[str, tuple[str, ...]]
     digests: Mapping[str, str]
     unsafe: tuple[str, ...]
+    output_types: Mapping[str, str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -55,15 +57,15 @@ def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
     below = _below(catalogue, names)
     met = [name for name in catalogue.entries if name in below]
     digests = SourceDigests()
+    known = [entry for found in leaves.values() for leaf in found if (entry := catalogue.get(leaf))]
     return ResolvedTasks(
         requested=requested,
         leaves=leaves,
         task_files={name: str(file) for name in met if (file := catalogue.file(name))},
         tags={name: catalogue.entries[name].members for name in met if catalogue.entries[name].kind == "tag"},
         digests={name: _digest(catalogue, name, digests) for name in names},
-        unsafe=tuple(
-            leaf for found in leaves.values() for leaf in found if (e := catalogue.get(leaf)) and e.unsafe_code
-        ),
+        unsafe=tuple(entry.name for entry in known if entry.unsafe_code),
+        output_types={entry.name: entry.output_type for entry in known if entry.output_type},
     )
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from benchtui.backends.backend import Backend
+from benchtui.backends.registry import BUILT_IN as OUR_BACKENDS
 from benchtui.errors import BenchtuiError
 from benchtui.models.base import BaseChoice, find_base
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
 from benchtui.models.listing import ListedModel
-from benchtui.models.selection import choose_format
-from benchtui.plans.prepare import BACKENDS
+from benchtui.models.selection import choose_format, formats_words
 from benchtui.tasks.suites import BUILT_IN, Suite
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
@@ -93,12 +94,12 @@ def compare_options(base: BaseChoice | None) -> list[Option]:
     ]
 
 
-def known_base(model: TrainedModel, wanted: str | None) -> BaseChoice | None:
+def known_base(model: TrainedModel, backend: Backend, wanted: str | None) -> BaseChoice | None:
     """The base that the files of `model` name for the format `wanted` (None for the best)."""
     if not model.formats:
         return None
     try:
-        form = choose_format(model, wanted)
+        form = choose_format(model, backend, wanted)
     except BenchtuiError:
         form = model.formats[0]
     return find_base(model, form)
@@ -116,13 +117,13 @@ _FORMAT_WORDS = {
 }
 
 
-def format_options(model: TrainedModel) -> list[Option]:
+def format_options(model: TrainedModel, backend: Backend) -> list[Option]:
     """Every form of the model with the backend that loads it; what cannot be evaluated says why, and what to do."""
     try:
-        best: ModelFormat | None = choose_format(model)
+        best: ModelFormat | None = choose_format(model, backend)
     except BenchtuiError:
         best = None
-    options = [_format_option(form, best) for form in model.formats]
+    options = [_format_option(form, best, backend) for form in model.formats]
     if not any(form.kind in ("merged_16bit", "full", "hub") for form in model.formats):
         options.append(
             Option("", "merged_16bit", why_not="Not there. Merge the adapter into its base (peft merge_and_unload) "
@@ -131,24 +132,26 @@ def format_options(model: TrainedModel) -> list[Option]:
     return options
 
 
-def _format_option(form: ModelFormat, best: ModelFormat | None) -> Option:
-    backend = "gguf" if form.kind == "gguf" else "hf"
+def _format_option(form: ModelFormat, best: ModelFormat | None, backend: Backend) -> Option:
+    loaded = form.kind in backend.takes
     why_not = one_line(form.problem, 300)
-    if not why_not and backend not in BACKENDS:
-        why_not = f"This version evaluates with {', '.join(BACKENDS)}; choose a merged model or an adapter."
+    if not why_not and not loaded:
+        why_not = _not_loaded(form, backend)
+    loader = [f"Loaded by {backend.title} (backend {backend.name})."] if loaded else []
     return Option(
         value=form.label,
         title=_shown(form.label),
-        about=" ".join(
-            [f"{_FORMAT_WORDS[form.kind]} Loaded by {_LOADERS[backend]}.", *(f"Warning: {w}." for w in form.warnings)]
-        ),
+        about=" ".join([_FORMAT_WORDS[form.kind], *loader, *(f"Warning: {w}." for w in form.warnings)]),
         beside=size_text(form.bytes) if form.bytes else "",
         why_not=why_not,
         recommended=best is not None and form.path == best.path,
     )
 
 
-_LOADERS = {"hf": "transformers (backend hf)", "gguf": "llama.cpp (backend gguf)"}
+def _not_loaded(form: ModelFormat, backend: Backend) -> str:
+    other = next((other.name for other in OUR_BACKENDS.values() if form.kind in other.takes), "")
+    step = f"start again with --backend {other}" if other else f"choose {formats_words(backend.takes)}"
+    return f"The {backend.name} backend does not load it; {step}."
 
 
 def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) -> list[Option]:

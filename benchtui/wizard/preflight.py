@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchtui.backends.registry import find_backend
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
@@ -39,7 +40,7 @@ def preflight(choice: Choice) -> list[Check]:
 def _plans(choice: Choice, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
     yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
     try:
-        model = find_model(choice.outputs, choice.model)
+        model = find_model(choice.outputs, choice.model, find_backend(choice.backend))
         prepared = prepare(dataclasses.replace(choice, verify=False), model, tasks)  # gigabytes are read by the run
     except BenchtuiError as error:
         yield _problem(error)

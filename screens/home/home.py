@@ -13,6 +13,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 
+from benchtui.backends.registry import find_backend
 from benchtui.compare.headlines import LastBenchmark, last_benchmark
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
@@ -100,11 +101,11 @@ class Home(Page):
     def _look(self) -> None:
         if self.app.screen is not self:
             return
-        outputs, before = self.settings.outputs, self._state
+        choice, before = self.settings.choice, self._state
 
         def look() -> tuple[tuple[tuple[str, int], ...], list[_Shown] | None]:
-            now = folder_state(outputs)
-            return now, None if now == before else _read(outputs)
+            now = folder_state(choice.outputs)
+            return now, None if now == before else _read(choice)
 
         self.load(look, self._take, group="models", failed=self._nothing)
 
@@ -248,10 +249,11 @@ class Home(Page):
         self.query_one(RunningList).open()
 
 
-def _read(outputs: Path) -> list[_Shown]:
+def _read(choice: Choice) -> list[_Shown]:
     """In a thread, where also the words for verdicts are fetched: they bring in numpy."""
     importlib.import_module("benchtui.reports.words")
-    return [_Shown(listed, last_benchmark(listed.model.path)) for listed in list_models(outputs)]
+    listed = list_models(choice.outputs, find_backend(choice.backend))
+    return [_Shown(item, last_benchmark(item.model.path)) for item in listed]
 
 
 def _text(name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from textual.app import ComposeResult
 from textual.widgets import Input
 
+from benchtui.backends.registry import find_backend
 from benchtui.models.base import BaseChoice
 from benchtui.text import one_line, printable
 from benchtui.wizard.options import compare_options, known_base, near
@@ -35,8 +36,10 @@ class BaseStep(Step):
         self.query_one(Choices).focus()
         if answers.model is None:
             return
-        model, wanted = answers.model, answers.choice.format
-        self.find_out(lambda: known_base(model, wanted), self._take, group="step-base")
+        model, choice = answers.model, answers.choice
+        self.find_out(
+            lambda: known_base(model, find_backend(choice.backend), choice.format), self._take, group="step-base"
+        )
 
     def _take(self, base: BaseChoice | None) -> None:
         answers = self.answers

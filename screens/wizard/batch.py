@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from benchtui.backends.registry import find_backend
 from benchtui.models.describe import describe
 from benchtui.models.selection import choose_format
 from benchtui.plans.choice import Choice
@@ -64,7 +65,7 @@ def _advise(answers: Answers) -> BatchAdvice | None:
     model, choice = answers.model, answers.choice
     if model is None or model.hub_id:
         return None
-    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    form = choose_format(model, find_backend(choice.backend), choice.format, allow_pickle=choice.permissions.pickle)
     place = form.location if not form.adapter else _base_name(answers, choice)
     if place is None:
         return None

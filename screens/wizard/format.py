@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import TrainedModel
 from benchtui.models.selection import choose_format
@@ -26,8 +27,10 @@ class FormatStep(Step):
         yield Choices(id="format-choices")
 
     def enter(self) -> None:
-        if self.answers.model is not None:
-            self.query_one(Choices).offer(format_options(self.answers.model), self._label(self.answers.model))
+        model = self.answers.model
+        if model is not None:
+            options = format_options(model, find_backend(self.answers.choice.backend))
+            self.query_one(Choices).offer(options, self._label(model))
         self.query_one(Choices).focus()
 
     def _label(self, model: TrainedModel) -> str | None:
@@ -36,7 +39,8 @@ class FormatStep(Step):
         if choice.format is None:
             return None
         try:
-            form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+            backend = find_backend(choice.backend)
+            form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
         except BenchtuiError as error:
             self.page.tell(error.what, error.next_step)
             return None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.widgets import Input
 
+from benchtui.backends.registry import find_backend
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.models.selection import find_usable
@@ -21,7 +22,7 @@ from screens.wizard.step import Step
 
 def usable_model(choice: Choice, named: str) -> TrainedModel:
     """The model that is named so, where any of its forms can be evaluated. Raises BenchtuiError."""
-    return find_usable(choice.outputs, named, choice.backend, allow_pickle=choice.permissions.pickle)
+    return find_usable(choice.outputs, named, find_backend(choice.backend), allow_pickle=choice.permissions.pickle)
 
 
 class ModelStep(Step):
@@ -38,7 +39,14 @@ class ModelStep(Step):
 
     def enter(self) -> None:
         self.query_one(Choices).focus()
-        in_background(self, lambda: list_models(self.outputs), self._take, self._no_list, group="step-models")
+        outputs, name = self.outputs, self.answers.choice.backend
+        in_background(
+            self,
+            lambda: list_models(outputs, find_backend(name)),
+            self._take,
+            self._no_list,
+            group="step-models",
+        )
 
     def _no_list(self, what: str, next_step: str) -> None:
         """Nothing to choose from: what is left is the field."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.backends.hf import HF
 from benchtui.benchmark.directories import lock_model
 from benchtui.cli.main import main
 from benchtui.demo.workspace import BASE_NAME, MARKER, MODEL_NAME, demo_paths, open_workspace
@@ -23,7 +24,7 @@ def test_the_model_is_found_with_the_base_its_own_files_name(tmp_path: Path) -> 
     assert model.name == MODEL_NAME
     assert model.usable
     for label in ("merged_16bit", "lora"):
-        base = resolve_base(model, choose_format(model, label, "hf"), offline=True)
+        base = resolve_base(model, choose_format(model, HF, label), offline=True)
         assert Path(base.name).resolve() == workspace.base.resolve()
         assert not base.note
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, find_base, resolve_base, sixteen_bit_counterpart
 from benchtui.models.discovery import inspect_model
@@ -18,7 +19,7 @@ from tests.models.model_folders import adapter, full_model, llama_tensors, save,
 
 def base_of(folder: Path, flag: str | None = None, wanted: str | None = None) -> BaseChoice:
     model = inspect_model(folder)
-    return resolve_base(model, choose_format(model, wanted), flag)
+    return resolve_base(model, choose_format(model, HF, wanted), flag)
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_nothing_beside_the_model_at_all(tmp_path: Path) -> None:
     (tmp_path / "m" / "config.json").write_text("{}")
     with pytest.raises(BenchtuiError, match=r"Nothing names the base model of m: looked at config\.json"):
         base_of(tmp_path / "m")
-    assert find_base(inspect_model(tmp_path / "m"), choose_format(inspect_model(tmp_path / "m"))) is None
+    assert find_base(inspect_model(tmp_path / "m"), choose_format(inspect_model(tmp_path / "m"), HF)) is None
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import resolve_base
 from benchtui.models.describe import describe
@@ -319,8 +320,8 @@ def test_hub_repositories_that_cannot_be_used(tiny_hub: TinyHub) -> None:
 
 
 def test_the_base_of_a_hub_model_is_read_from_its_card(tiny_hub: TinyHub, tmp_path: Path) -> None:
-    model = find_model(tmp_path / "outputs", "org/model")
-    choice = resolve_base(model, choose_format(model))
+    model = find_model(tmp_path / "outputs", "org/model", HF)
+    choice = resolve_base(model, choose_format(model, HF))
     assert (choice.name, choice.source_file) == ("org/base", "README.md")
 
 
@@ -328,8 +329,9 @@ def test_the_light_process_stays_light(tmp_path: Path) -> None:
     folder = full_model(tmp_path / "outputs" / "m")
     script = (
         "import sys; from pathlib import Path; from benchtui.models.listing import list_models\n"
+        "from benchtui.backends.hf import HF\n"
         "from benchtui.models.describe import describe\n"
-        f"list_models(Path({str(tmp_path / 'outputs')!r})); describe({str(folder)!r})\n"
+        f"list_models(Path({str(tmp_path / 'outputs')!r}), HF); describe({str(folder)!r})\n"
         "heavy = {'torch', 'transformers', 'numpy', 'huggingface_hub', 'pandas', 'rich'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"
     )

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import pytest
 
+from benchtui.backends.hf import HF
 from benchtui.models.base import resolve_base
 from benchtui.models.describe import describe
 from benchtui.models.selection import choose_format, find_model
@@ -34,8 +35,8 @@ def outputs(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_newest_model_its_format_and_its_base(outputs: Path) -> None:
-    model = find_model(outputs, None)
-    form = choose_format(model)
+    model = find_model(outputs, None, HF)
+    form = choose_format(model, HF)
     assert (model.name, form.kind) == ("stories260k-gsm8k", "merged_16bit")
     assert model.all_problems == ()
     choice = resolve_base(model, form)

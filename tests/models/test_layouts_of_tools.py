@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError
 from benchtui.models.base import find_base
 from benchtui.models.changes import folder_state
@@ -30,9 +31,9 @@ def test_axolotl_merges_beside_the_adapter(tmp_path: Path) -> None:
     full_model(run / "merged")
     adapter(run / "checkpoint-50")
     assert labels(run) == ["merged", "lora", "checkpoint-50"]
-    model = find_model(tmp_path / "outputs", "lora-out")
-    assert choose_format(model).path == run / "merged"
-    assert choose_format(model, "merged").label == "merged"
+    model = find_model(tmp_path / "outputs", "lora-out", HF)
+    assert choose_format(model, HF).path == run / "merged"
+    assert choose_format(model, HF, "merged").label == "merged"
 
 
 def test_llama_factory_saves_by_method_and_stage(tmp_path: Path) -> None:
@@ -44,9 +45,10 @@ def test_llama_factory_saves_by_method_and_stage(tmp_path: Path) -> None:
     write_json(model / "lora" / "sft" / "trainer_log.jsonl", {})
     assert sorted(labels(model)) == ["full/sft", "lora/dpo", "lora/sft", "lora/sft/checkpoint-500"]
     assert inspect_model(model).all_problems == ()
-    found = find_model(tmp_path / "saves", str(model / "lora" / "sft"))
+    found = find_model(tmp_path / "saves", str(model / "lora" / "sft"), HF)
     assert (found.name, found.path, [form.label for form in found.formats]) == ("Llama-3-8B", model, ["lora/sft"])
-    assert choose_format(find_model(tmp_path / "saves", "Llama-3-8B"), "lora/dpo").path == model / "lora" / "dpo"
+    named = find_model(tmp_path / "saves", "Llama-3-8B", HF)
+    assert choose_format(named, HF, "lora/dpo").path == model / "lora" / "dpo"
 
 
 def test_checkpoints_below_lora(tmp_path: Path) -> None:
@@ -59,7 +61,7 @@ def test_the_final_model_beside_checkpoints(tmp_path: Path) -> None:
     full_model(tmp_path / "m" / "checkpoint-20")
     full_model(tmp_path / "m" / "final")
     assert labels(tmp_path / "m") == ["final", "checkpoint-20"]
-    assert choose_format(inspect_model(tmp_path / "m")).label == "final"
+    assert choose_format(inspect_model(tmp_path / "m"), HF).label == "final"
 
 
 def test_runs_of_an_experiment_are_models_of_their_own(tmp_path: Path) -> None:
@@ -68,9 +70,9 @@ def test_runs_of_an_experiment_are_models_of_their_own(tmp_path: Path) -> None:
     full_model(outputs / "exp1" / "run2")
     full_model(outputs / "plain")
     assert {model.name for model in discover(outputs)} == {"exp1/run1", "exp1/run2", "plain"}
-    found = find_model(outputs, "exp1/run2")
+    found = find_model(outputs, "exp1/run2", HF)
     assert (found.name, found.path) == ("exp1/run2", outputs / "exp1" / "run2")
-    assert find_model(outputs, str(outputs / "exp1" / "run2")).name == "exp1/run2"
+    assert find_model(outputs, str(outputs / "exp1" / "run2"), HF).name == "exp1/run2"
     before = folder_state(outputs)
     os.utime(outputs / "exp1" / "run1", (1, 1))
     assert folder_state(outputs) != before
@@ -118,9 +120,9 @@ def test_a_folder_of_the_hubs_cache(tmp_path: Path, refs: bool) -> None:
     assert (model.name, model.usable, model.formats[0].path) == ("models--org--name", True, snapshot)
     assert describe(snapshot).tensors
     for place in (snapshot, snapshot.parent.parent):
-        found = find_model(tmp_path / "outputs", str(place))
+        found = find_model(tmp_path / "outputs", str(place), HF)
         assert (found.name, found.path) == ("org/name", tmp_path / "outputs" / "org--name")
-        assert choose_format(found).path == snapshot
+        assert choose_format(found, HF).path == snapshot
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ def _benchtui(folder: Path) -> dict[str, float]:
 
 
 def _plan() -> BenchmarkPlan:
+    from benchtui.backends.hf import HF
     from benchtui.demo.workspace import TASKS, demo_paths
     from benchtui.models.selection import find_model
     from benchtui.plans.choice import Choice
@@ -119,7 +120,7 @@ def _plan() -> BenchmarkPlan:
         batch_size=16,
     )
     tasks = plan_tasks(choice, Config(), load_catalogue(choice.include_paths))
-    return prepare(choice, find_model(choice.outputs, choice.model), tasks).fine_tuned
+    return prepare(choice, find_model(choice.outputs, choice.model, HF), tasks).fine_tuned
 
 
 def _lm_eval(folder: Path) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.backends.hf import HF
 from benchtui.models.selection import find_model
 from benchtui.plans.choice import Choice
 from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
@@ -34,7 +35,7 @@ def prepared(folders: Path, chat_template: str = "auto") -> PreparedBench:
         chat_template=chat_template,  # type: ignore[arg-type]
     )
     tasks = plan_tasks(choice, Config(), load_catalogue())
-    return prepare(choice, find_model(choice.outputs, "tuned"), tasks)
+    return prepare(choice, find_model(choice.outputs, "tuned", HF), tasks)
 
 
 def configure(folder: Path, **settings: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from benchtui.backends.hf import HF
 from benchtui.benchmark.directories import BenchRuns, lay_out
 from benchtui.models.selection import find_model
 from benchtui.plans.choice import Choice
@@ -57,7 +58,7 @@ class Laid:
     def prepared(self, **changes: object) -> PreparedBench:
         choice = replace(self.choice, **changes)  # type: ignore[arg-type]
         tasks = plan_tasks(choice, Config(), load_catalogue(choice.include_paths))
-        return prepare(choice, find_model(choice.outputs, choice.model), tasks)
+        return prepare(choice, find_model(choice.outputs, choice.model, HF), tasks)
 
     def lay_out(
         self,

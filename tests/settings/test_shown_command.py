@@ -13,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 
+from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError
 from benchtui.models.selection import find_model
 from benchtui.plans.benchmark import BenchmarkPlan
@@ -121,7 +122,7 @@ _CATALOGUE = load_catalogue()
 def _prepared(choice: Choice, config: Config) -> list[tuple[str, BenchmarkPlan]] | str:
     """The plans, each with its fingerprint, without the moment and the command they were made by; or the refusal."""
     try:
-        model = find_model(choice.outputs, choice.model)
+        model = find_model(choice.outputs, choice.model, HF)
         made = prepare(choice, model, plan_tasks(choice, config, _CATALOGUE))
     except BenchtuiError as error:
         return str(error)

@@ -54,6 +54,7 @@ def _ask_all(choice: Choice) -> Choice:
 
 
 def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
+    from benchtui.backends.registry import find_backend
     from benchtui.models.listing import list_models
     from benchtui.wizard.options import ONE_MODEL, model_options
 
@@ -62,7 +63,7 @@ def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
     if choice.model:
         return _usable(choice)
     try:
-        listed = list_models(choice.outputs)
+        listed = list_models(choice.outputs, find_backend(choice.backend))
     except BenchtuiError as error:
         click.echo(error.what, err=True)
         return _ask_model(_ask_what_else(choice))
@@ -74,10 +75,11 @@ def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
 
 
 def _usable(choice: Choice) -> tuple[TrainedModel, Choice]:
+    from benchtui.backends.registry import find_backend
     from benchtui.models.selection import find_usable
 
-    pickle = choice.permissions.pickle
-    return find_usable(choice.outputs, choice.model, choice.backend, allow_pickle=pickle), choice
+    backend, pickle = find_backend(choice.backend), choice.permissions.pickle
+    return find_usable(choice.outputs, choice.model, backend, allow_pickle=pickle), choice
 
 
 def _ask_what_else(choice: Choice) -> Choice:
@@ -95,11 +97,12 @@ def _ask_what_else(choice: Choice) -> Choice:
 
 
 def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
+    from benchtui.backends.registry import find_backend
     from benchtui.wizard.options import compare_options, known_base, near
 
     if choice.base or not choice.compare:
         return choice
-    base = known_base(model, choice.format)
+    base = known_base(model, find_backend(choice.backend), choice.format)
     if _select("base", compare_options(base), "compare") == "alone":
         return replace(choice, compare=False)
     known = near(base.name) if base else ""
@@ -108,9 +111,10 @@ def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
 
 
 def _ask_format(choice: Choice, model: TrainedModel) -> Choice:
+    from benchtui.backends.registry import find_backend
     from benchtui.wizard.options import format_options
 
-    options = format_options(model)
+    options = format_options(model, find_backend(choice.backend))
     if choice.format or sum(not option.why_not for option in options) < 2:
         return choice
     return replace(choice, format=_select("format", options, None))
@@ -131,12 +135,14 @@ def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
 
 
 def _ask_batch(choice: Choice, model: TrainedModel) -> Choice:
+    from benchtui.backends.registry import find_backend
     from benchtui.models.describe import describe
     from benchtui.models.selection import choose_format
     from benchtui.wizard.batch import advise_batch
     from benchtui.wizard.options import batch_options
 
-    form = choose_format(model, choice.format, choice.backend, allow_pickle=choice.permissions.pickle)
+    backend = find_backend(choice.backend)
+    form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
     advice = None
     if not form.adapter and form.hub_id is None:
         described = describe(form.location, offline=choice.offline, allow_pickle=choice.permissions.pickle)

@@ -1,0 +1,89 @@
+"""Backends are found by name: our own, and those of packages that were installed beside us."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchtui.backends.backend import Backend, Gives, Need
+from benchtui.backends.hf import HF
+from benchtui.backends.registry import GROUP, all_backends, find_backend
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.layout import ModelFormat
+from benchtui.plans.abilities import check_abilities
+from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.resolve import resolve
+
+PARROT = Backend("parrot", "parrot", takes=("merged_16bit",), gives=Gives(generate=True), answering="parrot")
+MERGED = ModelFormat("merged_16bit", Path("m"))
+
+
+def installed(folder: Path, name: str, value: str) -> None:
+    """A package in `folder` that names a backend."""
+    info = folder / "parrots-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: parrots\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
+
+
+def test_an_unknown_name_is_refused_with_all_that_there_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, "parrot", f"{__name__}:PARROT")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match="There is no backend 'vlm'") as error:
+        find_backend("vlm")
+    assert error.value.next_step == "This version evaluates with hf, parrot."
+
+
+def test_an_installed_backend_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, "parrot", f"{__name__}:PARROT")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_backend("parrot").gives == Gives(generate=True)
+    assert [backend.name for backend in all_backends()] == ["hf", "parrot"]
+
+
+def test_no_package_takes_the_name_of_one_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installed(tmp_path, "hf", f"{__name__}:PARROT")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert find_backend("hf") is HF
+    assert all_backends() == [HF]
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [("no_such_module:X", "cannot be imported: ModuleNotFoundError"), ("os:sep", "no description")]
+)
+def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str) -> None:
+    installed(tmp_path, "parrot", value)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(BenchtuiError, match=words) as error:
+        find_backend("parrot")
+    assert f"parrot ({value})" in error.value.what
+    assert all_backends() == [HF]
+
+
+def test_a_missing_package_is_named_with_the_line_that_installs_it() -> None:
+    needy = Backend("x", "X", (), Gives(), "x", needs=(Need("no-such-package", "pip install no-such-package"),))
+    with pytest.raises(BenchtuiError, match="The x backend needs the package no-such-package") as error:
+        needy.check()
+    assert error.value.next_step == "pip install no-such-package"
+
+
+def test_a_task_that_needs_what_is_not_given_is_refused_with_the_backend_that_gives_it() -> None:
+    tasks = resolve(load_catalogue(()), ["ifeval", "hellaswag"])
+    check_abilities(HF, MERGED, tasks)
+    with pytest.raises(UsageError, match="hellaswag needs log-likelihoods; the parrot backend gives none") as error:
+        check_abilities(PARROT, MERGED, tasks)
+    assert error.value.next_step == "Use --backend hf, which opens the same files."
+    with pytest.raises(UsageError) as error:
+        check_abilities(PARROT, ModelFormat("gguf", Path("m.gguf")), tasks)
+    assert error.value.next_step == "Choose other tasks."
+
+
+def test_finding_our_own_backends_searches_no_packages() -> None:
+    code = (
+        "import sys; from benchtui.backends.registry import find_backend; find_backend('hf'); "
+        "sys.exit('importlib.metadata' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-S", "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

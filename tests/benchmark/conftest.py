@@ -1,3 +1,0 @@
-"""What the tests of laid-out runs share."""
-
-from tests.runs.conftest import laid as laid
