@@ -24,6 +24,7 @@ from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM
+from benchtui.evidence.shares import wilson
 from benchtui.evidence.typical_values import centre_interval
 from benchtui.models import identity
 from benchtui.supervise import watchdog
@@ -116,6 +117,16 @@ def _fewest_tasks(alpha: float) -> int:
     return next(tasks for tasks in range(2, 99) if centre_interval(np.ones(tasks), alpha) is not None)
 
 
+def _wilson() -> Figures:
+    """How often Wilson's interval at 95 % holds a true score that may be any between 0 and 1 alike, in percent."""
+    from scipy.special import betainc
+
+    n = PLAIN_WORDS["ifeval"].documents
+    ends = [(k, wilson(k, n)) for k in range(n + 1)]
+    held = [betainc(k + 1, n - k + 1, at.high) - betainc(k + 1, n - k + 1, at.low) for k, at in ends]
+    return {"average": f"{100 * sum(held) / (n + 1):.1f}", "n": n}
+
+
 def _spared() -> Figures:
     return {f"of{loss}": fewest_unchanged(loss / 100) for loss in (1, 3, 5)}
 
@@ -139,6 +150,11 @@ SENTENCES = (
         "*no loss over {loss} points: shown* (`--max-loss` sets another limit), and *no relevant difference*, within "
         "{difference} points either way",
         lambda: {"loss": f"{Margins().loss:g}", "difference": f"{Margins().difference:g}"},
+    ),
+    Sentence(
+        GUIDE,
+        "are Wilson's, which hold the true one in {average} % of cases, on average over all that it may be (n = {n})",
+        _wilson,
     ),
     Sentence(GUIDE, "with at most a {alpha} % risk of passing", lambda: {"alpha": f"{100 * ALPHA:g}"}),
     Sentence(README, "about {all} GB to download (2.13.0: {torch} GB itself, {others} GB of NVIDIA's", _downloads),
