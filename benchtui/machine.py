@@ -1,4 +1,4 @@
-"""What the machine is doing while a run goes on: processor, memory and GPU, for displays and for advice."""
+"""What the machine is doing: processor, memory and GPU, for displays, for advice and for sizing batches."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 
 _DRIVER_SECONDS = 2.0
 _MIB = 1024 * 1024
+_CGROUPS = Path("/sys/fs/cgroup")
+_NO_LIMIT = 1 << 62
+"""Version 1 of control groups says "no limit" with a number close to 2**63."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,60 @@ def kernel_oom_kills() -> int:
 
 
 def free_memory() -> int:
-    """Bytes of main memory that can be allocated now."""
+    """Return the bytes of main memory that can be allocated now; a container's limit counts too."""
     import psutil
 
-    return int(psutil.virtual_memory().available)
+    available = int(psutil.virtual_memory().available)
+    try:
+        membership = Path("/proc/self/cgroup").read_text()
+    except OSError:
+        return available  # not Linux
+    in_container = free_in_control_groups(membership, _CGROUPS)
+    return available if in_container is None else min(available, in_container)
+
+
+def free_in_control_groups(membership: str, mount: Path) -> int | None:
+    """Return the bytes that Linux control groups still allow this process, None where none of them sets a limit.
+
+    `membership` is the text of /proc/self/cgroup, `mount` the folder where control groups are mounted. The process's
+    own group and all groups above it count, of version 1 or 2. Cached file contents that the kernel can drop at once
+    (inactive_file) are free, as `docker stats` and Kubernetes count them.
+    """
+    allowed = []
+    for line in membership.splitlines():
+        _, _, controllers_and_path = line.partition(":")
+        controllers, _, path = controllers_and_path.partition(":")
+        if controllers == "":
+            names, top = ("memory.max", "memory.current", "inactive_file"), mount
+        elif "memory" in controllers.split(","):
+            names, top = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"), mount / "memory"
+        else:
+            continue
+        # In a container the path may be the host's, of which only the top is mounted: what does not exist is passed by.
+        own = top / path.strip("/")
+        allowed += [_allowed_by(group, *names) for group in (own, *own.parents) if group.is_relative_to(top)]
+    limits = [free for free in allowed if free is not None]
+    return min(limits) if limits else None
+
+
+def _allowed_by(group: Path, limit: str, usage: str, droppable: str) -> int | None:
+    """Return the bytes that one control group still allows; the others are the names of its files and of a line."""
+    try:
+        most, used = (group / limit).read_text().strip(), int((group / usage).read_text())
+        statistics = (group / "memory.stat").read_text()
+    except (OSError, ValueError):
+        return None  # no such group, or one without the memory controller
+    if not most.isdecimal() or int(most) >= _NO_LIMIT:
+        return None
+    for line in statistics.splitlines():
+        name, _, value = line.partition(" ")
+        if name == droppable and value.isdecimal():
+            used -= min(used, int(value))
+    return max(0, int(most) - used)
 
 
 def free_gpu_memory() -> int | None:
-    """Free bytes of the first GPU, None where the driver names none."""
+    """Return the free bytes of the first GPU, None where the driver names none."""
     driver = shutil.which("nvidia-smi")
     rows = _ask_driver(driver) if driver else []
     return (rows[0][2] - rows[0][1]) * _MIB if rows else None
