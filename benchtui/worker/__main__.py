@@ -19,7 +19,7 @@ from benchtui.plans.environment import is_offline, worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter, Failed, clipped
 from benchtui.runs.worker_contract import NO_ROOM, STOPPED
-from benchtui.worker.answering.hf.memory import OutOfMemoryError, ran_out_while_importing
+from benchtui.worker.answering.protocol import OutOfMemoryError
 from benchtui.worker.guard import (
     StopFlag,
     StopRequested,
@@ -27,6 +27,7 @@ from benchtui.worker.guard import (
     dump_stacks_on_signal,
     prefer_us_when_memory_ends,
 )
+from benchtui.worker.memory import is_caused_by_out_of_memory
 from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.report import Reporter
 
@@ -99,7 +100,7 @@ def _failure(error: Exception, log: Path) -> Failed:
         )
     if isinstance(error, BenchtuiError):
         return Failed(message=clipped(error.what), next_step=error.next_step, reason="bad input")
-    if ran_out_while_importing(error):
+    if is_caused_by_out_of_memory(error):
         return Failed(
             message="Memory ran out while lm-eval and PyTorch were loaded.",
             next_step="Close other programs, or allow benchtui more memory (`ulimit -v`).",

@@ -7,8 +7,11 @@ import sys
 import textwrap
 
 import pytest
+import torch
 
-from benchtui.worker.answering.hf.memory import is_out_of_memory
+from benchtui.errors import BenchtuiError
+from benchtui.worker.answering.hf.load import load_error
+from benchtui.worker.memory import is_caused_by_out_of_memory, is_out_of_memory
 
 
 def test_a_real_one_on_the_cpu() -> None:
@@ -16,7 +19,7 @@ def test_a_real_one_on_the_cpu() -> None:
     script = textwrap.dedent(
         """
         import resource, torch
-        from benchtui.worker.answering.hf.memory import is_out_of_memory
+        from benchtui.worker.memory import is_out_of_memory
         torch.zeros(1)
         used = 1024 * int(next(l for l in open("/proc/self/status") if l.startswith("VmSize")).split()[1])
         resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
@@ -37,6 +40,8 @@ def test_a_real_one_on_the_cpu() -> None:
         (MemoryError(), True),
         (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"), True),
+        (RuntimeError("[enforce fail] failed to allocate 4096 bytes"), True),
+        (torch.OutOfMemoryError(), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory"), False),
         (OSError(28, "No space left on device"), False),
@@ -44,3 +49,36 @@ def test_a_real_one_on_the_cpu() -> None:
 )
 def test_by_what_libraries_say(error: Exception, expected: bool) -> None:
     assert is_out_of_memory(error) is expected
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (RuntimeError("can't start new thread"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (raised_from(ValueError("the dataset cannot be built"), MemoryError()), True),
+        (raised_from(BenchtuiError("m cannot be loaded"), torch.OutOfMemoryError()), True),
+        (ImportError("No module named 'peft'"), False),
+        (ValueError("a document about running out of memory"), False),
+        (OSError(28, "No space left on device"), False),
+    ],
+)
+def test_while_loading_the_causes_count_too(error: Exception, expected: bool) -> None:
+    assert is_caused_by_out_of_memory(error) is expected
+
+
+def test_causes_in_a_circle_come_to_an_end() -> None:
+    first, second = ValueError("a"), ValueError("b")
+    first.__context__, second.__context__ = second, first
+    assert not is_caused_by_out_of_memory(first)
+
+
+def test_a_model_that_does_not_fit_is_named_whatever_library_said_so() -> None:
+    error = raised_from(OSError("unable to read weights"), RuntimeError("unable to mmap: Cannot allocate memory (12)"))
+    assert "m does not fit into memory" in load_error("m", error).what

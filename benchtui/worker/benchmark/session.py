@@ -109,7 +109,8 @@ class Session:
     def _evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
         """False when both models do not fit into memory together; what was answered is kept then."""
         from benchtui.worker.answering.hf.load import load_beside
-        from benchtui.worker.answering.hf.memory import OutOfMemoryError, release
+        from benchtui.worker.answering.hf.memory import release_memory
+        from benchtui.worker.answering.protocol import OutOfMemoryError
         from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
 
         with ExitStack() as stack:
@@ -137,7 +138,7 @@ class Session:
             if beside is not None:
                 return True
             self._tell_order(first, second, together=False)
-        release(self._loaded.lm)
+        release_memory(self._loaded.device)
         return False
 
     def _tell_order(self, first: _Opened, second: _Opened, *, together: bool) -> None:

@@ -12,13 +12,15 @@ from benchtui.runs.answer_health import AnswerFacts, TaskHealth
 from benchtui.runs.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
 from benchtui.worker.answering.hf import remembered
-from benchtui.worker.answering.hf.memory import OutOfMemoryError, is_out_of_memory, release
+from benchtui.worker.answering.hf.memory import release_memory
+from benchtui.worker.answering.protocol import OutOfMemoryError
 from benchtui.worker.benchmark.answers import TaskRequests
 from benchtui.worker.benchmark.building import build_watched
 from benchtui.worker.benchmark.health import HealthCounter
 from benchtui.worker.benchmark.scoring import TaskScorer, TaskScores
 from benchtui.worker.benchmark.tasks import LoadedTask
 from benchtui.worker.benchmark.write import TaskCoverage
+from benchtui.worker.memory import is_out_of_memory
 from benchtui.worker.not_a_number import NotANumberError
 
 if TYPE_CHECKING:
@@ -111,7 +113,9 @@ class TaskRun:
             before = self._requests.answered
             failure = self._ask_all(pending)
             if failure is not None:
-                release(lm)  # only now: while it is handled, an error keeps every tensor of its frames alive
+                release_memory(
+                    lm.device
+                )  # only now: while it is handled, an error keeps every tensor of its frames alive
                 self._halve_batch(failure)
             elif self._requests.answered == before:
                 raise RuntimeError(f"{self._loaded.name}: the model returned without answering")

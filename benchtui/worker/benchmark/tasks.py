@@ -22,8 +22,8 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
-from benchtui.worker.answering.hf.memory import ran_out_while_importing
 from benchtui.worker.benchmark.local_names import refuse_local_dataset, refuse_local_metrics
+from benchtui.worker.memory import is_caused_by_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def _task_error(name: str, error: Exception, dataset: str = "") -> BenchtuiError
     """What a library said about a task it could not load, as one line with the next step; `dataset` is its data set."""
     if unwritable := unwritable_cache(error):
         return unwritable
-    if ran_out_while_importing(error):
+    if is_caused_by_out_of_memory(error):
         return BenchtuiError(
             f"Memory ran out while task {name} was loaded.",
             "Close other programs, or allow benchtui more memory (`ulimit -v`).",

@@ -51,12 +51,3 @@ def choose_batch(config: Any, *, device: str, free: int, max_length: int, elemen
         else f"{size_text(free)} free holds {fits} sequences of {tokens:,} tokens; {largest} keep a {device} busy"
     )
     return BatchChoice(size, why)
-
-
-def free_memory(device: str) -> int:
-    """Bytes that can be allocated on `device` now."""
-    import torch
-
-    from benchtui.worker.answering.hf.engine.memory import free_bytes
-
-    return free_bytes(torch.device(device))

@@ -12,8 +12,9 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import ModelSource
-from benchtui.worker.answering.hf.batch import choose_batch, free_memory
-from benchtui.worker.answering.hf.memory import release
+from benchtui.worker.answering.hf.batch import choose_batch
+from benchtui.worker.answering.hf.memory import free_memory, release_memory
+from benchtui.worker.memory import is_caused_by_out_of_memory
 from benchtui.worker.report import Reporter
 
 ROOM_BESIDE = 2
@@ -86,7 +87,7 @@ def load_beside(
         return None
     with suppress(NoRoomForModelError):  # somebody else may have taken the memory meanwhile
         return load_model(plan, reporter, memory_share)
-    release(loaded.lm)
+    release_memory(loaded.device)
     return None
 
 
@@ -234,7 +235,7 @@ def load_error(name: str, error: Exception) -> BenchtuiError:
         return BenchtuiError(f"{name} needs code from its own repository.", "Allow it with --trust-remote-code.")
     if "tokenizer" in lowered:
         return BenchtuiError(what, "Copy the base model's tokenizer files into the folder.")
-    if "out of memory" in lowered or "can't allocate memory" in lowered or isinstance(error, MemoryError):
+    if is_caused_by_out_of_memory(error):
         return NoRoomForModelError(
             f"{name} does not fit into memory.", "Use --format merged_4bit, a GGUF, or a larger machine."
         )

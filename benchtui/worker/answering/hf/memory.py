@@ -1,51 +1,60 @@
-"""Telling an allocation failure from every other error, and giving memory back."""
+"""The memory of the device that PyTorch computes on: how much is free, and what to do when it runs out."""
 
 from __future__ import annotations
 
 import gc
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from benchtui.errors import BenchtuiError
+from benchtui import machine
+from benchtui.worker.answering.protocol import OutOfMemoryError
+from benchtui.worker.memory import is_out_of_memory
 
-_PHRASES = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "alloc_failed")
-_WITHOUT_TORCH = (*_PHRASES, "failed to map segment", "can't start new thread")
-
-
-class OutOfMemoryError(BenchtuiError):
-    """A single request does not fit: nothing smaller can be tried."""
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that an allocation failed, on a GPU or on the CPU (where torch raises RuntimeError)."""
+if TYPE_CHECKING:
     import torch
 
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and any(phrase in text for phrase in _PHRASES)
+T = TypeVar("T")
 
 
-def ran_out_while_importing(error: BaseException) -> bool:
-    """Whether `error`, or what it came from, says that memory ran out; asked where PyTorch may not have been imported
-    yet, or just could not be."""
-    found: BaseException | None = error
-    for _ in range(20):
-        if isinstance(found, MemoryError):
-            return True
-        if isinstance(found, ImportError | OSError | RuntimeError):
-            text = str(found).lower()
-            if any(phrase in text for phrase in _WITHOUT_TORCH):
-                return True
-        if found is None:
-            return False
-        found = found.__cause__ or found.__context__
-    return False
+def unless_out_of_memory(compute: Callable[[], T], device: torch.device) -> T | None:
+    """Return what `compute` returns, or None when memory ran out; what it held is freed then."""
+    try:
+        return compute()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory(device)  # outside the handler: while it is handled, an error keeps every tensor of its frames alive
+    return None
 
 
-def release(lm: Any) -> None:
-    """Free what a failed batch left behind."""
+def release_memory(device: str | torch.device) -> None:
+    """Free what PyTorch keeps on `device` but does not use, so that a smaller batch has room."""
     import torch
 
     gc.collect()
-    if str(lm.device).startswith("cuda"):
+    kind = torch.device(device).type
+    if kind == "cuda":
         torch.cuda.empty_cache()
+    elif kind == "mps":
+        torch.mps.empty_cache()
+
+
+def free_memory(device: str | torch.device) -> int:
+    """Return the bytes that can be allocated on `device` now."""
+    import torch
+
+    place = torch.device(device)
+    if place.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(place)
+        return int(free + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place))
+    if place.type == "mps":
+        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+    return machine.free_memory()
+
+
+def does_not_fit(tokens: int, device: str | torch.device) -> OutOfMemoryError:
+    """Return the error for one request of `tokens` that does not fit beside the model."""
+    return OutOfMemoryError(
+        f"A single request of {tokens} tokens does not fit into the memory of {device}.",
+        "Use --format merged_4bit, a smaller --max-length, or a larger machine.",
+    )

@@ -11,9 +11,9 @@ import torch
 
 from benchtui.models.layout import size_text
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.memory import free_bytes
 from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.packing import Costs
+from benchtui.worker.answering.hf.memory import free_memory
 
 # A batch may take this part of the free memory; the rest is left for what cannot be foreseen.
 _SHARE = 0.5
@@ -79,7 +79,7 @@ def token_budget(backbone: Backbone, requested: RequestedBatch) -> tuple[int, st
         wanted = max(_SMALLEST_BUDGET, requested.rows * requested.longest)
         budget = max(1, int(requested.share * min(wanted, device.tokens)))
         return budget, f"batch size {requested.rows}, requests up to {requested.longest} tokens"
-    free = free_bytes(backbone.device)
+    free = free_memory(backbone.device)
     each = _bytes_per_token(backbone)
     fits = int(_SHARE * free / each)
     why = f"{size_text(free)} free, {size_text(each)} per token"
@@ -92,7 +92,7 @@ def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_
     `requested.longest` counts the prompt and all tokens that may be generated after it.
     """
     device = _device(backbone.device)
-    free = free_bytes(backbone.device)
+    free = free_memory(backbone.device)
     each = max(1, cache_bytes_per_token * requested.longest)
     fits = max(1, int(_SHARE * free / each))
     rows = (
@@ -130,7 +130,7 @@ def rows_of_lm_eval(lm: Any) -> int:
     size = int(getattr(config.get_text_config(), "vocab_size", lm.vocab_size))
     # Logits, their log-softmax, and as much again for the layers.
     each = 4 * 4 * size * int(lm.max_length)
-    return max(1, min(int(lm.max_batch_size), int(_SHARE * free_bytes(lm.device) / each)))
+    return max(1, min(int(lm.max_batch_size), int(_SHARE * free_memory(lm.device) / each)))
 
 
 class TokenBudget:

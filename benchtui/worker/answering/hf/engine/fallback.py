@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.answering.hf.engine.observer import Observer
+from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +35,7 @@ class Fallback:
     ) -> None:
         """Answer the requests of all `groups`, each of which the method computes as one row of a batch.
 
-        `answered(request, answer)` is called for each. Raises `OutOfMemory` when one row alone does not fit.
+        `answered(request, answer)` is called for each. Raises `OutOfMemoryError` when one row alone does not fit.
         """
         begun = 0
         while begun < len(groups):
@@ -56,7 +56,7 @@ class Fallback:
 
     def _halve(self, failed: int) -> None:
         if failed == 1:
-            raise OutOfMemory(self._lm.max_length, self._lm.device)
+            raise does_not_fit(self._lm.max_length, self._lm.device)
         self._rows = max(1, failed // 2)
         self._observer.decision("batch size", str(self._rows), "memory ran out; the batch is retried")
 

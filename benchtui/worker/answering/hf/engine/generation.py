@@ -16,12 +16,12 @@ from benchtui.worker.answering.hf.engine.attention import MaskStyle, shared_atte
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import TokenBudget
 from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
 from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, prompt_pools
 from benchtui.worker.answering.hf.engine.sampling import Job, choose
+from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def generate(
 ) -> None:
     """Complete every job, and call `completed` for each as soon as it is.
 
-    Raises `OutOfMemory` when one job alone does not fit. `args` returns a job's request, for the observer.
+    Raises `OutOfMemoryError` when one job alone does not fit. `args` returns a job's request, for the observer.
     """
     for pool in prompt_pools([job.prompt for job in jobs], setup.costs, setup.slots):
         _PoolGeneration(setup, pool, jobs, args, completed).run()
@@ -170,7 +170,7 @@ class _PoolGeneration:
     def _retry(self, failed: list[tuple[PromptGroup, Job]], tokens: int) -> None:
         """Put jobs back, with the tokens that they have, and run fewer at a time."""
         if len(failed) == 1 and not self._active:
-            raise OutOfMemory(len(failed[0][1].history()), self._device)
+            raise does_not_fit(len(failed[0][1].history()), self._device)
         self._waiting.extend(reversed(failed))
         self._limit = max(1, len(self._active) + len(failed) // 2)
         self._setup.budget.halve(tokens)

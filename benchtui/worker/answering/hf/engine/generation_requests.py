@@ -36,8 +36,8 @@ Answered = Callable[[int, str, bool], None]
 def write(lm: Any, engine: Engine, requests: Sequence[Instance], answered: Answered) -> None:
     """Answer every request.
 
-    Raises `BenchtuiError` where more tokens are asked for than the window holds, `OutOfMemory` when one request alone
-    does not fit.
+    Raises `BenchtuiError` where more tokens are asked for than the window holds, `OutOfMemoryError` when one request
+    alone does not fit.
     """
     for gen_kwargs in {repr(request.args[1]): request.args[1] for request in requests}.values():
         _room(lm, int(normalize_gen_kwargs(gen_kwargs, lm.max_gen_toks)["max_gen_toks"]))

@@ -27,8 +27,8 @@ class FastLM(CountingHFLM):
     `HFLM` stops with an error; and a row ends at its own stop string, which is what `HFLM` does at batch size 1 (in
     larger batches it goes on until all rows have stopped, which shows where a stop string is a special token).
 
-    Raises `OutOfMemory` when one request alone does not fit into memory, and `BenchtuiError` for requests that do not
-    fit into the model's window.
+    Raises `OutOfMemoryError` when one request alone does not fit into memory, and `BenchtuiError` for requests that do
+    not fit into the model's window.
     """
 
     memory_share: float

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from benchtui.worker.answering.hf.engine.attention import MaskStyle, distances, tree_allowed
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import TokenBudget, batch_sizes
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.output_head import OutputHead, ScoredTokens
 from benchtui.worker.answering.hf.engine.packing import Branch, Costs, Piece, Row, plan_rows
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
 from benchtui.worker.answering.hf.engine.prefix_tree import Node, Tokens, build_tree, preorder
+from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 
 # A cached position that a row continues from weighs this part of a computed one in the budget.
 _CACHED_SHARE = 4
@@ -74,7 +74,7 @@ class TreeScorer:
         self._plan = plan_rows(root, setup.costs, packing=setup.style is not None)
 
     def run(self) -> None:
-        """Compute everything. Raises `OutOfMemory` when one query alone does not fit."""
+        """Compute everything. Raises `OutOfMemoryError` when one query alone does not fit."""
         stack: list[tuple[Branch, PrefixCache | None]] = [(self._plan, None)]
         while stack:
             branch, past = stack.pop()
@@ -124,7 +124,7 @@ class TreeScorer:
             return list(batch)
         chains = batch[0].chains()
         if len(chains) == 1:
-            raise OutOfMemory(cost, self._device)
+            raise does_not_fit(cost, self._device)
         return sorted(chains, key=lambda row: -row.length)
 
     def _assemble(self, rows: Sequence[Row]) -> _Batch:

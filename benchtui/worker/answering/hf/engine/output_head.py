@@ -11,7 +11,7 @@ import torch.nn.functional as F  # noqa: N812  # the name everybody uses
 from numpy.typing import NDArray
 
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
+from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 
 # Logits held at once. On a CPU a chunk that stays near the caches is also the faster one.
 _CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20, "mps": 128 << 20}
@@ -75,5 +75,5 @@ class OutputHead:
 
     def _shrink(self, device: torch.device) -> None:
         if self._positions == 1:
-            raise OutOfMemory(1, device)
+            raise does_not_fit(1, device)
         self._positions = max(1, self._positions // 2)

@@ -10,9 +10,9 @@ from transformers.cache_utils import Cache
 
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import SMALLEST, TokenBudget
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, unless_out_of_memory
 from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.prefix_tree import Tokens
+from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 
 
 class FullLengthCache(Cache):
@@ -85,7 +85,7 @@ def read_prefix(
 
     The tokens are divided into as few forward passes as the budget allows.
 
-    Raises `OutOfMemory` when not even a small piece fits.
+    Raises `OutOfMemoryError` when not even a small piece fits.
     """
     ids = torch.from_numpy(tokens.astype("int64")).unsqueeze(0).to(backbone.device)
     cache, done, hidden = past or PrefixCache(), 0, []
@@ -95,7 +95,7 @@ def read_prefix(
         computed = unless_out_of_memory(functools.partial(backbone.hidden, piece, cache=longer), backbone.device)
         if computed is None:
             if piece.shape[1] <= SMALLEST:
-                raise OutOfMemory(cache.length + len(tokens) - done, backbone.device)
+                raise does_not_fit(cache.length + len(tokens) - done, backbone.device)
             budget.halve(piece.shape[1])
             continue
         observer.tokens(piece.shape[1])

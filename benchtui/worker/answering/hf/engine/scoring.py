@@ -27,7 +27,7 @@ Args = Callable[[int], tuple[Any, ...]]
 def score(lm: Any, engine: Engine, requests: Sequence[Encoded], args: Args, answered: Answered) -> None:
     """Answer every request; `args(index)` are what the observer is told of one in flight.
 
-    Raises `BenchtuiError` for a continuation longer than the model's window, `OutOfMemory` when one does not fit.
+    Raises `BenchtuiError` for a continuation longer than the model's window, `OutOfMemoryError` when one does not fit.
     """
     fast: list[int] = []
     slow: list[int] = []

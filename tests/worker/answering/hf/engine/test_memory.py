@@ -15,7 +15,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.engine.memory import OutOfMemory, is_allocation_failure
+from benchtui.worker.answering.protocol import OutOfMemoryError
+from benchtui.worker.memory import is_out_of_memory
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Files, Watcher, ask
 
@@ -71,7 +72,10 @@ def test_what_does_not_fit_alone_is_named(family: str, requests: list[Instance],
     model = zoo.make_model(family)
     lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
     ask(lm, exam.knowledge(1))  # what the model can do is found out while there is room
-    with room_for(model, 10), pytest.raises(OutOfMemory, match=r"of \d+ tokens does not fit into the memory of cpu"):
+    with (
+        room_for(model, 10),
+        pytest.raises(OutOfMemoryError, match=r"of \d+ tokens does not fit into the memory of cpu"),
+    ):
         ask(lm, requests)
 
 
@@ -107,10 +111,10 @@ def test_other_errors_are_not_taken_for_lack_of_memory(tokenizer: Any) -> None:
 def test_torch_s_own_failures_are_recognised() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.float32)
-    assert is_allocation_failure(caught.value)
-    assert is_allocation_failure(MemoryError())
-    assert is_allocation_failure(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
-    assert not is_allocation_failure(RuntimeError("shape mismatch"))
+    assert is_out_of_memory(caught.value)
+    assert is_out_of_memory(MemoryError())
+    assert is_out_of_memory(RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"))
+    assert not is_out_of_memory(RuntimeError("shape mismatch"))
 
 
 _PEAK = """
