@@ -102,9 +102,14 @@ def comparison_csv(comparison: Comparison) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for row in comparison.rows:
-        writer.writerow({name: cell(value) for name, value in _flat(row).items()})
+    for record in comparison_records(comparison):
+        writer.writerow({name: cell(value) for name, value in record.items()})
     return buffer.getvalue()
+
+
+def comparison_records(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return each row of the comparison as one flat record, with the column names of the CSV file."""
+    return [_flat(row) for row in comparison.rows]
 
 
 def cell(value: Any) -> Any:

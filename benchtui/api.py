@@ -1,0 +1,240 @@
+"""The public Python interface: what a notebook or a script needs. Nothing else in this package is public.
+
+Every function takes `outputs`, the folder of trained models, and names runs as `benchtui runs` prints them. Importing
+this module is cheap; numpy and pandas are imported by the functions that need them, PyTorch only by worker processes.
+Each function raises BenchtuiError for what a user can put right; the message says what to do.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, cast
+
+from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
+from benchtui.errors import BenchtuiError, ExitCode, UsageError
+from benchtui.plans.choice import Choice
+from benchtui.settings.rows import MAX_LOSS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchtui.compare.flipped import Flipped
+    from benchtui.compare.history.history import Experiment
+    from benchtui.compare.records import Comparison, Row
+    from benchtui.compare.summary import Summary
+    from benchtui.compare.verdicts.gate import Gate
+    from benchtui.models.listing import ListedModel
+    from benchtui.results.records import RunResults
+    from benchtui.results.samples import Sample
+    from benchtui.runs.directory import RunDirectory
+    from benchtui.runs.listing import ListedRun
+    from benchtui.supervise.control import Control
+
+__all__ = [
+    "OUTPUTS",
+    "BenchtuiError",
+    "Choice",
+    "ExitCode",
+    "compare",
+    "comparison_frame",
+    "find_models",
+    "flipped_samples",
+    "gate",
+    "history",
+    "list_runs",
+    "read_run",
+    "read_samples",
+    "run_benchmark",
+]
+
+OUTPUTS = Path("outputs")
+
+
+def find_models(outputs: str | Path = OUTPUTS, *, backend: str = DEFAULT_BACKEND) -> list[ListedModel]:
+    """Find the trained models in `outputs`, the newest first, with their formats, base, last result and problems."""
+    from benchtui.models.listing import list_models
+
+    return list_models(Path(outputs), find_backend(backend))
+
+
+def list_runs(outputs: str | Path = OUTPUTS) -> list[ListedRun]:
+    """List every run in `outputs`, the newest first; a run that cannot be read is listed with the reason."""
+    from benchtui.runs.listing import list_runs as listed
+
+    return listed(Path(outputs))
+
+
+def read_run(run: str | Path, outputs: str | Path = OUTPUTS) -> RunResults:
+    """Read the scores and settings of a run: its name, its folder, or a model (its newest full run).
+
+    The folder may also be one that lm-eval wrote itself.
+    """
+    from benchtui.results.choose import find_scored_run
+    from benchtui.results.read import read_run as read
+
+    return read(find_scored_run(Path(outputs), str(run)))
+
+
+def read_samples(results: RunResults, task: str) -> list[Sample]:
+    """Read the scores of every sample of `task`, once for each of the task's filters; [] when none were logged."""
+    from benchtui.compare.differences.leaves import SampleSource
+
+    return SampleSource(results).read(task)
+
+
+def compare(
+    first: str | Path | None = None, second: str | Path | None = None, outputs: str | Path = OUTPUTS
+) -> Comparison:
+    """Compare run `second` with run `first`, sample by sample, as `benchtui compare` does.
+
+    A model or run alone is compared with its base; without any, the model that was benchmarked last.
+    """
+    from benchtui.compare.compare import compare_runs
+    from benchtui.results.choose import places_to_compare
+    from benchtui.results.read import read_run as read
+
+    if first is None and second is not None:
+        raise UsageError("compare() was given a second run and no first.", "Name the run to compare it with.")
+    names = (None if run is None else str(run) for run in (first, second))
+    one, other, _ = places_to_compare(Path(outputs), *names)
+    return compare_runs(read(one), read(other))
+
+
+def comparison_frame(comparison: Comparison) -> pd.DataFrame:
+    """Make a pandas table of a comparison: one line a row, with the columns of `benchtui compare --format csv`."""
+    import pandas as pd
+
+    from benchtui.reports.exports import comparison_records
+
+    return pd.DataFrame.from_records(comparison_records(comparison))
+
+
+def flipped_samples(comparison: Comparison, row: Row, limit: int = 50) -> list[Flipped]:
+    """Read the samples of `row` that became right or became wrong, with their texts, at most `limit`."""
+    from benchtui.compare.flipped import flipped_samples as flipped
+
+    return flipped(comparison, row, limit)
+
+
+def gate(
+    comparison: Comparison,
+    *,
+    max_loss: float | None = None,
+    same_within: float | None = None,
+    min_gain: float | None = None,
+    gain_tasks: Sequence[str] = (),
+) -> Gate:
+    """Check a comparison as `benchtui gate` does: no loss over `max_loss` points (default 3), or no difference over
+    `same_within` points either way; and a gain of `min_gain` points on `gain_tasks`.
+    """
+    from benchtui.compare.verdicts.gate import asked_tasks
+    from benchtui.compare.verdicts.gate import gate as check
+    from benchtui.runs.directory import RunDirectory
+
+    if same_within is not None and (max_loss is not None or min_gain is not None):
+        raise UsageError("gate() takes same_within, or max_loss and min_gain, not both.", "Leave one of them out.")
+    known = [row.task for row in comparison.headlines]
+    if unknown := [task for task in gain_tasks if task not in known]:
+        raise UsageError(f"The runs have no task {unknown[0]!r} in common.", f"They have {', '.join(known) or 'none'}.")
+    if (min_gain is None) != (not gain_tasks):
+        raise UsageError("gate() needs min_gain and gain_tasks together.", "Give both, or neither.")
+    run = RunDirectory(comparison.second.run)
+    return check(
+        comparison,
+        max_loss=MAX_LOSS if max_loss is None else max_loss,
+        same_within=same_within,
+        min_gain=min_gain,
+        gain_tasks=gain_tasks,
+        asked=() if gain_tasks else asked_tasks(comparison, run.plan() if run.exists() else None),
+    )
+
+
+def history(model: str | Path | None = None, outputs: str | Path = OUTPUTS) -> list[Experiment]:
+    """List every run that left results, the oldest first, with what was trained and each score beside its base's.
+
+    With `model`, the runs of that model alone.
+    """
+    from benchtui.compare.history.history import all_history, model_history
+    from benchtui.results.choose import find_model
+
+    return all_history(Path(outputs)) if model is None else model_history(find_model(Path(outputs), str(model))[0])
+
+
+def run_benchmark(choice: Choice, say: Callable[[str], None] | None = None) -> ExitCode:
+    """Benchmark a model against its base, as `benchtui run` does, and wait until it has ended.
+
+    `choice` holds the settings: those of `benchtui run` under the same names. The [run] part of benchtui.toml and the
+    environment are not read. Progress is printed line by line on stderr, or given to `say`. In the main thread Ctrl+C
+    (a notebook's stop button) asks for a stop, which keeps what was answered. The results are on disk: see `read_run`
+    and `compare`. Raises BenchtuiError when the benchmark cannot be started.
+    """
+    from benchtui.benchmark.run import run_choice
+    from benchtui.supervise.control import Control
+
+    frontend = _Script(say or _on_stderr, resume=choice.resume is not False)
+    control = Control(frontend.say)
+    signals = control if threading.current_thread() is threading.main_thread() else nullcontext()
+    with signals:
+        return run_choice(choice, frontend, control)
+
+
+def _on_stderr(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+class _LineStream(io.TextIOBase):
+    """Hand each written line to `say`. It has no file descriptor: what a notebook's stderr has is not the notebook."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__()
+        self._say = say
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            self._say(line)
+        return len(text)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Script:
+    """A script or a notebook as the Frontend of a benchmark."""
+
+    to: Callable[[str], None]
+    resume: bool
+    model: str = ""
+
+    def say(self, text: str) -> None:
+        self.to(f"{self.model}: {text}" if self.model else text)
+
+    def show(self, summary: Summary) -> None:
+        """Show nothing: whoever called reads the results."""
+
+    def reading_tasks(self, done: int, total: int) -> None:
+        if done == 0:
+            self.say(f"Reading lm-eval's {total:,} task files, once per version.")
+
+    @contextmanager
+    def watch(self, runs: Sequence[RunDirectory], control: Control) -> Iterator[Callable[[], None]]:
+        from benchtui.displays.display import open_display
+
+        stream = cast("TextIO", _LineStream(self.to))
+        display = open_display(runs, "plain", title=self.model, stderr=stream)
+        control.say = display.note
+        display.start()
+        try:
+            yield display.refresh
+        finally:
+            display.stop()
+            control.say = self.say
+
+    def may_resume(self, run: RunDirectory) -> bool:
+        return self.resume
+
+    def about(self, model: str) -> _Script:
+        return dataclasses.replace(self, model=model)
