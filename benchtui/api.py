@@ -233,7 +233,7 @@ class _Script:
             display.stop()
             control.say = self.say
 
-    def may_resume(self, run: RunDirectory) -> bool:
+    def may_resume(self, run: RunDirectory) -> bool:  # noqa: ARG002 - one answer for all runs
         return self.resume
 
     def about(self, model: str) -> _Script:
