@@ -15,6 +15,8 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings, Role
 from benchtui.plans.plan import ModelSource, write_plan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
+from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record
 from benchtui.tasks.suites import TaskPlan
 
@@ -110,7 +112,7 @@ class Story:
         self.tell(ev.Decision(what="device", choice="cuda:0", why="one NVIDIA GPU"), after=4)
         self.tell(ev.Decision(what="dtype", choice="bfloat16", why="the device has it"))
         self.tell(ev.Decision(what="batch size", choice="16", why="3.4 GB free"))
-        return self.tell(ev.Planned(tasks=[ev.PlannedTask(n, s, 0, 0, "multiple_choice") for n, s in sizes.items()]))
+        return self.tell(Planned(tasks=[PlannedTask(n, s, 0, 0, "multiple_choice") for n, s in sizes.items()]))
 
     def open_task(self, task: str, total: int | None = None, restored: int = 0) -> Story:
         self.tell(ev.Phase(name="building prompts", task=task))
@@ -120,7 +122,7 @@ class Story:
     def progress(self, task: str, done: int, total: int | None = None, *, after: float = 1.0) -> Story:
         total = SIZES[task] if total is None else total
         return self.tell(
-            ev.Progress(task=task, documents=done, documents_total=total, requests=4 * done, requests_total=4 * total),
+            Progress(task=task, documents=done, documents_total=total, requests=4 * done, requests_total=4 * total),
             after=after,
         )
 
@@ -130,8 +132,8 @@ class Story:
 
     def score(self, task: str, value: float, n: int, *, final: bool = False) -> Story:
         error = math.sqrt(value * (1 - value) / (n - 1)) if n > 1 else None
-        score = ev.LiveScore(METRICS.get(task, "acc"), "none", value, error, n)
-        return self.tell(ev.Scores(task=task, scores=[score], final=final))
+        score = LiveScore(METRICS.get(task, "acc"), "none", value, error, n)
+        return self.tell(Scores(task=task, scores=[score], final=final))
 
     def whole_task(self, task: str, value: float, *, seconds: float = 60.0) -> Story:
         total = SIZES[task]

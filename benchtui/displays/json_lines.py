@@ -12,7 +12,8 @@ import msgspec
 from benchtui.displays.outlet import Outlet
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Event, EventReader
+from benchtui.runs.event_reader import EventReader
+from benchtui.runs.events import Event
 from benchtui.text import escaped_json, printable
 
 INTERVAL = 0.1

@@ -21,6 +21,8 @@ from benchtui.durations import format_duration
 from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.follow.view import RowView, RunView
+from benchtui.runs.kinds.benchmark.events import Planned, Scores
+from benchtui.runs.kinds.benchmark.view import leaf_tasks
 from benchtui.text import one_line
 
 PROGRESS_AT_MOST = 10.0
@@ -73,7 +75,7 @@ class Narrator:
 
     def _event(self, view: RunView, event: ev.Event) -> Iterator[str]:
         match event:
-            case ev.Phase() | ev.Scores() | ev.Planned() | ev.Results():
+            case ev.Phase() | Scores() | Planned() | ev.Results():
                 yield from self._course(view, event)
             case ev.Warned() | ev.Log() | ev.Failed() | ev.Decision():
                 yield from self._words(event)
@@ -82,17 +84,17 @@ class Narrator:
             case ev.InFlight():
                 self._in_flight = event
 
-    def _course(self, view: RunView, event: ev.Phase | ev.Scores | ev.Planned | ev.Results) -> Iterator[str]:
+    def _course(self, view: RunView, event: ev.Phase | Scores | Planned | ev.Results) -> Iterator[str]:
         match event:
             case ev.Phase():
                 yield from self._phase_begins(view, event)
-            case ev.Planned():
+            case Planned():
                 answered = sum(task.answered for task in event.tasks)
                 documents = sum(task.documents for task in event.tasks)
                 known = f"; {answered:,} requests were answered before" if answered else ""
                 tasks = f"{len(event.tasks)} task{'s' if len(event.tasks) > 1 else ''}"
                 yield self._line(event.t, f"{tasks}, {documents:,} samples{known}")
-            case ev.Scores() if event.final:
+            case Scores() if event.final:
                 yield from self._final_scores(view, event)
             case ev.Results():
                 yield self._line(event.t, f"results written: lm-eval/{one_line(event.file, 120)}")
@@ -101,7 +103,7 @@ class Narrator:
         """A line for what takes a while; the parts of a group are told as one, and what was whole before not again."""
         if event.name in ("scoring", "writing"):
             return
-        task = next((task for task in view.tasks if task.name == event.task), None)
+        task = next((task for task in leaf_tasks(view) if task.name == event.task), None)
         row = next((row for row in view.rows if task is not None and row.name == task.group), None)
         name, extra = event.task, one_line(event.detail, 120)
         if row is not None and row.leaves > 1:
@@ -111,8 +113,8 @@ class Narrator:
         self._begun.add((event.name, name))
         yield self._line(event.t, _phase_line(event.name, name) + (f" ({extra})" if extra else ""))
 
-    def _final_scores(self, view: RunView, event: ev.Scores) -> Iterator[str]:
-        task = next((task for task in view.tasks if task.name == event.task), None)
+    def _final_scores(self, view: RunView, event: Scores) -> Iterator[str]:
+        task = next((task for task in leaf_tasks(view) if task.name == event.task), None)
         if task is None:
             return
         row = next((row for row in view.rows if row.name == task.group), None)

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from benchtui.durations import format_duration, rough_duration
 from benchtui.models.layout import size_text
 from benchtui.results.records import is_share
-from benchtui.runs.events import Decision, InFlight, LiveScore, Watchdog
-from benchtui.runs.follow.view import RowView, RunView, TaskView
+from benchtui.runs.events import Decision, InFlight, Watchdog
+from benchtui.runs.follow.view import RowView, RunView
+from benchtui.runs.kinds.benchmark.view import TaskView, leaf_tasks
+from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import RunState
 from benchtui.text import one_line
 
@@ -65,7 +67,7 @@ def phase_words(view: RunView) -> str:
 
 def _task_words(view: RunView) -> str:
     name = view.phase.task if view.phase else ""
-    order = [task.name for task in view.tasks]
+    order = [task.name for task in leaf_tasks(view)]
     place = f", {order.index(name) + 1} of {len(order)}" if name in order and len(order) > 1 else ""
     return one_line(name, 60) + place
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,17 +112,26 @@ def read_plan(path: Path, of: type[P]) -> P:
 
     Raises BenchtuiError naming the file when it is missing, damaged, of another kind, or made by a newer benchtui.
     """
+
+    def wanted(kind: str) -> type[P]:
+        if of is not Plan and kind != (own := _kind_of(of)):
+            raise BenchtuiError(
+                f"{path.parent.parent} is a run of the kind {printable(kind, 40)}, not {own}.",
+                "`benchtui runs` lists all runs.",
+            )
+        return of
+
+    return read_plan_as(path, wanted)
+
+
+def read_plan_as(path: Path, type_of: Callable[[str], type[P]]) -> P:
+    """The plan in `path`, as the type that `type_of` gives for its kind. Raises BenchtuiError as `read_plan` does."""
     try:
         raw = read_regular(path, LARGEST_PLAN)
         there = msgspec.json.decode(raw, type=_Kind)
         if there.schema_version > SCHEMA_VERSION:
             raise BenchtuiError(f"{path} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
-        if of is not Plan and there.kind != (wanted := _kind_of(of)):
-            raise BenchtuiError(
-                f"{path.parent.parent} is a run of the kind {printable(there.kind, 40)}, not {wanted}.",
-                "`benchtui runs` lists all runs.",
-            )
-        return msgspec.json.decode(raw, type=of)
+        return msgspec.json.decode(raw, type=type_of(there.kind))
     except FileNotFoundError:
         raise BenchtuiError(f"{path} is missing: {path.parent.parent} is not a benchtui run.") from None
     except (msgspec.MsgspecError, OSError, UnicodeDecodeError, RecursionError) as error:

@@ -1,32 +1,32 @@
-"""What happens in a run, one line of JSON each, appended to run/events.jsonl by the worker and its supervisor.
+"""What happens in a run of any kind, one line of JSON each, appended to run/events.jsonl by worker and supervisor.
 
-Every display, in whatever process, reads these and nothing else.
+Every display, in whatever process, reads these and those of the run's kind, and nothing else.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from benchtui.files import open_regular_file, open_run_file
-from benchtui.runs.answer_health import TaskHealth
+from benchtui.files import open_run_file
 from benchtui.text import printable
 
 MAX_LINE = 64 * 1024
 """Longest line written, in bytes: one event can never fill memory or a screen."""
 
 
-class _Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
+    """One event, of whatever kind of run. Each kind adds its own in subclasses, with tags that no other has."""
+
     t: float = 0.0
     """Seconds since the epoch, by the writer's clock."""
 
 
-class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
+class Phase(Event, frozen=True, kw_only=True, tag="phase"):
     """The worker begins something that may take a while."""
 
     name: Literal["starting", "loading model", "loading task", "building prompts", "evaluating", "scoring", "writing"]
@@ -34,7 +34,7 @@ class Phase(_Event, frozen=True, kw_only=True, tag="phase"):
     detail: str = ""
 
 
-class Advance(_Event, frozen=True, kw_only=True, tag="advance"):
+class Advance(Event, frozen=True, kw_only=True, tag="advance"):
     """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown.
 
     "files" stood for modules and tasks alike in earlier versions.
@@ -46,31 +46,6 @@ class Advance(_Event, frozen=True, kw_only=True, tag="advance"):
     task: str = ""
 
 
-class PlannedTask(msgspec.Struct, frozen=True):
-    task: str
-    documents: int
-    requests: int
-    answered: int
-    kind: Literal["generate_until", "loglikelihood", "loglikelihood_rolling", "multiple_choice", "mixed"]
-
-
-class Planned(_Event, frozen=True, kw_only=True, tag="planned"):
-    """Leaf tasks with their sizes, a few hundred to an event; emitted again when more is known. `answered` requests
-    were found in the journal."""
-
-    tasks: list[PlannedTask]
-
-
-class Progress(_Event, frozen=True, kw_only=True, tag="progress"):
-    task: str
-    documents: int
-    documents_total: int
-    requests: int
-    requests_total: int
-    documents_per_second: float = 0.0
-    tokens_per_second: float = 0.0
-
-
 class InFlightDocument(msgspec.Struct, frozen=True):
     """`first_line` of the document's question, without examples and chat markup."""
 
@@ -78,52 +53,14 @@ class InFlightDocument(msgspec.Struct, frozen=True):
     first_line: str
 
 
-class InFlight(_Event, frozen=True, kw_only=True, tag="in-flight"):
+class InFlight(Event, frozen=True, kw_only=True, tag="in-flight"):
     """The documents of the batch being computed now."""
 
     task: str
     documents: list[InFlightDocument]
 
 
-class Mark(msgspec.Struct, frozen=True):
-    """Whether an answer is right; None where the task gives marks between 0 and 1 (F1, BLEU)."""
-
-    doc_id: int
-    right: bool | None
-    first_line: str = ""
-
-
-class Marked(_Event, frozen=True, kw_only=True, tag="marked"):
-    """How the newest answers of a task were marked, oldest first; a fast worker leaves some out."""
-
-    task: str
-    marks: list[Mark]
-
-
-class LiveScore(msgspec.Struct, frozen=True):
-    """`value` and `stderr` on lm-eval's own scale (accuracy 0..1); value None where it is not a number, stderr None
-    where lm-eval gives none."""
-
-    metric: str
-    filter: str
-    value: float | None
-    stderr: float | None
-    n: int
-
-
-class Scores(_Event, frozen=True, kw_only=True, tag="scores"):
-    """The running scores of a task over the documents completely answered so far, and the health of the answers to them
-    (None in events of earlier versions); `final` after the last, which comes
-    `early` when the task was decided before all its documents were asked."""
-
-    task: str
-    scores: list[LiveScore]
-    health: TaskHealth | None = None
-    final: bool = False
-    early: bool = False
-
-
-class Decision(_Event, frozen=True, kw_only=True, tag="decision"):
+class Decision(Event, frozen=True, kw_only=True, tag="decision"):
     """Something chosen for the user, with the reason: batch size, dtype, device, engine fallback."""
 
     what: str
@@ -131,17 +68,17 @@ class Decision(_Event, frozen=True, kw_only=True, tag="decision"):
     why: str = ""
 
 
-class Warned(_Event, frozen=True, kw_only=True, tag="warning"):
+class Warned(Event, frozen=True, kw_only=True, tag="warning"):
     message: str
     next_step: str = ""
 
 
-class Log(_Event, frozen=True, kw_only=True, tag="log"):
+class Log(Event, frozen=True, kw_only=True, tag="log"):
     level: Literal["debug", "info", "warning", "error"]
     message: str
 
 
-class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
+class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     """The worker gives up, and why; it exits right after."""
 
     message: str
@@ -149,7 +86,7 @@ class Failed(_Event, frozen=True, kw_only=True, tag="failed"):
     reason: Literal["error", "out of memory", "disk full", "bad input"] = "error"
 
 
-class Results(_Event, frozen=True, kw_only=True, tag="results"):
+class Results(Event, frozen=True, kw_only=True, tag="results"):
     """Result files are on disk, whole: nothing that happens to the worker afterwards can cost anything.
 
     `early`: a task was decided before all its documents were asked.
@@ -160,7 +97,7 @@ class Results(_Event, frozen=True, kw_only=True, tag="results"):
     early: bool = False
 
 
-class ShareDone(_Event, frozen=True, kw_only=True, tag="share-done"):
+class ShareDone(Event, frozen=True, kw_only=True, tag="share-done"):
     """One of several workers has answered its share of the documents; they are scored together, once all have.
 
     `partial`: without those that were given up on.
@@ -169,12 +106,12 @@ class ShareDone(_Event, frozen=True, kw_only=True, tag="share-done"):
     partial: bool = False
 
 
-class WorkerStarted(_Event, frozen=True, kw_only=True, tag="worker-started"):
+class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
 
 
-class Watchdog(_Event, frozen=True, kw_only=True, tag="watchdog"):
+class Watchdog(Event, frozen=True, kw_only=True, tag="watchdog"):
     """Silence, in seconds, and how long until the worker is ended (None without a timeout)."""
 
     state: Literal["quiet", "waiting", "stacks", "terminating", "killing", "alive again"]
@@ -182,7 +119,7 @@ class Watchdog(_Event, frozen=True, kw_only=True, tag="watchdog"):
     remaining: float | None = None
 
 
-class WorkerEnded(_Event, frozen=True, kw_only=True, tag="worker-ended"):
+class WorkerEnded(Event, frozen=True, kw_only=True, tag="worker-ended"):
     """`exit_code` negative for a signal. `reason` in one or two words."""
 
     exit_code: int
@@ -190,35 +127,31 @@ class WorkerEnded(_Event, frozen=True, kw_only=True, tag="worker-ended"):
     detail: str = ""
 
 
-class Done(_Event, frozen=True, kw_only=True, tag="done"):
+class Done(Event, frozen=True, kw_only=True, tag="done"):
     """The last line of every run: how it ended. Nothing follows, except after a resume."""
 
     status: Literal["finished", "partial", "failed", "cancelled", "timed out"]
     message: str = ""
 
 
-Event = (
-    Phase
-    | Advance
-    | Planned
-    | Progress
-    | InFlight
-    | Marked
-    | Scores
-    | Decision
-    | Warned
-    | Log
-    | Failed
-    | Results
-    | ShareDone
-    | WorkerStarted
-    | Watchdog
-    | WorkerEnded
-    | Done
+CORE: tuple[type[Event], ...] = (
+    Phase,
+    Advance,
+    InFlight,
+    Decision,
+    Warned,
+    Log,
+    Failed,
+    Results,
+    ShareDone,
+    WorkerStarted,
+    Watchdog,
+    WorkerEnded,
+    Done,
 )
+"""The events of every kind of run: those that a supervisor, a listing and every display know."""
 
 _encoder = msgspec.json.Encoder()
-_decoder = msgspec.json.Decoder(Event)
 
 
 def encode(event: Event) -> bytes:
@@ -266,66 +199,6 @@ class EventWriter:
 
     def close(self) -> None:
         os.close(self._fd)
-
-
-def decode(line: bytes) -> Event | None:
-    """The event in one line, None when it is torn, damaged or from a newer version."""
-    try:
-        event: Event = _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    return event
-
-
-class EventReader:
-    """Follows an events file from any process: each `read()` gives what was appended since the last.
-
-    Reads at most 1 MiB a call, so that a long file never stalls a display; a torn last line waits for its end; a file
-    that was replaced or cut is read again from its start.
-    """
-
-    CHUNK = 1024 * 1024
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._offset = 0
-        self._rest = b""
-        self._inode: int | None = None
-        self.skipped = 0
-
-    def read(self) -> list[Event]:
-        try:
-            with open_regular_file(self.path) as file:
-                status = os.fstat(file.fileno())
-                if self._inode != status.st_ino or status.st_size < self._offset:
-                    self._inode, self._offset, self._rest = status.st_ino, 0, b""
-                file.seek(self._offset)
-                data = file.read(self.CHUNK)
-        except FileNotFoundError:
-            return []
-        self._offset += len(data)
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        if len(self._rest) > 4 * MAX_LINE:  # never ours: do not keep it
-            self._rest = b""
-        return list(self._decode(lines))
-
-    def _decode(self, lines: list[bytes]) -> Iterator[Event]:
-        for line in lines:
-            if not line.strip():
-                continue
-            event = decode(line) if len(line) <= 2 * MAX_LINE else None
-            if event is None:
-                self.skipped += 1
-            else:
-                yield event
-
-
-def read_events(path: Path) -> list[Event]:
-    """All events in `path`, oldest first; damaged lines are left out."""
-    reader, events = EventReader(path), []
-    while chunk := reader.read():
-        events += chunk
-    return events
 
 
 def clipped(text: str, limit: int = 2000) -> str:

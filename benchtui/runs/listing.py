@@ -14,9 +14,11 @@ import msgspec
 
 from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.files import open_regular_file, read_regular
-from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.plan import LARGEST_PLAN, SCHEMA_VERSION, schema_of
-from benchtui.runs.events import Event, Phase, Progress, WorkerStarted, decode
+from benchtui.plans.plan import LARGEST_PLAN, SCHEMA_VERSION, Plan, schema_of
+from benchtui.runs.event_reader import decode
+from benchtui.runs.events import Event, Phase, WorkerStarted
+from benchtui.runs.kinds.kind import Kind, Working
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.known import KnownRun, known_runs
 from benchtui.runs.outcome import RESUMABLE, next_step
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
@@ -31,7 +33,8 @@ class ListedRun(msgspec.Struct, frozen=True):
 
     `documents` and `documents_total` are those of `task`, which is being evaluated, or of all tasks when the run has
     ended and `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished
-    without the rest, since its comparison was decided. An "unreadable" run has no more than its place, and what is
+    without the rest, since its comparison was decided. `role` and `suite` are a benchmark's; for every kind `tasks` is
+    what there is to do. An "unreadable" run has no more than its place, and what is
     wrong as its `message`.
     """
 
@@ -53,6 +56,7 @@ class ListedRun(msgspec.Struct, frozen=True):
     bench_id: str
     path: str
     early: bool = False
+    kind: str = "benchmark"
     newer: bool = False
     """Made by a newer benchtui, whose files may mean something else: listed, and refused everywhere else."""
 
@@ -72,7 +76,7 @@ def list_run(known: KnownRun) -> ListedRun:
     if known.problem:
         return _unreadable(known, known.problem)
     try:
-        return _readable(known, known.run.plan())
+        return _readable(known, *read_kind(known.run))
     except BenchtuiError as error:
         newer = _is_newer(known)
         return _unreadable(known, MADE_BY_NEWER if newer else error.what, newer=newer)
@@ -108,14 +112,15 @@ def _unreadable(known: KnownRun, problem: str, *, newer: bool = False) -> Listed
     )
 
 
-def _readable(known: KnownRun, plan: BenchmarkPlan) -> ListedRun:
+def _readable(known: KnownRun, kind: Kind, plan: Plan) -> ListedRun:
     run = known.run
+    about = kind.about(plan)
     launch, done = read_launch(run), read_done(run)
     state = run_state(run) if done is None else done.status
-    working: Progress | None = None
+    working: Working | None = None
     ended = done.t if done else None
     if state in ("running", "died"):
-        working, begun = _latest(run.events)
+        working, begun = _latest(run.events, kind)
         if state == "running" and not begun:
             state = "waiting"  # its worker evaluates another run first
         ended = time.time() if state == "running" else _changed(run.events)
@@ -124,9 +129,9 @@ def _readable(known: KnownRun, plan: BenchmarkPlan) -> ListedRun:
     return ListedRun(
         name=known.name,
         model=plan.model_name or known.model,
-        role=plan.role,
-        suite=plan.suite,
-        tasks=tuple(task.name for task in plan.tasks),
+        role=about.role,
+        suite=about.suite,
+        tasks=about.tasks,
         state=state,
         task=working.task if working else "",
         documents=working.documents if working else done.documents if done else 0,
@@ -136,14 +141,17 @@ def _readable(known: KnownRun, plan: BenchmarkPlan) -> ListedRun:
         started=started,
         seconds=None if state == "waiting" else took,
         message=done.message if done else "",
-        next_step="" if known.set_aside else _next_step(known, state, plan),
+        next_step="" if known.set_aside else _next_step(known, state, kind, plan),
         bench_id=plan.bench_id,
         path=str(run.path),
         early=done is not None and done.early,
+        kind=kind.name,
     )
 
 
-def _next_step(known: KnownRun, state: RunState, plan: BenchmarkPlan) -> str:
+def _next_step(known: KnownRun, state: RunState, kind: Kind, plan: Plan) -> str:
+    if not kind.known:
+        return ""
     folders = folders_to_offer(known.run, plan) if state in RESUMABLE else ()
     return next_step(state, known.name, folders)
 
@@ -152,7 +160,7 @@ def _total(done: DoneRecord | None) -> int:
     return max(done.total, done.answered) if done else 0
 
 
-def newest_events(path: Path) -> Iterator[Event]:
+def _newest_events(path: Path, kind: Kind) -> Iterator[Event]:
     """The last events of a file, the newest first; none when it cannot be read."""
     try:
         with open_regular_file(path) as file:
@@ -164,17 +172,17 @@ def newest_events(path: Path) -> Iterator[Event]:
     for line in reversed(lines):  # the oldest may begin in its middle: it is no event then
         event = None
         with contextlib.suppress(RecursionError):
-            event = decode(line) if line else None
+            event = decode(line, kind) if line else None
         if event is not None:
             yield event
 
 
-def _latest(path: Path) -> tuple[Progress | None, bool]:
-    """The last progress of a run, and whether its latest worker has come to it."""
+def _latest(path: Path, kind: Kind) -> tuple[Working | None, bool]:
+    """What a run said last of how far it is, and whether its latest worker has come to it."""
     begun = None
-    for event in newest_events(path):
-        if isinstance(event, Progress):
-            return event, True if begun is None else begun
+    for event in _newest_events(path, kind):
+        if (working := kind.working(event)) is not None:
+            return working, True if begun is None else begun
         if begun is None and isinstance(event, Phase | WorkerStarted):
             begun = isinstance(event, Phase)
     return None, bool(begun)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.records import DoneRecord, RunState, read_done
 from benchtui.runs.task_folders import folders_to_offer
 
@@ -40,8 +41,10 @@ def next_step(state: RunState, name: str, task_folders: Sequence[str] = ()) -> s
 
 def step_after(state: RunState, run: RunDirectory, name: str) -> str:
     """`next_step` with what the plan of `run` needs."""
+    if state not in RESUMABLE:
+        return next_step(state, name)
     try:
-        return next_step(state, name, folders_to_offer(run, run.plan()))
+        return next_step(state, name, folders_to_offer(run, read_kind(run)[1]))
     except BenchtuiError:
         return next_step(state, name)  # resume says what is wrong with the plan
 

@@ -6,15 +6,18 @@ from pathlib import Path
 
 from benchtui.files import BENCHMARKS, PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 
 _LM_EVAL = ("lm_eval", "tasks")
 
 
-def own_task_folders(plan: BenchmarkPlan) -> list[str]:
+def own_task_folders(plan: Plan) -> list[str]:
     """The folders whose task code would run, and is neither lm-eval's nor benchtui's: whoever resumes the run has to
-    give them again with --include-path."""
+    give them again with --include-path. Only benchmarks have any."""
+    if not isinstance(plan, BenchmarkPlan):
+        return []
     files = [Path(file) for file in plan.task_files.values()]
     own = [file for file in files if not _installed(file)]
     if not own:
@@ -31,7 +34,7 @@ def _installed(file: Path) -> bool:
     )
 
 
-def folders_to_offer(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
+def folders_to_offer(run: RunDirectory, plan: Plan) -> list[str]:
     """Of these the ones to put into a command that is shown: not those that lie in the model's own folder, or are
     relative to any, since they may have come with the run from somebody else."""
     place = run.path.absolute()

@@ -14,10 +14,13 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, no_room, unwritable
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory, WorkerFiles
-from benchtui.runs.follow.progress import Leaf
-from benchtui.runs.follow.view import Counts, counts
+from benchtui.runs.event_reader import EventReader
+from benchtui.runs.follow.view import Counts
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal.journal import Journal, answered_requests
+from benchtui.runs.kinds.benchmark.events import Planned, Progress
+from benchtui.runs.kinds.benchmark.fold import Leaf
+from benchtui.runs.kinds.benchmark.view import counts
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
 from benchtui.supervise.union import gather_journals
 
@@ -54,7 +57,7 @@ class Watched:
 
     run: RunDirectory
     files: WorkerFiles
-    reader: ev.EventReader
+    reader: EventReader
     writer: ev.EventWriter
     began: float = field(default_factory=time.monotonic)
     heard: float = 0.0
@@ -154,11 +157,11 @@ class Watched:
             case ev.InFlight():
                 self.in_flight, self.heard = event, event.t
                 return False  # says what is tried, not that anything advanced
-            case ev.Planned():
+            case Planned():
                 self.planned = True
                 for task in event.tasks:
                     self._leaf(task.task).plan(task)
-            case ev.Progress():
+            case Progress():
                 self._leaf(event.task).progress(event)
             case ev.Decision(what="batch size") if event.choice.isdecimal():
                 self.batch_size = int(event.choice)
@@ -269,9 +272,9 @@ def _writing(run: RunDirectory, files: WorkerFiles) -> Iterator[None]:
         raise BenchtuiError(f"{run.journal} cannot be opened: {error}.", step) from error
 
 
-def _reader_at_end(events: Path) -> ev.EventReader:
+def _reader_at_end(events: Path) -> EventReader:
     """Follows only what comes from now on: the events of an earlier attempt say nothing about this worker."""
-    reader = ev.EventReader(events)
+    reader = EventReader(events)
     while reader.read():
         pass
     return reader

@@ -11,7 +11,9 @@ from pathlib import Path
 from benchtui.durations import rough_duration
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Progress, decode
+from benchtui.runs.event_reader import decode
+from benchtui.runs.kinds.benchmark.events import Progress
+from benchtui.runs.kinds.benchmark.kind import BENCHMARK
 from benchtui.runs.known import begun, known_runs
 from benchtui.runs.records import read_done
 from benchtui.tasks.suites import Suite, TaskPlan
@@ -106,7 +108,7 @@ def _progress(file: Path) -> Iterable[Progress]:
     except OSError:
         return
     for line in text.split(b"\n"):
-        if b'"progress"' in line and isinstance(event := decode(line), Progress):
+        if b'"progress"' in line and isinstance(event := decode(line, BENCHMARK), Progress):
             yield event
 
 

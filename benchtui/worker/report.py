@@ -23,12 +23,11 @@ from benchtui.runs.events import (
     InFlight,
     InFlightDocument,
     Log,
-    Mark,
-    Marked,
     Phase,
     Warned,
     clipped,
 )
+from benchtui.runs.kinds.benchmark.events import Mark, Marked
 
 ADVANCE_INTERVAL = 1.0
 IN_FLIGHT_SHOWN = 32

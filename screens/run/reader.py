@@ -19,10 +19,11 @@ from benchtui.displays.words import clock_words
 from benchtui.files import open_regular_file
 from benchtui.machine import MachineMeter, MachineReading
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Event, InFlight, Log, Marked
+from benchtui.runs.events import Event, InFlight, Log
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.journal.newest import NewestAnswer, newest_answers
+from benchtui.runs.kinds.benchmark.events import Marked
 from benchtui.text import printable
 
 LINES_WAITING = 300

@@ -16,6 +16,8 @@ from benchtui.runs import events as ev
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.follow.view import RunView
+from benchtui.runs.kinds.benchmark.events import Progress, Scores
+from benchtui.runs.live_score import LiveScore
 from tests.run_stories import T0, Story, finish, launch, make_bench, make_run
 
 HINT = "Ctrl+C stops and keeps what was answered"
@@ -228,9 +230,9 @@ def test_a_task_that_was_stopped_shows_what_was_done_of_it(tmp_path: Path, state
     run = make_run(tmp_path)
     launch(run)
     story = Story(run).start().load().open_task("ifeval").progress("ifeval", 135)
-    score = ev.LiveScore("prompt_level_strict_acc", "none", 0.4, 0.04, 135)
-    story.tell(ev.Scores(task="ifeval", scores=[score], final=True))
-    story.tell(ev.Progress(task="ifeval", documents=135, documents_total=541, requests=135, requests_total=541))
+    score = LiveScore("prompt_level_strict_acc", "none", 0.4, 0.04, 135)
+    story.tell(Scores(task="ifeval", scores=[score], final=True))
+    story.tell(Progress(task="ifeval", documents=135, documents_total=541, requests=135, requests_total=541))
     finish(run, state, "Stopped.", t=story.t)
     view = RunFollower(run).catch_up()
     assert view.rows[0].share == pytest.approx(135 / 541)
@@ -256,8 +258,8 @@ def test_an_estimate_that_has_run_out_is_unknown(tmp_path: Path) -> None:
 
 def test_what_is_wrong_with_answers_stands_below_their_task(tmp_path: Path) -> None:
     health = TaskHealth(answers=336, cut=300, cut_at=(256, 256), looping=12, tokens=9, mean_tokens=0.03)
-    scores = [ev.LiveScore("exact_match", "none", None, None, 336)]
-    views = halfway(tmp_path, ev.Scores(task="gsm8k", scores=scores, health=health))
+    scores = [LiveScore("exact_match", "none", None, None, 336)]
+    views = halfway(tmp_path, Scores(task="gsm8k", scores=scores, health=health))
     lines = text(views, 200, 30)
     (place,) = [n for n, line in enumerate(lines) if "gsm8k" in line and "NaN" in line]
     assert (

@@ -14,6 +14,8 @@ import pytest
 from benchtui.displays.display import open_display
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.kinds.benchmark.events import Planned
 from tests.run_stories import Story, make_bench, make_run
 
 
@@ -32,7 +34,7 @@ def test_every_event_with_the_run_model_and_role_in_front(tmp_path: Path, monkey
         display.note("Stopping")
         display.stop()
     lines = read_lines(tmp_path / "out")
-    written = ev.read_events(base.events) + ev.read_events(tuned.events)
+    written = read_events(base.events) + read_events(tuned.events)
     assert len(lines) == len(written)
     assert list(lines[0])[:4] == ["run", "model", "role", "event"]
     assert lines[0] == {
@@ -50,7 +52,7 @@ def test_only_what_is_new_unless_all_is_asked_for(tmp_path: Path) -> None:
         with (tmp_path / "out").open("w") as out:
             display = open_display([run], "json", stdout=out, from_start=from_start)
             display.start()
-            story.tell(ev.Planned(tasks=[]))
+            story.tell(Planned(tasks=[]))
             display.stop()
         names = [line["event"] for line in read_lines(tmp_path / "out")]
         assert names == (expected or ["worker-started", "phase", "phase", "planned", "planned"])

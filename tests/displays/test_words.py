@@ -9,6 +9,7 @@ from benchtui.displays.words import (
 )
 from benchtui.durations import rough_duration
 from benchtui.runs import events as ev
+from benchtui.runs.live_score import LiveScore
 
 
 @pytest.mark.parametrize(
@@ -33,14 +34,14 @@ def test_rates(rate: float, words: str) -> None:
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (ev.LiveScore("acc", "none", 0.413, 0.0212, 541), "acc 41.3% ± 2.1 n=541"),
-        (ev.LiveScore("acc", "none", 1.0, None, 1), "acc 100.0% n=1"),
-        (ev.LiveScore("exact_match", "strict-match", 0.5, 0.1, 9), "exact_match (strict-match) 50.0% ± 10.0 n=9"),
-        (ev.LiveScore("word_perplexity", "none", 23.4123, 0.1234, 62), "word_perplexity 23.41 ± 0.12 n=62"),
-        (ev.LiveScore("acc", "none", None, None, 1), "acc NaN n=1"),
+        (LiveScore("acc", "none", 0.413, 0.0212, 541), "acc 41.3% ± 2.1 n=541"),
+        (LiveScore("acc", "none", 1.0, None, 1), "acc 100.0% n=1"),
+        (LiveScore("exact_match", "strict-match", 0.5, 0.1, 9), "exact_match (strict-match) 50.0% ± 10.0 n=9"),
+        (LiveScore("word_perplexity", "none", 23.4123, 0.1234, 62), "word_perplexity 23.41 ± 0.12 n=62"),
+        (LiveScore("acc", "none", None, None, 1), "acc NaN n=1"),
     ],
 )
-def test_scores(score: ev.LiveScore, words: str) -> None:
+def test_scores(score: LiveScore, words: str) -> None:
     assert score_text(score) == words
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from benchtui.demo.workspace import TASKS, Workspace, demo_paths, open_workspace
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, fine_tuned_runs
-from benchtui.runs.events import WorkerStarted, read_events
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import WorkerStarted
 from benchtui.runs.records import read_done, run_state
 from tests.e2e.terminal import Terminal
 

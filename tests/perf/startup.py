@@ -80,7 +80,8 @@ def _benchtui(folder: Path) -> dict[str, float]:
     """Seconds outside the model of one worker, by what they were spent on."""
     from benchtui.plans.plan import write_plan
     from benchtui.runs.directory import RunDirectory
-    from benchtui.runs.events import InFlight, Phase, read_events
+    from benchtui.runs.event_reader import read_events
+    from benchtui.runs.events import InFlight, Phase
 
     run = RunDirectory(folder)
     write_plan(run.plan_file, _plan())

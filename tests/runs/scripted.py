@@ -11,7 +11,7 @@ import pytest
 
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import read_events
+from benchtui.runs.event_reader import read_events
 from benchtui.runs.records import DoneRecord
 from benchtui.supervise.control import Control
 from benchtui.supervise.settings import SuperviseSettings
@@ -30,6 +30,7 @@ _PRELUDE = """\
 import os, pathlib, signal, subprocess, sys, time
 sys.path.insert(0, {root!r})
 from benchtui.runs import events as ev
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal, RequestKey
@@ -52,14 +53,14 @@ def say(run, *events):
 
 
 def plan(run):
-    say(run, ev.Planned(tasks=[ev.PlannedTask("arc", 10, 10, 0, "multiple_choice")]))
+    say(run, Planned(tasks=[PlannedTask("arc", 10, 10, 0, "multiple_choice")]))
 
 
 def answer(run, *doc_ids):
     with Journal(run.journal) as journal:
         journal.bind({{"fingerprint": "x"}})
         journal.record_all((RequestKey("arc", doc, 0), "d", "x") for doc in doc_ids)
-    say(run, ev.Progress(task="arc", documents=1, documents_total=10, requests=len(doc_ids), requests_total=10))
+    say(run, Progress(task="arc", documents=1, documents_total=10, requests=len(doc_ids), requests_total=10))
 
 
 def results(run, partial=False):

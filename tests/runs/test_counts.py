@@ -15,9 +15,9 @@ from tests.runs.scripted import SCORE, Script, run, supervise, worker
 __all__ = ["run", "worker"]
 
 TWO_OF_EIGHTEEN = """
-say(run, ev.Planned(tasks=[ev.PlannedTask("arc", 10, 0, 0, "multiple_choice"),
-                           ev.PlannedTask("ifeval", 8, 0, 0, "generate_until")]))
-say(run, ev.Progress(task="arc", documents=2, documents_total=10, requests=9, requests_total=40))
+say(run, Planned(tasks=[PlannedTask("arc", 10, 0, 0, "multiple_choice"),
+                           PlannedTask("ifeval", 8, 0, 0, "generate_until")]))
+say(run, Progress(task="arc", documents=2, documents_total=10, requests=9, requests_total=40))
 run.cancel.write_text("")
 time.sleep(1000)
 """

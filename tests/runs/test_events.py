@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from benchtui.files import no_room
 from benchtui.runs import events as ev
+from benchtui.runs.event_reader import EventReader, read_events
 
 texts = st.text(max_size=200)
 events = st.one_of(
@@ -46,7 +47,7 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, event
     for event in events:
         writer.emit(event)
     writer.close()
-    assert ev.read_events(path) == events
+    assert read_events(path) == events
 
 
 @settings(max_examples=150, deadline=None)
@@ -54,12 +55,12 @@ def test_what_is_written_is_read(tmp_path_factory: pytest.TempPathFactory, event
 def test_no_bytes_can_break_a_reader(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("events") / "events.jsonl"
     path.write_bytes(raw)
-    ev.read_events(path)
+    read_events(path)
     writer = ev.EventWriter(path)
     event = ev.Warned(t=5.0, message="after the garbage")
     writer.emit(event)
     writer.close()
-    assert ev.read_events(path)[-1] == event
+    assert read_events(path)[-1] == event
 
 
 @settings(max_examples=80, deadline=None)
@@ -69,7 +70,7 @@ def test_a_file_that_grows_in_pieces_gives_the_same_events(
 ) -> None:
     path = tmp_path_factory.mktemp("events") / "events.jsonl"
     raw = b"".join(map(ev.encode, events))
-    reader, found, before = ev.EventReader(path), [], 0
+    reader, found, before = EventReader(path), [], 0
     for cut in [*sorted(min(cut, len(raw)) for cut in cuts), len(raw)]:
         with path.open("ab") as file:
             file.write(raw[before:cut])
@@ -94,7 +95,7 @@ def test_a_torn_tail_costs_its_own_line_only(
     after = ev.Log(t=7.0, level="info", message="resumed")
     writer.emit(after)
     writer.close()
-    found = ev.read_events(path)
+    found = read_events(path)
     # A line torn exactly before its newline is whole.
     assert found in ([*events[:whole], after], [*events[: whole + 1], after])
 
@@ -102,7 +103,7 @@ def test_a_torn_tail_costs_its_own_line_only(
 def test_a_huge_event_is_replaced_by_a_word_about_it(path: Path) -> None:
     writer = ev.EventWriter(path)
     writer.emit(ev.Log(level="info", message="x" * 1_000_000))
-    (found,) = ev.read_events(path)
+    (found,) = read_events(path)
     assert isinstance(found, ev.Log)
     assert "dropped" in found.message
     assert path.stat().st_size < ev.MAX_LINE
@@ -114,7 +115,7 @@ def test_a_huge_event_is_replaced_by_a_word_about_it(path: Path) -> None:
 def test_lines_made_to_break_a_parser(path: Path, line: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(line + b"\n" + ev.encode(ev.Done(t=2.0, status="finished")))
-    reader = ev.EventReader(path)
+    reader = EventReader(path)
     assert [event.t for event in reader.read()] == [2.0]
     assert reader.skipped == 1
 
@@ -128,7 +129,7 @@ def test_lines_of_50_megabytes_do_not_fill_memory(path: Path) -> None:
     script = textwrap.dedent(
         """
         import pathlib, resource, sys
-        from benchtui.runs.events import read_events, EventReader
+        from benchtui.runs.event_reader import read_events, EventReader
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         reader, found = EventReader(pathlib.Path(sys.argv[1])), []
         for _ in range(400):
@@ -155,7 +156,7 @@ def test_two_writers_never_mix_their_lines(path: Path) -> None:
         process.start()
     for process in writers:
         process.join(60)
-    messages = [event.message for event in ev.read_events(path) if isinstance(event, ev.Log)]
+    messages = [event.message for event in read_events(path) if isinstance(event, ev.Log)]
     assert len(messages) == 800
     for name in ("worker", "supervisor"):
         numbers = [int(message.split()[1]) for message in messages if message.startswith(name)]
@@ -165,7 +166,7 @@ def test_two_writers_never_mix_their_lines(path: Path) -> None:
 def test_a_file_that_was_replaced_is_read_from_its_start(path: Path) -> None:
     writer = ev.EventWriter(path)
     writer.emit(ev.Log(t=1.0, level="info", message="old " * 50))
-    reader = ev.EventReader(path)
+    reader = EventReader(path)
     assert len(reader.read()) == 1
     path.unlink()
     assert reader.read() == []
@@ -190,26 +191,26 @@ def test_a_full_disk_leaves_whole_lines_and_goes_on_when_there_is_room(path: Pat
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert no_room(caught.value)
-    written = len(ev.read_events(path))
+    written = len(read_events(path))
     assert written > 40
     writer.emit(ev.Log(t=1.5, level="info", message="room for the same writer"))
-    assert len(ev.read_events(path)) == written + 1
+    assert len(read_events(path)) == written + 1
     again = ev.EventWriter(path)
     again.emit(ev.Log(t=2.0, level="info", message="there is room again"))
-    assert len(ev.read_events(path)) == written + 2
+    assert len(read_events(path)) == written + 2
 
 
 def test_events_carry_the_time_they_were_written(path: Path) -> None:
     before = time.time()
     ev.EventWriter(path).emit(ev.Done(status="finished"))
-    (found,) = ev.read_events(path)
+    (found,) = read_events(path)
     assert before <= found.t <= time.time()
 
 
 def test_events_of_a_newer_version_are_passed_over(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b'{"event":"hologram","t":1}\n' + ev.encode(ev.Done(t=2.0, status="finished")))
-    reader = ev.EventReader(path)
+    reader = EventReader(path)
     assert [event.t for event in reader.read()] == [2.0]
     assert reader.skipped == 1
 

@@ -18,7 +18,8 @@ from benchtui.compare.history.history import write_note
 from benchtui.errors import BenchtuiError
 from benchtui.files import UnsafePlaceError, delete_run_file, read_regular, write_run_file
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import EventReader, EventWriter, Phase
+from benchtui.runs.event_reader import EventReader
+from benchtui.runs.events import EventWriter, Phase
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.in_hand import InHandWriter, read_in_hand
 from benchtui.runs.journal.journal import Journal, RequestKey, answered_requests

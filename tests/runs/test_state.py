@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 from benchtui.runs import events as ev
 from benchtui.runs.follow.state import RunFollower
-from benchtui.runs.follow.view import RowView, RunView, average
+from benchtui.runs.follow.view import RowView, RunView
+from benchtui.runs.kinds.benchmark.events import Progress, Scores
+from benchtui.runs.kinds.benchmark.view import leaf_tasks
+from benchtui.runs.live_score import LiveScore, average
 from tests.run_stories import LEAVES, SIZES, T0, Story, dead_process, finish, launch, make_run
 
 
@@ -69,7 +72,7 @@ def test_answers_restored_from_a_journal_are_not_taken_for_speed(tmp_path: Path)
 def test_half_answered_documents_move_the_bar(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     story = Story(run).start().load().open_task("gsm8k")
-    story.tell(ev.Progress(task="gsm8k", documents=0, documents_total=1319, requests=2638, requests_total=5276))
+    story.tell(Progress(task="gsm8k", documents=0, documents_total=1319, requests=2638, requests_total=5276))
     assert row(RunFollower(run).catch_up(), "gsm8k").share == pytest.approx(0.5)
 
 
@@ -93,7 +96,7 @@ def test_leaves_that_take_turns_took_the_time_of_all_of_them_once(tmp_path: Path
     began = story.t
     for leaf in leaves:
         story.progress(leaf, 8, after=10)
-        story.tell(ev.Scores(task=leaf, scores=[ev.LiveScore("acc", "none", 0.5, 0.1, 8)], final=True, early=True))
+        story.tell(Scores(task=leaf, scores=[LiveScore("acc", "none", 0.5, 0.1, 8)], final=True, early=True))
     mmlu = row(RunFollower(run).catch_up(), "mmlu")
     assert mmlu.seconds == pytest.approx(story.t - began + 1.5)
     assert (mmlu.state, mmlu.documents, mmlu.share) == ("done", 24, 1.0), "decided early, nothing is missing"
@@ -127,7 +130,7 @@ def test_leaves_belong_to_the_task_they_are_named_after_when_the_plan_does_not_s
     run = make_run(tmp_path, leaves={"mmlu": (), "mmlu_stem": ()})
     Story(run).start().load({"mmlu_stem_physics": 10, "mmlu_law": 10, "odd": 10})
     view = RunFollower(run).catch_up()
-    assert {task.name: task.group for task in view.tasks} == {
+    assert {task.name: task.group for task in leaf_tasks(view)} == {
         "mmlu_stem_physics": "mmlu_stem", "mmlu_law": "mmlu", "odd": "odd",
     }  # fmt: skip
     assert [row.name for row in view.rows] == ["mmlu", "mmlu_stem", "odd"]
@@ -137,25 +140,25 @@ def test_leaves_belong_to_the_task_they_are_named_after_when_the_plan_does_not_s
 def test_the_groups_standard_error_is_lm_evals(leaves: list[tuple[int, float]]) -> None:
     from lm_eval.api.metrics import pooled_sample_stderr
 
-    scores = [ev.LiveScore("acc", "none", 0.5, error, n) for n, error in leaves]
+    scores = [LiveScore("acc", "none", 0.5, error, n) for n, error in leaves]
     together = average(scores)
     assert together is not None
     assert together.stderr == pytest.approx(pooled_sample_stderr([e for _, e in leaves], [n for n, _ in leaves]))
 
 
 def test_different_metrics_have_no_average() -> None:
-    first = ev.LiveScore("acc", "none", 0.5, 0.1, 10)
-    assert average([first, ev.LiveScore("exact_match", "none", 0.5, 0.1, 10)]) is None
+    first = LiveScore("acc", "none", 0.5, 0.1, 10)
+    assert average([first, LiveScore("exact_match", "none", 0.5, 0.1, 10)]) is None
     assert average([]) is None
-    assert average([first, ev.LiveScore("acc", "none", 0.7, None, 10)]) == ev.LiveScore("acc", "none", 0.6, None, 20)
+    assert average([first, LiveScore("acc", "none", 0.7, None, 10)]) == LiveScore("acc", "none", 0.6, None, 20)
 
 
 def test_a_task_of_several_filters_shows_its_first(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     named = [("acc", "none"), ("exact_match", "strict-match"), ("exact_match", "flexible-extract")]
-    scores = [ev.LiveScore(metric, filter_name, 0.1, None, 9) for metric, filter_name in named]
-    Story(run).start().load().tell(ev.Scores(task="gsm8k", scores=scores))
-    (task,) = [task for task in RunFollower(run).catch_up().tasks if task.name == "gsm8k"]
+    scores = [LiveScore(metric, filter_name, 0.1, None, 9) for metric, filter_name in named]
+    Story(run).start().load().tell(Scores(task="gsm8k", scores=scores))
+    (task,) = [task for task in leaf_tasks(RunFollower(run).catch_up()) if task.name == "gsm8k"]
     assert [(score.metric, score.filter) for score in task.scores] == [
         ("exact_match", "strict-match"), ("acc", "none"), ("exact_match", "flexible-extract"),
     ]  # fmt: skip

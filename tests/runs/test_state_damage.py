@@ -15,6 +15,9 @@ from benchtui.displays.narrator import Narrator
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
+from benchtui.runs.kinds.benchmark.view import leaf_tasks
+from benchtui.runs.live_score import LiveScore
 from tests.run_stories import T0, Story, launch, make_run
 
 
@@ -22,13 +25,13 @@ from tests.run_stories import T0, Story, launch, make_run
 def test_places_that_are_no_run_say_nothing_and_raise_nothing(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("no folder")
     view = RunFollower(RunDirectory(tmp_path / place)).catch_up()
-    assert (view.state, view.rows, view.tasks) == ("waiting", (), ())
+    assert (view.state, view.rows, leaf_tasks(view)) == ("waiting", (), ())
 
 
 def test_an_events_file_that_is_a_folder(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     run.events.mkdir()
-    assert RunFollower(run).catch_up().tasks == ()
+    assert leaf_tasks(RunFollower(run).catch_up()) == ()
 
 
 def test_a_torn_last_line_waits_for_its_end(tmp_path: Path) -> None:
@@ -55,7 +58,7 @@ def test_memory_stays_bounded_whatever_is_written(tmp_path: Path) -> None:
             file.write(ev.encode(ev.Warned(t=story.t, message=f"{number} {'y' * 5_000}")))
             file.write(ev.encode(ev.Decision(t=story.t, what=f"{number}", choice="z" * 1000)))
         for number in range(30_000):
-            file.write(ev.encode(ev.Progress(t=story.t, task=f"t{number}", documents=1, documents_total=2,
+            file.write(ev.encode(Progress(t=story.t, task=f"t{number}", documents=1, documents_total=2,
                                              requests=1, requests_total=2)))  # fmt: skip
     tracemalloc.start()
     follower = RunFollower(run)
@@ -72,16 +75,16 @@ EXTREME = st.sampled_from([0, -1, 1, 7, 10**9, 2**62, -(2**62)])
 TIMES = st.sampled_from([0.0, -1e300, 1e300, T0, T0 + 5, -5.0, 1e18])
 NAMES = st.sampled_from(["ifeval", "mmlu_anatomy", "", "[bold]x[/bold]", "\x1b[2Jgone", "名前", "a\nb", "x" * 500])
 FLOATS = st.sampled_from([0.0, 1.0, 0.5, -3.0, 1e308, -1e308, 5e-324])
-SCORE = st.builds(ev.LiveScore, metric=NAMES, filter=NAMES, value=FLOATS, stderr=st.none() | FLOATS, n=EXTREME)
+SCORE = st.builds(LiveScore, metric=NAMES, filter=NAMES, value=FLOATS, stderr=st.none() | FLOATS, n=EXTREME)
 ANY_EVENT = st.one_of(
     st.builds(ev.Phase, t=TIMES, name=st.sampled_from(["starting", "loading model", "evaluating", "scoring"]),
               task=NAMES, detail=NAMES),
     st.builds(ev.Advance, t=TIMES, unit=st.sampled_from(["bytes", "tokens", "files"]), done=EXTREME, task=NAMES),
-    st.builds(ev.Planned, t=TIMES, tasks=st.lists(st.builds(
-        ev.PlannedTask, task=NAMES, documents=EXTREME, requests=EXTREME, answered=EXTREME, kind=st.just("mixed")))),
-    st.builds(ev.Progress, t=TIMES, task=NAMES, documents=EXTREME, documents_total=EXTREME, requests=EXTREME,
+    st.builds(Planned, t=TIMES, tasks=st.lists(st.builds(
+        PlannedTask, task=NAMES, documents=EXTREME, requests=EXTREME, answered=EXTREME, kind=st.just("mixed")))),
+    st.builds(Progress, t=TIMES, task=NAMES, documents=EXTREME, documents_total=EXTREME, requests=EXTREME,
               requests_total=EXTREME, documents_per_second=FLOATS, tokens_per_second=FLOATS),
-    st.builds(ev.Scores, t=TIMES, task=NAMES, scores=st.lists(SCORE, max_size=4), final=st.booleans()),
+    st.builds(Scores, t=TIMES, task=NAMES, scores=st.lists(SCORE, max_size=4), final=st.booleans()),
     st.builds(ev.InFlight, t=TIMES, task=NAMES, documents=st.lists(st.builds(
         ev.InFlightDocument, doc_id=EXTREME, first_line=NAMES), max_size=3)),
     st.builds(ev.Watchdog, t=TIMES, state=st.sampled_from(["quiet", "stacks", "alive again"]), silent=FLOATS,

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Failed, Log, Planned, PlannedTask, Warned, WorkerStarted, encode
+from benchtui.runs.events import Failed, Log, Warned, WorkerStarted, encode
 from benchtui.runs.journal.journal import Journal, RequestKey
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, shown
 

@@ -11,20 +11,9 @@ import pytest
 from textual.pilot import Pilot
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import (
-    Advance,
-    Decision,
-    Event,
-    LiveScore,
-    Phase,
-    Planned,
-    PlannedTask,
-    Progress,
-    Scores,
-    Watchdog,
-    WorkerStarted,
-    encode,
-)
+from benchtui.runs.events import Advance, Decision, Event, Phase, Watchdog, WorkerStarted, encode
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
+from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from screens.app import BenchtuiApp
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, type_in

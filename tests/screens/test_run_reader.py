@@ -8,6 +8,7 @@ from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.journal.journal import Journal, RequestKey
+from benchtui.runs.kinds.benchmark.events import Mark, Marked
 from screens.run.reader import RunReader
 from screens.run.status import status_text
 from tests.run_stories import Story, launch, make_bench, make_run
@@ -31,7 +32,7 @@ def told(run: RunDirectory, answer: str, *, right: bool, t: float) -> None:
         journal.record(RequestKey("ifeval", 7, 0), "digest", answer)
     story = Story(run, t).start().open_task("ifeval")
     story.tell(ev.InFlight(task="ifeval", documents=[ev.InFlightDocument(7, f"the {answer} one's prompt")]))
-    story.tell(ev.Marked(task="ifeval", marks=[ev.Mark(7, right)]), after=0.1)
+    story.tell(Marked(task="ifeval", marks=[Mark(7, right)]), after=0.1)
 
 
 def test_a_long_warning_hides_neither_what_is_done_nor_the_sign_of_life(tmp_path: Path) -> None:

@@ -235,8 +235,9 @@ async def test_copying_goes_to_the_terminals_clipboard(open_app: Open) -> None:
 
 
 async def test_answers_of_a_live_run_stand_beside_their_prompts(open_app: Open, models: Path) -> None:
-    from benchtui.runs.events import InFlight, InFlightDocument, Mark, Marked, encode
+    from benchtui.runs.events import InFlight, InFlightDocument, encode
     from benchtui.runs.journal.journal import Journal, RequestKey
+    from benchtui.runs.kinds.benchmark.events import Mark, Marked
     from tests.screens.test_pictures import half_done
 
     run = half_done(models / MODEL / "benchmarks")

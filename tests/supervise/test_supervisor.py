@@ -11,7 +11,7 @@ import pytest
 from benchtui.errors import BenchtuiError
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import read_events
+from benchtui.runs.event_reader import read_events
 from benchtui.runs.records import read_done, read_launch
 from benchtui.runs.worker_contract import NO_ROOM
 from benchtui.supervise import recovery, slot

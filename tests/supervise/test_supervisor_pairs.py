@@ -11,6 +11,7 @@ import pytest
 from benchtui.plans.plan import write_plan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.benchmark.events import Progress
 from benchtui.runs.records import run_state
 from benchtui.supervise.control import Control
 from benchtui.supervise.settings import SuperviseSettings
@@ -167,7 +168,7 @@ def test_two_side_by_side_that_are_stopped_are_both_cancelled(
     control = Control()
 
     def tick() -> None:
-        control.stop_requested |= len(said(early, ev.Progress)) > 0
+        control.stop_requested |= len(said(early, Progress)) > 0
 
     done = supervise(run, early, control=control, tick=tick)
     assert [record.status for record in done] == ["cancelled", "cancelled"]
@@ -208,7 +209,7 @@ def test_two_side_by_side_stopped_while_the_first_ends_are_each_told_how(
     control = Control()
 
     def tick() -> None:
-        control.stop_requested |= len(said(run, ev.Progress)) > 0
+        control.stop_requested |= len(said(run, Progress)) > 0
 
     done = supervise(run, early, control=control, tick=tick)
     assert [record.status for record in done] == ["finished", "cancelled"]

@@ -10,6 +10,7 @@ import pytest
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
+from benchtui.runs.kinds.benchmark.events import Planned
 from benchtui.supervise import watchdog
 from benchtui.supervise.control import Control
 from benchtui.supervise.settings import SuperviseSettings
@@ -155,7 +156,7 @@ def test_cancelled_from_elsewhere(worker: Script, run: RunDirectory) -> None:
     worker.install("plan(run); time.sleep(1000)")
 
     def tick() -> None:
-        if (run.records / "in-hand.json").exists() or said(run, ev.Planned):
+        if (run.records / "in-hand.json").exists() or said(run, Planned):
             run.cancel.write_text("")
 
     control = Control()

@@ -17,7 +17,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.plan import ModelSource
-from benchtui.runs.events import Decision, EventWriter, read_events
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import Decision, EventWriter
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model, prepare
 from benchtui.worker.report import Reporter

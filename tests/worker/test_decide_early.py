@@ -13,7 +13,8 @@ import pytest
 from benchtui.evidence.pairing import HashedDocument
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK
 from benchtui.results.records import EarlyStop
-from benchtui.runs.events import Decision, Event, EventWriter, Warned, read_events
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import Decision, Event, EventWriter, Warned
 from benchtui.tasks.primary_metric import MetricName
 from benchtui.worker.benchmark.decide_early import ask_until_decided
 from benchtui.worker.benchmark.tasks import LoadedTask

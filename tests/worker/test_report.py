@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.runs.events import Advance, EventWriter, Log, Mark, Marked, read_events
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import Advance, EventWriter, Log
+from benchtui.runs.kinds.benchmark.events import Mark, Marked
 from benchtui.worker.report import EventLogHandler, Reporter
 
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.event_reader import EventReader
 from benchtui.runs.follow.pace import Pace
-from benchtui.runs.follow.progress import Leaf, count, fold_rows, group_of
-from benchtui.runs.follow.view import RunView
+from benchtui.runs.follow.view import RunView, count
+from benchtui.runs.kinds.benchmark.kind import BENCHMARK
+from benchtui.runs.kinds.kind import About, Kind
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.records import DoneRecord, LaunchRecord, RunState, read_done, read_launch, run_state
 
 NEWEST_LOG_LINES = 200
 NEWEST_WARNINGS = 50
-MOST_TASKS = 5000
 MOST_DECISIONS = 50
 TEXT_KEPT = 2000
 RECORDS_EVERY = 1.0
@@ -63,15 +63,15 @@ class RunFollower:
     def __init__(self, run: RunDirectory) -> None:
         self.run = run
         self.new: tuple[ev.Event, ...] = ()
-        self._reader = ev.EventReader(run.events)
-        self._plan: BenchmarkPlan | None = None
+        self._reader = EventReader(run.events)
+        self._kind: Kind = BENCHMARK  # until its plan can be read: runs of earlier versions are nothing else
+        self._fold = self._kind.fold()
+        self._plan: Plan | None = None
         self._state: RunState = "waiting"
         self._launch: LaunchRecord | None = None
         self._done: DoneRecord | None = None
         self._records_at = -math.inf
         self._known = _Known()
-        self._leaves: dict[str, Leaf] = {}
-        self._paces: dict[str, Pace] = {}
         self._tokens = Pace()
         self._version = 0
         self._view = self._build()
@@ -83,6 +83,8 @@ class RunFollower:
 
     def update(self) -> RunView:
         self.new = tuple(self._read())
+        if self.new and self._plan is None:
+            self._read_plan()
         for event in self.new:
             self._take(event)
         if self._look_at_records() or self.new:
@@ -123,14 +125,18 @@ class RunFollower:
         gone = state == "waiting" and self._state != "waiting"  # its records were deleted
         self._state = "died" if gone else state
         if self._plan is None:
-            self._plan = self._read_plan()
+            self._read_plan()
         return (self._plan, self._state, self._done, self._launch) != before
 
-    def _read_plan(self) -> BenchmarkPlan | None:
+    def _read_plan(self) -> None:
         try:
-            return self.run.plan()
+            kind, plan = read_kind(self.run)
         except (BenchtuiError, RecursionError):
-            return None  # not yet written, or damaged: the events still tell most of it
+            return  # not yet written, or damaged: the events still tell most of it
+        if kind is not self._kind:
+            self._kind, self._fold = kind, kind.fold()
+        self._plan = plan
+        self._fold.know(plan)
 
     # Taking one event in.
 
@@ -141,8 +147,6 @@ class RunFollower:
         match event:
             case ev.Phase() | ev.Advance() | ev.InFlight():
                 self._take_step(event)
-            case ev.Planned() | ev.Progress() | ev.Scores():
-                self._take_work(event)
             case ev.Decision() | ev.Warned() | ev.Log() | ev.Failed():
                 self._take_words(event)
             case ev.Results():
@@ -155,6 +159,7 @@ class RunFollower:
                 self._known.ended = event
             case ev.WorkerEnded():
                 self._known.in_flight = None
+        self._fold.take(event)
 
     def _take_step(self, event: ev.Phase | ev.Advance | ev.InFlight) -> None:
         known = self._known
@@ -164,8 +169,6 @@ class RunFollower:
                 known.advanced, known.advanced_unit, known.advanced_total = 0, "", 0
                 known.advanced_before = dict(known.advanced_now)
                 known.in_flight = None
-                if event.task in self._leaves:
-                    self._leaves[event.task].enter(event)
             case ev.Advance():  # `done` counts on from phase to phase
                 done = count(event.done)
                 known.advanced_now[event.unit] = done
@@ -175,21 +178,6 @@ class RunFollower:
                     self._tokens.count_to(event.t, done)
             case ev.InFlight():
                 known.in_flight = event
-
-    def _take_work(self, event: ev.Planned | ev.Progress | ev.Scores) -> None:
-        match event:
-            case ev.Planned():
-                for planned in event.tasks:
-                    if leaf := self._leaf(planned.task):
-                        leaf.plan(planned)
-            case ev.Progress():
-                if leaf := self._leaf(event.task):
-                    pace = self._paces.setdefault(leaf.group, Pace())
-                    pace.begin(event.t)
-                    pace.add(event.t, leaf.progress(event))
-            case ev.Scores():
-                if leaf := self._leaf(event.task):
-                    leaf.score(event)
 
     def _take_words(self, event: ev.Decision | ev.Warned | ev.Log | ev.Failed) -> None:
         known = self._known
@@ -214,41 +202,29 @@ class RunFollower:
         known.phase = known.in_flight = known.failed = known.watchdog = known.results = known.ended = None
         known.advanced_before, known.advanced_now = {}, {}
         self._tokens = Pace()
-        self._paces = {}
-        for leaf in self._leaves.values():
-            leaf.begin_attempt()
-
-    def _leaf(self, name: str) -> Leaf | None:
-        if name not in self._leaves and len(self._leaves) < MOST_TASKS:
-            self._leaves[name] = Leaf(name, group_of(name, self._read_groups()))
-        return self._leaves.get(name)
-
-    def _read_groups(self) -> Iterable[tuple[str, tuple[str, ...]]]:
-        if self._plan is None:
-            self._plan = self._read_plan()
-        plan = self._plan
-        return [(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks] if plan else []
+        self._fold.begin_attempt()
 
     # The record of it.
 
     def _build(self) -> RunView:
-        known, plan = self._known, self._plan
-        tasks = tuple(leaf.view() for leaf in self._leaves.values())
-        wanted = {task.name: len(plan.leaves.get(task.name, ())) for task in plan.tasks} if plan else {}
+        known, plan, folded = self._known, self._plan, self._fold.view()
+        about = self._kind.about(plan) if plan else About("model", self.run.path.name)
         return RunView(
             run=self.run,
+            kind=self._kind.name,
             model=plan.model_name if plan else self.run.path.name,
-            weights=_weights(plan) if plan else self.run.path.name,
-            role=plan.role if plan else "model",
-            suite=plan.suite if plan else None,
+            weights=about.weights,
+            role=about.role,
+            suite=about.suite,
             bench_id=plan.bench_id if plan else "",
             state=self._state,
             phase=known.phase,
             advanced=known.advanced,
             advanced_unit=known.advanced_unit,
             advanced_total=known.advanced_total,
-            rows=fold_rows(tasks, wanted, self._paces),
-            tasks=tasks,
+            rows=folded.rows,
+            counts=folded.counts,
+            own=folded.own,
             decisions=tuple(known.decisions.values()),
             warnings=tuple(known.warnings),
             warning=known.warning,
@@ -271,9 +247,3 @@ class RunFollower:
         if self._done is not None:
             return self._done.message[:TEXT_KEPT]
         return self._known.ended.message[:TEXT_KEPT] if self._known.ended else ""
-
-
-def _weights(plan: BenchmarkPlan) -> str:
-    if plan.role != "base":
-        return plan.model_name
-    return Path(plan.source.path).name if plan.source.local else plan.source.path

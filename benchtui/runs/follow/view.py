@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Decision, Failed, InFlight, LiveScore, Log, Phase, Warned, Watchdog
+from benchtui.runs.events import Decision, Failed, InFlight, Log, Phase, Warned, Watchdog
+from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import DoneRecord, RunState
 
 TaskState = Literal["waiting", "building prompts", "evaluating", "scoring", "done", "partial"]
@@ -18,53 +17,27 @@ TaskState = Literal["waiting", "building prompts", "evaluating", "scoring", "don
 ENDED: frozenset[RunState] = frozenset({"died", "finished", "partial", "failed", "cancelled", "timed out"})
 
 
-@dataclass(frozen=True, slots=True)
-class TaskView:
-    """One leaf task. `requests_total` is 0 until its prompts are built; scores have the primary one first."""
+LARGEST_COUNT = 10**12
 
-    name: str
-    group: str
-    state: TaskState
-    documents: int
-    documents_total: int
-    requests: int
-    requests_total: int
-    tokens_per_second: float
-    scores: tuple[LiveScore, ...]
-    began: float | None
-    seconds: float | None
-    """How long it took from when it began, once it is done."""
-    health: TaskHealth | None = None
 
-    @property
-    def work(self) -> float:
-        """Documents' worth of answered requests: moves also while documents are half answered."""
-        if not self.requests_total:
-            return float(self.documents)
-        return self.documents_total * min(self.requests / self.requests_total, 1.0)
-
-    @property
-    def over(self) -> bool:
-        return self.state in ("done", "partial")
+def count(number: int) -> int:
+    """A count from a file, bounded so that arithmetic and columns stay sane."""
+    return min(max(number, 0), LARGEST_COUNT)
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many documents are answered and scored, of how many."""
+    """How many documents are answered and scored, of how many. `requests` counts all requests, also answered ones, of
+    the tasks that were begun."""
 
     documents: int = 0
     total: int = 0
+    requests: int = 0
 
     @property
     def words(self) -> str:
         """ "2 of 18 answered"; "" where nobody knows how many there are."""
         return f"{self.documents:,} of {self.total:,} answered" if self.total else ""
-
-
-def counts(tasks: Iterable[TaskView]) -> Counts:
-    """Over all tasks of a run: the one place where displays, records and lists have their numbers from."""
-    pairs = [(task.documents, task.documents_total) for task in tasks]
-    return Counts(sum(done for done, _ in pairs), sum(total for _, total in pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +84,12 @@ class RunView:
     `model` is the trained model's name, `weights` the model evaluated here: for a base run the base model's name.
     Times are seconds since the epoch. `last_sign` is when work last advanced, by the writers' clock; `advanced` what
     the phase in hand has done so far in `advanced_unit`, of `advanced_total` (0 where not known); `watchdog` the last
-    word of the watchdog while it is worried. `version` grows with every change.
+    word of the watchdog while it is worried. `own` is what the run's kind knows besides. `version` grows with every
+    change.
     """
 
     run: RunDirectory
+    kind: str
     model: str
     weights: str
     role: str
@@ -126,7 +101,8 @@ class RunView:
     advanced_unit: str
     advanced_total: int
     rows: tuple[RowView, ...]
-    tasks: tuple[TaskView, ...]
+    counts: Counts
+    own: object
     decisions: tuple[Decision, ...]
     warnings: tuple[Warned, ...]
     warning: Warned | None
@@ -156,39 +132,9 @@ class RunView:
             return None
         return self.done.t if self.done is not None else self.last_sign
 
-    @property
-    def counts(self) -> Counts:
-        return counts(self.tasks)
-
     def elapsed(self, now: float) -> float | None:
         """Seconds since the run was (last) started, until `now` or until it ended."""
         if self.started is None:
             return None
         end = self.ended_at if self.ended else now
         return None if end is None else max(end - self.started, 0.0)
-
-
-def average(scores: Sequence[LiveScore]) -> LiveScore | None:
-    """The scores of several tasks as one, weighted by n; None when there is none or they measure different things.
-
-    The standard error is lm-eval's for groups, the pooled one (api/metrics.py, `pooled_sample_stderr`), which gives a
-    task of one document no weight; None where a larger task has none.
-    """
-    counted = [score for score in scores if score.n > 0]
-    if not counted or any((s.metric, s.filter) != (counted[0].metric, counted[0].filter) for s in counted):
-        return None
-    known = [(score, score.value) for score in counted if score.value is not None and math.isfinite(score.value)]
-    if len(known) < len(counted):  # as in lm-eval's groups: what one task has no number for, the group has none for
-        return LiveScore(counted[0].metric, counted[0].filter, None, None, sum(score.n for score in counted))
-    if len(counted) == 1:
-        return counted[0]
-    n = sum(score.n for score in counted)
-    value = sum(value * score.n for score, value in known) / n
-    return LiveScore(counted[0].metric, counted[0].filter, value, _pooled_stderr(counted, n), n)
-
-
-def _pooled_stderr(scores: Sequence[LiveScore], n: int) -> float | None:
-    if n <= len(scores) or any(score.stderr is None and score.n > 1 for score in scores):
-        return None
-    variance = sum((score.n - 1) * score.n * (score.stderr or 0.0) ** 2 for score in scores) / (n - len(scores))
-    return math.sqrt(variance / n)

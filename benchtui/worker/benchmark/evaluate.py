@@ -17,9 +17,10 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Planned, PlannedTask, Results
+from benchtui.runs.events import Results
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask
 from benchtui.runs.task_data import read_data
 from benchtui.worker.benchmark.scoring import TaskScores
 from benchtui.worker.benchmark.task_run import TaskRun, nothing_answered

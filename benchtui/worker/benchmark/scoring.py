@@ -17,7 +17,7 @@ from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
 from benchtui.evidence.pairing import HashedDocument
-from benchtui.runs.events import LiveScore
+from benchtui.runs.live_score import LiveScore
 from benchtui.tasks.primary_metric import MetricName, preferred
 
 LIVE_COST_FACTOR = 10

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.pairing import HashedDocument
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth
-from benchtui.runs.events import Progress, Scores
+from benchtui.runs.kinds.benchmark.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
 from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.memory import release_memory

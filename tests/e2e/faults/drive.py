@@ -19,7 +19,8 @@ from typing import Any
 import psutil
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import Event, Results, WorkerStarted, read_events
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import Event, Results, WorkerStarted
 from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.records import DoneRecord, read_done
 from tests.e2e.faults.workshop import CHOICES, WRITES, Workshop

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import read_events
+from benchtui.runs.event_reader import read_events
 from tests.e2e.faults.drive import Place, on_disk, same_results
 from tests.e2e.faults.kept import ALL, answered_of, row, with_score
 from tests.e2e.faults.table import Row, fault

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan
 from benchtui.runs.answer_health import TaskHealth, together
-from benchtui.runs.events import LiveScore, Phase, PlannedTask, Progress, Scores
+from benchtui.runs.events import Event, Phase
 from benchtui.runs.follow.pace import Pace
-from benchtui.runs.follow.view import RowView, TaskState, TaskView, average
+from benchtui.runs.follow.view import RowView, TaskState, count
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
+from benchtui.runs.kinds.benchmark.view import BenchmarkView, TaskView, counts
+from benchtui.runs.kinds.kind import Folded
+from benchtui.runs.live_score import LiveScore, average
 from benchtui.tasks.primary_metric import ordered
 
-LARGEST_COUNT = 10**12
+MOST_TASKS = 5000
 MOST_SCORES = 32
 NEARLY = 0.999
 """The share shown at most while a task is not done."""
-
-
-def count(number: int) -> int:
-    """A count from a file, bounded so that arithmetic and columns stay sane."""
-    return min(max(number, 0), LARGEST_COUNT)
 
 
 def group_of(leaf: str, wanted: Iterable[tuple[str, tuple[str, ...]]]) -> str:
@@ -107,6 +108,55 @@ class Leaf:
             seconds=self._seconds,
             health=self._health,
         )
+
+
+class BenchmarkFold:
+    """The leaf tasks of a benchmark as its events come in."""
+
+    def __init__(self) -> None:
+        self.planned = False
+        self._plan: BenchmarkPlan | None = None
+        self._leaves: dict[str, Leaf] = {}
+        self._paces: dict[str, Pace] = {}
+
+    def know(self, plan: Plan) -> None:
+        if isinstance(plan, BenchmarkPlan):
+            self._plan = plan
+
+    def take(self, event: Event) -> None:
+        match event:
+            case Phase() if event.task in self._leaves:
+                self._leaves[event.task].enter(event)
+            case Planned():
+                self.planned = True
+                for planned in event.tasks:
+                    if leaf := self._leaf(planned.task):
+                        leaf.plan(planned)
+            case Progress():
+                if leaf := self._leaf(event.task):
+                    pace = self._paces.setdefault(leaf.group, Pace())
+                    pace.begin(event.t)
+                    pace.add(event.t, leaf.progress(event))
+            case Scores():
+                if leaf := self._leaf(event.task):
+                    leaf.score(event)
+
+    def begin_attempt(self) -> None:
+        self._paces = {}
+        for leaf in self._leaves.values():
+            leaf.begin_attempt()
+
+    def view(self) -> Folded:
+        plan, tasks = self._plan, tuple(leaf.view() for leaf in self._leaves.values())
+        wanted = {task.name: len(plan.leaves.get(task.name, ())) for task in plan.tasks} if plan else {}
+        return Folded(fold_rows(tasks, wanted, self._paces), counts(tasks), BenchmarkView(tasks))
+
+    def _leaf(self, name: str) -> Leaf | None:
+        if name not in self._leaves and len(self._leaves) < MOST_TASKS:
+            plan = self._plan
+            wanted = [(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks] if plan else []
+            self._leaves[name] = Leaf(name, group_of(name, wanted))
+        return self._leaves.get(name)
 
 
 def fold_rows(tasks: Sequence[TaskView], wanted: Mapping[str, int], paces: Mapping[str, Pace]) -> tuple[RowView, ...]:

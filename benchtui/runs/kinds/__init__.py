@@ -1,0 +1,1 @@
+"""The kinds of run: what each is, and where it is found by name."""

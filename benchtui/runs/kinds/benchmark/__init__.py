@@ -1,0 +1,1 @@
+"""The kind of run that evaluates a model on the tasks of lm-eval."""

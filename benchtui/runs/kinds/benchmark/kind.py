@@ -1,0 +1,38 @@
+"""The benchmark, as the machinery around runs knows it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from benchtui.files import BENCHMARKS
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.runs.events import Event
+from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
+from benchtui.runs.kinds.benchmark.fold import BenchmarkFold
+from benchtui.runs.kinds.kind import About, Kind, Working
+
+
+def about(plan: BenchmarkPlan) -> About:
+    """For the base of a trained model the name is the base model's."""
+    weights = plan.model_name
+    if plan.role == "base":
+        weights = Path(plan.source.path).name if plan.source.local else plan.source.path
+    return About(plan.role, weights, tuple(task.name for task in plan.tasks), plan.suite)
+
+
+def working(event: Event) -> Working | None:
+    if not isinstance(event, Progress):
+        return None
+    return Working(event.task, event.documents, event.documents_total)
+
+
+BENCHMARK = Kind(
+    name="benchmark",
+    folder=BENCHMARKS,
+    plan=BenchmarkPlan,
+    events=(Planned, Progress, Marked, Scores),
+    fold=BenchmarkFold,
+    about=about,
+    working=working,
+    worker="benchtui.worker.benchmark.session",
+)

@@ -1,0 +1,131 @@
+"""What a kind of run is: all that listing, supervising, attaching, cancelling and resuming are told about it."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import msgspec
+
+from benchtui.plans.plan import Plan
+from benchtui.runs.events import CORE, Event
+from benchtui.runs.follow.view import Counts, RowView
+
+
+@dataclass(frozen=True)
+class Folded:
+    """A kind's part of what is known of a run at one moment: `rows` are what every display shows, a line each; `own` is
+    what only displays made for the kind show."""
+
+    rows: tuple[RowView, ...] = ()
+    counts: Counts = field(default_factory=Counts)
+    own: object = None
+
+
+class Fold(Protocol):
+    """A kind's part of what is known of a run while its events come in. It raises for nothing that an event says."""
+
+    @property
+    def planned(self) -> bool:
+        """Whether the worker has said what there is to do."""
+
+    def know(self, plan: Plan) -> None:
+        """Take in the plan, of the kind's own type, once it can be read."""
+
+    def take(self, event: Event) -> None:
+        """Take in one event, of the kind or of every kind."""
+
+    def begin_attempt(self) -> None:
+        """A new worker starts: it goes through the work again, and what is done stays done."""
+
+    def view(self) -> Folded:
+        """What is known now."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a run is about, as headings and lists say it.
+
+    `role` is one word before the name of the model, and `weights` that name; `tasks` is what there is to do, and
+    `suite` a name for all of it.
+    """
+
+    role: str
+    weights: str
+    tasks: tuple[str, ...] = ()
+    suite: str | None = None
+
+
+@dataclass(frozen=True)
+class Working:
+    """What a run is working on, as a list says it: `documents` of `documents_total` of one task are done."""
+
+    task: str
+    documents: int
+    documents_total: int
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of run.
+
+    `name` is the `kind` of its plans. Its runs lie in OUTPUTS/MODEL/`folder`/. `plan` and `events` are its own types;
+    `fold` makes what its events are folded into. `about` is given a plan of its type, `working` any event: it gives
+    None for those that do not say how far the run is. `worker` is the module with its `Session`, which only the worker
+    process imports. `known` is False for a kind that this version does not have: nothing is known but the header of
+    the plan.
+    """
+
+    name: str
+    folder: str
+    plan: type[Plan]
+    events: tuple[type[Event], ...]
+    fold: Callable[[], Fold]
+    about: Callable[[Any], About]
+    working: Callable[[Event], Working | None]
+    worker: str
+    known: bool = True
+
+    @cached_property
+    def decoder(self) -> msgspec.json.Decoder[Event]:
+        """Reads an event of this kind, or one that every kind has."""
+        types: Any = functools.reduce(operator.or_, (*CORE, *self.events))
+        return msgspec.json.Decoder(types)
+
+
+class NothingKnown:
+    """The fold of a kind that this version does not have."""
+
+    planned = False
+
+    def know(self, plan: Plan) -> None: ...
+
+    def take(self, event: Event) -> None: ...
+
+    def begin_attempt(self) -> None: ...
+
+    def view(self) -> Folded:
+        return Folded()
+
+
+def unknown_kind(name: str) -> Kind:
+    """A kind that this version does not have, perhaps of a newer one: its runs are listed and followed, no more."""
+
+    def about(plan: Plan) -> About:
+        return About(role=name, weights=plan.model_name)
+
+    return Kind(
+        name=name,
+        folder="",
+        plan=Plan,
+        events=(),
+        fold=NothingKnown,
+        about=about,
+        working=lambda _: None,
+        worker="",
+        known=False,
+    )
