@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings, Role
-from benchtui.plans.plan import ModelSource, write_plan
+from benchtui.plans.plan import write_plan
+from benchtui.plans.source import FolderSource, HubSource
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
@@ -41,7 +42,7 @@ def make_run(
     base: str = "meta-llama/Llama-3.2-1B",
 ) -> RunDirectory:
     run = RunDirectory(folder)
-    source = ModelSource(base if role == "base" else str(folder / "merged_16bit"), "identity")
+    source = HubSource(base, "identity") if role == "base" else FolderSource(str(folder / "merged_16bit"), "identity")
     plan = BenchmarkPlan(
         model_name=model,
         role=role,

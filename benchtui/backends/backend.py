@@ -120,6 +120,10 @@ class Backend:
         """Return whether a model argument can load no file and no code."""
         return argument in self.harmless_arguments and not isinstance(value, dict | list)
 
+    def setting(self, settings: Mapping[str, str], name: str) -> str:
+        """Return the value of one of its own settings, the default where `settings` do not say it."""
+        return settings.get(name, next(own.default for own in self.settings if own.name == name))
+
     def can(self, ability: Ability) -> bool:
         """Return whether its models give what a task needs."""
         return self.gives.generate if ability == "generate" else self.gives.loglikelihood

@@ -4,6 +4,7 @@ lm-eval's own."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -57,3 +58,8 @@ HF = _Hf(
         }
     ),
 )  # fmt: skip
+
+
+def engine_of(settings: Mapping[str, str]) -> str:
+    """The engine that a plan's `backend_settings` name: fast, or lm-eval."""
+    return HF.setting(settings, "engine")

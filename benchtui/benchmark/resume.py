@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchtui.backends.registry import find_backend
 from benchtui.benchmark.directories import BenchRuns, left_to_evaluate, lock_model
 from benchtui.benchmark.evaluate import BenchOutcome
 from benchtui.benchmark.frontend import Frontend
@@ -118,7 +119,7 @@ def _with_present_facts(
         plan,
         source=read_whole(source) if source.whole else source,
         lm_eval_version=version("lm_eval"),
-        transformers_version=version("transformers"),
+        backend_identity=find_backend(plan.backend).identity(),
         include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
         task_files=dict(tasks.task_files),
         task_digests={name: tasks.digests[name] for name in tasks.leaves},

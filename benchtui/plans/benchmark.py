@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 
+from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainingFacts
-from benchtui.plans.plan import ModelSource, Plan
+from benchtui.plans.plan import Plan
+from benchtui.plans.source import Source
 from benchtui.tasks.suites import TaskPlan
 
 TEMPLATE_DATE = "date in the chat template"
@@ -45,9 +47,10 @@ class PromptSettings(msgspec.Struct, frozen=True):
 class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     """One model and its tasks: all that a worker needs.
 
-    `task_files` maps every task, group and tag the worker may meet to its YAML file, so that it need not build
-    lm-eval's full index; `leaves` names the leaf tasks of each task of the plan. `base_run` is the base's run
-    directory, relative to benchmarks/.
+    `backend_settings` are the settings that only the plan's backend has, `backend_identity` what of the backend itself
+    can change a score (versions), both by the names used in messages. `task_files` maps every task, group and tag the
+    worker may meet to its YAML file, so that it need not build lm-eval's full index; `leaves` names the leaf tasks of
+    each task of the plan. `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
     matter; None evaluates every document. `decide_for` is what must be known by then, `decide_loss` the loss in points
     that it may ask about. `base_fingerprint` is that of the base run it is then compared with.
@@ -58,19 +61,19 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
 
     kind: Literal["benchmark"] = "benchmark"
     role: Role
-    source: ModelSource
+    source: Source
     tasks: tuple[TaskPlan, ...]
     prompts: PromptSettings
     suite: str | None = None
-    backend: str = "hf"
-    engine: str = "fast"
+    backend: str = DEFAULT_BACKEND
+    backend_settings: dict[str, str] = msgspec.field(default_factory=dict)
+    backend_identity: dict[str, str] = msgspec.field(default_factory=dict)
     batch_size: int | Literal["auto"] = "auto"
     include_paths: tuple[str, ...] = ()
     task_files: dict[str, str] = msgspec.field(default_factory=dict)
     task_digests: dict[str, str] = msgspec.field(default_factory=dict)
     leaves: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     lm_eval_version: str = ""
-    transformers_version: str = ""
     base_run: str | None = None
     decide_early: float | None = None
     decide_for: tuple[Question, ...] = ("sign",)
@@ -78,6 +81,17 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     base_fingerprint: str = ""
     training: TrainingFacts | None = None
     looked_at: tuple[str, ...] | None = None
+
+    @classmethod
+    def upgraded(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON of a plan of version 1 as this version writes it: it knew Hugging Face models alone."""
+        settings = {"engine": document.pop("engine", "fast")}
+        identity = {"transformers": document.pop("transformers_version", "")}
+        source = document.get("source")
+        if isinstance(source, dict):
+            local = Path(str(source.get("path", ""))).is_absolute()
+            source = {**source, "type": "folder" if local else "hub"}
+        return {**document, "source": source, "backend_settings": settings, "backend_identity": identity}
 
     @property
     def limited(self) -> bool:
@@ -96,7 +110,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
             **({"base by an adapter switched off": True} if source.switched_off else {}),
             "4-bit": source.load_in_4bit,
             "backend": self.backend,
-            "engine": self.engine,
+            **self.backend_settings,
             "dtype": prompts.dtype,
             "chat template": _digest(prompts.chat_template) if prompts.chat_template else None,
             "template tokens": dict(sorted(prompts.template_tokens.items())),
@@ -109,7 +123,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
             "model args": dict(sorted(prompts.model_args.items())),
             "seeds": list(prompts.seeds),
             "lm-eval": self.lm_eval_version,
-            "transformers": self.transformers_version,
+            **self.backend_identity,
         }
 
     def task_settings(self) -> dict[str, dict[str, Any]]:

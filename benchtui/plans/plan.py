@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,54 +12,9 @@ from benchtui.errors import MADE_BY_NEWER, BenchtuiError
 from benchtui.files import read_regular, write_run_file
 from benchtui.text import printable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""2: the source has a type, and what belongs to the backend is kept apart."""
 LARGEST_PLAN = 64 * 1024 * 1024
-
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
-
-
-class ModelSource(msgspec.Struct, frozen=True):
-    """Where weights come from.
-
-    `path` is a local folder or a hub id; `revision` the hub commit; `adapter` a PEFT folder put on top of `path`;
-    `identity` a digest of the content (local) or the commit (hub), so that a replaced file is noticed; `tokenizer` a
-    folder or hub id when it is not the one of `path`; `whole` a digest over every byte of the local folders, where the
-    user asked for it (--verify). `adapter_on` is False only in plans of earlier versions, which
-    took the base to be the adapter switched off.
-    """
-
-    path: str
-    identity: str
-    revision: str | None = None
-    adapter: str | None = None
-    adapter_on: bool = True
-    tokenizer: str | None = None
-    format: str = "hub"
-    load_in_4bit: bool = False
-    whole: str = ""
-
-    @property
-    def weights(self) -> tuple[str, str | None, bool]:
-        """What must be equal for two plans to share one load; an adapter is put on what is loaded."""
-        return (self.path, self.revision, self.load_in_4bit)
-
-    @property
-    def tokenizer_place(self) -> str:
-        """Folder or hub id of the tokenizer: one beside the adapter is the one it was trained with."""
-        if self.tokenizer:
-            return self.tokenizer
-        if self.adapter and any((Path(self.adapter) / name).is_file() for name in TOKENIZER_FILES):
-            return self.adapter
-        return self.path
-
-    @property
-    def switched_off(self) -> bool:
-        """Whether the base was taken to be an adapter switched off, unproven, as earlier versions did."""
-        return self.adapter is not None and not self.adapter_on
-
-    @property
-    def local(self) -> bool:
-        return Path(self.path).is_absolute()
 
 
 class Permissions(msgspec.Struct, frozen=True):
@@ -89,6 +44,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
+    @classmethod
+    def upgraded(cls, document: dict[str, Any]) -> dict[str, Any]:
+        """Return the JSON of a plan of an earlier version as this version writes it; overridden where that differs."""
+        return document
+
 
 P = TypeVar("P", bound=Plan)
 
@@ -99,7 +59,7 @@ def write_plan(path: Path, plan: Plan) -> None:
 
 class _Kind(msgspec.Struct, frozen=True):
     kind: str = "benchmark"
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = 1
 
 
 def schema_of(raw: bytes) -> int:
@@ -131,7 +91,11 @@ def read_plan_as(path: Path, type_of: Callable[[str], type[P]]) -> P:
         there = msgspec.json.decode(raw, type=_Kind)
         if there.schema_version > SCHEMA_VERSION:
             raise BenchtuiError(f"{path} was {MADE_BY_NEWER}.", "Update benchtui to use this run.")
-        return msgspec.json.decode(raw, type=type_of(there.kind))
+        of = type_of(there.kind)
+        if there.schema_version == SCHEMA_VERSION:
+            return msgspec.json.decode(raw, type=of)
+        document = of.upgraded(msgspec.json.decode(raw))
+        return msgspec.convert({**document, "schema_version": SCHEMA_VERSION}, type=of)
     except FileNotFoundError:
         raise BenchtuiError(f"{path} is missing: {path.parent.parent} is not a benchtui run.") from None
     except (msgspec.MsgspecError, OSError, UnicodeDecodeError, RecursionError) as error:

@@ -9,6 +9,7 @@ import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.plans.choice import Choice
 from benchtui.plans.generation_notes import generation_notes
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import FolderSource, HubSource, Source
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
@@ -138,13 +139,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
         return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings)
-    base_source = ModelSource(
-        path=base_description.name,
-        identity=base_description.identity,
-        revision=base_description.revision,
-        format="base",
-        load_in_4bit=base_description.architecture.four_bit,
-    )
+    base_source = _weights(base_description, base_description.identity, "base")
     if choice.verify:
         base_source = read_whole(base_source)
         notes.append(f"All of the base's bytes: {base_source.whole}.")
@@ -187,28 +182,28 @@ def _describe(name: str, choice: Choice) -> ModelDescription:
     return described
 
 
-def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> ModelSource:
+def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> Source:
     """Where the fine-tuned weights come from; `base` is given when they cannot stand without it."""
     if own.adapter and base is not None:
-        return ModelSource(
-            path=base.name,
-            identity=f"{base.identity}+{own.identity}",
-            revision=base.revision,
-            adapter=own.name,
-            tokenizer=str(form.tokenizer) if form.tokenizer else None,
-            format=form.label,
-            load_in_4bit=base.architecture.four_bit,
-        )
+        tokenizer = str(form.tokenizer) if form.tokenizer else None
+        return _weights(base, f"{base.identity}+{own.identity}", form.label, adapter=own.name, tokenizer=tokenizer)
     beside = form.tokenizer if form.tokenizer not in (None, form.path) else None
     borrowed = base.identity if base and not beside else ""
-    return ModelSource(
-        path=own.name,
-        identity=f"{own.identity}+{borrowed}" if borrowed else own.identity,
-        revision=own.revision,
-        tokenizer=str(beside) if beside else (base.name if base else None),
-        format=form.label,
-        load_in_4bit=own.architecture.four_bit,
-    )
+    identity = f"{own.identity}+{borrowed}" if borrowed else own.identity
+    return _weights(own, identity, form.label, tokenizer=str(beside) if beside else (base.name if base else None))
+
+
+def _weights(
+    found: ModelDescription, identity: str, label: str, *, adapter: str | None = None, tokenizer: str | None = None
+) -> Source:
+    more: dict[str, Any] = {
+        "adapter": adapter,
+        "tokenizer": tokenizer,
+        "load_in_4bit": found.architecture.four_bit,
+    }
+    if found.local:
+        return FolderSource(found.name, identity, label, **more)
+    return HubSource(found.name, identity, label, revision=found.revision, **more)
 
 
 def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescription:
@@ -223,7 +218,7 @@ def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescript
     return dataclasses.replace(own, template=template, special_tokens=tokens)
 
 
-def read_whole(source: ModelSource) -> ModelSource:
+def read_whole(source: Source) -> Source:
     """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
     places = dict.fromkeys((source.path, source.adapter if source.adapter_on else None, source.tokenizer))
     parts = [
@@ -234,7 +229,7 @@ def read_whole(source: ModelSource) -> ModelSource:
     return msgspec.structs.replace(source, whole="+".join(parts))
 
 
-def _precision_note(fine_tuned: ModelSource, base: ModelSource) -> str:
+def _precision_note(fine_tuned: Source, base: Source) -> str:
     if fine_tuned.load_in_4bit == base.load_in_4bit:
         return ""
     low, high = ("fine-tuned", "base") if fine_tuned.load_in_4bit else ("base", "fine-tuned")
@@ -245,10 +240,11 @@ def _run_plan(
     choice: Choice,
     model: TrainedModel,
     tasks: PlannedTasks,
-    source: ModelSource,
+    source: Source,
     prompts: PromptSettings,
     role: str = "fine-tuned",
 ) -> BenchmarkPlan:
+    backend = find_backend(choice.backend)
     return BenchmarkPlan(
         model_name=model.name,
         role="base" if role == "base" else "fine-tuned",
@@ -259,7 +255,8 @@ def _run_plan(
         created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         suite=tasks.suite,
         backend=choice.backend,
-        engine=choice.engine,
+        backend_settings={own.name: getattr(choice, own.name, own.default) for own in backend.settings},
+        backend_identity=backend.identity(),
         batch_size=choice.batch_size,
         device=choice.device,
         permissions=choice.permissions,
@@ -269,7 +266,6 @@ def _run_plan(
         task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
         leaves=dict(tasks.resolved.leaves),
         lm_eval_version=version("lm_eval"),
-        transformers_version=version("transformers"),
         command=choice.command,
     )
 

@@ -16,8 +16,8 @@ from benchtui.plans.benchmark import TEMPLATE_DATE, BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import answered_requests
 
-_OF_ARITHMETIC = frozenset({"engine", "dtype", "lm-eval", "transformers", TEMPLATE_DATE})
-"""Settings that leave the answers all but the same."""
+_OF_ARITHMETIC = frozenset({"dtype", "lm-eval", TEMPLATE_DATE})
+"""Settings that leave the answers all but the same; those of the backend itself are others."""
 
 _OF_EXTENT = frozenset({"limit", "decide early", "decide for", "decide loss", "compared with"})
 """What decides how much of a task is asked, not what."""
@@ -47,7 +47,10 @@ def earlier_looks(plan: BenchmarkPlan, runs: Sequence[RunDirectory]) -> tuple[st
 
 
 def _same_question(plan: BenchmarkPlan, other: BenchmarkPlan) -> bool:
-    mine, theirs = (_without(each.score_settings(), _OF_ARITHMETIC) for each in (plan, other))
+    mine, theirs = (
+        _without(each.score_settings(), _OF_ARITHMETIC | each.backend_settings.keys() | each.backend_identity.keys())
+        for each in (plan, other)
+    )
     if mine != theirs:
         return False
     tasks, others = plan.task_settings(), other.task_settings()

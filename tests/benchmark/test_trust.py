@@ -192,7 +192,7 @@ def test_a_plan_names_no_base_outside_its_place(laid: Laid, base_run: str) -> No
 def test_a_plan_of_a_newer_benchtui_is_refused_in_one_line(laid: Laid) -> None:
     run = laid.lay_out().fine_tuned
     content = json.loads(run.plan_file.read_text())
-    run.plan_file.write_text(json.dumps(content | {"schema_version": 2, "tasks": {"shape": "unknown"}}))
+    run.plan_file.write_text(json.dumps(content | {"schema_version": 99, "tasks": {"shape": "unknown"}}))
     with pytest.raises(BenchtuiError, match="made by a newer benchtui") as raised:
         read_plan(run.plan_file, BenchmarkPlan)
     assert "Update benchtui" in raised.value.next_step

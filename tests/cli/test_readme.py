@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.plan import ModelSource, write_plan
+from benchtui.plans.plan import write_plan
+from benchtui.plans.source import HubSource
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.tasks.suites import TaskPlan
 from tests.cli.results_commands import benchtui, one_line_error, write_model
@@ -110,7 +111,7 @@ def test_a_limited_run_that_was_decided_early_is_a_limited_one(tmp_path: Path) -
     plan = BenchmarkPlan(
         model_name="m",
         role="fine-tuned",
-        source=ModelSource("m", "identity"),
+        source=HubSource("m", "identity"),
         tasks=(TaskPlan("ifeval", limit=40),),
         prompts=PromptSettings(),
         bench_id="bench",

@@ -27,7 +27,8 @@ import psutil
 from benchtui.demo.workspace import MODEL_NAME, open_workspace
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.choice import Choice
-from benchtui.plans.plan import ModelSource, write_plan
+from benchtui.plans.plan import write_plan
+from benchtui.plans.source import HubSource
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from benchtui.tasks.suites import TaskPlan
@@ -75,7 +76,7 @@ with open(path, "a", buffering=1 << 16) as events, open(log, "a") as output:
 
 def busy_run(model: Path) -> RunDirectory:
     run = RunDirectory(model / "benchmarks" / "fine-tuned" / "2026-01-01T00-00-00")
-    source = ModelSource(path="org/base", identity="x")
+    source = HubSource(path="org/base", identity="x")
     plan = BenchmarkPlan(
         MODEL_NAME, "fine-tuned", source, (TaskPlan("load"),), PromptSettings(), "load", "2026-01-01T00:00:00"
     )

@@ -17,7 +17,8 @@ from lm_eval.config.evaluate_config import EvaluatorConfig
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.lm_eval_command import equivalent_command
-from benchtui.plans.plan import ModelSource, Permissions
+from benchtui.plans.plan import Permissions
+from benchtui.plans.source import FolderSource, HubSource
 from benchtui.tasks.suites import TaskPlan
 from tests.settings.sayings import HOSTILE
 
@@ -34,7 +35,7 @@ def a_plan(**changes: Any) -> BenchmarkPlan:
     facts: dict[str, Any] = {
         "model_name": "m",
         "role": "fine-tuned",
-        "source": ModelSource("org/base", "x", revision="abc"),
+        "source": HubSource("org/base", "x", revision="abc"),
         "tasks": (TaskPlan("hellaswag"),),
         "prompts": PromptSettings(),
         "bench_id": "b",
@@ -109,7 +110,7 @@ def test_lm_eval_reads_what_is_evaluated(
         seeds=(1, 2, 3, 4),
     )
     plan = a_plan(
-        source=ModelSource(path, "x", adapter=f"{path}/adapter", tokenizer=path),
+        source=FolderSource(path, "x", adapter=f"{path}/adapter", tokenizer=path),
         tasks=tuple(TaskPlan(f"task_{number}", number, limit) for number, limit in enumerate(limits)),
         prompts=prompts,
         include_paths=tuple(folders),
@@ -161,12 +162,12 @@ def test_the_tokenizer_beside_an_adapter_is_the_one_it_was_trained_with(tmp_path
     adapter.mkdir()
     if beside:
         (adapter / "tokenizer.json").write_text("{}")
-    plan = a_plan(source=ModelSource("org/base", "x", adapter=str(adapter)))
+    plan = a_plan(source=HubSource("org/base", "x", adapter=str(adapter)))
     [config] = read_by_lm_eval(equivalent_command(plan), tmp_path)
     assert config.model_args.get("tokenizer") == (str(adapter) if beside else None)
 
 
 def test_an_adapter_beside_full_weights_is_not_put_on_top(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text("{}")
-    [config] = read_by_lm_eval(equivalent_command(a_plan(source=ModelSource(str(tmp_path), "x"))), tmp_path)
+    [config] = read_by_lm_eval(equivalent_command(a_plan(source=FolderSource(str(tmp_path), "x"))), tmp_path)
     assert config.model_args["adapter_kwargs"] == {"subfolder": "not-applied"}

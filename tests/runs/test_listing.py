@@ -155,7 +155,7 @@ def test_next_steps() -> None:
 
 def test_a_run_of_a_newer_benchtui_is_listed_as_such(tmp_path: Path) -> None:
     run = make_run(tmp_path / "outputs" / "model" / "benchmarks" / "fine-tuned" / "2026-11-20T10-30-15")
-    run.plan_file.write_text('{"schema_version": 2, "tasks": {"a": 1}, "model_name": 5}')
+    run.plan_file.write_text('{"schema_version": 99, "tasks": {"a": 1}, "model_name": 5}')
     (listed,) = list_runs(tmp_path / "outputs")
     assert listed.newer
     assert listed.message == "made by a newer benchtui"

@@ -55,7 +55,12 @@ def check_the_plans_on_disk(workspace: Workspace) -> None:
     for plan in (base.plan(), tuned.plan()):
         assert plan.tasks == (TaskPlan("demo_knowledge", 1, 2.0),)
         assert plan.include_paths == (str(demo_paths().tasks),)
-        assert (plan.batch_size, plan.device, plan.engine, plan.offline) == (3, "cpu", "lm-eval", True)
+        assert (plan.batch_size, plan.device, plan.backend_settings, plan.offline) == (
+            3,
+            "cpu",
+            {"engine": "lm-eval"},
+            True,
+        )
         assert plan.permissions == Permissions(pickle=True)
         prompts = plan.prompts
         assert (prompts.chat_template, prompts.system_instruction) == (None, SYSTEM)

@@ -7,7 +7,7 @@ from pathlib import Path
 from lm_eval.api.instance import Instance
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import HubSource
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.benchmark.tasks import LoadedTask, load_tasks
 
@@ -61,7 +61,7 @@ def small_plan(folder: Path, *, shots: int | None = None) -> BenchmarkPlan:
     return BenchmarkPlan(
         model_name="m",
         role="model",
-        source=ModelSource("m", "identity"),
+        source=HubSource("m", "identity"),
         tasks=(TaskPlan("small_writes", shots),),
         prompts=PromptSettings(),
         bench_id="bench",

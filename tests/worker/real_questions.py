@@ -14,7 +14,7 @@ import lm_eval.tasks
 import msgspec
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import HubSource
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.tasks.suites import TaskPlan
@@ -51,7 +51,7 @@ def main() -> None:
         plan = BenchmarkPlan(
             model_name="m",
             role="model",
-            source=ModelSource("m", "identity"),
+            source=HubSource("m", "identity"),
             tasks=(TaskPlan(task, shots, 6),),
             prompts=PromptSettings(),
             bench_id="bench",

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import FolderSource
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Decision, EventWriter
 from benchtui.tasks.suites import TaskPlan
@@ -106,11 +106,11 @@ def save_adapter(base: Path, folder: Path, config: Any, *, tokenizer: bool = Fal
 
 
 def plan(base: Path, adapter: Path | None = None, **changes: Any) -> BenchmarkPlan:
-    settings: dict[str, Any] = {"engine": "fast", "batch_size": 1, "device": "cpu", **changes}
+    settings: dict[str, Any] = {"batch_size": 1, "device": "cpu", **changes}
     return BenchmarkPlan(
         model_name="m",
         role="fine-tuned" if adapter else "base",
-        source=ModelSource(str(base), "", adapter=str(adapter) if adapter else None),
+        source=FolderSource(str(base), "", adapter=str(adapter) if adapter else None),
         tasks=(TaskPlan("t"),),
         prompts=PromptSettings(dtype="float32"),
         bench_id="",
@@ -140,9 +140,9 @@ def test_base_then_adapter_in_one_worker(name: str, engine: str, tmp_path: Path,
     kind = KINDS[name]
     base = make_base(tmp_path / "base", **kind.base)
     adapter = save_adapter(base, tmp_path / "lora", kind.config)
-    loaded = load_model(plan(base, engine=engine), reporter, 1.0)
+    loaded = load_model(plan(base, backend_settings={"engine": engine}), reporter, 1.0)
     assert_same(answers(loaded), by_lm_eval(base))
-    tuned = plan(base, adapter, engine=engine)
+    tuned = plan(base, adapter, backend_settings={"engine": engine})
     assert loaded.serves(tuned.source)
     prepare(loaded, tuned, reporter, 1.0)
     if name == "modules_to_save, tied":  # lm-eval itself fails (`tie_weights`); peft alone is the reference

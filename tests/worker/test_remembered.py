@@ -25,7 +25,8 @@ def test_a_size_is_for_one_model_one_engine_and_one_kind_of_task(plan: Benchmark
     assert remembered.batch_size(plan, "multiple_choice") is None
     other = msgspec.structs.replace(plan, source=msgspec.structs.replace(plan.source, identity="another"))
     assert remembered.batch_size(other, "generate_until") is None
-    assert remembered.batch_size(msgspec.structs.replace(plan, engine="lm-eval"), "generate_until") is None
+    slower = msgspec.structs.replace(plan, backend_settings={"engine": "lm-eval"})
+    assert remembered.batch_size(slower, "generate_until") is None
 
 
 def test_a_share_of_the_memory(plan: BenchmarkPlan) -> None:

@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from benchtui.backends.hf import engine_of
 from benchtui.files import write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
 from benchtui.plans.lm_eval_command import equivalent_command
@@ -241,7 +242,7 @@ class Session:
 
     def _share(self, plan: BenchmarkPlan) -> float:
         """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""
-        if plan.engine != "fast" or isinstance(plan.batch_size, int):
+        if engine_of(plan.backend_settings) != "fast" or isinstance(plan.batch_size, int):
             return self._memory_share
         return min(self._memory_share, remembered.memory_share(plan))
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchtui.backends.hf import engine_of
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import Source
 from benchtui.worker.answering.hf.batch import choose_batch
 from benchtui.worker.answering.hf.memory import free_memory, release_memory
 from benchtui.worker.memory import is_caused_by_out_of_memory
@@ -33,12 +34,12 @@ class LoadedModel:
     """
 
     lm: Any
-    source: ModelSource
+    source: Source
     device: str
     dtype: str
     off: bool = False
 
-    def serves(self, source: ModelSource) -> bool:
+    def serves(self, source: Source) -> bool:
         """Whether these weights are those of `source`, or become them when its adapter is put on."""
         return source.weights == self.source.weights and self.source.adapter in (None, source.adapter)
 
@@ -155,7 +156,7 @@ def prepare(loaded: LoadedModel, plan: BenchmarkPlan, reporter: Reporter, memory
 def _batch_size(loaded: LoadedModel, plan: BenchmarkPlan) -> tuple[int | None, str]:
     if isinstance(plan.batch_size, int):
         return plan.batch_size, "asked for"
-    if plan.engine == "fast":
+    if engine_of(plan.backend_settings) == "fast":
         return None, ""
     import torch
 
@@ -176,7 +177,9 @@ def _construct(plan: BenchmarkPlan, pretrained: Any, device: str, dtype: str, *,
         "revision": source.revision or "main",
         "device": device,
         "dtype": dtype,
-        "batch_size": plan.batch_size if isinstance(plan.batch_size, int) else ("auto" if plan.engine == "fast" else 1),
+        "batch_size": plan.batch_size
+        if isinstance(plan.batch_size, int)
+        else ("auto" if engine_of(plan.backend_settings) == "fast" else 1),
         "max_length": prompts.max_length,
         "tokenizer": plan.source.tokenizer_place,
         "enable_thinking": prompts.enable_thinking,
@@ -193,7 +196,7 @@ def _construct(plan: BenchmarkPlan, pretrained: Any, device: str, dtype: str, *,
         if source.load_in_4bit:
             arguments["dtype"] = "auto"
     try:
-        return _engine(plan.engine)(pretrained=pretrained, **arguments)
+        return _engine(engine_of(plan.backend_settings))(pretrained=pretrained, **arguments)
     except BenchtuiError:
         raise
     except Exception as error:  # transformers, safetensors, hub and peft each raise their own

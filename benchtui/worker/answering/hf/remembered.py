@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from platformdirs import user_state_path
 
+from benchtui.backends.hf import engine_of
 from benchtui.files import write_atomic
 from benchtui.plans.benchmark import BenchmarkPlan
 
@@ -39,7 +40,7 @@ def _file() -> Path:
 
 
 def _key(plan: BenchmarkPlan, kind: str) -> str:
-    return f"{plan.source.identity}|{plan.engine}|{plan.device}|{plan.prompts.dtype}|{kind}"
+    return f"{plan.source.identity}|{engine_of(plan.backend_settings)}|{plan.device}|{plan.prompts.dtype}|{kind}"
 
 
 def _read() -> dict[str, float]:

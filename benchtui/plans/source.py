@@ -1,0 +1,79 @@
+"""Where the model of a plan comes from: one type for each way of loading it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from benchtui.models.formats import TOKENIZER_FILES
+
+
+class ModelSource(msgspec.Struct, frozen=True, tag_field="type"):
+    """What every source has.
+
+    `path` says where the model is; `identity` is a digest of its content (local) or its commit (hub), so that a
+    replaced file is noticed. `format` is the name of the format that was chosen, "base" for a base. `whole` is a digest
+    over every byte of the local files, where the user asked for it (--verify).
+    """
+
+    path: str
+    identity: str
+    format: str = "hub"
+    whole: str = ""
+
+    @property
+    def local(self) -> bool:
+        """Whether the model lies on this machine's disk, at an absolute path."""
+        return Path(self.path).is_absolute()
+
+
+class _HuggingFace(ModelSource, frozen=True):
+    """A model in Hugging Face's format, with an adapter on top of it or without.
+
+    `adapter` is a PEFT folder put on top of `path`; `tokenizer` a folder or hub id when it is not the one of `path`;
+    `load_in_4bit` whether the weights are stored in 4 bits. `adapter_on` is False only in plans of earlier versions,
+    which took the base to be the adapter switched off.
+    """
+
+    adapter: str | None = None
+    adapter_on: bool = True
+    tokenizer: str | None = None
+    load_in_4bit: bool = False
+
+    @property
+    def weights(self) -> tuple[str, str | None, bool]:
+        """What must be equal for two plans to share one load; an adapter is put on what is loaded."""
+        return (self.path, self.revision, self.load_in_4bit)
+
+    @property
+    def revision(self) -> str | None:
+        """The commit of a hub model; a folder has none."""
+        return None
+
+    @property
+    def tokenizer_place(self) -> str:
+        """Folder or hub id of the tokenizer: one beside the adapter is the one it was trained with."""
+        if self.tokenizer:
+            return self.tokenizer
+        if self.adapter and any((Path(self.adapter) / name).is_file() for name in TOKENIZER_FILES):
+            return self.adapter
+        return self.path
+
+    @property
+    def switched_off(self) -> bool:
+        """Whether the base was taken to be an adapter switched off, unproven, as earlier versions did."""
+        return self.adapter is not None and not self.adapter_on
+
+
+class FolderSource(_HuggingFace, frozen=True, tag="folder"):
+    """A model in a local folder; `path` is absolute."""
+
+
+class HubSource(_HuggingFace, frozen=True, tag="hub"):
+    """A model of the Hugging Face Hub; `path` is its id, `revision` the commit."""
+
+    revision: str | None = None
+
+
+Source = FolderSource | HubSource
