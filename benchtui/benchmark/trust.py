@@ -12,6 +12,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions
 from benchtui.runs.outcome import include_flags, resume_command
 from benchtui.settings.code import code_in_generation
+from benchtui.settings.rows import PERMISSIONS
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import ResolvedTasks, resolve
 from benchtui.text import one_line
@@ -21,13 +22,9 @@ def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> N
     """Raises BenchtuiError naming the flags that the run was started with and that are not given now; `name` is what
     the run is called."""
     lacking = [
-        flag
-        for wanted, given, flag in (
-            (plan.permissions.remote_code, allowed.remote_code, "--trust-remote-code"),
-            (plan.permissions.pickle, allowed.pickle, "--allow-pickle"),
-            (plan.permissions.unsafe_code, allowed.unsafe_code, "--confirm-unsafe-code"),
-        )
-        if wanted and not given
+        row.flag
+        for row in PERMISSIONS
+        if getattr(plan.permissions, row.permission) and not getattr(allowed, row.permission)
     ]
     if lacking:
         raise BenchtuiError(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from benchtui.cli.parameters.options import json_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import ExitCode
 from benchtui.text import printable
 
@@ -20,26 +22,20 @@ POLL = 0.05
 
 @click.command("attach")
 @click.argument("run", required=False)
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print every event, from the first, as a line of JSON.")
+@setting_option("outputs")
+@json_option("Print every event, from the first, as a line of JSON.")
 @click.option("--plain", is_flag=True, help="Plain lines, also on a terminal.")
-def command(run: str | None, outputs: Path | None, as_json: bool, plain: bool) -> int:
+def command(run: str | None, outputs: Path, as_json: bool, plain: bool) -> int:
     """Watch RUN until it ends, and exit as it does: 0 finished, 3 partial results, 1 failed, 130 stopped.
 
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest one; without RUN, the newest
     that is running. Ctrl+C ends only the watching: the run goes on.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.displays.display import DETACH_HINT, open_display
     from benchtui.runs.find import find_run
     from benchtui.runs.known import shown_name, started_together
 
-    found = find_run(outputs_folder(outputs), run, states=None if run else ("running",))
+    found = find_run(outputs, run, states=None if run else ("running",))
     runs = started_together(found)
     mode: Literal["auto", "plain", "json"] = "json" if as_json else "plain" if plain else "auto"
     return watch(open_display(runs, mode, hint=DETACH_HINT, from_start=as_json), runs, shown_name(found))

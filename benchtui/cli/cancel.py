@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.text import printable
 
@@ -20,23 +21,17 @@ POLL = 0.1
 
 @click.command("cancel")
 @click.argument("run")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-def command(run: str, outputs: Path | None) -> int:
+@setting_option("outputs")
+def command(run: str, outputs: Path) -> int:
     """Stop RUN, and whatever the same command would evaluate after it; what was answered is kept and scored.
 
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.files import write_run_file
     from benchtui.runs.find import find_run
     from benchtui.runs.known import shown_name
 
-    chosen = find_run(outputs_folder(outputs), run, states=("running",))
+    chosen = find_run(outputs, run, states=("running",))
     found = _running(chosen)
     name = shown_name(found)
     try:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchtui.cli.parameters.numbers import finite
+from benchtui.cli.parameters.options import points_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
@@ -26,29 +27,20 @@ if TYPE_CHECKING:
     show_default=True,
     help="How the comparison is written.",
 )
-@click.option(
+@points_option(
     "--max-loss",
     "margin",
     type=click.FloatRange(0, 100, min_open=True),
-    callback=finite,
-    metavar="POINTS",
     help=f"Say of each task whether no loss over this is shown. [default: the run's --decide-loss, else {MAX_LOSS:g}]",
 )
-@click.option(
+@points_option(
     "--same-within",
     type=click.FloatRange(0, 100, min_open=True),
-    callback=finite,
-    metavar="POINTS",
     help="Say of each task whether no difference over this, either way, is shown. [default: the run's "
     f"--decide-delta, else {SAME_WITHIN:g}]",
 )
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
+@setting_option("outputs")
 def command(
     first: str | None,
     second: str | None,
@@ -56,7 +48,7 @@ def command(
     margin: float | None,
     same_within: float | None,
     output: Path | None,
-    outputs: Path | None,
+    outputs: Path,
 ) -> None:
     """Compare run B with run A, sample by sample.
 
@@ -64,14 +56,13 @@ def command(
     --log_samples) or result files. A model or run alone is compared with its base; without any, the model benchmarked
     last.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
     from benchtui.compare.verdicts.margins import Margins, asked_margins
     from benchtui.results.choose import places_to_compare
     from benchtui.results.read import read_run
     from benchtui.text import printable
 
-    a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
+    a, b, newer = places_to_compare(outputs, first, second)
     one, other = read_run(a), read_run(b)
     asked = asked_margins(one, other)
     margins = Margins(margin or asked.loss, same_within or asked.difference)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import click
 
+from benchtui.cli.parameters.options import json_option
 from benchtui.errors import ExitCode
 
 
 @click.command("demo", short_help="Run the whole main job on two tiny models, offline, in a minute.")
 @click.argument("folder", metavar="[DIR]", type=click.Path(path_type=Path), default=Path("benchtui-demo"))
 @click.option("--fresh/--keep", default=False, help="Start over, or keep earlier results.  [default: keep]")
-@click.option("--json", "as_json", is_flag=True, envvar="BENCHTUI_JSON", help="Print every event as a line of JSON.")
+@json_option("Print every event as a line of JSON.", variable=True)
 def command(folder: Path, fresh: bool, as_json: bool) -> int:
     """Benchmark a tiny model that was fine-tuned to follow instructions against its base: offline, in a minute.
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.parameters.options import json_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -19,23 +21,17 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗",
 
 
 @click.command(name="doctor", short_help="Check this machine.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of lines.")
+@setting_option("outputs")
+@json_option("Print a JSON list instead of lines.")
 @click.pass_context
-def command(ctx: click.Context, outputs: Path | None, as_json: bool) -> None:
+def command(ctx: click.Context, outputs: Path, as_json: bool) -> None:
     """Check this machine: Python, packages, GPU, memory, hub and cache, NLTK data, disk, Ollama.
 
     Exit status 0 when nothing keeps benchmarks from running, 1 otherwise.
     """
     from benchtui.doctor.examine import run_checks
-    from benchtui.settings.config import load_config
 
-    checks = run_checks(outputs or Path(load_config().run_defaults.get("outputs", "outputs")))
+    checks = run_checks(outputs)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:

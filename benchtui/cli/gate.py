@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from benchtui.cli.parameters.numbers import finite
+from benchtui.cli.parameters.options import json_option, points_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import ExitCode, UsageError
 from benchtui.points import point_words
 from benchtui.settings.rows import MAX_LOSS
@@ -15,25 +16,19 @@ from benchtui.settings.rows import MAX_LOSS
 @click.command("gate")
 @click.argument("first", metavar="[MODEL | A B]", required=False)
 @click.argument("second", metavar="", required=False)
-@click.option(
+@points_option(
     "--max-loss",
     type=click.FloatRange(min=0),
-    callback=finite,
-    metavar="POINTS",
     help=f"The largest loss, in percentage points, that any task may show. [default: {MAX_LOSS:g}]",
 )
-@click.option(
+@points_option(
     "--same-within",
     type=click.FloatRange(0, 100, min_open=True),
-    callback=finite,
-    metavar="POINTS",
     help="In place of --max-loss: the largest difference, gain or loss, that any task may show.",
 )
-@click.option(
+@points_option(
     "--min-gain",
-    type=float,
-    callback=finite,
-    metavar="POINTS",
+    type=click.FLOAT,
     help="The least gain, in points, that the tasks named by --task must show.",
 )
 @click.option(
@@ -42,13 +37,8 @@ from benchtui.settings.rows import MAX_LOSS
     multiple=True,
     help="The task for --min-gain; may be repeated. Other tasks may then lack results.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the checks as JSON instead of one line.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
+@json_option("Print the checks as JSON instead of one line.")
+@setting_option("outputs")
 def command(
     first: str | None,
     second: str | None,
@@ -57,7 +47,7 @@ def command(
     min_gain: float | None,
     tasks: tuple[str, ...],
     as_json: bool,
-    outputs: Path | None,
+    outputs: Path,
 ) -> int:
     """Exit 0 when the fine-tuned model lost nothing that matters, 4 when it did, 3 when the data cannot tell.
 
@@ -75,7 +65,6 @@ def command(
     either is shown. It includes that nothing more was lost, so it is given in place of --max-loss; and nothing that is
     to gain can be asked to stay the same, so not with --min-gain.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.compare import compare_runs
     from benchtui.compare.verdicts.gate import Outcome, asked_tasks, gate
     from benchtui.results.choose import places_to_compare
@@ -84,7 +73,7 @@ def command(
     from benchtui.text import json_text, printable
 
     _check_demands(max_loss, same_within, min_gain)
-    a, b, newer = places_to_compare(outputs_folder(outputs), first, second)
+    a, b, newer = places_to_compare(outputs, first, second)
     comparison = compare_runs(read_run(a), read_run(b))
     known = [row.task for row in comparison.headlines]
     _check_tasks(known, min_gain, tasks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
@@ -36,13 +37,8 @@ MOST_REASONS = 3
     show_default=True,
     help="How the log is written.",
 )
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-def command(model: str | None, task: str | None, all_runs: bool, format: str, outputs: Path | None) -> None:
+@setting_option("outputs")
+def command(model: str | None, task: str | None, all_runs: bool, format: str, outputs: Path) -> None:
     """All runs of MODEL, oldest first; without one, a leaderboard of all models by their newest full run.
 
     MODEL may be one of its runs, as `benchtui runs` names it: that run alone is shown.
@@ -50,16 +46,14 @@ def command(model: str | None, task: str | None, all_runs: bool, format: str, ou
     Each line has what was trained (dataset, learning rate, rank), the scores with their change against the base (a
     dash where the two cannot be compared), and your note (`benchtui note`).
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.history.history import all_history
     from benchtui.reports.log import ranked, shared_task, tasks_of
     from benchtui.results.choose import find_model
     from benchtui.text import one_line
 
-    folder = outputs_folder(outputs)
-    found = all_history(folder) if model is None else _of_model(*find_model(folder, model))
+    found = all_history(outputs) if model is None else _of_model(*find_model(outputs, model))
     if not found:
-        raise BenchtuiError(f"No run of {model or folder} left results yet.", "Type `benchtui run` first.")
+        raise BenchtuiError(f"No run of {model or outputs} left results yet.", "Type `benchtui run` first.")
     if task is not None and task not in tasks_of(found):
         raise UsageError(f"No run has results for {task!r}.", f"There are {', '.join(tasks_of(found))}.")
     by = task or shared_task(found)

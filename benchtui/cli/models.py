@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchtui.cli.parameters.options import json_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError
 
 if TYPE_CHECKING:
@@ -29,28 +31,21 @@ _MAX_CHECKPOINTS = 2
 
 
 @click.command(name="models", short_help="List the trained models in outputs/.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
+@setting_option("outputs")
+@json_option("Print a JSON list instead of a table.")
 @click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
-def command(outputs: Path | None, as_json: bool, verify: str | None) -> None:
+def command(outputs: Path, as_json: bool, verify: str | None) -> None:
     """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong."""
     from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
     from benchtui.models.listing import list_models
     from benchtui.settings.config import load_config
 
-    defaults = load_config().run_defaults
-    folder = outputs or Path(defaults.get("outputs", "outputs"))
-    backend = find_backend(defaults.get("backend", DEFAULT_BACKEND))
+    backend = find_backend(load_config().run_defaults.get("backend", DEFAULT_BACKEND))
     if verify is not None:
-        _print_hashes(folder, verify, backend)
+        _print_hashes(outputs, verify, backend)
         return
     try:
-        listed = list_models(folder, backend)
+        listed = list_models(outputs, backend)
     except BenchtuiError:
         if as_json:
             click.echo("[]")

@@ -6,27 +6,23 @@ from pathlib import Path
 
 import click
 
+from benchtui.cli.parameters.settings import setting_option
+
 
 @click.command("note")
 @click.argument("run")
 @click.argument("text", required=False)
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-def command(run: str, text: str | None, outputs: Path | None) -> None:
+@setting_option("outputs")
+def command(run: str, text: str | None, outputs: Path) -> None:
     """Keep TEXT as the note of RUN; without TEXT print the note, with "" remove it.
 
     RUN is a run as `benchtui runs` names it, its folder, or a model for its newest full run.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.history.history import read_note, write_note
     from benchtui.results.choose import find_scored_run
     from benchtui.text import printable
 
-    found = find_scored_run(outputs_folder(outputs), run)
+    found = find_scored_run(outputs, run)
     if text is None:
         click.echo(printable(read_note(found)))
         return

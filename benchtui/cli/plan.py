@@ -5,13 +5,14 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchtui.cli.parameters.numbers import finite
+from benchtui.cli.parameters.options import finite, json_option, points_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.settings.rows import PLANNED_GAIN
+from benchtui.settings.rows import PLANNED_GAIN, SETTING
 
 if TYPE_CHECKING:
     from benchtui.compare.planning import Outlook
@@ -39,22 +40,18 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
 
 @click.command("plan")
 @click.argument("model", required=False)
-@click.option(
+@points_option(
     "--gain",
     type=click.FloatRange(min=0.1, max=100),
     default=PLANNED_GAIN,
-    callback=finite,
-    metavar="POINTS",
     help=f"The gain that should be shown, in percentage points. [default: {PLANNED_GAIN:g}]",
 )
 @click.option("--tasks", metavar="A,B", help="Tasks, or a suite. [default: suite quick]")
 @click.option("--suite", metavar="NAME", help="The same, as `benchtui run --suite` names it.")
-@click.option(
+@points_option(
     "--gate",
     "limit",
     type=click.FloatRange(min=0, max=100),
-    metavar="POINTS",
-    callback=finite,
     help="Also say how `benchtui gate --max-loss POINTS` would end.",
 )
 @click.option("--decide-early", is_flag=True, help="Plan a run with --decide-early; takes seconds.")
@@ -72,13 +69,8 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
     metavar="SHARE",
     help="How many samples change side, such as 20%. [default: as in the model's last comparison, else 20%]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the figures as JSON.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
+@json_option("Print the figures as JSON.")
+@setting_option("outputs")
 def command(
     model: str | None,
     gain: float,
@@ -89,7 +81,7 @@ def command(
     samples: float | None,
     discordance: float | None,
     as_json: bool,
-    outputs: Path | None,
+    outputs: Path,
 ) -> None:
     """Are these samples enough? What a comparison of MODEL with its base could show, before anything is run.
 
@@ -123,7 +115,7 @@ def command(
     from benchtui.reports.outlook import print_outlook
     from benchtui.reports.stdout import stdout_console
 
-    early = ["--decide-early", *(["--decide-loss", f"{limit:g}"] if limit else [])] if decide_early else []
+    early = {"decide-early": True, **({"decide-loss": limit} if limit else {})} if decide_early else {}
     print_outlook(found, stdout_console(elsewhere=WIDTH))
     aside(f"\nRun it with: {_run_line(model, asked, tasks, suite, samples, early)}")
 
@@ -146,14 +138,13 @@ def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
     return list({task.name: task for task in found}.values())
 
 
-def _earlier(model: str | None, outputs: Path | None) -> Mapping[str, EarlierChanges]:
+def _earlier(model: str | None, outputs: Path) -> Mapping[str, EarlierChanges]:
     """Raises BenchtuiError for a MODEL that does not exist; without MODEL there may be none yet."""
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.results.changes import earlier_changes
     from benchtui.results.choose import find_model
 
     try:
-        folder, _run = find_model(outputs_folder(outputs), model)
+        folder, _run = find_model(outputs, model)
     except BenchtuiError:
         if model is None:
             return {}
@@ -181,17 +172,20 @@ def _run_line(
     tasks: str | None,
     suite: str | None,
     samples: float | None,
-    early: list[str],
+    early: dict[str, Any],
 ) -> str:
     """The command that runs what was planned: tasks by their names, since `run --tasks` takes no suites."""
     from benchtui.settings.config import load_config
     from benchtui.tasks.suites import DEFAULT_SUITE, suites
 
-    words = ["benchtui", "run", *(["--model", model] if model else [])]
+    said: dict[str, Any] = {"model": model} if model else {}
     if suite is None and tasks is not None and tasks.strip() in suites(load_config().suites):
-        words += ["--suite", tasks.strip()]
+        said["suite"] = tasks.strip()
+    elif tasks is not None:
+        said["tasks"] = [task.name for task in asked]
     else:
-        names = ",".join(task.name for task in asked)
-        words += ["--tasks", names] if tasks is not None else ["--suite", suite or DEFAULT_SUITE]
-    words += ["--limit", str(int(samples)) if samples.is_integer() else str(samples)] if samples is not None else []
-    return shlex.join([*words, *early])
+        said["suite"] = suite or DEFAULT_SUITE
+    if samples is not None:
+        said["limit"] = samples
+    flags = (flag for name, value in {**said, **early}.items() for flag in SETTING[name].arguments(value))
+    return shlex.join(["benchtui", "run", *flags])

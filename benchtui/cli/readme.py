@@ -6,35 +6,30 @@ from pathlib import Path
 
 import click
 
+from benchtui.cli.parameters.options import run_option
+from benchtui.cli.parameters.settings import setting_option
+
 
 @click.command("readme")
 @click.argument("model", required=False)
-@click.option(
-    "--run",
-    "run",
-    help="Take this fine-tuned run, as `benchtui runs` names it; a limited, partial or early one only where the model "
-    "has no full run. [default: the newest that asked every sample]",
+@run_option(
+    "Take this fine-tuned run, as `benchtui runs` names it; a limited, partial or early one only where the model has "
+    "no full run."
 )
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-def command(model: str | None, run: str | None, outputs: Path | None) -> None:
+@setting_option("outputs")
+def command(model: str | None, run: str | None, outputs: Path) -> None:
     """Write MODEL's benchmark results into its README files.
 
     README.md of the model folder and of lora/, merged_16bit/, merged_4bit/ and gguf/ get a Benchmark Results section
     between two markers, and `model-index` metadata for the Hub where they have front matter. Nothing else in them
     changes. MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.summary import summarize
     from benchtui.reports.readme.readme import update_readmes
     from benchtui.results.choose import runs_of_model
     from benchtui.text import printable
 
-    folder, runs = runs_of_model(outputs_folder(outputs), model, run)
+    folder, runs = runs_of_model(outputs, model, run)
     done = update_readmes(folder, summarize(folder, runs))
     lines = [f"Results of the run {runs.fine_tuned.path.name}."] if runs.fine_tuned else []
     lines += runs.why_others_do_not_count

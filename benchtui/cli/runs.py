@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchtui.cli.parameters.options import json_option
+from benchtui.cli.parameters.settings import setting_option
+
 if TYPE_CHECKING:
     from benchtui.displays.glyphs import Glyphs
     from benchtui.runs.listing import ListedRun
@@ -28,24 +31,17 @@ _STYLES: dict[str, str] = {
 
 
 @click.command("runs")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
+@setting_option("outputs")
 @click.option("--all", "every", is_flag=True, help=f"All of them, not just the newest {SHOWN}.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list of all runs instead of a table.")
-def command(outputs: Path | None, every: bool, as_json: bool) -> None:
+@json_option("Print a JSON list of all runs instead of a table.")
+def command(outputs: Path, every: bool, as_json: bool) -> None:
     """List the runs in outputs/, the newest first, with what to type next.
 
     A run's name is what every other command takes for RUN. A folder that cannot be read is listed with what is wrong.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.runs.listing import list_runs
 
-    folder = outputs_folder(outputs)
-    runs = list_runs(folder)
+    runs = list_runs(outputs)
     if as_json:
         import msgspec
 
@@ -54,7 +50,7 @@ def command(outputs: Path | None, every: bool, as_json: bool) -> None:
         click.echo(escaped_json(msgspec.json.format(msgspec.json.encode(runs), indent=2).decode()))
         return
     if not runs:
-        click.echo(f"There are no runs in {folder} yet. `benchtui run` starts one.", err=True)
+        click.echo(f"There are no runs in {outputs} yet. `benchtui run` starts one.", err=True)
         return
     shown = runs if every else _worth_showing(runs)
     if sys.stdout.isatty():

@@ -8,21 +8,18 @@ from pathlib import Path
 
 import click
 
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.interpreter import this_python
+from benchtui.settings.rows import SETTING
 
 
 @click.command("serve", short_help="Open the application in a browser.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one.")
 @click.option("--host", default="localhost", show_default=True, help="Where to listen; only this machine by default.")
 @click.option("--allow-others", is_flag=True, help="Listen where other machines can reach it, not encrypted.")
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> int:
+@setting_option("outputs")
+def command(port: int, host: str, allow_others: bool, outputs: Path) -> int:
     """Open the same application in a browser, on this machine.
 
     The address printed has a token in it, new at every start, without which nobody gets in. Whoever has it can start
@@ -37,9 +34,7 @@ def command(port: int, host: str, allow_others: bool, outputs: Path | None) -> i
             f"--host {host} can be reached from other machines, and what is sent is not encrypted.",
             f"Use localhost (over SSH: ssh -L {port or 8000}:localhost:{port or 8000} …), or add --allow-others.",
         )
-    arguments = this_python("-m", "benchtui", "app")
-    if outputs is not None:
-        arguments += ["--outputs", str(outputs)]
+    arguments = this_python("-m", "benchtui", "app", *SETTING["outputs"].arguments(outputs))
     chosen = port or _free_port(host)
     server = BrowserServer(shlex.join(arguments), host=host, port=chosen)
     click.echo(f"benchtui is on {server.address} until Ctrl+C. Keep this address to yourself.", err=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from benchtui.cli.parameters.options import json_option
 from benchtui.cli.terminal.paragraphs import aside, hanging, say
 from benchtui.settings.config import load_config
 from benchtui.tasks.suites import BUILT_IN, Suite, TaskPlan, suites
@@ -16,7 +17,7 @@ from benchtui.text import one_line
 
 
 @click.command("suites", short_help="List the suites of tasks and what each one tests.")
-@click.option("--json", "as_json", is_flag=True, envvar="BENCHTUI_JSON", help="Print the suites as JSON.")
+@json_option("Print the suites as JSON.", variable=True)
 def command(as_json: bool) -> None:
     """List the suites of tasks and what each one tests.
 

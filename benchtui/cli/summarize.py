@@ -6,33 +6,28 @@ from pathlib import Path
 
 import click
 
+from benchtui.cli.parameters.options import json_option, run_option
+from benchtui.cli.parameters.settings import setting_option
+
 
 @click.command("summarize")
 @click.argument("model", required=False)
-@click.option(
-    "--run",
-    "run",
-    help="Take this fine-tuned run, as `benchtui runs` names it. A limited, partial or early run is shown, and does "
-    "not replace a full one. [default: the newest that asked every sample]",
+@run_option(
+    "Take this fine-tuned run, as `benchtui runs` names it. A limited, partial or early run is shown, and does not "
+    "replace a full one."
 )
-@click.option(
-    "--outputs",
-    type=click.Path(path_type=Path),
-    envvar="BENCHTUI_OUTPUTS",
-    help="Folder with the trained models. [default: outputs]",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print benchmark.json instead of a table.")
-def command(model: str | None, run: str | None, outputs: Path | None, as_json: bool) -> None:
+@setting_option("outputs")
+@json_option("Print benchmark.json instead of a table.")
+def command(model: str | None, run: str | None, outputs: Path, as_json: bool) -> None:
     """Rebuild MODEL's benchmark.json from the result files on disk, and print it as a table.
 
     MODEL is a model, or a run as `benchtui runs` names it; without one, the model benchmarked last.
     """
-    from benchtui.cli.parameters.places import outputs_folder
     from benchtui.compare.summary import summarize, write_summary
     from benchtui.results.choose import ChosenRuns, base_of, runs_of_model
     from benchtui.text import printable
 
-    folder, runs = runs_of_model(outputs_folder(outputs), model, run)
+    folder, runs = runs_of_model(outputs, model, run)
     summary = write_summary(folder, runs)
     if as_json:
         click.echo(summary.path.read_text(encoding="utf-8"), nl=False)

@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import click
 
+from benchtui.cli.parameters.options import json_option
+from benchtui.cli.parameters.settings import setting_option
 from benchtui.cli.terminal.main_job import Terminal
 from benchtui.cli.terminal.paragraphs import aside, hanging, width
 from benchtui.errors import ExitCode, UsageError
-from benchtui.settings.config import load_config
 from benchtui.tasks.catalogue import Catalogue, load_catalogue
 from benchtui.tasks.entries import Kind, TaskEntry
 from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words
@@ -31,19 +32,11 @@ _SHOWN = 20
 @click.command("tasks", short_help="Search lm-eval's tasks.")
 @click.argument("query", nargs=-1)
 @click.option("--kind", type=click.Choice(["task", "group", "tag"]), help="Only these.")
-@click.option(
-    "--include-path",
-    "include_path",
-    multiple=True,
-    type=click.Path(),  # in the environment, several are separated as in PATH
-    metavar="DIR",
-    envvar="BENCHTUI_INCLUDE_PATH",
-    help="A folder of your own task files (.yaml); may be given more than once.",
-)
+@setting_option("include-path", "A folder of your own task files (.yaml); may be given more than once.")
 @click.option("--limit", type=click.IntRange(min=1), help=f"How many to show.  [default: {_SHOWN}; with --json: all]")
-@click.option("--json", "as_json", is_flag=True, envvar="BENCHTUI_JSON", help="Print the entries as JSON.")
+@json_option("Print the entries as JSON.", variable=True)
 def command(
-    query: tuple[str, ...], kind: str | None, include_path: tuple[str, ...], limit: int | None, as_json: bool
+    query: tuple[str, ...], kind: str | None, include_path: tuple[Path, ...], limit: int | None, as_json: bool
 ) -> int:
     """Search lm-eval's tasks, groups and tags by name or by what they test.
 
@@ -53,8 +46,7 @@ def command(
         benchtui tasks maths
         benchtui tasks mmlu --kind group
     """
-    folders = include_path or load_config().run_defaults.get("include_path", ())
-    catalogue = load_catalogue([Path(folder) for folder in folders], Terminal().reading_tasks)
+    catalogue = load_catalogue(include_path, Terminal().reading_tasks)
     for problem in catalogue.broken:
         click.echo(f"{one_line(problem)}: passed over.", err=True)
     wanted = " ".join(query)

@@ -2,40 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from benchtui.demo.workspace import TASKS, demo_paths, open_workspace
 from benchtui.errors import BenchtuiError
 from benchtui.plans.choice import Choice
+from benchtui.plans.command import changed_settings
 
 FOLDER = Path("benchtui-demo")
 
 
 def demo_choice(folder: Path = FOLDER, *, fresh: bool = False) -> Choice:
-    """Lay the demo out in `folder`; what `benchtui run` makes of the flags in `command`, whatever benchtui.toml or the
-    environment say. Raises BenchtuiError where it cannot be laid out."""
+    """Lay the demo out in `folder`; its `command` is what is shown of it. Raises BenchtuiError where that cannot be
+    done."""
     try:
         workspace = open_workspace(folder, fresh=fresh)
     except OSError as error:
         raise BenchtuiError(
             f"The demo cannot be laid out in {folder}: {error.strerror or error}.", "Name another: benchtui demo DIR"
         ) from None
-    tasks = demo_paths().tasks
-    flags = {
-        "--outputs": str(workspace.outputs),
-        "--model": workspace.model.name,
-        "--base": str(workspace.base),
-        "--tasks": ",".join(TASKS),
-        "--include-path": str(tasks),
-        "--device": "cpu",
-    }
-    return Choice(
+    choice = Choice(
         outputs=workspace.outputs,
         model=workspace.model.name,
         base=str(workspace.base),
         tasks=TASKS,
-        include_paths=(tasks,),
+        include_paths=(demo_paths().tasks,),
         device="cpu",
         offline=True,
-        command=("benchtui", "run", *(part for flag in flags.items() for part in flag), "--offline"),
     )
+    return replace(choice, command=("benchtui", "run", *changed_settings(choice)))

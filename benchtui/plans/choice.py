@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
-from benchtui.settings.rows import DECIDE_FOR, DEFAULT_SEEDS, MAX_LOSS, SAME_WITHIN, SETTINGS
+from benchtui.settings.rows import PERMISSIONS, SETTING, SETTINGS
 
 ChatTemplate = Literal["auto", "on", "off"]
+
+
+def default_of(name: str, *, compare: bool = True) -> Any:
+    """An attribute of a dataclass that is, where nobody says anything, what the row of the setting `name` says."""
+    default = SETTING[name].default
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), compare=compare)
+    return field(default=default, compare=compare)
 
 
 @dataclass(frozen=True)
 class Choice:
     """One `benchtui run`: which model against which base, on what, how.
 
-    Its attributes are the settings of `settings/rows`, under the names that the rows give.
+    Its attributes are the settings of `settings/rows`, under the names that the rows give; `more` has the values of
+    settings without an attribute, by their names with underscores.
     `model` None is the newest one; `tasks` replace `suite` when given. Without `compare`, `base` is only what an
     adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
     `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
@@ -31,45 +39,52 @@ class Choice:
     """
 
     outputs: Path
-    model: str | None = None
-    base: str | None = None
+    model: str | None = default_of("model")
+    base: str | None = default_of("base")
     compare: bool = True
-    rerun_base: bool = False
-    verify: bool = False
-    backend: str = DEFAULT_BACKEND
-    engine: str = "fast"
-    format: str | None = None
-    suite: str = "quick"
-    tasks: tuple[str, ...] = ()
-    include_paths: tuple[Path, ...] = ()
-    limit: float | None = None
-    num_fewshot: int | None = None
-    default_limit: float | None = None
-    default_num_fewshot: int | None = None
-    chat_template: ChatTemplate = "auto"
-    system_instruction: str | None = None
-    gen_kwargs: dict[str, Any] = field(default_factory=dict)
-    enable_thinking: bool | None = None
-    think_end_token: str | None = None
-    max_length: int | None = None
-    batch_size: int | Literal["auto"] = "auto"
-    dtype: str = "auto"
-    device: str = "auto"
-    model_args: dict[str, Any] = field(default_factory=dict)
-    seeds: tuple[int, int, int, int] = DEFAULT_SEEDS
+    rerun_base: bool = default_of("rerun-base")
+    verify: bool = default_of("verify")
+    backend: str = default_of("backend")
+    engine: str = default_of("engine")
+    format: str | None = default_of("format")
+    suite: str = default_of("suite")
+    tasks: tuple[str, ...] = default_of("tasks")
+    include_paths: tuple[Path, ...] = default_of("include-path")
+    limit: float | None = default_of("limit")
+    num_fewshot: int | None = default_of("num-fewshot")
+    default_limit: float | None = default_of("default-limit")
+    default_num_fewshot: int | None = default_of("default-num-fewshot")
+    chat_template: ChatTemplate = default_of("chat-template")
+    system_instruction: str | None = default_of("system-instruction")
+    gen_kwargs: dict[str, Any] = default_of("gen-kwargs")
+    enable_thinking: bool | None = default_of("enable-thinking")
+    think_end_token: str | None = default_of("think-end-token")
+    max_length: int | None = default_of("max-length")
+    batch_size: int | Literal["auto"] = default_of("batch-size")
+    dtype: str = default_of("dtype")
+    device: str = default_of("device")
+    model_args: dict[str, Any] = default_of("model-args")
+    seeds: tuple[int, int, int, int] = default_of("seed")
     decide_early: float | None = None
-    decide_delta: float = field(default=SAME_WITHIN, compare=False)
-    decide_loss: float = field(default=MAX_LOSS, compare=False)
-    decide_for: tuple[Question, ...] = field(default=DECIDE_FOR, compare=False)
-    timeout: float | None = None
-    skip_stalled: bool = False
-    offline: bool = False
+    decide_delta: float = default_of("decide-delta", compare=False)
+    decide_loss: float = default_of("decide-loss", compare=False)
+    decide_for: tuple[Question, ...] = default_of("decide-for", compare=False)
+    timeout: float | None = default_of("timeout")
+    skip_stalled: bool = default_of("skip-stalled")
+    offline: bool = default_of("offline")
     permissions: Permissions = field(default_factory=Permissions)
-    resume: bool | None = None
-    detach: bool = False
-    json: bool = False
+    resume: bool | None = default_of("resume")
+    detach: bool = default_of("detach")
+    json: bool = default_of("json")
     readme: bool = True
+    more: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
+
+
+_ATTRIBUTES = frozenset(attribute.name for attribute in fields(Choice))
+_DIRECT = tuple(setting for setting in SETTINGS if setting.field in _ATTRIBUTES)
+"""Settings whose value is an attribute of its own."""
+_MORE = tuple(setting for setting in SETTINGS if setting.field and setting.field not in _ATTRIBUTES)
 
 
 def choice_of(values: Mapping[str, Any]) -> Choice:
@@ -77,16 +92,13 @@ def choice_of(values: Mapping[str, Any]) -> Choice:
     compare = not values["no_base"]
     early = values["decide_early"] and compare
     return Choice(
-        **{setting.field: values[setting.parameter] for setting in SETTINGS if setting.field},
+        **{setting.field: values[setting.parameter] for setting in _DIRECT},
+        more={setting.field: values[setting.parameter] for setting in _MORE},
         base=values["base"] or values["adapter_base"],
         compare=compare,
         decide_early=values["decide_delta"] if early else None,
         decide_delta=values["decide_delta"],
-        permissions=Permissions(
-            remote_code=values["trust_remote_code"],
-            pickle=values["allow_pickle"],
-            unsafe_code=values["confirm_unsafe_code"],
-        ),
+        permissions=permissions_of(values),
         readme=not values["no_readme"],
     )
 
@@ -94,18 +106,22 @@ def choice_of(values: Mapping[str, Any]) -> Choice:
 def settings_of(choice: Choice) -> dict[str, Any]:
     """The values of all settings that make `choice`: choice_of the other way round."""
     early = choice.decide_early if choice.compare else None
-    values = {setting.parameter: getattr(choice, setting.field) for setting in SETTINGS if setting.field}
-    return values | {
+    return {
+        **{setting.parameter: getattr(choice, setting.field) for setting in _DIRECT},
+        **{setting.parameter: choice.more.get(setting.field, setting.default) for setting in _MORE},
+        **{row.parameter: getattr(choice.permissions, row.permission) for row in PERMISSIONS},
         "base": choice.base if choice.compare else None,
         "no_base": not choice.compare,
         "adapter_base": None if choice.compare else choice.base,
         "decide_early": early is not None,
         "decide_delta": choice.decide_delta if early is None else early,
-        "trust_remote_code": choice.permissions.remote_code,
-        "allow_pickle": choice.permissions.pickle,
-        "confirm_unsafe_code": choice.permissions.unsafe_code,
         "no_readme": not choice.readme,
     }
+
+
+def permissions_of(values: Mapping[str, Any]) -> Permissions:
+    """What is allowed, from the values of settings by their names with underscores."""
+    return Permissions(**{row.permission: values[row.parameter] for row in PERMISSIONS})
 
 
 def model_named(choice: Choice, name: str) -> str:

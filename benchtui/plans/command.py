@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from benchtui.plans.choice import Choice, settings_of
-from benchtui.settings.rows import ISOLATED, SETTINGS
+from benchtui.settings.rows import ISOLATED, SETTING, SETTINGS
 from benchtui.settings.setting import Setting
 
-RESUMED = ("include-path", "timeout", "skip-stalled", "no-readme")
+_NOT_RESUMED = ("outputs", "detach", "json")
+"""The run is named by its folder, and whoever resumes it says how it is started."""
 
 
 def run_arguments(choice: Choice) -> list[str]:
     """The flags after `benchtui run`: --isolated, and what differs from the defaults."""
-    flags = [flag for setting, value in _said(choice) for flag in setting.arguments(value)]
-    return [ISOLATED, *flags]
+    return [ISOLATED, *changed_settings(choice)]
+
+
+def changed_settings(choice: Choice) -> list[str]:
+    """The flags of what differs from the defaults."""
+    return [flag for setting, value in _said(choice) for flag in setting.arguments(value)]
 
 
 def resume_arguments(choice: Choice) -> list[str]:
-    """The flags after `benchtui resume`: where the user's own tasks are, how the run is watched and reported."""
-    flags = [flag for setting, value in _said(choice) if setting.name in RESUMED for flag in setting.arguments(value)]
-    return [ISOLATED, *flags]
+    """The flags after `benchtui resume`: where the user's own tasks are, how the run is watched and reported. What
+    `choice` allows was said of another run."""
+    said = [(setting, value) for setting, value in _said(choice) if setting.at_resume and not setting.permission]
+    return [
+        ISOLATED,
+        *(flag for setting, value in said if setting.name not in _NOT_RESUMED for flag in setting.arguments(value)),
+    ]
 
 
 def command_line(choice: Choice) -> str:
@@ -39,11 +49,16 @@ def _said(choice: Choice) -> Iterator[tuple[Setting, object]]:
     values = settings_of(choice)
     for setting in SETTINGS:
         value = values[setting.parameter]
-        idle = (
-            (setting.name == "suite" and choice.tasks and value == setting.default)
-            or (setting.name in ("decide-delta", "decide-loss", "decide-for") and not values["decide_early"])
-            or (setting.name == "decide-loss" and "loss" not in values["decide_for"])
-        )
-        always = setting.name == "suite"  # which one is meant by default may change
-        if not idle and (always or value != setting.default):
+        changed = value != setting.default
+        if (changed or setting.always_shown) and not _says_nothing(setting, values, changed=changed):
             yield setting, value
+
+
+def _says_nothing(setting: Setting, values: Mapping[str, Any], *, changed: bool) -> bool:
+    """Whether the other settings leave this one without a use."""
+    name, word = setting.only_where
+    return (
+        (bool(setting.only_with) and not values[SETTING[setting.only_with].parameter])
+        or (bool(name) and word not in values[SETTING[name].parameter])
+        or (bool(setting.unless) and bool(values[SETTING[setting.unless].parameter]) and not changed)
+    )

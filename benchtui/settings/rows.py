@@ -1,4 +1,7 @@
-"""Every setting of a run, one row each. A new setting is a row here and an attribute of Choice."""
+"""Every setting of a run, one row each: flag, variable, benchtui.toml key, help and shown command are made from it.
+
+A new setting is a row here. Its value is in `Choice.more`, or in an attribute of Choice where there is one of its name.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ DECIDE_FOR: tuple[Question, ...] = ("sign", "loss")
 DEFAULT_SEEDS = (0, 1234, 1234, 1234)
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR"),
+    Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR", at_resume=True),
     Setting("model", WHAT, "Name, path or hub id; newest, or all.", forms.named("newest"), None, "NAME", page="model"),
     Setting("base", WHAT, "Base model: hub id or path. auto: what the model's files name.", forms.named("auto"), None,
             "ID", page="base", attribute=""),
@@ -45,10 +48,11 @@ SETTINGS: tuple[Setting, ...] = (
             switch("--verify", "--no-verify"), False),
     Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available.",
             forms.named("auto"), None, "NAME", page="format"),
-    Setting("suite", WHAT, "test, quick, core, full, or your own.", forms.NAME, "quick", "NAME", page="suite"),
+    Setting("suite", WHAT, "test, quick, core, full, or your own.", forms.NAME, "quick", "NAME", page="suite",
+            unless="tasks", always_shown=True),  # which one is meant by default may change
     Setting("tasks", WHAT, "lm-eval tasks, instead of a suite.", forms.TASKS, (), "A,B", page="suite"),
     Setting("include-path", WHAT, "Folder with more task files; may be repeated.", forms.FOLDERS, (), "DIR",
-            attribute="include_paths"),
+            attribute="include_paths", at_resume=True),
     Setting("limit", WHAT, "Samples per task: a count, a share, all. auto: what the suite says.", forms.LIMIT, None,
             "N", page="suite", key=""),
     Setting("default-limit", WHAT, "The same for tasks whose suite sets no limit: what limit is in benchtui.toml.",
@@ -57,12 +61,12 @@ SETTINGS: tuple[Setting, ...] = (
             "Ask both models side by side; stop a task once what --decide-for names is certain.",
             switch("--decide-early", "--no-decide-early"), False, page="suite", attribute=""),
     Setting("decide-delta", WHAT, "With --decide-early: a difference that would not matter.", forms.POINTS,
-            SAME_WITHIN, "POINTS", attribute=""),
+            SAME_WITHIN, "POINTS", attribute="", only_with="decide-early"),
     Setting("decide-loss", WHAT, "With --decide-early: the loss that `benchtui gate --max-loss` will allow.",
-            forms.POINTS, MAX_LOSS, "POINTS"),
+            forms.POINTS, MAX_LOSS, "POINTS", only_with="decide-early", only_where=("decide-for", "loss")),
     Setting("decide-for", WHAT, "With --decide-early, what must be certain: sign (better, worse or no relevant "
             "difference), loss (over --decide-loss or not), equivalence (within --decide-delta or not).",
-            forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B"),
+            forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B", only_with="decide-early"),
     Setting("num-fewshot", HOW, "Examples in every task's prompt. auto: what suite and task say.",
             forms.whole_number_or("auto", 0), None, "N", key=""),
     Setting("default-num-fewshot", HOW, "The same for tasks whose suite says nothing: what num-fewshot is in "
@@ -80,9 +84,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("seed", HOW, "One seed, or lm-eval's four joined by commas.", forms.SEEDS, DEFAULT_SEEDS, "N",
             attribute="seeds"),
     Setting("timeout", MACHINE, "End a worker that shows no sign of life for so long.", forms.DURATION, None, "30min",
-            page="review"),
+            page="review", at_resume=True),
     Setting("skip-stalled", MACHINE, "With --timeout: give up on stalled samples and continue.",
-            switch("--skip-stalled", "--no-skip-stalled"), False),
+            switch("--skip-stalled", "--no-skip-stalled"), False, at_resume=True),
     Setting("batch-size", MACHINE, "Sequences at once; auto goes by free memory and model size.",
             forms.whole_number_or("auto", 1, "auto"), "auto", "N", page="batch"),
     Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
@@ -96,18 +100,20 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("offline", MACHINE, "Use only what is cached; connect to nothing.", switch("--offline", "--no-offline"),
             False),
     Setting("trust-remote-code", ALLOW, "Let the model's repository run its own code.",
-            switch("--trust-remote-code", "--no-trust-remote-code"), False, key="", attribute=""),
+            switch("--trust-remote-code", "--no-trust-remote-code"), False, permission="remote_code", at_resume=True),
     Setting("allow-pickle", ALLOW, "Load pickled weights, which can run code.",
-            switch("--allow-pickle", "--no-allow-pickle"), False, key="", attribute=""),
+            switch("--allow-pickle", "--no-allow-pickle"), False, permission="pickle", at_resume=True),
     Setting("confirm-unsafe-code", ALLOW, "Allow tasks that execute what the model wrote.",
-            switch("--confirm-unsafe-code", "--no-confirm-unsafe-code"), False, key="", attribute=""),
+            switch("--confirm-unsafe-code", "--no-confirm-unsafe-code"), False, permission="unsafe_code",
+            at_resume=True),
     Setting("resume", MACHINE, "Go on with an unfinished run of this plan.",
             switch_or("ask", "--resume", "--no-resume", "--ask-resume"), None),
     Setting("detach", MACHINE, "Start in the background and return; watch with `benchtui attach`.",
-            switch("--detach", "--no-detach"), False),
-    Setting("json", OUTPUT, "Print every event as a line of JSON.", switch("--json", "--no-json"), False),
+            switch("--detach", "--no-detach"), False, at_resume=True),
+    Setting("json", OUTPUT, "Print every event as a line of JSON.", switch("--json", "--no-json"), False,
+            at_resume=True),
     Setting("no-readme", OUTPUT, "Leave the model's README files alone.", switch("--no-readme", "--readme"), False,
-            attribute=""),
+            attribute="", at_resume=True),
 )  # fmt: skip
 
 SETTING: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
@@ -116,5 +122,5 @@ SETTING: Mapping[str, Setting] = MappingProxyType({setting.name: setting for set
 FILE_KEYS: Mapping[str, Setting] = MappingProxyType({row.file_key: row for row in SETTINGS if row.file_key})
 """By their names in benchtui.toml."""
 
-PERMISSIONS: tuple[Setting, ...] = tuple(setting for setting in SETTINGS if setting.section == ALLOW)
+PERMISSIONS: tuple[Setting, ...] = tuple(setting for setting in SETTINGS if setting.permission)
 """Decisions about running other people's code: a flag or the environment for one run, never a file that stays."""

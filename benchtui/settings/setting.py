@@ -47,12 +47,17 @@ class Switch:
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of a run.
+    """One setting of a run: everything that is known of it.
 
-    `name` is the flag without its dashes. `default` is the value where nobody says anything; every default can also be
-    said, to undo what a file or the environment says. `key` is its name in benchtui.toml, "" where it has none there.
-    `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a Choice has
-    the value as it is read, "" where it is made of several settings.
+    `name` is the flag without its dashes, `default` the value where nobody says anything; every default can also be
+    said, to undo what a file or the environment says. `key` is its name in benchtui.toml, "" where it may not stand
+    there. `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a Choice
+    has the value as it is read, "" where one attribute is made of several settings. `permission` is its place in the
+    Permissions of a run: what is decided for each run anew, and never by a file.
+
+    `only_with` names the switch without which it says nothing, `only_where` a setting and the word that has to be among
+    its values, `unless` the setting that is used in its place where both are given. A shown command names what differs from the default, and always what is `always_shown`.
+    `at_resume`: it can be given anew when a run is resumed.
     """
 
     name: str
@@ -62,8 +67,14 @@ class Setting:
     default: Any = None
     metavar: str = ""
     page: Page | None = None
-    key: str = "*"
-    attribute: str = "*"
+    key: str | None = None
+    attribute: str | None = None
+    permission: str = ""
+    only_with: str = ""
+    only_where: tuple[str, str] = ("", "")
+    unless: str = ""
+    always_shown: bool = False
+    at_resume: bool = False
 
     @property
     def parameter(self) -> str:
@@ -86,12 +97,17 @@ class Setting:
 
     @property
     def file_key(self) -> str:
-        return self.name if self.key == "*" else self.key
+        """The key in benchtui.toml, "" for none."""
+        if self.permission:
+            return ""
+        return self.name if self.key is None else self.key
 
     @property
     def field(self) -> str:
         """The attribute of a Choice, "" for none."""
-        return self.parameter if self.attribute == "*" else self.attribute
+        if self.permission:
+            return ""
+        return self.parameter if self.attribute is None else self.attribute
 
     def typed(self, texts: Sequence[str]) -> Any:
         """The value of what stands behind the flag, once for each time it was given; for a switch: the flag itself."""

@@ -22,14 +22,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 class SettingOption(click.Option):
     """The flag of a setting. Its value is read by the setting's own readers, and an error names where it came from."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, help: str = "") -> None:
         super().__init__(
             [setting.parameter, *setting.flags],
             type=click.UNPROCESSED,
             multiple=isinstance(setting.form, Repeated),
             envvar=setting.variable,
             metavar=setting.metavar or None,
-            help=setting.help,
+            help=help or setting.help,
         )
         self.setting = setting
         self.section = setting.section
@@ -45,13 +45,16 @@ class SettingOption(click.Option):
         setting, given = self.setting, opts.get(self.setting.parameter)
         if isinstance(given, str | list | tuple):
             texts = [given] if isinstance(given, str) else given
-            return _read(setting.flag, texts[-1], lambda: setting.typed(texts)), ParameterSource.COMMANDLINE
+            step = f"`benchtui {ctx.info_name} --help` lists what it takes."
+            return _read(setting.flag, texts[-1], lambda: setting.typed(texts), step), ParameterSource.COMMANDLINE
         if opts.get(_ISOLATED) is not True:
             if text := os.environ.get(setting.variable):
-                value = _read(setting.variable, text, lambda: setting.from_variable(text))
+                step = "Correct or unset the variable."
+                value = _read(setting.variable, text, lambda: setting.from_variable(text), step)
                 return value, ParameterSource.ENVIRONMENT
-            if setting.parameter in (ctx.default_map or {}):
-                return (ctx.default_map or {})[setting.parameter], ParameterSource.DEFAULT_MAP
+            filed = _filed(ctx)
+            if setting.parameter in filed:
+                return filed[setting.parameter], ParameterSource.DEFAULT_MAP
         return setting.default, ParameterSource.DEFAULT
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ARG002 - click's signature
@@ -65,15 +68,23 @@ class SettingOption(click.Option):
         else:
             word = setting.undo[1]
             flags = f"{setting.flag} {setting.metavar}"
-        return flags, f"{setting.help}  [default: {word}]" if word else setting.help
+        return flags, f"{self.help}  [default: {word}]" if word else self.help or ""
 
 
 _ISOLATED = "isolated"
 
 
-def _read(where: str, text: str, read: Callable[[], Any]) -> Any:
+def _filed(ctx: click.Context) -> Mapping[str, Any]:
+    """What benchtui.toml says: read already for a SectionedCommand, and by others only where nobody said more."""
+    if ctx.default_map is not None:
+        return ctx.default_map
+    from benchtui.settings.config import load_config
+
+    return load_config().run_defaults
+
+
+def _read(where: str, text: str, read: Callable[[], Any], step: str) -> Any:
     """What `read` gives. Raises UsageError that begins with `where`: the flag or the variable."""
-    step = "`benchtui run --help` lists what it takes." if where.startswith("-") else "Correct or unset the variable."
     try:
         return read()
     except ValueError as error:
@@ -101,6 +112,16 @@ class SectionedCommand(click.Command):
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records, col_max=24)
+
+
+def setting_option(name: str, help: str = "") -> Callable[[F], F]:
+    """Add the flag of one setting to a command that is not about a run; `help` says what it does there."""
+
+    def add(command: F) -> F:
+        _add(command, SettingOption(SETTING[name], help))
+        return command
+
+    return add
 
 
 def setting_options(*names: str) -> Callable[[F], F]:
@@ -149,21 +170,29 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
         if _strength("no_base") == _strength("decide_early"):
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
-    for name in ("decide_delta", "decide_loss", "decide_for"):
-        if _typed(name) and not said["decide_early"]:
-            flag = f"--{name.replace('_', '-')}"
-            raise UsageError(f"{flag} says when --decide-early may stop, which is not asked for.", "Give both.")
-    if _typed("decide_loss") and "loss" not in said["decide_for"]:
-        asked = ",".join(said["decide_for"])
-        raise UsageError(
-            f"--decide-loss has no use with --decide-for {asked}.",
-            f"Leave it out, or give --decide-for {asked},loss.",
-        )
+    for setting in SETTINGS:
+        _check_use(setting, said)
     if _source("include_path") is ParameterSource.DEFAULT_MAP:
         from benchtui.settings.config import check_task_folders, load_config
 
         check_task_folders(load_config())
     return choice_of(said)
+
+
+def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
+    """Raises UsageError where `setting` is typed and, as the others are, says nothing."""
+    if not _typed(setting.parameter):
+        return
+    if setting.only_with and not values[SETTING[setting.only_with].parameter]:
+        raise UsageError(
+            f"{setting.flag} says when --{setting.only_with} may stop, which is not asked for.", "Give both."
+        )
+    name, word = setting.only_where
+    if name and word not in values[SETTING[name].parameter]:
+        flag, asked = SETTING[name].arguments(values[SETTING[name].parameter])
+        raise UsageError(
+            f"{setting.flag} has no use with {flag} {asked}.", f"Leave it out, or give {flag} {asked},{word}."
+        )
 
 
 def _strength(name: str) -> int:
