@@ -56,8 +56,8 @@ class Setting:
     Permissions of a run: what is decided for each run anew, and never by a file.
 
     `only_with` names the switch without which it says nothing, `only_where` a setting and the word that has to be among
-    its values, `unless` the setting that is used in its place where both are given. A shown command names what differs from the default, and always what is `always_shown`.
-    `at_resume`: it can be given anew when a run is resumed.
+    its values, `unless` the setting that is used in its place where both are given. A shown command names what differs
+    from the default, and always what is `always_shown`. `at_resume`: it can be given anew when a run is resumed.
     """
 
     name: str
