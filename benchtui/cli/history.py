@@ -82,7 +82,7 @@ def _print(experiments: Sequence[Experiment], task: str | None, format: str) -> 
             click.echo(log.log_lines(experiments, task), nl=False)
             return _explain(log.why_not_compared(experiments))
         from benchtui.reports.stdout import stdout_console
-        from benchtui.reports.words import glyphs_for
+        from benchtui.reports.wording.glyphs import glyphs_for
 
         console = stdout_console(elsewhere=EVERYTHING)
         table, left_out = log.log_table(experiments, task, width=console.width, glyphs=glyphs_for(console.encoding))

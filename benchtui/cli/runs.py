@@ -14,7 +14,7 @@ from benchtui.cli.parameters.options import json_option
 from benchtui.cli.parameters.settings import setting_option
 
 if TYPE_CHECKING:
-    from benchtui.displays.glyphs import Glyphs
+    from benchtui.reports.wording.glyphs import Glyphs
     from benchtui.runs.listing import ListedRun
 
 SHOWN = 20
@@ -108,7 +108,7 @@ def _glyph(state: str, glyphs: Glyphs) -> str:
 
 def _print_lines(runs: Sequence[ListedRun]) -> None:
     """One line a run in aligned columns, however wide."""
-    from benchtui.displays.glyphs import glyphs_for
+    from benchtui.reports.wording.glyphs import glyphs_for
 
     glyphs, now = glyphs_for(sys.stdout.encoding), time.time()
     table = [(*_COLUMNS, "Next"), *((*_cells(run, glyphs, now), run.next_step) for run in runs)]
@@ -125,7 +125,7 @@ def _print_table(runs: Sequence[ListedRun]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from benchtui.displays.glyphs import glyphs_for
+    from benchtui.reports.wording.glyphs import glyphs_for
 
     console = Console(markup=False, highlight=False, emoji=False)
     glyphs, now = glyphs_for(console.encoding), time.time()

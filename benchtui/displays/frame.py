@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from rich.cells import cell_len
 from rich.text import Text
 
-from benchtui.displays.glyphs import Glyphs
 from benchtui.displays.rows import Columns, choose_columns, row_line
-from benchtui.displays.words import in_flight_words, life_words, phase_words, role_words, settings_words
 from benchtui.durations import format_duration
+from benchtui.reports.wording.glyphs import Glyphs
+from benchtui.reports.wording.states import in_flight_words, life_words, phase_words, role_words, settings_words
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.records import RunState

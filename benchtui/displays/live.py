@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from benchtui.displays.frame import draw
-from benchtui.displays.glyphs import glyphs_for
 from benchtui.displays.outlet import Outlet
+from benchtui.reports.wording.glyphs import glyphs_for
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import RunFollower
 from benchtui.text import printable

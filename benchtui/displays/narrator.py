@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from benchtui.displays.glyphs import Glyphs
-from benchtui.displays.words import (
+from benchtui.durations import format_duration
+from benchtui.reports.wording.glyphs import Glyphs
+from benchtui.reports.wording.states import (
     clock_words,
     decision_words,
     in_flight_words,
@@ -17,7 +18,6 @@ from benchtui.displays.words import (
     task_scores,
     watchdog_words,
 )
-from benchtui.durations import format_duration
 from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.follow.view import RowView, RunView

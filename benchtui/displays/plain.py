@@ -6,9 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from benchtui.displays.glyphs import glyphs_for
 from benchtui.displays.narrator import Narrator
 from benchtui.displays.outlet import Outlet
+from benchtui.reports.wording.glyphs import glyphs_for
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import RunFollower
 from benchtui.text import one_line, printable

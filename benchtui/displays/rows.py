@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
-from benchtui.displays.glyphs import Glyphs
-from benchtui.displays.words import left_words, n_words, rate_words, score_words
 from benchtui.durations import rough_duration
+from benchtui.reports.wording.glyphs import Glyphs
+from benchtui.reports.wording.states import left_words, live_n_words, live_score_words, rate_words
 from benchtui.runs.follow.view import RowView
 from benchtui.text import one_line
 
@@ -134,12 +134,12 @@ def _left(row: RowView, now: float, *, moving: bool) -> str:
 def _append_score(line: Text, row: RowView, columns: Columns, glyphs: Glyphs) -> None:
     if not columns.value or row.score is None:
         return
-    value, error = score_words(row.score)
+    value, error = live_score_words(row.score)
     line.append(f"  {value:>{columns.value}}", style="bold")
     if columns.error:
         shown = f" {glyphs.plus_minus} {error}" if error else ""
         line.append(f"{shown:<{columns.error}}")
     if columns.n:
-        line.append(f" {n_words(row.score):<{columns.n}}", style="dim")
+        line.append(f" {live_n_words(row.score):<{columns.n}}", style="dim")
     if columns.metric:
         line.append(f"  {_metric(row)}", style="dim")

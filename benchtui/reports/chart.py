@@ -10,7 +10,8 @@ import msgspec
 from benchtui.compare.records import Comparison, Row
 from benchtui.compare.verdicts.verdicts import points
 from benchtui.reports.tables import shown_rows
-from benchtui.reports.words import label, verdict_cell
+from benchtui.reports.wording.scores import label
+from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.text import one_line
 
 _WIDTH, _LINE, _TOP, _GAP = 860, 26, 12, 24

@@ -16,7 +16,9 @@ from benchtui.reports.chart import differences_chart
 from benchtui.reports.readme.published import published
 from benchtui.reports.style import CSS
 from benchtui.reports.tables import shown_rows
-from benchtui.reports.words import (
+from benchtui.reports.wording.notes import p_note, populations, run_notes
+from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.scores import (
     NEW_TASKS,
     SHRUNK,
     change_words,
@@ -27,14 +29,10 @@ from benchtui.reports.words import (
     metric_words,
     new_tasks_words,
     p_cell,
-    p_note,
-    populations,
     row_n,
-    run_notes,
-    score_words,
     shrunk_words,
-    verdict_cell,
 )
+from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.results.records import RunResults
 from benchtui.text import printable
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from benchtui.compare.history.history import Experiment, Outcome
 from benchtui.reports.exports import cell
 from benchtui.reports.markdown import escape, table
-from benchtui.reports.words import UNICODE, Glyphs, score_words
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs
+from benchtui.reports.wording.numbers import score_words
 from benchtui.tasks.words import task_title
 from benchtui.text import json_text, one_line
 

@@ -6,21 +6,19 @@ import re
 
 from benchtui.compare.records import Comparison, Row
 from benchtui.reports.tables import shown_rows
-from benchtui.reports.words import (
+from benchtui.reports.wording.notes import notes, p_note, populations
+from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.scores import (
     NEW_TASKS,
     change_words,
     difference_interval,
     interval_heading,
     label,
     new_tasks_words,
-    notes,
     p_cell,
-    p_note,
-    populations,
     row_n,
-    score_words,
-    verdict_cell,
 )
+from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.text import one_line
 
 _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")

@@ -11,7 +11,9 @@ from benchtui.compare.differences.populations import about, population
 from benchtui.compare.health import run_health
 from benchtui.compare.records import Side
 from benchtui.compare.titles import title_of
-from benchtui.reports.words import METRIC_WORDS, UNICODE, Glyphs, interval_words, n_words, score_words
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs
+from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.scores import METRIC_WORDS, interval_words, n_words
 from benchtui.results.records import RunResults, Score
 from benchtui.tasks.primary_metric import ordered
 from benchtui.text import one_line

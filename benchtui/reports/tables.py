@@ -6,24 +6,20 @@ import io
 from typing import TYPE_CHECKING
 
 from benchtui.compare.names import FINE_TUNED, short_names
-from benchtui.compare.records import Comparison, Kind, Row
-from benchtui.reports.words import (
-    UNICODE,
-    Glyphs,
+from benchtui.compare.records import Comparison, Row
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
+from benchtui.reports.wording.notes import notes, p_note, populations
+from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.scores import (
     change_words,
     difference_interval,
-    glyphs_for,
     headline_metrics,
     interval_heading,
     label,
-    notes,
     p_cell,
-    p_note,
-    populations,
     row_n,
-    score_words,
-    verdict_cell,
 )
+from benchtui.reports.wording.verdicts import Tone, tone_of, verdict_cell
 from benchtui.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -42,21 +38,20 @@ MAX_DEPTH = 1
 """How deep into a group the table looks: MMLU's categories, not its 57 subjects."""
 
 
+_STYLES: dict[Tone, str] = {"gain": "green", "loss": "red", "warning": "yellow", "muted": "dim"}
+"""The terminal's own sixteen colours, so that every theme can carry them."""
+
+
 def shown_rows(comparison: Comparison) -> list[Row]:
     """The rows of the table: each task, its other metrics, and the categories of a group."""
     return [row for row in comparison.rows if row.depth <= MAX_DEPTH]
 
 
 def style_of(row: Row) -> str:
-    """A colour beside glyph and word; the terminal's own sixteen, so that every theme can carry it."""
+    """A colour beside glyph and word; "" for rows without a verdict of their own."""
     if row.verdict is None or row.level != "headline":
         return ""
-    kind = row.verdict.tone
-    if kind.is_gain:
-        return "green"
-    if kind in (Kind.FORGETTING, Kind.LOSS, Kind.WORSE):
-        return "red"
-    return "yellow" if kind in (Kind.NOT_COMPARABLE, Kind.ACCEPTABLE_LOSS) else "dim"
+    return _STYLES[tone_of(row.verdict.tone)]
 
 
 def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs = UNICODE) -> RenderableType:

@@ -14,18 +14,19 @@ from textual.containers import VerticalScroll
 
 from benchtui.compare.names import FINE_TUNED, short_names
 from benchtui.compare.records import Comparison, Row
-from benchtui.reports.words import usual_intervals
+from benchtui.reports.wording.numbers import direction
+from benchtui.reports.wording.scores import usual_intervals
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import run_name
 from benchtui.text import one_line, printable
 from screens.compare.pick_run import PickRun
-from screens.compare.words import detail, notes_text
+from screens.compare.row_details import detail, notes_text
 from screens.page import Page
+from screens.result_text import change, kind_colour, score
 from screens.widgets.drawing import interval_bar
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
-from screens.words import arrow, change, kind_colour, score
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -153,7 +154,8 @@ class ComparePage(Page):
         row, colours = self._shown[index], self.colours
         comparison = self._loaded.comparison if self._loaded else None
         assert comparison is not None  # noqa: S101 - rows are only shown of a comparison
-        from benchtui.reports.words import label, row_n, verdict_cell
+        from benchtui.reports.wording.scores import label, row_n
+        from benchtui.reports.wording.verdicts import verdict_cell
 
         head = row.level == "headline"
         kind = row.verdict.tone if row.verdict else None
@@ -164,7 +166,7 @@ class ComparePage(Page):
             Text(indent + one_line(label(row, comparison), 60), style="bold" if head else ""),
             Text(score(row.first.value, share=row.is_share)),
             Text(score(row.second.value, share=row.is_share)),
-            Text(f"{arrow(row.improved)} {digits}", style=style if head else ""),
+            Text(f"{direction(row.improved)} {digits}", style=style if head else ""),
             self._interval(row, style),
             Text(row_n(row), style=colours.muted),
             Text(verdict_cell(row), style=style),

@@ -27,11 +27,11 @@ from benchtui.text import one_line
 from screens.dialogs import Ask, Enter
 from screens.home.running import state_words
 from screens.page import Page
+from screens.result_text import change, score
 from screens.run.resuming import resume_from
 from screens.widgets.drawing import trend
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
-from screens.words import change, score
 
 MOST_TASKS = 4
 """Tasks that get a column; all of them have a trend."""

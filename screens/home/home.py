@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,10 +23,10 @@ from screens.dialogs import Enter
 from screens.home.preview import preview
 from screens.home.running import RunningList
 from screens.page import Page
+from screens.result_text import ago, result_text
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
-from screens.words import ago, result_text
 
 LOOK_EVERY = 2.0
 """Seconds between looks at the folder."""
@@ -250,8 +249,6 @@ class Home(Page):
 
 
 def _read(choice: Choice) -> list[_Shown]:
-    """In a thread, where also the words for verdicts are fetched: they bring in numpy."""
-    importlib.import_module("benchtui.reports.words")
     listed = list_models(choice.outputs, find_backend(choice.backend))
     return [_Shown(item, last_benchmark(item.model.path)) for item in listed]
 

@@ -16,8 +16,8 @@ from benchtui.runs.follow.view import Counts
 from benchtui.runs.listing import ListedRun
 from benchtui.text import one_line, printable
 from benchtui.wizard.options import near
+from screens.result_text import ago, headline_text, score
 from screens.themes import Colours
-from screens.words import ago, headline_text, score
 
 
 def preview(

@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from benchtui.displays.words import phase_words, role_words, run_left_words
+from benchtui.reports.wording.states import phase_words, role_words, run_left_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.follow.view import Counts, RunView
@@ -23,12 +23,12 @@ from benchtui.runs.unfinished import OpenRunsReader
 from benchtui.text import one_line
 from screens.background import in_background
 from screens.page import Page
+from screens.result_text import ago
 from screens.run.resuming import resume_from
 from screens.themes import colours
 from screens.widgets.drawing import bar
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
-from screens.words import ago
 
 EVERY = 1.0
 MOST_ROWS = 6

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from textual.message import Message
 
-from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import Narrator
-from benchtui.displays.words import clock_words
 from benchtui.files import open_regular_file
 from benchtui.machine import MachineMeter, MachineReading
+from benchtui.reports.wording.glyphs import UNICODE
+from benchtui.reports.wording.states import clock_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, InFlight, Log
 from benchtui.runs.follow.state import RunFollower

@@ -15,10 +15,17 @@ from textual.content import Content
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from benchtui.displays.words import few_answers, left_words, n_words, rate_words, role_words, score_words
 from benchtui.durations import format_duration, rough_duration
 from benchtui.files import write_run_file
 from benchtui.machine import MachineReading
+from benchtui.reports.wording.states import (
+    few_answers,
+    left_words,
+    live_n_words,
+    live_score_words,
+    rate_words,
+    role_words,
+)
 from benchtui.results.health import health_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
@@ -191,11 +198,11 @@ class RunPage(Page):
     def _score(self, row: RowView) -> Text:
         if row.score is None:
             return Text("")
-        value, error = score_words(row.score)
+        value, error = live_score_words(row.score)
         text = Text(value, style="bold")
         if error:
             text.append(f" ±{error}", style="not bold")
-        text.append(f" {n_words(row.score)}", style=f"not bold {self.colours.muted}")
+        text.append(f" {live_n_words(row.score)}", style=f"not bold {self.colours.muted}")
         return text.append(" ▲", style=self.colours.warning) if health_words(row.health) else text  # named in a tab
 
     def _draw_machine(self, machine: MachineReading | None) -> None:

@@ -7,15 +7,9 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from benchtui.displays.frame import current_view
-from benchtui.displays.words import (
-    decision_words,
-    in_flight_words,
-    phase_words,
-    role_words,
-    watchdog_words,
-)
 from benchtui.durations import format_duration
 from benchtui.models.layout import size_text
+from benchtui.reports.wording.states import decision_words, in_flight_words, phase_words, role_words, watchdog_words
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
 from benchtui.text import one_line, printable

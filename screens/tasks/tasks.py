@@ -21,7 +21,7 @@ from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
 from screens.dialogs import Enter
 from screens.page import Page
-from screens.tasks.words import task_facts
+from screens.tasks.task_facts import task_facts
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Select
 
-from benchtui.displays.words import rate_words
+from benchtui.reports.wording.states import rate_words
 from benchtui.settings.config import load_config
 from benchtui.settings.values import limit_typed, limit_words
 from benchtui.tasks.suites import Suite, TaskPlan, suites

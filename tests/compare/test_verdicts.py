@@ -13,7 +13,7 @@ from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Comparison, Difference, Kind
 from benchtui.compare.verdicts.verdicts import band, judge
 from benchtui.evidence.records import Interval
-from benchtui.reports.words import verdict_cell
+from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchtui.displays.frame import current_view, draw
-from benchtui.displays.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
-from benchtui.displays.words import left_words, run_left_words
+from benchtui.reports.wording.glyphs import ASCII, UNICODE, Glyphs, glyphs_for
+from benchtui.reports.wording.states import left_words, run_left_words
 from benchtui.runs import events as ev
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.follow.state import RunFollower

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.displays.display import open_display
-from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import MOST_LOG_LINES, Narrator
+from benchtui.reports.wording.glyphs import UNICODE
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import RunFollower

@@ -16,7 +16,7 @@ from benchtui.compare.summary import Summary
 from benchtui.reports.exports import comparison_csv, comparison_json
 from benchtui.reports.markdown import comparison_markdown
 from benchtui.reports.tables import plain_table, print_comparison, print_summary
-from benchtui.reports.words import ASCII, glyphs_for
+from benchtui.reports.wording.glyphs import ASCII, glyphs_for
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 

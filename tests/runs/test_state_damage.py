@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchtui.displays.frame import draw
-from benchtui.displays.glyphs import UNICODE
 from benchtui.displays.narrator import Narrator
+from benchtui.reports.wording.glyphs import UNICODE
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.state import NEWEST_LOG_LINES, NEWEST_WARNINGS, RunFollower

@@ -7,10 +7,10 @@ from pathlib import Path
 from benchtui.compare.headlines import last_benchmark
 from benchtui.compare.history.history import model_history
 from benchtui.compare.summary import write_summary
-from benchtui.reports.words import verdict_cell
+from benchtui.reports.wording.verdicts import verdict_cell
 from screens.history.history import comparable
+from screens.result_text import result_text
 from screens.themes import Colours
-from screens.words import result_text
 from tests.compare.test_verdicts import flipped
 from tests.screens.conftest import Open, press, settle, shown
 from tests.synthetic import Task, write_run

@@ -11,10 +11,12 @@ from benchtui.compare.titles import title_of
 from benchtui.reports.markdown import comparison_rows, escape, table
 from benchtui.reports.readme.published import published, published_command
 from benchtui.reports.scores import score_metric, score_notes, score_populations, score_sides
-from benchtui.reports.words import (
+from benchtui.reports.wording.glyphs import UNICODE
+from benchtui.reports.wording.notes import notes, p_note, populations
+from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.scores import (
     METRIC_WORDS,
     NEW_TASKS,
-    UNICODE,
     change_words,
     difference_interval,
     interval_words,
@@ -22,12 +24,8 @@ from benchtui.reports.words import (
     metric_words,
     n_words,
     new_tasks_words,
-    notes,
     p_cell,
-    p_note,
-    populations,
     row_n,
-    score_words,
 )
 from benchtui.results.records import RunResults
 from benchtui.tasks.words import task_words

@@ -9,21 +9,21 @@ from rich.table import Table
 from rich.text import Text
 
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row, Side
-from benchtui.reports.words import (
+from benchtui.reports.wording.notes import notes
+from benchtui.reports.wording.scores import (
     SHRUNK,
     difference_interval,
     interval_words,
     metric_words,
     new_tasks_words,
-    notes,
     p_cell,
     shrunk_words,
-    verdict_glyph,
 )
+from benchtui.reports.wording.verdicts import verdict_glyph
 from benchtui.tasks.words import task_words
 from benchtui.text import one_line, printable
+from screens.result_text import kind_colour, score
 from screens.themes import Colours
-from screens.words import kind_colour, score
 
 
 def detail(row: Row, comparison: Comparison, colours: Colours) -> RenderableType:

@@ -1,4 +1,4 @@
-"""The signs of a display: for terminals that have them, and for those that do not."""
+"""The signs of displays and reports: for terminals that have them, and for those that do not."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
+    """Of runs and their progress, then of scores and verdicts."""
+
     done: str
     active: str
     waiting: str
@@ -21,6 +23,14 @@ class Glyphs:
     plus_minus: str
     dot: str
     more: str
+    up: str
+    down: str
+    same: str
+    gain: str
+    loss: str
+    nothing: str
+    odd: str
+    least: str
 
 
 UNICODE = Glyphs(
@@ -38,6 +48,14 @@ UNICODE = Glyphs(
     plus_minus="±",
     dot=" · ",
     more="…",
+    up="↗",
+    down="↘",
+    same="→",
+    gain="▲",
+    loss="▼",
+    nothing="·",
+    odd="✕",
+    least="≥",
 )
 ASCII = Glyphs(
     done="+",
@@ -54,6 +72,14 @@ ASCII = Glyphs(
     plus_minus="+-",
     dot=", ",
     more="...",
+    up="^",
+    down="v",
+    same="=",
+    gain="+",
+    loss="-",
+    nothing=".",
+    odd="x",
+    least=">=",
 )
 
 

@@ -1,13 +1,7 @@
 import pytest
 
-from benchtui.displays.words import (
-    clock_words,
-    in_flight_words,
-    rate_words,
-    score_text,
-    watchdog_words,
-)
 from benchtui.durations import rough_duration
+from benchtui.reports.wording.states import clock_words, in_flight_words, rate_words, score_text, watchdog_words
 from benchtui.runs import events as ev
 from benchtui.runs.live_score import LiveScore
 

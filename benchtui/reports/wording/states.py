@@ -1,4 +1,4 @@
-"""A run's state in words, the same in every display."""
+"""The state of a run that goes on, in words: phase, signs of life, time left, live scores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from benchtui.durations import format_duration, rough_duration
 from benchtui.models.layout import size_text
+from benchtui.reports.wording.numbers import score_words
 from benchtui.results.records import is_share
 from benchtui.runs.events import Decision, InFlight, Watchdog
 from benchtui.runs.follow.view import RowView, RunView
@@ -134,7 +135,10 @@ def left_words(row: RowView, now: float) -> str:
     left = row.remaining_at(now)
     if not row.active or left is None:
         return ""
-    return f"{rough_duration(left)} left{'?' * few_answers(row)}" if left > 0 else "time unknown"
+    if left <= 0:
+        return "time unknown"
+    guess = "?" if few_answers(row) else ""
+    return f"{rough_duration(left)} left{guess}"
 
 
 def few_answers(row: RowView) -> bool:
@@ -152,7 +156,8 @@ def run_left_words(view: RunView, now: float) -> str:
     if any(seconds == 0 for seconds in known):
         return "time unknown"
     few = any(few_answers(row) for row in unfinished if row.remaining is not None)
-    return f"{'over ' * (len(known) < len(left))}{rough_duration(sum(known))} left{'?' * few}"
+    at_least, guess = "over " if len(known) < len(left) else "", "?" if few else ""
+    return f"{at_least}{rough_duration(sum(known))} left{guess}"
 
 
 def rate_words(per_second: float) -> str:
@@ -164,24 +169,26 @@ def rate_words(per_second: float) -> str:
     return f"{value:.0f}/{unit}" if value >= 100 else f"{value:.1f}/{unit}"
 
 
-def score_words(score: LiveScore) -> tuple[str, str]:
+def live_score_words(score: LiveScore) -> tuple[str, str]:
     """The value and its standard error ("" where there is none): ("41.3%", "2.1"), ("23.41", "0.12")."""
     if score.value is None or not math.isfinite(score.value):
         return "NaN", ""
     known = score.stderr is not None and math.isfinite(score.stderr)
-    if is_share(score.metric, score.value):
-        return f"{100 * score.value:.1f}%", f"{100 * (score.stderr or 0):.1f}" if known else ""
-    return f"{score.value:.4g}", f"{score.stderr:.2g}" if known else ""
+    share = is_share(score.metric, score.value)
+    value = score_words(score.value, is_share=share, digits=1)
+    if not known:
+        return value, ""
+    return value, f"{100 * (score.stderr or 0):.1f}" if share else f"{score.stderr:.2g}"
 
 
 def score_text(score: LiveScore, plus_minus: str = "±") -> str:
     """ "prompt_level_strict_acc 41.3% ± 2.1 n=541"; the filter is named where a task has several."""
-    value, error = score_words(score)
+    value, error = live_score_words(score)
     name = one_line(score.metric, 40) + ("" if score.filter in ("none", "") else f" ({one_line(score.filter, 30)})")
-    return f"{name} {value}" + (f" {plus_minus} {error}" if error else "") + f" {n_words(score)}"
+    return f"{name} {value}" + (f" {plus_minus} {error}" if error else "") + f" {live_n_words(score)}"
 
 
-def n_words(score: LiveScore) -> str:
+def live_n_words(score: LiveScore) -> str:
     """How many documents a score is computed on: "n=541"."""
     return f"n={score.n}"
 

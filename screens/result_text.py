@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import math
-
 from rich.text import Text
 
 from benchtui.compare.headlines import Headline, LastBenchmark
 from benchtui.compare.records import Kind
 from benchtui.durations import rough_duration
+from benchtui.reports.wording.numbers import change_number, direction, score_words
+from benchtui.reports.wording.verdicts import short_words, tone_of, verdict_glyph
 from benchtui.text import one_line
 from screens.themes import Colours
 
 
 def kind_colour(kind: Kind | None, colours: Colours) -> str:
     """The colour of a verdict, beside its glyph and word."""
-    if kind is None:
-        return colours.muted
-    if kind.is_gain:
-        return colours.gain
-    if kind in (Kind.FORGETTING, Kind.LOSS, Kind.WORSE):
-        return colours.loss
-    return colours.warning if kind in (Kind.NOT_COMPARABLE, Kind.ACCEPTABLE_LOSS) else colours.muted
+    by_tone = {"gain": colours.gain, "loss": colours.loss, "warning": colours.warning, "muted": colours.muted}
+    return by_tone[tone_of(kind)]
 
 
 def score(value: float, *, share: bool) -> str:
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
-    return f"{100 * value:.1f}%" if share else f"{value:.4g}"
+    """ "41.3%"."""
+    return score_words(value, is_share=share, digits=1)
 
 
 def change(value: float, *, share: bool) -> str:
-    if not math.isfinite(value):
-        return ""
-    return (f"{100 * value:+.1f}" if share else f"{value:+.3g}").replace("-", "−")
-
-
-def arrow(improved: bool | None) -> str:
-    return "→" if improved is None else "↗" if improved else "↘"
+    """ "+18.1"; "" where it is no number."""
+    return change_number(value, is_share=share, digits=1, figures=3).replace("-", "−")
 
 
 def headline_text(headline: Headline, colours: Colours, *, name: bool = True, word: bool = True) -> Text:
@@ -46,10 +35,8 @@ def headline_text(headline: Headline, colours: Colours, *, name: bool = True, wo
     if headline.change is None:
         return text.append(score(headline.fine_tuned, share=headline.share))
     style = kind_colour(headline.tone, colours)
-    text.append(f"{arrow(headline.improved)} {change(headline.change, share=headline.share)}", style=style)
+    text.append(f"{direction(headline.improved)} {change(headline.change, share=headline.share)}", style=style)
     if headline.verdict is not None:
-        from benchtui.reports.words import short_words, verdict_glyph  # brings in numpy
-
         words = f" {short_words(headline.verdict, headline.likely, headline.no_loss)}" if word else ""
         text.append(f" {verdict_glyph(headline.verdict)}{words}", style=style)
     return text
@@ -69,7 +56,7 @@ def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
         text.append(f" ({first.n:,}/{first.total:,})", style=colours.muted)
     for other in others[:4]:
         if other.change is not None:
-            words = f" {arrow(other.improved)}{change(other.change, share=other.share)}"
+            words = f" {direction(other.improved)}{change(other.change, share=other.share)}"
             text.append(words, style=kind_colour(other.tone, colours))
     return text
 

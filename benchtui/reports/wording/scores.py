@@ -1,18 +1,14 @@
-"""How scores, changes and verdicts are written, the same in every report."""
+"""The cells of a comparison: what a row measures, its scores, its change, its test."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
-import msgspec
-
-from benchtui.compare.differences.populations import TOO_FEW_TASKS, about
-from benchtui.compare.health import health_notes
+from benchtui.compare.differences.populations import TOO_FEW_TASKS
 from benchtui.compare.records import Comparison, Kind, Row, Side
 from benchtui.compare.verdicts.verdicts import between, size_words
 from benchtui.compare.verdicts.verdicts import interval_words as level_and_interval
 from benchtui.evidence.records import ALPHA
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs
+from benchtui.reports.wording.numbers import change_number, direction
 
 # The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
 METRIC_WORDS = {
@@ -21,49 +17,6 @@ METRIC_WORDS = {
     "prompt_level_loose_acc": "Loose Prompt",
     "inst_level_loose_acc": "Loose Inst",
 }
-
-# Verdicts in at most fourteen characters, for a table that fits eighty columns.
-SHORT_WORDS = {
-    Kind.EXCELLENT: "excellent",
-    Kind.GOOD: "good",
-    Kind.MARGINAL: "marginal",
-    Kind.WEAK: "weak",
-    Kind.ACCEPTABLE_LOSS: "acceptable",
-    Kind.LOSS: "loss",
-    Kind.FORGETTING: "forgetting?",
-    Kind.BETTER: "better",
-    Kind.WORSE: "worse",
-    Kind.NO_DIFFERENCE: "inconclusive",
-    Kind.WITHIN: "not relevant",
-    Kind.NOT_COMPARABLE: "not comparable",
-}
-
-
-class Glyphs(msgspec.Struct, frozen=True):
-    """The signs of a report: for terminals that have them, and for those that do not."""
-
-    up: str
-    down: str
-    same: str
-    gain: str
-    loss: str
-    nothing: str
-    odd: str
-    partial: str
-    least: str
-
-
-UNICODE = Glyphs(up="↗", down="↘", same="→", gain="▲", loss="▼", nothing="·", odd="✕", partial="◐", least="≥")
-ASCII = Glyphs(up="^", down="v", same="=", gain="+", loss="-", nothing=".", odd="x", partial="~", least=">=")
-
-
-def glyphs_for(encoding: str | None) -> Glyphs:
-    """The signs that a stream of this encoding can carry."""
-    try:
-        "".join(msgspec.structs.astuple(UNICODE)).encode(encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return UNICODE
 
 
 def metric_words(row: Row) -> str:
@@ -85,12 +38,6 @@ def label(row: Row, comparison: Comparison) -> str:
     return row.title
 
 
-def score_words(value: float, *, is_share: bool, digits: int = 2) -> str:
-    if not math.isfinite(value):
-        return "not a number" if math.isnan(value) else "infinite"
-    return f"{100 * value:.{digits}f}%" if is_share else f"{value:.4g}"
-
-
 def interval_words(side: Side, *, is_share: bool) -> str:
     if side.interval is None:
         return ""
@@ -101,16 +48,15 @@ def interval_words(side: Side, *, is_share: bool) -> str:
 
 def arrow(row: Row, glyphs: Glyphs = UNICODE) -> str:
     """Up for better, down for worse by the metric's own direction, level for what shows no change when rounded."""
-    if row.improved is None or abs(row.change) < (0.00005 if row.is_share else 1e-12):
-        return glyphs.same
-    return glyphs.up if row.improved else glyphs.down
+    level = abs(row.change) < (0.00005 if row.is_share else 1e-12)
+    return direction(None if level else row.improved, glyphs)
 
 
 def change_words(row: Row, glyphs: Glyphs = UNICODE, digits: int = 2) -> str:
     """The seed's improvement cell: "↗ +20.00 (+50.0%)", points and relative change; empty where there is none."""
-    if not math.isfinite(row.change):
+    size = change_number(row.change, is_share=row.is_share, digits=digits)
+    if not size:
         return ""
-    size = f"{100 * row.change:+.{digits}f}" if row.is_share else f"{row.change:+.4g}"
     relative = "" if row.relative is None else f" ({row.relative:+.{digits - 1}f}%)"
     return f"{arrow(row, glyphs)} {size}{relative}".replace("-", "−" if glyphs is UNICODE else "-")
 
@@ -125,30 +71,6 @@ def row_n(row: Row, glyphs: Glyphs = UNICODE) -> str:
     mark = f"{glyphs.partial} " if row.first.partial or row.second.partial else ""
     first, second = n_words(row.first), n_words(row.second)
     return mark + (second if first == second else f"{first} | {second}")
-
-
-def verdict_glyph(kind: Kind, glyphs: Glyphs = UNICODE) -> str:
-    if kind.is_gain:
-        return glyphs.gain
-    if kind.is_loss:
-        return glyphs.loss
-    return glyphs.odd if kind is Kind.NOT_COMPARABLE else glyphs.nothing
-
-
-def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
-    """Glyph and word, never colour alone; empty for rows that have no verdict of their own."""
-    if row.verdict is None or row.level != "headline":
-        return ""
-    no_loss = row.no_loss.margin if row.no_loss is not None else None
-    words = short_words(row.verdict.kind, row.verdict.likely, no_loss, glyphs)
-    return f"{verdict_glyph(row.verdict.kind, glyphs)} {words}"
-
-
-def short_words(kind: Kind, likely: Kind | None, no_loss: float | None, glyphs: Glyphs = UNICODE) -> str:
-    """ "excellent"; "≥ weak" where that much is shown and more is likely; "no loss > 3" where nothing else is shown."""
-    if kind is Kind.NO_DIFFERENCE and no_loss is not None:
-        return f"no loss > {no_loss:g}"
-    return SHORT_WORDS[kind] if likely is None else f"{glyphs.least} {SHORT_WORDS[kind]}"
 
 
 def usual_intervals(comparison: Comparison) -> bool:
@@ -175,24 +97,8 @@ def p_cell(row: Row) -> str:
     return f"({_p_words(row.tested.p)})" if corrected is None else _p_words(corrected)
 
 
-def p_note(comparison: Comparison, rows: Sequence[Row]) -> str:
-    """What the p-values of a table of `rows` are: corrected over the tasks, for looks, or neither."""
-    tested = [row.tested for row in rows if row.tested is not None]
-    why = [f"{comparison.tests} tests (Holm)"] if comparison.tests > 1 else []
-    why += ["the early looks"] if comparison.watched else []
-    corrected = any(each.p_holm is not None for each in tested)
-    said = [f"p of each task is corrected for {' and '.join(why)}"] if why and corrected else []
-    said += ["p in brackets is not corrected"] if any(each.p_holm is None for each in tested) else []
-    return f"{'; '.join(said)}." if said else ""
-
-
 def _p_words(p: float) -> str:
     return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
-
-
-def populations(comparison: Comparison) -> str:
-    """What the intervals and verdicts of the headlines are about, in one sentence; "" without any."""
-    return about("Intervals and verdicts", ((row.population, row.title) for row in comparison.headlines))
 
 
 NEW_TASKS = "New tasks of this kind"
@@ -224,18 +130,3 @@ def shrunk_words(row: Row) -> str:
 def headline_metrics(comparison: Comparison) -> str:
     """The main metric of each task, in one line."""
     return "; ".join(f"{row.title}: {metric_words(row)}" for row in comparison.headlines)
-
-
-def notes(comparison: Comparison) -> list[str]:
-    """Everything a reader must know beside the numbers, each a sentence without a full stop."""
-    return list(dict.fromkeys((*health_notes(comparison), *run_notes(comparison))))
-
-
-def run_notes(comparison: Comparison) -> list[str]:
-    """The same without what is said of models and answers: what became of the runs, and what they differ in."""
-    found: dict[str, None] = dict.fromkeys(comparison.warnings)
-    found.update(dict.fromkeys(f"Runs differ in {words}" for words in comparison.settings))
-    for row in comparison.headlines:
-        found.update(dict.fromkeys(f"{row.title}: runs differ in {words}" for words in row.notes))
-    found.update(dict.fromkeys(comparison.missing))
-    return list(found)
