@@ -37,8 +37,20 @@ class _Told:
     share: float
 
 
+@dataclass(frozen=True)
+class Line:
+    """One thing that is told of a run; `t` in seconds since the epoch says when it happened."""
+
+    t: float
+    text: str
+
+    def worded(self, label: str = "") -> str:
+        """ "18:40:01 base: scoring": the time of day, whose line it is, and the text."""
+        return f"{clock_words(self.t)} {label}: {self.text}" if label else f"{clock_words(self.t)} {self.text}"
+
+
 class Narrator:
-    """Tells one run in lines that begin with the time of day (eight characters) and a space."""
+    """Tells one run, line by line."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs
@@ -48,7 +60,7 @@ class Narrator:
         self._scored: set[str] = set()
         self._in_flight: ev.InFlight | None = None
 
-    def standing(self, view: RunView) -> list[str]:
+    def standing(self, view: RunView) -> list[Line]:
         """Where a run stands that has been going on, or has ended, before anybody looked."""
         t = view.ended_at or view.last_sign or 0.0
         lines = [phase_words(view)]
@@ -61,19 +73,16 @@ class Narrator:
             elif row.active and row.share:
                 lines.append(self._progress(row, t))
                 self._told[row.name] = _Told(t, row.share)
-        return [self._line(t, line) for line in lines]
+        return [Line(t, line) for line in lines]
 
-    def tell(self, view: RunView, new: Sequence[ev.Event]) -> list[str]:
+    def tell(self, view: RunView, new: Sequence[ev.Event]) -> list[Line]:
         """Lines about what is new; `view` is the run after it."""
         lines = [line for event in new for line in self._event(view, event)]
         if new:
             lines += self._progress_lines(view, new[-1].t)
         return lines
 
-    def _line(self, t: float, text: str) -> str:
-        return f"{clock_words(t)} {text}"
-
-    def _event(self, view: RunView, event: ev.Event) -> Iterator[str]:
+    def _event(self, view: RunView, event: ev.Event) -> Iterator[Line]:
         match event:
             case ev.Phase() | Scores() | Planned() | ev.Results():
                 yield from self._course(view, event)
@@ -84,7 +93,7 @@ class Narrator:
             case ev.InFlight():
                 self._in_flight = event
 
-    def _course(self, view: RunView, event: ev.Phase | Scores | Planned | ev.Results) -> Iterator[str]:
+    def _course(self, view: RunView, event: ev.Phase | Scores | Planned | ev.Results) -> Iterator[Line]:
         match event:
             case ev.Phase():
                 yield from self._phase_begins(view, event)
@@ -93,13 +102,13 @@ class Narrator:
                 documents = sum(task.documents for task in event.tasks)
                 known = f"; {answered:,} requests were answered before" if answered else ""
                 tasks = f"{len(event.tasks)} task{'s' if len(event.tasks) > 1 else ''}"
-                yield self._line(event.t, f"{tasks}, {documents:,} samples{known}")
+                yield Line(event.t, f"{tasks}, {documents:,} samples{known}")
             case Scores() if event.final:
                 yield from self._final_scores(view, event)
             case ev.Results():
-                yield self._line(event.t, f"results written: lm-eval/{one_line(event.file, 120)}")
+                yield Line(event.t, f"results written: lm-eval/{one_line(event.file, 120)}")
 
-    def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[str]:
+    def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[Line]:
         """A line for what takes a while; the parts of a group are told as one, and what was whole before not again."""
         if event.name in ("scoring", "writing"):
             return
@@ -111,9 +120,9 @@ class Narrator:
         if (event.name, name) in self._begun or name in self._scored:
             return
         self._begun.add((event.name, name))
-        yield self._line(event.t, _phase_line(event.name, name) + (f" ({extra})" if extra else ""))
+        yield Line(event.t, _phase_line(event.name, name) + (f" ({extra})" if extra else ""))
 
-    def _final_scores(self, view: RunView, event: Scores) -> Iterator[str]:
+    def _final_scores(self, view: RunView, event: Scores) -> Iterator[Line]:
         task = next((task for task in leaf_tasks(view) if task.name == event.task), None)
         if task is None:
             return
@@ -127,49 +136,49 @@ class Narrator:
             done = "" if whole else f"{task.documents}/{task.documents_total} samples"
             took = f"took {format_duration(task.seconds)}" if task.seconds is not None else ""
             extra = ", ".join(part for part in (done, took) if part)
-            yield self._line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
-            yield from (self._line(event.t, f"{name}: {words}") for words in health_words(task.health))
+            yield Line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
+            yield from (Line(event.t, f"{name}: {words}") for words in health_words(task.health))
         elif row.over and row.name not in self._scored:
             self._scored.add(row.name)
             score = score_text(row.score, self._glyphs.plus_minus) if row.score else "no common score"
-            yield self._line(event.t, f"{one_line(row.name, 60)}: {score}, average of {row.leaves} tasks")
-            yield from (self._line(event.t, f"{one_line(row.name, 60)}: {words}") for words in health_words(row.health))
+            yield Line(event.t, f"{one_line(row.name, 60)}: {score}, average of {row.leaves} tasks")
+            yield from (Line(event.t, f"{one_line(row.name, 60)}: {words}") for words in health_words(row.health))
 
-    def _words(self, event: ev.Warned | ev.Log | ev.Failed | ev.Decision) -> Iterator[str]:
+    def _words(self, event: ev.Warned | ev.Log | ev.Failed | ev.Decision) -> Iterator[Line]:
         match event:
             case ev.Decision():
-                yield self._line(event.t, decision_words(event))
+                yield Line(event.t, decision_words(event))
             case ev.Warned() | ev.Failed():
                 kind = "warning" if isinstance(event, ev.Warned) else "failed"
                 step = f" {self._glyphs.next_step} {one_line(event.next_step, 200)}" if event.next_step else ""
-                yield self._line(event.t, f"{kind}: {one_line(event.message, 300)}{step}")
+                yield Line(event.t, f"{kind}: {one_line(event.message, 300)}{step}")
             case ev.Log() if event.level in ("warning", "error") and self._log_lines < MOST_LOG_LINES:
                 self._log_lines += 1
-                yield self._line(event.t, f"{event.level}: {one_line(event.message, 300)}")
+                yield Line(event.t, f"{event.level}: {one_line(event.message, 300)}")
                 if self._log_lines == MOST_LOG_LINES:
-                    yield self._line(event.t, "further messages are only in run/events.jsonl")
+                    yield Line(event.t, "further messages are only in run/events.jsonl")
 
     def _supervision(
         self, view: RunView, event: ev.Watchdog | ev.WorkerStarted | ev.WorkerEnded | ev.Done
-    ) -> Iterator[str]:
+    ) -> Iterator[Line]:
         match event:
             case ev.Watchdog():
-                yield self._line(event.t, watchdog_words(event))
+                yield Line(event.t, watchdog_words(event))
                 if event.state in ("quiet", "terminating") and self._in_flight and self._in_flight.documents:
-                    yield self._line(event.t, f"working on {in_flight_words(self._in_flight)}")
+                    yield Line(event.t, f"working on {in_flight_words(self._in_flight)}")
             case ev.WorkerStarted() if event.attempt > 1:
                 self._begun.clear()
-                yield self._line(event.t, f"worker started again, for the {_ordinal(event.attempt)} time")
+                yield Line(event.t, f"worker started again, for the {_ordinal(event.attempt)} time")
             case ev.WorkerEnded() if event.reason != "finished":
                 detail = f" ({one_line(event.detail, 120)})" if event.detail else ""
-                yield self._line(event.t, f"worker ended: {one_line(event.reason, 60)}{detail}")
+                yield Line(event.t, f"worker ended: {one_line(event.reason, 60)}{detail}")
             case ev.Done():
                 message = f": {one_line(event.message, 300)}" if event.message else ""
                 elapsed = view.elapsed(event.t)
                 took = f" after {format_duration(elapsed)}" if elapsed is not None else ""
-                yield self._line(event.t, f"{event.status}{took}{message}")
+                yield Line(event.t, f"{event.status}{took}{message}")
 
-    def _progress_lines(self, view: RunView, t: float) -> Iterator[str]:
+    def _progress_lines(self, view: RunView, t: float) -> Iterator[Line]:
         for row in view.rows:
             if not row.active or not row.share:
                 continue
@@ -178,7 +187,7 @@ class Narrator:
             due = passed >= PROGRESS_AT_MOST and (moved >= 0.1 or passed >= PROGRESS_AT_LEAST)
             if moved > 0 and due:
                 self._told[row.name] = _Told(t, row.share)
-                yield self._line(t, self._progress(row, t))
+                yield Line(t, self._progress(row, t))
 
     def _progress(self, row: RowView, t: float) -> str:
         parts = [f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} ({int(100 * row.share)}%)"]

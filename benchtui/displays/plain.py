@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
-from benchtui.displays.narrator import Narrator
+from benchtui.displays.narrator import Line, Narrator
 from benchtui.displays.outlet import Outlet
 from benchtui.reports.wording.glyphs import glyphs_for
 from benchtui.runs.directory import RunDirectory
@@ -62,15 +62,13 @@ class PlainDisplay:
             view = follower.update()
             self._put(self._labelled(follower, narrator.tell(view, follower.new)))
 
-    def _labelled(self, follower: RunFollower, lines: Sequence[str]) -> list[str]:
+    def _labelled(self, follower: RunFollower, lines: Sequence[Line]) -> list[str]:
         """With the title in front, and the run's name where several are shown."""
         view = follower.view
         models = {other.view.model for other in self._followers}
         name = "" if len(self._followers) == 1 else view.role if len(models) == 1 else f"{view.model} {view.role}"
         label = " ".join(part for part in (self._title, name) if part)
-        if not label:
-            return list(lines)
-        return [f"{line[:8]} {label}: {line[9:]}" for line in lines]
+        return [line.worded(label) for line in lines]
 
     def _put(self, lines: Sequence[str]) -> None:
         if self._outlet.backlog < MOST_WAITING:

@@ -44,7 +44,7 @@ def check_cache() -> Iterator[Check]:
         return
     size, models, datasets, whole = measure_cache(cache, _MEASURE_SECONDS)
     least = "" if whole else "at least "
-    counts = f"{models} model{'s' * (models != 1)}, {datasets} data set{'s' * (datasets != 1)}"
+    counts = f"{models} model{'' if models == 1 else 's'}, {datasets} data set{'' if datasets == 1 else 's'}"
     if os.access(cache, os.W_OK):
         yield Check("Hub cache", "ok", f"{cache}: {least}{size_text(size)}, {counts}")
     else:

@@ -74,8 +74,10 @@ def find_formats(path: Path, entries: Entries) -> list[ModelFormat]:
             formats += _gguf_folder(folder)
         elif name in _NAMED_FOLDERS:
             formats += _named_folder(name, folder)
+        elif numbered and name.startswith("checkpoint"):
+            formats.append(_checkpoint("checkpoint", folder, path, entries))
         elif numbered:
-            formats.append(_checkpoint("checkpoint" if name[0] == "c" else "epoch", folder, path, entries))
+            formats.append(_checkpoint("epoch", folder, path, entries))
         elif not entry.is_symlink():
             others += _model_in(folder, name)
     return formats + others if formats else formats  # a folder with nothing but other models is no model itself

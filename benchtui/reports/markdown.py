@@ -12,6 +12,7 @@ from benchtui.reports.wording.scores import (
     NEW_TASKS,
     change_words,
     difference_interval,
+    indent,
     interval_heading,
     label,
     new_tasks_words,
@@ -48,7 +49,7 @@ def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
     ]
     cells = [
         [
-            ("&nbsp;&nbsp;" * (row.depth or row.level == "detail")) + escape(label(row, comparison)),
+            "&nbsp;&nbsp;" * indent(row) + escape(label(row, comparison)),
             score_words(row.first.value, is_share=row.is_share),
             score_words(row.second.value, is_share=row.is_share),
             change_words(row),

@@ -14,6 +14,7 @@ from benchtui.reports.wording.scores import (
     change_words,
     difference_interval,
     headline_metrics,
+    indent,
     interval_heading,
     label,
     p_cell,
@@ -102,10 +103,10 @@ def _table(comparison: Comparison, *, width: int, glyphs: Glyphs) -> Table:
     table.add_column("n", justify="right", no_wrap=True)
     table.add_column("Verdict", no_wrap=True)
     for row in shown_rows(comparison):
-        indent = "  " * (row.depth or row.level == "detail")
+        margin = "  " * indent(row)
         base_style = "" if row.level == "headline" else "dim"
         cells = [
-            Text(indent + one_line(label(row, comparison), 60), style="bold" if row.level == "headline" else ""),
+            Text(margin + one_line(label(row, comparison), 60), style="bold" if row.level == "headline" else ""),
             Text(score_words(row.first.value, is_share=row.is_share, digits=digits)),
             Text(score_words(row.second.value, is_share=row.is_share, digits=digits)),
             Text(change_words(row, glyphs, digits), style=style_of(row)),

@@ -56,7 +56,7 @@ class Estimate:
     def words(self) -> str:
         """ "about 12min", "over 12min", "under a minute", "about 12min (only 4 answers measured)"."""
         few = self.answers is not None and self.answers < FEW_ANSWERS
-        caveat = f" (only {self.answers} answer{'s' * (self.answers != 1)} measured)" if few else ""
+        caveat = f" (only {self.answers} answer{'' if self.answers == 1 else 's'} measured)" if few else ""
         if self.seconds < 60:
             return ("under a minute" if self.whole else "over a minute") + caveat
         return f"{'about' if self.whole else 'over'} {rough_duration(self.seconds)}{caveat}"

@@ -13,11 +13,10 @@ from typing import TypeVar
 
 from textual.message import Message
 
-from benchtui.displays.narrator import Narrator
+from benchtui.displays.narrator import Line, Narrator
 from benchtui.files import open_regular_file
 from benchtui.machine import MachineMeter, MachineReading
 from benchtui.reports.wording.glyphs import UNICODE
-from benchtui.reports.wording.states import clock_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, InFlight, Log
 from benchtui.runs.follow.state import RunFollower
@@ -110,10 +109,7 @@ class RunReader:
 
     def _tell(self, place: int, view: RunView, new: Sequence[Event]) -> list[str]:
         """All messages of the log, and the narrator's lines about everything else."""
-        role = f"{view.role}: " if len(self._followers) > 1 else ""
-        lines = []
-        told = self._narrators[place].tell(view, [event for event in new if not isinstance(event, Log)])
-        lines += [f"{line[:8]} {role}{line[9:]}" for line in told]
+        lines = self._narrators[place].tell(view, [event for event in new if not isinstance(event, Log)])
         for event in new:
             if isinstance(event, InFlight):
                 asked = {(event.task, document.doc_id): document.first_line for document in event.documents}
@@ -125,8 +121,9 @@ class RunReader:
                 self._marks[place] = _newest(self._marks[place], marks)
         for event in new[-LINES_WAITING:]:
             if isinstance(event, Log):
-                lines.append(f"{clock_words(event.t)} {role}{event.level}: {printable(event.message, LINE)}")
-        return sorted(lines, key=lambda line: line[:8])
+                lines.append(Line(event.t, f"{event.level}: {printable(event.message, LINE)}"))
+        role = view.role if len(self._followers) > 1 else ""
+        return [line.worded(role) for line in sorted(lines, key=lambda line: line.t)]
 
     def _keep(self, lines: Sequence[str]) -> None:
         with self._lock:

@@ -147,7 +147,8 @@ class RunPage(Page):
         model = one_line(views[0].model, 60) if views else ""
         suite = next((view.suite for view in views if view.suite), None)
         took = format_duration(max(ends) - min(started)) if started else ""
-        right = " · ".join(part for part in (f"suite {suite}" if suite else "", took, "paused" * self._paused) if part)
+        paused = "paused" if self._paused else ""
+        right = " · ".join(part for part in (f"suite {suite}" if suite else "", took, paused) if part)
         self.crumbs("Run", model, right=right)
 
     def _cells(self, index: int) -> Sequence[Text]:
@@ -186,7 +187,10 @@ class RunPage(Page):
         if len(words) <= room:
             return words
         left = row.remaining_at(now)
-        return f"~{rough_duration(left)}{'?' * few_answers(row)}" if left else "unknown"
+        if not left:
+            return "unknown"
+        guess = "?" if few_answers(row) else ""
+        return f"~{rough_duration(left)}{guess}"
 
     def shares(self) -> list[float]:
         """How much of each row is done, 0..1."""

@@ -33,7 +33,7 @@ class Told:
 
     def lines(self) -> list[str]:
         view = self._follower.update()
-        return self._narrator.tell(view, self._follower.new)
+        return [line.worded() for line in self._narrator.tell(view, self._follower.new)]
 
 
 def test_the_course_of_a_run(tmp_path: Path) -> None:

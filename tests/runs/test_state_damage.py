@@ -108,7 +108,7 @@ def show(run: RunDirectory) -> list[str]:
     told = narrator.tell(view, follower.new) + narrator.standing(view)
     lines = draw([view], width=79, height=24, glyphs=UNICODE, now=T0)
     assert all(line.cell_len <= 79 for line in lines)
-    return [line.plain for line in lines] + told
+    return [line.plain for line in lines] + [line.worded() for line in told]
 
 
 @QUICK

@@ -162,7 +162,8 @@ def rough_size(detectable: float, *, is_share: bool) -> str:
 
 def too_few_words(size: str, *, is_share: bool = True) -> str:
     """That only differences above `size` would show."""
-    return f"too few samples: only differences above ~{size}{' points' * is_share} would show"
+    unit = " points" if is_share else ""
+    return f"too few samples: only differences above ~{size}{unit} would show"
 
 
 def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -> Verdict:

@@ -38,6 +38,11 @@ def label(row: Row, comparison: Comparison) -> str:
     return row.title
 
 
+def indent(row: Row) -> int:
+    """How many steps the first cell stands in: below a group, or as another metric below its task."""
+    return 1 if row.level == "detail" and not row.depth else row.depth
+
+
 def interval_words(side: Side, *, is_share: bool) -> str:
     if side.interval is None:
         return ""
