@@ -137,17 +137,22 @@ def free_gpu_memory() -> int | None:
 
 def _ask_driver(driver: str) -> list[tuple[int, int, int]]:
     """Busy percent, used and total MiB of each GPU; empty when the driver does not answer."""
-    query = [driver, "--query-gpu=utilization.gpu,memory.used,memory.total", "--format=csv,noheader,nounits"]
+    rows = []
+    for parts in nvidia_rows(driver, "utilization.gpu", "memory.used", "memory.total"):
+        if len(parts) == 3 and all(part.isdecimal() for part in parts[1:]):
+            busy = int(parts[0]) if parts[0].isdecimal() else 0
+            rows.append((busy, int(parts[1]), int(parts[2])))
+    return rows
+
+
+def nvidia_rows(driver: str, *fields: str) -> list[list[str]]:
+    """Return what nvidia-smi, at the path `driver`, says of these fields, a row a GPU; empty without an answer."""
+    query = [driver, f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(
             query, capture_output=True, timeout=_DRIVER_SECONDS, text=True, errors="replace", stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.TimeoutExpired):
         return []
-    rows = []
-    for line in answer.stdout.splitlines()[:64] if answer.returncode == 0 else ():
-        parts = [part.strip() for part in line.split(",")]
-        if len(parts) == 3 and all(part.isdecimal() for part in parts[1:]):
-            busy = int(parts[0]) if parts[0].isdecimal() else 0
-            rows.append((busy, int(parts[1]), int(parts[2])))
-    return rows
+    lines = answer.stdout.splitlines()[:64] if answer.returncode == 0 else []
+    return [[part.strip() for part in line.split(",")] for line in lines]

@@ -32,7 +32,7 @@ _HEAD_STYLES: dict[RunState, str] = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Section:
     """One run: `active` is the row to keep in sight when there is no room for all."""
 
@@ -211,6 +211,6 @@ def _window(section: _Section, room: int, glyphs: Glyphs) -> None:
     inside = room - 1 if room > 1 else max(room, 0)
     start = min(max(section.active - inside // 2, 0), len(rows) - inside)
     hidden = len(rows) - inside
-    section.rows = rows[start : start + inside]
+    rows[:] = rows[start : start + inside]
     if room > 1:
-        section.rows.append(Text(f"    {glyphs.more} and {hidden} more tasks", style="dim"))
+        rows.append(Text(f"    {glyphs.more} and {hidden} more tasks", style="dim"))

@@ -31,7 +31,7 @@ PROGRESS_AT_LEAST = 60.0
 MOST_LOG_LINES = 20
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Told:
     at: float
     share: float

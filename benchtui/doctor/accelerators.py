@@ -17,11 +17,11 @@ from pathlib import Path
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
 from benchtui.interpreter import this_python
+from benchtui.machine import nvidia_rows
 from benchtui.models.layout import size_text
 from benchtui.models.reading import MAX_TEXT, Unreadable, read_bytes
 from benchtui.text import one_line
 
-_DRIVER_SECONDS = 2.0
 _TORCH_SECONDS = 2.4  # from the start: it is asked while the driver is
 _LOW_MEMORY = 4_000_000_000
 _MIB = 1024 * 1024
@@ -117,16 +117,8 @@ def _gpu_text(gpu: _Gpu) -> str:
 
 
 def _nvidia_gpus(driver: str) -> list[_Gpu]:
-    query = [driver, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
-    try:
-        answer = subprocess.run(
-            query, capture_output=True, timeout=_DRIVER_SECONDS, text=True, errors="replace", stdin=subprocess.DEVNULL
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return []
     gpus = []
-    for line in answer.stdout.splitlines()[:64] if answer.returncode == 0 else ():
-        name, *memory = (part.strip() for part in line.split(","))
+    for name, *memory in nvidia_rows(driver, "name", "memory.total", "memory.free"):
         numbers = [int(part) * _MIB if part.isdecimal() else None for part in memory]
         if name and len(numbers) == 2:
             gpus.append(_Gpu(one_line(name, 60), *numbers))

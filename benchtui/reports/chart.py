@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import dataclass
 from html import escape
 
-import msgspec
-
 from benchtui.compare.records import Comparison, Row
-from benchtui.compare.verdicts.verdicts import points
+from benchtui.compare.wording import points
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.wording.scores import label
 from benchtui.reports.wording.verdicts import verdict_cell
@@ -24,7 +23,8 @@ _FONT_SIZE = 13
 _NARROW = frozenset("fijlrtI .,:;'|!()[]-/")
 
 
-class _Scale(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class _Scale:
     """The plot reaches from -`limit` at `left` to `limit` at `right`."""
 
     limit: float
@@ -38,7 +38,8 @@ class _Scale(msgspec.Struct, frozen=True):
         return round((self.right - self.left) * value / (2 * self.limit), 1)
 
 
-class _Mark(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class _Mark:
     """A difference in points of improvement: positive is better, whatever the metric's direction."""
 
     name: str

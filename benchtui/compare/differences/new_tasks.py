@@ -14,7 +14,8 @@ import numpy as np
 from benchtui.compare.differences.difference import PairedTerms, at_level, two_sided, with_missing
 from benchtui.compare.differences.groups import GroupTerms
 from benchtui.compare.records import Difference, Row
-from benchtui.compare.verdicts.verdicts import interval_words, size_words, supported
+from benchtui.compare.verdicts.verdicts import supported
+from benchtui.compare.wording import interval_words, size_words
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.pooling import Shrunk, effects, shrink
 from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS, Floats

@@ -14,7 +14,8 @@ import msgspec
 from benchtui.compare.differences.difference import chance_of_no_less, chance_of_no_more
 from benchtui.compare.records import Difference, Kind, Row, Verdict
 from benchtui.compare.verdicts.margins import Claim, Margins
-from benchtui.compare.verdicts.verdicts import evidence_words, missing_words, p_words, size_words
+from benchtui.compare.verdicts.verdicts import evidence_words, missing_words
+from benchtui.compare.wording import p_words, size_words
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS

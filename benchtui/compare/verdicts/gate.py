@@ -13,7 +13,7 @@ from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Kind, Row
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts.demands import Demand, gain_bounds, gain_of, shown_and_refuted, why_neither
-from benchtui.compare.verdicts.verdicts import points
+from benchtui.compare.wording import points
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Interval
 from benchtui.plans.benchmark import BenchmarkPlan

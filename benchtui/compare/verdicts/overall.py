@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from benchtui.compare.names import BASE, FINE_TUNED, Names
 from benchtui.compare.records import Kind, Row
-from benchtui.compare.verdicts.verdicts import between, points, rough_size, too_few_words
+from benchtui.compare.wording import between, points, rough_size, too_few_words
 from benchtui.evidence.matched_pairs import fewest
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchtui.compare.records import Difference, Kind, Verdict
+from benchtui.compare.wording import between, interval_words, p_words, rough_size, size_words, too_few_words
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
@@ -23,33 +24,6 @@ def band(points: float) -> Kind:
     if size > _FORGETTING:
         return Kind.FORGETTING
     return Kind.LOSS if size >= _LOSS else Kind.ACCEPTABLE_LOSS
-
-
-def points(value: float, *, signed: bool = True) -> str:
-    """A difference of shares in percentage points: "+18.1"."""
-    number = round(100 * value, 1) + 0.0
-    return f"{number:+.1f}".replace("-", "−") if signed else f"{abs(number):.1f}"
-
-
-def p_words(p: float) -> str:
-    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2f}"
-
-
-def size_words(value: float, *, is_share: bool) -> str:
-    return f"{points(value)} points" if is_share else f"{value:+.4g}".replace("-", "−")
-
-
-def interval_words(interval: Interval | None, *, is_share: bool, alpha: float = ALPHA) -> str:
-    if interval is None:
-        return "no interval"
-    return f"{100 * (1 - alpha):.3g} % CI {between(interval, is_share=is_share)}"
-
-
-def between(interval: Interval, *, is_share: bool) -> str:
-    """Both ends of an interval: "40.7 to 56.0", "−3.1 to 2.0"."""
-    if is_share:
-        return f"{points(interval.low)} to {points(interval.high)}".replace("+", "")
-    return f"{interval.low:.4g} to {interval.high:.4g}".replace("-", "−")
 
 
 def supported(difference: Difference) -> bool:
@@ -151,19 +125,6 @@ def _could_see(difference: Difference, *, is_share: bool) -> str:
     if difference.detectable is None:
         return ""
     return f"; {too_few_words(rough_size(difference.detectable, is_share=is_share), is_share=is_share)}"
-
-
-def rough_size(detectable: float, *, is_share: bool) -> str:
-    """The smallest difference that would show, roughly: a size for planning, not a measurement."""
-    if not is_share:
-        return f"{detectable:.2g}"
-    return f"{100 * detectable:.0f}" if detectable >= 0.1 else points(detectable, signed=False)
-
-
-def too_few_words(size: str, *, is_share: bool = True) -> str:
-    """That only differences above `size` would show."""
-    unit = " points" if is_share else ""
-    return f"too few samples: only differences above ~{size}{unit} would show"
 
 
 def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -> Verdict:

@@ -6,9 +6,8 @@ Everything outside the section stays byte for byte: line ends, a missing final n
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -30,7 +29,8 @@ class UnparsableError(Exception):
     """A README that must be left alone; the text says why."""
 
 
-class Document(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Document:
     """`text` with its own line ends; `newline` the one most of its lines use; `front` the span of the YAML text with
     the end of its last line; `body` where the Markdown begins."""
 

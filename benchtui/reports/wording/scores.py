@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchtui.compare.differences.populations import TOO_FEW_TASKS
 from benchtui.compare.records import Comparison, Kind, Row, Side
-from benchtui.compare.verdicts.verdicts import between, size_words
-from benchtui.compare.verdicts.verdicts import interval_words as level_and_interval
+from benchtui.compare.wording import between, p_number, size_words
+from benchtui.compare.wording import interval_words as level_and_interval
 from benchtui.evidence.records import ALPHA
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, direction
@@ -99,11 +99,7 @@ def p_cell(row: Row) -> str:
     if row.tested is None:
         return ""
     corrected = row.tested.p_holm
-    return f"({_p_words(row.tested.p)})" if corrected is None else _p_words(corrected)
-
-
-def _p_words(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return f"({p_number(row.tested.p)})" if corrected is None else p_number(corrected)
 
 
 NEW_TASKS = "New tasks of this kind"
@@ -120,7 +116,7 @@ def new_tasks_words(row: Row) -> str:
         return TOO_FEW_TASKS
     shown = level_and_interval(found.interval, is_share=row.is_share, alpha=found.alpha)
     p = found.p if found.p_holm is None else found.p_holm
-    return f"{size_words(found.value, is_share=row.is_share)} ({shown}), p {_p_words(p)}, the tasks counted alike"
+    return f"{size_words(found.value, is_share=row.is_share)} ({shown}), p {p_number(p)}, the tasks counted alike"
 
 
 def shrunk_words(row: Row) -> str:
