@@ -1,1 +1,1 @@
-"""The main job from start to end: run, resume, use a base again, remove."""
+"""Run a benchmark from start to end: make its runs, evaluate them, report, resume, use a base again, remove."""

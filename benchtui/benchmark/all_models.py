@@ -19,7 +19,7 @@ What = Literal["evaluated", "evaluated in part", "failed", "skipped", "stopped",
 
 @dataclass(frozen=True)
 class EndedModel:
-    """What became of one model; `why` is "" where it was evaluated."""
+    """How the evaluation of one model ended; `why` is "" where it was evaluated."""
 
     name: str
     what: What
@@ -36,8 +36,8 @@ def run_all(
     stop_requested: Callable[[], bool],
     say: Callable[[str], None],
 ) -> ExitCode:
-    """Run `run` for every model, with the folders of those that were evaluated before it; one that cannot be evaluated
-    never stops the others. Ends with a line for each."""
+    """Call `run` for every model, with the folders of the models evaluated before it. A model that cannot be
+    evaluated does not stop the others. Say one line for each model at the end, and return the exit code."""
     ended: list[EndedModel] = []
     for model in models:
         if stop_requested():
@@ -58,7 +58,8 @@ def run_all(
 
 
 def exit_code(ended: Sequence[EndedModel]) -> ExitCode:
-    """0 when all were evaluated, 130 when the command was stopped, else 3 when any left results and 1 when none did."""
+    """Return 0 when all models were evaluated, 130 when the command was stopped, else 3 when any left results and 1
+    when none did."""
     whats = {end.what for end in ended}
     if whats & {"stopped", "not started"}:
         return ExitCode.INTERRUPTED

@@ -1,5 +1,5 @@
-"""Which base run a benchmark is compared with: one that was evaluated before, here or for another model, one that goes
-on, or a new one."""
+"""Choose the base run that a benchmark is compared with: a finished one of this or of another model, an unfinished one
+that is resumed, or a new one."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ _NOT_COPIED = frozenset({"lock", "cancel", SHARDS})
 
 @dataclass(frozen=True)
 class ChosenBase:
-    """The base's directory: of a run that is `reused`, of one that is `resumed`, or of a new one. `copied_from` is the
-    other model's run that it was copied from, `set_aside` where an earlier base run went."""
+    """The chosen base run: `reused` when it had finished before, `resumed` when it continues, else a new one.
+    `copied_from` names the run of another model that it is a copy of; `set_aside` is where an earlier base run was
+    moved."""
 
     run: RunDirectory | None = None
     reused: bool = False
@@ -37,7 +38,7 @@ class ChosenBase:
 
 
 class CopiedFrom(msgspec.Struct, frozen=True):
-    """Where a base run comes from that was evaluated for another model; in run/copied-from.json."""
+    """Says which run of another model a base run was copied from; in run/copied-from.json."""
 
     run: str
     path: str
@@ -53,9 +54,9 @@ def choose_base(
     resume: Callable[[RunDirectory], bool],
     neighbours: Sequence[Path] = (),
 ) -> ChosenBase:
-    """The base run for `plan`; one in the model folders `neighbours` that fits is copied.
+    """Choose the base run for `plan`; a run that fits in one of the model folders `neighbours` is copied.
 
-    A base run fits when it asked everything and nothing that can change a score is different.
+    A base run fits when it asked everything that `plan` asks and nothing that can change a score is different.
     """
     known = base_runs(benchmarks)
     if not rerun:
@@ -75,7 +76,7 @@ def choose_base(
 
 
 def _fitting(run: RunDirectory, plan: BenchmarkPlan) -> BenchmarkPlan | None:
-    """The plan of `run`, where its results are those that `plan` would give."""
+    """Return the plan of `run` when its results are those that `plan` would give, else None."""
     there = run.readable_plan()
     if there is None or there.role != "base" or not asked_everything(run):
         return None
@@ -83,8 +84,8 @@ def _fitting(run: RunDirectory, plan: BenchmarkPlan) -> BenchmarkPlan | None:
 
 
 def find_unfinished(runs: Sequence[RunDirectory], plan: BenchmarkPlan, *, any_date: bool) -> RunDirectory | None:
-    """The newest run of exactly this plan that has answers and lacks some; of fine-tuned runs one that stopped early
-    has all that it will ever need. With `any_date` its chat template may write another date."""
+    """Find the newest run of exactly this plan that has answers and lacks some. A fine-tuned run that stopped early
+    counts as finished. With `any_date` its chat template may write another date."""
     for run in reversed(runs):
         known = run.readable_plan()
         ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
@@ -99,7 +100,7 @@ def find_unfinished(runs: Sequence[RunDirectory], plan: BenchmarkPlan, *, any_da
 
 
 def _copied(run: RunDirectory, there: BenchmarkPlan, benchmarks: Path, plan: BenchmarkPlan) -> ChosenBase | None:
-    """`run` copied to base/; None where it cannot be read, or somebody changed it meanwhile."""
+    """Copy `run` to base/; None where it cannot be read, or somebody changed it meanwhile."""
     base = base_run(benchmarks)
     copy = RunDirectory(base.path / _COPYING)
     try:
@@ -123,7 +124,7 @@ def _copied(run: RunDirectory, there: BenchmarkPlan, benchmarks: Path, plan: Ben
 
 
 def _same_run(run: RunDirectory, there: BenchmarkPlan, copy: RunDirectory) -> bool:
-    """Whether what was copied is one whole run: nobody set it aside or evaluated it again while it was read."""
+    """Check that the copy is one whole run: nobody moved it or evaluated it again while it was read."""
     return copy.readable_plan() == there == run.readable_plan() and asked_everything(copy) and asked_everything(run)
 
 
@@ -131,10 +132,9 @@ def _same_run(run: RunDirectory, there: BenchmarkPlan, copy: RunDirectory) -> bo
 
 
 def _set_aside(benchmarks: Path) -> RunDirectory | None:
-    """Move the base run, if there is one, under base/previous/, named by when it was made, and say where: what was
-    computed is never thrown away.
+    """Move the base run, if there is one, to base/previous/, named by the time it was made, and return that place.
 
-    Fine-tuned runs that were compared with it keep pointing to it.
+    Fine-tuned runs that were compared with it keep pointing to it. Results are never deleted.
     """
     run = base_run(benchmarks)
     if not run.exists() and not run.lm_eval.is_dir():

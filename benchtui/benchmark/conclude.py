@@ -1,4 +1,4 @@
-"""What follows when the runs of a benchmark have ended: benchmark.json, the comparison, READMEs, how each run ended."""
+"""Report a benchmark whose runs have ended: benchmark.json, the comparison, the READMEs, how each run ended."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _has_results(run: RunDirectory) -> bool:
 
 
 def _write_summary(model: Path, frontend: Frontend) -> Summary:
-    """The summary that was written to benchmark.json; only computed where a newer benchtui wrote that file."""
+    """Write benchmark.json and return the summary; only compute it where a newer benchtui wrote that file."""
     from benchtui.compare.summary import NewerSummaryError, summarize, write_summary
 
     try:
@@ -56,8 +56,8 @@ def _write_summary(model: Path, frontend: Frontend) -> Summary:
 
 
 def _update_readmes(model: Path, summary: Summary, run: RunDirectory, *, replaced: bool) -> Iterator[str]:
-    """Write the READMEs where `run` is a full one that `replaced` the model's results; yields what was done, or why
-    nothing was."""
+    """Write the READMEs where `run` is a full run that `replaced` the model's earlier results; yield what was done,
+    or why nothing was done."""
     if not replaced:
         yield "READMEs are left as they are."
     elif run.plan().limited:

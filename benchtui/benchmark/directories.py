@@ -1,4 +1,4 @@
-"""The run directories of one benchmark: reused, resumed, or made anew."""
+"""Make or find the run directories of one benchmark, and write their plans."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ from benchtui.runs.records import asked_everything, read_done, run_state
 
 @dataclass(frozen=True)
 class BenchRuns:
-    """The run directories of one benchmark. `reused` when the base was evaluated before and still fits; `copied_from`
-    names the base run of another model that it is a copy of; `resumed` lists those that go on from a journal;
-    `set_aside` is where an earlier base run went that does not fit. `template_date` is the date of an earlier run that
-    the chat template writes here too, so that prompts are the same.
+    """The run directories of one benchmark.
+
+    `reused`: the base was evaluated before and still fits. `copied_from` names the base run of another model that
+    it is a copy of; `resumed` lists the runs that continue from their journal; `set_aside` is where an earlier base
+    run that does not fit was moved. `template_date` is the date of an earlier run, which the chat template writes
+    again so that the prompts are the same.
     """
 
     fine_tuned: RunDirectory
@@ -46,10 +48,10 @@ class BenchRuns:
 
 
 def left_to_evaluate(base: RunDirectory | None, fine_tuned: RunDirectory) -> tuple[RunDirectory, ...]:
-    """Of a base and what is compared with it those that are to be evaluated.
+    """Return which of the two runs still have to be evaluated.
 
-    Two that decide early go side by side: a base that stopped early has to go on where the other has not finished, and
-    a base that has not finished can be told from the other where to stop.
+    Two runs that decide early are evaluated together: a base that stopped early continues where the fine-tuned run
+    has not finished, and a base that has not finished needs the other to know where it may stop.
     """
     tuned = () if run_state(fine_tuned) == "finished" else (fine_tuned,)
     if base is None or asked_everything(base) or (not tuned and run_state(base) == "finished"):
@@ -61,7 +63,7 @@ def left_to_evaluate(base: RunDirectory | None, fine_tuned: RunDirectory) -> tup
 
 
 def lock_model(model_path: Path, name: str) -> FolderLock:
-    """Nobody else benchmarks this model folder while this is held. Raises BenchtuiError naming who does."""
+    """Lock a model folder, so that nobody else benchmarks it. Raises BenchtuiError naming who does."""
     benchmarks = benchmarks_folder(model_path)
     for folder in (benchmarks, benchmarks / "base", benchmarks / "fine-tuned", benchmarks / "base" / "previous"):
         if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
@@ -81,10 +83,10 @@ def lay_out(
 ) -> BenchRuns:
     """Make (or find) the run directories and write their plans; call with the model's lock held.
 
-    A base run is reused when everything that can change its scores is the same; one in the model folders `neighbours`
-    is copied. An unfinished run of the same plan goes on from its journal if `resume` agrees, and so does a base that
-    stopped early: its answers are as good as ever, and another model may need more of them. A base run that fits
-    neither is set aside under base/previous/.
+    A base run is reused when everything that can change its scores is the same; one that fits in the model folders
+    `neighbours` is copied. An unfinished run of the same plan is resumed if `resume` agrees, and so is a base that
+    stopped early: its answers are still valid, and another model may need more of them. A base run that fits
+    neither way is moved to base/previous/.
     """
     benchmarks = benchmarks_folder(prepared.model.path)
     bench_id = new_bench_id()

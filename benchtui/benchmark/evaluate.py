@@ -1,4 +1,4 @@
-"""Evaluating the runs of one benchmark in worker processes, watched from start to end."""
+"""Evaluate the runs of one benchmark in worker processes, watched from start to end."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def evaluate(
     control: Control,
     watching: Watching = lambda _: nullcontext(lambda: None),
 ) -> BenchOutcome:
-    """Evaluate what is not yet evaluated, in as few workers as the weights allow; call with the model's lock held."""
+    """Evaluate what has no results yet, in as few workers as the weights allow; call with the model's lock held."""
     pending = runs.to_evaluate
     done: dict[Path, DoneRecord] = {}
     for run in pending:
@@ -57,8 +57,8 @@ def evaluate(
 
 
 def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
-    """Runs that share one set of weights share a worker (with an adapter, base and fine-tuned do), and runs that go
-    side by side."""
+    """Group the runs that share a worker: those with the same weights (a base and an adapter on it), and those that
+    are evaluated together document by document."""
     if side_by_side([run.plan() for run in runs]):
         return [list(runs)]
     groups: dict[object, list[RunDirectory]] = {}

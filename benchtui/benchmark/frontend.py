@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 
 class Frontend(Protocol):
-    """Tells and shows what the main job does, and answers its one question.
+    """Tell and show what the main job does, and answer its one question.
 
-    Nothing here may raise because nobody reads any more: the results on disk are worth more than the words about them.
+    Nothing here may raise because the reader has gone: the results on disk matter more than the messages about
+    them.
     """
 
     def say(self, text: str) -> None:
@@ -35,4 +36,4 @@ class Frontend(Protocol):
         """Answer whether an unfinished run is resumed, instead of starting a new one."""
 
     def about(self, model: str) -> Frontend:
-        """The same frontend, naming `model` in what it tells: several models are evaluated in turn."""
+        """Return the same frontend, with `model` named in what it tells: several models are evaluated in turn."""

@@ -1,4 +1,4 @@
-"""Deleting a run that nobody wants to keep."""
+"""Delete a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resuming a run that died, stopped or finished in part: the same directories, the same journal."""
+"""Resume a run that died, was stopped or finished in part: in the same directories, with the same journal."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def resume(
 
 
 def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:
-    """What to evaluate so that `run`, and the run that was started with it, get done.
+    """Return what has to be evaluated to finish `run` and the run that was started with it.
 
-    A plan lies in a model's folder, which may come from anybody: what it may run or load is asked of the user anew
-    (`allowed`), and task code is taken only from lm-eval and from the `include_paths` that the user gave now. Raises
-    BenchtuiError for that, and when the run is running, has finished, or something that can change a score is no longer
-    the same, naming what.
+    A plan lies in a model's folder, which may come from anybody: the user allows again (`allowed`) what it may run
+    or load, and the code of tasks is taken only from lm-eval and from the `include_paths` that the user gave now.
+    Raises BenchtuiError for that, and when the run is running, has finished, or something that can change a score
+    is different now, naming what.
     """
     plan = run.plan()
     benchmarks = model_folder(run) / BENCHMARKS
@@ -95,8 +95,8 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
 
 
 def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> RunDirectory:
-    """The fine-tuned run that a base belongs to: started by the same command, else the newest that names it. (A base
-    that is resumed by itself has an id of its own since.)"""
+    """Return the fine-tuned run that a base belongs to: started by the same command, else the newest that names it.
+    (A base that was resumed by itself has had its own id since.)"""
     readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := run.readable_plan())]
     together = [run for run, known in readable if known.bench_id == plan.bench_id]
     naming = [run for run, known in readable if (its := named_base(benchmarks, known)) and its.path == base.path]
@@ -110,7 +110,7 @@ def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> 
 def _with_present_facts(
     plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]
 ) -> BenchmarkPlan:
-    """The plan as it would be made today: contents, versions, task files, and what the user allows now."""
+    """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
     tasks = trusted_tasks(plan, include_paths, name)
@@ -129,7 +129,7 @@ def _with_present_facts(
 
 
 def _identity(plan: BenchmarkPlan) -> str:
-    """What `prepare` calls the content of a plan's model: its own, and that of the base it stands on."""
+    """Return the identity of a plan's model as `prepare` computes it: its own, and that of the base it needs."""
     source, allow = plan.source, plan.permissions.pickle
     own = describe(source.path, revision=source.revision, offline=plan.offline, allow_pickle=allow).identity
     if source.adapter and source.adapter_on:

@@ -90,20 +90,21 @@ def evaluate_and_conclude(
 
 
 def _neighbours(outputs: Path, model: TrainedModel) -> list[Path]:
-    """The other model folders, whose base may be the same."""
+    """Return the other model folders, which may hold the same base."""
     folders = [folder.absolute() for _, folder in model_folders(outputs)] if outputs.is_dir() else []
     return [folder for folder in folders if folder != model.path]
 
 
 def _repeatable(choice: Choice, model: TrainedModel) -> Choice:
-    """`choice` with the command that evaluates this model in this way again, whatever is the newest one then."""
+    """Return `choice` with the command that evaluates this model in this way again, even when another model is the
+    newest by then."""
     named = choice.model if choice.model not in (None, "all") else model_named(choice, model.name)
     choice = dataclasses.replace(choice, model=named)
     return dataclasses.replace(choice, command=("benchtui", "run", *run_arguments(choice)))
 
 
 def _notes(runs: BenchRuns) -> Iterator[str]:
-    """What is told before the start: which results are reused or resumed, and what follows from earlier runs."""
+    """Yield what is told before the start: which results are reused or resumed, and what follows from earlier runs."""
     if runs.copied_from:
         yield (
             f"Base results are copied from {runs.copied_from}: same model, tasks and settings "

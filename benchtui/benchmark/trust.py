@@ -1,4 +1,4 @@
-"""What a plan asks for that can run code: allowed anew by whoever resumes it, since a plan may come from anybody."""
+"""Check what a plan asks for that can run code: whoever resumes it allows it anew, since plans come from anybody."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from benchtui.text import one_line
 
 
 def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> None:
-    """Raises BenchtuiError naming the flags that the run was started with and that are not given now; `name` is what
-    the run is called."""
+    """Raise BenchtuiError naming the flags that the run was started with and that are not given now; `name` is the
+    name of the run."""
     lacking = [
         row.flag
         for row in PERMISSIONS
@@ -34,7 +34,7 @@ def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> N
 
 
 def check_arguments(plan: BenchmarkPlan, allowed: Permissions) -> None:
-    """Raises BenchtuiError when model arguments or generation settings of the plan could load code."""
+    """Raise BenchtuiError when model arguments or generation settings of the plan could load code."""
     prompts, backend = plan.prompts, find_backend(plan.backend)
     named = [name for name, value in prompts.model_args.items() if not backend.is_harmless(name, value)]
     if not allowed.remote_code:
@@ -47,15 +47,15 @@ def check_arguments(plan: BenchmarkPlan, allowed: Permissions) -> None:
 
 
 def trusted_folders(plan: BenchmarkPlan, include_paths: Sequence[Path]) -> list[Path]:
-    """Of the folders that a plan names those of benchtui's own (the demo's), and `include_paths`, which the user gave
-    now."""
+    """Return the task folders that may be read: benchtui's own among those that the plan names (the demo's), and
+    the `include_paths` that the user gave now."""
     named = [Path(folder).resolve() for folder in plan.include_paths]
     return [*(path for path in named if path.is_relative_to(PACKAGE) and path.is_dir()), *include_paths]
 
 
 def trusted_tasks(plan: BenchmarkPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
-    """The plan's tasks as they are now, from lm-eval and from the trusted folders: whatever else the plan names is not
-    even read. Raises BenchtuiError for a task that is in none of them."""
+    """Resolve the plan's tasks as they are now, from lm-eval and from the trusted folders; nothing else that the
+    plan names is read. Raises BenchtuiError for a task that is in none of them."""
     catalogue = load_catalogue(trusted_folders(plan, include_paths))
     for task in plan.tasks:
         if task.name not in catalogue:

@@ -15,7 +15,8 @@ DETACH_HINT = "Ctrl+C leaves this view; the run goes on"
 
 
 class Display(Protocol):
-    """Shows runs while they go on. A lost terminal or a closed pipe makes it fall silent; it never raises for one."""
+    """Shows runs while they are evaluated. When the terminal is lost or the pipe closed it stops writing; it never
+    raises for that."""
 
     def start(self) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Which events are worth a line, and the line."""
+"""Tell a run line by line: which events are worth a line, and what it says."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Narrator:
         self._in_flight: ev.InFlight | None = None
 
     def standing(self, view: RunView) -> list[Line]:
-        """Where a run stands that has been going on, or has ended, before anybody looked."""
+        """Return where a run stands when somebody begins to watch it after it began, or after it ended."""
         t = view.ended_at or view.last_sign or 0.0
         lines = [phase_words(view)]
         for row in view.rows:
@@ -76,7 +76,7 @@ class Narrator:
         return [Line(t, line) for line in lines]
 
     def tell(self, view: RunView, new: Sequence[ev.Event]) -> list[Line]:
-        """Lines about what is new; `view` is the run after it."""
+        """Return lines about what is new; `view` is the run after it."""
         lines = [line for event in new for line in self._event(view, event)]
         if new:
             lines += self._progress_lines(view, new[-1].t)
@@ -109,7 +109,8 @@ class Narrator:
                 yield Line(event.t, f"results written: lm-eval/{one_line(event.file, 120)}")
 
     def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[Line]:
-        """A line for what takes a while; the parts of a group are told as one, and what was whole before not again."""
+        """Yield a line for a phase that takes a while. The tasks of a group share one line, and what was
+        complete before has none."""
         if event.name in ("scoring", "writing"):
             return
         task = next((task for task in leaf_tasks(view) if task.name == event.task), None)

@@ -10,10 +10,10 @@ CODE_IN_GENERATION = frozenset({"custom_generate", "trust_remote_code"})
 
 
 def code_in_generation(settings: Mapping[str, Any]) -> list[str]:
-    """The generation settings that would have transformers run a Python file."""
+    """Return the generation settings that would have transformers run a Python file."""
     return [name for name in settings if name in CODE_IN_GENERATION]
 
 
 def is_task_file(task: str) -> bool:
-    """Whether a task is named by the path of its file instead of by its name."""
+    """Tell whether a task is named by the path of its file instead of by its name."""
     return task.endswith((".yaml", ".yml")) or "/" in task

@@ -96,7 +96,7 @@ def _is_there(file: Path) -> bool:
 
 
 def check_task_folders(config: Config) -> None:
-    """Raises UsageError where the working folder's benchtui.toml names a folder of tasks that is not benchtui's own."""
+    """Raise UsageError where the working folder's benchtui.toml names a folder of tasks that is not benchtui's own."""
     source, folders = config.origin.get("include_path"), config.run_defaults.get("include_path", ())
     foreign = next((path for path in folders if not path.resolve().is_relative_to(PACKAGE)), None)
     if foreign is not None and source is not None and source != user_config_file():
@@ -105,7 +105,7 @@ def check_task_folders(config: Config) -> None:
 
 
 def _refuse_code(file: Path, own: Path, defaults: Mapping[str, Any], suites: Sequence[Suite]) -> None:
-    """Raises UsageError for what could run code: paths of task files, some model arguments and generation settings."""
+    """Raise UsageError for what could run code: paths of task files, some model arguments and generation settings."""
     named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
@@ -136,7 +136,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def read_toml(file: Path, parse: Callable[[str], T]) -> T:
-    """What `parse` makes of the text of `file`. Raises UsageError with one line for what is no benchtui.toml."""
+    """Return what `parse` makes of the text of `file`. Raises UsageError with one line for what is no benchtui.toml."""
     try:
         if not stat.S_ISREG(file.stat().st_mode):  # a pipe would have us wait for ever
             raise UsageError(f"{file} is not a regular file.", "Remove it, or put a file in its place.")
@@ -161,7 +161,7 @@ def read_toml(file: Path, parse: Callable[[str], T]) -> T:
 
 
 def _check_keys(text: str) -> None:
-    """Raises RecursionError for a key of very many names."""
+    """Raise RecursionError for a key of very many names."""
     if any(part.count(".") > _DEEPEST_KEY for part in re.split(r"[^\w\"' \t.-]", text)):
         raise RecursionError
 
@@ -241,7 +241,7 @@ def _words(value: object) -> str:
 
 
 def _checked(read: Any, value: object, file: Path, key: str) -> Any:
-    """`value` as `read` gives it; its ValueError says what was expected."""
+    """Return `value` as `read` gives it; its ValueError says what was expected."""
     try:
         return read(value)
     except ValueError as error:

@@ -13,7 +13,7 @@ INTERNAL = frozenset({"BENCHTUI_LAUNCH_FILE", "BENCHTUI_SUPERVISOR_PID", "BENCHT
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """A warning for each variable whose name begins like a setting's and is none."""
+    """Yield a warning for each variable whose name begins like a setting's and is none."""
     known = [setting.variable for setting in SETTINGS]
     for name in sorted(environment):
         if name.startswith("BENCHTUI_") and name not in known and name not in INTERNAL:

@@ -19,7 +19,7 @@ def _is(value: object, word: str) -> bool:
 
 
 def _or_word(word: str, form: Form, means: Any = None) -> Form:
-    """`form`, or `word` for `means`."""
+    """Return `form` with `word` as another spelling, which is read as `means`."""
 
     def typed(text: str) -> Any:
         if _is(text, word):
@@ -41,7 +41,7 @@ def _or_word(word: str, form: Form, means: Any = None) -> Form:
 
 
 def named(word: str) -> Form:
-    """The name of something that exists, or `word` for the one that is taken where none is named."""
+    """Return the form for the name of something that exists; `word` is what is taken where none is named."""
 
     def written(value: str) -> str:
         return f"./{value}" if _is(value, word) else value  # a folder of that name, as a path
@@ -77,7 +77,7 @@ def choice(*choices: str) -> Form:
 
 
 def some_of(*words: str) -> Form:
-    """One or more of these words; they are kept in this order, each once."""
+    """Return the form for one or more of these words; they are kept in this order, each once."""
 
     def chosen(names: tuple[str, ...]) -> tuple[str, ...]:
         if not names or not set(names) <= set(words):
@@ -99,7 +99,7 @@ LIMIT = _or_word("auto", Form(values.limit_typed, values.limit_or_all, values.li
 
 
 def _no_limit(read: Callable[[Any], float]) -> Callable[[Any], float | None]:
-    """The weaker limit, which a file or --default-limit gives: "all" is none."""
+    """Read the weaker limit, which a file or --default-limit gives: "all" is no limit."""
 
     def limit(value: Any) -> float | None:
         found = read(value)
@@ -177,12 +177,12 @@ MODEL_ARGUMENTS = Repeated(
 
 
 def switch(on: str, off: str) -> Switch:
-    """On and off."""
+    """Return the form of a setting that is on or off."""
     return _switch({on: True, off: False}, {})
 
 
 def switch_or(word: str, on: str, off: str, undecided: str) -> Switch:
-    """On, off, or `word`: undecided, which is None."""
+    """Return the form of a setting that is on, off, or `word`: undecided, which is None."""
     return _switch({on: True, off: False, undecided: None}, {word: None})
 
 

@@ -54,7 +54,7 @@ def model_arguments_written(value: dict[str, Any]) -> list[str]:
 
 
 def split_variable(text: str) -> list[str]:
-    """Variables part `key=value`s also with blanks."""
+    """Cut the text of a variable into `key=value`s, which may be separated by blanks there."""
     return re.split(r"\s+(?=[A-Za-z_]\w*=)", text.strip())
 
 
@@ -100,7 +100,7 @@ def _pairs(text: str, example: str) -> Iterator[tuple[str, Any]]:
 
 
 def _value(text: str, start: int) -> tuple[Any, int]:
-    """The value that begins at `start`, and where the next setting does."""
+    """Return the value that begins at `start`, and where the next setting begins."""
     blanks = len(text[start:]) - len(text[start:].lstrip())
     try:
         value, end = _JSON.raw_decode(text, start + blanks)
@@ -117,7 +117,7 @@ def _value(text: str, start: int) -> tuple[Any, int]:
 
 
 def _pair_written(key: str, value: Any) -> str:
-    """Text as it is where it is read as that text again, all else as JSON."""
+    """Write text as it is where it is read as that text again, everything else as JSON."""
     if isinstance(value, str):
         plain = f"{key}={value}"
         try:

@@ -27,7 +27,7 @@ def is_secret_name(key: str) -> bool:
 
 
 def refuse_secrets(settings: Mapping[str, object]) -> None:
-    """Raises UsageError where a setting, however deep inside, is a secret: a plan is a file that is passed on."""
+    """Raise UsageError where a setting, however deep inside, is a secret: a plan is a file that is passed on."""
     if found := _secret_in(settings):
         raise UsageError(
             f"it cannot set {found}: the run's files would hold the secret.",
@@ -36,7 +36,7 @@ def refuse_secrets(settings: Mapping[str, object]) -> None:
 
 
 def _secret_in(value: object) -> str:
-    """The name of the first secret in `value`, "" for none."""
+    """Return the name of the first secret in `value`, "" for none."""
     if isinstance(value, Mapping):
         inside = (name if is_secret_name(name) else _secret_in(item) and name for name, item in value.items())
         return next((name for name in inside if name), "")

@@ -27,7 +27,7 @@ class Form:
 class Repeated:
     """The same for flags that may be given several times: one value is made of all of them.
 
-    `split` parts the text of a variable into what the flags would have been given.
+    `split` cuts the text of a variable into what the flags would have been given.
     """
 
     typed: Callable[[Sequence[str]], Any]
@@ -110,7 +110,8 @@ class Setting:
         return self.parameter if self.attribute is None else self.attribute
 
     def typed(self, texts: Sequence[str]) -> Any:
-        """The value of what stands behind the flag, once for each time it was given; for a switch: the flag itself."""
+        """Read the value of what follows the flag, one text for each time it was given; for a switch, the flag
+        itself."""
         if isinstance(self.form, Repeated):
             return self.form.typed(texts)
         if isinstance(self.form, Switch):
@@ -123,7 +124,7 @@ class Setting:
         return self.form.typed(text)
 
     def arguments(self, value: Any) -> list[str]:
-        """The flags that say `value`, whatever a file or the environment says."""
+        """Write `value` as flags, so that they say it whatever a file or the environment says."""
         if isinstance(self.form, Switch):
             return [next(flag for flag, means in self.form.flags.items() if means is value)]
         if isinstance(self.form, Repeated):

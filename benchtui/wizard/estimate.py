@@ -1,4 +1,4 @@
-"""How long a suite will take, by how fast earlier runs went."""
+"""Estimate how long a suite will take, from the speed of earlier runs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Speeds:
     answers: Mapping[str, int] = field(default_factory=dict)
 
     def preferred_to(self, other: Speeds) -> Speeds:
-        """These speeds, and those of `other` for tasks that are not among them."""
+        """Return these speeds, and those of `other` for tasks that are not among them."""
         return Speeds({**other.per_task, **self.per_task}, self.source, {**other.answers, **self.answers})
 
 
@@ -63,7 +63,7 @@ class Estimate:
 
 
 def earlier_speeds(outputs: Path, model: str) -> Speeds:
-    """From the newest runs of `model`, else from those of other models in `outputs`."""
+    """Read the speeds from the newest runs of `model`, else from those of other models in `outputs`."""
     try:
         known = [found for found in known_runs(outputs) if not found.problem]
     except BenchtuiError:
@@ -86,7 +86,7 @@ def _speeds(runs: Sequence[RunDirectory], source: str) -> Speeds | None:
 
 
 def run_speeds(run: RunDirectory) -> Speeds:
-    """Documents a second of each leaf task of one run, and of the groups that its plan asked for."""
+    """Return the documents a second of each leaf task of one run, and of the groups that its plan asked for."""
     last: dict[str, Progress] = {}
     for event in _progress(run.events):
         last[event.task] = event
@@ -115,7 +115,7 @@ def _progress(file: Path) -> Iterable[Progress]:
 def estimates(
     suites: Iterable[Suite], speeds: Speeds, *, limit: float | None, models: int
 ) -> dict[str, Estimate]:  # fmt: skip
-    """For each suite whose time can be told; `models` is 2 where the base is evaluated as well."""
+    """Estimate each suite whose time can be told; `models` is 2 where the base is evaluated as well."""
     found = {}
     for suite in suites:
         estimate = estimate_tasks(suite.tasks, speeds, limit=limit, models=models)
@@ -127,7 +127,7 @@ def estimates(
 def estimate_tasks(
     tasks: Sequence[TaskPlan], speeds: Speeds, *, limit: float | None, models: int
 ) -> Estimate | None:  # fmt: skip
-    """None when no task's speed is known."""
+    """Estimate the time of these tasks; None when no task's speed is known."""
     seconds, unknown, fewest = 0.0, 0, math.inf
     for task in tasks:
         rate, documents = speeds.per_task.get(task.name), _documents(task, limit)

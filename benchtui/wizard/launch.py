@@ -1,4 +1,4 @@
-"""Starting a run that lives on its own: whoever started it can leave, or crash, without harming it."""
+"""Start a run in a process of its own: whoever started it can leave, or crash, without harming it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short measurement: a few documents of each task, in a folder that is gone afterwards."""
+"""Measure the speed of a model: a few documents of each task, in a folder that is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def measure(choice: Choice, model: TrainedModel, stop: threading.Event) -> Speed
 
 
 def _stand_in(model: TrainedModel, folder: Path) -> None:
-    """A folder with everything of the model's except its benchmarks, by links."""
+    """Make a folder with links to everything of the model's except its benchmarks."""
     folder.mkdir()
     for entry in model.path.iterdir():
         if entry.name != BENCHMARKS:

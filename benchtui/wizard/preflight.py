@@ -1,4 +1,4 @@
-"""Everything that can be known to go wrong before a run starts, found before it starts."""
+"""Find before a run starts whatever can already be known to go wrong."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _OF_IFEVAL = ("IFEval", "NLTK data")
 
 
 def preflight(choice: Choice) -> list[Check]:
-    """What was found, problems first. Describes both models as the run itself will, so it may ask the hub: a few
-    seconds in a thread of their own."""
+    """Return what was found, problems first. Describes both models as the run itself will, so it may ask the hub:
+    call it in a thread; it may take some seconds."""
     try:
         tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths))
     except BenchtuiError as error:
@@ -75,7 +75,7 @@ def _problem(error: BenchtuiError) -> Check:
 
 
 def _machine(choice: Choice, leaves: Sequence[str]) -> Iterator[Check]:
-    """The doctor's findings: what is well in one line, the rest each by itself."""
+    """Yield the doctor's findings: what is fine in one line, everything else by itself."""
     ifeval = any("ifeval" in leaf for leaf in leaves)
     left_out = {*_NOT_HERE, *(["Hub"] if choice.offline else []), *([] if ifeval else _OF_IFEVAL)}
     checks = run_checks(choice.outputs, offline=choice.offline, left_out=left_out)

@@ -30,8 +30,8 @@ def points_option(*names: str, type: click.ParamType[float], help: str, **more: 
 
 
 def finite(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
-    """Raises BadParameter for nan and infinity, which every range of click holds: a limit that any result would meet,
-    or none, is a typing error."""
+    """Raise BadParameter for nan and infinity, which click accepts in every range: a limit that any result would
+    meet, or none, is a typing error."""
     if value is not None and not math.isfinite(value):
         raise click.BadParameter(f"{value} is no number.")
     return value

@@ -75,7 +75,7 @@ _ISOLATED = "isolated"
 
 
 def _filed(ctx: click.Context) -> Mapping[str, Any]:
-    """What benchtui.toml says: read already for a SectionedCommand, and by others only where nobody said more."""
+    """Return what benchtui.toml says; it is only read now where the command did not read it before."""
     if ctx.default_map is not None:
         return ctx.default_map
     from benchtui.settings.config import load_config
@@ -84,7 +84,7 @@ def _filed(ctx: click.Context) -> Mapping[str, Any]:
 
 
 def _read(where: str, text: str, read: Callable[[], Any], step: str) -> Any:
-    """What `read` gives. Raises UsageError that begins with `where`: the flag or the variable."""
+    """Return what `read` gives. Raises UsageError that begins with `where`: the flag or the variable."""
     try:
         return read()
     except ValueError as error:
@@ -153,9 +153,9 @@ def run_options(command: F) -> F:
 
 
 def choice_from_flags(values: Mapping[str, Any]) -> Choice:
-    """The Choice for a command's values. Raises UsageError for combinations that make no sense.
+    """Make the Choice for a command's values. Raises UsageError for combinations that make no sense.
 
-    Where two settings contradict each other, the one that was said at the stronger place counts: a flag, then the
+    Where two settings contradict each other, the one said at the stronger place counts: a flag, then the
     environment, then a file.
     """
     said = dict(values)
@@ -180,7 +180,7 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
 
 
 def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
-    """Raises UsageError where `setting` is typed and, as the others are, says nothing."""
+    """Raise UsageError where `setting` was typed and has no effect, as the other settings are."""
     if not _typed(setting.parameter):
         return
     if setting.only_with and not values[SETTING[setting.only_with].parameter]:

@@ -24,7 +24,7 @@ PATIENCE = 120.0
 
 
 def in_background() -> bool:
-    """Whether this is the process that was started in the background: it finds the same flag --detach."""
+    """Tell whether this process was started in the background: it finds the same flag --detach in its arguments."""
     return LAUNCH_FILE in os.environ
 
 
@@ -54,7 +54,8 @@ def start_detached(arguments: list[str]) -> int:
 
 
 def _log_folder() -> Path:
-    """Where the output of detached runs goes, without the oldest of it. Raises BenchtuiError."""
+    """Return the folder for the output of detached runs, after deleting the oldest files in it. Raises
+    BenchtuiError."""
     folder = user_state_path("benchtui") / "detached"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -82,6 +83,7 @@ def _wait_for_launch(process: subprocess.Popen[bytes], launch: Path, log: Path) 
 
 
 def announce_launch(runs: tuple[RunDirectory, ...]) -> None:
-    """Tell whoever detached us that the launch records exist; does nothing for a run in the foreground."""
+    """Tell the command that started us in the background that the launch records exist; does nothing in the
+    foreground."""
     if path := os.environ.pop(LAUNCH_FILE, None):
         write_atomic(Path(path), msgspec.json.encode([str(run.path.resolve()) for run in runs]))

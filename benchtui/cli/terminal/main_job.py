@@ -32,8 +32,7 @@ def run_on_terminal(choice: Choice) -> int:
 
 @dataclass(frozen=True)
 class Terminal:
-    """The terminal as a Frontend. `resume` None asks about unfinished runs; `model` stands in front of every line where
-    several are evaluated."""
+    """The terminal as a Frontend. `resume` None asks about unfinished runs; `model`, if any, begins every line."""
 
     as_json: bool = False
     resume: bool | None = None
@@ -43,7 +42,7 @@ class Terminal:
         return replace(self, model=model)
 
     def say(self, text: str) -> None:
-        with _whether_or_not_anybody_reads():
+        with _reader_may_be_gone():
             click.echo(printable(f"{self.model}: {text}" if self.model else text), err=True)
 
     def show(self, summary: Summary) -> None:
@@ -51,7 +50,7 @@ class Terminal:
             return
         from benchtui.reports.tables import print_summary
 
-        with _whether_or_not_anybody_reads():
+        with _reader_may_be_gone():
             if self.model:
                 click.echo(one_line(self.model))
             print_summary(summary)
@@ -85,7 +84,7 @@ class Terminal:
             control.say = say_on_stderr
 
     def may_resume(self, run: RunDirectory) -> bool:
-        """As the flag says, else asked on a terminal, else yes."""
+        """Answer as the flag says, else ask on a terminal, else say yes."""
         if self.resume is not None:
             return self.resume
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -99,8 +98,9 @@ class Terminal:
 
 
 @contextmanager
-def _whether_or_not_anybody_reads() -> Iterator[None]:
-    """A terminal that closed, a pipe whose reader left: the files are worth more than the words about them."""
+def _reader_may_be_gone() -> Iterator[None]:
+    """Ignore that the terminal closed or that the reader of a pipe left: the results on disk matter more than the
+    messages."""
     try:
         yield
         sys.stdout.flush()

@@ -17,7 +17,7 @@ def width() -> int:
 
 
 def say(text: str = "", *, to_stderr: bool = False) -> None:
-    """Print styled text; the styles go where there is no terminal, and with NO_COLOR."""
+    """Print styled text; without a terminal, or with NO_COLOR, without the styles."""
     click.echo(text, err=to_stderr, color=False if os.environ.get("NO_COLOR") else None)
 
 
@@ -34,7 +34,7 @@ def hanging(label: str, text: str, indent: int, **style: bool) -> None:
 
 
 def aside(text: str) -> None:
-    """A remark on stderr: what else can be typed, how many were left out."""
+    """Print a remark on stderr: what else can be typed, how many were left out."""
     for line in text.splitlines():
         lines = textwrap.wrap(line, width(), subsequent_indent="  ", drop_whitespace=True) or [""]
         indent = line[: len(line) - len(line.lstrip())]

@@ -1,4 +1,4 @@
-"""Keeps what native code prints (a driver, a tokenizer, malloc) from being drawn across a full screen."""
+"""Keep what native code prints (a driver, a tokenizer, malloc) from being drawn across a full screen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ KEPT = 10_000
 
 @contextmanager
 def stray_output_held() -> Iterator[Callable[[], list[str]]]:
-    """Let file descriptors 1 and 2 lead into a temporary file, while Python's own streams go on to the terminal.
+    """Send file descriptors 1 and 2 into a temporary file, while Python's own streams still write to the terminal.
 
-    Yields what tells the newest lines that are held.
+    Yields a function that returns the newest lines in that file.
     """
     streams = sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__
     with tempfile.TemporaryFile() as held, ExitStack() as undo:
@@ -31,7 +31,7 @@ def stray_output_held() -> Iterator[Callable[[], list[str]]]:
 
 
 def _moved(descriptor: int, to: int, undo: ExitStack) -> TextIOWrapper:
-    """A stream to where the descriptor led until now; the descriptor itself leads to `to`."""
+    """Return a stream to where the descriptor led until now; the descriptor itself then leads to `to`."""
     (sys.stdout if descriptor == 1 else sys.stderr).flush()
     kept = os.dup(descriptor)
     stream = undo.enter_context(os.fdopen(kept, "w", encoding="utf-8", errors="replace", buffering=1))
