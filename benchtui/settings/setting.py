@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Page = Literal["model", "base", "format", "suite", "batch", "review"]
-"""The pages of the wizard that ask for a setting."""
+Question = Literal["model", "base", "format", "suite", "batch", "review"]
+"""The questions of the wizard; each has a page, which asks for one setting or several."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Setting:
     form: Form | Repeated | Switch
     default: Any = None
     metavar: str = ""
-    page: Page | None = None
+    page: Question | None = None
     key: str | None = None
     attribute: str | None = None
     permission: str = ""

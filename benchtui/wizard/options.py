@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from benchtui.backends.backend import Backend
 from benchtui.backends.registry import BUILT_IN as OUR_BACKENDS
@@ -14,13 +13,12 @@ from benchtui.models.base import BaseChoice, find_base
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
 from benchtui.models.listing import ListedModel
 from benchtui.models.selection import choose_format, formats_words
+from benchtui.settings.setting import Question
 from benchtui.tasks.suites import BUILT_IN, Suite
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
 from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Estimate
-
-Question = Literal["model", "base", "format", "suite", "batch", "review"]
 
 QUESTIONS: Mapping[Question, tuple[str, str]] = {
     "model": ("Model", "Which trained model?"),

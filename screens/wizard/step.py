@@ -15,9 +15,10 @@ from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
 from benchtui.plans.choice import Choice
+from benchtui.settings.setting import Question
 from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Speeds
-from benchtui.wizard.options import QUESTIONS, Question
+from benchtui.wizard.options import QUESTIONS
 from screens.background import in_background
 from screens.page import Page
 from screens.widgets.plain import Plain

@@ -16,9 +16,10 @@ from textual.widgets.option_list import Option
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
+from benchtui.settings.setting import Question
 from benchtui.text import one_line
 from benchtui.wizard.launch import launch
-from benchtui.wizard.options import ONE_MODEL, QUESTIONS, Question
+from benchtui.wizard.options import ONE_MODEL, QUESTIONS
 from screens.page import Page
 from screens.wizard.base import BaseStep
 from screens.wizard.batch import BatchStep

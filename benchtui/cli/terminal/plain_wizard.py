@@ -12,8 +12,9 @@ import click
 
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.choice import Choice, model_named
+from benchtui.settings.setting import Question
 from benchtui.text import one_line
-from benchtui.wizard.options import QUESTIONS, Option, Question
+from benchtui.wizard.options import QUESTIONS, Option
 
 if TYPE_CHECKING:
     from benchtui.doctor.check import Check
