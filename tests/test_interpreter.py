@@ -84,7 +84,7 @@ def test_a_run_in_the_background_and_its_worker_import_nothing_of_it(planted: Pa
     arguments = ["--tasks", "planted_task", "--include-path", str(tasks), "--no-base", "--offline", "--device", "cpu"]
     code = (
         "import sys\nfrom pathlib import Path\nfrom benchtui.cli.parameters.settings import run_options\n"
-        "from benchtui.cli.parameters.settings import choice_from_flags\n"
+        "from benchtui.cli.parameters.choice import choice_from_flags\n"
         "import click\nfrom benchtui.wizard.launch import launch\nfrom benchtui.wizard.measure import measure\n"
         "from benchtui.models.selection import find_model\nfrom benchtui.backends.hf import HF\nimport threading\n"
         "@run_options\ndef command(**values):\n"

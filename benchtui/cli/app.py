@@ -9,7 +9,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from benchtui.cli.parameters.settings import SectionedCommand, choice_from_flags, run_options
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import SectionedCommand, run_options
 from benchtui.cli.terminal.stray_output import stray_output_held
 from benchtui.errors import BenchtuiError
 from benchtui.plans.choice import Choice

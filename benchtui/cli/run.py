@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from benchtui.cli.parameters.settings import SectionedCommand, choice_from_flags, run_options
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import SectionedCommand, run_options
 
 
 @click.command("run", cls=SectionedCommand)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchtui.cli.parameters.settings import choice_from_flags, run_options
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import run_options
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import command_line, run_arguments

@@ -10,7 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from benchtui.cli.app import command as app_command
-from benchtui.cli.parameters.settings import choice_from_flags
+from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.demo.workspace import demo_paths
 from benchtui.plans.choice import Choice
 from benchtui.plans.plan import Permissions

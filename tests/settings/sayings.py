@@ -12,7 +12,7 @@ from typing import Any
 import tomlkit
 from hypothesis import strategies as st
 
-from benchtui.cli.parameters.settings import choice_from_flags
+from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.run import command
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice

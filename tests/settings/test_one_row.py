@@ -31,7 +31,7 @@ benchtui.settings.rows = rows
 """
 
 TELL = """
-from benchtui.cli.parameters.settings import choice_from_flags
+from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.run import command
 from benchtui.plans.command import other_settings, run_arguments
 with command.make_context("run", arguments) as context:

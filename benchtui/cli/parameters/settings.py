@@ -1,4 +1,4 @@
-"""The flags of `benchtui run`, made from the rows of `settings/rows`, and the Choice that is made of them."""
+"""Flags made from the rows of `settings/rows`: all of them for `benchtui run`, some for other commands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import click
 from click.core import ParameterSource
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.plans.choice import Choice, choice_of
 from benchtui.settings.environment import unknown_variables
 from benchtui.settings.rows import ISOLATED, OUTPUT, SETTING, SETTINGS
 from benchtui.settings.setting import Repeated, Setting, Switch
@@ -150,61 +149,3 @@ def _add(command: Any, option: click.Option) -> None:
 def run_options(command: F) -> F:
     """Add the flags of all settings to a command."""
     return setting_options(*(setting.name for setting in SETTINGS))(command)
-
-
-def choice_from_flags(values: Mapping[str, Any]) -> Choice:
-    """Make the Choice for a command's values. Raises UsageError for combinations that make no sense.
-
-    Where two settings contradict each other, the one said at the stronger place counts: a flag, then the
-    environment, then a file.
-    """
-    said = dict(values)
-    if said["base"] and said["no_base"]:
-        if _strength("base") == _strength("no_base"):
-            raise UsageError(
-                "--base and --no-base contradict each other.",
-                "Give one of them; for an adapter by itself, --no-base with --adapter-base says what it is put on.",
-            )
-        said["no_base"] = _strength("no_base") > _strength("base")
-    if said["decide_early"] and said["no_base"] and _typed("decide_early"):
-        if _strength("no_base") == _strength("decide_early"):
-            raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
-        said["no_base"] = False
-    for setting in SETTINGS:
-        _check_use(setting, said)
-    if _source("include_path") is ParameterSource.DEFAULT_MAP:
-        from benchtui.settings.config import check_task_folders, load_config
-
-        check_task_folders(load_config())
-    return choice_of(said)
-
-
-def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
-    """Raise UsageError where `setting` was typed and has no effect, as the other settings are."""
-    if not _typed(setting.parameter):
-        return
-    if setting.only_with and not values[SETTING[setting.only_with].parameter]:
-        raise UsageError(
-            f"{setting.flag} says when --{setting.only_with} may stop, which is not asked for.", "Give both."
-        )
-    name, word = setting.only_where
-    if name and word not in values[SETTING[name].parameter]:
-        flag, asked = SETTING[name].arguments(values[SETTING[name].parameter])
-        raise UsageError(
-            f"{setting.flag} has no use with {flag} {asked}.", f"Leave it out, or give {flag} {asked},{word}."
-        )
-
-
-def _strength(name: str) -> int:
-    order = (ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE)
-    source = _source(name)
-    return order.index(source) if source in order else -1
-
-
-def _typed(name: str) -> bool:
-    return _source(name) is ParameterSource.COMMANDLINE
-
-
-def _source(name: str) -> ParameterSource | None:
-    context = click.get_current_context(silent=True)
-    return context.get_parameter_source(name) if context else None

@@ -1,0 +1,72 @@
+"""The Choice that is made of the flags of a command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from benchtui.errors import UsageError
+from benchtui.plans.choice import Choice, choice_of
+from benchtui.settings.rows import SETTING, SETTINGS
+from benchtui.settings.setting import Setting
+
+
+def choice_from_flags(values: Mapping[str, Any]) -> Choice:
+    """Make the Choice for a command's values. Raises UsageError for combinations that make no sense.
+
+    Where two settings contradict each other, the one said at the stronger place counts: a flag, then the
+    environment, then a file.
+    """
+    said = dict(values)
+    if said["base"] and said["no_base"]:
+        if _strength("base") == _strength("no_base"):
+            raise UsageError(
+                "--base and --no-base contradict each other.",
+                "Give one of them; for an adapter by itself, --no-base with --adapter-base says what it is put on.",
+            )
+        said["no_base"] = _strength("no_base") > _strength("base")
+    if said["decide_early"] and said["no_base"] and _typed("decide_early"):
+        if _strength("no_base") == _strength("decide_early"):
+            raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
+        said["no_base"] = False
+    for setting in SETTINGS:
+        _check_use(setting, said)
+    if _source("include_path") is ParameterSource.DEFAULT_MAP:
+        from benchtui.settings.config import check_task_folders, load_config
+
+        check_task_folders(load_config())
+    return choice_of(said)
+
+
+def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
+    """Raise UsageError where `setting` was typed and has no effect, as the other settings are."""
+    if not _typed(setting.parameter):
+        return
+    if setting.only_with and not values[SETTING[setting.only_with].parameter]:
+        raise UsageError(
+            f"{setting.flag} says when --{setting.only_with} may stop, which is not asked for.", "Give both."
+        )
+    name, word = setting.only_where
+    if name and word not in values[SETTING[name].parameter]:
+        flag, asked = SETTING[name].arguments(values[SETTING[name].parameter])
+        raise UsageError(
+            f"{setting.flag} has no use with {flag} {asked}.", f"Leave it out, or give {flag} {asked},{word}."
+        )
+
+
+def _strength(name: str) -> int:
+    order = (ParameterSource.DEFAULT_MAP, ParameterSource.ENVIRONMENT, ParameterSource.COMMANDLINE)
+    source = _source(name)
+    return order.index(source) if source in order else -1
+
+
+def _typed(name: str) -> bool:
+    return _source(name) is ParameterSource.COMMANDLINE
+
+
+def _source(name: str) -> ParameterSource | None:
+    context = click.get_current_context(silent=True)
+    return context.get_parameter_source(name) if context else None
