@@ -21,13 +21,6 @@ SHOWN = 20
 ROOMY = 100
 """Columns of terminal from which on a run's start is shown too."""
 _COLUMNS = ("Run", "Tasks", "State", "Progress", "Started", "Took")
-_STYLES: dict[str, str] = {
-    "running": "cyan",
-    "finished": "green",
-    "partial": "yellow",
-    "cancelled": "yellow",
-    "waiting": "dim",
-}
 
 
 @click.command("runs")
@@ -68,11 +61,12 @@ def _worth_showing(runs: Sequence[ListedRun]) -> list[ListedRun]:
 
 def _cells(run: ListedRun, glyphs: Glyphs, now: float) -> tuple[str, ...]:
     from benchtui.durations import rough_duration
+    from benchtui.reports.wording.states import state_glyph
     from benchtui.runs.known import LONGEST_NAME
 
     started = "" if run.started is None else f"{rough_duration(max(now - run.started, 0))} ago"
     took = "" if run.seconds is None else rough_duration(run.seconds)
-    state = f"{glyphs.failed} {run.message}" if run.newer else f"{_glyph(run.state, glyphs)} {run.state}"
+    state = f"{glyphs.failed} {run.message}" if run.newer else f"{state_glyph(run.state, glyphs)} {run.state}"
     return (_shown(run.name, LONGEST_NAME), _what(run), state, _progress(run), started, took)
 
 
@@ -96,16 +90,6 @@ def _progress(run: ListedRun) -> str:
     return ""
 
 
-def _glyph(state: str, glyphs: Glyphs) -> str:
-    return {
-        "running": glyphs.active,
-        "waiting": glyphs.waiting,
-        "finished": glyphs.done,
-        "partial": glyphs.partial,
-        "cancelled": glyphs.stopped,
-    }.get(state, glyphs.failed)
-
-
 def _print_lines(runs: Sequence[ListedRun]) -> None:
     """One line a run in aligned columns, however wide."""
     from benchtui.reports.wording.glyphs import glyphs_for
@@ -126,6 +110,7 @@ def _print_table(runs: Sequence[ListedRun]) -> None:
     from rich.text import Text
 
     from benchtui.reports.wording.glyphs import glyphs_for
+    from benchtui.reports.wording.states import state_style
 
     console = Console(markup=False, highlight=False, emoji=False)
     glyphs, now = glyphs_for(console.encoding), time.time()
@@ -139,7 +124,7 @@ def _print_table(runs: Sequence[ListedRun]) -> None:
             table.add_column(name, overflow="fold", no_wrap=whole)
     for run, line in zip(runs, lines, strict=True):
         cells = {name: Text(text) for name, text in line.items() if roomy or name != "Started"}
-        cells["State"].stylize(_STYLES.get(run.state, "red"))
+        cells["State"].stylize(state_style(run.state))
         table.add_row(*cells.values())
     console.print(table)
     steps = list(dict.fromkeys(run.next_step for run in _one_of_each(runs) if run.next_step))

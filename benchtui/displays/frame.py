@@ -11,25 +11,21 @@ from rich.text import Text
 from benchtui.displays.rows import Columns, choose_columns, row_line
 from benchtui.durations import format_duration
 from benchtui.reports.wording.glyphs import Glyphs
-from benchtui.reports.wording.states import in_flight_words, life_words, phase_words, role_words, settings_words
+from benchtui.reports.wording.states import (
+    in_flight_words,
+    life_words,
+    phase_words,
+    role_words,
+    settings_words,
+    state_glyph,
+    state_style,
+)
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
-from benchtui.runs.records import RunState
 from benchtui.text import one_line
 
 STALLED_AFTER = 60.0
 ROOMY = 100
-
-_HEAD_STYLES: dict[RunState, str] = {
-    "waiting": "dim",
-    "running": "cyan",
-    "finished": "green",
-    "partial": "yellow",
-    "cancelled": "yellow",
-    "timed out": "red",
-    "failed": "red",
-    "died": "red",
-}
 
 
 @dataclass(frozen=True)
@@ -133,7 +129,7 @@ def _message(view: RunView) -> str:
 def _head(view: RunView, current: bool, width: int, glyphs: Glyphs) -> Text:
     waits = view.state == "running" and not current and view.phase is None
     words = "waiting for its turn" if waits else phase_words(view)
-    style = "dim" if waits else _HEAD_STYLES[view.state]
+    style = "dim" if waits else state_style(view.state)
     role = role_words(view)
     room = width - len(role) - cell_len(words) - 5  # the name gives way to what is going on
     head = Text.assemble(
@@ -151,13 +147,8 @@ def _head(view: RunView, current: bool, width: int, glyphs: Glyphs) -> Text:
 def _state_glyph(view: RunView, waits: bool, glyphs: Glyphs) -> str:
     if waits:
         return glyphs.waiting
-    return {
-        "waiting": glyphs.waiting,
-        "running": glyphs.done if view.results is not None else glyphs.active,
-        "finished": glyphs.done,
-        "partial": glyphs.partial,
-        "cancelled": glyphs.stopped,
-    }.get(view.state, glyphs.failed)
+    written = view.state == "running" and view.results is not None
+    return glyphs.done if written else state_glyph(view.state, glyphs)
 
 
 def _footer(current: RunView | None, views: Sequence[RunView], glyphs: Glyphs, now: float, hint: str) -> list[Text]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from benchtui.durations import format_duration, rough_duration
 from benchtui.models.layout import size_text
+from benchtui.reports.wording.glyphs import Glyphs
 from benchtui.reports.wording.numbers import score_words
 from benchtui.results.records import is_share
 from benchtui.runs.events import Decision, InFlight, Watchdog
@@ -41,6 +42,23 @@ _STATES: dict[RunState, str] = {
     "cancelled": "stopped",
     "timed out": "timed out",
 }
+
+
+def state_glyph(state: str, glyphs: Glyphs) -> str:
+    """The sign beside the state of a run; a cross for whatever left no results that can be used."""
+    return {
+        "waiting": glyphs.waiting,
+        "running": glyphs.active,
+        "finished": glyphs.done,
+        "partial": glyphs.partial,
+        "cancelled": glyphs.stopped,
+    }.get(state, glyphs.failed)
+
+
+def state_style(state: str) -> str:
+    """The colour beside it, one of the terminal's own."""
+    colours = {"waiting": "dim", "running": "cyan", "finished": "green", "partial": "yellow", "cancelled": "yellow"}
+    return colours.get(state, "red")
 
 
 def role_words(view: RunView) -> str:
