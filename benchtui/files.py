@@ -178,6 +178,8 @@ def _trusted(folder: Path) -> tuple[Path, tuple[str, ...]]:
             return Path(*parts[:place]), parts[place:]
     if parts[-1] in _INSIDE_RUN:
         return Path(*parts[:-1]), parts[-1:]
+    if parts[-3:-1] == ("run", "shards"):
+        return Path(*parts[:-3]), parts[-3:]
     return Path(*parts), ()
 
 

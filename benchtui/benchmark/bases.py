@@ -15,7 +15,7 @@ from benchtui.files import copy_run_files, write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan, with_date_of
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import SHARDS, RunDirectory, base_run, base_runs, benchmarks_folder, fine_tuned_runs
-from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.journal.shards import answered_in
 from benchtui.runs.known import run_name
 from benchtui.runs.records import asked_everything, run_state
 
@@ -89,7 +89,7 @@ def find_unfinished(runs: Sequence[RunDirectory], plan: BenchmarkPlan, *, any_da
     for run in reversed(runs):
         known = run.readable_plan()
         ended = asked_everything(run) if plan.role == "base" else run_state(run) == "finished"
-        if known is None or ended or not answered_requests(run.journal):
+        if known is None or ended or not answered_in(run):
             continue
         if not (with_date_of(plan, known) if any_date else plan).differences(known):
             return run

@@ -14,7 +14,7 @@ import msgspec
 
 from benchtui.plans.benchmark import TEMPLATE_DATE, BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.journal.shards import answered_in
 
 _OF_ARITHMETIC = frozenset({"dtype", "lm-eval", TEMPLATE_DATE})
 """Settings that leave the answers all but the same; those of the backend itself are others."""
@@ -40,7 +40,7 @@ def earlier_looks(plan: BenchmarkPlan, runs: Sequence[RunDirectory]) -> tuple[st
         there = run.readable_plan()
         if there is None or there.role != plan.role or not _same_question(plan, there):
             continue
-        if there.decide_early is not None and (answered_requests(run.journal) or run.lm_eval.is_dir()):
+        if there.decide_early is not None and (answered_in(run) or run.lm_eval.is_dir()):
             found[run.path.name] = None
         found.update(dict.fromkeys(there.looked_at or ()))
     return tuple(found)

@@ -70,6 +70,14 @@ class EventReader:
                 yield event
 
 
+def reader_at_end(path: Path) -> EventReader:
+    """A reader that gives only what is appended from now on."""
+    reader = EventReader(path)
+    while reader.read():
+        pass
+    return reader
+
+
 def read_events(path: Path) -> list[Event]:
     """All events in `path`, oldest first; damaged lines are left out."""
     reader, events = EventReader(path), []

@@ -10,7 +10,7 @@ from typing import Literal
 from benchtui.durations import format_duration
 from benchtui.files import UnsafePlaceError
 from benchtui.runs import events as ev
-from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.records import Status
 from benchtui.runs.worker_contract import NO_ROOM
 from benchtui.supervise.settings import SuperviseSettings
@@ -52,7 +52,7 @@ class EndingRules:
         self._score = score
         self._replaces = replaces
         self._replaced = 0
-        self._answered = 0
+        self._answered: dict[WorkerFiles, int] = {}
         self.memory_share = 1.0
         """Of the memory that a worker would plan with; less after it was killed for using too much."""
         self.last: Ending | None = None
@@ -124,11 +124,12 @@ class EndingRules:
     def _may_replace(self, current: Watched) -> bool:
         """Whether another worker asks again what this one had in hand. Not for ever: a document that kills or stops
         every worker ends its slot, and so does a failure that has nothing to do with this one process."""
-        if not self._replaces or (current.failed is not None and current.failed.reason != "error"):
+        failed = current.failed
+        if not self._replaces or (failed is not None and (failed.reason != "error" or not current.planned)):
             return False
-        answered = answered_requests(current.files.journal)
-        self._replaced = 1 if answered > self._answered else self._replaced + 1
-        self._answered = answered
+        answered = current.answered
+        self._replaced = 1 if answered > self._answered.get(current.files, 0) else self._replaced + 1
+        self._answered[current.files] = answered
         return self._replaced <= MOST_REPLACEMENTS
 
     def _recover(self, current: Watched, ending_with: Sequence[Watched], why: str = "") -> None:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 
 from benchtui.runs import events as ev
-from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.worker_contract import SCORE
 from benchtui.supervise.launcher import Launcher, WorkerJob
 from benchtui.supervise.settings import SharedWorker
@@ -45,7 +44,7 @@ class Recovery:
 
     def score(self) -> None:
         """Write partial results from the journal. A document whose scoring hangs or kills the worker is left out."""
-        if self._watched.deleted or not answered_requests(self._watched.run.journal):
+        if self._watched.deleted or not self._watched.answered:
             return
         for _ in range(MOST_TRIES):
             self._watched.begin_scoring()

@@ -9,6 +9,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord
 from benchtui.supervise.control import Control
 from benchtui.supervise.launcher import Launcher, LocalLauncher
+from benchtui.supervise.pool import Pool
 from benchtui.supervise.recovery import Recovery
 from benchtui.supervise.settings import SuperviseSettings, shared_worker
 from benchtui.supervise.slot import Slot
@@ -43,7 +44,8 @@ class Supervisor:
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
         self._watched = [Watched.open_for_supervision(run) for run in self._runs]
-        slot = Slot(
+        evaluator = Slot if self._settings.workers == 1 else Pool
+        evaluator(
             self._watched,
             self._shared,
             self._settings,
@@ -51,8 +53,7 @@ class Supervisor:
             self._launcher,
             idle=self._idle,
             score=self._score,
-        )
-        slot.evaluate()
+        ).evaluate()
         for watched in self._watched:
             watched.writer.close()
         return [watched.done for watched in self._watched if watched.done is not None]

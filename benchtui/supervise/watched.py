@@ -14,15 +14,15 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, no_room, unwritable
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory, WorkerFiles
-from benchtui.runs.event_reader import EventReader
+from benchtui.runs.event_reader import EventReader, reader_at_end
 from benchtui.runs.follow.view import Counts
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal.journal import Journal, answered_requests
+from benchtui.runs.journal.shards import answered_in, gather_journals
 from benchtui.runs.kinds.benchmark.events import Planned, Progress
 from benchtui.runs.kinds.benchmark.fold import Leaf
 from benchtui.runs.kinds.benchmark.view import counts
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
-from benchtui.supervise.union import gather_journals
 
 NAMED_AT_MOST = 5
 ASKED_AGAIN = "What was lost is asked again."
@@ -96,7 +96,7 @@ class Watched:
 
     @classmethod
     def _open(cls, run: RunDirectory, files: WorkerFiles) -> Watched:
-        return cls(run, files, _reader_at_end(files.events), ev.EventWriter(files.events))
+        return cls(run, files, reader_at_end(files.events), ev.EventWriter(files.events))
 
     def forget_skipped(self) -> None:
         """Have the documents that were given up on before asked again."""
@@ -180,6 +180,11 @@ class Watched:
             return counts(leaf.view() for leaf in self.leaves.values())
         return Counts(self.before.documents, self.before.documents_total)
 
+    @property
+    def answered(self) -> int:
+        """How many requests are answered, in this run or shard."""
+        return answered_in(self.run) if self.files.shard is None else answered_requests(self.files.journal)
+
     def at_work(self) -> AtWork | None:
         """The documents that the worker had in hand when it was last heard of; None when it was at something else."""
         alone = read_in_hand(self.files.in_hand)
@@ -230,7 +235,7 @@ class Watched:
             message,
             t=time.time(),
             seconds=time.monotonic() - self.began,
-            answered=answered_requests(self.files.journal),
+            answered=self.answered,
             total=sum(leaf.view().requests_total for leaf in self.leaves.values()),
             documents=found.documents,
             documents_total=found.total,
@@ -270,11 +275,3 @@ def _writing(run: RunDirectory, files: WorkerFiles) -> Iterator[None]:
     except sqlite3.Error as error:
         step = "Free some space, then try again." if no_room(error) else "Start a new run with --no-resume."
         raise BenchtuiError(f"{run.journal} cannot be opened: {error}.", step) from error
-
-
-def _reader_at_end(events: Path) -> EventReader:
-    """Follows only what comes from now on: the events of an earlier attempt say nothing about this worker."""
-    reader = EventReader(events)
-    while reader.read():
-        pass
-    return reader

@@ -38,29 +38,50 @@ from benchtui.runs.journal.journal import Journal, RequestKey
 arguments = sys.argv[4:]  # -P -m benchtui.worker
 score_only = "--score" in arguments
 share = float(arguments[arguments.index("--memory-share") + 1]) if "--memory-share" in arguments else 1.0
+shard, shards = map(int, arguments[arguments.index("--shard") + 1].split("/")) if "--shard" in arguments else (None, 1)
 runs = [RunDirectory(pathlib.Path(a)) for a in arguments if os.path.isdir(a)]
 run = runs[0]
-count = pathlib.Path({count!r})
+count = pathlib.Path({count!r} + ("" if shard is None else f"-{{shard}}"))
 with count.open("a") as file:
     file.write("score " if score_only else "ask ")
 attempt = count.read_text().count("ask")
 
 
+def files(run):
+    return run.files_of(shard)
+
+
 def say(run, *events):
-    writer = ev.EventWriter(run.events)
+    writer = ev.EventWriter(files(run).events)
     for event in events:
         writer.emit(event)
 
 
 def plan(run):
-    say(run, Planned(tasks=[PlannedTask("arc", 10, 10, 0, "multiple_choice")]))
+    say(run, Planned(tasks=[PlannedTask("arc", 10 // shards, 10 // shards, 0, "multiple_choice")]))
 
 
 def answer(run, *doc_ids):
-    with Journal(run.journal) as journal:
+    with Journal(files(run).journal) as journal:
         journal.bind({{"fingerprint": "x"}})
         journal.record_all((RequestKey("arc", doc, 0), "d", "x") for doc in doc_ids)
-    say(run, Progress(task="arc", documents=1, documents_total=10, requests=len(doc_ids), requests_total=10))
+    total = 10 // shards
+    done = 1 if shard is None else answered(run)
+    asked = len(doc_ids)
+    say(run, Progress(task="arc", documents=done, documents_total=total, requests=asked, requests_total=total))
+
+
+def answered(run):
+    with Journal(files(run).journal) as journal:
+        return journal.count()
+
+
+def take(run, doc_id):
+    InHandWriter(files(run).in_hand).take("arc", doc_id, "Which", "scoring its answer")
+
+
+def share_done(run, partial=False):
+    say(run, ev.ShareDone(partial=partial))
 
 
 def results(run, partial=False):
@@ -74,7 +95,8 @@ def results(run, partial=False):
 
 class Script:
     """Replaces the worker by `body`, a Python program that finds `run`, `runs`, `score_only`, `share`, `attempt` and
-    says things with `say`, `plan`, `answer` and `results`."""
+    says things with `say`, `plan`, `answer` and `results`; where several work, also `shard` of `shards`, `files`,
+    `answered`, `take` and `share_done`. `attempt` counts the workers of one shard."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self._monkeypatch = monkeypatch
@@ -92,8 +114,16 @@ class Script:
 
     @property
     def calls(self) -> list[str]:
-        """ "ask" and "score", in the order of the workers that were started."""
-        return self._count.read_text().split() if self._count.exists() else []
+        """ "ask" and "score", in the order of the workers that were started for whole runs."""
+        return _words(self._count)
+
+    def calls_of(self, shard: int) -> list[str]:
+        """The same for those that were started for one shard."""
+        return _words(self._count.with_name(f"{self._count.name}-{shard}"))
+
+
+def _words(file: Path) -> list[str]:
+    return file.read_text().split() if file.exists() else []
 
 
 @pytest.fixture

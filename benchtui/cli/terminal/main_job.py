@@ -89,9 +89,9 @@ class Terminal:
             return self.resume
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return True
-        from benchtui.runs.journal.journal import answered_requests
+        from benchtui.runs.journal.shards import answered_in
 
-        plan, answered = run.plan(), answered_requests(run.journal)
+        plan, answered = run.plan(), answered_in(run)
         which = "the base model" if plan.role == "base" else plan.model_name
         question = f"An unfinished run of {which} from {plan.created[:16]} holds {answered} answers. Go on with it?"
         return click.confirm(question, default=True, err=True)

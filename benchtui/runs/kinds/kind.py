@@ -46,6 +46,20 @@ class Fold(Protocol):
         """What is known now."""
 
 
+class Combine(Protocol):
+    """The kind's own events of several workers that evaluate parts of one run, as events of that run."""
+
+    def take(self, shard: int, event: Event) -> Event | None:
+        """What an event that the worker of `shard` wrote says of the whole run; None when it says nothing of it."""
+
+
+class NothingCombined:
+    """For a kind whose events say nothing of the whole run, or whose runs always have one worker."""
+
+    def take(self, shard: int, event: Event) -> Event | None:  # noqa: ARG002 - the protocol's signature
+        return None
+
+
 @dataclass(frozen=True)
 class About:
     """What a run is about, as headings and lists say it.
@@ -77,7 +91,7 @@ class Kind:
     `fold` makes what its events are folded into. `about` is given a plan of its type, `working` any event: it gives
     None for those that do not say how far the run is. `worker` is the module with its `Session`, which only the worker
     process imports. `known` is False for a kind that this version does not have: nothing is known but the header of
-    the plan.
+    the plan. `combine` makes what combines its events where several workers evaluate one run.
     """
 
     name: str
@@ -88,6 +102,7 @@ class Kind:
     about: Callable[[Any], About]
     working: Callable[[Event], Working | None]
     worker: str
+    combine: Callable[[], Combine] = NothingCombined
     known: bool = True
 
     @cached_property

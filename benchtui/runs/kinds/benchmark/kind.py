@@ -7,6 +7,7 @@ from pathlib import Path
 from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.events import Event
+from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
 from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
 from benchtui.runs.kinds.benchmark.fold import BenchmarkFold
 from benchtui.runs.kinds.kind import About, Kind, Working
@@ -35,4 +36,5 @@ BENCHMARK = Kind(
     about=about,
     working=working,
     worker="benchtui.worker.benchmark.session",
+    combine=BenchmarkCombine,
 )

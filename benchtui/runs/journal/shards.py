@@ -1,10 +1,15 @@
-"""What several workers wrote in run/shards/, made the run's own: their journals, and their events."""
+"""The journals of a run with several workers: one in each shard's folder, until they are made the run's own."""
 
 from __future__ import annotations
 
 from benchtui.files import delete_run_file
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal.journal import Journal
+from benchtui.runs.journal.journal import Journal, answered_requests
+
+
+def answered_in(run: RunDirectory) -> int:
+    """How many answers a run holds, in whichever of its journals."""
+    return sum(answered_requests(files.journal) for files in (run.files_of(), *run.shards()))
 
 
 def gather_journals(run: RunDirectory) -> list[str]:
@@ -21,7 +26,7 @@ def gather_journals(run: RunDirectory) -> list[str]:
             continue
         with Journal(run.journal) as whole, Journal(shard.journal) as part:
             whole.add(part)
-            salvaged += [said for said in (whole.salvaged, part.salvaged) if said]
+            salvaged += [found.salvaged for found in (whole, part) if found.salvaged]
         for tail in ("-wal", "-shm", ""):
             delete_run_file(shard.journal.with_name(shard.journal.name + tail))
     return salvaged

@@ -1,0 +1,139 @@
+"""Several workers for the same runs: a slot and a shard of each run for every worker, made one again at the end."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import no_room
+from benchtui.runs.journal.shards import gather_journals
+from benchtui.runs.kinds.registry import kind_of
+from benchtui.runs.records import Status
+from benchtui.supervise.control import Control
+from benchtui.supervise.endings import close_all, close_whole
+from benchtui.supervise.launcher import Launcher
+from benchtui.supervise.settings import SharedWorker, SuperviseSettings
+from benchtui.supervise.shard_events import ShardEvents
+from benchtui.supervise.slot import POLL, Slot
+from benchtui.supervise.watched import Watched
+
+GRAVEST_FIRST: tuple[Status, ...] = ("failed", "timed out")
+
+
+class _AbandonedError(Exception):
+    """Raised inside a slot when the supervisor itself failed: its worker is ended at once."""
+
+
+class Pool:
+    """Evaluates `runs` with as many workers at the same time as the settings say, each in a slot and a thread of its
+    own. A worker that ends or is silent concerns its own slot only.
+
+    The events of the shards are told as those of the run while it goes on. When all slots are through, the journals of
+    its shards become the run's own, and `score` scores that. `idle` waits for the seconds given.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Watched],
+        shared: SharedWorker,
+        settings: SuperviseSettings,
+        control: Control,
+        launcher: Launcher,
+        *,
+        idle: Callable[[float], None],
+        score: Callable[[Watched], None],
+    ) -> None:
+        self._runs = runs
+        self._control = control
+        self._idle = idle
+        self._score = score
+        self._abandoned = threading.Event()
+        numbers = range(settings.workers)
+        self._shards = [[Watched.open_shard(watched.run, number) for number in numbers] for watched in runs]
+        self._events = [
+            ShardEvents([shard.files for shard in shards], kind_of(watched.run).combine())
+            for watched, shards in zip(runs, self._shards, strict=True)
+        ]
+        self._slots = [
+            Slot(
+                [shards[number] for shards in self._shards],
+                shared,
+                settings,
+                control,
+                launcher,
+                idle=self._pause,
+                score=lambda _: None,  # a shard is scored with the others, at the end
+            )
+            for number in numbers
+        ]
+
+    def evaluate(self) -> None:
+        """Returns when each run has ended."""
+        with ThreadPoolExecutor(len(self._slots), "slot") as threads:
+            slots = [threads.submit(slot.evaluate) for slot in self._slots]
+            try:
+                while not all(slot.done() for slot in slots):
+                    self._idle(POLL)
+                    self._pass_events_on()
+                    for slot in slots:
+                        if slot.done():
+                            slot.result()  # raises what the slot raised
+            except BaseException:
+                self._abandoned.set()
+                raise
+        self._pass_events_on()
+        for watched, shards in zip(self._runs, self._shards, strict=True):
+            self._finish(watched, shards)
+            for shard in shards:
+                shard.writer.close()
+
+    def _pause(self, seconds: float) -> None:
+        if self._abandoned.wait(seconds):
+            raise _AbandonedError
+
+    def _pass_events_on(self) -> None:
+        for watched, events in zip(self._runs, self._events, strict=True):
+            for event in events.read():
+                watched.tell(event)
+            watched.collect()
+
+    def _finish(self, watched: Watched, shards: Sequence[Watched]) -> None:
+        """Gather and score what the shards answered, and close the run. Neither where the user is in a hurry, nor on a
+        full disk: the next supervisor of the run gathers it."""
+        ended = [shard.done for shard in shards if shard.done is not None]
+        full = any(slot.rules.last == "no room" for slot in self._slots)
+        if not (full or watched.deleted or self._control.kill_requested):
+            try:
+                gather_journals(watched.run)
+            except (OSError, sqlite3.Error, BenchtuiError) as error:
+                message = f"The answers of its {len(shards)} workers could not be put together: {error}."
+                return watched.close(
+                    "failed", f"{message} → Free some space if the disk is full, then `benchtui resume`."
+                )
+            self._score(watched)
+        close_whole([watched])
+        if any(record.status == "cancelled" for record in ended):
+            return close_all([watched], "cancelled", "Stopped by the user.")
+        for status in GRAVEST_FIRST:
+            messages = {number: record.message for number, record in enumerate(ended) if record.status == status}
+            if messages:
+                return close_all([watched], status, joint_words(messages, len(shards)))
+        if watched.results is None:
+            return close_all([watched], "failed", "What was answered could not be scored.")
+        return close_all([watched], "partial", f"Not answered: {watched.unanswered() or 'some samples'}.")
+
+
+def not_gathered_words(error: Exception) -> str:
+    step = "Free some space, then `benchtui resume`." if no_room(error) else "`benchtui resume` tries it again."
+    return f"What the workers answered could not be put together: {error}. → {step}"
+
+
+def joint_words(messages: dict[int, str], workers: int) -> str:
+    """How a run ended whose workers ended with these messages, by their numbers from 0."""
+    number, message = next(iter(messages.items()))
+    if len(messages) == workers and len(set(messages.values())) == 1:
+        return message
+    return f"Worker {number + 1} of {workers}: {message}"
