@@ -1,1 +1,1 @@
-"""What has been trained: the model folders in outputs/, their formats, their base models, and what is known of each."""
+"""The trained models: folders in outputs/, their formats and base models, and what their files say about them."""

@@ -1,4 +1,4 @@
-"""Which model a fine-tuned one was trained from: the first of the files beside it that says so."""
+"""Finds the base model of a fine-tuned one: the first of the files beside it that names one."""
 
 from __future__ import annotations
 
@@ -23,9 +23,8 @@ _NOT_A_NAME = {"", "auto", "none", "null", "unknown"}
 
 @dataclass(frozen=True)
 class BaseChoice:
-    """`name` is a hub id or an absolute path; `source_file` what named it (relative to the model folder, or `--base`);
-    `note` what was decided on the way and why, in words for the user, empty when nothing was.
-    """
+    """`name` is a hub id or an absolute path; `source_file` is the file that named it (relative to the model folder, or
+    `--base`); `note` tells the user what was decided and why, "" when nothing was."""
 
     name: str
     source_file: str
@@ -41,13 +40,13 @@ class _Named:
 def resolve_base(
     model: TrainedModel, form: ModelFormat, flag: str | None = None, *, offline: bool = False
 ) -> BaseChoice:
-    """The base to compare `form` of `model` with.
+    """Return the base to compare `form` of `model` with.
 
     Looked up in this order: `flag`, training_params.yaml model.inference_model, training_metrics.json model_name,
     training_params.yaml model.base_model, adapter_config.json base_model_name_or_path, config.json _name_or_path,
-    README.md base_model. A 4-bit training base gives way to its 16-bit counterpart unless the model is 4-bit itself.
-    `offline` matters for a hub model, whose files come from the hub.
-    Raises UsageError for a flag that names nothing, BenchtuiError when no file names a base.
+    README.md base_model. A 4-bit training base is replaced by its 16-bit counterpart unless the model is 4-bit itself.
+    `offline` matters for a hub model, whose files are on the hub. Raises UsageError for a flag that names nothing,
+    BenchtuiError when no file names a base.
     """
     if flag is not None:
         return _from_flag(model, form, flag)
@@ -63,12 +62,12 @@ def resolve_base(
 
 
 def find_base(model: TrainedModel, form: ModelFormat) -> BaseChoice | None:
-    """Like resolve_base, from this disk only; None when nothing names the base."""
+    """Return the base as resolve_base does, using only this disk; None when nothing names it."""
     return named_base(model, form)[0]
 
 
 def named_base(model: TrainedModel, form: ModelFormat) -> tuple[BaseChoice | None, tuple[str, ...]]:
-    """Like find_base, with what is wrong with files that might have named another base."""
+    """Return the base as find_base does, and the problems of files that might have named another base."""
     if form.hub_id:
         return None, ()
     search = _Search(model, form, _folders(model, form, offline=True))
@@ -76,7 +75,7 @@ def named_base(model: TrainedModel, form: ModelFormat) -> tuple[BaseChoice | Non
 
 
 def sixteen_bit_counterpart(name: str) -> str | None:
-    """The 16-bit model that `name` is a 4-bit copy of, by its suffix; None when it has no such suffix."""
+    """Return the name of the 16-bit model that `name` is a 4-bit copy of, by its suffix; None without such a suffix."""
     stripped = _FOUR_BIT.sub("", name)
     return stripped if stripped != name and stripped.rsplit("/", 1)[-1] else None
 
@@ -135,11 +134,11 @@ class _Search:
 
     @property
     def unreadable(self) -> tuple[str, ...]:
-        """What is wrong with the files that were met and could not be read."""
+        """The problems of the files that exist and could not be read."""
         return tuple(self._unreadable)
 
     def account(self) -> str:
-        """What was looked at, for an error."""
+        """The files that were looked at, for an error message."""
         if self._remarks:
             return f": {'; '.join(self._remarks[:3])}"
         if self._looked_at:
@@ -149,7 +148,7 @@ class _Search:
         )
 
     def _four_bit_choice(self, first: _Named, others: list[_Named]) -> BaseChoice:
-        """A 4-bit model is compared with the 4-bit base, where a file names one beside the 16-bit one."""
+        """Return the 4-bit base for a 4-bit model, where a file names one beside the 16-bit one."""
         for other in others:
             if sixteen_bit_counterpart(other.name) == first.name:
                 return BaseChoice(other.name, other.source_file, f"the model is 4-bit, so is this copy of {first.name}")
@@ -212,7 +211,7 @@ def _plausible(name: str) -> bool:
 
 
 def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
-    """`name` as an absolute path when it is a model folder here, as it is when it can be a hub id, else None."""
+    """Return `name` as an absolute path when it is a model folder here, unchanged when it can be a hub id, else None."""
     if not _plausible(name):
         return None
     outputs = model.path.parent
@@ -234,7 +233,7 @@ _CACHE_PATH = re.compile(r"/models--(?P<organisation>[\w.-]+?)--(?P<name>[\w.-]+
 
 
 def _cached_elsewhere(name: str) -> str | None:
-    """The hub id in a path into the hub's cache on the machine that trained; None for any other name."""
+    """Return the hub id in a path into the hub cache of the machine that trained; None for any other name."""
     match = _CACHE_PATH.search(name)
     return f"{match['organisation']}/{match['name']}" if match else None
 

@@ -1,4 +1,4 @@
-"""Noticing that outputs/ changed, cheaply enough to look every second or two."""
+"""Notices that outputs/ changed; cheap enough to be asked every second or two."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _WATCHED = ("", "lora", "merged_16bit", "benchmarks", "benchmarks/benchmark.json
 
 
 def folder_state(outputs: Path) -> tuple[tuple[str, int], ...]:
-    """Something that differs whenever a model or a result came, changed or went; empty without the folder."""
+    """Return a value that differs after a model or a result was added, changed or removed; empty without the folder."""
     found = []
     try:
         with os.scandir(outputs) as entries:
@@ -27,7 +27,8 @@ def folder_state(outputs: Path) -> tuple[tuple[str, int], ...]:
 
 
 def _folders_in(folder: str) -> list[str]:
-    """The names of the folders in `folder` that are not watched anyway: checkpoints, and runs of an experiment."""
+    """Return the names of the folders in `folder` that are not watched otherwise: checkpoints, and runs of an
+    experiment."""
     try:
         with os.scandir(folder) as entries:
             return sorted(entry.name for entry in entries if entry.is_dir() and entry.name not in _WATCHED)

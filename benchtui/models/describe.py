@@ -1,4 +1,4 @@
-"""What is known of a model before it is loaded: identity, size, shape, chat template."""
+"""Describes a model before it is loaded: identity, size, shape, chat template."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ _HUB_PICKLES = re.compile(r"(pytorch_model(-\d+-of-\d+)?|adapter_model)\.bin")
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """A model, local or on the hub, as far as its small files and headers tell; None where they do not.
+    """A model, local or on the hub, as its small files and headers describe it; None where they say nothing.
 
-    `name` is an absolute path or a hub id. `identity` changes when anything that can change a score does: the commit of
-    a hub model (also in `revision`), `sha256:…` or `sampled:…` of a local one (identity.py says what each sees).
-    `weight_bytes` are as stored, `parameters` counts numbers (`parameters_estimated` when from the bytes), `dtype` is
-    torch's name for that of most weights,
-    `special_tokens` are the (name, text) pairs that the chat template may write (bos_token, …), text None where the
-    tokenizer is known to have none. An adapter (`adapter` True) stands on `adapter_base`. `from_cache` when the hub
-    could not or must not be asked, so that a loader had better not ask either. `config` is the content of config.json
-    or adapter_config.json, `generation` that of generation_config.json, `tensors` are those of the weights' headers,
-    empty where these are not here. `note` and `warnings` are for the user.
+    `name` is an absolute path or a hub id. `identity` changes when anything changes that can change a score: it is the
+    commit of a hub model (also in `revision`), `sha256:…` or `sampled:…` of a local one (identity.py says what each
+    covers). `weight_bytes` is the stored size, `parameters` the number of weights (`parameters_estimated` when computed
+    from the bytes), `dtype` torch's name for the type of most weights. `special_tokens` are the (name, text) pairs that
+    the chat template may write (bos_token, …); text is None where the tokenizer is known to have none. An adapter
+    (`adapter` True) is put on `adapter_base`. `from_cache` is True when the hub was not reached or must not be asked; a
+    loader should then not ask it either. `config` is the content of config.json or adapter_config.json, `generation`
+    that of generation_config.json, `tensors` are listed from the headers of the weights, empty where these are not on
+    this disk. `note` and `warnings` are for the user.
     """
 
     name: str
@@ -90,10 +90,10 @@ class ModelDescription:
 def describe(
     name_or_path: str | Path, *, revision: str | None = None, offline: bool = False, allow_pickle: bool = False
 ) -> ModelDescription:
-    """The model at a local folder, or of a hub id at `revision` (main by default). Loads no weights.
+    """Describe the model in a local folder, or of a hub id at `revision` (main by default). Loads no weights.
 
-    `offline` uses only what is cached. Raises BenchtuiError naming the model when it is missing, broken, gated, out of
-    reach, or has only pickled weights and `allow_pickle` is False.
+    `offline` uses only what is cached. Raises BenchtuiError naming the model when it is missing, broken, gated or
+    cannot be reached, or has only pickled weights and `allow_pickle` is False.
     """
     name = str(name_or_path)
     path = Path(name).expanduser() if name.startswith("~/") else Path(name)
@@ -205,7 +205,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
 
 
 def _hub_weights(snapshot: HubSnapshot, adapter: bool) -> tuple[Weights, Mapping[str, int]]:
-    """The weights as they lie in the cache when they are whole there, else as the hub lists them."""
+    """Return the weights in the cache when they are complete there, else as the hub lists them."""
     entries = list_entries(snapshot.folder)
     here = adapter_weights(snapshot.folder, entries) if adapter else full_model_weights(snapshot.folder, entries)
     if snapshot.from_cache or not here.problem:
@@ -228,7 +228,8 @@ class _Size:
 
 
 def _size(elements: Mapping[str, int], weight_bytes: int, architecture: Architecture) -> _Size:
-    """From the number of elements by safetensors dtype where known, else from the bytes and the dtype configured."""
+    """Compute the size from the number of elements by safetensors dtype where known, else from bytes and configured
+    dtype."""
     if not elements:
         width = _CONFIG_BYTES.get(architecture.dtype or "", 2)
         return _Size(weight_bytes // width if weight_bytes else None, True, architecture.dtype)
@@ -252,7 +253,7 @@ def _headers(weights: Weights) -> dict[Path, Header | None]:
 
 
 def _found(folder: Path, config: Mapping[str, Any], weights: Weights, adapter: bool) -> Findings:
-    """What the headers show, and whether the tokenizer beside the weights fits them."""
+    """Check what the headers show, and whether the tokenizer beside the weights fits them."""
     if weights.pickled or weights.problem:
         return Findings()
     tensors = weights.tensors
@@ -264,7 +265,7 @@ def _found(folder: Path, config: Mapping[str, Any], weights: Weights, adapter: b
 
 
 def is_adapter(names: Container[str]) -> bool:
-    """Whether these files are an adapter; one that lies beside full weights is passed over, as peft is not asked."""
+    """Return whether these files are an adapter. One beside full weights is ignored, since peft is not used then."""
     return ADAPTER_CONFIG in names and not any(name in names for name in (SINGLE, INDEX, PICKLE, PICKLE_INDEX))
 
 
@@ -279,7 +280,7 @@ def _config(folder: Path, adapter: bool) -> dict[str, Any]:
 
 
 def _generation(folder: Path) -> dict[str, Any]:
-    """The model's generation_config.json; empty when it has none that can be read, which transformers passes over."""
+    """Read the model's generation_config.json; empty when none can be read, which transformers ignores as well."""
     try:
         return read_json(folder / "generation_config.json")
     except (FileNotFoundError, Unreadable):

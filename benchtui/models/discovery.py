@@ -1,4 +1,4 @@
-"""Finding the trained models in outputs/. A broken folder is listed with what is wrong and never stops the others."""
+"""Finds the trained models in outputs/. A broken folder is listed with its problem and never stops the others."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _HOUSEKEEPING = re.compile(
     r"wandb|runs|logs?|__pycache__|tensorboard|tb_logs|lightning_logs|mlruns|swanlog|trackio|cache|tmp|benchmarks|"
     r"datasets--.*|spaces--.*"
 )
-"""What trainings, their loggers and the hub's cache put beside models."""
+"""Folders that trainings, their loggers and the hub's cache put beside models."""
 _CACHED = re.compile(r"models--(?P<organisation>[\w.-]+?)--(?P<name>[\w.-]+)", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{7,64}")
 
 
 def discover(outputs: Path) -> list[TrainedModel]:
-    """The models in `outputs`, newest first; folders without one come last, with what is wrong.
+    """Find the models in `outputs`, newest first; folders without a model come last, with their problem.
 
-    Raises UsageError when `outputs` is missing, no folder, or itself a model; BenchtuiError when it is empty.
+    Raises UsageError when `outputs` is missing, is not a folder, or is a model itself; BenchtuiError when it is empty.
     """
     entries = _outputs_entries(outputs)
     folders = [entry for entry in entries.values() if not entry.name.startswith(".") and is_folder(entry)]
@@ -48,7 +48,7 @@ def _no_models(outputs: Path) -> BenchtuiError:
 
 
 def _models_in(entry: os.DirEntry[str]) -> Iterator[TrainedModel]:
-    """The model in one folder of outputs/, those one level below it (experiment/run), or what is wrong with it."""
+    """Yield the model in one folder of outputs/, those one level below it (experiment/run), or the folder's problem."""
     model = inspect_model(Path(entry.path))
     if model.formats:
         yield model
@@ -73,7 +73,7 @@ def _nested(folder: Path) -> Iterator[TrainedModel]:
 
 
 def inspect_model(path: Path) -> TrainedModel:
-    """What is in the model folder `path`, whatever its state; never raises. Its paths are absolute."""
+    """Read the model folder `path`, whatever its state; never raises. The paths in the result are absolute."""
     path = absolute(path)
     try:
         entries = list_entries(path)
@@ -94,9 +94,9 @@ def inspect_model(path: Path) -> TrainedModel:
 
 
 def cached_snapshot(path: Path) -> Path | None:
-    """The snapshot to use of a model in the layout of the hub's cache, models--ORG--NAME/snapshots/COMMIT.
+    """Return the snapshot to use of a model in the layout of the hub's cache, models--ORG--NAME/snapshots/COMMIT.
 
-    That of main where the cache says which it is, else the newest; None when `path` is no such folder.
+    It is that of main where the cache says which one that is, else the newest; None when `path` is no such folder.
     """
     if not _CACHED.fullmatch(path.name):
         return None
@@ -115,7 +115,7 @@ def cached_snapshot(path: Path) -> Path | None:
 
 
 def cached_hub_id(path: Path) -> str | None:
-    """The hub id of a model in the hub's cache, whose folder or snapshot `path` is; None for any other folder."""
+    """Return the hub id of a model in the hub's cache, given its folder or snapshot; None for any other folder."""
     for folder in (path, path.parent.parent):
         match = _CACHED.fullmatch(folder.name)
         if match and (folder == path or path.parent.name == "snapshots"):
@@ -124,18 +124,18 @@ def cached_hub_id(path: Path) -> str | None:
 
 
 def hub_model(hub_id: str, outputs: Path) -> TrainedModel:
-    """A model that lives on the hub; its results go to a folder of `outputs`."""
+    """Describe a model on the hub as a TrainedModel; its results go to a folder of `outputs`."""
     path = absolute(outputs) / hub_id.replace("/", "--")
     return TrainedModel(hub_id, path, (ModelFormat("hub", path, hub_id=hub_id),), hub_id=hub_id)
 
 
 def absolute(path: Path) -> Path:
-    """`path` from the root and without `..`, so that it means the same in a worker; links are left as they are."""
+    """Return `path` as an absolute path without `..`, so that a worker understands it; links are not resolved."""
     return Path(os.path.abspath(path))  # noqa: PTH100 - Path.absolute keeps `..`, and a name must not be that
 
 
 def number_of(form: ModelFormat) -> int:
-    """The step or epoch in a checkpoint's name; 0 for other formats."""
+    """Return the step or epoch in a checkpoint's name; 0 for other formats."""
     digits = re.search(r"\d+$", form.path.name) if form.kind in ("checkpoint", "epoch") else None
     return int(digits[0]) if digits else 0
 

@@ -1,4 +1,4 @@
-"""Whether a fine-tuned model and its base fit each other, as far as both are known without loading them."""
+"""Checks whether a fine-tuned model and its base fit each other, before either is loaded."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from benchtui.text import one_line
 
 @dataclass(frozen=True)
 class Fit:
-    """What the user should know of an adapter and its base."""
+    """Notes and warnings for the user about an adapter and its base."""
 
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
 def check_fit(own: ModelDescription, base: ModelDescription | None, tokenizer: Path | None) -> Fit:
-    """Compare an adapter with its base; a whole model is judged by itself, so there is nothing to compare.
+    """Compare an adapter with its base; for a whole model there is nothing to compare.
 
-    `tokenizer` is the folder of the tokenizer that will be used, None for the base's.
-    Raises BenchtuiError naming the adapter when it is certain not to fit.
+    `tokenizer` is the folder of the tokenizer that will be used, None for the base's. Raises BenchtuiError naming the
+    adapter when it certainly does not fit.
     """
     if not own.adapter or base is None:
         return Fit()
@@ -48,7 +48,7 @@ def check_fit(own: ModelDescription, base: ModelDescription | None, tokenizer: P
 
 
 def _other_revision(own: ModelDescription, base: ModelDescription) -> str:
-    """A warning when the adapter names another revision of its base than the one it is put on."""
+    """Warn when the adapter names another revision of its base than the one it is put on."""
     wanted = own.config.get("revision")
     if not isinstance(wanted, str) or wanted in ("", "main") or base.revision is None:
         return ""

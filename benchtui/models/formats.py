@@ -1,4 +1,4 @@
-"""The formats in a model's folder, as the tools of training, merging and converting lay them out."""
+"""Finds the formats in a model's folder, as the tools for training, merging and converting lay them out."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ _NO_MODEL = re.compile(
     r"\..*|benchmarks|wandb|runs|logs?|__pycache__|global_step\d+|pytorch_model_fsdp_\d+|optimizer_\d+"
 )
 _MAX_DEPTH = 3
-"""How far below a model's folder formats are looked for: lora/sft/checkpoint-500."""
+"""How many levels below a model's folder formats are searched: lora/sft/checkpoint-500."""
 
 
 def find_formats(path: Path, entries: Entries) -> list[ModelFormat]:
-    """The formats in the folder `path`, whose `entries` are given; those that cannot be used say why."""
+    """Find the formats in the folder `path` with these `entries`; those that cannot be used have a `problem`."""
     formats = _direct_formats(path, entries)
     others: list[ModelFormat] = []
     for name, entry in entries.items():
@@ -84,7 +84,7 @@ def find_formats(path: Path, entries: Entries) -> list[ModelFormat]:
 
 
 def holds_model(folder: Path) -> bool:
-    """Whether a whole model or an adapter lies directly in `folder`."""
+    """Return whether a whole model or an adapter is directly in `folder`."""
     return (folder / CONFIG).is_file() or (folder / ADAPTER_CONFIG).is_file()
 
 
@@ -100,7 +100,7 @@ def _direct_formats(path: Path, entries: Entries) -> list[ModelFormat]:
 
 
 def _named_folder(name: str, folder: Path) -> list[ModelFormat]:
-    """The format that the folder's name promises, and what lies below it (lora/sft, lora/checkpoint-500)."""
+    """Yield the format that the folder's name promises, and those below it (lora/sft, lora/checkpoint-500)."""
     kind = _NAMED_FOLDERS[name]
     try:
         entries = list_entries(folder)
@@ -117,7 +117,7 @@ def _named_folder(name: str, folder: Path) -> list[ModelFormat]:
 
 
 def _below(folder: Path, name: str, entries: Entries, depth: int) -> Iterator[ModelFormat]:
-    """The models in the folders below `folder`, each named by its path from the model's own folder."""
+    """Yield the models in the folders below `folder`, each named by its path from the model's own folder."""
     for inner, entry in sorted(entries.items()):
         if not is_folder(entry) or entry.is_symlink() or _NO_MODEL.fullmatch(inner):
             continue
@@ -137,7 +137,7 @@ def _below(folder: Path, name: str, entries: Entries, depth: int) -> Iterator[Mo
 
 
 def _model_in(folder: Path, label: str) -> list[ModelFormat]:
-    """The whole model or adapter directly in `folder`, called `label`; nothing when there is none."""
+    """Yield the whole model or adapter directly in `folder`, called `label`; nothing when there is none."""
     if not holds_model(folder):
         return []
     try:
@@ -190,7 +190,7 @@ def _adapter(kind: Kind, folder: Path, entries: Entries) -> ModelFormat:
 
 
 def _check(config: Path, weights: Weights, check: Callable[[Any, Tensors], Findings]) -> Findings:
-    """What is wrong with a configuration, with its weights, or between the two as far as headers tell."""
+    """Return what is wrong with a configuration, with its weights, or between the two, as far as headers show."""
     try:
         content = read_json(config)
     except FileNotFoundError:
@@ -237,7 +237,7 @@ def _gguf_folder(folder: Path) -> list[ModelFormat]:
 
 
 def _gguf_files(folder: Path, entries: Entries) -> list[ModelFormat]:
-    """One format for each model: a model split into shards counts once, by its first shard."""
+    """Yield one format for each GGUF model: a model split into shards counts once, by its first shard."""
     formats = []
     names = sorted(name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj"))
     for name in names:

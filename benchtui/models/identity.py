@@ -1,4 +1,4 @@
-"""A digest that tells whether a local model is still the same one, without reading gigabytes."""
+"""Computes a digest that shows whether a local model is still the same one, without reading gigabytes."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _MAX_CONTENT = 256 * 1024 * 1024
 _SPREAD_BLOCKS, _SPREAD_BYTES = 32, 64 * 1024
 _TENSOR_BYTES = 4096
 _SAMPLED = 2 * 1024 * 1024
-"""Bytes read of one file at most for the blocks of its tensors, and again as many for the blocks spread over it."""
+"""At most so many bytes of one file are read for the blocks of its tensors, and as many for blocks spread over it."""
 _MANY_TENSORS = 10_000
 
 
 def content_files(folder: Path) -> list[Path]:
-    """The files of `folder` besides the weights that can change a score: configuration, tokenizer, code."""
+    """Return the files of `folder` besides the weights that can change a score: configuration, tokenizer, code."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.name in _CONTENT or entry.name.endswith(".py")]
@@ -44,13 +44,13 @@ def content_files(folder: Path) -> list[Path]:
 
 
 def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None], *, whole: bool = False) -> str:
-    """The digest over names and content of `content`, then of the weights; no time of change is in it.
+    """Compute the digest over names and content of `content`, then of the weights; modification times do not count.
 
-    `sha256:…` counts all of every file: where the weights are below SMALL_WEIGHTS, and with `whole`. Otherwise
-    `sampled:…` counts of each weight file its size, its header, blocks of every tensor's start, middle and end, and
-    blocks spread over the file. So a copied or touched model keeps its identity, and training or merging it again does
-    not; a change of a few numbers between the blocks is only seen with `whole`.
-    Raises Unreadable when a file goes away or cannot be read.
+    `sha256:…` covers every byte: used where the weights are below SMALL_WEIGHTS, and with `whole`. Otherwise
+    `sampled:…` covers of each weight file its size, its header, blocks at the start, middle and end of every tensor,
+    and blocks spread over the file. A copied or touched model keeps its identity; training or merging it again changes
+    it. A change of a few numbers between the blocks is only noticed with `whole`. Raises Unreadable when a file
+    disappears or cannot be read.
     """
     digest = hashlib.sha256()
     for path in content:
@@ -67,7 +67,7 @@ def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None
 
 
 def file_identity(path: Path) -> str:
-    """The digest of one file: SHA-256 of all of it, of a very large one of its size and of samples."""
+    """Compute the digest of one file: SHA-256 of all of it, or for a very large one of its size and of samples."""
     size = path.stat().st_size
     if size <= _MAX_CONTENT:
         with path.open("rb") as file:
@@ -78,7 +78,7 @@ def file_identity(path: Path) -> str:
 
 
 def sampled_places(header: Header | None, size: int) -> list[tuple[int, int]]:
-    """Where in a file of `size` bytes blocks are read, and how many bytes of each: always the same ones."""
+    """Return where in a file of `size` bytes blocks are read, and how many bytes of each: always the same places."""
     step = max(size - _SPREAD_BYTES, 0) / (_SPREAD_BLOCKS - 1)
     places = [(int(step * number), _SPREAD_BYTES) for number in range(_SPREAD_BLOCKS)]
     if header is None or not header.tensors:

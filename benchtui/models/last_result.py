@@ -1,4 +1,4 @@
-"""What a model's last benchmark came to, from its benchmarks/benchmark.json, for a line in a list."""
+"""Reads the result of a model's last benchmark from its benchmarks/benchmark.json, for a line in a list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUMMARY_FILE, SUMMARY_SCHEMA = "benchmark.json", 1
 
 @dataclass(frozen=True)
 class TaskResult:
-    """Scores as the file has them, on lm-eval's scale (accuracy 0..1); `base` None when no base was run, either of them
+    """Scores as in the file, on lm-eval's scale (accuracy 0..1); `base` is None when no base was run. Either score is
     None when it is not a number."""
 
     task: str
@@ -35,7 +35,7 @@ class LastResult:
 
 
 def last_result(model_path: Path) -> tuple[LastResult | None, str]:
-    """The last result of the model at `model_path`, None when there is none, and what is wrong with the file."""
+    """Return the last result of the model at `model_path` (None when there is none) and the problem with the file."""
     path = model_path / "benchmarks" / SUMMARY_FILE
     try:
         summary = read_json(path, MAX_INDEX)
@@ -56,13 +56,13 @@ def last_result(model_path: Path) -> tuple[LastResult | None, str]:
 
 
 def is_newer(summary: dict[str, Any]) -> bool:
-    """Whether a benchmark.json may mean something else than this version knows."""
+    """Return whether a benchmark.json was written in a newer format, which may mean something else."""
     version = summary.get("schema_version")
     return isinstance(version, int) and version > SUMMARY_SCHEMA
 
 
 def newer_summary(path: Path) -> str | None:
-    """Who made the benchmark.json at `path`, in words, where that was a newer benchtui."""
+    """Return which newer benchtui made the benchmark.json at `path`, in words; "" where none did."""
     try:
         return MADE_BY_NEWER if is_newer(read_json(path, MAX_INDEX)) else None
     except (FileNotFoundError, Unreadable):
@@ -93,7 +93,7 @@ def _compared(comparison: dict[str, Any]) -> list[TaskResult]:
 
 
 def _alone(results: dict[str, Any], counts: dict[str, Any]) -> list[TaskResult]:
-    """The first score of each task in lm-eval's own results."""
+    """Return the first score of each task in lm-eval's own results."""
     found = []
     for task, metrics in results.items():
         if not isinstance(metrics, dict):

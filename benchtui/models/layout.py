@@ -1,4 +1,4 @@
-"""The shape of a trained model on disk: a folder with one or more formats."""
+"""The records for a trained model on disk: a folder with one or more formats."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ DISPLAY_ORDER: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merge
 
 @dataclass(frozen=True)
 class ModelFormat:
-    """One loadable form of a model.
+    """One format of a model that can be loaded.
 
     `path` is a folder, or the .gguf file; for `hub` the folder where results go. `bytes` counts weight files only.
-    `problem` says what keeps it from being loaded, empty when nothing does; `pickled` when that is only that its
-    weights are pickles, which a user may allow. `adapter` when it needs a base to stand on. `tokenizer` is the folder
-    that holds its tokenizer, None when the base's is to be used. `modified` in seconds since the epoch. `name` is its
-    path from the model's folder where its kind does not say it (`lora/sft`). `warnings` are what is unusual about it.
+    `problem` says why it cannot be loaded, "" when it can; `pickled` is True when the only problem is that its weights
+    are pickles, which a user may allow. `adapter` is True when it needs a base. `tokenizer` is the folder with its
+    tokenizer, None when the base's is used. `modified` is in seconds since the epoch. `name` is its path from the
+    model's folder where its kind does not say it (`lora/sft`). `warnings` say what is unusual about it.
     """
 
     kind: Kind
@@ -45,7 +45,7 @@ class ModelFormat:
 
     @property
     def label(self) -> str:
-        """Its name in lists and in `--format`: the kind, and which one where a model may have several."""
+        """Its name in lists and in `--format`: the kind, and which one where a model can have several."""
         if self.name:
             return self.name
         if self.kind in ("checkpoint", "epoch", "gguf"):
@@ -58,7 +58,7 @@ class ModelFormat:
 
 @dataclass(frozen=True)
 class TrainingFacts:
-    """What the training wrote down about itself (training_metrics.json); None where it did not."""
+    """What the training recorded about itself (training_metrics.json); None where it did not."""
 
     trained_on: str | None = None
     """The model the training started from, often a 4-bit one."""
@@ -78,8 +78,8 @@ class TrainingFacts:
 class TrainedModel:
     """A folder in outputs/ (or a hub model, whose `path` is where its results go).
 
-    `problems` are those of the folder itself; each format carries its own. `modified` is the newest change of any
-    weight file, in seconds since the epoch.
+    `problems` are those of the folder itself; each format has its own. `modified` is the newest change of any weight
+    file, in seconds since the epoch.
     """
 
     name: str
@@ -92,7 +92,7 @@ class TrainedModel:
 
     @property
     def trained_at(self) -> float:
-        """Seconds since the epoch: when the training says that it finished, else the newest weight file."""
+        """When training finished, in seconds since the epoch: from its own record, else from the newest weight file."""
         finished = self.training.finished
         return finished.timestamp() if finished else self.modified
 
@@ -102,7 +102,7 @@ class TrainedModel:
 
     @property
     def all_problems(self) -> tuple[str, ...]:
-        """The folder's and its formats' problems, each naming what it is about."""
+        """The problems of the folder and of its formats, each naming what it is about."""
         return self.problems + tuple(f"{form.label}: {form.problem}" for form in self.formats if form.problem)
 
     @property
@@ -115,7 +115,7 @@ _UNITS = ("B", "KB", "MB", "GB", "TB")
 
 
 def size_text(count: float) -> str:
-    """Bytes as people write them: decimal units, at most three digits (`524912` is `525 KB`)."""
+    """Return bytes as people write them: decimal units, at most three digits (`524912` is `525 KB`)."""
     unit = 0
     while count >= 999.5 and unit < len(_UNITS) - 1:
         count /= 1000

@@ -1,4 +1,4 @@
-"""The trained models with all that a list says about each: base, last result, what is wrong."""
+"""Lists the trained models with everything that a list shows: base, last result, problems."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from benchtui.models.selection import Loader, choose_format
 
 @dataclass(frozen=True)
 class ListedModel:
-    """`base` of the format that would be benchmarked, None when nothing names it; `problems` of folder and formats,
-    `warnings` of the formats that can be used."""
+    """`base` is that of the format that would be benchmarked, None when nothing names it; `problems` are those of the
+    folder and its formats, `warnings` those of the formats that can be used."""
 
     model: TrainedModel
     base: BaseChoice | None
@@ -26,7 +26,7 @@ class ListedModel:
 
 
 def list_models(outputs: Path, backend: Loader) -> list[ListedModel]:
-    """Everything in `outputs`, newest first, as `backend` would load it. Raises as `discover` does."""
+    """List everything in `outputs`, newest first, as `backend` would load it. Raises as `discover` does."""
     return [_listed(model, backend) for model in discover(outputs)]
 
 

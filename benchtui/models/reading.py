@@ -1,7 +1,7 @@
-"""Reading files that somebody else wrote: regular files only, never more than a bound, never code.
+"""Reads files that other people wrote: regular files only, never more than a limit, never code.
 
 A model folder may come from anywhere. A named pipe called config.json must not hang a listing, a README of two
-gigabytes must not fill memory, and YAML builds no objects.
+gigabytes must not fill memory, and YAML creates no objects.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _YAML_NULLS = {"", "~", "null", "Null", "NULL"}
 YamlPath = tuple[str, ...]
 
 LFS_POINTER = b"version https://git-lfs"
-"""How the small text begins that Git LFS leaves where a file was not fetched."""
+"""The first bytes of the small text file that Git LFS leaves where a file was not fetched."""
 NOT_FETCHED = "is a Git LFS pointer, not the file itself (fetch it with `git lfs pull`)"
 
 
 class Unreadable(Exception):  # noqa: N818 - a finding about a file, worded to follow the file's name
-    """Why a file could not be used, worded so that it follows the file's name: `is not JSON (line 3)`."""
+    """Why a file could not be used, worded to follow the file's name: `is not JSON (line 3)`."""
 
 
 def open_regular(path: Path | str) -> int:
-    """A descriptor of the regular file at `path`, and of nothing else.
+    """Open the regular file at `path`, and nothing else; returns a file descriptor.
 
     Raises FileNotFoundError when there is none, Unreadable for anything that is not a readable regular file.
     """
@@ -50,7 +50,7 @@ def open_regular(path: Path | str) -> int:
 
 
 def read_bytes(path: Path | str, limit: int) -> tuple[bytes, bool]:
-    """The first `limit` bytes of `path`, and whether that is all of it.
+    """Read the first `limit` bytes of `path`; returns them and whether that is all of it.
 
     Raises FileNotFoundError, Unreadable.
     """
@@ -67,7 +67,7 @@ def read_bytes(path: Path | str, limit: int) -> tuple[bytes, bool]:
 
 
 def read_json(path: Path | str, limit: int = MAX_JSON) -> dict[str, Any]:
-    """The JSON object in `path`. Raises FileNotFoundError, Unreadable."""
+    """Read the JSON object in `path`. Raises FileNotFoundError, Unreadable."""
     data, whole = read_bytes(path, limit)
     if not whole:
         raise Unreadable(f"is larger than {limit // 1_000_000} MB")
@@ -87,7 +87,7 @@ def read_json(path: Path | str, limit: int = MAX_JSON) -> dict[str, Any]:
 
 
 def read_yaml_scalars(path: Path | str) -> dict[YamlPath, str]:
-    """The scalars of the YAML in `path` by where they stand. Raises FileNotFoundError, Unreadable."""
+    """Read the scalars of the YAML file `path`, by their paths. Raises FileNotFoundError, Unreadable."""
     data, whole = read_bytes(path, MAX_TEXT)
     if not whole:
         raise Unreadable(f"is larger than {MAX_TEXT // 1000} KB")
@@ -95,7 +95,7 @@ def read_yaml_scalars(path: Path | str) -> dict[YamlPath, str]:
 
 
 def read_front_matter(path: Path | str) -> dict[YamlPath, str]:
-    """The scalars of the YAML block that opens a model card; empty when it has none.
+    """Read the scalars of the YAML block at the start of a model card; empty when it has none.
 
     Raises FileNotFoundError, Unreadable.
     """
@@ -110,11 +110,11 @@ def read_front_matter(path: Path | str) -> dict[YamlPath, str]:
 
 
 def yaml_scalars(text: str) -> dict[YamlPath, str]:
-    """Every scalar of the first document in `text` as written, by its path: `("model", "base")`, `("tags", "0")`.
+    """Return every scalar of the first document in `text` as written, by its path: `("model", "base")`, `("tags",
+    "0")`.
 
-    Works on the parser's events and builds no objects, so tags, aliases and deep nesting can do nothing: PyYAML's
-    loaders recurse once a level, and the C one ends the process on a deep document. Nulls are left out.
-    Raises Unreadable.
+    Reads the parser's events and creates no objects, so tags, aliases and deep nesting do no harm: PyYAML's loaders
+    recurse once a level, and the C one crashes the process on a deep document. Nulls are left out. Raises Unreadable.
     """
     import yaml
 
@@ -143,7 +143,7 @@ def yaml_scalars(text: str) -> dict[YamlPath, str]:
 
 
 class _Walk:
-    """Where in a YAML document the events have come to: one level for each open mapping or sequence."""
+    """The position in a YAML document: one level for each open mapping or sequence."""
 
     def __init__(self) -> None:
         self.found: dict[YamlPath, str] = {}

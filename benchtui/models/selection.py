@@ -1,4 +1,4 @@
-"""From what the user typed to one model and one of its formats."""
+"""Turns what the user typed into one model and one of its formats."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ALIASES = {"adapter": "lora", "merged": "merged_16bit", "16bit": "merged_16bit"
 
 
 class Loader(Protocol):
-    """What loads models; `takes` are the kinds of formats that it can, best first. A `Backend` is one."""
+    """What loads models; `takes` are the kinds of formats that it can load, best first. A `Backend` is one."""
 
     @property
     def name(self) -> str: ...
@@ -38,8 +38,8 @@ class Loader(Protocol):
 
 
 def find_model(outputs: Path, selector: str | None, backend: Loader) -> TrainedModel:
-    """The model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that `backend` can
-    use.
+    """Find the model that `selector` names: a name in `outputs`, a path, a hub id; None for the newest that `backend`
+    can use.
 
     A path to one format of a model (`outputs/m/merged_16bit`, a checkpoint, a .gguf file) gives that model with only
     this format. Raises UsageError with the nearest names when there is none, BenchtuiError when none can be used.
@@ -62,7 +62,7 @@ def find_model(outputs: Path, selector: str | None, backend: Loader) -> TrainedM
 
 
 def find_usable(outputs: Path, selector: str | None, backend: Loader, *, allow_pickle: bool = False) -> TrainedModel:
-    """The same, for a model of which at least one format can be used. Raises BenchtuiError that says why none can."""
+    """Find the model as find_model does; raises BenchtuiError with the reasons when none of its formats can be used."""
     model = find_model(outputs, selector, backend)
     choose_format(model, backend, allow_pickle=allow_pickle)
     return model
@@ -71,11 +71,12 @@ def find_usable(outputs: Path, selector: str | None, backend: Loader, *, allow_p
 def choose_format(
     model: TrainedModel, backend: Loader, wanted: str | None = None, *, allow_pickle: bool = False
 ) -> ModelFormat:
-    """The format to evaluate: `wanted` (a kind, `checkpoint-500`, a GGUF file or quantisation), else the best one.
+    """Choose the format to evaluate: `wanted` (a kind, `checkpoint-500`, a GGUF file or quantisation), else the best
+    one.
 
     The best one is of the first kind that `backend` takes: of checkpoints and epochs the newest, of GGUF files the
-    largest. A format with a problem is passed over, and the `note` of the one chosen says so.
-    Raises UsageError when `wanted` is not there, BenchtuiError when nothing can be used.
+    largest. A format with a problem is skipped, and the `note` of the chosen one says so. Raises UsageError when
+    `wanted` does not exist, BenchtuiError when nothing can be used.
     """
     if not model.formats:
         raise BenchtuiError(
@@ -104,7 +105,7 @@ def choose_format(
 
 
 def formats_words(takes: tuple[Kind, ...]) -> str:
-    """What to look for on a disk, in words: "a merged model, an adapter or a checkpoint"."""
+    """Return the kinds of formats in words: "a merged model, an adapter or a checkpoint"."""
     words = list(dict.fromkeys(_WORDS[kind] for kind in takes if kind in _WORDS))
     return " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
@@ -144,20 +145,20 @@ def _from_path(path: Path, outputs: Path) -> TrainedModel:
 
 
 def _owners(path: Path, outputs: Path) -> list[Path]:
-    """The folders whose model `path` may be a format of: above it, but not above outputs/."""
+    """Return the folders whose model `path` may be a format of: above it, but not above outputs/."""
     if not path.is_relative_to(outputs):
         return [path.parent]
     return [folder for folder in list(path.parents)[:4] if folder != outputs and folder.is_relative_to(outputs)]
 
 
 def _name(path: Path, outputs: Path) -> str:
-    """What a model is called: its path from outputs/, one level deep at most; else the folder's name."""
+    """Return a model's name: its path from outputs/, at most one level deep; else the folder's name."""
     inside = path.is_relative_to(outputs) and len(path.relative_to(outputs).parts) == 2
     return path.relative_to(outputs).as_posix() if inside else path.name
 
 
 def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
-    """The model that the file belongs to, or the file by itself: then its results go to a folder of `outputs`."""
+    """Return the model that the file belongs to, or the file alone: its results then go to a folder of `outputs`."""
     in_model = path.parent.parent == absolute(outputs)
     owner = path.parent.parent if path.parent.name == "gguf" and not in_model else path.parent
     model = inspect_model(owner)
@@ -170,7 +171,7 @@ def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
 
 
 def _looks_like_hub_id(selector: str) -> bool:
-    """`org/name` is a hub id, unless its first part is a folder here: then it is a path with a typing error."""
+    """Return whether `org/name` is a hub id; not when its first part is a folder here, since then a path was mistyped."""
     return bool(HUB_ID.fullmatch(selector)) and ".." not in selector and not Path(selector.split("/")[0]).is_dir()
 
 
@@ -189,7 +190,7 @@ def _unknown(outputs: Path, selector: str) -> UsageError:
 
 
 def nearest(name: str, names: list[str], count: int = 3) -> list[str]:
-    """The names that `name` was probably meant to be, best first; those that contain it come before similar ones."""
+    """Return the names that `name` probably means, best first; those that contain it come before similar ones."""
     wanted = name.casefold()
     by_folded = {candidate.casefold(): candidate for candidate in reversed(names)}
     containing = sorted((folded for folded in by_folded if wanted and wanted in folded), key=len)
@@ -216,7 +217,7 @@ def _has_quantisation(form: ModelFormat, asked: str) -> bool:
 
 
 def _preference(form: ModelFormat, takes: tuple[Kind, ...]) -> tuple[int, int, float, int, str]:
-    """In the order of `takes`, later ones of a training before earlier, larger GGUF files before smaller."""
+    """Sort in the order of `takes`, later checkpoints before earlier, larger GGUF files before smaller."""
     kind = "checkpoint" if form.kind == "epoch" and "checkpoint" in takes else form.kind
     rank = takes.index(kind)
     newest = 0.0 if form.kind == "gguf" else -form.modified
@@ -224,7 +225,7 @@ def _preference(form: ModelFormat, takes: tuple[Kind, ...]) -> tuple[int, int, f
 
 
 def _advice(form: ModelFormat) -> str:
-    """What to do about a format's problem."""
+    """Return what to do about a format's problem."""
     if form.pickled:
         return "Save it as safetensors, or allow pickles for this run with --allow-pickle if you trust its source."
     if "tokenizer" in form.problem:

@@ -1,4 +1,4 @@
-"""What a training run wrote about itself: training_metrics.json, in lora/ or in the model folder."""
+"""Reads what a training run recorded about itself: training_metrics.json, in lora/ or in the model folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ METRICS = "training_metrics.json"
 
 
 def read_training(files: Iterable[Path]) -> tuple[TrainingFacts, str]:
-    """The facts in the first of `files` that exists, and what is wrong with it (empty when nothing)."""
+    """Read the facts in the first of `files` that exists; also returns what is wrong with it ("" when nothing)."""
     for path in files:
         try:
             return _facts(read_json(path)), ""
@@ -61,7 +61,8 @@ def _count(value: Any) -> int | None:
 
 
 def parse_moment(value: Any, form: str = "") -> dt.datetime | None:
-    """A local time when the text names no zone; None for what is no time, or one no clock can have shown."""
+    """Parse a time, as local time when the text names no zone; None for what is no time or lies outside what clocks
+    show."""
     if not isinstance(value, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""The whole content of a model's weight files, read on demand."""
+"""Reads every byte of a model's weight files, when the user asks for it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchtui.text import one_line
 
 
 def file_hashes(form: ModelFormat) -> Iterator[tuple[Path, str]]:
-    """Each weight file of `form` with the SHA-256 of all its bytes. Raises BenchtuiError for one that is unreadable."""
+    """Yield each weight file of `form` with the SHA-256 of all its bytes. Raises BenchtuiError for an unreadable one."""
     for path in _files(form):
         try:
             with os.fdopen(open_regular(path), "rb") as file:
@@ -28,7 +28,7 @@ def file_hashes(form: ModelFormat) -> Iterator[tuple[Path, str]]:
 
 
 def whole_digest(folder: Path) -> str:
-    """The digest over every byte of the model, adapter or tokenizer in `folder`: `sha256:…`.
+    """Compute the digest over every byte of the model, adapter or tokenizer in `folder`: `sha256:…`.
 
     Raises BenchtuiError for a file that is unreadable.
     """

@@ -1,1 +1,1 @@
-"""The catalogue of lm-eval's tasks: read without importing lm-eval, cached per version."""
+"""lm-eval's catalogue of tasks (read without importing lm-eval, cached per version), suites, and metrics."""

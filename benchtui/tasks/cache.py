@@ -1,4 +1,4 @@
-"""lm-eval's own tasks, scanned once per lm-eval version and kept in the user's cache folder."""
+"""Scans lm-eval's own tasks once per lm-eval version and keeps the result in the user's cache folder."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from benchtui.tasks.entries import TaskEntry
 from benchtui.tasks.scan import Progress, scan
 
 _SCHEMA = 1
-"""Raised whenever TaskEntry or the rules of the scan change, so that an older cache is not read."""
+"""Raised by one when TaskEntry or the rules of the scan change, so that an older cache is not read."""
 _SCAN_MEMORY = 48 * 1024**2
-"""Bytes, about twice what reading all task files has been seen to take."""
+"""Bytes: about twice the measured need for reading all task files."""
 
 
 class _Stored(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class _Stored(msgspec.Struct, frozen=True):
 
 
 def lm_eval_tasks_folder() -> Path:
-    """The installed lm_eval/tasks, found without importing lm_eval. Raises BenchtuiError when it is not there."""
+    """Return the installed lm_eval/tasks, found without importing lm_eval. Raises BenchtuiError when it is missing."""
     spec = importlib.util.find_spec("lm_eval")
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (tasks := Path(folder) / "tasks").is_dir():
@@ -35,7 +35,7 @@ def lm_eval_tasks_folder() -> Path:
 
 
 def lm_eval_version() -> str:
-    """The installed version, "unknown" for a source tree without package metadata."""
+    """Return the installed version, "unknown" for a source tree without package metadata."""
     # An ordinary installation says its version in a folder's name; importlib.metadata takes 30 ms to import.
     beside = list(lm_eval_tasks_folder().parent.parent.glob("lm_eval-*.dist-info"))
     if len(beside) == 1:
@@ -55,10 +55,10 @@ def cache_folder() -> Path:
 
 
 def builtin_entries(root: Path, folder: Path, progress: Progress | None = None) -> dict[str, TaskEntry]:
-    """lm-eval's own tasks, from `folder`'s cache where it fits `root`, else scanned anew and cached there.
+    """Return lm-eval's own tasks, from `folder`'s cache where it fits `root`, else scanned now and cached there.
 
-    A cache that is damaged, older or of another installation is replaced; a cache folder that cannot be written only
-    costs the next start its scan.
+    A cache that is damaged, older or of another installation is replaced; when the cache folder cannot be written, the
+    next start scans again.
     """
     file = folder / f"tasks-{lm_eval_version()}-{_SCHEMA}.msgpack"
     # A developer's checkout of lm-eval keeps its version while its task folders come and go.
@@ -74,7 +74,7 @@ def builtin_entries(root: Path, folder: Path, progress: Progress | None = None) 
 
 
 def _require_memory() -> None:
-    """Raises MemoryError where too little is left to read 14,000 files: the YAML library crashes when it runs out."""
+    """Raise MemoryError where too little memory is free to read 14,000 files: the YAML library crashes without it."""
     import resource
 
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)

@@ -1,4 +1,4 @@
-"""Every name that lm-eval would take for --tasks: look one up, find the nearest, search, resolve to files."""
+"""Every name that lm-eval accepts for --tasks: look one up, find the nearest, search, resolve to files."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from benchtui.text import one_line
 
 @dataclass(frozen=True)
 class Catalogue:
-    """`entries` by name in the order lm-eval meets their files; `root` is what relative files are relative to.
+    """`entries` by name, in the order in which lm-eval reads their files; relative files are relative to `root`.
 
-    `broken`: a sentence for each of the user's own files that cannot be read or parsed.
+    `broken` has a sentence for each of the user's own files that cannot be read or parsed.
     """
 
     root: Path
@@ -37,28 +37,29 @@ class Catalogue:
         return len(self.entries)
 
     def file(self, name: str) -> Path | None:
-        """Absolute path of the YAML that defines `name`; None for a tag or an unknown name."""
+        """Return the absolute path of the YAML that defines `name`; None for a tag or an unknown name."""
         entry = self.entries.get(name)
         return self.root / entry.file if entry and entry.file else None
 
     def nearest(self, name: str, n: int = 3) -> tuple[str, ...]:
-        """Up to `n` names that `name` may have been meant to be, nearest first."""
+        """Return up to `n` names that `name` may mean, nearest first."""
         from benchtui.tasks.search import nearest
 
         return nearest(name, self.entries, n)
 
     def search(self, query: str, limit: int | None = 20, kind: Kind | None = None) -> tuple[TaskEntry, ...]:
-        """Entries whose name, title or description fits `query`, best first; all of them when `limit` is None."""
+        """Return the entries whose name, title or description fits `query`, best first; all of them when `limit` is
+        None."""
         from benchtui.tasks.search import search
 
         chosen = [entry for entry in self.entries.values() if kind is None or entry.kind == kind]
         return search(query, chosen, limit)
 
     def expand(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The leaf tasks that `names` (tasks, groups, tags) stand for, each once, in order.
+        """Return the leaf tasks of `names` (tasks, groups, tags), each once, in order.
 
-        A task defined inside a group's own YAML is named `group::task`, as lm-eval names it. Raises UsageError for a
-        name nobody knows, naming the nearest ones.
+        A task defined inside a group's own YAML is named `group::task`, as lm-eval names it. Raises UsageError for an
+        unknown name, with the nearest ones.
         """
         leaves: dict[str, None] = {}
         for name in names:
@@ -99,7 +100,8 @@ class Catalogue:
                 )
 
     def member(self, member: str) -> str | None:
-        """The name a member (perhaps `inner::name`) is registered by; None when its group's YAML defines it."""
+        """Return the name under which a member (perhaps `inner::name`) is registered; None when its group's YAML
+        defines it."""
         outer, _, name = member.partition("::")
         while name:
             if outer in self.entries:  # an inner group with a registered name is a reference to that
@@ -108,7 +110,7 @@ class Catalogue:
         return outer if outer in self.entries else None
 
     def with_file(self, path: Path) -> tuple[Catalogue, str]:
-        """The catalogue with the task or group of one YAML file put first, and its name. Raises UsageError."""
+        """Return the catalogue with the task or group of one YAML file put first, and its name. Raises UsageError."""
         try:
             entry = scan_file(path.expanduser().resolve())
         except NotATaskError as error:
@@ -116,7 +118,7 @@ class Catalogue:
         return replace(self, entries=MappingProxyType({**self.entries, entry.name: entry})), entry.name
 
     def unknown(self, name: str) -> UsageError:
-        """The error for a name that is not in the catalogue."""
+        """Return the error for a name that is not in the catalogue."""
         problem = f"There is no task, group or tag {one_line(name, 60)!r}."
         if self.broken:
             others = f" (and {len(self.broken) - 1} more like it)" if len(self.broken) > 1 else ""
@@ -133,7 +135,7 @@ class Catalogue:
 def load_catalogue(
     include_paths: Sequence[Path] = (), progress: Progress | None = None, *, cache: Path | None = None
 ) -> Catalogue:
-    """lm-eval's tasks (cached) and those under `include_paths` (read anew; later ones override earlier ones).
+    """Load lm-eval's tasks (cached) and those under `include_paths` (read each time; later ones override earlier ones).
 
     `progress` is called only while the cache is built. `cache` is the folder to keep it in, by default the user's.
     Raises UsageError for an include path that is not a folder, BenchtuiError when lm-eval is not installed.
@@ -150,7 +152,7 @@ def load_catalogue(
 
 
 def is_pattern(spec: str) -> bool:
-    """Is `spec` a glob, as lm-eval's --tasks takes them?"""
+    """Return whether `spec` is a glob, as lm-eval's --tasks accepts them."""
     return bool(re.search(r"[*?\[]", spec))
 
 

@@ -1,4 +1,4 @@
-"""A digest of everything in files that defines a task: its YAML, what that includes, its Python, its local data."""
+"""Computes a digest of everything in files that defines a task: its YAML, included files, Python and local data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEYS = frozenset({"include", "task", "dataset_path", "dataset_kwargs"})
 
 
 class SourceDigests:
-    """Digests of the files behind tasks; each file is read once."""
+    """Digests of the files that define tasks; each file is read once."""
 
     def __init__(self) -> None:
         self._reader = YamlReader(_KEYS)
@@ -27,14 +27,15 @@ class SourceDigests:
         self._imports: dict[tuple[Path, Path], list[Path]] = {}
 
     def of(self, yaml_file: Path) -> str:
-        """SHA-256 (hex) over the names and contents of `sources(yaml_file)`."""
+        """Return the SHA-256 (hex) over the names and contents of `sources(yaml_file)`."""
         digest = hashlib.sha256()
         for path in self.sources(yaml_file):
             digest.update(f"{path.name}\0{self._digest(path)}\n".encode())
         return digest.hexdigest()
 
     def sources(self, yaml_file: Path) -> list[Path]:
-        """The YAML, those it includes, the Python files they name (with what those import from here), local data."""
+        """Return the YAML, the files it includes, the Python files they name (with their local imports), and local
+        data."""
         found: dict[Path, None] = {}
         for path in self._yamls(yaml_file):
             found[path] = None
@@ -70,7 +71,7 @@ class SourceDigests:
             return {}
 
     def _modules(self, path: Path) -> Iterator[Path]:
-        """`!function utils.score` means utils.py beside the YAML it stands in."""
+        """Yield the modules that functions name: `!function utils.score` means utils.py beside the YAML."""
         for qualified in _FUNCTION.findall(path.read_text(encoding="utf-8", errors="replace")):
             module = qualified.rpartition(".")[0].replace(".", "/")
             if module and (file := path.parent / f"{module}.py").is_file():
@@ -92,14 +93,14 @@ class SourceDigests:
 
 
 def _data_beside(path: Path) -> Iterator[Path]:
-    """Data files in a task's own folder, which its Python may read."""
+    """Yield data files in a task's own folder, which its Python may read."""
     for entry in sorted(path.parent.iterdir()):
         if entry.suffix in DATA and entry.is_file():
             yield entry.resolve()
 
 
 def _imported(path: Path, top: Path) -> Iterator[Path]:
-    """Python files that `path` imports, modules and packages, of the task's own: in its folder, or below `top`."""
+    """Yield the task's own Python files that `path` imports: modules and packages in its folder, or below `top`."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError):
@@ -123,13 +124,13 @@ def _relative(path: Path, parts: list[str], dots: int) -> Iterator[Path]:
 
 
 def _absolute(path: Path, parts: list[str], top: Path) -> Iterator[Path]:
-    """Looked for beside the file, and in the task's folder: never further up, where installed packages are."""
+    """Find a module beside the file or in the task's folder: never further up, where installed packages are."""
     for root in dict.fromkeys((path.parent, top)):
         yield from _module_files(root, parts, path)
 
 
 def _module_files(root: Path, parts: list[str], importer: Path) -> Iterator[Path]:
-    """The files below `root` that importing a.b.c runs: a.py, or a/__init__.py and a/b.py, and so on."""
+    """Return the files below `root` that importing a.b.c runs: a.py, or a/__init__.py and a/b.py, and so on."""
     place = root
     for part in parts:
         for file in (place / f"{part}.py", place / part / "__init__.py"):
@@ -142,7 +143,7 @@ def _module_files(root: Path, parts: list[str], importer: Path) -> Iterator[Path
 
 
 def _configs(config: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """`config`, and those of the tasks that a group defines inside itself."""
+    """Return `config`, and those of the tasks that a group defines inside itself."""
     waiting: list[Any] = [config]
     for found in waiting:  # grows while it is read
         if isinstance(found, dict):

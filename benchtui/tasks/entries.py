@@ -1,4 +1,4 @@
-"""What the catalogue knows about one name that lm-eval would take for --tasks."""
+"""The catalogue's record for one name that lm-eval accepts for --tasks."""
 
 from __future__ import annotations
 

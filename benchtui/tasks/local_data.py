@@ -1,4 +1,4 @@
-"""The files on this disk that a task's configuration loads as its data, as the datasets library looks for them."""
+"""Finds the files on this disk that a task's configuration loads as data, as the datasets library searches for them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from typing import Any
 DATA = frozenset({".jsonl", ".json", ".csv", ".tsv", ".txt", ".parquet", ".arrow", ".xml"})
 _PACKED = frozenset({".gz", ".zst", ".bz2", ".xz", ".zip", ".tar"})
 _DESCRIBING = frozenset({".py", ".yaml", ".yml", ".md"})
-"""A loading script of a data set, and the card that says which of its files are which split."""
+"""A data set's loading script, and the card that says which of its files belong to which split."""
 _IN_A_FOLDER = DATA | _PACKED | _DESCRIBING
 _NO_DATA = frozenset({"benchmarks", "__pycache__"})
 _MAX_FILES = 10_000
-"""Files looked at for one task: a configuration that names / must not read the whole disk."""
+"""Most files looked at for one task: a configuration that names / must not read the whole disk."""
 _MAX_NAME = 4096
 
 
 def local_data(config: Mapping[str, Any]) -> list[Path]:
-    """The local files that the task of this `config` (with what it includes) loads, sorted.
+    """Return the local files that the task of this `config` (with the included ones) loads, sorted.
 
-    `dataset_path` may be a folder or a loading script, `data_dir` a folder in it or from here, `data_files` names and
-    patterns in those. What is not here is on the hub, and no file of ours.
+    `dataset_path` may be a folder or a loading script, `data_dir` a folder in it or relative to here, `data_files`
+    names and patterns in those. What is not found here is on the hub and not listed.
     """
     kwargs = config.get("dataset_kwargs")
     kwargs = kwargs if isinstance(kwargs, dict) else {}
@@ -43,7 +43,7 @@ def local_data(config: Mapping[str, Any]) -> list[Path]:
 
 
 def _place(name: object, root: Path = Path()) -> Path | None:
-    """The file or folder called `name`, None where there is none here."""
+    """Return the file or folder called `name`, None where there is none here."""
     if not isinstance(name, str) or not _can_be_path(name):
         return None
     try:
@@ -58,7 +58,7 @@ def _can_be_path(name: str) -> bool:
 
 
 def _matching(root: Path, pattern: str) -> list[Path]:
-    """The files that `pattern` means below `root`: itself, or what fits its * and **."""
+    """Yield the files that `pattern` means below `root`: itself, or what fits its * and **."""
     try:
         exact = root / pattern
         if exact.is_file():

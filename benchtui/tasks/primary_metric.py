@@ -35,12 +35,13 @@ class MetricName(NamedTuple):
 
 
 def preferred(scores: Sequence[NamedT]) -> NamedT | None:
-    """The first of `PREFERRED` that a task reports, with lm-eval's first filter; None when it reports none of them."""
+    """Return the first of `PREFERRED` that a task reports, with lm-eval's first filter; None when it reports none of
+    them."""
     return next((score for metric in PREFERRED for score in scores if score.metric == metric), None)
 
 
 def primary(scores: Sequence[NamedT]) -> NamedT:
-    """The main score of a task: its preferred metric, else the first it reports.
+    """Return the main score of a task: its preferred metric, else the first it reports.
 
     Raises BenchtuiError when there is no score at all.
     """
@@ -50,7 +51,7 @@ def primary(scores: Sequence[NamedT]) -> NamedT:
 
 
 def ordered(scores: Sequence[NamedT]) -> list[NamedT]:
-    """The primary score first, the others as lm-eval lists them."""
+    """Return the scores with the primary one first, the others in lm-eval's order."""
     if not scores:
         return []
     first = primary(scores)

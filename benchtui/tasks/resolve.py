@@ -1,4 +1,4 @@
-"""From what the user asked for to the files a worker must read."""
+"""Turns the tasks that the user asked for into the files that a worker must read."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from benchtui.tasks.entries import TaskEntry
 
 @dataclass(frozen=True)
 class ResolvedTasks:
-    """`requested`: each spec as typed -> the names it means. `leaves`: each of those names -> its leaf tasks.
+    """The requested tasks and the files behind them.
 
-    `task_files`: every task and group a worker may meet -> absolute YAML path, in lm-eval's order of files. `tags`:
+    `requested`: each spec as typed -> the names it means. `leaves`: each of those names -> its leaf tasks.
+    `task_files`: every task and group a worker may need -> absolute YAML path, in lm-eval's order of files. `tags`:
     every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name
-    -> digest of all files behind it. `unsafe`: the leaf tasks that run code which a model wrote. `output_types`: each
-    leaf task whose YAML tells it -> what it asks of a model, in lm-eval's word.
+    -> digest of all its files. `unsafe`: the leaf tasks that run code which a model wrote. `output_types`: each leaf
+    task whose YAML says it -> what it asks of a model, in lm-eval's word.
     """
 
     requested: Mapping[str, tuple[str, ...]]
@@ -41,7 +42,7 @@ class ResolvedTasks:
 def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
     """Find what a worker needs to load `specs`: names, glob patterns, or paths of .yaml files.
 
-    Raises UsageError for what nobody knows, and where two of them would run the same task twice.
+    Raises UsageError for unknown names, and where two specs would run the same task twice.
     """
     requested: dict[str, tuple[str, ...]] = {}
     for spec in specs:
@@ -74,7 +75,7 @@ def _is_path(spec: str) -> bool:
 
 
 def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
-    """The names that one spec means."""
+    """Return the names that one spec means."""
     if spec in catalogue:
         return (spec,)
     if is_pattern(spec) and (matched := _matching(catalogue, spec)):
@@ -83,10 +84,11 @@ def _names(catalogue: Catalogue, spec: str) -> tuple[str, ...]:
 
 
 def _matching(catalogue: Catalogue, pattern: str) -> tuple[str, ...]:
-    """Names that fit a glob, so chosen that no task is run twice: a group that fits includes all of its tasks.
+    """Return the names that fit a glob, chosen so that no task is run twice: a group that fits includes all of its
+    tasks.
 
-    lm-eval itself takes every name that fits and then stops at the first task met twice, which is what most patterns
-    over a family with groups come to. Groups that lm-eval could not load are passed over.
+    lm-eval itself takes every name that fits and then fails at the first task that occurs twice, as it does for most
+    patterns over a family with groups. Groups that lm-eval could not load are skipped.
     """
     order = {"group": 0, "tag": 1, "task": 2}
     fitting: list[tuple[TaskEntry, tuple[str, ...]]] = []
@@ -125,7 +127,7 @@ def _refuse_twice(leaves: dict[str, tuple[str, ...]]) -> None:
 
 
 def _below(catalogue: Catalogue, names: Iterable[str]) -> set[str]:
-    """`names` and everything registered below them."""
+    """Return `names` and everything registered below them."""
     waiting = list(names)
     seen = set(waiting)
     while waiting:
@@ -138,7 +140,7 @@ def _below(catalogue: Catalogue, names: Iterable[str]) -> set[str]:
 
 
 def _digest(catalogue: Catalogue, name: str, digests: SourceDigests) -> str:
-    """Sixteen hex digits over the files of `name` and of everything below it."""
+    """Return sixteen hex digits over the files of `name` and of everything below it."""
     whole = hashlib.sha256()
     for met in sorted(_below(catalogue, [name])):
         file = catalogue.file(met)

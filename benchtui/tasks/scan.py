@@ -29,11 +29,11 @@ class NotATaskError(Exception):
 
 
 class BrokenFileError(NotATaskError):
-    """A file that cannot be read or parsed, whatever it was meant to be."""
+    """A file that cannot be read or parsed, so that nobody knows whether it is a task."""
 
 
 def yaml_files(root: Path) -> list[str]:
-    """Every .yaml under `root` as a path string, in lm-eval's order."""
+    """Return every .yaml under `root` as a path string, in lm-eval's order."""
     if _IGNORED_FOLDERS & set(root.parts):
         return []
     found = []
@@ -50,9 +50,9 @@ def scan(
     progress: Progress | None = None,
     on_broken: Callable[[str], None] | None = None,
 ) -> dict[str, TaskEntry]:
-    """Every task, group and tag defined under `root`; `relative` keeps files relative to `root`, else absolute.
+    """Return every task, group and tag defined under `root`; with `relative` their files are relative to `root`.
 
-    `on_broken` is told of each file that is passed over because it cannot be read or parsed.
+    `on_broken` is called for each file that is skipped because it cannot be read or parsed.
     """
     files = yaml_files(root)
     reader, index = YamlReader(), Index()
@@ -71,7 +71,7 @@ def scan(
 
 
 def scan_file(path: Path) -> TaskEntry:
-    """The task or group defined in one file. Raises NotATaskError."""
+    """Return the task or group defined in one file. Raises NotATaskError."""
     index = Index()
     index.add(YamlReader().merged(str(path)), str(path))
     return next(entry for entry in index.entries().values() if entry.kind != "tag")
@@ -92,7 +92,7 @@ class YamlReader:
         self._parsed: dict[str, dict[str, Any]] = {}
 
     def parsed(self, path: str) -> dict[str, Any]:
-        """The kept keys of one file, without what it includes."""
+        """Return the kept keys of one file, without those of included files."""
         known = self._parsed.get(path)
         if known is not None:
             return known
@@ -110,7 +110,7 @@ class YamlReader:
         return kept
 
     def merged(self, path: str, seen: set[str] | None = None) -> dict[str, Any]:
-        """The kept keys of `path` over those of the files it includes, the file's own winning."""
+        """Return the kept keys of `path` merged with those of the files it includes; the file's own win."""
         seen = set() if seen is None else seen
         path = os.path.normpath(path)
         if path in seen:
@@ -128,7 +128,7 @@ class YamlReader:
 
 
 def includes(config: dict[str, Any], path: str) -> Iterator[str]:
-    """Paths of the files that the YAML at `path` includes."""
+    """Return the paths of the files that the YAML at `path` includes."""
     value = config.get("include", [])
     for name in value if isinstance(value, list) else [value]:
         if not isinstance(name, str):
@@ -137,14 +137,15 @@ def includes(config: dict[str, Any], path: str) -> Iterator[str]:
 
 
 class Index:
-    """Collects entries in the order files are met: the first of two equal names wins, tags gather their tasks."""
+    """Collects entries in the order in which files are read: the first of two equal names wins, tags collect their
+    tasks."""
 
     def __init__(self) -> None:
         self._entries: dict[str, TaskEntry] = {}
         self._tagged: dict[str, set[str]] = {}
 
     def add(self, config: dict[str, Any], file: str) -> None:
-        """Take up what the merged `config` of `file` defines. Raises NotATaskError when it defines nothing."""
+        """Add what the merged `config` of `file` defines. Raises NotATaskError when it defines nothing."""
         is_group = "group" in config and "class" not in config
         name = config.get("group" if is_group else "task")
         if not isinstance(name, str) or not name:
@@ -198,7 +199,7 @@ def _group(name: str, file: str, config: dict[str, Any], tags: tuple[str, ...]) 
 
 
 def _members(children: list[Any], inside: str, defines: bool) -> Iterator[tuple[str, bool]]:
-    """(child, defined in place?) for every child, those of inner groups too; "" for a child without a name."""
+    """Return (child, defined in place?) for every child, those of inner groups too; "" for a child without a name."""
     for child in children:
         if isinstance(child, dict) and "group" in child and isinstance(child.get("task"), list):
             yield from _members(child["task"], f"{inside}{child['group']}::", defines or bool(_DEFINING & child.keys()))

@@ -1,4 +1,4 @@
-"""Fuzzy search over names, titles and descriptions of tasks: what is known well first, then what merely fits."""
+"""Fuzzy search over names, titles and descriptions of tasks: well-known tasks first, then other matches."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from benchtui.tasks.words import PLAIN_WORDS
 
 _SEPARATORS = "_-.:/,()"
 _SIMILAR_NAME = 60.0
-"""Lowest similarity, of 100, at which a mistyped name is still a guess at another."""
+"""Lowest similarity, of 100, at which another name is offered for a mistyped one."""
 _SIMILAR_TITLE = 80.0
 _PLACE = {name: place for place, name in enumerate(PLAIN_WORDS)}
 _FEW = 10
-"""With fewer finds than this that hold the words, similar ones are added."""
+"""With fewer matches than this that contain the words, similar entries are added."""
 
 
 def nearest(name: str, names: Iterable[str], n: int) -> tuple[str, ...]:
-    """Up to `n` of `names` most like `name`; at nearly equal likeness the best known, then the shortest."""
+    """Return up to `n` of `names` most like `name`; at nearly equal likeness the best known, then the shortest."""
     from rapidfuzz import fuzz, process
 
     known = list(names)
@@ -34,7 +34,7 @@ def nearest(name: str, names: Iterable[str], n: int) -> tuple[str, ...]:
 
 
 def search(query: str, entries: Sequence[TaskEntry], limit: int | None) -> tuple[TaskEntry, ...]:
-    """Entries that hold every word of `query`; where those are few, followed by entries much like it."""
+    """Return the entries that contain every word of `query`; where those are few, followed by similar entries."""
     wanted = _normal([" ".join(query.split())])[0].split()
     phrase = " ".join(wanted)
     if not wanted:
@@ -54,7 +54,8 @@ def search(query: str, entries: Sequence[TaskEntry], limit: int | None) -> tuple
 
 
 def _rank(phrase: str, wanted: list[str], name: str, entry: TaskEntry) -> tuple[int, bool, int, int, str]:
-    """Smaller is better: the name or title itself; well-known names, in their own order; then by how the name fits."""
+    """Rank an entry, smaller is better: the exact name or title; well-known names, in their order; then how the name
+    fits."""
     in_name = all(word in name for word in wanted)
     words = PLAIN_WORDS.get(entry.name)
     if name == phrase or (words and words.title.lower() == phrase):
@@ -66,7 +67,7 @@ def _rank(phrase: str, wanted: list[str], name: str, entry: TaskEntry) -> tuple[
 
 
 def _alike(phrase: str, entries: Sequence[TaskEntry], names: list[str], likeness: float) -> list[int]:
-    """Places of entries whose name or title is like `phrase`, most alike first."""
+    """Return the places of entries whose name or title is like `phrase`, most alike first."""
     from rapidfuzz import fuzz, process
 
     by_name = process.extract(phrase, names, scorer=fuzz.ratio, score_cutoff=likeness, limit=20)
@@ -83,7 +84,7 @@ def _text(entry: TaskEntry) -> str:
 
 
 def _normal(texts: Sequence[str]) -> list[str]:
-    """Lower case with separators as spaces; all texts as one string, which is ten times faster over 14,000."""
+    """Return the texts in lower case with separators as spaces, joined into one string: ten times faster over 14,000."""
     joined = "\n".join(texts).lower()
     if joined.count("\n") != len(texts) - 1:  # a name with a line break in it
         joined = "\n".join(text.replace("\n", " ") for text in texts).lower()

@@ -1,4 +1,4 @@
-"""Suites: named lists of tasks, the four that come along and those of benchtui.toml."""
+"""Suites: named lists of tasks, four built-in ones and those of benchtui.toml."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ SUITES: tuple[Suite, ...] = (
 
 
 def suites(own: Sequence[Suite]) -> dict[str, Suite]:
-    """All suites by name: the built-in ones, then `own` ones of benchtui.toml (which may replace a built-in)."""
+    """Return all suites by name: the built-in ones, then `own` ones of benchtui.toml (which may replace a built-in)."""
     return {suite.name: suite for suite in (*SUITES, *own)}
 
 
 def find_suite(name: str, own: Sequence[Suite]) -> Suite:
-    """The suite called `name`. Raises UsageError naming the nearest ones."""
+    """Return the suite called `name`. Raises UsageError naming the nearest ones."""
     known = suites(own)
     if name in known:
         return known[name]

@@ -1,4 +1,4 @@
-"""The best-known tasks in plain words: a title for tables, a line on what each tests, and where it belongs."""
+"""The best-known tasks in plain words: a title for tables, one line on what each tests, and its area."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 class Words(NamedTuple):
     """`title` for a table's first column, `tests` one line, `area` the heading it is listed under.
 
-    `documents`: how many the test split holds (counted in the data set), 0 where not counted; `parts` how many tasks a
-    group has, each of which a limit is for.
+    `documents`: the size of the test split (counted in the data set), 0 where not counted; `parts` the number of tasks
+    in a group, to each of which a limit applies.
     """
 
     title: str
@@ -117,12 +117,12 @@ PLAIN_WORDS: Mapping[str, Words] = MappingProxyType(
 
 
 def task_title(name: str) -> str:
-    """The title for tables; the name itself where nobody wrote one."""
+    """Return the title for tables; the name itself where there is none."""
     words = PLAIN_WORDS.get(name) or DEMO_WORDS.get(name)
     return words.title if words else name
 
 
 def task_words(name: str) -> str:
-    """One line on what the task tests, "" where nobody wrote one."""
+    """Return one line on what the task tests, "" where there is none."""
     words = PLAIN_WORDS.get(name) or DEMO_WORDS.get(name)
     return words.tests if words else ""

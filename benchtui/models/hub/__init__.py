@@ -1,1 +1,1 @@
-"""The Hugging Face Hub: what it says of a model, and what is cached of it."""
+"""The Hugging Face Hub: what it says about a model, and what is cached of it."""

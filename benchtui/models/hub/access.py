@@ -45,11 +45,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class HubSnapshot:
-    """What is known of a hub model at one commit.
+    """A hub model at one commit.
 
-    `folder` is its snapshot in the cache, where the small files are; `sizes` the repository's files with their bytes
-    (None where the hub does not say); `parameters` by dtype as the hub counts them, empty where it does not;
-    `from_cache` when the hub was not asked, so that `sizes` are only of what is here.
+    `folder` is its snapshot in the cache, with the small files; `sizes` are the repository's files with their bytes
+    (None where the hub does not say); `parameters` are counted by dtype, as the hub does it, empty where it does not;
+    with `from_cache` the hub was not asked, so `sizes` covers only the files on this disk.
     """
 
     hub_id: str
@@ -66,16 +66,16 @@ def hub_endpoint() -> str:
 
 
 def hub_is_offline() -> bool:
-    """Whether the environment forbids asking the hub."""
+    """Return whether the environment forbids asking the hub."""
     value = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE") or ""
     return value.upper() in {"1", "ON", "YES", "TRUE"}
 
 
 def hub_snapshot(hub_id: str, *, revision: str | None = None, offline: bool = False, card: bool = True) -> HubSnapshot:
-    """The small files of `hub_id` at `revision` (main by default), fetched into the cache, with its model card if
-    `card`. A hub that cannot be reached is made up for by what is cached.
+    """Fetch the small files of `hub_id` at `revision` (main by default) into the cache, with its model card if `card`.
+    When the hub cannot be reached, the cached files are used.
 
-    Raises BenchtuiError when the model does not exist, is gated, or can be had neither from the hub nor the cache.
+    Raises BenchtuiError when the model does not exist, is gated, or is neither on the hub nor in the cache.
     """
     if revision is not None and (not _REVISION.fullmatch(revision) or ".." in revision):
         raise BenchtuiError(
@@ -96,7 +96,7 @@ def hub_snapshot(hub_id: str, *, revision: str | None = None, offline: bool = Fa
 
 
 def cached_snapshot(hub_id: str, revision: str | None = None, *, note: str = "") -> HubSnapshot | None:
-    """What the cache holds of `hub_id` at `revision`, None when nothing; asks nobody."""
+    """Return what the cache holds of `hub_id` at `revision`, None when nothing; asks nobody."""
     repository = hub_cache() / f"models--{hub_id.replace('/', '--')}"
     commit = _cached_commit(repository, revision)
     if commit is None:
@@ -110,7 +110,7 @@ def cached_snapshot(hub_id: str, revision: str | None = None, *, note: str = "")
 
 
 class _Unreachable(Exception):  # noqa: N818 - a state of the world, worded for the user
-    """Why the hub could not be asked; `told` is what to tell the user where it is not the hub's fault."""
+    """The reason why the hub could not be asked; `told` is the message for the user where the hub is not to blame."""
 
     def __init__(self, why: str, told: BenchtuiError | None = None) -> None:
         super().__init__(why)
@@ -179,7 +179,7 @@ def _download(hub_id: str, names: list[str], revision: str | None, commit: str) 
 
 
 def _missing_sizes(hub_id: str, commit: str, sizes: Mapping[str, int | None]) -> dict[str, int | None]:
-    """Sizes of weight files that the listing did not give, one short request each."""
+    """Fetch the sizes of weight files that the listing did not give, one short request each."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     unknown = [name for name, size in sizes.items() if size is None and name.endswith((".safetensors", ".bin"))]
@@ -191,7 +191,7 @@ def _missing_sizes(hub_id: str, commit: str, sizes: Mapping[str, int | None]) ->
 
 
 def _asked(hub_id: str, revision: str | None, seconds: float, call: Callable[[], T]) -> T:
-    """`call`, with the hub's errors in words for a user. Raises BenchtuiError, _Unreachable."""
+    """Run `call` and translate the hub's errors into words for a user. Raises BenchtuiError, _Unreachable."""
     from huggingface_hub import errors
 
     http_error: type[Exception] = errors.HfHubHTTPError.__bases__[0]  # httpx's, under whatever name this version has it
@@ -228,9 +228,9 @@ def _asked(hub_id: str, revision: str | None, seconds: float, call: Callable[[],
 
 
 def _within(seconds: float, call: Callable[[], T]) -> T:
-    """`call()` in a thread that is left behind when it takes longer. Raises TimeoutError and what `call` raises.
+    """Run `call()` in a thread that is abandoned when it takes longer. Raises TimeoutError and what `call` raises.
 
-    A request's own time limit counts for each address tried and not for DNS, so that alone bounds nothing.
+    A request's own time limit applies to each address tried and not to DNS, so it does not limit the whole.
     """
     answers: queue.Queue[tuple[bool, Any]] = queue.Queue(1)
 
@@ -261,7 +261,7 @@ def _checked_endpoint() -> str:
 
 
 def _quiet() -> None:
-    """The display is ours: the hub library's bars and warnings would cut through it."""
+    """Silence the hub library's bars and warnings, which would damage our display."""
     from huggingface_hub.utils.tqdm import disable_progress_bars
 
     if not os.environ.get("HF_HUB_DISABLE_PROGRESS_BARS"):

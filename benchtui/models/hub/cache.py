@@ -1,4 +1,4 @@
-"""Where the hub's library keeps what it downloads, and what to say when it cannot be written there."""
+"""Where the hub's library keeps its downloads, and the message when that folder cannot be written."""
 
 from __future__ import annotations
 
@@ -21,14 +21,13 @@ def hub_home() -> Path:
 
 
 def hub_cache() -> Path:
-    """The folder of the cache of models, whether it exists or not."""
+    """Return the folder of the model cache, whether it exists or not."""
     named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
     return _expanded(named) if named else hub_home() / "hub"
 
 
 def unwritable_cache(error: BaseException) -> BenchtuiError | None:
-    """What to tell a user when `error`, or what it came from, is that a cache folder cannot be written; None when it is
-    something else."""
+    """Return the error for the user when `error`, or its cause, is that a cache folder cannot be written; else None."""
     for found in _causes(error):
         if not isinstance(found, OSError) or found.filename is None:
             continue
@@ -55,7 +54,7 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def _folders() -> Iterator[tuple[Path, str]]:
-    """The folders that the libraries write to, with the variable that says where each is."""
+    """Yield the folders that the libraries write to, with the environment variable that sets each."""
     for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_DATASETS_CACHE", "HF_MODULES_CACHE"):
         if named := os.environ.get(variable):
             yield _expanded(named), variable

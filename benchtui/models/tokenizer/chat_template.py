@@ -1,4 +1,4 @@
-"""The Jinja chat template of a tokenizer, and the special tokens it may write: what transformers would read."""
+"""Reads a tokenizer's Jinja chat template and special tokens, as transformers would read them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _WITHOUT_DEFAULTS = ("PreTrainedTokenizerFast", "TokenizersBackend")
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """`text` is Jinja, None when there is no template; `file` is where it stands, for messages.
+    """`text` is Jinja, None when there is no template; `file` names the file it is in, for messages.
 
-    `problem` says why files that hold templates give none, worded to follow the model's name; `note` what a user may
-    wonder about.
+    `problem` says why files that hold templates give none, worded to follow the model's name; `note` explains what may
+    surprise a user.
     """
 
     text: str | None = None
@@ -34,10 +34,10 @@ class ChatTemplate:
 
 
 def read_chat_template(folder: Path) -> ChatTemplate:
-    """The template that transformers' tokenizer of `folder` has, in its order: chat_template.jinja and
+    """Read the template that transformers' tokenizer of `folder` has, in its order: chat_template.jinja and
     additional_chat_templates/, else tokenizer_config.json. Of several the one called `default` counts.
 
-    Raises Unreadable, its text opening with the file's name.
+    Raises Unreadable, whose text starts with the file's name.
     """
     files = _template_files(folder)
     if files:
@@ -59,7 +59,7 @@ def read_chat_template(folder: Path) -> ChatTemplate:
 
 
 def _template_files(folder: Path) -> dict[str, Path]:
-    """The files of named templates; a file `default.jinja` among the additional ones wins, as in transformers."""
+    """Return the files of named templates; a file `default.jinja` among the additional ones wins, as in transformers."""
     files = {"default": folder / TEMPLATE_FILE} if (folder / TEMPLATE_FILE).exists() else {}
     more = folder / MORE_TEMPLATES
     found = sorted(path for path in more.glob("*.jinja") if path.is_file()) if more.is_dir() else []
@@ -99,11 +99,12 @@ def _single(value: Any, file: str) -> ChatTemplate:
 
 
 def read_special_tokens(folder: Path) -> tuple[tuple[str, str | None], ...]:
-    """The special tokens that the tokenizer in `folder` hands to its chat template: (name, text), None for one that it
-    is known to have not. What is left out is the default of the tokenizer's class, which only transformers knows.
+    """Return the special tokens that the tokenizer in `folder` gives to its chat template: (name, text), text None for
+    one that it is known not to have. Tokens that are left out have the default of the tokenizer's class, which only
+    transformers knows.
 
     From tokenizer_config.json and, for tokenizers saved before it listed the added tokens, special_tokens_map.json.
-    Raises Unreadable, its text opening with the file's name.
+    Raises Unreadable, whose text starts with the file's name.
     """
     config = _read_config(folder, _CONFIG)
     if not isinstance(config.get("added_tokens_decoder"), dict):

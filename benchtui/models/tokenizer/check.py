@@ -1,4 +1,4 @@
-"""Whether every token of a tokenizer has a row in the embedding, from tokenizer.json alone."""
+"""Checks from tokenizer.json alone whether every token of a tokenizer has a row in the embedding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from benchtui.text import one_line
 TOKENIZER = "tokenizer.json"
 _MAX_TOKENIZER = 64 * 1024 * 1024
 _HEAD = 1024 * 1024
-"""In a list of models only so much is read: the added tokens come first in the file, the vocabulary behind them."""
+"""In a list of models only so many bytes are read: the added tokens come first in the file, the vocabulary after them.
+"""
 
 
 _Number = Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)]
@@ -43,14 +44,14 @@ _decoder = msgspec.json.Decoder(_Tokenizer)
 
 @dataclass(frozen=True)
 class TokenizerSize:
-    """`size` is the highest token number and one; `added` the numbers of the tokens added to the vocabulary."""
+    """`size` is the highest token number plus one; `added` are the numbers of the tokens added to the vocabulary."""
 
     size: int
     added: Mapping[str, int]
 
 
 def tokenizer_size(folder: Path, *, quickly: bool = False) -> TokenizerSize | None:
-    """How large the tokenizer in `folder` is; None where tokenizer.json is missing or does not tell.
+    """Return the size of the tokenizer in `folder`; None where tokenizer.json is missing or does not show it.
 
     `quickly` reads only the start of a large file and counts the added tokens alone.
     """
@@ -68,7 +69,8 @@ def tokenizer_size(folder: Path, *, quickly: bool = False) -> TokenizerSize | No
 
 
 def broken_tokenizer(folder: Path) -> str:
-    """Why the tokenizer.json in `folder` cannot be whole, by its first and last bytes alone; "" where nothing shows."""
+    """Return why the tokenizer.json in `folder` cannot be complete, from its first and last bytes; "" where nothing
+    shows."""
     try:
         descriptor = open_regular(folder / TOKENIZER)
     except FileNotFoundError:
@@ -87,10 +89,10 @@ def broken_tokenizer(folder: Path) -> str:
 
 
 def check_tokenizer(folder: Path, rows: int | None, *, quickly: bool = False) -> Findings:
-    """What is wrong with the tokenizer in `folder` for an embedding of `rows` rows.
+    """Return what is wrong with the tokenizer in `folder` for an embedding of `rows` rows.
 
-    Certain to stop is what every text begins with, or what the chat template writes; other tokens without a row may
-    never be met, so they are a warning.
+    A missing row is a problem for the token that every text begins with, and for tokens that the chat template writes;
+    other tokens without a row may never occur, so they are a warning.
     """
     broken = broken_tokenizer(folder)
     if broken:
@@ -110,7 +112,7 @@ def check_tokenizer(folder: Path, rows: int | None, *, quickly: bool = False) ->
 
 
 def _used(folder: Path, outside: list[str]) -> str:
-    """The first of these tokens that is certain to be met, and where; "" when none is."""
+    """Return the first of these tokens that is certain to be used, and where; "" when none is."""
     try:
         special, template = dict(read_special_tokens(folder)), read_chat_template(folder).text or ""
     except Unreadable:
@@ -125,7 +127,7 @@ def _used(folder: Path, outside: list[str]) -> str:
 
 
 def _only_added(start: bytes) -> bytes:
-    """The beginning of a tokenizer.json as a document with its added tokens alone."""
+    """Parse the beginning of a tokenizer.json as a document with its added tokens alone."""
     begin = start.find(b'"added_tokens"')
     end = start.find(b'"normalizer"', begin)
     if begin < 0 or end < 0:

@@ -1,7 +1,7 @@
-"""Trying a chat template out before a model is loaded: in a process of its own, since it may loop or fill the memory.
+"""Renders a chat template before a model is loaded, in a separate process, since it may loop or fill the memory.
 
-Rendered with Jinja's sandbox set up as transformers sets it up (5.x, utils/chat_template_utils.py), which is too heavy
-to be imported here.
+Uses Jinja's sandbox configured as in transformers (5.x, utils/chat_template_utils.py), which is too slow to import
+here.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Messages = list[dict[str, str]]
 
 
 class Trial(msgspec.Struct):
-    """What is tried: `chats` are rendered one after the other, with `tokens` and other `arguments` of the template."""
+    """The input: `chats` are rendered one after the other, with `tokens` and other `arguments` of the template."""
 
     template: str
     chats: list[Messages]
@@ -35,8 +35,8 @@ class Trial(msgspec.Struct):
 
 
 class Finding(msgspec.Struct):
-    """What became of it. `failed` is the number of the chat that could not be rendered, with the `error` in words and
-    its `line` in the template (0: unknown; without `failed` the template itself is broken). `rendered` are the prompts
+    """The outcome. `failed` is the number of the chat that could not be rendered, with the `error` in words and its
+    `line` in the template (0: unknown; without `failed` the template itself is broken). `rendered` are the prompts
     before that one."""
 
     rendered: list[str] = []
@@ -48,9 +48,9 @@ class Finding(msgspec.Struct):
 
 
 def try_template(trial: Trial) -> Finding:
-    """Render the chats in a short-lived process with bounded time and memory.
+    """Render the chats in a short-lived process with limited time and memory.
 
-    Raises MemoryError where there is less memory for us all than a template may take: that says nothing about it.
+    Raises MemoryError where the machine has less free memory than a template may use: that says nothing about it.
     """
     process = subprocess.Popen(
         this_python("-m", __name__),
@@ -75,13 +75,13 @@ def try_template(trial: Trial) -> Finding:
 
 
 def sandbox(now: dt.datetime | None = None) -> Any:
-    """The Jinja environment in which transformers renders chat templates; `now` is the moment it tells them."""
+    """Return the Jinja environment in which transformers renders chat templates; `now` is the time it gives them."""
     import jinja2
     import jinja2.ext
     import jinja2.sandbox
 
     class Generation(jinja2.ext.Extension):
-        """The tag around what an assistant writes: it changes nothing here."""
+        """The tag around what an assistant writes; it changes nothing here."""
 
         tags = {"generation"}  # noqa: RUF012 - Jinja's own declaration
 
@@ -145,7 +145,7 @@ def find(trial: Trial) -> Finding:
 
 
 def template_error(error: BaseException) -> tuple[str, int]:
-    """What went wrong while a template was rendered, and at which of its lines (0: unknown)."""
+    """Return what went wrong while a template was rendered, and at which of its lines (0: unknown)."""
     kind = type(error)
     own = kind.__module__.startswith("jinja2")
     line = int(getattr(error, "lineno", None) or 0) if own else 0
@@ -159,7 +159,7 @@ def template_error(error: BaseException) -> tuple[str, int]:
 
 
 def _memory() -> int:
-    """Bytes that the process may take: never more than it was given itself."""
+    """Return the bytes that the process may use: never more than the limit this process has itself."""
     import resource
 
     limits = [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit != resource.RLIM_INFINITY]

@@ -1,1 +1,1 @@
-"""Weights on disk, read without loading them: sizes, names, what fits together."""
+"""Weight files read without loading them: sizes, names, what fits together."""

@@ -1,4 +1,4 @@
-"""What the header of an adapter's weights shows: by itself, and beside the base it is put on. Nothing is loaded."""
+"""Checks the header of an adapter's weights, alone and beside the base it is put on. Nothing is loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchtui.models.weights.full_check import Findings, Tensors, counted, embed
 from benchtui.text import one_line
 
 ROOT = "base_model.model."
-"""What PEFT puts before the name of every module of the model that it wraps."""
+"""The prefix that PEFT gives to the name of every module of the model that it wraps."""
 _ANY_ROOT = "base_model."
 _PROMPTS = frozenset({"PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "CARTRIDGE"})
 _INNER_WRAPPER = re.compile(r"\.(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|module)\.")
@@ -23,7 +23,7 @@ _EMBEDDINGS = ("embed_tokens", "wte", "word_embeddings", "embed_in", "embeddings
 
 
 def check_adapter(config: Mapping[str, Any], tensors: Tensors) -> Findings:
-    """What is wrong with the `tensors` of an adapter of this `config`, whatever base it is put on."""
+    """Return what is wrong with the `tensors` of an adapter of this `config`, for any base."""
     if not tensors:
         return Findings("the adapter file holds no tensors (ZeRO-3 saves it so unless the weights are gathered)")
     empty = sum(0 in tensor.shape for tensor in tensors.values())
@@ -38,7 +38,7 @@ def check_adapter(config: Mapping[str, Any], tensors: Tensors) -> Findings:
 def check_on_base(
     config: Mapping[str, Any], tensors: Tensors, base: Architecture, base_tensors: Tensors, base_name: str
 ) -> Findings:
-    """Whether the adapter fits the base, whose headers may be unknown (`base_tensors` empty)."""
+    """Check whether the adapter fits the base, whose headers may be unknown (`base_tensors` empty)."""
     shown = one_line(base_name, 120)
     family = FAMILIES.get(base.model_type or "")
     if family is None or str(config.get("peft_type")).upper() in _PROMPTS or config.get("layer_replication"):
@@ -53,7 +53,7 @@ def check_on_base(
 
 
 def own_vocabulary(tensors: Tensors, base: Architecture, base_tensors: Tensors) -> str:
-    """A note that the adapter replaces the base's embedding or head, with both sizes where they differ; else ""."""
+    """Return a note that the adapter replaces the base's embedding or head, with both sizes where they differ; else ""."""
     saved = saved_modules(tensors)
     rows, theirs = own_embedding_rows(tensors), embedding_rows(base_tensors) or base.vocab_size
     if not saved:
@@ -63,13 +63,13 @@ def own_vocabulary(tensors: Tensors, base: Architecture, base_tensors: Tensors) 
 
 
 def own_embedding_rows(tensors: Tensors) -> int | None:
-    """How many tokens the adapter's own copy of the input embedding has a row for; None when it has no copy."""
+    """Return how many tokens the adapter's own copy of the input embedding has a row for; None when it has no copy."""
     whole = {name.replace(".base_layer.", ".").replace(".modules_to_save.", "."): t for name, t in tensors.items()}
     return embedding_rows(whole)
 
 
 def saved_modules(tensors: Iterable[str]) -> list[str]:
-    """The modules that the adapter replaces as a whole: those of `modules_to_save`, and saved embeddings."""
+    """Return the modules that the adapter replaces as a whole: those of `modules_to_save`, and saved embeddings."""
     names = (name.removeprefix(ROOT) for name in tensors if name.startswith(ROOT))
     plain = (
         name for name in names if not re.search(r"(lora_|hada_|lokr_|ia3_|vera_|oft_|boft_|trainable_tokens)", name)
@@ -116,7 +116,7 @@ def _inner(tensors: Iterable[str]) -> list[str]:
 
 
 def _outside(family: Family, tensors: Tensors, base: str) -> str:
-    """Names of layers that the base does not have: of another architecture, or below another wrapper."""
+    """Return names of layers that the base does not have: of another architecture, or below another wrapper."""
     layered = [name for name in _inner(tensors) if re.search(r"\.\d+\.", name)]
     matches = [match for match in map(_layer_pattern(family).fullmatch, layered) if match]
     fits = [match for match in matches if match["prefix"] and not match["outer"]]
@@ -171,7 +171,7 @@ def _wrong_shapes(family: Family, tensors: Tensors, base_tensors: Tensors, shown
 
 
 def _weight_of(family: Family, module: str, base_tensors: Tensors) -> tuple[int, ...] | None:
-    """The shape of the plain floating-point weight that this module of an adapter belongs to, if it is known."""
+    """Return the shape of the plain floating-point weight that this module of an adapter belongs to, if it is known."""
     inner = module.removeprefix(ROOT)
     for name in (f"{inner}.weight", f"{inner.removeprefix(family.prefix + '.')}.weight"):
         tensor = base_tensors.get(name)

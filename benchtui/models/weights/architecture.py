@@ -1,4 +1,4 @@
-"""The figures of a model that its config.json gives, whatever the architecture calls them."""
+"""Reads the figures of a model from its config.json, by whichever names the architecture uses."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ _NESTED = ("text_config", "llm_config", "language_config")
 
 @dataclass(frozen=True)
 class Architecture:
-    """`max_positions` in tokens; `kv_heads`, `head_dim` and `layers` size the key-value cache. None where unknown."""
+    """`max_positions` is in tokens; `kv_heads`, `head_dim` and `layers` give the size of the key-value cache. None
+    where unknown."""
 
     model_type: str | None = None
     max_positions: int | None = None
@@ -37,7 +38,7 @@ class Architecture:
 
 
 def read_architecture(config: Mapping[str, Any]) -> Architecture:
-    """What `config`, the content of a config.json, says; a multimodal model's text part counts."""
+    """Read `config`, the content of a config.json; of a multimodal model its text part."""
     text = next((config[name] for name in _NESTED if isinstance(config.get(name), dict)), config)
     figures = {ours: _figure(text, config, names) for ours, names in _NAMES.items()}
     heads, hidden = figures.pop("heads"), figures["hidden_size"]

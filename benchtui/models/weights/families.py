@@ -1,4 +1,4 @@
-"""How the tensors of well-known text models are named, as transformers saves them."""
+"""The names of the tensors of well-known text models, as transformers saves them."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 class Family:
     """Names shared by architectures.
 
-    `prefix` stands before everything but the head, which is why a file without it, or with it twice, loads as well.
-    `layers`, `embedding` and `others` (what every such model has beside its layers) follow the prefix. `uniform` when
-    all layers have tensors of the same names.
+    `prefix` precedes every name but the head's; a file without it, or with it twice, loads as well. `layers`,
+    `embedding` and `others` (what every such model has beside its layers) follow the prefix. `uniform` when all layers
+    have tensors of the same names.
     """
 
     prefix: str
@@ -55,7 +55,7 @@ FAMILIES: dict[str, Family] = {
     "opt": Family("model", "decoder.layers", "decoder.embed_tokens.weight"),
     "mpt": Family("transformer", "blocks", "wte.weight", ("norm_f.weight",)),
 }  # fmt: skip
-"""By model_type. What is not here (multimodal models, hybrids, new ones) is judged by fewer rules, never by these."""
+"""By model_type. Models that are missing here (multimodal, hybrid, new ones) are checked by fewer rules."""
 
 INPUT_IS_HIDDEN = (
     "q_proj",

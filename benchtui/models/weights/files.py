@@ -1,4 +1,4 @@
-"""What weight files are in a folder and whether they are whole, found without loading them."""
+"""Finds the weight files in a folder and checks whether they are complete, without loading them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _PICKLE_SHARD = re.compile(r"pytorch_model-\d+-of-\d+\.bin")
 _OTHER_WEIGHTS = re.compile(r".+\.(?:safetensors|bin|pt|pth|ckpt|distcp|npz|h5|msgpack)")
 
 _STATE = re.compile(r"(?:optimizer|scheduler|scaler|rng_state|training_args|trainer_state|random_states)[\w.-]*")
-"""What a trainer needs to go on besides the weights."""
+"""Files besides the weights that a trainer needs to resume."""
 _MLX_ADAPTER = "adapters.safetensors"
 _ZERO_STEP = re.compile(r"global_step\d+")
 _FSDP_FOLDER = re.compile(r"pytorch_model_fsdp_\d+")
 
 _MAX_SHARDS = 10_000
 _MAX_HEADERS = 64 * 1024 * 1024
-"""Bytes of the headers of all shards of one model; those of a model of a trillion parameters have a third of that."""
+"""Bytes for the headers of all shards of one model; a model of a trillion parameters needs a third of that."""
 
 Entries = Mapping[str, os.DirEntry[str]]
 """A folder's entries by name."""
@@ -53,9 +53,9 @@ _index_decoder = msgspec.json.Decoder(_Index)
 
 @dataclass(frozen=True)
 class Weights:
-    """The weight files of one folder: total bytes, newest change (seconds since the epoch), and what is wrong.
+    """The weight files of one folder: total bytes, newest change (seconds since the epoch), and the problem.
 
-    `pickled` when the only thing wrong is that they are pickles; `headers` of those that are safetensors and whole;
+    `pickled` when the only problem is that they are pickles; `headers` are those of complete safetensors files;
     `warnings` say what is only unusual.
     """
 
@@ -74,7 +74,7 @@ class Weights:
 
 
 def list_entries(folder: Path | str) -> dict[str, os.DirEntry[str]]:
-    """The entries of `folder` by name. Raises Unreadable."""
+    """Return the entries of `folder` by name. Raises Unreadable."""
     try:
         with os.scandir(folder) as entries:
             return {entry.name: entry for entry in entries}
@@ -84,7 +84,7 @@ def list_entries(folder: Path | str) -> dict[str, os.DirEntry[str]]:
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether `entry` is a folder or a link to one; a link in a loop is not."""
+    """Return whether `entry` is a folder or a link to one; a link in a loop is not."""
     try:
         return entry.is_dir()
     except OSError:
@@ -92,7 +92,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def full_model_weights(folder: Path, entries: Entries) -> Weights:
-    """The weights that transformers would load from `folder` as a whole model."""
+    """Return the weights that transformers would load from `folder` as a whole model."""
     if SINGLE in entries:
         return _safetensors(folder, [SINGLE])
     if INDEX in entries:
@@ -108,7 +108,8 @@ def full_model_weights(folder: Path, entries: Entries) -> Weights:
 
 
 def training_shards(folder: Path, entries: Entries) -> str:
-    """What to type when `folder` holds the shards of a distributed training and no weights; "" when it holds none."""
+    """Return what to type when `folder` holds the shards of a distributed training and no weights; "" when it holds
+    none."""
     place = shlex.quote(one_line(str(folder), 300))
     steps = sorted(name for name in entries if _ZERO_STEP.fullmatch(name))
     if steps:
@@ -128,7 +129,7 @@ def training_shards(folder: Path, entries: Entries) -> str:
 
 
 def adapter_weights(folder: Path, entries: Entries) -> Weights:
-    """The weights that peft would load from `folder`."""
+    """Return the weights that peft would load from `folder`."""
     if ADAPTER in entries:
         return _safetensors(folder, [ADAPTER])
     if ADAPTER_PICKLE in entries:
@@ -142,7 +143,7 @@ def adapter_weights(folder: Path, entries: Entries) -> Weights:
 
 
 def gguf_weights(path: Path) -> Weights:
-    """The GGUF file `path`: its size, and whether it is whole."""
+    """Describe the GGUF file `path`: its size, and whether it is complete."""
     try:
         problem = check_gguf(path)
     except FileNotFoundError:
@@ -184,7 +185,7 @@ _LEFT_OUT = re.compile(r"(rotary_emb\.inv_freq|\.masked_bias|(attn|attention)\.b
 
 
 def _compared(index: _Index, weights: Weights) -> Weights:
-    """`weights` with what the index and the shards contradict each other in."""
+    """Return `weights` with the contradictions between the index and the shards."""
     if weights.problem:
         return weights
     held = Counter(name for header in weights.headers.values() for name in header.tensors)

@@ -1,4 +1,4 @@
-"""What the headers of a whole model's weights show about it beside its config.json, without loading anything.
+"""Checks the headers of a whole model's weights against its config.json, without loading anything.
 
 A `problem` is reported only where it is certain: everything that transformers saves and loads must pass. What is only
 unusual is a warning.
@@ -27,20 +27,20 @@ _PACKED = re.compile(
     r"\.(absmax|quant_map|SCB|qweight|qzeros|weight_scale|weight_scale_inv|weight_packed|quant_state\..*)$"
 )
 _CHECKED_METHODS = ("bitsandbytes", "gptq", "awq", "fp8", "compressed-tensors")
-"""Ways to quantise that store other numbers than floating-point ones, or scales beside them."""
+"""Quantisation methods that store other numbers than floating-point ones, or scales beside them."""
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 
 
 @dataclass(frozen=True)
 class Findings:
-    """`problem` keeps the weights from being used, "" when nothing does; `warnings` are for the user to know."""
+    """`problem` says why the weights cannot be used, "" when they can; `warnings` are for the user."""
 
     problem: str = ""
     warnings: tuple[str, ...] = ()
 
 
 def check_full_model(config: Mapping[str, Any], tensors: Tensors) -> Findings:
-    """What is wrong with `tensors`, those of all the files of one model, for a model of this `config`."""
+    """Return what is wrong with `tensors`, those of all the files of one model, for a model of this `config`."""
     problem = _no_content(tensors)
     if config.get("auto_map"):  # code of its own may name its tensors as it likes
         return Findings(problem)
@@ -61,7 +61,7 @@ def check_full_model(config: Mapping[str, Any], tensors: Tensors) -> Findings:
 
 
 def stale_quantization(config: Mapping[str, Any], tensors: Tensors) -> bool:
-    """Whether config.json calls the weights quantised that are plain floating-point numbers."""
+    """Return whether config.json says that the weights are quantised while they are plain floating-point numbers."""
     settings = config.get("quantization_config")
     if not isinstance(settings, dict) or settings.get("quant_method") not in _CHECKED_METHODS or not tensors:
         return False
@@ -72,7 +72,7 @@ def stale_quantization(config: Mapping[str, Any], tensors: Tensors) -> bool:
 
 
 def embedding_rows(tensors: Tensors) -> int | None:
-    """How many tokens the input embedding has a row for; None where the names do not tell it."""
+    """Return how many tokens the input embedding has a row for; None where the names do not show it."""
     ends = ("embed_tokens.weight", "wte.weight", "word_embeddings.weight", "embed_in.weight", "embeddings.weight")
     rows = {
         t.shape[0] for name, t in tensors.items() if name.endswith(ends) and len(t.shape) == 2 and t.dtype in _FLOATS
@@ -81,7 +81,7 @@ def embedding_rows(tensors: Tensors) -> int | None:
 
 
 def counted(count: int, total: int, state: str) -> str:
-    """`9 of 47 tensors are not in the file`."""
+    """Return a count in words: `9 of 47 tensors are not in the file`."""
     return f"{count} of {total} tensors {'is' if count == 1 else 'are'} {state}"
 
 
@@ -118,7 +118,7 @@ def _wrapped(tensors: Tensors) -> str:
 
 
 def _outer(names: Iterable[str], family: Family) -> str:
-    """What stands before the names of the layers, over what transformers expects there."""
+    """Return the prefix of the layers' names beyond what transformers expects there."""
     prefix, layers = re.escape(family.prefix), re.escape(family.layers)
     pattern = re.compile(rf"((?:[^.]+\.)*?)(?:{prefix}\.)?{layers}\.\d+\.")
     found = Counter(match[1] for match in map(pattern.match, names) if match)
@@ -126,7 +126,7 @@ def _outer(names: Iterable[str], family: Family) -> str:
 
 
 def _canonical(tensors: Tensors, family: Family, outer: str) -> dict[str, Tensor]:
-    """The tensors by the names they have in the model: with its prefix once, without buffers and `outer`."""
+    """Return the tensors by the names they have in the model: with its prefix once, without buffers and `outer`."""
     own, named = family.prefix + ".", {}
     for name, tensor in tensors.items():
         inner = name.removeprefix(outer)
@@ -141,7 +141,7 @@ _LAYER = r"\.(\d+)\.(.+)"
 
 
 def _layers(family: Family, names: Iterable[str]) -> dict[int, set[str]]:
-    """For each layer the rest of its tensors' names."""
+    """Return for each layer the rest of its tensors' names."""
     pattern, layers = re.compile(re.escape(f"{family.prefix}.{family.layers}") + _LAYER), defaultdict(set)
     for match in filter(None, map(pattern.fullmatch, names)):
         if len(match[1]) < 6:
@@ -187,7 +187,7 @@ def _missing(config: Mapping[str, Any], architecture: Architecture, family: Fami
 
 
 def _common(layers: Mapping[int, set[str]]) -> list[str]:
-    """The tensors that most layers have."""
+    """Return the tensors that most layers have."""
     seen = Counter(rest for names in layers.values() for rest in names)
     return sorted(rest for rest, times in seen.items() if times * 2 >= len(layers))
 
@@ -223,7 +223,7 @@ def _quantised_unsaid(config: Mapping[str, Any], tensors: Tensors) -> str:
 
 
 def _packed(tensors: Iterable[str]) -> str:
-    """The name of a tensor that only quantised weights have, "" when there is none."""
+    """Return the name of a tensor that only quantised weights have, "" when there is none."""
     return next((name for name in tensors if _PACKED.search(name)), "")
 
 
@@ -233,7 +233,7 @@ def _unusual(tensors: Tensors) -> Iterable[str]:
 
 
 def _mixed_dtypes(tensors: Tensors) -> Iterable[str]:
-    """One line when the same tensor of different layers is stored in different dtypes."""
+    """Return one line when the same tensor of different layers is stored in different dtypes."""
     dtypes: dict[str, Counter[str]] = defaultdict(Counter)
     for name, tensor in tensors.items():
         if tensor.dtype in _FLOATS:

@@ -29,12 +29,12 @@ _BLOCKS = {
 """Numbers in a block and its bytes, by ggml's tensor types."""
 _MAX_TENSORS, _MAX_VALUES, _MAX_DEPTH, _MAX_FILE = 200_000, 100_000, 4, 1 << 50
 _MAX_STRINGS = 3_000_000
-"""More texts than any vocabulary and its merges have: a header with more is taken as damaged."""
+"""More strings than any vocabulary and its merges have: a header with more is treated as damaged."""
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
 
 
 def check_gguf(path: Path) -> str:
-    """What is wrong with the GGUF file at `path`, worded to follow its name; "" when nothing is.
+    """Return what is wrong with the GGUF file at `path`, worded to follow its name; "" when nothing is.
 
     Raises FileNotFoundError, Unreadable.
     """
@@ -69,7 +69,7 @@ def _check(data: mmap.mmap, size: int) -> str:
 
 
 def _zeros(data: mmap.mmap, start: int, end: int) -> str:
-    """Whether the tensors are zeros to the end, as when a copy was broken off after room had been made for it."""
+    """Return whether the tensors end in zeros, as when a copy stopped after space had been reserved for it."""
     step = (end - start) / _SAMPLES
     places = [start + int(step * number) for number in range(_SAMPLES)]
     blank = [not any(data[place : min(place + _SAMPLE_BYTES, end)]) for place in places]
@@ -84,13 +84,13 @@ class _NotUsable(Exception):  # noqa: N818 - a finding about a file, as Unreadab
 
 
 class _Reader:
-    """Goes through a header from its start."""
+    """Reads a header from its start."""
 
     def __init__(self, data: mmap.mmap) -> None:
         self._data, self._at, self._strings = data, 4, 0
 
     def places(self) -> tuple[int, int]:
-        """Where the tensors begin, and how long the file must be at least."""
+        """Return where the tensors begin, and the least length of the file."""
         version = self._number("<I", 4)
         if version not in _VERSIONS:
             raise _NotUsable(f"has a damaged header or an unknown version ({version})")
@@ -151,7 +151,7 @@ class _Reader:
         self._at = at
 
     def _tensor_end(self) -> int:
-        """The end of one tensor's data, counted from where the tensors begin."""
+        """Return the end of one tensor's data, counted from where the tensors begin."""
         self._text()
         dimensions = self._number("<I", 4)
         if dimensions > 8:

@@ -1,8 +1,8 @@
-"""The header of a safetensors file, read and checked without the tensors.
+"""Reads and checks the header of a safetensors file without the tensors.
 
-The format: eight bytes of little-endian header length N, N bytes of JSON giving every tensor its dtype, shape and
-place, then the tensors, to the last byte (https://github.com/huggingface/safetensors#format). So a file that was cut
-short is known by its size alone.
+The format: eight bytes with the little-endian header length N, N bytes of JSON that give every tensor its dtype, shape
+and place, then the tensors, to the last byte (https://github.com/huggingface/safetensors#format). So the size alone
+shows that a file was cut short.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _WIDTHS = {
     "BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E5M2": 1, "U16": 2, "I16": 2, "F16": 2, "BF16": 2,
     "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8,
 }  # fmt: skip
-"""Bytes of one number; of dtypes that are not here only the place is checked."""
+"""Bytes of one number; for dtypes that are missing here only the place is checked."""
 
 
 class Tensor(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class Tensor(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Header:
-    """`raw` is the header as it stands in the file, length included; `modified` in nanoseconds since the epoch."""
+    """`raw` is the header exactly as in the file, length included; `modified` is in nanoseconds since the epoch."""
 
     tensors: dict[str, Tensor]
     raw: bytes
@@ -52,9 +52,9 @@ _METADATA = "__metadata__"
 
 
 def read_header(path: Path | str) -> Header:
-    """The header of `path`, checked against the size of the file.
+    """Read the header of `path` and check it against the size of the file.
 
-    Raises FileNotFoundError, and Unreadable when the file is no safetensors file or is not whole.
+    Raises FileNotFoundError, and Unreadable when the file is not a safetensors file or is incomplete.
     """
     descriptor = open_regular(path)
     try:
@@ -109,7 +109,8 @@ def _decode(header: bytes) -> dict[str, Tensor]:
 
 
 def _check_places(tensors: dict[str, Tensor]) -> None:
-    """The tensors follow one another without a gap, each as long as its shape says; the loader refuses all else."""
+    """Check that the tensors follow one another without a gap, each as long as its shape says; the loader refuses
+    others."""
     end = 0
     for name, tensor in sorted(tensors.items(), key=lambda item: item[1].data_offsets):
         start, after = tensor.data_offsets
