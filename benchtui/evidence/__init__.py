@@ -1,1 +1,1 @@
-"""What paired samples show and how surely: tests, intervals, corrections, power, and looking while a run goes on."""
+"""Statistics of paired samples: tests, intervals, corrections, power, and early stopping."""

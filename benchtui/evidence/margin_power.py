@@ -1,5 +1,5 @@
-"""How likely right-or-wrong scores are to show that a difference is more than a margin: that no loss over three points
-was made, or that one was. Exact, by the test that benchtui/evidence/matched_pairs.py makes of them."""
+"""Computes how likely right-or-wrong scores are to show that a difference is larger than a margin, for example that the
+loss is not over three points. Exact, by the test in benchtui/evidence/matched_pairs.py."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from benchtui.evidence.records import ALPHA, Integers
 
 
 def chance_of_more(n: int, discordant: float, difference: float, margin: float, alpha: float = ALPHA) -> float:
-    """Chance that `n` pairs show, one-sided at `alpha`, that the true difference is more than `margin` (-1..1).
+    """Compute the chance that `n` pairs show, one-sided at `alpha`, that the true difference is more than `margin`
+    (-1..1).
 
-    `difference` (-1..1) is the true one, `discordant` the share of samples that changes side; at least as many as the
-    difference needs do.
+    `difference` (-1..1) is the true one, `discordant` the share of samples that changes side; it is raised to the least
+    share that the difference needs.
     """
     from scipy.special import bdtrc
 
@@ -30,8 +31,8 @@ def chance_of_more(n: int, discordant: float, difference: float, margin: float, 
 
 @functools.lru_cache(maxsize=64)
 def _fewest_wins(n: int, least: int, most: int, margin: float, alpha: float) -> Integers:
-    """For each number of changes `least`..`most` the fewest gains among them that show more than `margin`; one more
-    than the changes where not even all of them would."""
+    """Return for each number of changes `least`..`most` the fewest gains among them that show more than `margin`; one
+    more than the changes where not even all of them would."""
     found, wins = [], 0
     for changed in range(least, most + 1):
         while wins > 0 and _shows(wins - 1, changed, n, margin, alpha):

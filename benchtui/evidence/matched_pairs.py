@@ -19,27 +19,27 @@ from benchtui.evidence.roots import root
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """Two-sided exact McNemar p-value from the two discordant counts; 1 when there are none."""
+    """Compute the two-sided exact McNemar p-value from the two discordant counts; 1 when there are none."""
     from scipy.special import bdtr
 
     return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))
 
 
 def fewest(alpha: float = ALPHA) -> int:
-    """The number of samples from which some outcome has a two-sided p-value below `alpha`: all changed the same way,
-    p = 2 (1/2)^n. Gaffke's test of other scores needs as many."""
+    """Return the number of samples from which some outcome has a two-sided p-value below `alpha`: all changed the same
+    way, p = 2 (1/2)^n. Gaffke's test of other scores needs as many."""
     return math.floor(1 - math.log2(alpha)) + 1
 
 
 def fewest_unchanged(loss: float, alpha: float = ALPHA) -> int:
-    """The number of samples, none of which changed, that show a true loss of less than `loss` (0..1, both excluded) at
-    one-sided `alpha`: all of them would have been spared with probability (1 - loss)^n at most."""
+    """Return the number of samples, none of which changed, that show a true loss of less than `loss` (0..1, both
+    excluded) at one-sided `alpha`: with that loss, all of them are unchanged with probability (1 - loss)^n at most."""
     return math.floor(math.log(alpha) / math.log1p(-loss)) + 1
 
 
 def chance_of_no_more(fixed: int, broken: int, n: int, difference: float) -> float:
-    """One-sided p-value of the claim that the true difference is no more than `difference` (-1..1): small when the data
-    show that it is greater. At 0 it is the exact one-sided McNemar test.
+    """Compute the one-sided p-value of the claim that the true difference is no more than `difference` (-1..1): small
+    when the data show that it is greater. At 0 it is the exact one-sided McNemar test.
 
     It is P(D (2U - 1) <= difference) for the lower confidence distributions D of the share that changes and U of the
     part of it that gets better (C. Clopper and E. Pearson 1934, as beta distributions).
@@ -69,7 +69,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(96)
 
 
 def _joined(fixed: int, broken: int, a: float, b: float, difference: float) -> float:
-    """P(D (2U - 1) <= difference, D >= |difference|) for D ~ Beta(a, b) and U ~ Beta(fixed, broken + 1)."""
+    """Compute P(D (2U - 1) <= difference, D >= |difference|) for D ~ Beta(a, b) and U ~ Beta(fixed, broken + 1)."""
     from scipy.special import betainc, betaln
 
     low, high = _bulk(a, b)
@@ -84,14 +84,14 @@ def _joined(fixed: int, broken: int, a: float, b: float, difference: float) -> f
 
 @functools.lru_cache(maxsize=256)
 def _bulk(a: float, b: float) -> tuple[float, float]:
-    """Where all but nothing of Beta(a, b) lies."""
+    """Return the range that holds nearly all of Beta(a, b)."""
     from scipy.special import betaincinv
 
     return float(betaincinv(a, b, 1e-13)), float(betaincinv(a, b, 1 - 1e-13))
 
 
 def matched_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA) -> Interval:
-    """Interval of (fixed - broken) / n, a difference of two shares measured on the same `n` samples.
+    """Compute the interval of (fixed - broken) / n, a difference of two shares measured on the same `n` samples.
 
     Each end alone is a bound at `alpha` / 2. (-1, 1) without a sample.
     """
@@ -100,7 +100,7 @@ def matched_interval(fixed: int, broken: int, n: int, alpha: float = ALPHA) -> I
 
 @functools.lru_cache(maxsize=4096)
 def _lowest(fixed: int, broken: int, n: int, alpha: float) -> float:
-    """The least difference that is not refuted at `alpha`, one-sided."""
+    """Return the least difference that is not rejected at `alpha`, one-sided."""
     if n == 0 or chance_of_no_more(fixed, broken, n, -1.0) > alpha:
         return -1.0
     shown = chance_of_no_more(fixed, broken, n, 0.0) < alpha  # as 2 * this, McNemar's p, is below 2 * alpha

@@ -1,10 +1,10 @@
-"""Means of scores that are not 0/1, of independent units: how sure they are, without assuming a shape.
+"""Intervals and tests for means of scores that are not 0/1, of independent units, without assuming a distribution.
 
 N. Gaffke, "Three test statistics for a nonparametric one-sided hypothesis on the mean of a nonnegative variable",
 Mathematical Methods of Statistics 14, 2005; E. Learned-Miller and P. Thomas, "A new confidence interval for the mean of
 a bounded random variable", arXiv 1905.06208. The bound gives the units random weights and adds one unit that was not
-seen, at the end of the scale. On 0/1 scores it is Clopper and Pearson's; that it keeps its level on every other shape
-is not proved but was never found otherwise; tests/perf/calibration_means.py simulates it.
+seen, at the end of the scale. On 0/1 scores it is Clopper and Pearson's interval. That it keeps its level for every
+other distribution is not proved, but no exception was ever found; tests/perf/calibration_means.py simulates it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from benchtui.evidence.records import ALPHA, Floats, Interval
 from benchtui.evidence.roots import root
 
 FEWEST_WITHOUT_SCALE, REACH = 200, 2.0
-"""Without a scale it takes so many units before those seen say how far from the median unit another may lie: REACH
-times as far as the farthest on its side. Fewer miss a long tail or a rare loss too often (same simulation)."""
+"""Scores without a scale need at least FEWEST_WITHOUT_SCALE units; an unseen unit may then be at most REACH times as
+far from the median unit as the farthest seen one on its side. Fewer units miss a long tail or a rare loss too often
+(same simulation)."""
 
 
 class Units(msgspec.Struct, frozen=True):
     """Independent units of a mean: what each adds to it, and its share of the whole (all shares sum to 1).
 
-    Equal ones stand once, with their number in `counts`. A unit that was not seen may have any mean from `low` to
+    Equal units are stored once, with their number in `counts`. A unit that was not seen may have any mean from `low` to
     `high`; `unseen` is its share.
     """
 
@@ -38,12 +39,13 @@ class Units(msgspec.Struct, frozen=True):
     unseen: float
 
     def mirrored(self) -> Units:
-        """The units of the opposite difference."""
+        """Return the units of the opposite difference."""
         return Units(tuple(-part for part in self.parts), self.shares, self.counts, -self.high, -self.low, self.unseen)
 
 
 def scale_of(*scores: Floats) -> tuple[float, float] | None:
-    """The ends of the scale that scores are on: 0..1 or -1..1; None for scores outside, which tell of no scale."""
+    """Return the ends of the scale that scores are on: 0..1 or -1..1; None for scores outside both, whose scale is
+    unknown."""
     low, high = min(float(each.min()) for each in scores), max(float(each.max()) for each in scores)
     if low < -1 or high > 1:
         return None
@@ -51,8 +53,9 @@ def scale_of(*scores: Floats) -> tuple[float, float] | None:
 
 
 def pseudo_values(terms: Floats, combine: Callable[[Floats], Floats]) -> Floats:
-    """A score that is no mean, such as F1 or perplexity, as a mean over its documents: the jackknife's pseudo-values,
-    (documents,) of summands (documents, terms), moved so that their mean is the score itself. NaN for one document.
+    """Turn a score that is no mean, such as F1 or perplexity, into a mean over its documents: the jackknife's
+    pseudo-values, (documents,), of summands (documents, terms), shifted so that their mean is the score itself. NaN for
+    one document.
 
     J. Tukey 1958; R. Miller, "The jackknife: a review", Biometrika 61, 1974.
     """
@@ -69,11 +72,12 @@ def units_of(
     *,
     weighted: bool = False,
 ) -> Units | None:
-    """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` are the ends between which an unseen one
-    may lie; where there are none (None), those seen say how far, from FEWEST_WITHOUT_SCALE of
-    them on. An unseen unit has the size
-    that a document drawn at random lies in; of `weighted` ones, where a task of few documents counts like one of many,
-    that of those that count for most: what such a task has not shown may be paid back in full by another.
+    """Collect units (n,): `parts` of the mean, `shares` of the whole. `scale` gives the ends between which an unseen
+    unit may lie; without a scale (None) the seen units bound it, if there are FEWEST_WITHOUT_SCALE of them.
+
+    An unseen unit has the size of the unit that a document drawn at random belongs to. With `weighted` units, where a
+    task of few documents counts like one of many, it has the size of those that count most: what a small task has not
+    shown may be made up in full by another.
 
     None where nothing bounds an unseen unit: too few without a scale, or all alike.
     """
@@ -86,7 +90,7 @@ def units_of(
 
 
 def _reached(means: Floats) -> tuple[float, float] | None:
-    """The ends of what an unseen unit may be, by the `means` (n,) of those seen."""
+    """Return the ends of what an unseen unit may be, from the `means` (n,) of the seen ones."""
     low, middle, high = float(means.min()), float(np.median(means)), float(means.max())
     if low == high or len(means) < FEWEST_WITHOUT_SCALE:
         return None
@@ -94,12 +98,13 @@ def _reached(means: Floats) -> tuple[float, float] | None:
 
 
 def chance_of_no_more(units: Units, x: float) -> float:
-    """One-sided p-value of the claim that the true mean is no more than `x`: small when the units show more."""
+    """Compute the one-sided p-value of the claim that the true mean is no more than `x`: small when the units show
+    more."""
     return _Columns(units).chance_of_no_more(x)
 
 
 class _Columns:
-    """The units as arrays, for several chances of the same ones."""
+    """The units as arrays, to compute several probabilities of the same ones."""
 
     def __init__(self, units: Units) -> None:
         self._parts, self._shares, counts = np.array([units.parts, units.shares, units.counts], dtype=np.float64)
@@ -115,12 +120,12 @@ class _Columns:
 
 
 def mean_interval(units: Units, alpha: float = ALPHA) -> Interval:
-    """The means that are not refuted at `alpha`; each end alone is a bound at `alpha` / 2."""
+    """Return the means that are not rejected at `alpha`; each end alone is a bound at `alpha` / 2."""
     return Interval(_lowest(units, alpha / 2), -_lowest(units.mirrored(), alpha / 2))
 
 
 def _lowest(units: Units, alpha: float) -> float:
-    """The least mean that is not refuted at `alpha`, one-sided."""
+    """Return the least mean that is not rejected at `alpha`, one-sided."""
     from scipy.special import ndtri
 
     columns, wanted = _Columns(units), float(ndtri(alpha))
@@ -140,10 +145,10 @@ def _lowest(units: Units, alpha: float) -> float:
 
 
 def _chance_above_zero(pulls: Floats, counts: Floats) -> float:
-    """P(sum of pulls * G > 0) for independent G ~ Gamma(counts).
+    """Compute P(sum of pulls * G > 0) for independent G ~ Gamma(counts).
 
     The inversion integral of the moment generating function M(s) / s, by the trapezoidal rule along a hyperbola through
-    its smallest value on the real axis that bends as the path of steepest descent begins to.
+    its smallest value on the real axis; the hyperbola bends as the path of steepest descent starts to bend.
     """
     reach = float(pulls.max())
     if reach <= 0:
@@ -177,7 +182,7 @@ _STEP, _BLOCK = 0.25, 13
 
 
 def _saddle(pulls: Floats, counts: Floats) -> tuple[float, float, float]:
-    """Where M(s) / s is smallest in (0, 1), for a largest pull of 1; its width there, and by how much the path of
+    """Return where M(s) / s is smallest in (0, 1), for a largest pull of 1; its width there, and how much the path of
     steepest descent bends."""
     low, high, s = 0.0, 1.0, 0.5
     for _ in range(60):

@@ -1,10 +1,11 @@
-"""Samples that were asked and cannot be paired: a finding is one only if it holds whatever their scores had been.
+"""Handles samples that were asked and cannot be paired: a finding counts only if it holds for every score they could
+have had.
 
 Worst-case bounds (C. Manski, "Nonparametric bounds on treatment effects", American Economic Review 80, 1990): the
 samples are completed once with the scores that make the difference smallest and once with those that make it largest.
-Answers may be missing because they were wrong (an answer without end, a run stopped when it looked good), so that
-nothing is assumed of them. What holds for both completions would be found in the complete samples as well, which is
-why it costs nothing that somebody chose the moment to stop by looking.
+Answers may be missing because they were wrong (an answer without end, a run stopped when it looked good), so nothing is
+assumed about them. What holds for both completions would also be found in the complete samples, so it does not matter
+that somebody chose the moment to stop by looking.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ and how many."""
 
 
 def completions(pairs: Terms, alone: Terms, neither: int) -> tuple[Terms, Terms]:
-    """`pairs` with the missing scores put in: the completion of the smallest difference, and that of the largest.
+    """Return `pairs` with the missing scores filled in: the completion of the smallest difference, and of the largest.
 
     `alone` are the documents that only the first run, and only the second, has a score of; of `neither` documents no
     run has one that can be compared (one score each).
@@ -39,12 +40,12 @@ def completions(pairs: Terms, alone: Terms, neither: int) -> tuple[Terms, Terms]
 
 
 def _all(score: float, terms: Floats) -> Floats:
-    """The same documents with this score throughout."""
+    """Return the same documents with this score throughout."""
     return np.stack([score * terms[:, 1], terms[:, 1]], axis=1)
 
 
 def around(intervals: Sequence[Interval | None]) -> Interval | None:
-    """The interval that holds those of all completions; None where one of them has none."""
+    """Return the interval that contains those of all completions; None where one of them has none."""
     known = [interval for interval in intervals if interval is not None]
     if len(known) < len(intervals):
         return None

@@ -1,4 +1,4 @@
-"""Which document of one run goes with which of another: the one pairing rule, of early stopping and of comparisons."""
+"""Pairs the documents of two runs: the one pairing rule, used for early stopping and for comparisons."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Document(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HashedDocument:
-    """A document where nothing else of it is needed."""
+    """A document where only its number and hashes are needed."""
 
     doc_id: int
     doc_hash: str
@@ -43,10 +43,10 @@ class Pairs(Generic[DocumentT]):
 
 
 def pair_documents(first: Iterable[DocumentT], second: Iterable[DocumentT]) -> Pairs[DocumentT]:
-    """Join two runs' documents of one task, under one filter, on the hash of their content.
+    """Pair two runs' documents of one task, under one filter, by the hash of their content.
 
-    A document that occurs several times in a task is paired with the occurrence of the same number, what is left over
-    in order. Pairs whose prompts differ are counted and left out. Documents without hashes are paired by their number.
+    A document that occurs several times in a task is paired with the occurrence of the same number, the rest in order.
+    Pairs whose prompts differ are counted and left out. Documents without hashes are paired by their number.
     """
     mine, theirs = _by_content(first), _by_content(second)
     joined = [both for content, same in mine.items() for both in _in_order(same, theirs.get(content, []))]

@@ -1,8 +1,8 @@
-"""Effects of several tasks (MMLU's subjects), seen as ones of a kind: their mean, their spread, and each one drawn
-towards the mean by as much as its own data leave it open.
+"""Treats effects of several tasks (MMLU's subjects) as random effects: their mean, their spread, and each effect shrunk
+towards the mean by as much as its own data are uncertain.
 
-R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986, for the spread;
-C. Morris, "Parametric empirical Bayes inference", JASA 78, 1983, for the single effects and their intervals.
+R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986, for the spread; C.
+Morris, "Parametric empirical Bayes inference", JASA 78, 1983, for the single effects and their intervals.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from benchtui.evidence.records import ALPHA, Floats, Integers, Interval
 from benchtui.evidence.student import normal_quantile
 
 FEWEST_TO_POOL = 6
-"""With fewer effects their spread is anybody's guess, and Morris's correction for not knowing it takes all."""
+"""With fewer effects the spread cannot be estimated, and Morris's correction for that shrinks everything to the mean.
+"""
 
 
 class Spread(msgspec.Struct, frozen=True):
-    """`mean` of the effects of a kind, each weighted by what is known of it; `variance` (tau squared) of the true
-    effects around it, 0 where sampling alone explains all."""
+    """`mean` of the effects, each weighted by its precision; `variance` (tau squared) of the true effects around it, 0
+    where sampling alone explains all."""
 
     mean: float
     variance: float
 
 
 class Shrunk(msgspec.Struct, frozen=True):
-    """One task's effect, read together with those of its neighbours."""
+    """One task's effect, estimated together with those of its neighbours."""
 
     value: float
     interval: Interval
 
 
 def effects(moved: Floats, tasks: Integers) -> tuple[Floats, Floats]:
-    """Each task's mean of `moved` (documents,) and the variance of that mean, (tasks,) both; `tasks` (documents,)
-    numbers them from 0.
+    """Compute each task's mean of `moved` (documents,) and the variance of that mean, (tasks,) both; `tasks`
+    (documents,) numbers them from 0.
 
-    The variance within a task is estimated with one document's worth of what all tasks have together, so that a task in
-    which nothing moved, or of one document, does not look as if it were known exactly.
+    The variance within a task is estimated with one extra document that has the variance of all tasks together, so that
+    a task in which nothing moved, or of one document, does not seem to be known exactly.
     """
     sizes = np.bincount(tasks)
     means = np.bincount(tasks, weights=moved) / sizes
@@ -48,7 +49,8 @@ def effects(moved: Floats, tasks: Integers) -> tuple[Floats, Floats]:
 
 
 def spread(values: Floats, variances: Floats) -> Spread:
-    """The random-effects mean of `values` whose sampling `variances` are known, (tasks,) both, all variances > 0."""
+    """Compute the random-effects mean of `values` whose sampling `variances` are known, (tasks,) both, all variances >
+    0."""
     weights = 1 / variances
     fixed = np.sum(weights * values) / weights.sum()
     excess = np.sum(weights * (values - fixed) ** 2) - (len(values) - 1)
@@ -59,9 +61,10 @@ def spread(values: Floats, variances: Floats) -> Spread:
 
 
 def shrink(values: Floats, variances: Floats, alpha: float = ALPHA) -> tuple[Shrunk, ...]:
-    """Each effect between its own value and the mean of all; () below FEWEST_TO_POOL, or where nothing varies.
+    """Move each effect towards the mean of all; () below FEWEST_TO_POOL, or where nothing varies.
 
-    The weight of the mean is Morris's (1.17), its variance his (4.2): the second part is for not knowing the spread.
+    The weight of the mean is Morris's (1.17), its variance his (4.2): the second part is for the uncertainty of the
+    spread.
     """
     k = len(values)
     if k < FEWEST_TO_POOL or not np.all(variances > 0):

@@ -1,6 +1,6 @@
-"""How likely a true difference is to be shown, the smallest that so many samples show, and how many samples it takes.
+"""Computes how likely a true difference is to be shown, the smallest that so many samples show, and how many it needs.
 
-Of right-or-wrong scores all of it is exact: the chance that McNemar's exact test finds the difference, summed over how
+For right-or-wrong scores all of it is exact: the chance that McNemar's exact test finds the difference, summed over how
 many samples may change side (the unconditional power of S. Duffy, "Asymptotic and exact power for the McNemar test and
 its analogue with R controls per case", Biometrics 40, 1984).
 """
@@ -18,15 +18,16 @@ from benchtui.evidence.roots import root
 from benchtui.evidence.student import normal_quantile, t_quantile
 
 _REACH = 8.5
-"""Standard deviations around the mean of a binomial beyond which nothing is left of it (1e-15)."""
+"""Standard deviations around the mean of a binomial that hold all but 1e-15 of it."""
 
 _SMOOTH = 100
-"""Variance of the number of changes from which power rises with every sample; below it goes up and down a little."""
+"""Variance of the number of changes from which power rises with every sample; below it power goes up and down a little.
+"""
 
 
 def mcnemar_power(n: int, discordant: float, difference: float, alpha: float = ALPHA) -> float:
-    """Chance that exact McNemar shows a difference at `alpha`, two-sided, and on the right side: `n` pairs, a share
-    `discordant` of which changes side, `difference` (0 <= difference <= discordant) the true gain."""
+    """Compute the chance that exact McNemar shows a difference at `alpha`, two-sided, and on the right side: `n` pairs,
+    a share `discordant` of which changes side, `difference` (0 <= difference <= discordant) the true gain."""
     from scipy.special import bdtr
 
     changed, chances = likely_counts(n, discordant)
@@ -38,7 +39,8 @@ def mcnemar_power(n: int, discordant: float, difference: float, alpha: float = A
 
 
 def likely_counts(n: int, share: float) -> tuple[Integers, Floats]:
-    """The numbers of `n` that a share may be, with their binomial chances; those next to impossible are left out."""
+    """Return the numbers of `n` that a share may be, with their binomial chances; those that are next to impossible are
+    left out."""
     from scipy.special import gammaln, xlog1py, xlogy
 
     middle, reach = n * share, _REACH * np.sqrt(n * share * (1 - share)) + 20
@@ -48,7 +50,7 @@ def likely_counts(n: int, share: float) -> tuple[Integers, Floats]:
 
 
 def _critical(changed: Integers, alpha: float) -> Integers:
-    """For each number of changes the most losses among them with which exact McNemar still shows a gain; -1 for
+    """Return for each number of changes the most losses among them with which exact McNemar still shows a gain; -1 for
     none."""
     from scipy.special import bdtr
 
@@ -66,11 +68,11 @@ def _critical(changed: Integers, alpha: float) -> Integers:
 
 @functools.lru_cache(maxsize=4096)
 def detectable_share(n: int, discordant: float, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest difference of two shares that exact McNemar shows with `power`, given the share that changes side;
-    to a millionth, exact at every n.
+    """Compute the smallest difference of two shares that exact McNemar shows with `power`, given the share that changes
+    side; to a millionth, exact at every n.
 
-    A difference cannot exceed the share of samples that change, so where needed that share grows with it. None when
-    not even a difference of 1 would do (n < 6 at 5 %).
+    A difference cannot exceed the share of samples that change, so where needed that share grows with it. None when not
+    even a difference of 1 would do (n < 6 at 5 %).
     """
     if mcnemar_power(n, 1.0, 1.0, alpha) < power:
         return None
@@ -79,8 +81,9 @@ def detectable_share(n: int, discordant: float, alpha: float = ALPHA, power: flo
 
 @functools.lru_cache(maxsize=4096)
 def samples_needed(difference: float, discordant: float, alpha: float = ALPHA, power: float = POWER) -> int:
-    """Pairs needed to show `difference` (0 < difference <= 1) by exact McNemar with `power` when a share `discordant`
-    of the samples changes side (at least `difference` does): the number from which on the power is never lower.
+    """Compute how many pairs exact McNemar needs to show `difference` (0 < difference <= 1) with `power` when a share
+    `discordant` of the samples changes side (at least `difference` does): the number from which the power is never
+    lower.
 
     Raises ValueError for a difference that is not within (0, 1].
     """
@@ -104,7 +107,7 @@ def samples_needed(difference: float, discordant: float, alpha: float = ALPHA, p
 
 
 def _smallest(enough: Callable[[float], bool]) -> float:
-    """The smallest value in 0..1 for which a monotone condition holds, to a millionth."""
+    """Return the smallest value in 0..1 for which a monotone condition holds, to a millionth."""
     low, high = 0.0, 1.0
     for _ in range(20):
         middle = (low + high) / 2
@@ -113,8 +116,9 @@ def _smallest(enough: Callable[[float], bool]) -> float:
 
 
 def mean_power(difference: float, stderr: float, units: int, alpha: float = ALPHA) -> float:
-    """Chance that a two-sided t-test over `units` independent units shows a true `difference` (>= 0) whose estimate
-    has this standard error, on the right side: the noncentral t distribution (J. Cohen 1988). 0 below two units."""
+    """Compute the chance that a two-sided t-test over `units` independent units shows a true `difference` (>= 0) whose
+    estimate has this standard error, on the right side: the noncentral t distribution (J. Cohen 1988). 0 below two
+    units."""
     from scipy.special import nctdtr
 
     if units < 2:
@@ -124,8 +128,8 @@ def mean_power(difference: float, stderr: float, units: int, alpha: float = ALPH
 
 
 def detectable_mean(stderr: float, units: int, alpha: float = ALPHA, power: float = POWER) -> float | None:
-    """The smallest mean difference that a t-test over `units` independent units with this standard error shows with
-    `power`; None below two units, or without a standard error."""
+    """Compute the smallest mean difference that a t-test over `units` independent units with this standard error shows
+    with `power`; None below two units, or without a standard error."""
     if units < 2 or not stderr > 0:
         return None
     high = 2 * (t_quantile(1 - alpha / 2, units - 1) + t_quantile(max(power, 0.5), units - 1)) + 10

@@ -1,4 +1,5 @@
-"""What a comparison will be asked, so that a run stops only once it can answer that. Light: settings name these."""
+"""The questions that a comparison will be asked, so that a run stops only once it can answer them. Settings name these,
+so this file imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -25,5 +26,5 @@ class Asked:
 
     @property
     def loss_limit(self) -> float:
-        """The difference at which the loss is as large as it may be."""
+        """Return the difference at which the loss is as large as it may be."""
         return -self.max_loss if self.higher_is_better else self.max_loss

@@ -1,4 +1,4 @@
-"""What every part of the statistics speaks of: intervals, flips and the levels of error."""
+"""The records that all statistics share: intervals, flips and the levels of error."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ ALPHA = 0.05
 POWER = 0.80
 
 EARLY_ALPHA, FINAL_ALPHA = 0.04, 0.01
-"""How the 5 % of a watched run are spent: stopping early may be wrong in four runs of a hundred, and a run that went on
-to its end undecided is then judged at 1 %. Judging it at 5 % again would make up to eight in a hundred."""
+"""How the 5 % error of a run with early stopping is spent: stopping early may be wrong in four runs of a hundred, and a
+run that reached its end undecided is judged at 1 %. Judging it at 5 % again would make up to eight errors in a hundred.
+"""
 
 PRICE_OF_LOOKS = ALPHA / FINAL_ALPHA
-"""A watched run's p-values times this, at most 1, are read at 5 % like those of other runs."""
+"""The p-values of a run with early stopping times this, at most 1, are compared with 5 % like those of other runs."""
 
 
 class Interval(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Where a function crosses zero. scipy.optimize finds it as well, but importing it takes as long as a comparison."""
+"""Finds where a function crosses zero. scipy.optimize can as well, but importing it takes as long as a comparison."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 def root(function: Callable[[float], float], low: float, high: float, within: float) -> float:
-    """Where the continuous `function` crosses zero between `low` and `high`, off by `within` at most.
+    """Find where the continuous `function` crosses zero between `low` and `high`, with an error of at most `within`.
 
     Inverse quadratic interpolation where it is safe, else halving: T. Chandrupatla, "A new hybrid quadratic/bisection
     algorithm", Advances in Engineering Software 28, 1997. Raises ValueError where both ends have the same sign.

@@ -1,10 +1,10 @@
-"""Stopping as soon as the paired difference is known: an anytime-valid confidence sequence, looked at after every
-document without a penalty for looking.
+"""Stops a comparison as soon as the paired difference is known: an anytime-valid confidence sequence, which may be
+looked at after every document without a penalty.
 
-I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024
-(arXiv 2010.09686), and "Confidence sequences for sampling without replacement", NeurIPS 2020 (arXiv 2006.04347): for
-every candidate mean somebody bets against it at fair odds; if the candidate is true the capital ever reaches 1/alpha
-with probability alpha at most (Ville), so candidates at which it does are refuted for good.
+I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by betting", JRSS-B 2024 (arXiv
+2010.09686), and "Confidence sequences for sampling without replacement", NeurIPS 2020 (arXiv 2006.04347): a bet at fair
+odds is made against every candidate mean; if the candidate is true, its capital ever reaches 1/alpha with probability
+alpha at most (Ville), so candidates whose capital does are rejected for good.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from benchtui.evidence.questions import Asked, Question
 from benchtui.evidence.records import EARLY_ALPHA, Floats, Interval
 
 Decision = Literal["higher", "lower", "within", "above", "below"]
-"""What is known of the difference: its sign; that it is within +-delta; or only on which side of the limit it is at
-which a loss is as large as it may be."""
+"""What is known about the difference: its sign; that it is within +-delta; or only on which side of the loss limit it
+is."""
 
 DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM = 24, 8
-"""How many documents are asked between two looks, and how many of each stratum at least. Looking oftener makes
-no error likelier; asking fewer at once would leave batches half empty, asking more would go on when all is known."""
+"""How many documents are asked between two looks, and how many of each stratum at least. Looking more often makes no
+error likelier; fewer documents at once would leave batches half empty, more would continue after all is known."""
 
 _FRACTIONS = 0.7 * (np.arange(12) + 0.5) / 12
-"""The parts of the capital that are risked on each value, side by side. Bets sized beforehand are fair whatever comes;
-up to 0.7, so that no value ruins a bettor."""
+"""The parts of the capital that are bet on each value, side by side. Sizes fixed beforehand keep every bet fair; at
+most 0.7, so that no single value loses all of the capital."""
 
 _GRID = 401
 
 _BESIDE = 1e-9
-"""How far beside the limit of a loss the candidates are that decide about it: an interval that ends there is on one
-side of the limit, however that was rounded."""
+"""How far from the loss limit the candidates are that decide about it, so that rounding cannot put an interval that
+ends there on both sides."""
 
 
 class Betting:
@@ -60,7 +60,7 @@ class Betting:
         self._refuted: npt.NDArray[np.bool_] = np.zeros(self._candidates.shape, dtype=bool)
 
     def add(self, value: Floats | float) -> None:
-        """One more value in [0, 1] (..., 1 or scalar)."""
+        """Bet on one more value in [0, 1] (..., 1 or scalar)."""
         y = np.asarray(value, dtype=np.float64)
         remaining = self._remaining_means()
         inside = np.clip(remaining, 1e-9, 1 - 1e-9)
@@ -75,7 +75,8 @@ class Betting:
         self._sum = self._sum + y
 
     def _remaining_means(self) -> Floats:
-        """The mean of what is still to come if a candidate is the mean of the whole; outside [0, 1] it cannot be."""
+        """Return the mean of the values still to come if a candidate is the mean of the whole; one outside [0, 1] is
+        impossible."""
         if self._population is None:
             return self._candidates
         left = self._population - self._n
@@ -84,20 +85,20 @@ class Betting:
         return np.asarray((self._population * self._candidates - self._sum) / left)
 
     def refuted(self) -> npt.NDArray[np.bool_]:
-        """Which candidates are refuted, now or at any earlier value."""
+        """Which candidates are rejected, now or at any earlier value."""
         return self._refuted
 
 
 class DecideEarly:
-    """Feed the paired differences of documents in random order; ask after each whether the answers are known.
+    """Takes the paired differences of documents in random order; ask after each whether the answers are known.
 
-    `total` documents in the task; `asked` what must be known, all of it; `alpha` the chance of ever deciding wrongly,
-    for all looks together: EARLY_ALPHA, divided by the number of tasks when several are watched. Differences are
-    bounded by -1 and 1: accuracies, or a prompt's share of followed instructions.
+    `total` documents in the task; `asked` are the questions, which must all be answered; `alpha` the chance of ever
+    deciding wrongly, for all looks together: EARLY_ALPHA, divided by the number of tasks when several can stop early.
+    Differences are bounded by -1 and 1: accuracies, or a prompt's share of followed instructions.
 
     A sign, and a loss that is shown or excluded, hold for these documents (sampled without replacement) and for others
-    of their kind (as an endless stream): both sequences must agree, so that a difference of a hair on this very set is
-    no discovery. "within" is about these documents only: their difference is surely inside +-delta.
+    of their kind (as an endless stream): both sequences must agree, so that a tiny difference on this very set is no
+    discovery. "within" is about these documents only: their difference is surely inside +-delta.
 
     `alpha` is not divided by the number of questions: all are read off the same two sequences, and as long as a
     sequence holds the truth, which fails with chance alpha, nothing read off it is wrong.
@@ -119,7 +120,7 @@ class DecideEarly:
         self._decided: Decision | None = None
 
     def add(self, difference: float) -> None:
-        """One document's difference, second run minus first. Raises ValueError outside [-1, 1]."""
+        """Add one document's difference, second run minus first. Raises ValueError outside [-1, 1]."""
         if not -1 <= difference <= 1:
             raise ValueError(f"a difference of {difference} is not between -1 and 1")
         value = (difference + 1) / 2
@@ -129,19 +130,19 @@ class DecideEarly:
         self._sum += difference
 
     def decision(self) -> Decision | None:
-        """What is certain by now, None for nothing. Once made it stands."""
+        """What is certain by now, None for nothing. Once made it does not change."""
         if self._decided is None:
             self._decided = decide(self.interval(), self.elsewhere(), self.asked)
         return self._decided
 
     def interval(self) -> Interval:
-        """Where the difference over all `total` documents lies, valid at every look."""
+        """The interval of the difference over all `total` documents, valid at every look."""
         if self.n >= self.total:
             return Interval(self._sum / self.total, self._sum / self.total)
         return self._interval_of(self._here)
 
     def elsewhere(self) -> Interval:
-        """Where the difference over others of their kind lies, valid at every look."""
+        """The interval of the difference over other documents of their kind, valid at every look."""
         return self._interval_of(self._anywhere)
 
     @property
@@ -150,7 +151,8 @@ class DecideEarly:
         return self._sum / self.n if self.n else 0.0
 
     def _interval_of(self, betting: Betting) -> Interval:
-        """Between the outermost candidates that stand, widened to their refuted neighbours: the grid never narrows."""
+        """Return the range of the candidates that are not rejected, widened to their rejected neighbours, so that the
+        grid never narrows it."""
         standing = np.flatnonzero(~betting.refuted())
         if len(standing) == 0:
             return Interval(self.difference, self.difference)
@@ -159,7 +161,7 @@ class DecideEarly:
 
 
 def decide(here: Interval, anywhere: Interval, asked: Asked) -> Decision | None:
-    """What the two sequences show once they answer every question, None before; see DecideEarly."""
+    """Return what the two sequences show once they answer every question, None before; see DecideEarly."""
     both = Interval(min(here.low, anywhere.low), max(here.high, anywhere.high))
     higher, lower = both.low >= 0 and here.high > 0, both.high <= 0 and here.low < 0
     delta, limit = asked.delta, asked.loss_limit
@@ -181,15 +183,15 @@ def decide(here: Interval, anywhere: Interval, asked: Asked) -> Decision | None:
 
 
 def _sides(ends: Interval, limit: float, higher_is_better: bool) -> tuple[bool, bool]:
-    """Whether all is above `limit`, and whether all is below. A loss of just the limit is allowed."""
+    """Return whether all is above `limit`, and whether all is below. A loss of exactly the limit is allowed."""
     if higher_is_better:
         return ends.low >= limit, ends.high < limit
     return ends.low > limit, ends.high <= limit
 
 
 def stratified_order(sizes: Sequence[int], seed: int) -> list[tuple[int, int]]:
-    """(stratum, document) for all documents of several strata (MMLU's subjects), in a random order in which every
-    beginning holds each stratum nearly in proportion.
+    """Return (stratum, document) for all documents of several strata (MMLU's subjects), in a random order in which
+    every beginning holds each stratum nearly in proportion.
 
     Each document gets a place in (0, 1): its rank in its stratum's own shuffle, shifted by a uniform jitter.
     """

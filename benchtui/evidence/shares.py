@@ -9,7 +9,7 @@ from benchtui.evidence.student import normal_quantile
 
 
 def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
-    """Wilson's score interval of a share; (0, 1) for no sample."""
+    """Compute Wilson's score interval of a share; (0, 1) for no sample."""
     if n == 0:
         return Interval(0.0, 1.0)
     z2 = normal_quantile(1 - alpha / 2) ** 2

@@ -1,4 +1,4 @@
-"""Where a run that may stop early stops, and how often it finds a true gain: simulated with the bets that it makes."""
+"""Simulates where a run with early stopping stops, and how often it finds a true gain, with the bets that it makes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, Betting
 
 @dataclass(frozen=True)
 class Stopping:
-    """`power` the share of runs that call the gain a gain, early or at their end; `early` the share that stop before
-    all documents; `median` after how many documents, where one that never stops counts with all of them."""
+    """`power` is the share of runs that find the gain, early or at their end; `early` the share that stop before all
+    documents; `median` the median number of documents, where a run that never stops counts with all of them."""
 
     power: float
     early: float
@@ -23,8 +23,8 @@ class Stopping:
 def stopping(
     total: int, discordant: float, difference: float, tests: int = 1, *, replicas: int = 300, seed: int = 541
 ) -> Stopping:
-    """Simulate runs of `total` right-or-wrong documents that stop once the sign is certain, as one of `tests` watched
-    tasks; a gain that is certain excludes a loss as well. A share `discordant` (0..1) changes side, the true gain is
+    """Simulate runs of `total` right-or-wrong documents that stop once the sign is certain, as one of `tests` tasks; a
+    gain that is certain excludes a loss as well. A share `discordant` (0..1) changes side, the true gain is
     `difference` (0 <= difference <= discordant)."""
     from scipy.special import bdtr
 

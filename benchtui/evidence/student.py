@@ -24,10 +24,10 @@ def t_quantile(p: float, freedom: int) -> float:
 
 
 def weighted_stderr(values: Floats, weights: Floats) -> float:
-    """Standard error of the weighted mean of independent `values` (n,), whatever the variance of each; n >= 2.
+    """Compute the standard error of the weighted mean of independent `values` (n,), whose variances may differ; n >= 2.
 
     H. White, "A heteroskedasticity-consistent covariance matrix estimator", Econometrica 48, 1980, times n/(n-1):
-    statsmodels' HC1. With equal weights the usual one of a mean.
+    statsmodels' HC1. With equal weights it is the usual one of a mean.
     """
     share = weights / weights.sum()
     residuals = share * (values - np.sum(share * values))
@@ -36,6 +36,6 @@ def weighted_stderr(values: Floats, weights: Floats) -> float:
 
 
 def t_interval(value: float, stderr: float, units: int, alpha: float = ALPHA) -> Interval:
-    """Student's interval with one degree of freedom less than there are independent `units`."""
+    """Compute Student's interval with one degree of freedom less than there are independent `units`."""
     half = t_quantile(1 - alpha / 2, max(units - 1, 1)) * stderr
     return Interval(value - half, value + half)

@@ -1,11 +1,13 @@
-"""The mean of few effects of a kind whose shape is not known, only that it is symmetric: the means of their subsets.
+"""Interval and test for the mean of few effects whose distribution is unknown but symmetric: the means of their
+subsets.
 
 J. Hartigan, "Using subsample values as typical values", JASA 64, 1969: the centre of symmetry is as likely to lie
-between any two neighbours among the means of all subsets. It is the exact test that turns the sign of each effect
-(R. Fisher 1935), solved for every centre at once: turning some raises the sum just where the mean of these is below it.
+between any two neighbours among the means of all subsets. It is the exact test that flips the sign of each effect (R.
+Fisher 1935), solved for every centre at once: flipping some raises the sum exactly where their mean is below it.
 
-Of lopsided effects it is the mean's only roughly. Eight to thirteen exponential ones err in 8 of 100 cases instead of 5
-where they are much larger than chance (12 points, on tasks of MMLU's sizes), in 5 where they are about as large.
+For skewed effects it is only roughly the interval of the mean. Eight to thirteen exponential ones err in 8 of 100 cases
+instead of 5 where they are much larger than chance (12 points, on tasks of MMLU's sizes), in 5 where they are about as
+large.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ _TIE = 1e-12
 
 
 def chance_of_no_more(effects: Floats, x: float) -> float:
-    """One-sided p-value of the claim that the centre of `effects` (units,) is no more than `x`.
+    """Compute the one-sided p-value of the claim that the centre of `effects` (units,) is no more than `x`.
 
-    Of all subsets up to 13 units, of 8,192 ones (seeded) beyond; the empty one always counts.
+    Uses all subsets up to 13 units, and 8,192 of them (seeded) beyond; the empty one always counts.
     """
     return float(np.mean(_means(effects) <= x + _TIE))
 
 
 def centre_interval(effects: Floats, alpha: float = ALPHA) -> Interval | None:
-    """The centres that neither one-sided p-value refutes at `alpha` / 2; None where there are too few effects to refute
+    """Return the centres that neither one-sided p-value rejects at `alpha` / 2; None where too few effects could reject
     any: below 6 at 5 %, below 8 at 1 %."""
     low, high = _lowest(effects, alpha / 2), -_lowest(-effects, alpha / 2)
     return Interval(low, high) if np.isfinite(low) and np.isfinite(high) else None
@@ -43,7 +45,7 @@ def _lowest(effects: Floats, alpha: float) -> float:
 
 
 def _means(effects: Floats) -> Floats:
-    """The mean of each subset, minus infinity for the empty one."""
+    """Return the mean of each subset, minus infinity for the empty one."""
     means = _subsets(len(effects)) @ effects
     means[0] = -np.inf
     return np.asarray(means)
@@ -51,7 +53,7 @@ def _means(effects: Floats) -> Floats:
 
 @functools.lru_cache(maxsize=8)
 def _subsets(units: int) -> Floats:
-    """What each unit counts for in the mean of each subset, (subsets, units); the first subset is the empty one.
+    """Return the weight of each unit in the mean of each subset, (subsets, units); the first subset is the empty one.
 
     Beyond 13 units 13 random halves and all that are made from them by exclusive or: as these are closed under it, the
     test stays exact (Hartigan, theorem 4).

@@ -1,7 +1,7 @@
-"""What is beside the luck of the documents: training again gives another model, asking again another answer.
+"""Separates the sources of chance: the documents, training again (another model), asking again (another answer).
 
-One adapter supports "this adapter is better" and never "training helps": how another run of the same recipe would have
-come out it does not tell. Several seeds (or checkpoints) of one recipe do, as units of their own.
+One adapter supports "this adapter is better" and never "training helps": it does not show how another run of the same
+recipe would have come out. Several seeds (or checkpoints) of one recipe do, as units of their own.
 """
 
 from __future__ import annotations
@@ -17,14 +17,15 @@ from benchtui.evidence.student import t_quantile
 
 
 def subject_of(models: int) -> str:
-    """Of what a comparison speaks that is made of so many trained models of one recipe, for a sentence."""
+    """Return what a comparison of so many trained models of one recipe is about, for a sentence."""
     return "this fine-tuned model" if models == 1 else f"this recipe ({models} training runs)"
 
 
 @dataclass(frozen=True)
 class RecipeMean:
-    """The mean of several seeds of one recipe over documents that all of them answered: `between_seeds` and
-    `between_documents` are standard errors of the two sources, `stderr` that of both; `value` on the score's scale."""
+    """The mean of several seeds of one recipe over documents that all of them answered. `between_seeds` and
+    `between_documents` are standard errors of the two sources, `stderr` that of both; `value` is on the score's scale.
+    """
 
     value: float
     seeds: int
@@ -37,9 +38,10 @@ class RecipeMean:
         return math.hypot(self.between_seeds, self.between_documents)
 
     def interval(self, alpha: float = ALPHA) -> Interval:
-        """For other seeds and other documents. The half-widths of both sources are added as squares, each with its own
-        Student's t: K. Banerjee, "On confidence interval for two-means problem based on separate estimates of variances
-        and tabulated values of t-table", Sankhya A 23, 1961, who shows that it covers at least as often as it says."""
+        """Compute the interval for other seeds and other documents. The half-widths of both sources are added as
+        squares, each with its own Student's t: K. Banerjee, "On confidence interval for two-means problem based on
+        separate estimates of variances and tabulated values of t-table", Sankhya A 23, 1961, who shows that it covers
+        at least as often as it says."""
         half = self._half(alpha)
         return Interval(self.value - half, self.value + half)
 
@@ -51,7 +53,7 @@ class RecipeMean:
 
     @property
     def p(self) -> float:
-        """Two-sided p-value of the mean being 0: the level from which on the interval leaves it out."""
+        """Two-sided p-value of the mean being 0: the level at which the interval starts to leave it out."""
         if self.value == 0 or not (self.between_seeds and self.between_documents):
             return 1.0
         if self._half(1e-12) < abs(self.value):
@@ -60,13 +62,13 @@ class RecipeMean:
 
 
 def recipe_mean(scores: Floats) -> RecipeMean:
-    """The mean of `scores` (seeds, documents) with the errors of both. For a difference from a base or from one other
-    adapter give differences: each seed's score minus that model's on the same document. Both sources are taken as
-    normal: of 0/1 scores it takes some dozens of documents that differ.
+    """Compute the mean of `scores` (seeds, documents) with the errors of both. For a difference from a base or from one
+    other adapter give differences: each seed's score minus that model's on the same document. Both sources are treated
+    as normal: with 0/1 scores that needs some dozens of documents that differ.
 
     Variance components of the two-way layout, each with the residual in it (S. Searle, G. Casella and C. McCulloch,
-    "Variance Components", 1992, 4.5); the sum counts that twice, which is on the safe side. Raises ValueError for fewer
-    than two seeds or documents: one adapter says nothing of its recipe.
+    "Variance Components", 1992, 4.5); the sum counts the residual twice, which errs on the safe side. Raises ValueError
+    for fewer than two seeds or documents: one adapter says nothing about its recipe.
     """
     if scores.ndim != 2 or min(scores.shape) < 2:
         raise ValueError(f"two seeds and two documents at least are needed, not {scores.shape}")
@@ -93,13 +95,13 @@ class SampledMean:
     stderr: float
 
     def stderr_with(self, answers: int) -> float:
-        """The standard error to expect of as many documents with `answers` each."""
+        """Return the standard error to expect for the same number of documents with `answers` each."""
         return math.sqrt((self.between + self.within / answers) / self.documents)
 
     def worth_asking(self, close: float = 0.05) -> int | None:
-        """From how many answers to a document on more of them are not worth it: the standard error is then within
-        `close` (a share) of what endless answers would leave. None where documents do not differ: more answers help as
-        much as more documents."""
+        """Return the number of answers to a document beyond which more are of little use: the standard error is then
+        within `close` (a share) of what endless answers would leave. None where documents do not differ: more answers
+        then help as much as more documents."""
         if self.within == 0:
             return 1
         if self.between == 0:
@@ -109,8 +111,7 @@ class SampledMean:
 
 def sampled_mean(scores: Floats) -> SampledMean:
     """Split `scores` (documents, answers) into the two variances: E. Miller, "Adding Error Bars to Evals", arXiv
-    2411.00640, section 3.1, by analysis of variance. Raises ValueError for fewer than two documents or answers.
-    """
+    2411.00640, section 3.1, by analysis of variance. Raises ValueError for fewer than two documents or answers."""
     if scores.ndim != 2 or min(scores.shape) < 2:
         raise ValueError(f"two documents and two answers to each at least are needed, not {scores.shape}")
     documents, answers = scores.shape

@@ -1,1 +1,1 @@
-"""What runs left behind: lm-eval result files, samples, benchmark.json and history."""
+"""The results of runs, read from disk: lm-eval's result files and samples, and the choice of the runs that count."""

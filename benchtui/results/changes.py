@@ -1,4 +1,4 @@
-"""How many samples changed side in the comparison that a model's benchmark.json holds, for planning the next one."""
+"""Reads from a model's benchmark.json how many samples changed side in its comparison, to plan the next one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchtui.models.last_result import SUMMARY_FILE
 from benchtui.models.reading import MAX_INDEX, Unreadable, read_json
 
 FEWEST = 30
-"""Samples below which a share of them says too little to plan with."""
+"""With fewer samples the share that changed side is too uncertain to plan with."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class EarlierChanges:
 
 
 def earlier_changes(model: Path) -> Mapping[str, EarlierChanges]:
-    """By task; empty where the model has no benchmark.json with a comparison, or none that can be read."""
+    """Return the changes by task; empty where the model has no readable benchmark.json with a comparison."""
     try:
         summary = read_json(model / BENCHMARKS / SUMMARY_FILE, MAX_INDEX)
     except (FileNotFoundError, Unreadable):
@@ -61,9 +61,10 @@ def _changed(row: Mapping[str, Any]) -> int | None:
 
 
 def _spread(parts: list[dict[str, Any]], n: int) -> float | None:
-    """The spread of the changes of a group's tasks beyond what their samples give by chance: the method of moments of
-    R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986, tasks counted
-    alike. Of `parts` the small ones are tasks, until they have the group's `n` samples; the others are groups again."""
+    """Compute the spread of the changes of a group's tasks beyond what their samples give by chance: the method of
+    moments of R. DerSimonian and N. Laird, "Meta-analysis in clinical trials", Controlled Clinical Trials 7, 1986, with
+    equal weights for tasks. Of `parts` the small ones are tasks, until they have the group's `n` samples; the others
+    are groups again."""
     moved, chance, left = list[float](), list[float](), n
     for part in sorted(parts, key=_paired):
         size, value, changed = _paired(part), part.get("paired_delta"), _changed(part)

@@ -1,4 +1,4 @@
-"""Which runs of a model count: its newest full run, beside the base it was compared with.
+"""Chooses the runs of a model that count: its newest full run, beside the base it was compared with.
 
 A run of fewer documents, one that did not finish, and one that stopped early are the model's result only where there is
 no full one; newer ones are named beside it.
@@ -37,7 +37,7 @@ class NewerRun:
         return self.words(f"A newer run, {self.run.path.name}")
 
     def words(self, run: str) -> str:
-        """Why it does not count, in a sentence that calls it `run`."""
+        """Return why it does not count, in a sentence that calls it `run`."""
         if self.extent == "unreadable":
             return f"{run}, cannot be read."
         how = {"early": "which stopped early", "partial": "which did not finish", "limited": "which was limited"}
@@ -46,8 +46,8 @@ class NewerRun:
 
 @dataclass(frozen=True)
 class ChosenRuns:
-    """A base run and a fine-tuned run, None for what left no results; `newer` the newest first. `named` is the run that
-    was asked for, where it does not count because a full one does."""
+    """A base run and a fine-tuned run, None for one without results; `newer` has the newest first. `named` is the run
+    that was asked for, where it does not count because a full one does."""
 
     base: RunDirectory | None
     fine_tuned: RunDirectory | None
@@ -56,7 +56,7 @@ class ChosenRuns:
 
     @property
     def why_others_do_not_count(self) -> list[str]:
-        """A sentence for the run that was asked for, where it does not count, and one for each newer one."""
+        """One sentence for the run that was asked for, where it does not count, and one for each newer run."""
         if self.named is None or self.fine_tuned is None:
             return [str(newer) for newer in self.newer]
         why = self.named.words(f"The run {self.named.run.path.name}")
@@ -65,8 +65,8 @@ class ChosenRuns:
 
 
 def choose_runs(model: Path) -> ChosenRuns:
-    """The run that counts for a model: the newest full one; without one the newest that finished a task of all its
-    documents; else the newest. With the base that it was compared with."""
+    """Choose the run that counts for a model, with the base that it was compared with: the newest full run; without
+    one, the newest run that finished a task with all its documents; else the newest."""
     passed: list[tuple[RunDirectory, RunResults | None]] = []
     for run in sorted(scored_runs(model), key=run_time, reverse=True):
         results = _readable(run)
@@ -96,13 +96,13 @@ def _newer(run: RunDirectory, results: RunResults | None) -> NewerRun:
 
 
 def size(results: RunResults) -> tuple[int, int]:
-    """How many documents a run's scores are over, and how many its tasks have."""
+    """Return how many documents a run's scores are over, and how many its tasks have."""
     sizes = [scores[0] for task in results.top_level if (scores := results.scores_of(task))]
     return sum(score.n for score in sizes), sum(score.total for score in sizes)
 
 
 def extent(results: RunResults) -> Extent:
-    """How much of its tasks a run answered; see `Extent`."""
+    """Return how much of its tasks a run answered; see `Extent`."""
     run = RunDirectory(results.run)
     plan = run.plan() if run.exists() else None
     if results.partial or results.state != "finished" or (plan is not None and _lacks_tasks(results, plan)):
@@ -121,7 +121,7 @@ def _lacks_tasks(results: RunResults, plan: BenchmarkPlan) -> bool:
 
 
 def _limited(results: RunResults, task: str) -> bool:
-    """Whether documents of a task were left out on purpose: neither by an interruption nor by an early decision."""
+    """Return whether documents of a task were left out on purpose: neither by an interruption nor by an early decision."""
     group = results.group(task)
     stopped = {stop.task for stop in results.early}
     if results.partial_of(task) is not None or stopped.intersection((task, *(group.leaves if group else ()))):
@@ -130,7 +130,7 @@ def _limited(results: RunResults, task: str) -> bool:
 
 
 def standing(results: RunResults) -> int:
-    """Which run of a model counts: the newest of those that stand highest. 2 for a full run, 1 for one that was not
+    """Rank a run: of a model's runs the newest with the highest rank counts. 2 for a full run, 1 for one that was not
     limited and finished a task, else 0."""
     kind = extent(results)
     if kind in ("full", "limited"):
@@ -146,18 +146,18 @@ def standing(results: RunResults) -> int:
 
 
 def scored_runs(model: Path) -> list[RunDirectory]:
-    """The fine-tuned runs of a model folder that left results, by name."""
+    """Return the fine-tuned runs of a model folder that left results, by name."""
     folder = benchmarks_folder(model) / FINE_TUNED
     return [k.run for k in model_runs(model) if not k.problem and k.run.path.parent == folder and has_results(k.run)]
 
 
 def run_time(run: RunDirectory) -> str:
-    """When a run's latest results were written, as a text that sorts by time."""
+    """Return when a run's latest results were written, as a text that sorts by time."""
     return stamp_of(latest_results(run.path))
 
 
 def base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
-    """The base run that a fine-tuned run names, else the model's own; None when it left no results."""
+    """Return the base run that a fine-tuned run names, else the model's own; None when it left no results."""
     benchmarks = benchmarks_folder(model)
     named = named_base(benchmarks, tuned.plan()) if tuned is not None and tuned.exists() else None
     base = named or base_run(benchmarks)
@@ -168,7 +168,7 @@ def base_of(tuned: RunDirectory | None, model: Path) -> RunDirectory | None:
 
 
 def find_model(outputs: Path, text: str | None) -> tuple[Path, RunDirectory | None]:
-    """The model folder that `text` names, and the run where it names one of its runs; without a name the model
+    """Return the model folder that `text` names, and the run where it names one of its runs; without a name the model
     benchmarked last.
 
     Raises BenchtuiError as `find` does, and for results outside a model's benchmarks/.
@@ -185,7 +185,7 @@ def find_model(outputs: Path, text: str | None) -> tuple[Path, RunDirectory | No
 
 
 def find_scored_run(outputs: Path, text: str) -> RunDirectory:
-    """The run that `text` names; for a model the one that counts. Raises BenchtuiError when it left no results."""
+    """Return the run that `text` names; for a model the run that counts. Raises BenchtuiError when it left no results."""
     named = find(outputs, text)
     if named.run is not None:
         return named.run
@@ -193,8 +193,8 @@ def find_scored_run(outputs: Path, text: str) -> RunDirectory:
 
 
 def runs_of_model(outputs: Path, text: str | None, run: str | None) -> tuple[Path, ChosenRuns]:
-    """A model and the runs that are its result: those that count, or `run` and its base where that is named, by itself
-    or instead of the model. A run that is not full does not replace a full one: it is then the `named` one.
+    """Return a model and the runs that are its result: those that count, or `run` (which may name the model as well)
+    and its base. A run that is not full does not replace a full one: it is then the `named` one.
 
     Raises BenchtuiError when there is no such model or run, when the run is one of another model, and for a run of the
     base, which is not the model's result.
@@ -223,7 +223,7 @@ def _of_base(run: RunDirectory) -> bool:
 
 
 def _full_instead_of(named: RunDirectory, model: Path) -> ChosenRuns | None:
-    """The full run of the model, where it has one and `named` is none; else None."""
+    """Return the model's full run, where it has one and `named` is not full; else None."""
     results = read_run(named)
     if extent(results) == "full":
         return None
@@ -242,7 +242,7 @@ def _newest_benchmarked(outputs: Path) -> Path:
 
 
 def places_to_compare(outputs: Path, first: str | None, second: str | None) -> tuple[Path, Path, tuple[NewerRun, ...]]:
-    """Where the results of the two sides lie, for `benchtui compare [A [B]]`, and newer runs that do not count.
+    """Return where the results of the two sides are, for `benchtui compare [A [B]]`, and newer runs that do not count.
 
     A model means the run that counts. A model or fine-tuned run alone is compared with its base; without any name the
     model benchmarked last. Raises BenchtuiError naming what cannot be found.
@@ -267,7 +267,7 @@ def places_to_compare(outputs: Path, first: str | None, second: str | None) -> t
 
 
 def _place(outputs: Path, text: str) -> Path:
-    """A run directory, lm-eval folder or file as named; a model means the run that counts."""
+    """Return a run directory, lm-eval folder or file as named; a model means the run that counts."""
     named = find(outputs, text)
     return named.place if named.run is not None else _counting_run(named)
 

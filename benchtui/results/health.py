@@ -1,4 +1,4 @@
-"""The health of answers in words: what a reader must know beside a score, and nothing where nothing is wrong."""
+"""Words about the health of answers: what a reader must know beside a score, and nothing where nothing is wrong."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from benchtui.runs.answer_health import TaskHealth
 
 MANY = 0.1
-"""The share of cut answers from which a score says less about the model than about the limit."""
+"""From this share of cut answers on, a score says less about the model than about the length limit."""
 FEWEST_CHOICES = 30
-"""Documents from which choices that all fall on one place are no chance."""
+"""With so many documents, choices that all have the same position are no coincidence."""
 _UNLIKE, _UNLIKE_TOKENS = 1.5, 5
-"""Mean answers are unlike when one is so many times as long as the other, and longer by so many tokens."""
+"""Mean lengths of answers count as different when one is so many times the other, and longer by so many tokens."""
 
 
 def health_words(health: TaskHealth | None) -> list[str]:
-    """What is wrong with the answers of one task, each a part of a sentence, the worst first."""
+    """Return what is wrong with the answers of one task, each a part of a sentence, the worst first."""
     return list(_found(health)) if health is not None else []
 
 
@@ -61,7 +61,7 @@ def _cut(health: TaskHealth) -> str:
 
 
 def unlike_lengths(first: TaskHealth | None, second: TaskHealth | None) -> bool:
-    """Whether two models answer at lengths so different that a reader should know."""
+    """Return whether two models' answers differ so much in length that a reader should know."""
     means = [side.mean_tokens for side in (first, second) if side is not None and side.mean_tokens is not None]
     if len(means) < 2:
         return False

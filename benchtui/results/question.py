@@ -1,4 +1,4 @@
-"""The question of a document: what is asked in the last turn of its prompt, without examples and chat markup."""
+"""Finds the question in a document's prompt: the last turn, without examples and chat markup."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ _LABEL = re.compile(r"(?:^|(?<=\n))[^\S\n]*(?:\w[\w #-]{0,30}[:)]|\w{1,3}\.)[^\S
 
 
 def question(doc: object, prompt: str) -> str:
-    """The part of `prompt` that asks about this document: from its own text in the last turn to the end of that turn.
+    """Return the part of `prompt` that asks about this document: from its own text in the last turn to the end of that
+    turn.
 
     Where the task rewrites the document's text, so that it is not in the prompt, the document's own field; where that
-    is not known either, the last turn of the prompt.
+    is unknown too, the last turn of the prompt.
     """
     prompt = _last_message(prompt) or prompt
     for text in _texts(doc):
@@ -48,7 +49,7 @@ def question(doc: object, prompt: str) -> str:
 
 
 def _texts(doc: object) -> Iterator[str]:
-    """The texts that may stand in the prompt, those that are surely its question first, the longest of them before."""
+    """Return the texts that may be in the prompt: those that are surely its question first, the longest of them before."""
     if not isinstance(doc, Mapping):
         return
     strings = {str(key): value.strip() for key, value in doc.items() if isinstance(value, str) and value.strip()}
@@ -65,7 +66,7 @@ def _named(doc: object) -> str:
 
 
 def _turn(prompt: str, start: int, end: int) -> str:
-    """The turn around a document's text: with the label before it, up to the next token of the chat template."""
+    """Return the turn around a document's text: with the label before it, up to the next token of the chat template."""
     line = prompt.rfind("\n", 0, start) + 1
     for token in _MARKUP.finditer(prompt, line, start):
         line = token.end()
@@ -75,7 +76,7 @@ def _turn(prompt: str, start: int, end: int) -> str:
 
 
 def _last_turn(prompt: str) -> str:
-    """What stands between the last tokens of a chat template; without one, the last block."""
+    """Return the text between the last tokens of a chat template; without one, the last block."""
     turns = [turn for part in _MARKUP.split(prompt) if (turn := part[_role_end(part) :].strip())]
     if len(turns) > 1:
         return turns[-1]
@@ -83,14 +84,14 @@ def _last_turn(prompt: str) -> str:
 
 
 def _role_end(part: str) -> int:
-    """Where a turn's text begins behind the name of who speaks, which has a line for itself."""
+    """Return where a turn's text begins, after the line with the name of the speaker."""
     match = _ROLE.match(part)
     end = match.end() if match else 0
     return end if end == len(part) or "\n" in part[:end] else 0
 
 
 def _last_message(prompt: str) -> str:
-    """The last message of a user, where the prompt is a list of messages, as it is sent to a chat server."""
+    """Return the last message of a user, where the prompt is a list of messages, as it is sent to a chat server."""
     if not prompt.lstrip().startswith("[{"):
         return ""
     try:

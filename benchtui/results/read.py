@@ -1,4 +1,4 @@
-"""lm-eval's `results_*.json` as one typed record. Format: lm-eval 0.4.13, `loggers/evaluation_tracker.py`."""
+"""Reads lm-eval's `results_*.json` into one typed record. Format: lm-eval 0.4.13, `loggers/evaluation_tracker.py`."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class _File(msgspec.Struct, rename={"n_shot": "n-shot", "n_samples": "n-samples"
 
 
 def read_run(place: Path | RunDirectory) -> RunResults:
-    """The latest results in a run directory, an lm-eval output folder, or the result file named itself.
+    """Read the latest results in a run directory or an lm-eval output folder, or the result file itself.
 
     Raises BenchtuiError naming the folder or file: nothing there, damaged, or not lm-eval's.
     """
@@ -108,7 +108,7 @@ def _parse(file: Path) -> _File:
 
 
 def _check_schema(file: Path, raw: Any) -> None:
-    """Raises BenchtuiError where what benchtui added may mean something else."""
+    """Raise BenchtuiError where what benchtui added is in a newer format and may mean something else."""
     block = raw.get("benchtui") if isinstance(raw, dict) else None
     version = block.get("schema_version") if isinstance(block, dict) else None
     if isinstance(version, int) and version > SCHEMA_VERSION:
@@ -135,7 +135,8 @@ def _role(run: RunDirectory, plan: BenchmarkPlan | None) -> Role:
 
 
 def _state(run: RunDirectory, block: Block) -> RunState:
-    """Runs of other tools have no records: their result file is written only at the end, so they count as finished."""
+    """Return a run's state. Runs of other tools have no records; they write the result file only at the end, so they
+    count as finished."""
     if run.records.is_dir():
         return run_state(run)
     return "partial" if block.partial else "finished"
@@ -187,14 +188,14 @@ def _scores_of(parsed: _File, task: str, metrics: dict[str, Any]) -> list[Score]
 
 
 def _number(value: object) -> float | None:
-    """None for "N/A", NaN, infinity and whatever else is no number."""
+    """Return the number; None for "N/A", NaN, infinity and everything else that is no number."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)
 
 
 def _higher_is_better(parsed: _File, task: str, metric: str) -> bool:
-    """As lm-eval says it; groups inherit it, and where nobody says anything more is better."""
+    """Return what lm-eval says; groups inherit it, and without any information more is better."""
     named = parsed.higher_is_better.get(task, {}).get(metric)
     if named is None:
         leaves = _leaves_below(parsed, task)
@@ -205,7 +206,7 @@ def _higher_is_better(parsed: _File, task: str, metric: str) -> bool:
 
 
 def _sizes(parsed: _File, task: str) -> tuple[int, int]:
-    """Documents scored and documents that the task has, for a group over its leaves."""
+    """Return the number of documents scored and of those that the task has, for a group over its leaves."""
     if task in parsed.n_samples:
         samples = parsed.n_samples[task]
         covered = parsed.benchtui.documents.get(task) if parsed.benchtui else None
@@ -220,7 +221,8 @@ def _sizes(parsed: _File, task: str) -> tuple[int, int]:
 
 
 def _leaves_below(parsed: _File, name: str, _above: tuple[str, ...] = ()) -> list[str]:
-    """The leaf tasks under a group, each once; `_above` guards against a file in which groups contain themselves."""
+    """Return the leaf tasks under a group, each once; `_above` guards against a file in which groups contain
+    themselves."""
     children = parsed.group_subtasks.get(name, [])
     if not children or name in _above:
         return []
@@ -267,20 +269,20 @@ def _task_facts(parsed: _File, name: str) -> TaskFacts:
 
 
 def _aggregation(entry: dict[str, Any]) -> tuple[str, str]:
-    """lm-eval stores its own aggregations by name and a task's own by source text."""
+    """Return metric and aggregation: lm-eval stores its own aggregations by name and a task's own by source text."""
     named = str(entry.get("aggregation", ""))
     return str(entry.get("metric", "")), named if named.isidentifier() else ""
 
 
 def _caveats(block: Block) -> tuple[str, ...]:
-    """What the worker said of the model, as long as it is text: the file may come from anybody."""
+    """Return what the worker said about the model, as far as it is text: the file may come from anybody."""
     named = block.resolved.get("caveats")
     return tuple(text for text in named if isinstance(text, str)) if isinstance(named, list) else ()
 
 
 def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
-    """Tasks that lack documents they should have; those stopped early, by themselves or with their group, lack only
-    what was given up on."""
+    """Return the tasks that lack documents they should have; of a task that stopped early only stalled samples are
+    missing."""
     early = {leaf for group in groups if group.name in block.decide_early for leaf in group.leaves}
     early.update(block.decide_early)
     found = []
@@ -292,7 +294,7 @@ def _partial(block: Block, groups: Sequence[Group]) -> tuple[Partial, ...]:
 
 
 def _asked(block: Block, plan: BenchmarkPlan | None) -> tuple[AskedTask, ...]:
-    """What the run was to answer: by its result file, which may lie alone, else by its plan."""
+    """Return what the run was to answer: from its result file, which may lie alone, else from its plan."""
     if block.asked:
         return tuple(AskedTask(name, tuple(leaves)) for name, leaves in block.asked.items())
     return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks) if plan else ()

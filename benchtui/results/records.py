@@ -1,4 +1,4 @@
-"""The records that a run's result files become; everything else reads these and no file."""
+"""The records of a run's results; the rest of the program reads these and no result file."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NOT_SHARES = (*_UNBOUNDED, "bleu", "chrf", "rouge", "brier")
 
 class Score(msgspec.Struct, frozen=True):
     """One metric of one task or group on lm-eval's own scale (accuracies 0..1). `value` is NaN or infinite where
-    lm-eval's is: such a task has a score that says nothing, and that is not the same as having none.
+    lm-eval's is: the task then has a score that says nothing, which is not the same as having none.
 
     `stderr` is lm-eval's, None where it gives none ("N/A") or NaN; `n` counts documents scored, `total` those that the
     task has.
@@ -61,15 +61,15 @@ def is_share(metric: str, value: float) -> bool:
 
 
 def is_bounded(metric: str, *, higher_is_better: bool) -> bool:
-    """Whether scores of `metric` that lie between 0 and 1 have these as the ends of their scale. A measure of error may
-    be of any size where no answer so far has shown it."""
+    """Return whether scores of `metric` that lie between 0 and 1 have these as the ends of their scale. An error
+    measure may be of any size even where no answer so far has shown it."""
     name = metric.lower()
     known = name in _ERROR_RATES or any(word in name for word in _UNBOUNDED)
     return higher_is_better and not known
 
 
 class Partial(msgspec.Struct, frozen=True):
-    """A task that was not answered to its end: `done` of `total` documents carry a score."""
+    """A task that was not answered to its end: `done` of `total` documents have a score."""
 
     task: str
     done: int
@@ -108,19 +108,21 @@ class EarlyStop(msgspec.Struct, frozen=True):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """The smallest and largest difference that may be, over these documents or others of their kind."""
+        """The smallest and largest possible difference, over these documents or others of their kind."""
         low, high = self.elsewhere or (self.low, self.high)
         return min(self.low, low), max(self.high, high)
 
     def loss_excluded(self, *, higher_is_better: bool) -> bool | None:
-        """Whether a loss over `max_loss` is excluded; None where that was not asked. A run that stopped knows it."""
+        """Whether a loss over `max_loss` is excluded; None where that was not asked. For a run that stopped it is
+        known."""
         if "loss" not in self.asked:
             return None
         low, high = self.ends
         return low >= -self.max_loss if higher_is_better else high <= self.max_loss
 
     def mirrored(self) -> EarlyStop:
-        """The same of the comparison the other way round, where what was asked of a loss would be about a gain."""
+        """Return the same for the comparison the other way round; what was asked about a loss would then be about a
+        gain."""
         other = {"higher": "lower", "lower": "higher", "above": "below", "below": "above"}
         return msgspec.structs.replace(
             self,
@@ -134,11 +136,11 @@ class EarlyStop(msgspec.Struct, frozen=True):
 
 
 class TaskFacts(msgspec.Struct, frozen=True):
-    """What a leaf task was, as far as it can change a score.
+    """The facts of a leaf task that can change a score.
 
     `generation` is the task's generation settings as sorted JSON ("" for tasks that generate nothing); `aggregations`
     holds (metric, "mean" or another of lm-eval's names; "" for the task's own function). `dataset`, `subset` and
-    `split` as the task names them for `datasets.load_dataset`.
+    `split` are named as the task does for `datasets.load_dataset`.
     """
 
     name: str
@@ -161,7 +163,7 @@ class AskedTask(msgspec.Struct, frozen=True):
     leaves: tuple[str, ...] = ()
 
     def within(self, names: Collection[str]) -> bool:
-        """Some groups have no score of their own; then all their tasks count."""
+        """Return whether it is in `names`. Some groups have no score of their own; then all their tasks must be."""
         return self.name in names or (bool(self.leaves) and all(leaf in names for leaf in self.leaves))
 
 
@@ -228,20 +230,20 @@ class RunResults(msgspec.Struct, frozen=True):
         return next((group for group in self.groups if group.name == name), None)
 
     def scores_of(self, task: str) -> tuple[Score, ...]:
-        """The scores of a task or group, in lm-eval's order."""
+        """Return the scores of a task or group, in lm-eval's order."""
         return tuple(score for score in self.scores if score.task == task)
 
     def score(self, task: str, metric: str, filter_name: str) -> Score | None:
         return next((s for s in self.scores_of(task) if (s.metric, s.filter) == (metric, filter_name)), None)
 
     def asked_of(self, task: str) -> int:
-        """How many documents of a leaf task the run was asked, whether it answered them or not; after an early stop
-        those until then."""
+        """Return how many documents of a leaf task the run was asked, answered or not; after an early stop those until
+        then."""
         facts = self.task(task)
         return next((p.total for p in self.partial if p.task == task), facts.n if facts is not None else 0)
 
     def partial_of(self, task: str) -> Partial | None:
-        """How much of a task is missing; for a group, over its leaves together."""
+        """Return how much of a task is missing; for a group, over its leaves together."""
         group = self.group(task)
         names = set(group.leaves) if group else {task}
         if not any(p.task in names for p in self.partial):
@@ -256,7 +258,8 @@ class RunResults(msgspec.Struct, frozen=True):
         return Partial(task, done, total)
 
     def health_of(self, task: str) -> TaskHealth | None:
-        """The health of a task's answers; of a group's those of its leaves together. None where nothing was counted."""
+        """Return the health of a task's answers; of a group's those of its leaves together. None where nothing was
+        counted."""
         group = self.group(task)
         found = [self.health[name] for name in (group.leaves if group else (task,)) if name in self.health]
         return together(found) if found else None
@@ -265,14 +268,14 @@ class RunResults(msgspec.Struct, frozen=True):
         return next((stop for stop in self.early if stop.task == task), None)
 
     def decision(self, score: Score, base: RunResults) -> EarlyStop | None:
-        """What stopped the score's task, where it was about this very score, and made against this very `base`."""
+        """Return what stopped the score's task, if it was about this very score and made against this very `base`."""
         stop = self.early_of(score.task)
         if stop is None or (stop.metric, stop.filter) != (score.metric, score.filter):
             return None
         return stop if stop.base_fingerprint and stop.base_fingerprint == base.fingerprint else None
 
     def early_of_any(self, task: str) -> bool:
-        """Whether `task`, or for a part of a group the group around it, stopped early."""
+        """Return whether `task` stopped early, or for a part of a group the group around it."""
         around = {group.name for group in self.groups if task in (*group.children, *group.leaves)}
         return any(stop.task == task or stop.task in around for stop in self.early)
 
@@ -286,7 +289,7 @@ class RunResults(msgspec.Struct, frozen=True):
 
     @property
     def top_level(self) -> tuple[str, ...]:
-        """Tasks and groups that are nobody's child, in the order lm-eval lists them, groups last."""
+        """Tasks and groups that belong to no group, in lm-eval's order, groups last."""
         inner = {child for group in self.groups for child in (*group.children, *group.leaves)}
         names = [task.name for task in self.tasks if task.name not in inner]
         return tuple(names + [group.name for group in self.groups if group.name not in inner])

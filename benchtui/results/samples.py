@@ -1,4 +1,4 @@
-"""lm-eval's `samples_*.jsonl`, read line by line: the hashes and scores of each document, and nothing else of it."""
+"""Reads lm-eval's `samples_*.jsonl` line by line: only the hashes and scores of each document."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _RESERVED = {
 
 
 class Sample(msgspec.Struct, frozen=True):
-    """One document under one filter. `values` holds (metric, value); `offset` is where its line starts, in bytes."""
+    """One document under one filter. `values` holds (metric, value); `offset` is the byte where its line starts."""
 
     task: str
     doc_id: int
@@ -60,7 +60,7 @@ class _Head(msgspec.Struct):
 
 @functools.lru_cache(maxsize=256)
 def _line_type(metrics: tuple[str, ...]) -> type[Any]:
-    """A record of just the fields that are needed: msgspec skips the prompts and answers without building them."""
+    """Return a record type with only the needed fields: msgspec skips prompts and answers without building them."""
     fields: list[tuple[str, Any, Any]] = [
         ("doc_id", int, msgspec.NODEFAULT),
         ("filter", str, "none"),
@@ -74,10 +74,10 @@ def _line_type(metrics: tuple[str, ...]) -> type[Any]:
 
 
 def read_samples(file: Path, task: str) -> Iterator[Sample]:
-    """The samples in `file`, in its order.
+    """Yield the samples in `file`, in its order.
 
-    A torn last line is left out with a warning in the log; one torn elsewhere raises BenchtuiError naming file and
-    line, and so does a file that cannot be read.
+    An incomplete last line is left out with a warning in the log; a damaged line elsewhere raises BenchtuiError naming
+    file and line, and so does a file that cannot be read.
     """
     try:
         with file.open("rb", buffering=_BUFFER) as lines:

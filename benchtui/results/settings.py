@@ -45,10 +45,10 @@ class Block(msgspec.Struct):
 def run_settings(
     config: dict[str, Any], facts: dict[str, Any], block: Block, plan: BenchmarkPlan | None
 ) -> tuple[Setting, ...]:
-    """Everything besides model and tasks that can change a score.
+    """Return all settings besides model and tasks that can change a score.
 
-    `config` and `facts` are the result file's "config" and its top level. What lm-eval wrote down about the model as it
-    ran (precision, template, length) wins over what was planned ("auto").
+    `config` and `facts` are the result file's "config" and its top level. What lm-eval recorded about the loaded model
+    (precision, template, length) replaces what was planned ("auto").
     """
     planned = block.plan or (plan.score_settings() if plan else {})
     found = {name: value for name, value in planned.items() if name not in _IDENTITY}
