@@ -211,7 +211,8 @@ def _plausible(name: str) -> bool:
 
 
 def _locate(name: str, model: TrainedModel, form: ModelFormat) -> str | None:
-    """Return `name` as an absolute path when it is a model folder here, unchanged when it can be a hub id, else None."""
+    """Return `name` as an absolute path when it is a model folder here, unchanged when it can be a hub id, else
+    None."""
     if not _plausible(name):
         return None
     outputs = model.path.parent

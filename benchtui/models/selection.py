@@ -171,7 +171,8 @@ def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
 
 
 def _looks_like_hub_id(selector: str) -> bool:
-    """Return whether `org/name` is a hub id; not when its first part is a folder here, since then a path was mistyped."""
+    """Return whether `org/name` is a hub id; not when its first part is a folder here, since then a path was
+    mistyped."""
     return bool(HUB_ID.fullmatch(selector)) and ".." not in selector and not Path(selector.split("/")[0]).is_dir()
 
 

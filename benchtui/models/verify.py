@@ -17,7 +17,8 @@ from benchtui.text import one_line
 
 
 def file_hashes(form: ModelFormat) -> Iterator[tuple[Path, str]]:
-    """Yield each weight file of `form` with the SHA-256 of all its bytes. Raises BenchtuiError for an unreadable one."""
+    """Yield each weight file of `form` with the SHA-256 of all its bytes. Raises BenchtuiError for an unreadable
+    one."""
     for path in _files(form):
         try:
             with os.fdopen(open_regular(path), "rb") as file:

@@ -121,7 +121,8 @@ def _lacks_tasks(results: RunResults, plan: BenchmarkPlan) -> bool:
 
 
 def _limited(results: RunResults, task: str) -> bool:
-    """Return whether documents of a task were left out on purpose: neither by an interruption nor by an early decision."""
+    """Return whether documents of a task were left out on purpose: neither by an interruption nor by an early
+    decision."""
     group = results.group(task)
     stopped = {stop.task for stop in results.early}
     if results.partial_of(task) is not None or stopped.intersection((task, *(group.leaves if group else ()))):
@@ -185,7 +186,8 @@ def find_model(outputs: Path, text: str | None) -> tuple[Path, RunDirectory | No
 
 
 def find_scored_run(outputs: Path, text: str) -> RunDirectory:
-    """Return the run that `text` names; for a model the run that counts. Raises BenchtuiError when it left no results."""
+    """Return the run that `text` names; for a model the run that counts. Raises BenchtuiError when it left no
+    results."""
     named = find(outputs, text)
     if named.run is not None:
         return named.run

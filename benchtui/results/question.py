@@ -49,7 +49,8 @@ def question(doc: object, prompt: str) -> str:
 
 
 def _texts(doc: object) -> Iterator[str]:
-    """Return the texts that may be in the prompt: those that are surely its question first, the longest of them before."""
+    """Return the texts that may be in the prompt: those that are surely its question first, the longest of them
+    before."""
     if not isinstance(doc, Mapping):
         return
     strings = {str(key): value.strip() for key, value in doc.items() if isinstance(value, str) and value.strip()}

@@ -59,7 +59,8 @@ def read_chat_template(folder: Path) -> ChatTemplate:
 
 
 def _template_files(folder: Path) -> dict[str, Path]:
-    """Return the files of named templates; a file `default.jinja` among the additional ones wins, as in transformers."""
+    """Return the files of named templates; a file `default.jinja` among the additional ones wins, as in
+    transformers."""
     files = {"default": folder / TEMPLATE_FILE} if (folder / TEMPLATE_FILE).exists() else {}
     more = folder / MORE_TEMPLATES
     found = sorted(path for path in more.glob("*.jinja") if path.is_file()) if more.is_dir() else []

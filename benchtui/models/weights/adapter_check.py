@@ -53,7 +53,8 @@ def check_on_base(
 
 
 def own_vocabulary(tensors: Tensors, base: Architecture, base_tensors: Tensors) -> str:
-    """Return a note that the adapter replaces the base's embedding or head, with both sizes where they differ; else ""."""
+    """Return a note that the adapter replaces the base's embedding or head, with both sizes where they differ;
+    else ""."""
     saved = saved_modules(tensors)
     rows, theirs = own_embedding_rows(tensors), embedding_rows(base_tensors) or base.vocab_size
     if not saved:
