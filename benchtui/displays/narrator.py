@@ -10,6 +10,7 @@ from benchtui.reports.wording.glyphs import Glyphs
 from benchtui.reports.wording.states import (
     clock_words,
     decision_words,
+    doing_words,
     in_flight_words,
     left_words,
     phase_words,
@@ -202,7 +203,7 @@ class Narrator:
 
 
 def _phase_line(name: str, task: str) -> str:
-    words = {"loading model": "loading the model", "loading task": "loading tasks and their data"}.get(name, name)
+    words = doing_words(name)
     if not task:
         return words
     return f"{words} {'for ' if name == 'building prompts' else ''}{one_line(task, 60)}"

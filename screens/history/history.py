@@ -16,6 +16,7 @@ from benchtui.benchmark.remove import remove_run
 from benchtui.compare.history.history import Experiment, Outcome, model_history, read_note, write_note
 from benchtui.models.layout import TrainingFacts
 from benchtui.reports.log import tasks_of
+from benchtui.reports.wording.numbers import direction
 from benchtui.results.choose import base_of
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import started_together
@@ -127,7 +128,7 @@ class HistoryPage(Page):
         if outcome.change is not None:
             better = (outcome.change > 0) == outcome.higher_is_better
             style = colours.muted if not outcome.change else colours.gain if better else colours.loss
-            arrow = "→" if not outcome.change else "↗" if better else "↘"
+            arrow = direction(better if outcome.change else None)
             text.append(f" {arrow}{change(outcome.change, share=outcome.is_share)}", style=style)
         elif outcome.not_comparable:
             text.append(" –", style=colours.muted)

@@ -19,6 +19,7 @@ from benchtui.durations import duration_words, parse_duration
 from benchtui.errors import UsageError
 from benchtui.plans.choice import ChatTemplate
 from benchtui.plans.command import command_line, other_settings
+from benchtui.reports.wording.glyphs import CHECKED
 from benchtui.text import printable
 from benchtui.wizard.preflight import preflight
 from screens.widgets.plain import Plain
@@ -29,7 +30,6 @@ _TEMPLATES: dict[ChatTemplate, str] = {
     "on": "on: demand it",
     "off": "off: plain prompts",
 }
-_GLYPHS = {"ok": "✓", "warning": "▲", "problem": "✗"}
 
 
 class ReviewStep(Step):
@@ -90,7 +90,7 @@ class ReviewStep(Step):
             words = Text(printable(check.message, 500))
             if check.next_step and check.status != "ok":
                 words.append(f"\n→ {printable(check.next_step, 400)}", style="bold")
-            glyph = Text(_GLYPHS[check.status], style=shades[check.status])
+            glyph = Text(CHECKED[check.status], style=shades[check.status])
             grid.add_row(glyph, Text(printable(check.name, 20), style=colours.muted), words)
         self.query_one("#checks-text", Plain).update(grid)
 

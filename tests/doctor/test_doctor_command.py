@@ -80,7 +80,7 @@ def test_offline_without_the_sentence_model_is_a_problem(tmp_path: Path) -> None
 
 def test_the_process_that_looks_imports_nothing_heavy(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from benchtui.doctor import run_checks\n"
+        "import sys; from pathlib import Path; from benchtui.doctor.examine import run_checks\n"
         "run_checks(Path('outputs'))\n"
         "heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'nltk', 'scipy'} & set(sys.modules)\n"
         "sys.exit(f'imported {heavy}' if heavy else 0)"

@@ -184,10 +184,10 @@ def _confirmed(choice: Choice) -> bool:
 
 
 def _show_check(check: Check) -> None:
+    from benchtui.reports.wording.glyphs import CHECKED
     from benchtui.text import printable
 
-    glyph = {"ok": "✓", "warning": "▲", "problem": "✗"}[check.status]
-    click.echo(f"{glyph} {check.name}: {printable(check.message, 300)}", err=True)
+    click.echo(f"{CHECKED[check.status]} {check.name}: {printable(check.message, 300)}", err=True)
     if check.next_step and check.status != "ok":
         click.echo(f"  → {printable(check.next_step, 300)}", err=True)
 

@@ -83,6 +83,10 @@ ASCII = Glyphs(
 )
 
 
+CHECKED = {"ok": UNICODE.done, "warning": UNICODE.warning, "problem": UNICODE.failed}
+"""The sign beside what was checked before a run, by its status."""
+
+
 def glyphs_for(encoding: str | None) -> Glyphs:
     """The signs that a stream of this encoding can carry."""
     try:

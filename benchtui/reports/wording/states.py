@@ -74,7 +74,7 @@ def phase_words(view: RunView) -> str:
         return "results are written"
     if view.phase is None:
         return "starting"
-    words = _PHASES.get(view.phase.name, view.phase.name)
+    words = doing_words(view.phase.name)
     if view.phase.name in ("building prompts", "evaluating", "scoring"):
         return f"{words}{' for' if view.phase.name == 'building prompts' else ''} {_task_words(view)}".rstrip()
     if view.advanced_unit == "tensors" and view.phase.name == "loading model" and view.advanced_total:
@@ -82,6 +82,11 @@ def phase_words(view: RunView) -> str:
     if amount := _amount(view):
         return f"{words}, {amount} so far"
     return words
+
+
+def doing_words(phase: str) -> str:
+    """What a worker does in this phase: "loading the model"."""
+    return _PHASES.get(phase, phase)
 
 
 def _task_words(view: RunView) -> str:
