@@ -13,6 +13,7 @@ import click
 from benchtui.cli.parameters.options import json_option
 from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import ExitCode
+from benchtui.text import printable
 
 if TYPE_CHECKING:
     from benchtui.doctor.check import Check
@@ -45,9 +46,9 @@ def _print(checks: Sequence[Check]) -> None:
     for check in checks:
         mark, colour = _MARKS[check.status]
         status = click.style(f"{mark} {check.status:<7}", fg=colour)
-        click.echo(f"{status}  {check.name:<{name_width}}  {_shown(check.message)}")
+        click.echo(f"{status}  {check.name:<{name_width}}  {printable(check.message, 400)}")
         if check.next_step:
-            click.echo(f"{'':{name_width + 13}}→ {_shown(check.next_step)}")
+            click.echo(f"{'':{name_width + 13}}→ {printable(check.next_step, 400)}")
     click.echo(f"\n{_verdict(checks)}")
 
 
@@ -63,10 +64,3 @@ def _verdict(checks: Sequence[Check]) -> str:
 
 def _count(number: int, word: str) -> str:
     return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _shown(text: str) -> str:
-    from benchtui.text import printable
-
-    # A path may hold bytes that are no text; they are shown as escapes.
-    return printable(text.encode("utf-8", "backslashreplace").decode(), 400)

@@ -237,4 +237,4 @@ def _advice(form: ModelFormat) -> str:
 
 
 def _shown(path: object) -> str:
-    return one_line(str(path).encode("utf-8", "backslashreplace").decode(), 300)
+    return one_line(str(path), 300)

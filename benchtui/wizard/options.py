@@ -68,11 +68,11 @@ def model_options(listed: Sequence[ListedModel]) -> list[Option]:
 def _model_option(item: ListedModel) -> Option:
     model = item.model
     base = f"from {near(item.base.name)}" if item.base else "its files name no base model"
-    usable = ", ".join(_shown(form.label) for form in model.formats if form.usable())
+    usable = ", ".join(one_line(form.label, 80) for form in model.formats if form.usable())
     problem = one_line("; ".join(item.problems), 300)
     return Option(
         value=model.name,
-        title=_shown(model.name),
+        title=one_line(model.name, 80),
         about=f"{base} · {usable}" if usable else base,
         why_not="" if model.usable else problem or "nothing in it can be loaded",
     )
@@ -80,7 +80,7 @@ def _model_option(item: ListedModel) -> Option:
 
 def compare_options(base: BaseChoice | None) -> list[Option]:
     """With the base, or alone."""
-    known = f"{near(base.name)}, named by {_shown(base.source_file)}" if base else "type which one below"
+    known = f"{near(base.name)}, named by {one_line(base.source_file, 80)}" if base else "type which one below"
     return [
         Option(
             "compare",
@@ -138,7 +138,7 @@ def _format_option(form: ModelFormat, best: ModelFormat | None, backend: Backend
     loader = [f"Loaded by {backend.title} (backend {backend.name})."] if loaded else []
     return Option(
         value=form.label,
-        title=_shown(form.label),
+        title=one_line(form.label, 80),
         about=" ".join([_FORMAT_WORDS[form.kind], *loader, *(f"Warning: {w}." for w in form.warnings)]),
         beside=size_text(form.bytes) if form.bytes else "",
         why_not=why_not,
@@ -158,14 +158,14 @@ def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) ->
 
 
 def _suite_option(suite: Suite, estimate: Estimate | None) -> Option:
-    tasks = ", ".join(_shown(task_title(task.name)) for task in suite.tasks)
+    tasks = ", ".join(one_line(task_title(task.name), 80) for task in suite.tasks)
     documents = suite_documents(suite)
     size = f" · {documents:,} samples" if documents else ""
     best = f" Best for {one_line(suite.best_for, 100)}." if suite.best_for else ""
     own = "" if suite.source == BUILT_IN else " Your own."
     return Option(
         value=suite.name,
-        title=_shown(suite.title or suite.name),
+        title=one_line(suite.title or suite.name, 80),
         about=f"{tasks}{size}.{best}{own}",
         beside=estimate.words if estimate else "",
         recommended=suite.name == "quick",
@@ -215,9 +215,5 @@ def near(name: str) -> str:
     if path.is_absolute():
         for folder, short in ((Path.cwd(), ""), (Path.home(), "~/")):
             if path.is_relative_to(folder):
-                return _shown(short + str(path.relative_to(folder)))
-    return _shown(name)
-
-
-def _shown(text: str) -> str:
-    return one_line(text.encode("utf-8", "backslashreplace").decode(), 80)
+                return one_line(short + str(path.relative_to(folder)), 80)
+    return one_line(name, 80)

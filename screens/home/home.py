@@ -189,7 +189,7 @@ class Home(Page):
         else:
             result = Text(one_line("; ".join(item.listed.problems), 200), style=colours.loss)
         return (
-            Text.assemble(glyph, one_line(_text(model.name), 100)),
+            Text.assemble(glyph, one_line(model.name, 100)),
             Text(one_line(Path(base.name).name if base.name.startswith("/") else base.name, 100))
             if base
             else Text("not named", style=colours.muted),
@@ -251,8 +251,3 @@ class Home(Page):
 def _read(choice: Choice) -> list[_Shown]:
     listed = list_models(choice.outputs, find_backend(choice.backend))
     return [_Shown(item, last_benchmark(item.model.path)) for item in listed]
-
-
-def _text(name: str) -> str:
-    """A file name may hold bytes that are no text; they are shown as escapes."""
-    return name.encode("utf-8", "backslashreplace").decode()
