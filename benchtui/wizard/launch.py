@@ -48,13 +48,13 @@ def _detached(command: str, *arguments: str) -> list[RunDirectory]:
     except subprocess.TimeoutExpired:
         raise BenchtuiError("The run did not start in time.", "`benchtui runs` shows what is running.") from None
     if done.returncode:
-        raise _error(done.stderr)
+        raise error_in(done.stderr, otherwise="The run did not start.")
     return [RunDirectory(Path(line)) for line in done.stdout.splitlines() if line.strip()]
 
 
-def _error(said: str) -> BenchtuiError:
-    """The command's error line and its next step, as it printed them."""
+def error_in(said: str, *, otherwise: str) -> BenchtuiError:
+    """The error that a command printed on stderr, with its next step; `otherwise` where it printed nothing."""
     lines = [line.strip() for line in printable(said, 20_000).splitlines() if line.strip()]
     what = [line.split("benchtui:", 1)[1].strip() for line in lines if "benchtui:" in line]
     steps = [line.removeprefix("→").strip() for line in lines if line.startswith("→")]
-    return BenchtuiError(what[-1] if what else (lines[-1] if lines else "The run did not start."), "".join(steps[-1:]))
+    return BenchtuiError(what[-1] if what else (lines[-1] if lines else otherwise), "".join(steps[-1:]))

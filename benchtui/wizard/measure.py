@@ -18,6 +18,7 @@ from benchtui.plans.command import run_arguments
 from benchtui.runs.known import known_runs
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Speeds, run_speeds
+from benchtui.wizard.launch import error_in
 
 DOCUMENTS = 4
 
@@ -74,9 +75,8 @@ def _run(choice: Choice, stop: threading.Event) -> None:
             raise BenchtuiError("The measurement was stopped.")
     reader.join(1)
     if process.returncode:
-        lines = said.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        failed = [line for line in lines if line.startswith("benchtui:")] or lines
-        raise BenchtuiError(f"The measurement failed: {one_line(failed[-1].removeprefix('benchtui:').strip(), 300)}")
+        error = error_in(said.decode(errors="replace"), otherwise="it said nothing")
+        raise BenchtuiError(f"The measurement failed: {one_line(error.what, 300)}")
 
 
 def _drain(process: subprocess.Popen[bytes], said: bytearray) -> None:
