@@ -29,7 +29,8 @@ from benchtui.worker.guard import (
 )
 from benchtui.worker.memory import is_caused_by_out_of_memory
 from benchtui.worker.offline import RefusedConnections
-from benchtui.worker.report import Reporter
+from benchtui.worker.process import WorkerProcess
+from benchtui.worker.report import EventLogHandler, Reporter, listen
 
 
 def main() -> int:
@@ -43,25 +44,30 @@ def main() -> int:
     stop.install()
     die_with_supervisor()
     prefer_us_when_memory_ends()
-    reporter = session = None
+    libraries = None
     try:
         reporter = Reporter(EventWriter(runs[0].events))  # first: whatever is wrong with the other files is told there
+        libraries = EventLogHandler(reporter)
         dump_stacks_on_signal(runs[0].stacks)
         refused = _settle_environment(runs)
-        from benchtui.worker.benchmark.session import Session
-
         reporter.phase("starting", detail="importing lm-eval and PyTorch")
-        session = Session(stop, reporter, memory_share=arguments.memory_share, refused=refused)
-        if arguments.score:
-            for run in runs:
-                session.score(run)
-        else:
-            session.evaluate(runs)
+        listen(libraries)  # at once: what is imported from here on is a sign of life
+        process = WorkerProcess(stop, libraries, refused, arguments.memory_share)
+        _start(process, runs, score=arguments.score)
     except StopRequested:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
-        return _fail(session.reporter if session is not None else reporter, error, runs[0].worker_log)
+        return _fail(libraries.reporter if libraries is not None else None, error, runs[0].worker_log)
     return 0
+
+
+def _start(process: WorkerProcess, runs: list[RunDirectory], *, score: bool) -> None:
+    from benchtui.worker.benchmark import session
+
+    if score:
+        session.score(process, runs)
+    else:
+        session.work(process, runs)
 
 
 def _settle_environment(runs: list[RunDirectory]) -> RefusedConnections | None:

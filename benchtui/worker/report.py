@@ -166,6 +166,15 @@ class EventLogHandler(logging.Handler):
         self.reporter.emit(Log(level=level, message=message))
 
 
+def listen(listener: EventLogHandler) -> None:
+    """From now on, turn the libraries' warnings into events; and imports, progress bars and downloads into signs of
+    life."""
+    logging.getLogger().addHandler(listener)
+    report_imports(listener)
+    report_progress_bars(listener)
+    report_received_bytes(listener)
+
+
 class _ImportsAdvance:
     """A finder that finds nothing: Python asks it about every module before it looks for it."""
 

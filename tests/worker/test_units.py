@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import msgspec
 import pytest
 
 from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.results.records import EarlyStop
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.suites import TaskPlan
-from benchtui.worker.benchmark.evaluate import asked_together
 from benchtui.worker.benchmark.tasks import LoadedTasks, load_tasks
-from benchtui.worker.benchmark.units import Unit, units
+from benchtui.worker.benchmark.units import Unit, asked_together, units
 from tests.runs.laid_out import TASK
 from tests.worker.instances import small_plan
 
@@ -98,7 +96,9 @@ def test_a_base_scored_without_a_model_keeps_the_unit_that_was_decided(folder: P
     """Its own plan never asks for that: it is the fine-tuned model's run that decides for both."""
     plan = small_plan(tmp_path)
     assert plan.decide_early is None
-    base: Any = SimpleNamespace(plan=plan, tasks=loaded(folder, plan, "by_size"), early={"by_size": "decided"})
-    assert [named(unit) for unit in asked_together(base)] == [("by_size", "one", "two")]
-    base.early = {}
-    assert [named(unit) for unit in asked_together(base)] == [("one", "one"), ("two", "two")]
+    tasks, decided = (
+        loaded(folder, plan, "by_size"),
+        {"by_size": EarlyStop("by_size", "acc", "none", "higher", 24, 500, 0.5, 0.1, 0.9, 0.02, 0.04)},
+    )
+    assert [named(unit) for unit in asked_together(plan, tasks, decided)] == [("by_size", "one", "two")]
+    assert [named(unit) for unit in asked_together(plan, tasks, {})] == [("one", "one"), ("two", "two")]

@@ -17,7 +17,7 @@ from benchtui.results.samples import read_samples
 from benchtui.runs.directory import RunDirectory, named_base
 from benchtui.runs.result_files import file_part, sample_files
 from benchtui.tasks.primary_metric import MetricName
-from benchtui.worker.benchmark.task_run import TaskRun
+from benchtui.worker.benchmark.asked_task import AskedTask
 
 
 class BaseSide(Protocol):
@@ -41,16 +41,16 @@ class RunningBase:
     """The base in the same worker, answering the same documents."""
 
     fingerprint: str
-    runners: Mapping[str, TaskRun]
+    tasks: Mapping[str, AskedTask]
 
     def documents(self, leaf: str) -> Iterable[HashedDocument]:
-        return self.runners[leaf].documents()
+        return self.tasks[leaf].documents()
 
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
-        self.runners[leaf].ask(only)
+        self.tasks[leaf].ask(only)
 
     def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
-        return self.runners[leaf].value(doc_id, metric)
+        return self.tasks[leaf].value(doc_id, metric)
 
 
 @dataclass(frozen=True)

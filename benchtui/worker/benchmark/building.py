@@ -47,8 +47,10 @@ def build_watched(
     with _each_named(loaded.task, skipped, name) as asked:
         instances = build_requests(loaded, plan, prompter)
     in_hand.clear()
-    prompts = {instance.doc_id: (instance.doc, str(instance.args[0])) for instance in reversed(instances)}
-    return Built(instances, {doc_id: _line(doc, asked.get(doc_id, text)) for doc_id, (doc, text) in prompts.items()})
+    first: dict[int, Instance] = {}
+    for instance in instances:
+        first.setdefault(instance.doc_id, instance)
+    return Built(instances, {doc_id: _line(i.doc, asked.get(doc_id, str(i.args[0]))) for doc_id, i in first.items()})
 
 
 def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, prompter: Any) -> list[Instance]:

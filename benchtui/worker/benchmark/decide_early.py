@@ -11,8 +11,8 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
+from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.base_side import BaseSide
-from benchtui.worker.benchmark.task_run import TaskRun
 from benchtui.worker.benchmark.units import Unit
 from benchtui.worker.report import Reporter
 
@@ -28,7 +28,7 @@ class _UnwatchableError(Exception):
 
 
 def ask_until_decided(
-    unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: BenchmarkPlan, alpha: float, reporter: Reporter
+    unit: Unit, tasks: Mapping[str, AskedTask], base: BaseSide, plan: BenchmarkPlan, alpha: float, reporter: Reporter
 ) -> EarlyStop | None:
     """Ask the leaf tasks of `unit` in one shuffled order (stratified by leaf), the base first at each look where it is
     not yet evaluated, until the paired difference is decided; `alpha` is the chance of a wrong decision.
@@ -39,15 +39,15 @@ def ask_until_decided(
     stop, why = None, unit.in_full
     if not why:
         try:
-            stop = _Watching(unit, runners, base, plan, alpha).until_decided()
+            stop = _Watching(unit, tasks, base, plan, alpha).until_decided()
         except _UnwatchableError as error:
             why = str(error)
     if why:
         reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its samples are evaluated.")
     if stop is None:  # also the documents that have no partner
-        for leaf, runner in runners.items():
+        for leaf, task in tasks.items():
             base.ask(leaf)
-            runner.ask()
+            task.ask()
         return None
     reporter.decision(
         f"decided early: {unit.name}",
@@ -74,22 +74,22 @@ class _Watching:
     """One unit and what is known of its difference."""
 
     def __init__(
-        self, unit: Unit, runners: Mapping[str, TaskRun], base: BaseSide, plan: BenchmarkPlan, alpha: float
+        self, unit: Unit, tasks: Mapping[str, AskedTask], base: BaseSide, plan: BenchmarkPlan, alpha: float
     ) -> None:
         self._unit = unit
-        self._runners = runners
+        self._tasks = tasks
         self._base = base
         self._plan = plan
         self._alpha = alpha
-        self._leaves = list(runners)
-        self._pairs = {leaf: _partners(runner.documents(), base.documents(leaf)) for leaf, runner in runners.items()}
+        self._leaves = list(tasks)
+        self._pairs = {leaf: _partners(task.documents(), base.documents(leaf)) for leaf, task in tasks.items()}
 
     def until_decided(self) -> EarlyStop | None:
         """Raises _UnwatchableError when the score is no mean of documents' scores, or one of these not in 0..1."""
         total = sum(map(len, self._pairs.values()))
         if total < 2:
             return None
-        sizes = [self._runners[leaf].size for leaf in self._leaves]
+        sizes = [self._tasks[leaf].size for leaf in self._leaves]
         if total < sum(sizes):
             raise _UnwatchableError(_LOST)
         everything = stratified_order(sizes, self._plan.prompts.seeds[0])
@@ -97,7 +97,7 @@ class _Watching:
         metric, watch = self._unit.metric, None
         for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
             self._ask(look)
-            metric = metric or self._runners[self._leaves[0]].metric()
+            metric = metric or self._tasks[self._leaves[0]].metric()
             if metric is None:
                 raise _UnwatchableError(_LOST)  # every document so far was given up on
             if not self._unit.is_mean_of(metric.metric):
@@ -126,12 +126,12 @@ class _Watching:
         for leaf, documents in in_order:
             self._base.ask(leaf, frozenset(self._pairs[leaf][doc_id] for doc_id in documents))
         for leaf, documents in in_order:
-            self._runners[leaf].ask(frozenset(documents))
+            self._tasks[leaf].ask(frozenset(documents))
 
     def _differences(self, look: Look, metric: MetricName) -> Iterator[float]:
         for number, doc_id in look:
             leaf = self._leaves[number]
-            scored = self._runners[leaf].value(doc_id, metric)
+            scored = self._tasks[leaf].value(doc_id, metric)
             base = self._base.value(leaf, self._pairs[leaf][doc_id], metric)
             if scored is None or base is None:
                 raise _UnwatchableError(_LOST)

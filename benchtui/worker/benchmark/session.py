@@ -1,126 +1,78 @@
-"""A worker's session: heavy imports once, weights once, then one run after another."""
+"""The worker of benchmarks: weights loaded once, then one run after another, or a base and a model side by side."""
 
 from __future__ import annotations
 
-import logging
-import random
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any
+
+from lm_eval.loggers.utils import add_tokenizer_info
 
 from benchtui.backends.hf import engine_of
 from benchtui.files import write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
 from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import EventWriter
-from benchtui.runs.in_hand import InHandWriter
-from benchtui.runs.journal.journal import Journal
 from benchtui.worker.answering.hf import remembered
-from benchtui.worker.guard import StopFlag
-from benchtui.worker.offline import RefusedConnections
-from benchtui.worker.report import (
-    EventLogHandler,
-    Reporter,
-    report_imports,
-    report_progress_bars,
-    report_received_bytes,
-)
-
-if TYPE_CHECKING:
-    from benchtui.worker.benchmark.evaluate import Evaluation
+from benchtui.worker.answering.protocol import OutOfMemoryError
+from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext
+from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
+from benchtui.worker.benchmark.interim_hf import LmEvalModel
+from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
+from benchtui.worker.benchmark.prompts import TokenizerPrompter
+from benchtui.worker.benchmark.score_journal import score_journal
+from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
+from benchtui.worker.process import WorkerProcess
 
 
-@dataclass
-class _Opened:
-    """A run with its tasks loaded and its files open; `caveats` are to be said beside its scores."""
-
-    run: RunDirectory
-    plan: BenchmarkPlan
-    reporter: Reporter
-    tasks: Any
-    journal: Journal
-    in_hand: InHandWriter
-    caveats: list[str]
+def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+    """Write results of what the journals of these runs hold, without a model. Raises what `score_journal` does."""
+    for run in runs:
+        with ExitStack() as stack:
+            context = open_to_score(process, run, stack)
+            process.stop.interruptible = False
+            score_journal(context, TokenizerPrompter(context.plan))
 
 
-class Session:
-    """Keeps the loaded model between runs that can share it.
+def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+    """Evaluate runs in turn, or side by side where their plans say so and the memory allows it, and write their
+    results. Raises what `evaluate` does."""
+    session = _Session(process)
+    if side_by_side([run.plan() for run in runs]) and session.evaluated_side_by_side(*runs):
+        return
+    for run in runs:
+        session.evaluate(run)
 
-    `reporter` is that of the run being evaluated; `refused` is what refuses connections when the runs are offline.
-    """
 
-    def __init__(
-        self,
-        stop: StopFlag,
-        reporter: Reporter,
-        *,
-        memory_share: float = 1.0,
-        refused: RefusedConnections | None = None,
-    ) -> None:
-        self.reporter = reporter
-        self._stop = stop
-        self._refused = refused
-        self._memory_share = memory_share
+class _Session:
+    """Keeps the loaded model between runs that can share it."""
+
+    def __init__(self, process: WorkerProcess) -> None:
+        self._process = process
+        self._stop = process.stop
         self._loaded: Any = None
-        self._listener: EventLogHandler | None = None
-        self._listen(reporter)  # at once: what is imported from here on is a sign of life
 
-    def evaluate(self, runs: Sequence[RunDirectory]) -> None:
-        """Evaluate runs in turn, or side by side where their plans say so and the memory allows it, and write their
-        results."""
-        if side_by_side([run.plan() for run in runs]) and self._evaluated_side_by_side(*runs):
-            return
-        for run in runs:
-            self._evaluate_alone(run)
-
-    def score(self, run: RunDirectory) -> None:
-        """Write results of what the run's journal holds, without a model."""
-        from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
-        from benchtui.worker.benchmark.prompts import TokenizerPrompter
-
+    def evaluate(self, run: RunDirectory) -> None:
+        """Evaluate one run by itself."""
         with ExitStack() as stack:
-            opened = self._open(run, stack, with_torch=False)
+            context = open_to_ask(self._process, run, stack)
+            self._load(context)
             self._stop.interruptible = False
-            evaluate(
-                Evaluation(
-                    run,
-                    opened.plan,
-                    opened.tasks,
-                    opened.journal,
-                    opened.reporter,
-                    self._stop,
-                    opened.in_hand,
-                    TokenizerPrompter(opened.plan),
-                    {},
-                )
-            )
-
-    def _evaluate_alone(self, run: RunDirectory) -> None:
-        from benchtui.worker.benchmark.evaluate import evaluate
-
-        with ExitStack() as stack:
-            opened = self._open(run, stack)
-            self._load(opened)
-            self._stop.interruptible = False
-            evaluate(self._evaluation(opened, self._loaded))
+            evaluate(self._evaluation(context, self._loaded))
         self._stop.interruptible = True
 
-    def _evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
+    def evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
         """False when both models do not fit into memory together; what was answered is kept then."""
         from benchtui.worker.answering.hf.load import load_beside
         from benchtui.worker.answering.hf.memory import release_memory
-        from benchtui.worker.answering.protocol import OutOfMemoryError
-        from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
 
         with ExitStack() as stack:
-            first, second = self._open(base, stack), self._open(tuned, stack)
+            first, second = (open_to_ask(self._process, run, stack) for run in (base, tuned))
             self._load(first)
-            self._listen(second.reporter)
+            second.take_turn()
             second.reporter.phase("loading model", detail=second.plan.source.path)
             beside = load_beside(self._loaded, second.plan, second.reporter, self._share(second.plan))
-            self._tell_order(first, second, together=beside is not None)
+            _tell_order(first, second, together=beside is not None)
             if beside is None:
                 if self._loaded.source != first.plan.source:
                     self._loaded = None  # it carries the adapter now
@@ -138,101 +90,19 @@ class Session:
             self._stop.interruptible = True
             if beside is not None:
                 return True
-            self._tell_order(first, second, together=False)
+            _tell_order(first, second, together=False)
         release_memory(self._loaded.device)
         return False
 
-    def _tell_order(self, first: _Opened, second: _Opened, *, together: bool) -> None:
-        order, why = "side by side", "both stop once their difference is decided"
-        if not together:
-            order = "one after the other"
-            why = "the base in full, then the fine-tuned model: memory is not enough for both"
-        for opened in (first, second):
-            opened.reporter.decision("order", order, why)
-
-    def _open(self, run: RunDirectory, stack: ExitStack, *, with_torch: bool = True) -> _Opened:
-        """The run's files, closed with `stack`, and its tasks."""
-        plan = run.plan()
-        reporter = Reporter(EventWriter(run.events))
-        self._listen(reporter)
-        from benchtui.worker.benchmark.data import bind_data
-        from benchtui.worker.benchmark.prompts import try_prompts
-        from benchtui.worker.benchmark.tasks import load_tasks
-
-        seed_everything(plan, with_torch=with_torch)
-        reporter.phase("loading task")
-        metadata = {"pretrained": plan.source.path, **plan.prompts.model_args}
-        tasks = load_tasks(plan, metadata, lambda name: self._task_built(reporter, name))
-        if self._refused is not None:
-            self._refused.check()
-        journal = stack.enter_context(Journal(run.journal))
-        if with_torch:  # without a model nothing is asked: its answers are to the data noted with them
-            bind_data(run, plan, tasks, journal)
-        in_hand = stack.enter_context(closing(InHandWriter(run.in_hand)))
-        caveats = []
-        if with_torch:  # without a model: what was said is in the journal
-            given_up = {task for task, _ in journal.skipped()}  # a prompt that hung is not made again
-            caveats = try_prompts([found for found in tasks.tasks if found.name not in given_up], plan, in_hand)
-        for caveat in caveats:
-            reporter.warn(caveat)
-        return _Opened(run, plan, reporter, tasks, journal, in_hand, caveats)
-
-    def _evaluation(self, opened: _Opened, loaded: Any, *, early: bool = False) -> Evaluation:
-        from benchtui.worker.benchmark.evaluate import Evaluation
-
-        plan = opened.plan
-
-        def turn() -> None:
-            self._listen(opened.reporter)
-
-        @contextmanager
-        def answering() -> Iterator[None]:
-            turn()
-            with loaded.answering():
-                yield
-
-        script = equivalent_command(plan, dtype=loaded.dtype, device=loaded.device, early=early)
-        write_run_file(opened.run.equivalent_command, script)
-        return Evaluation(
-            opened.run,
-            plan,
-            opened.tasks,
-            opened.journal,
-            opened.reporter,
-            self._stop,
-            opened.in_hand,
-            loaded.lm,
-            _facts(loaded, opened),
-            lm=loaded.lm,
-            memory_share=self._share(plan),
-            turn=turn,
-            answering=answering,
-        )
-
-    def _listen(self, reporter: Reporter) -> None:
-        """Warnings of the libraries become events, their progress bars signs of life, of the run in hand."""
-        self.reporter = reporter
-        if self._listener is None:
-            self._listener = EventLogHandler(reporter)
-            logging.getLogger().addHandler(self._listener)
-            report_imports(self._listener)
-            report_progress_bars(self._listener)
-            report_received_bytes(self._listener)
-        self._listener.reporter = reporter
-
-    def _task_built(self, reporter: Reporter, name: str) -> None:
-        reporter.task = name
-        reporter.advance("tasks", 1)
-
-    def _load(self, opened: _Opened) -> None:
-        """The weights for a run, those that are there already where they serve it."""
+    def _load(self, context: RunContext) -> None:
+        """Load the weights for a run, or use those that are there already where they serve it."""
         from benchtui.worker.answering.hf.load import load_model, prepare
 
-        plan, reporter = opened.plan, opened.reporter
-        self._listen(reporter)
+        plan, reporter = context.plan, context.reporter
+        context.take_turn()
         reporter.phase("loading model", detail=plan.source.path)
         share = self._share(plan)
-        if share < self._memory_share:
+        if share < self._process.memory_share:
             reporter.decision("memory", f"{share:.3g} of what would be planned", "more did not fit before")
         if self._loaded is not None and self._loaded.serves(plan.source):
             prepare(self._loaded, plan, reporter, share)
@@ -242,33 +112,30 @@ class Session:
 
     def _share(self, plan: BenchmarkPlan) -> float:
         """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""
+        share = self._process.memory_share
         if engine_of(plan.backend_settings) != "fast" or isinstance(plan.batch_size, int):
-            return self._memory_share
-        return min(self._memory_share, remembered.memory_share(plan))
+            return share
+        return min(share, remembered.memory_share(plan))
+
+    def _evaluation(self, context: RunContext, loaded: Any, *, early: bool = False) -> Evaluation:
+        script = equivalent_command(context.plan, dtype=loaded.dtype, device=loaded.device, early=early)
+        write_run_file(context.run.equivalent_command, script)
+        tokenizer: dict[str, Any] = {}
+        add_tokenizer_info(tokenizer, loaded.lm)
+        facts: dict[str, Any] = dict(loaded.facts)
+        if context.caveats:
+            facts["caveats"] = [*facts.get("caveats", []), *context.caveats]
+        return Evaluation(
+            context=context,
+            model=LmEvalModel(loaded, context.plan, self._share(context.plan)),
+            outcome=Outcome(ModelDescription(facts, tokenizer)),
+        )
 
 
-def _facts(loaded: Any, opened: _Opened) -> dict[str, Any]:
-    """What the worker chose and found, with what is to be said beside the scores."""
-    facts: dict[str, Any] = dict(loaded.facts)
-    if opened.caveats:
-        facts["caveats"] = [*facts.get("caveats", []), *opened.caveats]
-    return facts
-
-
-def seed_everything(plan: BenchmarkPlan, *, with_torch: bool) -> None:
-    """lm-eval's seeds, and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213). Without a
-    model PyTorch draws nothing, and is not worth the seconds of its import."""
-    import numpy as np
-
-    python_seed, numpy_seed, torch_seed, _ = plan.prompts.seeds
-    random.seed(python_seed)
-    np.random.seed(numpy_seed)  # the global generator is what lm-eval and its tasks use
-    if with_torch:
-        import torch
-
-        torch.manual_seed(torch_seed)
-    try:
-        from langdetect import DetectorFactory
-    except ModuleNotFoundError:
-        return  # only IFEval needs it, and says so itself
-    DetectorFactory.seed = 0
+def _tell_order(first: RunContext, second: RunContext, *, together: bool) -> None:
+    order, why = "side by side", "both stop once their difference is decided"
+    if not together:
+        order = "one after the other"
+        why = "the base in full, then the fine-tuned model: memory is not enough for both"
+    for context in (first, second):
+        context.reporter.decision("order", order, why)

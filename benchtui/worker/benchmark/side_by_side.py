@@ -6,15 +6,8 @@ from contextlib import suppress
 
 from benchtui.worker.benchmark.base_side import RunningBase
 from benchtui.worker.benchmark.decide_early import ask_until_decided
-from benchtui.worker.benchmark.evaluate import (
-    Evaluation,
-    alpha_of_each,
-    asked_together,
-    begin,
-    conclude,
-    score,
-    take_up,
-)
+from benchtui.worker.benchmark.evaluate import Evaluation, begin, conclude, open_tasks, score
+from benchtui.worker.benchmark.units import alpha_of_each, asked_together
 from benchtui.worker.guard import StopRequested
 
 
@@ -23,23 +16,24 @@ def evaluate_side_by_side(base: Evaluation, tuned: Evaluation) -> None:
     `evaluate` does."""
     for side in (base, tuned):
         begin(side)
-    base_tasks = {loaded.name: loaded for loaded in base.tasks.tasks}
-    together = asked_together(tuned)
+    context = tuned.context
+    leaves_of_base = {loaded.name: loaded for loaded in base.context.tasks.tasks}
+    together = asked_together(context.plan, context.tasks, early={})
     for unit in together:
-        base_leaves = [base_tasks[loaded.name] for loaded in unit.leaves]
-        base_runners = take_up(base, base_leaves)
-        runners = take_up(tuned, unit.leaves)
+        base_leaves = [leaves_of_base[loaded.name] for loaded in unit.leaves]
+        base_tasks = open_tasks(base, base_leaves)
+        tuned_tasks = open_tasks(tuned, unit.leaves)
         if tuned.asking:
-            running, alpha = RunningBase(base.plan.fingerprint, base_runners), alpha_of_each(together)
+            running, alpha = RunningBase(base.context.plan.fingerprint, base_tasks), alpha_of_each(together)
             with suppress(StopRequested):
-                if stop := ask_until_decided(unit, runners, running, tuned.plan, alpha, tuned.reporter):
+                if stop := ask_until_decided(unit, tuned_tasks, running, context.plan, alpha, context.reporter):
                     tuned.decided(unit.name, stop)
-                    if not all(runner.whole for runner in base_runners.values()):  # it may have been, from before
+                    if not all(task.whole for task in base_tasks.values()):  # it may have been, from before
                         base.decided(unit.name, stop)
-        score(base, unit.name, base_leaves, base_runners)
-        score(tuned, unit.name, unit.leaves, runners)
+        score(base, unit.name, base_leaves, base_tasks)
+        score(tuned, unit.name, unit.leaves, tuned_tasks)
     try:
         conclude(base)
     finally:
         conclude(tuned)
-    tuned.stop.check()
+    context.stop.check()

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from lm_eval.api.group import Group
 from lm_eval.api.metrics import mean
 
+from benchtui.evidence.records import EARLY_ALPHA
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName, primary
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,19 @@ class Unit:
     def is_mean_of(self, metric: str) -> bool:
         """Whether the score is the mean of its documents' values of `metric`, and not their median or worse."""
         return all(leaf.task.aggregation().get(metric, mean) is mean for leaf in self.leaves)
+
+
+def asked_together(plan: BenchmarkPlan, tasks: LoadedTasks, early: Mapping[str, EarlyStop]) -> list[Unit]:
+    """Leaf tasks one by one; those of a group at once when it may stop early, since its documents are then mixed.
+    `early` is what was decided before: a base may have been by the other model's plan."""
+    if plan.decide_early is None and not early:
+        return [Unit(loaded.name, (loaded,)) for loaded in tasks.tasks]
+    return list(units(tasks.tasks, tasks.groups))
+
+
+def alpha_of_each(together: Sequence[Unit]) -> float:
+    """The chance of a wrong decision, shared between all that may be decided early."""
+    return EARLY_ALPHA / max(sum(not unit.in_full for unit in together), 1)
 
 
 def units(leaves: Sequence[LoadedTask], groups: Mapping[str, Group]) -> Iterator[Unit]:

@@ -19,45 +19,24 @@ from benchtui import __version__
 from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.results.records import EarlyStop
-from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.result_files import file_part
 from benchtui.runs.task_data import TaskData
-from benchtui.worker.benchmark.scoring import TaskScores
+from benchtui.worker.benchmark.context import Outcome
 from benchtui.worker.benchmark.tasks import LoadedTasks
 
 BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without a formula
 
 
-class TaskCoverage(msgspec.Struct, frozen=True):
-    """How much of a task the scores stand on: documents done of total, and which of those that should be are not."""
-
-    done: int
-    total: int
-    unanswered: list[int] = []
-
-
 def write_results(
-    run: RunDirectory,
-    plan: BenchmarkPlan,
-    tasks: LoadedTasks,
-    scores: dict[str, TaskScores],
-    coverage: dict[str, TaskCoverage],
-    health: dict[str, TaskHealth],
-    data: dict[str, TaskData],
-    *,
-    facts: dict[str, Any],
-    tokenizer: dict[str, Any],
-    started: float,
-    early: dict[str, EarlyStop],
-    partial: bool,
+    run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, outcome: Outcome, data: dict[str, TaskData]
 ) -> Path:
     """Write samples_<task>_<time>.jsonl for every task with a scored document, then results_<time>.json; older result
     files of the same run are removed last. Returns the results file. Raises OSError when the disk is full,
     BenchtuiError when the run's directory is gone."""
     if not run.plan_file.exists():
         raise BenchtuiError(f"{run.path} was deleted while it was evaluated.", "Start a new run.")
+    scores, facts = outcome.scores, outcome.model.facts
     older = [*run.lm_eval.glob("results_*.json"), *run.lm_eval.glob("samples_*.jsonl")]
     stamp = _stamp(older)
     accumulated: dict[str, ResultAcc] = {
@@ -77,11 +56,11 @@ def write_results(
     evaluated = _process_results(accumulated, whole_groups, BOOTSTRAP_ITERATIONS)
     results: dict[str, Any] = dict(evaluated._to_eval_results(samples=None))  # noqa: SLF001 - lm-eval's only assembler
     results["config"] = _config(plan, facts)
-    results["date"] = started
+    results["date"] = outcome.started
     results["lm_eval_version"] = version("lm_eval")
     results["transformers_version"] = version("transformers")
     results["pretty_env_info"] = f"Python {platform.python_version()}, torch {version('torch')}, {platform.platform()}"
-    results |= tokenizer
+    results |= outcome.model.tokenizer
     results["task_hashes"] = {}
     for name, accumulator in accumulated.items():
         samples = accumulator["logged_samples"]
@@ -89,14 +68,14 @@ def write_results(
             "".join(s["doc_hash"] + s["prompt_hash"] + s["target_hash"] for s in samples)
         )
         write_run_file(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
-    results |= _experiment(plan, started)
+    results |= _experiment(plan, outcome.started)
     results["benchtui"] = {
         "schema_version": 1,
         "version": __version__,
-        "partial": partial,
-        "decide_early": msgspec.to_builtins(early),
-        "documents": msgspec.to_builtins(coverage),
-        "health": msgspec.to_builtins(health),
+        "partial": outcome.partial,
+        "decide_early": msgspec.to_builtins(outcome.early),
+        "documents": msgspec.to_builtins(outcome.coverage),
+        "health": msgspec.to_builtins(outcome.health),
         "data": msgspec.to_builtins(data),
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),

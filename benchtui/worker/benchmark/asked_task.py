@@ -1,0 +1,154 @@
+"""One task that a model is asked: batches, what is in flight, and smaller batches where memory runs out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from benchtui.errors import BenchtuiError
+from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.protocol import BatchTooLargeError, OutOfMemoryError
+from benchtui.worker.benchmark.context import RunContext
+from benchtui.worker.benchmark.interim_hf import LmEvalModel
+from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
+from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.not_a_number import NotANumberError
+
+CHANCE_AFTER = 10
+"""Documents without any difference between their choices after which nothing more is asked."""
+
+
+class AskedTask(TaskRun):
+    """A task with the model that answers it; the observer of the model while it does."""
+
+    def __init__(self, context: RunContext, loaded: LoadedTask, model: LmEvalModel, *, interruptible: bool) -> None:
+        """Build the prompts and read what was answered before. Raises StopRequested only if `interruptible`."""
+        self._model = model
+        self._request_type = ""
+        self._in_batch: list[tuple[Any, ...]] = []
+        super().__init__(context, loaded, model.answering.chat, interruptible=interruptible)
+
+    def ask(self, only: frozenset[int] | None = None) -> None:
+        """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
+        where memory runs out."""
+        if not self.requests.pending(only):
+            return
+        self._clock.start()
+        try:
+            self.context.take_turn()
+            self._ask(only)
+        finally:
+            self._clock.pause()
+        self._refuse_chance(CHANCE_AT_LEAST)
+
+    def _ask(self, only: frozenset[int] | None) -> None:
+        self.context.in_hand.clear()
+        self.reporter.phase("evaluating", self.loaded.name)
+        self._tell_progress(force=True)
+        self._model.observer = self
+        self._model.set_cache_hook(self.requests)
+        with self._sized():
+            self._ask_until_answered(only)
+        self.reporter.tell_marks(self.loaded.name, force=True)
+        self._tell_progress(force=True)
+
+    @contextmanager
+    def _sized(self) -> Iterator[None]:
+        """While open, as many sequences are answered at once as when this run began, or as fit since."""
+        journal, noted = self.context.journal, f"batch size of {self.loaded.name}"
+        began = journal.noted(noted)
+        with self._model.answering.sized_for(self.loaded.kind, began, self) as rows:
+            if rows is not None:
+                journal.note(noted, rows)
+            yield
+
+    def _ask_until_answered(self, only: frozenset[int] | None) -> None:
+        while pending := self.requests.pending(only):
+            self.context.stop.check()
+            before = self.requests.answered
+            too_large = self._ask_all(pending)
+            if too_large is not None:  # only now: while it is handled, an error keeps every tensor of its frames alive
+                self._shrink(too_large)
+            elif self.requests.answered == before:
+                raise RuntimeError(f"{self.loaded.name}: the model returned without answering")
+
+    def _shrink(self, too_large: str) -> None:
+        try:
+            self._model.answering.shrink(too_large, self)
+        except OutOfMemoryError as error:
+            raise OutOfMemoryError(f"{self.loaded.name}: {error.what}", error.next_step) from error
+
+    def _ask_all(self, pending: Sequence[Instance]) -> str | None:
+        """What was said if memory ran out and a smaller batch may help; None when everything was asked."""
+        methods = {
+            "generate_until": self._model.generate_until,
+            "loglikelihood": self._model.loglikelihood,
+            "loglikelihood_rolling": self._model.loglikelihood_rolling,
+        }
+        by_type: dict[str, list[Instance]] = {}
+        for instance in pending:
+            by_type.setdefault(instance.request_type, []).append(instance)
+        try:
+            for request_type, instances in by_type.items():
+                self._request_type = request_type
+                answers: Sequence[Any] = methods[request_type](instances)
+                self.requests.take_rest(instances, answers)
+        except NotANumberError as error:
+            raise self._at_document(error) from error
+        except BatchTooLargeError as error:
+            return str(error)
+        finally:
+            self.requests.keep()
+        return None
+
+    def _at_document(self, error: NotANumberError) -> NotANumberError:
+        """The same error, with the document that the model was answering."""
+        asked = [error.request] if error.request else self._in_batch
+        documents = self.requests.in_flight(asked, self._request_type)
+        if not documents or error.located:
+            return error
+        more = " or one beside it in its batch" if len(documents) > 1 else ""
+        return NotANumberError(f"{self.loaded.name}, sample {documents[0]}{more}")
+
+    def _check_health(self) -> None:
+        self._refuse_chance(CHANCE_AFTER)
+
+    def _refuse_chance(self, least: int) -> None:
+        if why := self.only_chance(least):
+            raise BenchtuiError(why, "Check the model's weights: `benchtui models` says what its files hold.")
+
+    # What the model tells while it works (`Observer` in worker/answering/protocol.py).
+
+    def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
+        """Tell which documents are being answered from now on."""
+        self._keep_answers()
+        self._in_batch = [args for args in request_args if args]
+        documents = self.requests.in_flight(self._in_batch, self._request_type)
+        if documents:
+            self.reporter.in_flight(self.loaded.name, [(doc_id, self.questions[doc_id]) for doc_id in documents])
+        self._tell_progress()
+
+    def tokens(self, n: int) -> None:
+        """Count computed tokens, and tell of the answers that they completed."""
+        self._keep_answers()
+        self.tokens_computed += n
+        self.reporter.count_tokens(n)
+        if self.requests.answered != self._told:  # the last answers of a burst fell between two events
+            self._tell_progress()
+
+    def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
+        """Keep what was counted of an answer until the answer comes."""
+        self.requests.answer_facts(texts, facts)
+
+    def decision(self, what: str, choice: str, why: str) -> None:
+        """Tell what was chosen for the user."""
+        self.reporter.decision(what, choice, why)
+
+    def _keep_answers(self) -> None:
+        self.requests.keep()
+        self.reporter.tell_marks(self.loaded.name)
+        self.context.in_hand.clear()
+        self.context.stop.check()

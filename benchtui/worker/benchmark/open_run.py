@@ -1,0 +1,80 @@
+"""A run's files opened and its tasks loaded, before a model is."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from contextlib import ExitStack, closing
+
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import EventWriter
+from benchtui.runs.in_hand import InHandWriter
+from benchtui.runs.journal.journal import Journal
+from benchtui.worker.benchmark.context import RunContext
+from benchtui.worker.benchmark.data import bind_data
+from benchtui.worker.benchmark.prompts import try_prompts
+from benchtui.worker.benchmark.tasks import load_tasks
+from benchtui.worker.process import WorkerProcess
+from benchtui.worker.report import Reporter
+
+
+def open_to_ask(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> RunContext:
+    """Open a run whose model is to be asked; `stack` closes its files.
+
+    Raises BenchtuiError where a task cannot be loaded, its data have changed, or the chat template fails on it.
+    """
+    import torch
+
+    torch.manual_seed(run.plan().prompts.seeds[2])
+    context = open_to_score(process, run, stack)
+    bind_data(run, context.plan, context.tasks, context.journal)
+    given_up = {task for task, _ in context.journal.skipped()}  # a prompt that hung is not made again
+    tried = [found for found in context.tasks.tasks if found.name not in given_up]
+    caveats = try_prompts(tried, context.plan, context.in_hand)
+    for caveat in caveats:
+        context.reporter.warn(caveat)
+    return dataclasses.replace(context, caveats=tuple(caveats))
+
+
+def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> RunContext:
+    """Open a run whose journal is to be scored without a model: the data of its answers and what is to be said beside
+    its scores are noted there. `stack` closes its files. Raises BenchtuiError where a task cannot be loaded."""
+    plan = run.plan()
+    reporter = Reporter(EventWriter(run.events))
+    process.libraries.reporter = reporter
+    _seed(plan)
+    reporter.phase("loading task")
+
+    def built(name: str) -> None:
+        reporter.task = name
+        reporter.advance("tasks", 1)
+
+    tasks = load_tasks(plan, {"pretrained": plan.source.path, **plan.prompts.model_args}, built)
+    if process.refused is not None:
+        process.refused.check()
+    return RunContext(
+        run=run,
+        plan=plan,
+        tasks=tasks,
+        journal=stack.enter_context(Journal(run.journal)),
+        in_hand=stack.enter_context(closing(InHandWriter(run.in_hand))),
+        reporter=reporter,
+        stop=process.stop,
+        libraries=process.libraries,
+    )
+
+
+def _seed(plan: BenchmarkPlan) -> None:
+    """Set lm-eval's seeds but PyTorch's (without a model it draws nothing, and is not worth the seconds of its import),
+    and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213)."""
+    import numpy as np
+
+    python_seed, numpy_seed, _, _ = plan.prompts.seeds
+    random.seed(python_seed)
+    np.random.seed(numpy_seed)  # the global generator is what lm-eval and its tasks use
+    try:
+        from langdetect import DetectorFactory
+    except ModuleNotFoundError:
+        return  # only IFEval needs it, and says so itself
+    DetectorFactory.seed = 0

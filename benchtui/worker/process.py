@@ -1,0 +1,21 @@
+"""What the process of a worker has, whatever the kind of its runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from benchtui.worker.guard import StopFlag
+from benchtui.worker.offline import RefusedConnections
+from benchtui.worker.report import EventLogHandler
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """`libraries` turns what the libraries report into events of the run whose turn it is; `refused` is what refuses
+    connections when the runs are offline. `memory_share` is the part of the memory to plan for: below 1 when an earlier
+    worker was ended because memory ran out."""
+
+    stop: StopFlag
+    libraries: EventLogHandler
+    refused: RefusedConnections | None = None
+    memory_share: float = 1.0
