@@ -10,6 +10,7 @@ import pytest
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.resolve import resolve
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.benchmark.tasks import LoadedTasks, load_tasks
 from benchtui.worker.benchmark.units import Unit, asked_together, units
@@ -42,7 +43,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def loaded(folder: Path, plan: BenchmarkPlan, name: str) -> LoadedTasks:
-    resolved = load_catalogue([folder]).resolve([name])
+    resolved = resolve(load_catalogue([folder]), [name])
     wanted = msgspec.structs.replace(
         plan,
         tasks=(TaskPlan(name),),
