@@ -9,16 +9,21 @@ be written, 143 when it was told to stop.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Protocol
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import UnsafePlaceError, no_room, unwritable
 from benchtui.plans.environment import is_offline, worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter, Failed, clipped
+from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.worker_contract import NO_ROOM, STOPPED
+from benchtui.text import printable
 from benchtui.worker.answering.protocol import OutOfMemoryError
 from benchtui.worker.guard import (
     StopFlag,
@@ -61,19 +66,35 @@ def main() -> int:
     return 0
 
 
-def _start(process: WorkerProcess, runs: list[RunDirectory], *, score: bool) -> None:
-    from benchtui.worker.benchmark import session
+class _KindOfWork(Protocol):
+    """The module that a kind of run names as its worker."""
 
+    def work(self, process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+        """Do what the plans of these runs say, and write their results."""
+
+    def score(self, process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+        """Write results of what the journals of these runs hold, and ask no model."""
+
+
+def _start(process: WorkerProcess, runs: list[RunDirectory], *, score: bool) -> None:
+    """Do the work of these runs, which are of one kind. Raises BenchtuiError where this version does not have it."""
+    kind = kind_of(runs[0])
+    if not kind.known:
+        raise BenchtuiError(
+            f"{runs[0].path} is a run of the kind {printable(kind.name, 40)}, which this version does not have.",
+            "Update benchtui, or install the package that has it.",
+        )
+    module: _KindOfWork = importlib.import_module(kind.worker)
     if score:
-        session.score(process, runs)
+        module.score(process, runs)
     else:
-        session.work(process, runs)
+        module.work(process, runs)
 
 
 def _settle_environment(runs: list[RunDirectory]) -> RefusedConnections | None:
     """Before any library is imported: the supervisor has set these, a worker started by hand has not. What refuses
     connections when the runs are offline."""
-    plans = [run.plan() for run in runs]
+    plans = [run.header() for run in runs]
     os.environ.update(worker_environment(plans))
     return RefusedConnections() if is_offline(plans) else None
 

@@ -89,9 +89,10 @@ class Kind:
 
     `name` is the `kind` of its plans. Its runs lie in OUTPUTS/MODEL/`folder`/. `plan` and `events` are its own types;
     `fold` makes what its events are folded into. `about` is given a plan of its type, `working` any event: it gives
-    None for those that do not say how far the run is. `worker` is the module with its `Session`, which only the worker
-    process imports. `known` is False for a kind that this version does not have: nothing is known but the header of
-    the plan. `combine` makes what combines its events where several workers evaluate one run.
+    None for those that do not say how far the run is. `worker` is the module with the
+    functions `work` and `score`, which only the worker process imports (its `__main__.py` says what they are given).
+    `known` is False for a kind that this version does not have: nothing is known but the header of the plan.
+    `combine` makes what combines its events where several workers evaluate one run.
     """
 
     name: str
