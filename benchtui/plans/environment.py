@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from benchtui.models.hub.access import hub_is_offline
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.plan import Plan
 
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
-def worker_environment(plans: Sequence[BenchmarkPlan]) -> dict[str, str]:
+def worker_environment(plans: Sequence[Plan]) -> dict[str, str]:
     """Variables for a worker of these plans. They must be set before its first import: the libraries look only once."""
     environment = {
         "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
@@ -23,6 +23,6 @@ def worker_environment(plans: Sequence[BenchmarkPlan]) -> dict[str, str]:
     return environment | dict.fromkeys(_OFFLINE, "1") if is_offline(plans) else environment
 
 
-def is_offline(plans: Iterable[BenchmarkPlan]) -> bool:
+def is_offline(plans: Iterable[Plan]) -> bool:
     """Whether a worker of these plans may connect to nothing: a plan says so, or the environment does."""
     return hub_is_offline() or any(plan.offline for plan in plans)
