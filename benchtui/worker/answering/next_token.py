@@ -42,19 +42,24 @@ class GrowingText(Protocol):
     def ids(self) -> list[int]:
         """All its tokens."""
 
-    def step(self, ids: Ids) -> LogProbs:
-        """Append tokens; gives [len(ids), vocabulary] in nats: after each of them the distribution of the next."""
+    def step(self, ids: Ids, last: int | None = None) -> LogProbs:
+        """Append tokens, at least one; returns the distribution of the next token after each of them, in nats.
+
+        float32 [len(ids), vocabulary]; with `last`, only those after the last so many tokens: after a long prompt most
+        are not needed. Raises BenchtuiError where the text would be longer than the model's window, OutOfMemoryError
+        where it does not fit into memory, NotANumberError where the model computes NaN; the text is unchanged then.
+        """
 
     def fork(self) -> GrowingText:
-        """A copy that goes its own way."""
+        """Return a copy that grows independently."""
 
     def cut(self, length: int) -> None:
-        """Keep the first `length` tokens."""
+        """Keep the first `length` tokens. Raises ValueError where there are fewer."""
 
 
 @runtime_checkable
 class TextGrower(Protocol):
     """A model that can be stepped token by token: for switching between models, drafts and chat."""
 
-    def grow(self) -> GrowingText:
+    def grow(self, observer: Observer) -> GrowingText:
         """Begin a text that has no tokens yet."""

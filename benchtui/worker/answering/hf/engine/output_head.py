@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.not_a_number import NotANumberError
 
 # Logits held at once. On a CPU a chunk that stays near the caches is also the faster one.
 _CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20, "mps": 128 << 20}
@@ -73,7 +74,32 @@ class OutputHead:
             chosen = logprobs[torch.from_numpy(place).to(device), torch.from_numpy(tokens).to(device)].cpu()
         return ScoredTokens(chosen, best[place] == tokens)
 
+    def next_token_logprobs(self, hidden: torch.Tensor) -> NDArray[np.float32]:
+        """Return float32 log-probabilities [k, vocabulary] for the first k rows of `hidden` [n, width].
+
+        k is as many as a chunk holds. Raises NotANumberError where the model computes NaN.
+        """
+        while True:
+            rows = hidden[: self._positions]
+            logprobs = unless_out_of_memory(functools.partial(self._all_logprobs, rows), hidden.device)
+            if logprobs is not None:
+                return logprobs
+            self._shrink(hidden.device)
+
+    def _all_logprobs(self, hidden: torch.Tensor) -> NDArray[np.float32]:
+        with torch.inference_mode():
+            return checked_logprobs(self._backbone.float32_logits(hidden))
+
     def _shrink(self, device: torch.device) -> None:
         if self._positions == 1:
             raise does_not_fit(1, device)
         self._positions = max(1, self._positions // 2)
+
+
+def checked_logprobs(logits: torch.Tensor) -> NDArray[np.float32]:
+    """Return float32 log-probabilities in nats, on the CPU. Raises NotANumberError where there is NaN."""
+    logprobs = F.log_softmax(logits, dim=-1, dtype=torch.float32)
+    if torch.isnan(logprobs).any():
+        raise NotANumberError
+    array: NDArray[np.float32] = logprobs.cpu().numpy()
+    return array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -87,18 +88,41 @@ def read_prefix(
 
     Raises `OutOfMemoryError` when not even a small piece fits.
     """
-    ids = torch.from_numpy(tokens.astype("int64")).unsqueeze(0).to(backbone.device)
-    cache, done, hidden = past or PrefixCache(), 0, []
-    while done < len(tokens):
-        piece = ids[:, done : done + budget.tokens]
+    cache = past or PrefixCache()
+
+    def forward(piece: torch.Tensor) -> torch.Tensor:
+        nonlocal cache
         longer = cache.extended()
-        computed = unless_out_of_memory(functools.partial(backbone.hidden, piece, cache=longer), backbone.device)
+        hidden = backbone.hidden(piece, cache=longer)
+        cache = longer.grown(piece.shape[1])
+        return hidden[0]
+
+    ids = torch.from_numpy(tokens.astype("int64")).unsqueeze(0).to(backbone.device)
+    hidden = run_in_pieces(forward, ids, cache.length, budget, observer)
+    return cache, hidden
+
+
+def run_in_pieces(
+    forward: Callable[[torch.Tensor], torch.Tensor],
+    ids: torch.Tensor,
+    past: int,
+    budget: TokenBudget,
+    observer: Observer,
+) -> torch.Tensor:
+    """Call `forward` with consecutive pieces of `ids` [1, n]; returns the hidden states of all of them [n, width].
+
+    `past` counts the cached tokens before them. Raises `OutOfMemoryError` when not even a small piece fits.
+    """
+    done, hidden = 0, []
+    while done < ids.shape[1]:
+        piece = ids[:, done : done + budget.tokens]
+        computed = unless_out_of_memory(functools.partial(forward, piece), ids.device)
         if computed is None:
             if piece.shape[1] <= SMALLEST:
-                raise does_not_fit(cache.length + len(tokens) - done, backbone.device)
+                raise does_not_fit(past + ids.shape[1], ids.device)
             budget.halve(piece.shape[1])
             continue
         observer.tokens(piece.shape[1])
-        hidden.append(computed[0])
-        cache, done = longer.grown(piece.shape[1]), done + piece.shape[1]
-    return cache, torch.cat(hidden)
+        hidden.append(computed)
+        done += piece.shape[1]
+    return torch.cat(hidden)
