@@ -32,10 +32,11 @@ from benchtui.worker.guard import (
     dump_stacks_on_signal,
     prefer_us_when_memory_ends,
 )
+from benchtui.worker.libraries import LibraryListener, listen
 from benchtui.worker.memory import is_caused_by_out_of_memory
 from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.process import WorkerProcess
-from benchtui.worker.report import EventLogHandler, Reporter, listen
+from benchtui.worker.report import Reporter
 
 
 def main() -> int:
@@ -52,7 +53,7 @@ def main() -> int:
     libraries = None
     try:
         reporter = Reporter(EventWriter(runs[0].events))  # first: whatever is wrong with the other files is told there
-        libraries = EventLogHandler(reporter)
+        libraries = LibraryListener(reporter)
         dump_stacks_on_signal(runs[0].stacks)
         refused = _settle_environment(runs)
         reporter.phase("starting", detail="importing lm-eval and PyTorch")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchtui.worker.guard import StopFlag
+from benchtui.worker.libraries import LibraryListener
 from benchtui.worker.offline import RefusedConnections
-from benchtui.worker.report import EventLogHandler
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,6 @@ class WorkerProcess:
     worker was ended because memory ran out."""
 
     stop: StopFlag
-    libraries: EventLogHandler
+    libraries: LibraryListener
     refused: RefusedConnections | None = None
     memory_share: float = 1.0

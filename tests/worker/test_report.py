@@ -16,7 +16,9 @@ import pytest
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Advance, EventWriter, Log
 from benchtui.runs.kinds.benchmark.events import Mark, Marked
-from benchtui.worker.report import EventLogHandler, Reporter
+from benchtui.worker.benchmark.marks import Marks
+from benchtui.worker.libraries import LibraryListener
+from benchtui.worker.report import Reporter
 
 
 @pytest.fixture
@@ -33,13 +35,13 @@ def test_a_fast_evaluation_writes_little(path: Path) -> None:
 
 
 def test_marks_are_told_seldom_and_the_last_ones_at_the_end(path: Path) -> None:
-    reporter = Reporter(EventWriter(path))
+    marks = Marks(Reporter(EventWriter(path)), "arc")
     for number in range(10_000):
-        reporter.mark(number, number % 2 == 0, f"question {number}")
+        marks.add(number, number % 2 == 0, f"question {number}")
         if number % 64 == 0:
-            reporter.tell_marks("arc")
-    reporter.tell_marks("arc", force=True)
-    reporter.tell_marks("arc", force=True)
+            marks.tell()
+    marks.tell(force=True)
+    marks.tell(force=True)
     found = [event for event in read_events(path) if isinstance(event, Marked)]
     assert 2 <= len(found) < 10
     assert found[-1].marks[-1] == Mark(9_999, right=False, first_line="question 9999")
@@ -47,7 +49,7 @@ def test_marks_are_told_seldom_and_the_last_ones_at_the_end(path: Path) -> None:
 
 
 def test_warnings_become_events_each_once_and_bounded(path: Path) -> None:
-    handler = EventLogHandler(Reporter(EventWriter(path)))
+    handler = LibraryListener(Reporter(EventWriter(path)))
     logger = logging.getLogger("tests.worker.report")
     logger.propagate = False
     logger.addHandler(handler)
@@ -69,10 +71,10 @@ def test_imports_are_signs_of_life(path: Path) -> None:
         """
         import pathlib, sys
         from benchtui.runs.events import EventWriter
-        from benchtui.worker import report
+        from benchtui.worker import libraries, report
         report.ADVANCE_INTERVAL = 0.0
         reporter = report.Reporter(EventWriter(pathlib.Path(sys.argv[1])))
-        report.report_imports(report.EventLogHandler(reporter))
+        libraries.report_imports(libraries.LibraryListener(reporter))
         import asyncio, xml.dom.minidom
         """
     )
@@ -140,8 +142,9 @@ def test_a_download_of_a_kilobyte_a_second_is_a_sign_of_life(path: Path, tmp_pat
     script = f"""
     from pathlib import Path
     from benchtui.runs.events import EventWriter
-    from benchtui.worker.report import EventLogHandler, Reporter, report_progress_bars, report_received_bytes
-    listener = EventLogHandler(Reporter(EventWriter(Path({str(path)!r}))))
+    from benchtui.worker.libraries import LibraryListener, report_progress_bars, report_received_bytes
+    from benchtui.worker.report import Reporter
+    listener = LibraryListener(Reporter(EventWriter(Path({str(path)!r}))))
     report_progress_bars(listener)
     report_received_bytes(listener)
     listener.reporter.phase("loading model")
@@ -175,8 +178,9 @@ def test_progress_bars_are_signs_of_life_and_no_lines_of_the_log(path: Path) -> 
     script = f"""
     from pathlib import Path
     from benchtui.runs.events import EventWriter
-    from benchtui.worker.report import EventLogHandler, Reporter, report_progress_bars
-    report_progress_bars(EventLogHandler(Reporter(EventWriter(Path({str(path)!r})))))
+    from benchtui.worker.libraries import LibraryListener, report_progress_bars
+    from benchtui.worker.report import Reporter
+    report_progress_bars(LibraryListener(Reporter(EventWriter(Path({str(path)!r})))))
     from tqdm.auto import tqdm, trange
     with tqdm(total=29, desc="Loading weights", unit="it", disable=False) as bar:
         bar.update(29)

@@ -52,7 +52,7 @@ class AskedTask(TaskRun):
         self._model.set_cache_hook(self.requests)
         with self._sized():
             self._ask_until_answered(only)
-        self.reporter.tell_marks(self.loaded.name, force=True)
+        self.marks.tell(force=True)
         self._tell_progress(force=True)
 
     @contextmanager
@@ -135,7 +135,7 @@ class AskedTask(TaskRun):
         """Count computed tokens, and tell of the answers that they completed."""
         self._keep_answers()
         self.tokens_computed += n
-        self.reporter.count_tokens(n)
+        self.reporter.advance("tokens", n)
         if self.requests.answered != self._told:  # the last answers of a burst fell between two events
             self._tell_progress()
 
@@ -149,6 +149,6 @@ class AskedTask(TaskRun):
 
     def _keep_answers(self) -> None:
         self.requests.keep()
-        self.reporter.tell_marks(self.loaded.name)
+        self.marks.tell()
         self.context.in_hand.clear()
         self.context.stop.check()

@@ -17,7 +17,8 @@ from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.scoring import TaskScores
 from benchtui.worker.benchmark.tasks import LoadedTasks
 from benchtui.worker.guard import StopFlag
-from benchtui.worker.report import EventLogHandler, Reporter
+from benchtui.worker.libraries import LibraryListener
+from benchtui.worker.report import Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,7 @@ class RunContext:
     in_hand: InHandWriter
     reporter: Reporter
     stop: StopFlag
-    libraries: EventLogHandler
+    libraries: LibraryListener
     caveats: tuple[str, ...] = ()
 
     def take_turn(self) -> None:

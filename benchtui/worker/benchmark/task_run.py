@@ -13,6 +13,7 @@ from benchtui.worker.benchmark.answers import TaskRequests
 from benchtui.worker.benchmark.building import build_watched
 from benchtui.worker.benchmark.context import RunContext, TaskCoverage
 from benchtui.worker.benchmark.health import HealthCounter
+from benchtui.worker.benchmark.marks import Marks
 from benchtui.worker.benchmark.scoring import TaskScorer, TaskScores
 from benchtui.worker.benchmark.tasks import LoadedTask
 
@@ -41,6 +42,7 @@ class TaskRun:
         self.questions = built.questions
         self._scorer = TaskScorer(loaded.task, built.instances, loaded.docs(), self._name_in_hand)
         self._health = HealthCounter()
+        self.marks = Marks(self.reporter, loaded.name)
         self.requests = TaskRequests(loaded.name, built.instances, context.journal, self._document_answered)
         self._answered_before = self.tokens_computed = 0
         self.requests.restore()
@@ -101,7 +103,7 @@ class TaskRun:
         self._health.count(self.requests.answers_of(doc_id), choices=self.loaded.kind == "multiple_choice")
         self._check_health()
         self._scorer.score(doc_id)
-        self.reporter.mark(doc_id, self._scorer.right(doc_id), self.questions[doc_id])
+        self.marks.add(doc_id, self._scorer.right(doc_id), self.questions[doc_id])
         self.reporter.advance("documents", 1)
         self._tell_progress()
         if self._scorer.live_due():
