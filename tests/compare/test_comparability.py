@@ -203,7 +203,7 @@ def test_an_early_stop_inside_delta_says_what_it_does_not_claim(tmp_path: Path) 
     comparison = stopped_early(tmp_path, ifeval(RIGHT), early_stop("within", -0.02, 0.02))
     found = verdict(comparison)
     assert found.kind is Kind.WITHIN
-    assert "surely within ±2.0 points" in found.sentence
+    assert "surely within ±2 points" in found.sentence
     assert "It says nothing of samples outside this set" in found.sentence
     assert comparison.sentence == "No relevant difference on Instruction-Following."
     assert "too few samples" not in comparison.sentence, "it was not a test that ended it"
