@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
 
 import lm_eval.tasks
 import msgspec
@@ -18,6 +18,7 @@ from benchtui.plans.source import HubSource
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.tasks.suites import TaskPlan
+from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.building import build_watched
 from benchtui.worker.benchmark.tasks import load_tasks
 
@@ -30,17 +31,10 @@ TASKS = {
 CHATML = "<|im_start|>{role}\n{content}<|im_end|>\n"
 
 
-class Chat:
-    tokenizer_name = "chat"
-    chat_template_args: ClassVar[dict[str, Any]] = {}
+class Chat(ChatRenderer):
+    name = "chat"
 
-    @property
-    def tokenizer(self) -> Chat:
-        return self
-
-    def apply_chat_template(
-        self, messages: list[dict[str, str]], add_generation_prompt: bool = True, **_: object
-    ) -> str:
+    def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
         text = "".join(CHATML.format(**message) for message in messages)
         return text + "<|im_start|>assistant\n" * add_generation_prompt
 
@@ -69,8 +63,7 @@ def show(plan: BenchmarkPlan, style: str, key: str) -> None:
     (loaded,) = load_tasks(plan, {}, lambda _: None).tasks
     with tempfile.TemporaryDirectory() as folder:
         writer = InHandWriter(Path(folder) / "in-hand")
-        prompter: Any = Chat()
-        built = build_watched(loaded, plan, prompter, writer, set(), lambda: None)
+        built = build_watched(loaded, plan, Chat(), writer, set(), lambda: None)
     for instance in built.instances:
         if instance.idx == 0:
             doc, prompt = instance.doc, str(instance.args[0])

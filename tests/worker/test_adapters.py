@@ -20,7 +20,8 @@ from benchtui.plans.source import FolderSource
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Decision, EventWriter
 from benchtui.tasks.suites import TaskPlan
-from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model, prepare
+from benchtui.worker.answering.hf.answering import HFAnswering
+from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.report import Reporter
 from tests.worker.tiny_models import Tensors, edit, lm_eval_model, make_base, rewrite, scores, texts
 
@@ -119,9 +120,9 @@ def plan(base: Path, adapter: Path | None = None, **changes: Any) -> BenchmarkPl
     )
 
 
-def answers(loaded: LoadedModel) -> tuple[list[float], list[str]]:
-    with loaded.answering():
-        return scores(loaded.lm), texts(loaded.lm)
+def answers(loaded: HFAnswering) -> tuple[list[float], list[str]]:
+    lm = LmEvalModel(loaded, PromptSettings())
+    return scores(lm), texts(lm)
 
 
 def assert_same(given: tuple[list[float], list[str]], expected: tuple[list[float], list[str]]) -> None:
@@ -140,11 +141,10 @@ def test_base_then_adapter_in_one_worker(name: str, engine: str, tmp_path: Path,
     kind = KINDS[name]
     base = make_base(tmp_path / "base", **kind.base)
     adapter = save_adapter(base, tmp_path / "lora", kind.config)
-    loaded = load_model(plan(base, backend_settings={"engine": engine}), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base, backend_settings={"engine": engine}), reporter, 1.0)
     assert_same(answers(loaded), by_lm_eval(base))
     tuned = plan(base, adapter, backend_settings={"engine": engine})
-    assert loaded.serves(tuned.source)
-    prepare(loaded, tuned, reporter, 1.0)
+    assert loaded.adapt(tuned, reporter, 1.0)
     if name == "modules_to_save, tied":  # lm-eval itself fails (`tie_weights`); peft alone is the reference
         reference = lm_eval_model(base)
         reference._model = peft.PeftModel.from_pretrained(reference._model, adapter).eval()
@@ -153,7 +153,7 @@ def test_base_then_adapter_in_one_worker(name: str, engine: str, tmp_path: Path,
         expected = by_lm_eval(base, adapter)
     assert_same(answers(loaded), expected)
     assert expected[0] != pytest.approx(by_lm_eval(base)[0], abs=1e-4) or name == "alora", "the adapter does something"
-    assert not loaded.serves(plan(base).source), "what carries an adapter is the base no longer"
+    assert not loaded.adapt(plan(base), reporter, 1.0), "what carries an adapter is the base no longer"
     assert loaded.lm.caveats == []
 
 
@@ -161,17 +161,17 @@ def test_base_then_adapter_in_one_worker(name: str, engine: str, tmp_path: Path,
 def test_side_by_side_the_base_is_the_base(
     name: str, tmp_path: Path, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from benchtui.worker.answering.hf import load
+    from benchtui.worker.answering.hf import answering
 
-    monkeypatch.setattr(load, "free_memory", lambda _: 2**40)
+    monkeypatch.setattr(answering, "free_memory", lambda _: 2**40)
     kind = KINDS[name]
     base = make_base(tmp_path / "base", **kind.base)
     adapter = save_adapter(base, tmp_path / "lora", kind.config)
-    loaded = load_model(plan(base), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
     expected = answers(loaded)
-    beside = load_beside(loaded, plan(base, adapter), reporter, 1.0)
+    beside = loaded.beside(plan(base, adapter), reporter, 1.0)
     assert beside is not None
-    assert loaded.off == kind.shares
+    assert loaded.shares_weights == kind.shares
     told = [event for event in read_events(tmp_path / "events.jsonl") if isinstance(event, Decision)]
     assert any(event.what == "base" and "switched off" in event.why for event in told) != kind.shares
     tuned = answers(beside)
@@ -191,9 +191,9 @@ def test_a_base_that_is_changed_in_secret_is_noticed(tmp_path: Path, reporter: R
         lambda tensors: tensors | {"base_model.model.model.norm.weight": torch.full((32,), 0.5)},
         "adapter_model",
     )
-    loaded = load_model(plan(base), reporter, 1.0)
-    assert load_beside(loaded, plan(base, adapter), reporter, 1.0) is None
-    assert not loaded.serves(plan(base).source), "so the base is loaded again, by itself"
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
+    assert loaded.beside(plan(base, adapter), reporter, 1.0) is None
+    assert not loaded.adapt(plan(base), reporter, 1.0), "so the base is loaded again, by itself"
 
 
 def test_an_adapter_with_tokens_of_its_own(tmp_path: Path, reporter: Reporter) -> None:
@@ -210,11 +210,11 @@ def test_an_adapter_with_tokens_of_its_own(tmp_path: Path, reporter: Reporter) -
     adapter = tmp_path / "lora"
     wrapped.save_pretrained(adapter)
     tokenizer.save_pretrained(adapter)
-    loaded = load_model(plan(base), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
     assert_same(answers(loaded), by_lm_eval(base))
-    prepare(loaded, plan(base, adapter), reporter, 1.0)
+    assert loaded.adapt(plan(base, adapter), reporter, 1.0)
     assert_same(answers(loaded), by_lm_eval(base, adapter, tokenizer=str(adapter)))
-    alone = load_model(plan(base, adapter), reporter, 1.0)
+    alone = HFAnswering.open(plan(base, adapter), reporter, 1.0)
     assert_same(answers(alone), by_lm_eval(base, adapter, tokenizer=str(adapter)))
 
 
@@ -222,19 +222,19 @@ def test_a_vocabulary_that_lm_eval_shrinks_for_the_adapter_alone(tmp_path: Path,
     """Padded embeddings (Qwen's): HFLM cuts them to the tokenizer where there is an adapter, and nowhere else."""
     base = make_base(tmp_path / "base", vocab_size=384)
     adapter = save_adapter(base, tmp_path / "lora", _lora())
-    loaded = load_model(plan(base), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
     expected = by_lm_eval(base)
     assert_same(answers(loaded), expected)
-    assert load_beside(loaded, plan(base, adapter), reporter, 1.0) is None
-    again = load_model(plan(base), reporter, 1.0)
-    prepare(again, plan(base, adapter), reporter, 1.0)
+    assert loaded.beside(plan(base, adapter), reporter, 1.0) is None
+    again = HFAnswering.open(plan(base), reporter, 1.0)
+    assert again.adapt(plan(base, adapter), reporter, 1.0)
     assert_same(answers(again), by_lm_eval(base, adapter))
 
 
 def refused(base: Path, adapter: Path, reporter: Reporter) -> str:
-    loaded = load_model(plan(base), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
     with pytest.raises(BenchtuiError) as caught:
-        prepare(loaded, plan(base, adapter), reporter, 1.0)
+        assert loaded.adapt(plan(base, adapter), reporter, 1.0)
     assert str(adapter) in caught.value.what
     assert caught.value.next_step
     assert "\n" not in str(caught.value)
@@ -302,16 +302,16 @@ def test_tensors_that_the_configuration_does_not_ask_for_are_a_caveat(tmp_path: 
     edit(
         adapter / "adapter_config.json", target_modules=[name for name in written["target_modules"] if name != "v_proj"]
     )
-    loaded = load_model(plan(base, adapter), reporter, 1.0)
+    loaded = HFAnswering.open(plan(base, adapter), reporter, 1.0)
     assert_same(answers(loaded), by_lm_eval(base, adapter))
-    (caveat,) = loaded.facts["caveats"]
+    (caveat,) = loaded.facts.caveats
     assert caveat.startswith("4 of the adapter's 12 tensors are not used")
 
 
 def test_an_adapter_that_changes_nothing_is_a_caveat(tmp_path: Path, reporter: Reporter) -> None:
     base, adapter = changed(tmp_path, lambda tensors: {n: t * ("lora_A" in n) for n, t in tensors.items()})
-    loaded = load_model(plan(base, adapter), reporter, 1.0)
-    (caveat,) = loaded.facts["caveats"]
+    loaded = HFAnswering.open(plan(base, adapter), reporter, 1.0)
+    (caveat,) = loaded.facts.caveats
     assert "changes nothing" in caveat
 
 
@@ -327,7 +327,7 @@ def test_a_quantizing_adapter_is_never_called_short_of_tensors(
     adapter = save_adapter(base, tmp_path / "lora", _lora())
     edit(adapter / "adapter_config.json", init_lora_weights="loftq", loftq_config=settings)
     with pytest.raises(BenchtuiError) as stopped:
-        load_model(plan(base, adapter), reporter, 1.0)
+        HFAnswering.open(plan(base, adapter), reporter, 1.0)
     assert f"The adapter {adapter} cannot be loaded" in stopped.value.what
     assert said in stopped.value.what
     assert ("Install that library" in stopped.value.next_step) == said.startswith("bitsandbytes")

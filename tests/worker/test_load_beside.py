@@ -10,8 +10,8 @@ import pytest
 
 from benchtui.plans.prepare import PreparedBench
 from benchtui.runs.events import EventWriter
-from benchtui.worker.answering.hf import load
-from benchtui.worker.answering.hf.load import LoadedModel, load_beside, load_model
+from benchtui.worker.answering.hf import answering, load
+from benchtui.worker.answering.hf.answering import HFAnswering
 from benchtui.worker.report import Reporter
 from tests.runs.laid_out import Laid
 
@@ -30,29 +30,29 @@ def laid(tmp_path: Path) -> Laid:
     return Laid(tmp_path)
 
 
-def base_and_tuned(prepared: PreparedBench, reporter: Reporter) -> tuple[LoadedModel, LoadedModel | None]:
+def base_and_tuned(prepared: PreparedBench, reporter: Reporter) -> tuple[HFAnswering, HFAnswering | None]:
     assert prepared.base is not None
-    base = load_model(prepared.base, reporter, 1.0)
-    return base, load_beside(base, prepared.fine_tuned, reporter, 1.0)
+    base = HFAnswering.open(prepared.base, reporter, 1.0)
+    return base, base.beside(prepared.fine_tuned, reporter, 1.0)
 
 
-def logit(loaded: LoadedModel) -> float:
+def logit(loaded: HFAnswering) -> float:
     import torch
 
-    with torch.no_grad(), loaded.answering():
+    with torch.no_grad(), loaded.as_planned():
         return float(loaded.lm.model(torch.tensor([[5, 6, 7]])).logits[0, -1, 9])
 
 
 def test_two_models_where_there_is_room_and_one_where_there_is_none(
     laid: Laid, reporter: Reporter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(load, "free_memory", lambda _: PLENTY)
+    monkeypatch.setattr(answering, "free_memory", lambda _: PLENTY)
     base, tuned = base_and_tuned(laid.prepared(), reporter)
     assert tuned is not None
     assert tuned.lm.model is not base.lm.model
     assert logit(base) != logit(tuned)
-    monkeypatch.setattr(load, "free_memory", lambda _: 0)
-    assert load_beside(base, laid.prepared().fine_tuned, reporter, 1.0) is None
+    monkeypatch.setattr(answering, "free_memory", lambda _: 0)
+    assert base.beside(laid.prepared().fine_tuned, reporter, 1.0) is None
 
 
 def test_memory_that_was_taken_meanwhile_is_no_failure(
@@ -63,10 +63,10 @@ def test_memory_that_was_taken_meanwhile_is_no_failure(
 
     prepared = laid.prepared()
     assert prepared.base is not None
-    base = load_model(prepared.base, reporter, 1.0)
-    monkeypatch.setattr(load, "free_memory", lambda _: PLENTY)
+    base = HFAnswering.open(prepared.base, reporter, 1.0)
+    monkeypatch.setattr(answering, "free_memory", lambda _: PLENTY)
     monkeypatch.setattr(load, "_engine", lambda _: no_memory)
-    assert load_beside(base, prepared.fine_tuned, reporter, 1.0) is None
+    assert base.beside(prepared.fine_tuned, reporter, 1.0) is None
     assert logit(base) == logit(base), "the one that is there can be asked as before"
 
 

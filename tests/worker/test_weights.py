@@ -14,10 +14,11 @@ import torch
 
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.observed import ObservedHFLM
+from benchtui.worker.answering.hf.lm_eval_engine import LmEvalEngine
+from tests.worker.answering.hf.engine.asking import model_for_lm_eval
 from tests.worker.tiny_models import edit, lm_eval_model, make_base, rewrite, scores, texts
 
-ENGINES = pytest.mark.parametrize("engine", [FastLM, ObservedHFLM])
+ENGINES = pytest.mark.parametrize("engine", [FastLM, LmEvalEngine])
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,8 @@ def model(base: Path, tmp_path: Path) -> Path:
 
 
 def load(engine: Any, folder: Path, **settings: Any) -> Any:
-    return engine(pretrained=str(folder), device="cpu", dtype="float32", batch_size=1, **settings)
+    lm = engine(pretrained=str(folder), device="cpu", dtype="float32", batch_size=1, **settings)
+    return model_for_lm_eval(lm)
 
 
 def refused(folder: Path, engine: Any = FastLM) -> str:
@@ -84,7 +86,7 @@ def test_a_lost_output_projection_is_no_random_one(model: Path) -> None:
 def test_a_tied_output_projection_need_not_be_in_the_file(tmp_path: Path) -> None:
     tied = make_base(tmp_path / "tied", tie_word_embeddings=True)
     assert "lm_head.weight" not in _names(tied)
-    assert load(FastLM, tied).caveats == []
+    assert load(FastLM, tied).answering.facts.caveats == ()
 
 
 def _names(folder: Path) -> set[str]:
@@ -114,7 +116,7 @@ def test_extra_tensors_alone_are_a_caveat(engine: Any, model: Path) -> None:
     rewrite(model, lambda tensors: tensors | {"value_head.weight": torch.ones(3), "value_head.bias": torch.ones(1)})
     lm = load(engine, model)
     assert scores(lm) == pytest.approx(expected, abs=1e-4)
-    (caveat,) = lm.caveats
+    (caveat,) = lm.answering.facts.caveats
     assert caveat.startswith("2 tensors in the file")
     assert "value_head.bias" in caveat
 
@@ -140,7 +142,7 @@ def test_no_token_is_chosen_from_nan(engine: Any, value: float, name: str, model
 @ENGINES
 def test_negative_infinity_rules_a_token_out_and_stops_nothing(engine: Any, base: Path) -> None:
     lm = load(engine, base)
-    head = lm.model.lm_head
+    head = lm.answering.lm.model.lm_head
     head.register_forward_hook(lambda _m, _i, output: output.index_fill(-1, torch.tensor([7]), -math.inf))
     assert all(math.isfinite(score) for score in scores(lm))
     assert all(isinstance(text, str) for text in texts(lm))
@@ -209,7 +211,7 @@ def test_generation_config_acts_as_it_does_under_lm_eval(settings: dict[str, Any
     edit(model / "generation_config.json", **settings)
     expected = texts(lm_eval_model(model))
     assert texts(load(FastLM, model)) == expected
-    assert texts(load(ObservedHFLM, model)) == expected
+    assert texts(load(LmEvalEngine, model)) == expected
 
 
 def test_some_of_those_settings_do_change_the_texts(model: Path) -> None:

@@ -14,13 +14,34 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.benchmark import PromptSettings
+from benchtui.plans.plan import Permissions
+from benchtui.plans.source import Source
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.report import Reporter
 
 Ids = Sequence[int]
 Finish = Literal["end", "stop", "length"]
 """What ended a generated text: an end token, a stop string, or the greatest number of tokens."""
+
+
+class ModelPlan(Protocol):
+    """What of a plan says how its model is loaded and asked, whatever the kind of run."""
+
+    @property
+    def backend(self) -> str: ...
+    @property
+    def source(self) -> Source: ...
+    @property
+    def prompts(self) -> PromptSettings: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def batch_size(self) -> int | Literal["auto"]: ...
+    @property
+    def permissions(self) -> Permissions: ...
+    @property
+    def backend_settings(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)
@@ -236,13 +257,13 @@ class Answering(Protocol):
         del observer
         raise OutOfMemoryError(f"memory is not enough for one request: {said}", "Use a smaller or quantised model.")
 
-    def adapt(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> bool:
+    def adapt(self, plan: ModelPlan, reporter: Reporter, memory_share: float) -> bool:
         """Answer for another plan from now on with the weights in memory, where they serve it; False where they do
         not, and nothing is changed then."""
         del plan, reporter, memory_share
         return False
 
-    def beside(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> Answering | None:
+    def beside(self, plan: ModelPlan, reporter: Reporter, memory_share: float) -> Answering | None:
         """The model of another plan while this one stays as it is; None where both might not fit into memory, or this
         one would not stay as it is."""
         del plan, reporter, memory_share
@@ -260,10 +281,10 @@ class Answering(Protocol):
 class AnsweringModule(Protocol):
     """The module that a backend's description names: how its models are opened. Importing it imports nothing heavy."""
 
-    def open_model(self, plan: BenchmarkPlan, reporter: Reporter, memory_share: float) -> Answering:
+    def open_model(self, plan: ModelPlan, reporter: Reporter, memory_share: float) -> Answering:
         """Load the plan's model, telling the reporter what is chosen and why. `memory_share` below 1 plans for that
         part of the memory: an earlier worker of the run died for want of it. Raises BenchtuiError naming the model and
         what would help."""
 
-    def open_chat(self, plan: BenchmarkPlan) -> ChatRenderer:
+    def open_chat(self, plan: ModelPlan) -> ChatRenderer:
         """The plan's chat template without the model's weights."""

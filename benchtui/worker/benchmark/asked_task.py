@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,9 +10,9 @@ from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.protocol import BatchTooLargeError, OutOfMemoryError
 from benchtui.worker.benchmark.context import RunContext
-from benchtui.worker.benchmark.interim_hf import LmEvalModel
 from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
 from benchtui.worker.benchmark.tasks import LoadedTask
 from benchtui.worker.not_a_number import NotANumberError
@@ -83,7 +83,7 @@ class AskedTask(TaskRun):
 
     def _ask_all(self, pending: Sequence[Instance]) -> str | None:
         """What was said if memory ran out and a smaller batch may help; None when everything was asked."""
-        methods = {
+        methods: dict[str, Callable[[list[Instance]], Sequence[Any]]] = {
             "generate_until": self._model.generate_until,
             "loglikelihood": self._model.loglikelihood,
             "loglikelihood_rolling": self._model.loglikelihood_rolling,
@@ -94,7 +94,7 @@ class AskedTask(TaskRun):
         try:
             for request_type, instances in by_type.items():
                 self._request_type = request_type
-                answers: Sequence[Any] = methods[request_type](instances)
+                answers = methods[request_type](instances)
                 self.requests.take_rest(instances, answers)
         except NotANumberError as error:
             raise self._at_document(error) from error

@@ -14,7 +14,8 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.text import one_line
-from benchtui.worker.benchmark.prompts import ChatPrompts, frozen_date
+from benchtui.worker.answering.protocol import ChatRenderer
+from benchtui.worker.benchmark.prompts import ChatPrompts
 from benchtui.worker.benchmark.tasks import LoadedTask
 
 QUESTION = 100
@@ -32,7 +33,7 @@ class Built:
 def build_watched(
     loaded: LoadedTask,
     plan: BenchmarkPlan,
-    prompter: Any,
+    chat: ChatRenderer | None,
     in_hand: InHandWriter,
     skipped: Set[int],
     check: Callable[[], None],
@@ -45,7 +46,7 @@ def build_watched(
         in_hand.take(loaded.name, doc_id, text, "building its prompt")
 
     with _each_named(loaded.task, skipped, name) as asked:
-        instances = build_requests(loaded, plan, prompter)
+        instances = build_requests(loaded, plan, chat)
     in_hand.clear()
     first: dict[int, Instance] = {}
     for instance in instances:
@@ -53,19 +54,18 @@ def build_watched(
     return Built(instances, {doc_id: _line(i.doc, asked.get(doc_id, str(i.args[0]))) for doc_id, i in first.items()})
 
 
-def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, prompter: Any) -> list[Instance]:
-    """The task's requests, prompts and all. `prompter` has a `tokenizer`, its `tokenizer_name`, and
-    `chat_template_args`; it is only asked where there is a chat template."""
-    templated = plan.prompts.chat_template is not None
-    with frozen_date(plan):
-        loaded.task.build_all_requests(
-            limit=loaded.limit,
-            system_instruction=plan.prompts.system_instruction,
-            apply_chat_template=templated,
-            fewshot_as_multiturn=templated,
-            chat_template=ChatPrompts(plan, prompter) if templated else None,
-            tokenizer_name=prompter.tokenizer_name if templated else "",
-        )
+def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, chat: ChatRenderer | None) -> list[Instance]:
+    """The task's requests, prompts and all; `chat` is asked where the plan has a chat template."""
+    if plan.prompts.chat_template is None:
+        chat = None
+    loaded.task.build_all_requests(
+        limit=loaded.limit,
+        system_instruction=plan.prompts.system_instruction,
+        apply_chat_template=chat is not None,
+        fewshot_as_multiturn=chat is not None,
+        chat_template=ChatPrompts(plan, chat) if chat is not None else None,
+        tokenizer_name=chat.name if chat is not None else "",
+    )
     instances: list[Instance] = loaded.task.instances
     return instances
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
+from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.base_side import finished_base
 from benchtui.worker.benchmark.context import Outcome, RunContext
 from benchtui.worker.benchmark.decide_early import ask_until_decided
-from benchtui.worker.benchmark.interim_hf import LmEvalModel
 from benchtui.worker.benchmark.stages import (
     announce_tasks,
     bind_journal,

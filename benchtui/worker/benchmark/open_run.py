@@ -24,9 +24,6 @@ def open_to_ask(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> 
 
     Raises BenchtuiError where a task cannot be loaded, its data have changed, or the chat template fails on it.
     """
-    import torch
-
-    torch.manual_seed(run.plan().prompts.seeds[2])
     context = open_to_score(process, run, stack)
     bind_data(run, context.plan, context.tasks, context.journal)
     given_up = {task for task, _ in context.journal.skipped()}  # a prompt that hung is not made again
@@ -66,8 +63,8 @@ def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -
 
 
 def _seed(plan: BenchmarkPlan) -> None:
-    """Set lm-eval's seeds but PyTorch's (without a model it draws nothing, and is not worth the seconds of its import),
-    and langdetect's: unseeded, IFEval's language checks differ from run to run (EH#4213)."""
+    """Set lm-eval's seeds but that of the model, which is set where one is opened, and langdetect's: unseeded, IFEval's
+    language checks differ from run to run (EH#4213)."""
     import numpy as np
 
     python_seed, numpy_seed, _, _ = plan.prompts.seeds

@@ -5,60 +5,30 @@ The tokenizer is enough to make them, so that partial results need no weights.
 
 from __future__ import annotations
 
-import datetime as dt
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.tokenizer.template_probe import template_error
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.chat_template import template_failed
 from benchtui.runs.in_hand import InHandWriter
-from benchtui.worker.answering.hf.load import load_error
+from benchtui.worker.answering.opening import open_chat
+from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.tasks import LoadedTask
-
-
-class TokenizerPrompter:
-    """The tokenizer of a plan with the plan's chat template; nothing is imported where there is no template."""
-
-    def __init__(self, plan: BenchmarkPlan) -> None:
-        prompts = plan.prompts
-        self.chat_template_args: dict[str, Any] = dict(prompts.model_args.get("chat_template_args") or {})
-        if prompts.enable_thinking is not None:
-            self.chat_template_args["enable_thinking"] = prompts.enable_thinking
-        self.chat_template_args |= prompts.template_tokens
-        self.tokenizer: Any = None
-        if prompts.chat_template is None:
-            return
-        from transformers import AutoTokenizer
-
-        try:
-            self.tokenizer = AutoTokenizer.from_pretrained(
-                plan.source.tokenizer_place,
-                revision=plan.source.revision or "main",
-                trust_remote_code=plan.permissions.remote_code,
-            )
-        except Exception as error:  # transformers and the hub each raise their own
-            raise load_error(plan.source.tokenizer_place, error) from error
-        self.tokenizer.chat_template = prompts.chat_template
-
-    @property
-    def tokenizer_name(self) -> str:
-        return str(self.tokenizer.name_or_path).replace("/", "__")
 
 
 class ChatPrompts:
     """What lm-eval calls to make one prompt of messages: HFLM.apply_chat_template, with errors that name the template.
 
     As in HFLM, a system message that the template refuses is left out (`left_out` says that it was), unless it is one
-    that the user asked for. `prompter` has a `tokenizer` and `chat_template_args`.
+    that the user asked for.
     """
 
-    def __init__(self, plan: BenchmarkPlan, prompter: Any) -> None:
+    def __init__(self, plan: BenchmarkPlan, chat: ChatRenderer) -> None:
         self._plan = plan
-        self._prompter = prompter
+        self._chat = chat
         self.left_out = False
 
     def __call__(self, messages: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
@@ -66,7 +36,7 @@ class ChatPrompts:
 
         others = [message for message in messages if message["role"] != "system"]
         try:
-            return self._rendered(messages, add_generation_prompt)
+            return self._chat.render(messages, add_generation_prompt=add_generation_prompt)
         except TemplateError as error:
             if len(others) == len(messages):
                 raise self._failed(error, messages) from error
@@ -78,7 +48,7 @@ class ChatPrompts:
         self, refusal: Exception, messages: list[dict[str, str]], others: list[dict[str, str]], generate: bool
     ) -> str:
         try:
-            text = self._rendered(others, generate)
+            text = self._chat.render(others, add_generation_prompt=generate)
         except Exception as error:
             raise self._failed(error, messages) from error
         if self._plan.prompts.system_instruction:
@@ -86,43 +56,11 @@ class ChatPrompts:
         self.left_out = True
         return text
 
-    def _rendered(self, messages: list[dict[str, str]], generate: bool) -> str:
-        text: str = self._prompter.tokenizer.apply_chat_template(
-            messages,
-            tokenize=False,
-            add_generation_prompt=generate,
-            continue_final_message=not generate,
-            **self._prompter.chat_template_args,
-        )
-        return text
-
     def _failed(self, error: Exception, messages: Sequence[dict[str, str]]) -> BenchtuiError:
         said, line = template_error(error)
         roles = ", ".join(message["role"] for message in messages[:4]) + (", …" if len(messages) > 4 else "")
         file = self._plan.prompts.template_file or self._plan.source.path
         return template_failed(file, f"fails on messages of {roles}", said, line)
-
-
-@contextmanager
-def frozen_date(plan: BenchmarkPlan) -> Iterator[None]:
-    """While open, transformers renders chat templates as of the moment that the plan holds, if it holds one."""
-    if plan.prompts.template_date is None:
-        yield
-        return
-    from transformers.utils import chat_template_utils
-
-    moment = dt.datetime.fromisoformat(plan.prompts.template_date)
-
-    class Frozen(dt.datetime):
-        @classmethod
-        def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:  # type: ignore[override]
-            return moment.astimezone(tz) if tz else moment
-
-    real, chat_template_utils.datetime = chat_template_utils.datetime, Frozen
-    try:
-        yield
-    finally:
-        chat_template_utils.datetime = real
 
 
 def try_prompts(tasks: Sequence[LoadedTask], plan: BenchmarkPlan, in_hand: InHandWriter) -> list[str]:
@@ -133,11 +71,11 @@ def try_prompts(tasks: Sequence[LoadedTask], plan: BenchmarkPlan, in_hand: InHan
     """
     if plan.prompts.chat_template is None:
         return []
-    prompter = TokenizerPrompter(plan)
+    renderer = open_chat(plan)
     without_system = []
-    with _random_state_kept(), frozen_date(plan):
+    with _random_state_kept():
         for loaded in tasks:
-            chat = ChatPrompts(plan, prompter)
+            chat = ChatPrompts(plan, renderer)
             task = loaded.task
             doc_id, doc = next(iter(task.doc_iterator(limit=1)))
             in_hand.take(loaded.name, doc_id, "", "building its prompt")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.context import Outcome, RunContext
 from benchtui.worker.benchmark.stages import (
     announce_tasks,
@@ -19,7 +18,7 @@ from benchtui.worker.benchmark.tasks import LoadedTask
 from benchtui.worker.benchmark.units import asked_together
 
 
-def score_journal(context: RunContext, prompter: Any) -> None:
+def score_journal(context: RunContext, chat: ChatRenderer | None) -> None:
     """Score every answered document and write the result files. Raises StopRequested, after writing, if told to stop;
     BenchtuiError, OSError or sqlite3.OperationalError (a full disk)."""
     context.take_turn()
@@ -27,7 +26,7 @@ def score_journal(context: RunContext, prompter: Any) -> None:
     outcome = Outcome(noted_model(context.journal), early=noted_early(context))
     announce_tasks(context)
     for unit in asked_together(context.plan, context.tasks, outcome.early):
-        runs = {loaded.name: _answered(context, loaded, prompter) for loaded in unit.leaves if _any(context, loaded)}
+        runs = {loaded.name: _answered(context, loaded, chat) for loaded in unit.leaves if _any(context, loaded)}
         score_unit(context, outcome, unit.name, unit.leaves, runs)
     if not write_outcome(context, outcome):
         warn_of_nothing(context)
@@ -38,6 +37,6 @@ def _any(context: RunContext, loaded: LoadedTask) -> bool:
     return context.journal.count(loaded.name) > 0
 
 
-def _answered(context: RunContext, loaded: LoadedTask, prompter: Any) -> TaskRun:
+def _answered(context: RunContext, loaded: LoadedTask, chat: ChatRenderer | None) -> TaskRun:
     context.reporter.task = loaded.name
-    return TaskRun(context, loaded, prompter, interruptible=False)
+    return TaskRun(context, loaded, chat, interruptible=False)

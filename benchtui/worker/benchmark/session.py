@@ -6,20 +6,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from lm_eval.loggers.utils import add_tokenizer_info
-
-from benchtui.backends.hf import engine_of
 from benchtui.files import write_run_file
-from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
+from benchtui.plans.benchmark import side_by_side
 from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.runs.directory import RunDirectory
-from benchtui.worker.answering.hf import remembered
-from benchtui.worker.answering.protocol import OutOfMemoryError
+from benchtui.worker.answering.lm_eval_model import LmEvalModel
+from benchtui.worker.answering.opening import open_answering, open_beside, open_chat
+from benchtui.worker.answering.protocol import Answering, OutOfMemoryError
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext
 from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
-from benchtui.worker.benchmark.interim_hf import LmEvalModel
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
-from benchtui.worker.benchmark.prompts import TokenizerPrompter
 from benchtui.worker.benchmark.score_journal import score_journal
 from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
 from benchtui.worker.process import WorkerProcess
@@ -31,7 +27,8 @@ def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
         with ExitStack() as stack:
             context = open_to_score(process, run, stack)
             process.stop.interruptible = False
-            score_journal(context, TokenizerPrompter(context.plan))
+            templated = context.plan.prompts.chat_template is not None
+            score_journal(context, open_chat(context.plan) if templated else None)
 
 
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
@@ -50,86 +47,67 @@ class _Session:
     def __init__(self, process: WorkerProcess) -> None:
         self._process = process
         self._stop = process.stop
-        self._loaded: Any = None
+        self._loaded: Answering | None = None
 
     def evaluate(self, run: RunDirectory) -> None:
         """Evaluate one run by itself."""
         with ExitStack() as stack:
             context = open_to_ask(self._process, run, stack)
-            self._load(context)
+            loaded = self._load(context)
             self._stop.interruptible = False
-            evaluate(self._evaluation(context, self._loaded))
+            evaluate(_evaluation(context, loaded))
         self._stop.interruptible = True
 
     def evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
         """False when both models do not fit into memory together; what was answered is kept then."""
-        from benchtui.worker.answering.hf.load import load_beside
-        from benchtui.worker.answering.hf.memory import release_memory
-
         with ExitStack() as stack:
             first, second = (open_to_ask(self._process, run, stack) for run in (base, tuned))
-            self._load(first)
+            loaded = self._load(first)
             second.take_turn()
             second.reporter.phase("loading model", detail=second.plan.source.path)
-            beside = load_beside(self._loaded, second.plan, second.reporter, self._share(second.plan))
+            beside = open_beside(loaded, second.plan, second.reporter, self._process.memory_share)
             _tell_order(first, second, together=beside is not None)
             if beside is None:
-                if self._loaded.source != first.plan.source:
-                    self._loaded = None  # it carries the adapter now
                 return False
             self._stop.interruptible = False
-            with_one_load = self._loaded.off
+            fitted = True
             try:
-                evaluate_side_by_side(
-                    self._evaluation(first, self._loaded, early=True), self._evaluation(second, beside, early=True)
-                )
+                evaluate_side_by_side(_evaluation(first, loaded, early=True), _evaluation(second, beside, early=True))
             except OutOfMemoryError:
-                if with_one_load:
+                if loaded.shares_weights:
                     raise
-                beside = None
+                fitted = False
             self._stop.interruptible = True
-            if beside is not None:
-                return True
-            _tell_order(first, second, together=False)
-        release_memory(self._loaded.device)
-        return False
+            beside.close()
+            if not fitted:
+                _tell_order(first, second, together=False)
+            return fitted
 
-    def _load(self, context: RunContext) -> None:
+    def _load(self, context: RunContext) -> Answering:
         """Load the weights for a run, or use those that are there already where they serve it."""
-        from benchtui.worker.answering.hf.load import load_model, prepare
-
-        plan, reporter = context.plan, context.reporter
+        plan, reporter, share = context.plan, context.reporter, self._process.memory_share
         context.take_turn()
         reporter.phase("loading model", detail=plan.source.path)
-        share = self._share(plan)
-        if share < self._process.memory_share:
-            reporter.decision("memory", f"{share:.3g} of what would be planned", "more did not fit before")
-        if self._loaded is not None and self._loaded.serves(plan.source):
-            prepare(self._loaded, plan, reporter, share)
-        else:
-            self._loaded = None  # frees the other model first: two may not fit
-            self._loaded = load_model(plan, reporter, share)
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None and not loaded.adapt(plan, reporter, share):
+            loaded.close()  # frees the other model first: two may not fit
+            loaded = None
+        self._loaded = loaded or open_answering(plan, reporter, share)
+        return self._loaded
 
-    def _share(self, plan: BenchmarkPlan) -> float:
-        """Of the memory that would be planned for. lm-eval's own model remembers batch sizes instead."""
-        share = self._process.memory_share
-        if engine_of(plan.backend_settings) != "fast" or isinstance(plan.batch_size, int):
-            return share
-        return min(share, remembered.memory_share(plan))
 
-    def _evaluation(self, context: RunContext, loaded: Any, *, early: bool = False) -> Evaluation:
-        script = equivalent_command(context.plan, dtype=loaded.dtype, device=loaded.device, early=early)
-        write_run_file(context.run.equivalent_command, script)
-        tokenizer: dict[str, Any] = {}
-        add_tokenizer_info(tokenizer, loaded.lm)
-        facts: dict[str, Any] = dict(loaded.facts)
-        if context.caveats:
-            facts["caveats"] = [*facts.get("caveats", []), *context.caveats]
-        return Evaluation(
-            context=context,
-            model=LmEvalModel(loaded, context.plan, self._share(context.plan)),
-            outcome=Outcome(ModelDescription(facts, tokenizer)),
-        )
+def _evaluation(context: RunContext, answering: Answering, *, early: bool = False) -> Evaluation:
+    told = answering.facts
+    script = equivalent_command(context.plan, dtype=told.dtype, device=told.device, early=early)
+    write_run_file(context.run.equivalent_command, script)
+    facts: dict[str, Any] = {"device": told.device, "dtype": told.dtype}
+    if caveats := [*told.caveats, *context.caveats]:
+        facts["caveats"] = caveats
+    return Evaluation(
+        context=context,
+        model=LmEvalModel(answering, context.plan.prompts),
+        outcome=Outcome(ModelDescription(facts, answering.tokens.describe())),
+    )
 
 
 def _tell_order(first: RunContext, second: RunContext, *, together: bool) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from benchtui.evidence.pairing import HashedDocument
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
+from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.answers import TaskRequests
 from benchtui.worker.benchmark.building import build_watched
 from benchtui.worker.benchmark.context import RunContext, TaskCoverage
@@ -26,7 +26,9 @@ accident."""
 class TaskRun:
     """A task whose answers come from the journal; `AskedTask` is one that a model answers."""
 
-    def __init__(self, context: RunContext, loaded: LoadedTask, prompter: Any, *, interruptible: bool) -> None:
+    def __init__(
+        self, context: RunContext, loaded: LoadedTask, chat: ChatRenderer | None, *, interruptible: bool
+    ) -> None:
         """Build the prompts and read what was answered before. Raises StopRequested only if `interruptible`."""
         self.context = context
         self.loaded = loaded
@@ -38,7 +40,7 @@ class TaskRun:
         self.reporter.phase("building prompts", loaded.name)
         self._given_up = {doc_id for _, doc_id in context.journal.skipped(loaded.name)}
         check = context.stop.check if interruptible else lambda: None
-        built = build_watched(loaded, context.plan, prompter, context.in_hand, self._given_up, check)
+        built = build_watched(loaded, context.plan, chat, context.in_hand, self._given_up, check)
         self.questions = built.questions
         self._scorer = TaskScorer(loaded.task, built.instances, loaded.docs(), self._name_in_hand)
         self._health = HealthCounter()

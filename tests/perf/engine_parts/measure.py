@@ -36,11 +36,11 @@ def answer(engine: str, model: Any, tokenizer: Any, asked: Sequence[Request], ba
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    from benchtui.worker.answering.hf.engine.lm import FastLM
+    from tests.worker.answering.hf.engine.asking import fast_model
 
     logging.disable(logging.WARNING)
     made = {"pretrained": model, "tokenizer": tokenizer, "batch_size": batch_size, "max_length": WINDOW}
-    lm = FastLM(**made) if engine == "engine" else HFLM(**made)
+    lm = fast_model(**made) if engine == "engine" else HFLM(**made)
     if asked[0].kind == "loglikelihood":
         encoded = [(tuple(request.args), *lm._encode_pair(*request.args)) for request in asked]
         began = time.process_time(), time.perf_counter()

@@ -9,29 +9,29 @@ from platformdirs import user_state_path
 
 from benchtui.backends.hf import engine_of
 from benchtui.files import write_atomic
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.worker.answering.protocol import ModelPlan
 
 KEPT = 200
 _SHARE = "memory share"
 
 
-def batch_size(plan: BenchmarkPlan, kind: str) -> int | None:
+def batch_size(plan: ModelPlan, kind: str) -> int | None:
     """Sequences at once, for tasks of this kind; None when memory never ran out."""
     known = _read().get(_key(plan, kind))
     return None if known is None else max(1, int(known))
 
 
-def memory_share(plan: BenchmarkPlan) -> float:
+def memory_share(plan: ModelPlan) -> float:
     """The part of the memory to plan for, where the engine sizes its batches by itself; 1 when it never ran out."""
     known = _read().get(_key(plan, _SHARE), 1.0)
     return known if 0 < known <= 1 else 1.0
 
 
-def store_batch_size(plan: BenchmarkPlan, kind: str, size: int) -> None:
+def store_batch_size(plan: ModelPlan, kind: str, size: int) -> None:
     _store(_key(plan, kind), size)
 
 
-def store_memory_share(plan: BenchmarkPlan, share: float) -> None:
+def store_memory_share(plan: ModelPlan, share: float) -> None:
     _store(_key(plan, _SHARE), share)
 
 
@@ -39,7 +39,7 @@ def _file() -> Path:
     return user_state_path("benchtui") / "batch-sizes.json"
 
 
-def _key(plan: BenchmarkPlan, kind: str) -> str:
+def _key(plan: ModelPlan, kind: str) -> str:
     return f"{plan.source.identity}|{engine_of(plan.backend_settings)}|{plan.device}|{plan.prompts.dtype}|{kind}"
 
 

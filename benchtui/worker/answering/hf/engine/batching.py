@@ -11,9 +11,9 @@ import torch
 
 from benchtui.models.layout import size_text
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.memory import free_memory
+from benchtui.worker.answering.protocol import Observer
 
 # A batch may take this part of the free memory; the rest is left for what cannot be foreseen.
 _SHARE = 0.5

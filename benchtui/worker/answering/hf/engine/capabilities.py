@@ -11,7 +11,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 from benchtui.worker.answering.hf.engine.attention import MaskStyle
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.capability_probe import CapabilityProbe
-from benchtui.worker.answering.hf.engine.observer import Observer
+from benchtui.worker.answering.protocol import Observer
 
 # Rotary embeddings that change with the length of the whole batch once it exceeds the original window.
 _LENGTH_DEPENDENT_ROPE = ("dynamic", "longrope")

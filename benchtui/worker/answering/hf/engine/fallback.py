@@ -7,8 +7,8 @@ import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.protocol import Observer
 
 T = TypeVar("T")
 R = TypeVar("R")

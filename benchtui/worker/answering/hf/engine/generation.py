@@ -16,12 +16,12 @@ from benchtui.worker.answering.hf.engine.attention import MaskStyle, shared_atte
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import TokenBudget
 from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
-from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
 from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, prompt_pools
 from benchtui.worker.answering.hf.engine.sampling import Job, choose
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.protocol import Observer
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from benchtui.worker.answering.hf.engine.attention import MaskStyle, distances, tree_allowed
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import TokenBudget, batch_sizes
-from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.output_head import OutputHead, ScoredTokens
 from benchtui.worker.answering.hf.engine.packing import Branch, Costs, Piece, Row, plan_rows
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
 from benchtui.worker.answering.hf.engine.prefix_tree import Node, Tokens, build_tree, preorder
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.protocol import Observer
 
 # A cached position that a row continues from weighs this part of a computed one in the budget.
 _CACHED_SHARE = 4

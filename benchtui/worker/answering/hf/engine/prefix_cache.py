@@ -11,9 +11,9 @@ from transformers.cache_utils import Cache
 
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import SMALLEST, TokenBudget
-from benchtui.worker.answering.hf.engine.observer import Observer
 from benchtui.worker.answering.hf.engine.prefix_tree import Tokens
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.protocol import Observer
 
 
 class FullLengthCache(Cache):

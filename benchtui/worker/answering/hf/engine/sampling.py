@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,15 +42,6 @@ class NotFiniteError(Exception):
     def __init__(self, index: int) -> None:
         super().__init__(f"logits of request {index} are not finite")
         self.index = index
-
-
-def random_for(seed: int, context: str, gen_kwargs: Mapping[str, Any], occurrence: int) -> random.Random:
-    """Return a random number generator that depends on the request alone, not on the batch that it is in.
-
-    `occurrence` counts requests with the same arguments: repeated requests draw different numbers.
-    """
-    text = json.dumps([seed, context, gen_kwargs, occurrence], default=str, sort_keys=True)
-    return random.Random(hashlib.sha256(text.encode()).digest())  # noqa: S311  # not for secrets
 
 
 def choose(logits: torch.Tensor, jobs: Sequence[Job]) -> list[int]:

@@ -8,7 +8,14 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
+from benchtui.plans.plan import ModelSource
 from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.hf.answering import HFAnswering
+from benchtui.worker.answering.hf.engine.lm import FastLM
+from benchtui.worker.answering.hf.lm_eval_engine import LmEvalEngine
+from benchtui.worker.answering.hf.model import HFModel
+from benchtui.worker.answering.lm_eval_model import LmEvalModel
 
 
 class Files:
@@ -41,6 +48,24 @@ class Watcher:
 
     def decision(self, what: str, choice: str, why: str) -> None:
         self.decisions.append((what, choice, why))
+
+
+def fast_model(**options: Any) -> LmEvalModel:
+    """A model that benchtui's engine answers for, asked as lm-eval's `hf` model is; `options` are HFLM's."""
+    return model_for_lm_eval(FastLM(**options), options.get("think_end_token"))
+
+
+def lm_eval_engine(**options: Any) -> LmEvalModel:
+    """A model that lm-eval's own code answers for, asked through benchtui's protocol; `options` are HFLM's."""
+    return model_for_lm_eval(LmEvalEngine(**options), options.get("think_end_token"))
+
+
+def model_for_lm_eval(lm: HFModel, think_end: Any = None) -> LmEvalModel:
+    prompts = PromptSettings(think_end_token=None if think_end is None else str(think_end))
+    plan = BenchmarkPlan(
+        model_name="m", bench_id="", created="", role="model", source=ModelSource("m", ""), tasks=(), prompts=prompts
+    )
+    return LmEvalModel(HFAnswering(lm, plan, "cpu", "float32"), prompts)
 
 
 def ask(lm: Any, requests: list[Instance]) -> list[Any]:

@@ -16,8 +16,8 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
 from transformers import AutoTokenizer
 
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from tests.worker.answering.hf.engine import zoo
+from tests.worker.answering.hf.engine.asking import fast_model
 
 # Task, folder of its definition, few-shot examples, documents, generation settings.
 TASKS = [
@@ -60,7 +60,7 @@ def compare(name: str, model: Any, tokenizer: Any, batch_size: int | str) -> Non
     for task in TASKS:
         made = {"pretrained": model, "tokenizer": tokenizer, "max_length": 2048, "device": "cpu"}
         theirs, their_responses = evaluate(HFLM(**made, batch_size=8), *task)
-        ours, our_responses = evaluate(FastLM(**made, batch_size=batch_size), *task)
+        ours, our_responses = evaluate(fast_model(**made, batch_size=batch_size), *task)
         largest, same = difference(our_responses, their_responses)
         line = {"model": name, "task": task[0], "largest": largest, "same": same, "metrics": ours == theirs}
         print(json.dumps(line | {"requests": sum(map(len, our_responses))}), flush=True)

@@ -8,14 +8,12 @@ import pytest
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.observed import ObservedHFLM
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import ask
+from tests.worker.answering.hf.engine.asking import ask, fast_model, lm_eval_engine
 
 BOS = 0
 TEMPLATE = "{{ bos_token }}{% for message in messages %}[INST] {{ message['content'] }} [/INST]{% endfor %}"
-ENGINES = {"lm-eval": HFLM, "lm-eval, observed": ObservedHFLM, "benchtui": FastLM}
+ENGINES = {"lm-eval": HFLM, "lm-eval, observed": lm_eval_engine, "benchtui": fast_model}
 QUESTIONS = ["the river opens", "the small lamp is under the stone and the river"]
 CONTINUATION, WRITTEN = " the stone", 12
 

@@ -9,14 +9,12 @@ import torch
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from benchtui.runs.answer_health import AnswerFacts
-from benchtui.worker.answering.hf.engine.lm import FastLM
-from benchtui.worker.answering.hf.observed import ObservedHFLM
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import Watcher, ask
+from tests.worker.answering.hf.engine.asking import Watcher, ask, fast_model, lm_eval_engine
 
 LIMIT = 24
 PROMPTS = [request.args[0] for request in [*exam.instructions(6), *exam.sums()]]
-ENGINES = {"fast": FastLM, "lm-eval": ObservedHFLM}
+ENGINES = {"fast": fast_model, "lm-eval": lm_eval_engine}
 UNTIL = [" c", "\n\n", "es"]
 
 
@@ -81,7 +79,7 @@ def test_what_the_engine_leaves_to_lm_eval_is_counted_too(tokenizer: Any) -> Non
     model = zoo.make_model("bamba")
     settings = {"until": list(UNTIL), "max_gen_toks": LIMIT}
     requests = exam.instances("t", [("generate_until", (text, settings), n) for n, text in enumerate(PROMPTS[:4])])
-    lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=1, max_length=60)
+    lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=1, max_length=60)
     found = {texts[0]: facts for texts, facts in counted(lm, requests)}
     assert found == {text: by_hand(model, tokenizer, text, [*UNTIL, "</s>"], 60) for text in PROMPTS[:4]}
 

@@ -14,9 +14,8 @@ from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import Watcher, ask, shuffled
+from tests.worker.answering.hf.engine.asking import Watcher, ask, fast_model, shuffled
 
 TOKENIZER = exam.make_tokenizer()
 PROMPTS = [request.args[0] for request in [*exam.instructions(8), *exam.sums()]]
@@ -47,7 +46,7 @@ def test_stop_strings_are_found_when_lm_eval_finds_them(tokens: list[int], strin
 def test_texts_end_where_they_end_in_lm_eval(until: Any, llama: Any, tokenizer: Any) -> None:
     requests = written({"until": until, "max_gen_toks": 30})
     theirs = ask(HFLM(pretrained=llama, tokenizer=tokenizer, batch_size=1), requests)
-    assert ask(FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=4), requests) == theirs
+    assert ask(fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=4), requests) == theirs
 
 
 @pytest.mark.parametrize(
@@ -67,7 +66,7 @@ def test_settings_mean_what_they_mean_in_lm_eval(settings: dict[str, Any], llama
     requests = written({"until": ["zz"], "max_gen_toks": 16} | settings)
     theirs = ask(HFLM(pretrained=llama, tokenizer=tokenizer, batch_size=1), requests)
     for batch_size in (1, 5):
-        assert ask(FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=batch_size), requests) == theirs
+        assert ask(fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=batch_size), requests) == theirs
 
 
 def test_a_model_that_ends_its_texts_early_is_followed(tokenizer: Any) -> None:
@@ -81,14 +80,14 @@ def test_a_model_that_ends_its_texts_early_is_followed(tokenizer: Any) -> None:
     requests = written({"until": [], "max_gen_toks": 24})
     theirs = ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=1), requests)
     assert len({len(text) for text in theirs}) > 4, "the texts should differ in length"
-    assert ask(FastLM(pretrained=model, tokenizer=tokenizer, batch_size=3), requests) == theirs
+    assert ask(fast_model(pretrained=model, tokenizer=tokenizer, batch_size=3), requests) == theirs
 
 
 @pytest.mark.parametrize("end", [" small", 40, "40"])
 def test_thoughts_are_left_out_as_in_lm_eval(end: Any, llama: Any, tokenizer: Any) -> None:
     requests = written({"until": ["zz"], "max_gen_toks": 30})
     given = {"pretrained": llama, "tokenizer": tokenizer, "think_end_token": end}
-    assert ask(FastLM(**given, batch_size=4), requests) == ask(HFLM(**given, batch_size=1), requests)
+    assert ask(fast_model(**given, batch_size=4), requests) == ask(HFLM(**given, batch_size=1), requests)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 5])
@@ -100,11 +99,11 @@ def test_rows_that_leave_make_room_for_others(
         {"until": ["t", "o"], "max_gen_toks": 40}, [f"{prompt} {n}" for n in range(2) for prompt in PROMPTS]
     )
     theirs = ask(HFLM(pretrained=llama, tokenizer=tokenizer, batch_size=4), requests)
-    assert ask(FastLM(pretrained=llama, tokenizer=tokenizer), requests) == theirs
+    assert ask(fast_model(pretrained=llama, tokenizer=tokenizer), requests) == theirs
 
 
 def sampled(lm: Any, requests: list[Instance]) -> list[str]:
-    torch.manual_seed(1234)
+    lm.seed = 1234
     return ask(lm, requests)
 
 
@@ -112,26 +111,27 @@ def test_samples_depend_on_the_document_not_on_its_batch(
     llama: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     requests = written({"do_sample": True, "temperature": 0.8, "top_p": 0.9, "until": ["zz"], "max_gen_toks": 12})
-    first = sampled(FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=1), requests)
+    first = sampled(fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=1), requests)
     mixed, back = shuffled(requests, 5)
-    assert back(sampled(FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=8), mixed)) == first
-    assert sampled(FastLM(pretrained=llama, tokenizer=tokenizer), requests[3:5]) == first[3:5]
-    torch.manual_seed(99)
-    assert ask(FastLM(pretrained=llama, tokenizer=tokenizer), requests) != first
+    assert back(sampled(fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=8), mixed)) == first
+    assert sampled(fast_model(pretrained=llama, tokenizer=tokenizer), requests[3:5]) == first[3:5]
+    other = fast_model(pretrained=llama, tokenizer=tokenizer)
+    other.seed = 99
+    assert ask(other, requests) != first
 
 
 def test_repeats_of_a_document_are_different_samples(llama: Any, tokenizer: Any) -> None:
     requests = written(
         {"do_sample": True, "temperature": 1.0, "until": ["zz"], "max_gen_toks": 12}, ["Once", "Once", "Once"]
     )
-    first = sampled(FastLM(pretrained=llama, tokenizer=tokenizer), requests)
+    first = sampled(fast_model(pretrained=llama, tokenizer=tokenizer), requests)
     assert len(set(first)) == 3
-    assert sampled(FastLM(pretrained=llama, tokenizer=tokenizer), requests) == first
+    assert sampled(fast_model(pretrained=llama, tokenizer=tokenizer), requests) == first
 
 
 def test_samples_follow_the_model_s_distribution(llama: Any, tokenizer: Any) -> None:
     settings = {"do_sample": True, "temperature": 1.0, "until": ["zz"], "max_gen_toks": 1, "top_k": 3}
-    texts = sampled(FastLM(pretrained=llama, tokenizer=tokenizer), written(settings, ["Once"] * 600))
+    texts = sampled(fast_model(pretrained=llama, tokenizer=tokenizer), written(settings, ["Once"] * 600))
     with torch.no_grad():
         logits = llama(torch.tensor([tokenizer("Once")["input_ids"]])).logits[0, -1]
     likeliest = logits.topk(3)
@@ -142,7 +142,7 @@ def test_samples_follow_the_model_s_distribution(llama: Any, tokenizer: Any) -> 
 
 
 def test_settings_beyond_the_engine_are_left_to_lm_eval_and_named(llama: Any, tokenizer: Any) -> None:
-    lm = FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=2)
+    lm = fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=2)
     lm.observer = watcher = Watcher()
     ask(lm, written({"until": [], "max_gen_toks": 4, "num_beams": 2}, PROMPTS[:2]))
     assert ("generation", "lm-eval's own", "generation by beam_search") in watcher.decisions

@@ -14,15 +14,14 @@ from lm_eval.models.huggingface import HFLM
 from peft import LoraConfig, PromptTuningConfig, get_peft_model
 
 from benchtui.errors import BenchtuiError
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import Files, Watcher, ask, assert_same_scores
+from tests.worker.answering.hf.engine.asking import Files, Watcher, ask, assert_same_scores, fast_model
 
 KINDS = [exam.knowledge(), exam.endings(), exam.sums(), exam.instructions(), exam.passages()]
 
 
 def fast(model: Any, tokenizer: Any, **options: Any) -> Any:
-    return FastLM(pretrained=model, tokenizer=tokenizer, **{"batch_size": 4} | options)
+    return fast_model(pretrained=model, tokenizer=tokenizer, **{"batch_size": 4} | options)
 
 
 @pytest.mark.parametrize("family", ["llama", "bloom", "bamba"])
@@ -126,7 +125,7 @@ def test_virtual_tokens_of_an_adapter_are_left_to_lm_eval(tokenizer: Any) -> Non
 @pytest.mark.parametrize("bos", [True, False], ids=["bos added", "no bos"])
 def test_model_arguments_mean_what_they_mean_in_lm_eval(options: dict[str, Any], bos: bool, llama: Any) -> None:
     tokenizer = exam.make_tokenizer(bos)
-    theirs, ours = (make(pretrained=llama, tokenizer=tokenizer, batch_size=3, **options) for make in (HFLM, FastLM))
+    theirs, ours = (make(pretrained=llama, tokenizer=tokenizer, batch_size=3, **options) for make in (HFLM, fast_model))
     within = 1.0 if "mixed_precision_dtype" in options else 1e-4
     for requests in ([*exam.knowledge(2), *exam.endings()], exam.passages(), exam.sums()):
         given, wanted = ask(ours, requests), ask(theirs, requests)

@@ -14,11 +14,10 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from benchtui.worker.answering.protocol import OutOfMemoryError
 from benchtui.worker.memory import is_out_of_memory
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import Files, Watcher, ask
+from tests.worker.answering.hf.engine.asking import Files, Watcher, ask, fast_model
 
 KINDS = [exam.knowledge(), exam.endings(30), exam.sums(), exam.instructions(), exam.passages()]
 
@@ -40,8 +39,8 @@ def room_for(model: Any, tokens: int, error: type[Exception] | Exception = torch
 @pytest.mark.parametrize("requests", KINDS, ids=lambda requests: requests[0].task_name)
 def test_batches_shrink_until_they_fit_and_nothing_is_answered_twice(requests: list[Instance], tokenizer: Any) -> None:
     model = zoo.make_model("llama")
-    expected = ask(FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8), requests)
-    lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
+    expected = ask(fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8), requests)
+    lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8)
     lm.observer = watcher = Watcher()
     lm.set_cache_hook(files := Files())
     longest = max(len(tokenizer("".join(request.args[:1]))["input_ids"]) for request in requests)
@@ -57,7 +56,7 @@ def test_batches_shrink_until_they_fit_and_nothing_is_answered_twice(requests: l
 def test_a_model_left_to_lm_eval_shrinks_its_batches_too(requests: list[Instance], tokenizer: Any) -> None:
     model = zoo.make_model("bamba")
     expected = ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=4), requests)
-    lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
+    lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8)
     lm.set_cache_hook(files := Files())
     with room_for(model, 600):
         answers = ask(lm, requests)
@@ -70,7 +69,7 @@ def test_a_model_left_to_lm_eval_shrinks_its_batches_too(requests: list[Instance
 @pytest.mark.parametrize("requests", KINDS[:4], ids=lambda requests: requests[0].task_name)
 def test_what_does_not_fit_alone_is_named(family: str, requests: list[Instance], tokenizer: Any) -> None:
     model = zoo.make_model(family)
-    lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
+    lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8)
     ask(lm, exam.knowledge(1))  # what the model can do is found out while there is room
     with (
         room_for(model, 10),
@@ -87,8 +86,8 @@ def test_with_less_of_the_memory_batches_are_smaller_and_answers_the_same(
     model = zoo.make_model("llama")
     answers, sizes = [], []
     for share in (1.0, 0.25):
-        lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
-        lm.memory_share = share
+        lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        lm.answering.lm.memory_share = share
         lm.observer = watcher = Watcher()
         answers.append(ask(lm, requests))
         sizes.append([int(choice.split()[0]) for what, choice, _ in watcher.decisions if what != "engine"])
@@ -99,7 +98,7 @@ def test_with_less_of_the_memory_batches_are_smaller_and_answers_the_same(
 
 def test_other_errors_are_not_taken_for_lack_of_memory(tokenizer: Any) -> None:
     model = zoo.make_model("llama")
-    lm = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
+    lm = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8)
     ask(lm, exam.knowledge(1))
     with (
         room_for(model, 10, RuntimeError("CUDA error: an illegal memory access")),
@@ -122,13 +121,12 @@ import sys, threading, time
 import psutil
 import torch
 torch.set_num_threads(1)
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from lm_eval.models.huggingface import HFLM
 from tests.worker.answering.hf.engine import exam
 from tests.worker.answering.hf.engine import zoo
-from tests.worker.answering.hf.engine.asking import ask
+from tests.worker.answering.hf.engine.asking import ask, fast_model
 model = zoo.make_model("llama", vocab_size=128_000, initializer_range=0.02)
-lm = {"ours": FastLM, "theirs": HFLM}[sys.argv[1]](pretrained=model, tokenizer=exam.make_tokenizer(), batch_size=8)
+lm = {"ours": fast_model, "theirs": HFLM}[sys.argv[1]](pretrained=model, tokenizer=exam.make_tokenizer(), batch_size=8)
 ask(lm, exam.endings(1)[2:4])
 process = psutil.Process()
 before, peak, asking = process.memory_info().rss, 0, True

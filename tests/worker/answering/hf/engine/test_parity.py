@@ -9,10 +9,9 @@ import torch
 from lm_eval.models.huggingface import HFLM
 
 from benchtui.worker.answering.hf.engine import batching
-from benchtui.worker.answering.hf.engine.lm import FastLM
 from benchtui.worker.answering.hf.engine.packing import Costs
 from tests.worker.answering.hf.engine import exam, zoo
-from tests.worker.answering.hf.engine.asking import Watcher, ask, assert_same_scores, shuffled
+from tests.worker.answering.hf.engine.asking import Watcher, ask, assert_same_scores, fast_model, shuffled
 
 TOLERANCE = 1e-4
 BATCH_SIZES = (1, 3, 8, "auto")
@@ -26,7 +25,7 @@ def test_every_family_answers_as_in_lm_eval(family: str, tokenizer: Any) -> None
     theirs = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3)
     scores, texts, totals = ask(theirs, SCORED), ask(theirs, WRITTEN), ask(theirs, exam.passages())
     for seed, batch_size in enumerate(BATCH_SIZES):
-        ours = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+        ours = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
         requests, back = shuffled(SCORED, seed)
         assert_same_scores(back(ask(ours, requests)), scores, TOLERANCE)
         requests, back = shuffled(WRITTEN, seed)
@@ -45,7 +44,7 @@ def test_every_family_answers_as_in_lm_eval(family: str, tokenizer: Any) -> None
 )
 def test_what_a_family_cannot_do_is_said_once(families: dict[str, Any], why: str, tokenizer: Any) -> None:
     for family in families:
-        lm = FastLM(pretrained=zoo.make_model(family), tokenizer=tokenizer, batch_size=4)
+        lm = fast_model(pretrained=zoo.make_model(family), tokenizer=tokenizer, batch_size=4)
         lm.observer = watcher = Watcher()
         ask(lm, exam.knowledge(1))
         ask(lm, exam.endings(1))
@@ -55,7 +54,7 @@ def test_what_a_family_cannot_do_is_said_once(families: dict[str, Any], why: str
 @pytest.mark.parametrize("batch_size", [1, 3, 8])
 def test_each_batch_size_of_lm_eval_is_matched(batch_size: int, llama: Any, tokenizer: Any) -> None:
     theirs = HFLM(pretrained=llama, tokenizer=tokenizer, batch_size=batch_size)
-    ours = FastLM(pretrained=llama, tokenizer=tokenizer, batch_size=batch_size)
+    ours = fast_model(pretrained=llama, tokenizer=tokenizer, batch_size=batch_size)
     assert_same_scores(ask(ours, SCORED), ask(theirs, SCORED), TOLERANCE)
     assert ask(ours, WRITTEN) == ask(theirs, WRITTEN)
 
@@ -72,7 +71,7 @@ def test_all_ways_of_sharing_give_the_same(
     model = zoo.make_model(family)
     expected = ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3), SCORED)
     monkeypatch.setattr(batching, "costs", lambda backbone: costs)
-    ours = FastLM(pretrained=model, tokenizer=tokenizer, batch_size=8)
+    ours = fast_model(pretrained=model, tokenizer=tokenizer, batch_size=8)
     assert_same_scores(ask(ours, SCORED), expected, TOLERANCE)
     assert ask(ours, WRITTEN) == ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3), WRITTEN)
 
@@ -80,7 +79,7 @@ def test_all_ways_of_sharing_give_the_same(
 def test_in_bfloat16_answers_differ_by_its_rounding_alone(tokenizer: Any) -> None:
     model = zoo.make_model("llama").to(torch.bfloat16)
     theirs = ask(HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3), SCORED)
-    ours = ask(FastLM(pretrained=model, tokenizer=tokenizer, batch_size=3), SCORED)
+    ours = ask(fast_model(pretrained=model, tokenizer=tokenizer, batch_size=3), SCORED)
     exact = ask(HFLM(pretrained=zoo.make_model("llama"), tokenizer=tokenizer, batch_size=3), SCORED)
     rounding = max(abs(a[0] - b[0]) for a, b in zip(theirs, exact, strict=True))
     assert max(abs(a[0] - b[0]) for a, b in zip(ours, theirs, strict=True)) <= rounding
@@ -93,7 +92,7 @@ def test_an_encoder_decoder_is_left_to_lm_eval(tokenizer: Any) -> None:
     config = T5Config(vocab_size=384, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4, decoder_start_token_id=2)
     model = T5ForConditionalGeneration(config).eval()
     theirs = HFLM(pretrained=model, tokenizer=tokenizer, backend="seq2seq", batch_size=2, max_length=256)
-    ours = FastLM(pretrained=model, tokenizer=tokenizer, backend="seq2seq", batch_size=2, max_length=256)
+    ours = fast_model(pretrained=model, tokenizer=tokenizer, backend="seq2seq", batch_size=2, max_length=256)
     ours.observer = watcher = Watcher()
     assert_same_scores(ask(ours, exam.knowledge(2)), ask(theirs, exam.knowledge(2)), TOLERANCE)
     assert ask(ours, exam.instructions()) == ask(theirs, exam.instructions())

@@ -1,0 +1,138 @@
+"""`--engine lm-eval`: lm-eval's own `hf` model computes every answer, in its own batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import lm_eval.models.huggingface as huggingface
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import CacheHook
+from lm_eval.models.huggingface import HFLM
+from lm_eval.models.utils import Collator
+
+from benchtui.worker.answering.hf.model import HFModel
+from benchtui.worker.answering.protocol import (
+    GenerateRequest,
+    Observer,
+    Score,
+    Scored,
+    ScoreRequest,
+    Unobserved,
+    Written,
+)
+
+
+class LmEvalEngine(HFModel):
+    """Answers with HFLM's own methods; only what they do is watched: batches, forward passes, each answer."""
+
+    cache_hook: CacheHook
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._forward_hook: Any = None
+        self._observer: Observer = Unobserved()
+        super().__init__(*args, **kwargs)
+
+    def _watch(self) -> None:
+        super()._watch()
+        self._forward_hook = self.model.register_forward_hook(self._on_forward)
+
+    def _on_forward(self, module: Any, arguments: Any, output: Any) -> None:  # noqa: ARG002 - torch's signature
+        logits = getattr(output, "logits", None)
+        if logits is not None:
+            self._observer.tokens(int(logits.shape[0] * logits.shape[1]))
+
+    def close(self) -> None:
+        """Take the hooks off the model."""
+        super().close()
+        if self._forward_hook is not None:
+            self._forward_hook.remove()
+            self._forward_hook = None
+
+    def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
+        """As `Answering.score`. Windows of long texts are taken in order, a batch at a time, as HFLM's rolling does."""
+        windows = [index for index, request in enumerate(requests) if len(request.args) == 1]
+        pairs = [index for index, request in enumerate(requests) if len(request.args) != 1]
+        places = _Places((requests[index].args, index) for index in pairs)
+
+        def filed(args: Any, answer: Any) -> None:
+            answered(places.take(tuple(args)), Score(*answer))
+
+        with self._told(observer, filed):
+            if pairs:
+                encoded = [_encoded(requests[index], requests[index].args) for index in pairs]
+                self._loglikelihood_tokens(encoded, disable_tqdm=True)
+            for first in range(0, len(windows), self.batch_size):
+                batch = windows[first : first + self.batch_size]
+                encoded = [_encoded(requests[index], None) for index in batch]
+                answers = self._loglikelihood_tokens(encoded, disable_tqdm=True, override_bs=len(batch))
+                for index, answer in zip(batch, answers, strict=True):
+                    answered(index, Score(*answer))
+
+    def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
+        """As `Answering.generate`."""
+        places = _Places((_arguments(request), index) for index, request in enumerate(requests))
+        self._rows.clear()
+
+        def filed(args: Any, _text: str) -> None:
+            text, settings = args
+            answered(places.take((text, repr(settings))), self._rows[text].popleft())
+
+        with self._told(observer, filed):
+            instances = [Instance("generate_until", {}, request.args, 0) for request in requests]
+            HFLM.generate_until(self, instances, disable_tqdm=True)
+
+    @contextmanager
+    def _told(self, observer: Observer, filed: Callable[[Any, Any], None]) -> Iterator[None]:
+        """While open, `observer` is told of batches and forward passes, and `filed(arguments, answer)` is called with
+        each answer as soon as lm-eval has it."""
+
+        class Hook(CacheHook):
+            def add_partial(self, attr: str, req: Any, res: Any) -> None:  # noqa: ARG002 - lm-eval's signature
+                filed(req, res)
+
+        class TellingCollator(Collator):
+            def get_batched(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
+                for batch in super().get_batched(*args, **kwargs):
+                    observer.batch_started([_arguments_of(item) for item in batch])
+                    yield batch
+
+        hook: CacheHook = self.cache_hook
+        self.cache_hook = Hook(None)
+        huggingface.Collator = TellingCollator
+        self._observer = observer  # another model's hook may stand on the same weights, unobserved
+        try:
+            yield
+        finally:
+            self._observer = Unobserved()
+            huggingface.Collator = Collator
+            self.cache_hook = hook
+
+
+class _Places:
+    """Where requests stand, by their arguments; of equal ones the first is taken first."""
+
+    def __init__(self, requests: Iterator[tuple[Any, int]]) -> None:
+        self._waiting: dict[Any, deque[int]] = defaultdict(deque)
+        for arguments, index in requests:
+            self._waiting[arguments].append(index)
+
+    def take(self, arguments: Any) -> int:
+        return self._waiting[arguments].popleft()
+
+
+def _encoded(request: ScoreRequest, args: Any) -> tuple[Any, list[int], list[int]]:
+    """A request as HFLM takes it: the whole context, which it cuts to its window itself."""
+    return args, list(request.context), list(request.continuation)
+
+
+def _arguments(request: GenerateRequest) -> tuple[str, str]:
+    return request.text, repr(request.settings)
+
+
+def _arguments_of(item: Any) -> tuple[Any, ...]:
+    """A batch item is (context, gen_kwargs), or ((context, continuation) or None, tokens, tokens)."""
+    first = item[0]
+    return first if isinstance(first, tuple) else () if first is None else tuple(item)

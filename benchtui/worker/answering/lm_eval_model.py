@@ -1,0 +1,307 @@
+"""lm-eval's three types of requests, answered by any `Answering`.
+
+What lm-eval's `hf` model does around the model itself is done here, once for all backends: contexts cut to the window,
+long texts divided into windows, stop strings, and what is cut from a generated text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval import utils
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import TemplateLM
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from tqdm import tqdm
+
+from benchtui.errors import BenchtuiError
+from benchtui.plans.benchmark import PromptSettings
+from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.protocol import (
+    Answering,
+    Generated,
+    GenerateRequest,
+    Observer,
+    Score,
+    ScoreRequest,
+    Unobserved,
+)
+
+# The greatest number of tokens of an answer where a task names none, as in lm-eval's `hf`.
+_LIMIT = 256
+
+# A context and its continuation as token ids, and the strings they are; None for the windows of a longer text.
+Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
+
+
+class LmEvalModel(TemplateLM):
+    """Gives the answers of lm-eval's `hf` model, computed by `answering`.
+
+    Set `observer` to be told of batches, tokens, counts and decisions; every answer goes to the cache hook
+    (`set_cache_hook`) as soon as it is known. What the observer or the hook raises ends the call.
+
+    One thing differs from `hf` on purpose: a continuation without tokens has log-likelihood 0 and is greedy, where `hf`
+    stops with an error.
+    """
+
+    observer: Observer
+
+    def __init__(self, answering: Answering, prompts: PromptSettings, observer: Observer | None = None) -> None:
+        super().__init__()
+        self.answering = answering
+        self.observer = observer or Unobserved()
+        self.seed = prompts.seeds[2]
+        self._answer_end = _AnswerEnd.of(prompts.think_end_token)
+        facts = answering.facts
+        self.max_length = facts.context_length
+        self.backend = "seq2seq" if facts.encoder_decoder else "causal"  # lm-eval's words
+        self._encodings: dict[str, list[int]] = {}
+
+    @property
+    def eot_token_id(self) -> int:
+        """The token that ends a text. Raises BenchtuiError where the tokenizer has none."""
+        return self.answering.tokens.eos
+
+    @property
+    def prefix_token_id(self) -> int:
+        """The token before a text without a context. Raises BenchtuiError where the tokenizer has none."""
+        return self.answering.tokens.prefix
+
+    def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
+        """One prompt of messages, by the plan's chat template."""
+        return self.answering.chat.render(chat_history, add_generation_prompt=add_generation_prompt)
+
+    def tok_encode(self, string: str, add_special_tokens: bool | None = None, **_: Any) -> list[int]:
+        """Token ids of a string, out of those encoded beforehand where it is among them."""
+        if add_special_tokens is None and string in self._encodings:
+            return self._encodings[string]
+        return self.answering.tokens.encode([string], special=add_special_tokens)[string]
+
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
+        """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
+        if self.backend == "causal":
+            self._encodings = self.answering.tokens.encode(_pair_texts(request.args for request in requests))
+        try:
+            answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        finally:
+            self._encodings = {}
+        return answers
+
+    def _loglikelihood_tokens(
+        self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any
+    ) -> list[tuple[float, bool]]:
+        answers: list[tuple[float, bool]] = [(0.0, True)] * len(requests)
+        asked = [self._score_request(context, continuation, args or ()) for args, context, continuation in requests]
+        for (args, context, _continuation), request in zip(requests, asked, strict=True):
+            if args is not None:
+                self.observer.answer_facts(args, AnswerFacts(len(context), request.lost))
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
+
+            def answered(index: int, score: Score) -> None:
+                answers[index] = (score.loglikelihood, score.greedy)
+                args = requests[index][0]
+                if args is not None:
+                    self.cache_hook.add_partial("loglikelihood", args, answers[index])
+                bar.update(1)
+
+            self._score(asked, answered)
+        return answers
+
+    def _score_request(self, context: list[int], continuation: list[int], args: tuple[Any, ...]) -> ScoreRequest:
+        if len(continuation) > self.max_length:
+            raise BenchtuiError(
+                f"A continuation of {len(continuation)} tokens is longer than the model's window of {self.max_length}.",
+                "Set max_length in the model's arguments if the model can read more.",
+            )
+        # A context without tokens (a text of nothing but spaces) is read as an empty one: after the prefix token.
+        context = context or [self.prefix_token_id]
+        # The window holds everything but the last token of the continuation; that of an encoder the context alone.
+        read = len(context) + len(continuation) - 1 if self.backend == "causal" else len(context)
+        return ScoreRequest(context, continuation, args, max(read - self.max_length, 0))
+
+    def _score(self, requests: Sequence[ScoreRequest], answered: Callable[[int, Score], None]) -> None:
+        """Ask everything that has tokens to be predicted; what has none is certain."""
+        asked = [index for index, request in enumerate(requests) if request.continuation]
+        for index, request in enumerate(requests):
+            if not request.continuation:
+                answered(index, Score(0.0, True))
+        if asked:
+            self.answering.score(
+                [requests[index] for index in asked],
+                lambda place, score: answered(asked[place], score),
+                self.observer,
+            )
+
+    def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
+        """Log-likelihood of each whole string, over windows of the model's length."""
+        strings: list[str] = [request.args[0] for request in requests]
+        encodings = self.answering.tokens.encode(strings) if strings else {}
+        owners: list[int] = []
+        windows: list[ScoreRequest] = []
+        for index, string in enumerate(strings):
+            for context, continuation in self._windows(encodings[string]):
+                owners.append(index)
+                windows.append(self._score_request(context, continuation, (string,)))
+        totals: list[float] = [0] * len(strings)
+        with tqdm(total=len(strings), disable=disable_tqdm, desc="Running loglikelihood_rolling requests") as bar:
+
+            def whole(index: int, parts: Sequence[float]) -> None:
+                totals[index] = sum(parts)
+                self.cache_hook.add_partial("loglikelihood_rolling", (strings[index],), totals[index])
+                bar.update(1)
+
+            gathered = _Gathered(owners, len(strings), whole)
+            self._score(windows, lambda index, score: gathered.add(index, score.loglikelihood))
+        return totals
+
+    def _windows(self, tokens: list[int]) -> list[tuple[list[int], list[int]]]:
+        windows = utils.get_rolling_token_windows(
+            token_list=tokens, prefix_token=self.prefix_token_id, max_seq_len=self.max_length, context_len=1
+        )
+        return [utils.make_disjoint_window(window) for window in windows]
+
+    def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
+        """The text that follows each context, up to a stop string.
+
+        Raises BenchtuiError where more tokens are asked for than the window holds.
+        """
+        texts = [""] * len(requests)
+        asked, lengths = self._generate_requests(requests)
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+
+            def answered(index: int, generated: Generated) -> None:
+                request = asked[index]
+                text = self._answer_end.text(generated, request.stops, self.answering)
+                # A stop string can be spelled in more tokens than a backend looks through while the text grows.
+                stopped = text != self._answer_end.text(generated, (), self.answering)
+                whole = lengths[request.text]
+                lost = whole - (len(request.prompt) - request.lost)
+                at_limit = generated.finish == "length" and not stopped
+                self.observer.answer_facts((request.text,), AnswerFacts(whole, lost, len(generated.ids), at_limit))
+                texts[index] = text
+                self.cache_hook.add_partial("generate_until", request.args, text)
+                bar.update(1)
+
+            if asked:
+                self.answering.generate(asked, answered, self.observer)
+        return texts
+
+    def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
+        """What is asked for these requests, and the length of each prompt before anything was cut from it."""
+        read: dict[str, _Limits] = {}
+        eos = self.answering.tokens.decode([self.eot_token_id], special=True) if requests else ""
+        for request in requests:
+            settings = request.args[1]
+            if (name := _name(settings)) not in read:
+                read[name] = self._limits(settings, eos)
+        encoded = self.answering.tokens.encode_prompts([request.args[0] for request in requests])
+        seen: Counter[tuple[str, str]] = Counter()
+        asked = []
+        for request in requests:
+            context, settings = request.args
+            name = _name(settings)
+            limits, (prompt, _) = read[name], encoded[context]
+            seed = _seed(self.seed, context, settings, seen[context, name])
+            seen[context, name] += 1
+            lost = max(len(prompt) - limits.room, 0)
+            asked.append(
+                GenerateRequest(prompt, context, limits.tokens, limits.stops, settings, seed, request.args, lost)
+            )
+        return asked, {text: length for text, (_, length) in encoded.items()}
+
+    def _limits(self, settings: Mapping[str, Any], eos: str) -> _Limits:
+        kwargs = dict(normalize_gen_kwargs(dict(settings), _LIMIT))
+        stops = handle_stop_sequences(kwargs.get("until"), eos=eos)
+        tokens = int(kwargs["max_gen_toks"])
+        if self.backend != "causal":  # the encoder has a window of its own
+            return _Limits(tokens, tuple(stops), self.max_length)
+        room = self.max_length - tokens
+        if room <= 0:
+            raise BenchtuiError(
+                f"The task generates up to {tokens} tokens, and the model's window holds {self.max_length} in all.",
+                "Set max_length in the model's arguments if the model can read more, or a smaller max_gen_toks.",
+            )
+        return _Limits(tokens, tuple(stops), room)
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """Where an answer ends: the most `tokens`, the `stops`; and the `room` in the window for its prompt."""
+
+    tokens: int
+    stops: tuple[str, ...]
+    room: int
+
+
+@dataclass(frozen=True)
+class _AnswerEnd:
+    """What ends a model's thoughts, which are no part of its answer: a text, or the id of a token."""
+
+    text_of_end: str | None
+    token: int | None
+
+    @classmethod
+    def of(cls, think_end: str | None) -> _AnswerEnd:
+        """As lm-eval reads `think_end_token`: a number is the id of a token."""
+        if think_end and think_end.isdigit():
+            return cls(None, int(think_end))
+        return cls(think_end or None, None)
+
+    def text(self, generated: Generated, stops: Sequence[str], answering: Answering) -> str:
+        """The answer in a generated text: without thoughts, up to a stop string."""
+        text = generated.text
+        if self.token is not None:
+            ids = list(generated.ids)
+            if self.token in ids:
+                text = answering.tokens.decode(ids[len(ids) - ids[::-1].index(self.token) :])
+            text = text.lstrip()
+        answer: str = postprocess_generated_text(text, list(stops), self.text_of_end)
+        return answer
+
+
+class _Gathered:
+    """Parts that belong to owners; `whole(owner, parts)` is called with an owner's parts when all are there."""
+
+    def __init__(self, owners: Sequence[int], count: int, whole: Callable[[int, Sequence[float]], None]) -> None:
+        self._owners = owners
+        self._parts: list[dict[int, float]] = [{} for _ in range(count)]
+        self._missing = [0] * count
+        self._whole = whole
+        for owner in owners:
+            self._missing[owner] += 1
+        for owner, missing in enumerate(self._missing):
+            if not missing:
+                whole(owner, ())
+
+    def add(self, index: int, value: float) -> None:
+        """Take in the part with this index."""
+        owner = self._owners[index]
+        self._parts[owner][index] = value
+        self._missing[owner] -= 1
+        if not self._missing[owner]:
+            parts = self._parts[owner]
+            self._whole(owner, [parts[place] for place in sorted(parts)])
+
+
+def _pair_texts(pairs: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The strings that lm-eval encodes for contexts and continuations (`TemplateLM._encode_pair`)."""
+    for context, continuation in pairs:
+        if context:
+            yield context + continuation
+            yield context.rstrip()
+
+
+def _name(settings: Mapping[str, Any]) -> str:
+    return repr(sorted(settings.items()))
+
+
+def _seed(seed: int, context: str, settings: Mapping[str, Any], occurrence: int) -> int:
+    """A number that depends on the request, not on what it shares a batch with. `occurrence` counts requests with the
+    same arguments: repeats are to differ."""
+    text = json.dumps([seed, context, settings, occurrence], default=str, sort_keys=True)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")
