@@ -61,12 +61,17 @@ class Machine:
 
 @dataclass(frozen=True)
 class BatchAdvice:
-    """`size` is advised, `fits` how many rows of full length memory holds; `why` one line without a full stop."""
+    """How many sequences at once suit a machine.
+
+    `size` is advised, `fits` the largest that memory holds at full length, and `beyond` says what happens with more.
+    `why` says what is done where the user asks for no size: one line without a full stop.
+    """
 
     size: int
     fits: int
     device: str
     why: str
+    beyond: str
 
 
 @dataclass(frozen=True)
@@ -76,7 +81,8 @@ class Backend:
     `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first.
     `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
     worker may import it, since it brings what is heavy. `reserved_arguments` are names that --model-args may not set,
-    each with the flag that does; `harmless_arguments` those that can load no file and no code.
+    each with the flag that does; `harmless_arguments` those that can load no file and no code. `lm_eval_model` is the
+    name of lm-eval's own model that answers the same when it is given the plan's files, "" for none.
     """
 
     name: str
@@ -88,6 +94,7 @@ class Backend:
     settings: tuple[OwnSetting, ...] = ()
     reserved_arguments: Mapping[str, str] = field(default_factory=dict)
     harmless_arguments: frozenset[str] = frozenset()
+    lm_eval_model: str = ""
 
     def check(self) -> None:
         """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it."""
@@ -107,9 +114,9 @@ class Backend:
         return {need.package: version(need.package) for need in self.needs}
 
     def advise(
-        self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, Any]
+        self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, str]
     ) -> BatchAdvice | None:
-        """Return how many sequences `machine` holds at once of `model`; None where only the loaded model can tell.
+        """Return how many sequences to ask of `model` at once; None where only the loaded model can tell.
 
         `max_length` is the longest sequence in tokens (None: the model's), `settings` the backend's own.
         """

@@ -6,10 +6,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any
+from types import MappingProxyType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from benchtui.backends.backend import Backend, Gives, Need, OwnSetting
+from benchtui.backends.backend import Backend, BatchAdvice, Gives, Machine, Need, OwnSetting
+from benchtui.backends.hf_batch import (
+    LONGEST_PLANNED,
+    MEMORY_SHARE,
+    cache_bytes_per_token,
+    choose_batch,
+    device_of,
+    forward_bytes_per_token,
+    row_bytes,
+    rows_that_fit,
+    same_as_automatic,
+    tokens_that_fit,
+)
+from benchtui.models.layout import size_text
+
+if TYPE_CHECKING:
+    from benchtui.models.describe import ModelDescription
+
+
+_WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
 @dataclass(frozen=True)
@@ -19,10 +38,44 @@ class _Hf(Backend):
 
         return {"transformers": version("transformers")}
 
+    def advise(
+        self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, str]
+    ) -> BatchAdvice | None:
+        width = 4 if machine.device == "cpu" else _WIDTHS.get(model.dtype or "", 2)
+        weights = (model.parameters or 0) * width or model.weight_bytes
+        free = max(machine.free - weights, 0)
+        shape = model.architecture
+        config = SimpleNamespace(
+            vocab_size=shape.vocab_size or 32_000,
+            hidden_size=shape.hidden_size or 4096,
+            num_hidden_layers=shape.layers or 32,
+            num_attention_heads=shape.kv_heads or 32,
+            num_key_value_heads=shape.kv_heads,
+            head_dim=shape.head_dim,
+        )
+        longest = min(max_length or shape.max_positions or LONGEST_PLANNED, LONGEST_PLANNED)
+        if engine_of(settings) == "fast":
+            return _advice_of_fast(config, machine.device, free, longest, width)
+        chosen = choose_batch(config, device=machine.device, free=free, max_length=longest, element_bytes=width)
+        fits = int(free * MEMORY_SHARE) // row_bytes(config, longest, width)
+        beyond = "More than memory holds at full length; the size is halved when it runs out."
+        return BatchAdvice(chosen.size, fits, machine.device, chosen.why, beyond)
+
     def is_harmless(self, argument: str, value: Any) -> bool:
         # "org/name" would be a kernel that is fetched from the hub and imported.
         own = argument != "attn_implementation" or re.fullmatch(r"\w+", str(value)) is not None
         return own and super().is_harmless(argument, value)
+
+
+def _advice_of_fast(config: Any, kind: str, free: int, longest: int, width: int) -> BatchAdvice:
+    """What the fast engine would do; the length of the texts it will meet is not known yet: `longest` is assumed."""
+    device = device_of(kind)
+    tokens = tokens_that_fit(device, free, forward_bytes_per_token(config, width))
+    fits = rows_that_fit(free, cache_bytes_per_token(config, width) * longest)
+    rows = min(device.rows, fits)
+    why = f"{size_text(free)} free, up to {tokens:,} tokens per forward pass and {rows} answers generated at a time"
+    beyond = "More than memory holds at full length; fewer are generated at a time."
+    return BatchAdvice(same_as_automatic(device, rows), fits, kind, why, beyond)
 
 
 HF = _Hf(
@@ -30,6 +83,7 @@ HF = _Hf(
     title="transformers",
     takes=("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch"),
     gives=Gives(generate=True, loglikelihood=True, adapters=True),
+    lm_eval_model="hf",
     answering="benchtui.worker.answering.hf.open",
     needs=tuple(
         Need(package, f"python -m pip install {package}") for package in ("torch", "transformers", "peft", "accelerate")

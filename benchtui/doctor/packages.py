@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
+from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.doctor.check import Check
 
 _TASK_FAMILIES = {
@@ -23,7 +24,6 @@ _TASK_FAMILIES = {
     "discrim_eval": "Discrim-Eval",
     "unitxt": "Unitxt",
 }
-_SHOWN = ("lm_eval", "torch", "transformers", "peft")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ def check_packages() -> Iterator[Check]:
     if lacks:
         yield Check("Packages", "problem", "; ".join(map(str, lacks)), _install(lack.requirement for lack in lacks))
         return
-    shown = ", ".join(f"{name.replace('_', '-')} {importlib.metadata.version(name)}" for name in _SHOWN)
+    used = ["lm_eval", *(need.package for need in find_backend(DEFAULT_BACKEND).needs)]
+    shown = ", ".join(f"{name.replace('_', '-')} {importlib.metadata.version(name)}" for name in used)
     yield Check("Packages", "ok", f"all {len(requirements)} within their ranges: {shown}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from benchtui.backends.backend import Backend
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
@@ -85,6 +86,12 @@ _ATTRIBUTES = frozenset(attribute.name for attribute in fields(Choice))
 _DIRECT = tuple(setting for setting in SETTINGS if setting.field in _ATTRIBUTES)
 """Settings whose value is an attribute of its own."""
 _MORE = tuple(setting for setting in SETTINGS if setting.field and setting.field not in _ATTRIBUTES)
+
+
+def backend_settings(choice: Choice, backend: Backend) -> dict[str, str]:
+    """Return the values of the settings that only `backend` has, by their names."""
+    values = settings_of(choice)
+    return {own.name: values.get(own.name.replace("-", "_"), own.default) for own in backend.settings}
 
 
 def choice_of(values: Mapping[str, Any]) -> Choice:

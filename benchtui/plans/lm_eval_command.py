@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from benchtui.backends.registry import find_backend
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.values import limit_words
 from benchtui.tasks.suites import TaskPlan
@@ -26,8 +27,10 @@ def equivalent_command(
     """A shell script: a command for each number of shots and limit, since lm_eval takes one of each for all its tasks.
 
     `dtype` and `device` are those in use, once the worker has chosen them; `early` when the run may stop before its
-    last document.
+    last document. A comment where lm-eval has no model that answers as the plan's backend does.
     """
+    if not find_backend(plan.backend).lm_eval_model:
+        return f"#!/bin/sh\n# lm-evaluation-harness has no model that answers as the backend {plan.backend} does.\n"
     lines = ["#!/bin/sh", "# The same evaluation with lm-evaluation-harness itself."]
     if early or plan.decide_early is not None:
         lines.append(
@@ -52,7 +55,12 @@ def _shots_and_limit(task: TaskPlan) -> tuple[str, str]:
 
 def _arguments(plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, device: str | None) -> list[str]:
     prompts, first = plan.prompts, tasks[0]
-    arguments = ["--model", "hf", "--model_args", _settings(_model_args(plan, dtype))]
+    arguments = [
+        "--model",
+        find_backend(plan.backend).lm_eval_model,
+        "--model_args",
+        _settings(_model_args(plan, dtype)),
+    ]
     arguments += ["--tasks", ",".join(task.name for task in tasks)]
     if first.num_fewshot is not None:
         arguments += ["--num_fewshot", str(first.num_fewshot)]
@@ -78,7 +86,7 @@ def _arguments(plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, de
 
 
 def _model_args(plan: BenchmarkPlan, dtype: str | None) -> dict[str, Any]:
-    """What the worker gives lm-eval's hf model, without what is its default."""
+    """What the worker gives lm-eval's model, without what is its default."""
     source, prompts = plan.source, plan.prompts
     tokenizer = source.tokenizer_place
     settings: dict[str, Any] = {

@@ -27,7 +27,7 @@ from benchtui.models.verify import whole_digest
 from benchtui.plans.abilities import check_abilities
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
-from benchtui.plans.choice import Choice
+from benchtui.plans.choice import Choice, backend_settings
 from benchtui.plans.generation_notes import generation_notes
 from benchtui.plans.source import FolderSource, HubSource, Source
 from benchtui.settings.code import code_in_generation
@@ -255,7 +255,7 @@ def _run_plan(
         created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         suite=tasks.suite,
         backend=choice.backend,
-        backend_settings={own.name: getattr(choice, own.name, own.default) for own in backend.settings},
+        backend_settings=backend_settings(choice, backend),
         backend_identity=backend.identity(),
         batch_size=choice.batch_size,
         device=choice.device,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from benchtui.backends.registry import DEFAULT_BACKEND
+from benchtui.backends.registry import BUILT_IN, DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
@@ -93,8 +93,8 @@ SETTINGS: tuple[Setting, ...] = (
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
     Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME"),
-    Setting("engine", MACHINE, "fast, benchtui's own, or lm-eval: its hf model.", forms.choice("fast", "lm-eval"),
-            "fast", "NAME"),
+    *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices), own.default, "NAME")
+      for backend in BUILT_IN.values() for own in backend.settings),
     Setting("model-args", MACHINE, "More arguments of lm-eval's hf model; may be repeated.", forms.MODEL_ARGUMENTS,
             {}, "K=V"),
     Setting("offline", MACHINE, "Use only what is cached; connect to nothing.", switch("--offline", "--no-offline"),

@@ -200,7 +200,7 @@ def no_room_words(current: Watched) -> str:
 def no_memory_words(current: Watched, *, killed: bool) -> str:
     if current.failed is not None:
         return f"{current.failed.message} → {current.failed.next_step}"
-    step = "Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine."
+    step = "Use --format merged_4bit, a smaller --max-length, or a larger machine."
     return f"{memory_words(killed=killed)}, even for one sequence at a time. → {step}"
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.backends.backend import Backend
+from benchtui.backends.backend import Backend, BatchAdvice
 from benchtui.backends.registry import BUILT_IN as OUR_BACKENDS
 from benchtui.errors import BenchtuiError
 from benchtui.models.base import BaseChoice, find_base
@@ -17,7 +17,6 @@ from benchtui.settings.setting import Question
 from benchtui.tasks.suites import BUILT_IN, Suite
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
-from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Estimate
 
 QUESTIONS: Mapping[Question, tuple[str, str]] = {
@@ -199,9 +198,9 @@ def batch_options(advice: BatchAdvice | None, chosen: int | str = "auto") -> lis
 
 def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
     if size == 1:
-        about = "One at a time: slowest, least memory. Try this if runs hang."
+        about = "Slowest, least memory. Try this if runs hang."
     elif advice and size > advice.fits:
-        about = "More than memory holds at full length; the size is halved when it runs out."
+        about = advice.beyond
     elif advice and size == advice.size:
         about = "Suggested for this machine."
     else:

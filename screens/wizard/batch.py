@@ -6,11 +6,12 @@ from dataclasses import replace
 
 from textual.app import ComposeResult
 
+from benchtui.backends.backend import BatchAdvice
 from benchtui.backends.registry import find_backend
 from benchtui.models.describe import describe
 from benchtui.models.selection import choose_format
 from benchtui.plans.choice import Choice
-from benchtui.wizard.batch import BatchAdvice, advise_batch
+from benchtui.wizard.batch import advise_batch
 from benchtui.wizard.options import batch_options
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
@@ -70,7 +71,7 @@ def _advise(answers: Answers) -> BatchAdvice | None:
     if place is None:
         return None
     described = describe(place, offline=choice.offline, allow_pickle=choice.permissions.pickle)
-    return advise_batch(described, device=choice.device, max_length=choice.max_length)
+    return advise_batch(choice, described)
 
 
 def _base_name(answers: Answers, choice: Choice) -> str | None:

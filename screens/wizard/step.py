@@ -11,12 +11,12 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
+from benchtui.backends.backend import BatchAdvice
 from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
 from benchtui.plans.choice import Choice
 from benchtui.settings.setting import Question
-from benchtui.wizard.batch import BatchAdvice
 from benchtui.wizard.estimate import Speeds
 from benchtui.wizard.options import QUESTIONS
 from screens.background import in_background

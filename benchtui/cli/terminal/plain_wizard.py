@@ -147,7 +147,7 @@ def _ask_batch(choice: Choice, model: TrainedModel) -> Choice:
     advice = None
     if not form.adapter and form.hub_id is None:
         described = describe(form.location, offline=choice.offline, allow_pickle=choice.permissions.pickle)
-        advice = advise_batch(described, device=choice.device, max_length=choice.max_length)
+        advice = advise_batch(choice, described)
     taken = _select("batch", batch_options(advice, choice.batch_size), str(choice.batch_size))
     return replace(choice, batch_size="auto" if taken == "auto" else int(taken))
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from benchtui.backends.hf import engine_of
+from benchtui.backends.hf_batch import choose_batch
 from benchtui.plans.source import Source
 from benchtui.worker.answering.hf import remembered
-from benchtui.worker.answering.hf.batch import choose_batch
 from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.hf.distributions import TextDistributions
 from benchtui.worker.answering.hf.growing_text import grow
@@ -184,7 +184,7 @@ class HFAnswering(Answering):
         if size is None or size <= 1:
             raise OutOfMemoryError(
                 f"memory is not enough for one request: {said}",
-                "Use --format merged_4bit, a smaller --max-length, a GGUF, or a larger machine.",
+                "Use --format merged_4bit, a smaller --max-length, or a larger machine.",
             )
         self.lm.batch_size_per_gpu = size // 2
         observer.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")

@@ -91,7 +91,7 @@ def load_error(name: str, error: Exception) -> BenchtuiError:
         return BenchtuiError(what, "Copy the base model's tokenizer files into the folder.")
     if is_caused_by_out_of_memory(error):
         return NoRoomForModelError(
-            f"{name} does not fit into memory.", "Use --format merged_4bit, a GGUF, or a larger machine."
+            f"{name} does not fit into memory.", "Use --format merged_4bit, or a larger machine."
         )
     if "bitsandbytes" in lowered:
         return BenchtuiError(what, "merged_4bit needs a GPU and bitsandbytes: use --format merged_16bit here.")

@@ -9,38 +9,24 @@ from typing import Any
 
 import torch
 
+from benchtui.backends.hf_batch import (
+    FAST_SHARE,
+    SMALLEST_BUDGET,
+    device_of,
+    forward_bytes_per_token,
+    rows_that_fit,
+    rows_wanted,
+    tokens_that_fit,
+)
 from benchtui.models.layout import size_text
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.memory import free_memory
 from benchtui.worker.answering.protocol import Observer
 
-# A batch may take this part of the free memory; the rest is left for what cannot be foreseen.
-_SHARE = 0.5
 # A batch of this many positions or fewer is not divided any further.
 SMALLEST = 16
-_SMALLEST_BUDGET = 256
 _PROBE = 256
-# Where lm-eval's `hf` would hold so many rows, generation here holds four times as many in about the same memory:
-# `hf` reads all prompts of a batch at once and copies its cache at every step.
-_ROWS_FOR_ONE = 4
-
-
-@dataclass(frozen=True)
-class Device:
-    """How large a batch makes full use of a kind of device.
-
-    `tokens`: positions in one forward pass; more of them are no faster per position. `rows`: the same for decoding
-    steps of one token a row. `forward`: what one more call of the model costs, in tokens.
-    """
-
-    tokens: int
-    rows: int
-    forward: float
-
-
-_DEVICES = {"cpu": Device(tokens=1024, rows=32, forward=64)}
-_OTHER = Device(tokens=16384, rows=128, forward=512)
 
 
 @dataclass(frozen=True)
@@ -69,21 +55,20 @@ def costs(backbone: Backbone) -> Costs:
     pair = 2 * int(config.num_hidden_layers) * int(config.hidden_size)
     # Masked attention reaches about half the rate of the matrices.
     attention = 2 * pair / max(1, weights)
-    return Costs(attention=attention, forward=_device(backbone.device).forward, copied=attention / 2)
+    return Costs(attention=attention, forward=device_of(backbone.device.type).forward, copied=attention / 2)
 
 
 def token_budget(backbone: Backbone, requested: RequestedBatch) -> tuple[int, str]:
     """Return how many token positions one forward pass may hold, and why."""
-    device = _device(backbone.device)
+    device = device_of(backbone.device.type)
     if requested.rows is not None:
-        wanted = max(_SMALLEST_BUDGET, requested.rows * requested.longest)
+        wanted = max(SMALLEST_BUDGET, requested.rows * requested.longest)
         budget = max(1, int(requested.share * min(wanted, device.tokens)))
         return budget, f"batch size {requested.rows}, requests up to {requested.longest} tokens"
     free = free_memory(backbone.device)
     each = _bytes_per_token(backbone)
-    fits = int(_SHARE * free / each)
     why = f"{size_text(free)} free, {size_text(each)} per token"
-    return max(1, int(requested.share * max(_SMALLEST_BUDGET, min(fits, device.tokens)))), why
+    return max(1, int(requested.share * tokens_that_fit(device, free, each))), why
 
 
 def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_token: int) -> tuple[int, str]:
@@ -91,20 +76,13 @@ def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_
 
     `requested.longest` counts the prompt and all tokens that may be generated after it.
     """
-    device = _device(backbone.device)
+    device = device_of(backbone.device.type)
     free = free_memory(backbone.device)
-    each = max(1, cache_bytes_per_token * requested.longest)
-    fits = max(1, int(_SHARE * free / each))
-    rows = (
-        device.rows if requested.rows is None else max(requested.rows, min(_ROWS_FOR_ONE * requested.rows, device.rows))
-    )
+    fits = rows_that_fit(free, cache_bytes_per_token * requested.longest)
+    rows = rows_wanted(device, requested.rows)
     wish = "auto" if requested.rows is None else f"batch size {requested.rows}"
     why = f"{wish}; {size_text(free)} free"
     return max(1, int(requested.share * min(rows, fits))), why
-
-
-def _device(device: torch.device) -> Device:
-    return _DEVICES.get(device.type, _OTHER)
 
 
 def _bytes_per_token(backbone: Backbone) -> int:
@@ -115,11 +93,7 @@ def _bytes_per_token(backbone: Backbone) -> int:
         before = torch.cuda.memory_allocated(backbone.device)
         backbone.hidden(ids)
         return max(1, (torch.cuda.max_memory_allocated(backbone.device) - before) // _PROBE)
-    config = backbone.config
-    inner = int(getattr(config, "intermediate_size", None) or 4 * config.hidden_size)
-    size = torch.finfo(backbone.dtype).bits // 8
-    # At the widest point: the block's input, its normalised copy, and the gated pair with its product.
-    return (4 * int(config.hidden_size) + 4 * inner) * size
+    return forward_bytes_per_token(backbone.config, torch.finfo(backbone.dtype).bits // 8)
 
 
 def rows_of_lm_eval(lm: Any) -> int:
@@ -130,7 +104,7 @@ def rows_of_lm_eval(lm: Any) -> int:
     size = int(getattr(config.get_text_config(), "vocab_size", lm.vocab_size))
     # Logits, their log-softmax, and as much again for the layers.
     each = 4 * 4 * size * int(lm.max_length)
-    return max(1, min(int(lm.max_batch_size), int(_SHARE * free_memory(lm.device) / each)))
+    return max(1, min(int(lm.max_batch_size), int(FAST_SHARE * free_memory(lm.device) / each)))
 
 
 class TokenBudget:
