@@ -16,7 +16,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, side_by_side, with_date_of
 from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.plans.plan import write_plan
 from benchtui.plans.prepare import PreparedBench, new_bench_id
-from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
+from benchtui.runs.directory import LOCK, RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
 from benchtui.runs.earlier_looks import with_earlier_looks
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.records import asked_everything, read_done, run_state
@@ -71,7 +71,7 @@ def lock_model(model_path: Path, name: str) -> FolderLock:
                 f"{folder} is a link to another place; results are only written inside the model's folder.",
                 "Replace it with a folder, or link the whole model folder.",
             )
-    return FolderLock(benchmarks / ".lock", name)
+    return FolderLock(benchmarks / LOCK, name)
 
 
 def lay_out(

@@ -9,7 +9,7 @@ from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.plan import Permissions
+from benchtui.plans.plan import Permissions, Plan
 from benchtui.runs.outcome import include_flags, resume_command
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.rows import PERMISSIONS
@@ -18,7 +18,7 @@ from benchtui.tasks.resolve import ResolvedTasks, resolve
 from benchtui.text import one_line
 
 
-def check_permissions(plan: BenchmarkPlan, allowed: Permissions, name: str) -> None:
+def check_permissions(plan: Plan, allowed: Permissions, name: str) -> None:
     """Raise BenchtuiError naming the flags that the run was started with and that are not given now; `name` is the
     name of the run."""
     lacking = [

@@ -27,19 +27,14 @@ def command(run: str, outputs: Path) -> int:
 
     RUN is a run's folder, its name as `benchtui runs` lists it, or a model for its newest running one.
     """
-    from benchtui.files import write_run_file
+    from benchtui.runs.cancel import ask_to_stop
     from benchtui.runs.find import find_run
     from benchtui.runs.known import shown_name
 
     chosen = find_run(outputs, run, states=("running",))
     found = _running(chosen)
     name = shown_name(found)
-    try:
-        write_run_file(found.cancel, "asked by benchtui cancel\n")
-    except OSError as error:
-        raise BenchtuiError(
-            f"{found.cancel} cannot be written: {error.strerror}.", "Stop it in its own terminal, or make it writable."
-        ) from None
+    ask_to_stop(found, "benchtui cancel")
     click.echo(f"Stopping {name}: what was answered is kept and scored.", err=True)
     if not _wait_for_end(found):
         click.echo(

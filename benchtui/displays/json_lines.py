@@ -14,6 +14,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import EventReader
 from benchtui.runs.events import Event
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.text import escaped_json, printable
 
 INTERVAL = 0.1
@@ -48,10 +49,10 @@ class _Source:
             return self._named
         place = os.path.relpath(self._run.path) if self._below_here() else str(self._run.path)
         try:
-            plan = self._run.plan()
+            kind, plan = read_kind(self._run)
         except BenchtuiError:
             return {"run": place, "model": None, "role": None}
-        self._named = {"run": place, "model": plan.model_name, "role": plan.role}
+        self._named = {"run": place, "model": plan.model_name, "role": kind.about(plan).role}
         return self._named
 
     def _below_here(self) -> bool:

@@ -56,7 +56,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     that it may ask about. `base_fingerprint` is that of the base run it is then compared with.
     `training` is what the training had written down when the run was made: a model may be trained again into the same
     folder. None for a base, and in plans from before it was kept. `looked_at` names earlier runs that asked this model
-    the same and might have stopped early, None where nobody noted it.
+    the same and might have stopped early, None where that was not noted.
     """
 
     kind: Literal["benchmark"] = "benchmark"

@@ -1,4 +1,4 @@
-"""The `lm_eval run …` lines that evaluate the same model on the same tasks, for whoever wants to check."""
+"""The `lm_eval run …` lines that evaluate the same model on the same tasks, to check benchtui's results with."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Permissions(msgspec.Struct, frozen=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What every plan holds, whatever the kind of run; each kind adds its own fields in a subclass.
 
-    Stored as run/plan.json, all fields in one object: the header can be read also where nobody knows the kind. `kind`
+    Stored as run/plan.json, all fields in one object: the header can be read also where the kind is not known. `kind`
     is missing in plans of earlier versions, which knew benchmarks only. `model_name` is the name of the model folder
     that the run lies in. `bench_id` is shared by the runs that one command started together. `created` is a time in
     ISO 8601. `command` is what to type to get the same plan.

@@ -271,7 +271,7 @@ def _run_plan(
 
 
 def _as_record(facts: TrainingFacts) -> TrainingFacts:
-    """The facts with texts that any record can hold: they come from a file that anybody may have written."""
+    """The facts with texts that any record can hold: they come from a file that a stranger may have written."""
     texts = {"trained_on": facts.trained_on, "dataset": facts.dataset}
     return dataclasses.replace(facts, **{name: one_line(text, 200) for name, text in texts.items() if text})  # type: ignore[arg-type]
 

@@ -16,7 +16,7 @@ from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, base_run, benchmarks_folder, named_base
 from benchtui.runs.find import Named, find
-from benchtui.runs.known import BASE, FINE_TUNED, PREVIOUS, model_folders, model_runs, run_name
+from benchtui.runs.known import FINE_TUNED, is_base, model_folders, model_runs, run_name
 from benchtui.runs.result_files import has_results, latest_results, stamp_of
 
 Extent = Literal["full", "early", "partial", "limited", "unreadable"]
@@ -221,7 +221,7 @@ def runs_of_model(outputs: Path, text: str | None, run: str | None) -> tuple[Pat
 
 
 def _of_base(run: RunDirectory) -> bool:
-    return run.path.name == BASE or run.path.parent.name == PREVIOUS or (run.exists() and run.plan().role == "base")
+    return is_base(run) or (run.exists() and run.plan().role == "base")
 
 
 def _full_instead_of(named: RunDirectory, model: Path) -> ChosenRuns | None:

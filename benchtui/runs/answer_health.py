@@ -8,7 +8,7 @@ import msgspec
 
 
 class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Counted by the model when it answers, in tokens; None where nobody counted.
+    """Counted by the model when it answers, in tokens; None where it was not counted.
 
     `prompt` is the length of the prompt before anything was cut from it, `lost` what was cut to fit the window.
     `tokens` is the length of a generated answer, with thoughts and end token; `at_limit` says that the greatest number

@@ -11,6 +11,7 @@ from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Plan, read_plan
 
+LOCK = ".lock"
 SHARDS = "shards"
 """The folder in run/ with the files of each worker, where a run has several."""
 
@@ -111,6 +112,13 @@ class RunDirectory:
         return self.records / "lock"
 
     @property
+    def model_lock(self) -> Path:
+        """The lock that the supervisor of this model's runs of this kind holds."""
+        folders = self.path.parents
+        benchmarks = next((folder for folder in folders if folder.name == BENCHMARKS), None)
+        return (benchmarks or folders[0]) / LOCK
+
+    @property
     def cancel(self) -> Path:
         return self.records / "cancel"
 
@@ -152,7 +160,7 @@ def base_run(benchmarks: Path) -> RunDirectory:
 
 
 def new_fine_tuned_run(benchmarks: Path, now: dt.datetime) -> RunDirectory:
-    """A directory nobody has used, named by local time to the second (with a suffix when two start within one)."""
+    """An unused directory, named by local time to the second (with a suffix when two start within one)."""
     stamp = now.strftime("%Y-%m-%dT%H-%M-%S")
     candidate, n = benchmarks / "fine-tuned" / stamp, 1
     while candidate.exists():
@@ -172,7 +180,7 @@ def fine_tuned_runs(benchmarks: Path) -> list[RunDirectory]:
 
 def named_base(benchmarks: Path, plan: BenchmarkPlan) -> RunDirectory | None:
     """The base run that a plan names, base/ or one below base/previous/; None when it names none, or anything else:
-    anybody may have written a plan, and nothing it says may lead elsewhere."""
+    a plan may come from a stranger, and must not lead outside the model's folder."""
     parts = Path(plan.base_run).parts if plan.base_run is not None else ()
     if parts[:1] != ("base",) or len(parts) not in (1, 3) or parts[1:2] not in ((), ("previous",)) or ".." in parts:
         return None

@@ -2,7 +2,7 @@
 the same model the same is no fresh evidence.
 
 Who runs `--decide-early` to its end undecided, and then the same without the flag, gets the same answers: judged as if
-nobody had looked they would be called different twice as often as they should.
+they had not been looked at they would be called different twice as often as they should.
 """
 
 from __future__ import annotations

@@ -89,10 +89,11 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
 class Results(Event, frozen=True, kw_only=True, tag="results"):
     """Result files are on disk, whole: nothing that happens to the worker afterwards can cost anything.
 
-    `early`: a task was decided before all its documents were asked.
+    `file` lies in the run's folder `folder`. `early`: a task was decided before all its documents were asked.
     """
 
     file: str
+    folder: str = "lm-eval"
     partial: bool = False
     early: bool = False
 

@@ -1,7 +1,7 @@
 """The one grammar for naming a run: what a person may type, and the run, model or results file that it means.
 
 MODEL                       a model in outputs/ (or EXPERIMENT/MODEL), or the path of a model folder
-MODEL/RUN  MODEL/base       a run as `benchtui runs` prints it, also MODEL/previous/RUN
+MODEL/RUN  MODEL/base       a run as `benchtui runs` prints it, also MODEL/previous/RUN and MODEL/FOLDER/RUN
 RUN                         a run's own name, where only one model has it
 PATH                        a run directory, its lm-eval/ or run/, a results file, or lm-eval's own output folder
 """
@@ -114,19 +114,22 @@ def _by_name(outputs: Path, text: str) -> list[Named]:
     for length in range(min(len(parts), 2), 0, -1):
         model = outputs.joinpath(*parts[:length])
         benchmarked = _kind(model / BENCHMARKS) == "folder"
-        if benchmarked or (length == 1 == len(parts) and _kind(model) == "folder"):
+        another = len(parts) - length == 2 and RunDirectory(outputs.joinpath(*parts)).exists()
+        if benchmarked or another or (length == 1 == len(parts) and _kind(model) == "folder"):
             return _inside(model.absolute(), parts[length:])
     return []
 
 
 def _inside(model: Path, parts: list[str]) -> list[Named]:
-    """What is called `parts` within a model's benchmarks; the model itself for no parts."""
+    """What is called `parts` within a model's folder; the model itself for no parts."""
     rest = parts[1:] if parts[:1] == [BENCHMARKS] else parts
     if rest in ([], [FINE_TUNED]):
         return [Named(None, model)]
     benchmarks = model / BENCHMARKS
     places = (benchmarks, benchmarks / FINE_TUNED, benchmarks / BASE)
-    return _distinct(named for place in places for named in _by_path(place.joinpath(*rest)) if named.run is not None)
+    found = [named for place in places for named in _by_path(place.joinpath(*rest)) if named.run is not None]
+    other = RunDirectory(model.joinpath(*rest))  # of another kind than a benchmark
+    return _distinct([*found, Named(other, model)] if len(rest) == 2 and other.exists() else found)
 
 
 def _by_ending(outputs: Path, text: str) -> list[Named]:

@@ -1,7 +1,7 @@
-"""The one document that the worker is at work on by itself: building its prompt or scoring its answer.
+"""The one document whose prompt the worker is building, or whose answer it is scoring.
 
 Such work is the tasks' own code and may hang. An event for each document would be too many, so its name is written
-over and over into one small file of a fixed size, where whoever finds the worker stalled can read it.
+again and again into one small file of a fixed size, where the supervisor reads it when the worker has stalled.
 """
 
 from __future__ import annotations

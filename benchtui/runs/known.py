@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import BENCHMARKS
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.records import read_launch
 from benchtui.text import one_line
 
@@ -20,8 +22,12 @@ LONGEST_NAME = 4_096
 
 @dataclass(frozen=True)
 class KnownRun:
-    """`name` is what a person types to mean it: MODEL/base, MODEL/2025-11-23T10-30-15, MODEL/previous/… for a base
-    run that was set aside. `problem` says why a folder in a run's place cannot be read, "" where it can."""
+    """A run and its name.
+
+    `name` is what a person types to mean it: MODEL/base, MODEL/2025-11-23T10-30-15, MODEL/previous/… for a base run
+    that was set aside, MODEL/FOLDER/2025-11-23T10-30-15 for a run of another kind. `problem` says why a folder in a
+    run's place cannot be read, "" where it can.
+    """
 
     run: RunDirectory
     model: str
@@ -30,7 +36,7 @@ class KnownRun:
 
     @property
     def set_aside(self) -> bool:
-        """Whether a later base run took its place: nobody resumes it."""
+        """Whether a later base run replaced it: it is not resumed any more."""
         return self.run.path.parent.name == PREVIOUS
 
 
@@ -44,7 +50,7 @@ def known_runs(outputs: Path) -> list[KnownRun]:
 
 def model_folders(outputs: Path) -> list[tuple[str, Path]]:
     """The folders in `outputs` that may have runs, with their names: each folder directly in it, and those one level
-    below (EXPERIMENT/MODEL) that have benchmarks."""
+    below (EXPERIMENT/MODEL) that have runs."""
     try:
         folders = _folders(outputs)
     except NotADirectoryError:
@@ -62,13 +68,14 @@ def model_folders(outputs: Path) -> list[tuple[str, Path]]:
             below = _folders(folder)
         except OSError:
             continue  # `model_runs` says that it cannot be read
-        found += [(f"{folder.name}/{inner.name}", inner) for inner in below if _is_folder(inner / BENCHMARKS)]
+        found += [(f"{folder.name}/{inner.name}", inner) for inner in below if _has_runs(inner)]
     return found
 
 
 def model_runs(model: Path, name: str | None = None) -> Iterator[KnownRun]:
     """The runs in one model folder: base, earlier base runs, fine-tuned ones; those of other tools too, which have
-    lm-eval/ and no plan. `name` is what the model is called, its folder's name where not given."""
+    lm-eval/ and no plan; then those of other kinds, FOLDER/RUN. `name` is what the model is called, its folder's name
+    where not given."""
     name = model.name if name is None else name
     benchmarks = model / BENCHMARKS
     yield from _known(benchmarks / BASE, name, f"{name}/{BASE}")
@@ -80,6 +87,24 @@ def model_runs(model: Path, name: str | None = None) -> Iterator[KnownRun]:
             continue
         for folder in folders:
             yield from _known(folder, name, f"{name}/{inside}{folder.name}")
+    for folder in _other_runs(model):
+        yield KnownRun(RunDirectory(folder), name, f"{name}/{folder.parent.name}/{folder.name}")
+
+
+def _other_runs(model: Path) -> Iterator[Path]:
+    """The runs in a model folder that lie beside benchmarks/, known by their plans: of whatever kind, also of one that
+    this version does not have."""
+    try:
+        folders = [folder for folder in _folders(model) if folder.name != BENCHMARKS]
+    except OSError:
+        return
+    for folder in folders:
+        with suppress(OSError):
+            yield from (entry for entry in _folders(folder) if RunDirectory(entry).exists())
+
+
+def _has_runs(model: Path) -> bool:
+    return _is_folder(model / BENCHMARKS) or any(_other_runs(model))
 
 
 def _known(folder: Path, model: str, name: str) -> Iterator[KnownRun]:
@@ -104,7 +129,7 @@ def _unreadable(error: OSError) -> str:
 
 
 def model_of(run: RunDirectory) -> Path | None:
-    """The model folder whose benchmarks/ a run is in; None for a run kept somewhere else."""
+    """The model folder that a run is in; None for a run kept somewhere else."""
     place = _place(run)
     return place[0] if place else None
 
@@ -120,7 +145,7 @@ def model_folder(run: RunDirectory) -> Path:
 
 
 def run_name(run: RunDirectory) -> str:
-    """What to type to mean `run`: MODEL/RUN inside a model's benchmarks/, else its path."""
+    """What to type to mean `run`: MODEL/RUN inside a model's folder, else its path."""
     place = _place(run)
     if place is None:
         return str(run.path)
@@ -142,13 +167,23 @@ def _place(run: RunDirectory) -> tuple[Path, str] | None:
         return above.parent.parent, path.name
     if above.name == PREVIOUS and above.parent.name == BASE and above.parent.parent.name == BENCHMARKS:
         return above.parent.parent.parent, f"{PREVIOUS}/{path.name}"
-    return None
+    return (above.parent, f"{above.name}/{path.name}") if _lies_with_its_kind(run, above) else None
+
+
+def _lies_with_its_kind(run: RunDirectory, folder: Path) -> bool:
+    """Whether a run is in the folder where a model keeps the runs of its kind; True for a kind that this version does
+    not have, since its folder is not known."""
+    try:
+        kind = kind_of(run)
+    except BenchtuiError:
+        return False
+    return folder.name == kind.folder if kind.known else True
 
 
 def started_together(run: RunDirectory) -> list[RunDirectory]:
-    """The runs of one benchmark, in the order in which they are evaluated: `run` itself, and those below the same
-    model that the same command started."""
-    bench_id = run.plan().bench_id
+    """`run` and the others of its model that the same command started, in the order in which they are evaluated: a
+    base first."""
+    bench_id = run.header().bench_id
     model = model_of(run)
     if model is None or not bench_id:
         return [run]
@@ -157,11 +192,16 @@ def started_together(run: RunDirectory) -> list[RunDirectory]:
         if known.problem or not known.run.exists() or known.run.path.absolute() == run.path.absolute():
             continue
         try:
-            if known.run.plan().bench_id == bench_id:
+            if known.run.header().bench_id == bench_id:
                 found.append(known.run)
         except BenchtuiError:
-            continue  # a damaged plan belongs to nobody
-    return sorted(found, key=lambda member: (member.plan().role != "base", str(member.path)))
+            continue  # a damaged plan says nothing of its group
+    return sorted(found, key=lambda member: (not is_base(member), str(member.path)))
+
+
+def is_base(run: RunDirectory) -> bool:
+    """Whether a run lies where a model keeps those of its base."""
+    return run.path.name == BASE or run.path.parent.name == PREVIOUS
 
 
 def begun(run: RunDirectory) -> float:

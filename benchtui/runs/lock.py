@@ -46,7 +46,7 @@ class FolderLock:
         self._name_holder()
 
     def _name_holder(self) -> None:
-        """A courtesy to whoever is refused: on a full disk the lock holds without it."""
+        """Write who holds the lock, for messages; on a full disk it holds without."""
         with contextlib.suppress(OSError):
             name = msgspec.json.encode(this_process())
             os.pwrite(self._fd, name, 0)

@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 import psutil
 
-from benchtui.files import BENCHMARKS, LARGEST_RESULTS, delete_run_file, read_regular, write_run_file
+from benchtui.files import LARGEST_RESULTS, delete_run_file, read_regular, write_run_file
 from benchtui.runs.directory import RunDirectory
 
 Status = Literal["finished", "partial", "failed", "cancelled", "timed out"]
@@ -22,7 +22,7 @@ class Process(msgspec.Struct, frozen=True):
     """A process that can be told from a later one with the same number, by when it started.
 
     `started` is in seconds and, on Linux, counts from the boot named by `boot`: the time of day may be set back while
-    a run goes on. Elsewhere it is the time of day, and `boot` is empty.
+    a run is running. Elsewhere it is the time of day, and `boot` is empty.
     """
 
     pid: int
@@ -31,7 +31,7 @@ class Process(msgspec.Struct, frozen=True):
     boot: str = ""
 
     def alive(self) -> bool:
-        """Whether it still runs here; a process of another host is taken to be alive, since nobody here can know."""
+        """Whether it still runs here; a process of another host counts as alive, since that cannot be known here."""
         if self.host != socket.gethostname():
             return True
         return _boot() == self.boot and (started := _started(self.pid)) is not None and abs(started - self.started) < 1
@@ -73,7 +73,7 @@ def _started_by_clock(pid: int) -> float | None:
 
 
 class LaunchRecord(msgspec.Struct, frozen=True):
-    """Written when a supervisor takes a run up; rewritten by a resume."""
+    """Who supervises the run; written when it starts and again when it is resumed."""
 
     supervisor: Process
     t: float
@@ -85,8 +85,8 @@ class DoneRecord(msgspec.Struct, frozen=True):
     """How the run ended. `documents` of `documents_total` are answered and scored, over all tasks; `answered` and
     `total` count requests, of the tasks that were begun. All 0 when the worker never got to planning.
 
-    `results` is the name of the results file in lm-eval/, and `results_bytes` its size. `early` says of a finished run
-    that it did not ask every document, since its comparison was decided before.
+    `results` is the name of the results file in the folder `results_folder` of the run, and `results_bytes` its size.
+    `early` says of a finished run that it did not ask every document, since its comparison was decided before.
     """
 
     status: Status
@@ -97,6 +97,7 @@ class DoneRecord(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     results: str | None = None
     results_bytes: int = 0
+    results_folder: str = "lm-eval"
     early: bool = False
     documents: int = 0
     documents_total: int = 0
@@ -110,7 +111,7 @@ def write_record(path: Path, record: LaunchRecord | DoneRecord) -> None:
 
 
 def read_launch(run: RunDirectory) -> LaunchRecord | None:
-    """None when it is missing or damaged: nobody can be named as its owner then."""
+    """Read the launch record; None when it is missing or damaged, and no owner is known."""
     try:
         return msgspec.json.decode(read_regular(run.launch), type=LaunchRecord)
     except (OSError, msgspec.MsgspecError, RecursionError):
@@ -118,8 +119,10 @@ def read_launch(run: RunDirectory) -> LaunchRecord | None:
 
 
 def read_done(run: RunDirectory) -> DoneRecord | None:
-    """None when it is missing or damaged, or the results it tells of are: the run then counts as died, and can be
-    resumed, which costs nothing where the journal holds every answer."""
+    """Read the done record; None when it, or the results that it names, are missing or damaged.
+
+    Such a run counts as died and can be resumed, which is cheap where the journal holds every answer.
+    """
     try:
         record = msgspec.json.decode(read_regular(run.done), type=DoneRecord)
     except (OSError, msgspec.MsgspecError, RecursionError):
@@ -128,7 +131,7 @@ def read_done(run: RunDirectory) -> DoneRecord | None:
 
 
 def asked_everything(run: RunDirectory) -> bool:
-    """Whether a run has finished and lacks no document, so that it can stand for others of its plan."""
+    """Whether a run has finished and lacks no document, so that another run of its plan can use its results."""
     done = read_done(run)
     return done is not None and done.status == "finished" and not done.early
 
@@ -136,7 +139,7 @@ def asked_everything(run: RunDirectory) -> bool:
 def _results_are_whole(run: RunDirectory, record: DoneRecord) -> bool:
     if record.results is None or not record.results_bytes:
         return True
-    file = run.lm_eval / record.results
+    file = run.path / record.results_folder / record.results
     try:
         if file.stat().st_size != record.results_bytes:  # cut short, or edited: the parser knows
             json.loads(read_regular(file, LARGEST_RESULTS))
@@ -162,12 +165,9 @@ def run_state(run: RunDirectory) -> RunState:
 
 
 def _abandoned(run: RunDirectory) -> bool:
-    """Whether a run that waits for its turn waits for nobody: the lock on its model is there, and not held."""
-    benchmarks = next((parent for parent in run.path.parents if parent.name == BENCHMARKS), None)
-    if benchmarks is None:
-        return False
+    """Whether a run waits, and no supervisor will start it: the lock of its model is there, and no process holds it."""
     try:
-        descriptor = os.open(benchmarks / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(run.model_lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -114,4 +114,4 @@ def has_results(run: RunDirectory) -> bool:
     try:
         return bool(result_files(run.lm_eval)) or bool(result_files(run.path))
     except OSError:
-        return False  # whoever lists runs says what is wrong with the folder
+        return False  # the list of runs says what is wrong with the folder

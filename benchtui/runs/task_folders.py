@@ -14,8 +14,8 @@ _LM_EVAL = ("lm_eval", "tasks")
 
 
 def own_task_folders(plan: Plan) -> list[str]:
-    """The folders whose task code would run, and is neither lm-eval's nor benchtui's: whoever resumes the run has to
-    give them again with --include-path. Only benchmarks have any."""
+    """The folders whose task code would run, and is neither lm-eval's nor benchtui's: a resume needs them
+    again, with --include-path. Only benchmarks have any."""
     if not isinstance(plan, BenchmarkPlan):
         return []
     files = [Path(file) for file in plan.task_files.values()]

@@ -1,4 +1,4 @@
-"""The runs that are going on and those that can be resumed, looked up again and again while the application is open."""
+"""Finding the runs that are running and those that can be resumed, again and again while the application is open."""
 
 from __future__ import annotations
 
@@ -56,24 +56,29 @@ def fine_tuned_listed(model: Path) -> list[ListedRun]:
 
 def _left_over(listed: Iterable[ListedRun]) -> list[ListedRun]:
     benches: dict[str, list[ListedRun]] = {}
-    finished: dict[Path, float] = {}
+    finished: dict[tuple[Path, str], float] = {}
     for run in listed:
         benches.setdefault(f"{_model(run)}\0{run.bench_id or run.path}", []).append(run)
         if run.state == "finished" and run.role != "base":
-            finished[_model(run)] = max(finished.get(_model(run), 0.0), run.started or 0.0)
+            finished[_work(run)] = max(finished.get(_work(run), 0.0), run.started or 0.0)
     found = []
     for runs in benches.values():
         resumable = [run for run in runs if run.state in RESUMABLE]
         if not resumable or any(run.state == "running" for run in runs):
             continue
         run = max(resumable, key=lambda run: run.role != "base")  # resuming it resumes its base too
-        if (run.started or 0.0) >= finished.get(_model(run), 0.0):
+        if (run.started or 0.0) >= finished.get(_work(run), 0.0):
             found.append(run)
     return sorted(found, key=lambda run: run.started or 0.0, reverse=True)
 
 
+def _work(run: ListedRun) -> tuple[Path, str]:
+    """The runs of which a later finished one replaces an unfinished one."""
+    return _model(run), run.kind
+
+
 def _model(run: ListedRun) -> Path:
-    """The model folder: OUTPUTS/MODEL/benchmarks/base, OUTPUTS/MODEL/benchmarks/fine-tuned/RUN."""
+    """The model folder, from OUTPUTS/MODEL/benchmarks/base, …/benchmarks/fine-tuned/RUN or …/FOLDER/RUN."""
     place = Path(run.path)
     return place.parents[2 if place.parent.name == FINE_TUNED else 1]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from benchtui.plans.benchmark import side_by_side
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import kind_of, read_kind
 
 
 @dataclass(frozen=True)
@@ -34,5 +34,5 @@ class SharedWorker:
 
 def shared_worker(runs: Sequence[RunDirectory]) -> SharedWorker:
     """What the plans of `runs` say of their worker. Raises BenchtuiError for a plan that cannot be read."""
-    plans = [run.plan() for run in runs]
-    return SharedWorker("benchtui.worker", worker_environment(plans), side_by_side(plans))
+    kind, plans = kind_of(runs[0]), [read_kind(run)[1] for run in runs]
+    return SharedWorker("benchtui.worker", worker_environment(plans), kind.side_by_side(plans))

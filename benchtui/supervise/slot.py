@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from benchtui.machine import kernel_oom_kills
 from benchtui.runs import events as ev
+from benchtui.runs.cancel import is_asked_to_stop
 from benchtui.runs.worker_contract import MEMORY_SHARE, SHARD
 from benchtui.supervise.control import Control
 from benchtui.supervise.endings import (
@@ -130,7 +131,7 @@ class Slot:
         return "stopped" if self._control.stop_requested else "failed", None
 
     def _stop_wanted(self, waiting: list[Watched]) -> bool:
-        if any(watched.run.cancel.exists() for watched in waiting):
+        if any(is_asked_to_stop(watched.run) for watched in waiting):
             self._control.stop_requested = True  # for the runs after these as well
         return self._control.stop_requested or self._control.kill_requested
 

@@ -13,15 +13,15 @@ from pathlib import Path
 from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, no_room, unwritable
 from benchtui.runs import events as ev
+from benchtui.runs.cancel import forget_request
 from benchtui.runs.directory import RunDirectory, WorkerFiles
 from benchtui.runs.event_reader import EventReader, reader_at_end
 from benchtui.runs.follow.view import Counts
 from benchtui.runs.in_hand import read_in_hand
 from benchtui.runs.journal.journal import Journal, answered_requests
 from benchtui.runs.journal.shards import answered_in, gather_journals
-from benchtui.runs.kinds.benchmark.events import Planned, Progress
-from benchtui.runs.kinds.benchmark.fold import Leaf
-from benchtui.runs.kinds.benchmark.view import counts
+from benchtui.runs.kinds.kind import Fold, NothingKnown
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
 
 NAMED_AT_MOST = 5
@@ -64,9 +64,8 @@ class Watched:
     results: ev.Results | ev.ShareDone | None = None
     failed: ev.Failed | None = None
     in_flight: ev.InFlight | None = None
-    planned: bool = False
+    fold: Fold = field(default_factory=NothingKnown)
     batch_size: int | None = None
-    leaves: dict[str, Leaf] = field(default_factory=dict)
     before: DoneRecord | None = None
     done: DoneRecord | None = None
     write_error: OSError | None = None
@@ -78,10 +77,10 @@ class Watched:
         with _writing(run, run.files_of()):
             before = read_done(run)
             delete_run_file(run.done)
-            delete_run_file(run.cancel)
+            forget_request(run)
             watched = cls._open(run, run.files_of())
             watched.before = before
-            write_record(run.launch, LaunchRecord(this_process(), time.time(), run.plan().bench_id))
+            write_record(run.launch, LaunchRecord(this_process(), time.time(), run.header().bench_id))
             for salvaged in gather_journals(run):
                 watched.tell(ev.Warned(message=salvaged, next_step=ASKED_AGAIN))
             watched.forget_skipped()
@@ -96,7 +95,10 @@ class Watched:
 
     @classmethod
     def _open(cls, run: RunDirectory, files: WorkerFiles) -> Watched:
-        return cls(run, files, reader_at_end(files.events), ev.EventWriter(files.events))
+        kind, plan = read_kind(run)
+        fold = kind.fold()
+        fold.know(plan)
+        return cls(run, files, reader_at_end(files.events), ev.EventWriter(files.events), fold=fold)
 
     def forget_skipped(self) -> None:
         """Have the documents that were given up on before asked again."""
@@ -147,6 +149,7 @@ class Watched:
 
     def note(self, event: ev.Event) -> bool:
         """Learn from one event; whether it was a sign of life."""
+        self.fold.apply(event)
         match event:
             case ev.Phase():
                 self.in_flight = None  # the worker is past it
@@ -157,12 +160,6 @@ class Watched:
             case ev.InFlight():
                 self.in_flight, self.heard = event, event.t
                 return False  # says what is tried, not that anything advanced
-            case Planned():
-                self.planned = True
-                for task in event.tasks:
-                    self._leaf(task.task).plan(task)
-            case Progress():
-                self._leaf(event.task).progress(event)
             case ev.Decision(what="batch size") if event.choice.isdecimal():
                 self.batch_size = int(event.choice)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
@@ -170,14 +167,17 @@ class Watched:
         self.heard = event.t
         return True
 
-    def _leaf(self, task: str) -> Leaf:
-        return self.leaves.setdefault(task, Leaf(task, task))
+    @property
+    def planned(self) -> bool:
+        """Whether a worker has said what there is to do."""
+        return self.fold.planned
 
     @property
     def counts(self) -> Counts:
         """The documents answered so far; those of before where this worker has not come to planning."""
-        if self.leaves or self.before is None:
-            return counts(leaf.view() for leaf in self.leaves.values())
+        found = self.fold.view().counts
+        if found.total or self.before is None:
+            return found
         return Counts(self.before.documents, self.before.documents_total)
 
     @property
@@ -236,11 +236,12 @@ class Watched:
             t=time.time(),
             seconds=time.monotonic() - self.began,
             answered=self.answered,
-            total=sum(leaf.view().requests_total for leaf in self.leaves.values()),
+            total=found.requests,
             documents=found.documents,
             documents_total=found.total,
             results=results.file if results else None,
-            results_bytes=_size(self.run.lm_eval / results.file) if results else 0,
+            results_bytes=_size(self.run.path / results.folder / results.file) if results else 0,
+            results_folder=results.folder if results else "lm-eval",
             early=status == "finished" and results is not None and results.early,
         )
         if self.deleted:  # writing would bring part of it back
@@ -252,7 +253,7 @@ class Watched:
     def _write_done(self, record: DoneRecord) -> None:
         try:
             write_record(self.run.done, record)
-            delete_run_file(self.run.cancel)
+            forget_request(self.run)
         except OSError as error:
             self.write_error = error
 

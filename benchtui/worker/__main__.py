@@ -21,6 +21,7 @@ from benchtui.files import UnsafePlaceError, no_room, unwritable
 from benchtui.plans.environment import is_offline, worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter, Failed, clipped
+from benchtui.runs.kinds.kind import Kind
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.worker_contract import NO_ROOM, STOPPED
 from benchtui.text import printable
@@ -56,10 +57,11 @@ def main() -> int:
         libraries = LibraryListener(reporter)
         dump_stacks_on_signal(runs[0].stacks)
         refused = _settle_environment(runs)
-        reporter.phase("starting", detail="importing lm-eval and PyTorch")
+        kind = _kind_of(runs)
+        reporter.phase("starting", detail=kind.starting)
         listen(libraries)  # at once: what is imported from here on is a sign of life
         process = WorkerProcess(stop, libraries, refused, arguments.memory_share)
-        _start(process, runs, score=arguments.score)
+        _start(kind, process, runs, score=arguments.score)
     except StopRequested:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
@@ -77,14 +79,19 @@ class _KindOfWork(Protocol):
         """Write results of what the journals of these runs hold, and ask no model."""
 
 
-def _start(process: WorkerProcess, runs: list[RunDirectory], *, score: bool) -> None:
-    """Do the work of these runs, which are of one kind. Raises BenchtuiError where this version does not have it."""
+def _kind_of(runs: Sequence[RunDirectory]) -> Kind:
+    """The kind of these runs, which are all of one. Raises BenchtuiError where this version does not have it."""
     kind = kind_of(runs[0])
     if not kind.known:
         raise BenchtuiError(
             f"{runs[0].path} is a run of the kind {printable(kind.name, 40)}, which this version does not have.",
             "Update benchtui, or install the package that has it.",
         )
+    return kind
+
+
+def _start(kind: Kind, process: WorkerProcess, runs: list[RunDirectory], *, score: bool) -> None:
+    """Do the work of these runs."""
     module: _KindOfWork = importlib.import_module(kind.worker)
     if score:
         module.score(process, runs)

@@ -16,7 +16,7 @@ from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
 from benchtui.durations import format_duration, rough_duration
-from benchtui.files import write_run_file
+from benchtui.errors import BenchtuiError
 from benchtui.machine import MachineReading
 from benchtui.reports.wording.states import (
     few_answers,
@@ -27,6 +27,7 @@ from benchtui.reports.wording.states import (
     role_words,
 )
 from benchtui.results.health import health_words
+from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
 from benchtui.runs.known import model_folder, run_name
@@ -292,9 +293,9 @@ class RunPage(Page):
     def _stop(self, runs: Sequence[RunDirectory]) -> None:
         try:
             for run in runs:
-                write_run_file(run.cancel, "asked by the application\n")
-        except OSError as error:
-            self.tell(f"The run cannot be stopped: {error.strerror or error}.", "Try `benchtui cancel`.")
+                ask_to_stop(run, "the application")
+        except BenchtuiError as error:
+            self.tell(error.what, error.next_step)
             return
         self.notify("Stopping: what was answered is kept and scored.", timeout=5, markup=False)
 

@@ -86,7 +86,7 @@ class RunFollower:
         if self.new and self._plan is None:
             self._read_plan()
         for event in self.new:
-            self._take(event)
+            self._apply(event)
         if self._look_at_records() or self.new:
             self._version += 1
             self._view = self._build()
@@ -138,17 +138,17 @@ class RunFollower:
         self._plan = plan
         self._fold.know(plan)
 
-    # Taking one event in.
+    # Applying one event.
 
-    def _take(self, event: ev.Event) -> None:
+    def _apply(self, event: ev.Event) -> None:
         if not isinstance(event, ev.InFlight | ev.Watchdog | ev.WorkerStarted | ev.WorkerEnded | ev.Done):
             self._known.last_sign = event.t
             self._known.watchdog = None
         match event:
             case ev.Phase() | ev.Advance() | ev.InFlight():
-                self._take_step(event)
+                self._apply_step(event)
             case ev.Decision() | ev.Warned() | ev.Log() | ev.Failed():
-                self._take_words(event)
+                self._apply_words(event)
             case ev.Results():
                 self._known.results = event.file
             case ev.Watchdog():
@@ -159,9 +159,9 @@ class RunFollower:
                 self._known.ended = event
             case ev.WorkerEnded():
                 self._known.in_flight = None
-        self._fold.take(event)
+        self._fold.apply(event)
 
-    def _take_step(self, event: ev.Phase | ev.Advance | ev.InFlight) -> None:
+    def _apply_step(self, event: ev.Phase | ev.Advance | ev.InFlight) -> None:
         known = self._known
         match event:
             case ev.Phase():
@@ -179,7 +179,7 @@ class RunFollower:
             case ev.InFlight():
                 known.in_flight = event
 
-    def _take_words(self, event: ev.Decision | ev.Warned | ev.Log | ev.Failed) -> None:
+    def _apply_words(self, event: ev.Decision | ev.Warned | ev.Log | ev.Failed) -> None:
         known = self._known
         match event:
             case ev.Decision():

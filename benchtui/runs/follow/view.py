@@ -36,7 +36,7 @@ class Counts:
 
     @property
     def words(self) -> str:
-        """ "2 of 18 answered"; "" where nobody knows how many there are."""
+        """ "2 of 18 answered"; "" where the total is not known."""
         return f"{self.documents:,} of {self.total:,} answered" if self.total else ""
 
 

@@ -65,7 +65,7 @@ class Journal:
         normal = {key: json.loads(json.dumps(value)) for key, value in facts.items()}
         differing = [key for key, value in normal.items() if key in stored and stored[key] != value]
         if differing:
-            named = [key for key in differing if key != "fingerprint"] or differing  # a digest says nothing to anybody
+            named = [key for key in differing if key != "fingerprint"] or differing  # nobody can read a digest
             raise JournalMismatchError(self.path, [f"{k}: {stored[k]!r} there, {normal[k]!r} now" for k in named])
         with self._transaction():
             self._db.executemany(
@@ -163,7 +163,7 @@ class Journal:
         prints = [found["fingerprint"] for found in (mine, theirs) if "fingerprint" in found]
         if len(set(prints)) > 1:
             raise JournalMismatchError(other.path, [f"fingerprint: {prints[1]!r} there, {prints[0]!r} now"])
-        self._db.execute("PRAGMA synchronous=FULL")  # whoever adds a journal may delete it then
+        self._db.execute("PRAGMA synchronous=FULL")  # the journal that was added may be deleted afterwards
         with self._transaction():
             meta = other._db.execute("SELECT key, value FROM meta")
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)

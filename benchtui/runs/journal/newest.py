@@ -1,4 +1,4 @@
-"""The newest answers of a run that is still going on, read from its journal."""
+"""The newest answers of a run that is still running, read from its journal."""
 
 from __future__ import annotations
 

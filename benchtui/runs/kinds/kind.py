@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
@@ -34,10 +34,10 @@ class Fold(Protocol):
         """Whether the worker has said what there is to do."""
 
     def know(self, plan: Plan) -> None:
-        """Take in the plan, of the kind's own type, once it can be read."""
+        """Keep the plan, of the kind's own type; called once it can be read."""
 
-    def take(self, event: Event) -> None:
-        """Take in one event, of the kind or of every kind."""
+    def apply(self, event: Event) -> None:
+        """Note what one event says; it is of this kind or of every kind."""
 
     def begin_attempt(self) -> None:
         """A new worker starts: it goes through the work again, and what is done stays done."""
@@ -89,10 +89,12 @@ class Kind:
 
     `name` is the `kind` of its plans. Its runs lie in OUTPUTS/MODEL/`folder`/. `plan` and `events` are its own types;
     `fold` makes what its events are folded into. `about` is given a plan of its type, `working` any event: it gives
-    None for those that do not say how far the run is. `worker` is the module with the
-    functions `work` and `score`, which only the worker process imports (its `__main__.py` says what they are given).
-    `known` is False for a kind that this version does not have: nothing is known but the header of the plan.
-    `combine` makes what combines its events where several workers evaluate one run.
+    None for those that do not say how far the run is. `worker` is the module with the functions `work` and `score`,
+    which only the worker process imports (its `__main__.py` says what they are given); `starting` says what happens
+    until then, for displays. `combine` makes what combines
+    its events where several workers evaluate one run. `side_by_side` is given the plans of runs that share a worker:
+    whether they advance, and end, together. `known` is False for a kind that this version does not have: nothing is
+    known but the header of the plan.
     """
 
     name: str
@@ -103,7 +105,9 @@ class Kind:
     about: Callable[[Any], About]
     working: Callable[[Event], Working | None]
     worker: str
+    starting: str = ""
     combine: Callable[[], Combine] = NothingCombined
+    side_by_side: Callable[[Sequence[Any]], bool] = lambda _: False
     known: bool = True
 
     @cached_property
@@ -120,7 +124,7 @@ class NothingKnown:
 
     def know(self, plan: Plan) -> None: ...
 
-    def take(self, event: Event) -> None: ...
+    def apply(self, event: Event) -> None: ...
 
     def begin_attempt(self) -> None: ...
 
@@ -132,7 +136,7 @@ def unknown_kind(name: str) -> Kind:
     """A kind that this version does not have, perhaps of a newer one: its runs are listed and followed, no more."""
 
     def about(plan: Plan) -> About:
-        return About(role=name, weights=plan.model_name)
+        return About(name, plan.model_name, (f"a kind that this version does not know ({name})",))
 
     return Kind(
         name=name,

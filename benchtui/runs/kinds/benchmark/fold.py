@@ -68,7 +68,7 @@ class Leaf:
             self._state = phase.name
 
     def progress(self, event: Progress) -> float:
-        """Take it in; the work done since the last, in documents."""
+        """Note how far the task is; returns the work done since the last such event, in documents."""
         before = self.view().work
         self._documents_total = count(event.documents_total)
         self._documents = min(count(event.documents), self._documents_total)
@@ -123,7 +123,7 @@ class BenchmarkFold:
         if isinstance(plan, BenchmarkPlan):
             self._plan = plan
 
-    def take(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:
         match event:
             case Phase() if event.task in self._leaves:
                 self._leaves[event.task].enter(event)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchtui.files import BENCHMARKS
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
 from benchtui.runs.events import Event
 from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
 from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
@@ -36,5 +36,7 @@ BENCHMARK = Kind(
     about=about,
     working=working,
     worker="benchtui.worker.benchmark.session",
+    starting="importing lm-eval and PyTorch",
     combine=BenchmarkCombine,
+    side_by_side=side_by_side,
 )

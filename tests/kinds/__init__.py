@@ -1,0 +1,1 @@
+"""Kinds of run: that the machinery around runs knows none."""

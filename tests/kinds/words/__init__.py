@@ -1,0 +1,1 @@
+"""A second kind of run, tiny: it counts the words of a text file, line by line."""
