@@ -1,4 +1,4 @@
-"""The worker as a well-behaved process: it dies with its supervisor, stops when asked, and shows where it hangs."""
+"""Signals and the end of the worker's process: it dies with its supervisor, stops when asked, shows where it hangs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StopFlag:
 
 
 def die_with_supervisor() -> None:
-    """See to it that this process and all it starts end when the supervisor is gone, however it went.
+    """Make sure that this process and all it starts end when the supervisor is gone, however it ended.
 
     Call before any thread is started. On Linux the kernel kills us at once; everywhere a small process beside us waits
     for the supervisor's pipe (our stdin) to close and then kills the rest, even while our interpreter is stuck.

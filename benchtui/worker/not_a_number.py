@@ -1,4 +1,4 @@
-"""The error of a model that computes no numbers; light, since it is also raised where there is no model to import."""
+"""The error of a model that computes NaN. It imports nothing heavy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An offline worker connects to nothing, whatever a library or a task's own code tries."""
+"""Refuses every connection of an offline worker, whatever a library or a task's own code tries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From the model's answers to the journal: each answer finds the request it belongs to and is kept."""
+"""Writes the model's answers into the journal, each with the request that it answers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchtui.worker.not_a_number import NotANumberError
 
 
 class TaskRequests:
-    """The requests of one task: which are answered, which to ask, which documents are complete.
+    """Knows of one task's requests which are answered, which are to be asked, and which documents are complete.
 
     Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
     its answers has been journaled. The answers of a batch are journaled together by `keep`, so that a kill never parts
@@ -58,7 +58,7 @@ class TaskRequests:
         return len(self._waiting)
 
     def restore(self) -> None:
-        """Take up what the journal already holds. Raises BenchtuiError when a prompt is no longer the same."""
+        """Read the answers that the journal holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
         self._facts = self._journal.facts(self.task)
         for instance in self._instances:
@@ -76,8 +76,8 @@ class TaskRequests:
                 self._take(instance, key, _as_lm_eval(answer))
 
     def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
-        """Requests still to be asked (of the documents in `only`), an instance once for each repeat that is missing, in
-        task order."""
+        """Return the requests still to be asked (of the documents in `only`), an instance once for each repeat that is
+        missing, in task order."""
         self._pending.clear()
         self._counted.clear()  # of answers that never came, because memory ran out
         ask: list[Instance] = []
@@ -92,13 +92,13 @@ class TaskRequests:
         return ask
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
-        """Take what the model counted of an answer before `add_partial` brings it. `texts` are the strings among the
-        request's arguments; of several answers to them the facts come in the same order as the answers."""
+        """Keep what the model counted of an answer until `add_partial` is called with the answer. `texts` are the
+        strings among the request's arguments; of several answers to them the facts come in the order of the answers."""
         self._counted[texts].append(facts)
 
     def add_partial(self, request_type: str, arguments: Any, answer: Any) -> None:
-        """lm-eval's cache hook (`CacheHook.add_partial`): called by the model for every answer as it is made; it is on
-        disk after the next `keep`."""
+        """Take an answer as soon as the model has made it (lm-eval's cache hook, `CacheHook.add_partial`); it is on
+        disk after the next `keep`. Raises NotANumberError for a log-likelihood that is NaN or infinite."""
         arguments = arguments if isinstance(arguments, tuple) else tuple(arguments)
         digest = request_digest(request_type, arguments)
         waiting = self._pending.get((request_type, digest))
@@ -126,14 +126,14 @@ class TaskRequests:
             self._take(*self._kept.popleft())
 
     def take_rest(self, asked: Sequence[Instance], answers: Sequence[Any]) -> None:
-        """Take what the model returned without having reported it through the hook."""
+        """Take the answers that the model returned without calling `add_partial`."""
         for instance, answer in zip(asked, answers, strict=True):
             lookup = (instance.request_type, self._digests[_key(self.task, instance)])
             if self._pending.get(lookup):
                 self.add_partial(instance.request_type, instance.args, answer)
 
     def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[int]:
-        """The documents of the unanswered requests among `arguments`, each once."""
+        """Return the documents of the unanswered requests among `arguments`, each once."""
         found: dict[int, None] = {}
         for args in arguments:
             for _, key in self._pending.get((request_type, request_digest(request_type, tuple(args))), ()):
@@ -141,7 +141,7 @@ class TaskRequests:
         return list(found)
 
     def answers_of(self, doc_id: int) -> list[Asked]:
-        """Every answer of a document, each repeat by itself, in the order of its requests."""
+        """Return every answer of a document, each repeat by itself, in the order of its requests."""
         return [
             Asked(instance.request_type, instance.args, self._answers[key], self._facts.get(key))
             for instance in sorted(self._of_document[doc_id], key=lambda instance: instance.idx)
@@ -169,5 +169,5 @@ def _keys(task: str, instance: Instance) -> list[RequestKey]:
 
 
 def _as_lm_eval(answer: Any) -> Any:
-    """JSON has no tuples; a log-likelihood answer is one: (log-likelihood, is greedy)."""
+    """Restore what JSON cannot hold: a log-likelihood answer is a tuple (log-likelihood, is greedy)."""
     return tuple(answer) if isinstance(answer, list) else answer

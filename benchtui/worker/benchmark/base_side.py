@@ -21,19 +21,19 @@ from benchtui.worker.benchmark.asked_task import AskedTask
 
 
 class BaseSide(Protocol):
-    """What comparing takes, by leaf task; `fingerprint` is that of the base run."""
+    """What a comparison needs of the base, by leaf task; `fingerprint` is that of the base run."""
 
     @property
     def fingerprint(self) -> str: ...
 
     def documents(self, leaf: str) -> Iterable[HashedDocument]:
-        """The documents it has or can have a score for."""
+        """Return the documents that have a score or can get one."""
 
     def ask(self, leaf: str, only: frozenset[int] | None = None) -> None:
         """Have these documents answered, None for all."""
 
     def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
-        """A document's score; None without an answer, NaN where it has no such score or that is no number."""
+        """Return a document's score; None without an answer, NaN where it has no such score or that is no number."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class FinishedBase:
 
 
 def finished_base(run: RunDirectory, plan: BenchmarkPlan, leaves: Sequence[str]) -> FinishedBase | None:
-    """What the base of `run` scored on these tasks; None when it has not every document of each."""
+    """Read what the base of `run` scored on these tasks; None when it has not every document of each."""
     results = _finished_results(run, plan)
     if results is None:
         return None

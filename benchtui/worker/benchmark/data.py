@@ -1,4 +1,4 @@
-"""The data of each task as lm-eval loaded it, checked against what was answered before and what the base answered."""
+"""Checks that each task's data are those that were answered before, and those that the base answered."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
 
 
 def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journal: Journal) -> None:
-    """Keep the data of every task in the journal.
+    """Note the digests of every task's data in the journal.
 
     Raises BenchtuiError, before the model is asked anything, when a task's data are not those that the answers in the
     journal are to, or not those that the base answered.
@@ -49,8 +49,8 @@ def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journa
 
 
 def task_data(loaded: LoadedTask) -> TaskData:
-    """The digests of a loaded task's documents. They are those that the task had read already: to read them again
-    could draw random numbers in its code, and so change its prompts."""
+    """Return the digests of a loaded task's documents, as the task has read them already: to read them again could draw
+    random numbers in its code, and so change its prompts."""
     task: Any = loaded.task
     documents = getattr(task, "task_docs", None)
     if documents is None:
@@ -76,7 +76,7 @@ def _digest(documents: Iterable[Any]) -> str:
 
 
 def _revision(documents: Any) -> str:
-    """The commit of a data set from the Hub: the datasets library names its folder in the cache by it."""
+    """Return the commit of a data set from the Hub: the datasets library names its folder in the cache by it."""
     for file in getattr(documents, "cache_files", None) or ():
         if re.fullmatch(r"[0-9a-f]{40}", folder := Path(file["filename"]).parent.name):
             return folder

@@ -1,4 +1,4 @@
-"""Evaluating until the comparison with the base is decided: shuffled documents, looked at after each few."""
+"""Early stopping: documents are asked in a shuffled order until the difference from the base is decided."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask_until_decided(
     not yet evaluated, until the paired difference is decided; `alpha` is the chance of a wrong decision.
 
     Returns the decision, None when all documents were needed and it is the full comparison that counts. The order
-    depends on the seed and the tasks' sizes only, so a resumed run goes on in it.
+    depends on the seed and the tasks' sizes only, so a resumed run continues in it.
     """
     stop, why = None, unit.in_full
     if not why:
@@ -71,7 +71,7 @@ def _in_words(stop: EarlyStop, unit: Unit) -> str:
 
 
 class _Watching:
-    """One unit and what is known of its difference."""
+    """Follows the difference between two models on one unit."""
 
     def __init__(
         self, unit: Unit, tasks: Mapping[str, AskedTask], base: BaseSide, plan: BenchmarkPlan, alpha: float
@@ -85,7 +85,8 @@ class _Watching:
         self._pairs = {leaf: _partners(task.documents(), base.documents(leaf)) for leaf, task in tasks.items()}
 
     def until_decided(self) -> EarlyStop | None:
-        """Raises _UnwatchableError when the score is no mean of documents' scores, or one of these not in 0..1."""
+        """Ask until the difference is decided; None when all documents were needed. Raises _UnwatchableError when the
+        score is no mean of documents' scores, or one of these is not in 0..1."""
         total = sum(map(len, self._pairs.values()))
         if total < 2:
             return None
@@ -110,7 +111,7 @@ class _Watching:
         return None
 
     def _asked(self, metric: MetricName) -> Asked:
-        """What the plan wants to know, by the metric's own direction."""
+        """Return the questions of the plan, with the direction in which this metric is better."""
         return Asked(
             questions=self._plan.decide_for,
             delta=(self._plan.decide_early or 0.0) / 100,
@@ -141,12 +142,12 @@ class _Watching:
 
 
 def _partners(documents: Iterable[HashedDocument], base: Iterable[HashedDocument]) -> dict[int, int]:
-    """The base's number for each document that both have, asked in the same words."""
+    """Return the base's number for each document that both have, asked in the same words."""
     return {mine.doc_id: theirs.doc_id for mine, theirs in pair_documents(documents, base).pairs}
 
 
 def _record(watch: DecideEarly, decided: Decision, task: str, metric: MetricName, base_fingerprint: str) -> EarlyStop:
-    """The decision as a result file keeps it (benchtui.decide_early)."""
+    """Return the decision as a result file keeps it (benchtui.decide_early)."""
     ends, others = watch.interval(), watch.elsewhere()
     return EarlyStop(
         task=task,

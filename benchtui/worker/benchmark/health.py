@@ -1,4 +1,4 @@
-"""The health of a task's answers, counted document by document: cut, empty, looping, and what their prompts lost."""
+"""Counts, document by document, which answers of a task are cut, empty or looping, and which prompts were cut."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Asked(NamedTuple):
 
 
 class HealthCounter:
-    """Counts whole documents; `health` is that of those counted so far."""
+    """Counts whole documents; `health()` tells of those counted so far."""
 
     def __init__(self) -> None:
         self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = 0
@@ -57,7 +57,7 @@ class HealthCounter:
 
     @property
     def equal(self) -> int:
-        """In how many documents all choices are equally likely, if that is so in every document; else 0."""
+        """Return in how many documents all choices are equally likely, if that is so in every document; else 0."""
         return self._equal if self._equal == self._choices else 0
 
     def _count_text(self, text: str, facts: AnswerFacts | None) -> None:
@@ -74,7 +74,7 @@ class HealthCounter:
             self._cut_at = min(low, facts.tokens), max(high, facts.tokens)
 
     def _count_prompts(self, document: Sequence[Asked]) -> None:
-        """Each text before answers once. Windows of a long text (rolling) are no cut, an empty context is no prompt."""
+        """Count each prompt once. Windows of a long text (rolling) are no cut prompts, an empty context is none."""
         prompts: dict[str, list[AnswerFacts | None]] = {}
         for asked in document:
             if asked.request_type != "loglikelihood_rolling" and asked.arguments[0]:
@@ -114,19 +114,19 @@ class HealthCounter:
 
 
 def _fingerprint(document: Sequence[Asked]) -> int:
-    """128 bits of a document's prompts and answers, log-likelihoods to the last bit."""
+    """Return a digest of 128 bits of a document's prompts and answers, log-likelihoods to the last bit."""
     said = repr([(asked.request_type, tuple(asked.arguments), _plain(asked.answer)) for asked in document])
     return int.from_bytes(hashlib.blake2b(said.encode(errors="surrogatepass"), digest_size=16).digest())
 
 
 def _plain(answer: Any) -> Any:
-    """A pair of a log-likelihood comes as a list from the journal, as a tuple from the model."""
+    """Return an answer as the model gave it: the journal has a list for the tuple of a log-likelihood."""
     return tuple(answer) if isinstance(answer, list) else answer
 
 
 def compared_choices(document: Sequence[Asked]) -> list[float]:
-    """The log-likelihoods of a document's choices, without those that only normalise others (the same without their
-    context). Empty where there is nothing to choose between: one choice, or two that are asked alike."""
+    """Return the log-likelihoods of a document's choices, without those that only normalise others (the same without
+    their context). Empty where there is nothing to choose between: one choice, or two that are asked alike."""
     asked_for = [asked for asked in document if asked.request_type == "loglikelihood"]
     found = [asked for asked in asked_for if asked.arguments[0]] or asked_for
     alike = len({asked.arguments for asked in found}) < len(found)

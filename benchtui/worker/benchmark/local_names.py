@@ -1,4 +1,4 @@
-"""Names of data sets and metrics on the hub that a folder here would take the place of.
+"""Refuses folders here whose names are those of data sets and metrics on the hub.
 
 The libraries look into the current folder first, which may be anybody's outputs: a `rouge/rouge.py` in it would run as
 the metric "rouge", and an `openai/gsm8k/` would be the data of that task, without a word.
@@ -22,7 +22,7 @@ _STEP = "Start benchtui in another folder, or rename that one."
 
 
 def refuse_local_dataset(task: str, dataset: object, yaml_file: Path | None) -> None:
-    """Raises BenchtuiError when the data of one of lm-eval's own tasks would be taken from a folder here. In a task of
+    """Raise BenchtuiError when the data of one of lm-eval's own tasks would be taken from a folder here. In a task of
     the user's own such a name is meant."""
     from datasets.packaged_modules import _PACKAGED_DATASETS_MODULES  # names as "json", which are no folders
 

@@ -1,4 +1,4 @@
-"""Scores of one task from answered requests: the same code for live, final and recovered numbers."""
+"""Scores one task from its answered requests: the same code for live, final and recovered scores."""
 
 from __future__ import annotations
 
@@ -94,13 +94,13 @@ class TaskScorer:
         return scored
 
     def metrics(self) -> list[MetricName]:
-        """What documents are scored on, in lm-eval's order; none before the first is."""
+        """Return the metrics that documents are scored on, in lm-eval's order; none before the first is scored."""
         first = next(iter(self._scored.values()), None)
         found = first.metrics.items() if first else ()
         return [MetricName(metric, name) for name, metrics in found for metric in metrics]
 
     def value(self, doc_id: int, metric: MetricName) -> float | None:
-        """One document's score; None while it is not scored, NaN where it has no such score or that is no number."""
+        """Return one document's score; None while it is not scored, NaN where it has none or one that is no number."""
         scored = self._scored.get(doc_id)
         if scored is None:
             return None
@@ -108,21 +108,21 @@ class TaskScorer:
         return float(value) if isinstance(value, bool | int | float | np.number | np.bool_) else math.nan
 
     def right(self, doc_id: int) -> bool | None:
-        """Whether a scored document is right by the main metric of its task, with the first filter; None where
-        that is no matter of right or wrong."""
+        """Return whether a scored document is right by the preferred metric of its task, with the first filter; None
+        where that metric is not 0 or 1, or the task has none that is preferred."""
         scored = self._scored[doc_id]
         main = preferred([MetricName(metric, name) for name, metrics in scored.metrics.items() for metric in metrics])
         value = scored.metrics[main.filter][main.metric] if main is not None else None
         return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
     def doc_hash(self, doc_id: int) -> str:
-        """lm-eval's digest of a document (evaluator.py), by which two runs are paired."""
+        """Return lm-eval's digest of a document (evaluator.py), by which two runs are paired."""
         doc = self.by_document[doc_id][0].doc
         return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
 
     def hashed(self, doc_id: int) -> HashedDocument:
-        """A document with the hashes of its content and of what the model was asked about it, as lm-eval's sample files
-        hold them."""
+        """Return a document with the hashes of its content and of what the model was asked about it, as lm-eval's
+        sample files hold them."""
         asked = str(hash_string(self.by_document[doc_id][0].arguments[0]))
         return HashedDocument(doc_id, self.doc_hash(doc_id), asked)
 
@@ -131,7 +131,7 @@ class TaskScorer:
         return time.monotonic() - self._live_at >= max(LIVE_INTERVAL, LIVE_COST_FACTOR * self._live_cost)
 
     def live(self) -> list[LiveScore]:
-        """Running scores over the documents scored so far, in document order."""
+        """Compute the scores over the documents scored so far, in document order."""
         started = time.monotonic()
         aggregation = self.task.aggregation()
         scores = [
@@ -150,7 +150,7 @@ class TaskScorer:
         return scores
 
     def final(self) -> TaskScores:
-        """Everything answered, scored as lm-eval scores it: filters over all documents at once, in document order.
+        """Score everything answered as lm-eval does: filters over all documents at once, in document order.
 
         A filter may look at several documents; where that changes what a document was scored on, it is scored again.
         """
@@ -178,7 +178,7 @@ class TaskScorer:
         return raw
 
     def _samples(self, doc_ids: list[int]) -> list[dict[str, Any]]:
-        """One record for each filter and document, with lm-eval's keys (its evaluator.py, `log_samples`)."""
+        """Return one record for each filter and document, with lm-eval's keys (its evaluator.py, `log_samples`)."""
         filters = self._scored[doc_ids[0]].metrics
         return [self._sample(doc_id, name) for name in filters for doc_id in doc_ids]
 
@@ -203,7 +203,7 @@ class TaskScorer:
 
 
 def _aggregate(function: Any, items: list[Any]) -> float | None:
-    """A task's aggregate over part of its documents; None for those that need all of them."""
+    """Return a task's aggregate over part of its documents; None for one that needs all of them."""
     try:
         return float(function(items))
     except (ArithmeticError, TypeError, ValueError, IndexError):

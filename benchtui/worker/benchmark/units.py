@@ -1,4 +1,4 @@
-"""What is decided early as one: a leaf task, or a group whose score is a mean over all its documents."""
+"""Units of early stopping: a leaf task, or a group whose score is a mean over all its documents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
 
 @dataclass(frozen=True)
 class Unit:
-    """`name` is what results call it. `metric` is that of a group, None for a leaf task (which says itself what stands
-    for it) and where `in_full` says why every document is needed."""
+    """Leaf tasks that stop together; `name` is what results call them.
+
+    `metric` is the primary metric of a group; None for a leaf task, whose documents tell it, and where `in_full` says
+    why every document is needed.
+    """
 
     name: str
     leaves: tuple[LoadedTask, ...]
@@ -26,31 +29,32 @@ class Unit:
     in_full: str = ""
 
     def higher_is_better(self, metric: str) -> bool:
+        """Whether a higher value of `metric` is better in every leaf task."""
         return all(leaf.task.higher_is_better().get(metric, True) for leaf in self.leaves)
 
     def is_mean_of(self, metric: str) -> bool:
-        """Whether the score is the mean of its documents' values of `metric`, and not their median or worse."""
+        """Whether the score is the mean of its documents' values of `metric`, and not, say, their median."""
         return all(leaf.task.aggregation().get(metric, mean) is mean for leaf in self.leaves)
 
 
 def asked_together(plan: BenchmarkPlan, tasks: LoadedTasks, early: Mapping[str, EarlyStop]) -> list[Unit]:
-    """Leaf tasks one by one; those of a group at once when it may stop early, since its documents are then mixed.
-    `early` is what was decided before: a base may have been by the other model's plan."""
+    """Return leaf tasks one by one; those of a group at once when it may stop early, since its documents are then
+    mixed. `early` is what was decided before: a base may have been by the other model's plan."""
     if plan.decide_early is None and not early:
         return [Unit(loaded.name, (loaded,)) for loaded in tasks.tasks]
     return list(units(tasks.tasks, tasks.groups))
 
 
 def alpha_of_each(together: Sequence[Unit]) -> float:
-    """The chance of a wrong decision, shared between all that may be decided early."""
+    """Return the chance of a wrong decision for each: that of the run, shared between all that may be decided early."""
     return EARLY_ALPHA / max(sum(not unit.in_full for unit in together), 1)
 
 
 def units(leaves: Sequence[LoadedTask], groups: Mapping[str, Group]) -> Iterator[Unit]:
-    """The units that these leaf tasks fall into, in their order.
+    """Return the units of these leaf tasks, in their order.
 
-    Results tell a group's score where the group has one, and the documents of its tasks then stop at one moment. Tags
-    and groups without a score of their own are only names for their parts.
+    A group that has a score of its own is one unit: its tasks then stop at the same moment. Tags and groups without a
+    score are only names for their parts.
     """
     scored = _outermost([group for group in groups.values() if group.has_aggregation])
     of_leaf: dict[str, list[Group]] = {leaf.name: [] for leaf in leaves}
