@@ -1,4 +1,4 @@
-"""Stopping: Ctrl+C once is a request, twice is an order; a lost terminal is neither."""
+"""What the user asks of a supervisor: Ctrl+C once stops, twice kills at once; losing the terminal does neither."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ SECOND_PRESS_WITHIN = 2.0
 class Control:
     """What the user or the system asked a supervisor to do. `say` prints one line for the user, at once.
 
-    While nothing is being supervised, Ctrl+C and SIGTERM raise KeyboardInterrupt as they do anywhere else; inside
-    `graceful()` they only ask. Every method may be called from a signal handler and from any thread.
+    While nothing is being supervised, Ctrl+C and SIGTERM raise KeyboardInterrupt as in any other program; inside
+    `graceful()` they only set what was requested. Every method may be called from a signal handler and from any thread.
     """
 
     def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
@@ -33,18 +33,18 @@ class Control:
         self._previous: dict[signal.Signals, Any] = {}
         self._terminals: tuple[int, ...] = ()
         # A handler may run while this very thread is inside `wait`, so waking it must not need a lock.
-        self._bell, self._button = socket.socketpair()
-        self._bell.setblocking(False)
-        self._button.setblocking(False)
+        self._woken, self._wake = socket.socketpair()
+        self._woken.setblocking(False)
+        self._wake.setblocking(False)
 
     def wait(self, seconds: float) -> None:
-        """Sleep, or return at once when something was asked."""
-        if select.select([self._bell], [], [], seconds)[0]:
+        """Sleep for `seconds`; return at once when a stop is requested."""
+        if select.select([self._woken], [], [], seconds)[0]:
             with contextlib.suppress(BlockingIOError):
-                self._bell.recv(4096)
+                self._woken.recv(4096)
 
     def request_stop(self) -> None:
-        """Ask for a graceful stop; asked again within two seconds, kill at once."""
+        """Ask for a graceful stop; when asked again within two seconds, to kill at once."""
         now = time.monotonic()
         if self.stop_requested and now - self._asked_at <= SECOND_PRESS_WITHIN:
             self.kill_requested = True
@@ -53,8 +53,8 @@ class Control:
             self._tell("Stopping: what was answered is kept and scored. Press Ctrl+C again to kill at once.")
         self.stop_requested = True
         self._asked_at = now
-        with contextlib.suppress(OSError):  # full: somebody is waking up already
-            self._button.send(b"!")
+        with contextlib.suppress(OSError):  # full: it is being woken already
+            self._wake.send(b"!")
 
     @contextmanager
     def graceful(self) -> Iterator[None]:
@@ -66,7 +66,7 @@ class Control:
             self._graceful = False
 
     def __enter__(self) -> Control:
-        """Take the signals over (main thread only)."""
+        """Handle signals from now on (main thread only)."""
         handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]] = {
             signal.SIGINT: lambda *_: self._interrupted(),
             signal.SIGTERM: lambda *_: self._interrupted(),
@@ -87,7 +87,7 @@ class Control:
         self.request_stop()
 
     def _hung_up(self) -> None:
-        """Go on without the terminal: whatever still writes to it must not fail for want of it."""
+        """Continue without the terminal: what is written to it from now on is dropped, and raises nothing."""
         self.terminal_lost = True
         for descriptor in self._terminals:
             if not _is_terminal(descriptor):
@@ -111,5 +111,5 @@ def _is_terminal(descriptor: int) -> bool:
 
 
 def say_on_stderr(text: str) -> None:
-    """One line, past Python's buffers: a signal handler may have interrupted somebody in the middle of using those."""
+    """Write one line without Python's buffers: a signal handler may have interrupted code that was using those."""
     os.write(2, f"\n{text}\n".encode(errors="replace"))

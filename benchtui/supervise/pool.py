@@ -1,4 +1,4 @@
-"""Several workers for the same runs: a slot and a shard of each run for every worker, made one again at the end."""
+"""Several workers for the same runs: each has a slot and a shard of every run; the shards are gathered at the end."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class _AbandonedError(Exception):
 
 class Pool:
     """Evaluates `runs` with as many workers at the same time as the settings say, each in a slot and a thread of its
-    own. A worker that ends or is silent concerns its own slot only.
+    own. A worker that dies or is silent is ended and replaced in its slot; the others continue.
 
-    The events of the shards are told as those of the run while it goes on. When all slots are through, the journals of
-    its shards become the run's own, and `score` scores that. `idle` waits for the seconds given.
+    While they work the events of the shards are passed on as events of the run. When all slots have ended, the journals
+    of the shards become the run's own, and `score` scores it. `idle` waits for the seconds given.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Pool:
         ]
 
     def evaluate(self) -> None:
-        """Returns when each run has ended."""
+        """Evaluate until each run has ended. When the supervisor itself fails, all workers are ended first."""
         with ThreadPoolExecutor(len(self._slots), "slot") as threads:
             slots = [threads.submit(slot.evaluate) for slot in self._slots]
             try:
@@ -101,18 +101,15 @@ class Pool:
             watched.collect()
 
     def _finish(self, watched: Watched, shards: Sequence[Watched]) -> None:
-        """Gather and score what the shards answered, and close the run. Neither where the user is in a hurry, nor on a
-        full disk: the next supervisor of the run gathers it."""
+        """Gather and score what the shards answered, and close the run. After a kill and on a full disk it is only
+        closed: whoever resumes the run gathers it."""
         ended = [shard.done for shard in shards if shard.done is not None]
         full = any(slot.rules.last == "no room" for slot in self._slots)
         if not (full or watched.deleted or self._control.kill_requested):
             try:
                 gather_journals(watched.run)
             except (OSError, sqlite3.Error, BenchtuiError) as error:
-                message = f"The answers of its {len(shards)} workers could not be put together: {error}."
-                return watched.close(
-                    "failed", f"{message} → Free some space if the disk is full, then `benchtui resume`."
-                )
+                return watched.close("failed", not_gathered_words(error))
             self._score(watched)
         close_whole([watched])
         if any(record.status == "cancelled" for record in ended):

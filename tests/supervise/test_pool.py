@@ -336,6 +336,18 @@ def test_a_score_that_fails_is_told_and_nothing_is_lost(worker: Script, run: Run
     assert answered(run) == set(range(10))
 
 
+def test_journals_that_cannot_be_gathered_are_kept_for_the_resume(worker: Script, run: RunDirectory) -> None:
+    worker.install(UNION, "plan(run); answer(run, *own)", "if shard == 0: run.journal.mkdir()", "share_done(run)")
+    (done,) = supervise(run, settings=TWO)
+    assert done.status == "failed"
+    assert done.message.startswith("What the workers answered could not be put together: ")
+    assert done.message.endswith("→ `benchtui resume` tries it again.")
+    assert worker.calls == []
+    run.journal.rmdir()
+    (done,) = supervise(run, settings=TWO)
+    assert (done.status, done.answered) == ("finished", 10)
+
+
 def test_what_one_worker_left_is_shared_out_and_what_several_left_one_finishes(
     worker: Script, run: RunDirectory
 ) -> None:
