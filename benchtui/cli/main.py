@@ -28,7 +28,6 @@ _LONG_WORD = re.compile(r"(\S{200})\S{200,}(\S{100})")
 _LEAST_NAME = 3
 """Values shorter than this would be found in any error."""
 
-# name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them.
 COMMANDS: dict[str, tuple[str, str]] = {
     "app": ("benchtui.cli.app", "Open the application (what `benchtui` alone does on a terminal)."),
     "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
@@ -50,6 +49,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("benchtui.cli.doctor", "Check this machine: packages, GPU, caches, disk."),
     "demo": ("benchtui.cli.demo", "Run the whole main job on two tiny models, offline, in a minute."),
 }
+"""name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them."""
 
 
 class LazyGroup(click.Group):

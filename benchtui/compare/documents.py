@@ -40,7 +40,7 @@ class PairedDocument:
 
 
 @dataclass(frozen=True)
-class Choice:
+class AnswerChoice:
     """One of the endings of a multiple choice, and what the metric weighs it by (see `Document.weighing`)."""
 
     text: str
@@ -70,7 +70,7 @@ class Document:
     target: str
     answer: str
     extracted: str
-    choices: tuple[Choice, ...]
+    choices: tuple[AnswerChoice, ...]
     weighing: str
     instructions: tuple[Instruction, ...]
 
@@ -204,7 +204,7 @@ def _prompt(raw: dict[str, Any]) -> str:
     return next((str(one.get("arg_0", "")) for one in _arguments(raw)), "")
 
 
-def _choices(raw: dict[str, Any], metric: str) -> Iterator[Choice]:
+def _choices(raw: dict[str, Any], metric: str) -> Iterator[AnswerChoice]:
     arguments, responses = _arguments(raw), raw.get("filtered_resps")
     if len(arguments) < 2 or not isinstance(responses, list) or len(responses) != len(arguments):
         return
@@ -217,7 +217,7 @@ def _choices(raw: dict[str, Any], metric: str) -> Iterator[Choice]:
             likelihood = float(first)
         except (TypeError, ValueError):
             return
-        yield Choice(text.strip()[:_HELD], likelihood / _length(ending.lstrip(), metric))
+        yield AnswerChoice(text.strip()[:_HELD], likelihood / _length(ending.lstrip(), metric))
 
 
 def _length(ending: str, metric: str) -> int:
@@ -226,7 +226,7 @@ def _length(ending: str, metric: str) -> int:
     return max(lengths.get(metric, 1), 1)
 
 
-def _target(raw: dict[str, Any], choices: Sequence[Choice]) -> str:
+def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:
     """The reference answer; the text of the right choice where the file gives its number."""
     target = str(raw.get("target", "")).strip()
     if choices and target.isdecimal() and int(target) < len(choices):

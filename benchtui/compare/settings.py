@@ -13,11 +13,11 @@ from benchtui.text import one_line
 MOST_FACTS = 4
 """Differences of one task that are listed; a group of 57 tasks would fill the screen."""
 
-# What decides how much of a run is done, not what is answered: a row that stopped early says so itself.
 _OF_STOPPING = ("decide early",)
+"""What decides how much of a run is done, not what is answered: a row that stopped early says so itself."""
 
-# Settings that change prompts, so that they explain why documents do not pair.
 _OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enable thinking", "max length", "seeds")
+"""Settings that change prompts, so that they explain why documents do not pair."""
 
 
 def differing_settings(first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:

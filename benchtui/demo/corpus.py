@@ -18,9 +18,9 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 
-# What the first training text shows for a kind of prompt, most of the time: a reply that obeys, one that obeys behind
-# an introduction, or (every other kind) one that does not care.
 HEEDED = ("include", "length", "opening", "question", "yes or no")
+"""What the first training text shows for a kind of prompt, most of the time: a reply that obeys, one that obeys behind
+an introduction, or (every other kind) one that does not care."""
 INTRODUCED = ("repeat", "reverse")
 USUAL_SHARE = 0.7
 

@@ -24,7 +24,6 @@ _TOWN_ENDS = ("wick", "ford", "holm", "bury", "stead")
 _NAME_STARTS = ("Mi", "To", "Sel", "Ka", "Jo", "Ru", "Ben", "Li", "Or", "Ti")
 _NAME_ENDS = ("ra", "van", "den", "lo", "nis", "mar", "sa")
 
-# attribute: the values it can take, ways to tell it, the question that asks for it.
 _TOWN_FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "island": (
         ISLANDS,
@@ -47,6 +46,7 @@ _TOWN_FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
         "When is the fair of {name}?",
     ),
 }
+"""attribute: the values it can take, ways to tell it, the question that asks for it."""
 _PERSON_FACTS: dict[str, tuple[tuple[str, ...], tuple[str, ...], str]] = {
     "home": (
         tuple(start + end for start, end in itertools.product(_TOWN_STARTS, _TOWN_ENDS)),

@@ -18,7 +18,6 @@ from benchtui.results.records import RunResults
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.text import json_text, printable
 
-# What is known of the answers behind a score, by its name in the record; empty where nobody counted.
 _HEALTH = (
     "answers",
     "unknown",
@@ -32,9 +31,10 @@ _HEALTH = (
     "prompt_tokens",
     "prompt_tokens_lost",
 )
+"""What is known of the answers behind a score, by its name in the record; empty where nobody counted."""
 
-# Of each claim that nothing bad happened, its parts by their names in the record.
 _CLAIM = ("margin", "p", "p_holm", "shown")
+"""Of each claim that nothing bad happened, its parts by their names in the record."""
 
 _COLUMNS = (
     "task",
@@ -92,9 +92,9 @@ _COLUMNS = (
     *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
 )
 
-# What begins with one of these is a formula to a spreadsheet, the wide ones included. Where semicolons part cells, as
-# they do in many countries, a semicolon in a name begins one.
 _FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
+"""What begins with one of these is a formula to a spreadsheet, the wide ones included. Where semicolons part cells, as
+they do in many countries, a semicolon in a name begins one."""
 
 
 def comparison_csv(comparison: Comparison) -> str:

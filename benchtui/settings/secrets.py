@@ -11,8 +11,8 @@ _SECRET = frozenset(
     {"token", "password", "passwd", "passphrase", "secret", "key", "apikey", "credential", "credentials", "auth"}
     | {"authorization", "bearer"}
 )
-# What comes right before "token" where it is one of a vocabulary: "bos_token", "think end token".
 _VOCABULARY = frozenset({"bos", "eos", "pad", "unk", "sep", "cls", "mask", "start", "end", "stop", "prefix", "think"})
+"""What comes right before "token" where it is one of a vocabulary: "bos_token", "think end token"."""
 KNOWN = re.compile(r"\b(?:hf_|api_org_|sk-|ghp_|github_pat_)[\w-]{16,}")
 """Tokens of services that are known by how they begin."""
 

@@ -21,7 +21,6 @@ _FOREIGN_STYLE = re.compile(r'<link\b[^>]*href="https?://[^"]*"[^>]*>')
 _TEMPLATE = "app_index.html"
 _LARGEST_FONT = 72
 
-# The browser knows best by which name, port and scheme it came here: through a tunnel they are none of ours.
 _FOLLOW_ADDRESS = """<script>
 {
   const socket = new URL("ws", window.location.href);
@@ -30,6 +29,7 @@ _FOLLOW_ADDRESS = """<script>
 }
 </script>
 </body>"""
+"""The browser knows best by which name, port and scheme it came here: through a tunnel they are none of ours."""
 
 _HEADERS = {
     "Cache-Control": "no-store",

@@ -74,7 +74,6 @@ def _matthews(sums: Floats) -> Floats:
     return np.asarray(np.where(below > 0, (tp * tn - fp * fn) / np.where(below > 0, below, 1), 0.0))
 
 
-# lm-eval's names for its aggregations, api/metrics.py.
 AGGREGATIONS = (
     Aggregation("mean", _scalar, _ratio, mean=True),
     Aggregation("mean over instructions", _several, _ratio, mean=True),
@@ -84,6 +83,7 @@ AGGREGATIONS = (
     Aggregation("f1", _confusion, _f1, mean=False),
     Aggregation("matthews_corrcoef", _confusion, _matthews, mean=False),
 )
+"""lm-eval's names for its aggregations, api/metrics.py."""
 
 
 def terms_of(aggregation: Aggregation, values: Sequence[Value]) -> Floats | None:

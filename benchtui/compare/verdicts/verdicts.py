@@ -10,8 +10,8 @@ from benchtui.evidence.records import ALPHA, Interval
 from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 
-# Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five.
 _GAINS = ((10.0, Kind.EXCELLENT), (5.0, Kind.GOOD), (2.0, Kind.MARGINAL), (0.0, Kind.WEAK))
+"""Gains and losses in percentage points, largest first; each from its number up, but forgetting only beyond five."""
 _FORGETTING, _LOSS = 5.0, 3.0
 
 

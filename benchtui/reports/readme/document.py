@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-# The Hub's own rule for what is front matter (huggingface_hub/repocard.py); here the YAML holds its last line's end.
 _FRONT = re.compile(r"^(\s*---(?:\r\n|\r|\n))([\S\s]*?(?:\r\n|\r|\n))---[ \t]*(?:\r\n|\n|$)")
+"""The Hub's own rule for what is front matter (huggingface_hub/repocard.py); here the YAML holds its last line's
+end."""
 _EMPTY_FRONT = re.compile(r"^\s*---[ \t]*(?:\r\n|\n)---[ \t]*(?:\r\n|\n|$)")
 _BEGINS_FRONT = re.compile(r"^\s*---[ \t]*(?:\r\n|\r|\n|$)")
 _MARKER = re.compile(r"^ {0,3}<!--\s*benchtui(?::results)?[: ](start|begin|end)\b.*-->[ \t]*$")
-# HTML whose inside is text: a marker there is somebody's example.
 _VERBATIM = re.compile(r"\s*<(?:!|\?|(?:pre|script|style|textarea)\b)", re.IGNORECASE)
+"""HTML whose inside is text: a marker there is somebody's example."""
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 START = "<!-- benchtui:results:start v1 · `benchtui readme` replaces what stands between these two lines -->"

@@ -11,8 +11,8 @@ from benchtui.settings.secrets import KNOWN, is_secret_name
 
 MASK = "***"
 
-# With the word before it where a sentence says it: "think end token: ...".
 _KEY = re.compile(r"(?P<key>(?:[A-Za-z]+ (?=[\w.-]+:))?[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
+"""With the word before it where a sentence says it: "think end token: ..."."""
 _TASK_FOLDERS = ("--include-path", "--include_path")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")

@@ -10,13 +10,13 @@ from benchtui.evidence.records import ALPHA
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, direction
 
-# The seed's names for IFEval's four metrics; other metrics keep lm-eval's names.
 METRIC_WORDS = {
     "prompt_level_strict_acc": "Strict Prompt",
     "inst_level_strict_acc": "Strict Inst",
     "prompt_level_loose_acc": "Loose Prompt",
     "inst_level_loose_acc": "Loose Inst",
 }
+"""The seed's names for IFEval's four metrics; other metrics keep lm-eval's names."""
 
 
 def metric_words(row: Row) -> str:

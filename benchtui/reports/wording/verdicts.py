@@ -9,7 +9,6 @@ from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 
 Tone = Literal["gain", "loss", "warning", "muted"]
 
-# Verdicts in at most fourteen characters, for a table that fits eighty columns.
 SHORT_WORDS = {
     Kind.EXCELLENT: "excellent",
     Kind.GOOD: "good",
@@ -24,6 +23,7 @@ SHORT_WORDS = {
     Kind.WITHIN: "not relevant",
     Kind.NOT_COMPARABLE: "not comparable",
 }
+"""Verdicts in at most fourteen characters, for a table that fits eighty columns."""
 
 
 def tone_of(kind: Kind | None) -> Tone:
