@@ -15,18 +15,13 @@ from textual.content import Content
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
-from benchtui.durations import format_duration, rough_duration
+from benchtui.durations import format_duration
 from benchtui.errors import BenchtuiError
 from benchtui.machine import MachineReading
 from benchtui.reports.wording.states import (
-    few_answers,
-    left_words,
-    live_n_words,
-    live_score_words,
     rate_words,
     role_words,
 )
-from benchtui.results.health import health_words
 from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
@@ -38,23 +33,17 @@ from screens.page import Page
 from screens.run.reader import RunReader, Snapshot, Tick
 from screens.run.resuming import resume_from
 from screens.run.status import decisions_text, ending_words, of_words, samples_text, status_text
+from screens.run.task_rows import Tasks, score_text, time_words
 from screens.widgets.drawing import bar, graph
 from screens.widgets.log_lines import LogLines
 from screens.widgets.plain import Plain
-from screens.widgets.rows import Column, Rows
+from screens.widgets.rows import Column
 
 GRAPH = 24
+LONGEST_BAR = 40
 PROGRESS, TIME = 2, 4
 """Places of columns whose contents depend on their width."""
 LOG_LINES = 2000
-
-
-class Tasks(Rows):
-    HELP = (
-        "One row for each model and task: how much of it is done, how long it still takes (~, with a ? while only "
-        "few answers tell) or took, how many samples per second, and the score so far with its standard error and the "
-        "number of samples (n) it is computed on."
-    )
 
 
 class RunPage(Page):
@@ -166,49 +155,24 @@ class RunPage(Page):
             )
         going = view.state == "running" and row.active
         style = colours.gain if row.state == "done" else colours.warning if row.state == "partial" else colours.primary
-        width = 40
-        drawn = bar(row.share, self._bar_width(width), done=style, rest=colours.muted, over=row.state == "done")
+        width = min(self._width(PROGRESS), LONGEST_BAR)
+        drawn = bar(row.share, width, done=style, rest=colours.muted, over=row.state == "done")
         return (
             role,
             Text(one_line(row.name, 80), style="" if row.share else colours.muted),
             drawn,
             Text(f"{row.documents}/{row.documents_total}" if row.documents_total else "", style=colours.muted),
-            Text(self._time(row, now, going=going), style="" if going else colours.muted),
+            Text(time_words(row, now, self._width(TIME), going=going), style="" if going else colours.muted),
             Text(rate_words(row.rate) if row.rate and going else "", style=colours.muted),
-            self._score(row),
+            score_text(row, colours),
         )
-
-    def _time(self, row: RowView, now: float, *, going: bool) -> str:
-        """How long the row still takes, or took; in fewer words where there is little room."""
-        room = self.query_one(Tasks).column_width(TIME)
-        if row.over and row.seconds is not None:
-            took = f"took {rough_duration(row.seconds)}"
-            return took if len(took) <= room else rough_duration(row.seconds)
-        words = left_words(row, now) if going else ""
-        if len(words) <= room:
-            return words
-        left = row.remaining_at(now)
-        if not left:
-            return "unknown"
-        guess = "?" if few_answers(row) else ""
-        return f"~{rough_duration(left)}{guess}"
 
     def shares(self) -> list[float]:
         """How much of each row is done, 0..1."""
         return [row.share if row is not None else 0.0 for _, row in self._rows]
 
-    def _bar_width(self, most: int) -> int:
-        return min(self.query_one(Tasks).column_width(PROGRESS), most)
-
-    def _score(self, row: RowView) -> Text:
-        if row.score is None:
-            return Text("")
-        value, error = live_score_words(row.score)
-        text = Text(value, style="bold")
-        if error:
-            text.append(f" ±{error}", style="not bold")
-        text.append(f" {live_n_words(row.score)}", style=f"not bold {self.colours.muted}")
-        return text.append(" ▲", style=self.colours.warning) if health_words(row.health) else text  # named in a tab
+    def _width(self, column: int) -> int:
+        return self.query_one(Tasks).column_width(column)
 
     def _draw_machine(self, machine: MachineReading | None) -> None:
         if machine is None or machine is self._machine:
