@@ -30,7 +30,8 @@ _STYLES = Path(__file__).parent / "styles"
 
 
 class BenchtuiApp(App[int]):
-    """Opens on Home, or in the wizard when flags were typed. Returns an exit code; 0 when it was left in peace."""
+    """The application. It opens on Home, or in the wizard when flags were typed, and returns an exit code: 0 when
+    the user left it."""
 
     TITLE = "benchtui"
     CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results")]  # noqa: RUF012
@@ -64,7 +65,8 @@ class BenchtuiApp(App[int]):
             self.open_wizard(self.settings.choice)
 
     def on_ready(self) -> None:
-        """What is loaded by now stays: looking through it for garbage would delay a key press by 0.1 s."""
+        """Exclude what is loaded by now from garbage collection: looking through it would delay a key press by
+        0.1 s."""
         gc.freeze()
 
     # From screen to screen. Each is imported when it is first opened: the first picture need not wait for it.
@@ -80,7 +82,7 @@ class BenchtuiApp(App[int]):
         self.push_screen(RunPage(runs))
 
     def open_comparison(self, model: Path, run: RunDirectory | None = None) -> None:
-        """The comparison of `run`, or of the run that counts for the model."""
+        """Show the comparison of `run`, or of the run that counts for the model."""
         from screens.compare.compare import ComparePage
 
         self.push_screen(ComparePage(model, of=run))
@@ -96,7 +98,7 @@ class BenchtuiApp(App[int]):
         self.push_screen(TasksPage())
 
     def places(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
-        """Where the command palette can go from anywhere."""
+        """Yield where the command palette can go from anywhere."""
         yield (
             "New benchmark",
             "Model, tasks and settings, step by step",
@@ -132,12 +134,12 @@ class BenchtuiApp(App[int]):
         self.notify(f"Colours: {words.replace('safe', 'safe for colour-blind people')}", timeout=3, markup=False)
 
     def copy(self, text: str, what: str) -> None:
-        """To the clipboard of the terminal (OSC 52), which also works over SSH."""
+        """Put text into the clipboard of the terminal (OSC 52), which also works over SSH."""
         self.copy_to_clipboard(text)
         self.notify(f"Copied: {one_line(what, 100)}", timeout=3, markup=False)
 
     def action_interrupt(self) -> None:
-        """Ctrl+C with nothing selected: leave at the second press."""
+        """Leave at the second Ctrl+C with nothing selected."""
         now = self.settings.clock()
         if now - self._interrupted_at <= PRESS_AGAIN_WITHIN:
             self.exit(130, return_code=130)

@@ -1,4 +1,4 @@
-"""Work that may take a while, or fail: done in a thread, its result or its words brought back to the screen."""
+"""Run in a thread what may take a while, or fail, and bring its result or its error message back to the screen."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def in_background(
 
 
 def _back(widget: Widget, then: Callable[..., None], *values: object) -> None:
-    """Call `then` in the application, unless the screen has gone or a newer job took over."""
+    """Call `then` in the application, unless the screen was closed or a newer job replaced this one."""
     with contextlib.suppress(NoActiveWorker):
         if get_current_worker().is_cancelled:
             return

@@ -21,7 +21,7 @@ _OF_TEXTUAL = ("Scroll ", "Page Left", "Page Right")
 
 
 class Help(ModalScreen[None]):
-    """Made for a screen as it is at the moment."""
+    """The help page for a screen as it is at the moment."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "close", "Close")]
 
@@ -48,7 +48,7 @@ class Help(ModalScreen[None]):
 
 
 def help_for(screen: Screen[object]) -> list[str]:
-    """What the focused widget says about itself, and its screen; innermost first."""
+    """Return what the focused widget says about itself, and then its screen."""
     found: list[str] = []
     node: DOMNode | None = screen.focused or screen
     while node is not None:
@@ -62,7 +62,8 @@ def help_for(screen: Screen[object]) -> list[str]:
 
 
 def keys_of(screen: Screen[object]) -> list[tuple[str, str]]:
-    """Key and description of everything that can be done now, each once; what stands in the footer comes first."""
+    """Return key and description of everything that can be done now, each once; what stands in the footer comes
+    first."""
     found: dict[str, list[str]] = {}
     active = sorted(screen.active_bindings.items(), key=lambda item: not item[1].binding.show)
     for key, one in active:
@@ -73,7 +74,7 @@ def keys_of(screen: Screen[object]) -> list[tuple[str, str]]:
 
 
 def key_name(key: str) -> str:
-    """ "ctrl+t" as "Ctrl+T"."""
+    """Write "ctrl+t" as "Ctrl+T"."""
     if key in _KEYS:
         return _KEYS[key]
     if "+" in key:

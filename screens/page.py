@@ -71,7 +71,7 @@ class Page(Screen[Any]):
         in_background(self, job, done, failed or self.tell, group=group)
 
     def action_copy_text(self) -> None:
-        """Ctrl+C with something selected."""
+        """Copy the selected text (Ctrl+C)."""
         selected = self.get_selected_text()
         if not selected:
             raise SkipAction  # then it means to leave

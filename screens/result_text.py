@@ -62,7 +62,7 @@ def result_text(last: LastBenchmark | None, colours: Colours) -> Text:
 
 
 def ago(then: float, now: float) -> str:
-    """ "2h ago", "just now"; "" for no time."""
+    """Write how long ago `then` was: "2h ago", "just now"; "" for no time."""
     if not then:
         return ""
     passed = max(now - then, 0.0)

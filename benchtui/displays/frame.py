@@ -42,7 +42,7 @@ class _Section:
 def draw(
     views: Sequence[RunView], *, width: int, height: int, glyphs: Glyphs, now: float, title: str = "", hint: str = ""
 ) -> list[Text]:
-    """Lines of at most `width` cells, fewer than `height`; `now` in seconds since the epoch."""
+    """Return lines of at most `width` cells, fewer than `height`; `now` in seconds since the epoch."""
     current = current_view(views)
     columns = choose_columns([row for view in views for row in view.rows], width, glyphs)
     sections = [_section(view, view is current, columns, width, glyphs, now) for view in views]
@@ -66,7 +66,7 @@ def draw(
 
 
 def current_view(views: Sequence[RunView]) -> RunView | None:
-    """The run at work: of those that share a worker the one whose turn it is."""
+    """Return the run that is evaluated now: of those that share a worker, the one whose turn it is."""
     running = [view for view in views if view.state == "running"]
     unfinished = [view for view in running if view.results is None] or running
     started = [view for view in unfinished if view.phase is not None]
@@ -114,7 +114,7 @@ def _section(view: RunView, current: bool, columns: Columns, width: int, glyphs:
 
 
 def _stalled(view: RunView, now: float) -> bool:
-    """Whether nothing has moved for so long that an estimate of the time left would be a lie."""
+    """Tell whether nothing has moved for so long that an estimate of the time left would be wrong."""
     return view.watchdog is not None or (view.last_sign is not None and now - view.last_sign > STALLED_AFTER)
 
 
@@ -131,7 +131,7 @@ def _head(view: RunView, current: bool, width: int, glyphs: Glyphs) -> Text:
     words = "waiting for its turn" if waits else phase_words(view)
     style = "dim" if waits else state_style(view.state)
     role = role_words(view)
-    room = width - len(role) - cell_len(words) - 5  # the name gives way to what is going on
+    room = width - len(role) - cell_len(words) - 5  # the name of the model is cut before its state is
     head = Text.assemble(
         (f"{_state_glyph(view, waits, glyphs)} ", style),
         (f"{role} ", "bold"),

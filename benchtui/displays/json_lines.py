@@ -98,7 +98,7 @@ class JsonDisplay:
         self._notes.close(1.0)
 
     def _pass_on(self) -> int:
-        """Hand over what is new, at most 1 MiB of each run; how many chunks that were."""
+        """Hand over what is new, at most 1 MiB of each run, and return how many chunks that were."""
         chunks = 0
         for source in self._sources:
             if self._outlet.dead or self._outlet.backlog >= MOST_WAITING:

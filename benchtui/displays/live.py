@@ -70,7 +70,7 @@ class Painter:
         return "".join(parts).encode(self._encoding, "replace")
 
     def _to_top(self, width: int, *, fresh: bool) -> str:
-        """Back to where the shown frame begins; a narrower terminal has wrapped its lines."""
+        """Move back to where the shown frame begins; a narrower terminal has wrapped its lines."""
         if self._shown is None or fresh:
             return "\r"
         rows = sum(max(-(-cells // max(width, 1)), 1) for cells in self._shown.cells)
@@ -154,7 +154,7 @@ class LiveDisplay:
         return (size.columns or FALLBACK_SIZE[0], size.lines or FALLBACK_SIZE[1])
 
     def _in_foreground(self) -> bool:
-        """Whether the terminal is ours to draw on: after Ctrl+Z and `bg` it is the shell's."""
+        """Tell whether the terminal is ours to draw on: after Ctrl+Z and `bg` it is the shell's."""
         try:
             away = os.tcgetpgrp(self._stream.fileno()) != os.getpgrp()
         except (OSError, ValueError):  # not our controlling terminal, or gone: writing will tell

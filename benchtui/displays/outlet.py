@@ -1,4 +1,4 @@
-"""Writing to a terminal or pipe that may be slow, stopped (Ctrl+S) or gone, without ever holding up the run."""
+"""Write to a terminal or pipe that may be slow, stopped (Ctrl+S) or gone, without ever delaying the run."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class PlainDisplay:
             self._put(self._labelled(follower, narrator.tell(view, follower.new)))
 
     def _labelled(self, follower: RunFollower, lines: Sequence[Line]) -> list[str]:
-        """With the title in front, and the run's name where several are shown."""
+        """Return the lines with the title in front, and the name of the run where several are shown."""
         view = follower.view
         models = {other.view.model for other in self._followers}
         name = "" if len(self._followers) == 1 else view.role if len(models) == 1 else f"{view.model} {view.role}"

@@ -35,7 +35,8 @@ class Columns:
 
 
 def choose_columns(rows: Sequence[RowView], width: int, glyphs: Glyphs) -> Columns:
-    """Columns for all rows of a display: the bar takes what is left; narrow terminals lose what matters least."""
+    """Choose the columns for all rows of a display: the bar takes what is left; narrow terminals leave out what
+    matters least."""
     longest = max((cell_len(_name(row)) for row in rows), default=8)
     name = min(longest, max(width // 4, 10))
     digits = max((len(str(row.documents_total)) for row in rows), default=1)
@@ -55,14 +56,14 @@ def choose_columns(rows: Sequence[RowView], width: int, glyphs: Glyphs) -> Colum
 
 
 def _taken(columns: Columns) -> int:
-    """Cells of everything but the bar, with the gaps between."""
+    """Return the cells of everything but the bar, with the gaps between."""
     gaps = (1, 2, 2, 2, 2, 0, 1, 2)  # before bar, done, rate, left, value, error, n, metric
     widths = (columns.done, columns.rate, columns.left, columns.value, columns.error, columns.n, columns.metric)
     return INDENT + columns.name + gaps[0] + sum(w + gap for w, gap in zip(widths, gaps[1:], strict=True) if w)
 
 
 def row_line(row: RowView, columns: Columns, glyphs: Glyphs, now: float, *, moving: bool, settled: bool) -> Text:
-    """The line of one task. `moving`: its run is running and shows signs of life; `settled`: its run has ended."""
+    """Draw the line of one task. `moving`: its run is running and shows signs of life; `settled`: its run has ended."""
     glyph, style = _glyph(row, glyphs, settled=settled)
     line = Text.assemble("  ", (glyph, style), " ", (_fitted(_name(row), columns.name, glyphs), _name_style(row)))
     line.append(" ")
@@ -83,7 +84,7 @@ def _name(row: RowView) -> str:
 
 
 def _fitted(text: str, cells: int, glyphs: Glyphs) -> str:
-    """`text` in exactly `cells` cells, with a sign where it was cut."""
+    """Return `text` in exactly `cells` cells, with a sign where it was cut."""
     if cell_len(text) <= cells:
         return set_cell_size(text, cells)
     kept = cells - cell_len(glyphs.more)

@@ -21,7 +21,7 @@ from benchtui.tasks.words import PLAIN_WORDS
 
 MOST_RUNS = 12
 MOST_BYTES = 8 * 1024 * 1024
-"""Of an events file that are looked through."""
+"""Bytes of an events file that are read."""
 FEW_ANSWERS = 20
 """Below so many answers a speed is a guess: the first batches are slower or shorter than the rest."""
 START_UP = 15.0

@@ -51,7 +51,7 @@ class Option:
 
 
 def first_options() -> list[Option]:
-    """What can be done in a folder without models."""
+    """Return what can be done in a folder without models."""
     return [
         Option("demo", "Try the demo", "A tiny model against its base: offline, in a minute, in ./benchtui-demo."),
         Option("folder", "Choose another folder", "The one that your trainings write their models into."),
@@ -78,7 +78,7 @@ def _model_option(item: ListedModel) -> Option:
 
 
 def compare_options(base: BaseChoice | None) -> list[Option]:
-    """With the base, or alone."""
+    """Return the two answers: compare with the base, or evaluate the model alone."""
     known = f"{near(base.name)}, named by {one_line(base.source_file, 80)}" if base else "type which one below"
     return [
         Option(
@@ -92,7 +92,7 @@ def compare_options(base: BaseChoice | None) -> list[Option]:
 
 
 def known_base(model: TrainedModel, backend: Backend, wanted: str | None) -> BaseChoice | None:
-    """The base that the files of `model` name for the format `wanted` (None for the best)."""
+    """Return the base that the files of `model` name for the format `wanted` (None for the best)."""
     if not model.formats:
         return None
     try:
@@ -172,7 +172,7 @@ def _suite_option(suite: Suite, estimate: Estimate | None) -> Option:
 
 
 def suite_documents(suite: Suite) -> int | None:
-    """How many documents the suite asks of a model, None where a task's size is not known without loading it."""
+    """Count the documents that the suite asks of a model; None where a task's size is not known without loading it."""
     total = 0
     for task in suite.tasks:
         words = PLAIN_WORDS.get(task.name)
@@ -187,7 +187,8 @@ def suite_documents(suite: Suite) -> int | None:
 
 
 def batch_options(advice: BatchAdvice | None, chosen: int | str = "auto") -> list[Option]:
-    """`auto` first, then sizes, `chosen` among them; the advised one is marked, those that will not fit say so."""
+    """Return `auto`, then the sizes, `chosen` among them; the suggested one is marked, those that will not fit say
+    so."""
     why = advice.why if advice else "chosen from free memory when the model is loaded"
     auto = Option(
         "auto", "Automatic", f"By what fits into memory, smaller again when it runs out: {why}.", recommended=True
@@ -209,7 +210,7 @@ def _batch_option(size: int, advice: BatchAdvice | None) -> Option:
 
 
 def near(name: str) -> str:
-    """A folder as one would type it from here; a hub id as it is."""
+    """Write a folder as one would type it from here; a hub id as it is."""
     path = Path(name)
     if path.is_absolute():
         for folder, short in ((Path.cwd(), ""), (Path.home(), "~/")):

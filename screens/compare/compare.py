@@ -1,4 +1,4 @@
-"""Two runs side by side: what changed, how sure that is, and what it means."""
+"""Compare two runs: what changed, how sure that is, and what it means."""
 
 from __future__ import annotations
 

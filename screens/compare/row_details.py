@@ -1,4 +1,4 @@
-"""One row of a comparison in full, and what a reader must know beside the numbers."""
+"""Show one row of a comparison in full, and what a reader must know beside the numbers."""
 
 from __future__ import annotations
 

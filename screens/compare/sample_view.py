@@ -96,7 +96,7 @@ def _instruction(instruction: Instruction, colours: Colours) -> Text:
 
 
 def mark_differences(first: str, second: str, colours: Colours) -> tuple[Text, Text]:
-    """Both texts made safe, with the words that only one of them has underlined and coloured."""
+    """Return both texts made safe, with the words that only one of them has underlined and coloured."""
     a, b = printable(first.strip()), printable(second.strip())
     texts = (Text(a), Text(b))
     if a == b or len(a) > COMPARED or len(b) > COMPARED:

@@ -209,7 +209,7 @@ class SamplesPage(Page):
         )
 
     def _ask_heads(self) -> None:
-        """The first lines of the documents in sight, read in a thread."""
+        """Read the first lines of the visible documents in a thread."""
         rows, paired = self.query_one(SampleRows), self._paired
         missing = [
             d for d in (self._shown[i] for i in rows.visible_rows if i < len(self._shown)) if id(d) not in self._asked

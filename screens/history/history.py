@@ -205,7 +205,7 @@ def comparable(task: str, newest_first: Sequence[Experiment]) -> tuple[list[Outc
 
 
 def _all_runs(model: Path, now: float) -> list[Experiment]:
-    """The model's runs, oldest first: those that left results, and those that did not, with their state."""
+    """Return the model's runs, oldest first: those that left results, and those that did not, with their state."""
     scored = model_history(model)
     places = {experiment.run for experiment in scored}
     others = [_without_results(run, now) for run in fine_tuned_listed(model) if Path(run.path) not in places]

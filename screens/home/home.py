@@ -1,4 +1,4 @@
-"""Home: the trained models, what is known of the selected one, and the runs that are going on."""
+"""Home: the trained models, what is known of the selected one, and the runs that are running."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Home(Page):
         self.tell(what, next_step)
 
     def _offer_first_steps(self, offer: bool) -> None:
-        """In place of the list, while there is nothing in it."""
+        """Show the first steps in place of the list while it is empty."""
         first = self.query_one("#first")
         if first.display == offer:
             return

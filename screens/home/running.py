@@ -1,4 +1,4 @@
-"""The runs that are going on now, a line each with a bar, and below them those that did not finish."""
+"""The runs that are running now, a line each with a bar, and below them those that did not finish."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class _Found:
 
 
 class RunningList(Vertical):
-    """Follows every running run below outputs, and lists those that can be resumed; not there where there is none."""
+    """Follows every running run below outputs, and lists those that can be resumed; hidden where there is none."""
 
     class Changed(Message):
         """Other runs are unfinished than before."""
@@ -93,7 +93,7 @@ class RunningList(Vertical):
             in_background(self, lambda: self._read(outputs), self._take, self._failed, group="running")
 
     def _read(self, outputs: Path) -> _Found:
-        """In a thread; its followers are touched by nobody else."""
+        """Read the runs in a thread; nothing else uses its followers."""
         found = self._reader.read(outputs)
         self._followers = {run.path: self._followers.get(run.path) or RunFollower(run) for run in found.running}
         views = [follower.catch_up(0.5) for follower in self._followers.values()]
@@ -119,7 +119,7 @@ class RunningList(Vertical):
             self.post_message(self.Changed())
 
     def unfinished_of(self, model: Path) -> ListedRun | None:
-        """The newest run of a model that can be resumed."""
+        """Return the newest run of a model that can be resumed."""
         folder = model.absolute()
         return next((run for run in self._found.unfinished if Path(run.path).absolute().is_relative_to(folder)), None)
 
@@ -154,7 +154,7 @@ class RunningList(Vertical):
 
     @property
     def _selected(self) -> RunDirectory | ListedRun | None:
-        """A run that is going on, or the record of one that is not finished."""
+        """Return the selected run if it is running, or the record of one that is not finished."""
         place, going = self.query_one(Rows).cursor, self._found.running
         if place < len(going):
             return going[place].run

@@ -1,4 +1,4 @@
-"""Follows runs from a thread: reads what is new, keeps little, tells the screen at most ten times a second."""
+"""Follow runs from a thread: read what is new, keep little, tell the screen at most ten times a second."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class RunReader:
         return self._meter.read(), newest
 
     def _tell(self, place: int, view: RunView, new: Sequence[Event]) -> list[str]:
-        """All messages of the log, and the narrator's lines about everything else."""
+        """Return all messages of the log, and the narrator's lines about everything else."""
         lines = self._narrators[place].tell(view, [event for event in new if not isinstance(event, Log)])
         for event in new:
             if isinstance(event, InFlight):
@@ -137,7 +137,7 @@ class RunReader:
 
 
 def _newest(known: Mapping[Key, Value], more: Mapping[Key, Value]) -> dict[Key, Value]:
-    """The newest of both; a new mapping, since the screen may be reading the old one."""
+    """Return the newest entries of both, in a new mapping, since the screen may be reading the old one."""
     return {**dict(list(known.items())[-DOCUMENTS:]), **more}
 
 
@@ -171,6 +171,6 @@ class OutputTail:
 
 
 def _printed(line: bytes) -> str:
-    """What a terminal would show in the end of a line that was written over (progress bars)."""
+    """Return what a terminal would show at the end of a line that was written over (progress bars)."""
     last = line.rstrip(b"\r").rsplit(b"\r", 1)[-1]
     return printable(last[: 4 * LINE].decode("utf-8", "replace").rstrip(), LINE)

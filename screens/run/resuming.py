@@ -1,4 +1,4 @@
-"""Resuming a run from any screen: asked first where code of the run's own tasks would be run."""
+"""Resume a run from any screen; ask first where code of the run's own tasks would be run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from screens.page import Page
 
 
 def resume_from(page: Page, run: RunDirectory, then: Callable[[Sequence[RunDirectory]], None]) -> None:
-    """Resume `run` in the background and hand `then` the runs that go on. Problems are told on `page`."""
+    """Resume `run` in the background and give the resumed runs to `then`. Problems are shown on `page`."""
     choice = page.settings.choice
 
     def go(choice: Choice) -> None:
@@ -42,7 +42,7 @@ def resume_from(page: Page, run: RunDirectory, then: Callable[[Sequence[RunDirec
 
 
 def _not_yet_allowed(run: RunDirectory, choice: Choice) -> list[Path]:
-    """The folders with task code that the application was not started with."""
+    """Return the folders with task code that the application was not started with."""
     given = [path.resolve() for path in choice.include_paths]
     wanted = [Path(folder).absolute() for folder in own_task_folders(run.plan())]
     return [folder for folder in wanted if not any(folder.resolve().is_relative_to(path) for path in given)]

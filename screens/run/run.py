@@ -104,7 +104,7 @@ class RunPage(Page):
 
     @work(thread=True, group="follow", exclusive=True)
     def _follow(self) -> None:
-        """Until the screen goes: read, tell, wait."""
+        """Read the runs and tell the screen, until the screen is closed."""
         worker = get_current_worker()
         while not worker.is_cancelled:
             if self._reader.read():

@@ -1,4 +1,4 @@
-"""What a run's state comes to in words: what it does, whether it is alive, what was decided, what it answered."""
+"""The state of a run in words: what it does, whether it is active, what was decided, what it answered."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wizard: five questions and a review on one screen, each answer in view and the way back open."""
+"""The wizard: five questions and a review on one screen; each answer stays in view and can be changed."""
 
 from __future__ import annotations
 
