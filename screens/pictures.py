@@ -74,7 +74,8 @@ async def _take(folder: Path, workspace: Workspace) -> None:
 
 async def _live(folder: Path, choice: Choice, workspace: Workspace) -> None:
     """A run while it goes on: slowly, one document at a time, so that there is something to see."""
-    slow = replace(choice, model=workspace.model.name, engine="lm-eval", batch_size=1, timeout=1800.0)
+    own = {**choice.more, "engine": "lm-eval"}
+    slow = replace(choice, model=workspace.model.name, more=own, batch_size=1, timeout=1800.0)
     app = BenchtuiApp(Settings(choice))
     async with app.run_test(size=SIZE) as pilot:
         app.open_runs(await asyncio.to_thread(launch, slow))

@@ -12,6 +12,7 @@ from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
 from benchtui.settings.rows import PERMISSIONS, SETTING, SETTINGS
+from benchtui.settings.setting import Setting
 
 ChatTemplate = Literal["auto", "on", "off"]
 
@@ -29,7 +30,7 @@ class Choice:
     """One `benchtui run`: which model against which base, on what, how.
 
     Its attributes are the settings of `settings/rows`, under the names that the rows give; `more` has the values of
-    settings without an attribute, by their names with underscores.
+    settings without an attribute, by their names with underscores: those of one backend, for example.
     `model` None is the newest one; `tasks` replace `suite` when given. Without `compare`, `base` is only what an
     adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
     `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
@@ -46,7 +47,6 @@ class Choice:
     rerun_base: bool = default_of("rerun-base")
     verify: bool = default_of("verify")
     backend: str = default_of("backend")
-    engine: str = default_of("engine")
     format: str | None = default_of("format")
     suite: str = default_of("suite")
     tasks: tuple[str, ...] = default_of("tasks")
@@ -78,14 +78,17 @@ class Choice:
     detach: bool = default_of("detach")
     json: bool = default_of("json")
     readme: bool = True
-    more: Mapping[str, Any] = field(default_factory=dict)
+    more: Mapping[str, Any] = field(default_factory=lambda: {setting.field: setting.default for setting in _MORE})
     command: tuple[str, ...] = ()
 
 
 _ATTRIBUTES = frozenset(attribute.name for attribute in fields(Choice))
 _DIRECT = tuple(setting for setting in SETTINGS if setting.field in _ATTRIBUTES)
 """Settings whose value is an attribute of its own."""
-_MORE = tuple(setting for setting in SETTINGS if setting.field and setting.field not in _ATTRIBUTES)
+_MORE: tuple[Setting, ...] = tuple(
+    setting for setting in SETTINGS if setting.field and setting.field not in _ATTRIBUTES
+)
+"""Settings whose value is in `more`."""
 
 
 def backend_settings(choice: Choice, backend: Backend) -> dict[str, str]:

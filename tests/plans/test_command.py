@@ -43,7 +43,7 @@ CHOICES = st.builds(
     base=st.none() | NAMES,
     rerun_base=st.booleans(),
     verify=st.booleans(),
-    engine=st.sampled_from(["fast", "lm-eval"]),
+    more=st.fixed_dictionaries({"engine": st.sampled_from(["fast", "lm-eval"])}),
     format=st.none() | NAMES,
     suite=NAMES,
     tasks=st.lists(NAMES, max_size=3).map(tuple),

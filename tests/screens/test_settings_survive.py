@@ -91,7 +91,7 @@ async def test_flags_are_in_the_plan_that_is_started(
     assert plan.system_instruction == 'It\'s "quoted";\n$HOME -x'
     assert (plan.gen_kwargs, plan.think_end_token, plan.enable_thinking) == ({"temperature": 0.5}, "</think>", True)
     assert (plan.max_length, plan.seeds, plan.timeout, plan.skip_stalled) == (512, (7, 7, 7, 7), 90.5, True)
-    assert (plan.batch_size, plan.dtype, plan.device, plan.engine) == (12, "float32", "cpu", "lm-eval")
+    assert (plan.batch_size, plan.dtype, plan.device, plan.more["engine"]) == (12, "float32", "cpu", "lm-eval")
     assert (plan.model_args, plan.offline, plan.decide_early) == ({"add_bos_token": True}, True, 0.5)
     assert (plan.rerun_base, plan.readme, plan.resume) == (True, False, False)
     assert plan.permissions == Permissions(pickle=True)
