@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -102,5 +103,6 @@ def read_plan_as(path: Path, type_of: Callable[[str], type[P]]) -> P:
         raise BenchtuiError(f"{path} cannot be read as a run plan: {error}") from None
 
 
+@cache  # asking a Struct for its fields takes longer than reading a plan
 def _kind_of(plan: type[Plan]) -> str:
     return next(str(field.default) for field in msgspec.structs.fields(plan) if field.name == "kind")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,13 +93,10 @@ def model_runs(model: Path, name: str | None = None) -> Iterator[KnownRun]:
 def _other_runs(model: Path) -> Iterator[Path]:
     """The runs in a model folder that lie beside benchmarks/, known by their plans: of whatever kind, also of one that
     this version does not have."""
-    try:
-        folders = [folder for folder in _folders(model) if folder.name != BENCHMARKS]
-    except OSError:
-        return
-    for folder in folders:
-        with suppress(OSError):
-            yield from (entry for entry in _folders(folder) if RunDirectory(entry).exists())
+    for folder in _folder_names(model):
+        if folder != BENCHMARKS:
+            runs = (RunDirectory(model / folder / name) for name in _folder_names(f"{model}/{folder}"))
+            yield from (run.path for run in runs if run.exists())
 
 
 def _has_runs(model: Path) -> bool:
@@ -221,6 +217,15 @@ def _folders(parent: Path) -> list[Path]:
         with os.scandir(parent) as entries:
             return sorted(Path(entry.path) for entry in entries if not entry.name.startswith(".") and _is_dir(entry))
     except FileNotFoundError:
+        return []
+
+
+def _folder_names(parent: str | Path) -> list[str]:
+    """The names of the folders in `parent` that are not hidden; none where it cannot be read."""
+    try:
+        with os.scandir(parent) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_dir(entry))
+    except OSError:
         return []
 
 
