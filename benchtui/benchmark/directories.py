@@ -17,7 +17,7 @@ from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.plans.plan import write_plan
 from benchtui.plans.prepare import PreparedBench, new_bench_id
 from benchtui.runs.directory import LOCK, RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
-from benchtui.runs.earlier_looks import with_earlier_looks
+from benchtui.runs.kinds.benchmark.earlier_looks import with_earlier_looks
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.records import asked_everything, read_done, run_state
 

@@ -21,7 +21,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions, write_plan
 from benchtui.plans.prepare import new_bench_id, read_whole
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs, named_base
-from benchtui.runs.earlier_looks import with_earlier_looks
+from benchtui.runs.kinds.benchmark.earlier_looks import with_earlier_looks
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.records import run_state
 from benchtui.supervise.control import Control

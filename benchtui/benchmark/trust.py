@@ -10,7 +10,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions, Plan
-from benchtui.runs.outcome import include_flags, resume_command
+from benchtui.runs.kinds.benchmark.task_folders import include_flags
+from benchtui.runs.outcome import resume_command
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.rows import PERMISSIONS
 from benchtui.tasks.catalogue import load_catalogue

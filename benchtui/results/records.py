@@ -11,8 +11,8 @@ import msgspec
 
 from benchtui.plans.benchmark import Role
 from benchtui.runs.answer_health import TaskHealth, together
+from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.records import RunState
-from benchtui.runs.task_data import TaskData
 
 # Looked for anywhere in a metric's name: measures of error without end, and scores that are not shares of anything, so
 # that "percent" would be wrong; then whole names of error rates.

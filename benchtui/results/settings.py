@@ -11,7 +11,7 @@ import msgspec
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.task_data import TaskData
+from benchtui.runs.kinds.benchmark.task_data import TaskData
 
 SCHEMA_VERSION = 1
 

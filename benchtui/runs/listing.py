@@ -22,7 +22,6 @@ from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.known import KnownRun, known_runs
 from benchtui.runs.outcome import RESUMABLE, next_step
 from benchtui.runs.records import DoneRecord, RunState, read_done, read_launch, run_state
-from benchtui.runs.task_folders import folders_to_offer
 
 TAIL = 128 * 1024
 """Bytes of an events file that are read: it holds at least the last seconds of any run."""
@@ -152,8 +151,8 @@ def _readable(known: KnownRun, kind: Kind, plan: Plan) -> ListedRun:
 def _next_step(known: KnownRun, state: RunState, kind: Kind, plan: Plan) -> str:
     if not kind.known:
         return ""
-    folders = folders_to_offer(known.run, plan) if state in RESUMABLE else ()
-    return next_step(state, known.name, folders)
+    flags = kind.resume_flags(known.run, plan) if state in RESUMABLE else ()
+    return next_step(state, known.name, flags)
 
 
 def _total(done: DoneRecord | None) -> int:

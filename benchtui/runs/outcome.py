@@ -9,7 +9,6 @@ from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.records import DoneRecord, RunState, read_done
-from benchtui.runs.task_folders import folders_to_offer
 
 RESUMABLE: frozenset[RunState] = frozenset({"died", "partial", "failed", "cancelled", "timed out"})
 
@@ -31,12 +30,12 @@ def exit_code_of(records: Iterable[DoneRecord | None]) -> ExitCode:
     return ExitCode.PARTIAL if any(record and record.results for record in ended) else ExitCode.FAILED
 
 
-def next_step(state: RunState, name: str, task_folders: Sequence[str] = ()) -> str:
+def next_step(state: RunState, name: str, flags: Sequence[str] = ()) -> str:
     """The command that makes sense for a run called `name`, as a shell takes it; "" where there is nothing to do.
-    `task_folders` hold the code of its own tasks, which a resume has to be given again."""
+    `flags` are what a resume has to be given again."""
     if state == "running":
         return f"benchtui attach {as_argument(name)}"
-    return resume_command(name, *include_flags(task_folders)) if state in RESUMABLE else ""
+    return resume_command(name, *flags) if state in RESUMABLE else ""
 
 
 def step_after(state: RunState, run: RunDirectory, name: str) -> str:
@@ -44,7 +43,8 @@ def step_after(state: RunState, run: RunDirectory, name: str) -> str:
     if state not in RESUMABLE:
         return next_step(state, name)
     try:
-        return next_step(state, name, folders_to_offer(run, read_kind(run)[1]))
+        kind, plan = read_kind(run)
+        return next_step(state, name, kind.resume_flags(run, plan))
     except BenchtuiError:
         return next_step(state, name)  # resume says what is wrong with the plan
 
@@ -52,10 +52,6 @@ def step_after(state: RunState, run: RunDirectory, name: str) -> str:
 def resume_command(name: str, *flags: str) -> str:
     """`benchtui resume` for the run called `name`, as a shell takes it."""
     return " ".join(("benchtui resume", *flags, as_argument(name)))
-
-
-def include_flags(folders: Iterable[str]) -> list[str]:
-    return [f"--include-path {shlex.quote(folder)}" for folder in folders]
 
 
 def as_argument(name: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.task_folders import own_task_folders
+from benchtui.runs.kinds.benchmark.task_folders import own_task_folders
 from benchtui.text import one_line
 from benchtui.wizard.launch import resume
 from screens.dialogs import Ask

@@ -79,6 +79,15 @@ def benchtui(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-m", "benchtui", *arguments], capture_output=True, text=True, check=False)
 
 
+def watch(*arguments: str) -> subprocess.Popen[str]:
+    """A watcher that has begun to say what it sees."""
+    command = [sys.executable, "-m", "benchtui", *arguments]
+    watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert watching.stderr is not None
+    assert "evaluating" in watching.stderr.readline()
+    return watching
+
+
 def wait_for(what: Callable[[], object]) -> None:
     deadline = time.monotonic() + 60
     while not what():
@@ -127,8 +136,14 @@ def test_it_is_stopped_from_another_terminal_and_resumed(outputs: Path) -> None:
     supervising = threading.Thread(target=supervise, args=(run,))
     supervising.start()
     wait_for(lambda: counted(run) > 2)
+    watching = watch("attach", NAME, "--outputs", str(outputs), "--plain")
     ran = benchtui("cancel", NAME, "--outputs", str(outputs))
     supervising.join()
+    assert watching.communicate()[1].splitlines()[-2:] == [
+        f"{NAME} stopped: Stopped by the user. {counted(run)} of 200 answered.",
+        f"  → benchtui resume {NAME}",
+    ]
+    assert watching.returncode == 130
     assert ran.returncode == 0, ran.stderr
     assert f"benchtui resume {NAME}" in ran.stderr
     done, first = read_done(run), counted(run)

@@ -11,9 +11,9 @@ import pytest
 
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.benchmark.task_folders import own_task_folders
 from benchtui.runs.listing import list_runs
 from benchtui.runs.outcome import step_after
-from benchtui.runs.task_folders import own_task_folders
 from tests.cli.results_commands import benchtui
 from tests.runs.laid_out import Laid, answer, end
 

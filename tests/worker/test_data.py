@@ -9,7 +9,7 @@ import datasets
 import pytest
 from lm_eval.api.task import ConfigurableTask
 
-from benchtui.runs.task_data import TaskData, how_data_differ
+from benchtui.runs.kinds.benchmark.task_data import TaskData, how_data_differ
 from benchtui.worker.benchmark.data import task_data
 from benchtui.worker.benchmark.tasks import LoadedTask
 from tests.e2e.local_tasks import QUESTIONS

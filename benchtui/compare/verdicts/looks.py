@@ -9,7 +9,7 @@ from benchtui.compare.names import Names
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import RunResults
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
-from benchtui.runs.earlier_looks import earlier_looks
+from benchtui.runs.kinds.benchmark.earlier_looks import earlier_looks
 from benchtui.runs.known import FINE_TUNED
 from benchtui.text import one_line
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from benchtui.plans.plan import Plan
+from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import CORE, Event
 from benchtui.runs.follow.view import Counts, RowView
 
@@ -93,7 +94,8 @@ class Kind:
     which only the worker process imports (its `__main__.py` says what they are given); `starting` says what happens
     until then, for displays. `combine` makes what combines
     its events where several workers evaluate one run. `side_by_side` is given the plans of runs that share a worker:
-    whether they advance, and end, together. `known` is False for a kind that this version does not have: nothing is
+    whether they advance, and end, together. `resume_flags` is given a run and its plan: the flags that
+    `benchtui resume` needs again for it. `known` is False for a kind that this version does not have: nothing is
     known but the header of the plan.
     """
 
@@ -108,6 +110,7 @@ class Kind:
     starting: str = ""
     combine: Callable[[], Combine] = NothingCombined
     side_by_side: Callable[[Sequence[Any]], bool] = lambda _: False
+    resume_flags: Callable[[RunDirectory, Any], Sequence[str]] = lambda *_: ()
     known: bool = True
 
     @cached_property

@@ -6,17 +6,20 @@ the description in the entry-point group `benchtui.kinds` (`words = "package.mod
 
 from __future__ import annotations
 
-import importlib.metadata
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import Plan, read_plan, read_plan_as
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.kind import BENCHMARK
 from benchtui.runs.kinds.kind import Kind, unknown_kind
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 BUILT_IN: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (BENCHMARK,)})
 GROUP = "benchtui.kinds"
@@ -31,7 +34,9 @@ def find_kind(name: str) -> Kind:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    for entry in importlib.metadata.entry_points(group=GROUP, name=name):
+    from importlib.metadata import entry_points  # takes longer to import than all of this file's own kinds
+
+    for entry in entry_points(group=GROUP, name=name):
         return _loaded(entry)
     return unknown_kind(name)
 
@@ -59,7 +64,7 @@ def kind_of_events(events: Path) -> Kind | None:
     return None
 
 
-def _loaded(entry: importlib.metadata.EntryPoint) -> Kind:
+def _loaded(entry: EntryPoint) -> Kind:
     try:
         found = entry.load()
     except Exception as error:  # whatever the package does when it is imported

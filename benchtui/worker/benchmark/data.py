@@ -18,7 +18,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory, named_base
 from benchtui.runs.journal.journal import Journal
-from benchtui.runs.task_data import TaskData, how_data_differ, keep_data, read_data, stored_data
+from benchtui.runs.kinds.benchmark.task_data import TaskData, how_data_differ, keep_data, read_data, stored_data
 from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
 
 

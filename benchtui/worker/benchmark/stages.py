@@ -11,7 +11,7 @@ from benchtui.results.records import EarlyStop
 from benchtui.runs.events import Results
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask
-from benchtui.runs.task_data import read_data
+from benchtui.runs.kinds.benchmark.task_data import read_data
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext, TaskCoverage
 from benchtui.worker.benchmark.scoring import TaskScores
 from benchtui.worker.benchmark.task_run import TaskRun

@@ -20,8 +20,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, write_run_file
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.result_files import file_part
-from benchtui.runs.task_data import TaskData
 from benchtui.worker.benchmark.context import Outcome
 from benchtui.worker.benchmark.tasks import LoadedTasks
 

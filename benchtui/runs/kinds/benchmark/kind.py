@@ -10,6 +10,7 @@ from benchtui.runs.events import Event
 from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
 from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
 from benchtui.runs.kinds.benchmark.fold import BenchmarkFold
+from benchtui.runs.kinds.benchmark.task_folders import resume_flags
 from benchtui.runs.kinds.kind import About, Kind, Working
 
 
@@ -39,4 +40,5 @@ BENCHMARK = Kind(
     starting="importing lm-eval and PyTorch",
     combine=BenchmarkCombine,
     side_by_side=side_by_side,
+    resume_flags=resume_flags,
 )

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchtui.files import BENCHMARKS, PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.plan import Plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 
 _LM_EVAL = ("lm_eval", "tasks")
 
 
-def own_task_folders(plan: Plan) -> list[str]:
-    """The folders whose task code would run, and is neither lm-eval's nor benchtui's: a resume needs them
-    again, with --include-path. Only benchmarks have any."""
-    if not isinstance(plan, BenchmarkPlan):
-        return []
+def own_task_folders(plan: BenchmarkPlan) -> list[str]:
+    """The folders whose task code would run, and is neither lm-eval's nor benchtui's: a resume needs them again, with
+    --include-path."""
     files = [Path(file) for file in plan.task_files.values()]
     own = [file for file in files if not _installed(file)]
     if not own:
@@ -34,12 +33,22 @@ def _installed(file: Path) -> bool:
     )
 
 
-def folders_to_offer(run: RunDirectory, plan: Plan) -> list[str]:
+def folders_to_offer(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
     """Of these the ones to put into a command that is shown: not those that lie in the model's own folder, or are
     relative to any, since they may have come with the run from somebody else."""
     place = run.path.absolute()
     model = next((parent.parent for parent in place.parents if parent.name == BENCHMARKS), place)
     return [folder for folder in own_task_folders(plan) if _can_be_offered(Path(folder), model)]
+
+
+def include_flags(folders: Iterable[str]) -> list[str]:
+    """What a command needs for these folders, as a shell takes it."""
+    return [f"--include-path {shlex.quote(folder)}" for folder in folders]
+
+
+def resume_flags(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
+    """What a command that is shown, and resumes this run, needs besides its name."""
+    return include_flags(folders_to_offer(run, plan))
 
 
 def _can_be_offered(folder: Path, model: Path) -> bool:
