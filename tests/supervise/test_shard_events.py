@@ -1,0 +1,122 @@
+"""What several workers tell, as events of one run: counts are sums, a sentence is told once, a part is not the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchtui.runs import events as ev
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
+from benchtui.runs.kinds.benchmark.kind import BENCHMARK
+from benchtui.runs.live_score import LiveScore
+from benchtui.supervise.shard_events import ShardEvents
+from tests.run_stories import make_run
+
+
+class Told:
+    """Two shards of a run, and what the run tells of them."""
+
+    def __init__(self, run: RunDirectory) -> None:
+        self._writers = [ev.EventWriter(run.files_of(shard).events) for shard in (0, 1)]
+        self.events = ShardEvents([run.files_of(shard) for shard in (0, 1)], BENCHMARK.combine())
+
+    def __call__(self, shard: int, *events: ev.Event) -> list[ev.Event]:
+        for event in events:
+            self._writers[shard].emit(event)
+        return self.events.read()
+
+
+@pytest.fixture
+def told(tmp_path: Path) -> Told:
+    return Told(make_run(tmp_path / "outputs" / "m" / "benchmarks" / "base", "base", leaves={"arc": ("arc",)}))
+
+
+def progress(done: int, total: int) -> Progress:
+    return Progress(
+        task="arc",
+        documents=done,
+        documents_total=total,
+        requests=4 * done,
+        requests_total=4 * total,
+        documents_per_second=2.0,
+    )
+
+
+def counts(events: list[ev.Event]) -> list[tuple[int, int, int, float]]:
+    found = [event for event in events if isinstance(event, Progress)]
+    return [(event.documents, event.documents_total, event.requests, event.documents_per_second) for event in found]
+
+
+def plan(documents: int) -> Planned:
+    return Planned(tasks=[PlannedTask("arc", documents, 4 * documents, 0, "multiple_choice")])
+
+
+def test_counts_are_summed_over_the_workers(told: Told) -> None:
+    told(0, plan(6))
+    (planned,) = told(1, plan(4))
+    assert isinstance(planned, Planned)
+    assert planned.tasks[0].documents == 10
+    assert counts(told(0, progress(3, 6))) == [(3, 10, 12, 2.0)]
+    assert counts(told(1, progress(1, 4))) == [(4, 10, 16, 4.0)]
+    assert counts(told(0, progress(6, 6))) == [(7, 10, 28, 4.0)]
+    assert counts(told(1, progress(2, 4))) == [(8, 10, 32, 2.0)], "the other is done, and no longer answers"
+
+
+def test_a_worker_that_takes_the_place_of_another_is_not_counted_twice(told: Told) -> None:
+    told(0, ev.WorkerStarted(pid=1), plan(6), progress(3, 6))
+    told(1, ev.WorkerStarted(pid=2), plan(4), progress(1, 4))
+    told(0, ev.WorkerStarted(pid=3, attempt=2), plan(6))
+    assert counts(told(0, progress(4, 6))) == [(5, 10, 20, 4.0)]
+
+
+def test_signs_of_life_never_count_down(told: Told) -> None:
+    def advanced(shard: int, *events: ev.Event) -> list[int]:
+        return [event.done for event in told(shard, *events) if isinstance(event, ev.Advance)]
+
+    assert advanced(0, ev.WorkerStarted(pid=1), ev.Advance(unit="tokens", done=100)) == [100]
+    assert advanced(1, ev.WorkerStarted(pid=2), ev.Advance(unit="tokens", done=30)) == [130]
+    assert advanced(0, ev.WorkerStarted(pid=3, attempt=2), ev.Advance(unit="tokens", done=5)) == [135]
+
+
+def test_a_sentence_that_all_of_them_tell_is_told_once(told: Told) -> None:
+    sentences = [
+        ev.Phase(name="loading model", detail="m"),
+        ev.Decision(what="dtype", choice="bfloat16"),
+        ev.Warned(message="the tokenizer is odd"),
+        ev.Log(level="warning", message="a library speaks"),
+    ]
+    assert [type(event) for event in told(0, *sentences)] == [type(event) for event in sentences]
+    assert told(1, *sentences) == []
+    assert told(1, ev.Decision(what="dtype", choice="float32")) != []
+
+
+def test_of_a_replaced_worker_the_run_is_warned_and_its_attempts_are_not_the_runs(told: Told) -> None:
+    first = told(0, ev.WorkerStarted(pid=1))
+    assert [type(event) for event in first] == [ev.WorkerStarted]
+    assert told(1, ev.WorkerStarted(pid=2)) == []
+    ended = ev.WorkerEnded(exit_code=-11, reason="failed", detail="signal SIGSEGV")
+    warnings = told(1, ended, ev.WorkerStarted(pid=3, attempt=2))
+    assert [event.message for event in warnings if isinstance(event, ev.Warned)] == [
+        "Worker 2 ended: failed (signal SIGSEGV).",
+        "Worker 2 was started again; the others did not stop.",
+    ]
+
+
+def test_what_is_true_of_a_part_only_is_not_told_of_the_run(told: Told) -> None:
+    score = LiveScore("acc", "none", 0.5, None, 2)
+    parts = [
+        Scores(task="arc", scores=[score], final=True),
+        ev.Watchdog(state="quiet", silent=60.0),
+        ev.ShareDone(),
+        ev.Done(status="finished"),
+    ]
+    assert told(0, *parts) == []
+
+
+def test_documents_in_hand_are_those_of_all_workers(told: Told) -> None:
+    told(0, ev.InFlight(task="arc", documents=[ev.InFlightDocument(1, "one")]))
+    (event,) = told(1, ev.InFlight(task="arc", documents=[ev.InFlightDocument(2, "two")]))
+    assert isinstance(event, ev.InFlight)
+    assert [document.doc_id for document in event.documents] == [1, 2]
