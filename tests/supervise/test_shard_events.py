@@ -1,4 +1,4 @@
-"""What several workers tell, as events of one run: counts are sums, a sentence is told once, a part is not the whole."""
+"""Events of several workers as those of one run: counts are sums, a sentence is told once, a part is not the whole."""
 
 from __future__ import annotations
 
