@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from benchtui.supervise.process import WorkerProcess
+from benchtui.supervise.process import LocalWorker
 
 
 @dataclass(frozen=True)
@@ -65,4 +65,4 @@ class LocalLauncher:
     """Starts workers as processes of this machine."""
 
     def start(self, job: WorkerJob) -> Worker:
-        return WorkerProcess(job.arguments, job.log, job.environment, module=job.module)
+        return LocalWorker(job.arguments, job.log, job.environment, module=job.module)

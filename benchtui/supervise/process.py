@@ -65,7 +65,7 @@ def _opened(path: Path, flags: int) -> io.FileIO:
     return file
 
 
-class WorkerProcess:
+class LocalWorker:
     """One worker and everything it starts. Its stdin is a pipe that closes when we end; output goes to a bounded log.
 
     Raises OSError when it cannot be started. On Linux it is killed when the thread that started it ends: that thread

@@ -33,7 +33,7 @@ __all__ = ["run", "worker"]
 
 TWO = SuperviseSettings(workers=2, grace=0.5)
 THREE = SuperviseSettings(workers=3, grace=0.5)
-IMPATIENT = SuperviseSettings(workers=2, timeout=4.0, grace=0.5)
+IMPATIENT = SuperviseSettings(workers=2, timeout=8.0, grace=0.5)
 UNION = """
 if score_only:
     with Journal(run.journal) as journal:
@@ -187,9 +187,9 @@ def test_a_stalled_document_is_given_up_on_where_that_is_wanted(worker: Script, 
         answer_share(run)
         """,
     )
-    settings = SuperviseSettings(workers=2, timeout=4.0, grace=0.5, skip_stalled=True)
+    settings = SuperviseSettings(workers=2, timeout=8.0, grace=0.5, skip_stalled=True)
     (done,) = supervise(run, settings=settings)
-    assert (done.status, done.message) == ("partial", "Not answered: arc sample 2 (no sign of life for 4s).")
+    assert (done.status, done.message) == ("partial", "Not answered: arc sample 2 (no sign of life for 8s).")
     assert answered(run) == set(range(10)) - {2}
     worker.install(UNION, "answer_share(run)")
     (done,) = supervise(run, settings=TWO)
@@ -206,9 +206,9 @@ def test_one_that_is_silent_again_and_again_ends_its_share(worker: Script, run: 
         answer_share(run)
         """,
     )
-    (done,) = supervise(run, settings=SuperviseSettings(workers=2, timeout=3.0, grace=0.3))
+    (done,) = supervise(run, settings=SuperviseSettings(workers=2, timeout=5.0, grace=0.3))
     assert done.status == "timed out"
-    assert done.message == "Worker 1 of 2: No sign of life for 3s at arc sample 0 “Which” (scoring its answer)."
+    assert done.message == "Worker 1 of 2: No sign of life for 5s at arc sample 0 “Which” (scoring its answer)."
     assert worker.calls_of(0) == ["ask"] * 3
     assert answered(run) == {1, 3, 5, 7, 9}
     assert done.results

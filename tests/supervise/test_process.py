@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from benchtui.runs.directory import RunDirectory
 from benchtui.supervise import process as module
-from benchtui.supervise.process import BoundedLog, WorkerProcess
+from benchtui.supervise.process import BoundedLog, LocalWorker
 from tests.runs.scripted import Script, run, worker
 
 __all__ = ["run", "worker"]
@@ -27,8 +27,8 @@ def wait_for(path: Path, text: str = "") -> None:
         time.sleep(0.01)
 
 
-def start(run: RunDirectory) -> WorkerProcess:
-    return WorkerProcess([str(run.path)], run.worker_log)
+def start(run: RunDirectory) -> LocalWorker:
+    return LocalWorker([str(run.path)], run.worker_log)
 
 
 @settings(max_examples=50, deadline=None)
