@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -23,6 +23,9 @@ from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.memory import free_memory
 from benchtui.worker.answering.protocol import Observer
+
+if TYPE_CHECKING:
+    from benchtui.worker.answering.hf.model import HFModel
 
 # A batch of this many positions or fewer is not divided any further.
 SMALLEST = 16
@@ -96,15 +99,16 @@ def _bytes_per_token(backbone: Backbone) -> int:
     return forward_bytes_per_token(backbone.config, torch.finfo(backbone.dtype).bits // 8)
 
 
-def rows_of_lm_eval(lm: Any) -> int:
+def rows_of_lm_eval(lm: HFModel) -> int:
     """Rows of a batch for lm-eval's own code: what the user asked for, else as many as fit with their full logits."""
     if lm.batch_size != "auto":
         return int(lm.batch_size)
     config = lm.model.config
-    size = int(getattr(config.get_text_config(), "vocab_size", lm.vocab_size))
+    size = int(getattr(config.get_text_config(), "vocab_size", None) or lm.vocab_size)
     # Logits, their log-softmax, and as much again for the layers.
     each = 4 * 4 * size * int(lm.max_length)
-    return max(1, min(int(lm.max_batch_size), int(FAST_SHARE * free_memory(lm.device) / each)))
+    fit = int(FAST_SHARE * free_memory(lm.device) / each)
+    return max(1, min(fit, int(lm.max_batch_size or fit)))
 
 
 class TokenBudget:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 from benchtui.worker.answering.protocol import Observer
+
+if TYPE_CHECKING:
+    from benchtui.worker.answering.hf.model import HFModel
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -21,7 +24,7 @@ class Fallback:
     batch size would try the longest sequence with the whole vocabulary, and prints to stdout.
     """
 
-    def __init__(self, lm: Any, rows: int, observer: Observer) -> None:
+    def __init__(self, lm: HFModel, rows: int, observer: Observer) -> None:
         self._lm = lm
         self._rows = rows
         self._observer = observer
@@ -62,7 +65,7 @@ class Fallback:
 
 
 @contextlib.contextmanager
-def _batch_size(lm: Any, rows: int) -> Iterator[None]:
+def _batch_size(lm: HFModel, rows: int) -> Iterator[None]:
     before = lm.batch_size_per_gpu
     lm.batch_size_per_gpu = rows
     try:
