@@ -1,1 +1,1 @@
-"""Two runs, paired sample by sample: statistics and verdicts."""
+"""Compares two runs, paired sample by sample: statistics, verdicts, gate, history."""

@@ -1,4 +1,4 @@
-"""What benchmark.json and the exports say of groups, under the same names."""
+"""The columns about groups that benchmark.json and the exports share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from benchtui.compare.records import Row
 
 
 def group_columns(row: Row) -> dict[str, float | None]:
-    """What a group says of new tasks of its kind, and a task inside one when read together with the others; shares or
-    the score's own units, None where a row has none."""
+    """Return what a group shows about new tasks of its kind, and for a task inside a group its effect estimated
+    together with the others; shares or the score's own units, None where a row has none."""
     found, shrunk = row.new_tasks, row.shrunk
     new = found.interval if found else None
     return {

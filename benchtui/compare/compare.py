@@ -1,4 +1,4 @@
-"""Two runs become a comparison: every task they share, paired, tested and judged."""
+"""Makes a comparison of two runs: every task they share is paired, tested and judged."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Leaves = Mapping[tuple[str, str, str], Leaf]
 
 
 class Pair(msgspec.Struct, frozen=True):
-    """What every row is made from; `alpha` is the level of what is said beside the headlines."""
+    """What every row is made from; `alpha` is the level of everything but the headlines."""
 
     first: RunResults
     second: RunResults
@@ -45,8 +45,8 @@ class Pair(msgspec.Struct, frozen=True):
 def compare_runs(
     first: RunResults, second: RunResults, *, names: Names | None = None, margins: Margins | None = None
 ) -> Comparison:
-    """Compare `second` with `first` on every task that both have; they are called as `side_names` says.
-    `margins` are what is too small to matter; by default what the runs were made to decide about.
+    """Compare `second` with `first` on every task that both have. They are named as `side_names` says. `margins` are
+    the differences too small to matter; by default those that the runs were made to decide about.
 
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
@@ -106,7 +106,8 @@ def _warnings(first: RunResults, second: RunResults, names: Names) -> Iterator[s
 
 
 def _on_pairs(rows: Sequence[Row], first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
-    """Where only part of the documents is compared, so that the change is not the difference of the two scores."""
+    """Yield a note where only part of the documents is compared, so that the change is not the difference of the two
+    scores."""
     for row in rows:
         if row.level != "headline" or row.paired_on is None:
             continue
@@ -133,7 +134,7 @@ def _by_number(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def rows_of(runs: Pair) -> Iterator[Row]:
-    """All rows, each with its difference; verdicts on the headlines are not made yet, as they depend on each other."""
+    """Yield all rows, each with its difference; verdicts on the headlines come later, as they depend on each other."""
     for task in _tops(runs.first, runs.second):
         scores = [s for s in ordered(runs.second.scores_of(task)) if _in_first(runs, s)]
         for number, score in enumerate(scores):
@@ -151,7 +152,8 @@ def _in_first(runs: Pair, score: Score) -> bool:
 
 
 def _tops(first: RunResults, second: RunResults) -> list[str]:
-    """What stands at the top of either run and has scores in both, not below another such; the second run's first."""
+    """Return the tasks and groups at the top of either run that have scores in both, without those below another one;
+    the second run's come first."""
     shared = {score.task for score in first.scores} & {score.task for score in second.scores}
     tops = [task for task in dict.fromkeys((*second.top_level, *first.top_level)) if task in shared]
     groups = [group for run in (first, second) for top in tops if (group := run.group(top))]
@@ -160,7 +162,7 @@ def _tops(first: RunResults, second: RunResults) -> list[str]:
 
 
 def _parts(runs: Pair, group: Group, headline: Score, depth: int, above: frozenset[str]) -> Iterator[Row]:
-    """What a group is made of, by the group's own metric where a part has it."""
+    """Yield the rows of a group's parts, by the group's own metric where a part has it."""
     for child in group.children:
         if child in above:
             continue
@@ -226,7 +228,7 @@ def _difference(terms: GroupTerms) -> Difference | None:
 
 
 def _without_ends(terms: GroupTerms) -> str:
-    """Why what is missing keeps a score that has no best and worst from being compared."""
+    """Return why a score without a best and a worst value cannot be compared when samples are missing."""
     missing = terms.pairing.missing
     if not missing or terms.completed:
         return ""
@@ -235,7 +237,7 @@ def _without_ends(terms: GroupTerms) -> str:
 
 
 def _is_share(metric: str, sides: tuple[Side, Side]) -> bool:
-    """Whether both scores are shares, as far as they are numbers."""
+    """Return whether both scores are shares, as far as they are numbers."""
     values = [side.value for side in sides if math.isfinite(side.value)]
     return bool(values) and all(is_share(metric, value) for value in values)
 
@@ -246,7 +248,7 @@ def _no_number(reasons: tuple[str, str], names: tuple[str, str]) -> str:
 
 
 def _group_no_number(group: Group, results: RunResults, score: Score) -> str:
-    """Why a group's score is not a number: one of its tasks has none."""
+    """Return why a group's score is not a number: one of its tasks has none."""
     mine = results.score(score.task, score.metric, score.filter)
     if mine is None or mine.finite:
         return ""
@@ -257,7 +259,7 @@ def _group_no_number(group: Group, results: RunResults, score: Score) -> str:
 
 
 def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop | None:
-    """The decision that stopped the task: about this metric, and made between these very two runs."""
+    """Return the decision that stopped the task, if it was about this metric and made between these very two runs."""
     if stop := second.decision(score, first):
         return stop
     other_way_round = first.decision(score, second)
@@ -265,7 +267,7 @@ def _decision(first: RunResults, second: RunResults, score: Score) -> EarlyStop 
 
 
 def _stopped_elsewhere(runs: Pair, task: str) -> str:
-    """Why documents chosen by looking at another comparison can show nothing in this one."""
+    """Return why documents show nothing here when their number was decided by looking at another comparison."""
     both = zip((runs.first, runs.second), runs.names, strict=True)
     stopped = [name for run, name in both if run.early_of_any(task)]
     moment = (
@@ -284,7 +286,7 @@ def _leaf_terms(leaf: Leaf) -> GroupTerms:
 
 
 def _terms(leaf: Leaf, sides: tuple[Floats, Floats]) -> PairedTerms:
-    """The summands of the documents that were paired, or of these and after them those put in for what is missing."""
+    """Return the summands of the paired documents, followed by those filled in for missing ones, if any."""
     assert leaf.aggregation is not None  # noqa: S101 - the caller looked
     same = leaf.same
     if same is not None and len(sides[0]) > len(same):

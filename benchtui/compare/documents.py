@@ -1,4 +1,4 @@
-"""What happened to each document from one run to the other, and the texts behind it."""
+"""Shows how each document changed from one run to the other, with its texts."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong
 _WEIGHINGS = {"acc_norm": " per character", "acc_bytes": " per byte"}
 
 _HELD = 400_000
-"""Longest text of one field that is handed out, in characters."""
+"""Longest text of one field that is returned, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairedDocument:
-    """One document in both runs. `first` and `second` are the metric's values, `at` where its lines begin (bytes) in
+    """One document in both runs. `first` and `second` are the metric's values, `at` the bytes where its lines begin in
     the sample files of its task."""
 
     task: str
@@ -57,11 +57,11 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Document:
-    """The texts of one document in one run: foreign text, as it stands in the file.
+    """The texts of one document in one run, unchanged from the file: they may hold anything.
 
-    `question` is the part of the prompt about this document. `answer` is what the model wrote; of a multiple choice
-    the one of `choices` that counts, the first of the heaviest. `weighing` says in words by what. `extracted` is what
-    the filter made of the answer, "" when nothing else than the answer.
+    `question` is the part of the prompt about this document. `answer` is what the model wrote; for a multiple choice
+    the one of `choices` that counts, the first with the largest weight. `weighing` names that weight in words.
+    `extracted` is what the filter made of the answer, "" when it is the answer itself.
     """
 
     doc_id: int
@@ -76,10 +76,10 @@ class Document:
 
 
 class PairedDocuments:
-    """The documents of one row of a comparison, and their texts when asked. Reads files: use it in a thread."""
+    """The documents of one row of a comparison, and their texts on request. Reads files: use it in a thread."""
 
     def __init__(self, first: RunResults, second: RunResults, row: Row) -> None:
-        """Reads the scores of every document of the row's task, or of all tasks of its group.
+        """Read the scores of every document of the row's task, or of all tasks of its group.
 
         Raises BenchtuiError naming a damaged sample file, or that a run has no samples.
         """
@@ -103,7 +103,7 @@ class PairedDocuments:
                 yield PairedDocument(task, second.doc_id, change, a, b, (first.offset, second.offset))
 
     def read(self, document: PairedDocument) -> tuple[Document, Document]:
-        """The texts of a document in both runs. Raises BenchtuiError when a file is no longer what it was."""
+        """Return the texts of a document in both runs. Raises BenchtuiError when a file has changed."""
         first, second = (
             _read_line(file, at, self._metric)
             for file, at in zip((self._file(0, document.task), self._file(1, document.task)), document.at, strict=True)
@@ -111,7 +111,7 @@ class PairedDocuments:
         return first, second
 
     def heads(self, documents: Sequence[PairedDocument]) -> list[str]:
-        """The question of each document, for a line in a list; "" where it cannot be read."""
+        """Return the question of each document, for a line in a list; "" where it cannot be read."""
         found = []
         for document in documents:
             try:
@@ -121,7 +121,8 @@ class PairedDocuments:
         return found
 
     def search(self, words: str, documents: Sequence[PairedDocument]) -> Iterator[PairedDocument | None]:
-        """The documents with `words` (case aside) in prompt, target or either answer; None now and then between."""
+        """Yield the documents with `words` (ignoring case) in prompt, target or either answer; sometimes None, so that
+        the caller can stop."""
         wanted = words.casefold()
         for number, document in enumerate(documents):
             if number % 50 == 0:
@@ -141,7 +142,7 @@ class PairedDocuments:
 
 
 def _value(sample: Sample, metric: str) -> float | None:
-    """A metric as one number; several (IFEval's instructions) count as their share."""
+    """Return a metric as one number; several (IFEval's instructions) count as their mean."""
     found: Value | None = next((value for name, value in sample.values if name == metric), None)
     if isinstance(found, list):
         found = sum(found) / len(found) if found else None
@@ -221,13 +222,13 @@ def _choices(raw: dict[str, Any], metric: str) -> Iterator[AnswerChoice]:
 
 
 def _length(ending: str, metric: str) -> int:
-    """What lm-eval divides an ending's log-likelihood by (`ConfigurableTask.process_results`)."""
+    """Return what lm-eval divides an ending's log-likelihood by (`ConfigurableTask.process_results`)."""
     lengths = {"acc_norm": len(ending), "acc_bytes": len(ending.encode("utf-8", "replace"))}
     return max(lengths.get(metric, 1), 1)
 
 
 def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:
-    """The reference answer; the text of the right choice where the file gives its number."""
+    """Return the reference answer; the text of the right choice where the file gives its number."""
     target = str(raw.get("target", "")).strip()
     if choices and target.isdecimal() and int(target) < len(choices):
         return choices[int(target)].text

@@ -1,4 +1,4 @@
-"""The samples that changed side, with their texts: what a person reads to see what training did."""
+"""Returns the samples that changed side, with their texts, to show a person what training did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Flipped:
 
 
 def flipped_samples(comparison: Comparison, row: Row, limit: int = 50) -> list[Flipped]:
-    """The flips of a 0/1 metric, at most `limit`: fixed ones, then broken ones, half of each where there are enough.
+    """Return the flips of a 0/1 metric, at most `limit`: fixed ones, then broken ones, half of each where there are
+    enough.
 
     Empty for metrics that are not 0/1. Raises BenchtuiError when a sample file is damaged.
     """

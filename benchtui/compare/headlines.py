@@ -1,4 +1,5 @@
-"""The last result of a model in a few words, from its benchmark.json alone: for lists, where nothing is recomputed."""
+"""Reads the last result of a model from its benchmark.json alone, in a few words: for lists, where nothing is
+recomputed."""
 
 from __future__ import annotations
 
@@ -63,8 +64,8 @@ class Headline:
 
 @dataclass(frozen=True)
 class LastBenchmark:
-    """`sentence` says what it all means; "" in files of other tools. `newer` are sentences about newer runs that were
-    limited or did not finish, and so are not shown instead."""
+    """`sentence` is the overall conclusion, "" in files of other tools. `newer` are sentences about newer runs that
+    were limited or did not finish, and so are not shown instead."""
 
     headlines: tuple[Headline, ...]
     sentence: str
@@ -73,7 +74,7 @@ class LastBenchmark:
 
 
 def last_benchmark(model: Path) -> LastBenchmark | None:
-    """What benchmarks/benchmark.json of a model folder says; None when there is none or it cannot be read."""
+    """Return what benchmarks/benchmark.json of a model folder says; None when there is none or it cannot be read."""
     try:
         summary = read_json(model / BENCHMARKS / SUMMARY_FILE, MAX_INDEX)
     except (FileNotFoundError, Unreadable):
@@ -139,7 +140,7 @@ def _no_loss(claims: Any) -> float | None:
 
 
 def _side_by_side(summary: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The scores themselves where a file compares nothing: it was run without a base, or it is of the layout that came
+    """Return the scores themselves where a file compares nothing: it was run without a base, or it has the layout from
     before `comparison`, with the scores of each backend under the backend's name."""
     base, tuned = (_scores(summary.get(side)) for side in ("base_model", "fine_tuned_model"))
     found = {}
@@ -166,7 +167,8 @@ def _count(value: Any) -> int | None:
 
 
 def _scores(side: Any) -> dict[str, dict[str, float]]:
-    """{task: {metric: value}}, without what lm-eval lists inside a group; what is not a number is null in the file."""
+    """Return {task: {metric: value}}, without what lm-eval lists inside a group; what is not a number is null in the
+    file."""
     if not isinstance(side, dict):
         return {}
     results: dict[str, Any] = next(

@@ -1,4 +1,4 @@
-"""What a reader must know of the answers on both sides of a comparison, and of the models that gave them."""
+"""Notes about the answers on both sides of a comparison, and about the models that gave them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchtui.results.records import RunResults
 
 
 def row_health(row: Row, comparison: Comparison) -> list[str]:
-    """Sentences without a full stop about the answers behind one row: "Base: 31 of 40 answers were cut …"."""
+    """Return sentences without a full stop about the answers behind one row: "Base: 31 of 40 answers were cut …"."""
     found = []
     for side, name in ((row.first, comparison.first_name), (row.second, comparison.second_name)):
         found += [f"{name}: {words}" for words in health_words(side.health)]
@@ -32,7 +32,7 @@ def _lengths(row: Row, comparison: Comparison) -> str | None:
 
 
 def run_health(results: RunResults) -> Iterator[str]:
-    """The same of one run by itself."""
+    """Return the same for a single run."""
     yield from (caveat.rstrip(".") for caveat in results.caveats)
     for task in results.top_level:
         for words in health_words(results.health_of(task)):
@@ -40,7 +40,7 @@ def run_health(results: RunResults) -> Iterator[str]:
 
 
 def health_notes(comparison: Comparison) -> Iterator[str]:
-    """What is said of the models themselves, then of the answers to each task of the suite."""
+    """Return notes about the models themselves, then about the answers to each task of the suite."""
     yield from caveats(comparison)
     for row in comparison.headlines:
         for words in row_health(row, comparison):
@@ -48,11 +48,12 @@ def health_notes(comparison: Comparison) -> Iterator[str]:
 
 
 ENOUGH_TEXT = 500
-"""Tokens of generated text that two different models do not write alike; log-likelihoods never are."""
+"""Two different models never generate so many equal tokens; log-likelihoods always differ."""
 
 
 def same_answers(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
-    """One sentence where two models gave the same answers in everything that both were asked, to the last bit."""
+    """Return one sentence where two models gave the same answers to everything that both were asked, to the last
+    bit."""
     shared = [(first.health[task], second.health[task]) for task in second.health if task in first.health]
     same = [one for one, other in shared if one.fingerprint and one.fingerprint == other.fingerprint]
     telling = any(not health.answers or (health.tokens or 0) >= ENOUGH_TEXT for health in same)
@@ -64,7 +65,7 @@ def same_answers(first: RunResults, second: RunResults, names: Names) -> Iterato
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:
-    """What is said of the models themselves: "Base: 12 tensors of the file are not used"."""
+    """Return notes about the models themselves: "Base: 12 tensors of the file are not used"."""
     sides = ((comparison.first, comparison.first_name), (comparison.second, comparison.second_name))
     for results, name in sides:
         for caveat in results.caveats:

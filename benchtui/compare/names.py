@@ -1,7 +1,7 @@
-"""What the two sides of a comparison are called, in tables, sentences and files.
+"""Names for the two sides of a comparison, in tables, sentences and files.
 
-"Base" and "Fine-tuned" are a model and what it was trained from. Any other two runs are called by model and run, as
-`benchtui runs` prints them; results of other tools by the model's name. No two sides are ever called the same.
+"Base" and "Fine-tuned" are a model and the model it was trained from. Any other two runs are named by model and run, as
+`benchtui runs` prints them; results of other tools by the model's name. The two sides never have the same name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _STAMP = re.compile(r"(\d{4}-\d{2}-\d{2})T(\d{2})-(\d{2})-(\d{2})")
 
 
 def side_names(first: RunResults, second: RunResults) -> Names:
-    """What two runs are called where they are compared."""
+    """Return the names of two runs in their comparison."""
     if first.role != second.role and _of_one_model(first, second):
         roles = {"base": BASE, "fine-tuned": FINE_TUNED}
         if first.role in roles and second.role in roles:
@@ -32,7 +32,7 @@ def side_names(first: RunResults, second: RunResults) -> Names:
 
 
 def _of_one_model(first: RunResults, second: RunResults) -> bool:
-    """Whether two runs lie in one model's folder, or are laid out as in one."""
+    """Return whether two runs are in one model's folder, or are laid out as in one."""
     base, tuned = (first, second) if first.role == "base" else (second, first)
     models = model_of(RunDirectory(base.run)), model_of(RunDirectory(tuned.run))
     if models[0] is None and models[1] is None:
@@ -41,7 +41,7 @@ def _of_one_model(first: RunResults, second: RunResults) -> bool:
 
 
 def _candidates(first: RunResults, second: RunResults) -> Iterator[Names]:
-    """The shortest names first; the last two are never the same."""
+    """Yield possible names, the shortest first; the last two always differ."""
     names = _label(first), _label(second)
     yield names
     for around in (lambda run: run.parent.name, lambda run: run.name, str):
@@ -52,7 +52,8 @@ def _candidates(first: RunResults, second: RunResults) -> Iterator[Names]:
 
 
 def _folder(results: RunResults) -> Path:
-    """What tells a run from another of the same name: its own folder, for a run in a model's folder that folder."""
+    """Return what distinguishes a run from another of the same name: its own folder, for a run in a model's folder that
+    folder."""
     return model_of(RunDirectory(results.run)) or results.run
 
 
@@ -65,7 +66,7 @@ def _label(results: RunResults) -> str:
 
 
 def short_names(names: Names, width: int) -> Names:
-    """The same for a column of `width`: without what both have in common, and still not the same."""
+    """Return names for a column of `width`: without what both have in common, and still different."""
     for made in _shortened(names):
         if made[0] != made[1] and all(0 < len(name) <= width for name in made):
             return made

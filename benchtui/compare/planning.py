@@ -1,7 +1,8 @@
-"""What a comparison can be expected to show, before it is run: the chances of a gain, and of each end of the gate.
+"""Computes what a comparison can show before it is run: the chance to find a gain, and the chances of the gate's
+outcomes.
 
-Right-or-wrong scores are computed exactly (benchtui/evidence/power.py). Of several tasks each is judged at the level
-that Holm's correction asks of the first one; a task is planned as if it alone had changed.
+Right-or-wrong scores are computed exactly (benchtui/evidence/power.py). With several tasks each is judged at the level
+that Holm's correction uses for the first one; a task is planned as if it alone had changed.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from benchtui.tasks.words import PLAIN_WORDS, task_title
 
 ASSUMED_CHANGE, ASSUMED_SPREAD = 0.20, 0.02
 """The share of samples that change side, and the standard deviation of the change between the tasks of a group, where
-no earlier comparison says."""
+no earlier comparison gives them."""
 
 
 @dataclass(frozen=True)
 class GateChances:
-    """What the gate will say of one task if `lost` points were truly lost, as chances 0..1."""
+    """What the gate will decide about one task if `lost` points were truly lost, as chances 0..1."""
 
     lost: float
     met: float
@@ -38,8 +39,8 @@ class GateChances:
 
 @dataclass(frozen=True)
 class NewTasks:
-    """The same gain as a statement on new tasks of a group's kind: its `tasks` are then the units, whose true changes
-    have the standard deviation `spread`."""
+    """The chance to show the same gain for new tasks of a group's kind: its `tasks` are then the units, whose true
+    changes have the standard deviation `spread`."""
 
     tasks: int
     spread: float
@@ -70,14 +71,14 @@ class Prospect:
 
     @property
     def enough(self) -> bool | None:
-        """Whether the gain is shown with a chance of 80 %; None where it is not known."""
+        """Whether the gain is shown with a chance of 80 %; None where that is unknown."""
         return None if self.power is None else self.power >= POWER
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """All tasks. `gain` and `limit` (of the gate) in points; `alpha` the level of a single test, `tests` how many share
-    it."""
+    """All tasks. `gain` and `limit` (of the gate) are in points; `alpha` is the level of a single test, `tests` how
+    many tests share it."""
 
     tasks: tuple[Prospect, ...]
     gain: float
@@ -87,7 +88,7 @@ class Outlook:
 
     @property
     def gate_met(self) -> float | None:
-        """The chance that all of the gate is met if nothing was lost anywhere; the tasks have no samples in common."""
+        """The chance that the whole gate is met if nothing was lost anywhere; the tasks have no samples in common."""
         if self.limit is None or not all(task.gate for task in self.tasks):
             return None
         return math.prod(task.gate[0].met for task in self.tasks)
@@ -104,11 +105,11 @@ def outlook(
     watched: bool = False,
     simulate: bool = True,
 ) -> Outlook:
-    """What a comparison on `tasks` can be expected to show of a true gain of `gain` points (more than 0, at most 100).
+    """Compute what a comparison on `tasks` can show of a true gain of `gain` points (more than 0, at most 100).
 
     `limit` is that of the gate in points; `samples` overrides every task's own limit, as --limit does; `earlier` says
-    how many samples changed side before; `discordance` (0..1) takes its place. `watched` where the run may stop early;
-    where it will is simulated, which takes seconds, unless `simulate` is False.
+    how many samples changed side before; `discordance` (0..1) replaces it. `watched` is True where the run may stop
+    early; where it will stop is simulated, which takes seconds, unless `simulate` is False.
     """
     level = FINAL_ALPHA if watched else ALPHA
     made = []
@@ -153,8 +154,8 @@ def _watched(found: Prospect, gain: float, tests: int) -> Prospect:
 
 
 def sample_count(task: TaskPlan, samples: float | None, earlier: EarlierChanges | None) -> tuple[int | None, str]:
-    """How many samples of a task are asked, and where that is known from, without loading its data; None where it is
-    not. A limit holds for each task of a group."""
+    """Return how many samples of a task are asked, and the source of that number, without loading its data; None where
+    it is unknown. A limit holds for each task of a group."""
     words, total = PLAIN_WORDS.get(task.name), _total(task, earlier)
     cut = task.limit if samples is None else samples
     if cut is None or math.isinf(cut):
@@ -167,7 +168,7 @@ def sample_count(task: TaskPlan, samples: float | None, earlier: EarlierChanges 
 
 
 def _total(task: TaskPlan, earlier: EarlierChanges | None) -> int | None:
-    """As counted in the data set, else as an earlier run found it."""
+    """Return the number counted in the data set, else the one of an earlier run."""
     words = PLAIN_WORDS.get(task.name)
     return words.documents if words and words.documents else earlier.total if earlier is not None else None
 
@@ -181,8 +182,9 @@ def _changing(earlier: EarlierChanges | None, discordance: float | None) -> tupl
 
 
 def _gate(n: int, share: float, limit: float, level: float, tests: int) -> tuple[GateChances, ...]:
-    """If nothing, as much as the limit, and twice as much is lost. Each loss must be shown to be small enough at the
-    level itself, and to be too large at the level shared by all tasks, as benchtui/compare/verdicts/gate.py does."""
+    """Compute the gate's chances if nothing, the limit, or twice the limit is lost. Each loss must be shown to be small
+    enough at the level itself, and to be too large at the level shared by all tasks, as in
+    benchtui/compare/verdicts/gate.py."""
     margin = limit / 100
     return tuple(
         GateChances(
@@ -198,7 +200,7 @@ def _gate(n: int, share: float, limit: float, level: float, tests: int) -> tuple
 def _new_tasks(
     task: str, n: int, changing: float, gain: float, earlier: EarlierChanges | None, alpha: float
 ) -> NewTasks | None:
-    """About, by a t-test over the group's tasks, as if all were of one size."""
+    """Compute the chance roughly, by a t-test over the group's tasks, as if all were of one size."""
     words = PLAIN_WORDS.get(task)
     if words is None or words.parts == 1:
         return None

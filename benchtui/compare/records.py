@@ -1,4 +1,4 @@
-"""What a comparison says, as records: every report draws these and computes nothing."""
+"""The records of a comparison: every report draws these and computes nothing."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Pairing(msgspec.Struct, frozen=True):
         return self.missing / self.asked if self.asked else 1.0
 
     def without(self, *, only_first: bool, only_second: bool) -> Pairing:
-        """The same, leaving out what stands in one of the runs alone."""
+        """Return the same without the documents that only one of the runs has."""
         return Pairing(
             self.matched,
             self.differing_prompts,
@@ -68,12 +68,12 @@ class Pairing(msgspec.Struct, frozen=True):
 
 
 CONFIDENCE_SEQUENCE = "confidence sequence"
-"""The test of a task that was decided early, where others name that of their p-value."""
+"""Used in place of the name of a p-value's test, for a task that was decided early."""
 
 
 class Side(msgspec.Struct, frozen=True):
     """One run's score: `n` documents of `total`; `interval` for that score alone. `value` may be NaN or infinite;
-    `health` is that of the answers behind it, None where nobody counted."""
+    `health` is that of the answers behind it, None where it was not counted."""
 
     value: float
     stderr: float | None
@@ -120,7 +120,7 @@ class Difference(msgspec.Struct, frozen=True):
 
 
 class Kind(enum.StrEnum):
-    """What a row means, from the seed's bands."""
+    """What a row means, with the bands of the requirements."""
 
     EXCELLENT = "excellent"
     GOOD = "good"
@@ -145,9 +145,8 @@ class Kind(enum.StrEnum):
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """`kind` is what is shown: of a gain or a loss the band of the interval's end nearest zero; `likely` the band of
-    the change itself where that is another. `word` says both, `sentence` stands by itself.
-    """
+    """`kind` is what is shown: for a gain or a loss the band of the interval's end nearest zero; `likely` is the band
+    of the change itself where that differs. `word` gives both, `sentence` can be read alone."""
 
     kind: Kind
     word: str
@@ -156,7 +155,7 @@ class Verdict(msgspec.Struct, frozen=True):
 
     @property
     def tone(self) -> Kind:
-        """The kind that the colour shows: the likely size of a loss, what is shown of a gain."""
+        """The kind that the colour shows: the likely size of a loss, the shown size of a gain."""
         return self.likely if self.likely is not None and self.kind.is_loss else self.kind
 
 
@@ -201,8 +200,8 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def tested(self) -> Difference | None:
-        """The difference with a p-value and an interval that hold: those of a task that was stopped early would hold
-        for one look, and there were many."""
+        """The difference with a p-value and an interval that hold. Those of a task that stopped early would hold for
+        one look, and there were many."""
         return None if self.early is not None or self.stopped else self.difference
 
     @property
@@ -211,20 +210,20 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def no_loss(self) -> Claim | None:
-        """The claim that nothing over the margin was lost, where it is shown."""
+        """The claim that no loss over the margin was made, where it is shown."""
         return next((claim for claim in self.claims if claim.kind == "no loss" and claim.shown), None)
 
     @property
     def paired_on(self) -> int | None:
-        """How many documents the change is over when not all of both runs were paired; None when they were, or when
-        nothing was and the change is between the runs' own scores."""
+        """How many documents the change is over when some of either run were not paired; None when all were, or when
+        none was and the change is between the runs' own scores."""
         everything = self.pairing.missing == self.pairing.neither and self.first.n == self.second.n
         return None if everything or self.difference is None else self.difference.n
 
     @property
     def change(self) -> float:
-        """Second minus first as the table shows it, NaN where one of them is not a number: over the paired documents
-        alone where some have no partner; of a task decided early as it was then."""
+        """Second minus first as in the table, NaN where one of them is not a number: over the paired documents alone
+        where some have no partner; for a task decided early, as it was at that moment."""
         if self.early is not None:
             return self.early.difference
         if self.difference is not None and self.paired_on is not None:
@@ -240,14 +239,14 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def interval(self) -> Interval | None:
-        """The interval of the change: of a task decided early the one valid at every look, else the difference's."""
+        """The interval of the change: for a task decided early the one valid at every look, else the difference's."""
         if self.early is not None:
             return Interval(self.early.low, self.early.high)
         return self.tested.interval if self.tested is not None else None
 
     @property
     def level_of_interval(self) -> float | None:
-        """How sure the interval is, 0..1; None without one."""
+        """The confidence of the interval, 0..1; None without one."""
         if self.interval is None:
             return None
         alpha = self.early.alpha if self.early is not None else self.tested.alpha if self.tested is not None else 0.0
@@ -255,7 +254,7 @@ class Row(msgspec.Struct, frozen=True):
 
     @property
     def flips(self) -> Flips | None:
-        """How many documents got right and wrong, by the metric's own direction; None where it is not 0/1."""
+        """How many documents became right and wrong, by the metric's own direction; None where it is not 0/1."""
         flips = self.difference.flips if self.difference is not None else None
         return flips if flips is None or self.higher_is_better else flips.mirrored()
 

@@ -1,4 +1,4 @@
-"""What differs between two runs besides the model, in words."""
+"""Names in words what differs between two runs besides the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enabl
 
 
 def differing_settings(first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
-    """Settings that both runs name and that differ: "dtype: float32 (Base), bfloat16 (Fine-tuned)"."""
+    """Return the settings that both runs name and that differ: "dtype: float32 (Base), bfloat16 (Fine-tuned)"."""
     theirs = {setting.name: setting.value for setting in second.settings if setting.name not in _OF_STOPPING}
     return tuple(
         _differ(setting.name, one_line(setting.value, 40), one_line(theirs[setting.name], 40), names)
@@ -35,7 +35,8 @@ def _differ(what: str, a: object, b: object, names: Names) -> str:
 
 
 def differing_facts(task: str, first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
-    """What differs in the task itself: version, shots, limit, generation settings; for a group over its tasks."""
+    """Return what differs in the task itself: version, shots, limit, generation settings; for a group over its
+    tasks."""
     group = second.group(task) or first.group(task)
     found: dict[str, None] = {}
     for name in group.leaves if group else (task,):
@@ -66,9 +67,9 @@ def _generation(a: str, b: str, names: Names) -> str:
 
 
 def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: RunResults, names: Names) -> str:
-    """Why a task's two scores cannot be compared: other data, or too few documents that pair; "" where they can.
+    """Return why a task's two scores cannot be compared: other data, or too few documents that pair; "" where they can.
 
-    What a run did not ask because it stopped early counts for nothing: what it asked is a random part of the task.
+    Documents that a run did not ask because it stopped early do not count: what it asked is a random part of the task.
     """
     if other := differing_data(task, first, second, names):
         return other
@@ -98,8 +99,8 @@ def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: R
 
 
 def differing_data(task: str, first: RunResults, second: RunResults, names: Names) -> str:
-    """What of a task's data is not the same in both runs, "" when nothing is known to differ; of a group the first
-    task with other data."""
+    """Return which data of a task differ in the two runs, "" when no difference is known; for a group the first task
+    with other data."""
     group = second.group(task) or first.group(task)
     for name in group.leaves if group else (task,):
         a, b = first.data.get(name), second.data.get(name)

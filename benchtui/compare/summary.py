@@ -1,4 +1,5 @@
-"""benchmark.json: one file with what a model's benchmarks say, for other people's scripts and for READMEs."""
+"""Writes benchmark.json: the results of a model's benchmarks in one file, for other people's scripts and for
+READMEs."""
 
 from __future__ import annotations
 
@@ -55,7 +56,7 @@ def write_summary(model_path: Path, runs: ChosenRuns | None = None, *, now: dt.d
 
 
 class NewerSummaryError(BenchtuiError):
-    """A benchmark.json of a newer benchtui: it is left as it is."""
+    """A benchmark.json of a newer benchtui, which is not overwritten."""
 
 
 def _check_not_newer(path: Path) -> None:
@@ -64,7 +65,7 @@ def _check_not_newer(path: Path) -> None:
 
 
 def summarize(model_path: Path, runs: ChosenRuns | None = None) -> Summary:
-    """The same without writing anything."""
+    """Build the same summary without writing anything."""
     runs = runs or choose_runs(model_path)
     base, fine_tuned = runs.base, runs.fine_tuned
     if base is None and fine_tuned is None:
@@ -102,7 +103,7 @@ def _document(model_path: Path, summary: Summary, now: dt.datetime) -> dict[str,
 
 
 def _newer(run: NewerRun) -> dict[str, Any]:
-    """A run that is not the headline, since it asked less."""
+    """Return the record of a newer run that does not count, since it asked less."""
     return {
         "run": run.run.path.name,
         "benchmark_dir": str(run.run.path),
@@ -114,7 +115,7 @@ def _newer(run: NewerRun) -> dict[str, Any]:
 
 
 def _base_in_files(model_path: Path) -> str | None:
-    """The base that the model's own files name, for a model that was run without one."""
+    """Return the base that the model's own files name, for a model that was run without one."""
     from benchtui.models.base import find_base
     from benchtui.models.discovery import inspect_model
 
@@ -124,7 +125,7 @@ def _base_in_files(model_path: Path) -> str | None:
 
 
 def _side(results: RunResults | None) -> dict[str, Any]:
-    """A run as the first three keys always had it, and what we add."""
+    """Return a run as the first three keys always had it, with our own keys added."""
     if results is None:
         return {}
     return {
@@ -156,7 +157,7 @@ def _health(results: RunResults | None) -> list[str]:
 
 
 def _verbatim(file: Path) -> Any:
-    """lm-eval's own "results", as it wrote them."""
+    """Return lm-eval's own "results", exactly as it wrote them."""
     return json.loads(file.read_text(encoding="utf-8"))["results"]
 
 

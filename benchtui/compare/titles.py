@@ -1,4 +1,4 @@
-"""The plain words by which a task is called in tables and sentences."""
+"""The plain names of tasks in tables and sentences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from benchtui.text import one_line
 
 
 def title_of(task: str, results: RunResults) -> str:
-    """A task's title from the catalogue; inside a group its name without the group's, else its name."""
+    """Return a task's title from the catalogue; inside a group its name without the group's, else its name."""
     title = task_title(task)
     if title != task:
         return title

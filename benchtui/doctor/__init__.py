@@ -1,1 +1,1 @@
-"""Looks at this machine and says what would keep benchmarks from running."""
+"""Checks this machine and says what would keep benchmarks from running."""

@@ -1,4 +1,4 @@
-"""GPU, processor and memory, found without importing torch here."""
+"""Checks GPU, processor and memory without importing torch in this process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ class _Gpu:
 
 @dataclass(frozen=True)
 class _TorchBuild:
-    """What the installed torch was built for; `cuda` and `hip` are versions, None where it was not."""
+    """The platform that the installed torch was built for; `cuda` and `hip` are versions, None for the other
+    platforms."""
 
     version: str
     cuda: str | None
@@ -126,7 +127,7 @@ def _nvidia_gpus(driver: str) -> list[_Gpu]:
 
 
 def _torch_build() -> _TorchBuild | None:
-    """From the metadata and torch/version.py, which torch writes when it is built; importing torch takes seconds."""
+    """Read the metadata and torch/version.py, which torch writes when it is built; importing torch takes seconds."""
     try:
         distribution = importlib.metadata.distribution("torch")
         written = Path(str(distribution.locate_file("torch/version.py")))
@@ -142,7 +143,7 @@ def _assigned(text: str, name: str) -> str | None:
 
 
 class _TorchQuestion:
-    """How many GPUs torch can use, asked in a process of its own, which never outlives the `with` block."""
+    """Asks torch how many GPUs it can use, in another process that never outlives the `with` block."""
 
     def __init__(self, worth_asking: bool) -> None:
         self._process: subprocess.Popen[str] | None = None
@@ -166,7 +167,7 @@ class _TorchQuestion:
             self._process.communicate()
 
     def answer(self) -> int | None:
-        """None when it did not say in time."""
+        """Return torch's answer; None when it did not come in time."""
         if self._process is None:
             return None
         try:

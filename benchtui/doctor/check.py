@@ -1,4 +1,4 @@
-"""One finding about this machine."""
+"""The record of one finding about this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Status = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True)
 class Check:
-    """`message` is one line on what was found; `next_step` what to type about it, empty when nothing is to be done."""
+    """`message` is one line on what was found; `next_step` what to type about it, "" when nothing needs to be done."""
 
     name: str
     status: Status

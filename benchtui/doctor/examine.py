@@ -1,4 +1,4 @@
-"""All checks at once, none of them longer than a set time."""
+"""Runs all checks at once, none of them longer than a set time."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from benchtui.doctor.check import Check
 from benchtui.text import one_line
 
 DEADLINE_SECONDS = 2.6
-"""When the slowest check is given up, counted from the start of all."""
+"""When checks that are still running are abandoned, counted from the start of all."""
 
 
 def run_checks(outputs: Path, *, offline: bool = False, left_out: Collection[str] = ()) -> list[Check]:
-    """Every check that is not `left_out` (by name), in the order in which they are shown; `offline` asks no hub.
+    """Run every check that is not `left_out` (by name), in the order in which they are shown; `offline` asks no hub.
 
     Returns within DEADLINE_SECONDS or little more.
     """
@@ -39,7 +39,8 @@ def run_checks(outputs: Path, *, offline: bool = False, left_out: Collection[str
 
 
 def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], seconds: float) -> list[Check]:
-    """The findings of all `examinations`, run side by side; one that takes longer than `seconds` is named instead."""
+    """Run all `examinations` side by side and return their findings; one that takes longer than `seconds` is named
+    instead."""
     found: dict[str, list[Check]] = {}
     threads = [
         # Left behind when they take too long: a name server or a driver may hang for a minute.

@@ -1,4 +1,4 @@
-"""The Hugging Face hub and its cache."""
+"""Checks the Hugging Face hub and its cache."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _USUAL = "https://huggingface.co"
 
 
 def check_hub(*, offline: bool = False) -> Iterator[Check]:
-    """Where models and data sets come from, and whether it answers; nobody is asked when `offline`."""
+    """Check where models and data sets come from, and whether it answers; nobody is asked when `offline`."""
     endpoint = hub_endpoint()
     shown = one_line(endpoint, 100) + ("" if endpoint == _USUAL else " (HF_ENDPOINT)")
     if offline or hub_is_offline():
@@ -53,7 +53,8 @@ def check_cache() -> Iterator[Check]:
 
 
 def measure_cache(cache: Path, seconds: float) -> tuple[int, int, int, bool]:
-    """Bytes, models and data sets in `cache`, and whether all of it could be counted within `seconds`."""
+    """Count bytes, models and data sets in `cache`; also returns whether all of it could be counted within
+    `seconds`."""
     end = time.monotonic() + seconds
     size, models, datasets = 0, 0, 0
     for repository in cache.glob("*--*"):
@@ -71,7 +72,7 @@ def measure_cache(cache: Path, seconds: float) -> tuple[int, int, int, bool]:
 
 
 def _refusal(endpoint: str) -> str:
-    """Why `endpoint` does not answer, empty when it does; any HTTP answer is one."""
+    """Return why `endpoint` does not answer, "" when it does; any HTTP answer is one."""
     if not endpoint.startswith(("http://", "https://")):
         return "it is no web address"
     request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - http and https only, as just checked

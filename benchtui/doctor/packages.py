@@ -1,4 +1,4 @@
-"""Python and the packages: what is installed, against the ranges in benchtui's own metadata and lm-eval's."""
+"""Checks Python and the packages against the version ranges in benchtui's own metadata and lm-eval's."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TASK_FAMILIES = {
 
 @dataclass(frozen=True)
 class _Lack:
-    """A requirement that is not met; `installed` None when the package is missing."""
+    """A requirement that is not met; `installed` is None when the package is missing."""
 
     requirement: Requirement
     installed: str | None
@@ -55,7 +55,7 @@ def check_python() -> Iterator[Check]:
 
 
 def check_packages() -> Iterator[Check]:
-    """benchtui's own requirements, those of the evaluation worker among them."""
+    """Check benchtui's own requirements, those of the evaluation worker among them."""
     try:
         requirements = _requirements("benchtui")
     except importlib.metadata.PackageNotFoundError:
@@ -71,7 +71,7 @@ def check_packages() -> Iterator[Check]:
 
 
 def check_ifeval() -> Iterator[Check]:
-    """IFEval is in every suite, and its three packages come only with lm-eval's extra."""
+    """Check IFEval's three packages, which come only with lm-eval's extra; IFEval is in every suite."""
     try:
         requirements = _requirements("lm_eval", "ifeval")
     except importlib.metadata.PackageNotFoundError:
@@ -86,7 +86,7 @@ def check_ifeval() -> Iterator[Check]:
 
 
 def check_task_families() -> Iterator[Check]:
-    """Families of tasks outside the suites that need packages of their own; lacking them is nobody's fault."""
+    """Check families of tasks outside the suites that need packages of their own; missing ones are not a problem."""
     try:
         lacking = {family: lacks for family in _TASK_FAMILIES if (lacks := _lacks(_requirements("lm_eval", family)))}
     except importlib.metadata.PackageNotFoundError:
@@ -103,7 +103,7 @@ def check_task_families() -> Iterator[Check]:
 
 
 def missing_extra(name: str) -> str | None:
-    """The install line for benchtui's extra `name` when something of it is missing, else None."""
+    """Return the install line for benchtui's extra `name` when something of it is missing, else None."""
     try:
         lacks = _lacks(_requirements("benchtui", name))
     except importlib.metadata.PackageNotFoundError:
@@ -112,7 +112,7 @@ def missing_extra(name: str) -> str | None:
 
 
 def _requirements(distribution: str, extra: str = "") -> list[Requirement]:
-    """What `distribution` needs here: for itself, or only for `extra`; extras of what it needs are followed.
+    """Yield what `distribution` needs here: for itself, or only for `extra`; extras of what it needs are followed.
 
     Raises PackageNotFoundError.
     """

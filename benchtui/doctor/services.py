@@ -1,4 +1,4 @@
-"""Ollama, which serves GGUF models, if it runs."""
+"""Checks whether Ollama, which serves GGUF models, is running."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def check_ollama() -> Iterator[Check]:
 
 
 def parse_ollama_host(text: str) -> _Address | None:
-    """OLLAMA_HOST as Ollama's own programs take it: `host`, `host:port`, `:port` or a URL; None for anything else.
+    """Parse OLLAMA_HOST as Ollama's own programs do: `host`, `host:port`, `:port` or a URL; None for anything else.
 
-    0.0.0.0 is where a server listens, not where it is found: that is this machine.
+    0.0.0.0 is where a server listens, not where it is found: it means this machine.
     """
     found = _ADDRESS.fullmatch(text.strip())
     if not found:

@@ -1,4 +1,4 @@
-"""Folders and room on disk: NLTK's data, the models, where results go."""
+"""Checks folders and disk space: NLTK's data, the models, the place for results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TIGHT = 10_000_000_000
 
 
 def check_nltk(*, offline: bool = False) -> Iterator[Check]:
-    """IFEval cuts answers into sentences with NLTK's punkt_tab."""
+    """Check NLTK's punkt_tab, with which IFEval cuts answers into sentences."""
     places = nltk_places()
     for place in places:
         data = place / "tokenizers" / "punkt_tab"
@@ -37,7 +37,7 @@ def check_nltk(*, offline: bool = False) -> Iterator[Check]:
 
 
 def nltk_places() -> list[Path]:
-    """Where NLTK looks for its data, in its order (nltk.data.path, for Unix and macOS)."""
+    """Return the places where NLTK looks for its data, in its order (nltk.data.path, for Unix and macOS)."""
     named = [part for part in os.environ.get("NLTK_DATA", "").split(os.pathsep) if part]
     prefixes = [f"{sys.prefix}/{part}nltk_data" for part in ("", "share/", "lib/")]
     system = [f"/usr/{part}/nltk_data" for part in ("share", "local/share", "lib", "local/lib")]
@@ -60,7 +60,7 @@ def check_models(outputs: Path) -> Iterator[Check]:
 
 
 def check_disk(outputs: Path) -> Iterator[Check]:
-    """Room where results go and where downloads go; one line when that is the same disk."""
+    """Check the space where results and downloads go; one line when that is the same disk."""
     place = _existing(outputs)
     if not os.access(place, os.W_OK):
         step = "Results are written beside the models: change the permissions, or copy the models elsewhere."

@@ -1,1 +1,1 @@
-"""How far two runs differ: paired samples, tasks, groups, intervals."""
+"""Differences between two runs: paired samples, tasks, groups, intervals."""

@@ -1,4 +1,4 @@
-"""The paired difference of one metric: which test fits its values, and what it says."""
+"""Tests the paired difference of one metric, with the test that fits its values."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknif
 class PairedTerms(msgspec.Struct, frozen=True):
     """The summands of paired documents in both runs, (documents, terms) each.
 
-    `weights` (documents,) say how much each counts where a group's tasks count alike whatever their size, None where
-    documents count alike. `sizes` is how many of them belong to each task of a group, in order. `same` (documents,)
-    numbers the documents, those that ask the same alike; None where all are different. `bounded`: scores between 0 and
-    1 have these as the ends of their scale.
+    `weights` (documents,) give the weight of each where a group's tasks count alike whatever their size, None where
+    documents count alike. `sizes` is the number of documents of each task of a group, in order. `same` (documents,)
+    numbers the documents; those that ask the same have the same number; None where all are different. `bounded`: scores
+    between 0 and 1 have these as the ends of their scale.
     """
 
     aggregation: Aggregation
@@ -40,10 +40,10 @@ class PairedTerms(msgspec.Struct, frozen=True):
 
 
 def difference(terms: PairedTerms) -> Difference:
-    """Second minus first with interval, p-value and power.
+    """Compute second minus first with interval, p-value and power.
 
-    0/1 scores of documents that count alike: exact McNemar. Other means: Gaffke's bounds. What is no mean: the same of
-    its jackknife pseudo-values.
+    0/1 scores of documents that count alike: exact McNemar. Other means: Gaffke's bounds. Scores that are no mean:
+    Gaffke's bounds of their jackknife pseudo-values.
     """
     if not terms.aggregation.mean:
         return _jackknifed(terms)
@@ -64,7 +64,7 @@ def _is_binary(terms: Floats) -> bool:
 
 
 def count_flips(first: Floats, second: Floats) -> Flips:
-    """Flips of 0/1 scores, (documents,) each."""
+    """Count the flips of 0/1 scores, (documents,) each."""
     return Flips(
         fixed=int(np.sum((first == 0) & (second == 1))),
         broken=int(np.sum((first == 1) & (second == 0))),
@@ -95,7 +95,8 @@ def _binary(terms: PairedTerms) -> Difference:
 
 
 def _mean(terms: PairedTerms) -> Difference:
-    """A ratio of sums whose units are the documents, also those with several scores each (IFEval's instructions)."""
+    """Compute the difference of a ratio of sums whose units are the documents, also those with several scores each
+    (IFEval's instructions)."""
     weights = np.ones(len(terms.first)) if terms.weights is None else terms.weights
     counts = terms.first[:, 1] * weights
     share = counts / counts.sum()
@@ -149,7 +150,7 @@ def _jackknifed(terms: PairedTerms) -> Difference:
 
 
 def with_missing(found: Difference, completions: Sequence[Difference], missing: int) -> Difference:
-    """The difference of the pairs, judged so that it holds for every one of `completions`."""
+    """Judge the difference of the pairs so that it holds for every one of `completions`."""
     values = [each.value for each in completions]
     value = min(max(found.value, min(values)), max(values))  # never a change that no completion has
     held = msgspec.structs.replace(found, value=value, missing=missing, completions=tuple(completions))
@@ -157,14 +158,14 @@ def with_missing(found: Difference, completions: Sequence[Difference], missing: 
 
 
 def two_sided(found: Difference) -> float:
-    """p-value of no difference, from the two one-sided ones."""
+    """Return the p-value of no difference, from the two one-sided ones."""
     return min(1.0, 2 * min(chance_of_no_more(found, 0.0), chance_of_no_less(found, 0.0)))
 
 
 def chance_of_no_more(found: Difference, x: float) -> float:
-    """One-sided p-value of the claim that the true difference is no more than `x`: small when the samples show that it
-    is greater. 1 where they can show nothing. Interval and p-value of a difference come from this and its mirror. With
-    missing documents the largest of the completions' p-values."""
+    """Compute the one-sided p-value of the claim that the true difference is no more than `x`: small when the samples
+    show that it is greater, 1 where they can show nothing. Interval and p-value of a difference come from this and its
+    mirror image. With missing documents it is the largest p-value of the completions."""
     if found.completions:
         return max(chance_of_no_more(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
@@ -175,8 +176,8 @@ def chance_of_no_more(found: Difference, x: float) -> float:
 
 
 def chance_of_no_less(found: Difference, x: float) -> float:
-    """One-sided p-value of the claim that the true difference is no less than `x`: small when the samples show that it
-    is smaller. 1 where they can show nothing."""
+    """Compute the one-sided p-value of the claim that the true difference is no less than `x`: small when the samples
+    show that it is smaller, 1 where they can show nothing."""
     if found.completions:
         return max(chance_of_no_less(each, x) for each in found.completions)
     if found.method == MCNEMAR and found.flips is not None:
@@ -187,7 +188,8 @@ def chance_of_no_less(found: Difference, x: float) -> float:
 
 
 def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
-    """The differences that neither one-sided p-value refutes at `alpha` / 2; None where the samples can show nothing.
+    """Return the differences that neither one-sided p-value rejects at `alpha` / 2; None where the samples can show
+    nothing.
 
     It leaves out zero exactly when the two-sided p-value is below `alpha`.
     """
@@ -201,7 +203,8 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
 
 
 def at_level(found: Difference, alpha: float, tests: int = 1) -> Difference:
-    """The same difference judged at another level: its interval, and what could have been seen as one of `tests`."""
+    """Return the same difference judged at another level: its interval, and what could have been seen as one of
+    `tests`."""
     interval = interval_at(found, alpha)
     return msgspec.structs.replace(
         found,
@@ -213,9 +216,8 @@ def at_level(found: Difference, alpha: float, tests: int = 1) -> Difference:
 
 
 def _detectable(found: Difference, interval: Interval | None, alpha: float) -> float | None:
-    """The smallest true difference that so many samples, changing side as these do, show four times in five; `interval`
-    is that at `alpha`. With missing documents what these can take away must be left over. None where no size would
-    do."""
+    """Compute the smallest true difference that so many samples, changing side as these do, show four times in five;
+    `interval` is the one at `alpha`. It is larger by what missing documents could hide. None where no size would do."""
     if found.completions:
         values = [each.value for each in found.completions]
         seen = [_detectable(each, interval_at(each, alpha), alpha) for each in found.completions]

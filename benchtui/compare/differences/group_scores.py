@@ -1,4 +1,4 @@
-"""The score of a group in one run, with an interval about its own tasks, as its difference has."""
+"""The score of a group in one run, with an interval about its own tasks, like that of its difference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from benchtui.results.records import Group, RunResults, Score
 def group_sides(
     group: Group, score: Score, runs: tuple[RunResults, RunResults], leaves: Mapping[tuple[str, str, str], Leaf]
 ) -> tuple[Side, Side]:
-    """The group's score in both runs, by `score`'s metric; with lm-eval's own standard error where samples lack."""
+    """Return the group's score in both runs, by `score`'s metric; with lm-eval's own standard error where samples are
+    missing."""
     keys = [(name, score.metric, score.filter) for name in group.leaves]
     scored = [leaves[key].scored if key in leaves else (None, None) for key in keys if runs[1].score(*key) is not None]
     by_size = weighted_by_size(group, score, runs)
@@ -34,8 +35,8 @@ def group_sides(
 def group_side(
     results: RunResults, score: Score, scored: Sequence[ScoredTerms | None], *, by_size: bool | None
 ) -> Side:
-    """A group's score in one run from the documents of its tasks, one of `scored` for each; with lm-eval's own standard
-    error where one is None, or the score is neither of both means."""
+    """Compute a group's score in one run from the documents of its tasks (`scored`, one for each task); with lm-eval's
+    own standard error where one is None, or where the score is neither the weighted nor the plain mean."""
     bare = side(results, score, None)
     if not score.finite or by_size is None:
         return bare
@@ -43,9 +44,9 @@ def group_side(
 
 
 def _stratified(bare: Side, scored: Sequence[ScoredTerms | None], *, by_size: bool) -> Side:
-    """The standard error from each task's own variance (W. Cochran, Sampling Techniques, 1977, chapter 5). The interval
-    is the one that a single task of all these documents would have, as that of the difference is; where tasks differ it
-    is rather too wide than too narrow."""
+    """Compute the standard error from each task's own variance (W. Cochran, Sampling Techniques, 1977, chapter 5). The
+    interval is the one that a single task of all these documents would have, as for the difference; where tasks differ
+    it is too wide rather than too narrow."""
     means = [part.terms for part in scored if part is not None and part.aggregation.mean]
     if len(means) < len(scored) or not means or sum(map(len, means)) < 2:
         return bare

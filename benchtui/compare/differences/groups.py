@@ -1,12 +1,12 @@
 """Group scores (MMLU and its categories) recomputed from samples, with lm-eval's own weighting.
 
-A group's difference is about its own tasks: these stay as they are, their documents are the sample, as early stopping
-sees it too. Documents are then taken as independent ones of a single kind, though those of one task go together: with
-the tasks fixed that is on the safe side. Var(sum) is the sum of n_k (c_k - d_k^2) over the tasks, for the share c_k of
-documents that change and the difference d_k; the documents of a single kind with the same means have n (c - d^2), which
-is more by the spread of the d_k. tests/evidence/simulation_groups.py shows it for effects that cancel out.
-Tasks that ask the same questions (a set in several languages) are the exception: a question is then one unit.
-What holds of other tasks of this kind is another question: benchtui/compare/differences/new_tasks.py.
+A group's difference is about its own tasks: they are fixed and their documents are the sample, as for early stopping.
+Documents are then treated as independent ones of a single kind, though those of one task belong together: with fixed
+tasks that errs on the safe side. Var(sum) is the sum of n_k (c_k - d_k^2) over the tasks, for the share c_k of
+documents that change and the difference d_k; documents of a single kind with the same means have n (c - d^2), which is
+larger by the spread of the d_k. tests/evidence/simulation_groups.py shows it for effects that cancel out. Tasks that
+ask the same questions (a set in several languages) are the exception: a question is then one unit. What holds for other
+tasks of this kind is a different question: benchtui/compare/differences/new_tasks.py.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from benchtui.results.records import Group, RunResults, Score
 
 
 class GroupTerms(msgspec.Struct, frozen=True):
-    """The paired documents of a group's leaf tasks under one metric; `terms` None and `why` said where they lack.
+    """The paired documents of a group's leaf tasks under one metric; where they are missing, `terms` is None and `why`
+    says it.
 
-    `completed` are the terms with missing documents put in (see `Leaf`), empty where none is missing or it cannot be.
-    `names` are those of a group's tasks, in the order of `PairedTerms.sizes`.
+    `completed` are the terms with missing documents filled in (see `Leaf`), empty where none is missing or it is
+    impossible. `names` are those of a group's tasks, in the order of `PairedTerms.sizes`.
     """
 
     pairing: Pairing
@@ -40,10 +41,10 @@ class GroupTerms(msgspec.Struct, frozen=True):
 
 
 def weighted_by_size(group: Group, score: Score, runs: Sequence[RunResults]) -> bool | None:
-    """Whether a group's score is its tasks' mean by size (True) or plain (False); None when it is neither.
+    """Return whether a group's score is its tasks' mean by size (True) or plain (False); None when it is neither.
 
-    lm-eval does not write a group's configuration down, its score tells; where all tasks of one run have the same
-    score, so that both means agree, that of the other.
+    lm-eval does not store a group's configuration, but the score shows it; where all tasks of one run have the same
+    score, so that both means agree, the score of the other run does.
     """
     found = [_is_by_size(group, score, results) for results in runs]
     return None if None in found else all(found)
@@ -64,7 +65,7 @@ def _is_by_size(group: Group, score: Score, results: RunResults) -> bool | None:
 def group_terms(
     group: Group, score: Score, runs: tuple[RunResults, RunResults], leaves: Mapping[tuple[str, str, str], Leaf]
 ) -> GroupTerms:
-    """The paired documents of `group` under `score`'s metric, weighted as lm-eval weights its tasks."""
+    """Collect the paired documents of `group` under `score`'s metric, weighted as lm-eval weights its tasks."""
     wanted = [runs[1].score(name, score.metric, score.filter) for name in group.leaves]
     scores = [leaf for leaf in wanted if leaf is not None]
     found = [leaves[key] for s in scores if (key := (s.task, s.metric, s.filter)) in leaves]

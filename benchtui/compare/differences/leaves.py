@@ -1,4 +1,4 @@
-"""One leaf task in two runs: its samples read, paired, and turned into the summands of each metric."""
+"""Reads one leaf task in two runs: its samples, paired, and turned into the summands of each metric."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class ScoredTerms(msgspec.Struct, frozen=True):
 class Leaf(msgspec.Struct, frozen=True):
     """One metric of one leaf task in both runs.
 
-    `paired` holds the summands of the paired documents, None where samples are missing or do not make the score; `why`
-    then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
-    `completed` is `paired` with the missing documents put in at their worst and at their best for the second run, None
-    where none is missing, or a score has no ends to put in.
-    `scored` holds for each run the summands of all its documents, where they make its score. `same` and `targets` say
-    of the documents of `paired` which ask the same (None: all differ), and what their reference answers are (hashes).
+    `paired` holds the summands of the paired documents, None where samples are missing or do not reproduce the score;
+    `why` then says so in words. `no_number` says for each run why its score is not a number, "" where it is one.
+    `completed` is `paired` with the missing documents filled in at their worst and at their best for the second run,
+    None where none is missing, or where a score has no ends to fill in. `scored` holds for each run the summands of all
+    its documents, where they reproduce its score. For the documents of `paired`, `same` says which ask the same (None:
+    all differ) and `targets` gives their reference answers (hashes).
     """
 
     second_score: Score
@@ -61,12 +61,12 @@ class Leaf(msgspec.Struct, frozen=True):
 
     @property
     def bounded(self) -> bool:
-        """Whether scores between 0 and 1 have these as the ends of their scale."""
+        """Return whether scores between 0 and 1 have these as the ends of their scale."""
         return is_bounded(self.second_score.metric, higher_is_better=self.second_score.higher_is_better)
 
 
 class SampleSource:
-    """The sample files of one run, opened one task at a time."""
+    """The sample files of one run, read one task at a time."""
 
     def __init__(self, results: RunResults) -> None:
         self.results = results
@@ -76,19 +76,19 @@ class SampleSource:
         return self._files.get(file_part(task))
 
     def read(self, task: str) -> list[Sample]:
-        """All samples of a task, none where lm-eval was not asked to log them."""
+        """Return all samples of a task, none where lm-eval did not log them."""
         file = self.file(task)
         return list(read_samples(file, task)) if file is not None else []
 
 
 def values_of(samples: Sequence[Sample], metric: str) -> list[Value] | None:
-    """A metric's value in each sample; None when one of them lacks it."""
+    """Return a metric's value in each sample; None when one of them lacks it."""
     found = [next((v for name, v in sample.values if name == metric), None) for sample in samples]
     return None if any(v is None for v in found) else [v for v in found if v is not None]
 
 
 def why_no_number(score: Score, samples: Sequence[Sample]) -> str:
-    """Why a score is not a number, as far as its documents tell; "" where it is one."""
+    """Return why a score is not a number, as far as its documents show it; "" where it is one."""
     if score.finite:
         return ""
     what = "not a number" if math.isnan(score.value) else "infinite"
@@ -107,7 +107,8 @@ def _all_finite(value: Value | None) -> bool:
 
 
 def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -> ScoredTerms | None:
-    """The summands of a score over all its documents; None when the samples do not reproduce it, or it is no number."""
+    """Return the summands of a score over all its documents; None when the samples do not reproduce it, or it is no
+    number."""
     if not score.finite:
         return None
     values = values_of([s for s in samples if s.filter == score.filter], score.metric)
@@ -121,10 +122,11 @@ def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -
 
 
 def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
-    """A run's own score with the interval that fits it: Wilson for 0/1 scores and wherever all documents are right or
-    all are wrong; of other scores that of their documents, none where these are too few; without samples Student's.
+    """Return a run's own score with the interval that fits it: Wilson's for 0/1 scores and wherever all documents are
+    right or all are wrong; for other scores that of their documents, none where these are too few; without samples
+    Student's.
 
-    Where lm-eval gives no standard error (IFEval's instructions), that of the documents' weighted mean.
+    Where lm-eval gives no standard error (IFEval's instructions), that of the documents' weighted mean is used.
     """
     partial, health = results.partial_of(score.task), results.health_of(score.task)
     if not score.finite:
@@ -160,7 +162,7 @@ def _own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
 
 
 def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf]:
-    """Every metric that both runs report for a leaf task, in the second run's order."""
+    """Yield every metric that both runs report for a leaf task, in the second run's order."""
     samples_first, samples_second = first.read(task), second.read(task)
     joined: dict[str, PairedSamples] = {}
     found = []
@@ -227,8 +229,8 @@ def _leaf(
 
 
 def _with_asked(joined: PairedSamples, first: RunResults, second: RunResults) -> PairedSamples:
-    """The same with the documents counted that were asked and that neither run has: not those that an early stop left
-    out, which its decision is about."""
+    """Count the documents that were asked and that neither run has an answer to: not those that an early stop left out,
+    which its decision is about."""
     task, counts = joined.task, joined.counts
     if first.early_of_any(task) or second.early_of_any(task):
         return joined
@@ -239,7 +241,7 @@ def _with_asked(joined: PairedSamples, first: RunResults, second: RunResults) ->
 def _completed(
     pairs: Terms, metric: str, scored: tuple[ScoredTerms | None, ScoredTerms | None], joined: PairedSamples
 ) -> tuple[Terms, Terms] | None:
-    """The pairs with what is missing at both ends of the scale, which only means of scores between 0 and 1 have."""
+    """Fill in the missing pairs at both ends of the scale, which only means of scores between 0 and 1 have."""
     known = [side for side in scored if side is not None]
     several = any(np.any(side.terms[:, 1] != 1) for side in known)
     neither = joined.counts.differing_prompts + joined.counts.neither
@@ -253,7 +255,7 @@ def _completed(
 
 
 def _has_ends(metric: str, side: ScoredTerms) -> bool:
-    """Whether a score is a mean of numbers that are 0 or 1, or shares by their name."""
+    """Return whether a score is a mean of numbers that are 0 or 1, or shares by their name."""
     if not side.aggregation.mean:
         return False
     each = side.terms[:, 0] / side.terms[:, 1]

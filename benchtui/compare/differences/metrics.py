@@ -1,7 +1,7 @@
-"""How the values of a metric's samples make its score.
+"""Computes a metric's score from the values of its samples.
 
-Every aggregation handled here is a function of sums over the documents, so that one form serves scores, subsets,
-resampling and groups. Which one a metric has is not taken on trust: it must reproduce lm-eval's own number.
+Every aggregation here is a function of sums over the documents, so that one form serves scores, subsets, resampling and
+groups. Which one a metric has is checked: it must reproduce lm-eval's own number.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchtui.results.samples import Value
 TOLERANCE = 1e-6
 
 Combine = Callable[[Floats], Floats]
-"""Sums (..., terms) to scores (...)."""
+"""From sums (..., terms) to scores (...)."""
 
 
 class Aggregation(msgspec.Struct, frozen=True):
@@ -46,7 +46,7 @@ def _weighted(value: Value) -> tuple[float, ...] | None:
 
 
 def _confusion(value: Value) -> tuple[float, ...] | None:
-    """True and false positives and negatives of a (gold, predicted) pair of 0/1 labels."""
+    """Return true and false positives and negatives of a (gold, predicted) pair of 0/1 labels."""
     if not isinstance(value, list) or len(value) != 2 or not set(value) <= {0, 1}:
         return None
     gold, predicted = value
@@ -87,7 +87,7 @@ AGGREGATIONS = (
 
 
 def terms_of(aggregation: Aggregation, values: Sequence[Value]) -> Floats | None:
-    """Summands of each document, (documents, terms); None when a value does not fit."""
+    """Return the summands of each document, (documents, terms); None when a value does not fit."""
     rows = [aggregation.terms(value) for value in values]
     if not rows or any(row is None for row in rows):
         return None
@@ -95,7 +95,8 @@ def terms_of(aggregation: Aggregation, values: Sequence[Value]) -> Floats | None
 
 
 def find_aggregation(declared: str, values: Sequence[Value], score: float) -> Aggregation | None:
-    """The aggregation that turns `values` into lm-eval's `score`, the declared one tried first; None for no such."""
+    """Return the aggregation that turns `values` into lm-eval's `score`, trying the declared one first; None without
+    one."""
     for aggregation in sorted(AGGREGATIONS, key=lambda known: known.name != declared):
         terms = terms_of(aggregation, values)
         if terms is None:

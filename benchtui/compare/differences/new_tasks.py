@@ -1,7 +1,6 @@
-"""What a group of tasks says of new tasks of its kind: its tasks are then the sample, each counted alike.
+"""What a group of tasks shows about new tasks of its kind: its tasks are then the sample, each counted alike.
 
-The group's own difference takes its tasks as they are (compare/differences/groups.py); it may be shown while
-this is not.
+The group's own difference treats its tasks as fixed (compare/differences/groups.py); it may be shown while this is not.
 """
 
 from __future__ import annotations
@@ -21,12 +20,12 @@ from benchtui.evidence.pooling import Shrunk, effects, shrink
 from benchtui.evidence.records import ALPHA, PRICE_OF_LOOKS, Floats
 
 TYPICAL = "means of subsets of the tasks"
-"""The test's name: it needs no more than that effects of tasks lie evenly on both sides of their centre."""
+"""The test's name: it only assumes that the effects of tasks are symmetric around their centre."""
 
 
 def new_tasks(terms: GroupTerms, alpha: float = ALPHA) -> Difference | None:
-    """The mean difference over tasks of this kind; None for what is no group, and where there are too few tasks for any
-    outcome to be shown at `alpha`. With missing documents it holds whatever their scores had been."""
+    """Compute the mean difference over tasks of this kind; None for what is no group, and where there are too few tasks
+    for any outcome to be shown at `alpha`. With missing documents it holds whatever their scores had been."""
     if terms.terms is None or not terms.terms.sizes:
         return None
     found = _over_tasks(terms.terms)
@@ -55,14 +54,14 @@ def _over_tasks(terms: PairedTerms) -> Difference:
 
 
 def _by_task(side: Floats, sizes: Sequence[int]) -> Floats:
-    """Each task's own score, (tasks,)."""
+    """Return each task's own score, (tasks,)."""
     sums = np.add.reduceat(side, np.cumsum([0, *sizes])[:-1], axis=0)
     return np.asarray(sums[:, 0] / sums[:, 1])
 
 
 def shrunk_tasks(terms: GroupTerms, alpha: float = ALPHA) -> Mapping[str, Shrunk]:
-    """The difference of each task of a group, by its name, read together with those of the others; none where documents
-    are missing, whose scores could be anything."""
+    """Return the difference of each task of a group, by its name, estimated together with the others; none where
+    documents are missing, whose scores could be anything."""
     if terms.terms is None or terms.pairing.missing:
         return {}
     first, second, sizes = terms.terms.first, terms.terms.second, terms.terms.sizes
@@ -72,8 +71,8 @@ def shrunk_tasks(terms: GroupTerms, alpha: float = ALPHA) -> Mapping[str, Shrunk
 
 
 def judge_new_tasks(rows: Sequence[Row], tests: int, *, watched: bool) -> tuple[Row, ...]:
-    """The headline groups with the p-value for new tasks corrected over all `tests` headlines (Holm), and a sentence in
-    the verdict where it says something else than for the group's own tasks."""
+    """Correct the p-values for new tasks of the headline groups over all `tests` headlines (Holm), and add a sentence
+    to the verdict where new tasks and the group's own tasks lead to different conclusions."""
     asked = [row for row in rows if row.level == "headline" and row.new_tasks is not None]
     price = PRICE_OF_LOOKS if watched else 1.0
     p_values = [min(1.0, price * row.new_tasks.p) for row in asked if row.new_tasks is not None]
@@ -96,7 +95,7 @@ def _told(row: Row) -> Row:
 
 
 def _disagreement(row: Row) -> str:
-    """What is shown for a group's own tasks only, or for new ones only; "" where both say the same."""
+    """Return what is shown for a group's own tasks only, or for new ones only; "" where both agree."""
     if not row.tasks or row.verdict is None or row.tested is None:
         return ""
     here = row.verdict.kind.is_gain - row.verdict.kind.is_loss

@@ -1,4 +1,4 @@
-"""The samples of two runs joined by document, filter and prompt, and the count of those without a partner."""
+"""Joins the samples of two runs by document, filter and prompt, and counts those without a partner."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchtui.results.samples import Sample
 MAX_UNPAIRED = 0.05
 """The largest share of documents that may be left unpaired before a comparison is called not comparable.
 
-Up to it a verdict holds whatever the missing scores had been (`evidence/missing.py`). Beyond it that would leave no
-verdict anyway, and so many are rarely answers that were lost: the runs were asked something else, which is to be said.
+Up to it a verdict holds whatever the missing scores had been (`evidence/missing.py`). Beyond it nothing could be shown
+anyway, and so many are rarely lost answers: the runs were asked something else, which must be said.
 """
 
 
 class PairedSamples(msgspec.Struct, frozen=True):
-    """The pairs of one task under one filter, in the first run's document order, what only the first run and only the
-    second has, and how the rest did not fit."""
+    """The pairs of one task under one filter, in the first run's document order; the samples that only the first run
+    and only the second has; and how many others did not fit."""
 
     task: str
     filter: str
@@ -30,7 +30,7 @@ class PairedSamples(msgspec.Struct, frozen=True):
 
 
 def pair(task: str, filter_name: str, first: Iterable[Sample], second: Iterable[Sample]) -> PairedSamples:
-    """Join two runs' samples of a task under one filter by the rule of `evidence/pairing.py`."""
+    """Pair two runs' samples of a task under one filter by the rule of `evidence/pairing.py`."""
     joined = pair_documents(
         (sample for sample in first if sample.filter == filter_name),
         (sample for sample in second if sample.filter == filter_name),

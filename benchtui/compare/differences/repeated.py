@@ -1,4 +1,4 @@
-"""Samples that ask the same thing more than once: together they are one, and say no more than one."""
+"""Finds samples that ask the same thing more than once: together they count as one."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ import numpy as np
 from benchtui.evidence.records import Floats, Integers
 
 MOST_REPEATED = 0.01
-"""The share of a task's documents that may stand in it again before they are joined: so few change no error rate, and
+"""Up to this share of repeated documents a task's documents are not joined: so few do not change the error rate, and
 the exact test of single documents is the better one."""
 
 SAME_TARGETS, FEWEST_TARGETS = 0.9, 5
-"""From which agreement of their reference answers on, document by document, tasks ask the same questions (in another
-language, with another prompt), and how many documents it takes to see that."""
+"""Tasks ask the same questions (in another language, with another prompt) when so large a share of their reference
+answers agree, document by document; seeing that takes so many documents."""
 
 
 def repeated(documents: Sequence[str]) -> Integers | None:
-    """Numbers of the documents (named by what they are), equal ones alike; None where hardly any stands there twice."""
+    """Number the documents (given by what identifies them), equal ones alike; None where hardly any occurs twice."""
     if len(documents) - len(set(documents)) <= MOST_REPEATED * len(documents):
         return None
     return np.unique(np.array(documents), return_inverse=True)[1].astype(np.int64)
 
 
 def parallel(targets: Sequence[Sequence[str]]) -> bool:
-    """Whether several tasks ask the same questions in the same order, by their documents' reference answers."""
+    """Return whether several tasks ask the same questions in the same order, by their documents' reference answers."""
     first, *others = targets
     if not others or len(first) < FEWEST_TARGETS or any(len(each) != len(first) for each in others):
         return False
@@ -37,7 +37,7 @@ def parallel(targets: Sequence[Sequence[str]]) -> bool:
 
 
 def joined(terms: Floats, same: Integers) -> Floats:
-    """Summands (documents, terms) added up over equal documents, (units, terms)."""
+    """Return summands (documents, terms) added up over equal documents, (units, terms)."""
     sums = np.zeros((int(same.max()) + 1, terms.shape[1]))
     np.add.at(sums, same, terms)
     return sums

@@ -1,1 +1,1 @@
-"""Every result a model ever had, and what changed between two of them."""
+"""All results that a model ever had, and the changes between them."""

@@ -1,9 +1,10 @@
-"""What a run's scores changed against its base's, as `benchtui compare` says it, from the result files where they can.
+"""Computes how a run's scores differ from its base's, as `benchtui compare` does, from the result files alone where
+possible.
 
-lm-eval writes a hash over the documents and prompts of each task beside its scores. Where two runs have the same one,
-every document has its partner and the change is that of the scores. Where they have not, the number of documents, shots
-or templates mostly say why they cannot be compared. Samples are read where neither tells: a log of hundreds of runs
-opens at once.
+lm-eval writes a hash over the documents and prompts of each task beside its scores. Where two runs have the same hash,
+every document has its partner and the change is that of the scores. Otherwise the number of documents, shots or
+templates mostly show why they cannot be compared. Samples are read only where neither does, so that a log of hundreds
+of runs opens at once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchtui.results.records import RunResults, Score
 
 
 class Change(msgspec.Struct, frozen=True):
-    """`value` on the score's scale; None where the two runs cannot be compared, which `why` then says in a sentence."""
+    """`value` on the score's scale; None where the two runs cannot be compared; `why` then says it in a sentence."""
 
     value: float | None
     why: str = ""
@@ -33,7 +34,7 @@ class Changes:
         self._base, self._run = base, run
 
     def of(self, score: Score) -> Change | None:
-        """The change of one of the run's headline scores, None when the base has no such score."""
+        """Return the change of one of the run's headline scores, None when the base has no such score."""
         theirs = self._base.score(score.task, score.metric, score.filter)
         if theirs is None:
             return None
@@ -48,8 +49,8 @@ class Changes:
         return self._from_samples(score)
 
     def _same_documents(self, task: str) -> bool:
-        """Whether all documents of both were asked with the same prompts, and none lost, or left out after a look at
-        scores."""
+        """Return whether all documents of both were asked with the same prompts, and none was lost, or left out after a
+        look at scores."""
         if any(run.early_of_any(task) or run.partial_of(task) is not None for run in (self._base, self._run)):
             return False
         mine, theirs = self._hashes
@@ -58,14 +59,14 @@ class Changes:
         )
 
     def _plainly_not_comparable(self, score: Score, theirs: Score) -> str:
-        """Why the two cannot be compared, where it takes no sample to see; "" where only the samples tell."""
+        """Return why the two cannot be compared, where that needs no sample; "" where only the samples show it."""
         both = min(score.n, theirs.n)
         differing = both if self._other_prompts(score.task) else 0
         pairing = Pairing(both - differing, differing, theirs.n - both, score.n - both)  # at best
         return why_not_comparable(score.task, pairing, self._base, self._run, ("Base", "Fine-tuned"))
 
     def _other_prompts(self, task: str) -> bool:
-        """Whether prompts were made otherwise in the two runs, and by the hashes came out otherwise."""
+        """Return whether prompts were made differently in the two runs, and their hashes differ too."""
         leaves = _leaves(task, self._run)
         hashed = all(leaf in hashes for hashes in self._hashes for leaf in leaves)
         return hashed and _made_with(self._run, leaves) != _made_with(self._base, leaves)
@@ -100,7 +101,7 @@ def _leaves(task: str, results: RunResults) -> frozenset[str]:
 
 
 def _made_with(results: RunResults, leaves: frozenset[str]) -> dict[str, str | int | None]:
-    """What prompts are made with, by the names of settings and tasks."""
+    """Return what prompts are made with, by the names of settings and tasks."""
     settings = {name: results.setting(name) for name in ("chat template", "system instruction")}
     return settings | {facts.name: facts.shots for facts in results.tasks if facts.name in leaves}
 
@@ -110,7 +111,7 @@ class _Hashed(msgspec.Struct):
 
 
 def _task_hashes(file: Path) -> dict[str, str]:
-    """lm-eval's hash of each task's documents and prompts, none where it logged no samples."""
+    """Return lm-eval's hash of each task's documents and prompts, none where it logged no samples."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=_Hashed).task_hashes
     except (OSError, msgspec.MsgspecError):

@@ -1,4 +1,4 @@
-"""Every run there is, as an experiment log: what was trained, how it did against its base, and what was noted."""
+"""The experiment log: every run, what was trained, its scores beside the base's, and its note."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from benchtui.tasks.primary_metric import primary
 NOTE = "note.txt"
 LONGEST_NOTE = 10_000
 _OVER: frozenset[RunState] = frozenset({"finished", "partial", "failed", "cancelled", "timed out"})
-"""States that change only with the files of a run."""
+"""States that change only when the files of a run change."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -51,7 +51,7 @@ class Outcome(msgspec.Struct, frozen=True):
     early: bool = False
     not_comparable: str = ""
     like: str = ""
-    """The same for runs whose scores can be put into one line: same task, documents, shots, data and settings."""
+    """Equal for runs whose scores can be joined in one line: same task, documents, shots, data and settings."""
 
 
 class Experiment(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ class Experiment(msgspec.Struct, frozen=True):
 
 
 class _Kept(msgspec.Struct, frozen=True):
-    """What the index keeps of a run. `training` is None where its plan does not say it."""
+    """The index's record of a run. `training` is None where its plan does not say it."""
 
     created: dt.datetime
     state: RunState
@@ -90,8 +90,8 @@ class _Kept(msgspec.Struct, frozen=True):
 
 
 def model_history(model: Path, name: str | None = None) -> list[Experiment]:
-    """The fine-tuned runs of one model folder that left results, by name; a folder that cannot be read is listed with
-    what is wrong. `name` is what the model is called, its folder's name where not given."""
+    """Return the fine-tuned runs of one model folder that left results, by name; a folder that cannot be read is listed
+    with its problem. `name` is the model's name, its folder's name where not given."""
     reader = _Reader(model, model.name if name is None else name)
     found = [experiment for known in model_runs(model) if (experiment := reader.read(known)) is not None]
     reader.index.write()
@@ -99,7 +99,7 @@ def model_history(model: Path, name: str | None = None) -> list[Experiment]:
 
 
 def all_history(outputs: Path) -> list[Experiment]:
-    """The runs of every model in `outputs`, oldest first. Raises UsageError when there is no such folder."""
+    """Return the runs of every model in `outputs`, oldest first. Raises UsageError when there is no such folder."""
     found = [experiment for name, folder in model_folders(outputs) for experiment in model_history(folder, name)]
     return sorted(found, key=lambda e: (e.created.isoformat() if e.created else "", e.model))
 
@@ -113,7 +113,7 @@ class _Reader:
         self.index = HistoryIndex(model, _Kept)
 
     def read(self, known: KnownRun) -> Experiment | None:
-        """None for a base run, and for a run without results."""
+        """Return one run; None for a base run, and for a run without results."""
         run = known.run
         if known.problem:
             return self._unreadable(run, known.problem)
@@ -174,8 +174,8 @@ class _Reader:
         return inspect_model(self._model)
 
     def _training_now(self, made: dt.datetime) -> TrainingFacts:
-        """What a model was trained with whose plan did not keep it: what its folder says now, unless it was trained
-        again after the run was `made`: what it was before nobody wrote down."""
+        """Return what a model was trained with whose plan does not say it: what its folder says now, but nothing if it
+        was trained again after the run was `made`."""
         now = self._folder
         return now.training if now.trained_at <= made.timestamp() else TrainingFacts()
 
@@ -204,7 +204,7 @@ def _outcomes(results: RunResults, base: RunResults | None) -> Iterator[Outcome]
 
 
 def _like(results: RunResults, score: Score) -> str:
-    """A digest of all that two scores have to share to be points of one line."""
+    """Compute a digest of everything that two scores must share to be points of one line."""
     group = results.group(score.task)
     leaves = sorted(group.leaves if group else (score.task,))
     facts = [(t.name, t.version, t.shots, t.n, t.total, t.generation) for name in leaves if (t := results.task(name))]
@@ -215,7 +215,7 @@ def _like(results: RunResults, score: Score) -> str:
 
 
 def read_note(run: RunDirectory) -> str:
-    """What was noted about a run, "" for nothing."""
+    """Return the note about a run, "" for none."""
     try:
         return (run.path / NOTE).read_text(encoding="utf-8", errors="replace")[:LONGEST_NOTE].strip()
     except OSError:

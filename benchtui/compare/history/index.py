@@ -1,9 +1,9 @@
-"""What was read of a model's runs, kept beside them: a log of thousands of runs opens at once.
+"""Keeps what was read of a model's runs beside them, so that a log of thousands of runs opens at once.
 
-An entry counts only while the files that it was made from are still the same ones: by inode, size and time of change
-of the results file, the plan and the ending of the run and of its base, and by the time of change of the folder with
-the samples. Whatever does not fit is read anew. An index that is damaged, of another version, or cannot be written is
-as good as none.
+An entry is valid only while the files it was made from are unchanged: by inode, size and modification time of the
+results file, the plan and the done record of the run and of its base, and by the modification time of the folder with
+the samples. Everything else is read again. An index that is damaged, of another version, or cannot be written is
+ignored.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ FILE = ".history-index"
 LARGEST = 256 * 1024 * 1024
 SCHEMA = 1
 SETTLED = 2.0
-"""Seconds since the last change from which on files count as settled: one changed twice within a tick of the clock
-would look the same."""
+"""Seconds without a change after which files may be indexed: a second change within one tick of the clock would be
+invisible."""
 
 Record = TypeVar("Record")
 Key = tuple[int, ...]
@@ -56,8 +56,8 @@ class HistoryIndex(Generic[Record]):
         self._now: dict[str, _Entry[Record]] = {}
 
     def find(self, run: RunDirectory, results: Path) -> Record | None:
-        """What was kept of `run`, whose newest results file is `results`; None where it is not known, or its files are
-        other ones."""
+        """Return the record of `run`, whose newest results file is `results`; None where there is none, or its files
+        have changed."""
         name = self._name(run)
         entry = self._before.get(name)
         if entry is None or entry.key != _key(run, results) or entry.base_key != self._base_key(entry.base):
@@ -66,7 +66,7 @@ class HistoryIndex(Generic[Record]):
         return entry.record
 
     def keep(self, run: RunDirectory, base: RunDirectory | None, record: Record) -> None:
-        """Keep what was just read of `run` and of the `base` that it is compared with."""
+        """Store what was just read of `run` and of the `base` that it is compared with."""
         key = _key(run)
         name = self._name(base) if base is not None else None
         base_key = self._base_key(name)
@@ -74,7 +74,7 @@ class HistoryIndex(Generic[Record]):
             self._now[self._name(run)] = _Entry(key, name, base_key, record)
 
     def write(self) -> None:
-        """Write the index where it is another one than before."""
+        """Write the index if it has changed."""
         if self._now == self._before:
             return
         index = _Index(SCHEMA, __version__, self._now)
@@ -94,7 +94,7 @@ class HistoryIndex(Generic[Record]):
         return str(run.path)[len(str(self._benchmarks)) + 1 :]
 
     def _base_key(self, name: str | None) -> Key:
-        """Without a base the key of the place where one would be."""
+        """Return the key of the base; without a base, of the place where it would be."""
         if name not in self._bases:
             named = name is not None and ".." not in Path(name).parts
             self._bases[name] = _key(
@@ -104,7 +104,7 @@ class HistoryIndex(Generic[Record]):
 
 
 def _key(run: RunDirectory, results: Path | None = None) -> Key:
-    """`results` is the newest results file of the run, where it is known."""
+    """Return the key of a run; `results` is its newest results file, where it is known."""
     run_folder = str(run.path)  # joined as text: there are tens of thousands of them
     places = (run_folder, f"{run_folder}/lm-eval", f"{run_folder}/run/plan.json", f"{run_folder}/run/done.json")
     if results is None:

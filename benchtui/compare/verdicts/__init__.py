@@ -1,1 +1,1 @@
-"""What a comparison says: verdicts, corrections, claims and the gate."""
+"""Conclusions from a comparison: verdicts, corrections, claims and the gate."""

@@ -1,6 +1,6 @@
-"""Verdicts that nothing bad happened: no loss over a margin (non-inferiority), no relevant difference (equivalence).
+"""Claims that nothing bad happened: no loss over a margin (non-inferiority), no relevant difference (equivalence).
 
-Each is a one-sided test, or two, of the same p-value function as the row's interval (D. Schuirmann 1987 for two
+Each is a one-sided test, or two, with the same p-value function as the row's interval (D. Schuirmann 1987 for two
 one-sided tests). Each kind of claim is corrected by Holm within itself over every task that was asked. Only for shares:
 points mean nothing on other scales.
 """
@@ -23,7 +23,7 @@ from benchtui.points import point_words
 
 
 def with_claims(rows: Sequence[Row], tests: int, margins: Margins, *, watched: bool) -> tuple[Row, ...]:
-    """The judged `rows` with both claims on each headline that is a share, and verdicts that say what is shown."""
+    """Add both claims to each headline of `rows` that is a share, and let the verdicts name those that are shown."""
     price = PRICE_OF_LOOKS if watched else 1.0
     tested = [row for row in rows if _tested(row) is not None]
     losses = _corrected([_no_loss(row, margins.loss) for row in tested], tests, price)
@@ -68,13 +68,13 @@ def _no_difference(row: Row, margin: float) -> float:
 
 
 def _corrected(p_values: Sequence[float], tests: int, price: float) -> list[tuple[float, float]]:
-    """Each p-value with the corrected one; tasks that have none count as p = 1."""
+    """Return each p-value with the corrected one; tasks that have none count as p = 1."""
     dear = [min(1.0, price * p) for p in p_values]
     return list(zip(p_values, holm([*dear, *[1.0] * (tests - len(dear))]), strict=False))
 
 
 def _early(row: Row, margins: Margins) -> tuple[Claim, Claim]:
-    """What the interval of a task decided early shows: it holds at every look, at its share of the error."""
+    """Return what the interval of a task decided early shows: it holds at every look, at its share of the error."""
     assert row.early is not None  # noqa: S101 - only such rows are asked
     low, high = 100 * row.early.low, 100 * row.early.high  # these samples, as the verdict "no relevant difference"
     least, most = (100 * end for end in row.early.ends)

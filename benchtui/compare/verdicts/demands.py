@@ -1,4 +1,4 @@
-"""What the gate demands of a task, and whether a row's samples show it, refute it, or neither."""
+"""The gate's demands on a task, and whether a row's samples show one, refute it, or do neither."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Demand:
 
     @property
     def ways(self) -> int:
-        """In how many ways it can be missed: a difference by a gain too."""
+        """In how many ways it can fail: a difference also by a gain."""
         return 2 if self.kind == "difference" else 1
 
     def words(self, *, is_share: bool) -> str:
@@ -34,10 +34,10 @@ class Demand:
 
 
 def shown_and_refuted(row: Row, demand: Demand, alpha: float, corrected: float) -> tuple[bool, bool]:
-    """Whether the demand is shown at `alpha`, and whether its opposite is shown at `corrected`, both one-sided. The
-    ways in which it can be missed share `corrected` among them; to be met, each must be excluded at `alpha` itself
-    (two one-sided tests, D. Schuirmann 1987). Of a task that was decided early both at its own level, which is
-    corrected over the tasks that were watched."""
+    """Return whether the demand is shown at `alpha`, and whether its opposite is shown at `corrected`, both one-sided.
+    The ways in which it can fail share `corrected` among them; to be met, each must be excluded at `alpha` itself (two
+    one-sided tests, D. Schuirmann 1987). For a task that was decided early both use its own level, which is corrected
+    over the tasks that could stop early."""
     if row.early is not None:
         low, high = sorted(end * scale(row) for end in row.early.ends)
         if demand.kind == "difference":
@@ -57,8 +57,8 @@ def shown_and_refuted(row: Row, demand: Demand, alpha: float, corrected: float) 
 
 
 def _chances(row: Row, demand: Demand, unit: float) -> tuple[float, float]:
-    """One-sided p-values, small where the demand is shown and where it is refuted; one unit of its limit is `unit` on
-    the score's scale."""
+    """Compute one-sided p-values, small where the demand is shown and where it is refuted; one unit of its limit is
+    `unit` on the score's scale."""
     above, below = _gain_chances(row, demand.limit * unit)
     if demand.kind != "difference":
         return above, below
@@ -67,7 +67,8 @@ def _chances(row: Row, demand: Demand, unit: float) -> tuple[float, float]:
 
 
 def _gain_chances(row: Row, least: float) -> tuple[float, float]:
-    """One-sided p-values, small where a gain of at least `least` (on the score's scale) is shown, and refuted."""
+    """Compute one-sided p-values, small where a gain of at least `least` (on the score's scale) is shown, and
+    refuted."""
     assert row.difference is not None  # noqa: S101 - the gate looks first
     if row.higher_is_better:
         return chance_of_no_more(row.difference, least), chance_of_no_less(row.difference, least)
@@ -75,8 +76,8 @@ def _gain_chances(row: Row, least: float) -> tuple[float, float]:
 
 
 def why_neither(row: Row, demand: Demand, alpha: float, tests: int) -> str:
-    """What keeps a demand from being decided, where the figures beside it do not say it; `tests` demands are checked
-    together."""
+    """Return what keeps a demand from being decided, where the figures beside it do not show it; `tests` demands are
+    checked together."""
     if row.early is not None:
         return _only_of_these(row, demand)
     if any(shown_and_refuted(row, demand, alpha, demand.ways * alpha)):
@@ -90,8 +91,8 @@ def why_neither(row: Row, demand: Demand, alpha: float, tests: int) -> str:
 
 
 def _only_of_these(row: Row, demand: Demand) -> str:
-    """That a difference is small enough on the task's own samples, which is what a run that stops early may stop for;
-    the gate asks it of others of their kind."""
+    """Say that a difference is small enough on the task's own samples, which a run that stops early may stop for; the
+    gate asks about others of their kind."""
     early = row.early
     if early is None or demand.kind != "difference":
         return ""
@@ -100,8 +101,8 @@ def _only_of_these(row: Row, demand: Demand) -> str:
 
 
 def _too_few(row: Row, demand: Demand, alpha: float) -> str:
-    """From how many samples right-or-wrong scores of which none changes would meet the demand, where there are fewer.
-    A gain, or no loss at all, is not shown by any number of these."""
+    """Return how many right-or-wrong samples would be needed to meet the demand if none of them changed, where there
+    are fewer. A gain, or no loss at all, is not shown by any number of these."""
     found, size = row.difference, abs(demand.limit)
     spared = demand.kind == "difference" or demand.limit < 0
     if not spared or not 0 < size < 100 or found is None or found.method != MCNEMAR:
@@ -114,19 +115,20 @@ def _too_few(row: Row, demand: Demand, alpha: float) -> str:
 
 
 def scale(row: Row) -> float:
-    """From the score's scale to points, or to percent of the first score; negative where less is better."""
+    """Return the factor from the score's scale to points, or to percent of the first score; negative where less is
+    better."""
     size = 100.0 if row.is_share else 100 / abs(row.first.value) if row.first.value else 1.0
     return size if row.higher_is_better else -size
 
 
 def gain_of(row: Row) -> float:
-    """The gain that was measured, in points or percent."""
+    """Return the measured gain, in points or percent."""
     value = row.early.difference if row.early else row.difference.value if row.difference else 0.0
     return value * scale(row)
 
 
 def gain_bounds(row: Row, alpha: float) -> Interval | None:
-    """Both one-sided bounds of the gain at `alpha`: the two-sided interval at twice that."""
+    """Return both one-sided bounds of the gain at `alpha`: the two-sided interval at twice that."""
     found = row.difference
     if row.early is not None:
         interval: Interval | None = Interval(*row.early.ends)

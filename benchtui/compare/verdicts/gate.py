@@ -1,4 +1,4 @@
-"""The gate for CI: is every loss small enough, is the wanted gain there, or can the data not tell?"""
+"""The gate for CI: whether every loss is small enough and the wanted gain is there, or the data cannot show it."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def gate(
 
 
 def asked_tasks(comparison: Comparison, plan: BenchmarkPlan | None) -> tuple[AskedTask, ...]:
-    """What the second run was to answer, by its `plan`: a base may be reused that holds more. Without a plan, every
-    task that either run has."""
+    """Return what the second run was to answer, by its `plan`: a reused base may hold more. Without a plan, every task
+    that either run has."""
     if plan is not None:
         return tuple(AskedTask(task.name, plan.leaves.get(task.name, ())) for task in plan.tasks)
     names = dict.fromkeys((*comparison.first.top_level, *comparison.second.top_level))
@@ -111,8 +111,8 @@ def asked_tasks(comparison: Comparison, plan: BenchmarkPlan | None) -> tuple[Ask
 
 
 def _about(row: Row) -> str:
-    """What a check's bounds are about. Of a task decided early they hold for its samples and for others of their kind,
-    but for results of older versions, which kept the first only."""
+    """Return what a check's bounds are about. For a task decided early they hold for its samples and for others of
+    their kind, except in results of older versions, which kept only the first."""
     if row.early is None:
         return row.population
     if row.early.elsewhere is None:
@@ -132,7 +132,7 @@ def _lacking(comparison: Comparison, asked: Sequence[AskedTask]) -> Iterator[str
 
 
 def _differences(comparison: Comparison) -> tuple[str, ...]:
-    """Everything that could be behind a gain or a loss instead of the model."""
+    """Return everything that could explain a gain or a loss instead of the model."""
     of_tasks = [
         f"{row.title} {words}"
         for row in comparison.headlines
@@ -159,7 +159,7 @@ def _overall(checks: Sequence[Check]) -> Outcome:
 
 
 def _check(row: Row, demand: Demand, alpha: float, tests: int) -> Check:
-    """One demand on one row, checked together with the others: `tests` in all."""
+    """Check one demand on one row together with the others: `tests` in all."""
     why = _cannot_tell(row)
     if why:
         return _made(row, demand, Outcome.INCONCLUSIVE, None, why)

@@ -1,7 +1,7 @@
-"""Verdicts on all headline rows together: corrected over every task that was asked, and for the looks of a watched run.
+"""Judges all headline rows together: corrected over every task that was asked, and for the looks of early stopping.
 
-The family of tests is what was asked, never what became of it: a task that was decided early, that is not comparable or
-that lost its result counts in Holm's correction as one with p = 1. Were it left out, the others would be judged at a
+The family of tests is what was asked, whatever became of it: a task that was decided early, that is not comparable or
+that lost its result counts in Holm's correction as one with p = 1. If it were left out, the others would be judged at a
 level that depends on the answers.
 """
 
@@ -20,16 +20,16 @@ from benchtui.results.records import AskedTask, RunResults
 
 
 def family(first: RunResults, second: RunResults, rows: Sequence[Row]) -> int:
-    """How many tasks the two runs were both asked: the headline rows, and those that a run lost.
+    """Count the tasks that the two runs were both asked: the headline rows, and those that a run lost.
 
-    A task that only one of them was asked is none of them. Where no file says what a run was to answer (other tools),
-    it is what the run has.
+    A task that only one of them was asked does not count. Where no file says what a run was to answer (other tools), it
+    is what the run has.
     """
     return sum(row.level == "headline" for row in rows) + sum(1 for _ in _lost(first, second, rows))
 
 
 def _lost(first: RunResults, second: RunResults, rows: Sequence[Row]) -> Iterator[str]:
-    """The names of tasks that both were asked and that no row is about."""
+    """Return the names of tasks that both were asked and that no row is about."""
     compared = {row.task for row in rows}
     asked = {task.name: task for task in (*_asked(first), *_asked(second))}
     of_both = _everything(first) & _everything(second)
@@ -51,7 +51,7 @@ def _everything(results: RunResults) -> set[str]:
 
 
 def judged(rows: Sequence[Row], tests: int, *, looks: str) -> tuple[Row, ...]:
-    """The rows with verdicts on the headlines, whose p-values are corrected over `tests` tasks; `looks` says why the
+    """Add verdicts to the headlines of the rows, whose p-values are corrected over `tests` tasks; `looks` says why the
     result might have been taken at any of several looks, "" where it was not."""
     price = PRICE_OF_LOOKS if looks else 1.0
     p_values = [min(1.0, price * row.difference.p) for row in rows if _is_tested(row) and row.difference is not None]
@@ -73,7 +73,7 @@ def _is_tested(row: Row) -> bool:
 
 
 def _at_final_level(row: Row) -> Row:
-    """A row without a verdict of its own, with an interval as wide for its size as the headline's."""
+    """Return a row that has no verdict with an interval at the headline's level."""
     if row.difference is None or row.level == "headline":
         return row
     return msgspec.structs.replace(row, difference=at_level(row.difference, FINAL_ALPHA))

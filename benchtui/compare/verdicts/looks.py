@@ -1,4 +1,4 @@
-"""Whether scores were looked at while they came in, so that what is found at the end is judged more strictly."""
+"""Finds out whether scores were looked at while they came in, so that the end is judged more strictly."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from benchtui.text import one_line
 
 
 def why_watched(first: RunResults, second: RunResults) -> str:
-    """What shows small p-values more often than a single look does: a run of the two that might have stopped early, or
-    that asks again what such a run did; "" for neither."""
+    """Return why small p-values are more frequent than with a single look: one of the runs might have stopped early, or
+    asks again what such a run did; "" for neither."""
     if first.may_stop_early or second.may_stop_early:
         return "a run that might have stopped early"
     return "a second run of what might have stopped early" if _looked_at(first) or _looked_at(second) else ""
 
 
 def looked_at_before(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
-    """A sentence for each run whose answers are those of an earlier run that might have stopped early."""
+    """Return a sentence for each run whose answers are those of an earlier run that might have stopped early."""
     for results, name in zip((first, second), names, strict=True):
         if not results.may_stop_early and (runs := _looked_at(results)):
             listed = ", ".join(one_line(run, 40) for run in runs[:3])
@@ -34,7 +34,8 @@ def looked_at_before(first: RunResults, second: RunResults, names: Names) -> Ite
 
 
 def _looked_at(results: RunResults) -> tuple[str, ...]:
-    """As it was noted when the run was made; of a run from before that, by its neighbours that were made earlier."""
+    """Return the earlier looks recorded when the run was made; for older runs, found from neighbouring runs that were
+    made earlier."""
     if results.looked_at is not None:
         return results.looked_at
     run = RunDirectory(results.run)

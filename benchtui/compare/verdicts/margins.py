@@ -1,4 +1,4 @@
-"""Differences too small to matter, and what is claimed about them."""
+"""Differences too small to matter, and the claims about them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 
 class Margins(msgspec.Struct, frozen=True):
-    """In percentage points: the `loss` that is bearable, and the `difference` either way that means nothing."""
+    """In percentage points: the `loss` that is acceptable, and the `difference` either way that does not matter."""
 
     loss: float = MAX_LOSS
     difference: float = SAME_WITHIN
 
 
 def asked_margins(first: RunResults, second: RunResults) -> Margins:
-    """What the runs were made to decide about (--decide-loss, --decide-delta), for the rest the usual margins; also
-    where two runs were to decide about different ones."""
+    """Return what the runs were made to decide about (--decide-loss, --decide-delta), and the usual margins for the
+    rest and where two runs were made for different ones."""
     early = [plan for plan in map(_plan, (first, second)) if plan is not None and plan.decide_early is not None]
     losses = {plan.decide_loss for plan in early if "loss" in plan.decide_for and plan.decide_loss > 0}
     differences = {plan.decide_early for plan in early if plan.decide_early}

@@ -11,8 +11,8 @@ from benchtui.evidence.matched_pairs import fewest
 
 
 def overall(rows: Sequence[Row], names: Names, tests: int) -> str:
-    """One sentence for the whole comparison: which model is better, where, what did it cost, and how sure. Never that
-    training helps: one fine-tuned model is one draw of its recipe."""
+    """Return one sentence for the whole comparison: which model is better, where, at what cost, and how sure. Never
+    that training helps: one fine-tuned model is one draw of its recipe."""
     judged = [row for row in rows if row.level == "headline" and row.verdict is not None]
     if not judged:
         return "Nothing could be compared."
@@ -52,7 +52,8 @@ def _listed(rows: Sequence[Row]) -> str:
 
 
 def _of_how_many(row: Row) -> str:
-    """Of what part of the task a change is, where not of all: a sentence is read without the table beside it."""
+    """Return which part of the task a change is about, where not all of it: a sentence is read without the table beside
+    it."""
     n, total = min((side.n, side.total) for side in (row.first, row.second))
     n = min(n, row.paired_on or n)
     return "" if n >= total else f" on {n:,} of {total:,} samples"
@@ -74,7 +75,8 @@ def _rest(rows: Sequence[Row]) -> str:
 
 
 def _no_loss(rows: Sequence[Row]) -> str:
-    """What is shown of rows that are inconclusive otherwise: " (no loss over 3 points)", with names if not of all."""
+    """Return what is shown about rows that are inconclusive otherwise: " (no loss over 3 points)", with names if not
+    all."""
     spared = [row for row in rows if row.no_loss is not None]
     if not spared or spared[0].no_loss is None:
         return ""
@@ -106,7 +108,7 @@ def _no_evidence(rows: Sequence[Row]) -> str:
 
 
 def _limits(rows: Sequence[Row]) -> str:
-    """The smallest and largest difference that the tests could have seen."""
+    """Return the smallest and largest difference that the tests could have seen."""
     seen = sorted(
         row.tested.detectable
         for row in rows
@@ -120,6 +122,6 @@ def _limits(rows: Sequence[Row]) -> str:
 
 
 def _incomparable(rows: Sequence[Row]) -> str:
-    """Why nothing can be compared: the reason where all have the same, else the tasks' names."""
+    """Return why nothing can be compared: the reason where all have the same, else the tasks' names."""
     reasons = {row.verdict.sentence for row in rows if row.verdict is not None}
     return reasons.pop() if len(reasons) == 1 else f"Not comparable: {_names(rows)}. Each verdict says why."

@@ -1,4 +1,4 @@
-"""What a difference means in words: the bands of the seed, and only where the data support them."""
+"""Turns a difference into words: the bands of the requirements, and only where the data support them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _FORGETTING, _LOSS = 5.0, 3.0
 
 
 def band(points: float) -> Kind:
-    """The seed's word for a gain (positive) or loss in percentage points, rounded as they are shown: "+10.0" is never
-    called less than excellent."""
+    """Return the band's word for a gain (positive) or loss in percentage points, rounded as they are shown: "+10.0" is
+    never called less than excellent."""
     size = round(abs(points), 1)
     if points >= 0:
         return next(kind for least, kind in _GAINS if size >= least)
@@ -27,14 +27,14 @@ def band(points: float) -> Kind:
 
 
 def supported(difference: Difference) -> bool:
-    """Whether the data tell the difference from zero: corrected p-value and interval agree on it."""
+    """Return whether the data distinguish the difference from zero: corrected p-value and interval agree on it."""
     p = difference.p if difference.p_holm is None else difference.p_holm
     return p < ALPHA and difference.interval is not None and difference.interval.excludes_zero()
 
 
 def judge(difference: Difference, *, higher_is_better: bool, is_share: bool, corrected_for: str = "") -> Verdict:
-    """The verdict on one paired difference: its sign, and its size as far as the interval shows it. `corrected_for`
-    names what shows small p-values more often by chance than a single test does, and was corrected for."""
+    """Judge one paired difference: its sign, and its size as far as the interval shows it. `corrected_for` names why
+    small p-values are more frequent than in a single test, and were corrected."""
     if not supported(difference):
         return _nothing_shown(difference, is_share=is_share, corrected_for=corrected_for)
     gain = difference.value if higher_is_better else -difference.value
@@ -69,7 +69,7 @@ def shown_words(shown: Kind, likely: Kind) -> str:
 
 
 def evidence_words(difference: Difference, *, is_share: bool) -> str:
-    """Interval, p-value and, where it differs, the corrected one."""
+    """Return interval, p-value and, where it differs, the corrected one."""
     corrected = ""
     if difference.p_holm is not None and p_words(difference.p_holm) != p_words(difference.p):
         why = " for the early looks" if difference.alpha < ALPHA else ""
@@ -97,7 +97,7 @@ def _nothing_shown(difference: Difference, *, is_share: bool, corrected_for: str
 
 
 def missing_words(difference: Difference, *, is_share: bool) -> str:
-    """What samples without a pair could have made of the difference: test and interval hold for all of that."""
+    """Say what samples without a pair could have changed: test and interval hold for all of that."""
     if not difference.completions:
         return ""
     values = [completed.value for completed in difference.completions]
@@ -111,7 +111,8 @@ def missing_words(difference: Difference, *, is_share: bool) -> str:
 
 
 def _why_no_interval(difference: Difference) -> str:
-    """Why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen could do."""
+    """Return why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen
+    could be."""
     n = difference.n
     if difference.stderr:
         least = FEWEST_WITHOUT_SCALE
@@ -128,7 +129,7 @@ def _could_see(difference: Difference, *, is_share: bool) -> str:
 
 
 def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -> Verdict:
-    """No verdict on the whole; the samples that do pair are told about, without a word for them."""
+    """Make a verdict that says why nothing is concluded, with the samples that do pair."""
     on_pairs = ""
     if difference is not None and difference.n:
         shown = size_words(difference.value, is_share=is_share)
@@ -140,7 +141,7 @@ def not_comparable(why: str, difference: Difference | None, *, is_share: bool) -
 
 
 def decided_early(stop: EarlyStop, *, higher_is_better: bool, is_share: bool) -> Verdict:
-    """The verdict of a task that stopped as soon as its anytime-valid interval had answered what was asked."""
+    """Make the verdict of a task that stopped as soon as its anytime-valid interval had answered the questions."""
     at = f"stopped early at {stop.n} of {stop.total} samples"
     shown = interval_words(Interval(stop.low, stop.high), is_share=is_share, alpha=stop.alpha)
     claim = f"{size_words(stop.difference, is_share=is_share)} ({shown}, valid at every look)"
