@@ -1,1 +1,1 @@
-"""Results where people look: terminal tables, README sections, model cards."""
+"""Writes results where people read them: terminal tables, README sections, model cards, web pages, exports."""

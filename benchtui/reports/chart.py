@@ -1,4 +1,4 @@
-"""Differences with their intervals as an SVG: one line a benchmark, zero in the middle, better to the right."""
+"""Draws differences with their intervals as an SVG: one line a benchmark, zero in the middle, better to the right."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WIDTH, _LINE, _TOP, _GAP = 860, 26, 12, 24
 _STEPS = (0.5, 1, 2, 5, 10, 20, 50, 100)
 
 _MOST_OF_NAME = 320
-"""Width that names may take; the plot needs the rest."""
+"""Greatest width for names; the plot needs the rest."""
 
 _FONT_SIZE = 13
 _NARROW = frozenset("fijlrtI .,:;'|!()[]-/")
@@ -25,7 +25,7 @@ _NARROW = frozenset("fijlrtI .,:;'|!()[]-/")
 
 @dataclass(frozen=True)
 class _Scale:
-    """The plot reaches from -`limit` at `left` to `limit` at `right`."""
+    """The plot extends from -`limit` at `left` to `limit` at `right`."""
 
     limit: float
     left: float
@@ -51,7 +51,8 @@ class _Mark:
 
 
 def differences_chart(comparison: Comparison) -> str:
-    """The chart's SVG, "" where there is nothing to draw. Metrics that are no shares have no place on its scale."""
+    """Return the chart's SVG, "" where there is nothing to draw. Metrics that are no shares are left out: they have
+    another scale."""
     marks = [mark for row in shown_rows(comparison) if (mark := _mark(row, comparison)) is not None]
     if not marks:
         return ""
@@ -86,12 +87,12 @@ def _mark(row: Row, comparison: Comparison) -> _Mark | None:
 
 
 def _text_width(text: str) -> float:
-    """Room for a text in any of the fonts that browsers take: no narrower than in the widest of them."""
+    """Return the width of a text in the widest of the fonts that browsers use."""
     return _FONT_SIZE * sum(_character_width(character) for character in text)
 
 
 def _character_width(character: str) -> float:
-    """In parts of the font size."""
+    """Return a character's width in parts of the font size."""
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0.0
     if unicodedata.east_asian_width(character) in "WF":

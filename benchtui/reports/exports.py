@@ -1,4 +1,4 @@
-"""The comparison as CSV and JSON, for spreadsheets and scripts. Keys and columns are only ever added."""
+"""Writes the comparison as CSV and JSON, for spreadsheets and scripts. Keys and columns are only ever added."""
 
 from __future__ import annotations
 
@@ -98,7 +98,8 @@ they do in many countries, a semicolon in a name begins one."""
 
 
 def comparison_csv(comparison: Comparison) -> str:
-    """One line a row of the comparison, MMLU's subjects included, with a header; scores on lm-eval's own scale."""
+    """Return one line a row of the comparison, MMLU's subjects included, with a header; scores on lm-eval's own
+    scale."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, _COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -113,7 +114,7 @@ def comparison_records(comparison: Comparison) -> list[dict[str, Any]]:
 
 
 def cell(value: Any) -> Any:
-    """A value as a CSV cell that no spreadsheet takes for a formula, and no terminal for a command."""
+    """Return a value as a CSV cell that no spreadsheet reads as a formula, and no terminal as a command."""
     if isinstance(value, str):
         return _FORMULA.sub("'", printable(value))
     if isinstance(value, float) and not math.isfinite(value):
@@ -190,7 +191,7 @@ def _high(interval: Interval | None) -> float | None:
 
 
 def comparison_json(comparison: Comparison) -> str:
-    """The whole comparison as one JSON object; ends in a newline."""
+    """Return the whole comparison as one JSON object; ends in a newline."""
     document = {
         "schema_version": 1,
         "first": _run(comparison.first, comparison.first_name),

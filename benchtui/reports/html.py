@@ -1,6 +1,6 @@
-"""The comparison as one self-contained page: table, chart of the differences, the samples that changed side.
+"""Writes the comparison as one self-contained page: table, chart of the differences, the samples that changed side.
 
-Everything foreign is escaped, the page loads nothing and runs nothing (its policy forbids both).
+All foreign text is escaped; the page loads nothing and runs nothing (its policy forbids both).
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from benchtui.results.records import RunResults
 from benchtui.text import printable
 
 MAX_TEXT = 4_000
-"""Characters of a prompt or an answer that are shown; their ends matter most to the reader, so the middle goes."""
+"""Characters of a prompt or an answer that are shown; the two ends matter most to the reader, so the middle is cut."""
 
 MAX_FLIPS = 40
 _HEADER = ("Benchmark", "{first}", "{second}", "Change", "{interval}", "p", "n", "Verdict")
 
 
 def comparison_html(comparison: Comparison) -> str:
-    """The page; opens in any browser from disk."""
+    """Return the page; browsers open it from disk."""
     title = f"{_text(comparison.second.model_name)} against {_text(comparison.first.model_name)}"
     parts = [
         f"<h1>{title}</h1>",
@@ -76,12 +76,12 @@ def comparison_html(comparison: Comparison) -> str:
 
 
 def _text(text: str, limit: int = 1000) -> str:
-    """Text of ours about the runs: a page is passed on, folders and passwords in it are not."""
+    """Return our own text about the runs without folders and passwords, since a page is passed on."""
     return escape(published(printable(text, limit)))
 
 
 def _shortened(text: str) -> str:
-    """Both ends of a long text, and how much was left out."""
+    """Return both ends of a long text, and how much was left out."""
     text = printable(text)
     if len(text) <= MAX_TEXT:
         return escape(text)
@@ -90,7 +90,7 @@ def _shortened(text: str) -> str:
 
 
 def _about(comparison: Comparison) -> str:
-    """What p-values and intervals of the table are."""
+    """Return what p-values and intervals of the table are."""
     return f"{p_note(comparison, shown_rows(comparison))} {populations(comparison)}".strip()
 
 
@@ -122,7 +122,7 @@ def _table_row(comparison: Comparison, row: Row) -> str:
 
 
 def _health(comparison: Comparison, row: Row) -> str:
-    """What a reader must know of the answers behind a row, below it; once for all metrics of a task."""
+    """Return notes about the answers behind a row, below it; once for all metrics of a task."""
     words = row_health(row, comparison) if row.level != "detail" else []
     if not words:
         return ""
@@ -130,7 +130,7 @@ def _health(comparison: Comparison, row: Row) -> str:
 
 
 def _score(side: Side, row: Row) -> str:
-    """A score above its own 95 % interval."""
+    """Return a score above its own 95 % interval."""
     ends = interval_words(side, is_share=row.is_share)
     below = f"<small>{_text(ends)}</small>" if ends else ""
     return f"<td>{_text(score_words(side.value, is_share=row.is_share))}{below}</td>"
@@ -157,7 +157,8 @@ def _verdicts(comparison: Comparison) -> str:
 
 
 def _parts(comparison: Comparison) -> Iterator[str]:
-    """The tasks inside groups, folded: each one's own change, and what is left of it beside its neighbours."""
+    """Return the tasks inside groups, folded: each one's own change, and its change estimated together with its
+    neighbours'."""
     rows = [row for row in comparison.rows if row.shrunk is not None]
     if not rows:
         return
@@ -228,7 +229,7 @@ def _flip(flip: Flipped, comparison: Comparison) -> str:
 
 
 def _whole_prompt(document: Document) -> str:
-    """The prompt with examples and chat markup, folded; "" where it is only the question."""
+    """Return the prompt with examples and chat markup, folded; "" where it is only the question."""
     if document.prompt.strip() == document.question.strip():
         return ""
     return f"<details><summary>The whole prompt</summary><pre>{_shortened(document.prompt)}</pre></details>"

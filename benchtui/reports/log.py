@@ -1,4 +1,4 @@
-"""The experiment log: all runs of a model, or the leaderboard of all models."""
+"""Writes the experiment log: all runs of a model, or the leaderboard of all models."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 COLUMNS = ("#", "Model", "Run", "Dataset", "LR", "Rank")
 _NOTES_WIDTH = 16
-"""Columns that notes have at least; they wrap."""
+"""Least width of the notes column; longer notes wrap."""
 
 
 def shared_task(experiments: Sequence[Experiment]) -> str | None:
-    """The task that most runs have, the first listed among equals; the one a leaderboard can be ordered by."""
+    """Return the task that most runs have, the first listed among equals: a leaderboard is ordered by it."""
     counts = Counter(outcome.task for experiment in experiments for outcome in experiment.outcomes)
     return counts.most_common(1)[0][0] if counts else None
 
 
 def ranked(experiments: Sequence[Experiment], task: str) -> list[Experiment]:
-    """The run of each model that counts (its newest full one), the best score in `task` first, models without it
+    """Return the run of each model that counts (its newest full one), the best score in `task` first, models without it
     last."""
     counting: dict[str, Experiment] = {}
     for experiment in experiments:  # the oldest first
@@ -74,7 +74,7 @@ def _outcome_words(outcome: Outcome | None, glyphs: Glyphs) -> str:
 def _rows(
     experiments: Sequence[Experiment], tasks: Sequence[str], glyphs: Glyphs, *, titles: bool
 ) -> tuple[list[str], list[list[str]]]:
-    """Header and cells; columns in which nobody has anything are left out. `titles`: tasks in plain words."""
+    """Return header and cells; columns that are empty everywhere are left out. `titles`: tasks in plain words."""
     header = [*COLUMNS, *(task_title(task) if titles else task for task in tasks), "Notes"]
     rows = [
         [
@@ -101,9 +101,10 @@ def _run_words(experiment: Experiment) -> str:
 def log_table(
     experiments: Sequence[Experiment], task: str | None, *, width: int = 80, glyphs: Glyphs = UNICODE
 ) -> tuple[Table, list[str]]:
-    """The log for a terminal, scores with their change against the base in points; and the tasks it had no room for.
+    """Return the log for a terminal, scores with their change against the base in points; also the tasks that did not
+    fit.
 
-    `task` comes first, and is there however narrow the terminal.
+    `task` comes first, and is shown however narrow the terminal is.
     """
     from rich import box
     from rich.table import Table
@@ -125,7 +126,7 @@ def log_table(
 
 
 def log_lines(experiments: Sequence[Experiment], task: str | None) -> str:
-    """The log as aligned lines, for thousands of runs: no line is folded, and no task left out."""
+    """Return the log as aligned lines, for thousands of runs: no line wraps, and no task is left out."""
     tasks = sorted(tasks_of(experiments), key=lambda name: name != task)
     header, rows = _rows(experiments, tasks, UNICODE, titles=False)
     lines = [header, *([one_line(text, 200) for text in row] for row in rows)]
@@ -143,7 +144,7 @@ def _natural_width(header: list[str], rows: list[list[str]]) -> int:
 
 
 def why_not_compared(experiments: Sequence[Experiment]) -> list[str]:
-    """A sentence for each score that cannot be compared with its base's."""
+    """Return a sentence for each score that cannot be compared with its base's."""
     return [
         f"{experiment.model}, {experiment.run.name}, {outcome.task}: {one_line(outcome.not_comparable, 400)}"
         for experiment in experiments
@@ -159,7 +160,7 @@ def log_markdown(experiments: Sequence[Experiment]) -> str:
 
 
 def log_records(experiments: Sequence[Experiment]) -> list[dict[str, Any]]:
-    """The log for scripts; scores on lm-eval's own scale."""
+    """Return the log for scripts; scores on lm-eval's own scale."""
     return [
         {
             "model": experiment.model,
@@ -197,7 +198,7 @@ def log_json(experiments: Sequence[Experiment]) -> str:
 
 
 def log_csv(experiments: Sequence[Experiment]) -> str:
-    """One line a run and task."""
+    """Return one line a run and task."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     facts = ("model", "run", "date", "state", "suite", "base", "dataset", "learning_rate", "lora_rank", "note")

@@ -1,4 +1,4 @@
-"""The comparison as Markdown, for READMEs, issues and `benchtui compare --format markdown`."""
+"""Writes the comparison as Markdown, for READMEs, issues and `benchtui compare --format markdown`."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 
 def escape(text: str, limit: int = 200) -> str:
-    """Foreign text as one line of Markdown that means nothing but itself."""
+    """Return foreign text as one line of Markdown in which every character means only itself."""
     return _SPECIAL.sub(r"\\\1", one_line(text, limit))
 
 
 def table(header: list[str], rows: list[list[str]], align: str = "") -> str:
-    """A Markdown table; `align` has one of "l" and "r" for each column."""
+    """Return a Markdown table; `align` has "l" or "r" for each column."""
     marks = ["---:" if side == "r" else "---" for side in align.ljust(len(header), "l")]
     lines = [header, marks, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
-    """The comparison's table for a choice of its rows."""
+    """Return the comparison's table for a choice of its rows."""
     header = [
         "Benchmark",
         escape(comparison.first_name),
@@ -64,7 +64,7 @@ def comparison_rows(comparison: Comparison, rows: list[Row]) -> str:
 
 
 def comparison_markdown(comparison: Comparison) -> str:
-    """Table, sentence, one line for each verdict, and what the runs differ in; ends in a newline."""
+    """Return table, sentence, one line for each verdict, and the differences between the runs; ends in a newline."""
     parts = [comparison_rows(comparison, shown_rows(comparison)), f"**{escape(comparison.sentence, 10_000)}**"]
     verdicts = [
         f"- {escape(row.title)}: {escape(row.verdict.sentence, 1000)}"

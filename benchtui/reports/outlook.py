@@ -1,4 +1,4 @@
-"""What a comparison can be expected to show, in tables and sentences for the terminal."""
+"""Writes what a comparison can show before it is run, as tables and sentences for the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def print_outlook(found: Outlook, console: Console) -> None:
-    """Print the tables, and what follows from them."""
+    """Print the tables, and the conclusions."""
     from rich.text import Text
 
     console.print(_chances(found))
@@ -79,7 +79,7 @@ def _gate_cell(chances: GateChances) -> str:
 
 
 def answer(found: Outlook) -> str:
-    """Whether the samples are enough for the wanted gain, in a sentence."""
+    """Return whether the samples are enough for the wanted gain, in a sentence."""
     gain = f"a gain of {point_words(found.gain)}"
     known = [task for task in found.tasks if task.power is not None]
     enough, few = [t for t in known if t.enough], [t for t in known if not t.enough]
@@ -101,7 +101,7 @@ def answer(found: Outlook) -> str:
 
 
 def remarks(found: Outlook) -> Iterator[str]:
-    """What the figures rest on, and what would help."""
+    """Return the assumptions behind the figures, and what would help."""
     shared = f", shared by {found.tests} tasks (Holm)" if found.tests > 1 else ""
     early = any(task.stopping for task in found.tasks)
     level = f"{100 * ALPHA:g} %{' for all looks together' if early else ''}"
@@ -141,7 +141,8 @@ def remarks(found: Outlook) -> Iterator[str]:
 
 
 def short_answer(found: Outlook) -> str:
-    """What the samples can show at the best, in one line: "Shows gains from 6.5 points (Instruction-Following)"."""
+    """Return the smallest gain that the samples can show, in one line: "Shows gains from 6.5 points
+    (Instruction-Following)"."""
     sizes = [(task.detectable, task.title) for task in found.tasks if task.detectable is not None]
     if not sizes:
         known = any(task.n is not None for task in found.tasks)
@@ -171,7 +172,7 @@ def _chance(share: float | None) -> str:
 
 
 def _percent(share: float) -> str:
-    """Whole percents, and never 0 or 100 for what may happen or fail to."""
+    """Return whole percents; never 0 or 100 for what may happen or fail to."""
     if 0 < share < 0.005:
         return "<1 %"
     if 0.995 <= share < 1:

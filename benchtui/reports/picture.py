@@ -1,4 +1,4 @@
-"""The comparison as a picture of a terminal, for READMEs and slides."""
+"""Draws the comparison as a picture of a terminal, for READMEs and slides."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ COLUMNS = 96
 
 
 def comparison_svg(comparison: Comparison) -> str:
-    """One self-contained SVG, as wide as a terminal of COLUMNS."""
+    """Return one self-contained SVG, as wide as a terminal of COLUMNS."""
     from rich.console import Console
     from rich.terminal_theme import MONOKAI
 

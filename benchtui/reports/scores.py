@@ -1,4 +1,4 @@
-"""One run's scores by themselves, for a model that was benchmarked without its base."""
+"""Writes one run's scores alone, for a model that was benchmarked without its base."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
-    """The scores of a run's tasks and groups, primary metric first, each with its interval."""
+    """Return the scores of a run's tasks and groups, primary metric first, each with its interval."""
     source = SampleSource(results)
     found = []
     for task in results.top_level:
@@ -41,14 +41,14 @@ def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
 
 
 def score_populations(results: RunResults) -> str:
-    """What the intervals of a run's own scores are about, in one sentence."""
+    """Return what the intervals of a run's own scores are about, in one sentence."""
     groups = {task: results.group(task) for task in results.top_level}
     sizes = {task: len(group.leaves) if group is not None else 0 for task, group in groups.items()}
     return about("Intervals", ((population(tasks, None), title_of(task, results)) for task, tasks in sizes.items()))
 
 
 def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
-    """Task, metric, score, 95 % CI and n; fits eighty columns."""
+    """Return a table of task, metric, score, 95 % CI and n; fits eighty columns."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -65,7 +65,7 @@ def scores_table(results: RunResults, glyphs: Glyphs = UNICODE) -> Table:
 
 
 def score_notes(results: RunResults) -> list[str]:
-    """What a reader must know beside one run's scores, each a sentence without a full stop."""
+    """Return what a reader must know beside one run's scores, each a sentence without a full stop."""
     source = SampleSource(results)
     found = list(run_health(results))
     for task in results.top_level:
@@ -95,6 +95,6 @@ def _rows(results: RunResults, glyphs: Glyphs) -> list[tuple[str, str, str, str,
 
 
 def score_metric(score: Score) -> str:
-    """What a score measures: "Strict Prompt", "exact_match, strict-match"."""
+    """Return what a score measures: "Strict Prompt", "exact_match, strict-match"."""
     name = METRIC_WORDS.get(score.metric, score.metric)
     return name if score.filter in ("none", "") else f"{name}, {score.filter}"

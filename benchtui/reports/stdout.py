@@ -1,4 +1,4 @@
-"""The width in which tables go to standard output."""
+"""The console for tables on standard output."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 
 def stdout_console(elsewhere: int) -> Console:
-    """A console on standard output, as wide as the terminal (or COLUMNS says); `elsewhere` columns in a pipe or a file,
-    where nothing needs to be left out."""
+    """Return a console on standard output, as wide as the terminal (or COLUMNS says); `elsewhere` columns wide in a
+    pipe or a file, where nothing needs to be left out."""
     from rich.console import Console
 
     asked = os.environ.get("COLUMNS", "").isdigit()

@@ -1,4 +1,5 @@
-"""The comparison as a terminal table: eighty columns are enough, wider terminals show intervals and p-values too."""
+"""Draws the comparison as a terminal table: eighty columns are enough, wider terminals show intervals and
+p-values too."""
 
 from __future__ import annotations
 
@@ -36,7 +37,7 @@ FULL = 120
 """Columns in a pipe or a file: every column of the table, and sentences in lines that can still be read."""
 
 MAX_DEPTH = 1
-"""How deep into a group the table looks: MMLU's categories, not its 57 subjects."""
+"""How many levels of a group the table shows: MMLU's categories, not its 57 subjects."""
 
 
 _STYLES: dict[Tone, str] = {"gain": "green", "loss": "red", "warning": "yellow", "muted": "dim"}
@@ -44,7 +45,7 @@ _STYLES: dict[Tone, str] = {"gain": "green", "loss": "red", "warning": "yellow",
 
 
 def shown_rows(comparison: Comparison) -> list[Row]:
-    """The rows of the table: each task, its other metrics, and the categories of a group."""
+    """Return the rows of the table: each task, its other metrics, and the categories of a group."""
     return [row for row in comparison.rows if row.depth <= MAX_DEPTH]
 
 
@@ -56,7 +57,8 @@ def style_of(row: Row) -> str:
 
 
 def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs = UNICODE) -> RenderableType:
-    """The table with its sentences and notes below, to be printed by rich. All foreign text is plain text in it."""
+    """Return the table with its sentences and notes below, to be printed by rich. All foreign text in it is plain
+    text."""
     from rich.console import Group
     from rich.text import Text
 
@@ -72,7 +74,7 @@ def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs 
 
 
 def _hanging(sign: str, line: str, style: str = "") -> RenderableType:
-    """A sign and a text whose further lines stand under its first."""
+    """Return a sign and a text whose further lines are indented below its first."""
     from rich.table import Table
     from rich.text import Text
 
@@ -165,7 +167,7 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
 
 
 def plain_table(comparison: Comparison, *, width: int = FULL, glyphs: Glyphs = UNICODE) -> str:
-    """The same without colour, for files and logs; ends in a newline, lines without trailing blanks."""
+    """Return the same without colour, for files and logs; ends in a newline, lines without trailing blanks."""
     from rich.console import Console
 
     buffer = io.StringIO()

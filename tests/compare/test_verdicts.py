@@ -1,4 +1,4 @@
-"""Verdicts in words: the seed's bands where the data support them, and nothing where they do not."""
+"""Verdicts in words: the bands where the data support them, and nothing where they do not."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def flipped(fixed: int, broken: int, right: int, wrong: int) -> tuple[list[bool]
 
 
 def test_two_of_five_against_three_of_five_is_no_evidence(tmp_path: Path) -> None:
-    """The seed's own example, which it prints as an improvement of 50 %."""
+    """The example of the requirements, which it prints as an improvement of 50 %."""
     first, second = flipped(1, 0, 2, 2)
     found = compare(tmp_path, {"ifeval": ifeval(first)}, {"ifeval": ifeval(second)})
     row = found.headlines[0]

@@ -1,1 +1,1 @@
-"""Sections in README files and model cards."""
+"""Writes sections in README files and model cards."""

@@ -1,4 +1,4 @@
-"""Results put into one README's text: the section, and `model-index` where its front matter can be added to."""
+"""Puts results into one README's text: the section, and `model-index` where its front matter allows it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results:
-    """What goes into a model's READMEs: the section's Markdown (lines ended by \\n), and the scores to publish."""
+    """What is written into a model's READMEs: the section's Markdown (lines ended by \\n), and the scores to publish."""
 
     model_name: str
     section: str
@@ -24,15 +24,16 @@ class Results:
 
 @dataclass(frozen=True)
 class Card:
-    """A README's new content; `note` says why its front matter does not have the scores, "" when that is as it should
-    be."""
+    """A README's new content; `note` says why its front matter does not have the scores, "" when there is nothing to
+    explain."""
 
     content: bytes
     note: str = ""
 
 
 def with_results(raw: bytes, results: Results) -> Card:
-    """Raises UnparsableError when no section can be put in without touching what others wrote."""
+    """Return the README's new content. Raises UnparsableError when no section can be added without changing what others
+    wrote."""
     document = parse(with_section(parse(raw), results.section).encode())
     # Nobody's README is given a front matter: what its first lines are is its author's to decide.
     if document.front is None and results.scores:

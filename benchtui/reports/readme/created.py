@@ -1,4 +1,4 @@
-"""A README for a folder that has none: usage and training facts, each as some file says it."""
+"""Creates a README for a folder that has none: usage and training facts, each taken from a file."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ PART_WORDS = {
     "merged_4bit": "Merged 4-bit weights",
     "gguf": "GGUF files for llama.cpp and Ollama",
 }
-"""The folders of a model that have a README of their own, and what is in them."""
+"""The folders of a model that have a README of their own, and their contents."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _DATA_FILE = re.compile(r"\.(jsonl?|csv|tsv|txt|parquet|arrow|ya?ml|gz|zst|zip)$", re.IGNORECASE)
 
 
 def new_readme(model: TrainedModel, part: str, base: str | None, licence: str | None) -> str:
-    """The text, lines ended by \\n. `part` is the folder's name inside the model ("" for the model's own README);
-    `licence` stands in a sibling's front matter, None where none of them says it."""
+    """Return the text, lines ended by \\n. `part` is the folder's name inside the model ("" for the model's own README);
+    `licence` is that of another README of the model, None where none of them names one."""
     title = model.name if not part else f"{model.name} ({part})"
     blocks = [_front_matter(model, part, base, licence), f"# {escape(title)}", _about(model, part, base)]
     contents = "" if part else _contents(model)
@@ -54,7 +54,8 @@ def _front_matter(model: TrainedModel, part: str, base: str | None, licence: str
 
 
 def _is_hub_id(name: str, model: TrainedModel) -> bool:
-    """`owner/name` on the Hub; not the path of a file of data, nor one whose first part is a folder here."""
+    """Return whether it is `owner/name` on the Hub; not the path of a data file, nor one whose first part is a folder
+    here."""
     if not _HUB_ID.fullmatch(name) or ".." in name or _DATA_FILE.search(name):
         return False
     places = (Path.cwd(), model.path, model.path.parent, model.path.parent.parent)
@@ -75,7 +76,7 @@ def _contents(model: TrainedModel) -> str:
 
 
 def _training(facts: TrainingFacts) -> str:
-    """Only what the training wrote down."""
+    """Return only what the training recorded."""
     found = [
         ("Dataset", facts.dataset),
         ("Samples", facts.dataset_samples),

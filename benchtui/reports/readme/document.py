@@ -1,4 +1,4 @@
-"""A README as it is on disk: where its front matter and our section are, and how to put a new one in its place.
+"""Finds front matter and our section in a README, and replaces the section.
 
 Everything outside the section stays byte for byte: line ends, a missing final newline, odd spacing.
 """
@@ -27,13 +27,13 @@ END = "<!-- benchtui:results:end -->"
 
 
 class UnparsableError(Exception):
-    """A README that must be left alone; the text says why."""
+    """A README that must not be changed; the text says why."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """`text` with its own line ends; `newline` the one most of its lines use; `front` the span of the YAML text with
-    the end of its last line; `body` where the Markdown begins."""
+    """`text` with its own line ends; `newline` is the one most of its lines use; `front` the span of the YAML text with
+    the end of its last line; `body` the place where the Markdown begins."""
 
     text: str
     newline: str
@@ -43,7 +43,7 @@ class Document:
 
 
 def parse(raw: bytes) -> Document:
-    """Raises UnparsableError when the file is not UTF-8 or its front matter is no YAML table."""
+    """Parse a README. Raises UnparsableError when the file is not UTF-8 or its front matter is no YAML table."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -61,7 +61,7 @@ def parse(raw: bytes) -> Document:
 
 
 def front_matter_of(text: str) -> dict[str, Any]:
-    """The YAML table in `text`. Raises UnparsableError when it is none."""
+    """Return the YAML table in `text`. Raises UnparsableError when it is none."""
     import yaml
 
     try:
@@ -80,9 +80,9 @@ def front_matter_of(text: str) -> dict[str, Any]:
 
 
 def with_section(document: Document, section: str) -> str:
-    """The text with `section` (lines ended by \\n, without markers) in place of the old one, or added at the end.
+    """Return the text with `section` (lines ended by \\n, without markers) in place of the old one, or added at the end.
 
-    Raises UnparsableError when the markers do not make one pair, or when what is open at the end of the text (a code
+    Raises UnparsableError when the markers do not make one pair, or when something open at the end of the text (a code
     block, a comment) would swallow the section.
     """
     # The blank line ends the HTML block that the marker is in: somebody's <details> may have begun it.
@@ -97,7 +97,7 @@ def with_section(document: Document, section: str) -> str:
 
 
 def _around(document: Document, place: tuple[int, int] | None) -> tuple[str, str]:
-    """What stands before the section and after it, with a blank line before one that is added."""
+    """Return the text before the section and after it, with a blank line before a section that is added."""
     text, newline = document.text, document.newline
     if place is not None:
         return text[: place[0]], text[place[1] :]
@@ -109,7 +109,7 @@ def _around(document: Document, place: tuple[int, int] | None) -> tuple[str, str
 
 
 def _span(markers: list[tuple[str, int, int]]) -> tuple[int, int] | None:
-    """From the start of the first marker line to the end of the second, without its line end."""
+    """Return the span from the start of the first marker line to the end of the second, without its line end."""
     if not markers:
         return None
     kinds = [kind for kind, _, _ in markers]
@@ -119,8 +119,8 @@ def _span(markers: list[tuple[str, int, int]]) -> tuple[int, int] | None:
 
 
 def _markers(text: str, body: int) -> list[tuple[str, int, int]]:
-    """(kind, start, end) of each marker line that Markdown takes for a comment of the page itself: in code, lists and
-    quotes it is an example of one."""
+    """Yield (kind, start, end) of each marker line that Markdown reads as a comment of the page itself: in code, lists
+    and quotes it is an example."""
     lines = [(found.start(), found.group().rstrip("\r\n")) for found in _LINE.finditer(text, body)]
     if not any(_MARKER.match(line) for _, line in lines):
         return []  # parsing takes long
@@ -142,7 +142,7 @@ def _last_block(document: Document) -> str:
 
 
 def _blocks(markdown: str) -> list[Token]:
-    """The block structure as CommonMark defines it, without what stands inside the lines."""
+    """Return the block structure as CommonMark defines it, without the content of lines."""
     from markdown_it import MarkdownIt
 
     return MarkdownIt("commonmark").disable(["inline", "text_join"]).parse(markdown)

@@ -1,5 +1,5 @@
-"""The front matter's `model-index`: results as the Hub renders them, made by huggingface_hub's own classes and put
-between two comments, so that every other key and comment stays as it was."""
+"""Writes the front matter's `model-index`: results as the Hub shows them, made by huggingface_hub's own classes and put
+between two comments, so that every other key and comment stays unchanged."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _SOURCE_URL = "https://github.com/EleutherAI/lm-evaluation-harness"
 
 
 def eval_results(results: RunResults) -> list[EvalResult]:
-    """The scores of every task and group that was evaluated whole, in percent where they are shares.
+    """Return the scores of every task and group that was completely evaluated, in percent where they are shares.
 
-    A few documents of a task are no result to publish: partial, limited and early-stopped tasks are left out, and what
-    is not a number.
+    A few documents of a task are no result to publish: partial, limited and early-stopped tasks are left out, and
+    scores that are not a number.
     """
     from huggingface_hub import EvalResult
 
@@ -66,14 +66,14 @@ def _facts(results: RunResults, score: Score) -> TaskFacts | None:
 
 
 def _dataset(facts: TaskFacts | None, task: str) -> str:
-    """The data set's name on the Hub; the task's own for one read from local files."""
+    """Return the data set's name on the Hub; the task's own for one read from local files."""
     named = facts.dataset if facts else ""
     return named if re.fullmatch(r"[\w.-]+/[\w.-]+", named) else printable(task)
 
 
 def _dataset_name(facts: TaskFacts | None, task: str) -> str:
-    """What the Hub shows, where people look for "IFEval" and not for our titles: the data set, and the task if it is
-    called otherwise."""
+    """Return the name that the Hub shows, where people search for "IFEval" and not for our titles: the data set, and
+    the task if it has another name."""
     name = _dataset(facts, task).rpartition("/")[2]
     return name if name.casefold() == task.casefold() else f"{name} ({task})"
 
@@ -83,9 +83,10 @@ def _metric_name(score: Score) -> str:
 
 
 def with_model_index(document: Document, model_name: str, found: Sequence[EvalResult]) -> str:
-    """The document's text with our results in its front matter; unchanged where it has none or there is no result.
+    """Return the document's text with our results in its front matter; unchanged where it has none or there is no
+    result.
 
-    Raises UnparsableError when they cannot be put in without touching what others wrote there.
+    Raises UnparsableError when they cannot be added without changing what others wrote there.
     """
     if document.front is None:
         return document.text
@@ -99,7 +100,7 @@ def with_model_index(document: Document, model_name: str, found: Sequence[EvalRe
 
 
 def _changed(text: str, items: list[str], newline: str) -> str:
-    """The front matter, whose every line has its end, with `items` in place of what we put there before."""
+    """Return the front matter, whose every line has its end, with `items` in place of our earlier ones."""
     bare = _without_ours(text)
     if not items:
         return bare
@@ -117,7 +118,7 @@ def _lines(lines: Sequence[str], newline: str) -> str:
 
 
 def _items(model_name: str, found: Sequence[EvalResult]) -> list[str]:
-    """Our list item as lines of YAML."""
+    """Return our list item as lines of YAML."""
     import yaml
     from huggingface_hub import ModelCardData
 
@@ -128,7 +129,8 @@ def _items(model_name: str, found: Sequence[EvalResult]) -> list[str]:
 
 
 def _without_ours(text: str) -> str:
-    """`text` without what we put there: by its comments, or by its source where another tool dropped the comments."""
+    """Return `text` without what we wrote there: found by its comments, or by its source where another tool removed the
+    comments."""
     comments = list(_COMMENT.finditer(text))
     if comments:
         if [comment.group(1) for comment in comments] != ["start", "end"]:
@@ -142,7 +144,7 @@ def _without_ours(text: str) -> str:
 
 
 def _is_ours(item: Any) -> bool:
-    """Whether every result of one model in a model-index names us as its source."""
+    """Return whether every result of one model in a model-index names us as its source."""
     results = item.get("results") if isinstance(item, dict) else None
     if not isinstance(results, list) or not results:
         return False
@@ -152,7 +154,7 @@ def _is_ours(item: Any) -> bool:
 
 
 def _block(text: str) -> tuple[int, int]:
-    """The span of the `model-index` key with all its lines, without the comments of what follows. Raises
+    """Return the span of the `model-index` key with all its lines, without the comments of what follows. Raises
     UnparsableError when it is not in block style."""
     key = _KEY.search(text)
     if key is None:
@@ -165,7 +167,7 @@ def _block(text: str) -> tuple[int, int]:
 
 
 def _below_key(text: str, items: list[str], newline: str) -> str:
-    """Our item as the only one of a model-index that somebody left empty."""
+    """Return the lines with our item as the only one of a model-index that was left empty."""
     key = _NO_VALUE.search(text)
     if key is None:
         raise UnparsableError("its model-index is not written as a block")
@@ -174,7 +176,7 @@ def _below_key(text: str, items: list[str], newline: str) -> str:
 
 
 def _beside(text: str, existing: Any, items: list[str], newline: str) -> str:
-    """Our item as the last of a model-index that others wrote."""
+    """Return the lines with our item as the last of a model-index that others wrote."""
     if not isinstance(existing, list) or not all(isinstance(item, dict) for item in existing):
         raise UnparsableError("its model-index is not a list")
     if any(_is_ours(item) for item in existing):
@@ -188,7 +190,7 @@ def _beside(text: str, existing: Any, items: list[str], newline: str) -> str:
 
 
 def _check(before: str, after: str) -> None:
-    """All that others wrote reads as before, and huggingface_hub takes the card."""
+    """Check that everything others wrote still reads the same, and that huggingface_hub accepts the card."""
     from huggingface_hub import ModelCard
 
     try:
@@ -204,7 +206,7 @@ def _check(before: str, after: str) -> None:
 
 
 def _of_others(text: str) -> str:
-    """What the front matter says besides our results; dumped, so that NaN and nodes that hold themselves compare."""
+    """Return the front matter without our results; dumped, so that NaN and nodes that contain themselves compare."""
     import yaml
 
     front_matter = front_matter_of(text)

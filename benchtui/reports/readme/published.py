@@ -1,4 +1,4 @@
-"""What stands on somebody's disk, made fit for a model card or a page that is passed on: no folders, no secrets."""
+"""Removes folders and secrets from text of this disk before it goes into a model card or a page that is passed on."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _INSIDE = re.compile(r"(?<![\w.:/\\~-])(?:~/|/[^/\s,;'\"]+/|[A-Za-z]:\\)[^\s,;'\
 
 
 def published(text: str) -> str:
-    """`text` with absolute paths shortened to their last name, and what looks like a password or token masked."""
+    """Return `text` with absolute paths shortened to their last name, and with everything masked that looks like a
+    password or token."""
     return "".join(_piece(piece) for piece in re.split(r"([,&}])", text))
 
 
 def published_command(parts: Sequence[str]) -> str:
-    """A command line as a shell takes it, each argument made fit as above.
+    """Return a command line as a shell reads it, with each argument cleaned in the same way.
 
-    Tasks of one's own are shown where they were if that was said from the project's folder; else as a place that
-    whoever repeats the command has to fill in.
+    Folders with the user's own tasks are shown where they are if they were given relative to the project's folder;
+    otherwise as a placeholder that the reader has to replace.
     """
     return shlex.join(_argument(before, part) for before, part in zip(("", *parts), parts, strict=False))
 

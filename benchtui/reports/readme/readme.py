@@ -1,4 +1,4 @@
-"""The results put into a model's READMEs: the model's own and those of its formats."""
+"""Puts the results into a model's READMEs: the model's own and those of its formats."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from benchtui.text import one_line
 FORMAT_FOLDERS = ("lora", "merged_16bit", "merged_4bit", "gguf")
 README = "README.md"
 _LARGEST = 1024 * 1024
-"""Bytes from which a README.md is not one that anybody wrote."""
+"""Bytes from which a README.md was hardly written by a person."""
 
 
 def update_readmes(model_path: Path, summary: Summary | None = None) -> list[str]:
-    """Write the results into README.md of the model and of each of its formats; what was done, in words.
+    """Write the results into README.md of the model and of each of its formats; returns what was done, in words.
 
     Without a `summary` the results are chosen from those on disk. A README that cannot be parsed or written, or lies
-    outside the model's folder, is left alone and said so. Raises BenchtuiError when there are no results of the
-    fine-tuned model: the base's are not its own.
+    outside the model's folder, is left unchanged, and the result says so. Raises BenchtuiError when there are no
+    results of the fine-tuned model: the base's are not its own.
     """
     summary = summary or summarize(model_path)
     tuned = _of_fine_tuned(model_path, summary)
@@ -75,14 +75,14 @@ def _update(file: Path, model: TrainedModel, results: Results) -> str:
 
 
 def _check_place(file: Path, model_path: Path) -> None:
-    """A model folder is somebody else's download: what its links point to elsewhere is not ours to write."""
+    """Refuse to write outside: a model folder may be a download, and its links may lead elsewhere."""
     target = _target(file)
     if not target.is_relative_to(_target(model_path)):
         raise UnparsableError(f"it leads to {one_line(str(target), 400)}, outside the model's folder")
 
 
 def _target(file: Path) -> Path:
-    """Where links lead; unlike Path.resolve this stands links that lead to themselves."""
+    """Return where links lead; unlike Path.resolve this survives links that lead to themselves."""
     return Path(os.path.realpath(file))
 
 
@@ -103,7 +103,7 @@ def _read(file: Path) -> bytes | None:
 
 
 def _write(file: Path, content: bytes) -> None:
-    """In place of what a link points to, with the old file's permissions."""
+    """Replace the file that a link leads to, with the old file's permissions."""
     target = _target(file)
     mode = target.stat().st_mode & 0o777 if target.exists() else None
     if mode is not None and not os.access(target, os.W_OK):
@@ -119,7 +119,7 @@ def _base(model: TrainedModel) -> str | None:
 
 
 def _licence(model_path: Path) -> str | None:
-    """The licence that the front matter of one of the model's READMEs names."""
+    """Return the licence that the front matter of one of the model's READMEs names."""
     for file in _files(model_path):
         try:
             raw = _read(file)

@@ -1,4 +1,5 @@
-"""The "Benchmark Results" section of a README. Every value comes from a run's files; what no file says is left out."""
+"""Writes the "Benchmark Results" section of a README. Every value comes from a run's files; unknown values are left
+out."""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ _IFEVAL = tuple(METRIC_WORDS)
 
 
 def results_section(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> str:
-    """Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured.
+    """Return Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured.
     Without a comparison the fine-tuned model's own scores."""
     parts = list(_compared(comparison)) if comparison is not None else [_scores(tuned)]
     return "\n\n".join(["## Benchmark Results", *parts, *_measured(tuned, base, comparison)])
@@ -62,7 +63,7 @@ def _tasks(comparison: Comparison) -> list[str]:
 
 
 def _ifeval(comparison: Comparison, task: str) -> list[Row]:
-    """IFEval's four metrics in the seed's order, for a task that reports them all; else nothing."""
+    """Return IFEval's four metrics in their usual order, for a task that reports them all; else nothing."""
     by_metric = {row.metric: row for row in comparison.rows if row.task == task and row.level != "part"}
     return [by_metric[name] for name in _IFEVAL] if all(name in by_metric for name in _IFEVAL) else []
 
@@ -78,7 +79,7 @@ def _ifeval_table(comparison: Comparison, rows: Sequence[Row]) -> str:
 
 
 def _incomplete(comparison: Comparison, row: Row) -> str:
-    """A line below a table without a column for n, where a score is not over all samples."""
+    """Return a line below a table without a column for n, where a score is not over all samples."""
     sides = (comparison.first_name, row.first), (comparison.second_name, row.second)
     part = [f"{escape(name)} {side.n:,} of {side.total:,}" for name, side in sides if side.n < side.total]
     return f"\n\nNot over all samples: {', '.join(part)}." if part else ""
@@ -137,7 +138,8 @@ def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison
 
 
 def _statistics(comparison: Comparison) -> Iterator[str]:
-    """What the intervals and p-values of the table are of, as far as it shows any: a task decided early has no p."""
+    """Return what the intervals and p-values of the table are, as far as it shows any: a task decided early has
+    no p."""
     if any(p_cell(row) for row in comparison.headlines):
         corrected = p_note(comparison, comparison.headlines)
         yield f"Intervals and p-values are of the paired difference, sample by sample. {corrected}".rstrip()
@@ -156,7 +158,7 @@ def _statistics(comparison: Comparison) -> Iterator[str]:
 
 
 def _command(results: RunResults) -> str:
-    """The command that was typed, else the first of lm-eval's that do the same."""
+    """Return the command that was typed, else the first of lm-eval's commands that do the same."""
     if results.command:
         return published_command([printable(part) for part in results.command])
     script = printable(results.equivalent_command)
@@ -186,7 +188,7 @@ def _tools(results: RunResults) -> str:
 
 
 def _form(run: RunResults) -> str:
-    """The form on disk and the precision that was evaluated, as far as files say."""
+    """Return the format and precision that were evaluated, as far as files say."""
     parts = [run.format if run.format and run.format != "hub" else "", run.setting("dtype") or ""]
     told = [escape(part) for part in parts if part and part != "not set"]
     return f" ({', '.join(told)})" if told else ""
@@ -202,7 +204,7 @@ def _settings(results: RunResults) -> Iterator[tuple[str, str]]:
 
 
 def _tasks_facts(results: RunResults) -> Iterator[tuple[str, str]]:
-    """For each top-level task its shots, version and number of documents."""
+    """Return for each top-level task its shots, version and number of documents."""
     for name in results.top_level:
         group = results.group(name)
         first = results.task(group.leaves[0] if group and group.leaves else name)

@@ -1,4 +1,4 @@
-"""The example of use in a README that is made: code that loads what the folder holds."""
+"""Writes the example of use in a new README: code that loads what the folder holds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _BEST_FIRST = ("merged_16bit", "full", "lora", "merged_4bit", "gguf")
 
 
 def usage(model: TrainedModel, part: str, base: str | None) -> str:
-    """For the folder `part` of a model; for its own README ("") with the best format there is. "" for none.
+    """Return the example for the folder `part` of a model; for its own README ("") with the best format. "" for none.
 
-    Python names folders as seen from the one above the README's, the shell names files as seen from the README's.
+    Python names folders relative to the one above the README's, the shell names files relative to the README's.
     """
     if part == "gguf":
         return _llama_cpp(model.path / part, [form for form in model.formats if form.kind == "gguf"])

@@ -1,1 +1,1 @@
-"""Every word and sign for scores, changes, verdicts and the states of runs: used by displays, reports and screens."""
+"""All words and signs for scores, changes, verdicts and the states of runs: used by displays, reports and screens."""

@@ -7,7 +7,7 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """Of runs and their progress, then of scores and verdicts."""
+    """The signs for runs and their progress, then for scores and verdicts."""
 
     done: str
     active: str
@@ -88,7 +88,7 @@ CHECKED = {"ok": UNICODE.done, "warning": UNICODE.warning, "problem": UNICODE.fa
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
-    """The signs that a stream of this encoding can carry."""
+    """Return the signs that a stream of this encoding can carry."""
     try:
         "".join(astuple(UNICODE)).encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

@@ -1,4 +1,4 @@
-"""What a reader must know beside the numbers of a comparison."""
+"""Words for what a reader must know beside the numbers of a comparison."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from benchtui.compare.records import Comparison, Row
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """Everything a reader must know beside the numbers, each a sentence without a full stop."""
+    """Return everything a reader must know beside the numbers, each a sentence without a full stop."""
     return list(dict.fromkeys((*health_notes(comparison), *run_notes(comparison))))
 
 
 def run_notes(comparison: Comparison) -> list[str]:
-    """The same without what is said of models and answers: what became of the runs, and what they differ in."""
+    """Return the same without notes about models and answers: how the runs ended, and how they differ."""
     found: dict[str, None] = dict.fromkeys(comparison.warnings)
     found.update(dict.fromkeys(f"Runs differ in {words}" for words in comparison.settings))
     for row in comparison.headlines:
@@ -25,12 +25,12 @@ def run_notes(comparison: Comparison) -> list[str]:
 
 
 def populations(comparison: Comparison) -> str:
-    """What the intervals and verdicts of the headlines are about, in one sentence; "" without any."""
+    """Return what the intervals and verdicts of the headlines are about, in one sentence; "" without any."""
     return about("Intervals and verdicts", ((row.population, row.title) for row in comparison.headlines))
 
 
 def p_note(comparison: Comparison, rows: Sequence[Row]) -> str:
-    """What the p-values of a table of `rows` are: corrected over the tasks, for looks, or neither."""
+    """Return what the p-values of a table of `rows` are: corrected over the tasks, for looks, or neither."""
     tested = [row.tested for row in rows if row.tested is not None]
     why = [f"{comparison.tests} tests (Holm)"] if comparison.tests > 1 else []
     why += ["the early looks"] if comparison.watched else []

@@ -1,4 +1,4 @@
-"""Scores and changes as numbers to read."""
+"""Writes scores and changes as numbers."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ def score_words(value: float, *, is_share: bool, digits: int = 2) -> str:
 
 
 def change_number(value: float, *, is_share: bool, digits: int = 2, figures: int = 4) -> str:
-    """Points with `digits` decimals for a share, else a number of `figures` figures: "+20.00"; "" for no number."""
+    """Return points with `digits` decimals for a share, else a number of `figures` figures: "+20.00"; "" for no
+    number."""
     if not math.isfinite(value):
         return ""
     return f"{100 * value:+.{digits}f}" if is_share else f"{value:+.{figures}g}"
 
 
 def direction(improved: bool | None, glyphs: Glyphs = UNICODE) -> str:
-    """Up for better, down for worse, level for neither (None)."""
+    """Return the sign for better (up), worse (down) or neither (None)."""
     if improved is None:
         return glyphs.same
     return glyphs.up if improved else glyphs.down

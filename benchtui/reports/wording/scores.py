@@ -1,4 +1,4 @@
-"""The cells of a comparison: what a row measures, its scores, its change, its test."""
+"""Writes the cells of a comparison: what a row measures, its scores, its change, its test."""
 
 from __future__ import annotations
 
@@ -16,17 +16,18 @@ METRIC_WORDS = {
     "prompt_level_loose_acc": "Loose Prompt",
     "inst_level_loose_acc": "Loose Inst",
 }
-"""The seed's names for IFEval's four metrics; other metrics keep lm-eval's names."""
+"""The names in reports for IFEval's four metrics; other metrics keep lm-eval's names."""
 
 
 def metric_words(row: Row) -> str:
-    """What a row measures: "Strict Prompt", "exact_match, strict-match", "acc_norm"."""
+    """Return what a row measures: "Strict Prompt", "exact_match, strict-match", "acc_norm"."""
     name = METRIC_WORDS.get(row.metric, row.metric)
     return name if row.filter in ("none", "") else f"{name}, {row.filter}"
 
 
 def label(row: Row, comparison: Comparison) -> str:
-    """The first cell: the task's title; for another metric of it that metric's name; for a part its own title."""
+    """Return the first cell: the task's title; for another metric of it that metric's name; for a part its own
+    title."""
     if row.level == "detail":
         headline = next((r for r in comparison.headlines if r.task == row.task), None)
         if headline is not None and headline.metric == row.metric and row.filter not in ("none", ""):
@@ -39,7 +40,7 @@ def label(row: Row, comparison: Comparison) -> str:
 
 
 def indent(row: Row) -> int:
-    """How many steps the first cell stands in: below a group, or as another metric below its task."""
+    """Return how many steps the first cell is indented: below a group, or as another metric below its task."""
     return 1 if row.level == "detail" and not row.depth else row.depth
 
 
@@ -52,13 +53,14 @@ def interval_words(side: Side, *, is_share: bool) -> str:
 
 
 def arrow(row: Row, glyphs: Glyphs = UNICODE) -> str:
-    """Up for better, down for worse by the metric's own direction, level for what shows no change when rounded."""
+    """Return up for better, down for worse by the metric's own direction, level for what shows no change when
+    rounded."""
     level = abs(row.change) < (0.00005 if row.is_share else 1e-12)
     return direction(None if level else row.improved, glyphs)
 
 
 def change_words(row: Row, glyphs: Glyphs = UNICODE, digits: int = 2) -> str:
-    """The seed's improvement cell: "↗ +20.00 (+50.0%)", points and relative change; empty where there is none."""
+    """Return the cell of a change: "↗ +20.00 (+50.0%)", points and relative change; "" where there is none."""
     size = change_number(row.change, is_share=row.is_share, digits=digits)
     if not size:
         return ""
@@ -72,15 +74,15 @@ def n_words(side: Side) -> str:
 
 
 def row_n(row: Row, glyphs: Glyphs = UNICODE) -> str:
-    """How many documents a row speaks of; both numbers where the runs differ; marked where one is partial."""
+    """Return how many documents a row is about; both numbers where the runs differ; marked where one is partial."""
     mark = f"{glyphs.partial} " if row.first.partial or row.second.partial else ""
     first, second = n_words(row.first), n_words(row.second)
     return mark + (second if first == second else f"{first} | {second}")
 
 
 def usual_intervals(comparison: Comparison) -> bool:
-    """Whether all intervals are 95 % ones. Of a run that might have stopped early they hold at other levels, each of
-    which its sentence names."""
+    """Return whether all intervals are 95 % ones. For a run that might have stopped early they have other levels, named
+    in the sentences."""
     shown = [row for row in comparison.rows if row.interval is not None]
     return all(row.early is None and (row.tested is None or row.tested.alpha == ALPHA) for row in shown)
 
@@ -90,12 +92,12 @@ def interval_heading(comparison: Comparison) -> str:
 
 
 def difference_interval(row: Row) -> str:
-    """The interval of the paired difference: "14.0 to 22.2"."""
+    """Return the interval of the paired difference: "14.0 to 22.2"."""
     return "" if row.interval is None else between(row.interval, is_share=row.is_share)
 
 
 def p_cell(row: Row) -> str:
-    """The corrected p-value, where it holds; in brackets one that is not corrected."""
+    """Return the corrected p-value, where it holds; in brackets one that is not corrected."""
     if row.tested is None:
         return ""
     corrected = row.tested.p_holm
@@ -107,8 +109,8 @@ SHRUNK = "Partially pooled"
 
 
 def new_tasks_words(row: Row) -> str:
-    """What a group says of new tasks of its kind: "+1.9 points (95 % CI −0.3 to 4.1), p 0.08"; "" for what is no group
-    or has no test."""
+    """Return what a group shows about new tasks of its kind: "+1.9 points (95 % CI −0.3 to 4.1), p 0.08"; "" for what
+    is no group or has no test."""
     if not row.tasks or row.tested is None or (row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE):
         return ""
     found = row.new_tasks
@@ -120,8 +122,8 @@ def new_tasks_words(row: Row) -> str:
 
 
 def shrunk_words(row: Row) -> str:
-    """The change of a task inside a group, drawn towards those of the others by as much as chance may have made it:
-    "+3.1 points (0.2 to 6.0)"; "" for other rows."""
+    """Return the change of a task inside a group, estimated together with those of the others: "+3.1 points (0.2 to
+    6.0)"; "" for other rows."""
     if row.shrunk is None:
         return ""
     size = size_words(row.shrunk.value, is_share=row.is_share)
@@ -129,5 +131,5 @@ def shrunk_words(row: Row) -> str:
 
 
 def headline_metrics(comparison: Comparison) -> str:
-    """The main metric of each task, in one line."""
+    """Return the main metric of each task, in one line."""
     return "; ".join(f"{row.title}: {metric_words(row)}" for row in comparison.headlines)

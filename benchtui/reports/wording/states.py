@@ -1,4 +1,4 @@
-"""The state of a run that goes on, in words: phase, signs of life, time left, live scores."""
+"""Writes the state of a run that is being evaluated: phase, signs of life, time left, live scores."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _STATES: dict[RunState, str] = {
 
 
 def state_glyph(state: str, glyphs: Glyphs) -> str:
-    """The sign beside the state of a run; a cross for whatever left no results that can be used."""
+    """Return the sign for the state of a run; a cross where it left no usable results."""
     return {
         "waiting": glyphs.waiting,
         "running": glyphs.active,
@@ -56,7 +56,7 @@ def state_glyph(state: str, glyphs: Glyphs) -> str:
 
 
 def state_style(state: str) -> str:
-    """The colour beside it, one of the terminal's own."""
+    """Return the colour for the state, one of the terminal's own."""
     colours = {"waiting": "dim", "running": "cyan", "finished": "green", "partial": "yellow", "cancelled": "yellow"}
     return colours.get(state, "red")
 
@@ -67,7 +67,7 @@ def role_words(view: RunView) -> str:
 
 
 def phase_words(view: RunView) -> str:
-    """What the run is doing, or how it ended: "evaluating mmlu_anatomy, 12 of 57"."""
+    """Return what the run is doing, or how it ended: "evaluating mmlu_anatomy, 12 of 57"."""
     if view.state != "running":
         return _STATES[view.state]
     if view.results is not None:
@@ -97,7 +97,7 @@ def _task_words(view: RunView) -> str:
 
 
 def _amount(view: RunView) -> str:
-    """What a loading phase has done so far: "2.4 GB", "12 tasks"."""
+    """Return what a loading phase has done so far: "2.4 GB", "12 tasks"."""
     phase = view.phase.name if view.phase else ""
     if not view.advanced or phase not in ("loading model", "loading task"):
         return ""
@@ -109,7 +109,7 @@ def _amount(view: RunView) -> str:
 
 
 def life_words(view: RunView, now: float) -> str:
-    """The watchdog's worry, or how long ago the last sign of life was; "" while all is well."""
+    """Return the watchdog's warning, or how long ago the last sign of life was; "" when all is well."""
     if view.state != "running":
         return ""
     if view.watchdog is not None:
@@ -153,8 +153,8 @@ def in_flight_words(in_flight: InFlight, shown: int = 3) -> str:
 
 
 def left_words(row: RowView, now: float) -> str:
-    """How long a row still takes: "8min 20s left"; "8min 20s left?" while few answers tell; "time unknown" once that
-    should have been over; "" where nothing tells."""
+    """Return how long a row still takes: "8min 20s left"; "8min 20s left?" while there are few answers; "time unknown"
+    after that time has passed; "" where nothing shows it."""
     left = row.remaining_at(now)
     if not row.active or left is None:
         return ""
@@ -165,12 +165,12 @@ def left_words(row: RowView, now: float) -> str:
 
 
 def few_answers(row: RowView) -> bool:
-    """Whether the estimate of a row's time comes from so few answers that it is a guess."""
+    """Return whether the estimate of a row's time comes from so few answers that it is a guess."""
     return row.documents < FEW_ANSWERS
 
 
 def run_left_words(view: RunView, now: float) -> str:
-    """The same for all tasks of a run; "over 8min left" where nothing tells yet how long some of them take."""
+    """Return the same for all tasks of a run; "over 8min left" where the time of some of them is not known yet."""
     unfinished = [row for row in view.rows if not row.over]
     left = [row.remaining_at(now) for row in unfinished]
     known = [seconds for seconds in left if seconds is not None]
@@ -184,7 +184,7 @@ def run_left_words(view: RunView, now: float) -> str:
 
 
 def rate_words(per_second: float) -> str:
-    """Documents a second, minute or hour, whichever reads best: "141/s", "2.5/s", "5.7/min", "3.2/h"."""
+    """Return documents a second, minute or hour, whichever reads best: "141/s", "2.5/s", "5.7/min", "3.2/h"."""
     for size, unit in ((1.0, "s"), (60.0, "min"), (3600.0, "h")):
         value = per_second * size
         if value >= 1 or unit == "h":
@@ -193,7 +193,7 @@ def rate_words(per_second: float) -> str:
 
 
 def live_score_words(score: LiveScore) -> tuple[str, str]:
-    """The value and its standard error ("" where there is none): ("41.3%", "2.1"), ("23.41", "0.12")."""
+    """Return the value and its standard error ("" where there is none): ("41.3%", "2.1"), ("23.41", "0.12")."""
     if score.value is None or not math.isfinite(score.value):
         return "NaN", ""
     known = score.stderr is not None and math.isfinite(score.stderr)
@@ -212,7 +212,7 @@ def score_text(score: LiveScore, plus_minus: str = "±") -> str:
 
 
 def live_n_words(score: LiveScore) -> str:
-    """How many documents a score is computed on: "n=541"."""
+    """Return how many documents a score is computed on: "n=541"."""
     return f"n={score.n}"
 
 
@@ -229,14 +229,14 @@ def decision_words(decision: Decision) -> str:
 
 
 def settings_words(decisions: Sequence[Decision]) -> list[str]:
-    """The choices that fit in a word: ["cpu", "float32", "batch 8"]."""
+    """Return the choices that fit in a word: ["cpu", "float32", "batch 8"]."""
     chosen = {decision.what: one_line(decision.choice, 20) for decision in decisions}
     words = [chosen[what] for what in ("device", "dtype") if what in chosen]
     return [*words, f"batch {chosen['batch size']}"] if "batch size" in chosen else words
 
 
 def clock_words(t: float) -> str:
-    """Local time of day, "--:--:--" for what is no time."""
+    """Return the local time of day, "--:--:--" for what is no time."""
     try:
         return time.strftime("%H:%M:%S", time.localtime(t))
     except (OverflowError, OSError, ValueError):

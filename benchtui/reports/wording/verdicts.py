@@ -1,4 +1,4 @@
-"""Verdicts in a word, a sign and a tone: never colour alone."""
+"""Writes verdicts as a word, a sign and a tone: never colour alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHORT_WORDS = {
 
 
 def tone_of(kind: Kind | None) -> Tone:
-    """What the colour beside glyph and word says; each display has its own colours for these four."""
+    """Return what the colour beside sign and word means; each display has its own colours for these four."""
     if kind is None:
         return "muted"
     if kind.is_gain:
@@ -46,7 +46,7 @@ def verdict_glyph(kind: Kind, glyphs: Glyphs = UNICODE) -> str:
 
 
 def verdict_cell(row: Row, glyphs: Glyphs = UNICODE) -> str:
-    """Glyph and word, never colour alone; empty for rows that have no verdict of their own."""
+    """Return sign and word, never colour alone; "" for rows that have no verdict of their own."""
     if row.verdict is None or row.level != "headline":
         return ""
     no_loss = row.no_loss.margin if row.no_loss is not None else None
