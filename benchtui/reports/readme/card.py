@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Results:
-    """What is written into a model's READMEs: the section's Markdown (lines ended by \\n), and the scores to publish."""
+    """What is written into a model's READMEs: the section's Markdown (lines end with \\n), and the scores to
+    publish."""
 
     model_name: str
     section: str

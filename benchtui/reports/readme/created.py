@@ -24,8 +24,8 @@ _DATA_FILE = re.compile(r"\.(jsonl?|csv|tsv|txt|parquet|arrow|ya?ml|gz|zst|zip)$
 
 
 def new_readme(model: TrainedModel, part: str, base: str | None, licence: str | None) -> str:
-    """Return the text, lines ended by \\n. `part` is the folder's name inside the model ("" for the model's own README);
-    `licence` is that of another README of the model, None where none of them names one."""
+    """Return the text, lines end with \\n. `part` is the folder's name inside the model ("" for the model's own
+    README); `licence` is that of another README of the model, None where none of them names one."""
     title = model.name if not part else f"{model.name} ({part})"
     blocks = [_front_matter(model, part, base, licence), f"# {escape(title)}", _about(model, part, base)]
     contents = "" if part else _contents(model)

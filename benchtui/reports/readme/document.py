@@ -80,7 +80,7 @@ def front_matter_of(text: str) -> dict[str, Any]:
 
 
 def with_section(document: Document, section: str) -> str:
-    """Return the text with `section` (lines ended by \\n, without markers) in place of the old one, or added at the end.
+    """Return the text with `section` (lines end with \\n, no markers) in place of the old one, or added at the end.
 
     Raises UnparsableError when the markers do not make one pair, or when something open at the end of the text (a code
     block, a comment) would swallow the section.

@@ -36,8 +36,8 @@ _IFEVAL = tuple(METRIC_WORDS)
 
 
 def results_section(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> str:
-    """Return Markdown, lines ended by \\n: comparison, IFEval's four metrics, the other benchmarks, how it was measured.
-    Without a comparison the fine-tuned model's own scores."""
+    """Return Markdown, lines end with \\n: comparison, IFEval's four metrics, the other benchmarks, how it was
+    measured. Without a comparison the fine-tuned model's own scores."""
     parts = list(_compared(comparison)) if comparison is not None else [_scores(tuned)]
     return "\n\n".join(["## Benchmark Results", *parts, *_measured(tuned, base, comparison)])
 
