@@ -27,6 +27,26 @@ class ModelSource(msgspec.Struct, frozen=True, tag_field="type"):
         """Whether the model lies on this machine's disk, at an absolute path."""
         return Path(self.path).is_absolute()
 
+    @property
+    def revision(self) -> str | None:
+        """The commit of a hub model; other models have none."""
+        return None
+
+    @property
+    def lm_eval_arguments(self) -> dict[str, str]:
+        """What loads the model, by lm-eval's names of arguments, as its result files tell it."""
+        return {"path": self.path}
+
+    @property
+    def lm_eval_name(self) -> str:
+        """What lm-eval's result files call the model."""
+        return self.path
+
+    @property
+    def task_metadata(self) -> dict[str, str]:
+        """What tasks are told of the model, as lm-eval tells them: the code of some loads its tokenizer."""
+        return {}
+
 
 class _HuggingFace(ModelSource, frozen=True):
     """A model in Hugging Face's format, with an adapter on top of it or without.
@@ -47,9 +67,16 @@ class _HuggingFace(ModelSource, frozen=True):
         return (self.path, self.revision, self.load_in_4bit)
 
     @property
-    def revision(self) -> str | None:
-        """The commit of a hub model; a folder has none."""
-        return None
+    def lm_eval_arguments(self) -> dict[str, str]:
+        return {**self.task_metadata, **({"peft": self.adapter} if self.adapter and self.adapter_on else {})}
+
+    @property
+    def lm_eval_name(self) -> str:
+        return self.adapter if self.adapter and self.adapter_on else self.path
+
+    @property
+    def task_metadata(self) -> dict[str, str]:
+        return {"pretrained": self.path}
 
     @property
     def tokenizer_place(self) -> str:

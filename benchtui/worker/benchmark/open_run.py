@@ -47,7 +47,7 @@ def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -
         reporter.task = name
         reporter.advance("tasks", 1)
 
-    tasks = load_tasks(plan, {"pretrained": plan.source.path, **plan.prompts.model_args}, built)
+    tasks = load_tasks(plan, {**plan.source.task_metadata, **plan.prompts.model_args}, built)
     if process.refused is not None:
         process.refused.check()
     return RunContext(

@@ -100,13 +100,11 @@ def _stamp(older: list[Path]) -> str:
 
 def _config(plan: BenchmarkPlan, facts: dict[str, Any]) -> dict[str, Any]:
     seeds = plan.prompts.seeds
-    arguments = {"pretrained": plan.source.path, **({"peft": plan.source.adapter} if plan.source.adapter_on else {})}
+    arguments = {**plan.source.lm_eval_arguments, **plan.prompts.model_args}
     limits = {task.limit for task in plan.tasks}
     return {
         "model": plan.backend,
-        "model_args": {
-            key: value for key, value in {**arguments, **plan.prompts.model_args}.items() if value is not None
-        },
+        "model_args": {key: value for key, value in arguments.items() if value is not None},
         "model_revision": plan.source.revision,
         "model_sha": plan.source.identity,
         "model_dtype": facts.get("dtype"),
@@ -124,7 +122,7 @@ def _config(plan: BenchmarkPlan, facts: dict[str, Any]) -> dict[str, Any]:
 
 def _experiment(plan: BenchmarkPlan, started: float) -> dict[str, Any]:
     """The keys that lm-eval's GeneralConfigTracker adds."""
-    name = plan.source.adapter if plan.source.adapter and plan.source.adapter_on else plan.source.path
+    name = plan.source.lm_eval_name
     template, system = plan.prompts.chat_template, plan.prompts.system_instruction
     return {
         "model_source": plan.backend,
