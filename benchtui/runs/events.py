@@ -61,11 +61,15 @@ class InFlight(Event, frozen=True, kw_only=True, tag="in-flight"):
 
 
 class Decision(Event, frozen=True, kw_only=True, tag="decision"):
-    """Something chosen for the user, with the reason: batch size, dtype, device, engine fallback."""
+    """Something chosen for the user, with the reason: batch size, dtype, device, engine fallback.
+
+    `rows` is how many sequences are answered at once from now on, None where the choice is about something else.
+    """
 
     what: str
     choice: str
     why: str = ""
+    rows: int | None = None
 
 
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):

@@ -160,8 +160,8 @@ class Watched:
             case ev.InFlight():
                 self.in_flight, self.heard = event, event.t
                 return False  # says what is tried, not that anything advanced
-            case ev.Decision(what="batch size") if event.choice.isdecimal():
-                self.batch_size = int(event.choice)
+            case ev.Decision(rows=int(rows)):
+                self.batch_size = rows
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 return False
         self.heard = event.t

@@ -74,10 +74,17 @@ class Reporter:
 
     def decision(self, what: str, choice: str, why: str) -> None:
         """Tell of something chosen for the user; again only when the choice is another."""
-        if self._chosen.get(what) == choice:
-            return
-        self._chosen[what] = choice
-        self.emit(Decision(what=what, choice=choice, why=why))
+        self._decide(Decision(what=what, choice=choice, why=why))
+
+    def batch_size(self, rows: int, why: str) -> None:
+        """Tell how many sequences are answered at once from now on: with one at a time, an ending for want of memory is
+        final."""
+        self._decide(Decision(what="batch size", choice=str(rows), why=why, rows=rows))
+
+    def _decide(self, decision: Decision) -> None:
+        if self._chosen.get(decision.what) != decision.choice:
+            self._chosen[decision.what] = decision.choice
+            self.emit(decision)
 
     def warn(self, message: str, next_step: str = "") -> None:
         """Tell of something that the user should know, and what to do about it."""

@@ -101,7 +101,7 @@ def test_killed_for_memory_with_one_sequence_at_a_time_it_is_over(
 ) -> None:
     kills = iter(range(100))
     monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
-    worker.install("plan(run); say(run, ev.Decision(what='batch size', choice='1')); os.kill(os.getpid(), 9)")
+    worker.install("plan(run); say(run, ev.Decision(what='batch size', choice='1', rows=1)); os.kill(os.getpid(), 9)")
     (done,) = supervise(run)
     assert done.status == "failed"
     assert "merged_4bit" in done.message

@@ -125,6 +125,9 @@ class Observer(Protocol):
     def decision(self, what: str, choice: str, why: str) -> None:
         """Something was settled that a reader of the log may want to know; told once each time it changes."""
 
+    def batch_size(self, rows: int, why: str) -> None:
+        """As many sequences are answered at once from now on."""
+
 
 class Unobserved:
     """An observer that ignores everything."""
@@ -139,6 +142,9 @@ class Unobserved:
         """Ignore it."""
 
     def decision(self, what: str, choice: str, why: str) -> None:
+        """Ignore it."""
+
+    def batch_size(self, rows: int, why: str) -> None:
         """Ignore it."""
 
 

@@ -147,6 +147,10 @@ class AskedTask(TaskRun):
         """Tell what was chosen for the user."""
         self.reporter.decision(what, choice, why)
 
+    def batch_size(self, rows: int, why: str) -> None:
+        """Tell how many sequences are answered at once from now on."""
+        self.reporter.batch_size(rows, why)
+
     def _keep_answers(self) -> None:
         self.requests.keep()
         self.marks.tell()

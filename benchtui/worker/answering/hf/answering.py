@@ -163,7 +163,7 @@ class HFAnswering(Answering):
                 size, why = fits, f"{size} did not fit into memory before"
             if size != planned:
                 self.lm.batch_size_per_gpu = size
-                observer.decision("batch size", str(size), why)
+                observer.batch_size(size, why)
         try:
             yield self.rows
             self._remember(kind, planned)
@@ -187,7 +187,7 @@ class HFAnswering(Answering):
                 "Use --format merged_4bit, a smaller --max-length, or a larger machine.",
             )
         self.lm.batch_size_per_gpu = size // 2
-        observer.decision("batch size", str(size // 2), f"memory ran out at {size}; what was answered is kept")
+        observer.batch_size(size // 2, f"memory ran out at {size}; what was answered is kept")
 
     # Other plans.
 
@@ -230,7 +230,7 @@ class HFAnswering(Answering):
         if memory_share < 1:
             size, why = max(1, int(size * memory_share)), f"memory ran out at {size}"
         lm.batch_size_per_gpu = size
-        reporter.decision("batch size", str(size), why)
+        reporter.batch_size(size, why)
 
     def _planned_rows(self) -> tuple[int | None, str]:
         if isinstance(self._plan.batch_size, int):

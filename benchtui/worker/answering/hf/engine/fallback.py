@@ -61,7 +61,7 @@ class Fallback:
         if failed == 1:
             raise does_not_fit(self._lm.max_length, self._lm.device)
         self._rows = max(1, failed // 2)
-        self._observer.decision("batch size", str(self._rows), "memory ran out; the batch is retried")
+        self._observer.batch_size(self._rows, "memory ran out; the batch is retried")
 
 
 @contextlib.contextmanager

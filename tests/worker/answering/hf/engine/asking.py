@@ -49,6 +49,9 @@ class Watcher:
     def decision(self, what: str, choice: str, why: str) -> None:
         self.decisions.append((what, choice, why))
 
+    def batch_size(self, rows: int, why: str) -> None:
+        self.decisions.append(("batch size", str(rows), why))
+
 
 def fast_model(**options: Any) -> LmEvalModel:
     """A model that benchtui's engine answers for, asked as lm-eval's `hf` model is; `options` are HFLM's."""
