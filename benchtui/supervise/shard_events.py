@@ -14,7 +14,8 @@ from benchtui.runs.kinds.kind import Combine
 
 IN_FLIGHT_SHOWN = 32
 MOST_TOLD = 1000
-"""Different sentences that are kept in mind, so that each is told once."""
+"""Different sentences that are passed on, each once; of a worker that tells more only the first are."""
+MOST_PHASES = 20_000
 
 
 class ShardEvents:
@@ -30,6 +31,7 @@ class ShardEvents:
         self._readers = [reader_at_end(files.events) for files in shards]
         self._shards = [_Shard() for _ in shards]
         self._told: set[str] = set()
+        self._begun: set[tuple[str, str]] = set()
 
     def read(self) -> list[ev.Event]:
         """What is new since the last call."""
@@ -75,7 +77,7 @@ class ShardEvents:
         match event:
             case ev.Phase():
                 self._shards[number].in_flight = None
-                return event if self._first(f"phase {event.name} {event.task}") else None
+                return event if self._begins(event) else None
             case ev.Decision():
                 return event if self._first(f"decision {event.what} {event.choice}") else None
             case ev.Warned():
@@ -92,6 +94,13 @@ class ShardEvents:
                 )
             case _:
                 return self._combine.take(number, event)
+
+    def _begins(self, phase: ev.Phase) -> bool:
+        """Whether this worker is the first to come to it."""
+        if (phase.name, phase.task) in self._begun or len(self._begun) >= MOST_PHASES:
+            return False
+        self._begun.add((phase.name, phase.task))
+        return True
 
     def _first(self, sentence: str) -> bool:
         if sentence in self._told or len(self._told) >= MOST_TOLD:
