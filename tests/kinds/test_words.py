@@ -17,8 +17,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from textual.pilot import Pilot
 
 from benchtui.errors import BenchtuiError
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import Plan, read_plan, write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
@@ -31,7 +33,10 @@ from benchtui.runs.records import DoneRecord, read_done, run_state
 from benchtui.supervise.control import Control
 from benchtui.supervise.settings import SuperviseSettings
 from benchtui.supervise.supervisor import Supervisor
+from screens.app import BenchtuiApp
+from screens.settings import Settings
 from tests.kinds.words.kind import Counted, WordsPlan
+from tests.screens.conftest import press, settle, shown
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "novel/words/2026-11-20T10-30-15"
@@ -93,6 +98,13 @@ def wait_for(what: Callable[[], object]) -> None:
     while not what():
         assert time.monotonic() < deadline, "it never came"
         time.sleep(0.05)
+
+
+async def until(pilot: Pilot[int], what: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not what():
+        assert time.monotonic() < deadline, shown(pilot)
+        await pilot.pause(0.1)
 
 
 def counted(run: RunDirectory) -> int:
@@ -187,6 +199,25 @@ def test_it_died_with_its_supervisor_and_is_resumed(outputs: Path) -> None:
     ran = benchtui("resume", "novel", "--outputs", str(outputs))
     assert ran.returncode == 0, ran.stderr
     assert (run_state(run), words(run)) == ("finished", 800)
+
+
+async def test_the_application_shows_and_resumes_it(outputs: Path) -> None:
+    run = make_run(outputs, 200, seconds=0.05)
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(run.path)])
+    wait_for(lambda: counted(run) > 2)
+    supervisor.kill()
+    supervisor.wait()
+    make_slower(run, 0)
+    app = BenchtuiApp(Settings(Choice(outputs=outputs)))
+    async with app.run_test(size=(110, 34)) as pilot:
+        await settle(pilot)
+        assert "Not finished: r resumes" in shown(pilot)
+        app.screen.query_one("#running-rows").focus()
+        await press(pilot, "enter")
+        await until(pilot, lambda: "story.txt" in shown(pilot))
+        await press(pilot, "r")
+        await until(pilot, lambda: run_state(run) == "finished")
+    assert words(run) == 800
 
 
 def test_its_silence_is_ended_and_the_line_is_named(outputs: Path) -> None:
