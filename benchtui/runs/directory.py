@@ -11,7 +11,8 @@ from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Plan, read_plan
 
-LOCK = ".lock"
+LOCK, OTHER_LOCK = ".lock", ".benchtui.lock"
+"""Of benchmarks and of other kinds: other programs may keep a `.lock` in a folder that is not named by us."""
 SHARDS = "shards"
 """The folder in run/ with the files of each worker, where a run has several."""
 
@@ -114,9 +115,8 @@ class RunDirectory:
     @property
     def model_lock(self) -> Path:
         """The lock that the supervisor of this model's runs of this kind holds."""
-        folders = self.path.parents
-        benchmarks = next((folder for folder in folders if folder.name == BENCHMARKS), None)
-        return (benchmarks or folders[0]) / LOCK
+        benchmarks = next((folder for folder in self.path.parents if folder.name == BENCHMARKS), None)
+        return benchmarks / LOCK if benchmarks else self.path.parent / OTHER_LOCK
 
     @property
     def cancel(self) -> Path:
