@@ -82,7 +82,7 @@ HF = _Hf(
     name="hf",
     title="transformers",
     takes=("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch"),
-    gives=Gives(generate=True, loglikelihood=True, adapters=True),
+    gives=Gives(generate=True, loglikelihood=True, distributions="full", adapters=True),
     lm_eval_model="hf",
     answering="benchtui.worker.answering.hf.open",
     needs=tuple(

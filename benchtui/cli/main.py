@@ -16,6 +16,7 @@ from click.core import ParameterSource
 
 from benchtui import __version__
 from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.text import printable
 
 _ENVIRONMENT_ERRNOS = frozenset(
@@ -127,11 +128,8 @@ def main(argv: list[str] | None = None) -> None:
             raise
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
-    except MemoryError:
-        _complain(*_NO_MEMORY)
-        sys.exit(ExitCode.FAILED)
-    except (RuntimeError, ImportError) as error:
-        if not any(words in str(error) for words in ("can't start new thread", "failed to map segment")):
+    except (MemoryError, RuntimeError, ImportError) as error:
+        if not is_caused_by_out_of_memory(error):
             raise
         _complain(*_NO_MEMORY)
         sys.exit(ExitCode.FAILED)

@@ -18,6 +18,7 @@ from typing import Protocol
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import UnsafePlaceError, no_room, unwritable
+from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.environment import is_offline, worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter, Failed, clipped
@@ -34,7 +35,6 @@ from benchtui.worker.guard import (
     prefer_us_when_memory_ends,
 )
 from benchtui.worker.libraries import LibraryListener, listen
-from benchtui.worker.memory import is_caused_by_out_of_memory
 from benchtui.worker.offline import RefusedConnections
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter

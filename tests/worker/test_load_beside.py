@@ -12,6 +12,8 @@ from benchtui.plans.prepare import PreparedBench
 from benchtui.runs.events import EventWriter
 from benchtui.worker.answering.hf import answering, load
 from benchtui.worker.answering.hf.answering import HFAnswering
+from benchtui.worker.answering.next_token import Distributions, TextGrower
+from benchtui.worker.answering.protocol import Unobserved
 from benchtui.worker.report import Reporter
 from tests.runs.laid_out import Laid
 
@@ -79,6 +81,28 @@ def test_an_adapter_and_its_base_are_one_set_of_weights(laid: Laid, reporter: Re
     with_adapter = logit(tuned)
     assert alone != with_adapter
     assert (logit(base), logit(tuned)) == (alone, with_adapter), "taking turns changes neither"
+
+
+def test_an_adapter_and_its_base_give_distributions_and_grow_texts_in_turn(laid: Laid, reporter: Reporter) -> None:
+    import torch
+
+    save_adapter(laid.outputs / "tuned" / "lora", laid.folder / "base")
+    ids = [5, 6, 7, 8]
+    both = base_and_tuned(laid.prepared(format="lora"), reporter)
+    texts = []
+    for loaded in both:
+        assert isinstance(loaded, Distributions)
+        assert isinstance(loaded, TextGrower)
+        texts.append(loaded.grow(Unobserved()))
+    for length in (2, 3, 4):
+        for loaded, growing in zip(both, texts, strict=True):
+            with torch.no_grad(), loaded.as_planned():
+                logits = loaded.lm.model(torch.tensor([ids[:length]])).logits[0]
+            wanted = torch.log_softmax(logits.float(), dim=-1).numpy()
+            (given,) = loaded.distributions(ids[:length], 1, Unobserved())
+            assert given.logprobs == pytest.approx(wanted, abs=1e-4)
+            new = ids[len(growing.ids) : length]
+            assert growing.step(new) == pytest.approx(wanted[-len(new) :], abs=1e-4)
 
 
 def save_adapter(folder: Path, base: Path) -> None:

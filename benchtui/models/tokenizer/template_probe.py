@@ -15,12 +15,12 @@ from typing import Any
 import msgspec
 
 from benchtui.interpreter import this_python
+from benchtui.out_of_memory import says_out_of_memory
 from benchtui.text import one_line
 
 PATIENCE = 10.0
 """Seconds a template may take to render a few short messages."""
 _MEMORY = 2 * 1024**3
-_NO_MEMORY = ("MemoryError", "memory", "failed to map segment", "can't start new thread")
 _DATE = "strftime_now"
 
 Messages = list[dict[str, str]]
@@ -68,7 +68,7 @@ def try_template(trial: Trial) -> Finding:
         process.wait()
     if process.returncode != 0:
         last = said.decode(errors="replace").strip().splitlines()[-1:] or [f"exit status {process.returncode}"]
-        if _memory() < _MEMORY and any(words in last[0] for words in _NO_MEMORY):
+        if _memory() < _MEMORY and says_out_of_memory(last[0]):
             raise MemoryError
         return Finding(error=f"rendering a short message ended its process ({one_line(last[0], 120)})")
     return msgspec.json.decode(out, type=Finding)

@@ -18,12 +18,12 @@ from lm_eval.tasks._yaml_loader import load_yaml
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.access import hub_is_offline
 from benchtui.models.hub.cache import unwritable_cache
+from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.benchmark.local_names import refuse_local_dataset, refuse_local_metrics
-from benchtui.worker.memory import is_caused_by_out_of_memory
 
 
 @dataclass(frozen=True)

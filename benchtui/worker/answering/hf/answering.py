@@ -11,6 +11,7 @@ import torch
 
 from benchtui.backends.hf import engine_of
 from benchtui.backends.hf_batch import choose_batch
+from benchtui.out_of_memory import is_out_of_memory
 from benchtui.plans.source import Source
 from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.chat import HFChat
@@ -33,7 +34,6 @@ from benchtui.worker.answering.protocol import (
     ScoreRequest,
     Written,
 )
-from benchtui.worker.memory import is_out_of_memory
 from benchtui.worker.report import Reporter
 
 if TYPE_CHECKING:

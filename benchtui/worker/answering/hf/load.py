@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from benchtui.backends.hf import engine_of
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
+from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.worker.answering.protocol import ModelPlan
-from benchtui.worker.memory import is_caused_by_out_of_memory
 
 if TYPE_CHECKING:
     from benchtui.worker.answering.hf.model import HFModel

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from benchtui import machine
+from benchtui.out_of_memory import is_out_of_memory
 from benchtui.worker.answering.protocol import OutOfMemoryError
-from benchtui.worker.memory import is_out_of_memory
 
 if TYPE_CHECKING:
     import torch

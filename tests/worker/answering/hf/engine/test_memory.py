@@ -14,8 +14,8 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
+from benchtui.out_of_memory import is_out_of_memory
 from benchtui.worker.answering.protocol import OutOfMemoryError
-from benchtui.worker.memory import is_out_of_memory
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Files, Watcher, ask, fast_model
 

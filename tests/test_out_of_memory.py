@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from benchtui.errors import BenchtuiError
+from benchtui.out_of_memory import is_caused_by_out_of_memory, is_out_of_memory, says_out_of_memory
 from benchtui.worker.answering.hf.load import load_error
-from benchtui.worker.memory import is_caused_by_out_of_memory, is_out_of_memory
 
 
 def test_a_real_one_on_the_cpu() -> None:
@@ -19,7 +19,7 @@ def test_a_real_one_on_the_cpu() -> None:
     script = textwrap.dedent(
         """
         import resource, torch
-        from benchtui.worker.memory import is_out_of_memory
+        from benchtui.out_of_memory import is_out_of_memory
         torch.zeros(1)
         used = 1024 * int(next(l for l in open("/proc/self/status") if l.startswith("VmSize")).split()[1])
         resource.setrlimit(resource.RLIMIT_AS, (used + 200_000_000,) * 2)
@@ -82,3 +82,17 @@ def test_causes_in_a_circle_come_to_an_end() -> None:
 def test_a_model_that_does_not_fit_is_named_whatever_library_said_so() -> None:
     error = raised_from(OSError("unable to read weights"), RuntimeError("unable to mmap: Cannot allocate memory (12)"))
     assert "m does not fit into memory" in load_error("m", error).what
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "MemoryError",
+        "Fatal Python error: _PyRuntimeState_Init: memory allocation failed",
+        "python: error while loading shared libraries: libm.so.6: failed to map segment from shared object",
+        "RuntimeError: can't start new thread",
+    ],
+)
+def test_by_the_last_words_of_a_process(line: str) -> None:
+    assert says_out_of_memory(line)
+    assert not says_out_of_memory("jinja2.exceptions.TemplateSyntaxError: unexpected '}'")

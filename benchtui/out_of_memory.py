@@ -1,4 +1,4 @@
-"""Tells from an error whether memory ran out, whichever library raised it; imports nothing heavy."""
+"""Tells from an error, or from what a process said last, whether memory ran out, whichever library said so."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ _PHRASES = (
     "failed to allocate",
     "alloc_failed",
 )
-# What a library's import, or a thread that does not start, says besides.
-_PHRASES_AT_START = (*_PHRASES, "failed to map segment", "can't start new thread")
+# What a library's import, a thread that does not start, or an interpreter that cannot begin says besides.
+_PHRASES_AT_START = (
+    *_PHRASES,
+    "failed to map segment",
+    "can't start new thread",
+    "memoryerror",
+    "memory allocation failed",
+    "no memory",
+)
 _LONGEST_CHAIN = 20
 
 
@@ -23,7 +30,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if not isinstance(error, RuntimeError):
         return False
     # By its name: torch.OutOfMemoryError is a RuntimeError, and this module works without PyTorch.
-    return type(error).__name__ == "OutOfMemoryError" or _says(error, _PHRASES)
+    return type(error).__name__ == "OutOfMemoryError" or _has(str(error), _PHRASES)
 
 
 def is_caused_by_out_of_memory(error: BaseException) -> bool:
@@ -34,12 +41,17 @@ def is_caused_by_out_of_memory(error: BaseException) -> bool:
             return False
         if is_out_of_memory(found):
             return True
-        if isinstance(found, ImportError | OSError | RuntimeError) and _says(found, _PHRASES_AT_START):
+        if isinstance(found, ImportError | OSError | RuntimeError) and says_out_of_memory(str(found)):
             return True
         found = found.__cause__ or found.__context__
     return False
 
 
-def _says(error: BaseException, phrases: tuple[str, ...]) -> bool:
-    text = str(error).lower()
-    return any(phrase in text for phrase in phrases)
+def says_out_of_memory(text: str) -> bool:
+    """Whether the last words of a process, or an error's, say that memory ran out while it started or loaded."""
+    return _has(text, _PHRASES_AT_START)
+
+
+def _has(text: str, phrases: tuple[str, ...]) -> bool:
+    lowered = text.lower()
+    return any(phrase in lowered for phrase in phrases)
