@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.plan import ModelSource
+from benchtui.plans.source import HubSource
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.hf.answering import HFAnswering
 from benchtui.worker.answering.hf.engine.lm import FastLM
@@ -66,7 +66,7 @@ def lm_eval_engine(**options: Any) -> LmEvalModel:
 def model_for_lm_eval(lm: HFModel, think_end: Any = None) -> LmEvalModel:
     prompts = PromptSettings(think_end_token=None if think_end is None else str(think_end))
     plan = BenchmarkPlan(
-        model_name="m", bench_id="", created="", role="model", source=ModelSource("m", ""), tasks=(), prompts=prompts
+        model_name="m", bench_id="", created="", role="model", source=HubSource("m", ""), tasks=(), prompts=prompts
     )
     return LmEvalModel(HFAnswering(lm, plan, "cpu", "float32"), prompts)
 
