@@ -226,7 +226,7 @@ def test_no_folder_here_takes_the_place_of_a_metric(tmp_path: Path) -> None:
     (tmp_path / "here" / "rouge" / "rouge.py").write_text(f"open({str(ran)!r}, 'w')\n")
     script = """
 import sys
-from benchtui.worker.benchmark.local_names import refuse_local_metrics
+from benchtui.worker.benchmark.tasks.local_names import refuse_local_metrics
 if sys.argv[1] == "guarded":
     refuse_local_metrics()
 import evaluate

@@ -45,8 +45,8 @@ ELSEWHERE = {
     "benchtui/reports/readme/usage.py": "writes the code that loads the model into a README",
     "benchtui/backends/hf.py": "the description of the hf backend, which names its module",
     "benchtui/worker/answering/lm_eval_model.py": "lm-eval calls this method of every model `apply_chat_template`",
-    "benchtui/worker/benchmark/building.py": "an argument of lm-eval's build_all_requests, for every model",
-    "benchtui/worker/benchmark/prompts.py": "an argument of lm-eval's fewshot_context, for every model",
+    "benchtui/worker/benchmark/tasks/building.py": "an argument of lm-eval's build_all_requests, for every model",
+    "benchtui/worker/benchmark/tasks/prompts.py": "an argument of lm-eval's fewshot_context, for every model",
 }
 
 

@@ -9,7 +9,7 @@ from lm_eval.api.instance import Instance
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.source import HubSource
 from benchtui.tasks.suites import TaskPlan
-from benchtui.worker.benchmark.tasks import LoadedTask, load_tasks
+from benchtui.worker.benchmark.tasks.load import LoadedTask, load_tasks
 
 WRITES = """
 task: small_writes

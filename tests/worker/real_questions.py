@@ -19,8 +19,8 @@ from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.answering.protocol import ChatRenderer
-from benchtui.worker.benchmark.building import build_watched
-from benchtui.worker.benchmark.tasks import load_tasks
+from benchtui.worker.benchmark.tasks.building import build_watched
+from benchtui.worker.benchmark.tasks.load import load_tasks
 
 TASKS = {
     "ifeval": ("ifeval/ifeval.yaml", None, "prompt"),

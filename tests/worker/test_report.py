@@ -16,7 +16,7 @@ import pytest
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Advance, EventWriter, Log
 from benchtui.runs.kinds.benchmark.events import Mark, Marked
-from benchtui.worker.benchmark.marks import Marks
+from benchtui.worker.benchmark.answers.marks import Marks
 from benchtui.worker.libraries import LibraryListener
 from benchtui.worker.report import Reporter
 

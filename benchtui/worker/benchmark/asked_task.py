@@ -14,7 +14,7 @@ from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.protocol import BatchTooLargeError, OutOfMemoryError
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.not_a_number import NotANumberError
 
 CHANCE_AFTER = 10

@@ -14,8 +14,8 @@ from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
-from benchtui.worker.benchmark.scoring import TaskScores
-from benchtui.worker.benchmark.tasks import LoadedTasks
+from benchtui.worker.benchmark.answers.scoring import TaskScores
+from benchtui.worker.benchmark.tasks.load import LoadedTasks
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.libraries import LibraryListener
 from benchtui.worker.report import Reporter

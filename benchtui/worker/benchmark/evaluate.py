@@ -10,9 +10,9 @@ from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.benchmark.asked_task import AskedTask
-from benchtui.worker.benchmark.base_side import finished_base
 from benchtui.worker.benchmark.context import Outcome, RunContext
-from benchtui.worker.benchmark.decide_early import ask_until_decided
+from benchtui.worker.benchmark.early_stop.base_scores import finished_base
+from benchtui.worker.benchmark.early_stop.decide import ask_until_decided
 from benchtui.worker.benchmark.stages import (
     announce_tasks,
     bind_journal,
@@ -23,8 +23,8 @@ from benchtui.worker.benchmark.stages import (
     warn_of_nothing,
     write_outcome,
 )
-from benchtui.worker.benchmark.tasks import LoadedTask
-from benchtui.worker.benchmark.units import Unit, alpha_of_each, asked_together
+from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.tasks.units import Unit, alpha_of_each, asked_together
 from benchtui.worker.guard import StopRequested
 
 

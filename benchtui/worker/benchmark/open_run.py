@@ -12,9 +12,9 @@ from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.context import RunContext
-from benchtui.worker.benchmark.data import bind_data
-from benchtui.worker.benchmark.prompts import try_prompts
-from benchtui.worker.benchmark.tasks import load_tasks
+from benchtui.worker.benchmark.tasks.data import bind_data
+from benchtui.worker.benchmark.tasks.load import load_tasks
+from benchtui.worker.benchmark.tasks.prompts import try_prompts
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter
 

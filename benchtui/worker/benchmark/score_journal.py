@@ -14,8 +14,8 @@ from benchtui.worker.benchmark.stages import (
     write_outcome,
 )
 from benchtui.worker.benchmark.task_run import TaskRun
-from benchtui.worker.benchmark.tasks import LoadedTask
-from benchtui.worker.benchmark.units import asked_together
+from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.tasks.units import asked_together
 
 
 def score_journal(context: RunContext, chat: ChatRenderer | None) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from benchtui.worker.benchmark.base_side import RunningBase
-from benchtui.worker.benchmark.decide_early import ask_until_decided
+from benchtui.worker.benchmark.early_stop.base_scores import RunningBase
+from benchtui.worker.benchmark.early_stop.decide import ask_until_decided
 from benchtui.worker.benchmark.evaluate import Evaluation, begin, conclude, open_tasks, score
-from benchtui.worker.benchmark.units import alpha_of_each, asked_together
+from benchtui.worker.benchmark.tasks.units import alpha_of_each, asked_together
 from benchtui.worker.guard import StopRequested
 
 

@@ -12,10 +12,10 @@ from benchtui.runs.events import Results
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask
 from benchtui.runs.kinds.benchmark.task_data import read_data
+from benchtui.worker.benchmark.answers.scoring import TaskScores
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext, TaskCoverage
-from benchtui.worker.benchmark.scoring import TaskScores
 from benchtui.worker.benchmark.task_run import TaskRun
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.benchmark.write import write_results
 
 PLANNED_AT_ONCE = 200

@@ -9,13 +9,13 @@ from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
 from benchtui.worker.answering.protocol import ChatRenderer
-from benchtui.worker.benchmark.answers import TaskRequests
-from benchtui.worker.benchmark.building import build_watched
+from benchtui.worker.benchmark.answers.health import HealthCounter
+from benchtui.worker.benchmark.answers.marks import Marks
+from benchtui.worker.benchmark.answers.requests import TaskRequests
+from benchtui.worker.benchmark.answers.scoring import TaskScorer, TaskScores
 from benchtui.worker.benchmark.context import RunContext, TaskCoverage
-from benchtui.worker.benchmark.health import HealthCounter
-from benchtui.worker.benchmark.marks import Marks
-from benchtui.worker.benchmark.scoring import TaskScorer, TaskScores
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.building import build_watched
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 
 PROGRESS_INTERVAL = 0.25
 CHANCE_AT_LEAST = 3

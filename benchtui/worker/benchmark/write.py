@@ -23,7 +23,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.result_files import file_part
 from benchtui.worker.benchmark.context import Outcome
-from benchtui.worker.benchmark.tasks import LoadedTasks
+from benchtui.worker.benchmark.tasks.load import LoadedTasks
 
 BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without a formula
 

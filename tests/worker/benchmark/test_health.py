@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth, together
-from benchtui.worker.benchmark.health import Asked, HealthCounter, is_looping
+from benchtui.worker.benchmark.answers.health import Asked, HealthCounter, is_looping
 
 LOOPS = {
     "a sentence": "The capital of France is Paris. " + "The answer is correct. " * 12,

@@ -10,9 +10,9 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.worker.benchmark.building import build_requests
-from benchtui.worker.benchmark.scoring import TaskScorer
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.answers.scoring import TaskScorer
+from benchtui.worker.benchmark.tasks.building import build_requests
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from tests.worker.instances import NoModel, small_plan, small_task
 
 ANSWERS = {0: "0", 1: "wrong", 2: "2", 3: "3", 4: "wrong", 5: "5", 6: "6", 7: "wrong"}

@@ -16,7 +16,7 @@ from benchtui.plans.chat_template import template_failed
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.worker.answering.opening import open_chat
 from benchtui.worker.answering.protocol import ChatRenderer
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 
 
 class ChatPrompts:

@@ -12,8 +12,8 @@ from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
 from benchtui.worker.benchmark.asked_task import AskedTask
-from benchtui.worker.benchmark.base_side import BaseSide
-from benchtui.worker.benchmark.units import Unit
+from benchtui.worker.benchmark.early_stop.base_scores import BaseSide
+from benchtui.worker.benchmark.tasks.units import Unit
 from benchtui.worker.report import Reporter
 
 Look = Sequence[tuple[int, int]]

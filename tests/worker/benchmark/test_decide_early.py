@@ -16,9 +16,9 @@ from benchtui.results.records import EarlyStop
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Decision, Event, EventWriter, Warned
 from benchtui.tasks.primary_metric import MetricName
-from benchtui.worker.benchmark.decide_early import ask_until_decided
-from benchtui.worker.benchmark.tasks import LoadedTask
-from benchtui.worker.benchmark.units import Unit
+from benchtui.worker.benchmark.early_stop.decide import ask_until_decided
+from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.tasks.units import Unit
 from benchtui.worker.report import Reporter
 from tests.worker.instances import small_plan
 

@@ -15,8 +15,8 @@ from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.text import one_line
 from benchtui.worker.answering.protocol import ChatRenderer
-from benchtui.worker.benchmark.prompts import ChatPrompts
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.tasks.prompts import ChatPrompts
 
 QUESTION = 100
 """Characters of a question that are kept: as much as a line of a display has room for."""

@@ -12,8 +12,8 @@ from benchtui.results.records import EarlyStop
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import resolve
 from benchtui.tasks.suites import TaskPlan
-from benchtui.worker.benchmark.tasks import LoadedTasks, load_tasks
-from benchtui.worker.benchmark.units import Unit, asked_together, units
+from benchtui.worker.benchmark.tasks.load import LoadedTasks, load_tasks
+from benchtui.worker.benchmark.tasks.units import Unit, asked_together, units
 from tests.runs.laid_out import TASK
 from tests.worker.instances import small_plan
 

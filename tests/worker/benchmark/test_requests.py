@@ -10,7 +10,7 @@ from lm_eval.api.instance import Instance
 from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal.journal import Journal
-from benchtui.worker.benchmark.answers import TaskRequests
+from benchtui.worker.benchmark.answers.requests import TaskRequests
 
 
 def instances(documents: int = 4, choices: int = 2, repeats: int = 1, text: str = "prompt") -> list[Instance]:

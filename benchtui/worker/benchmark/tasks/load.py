@@ -23,7 +23,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
-from benchtui.worker.benchmark.local_names import refuse_local_dataset, refuse_local_metrics
+from benchtui.worker.benchmark.tasks.local_names import refuse_local_dataset, refuse_local_metrics
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from benchtui.evidence.records import EARLY_ALPHA
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName, primary
-from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
+from benchtui.worker.benchmark.tasks.load import LoadedTask, LoadedTasks
 
 
 @dataclass(frozen=True)

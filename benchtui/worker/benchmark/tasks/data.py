@@ -19,7 +19,7 @@ from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory, named_base
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.kinds.benchmark.task_data import TaskData, how_data_differ, keep_data, read_data, stored_data
-from benchtui.worker.benchmark.tasks import LoadedTask, LoadedTasks
+from benchtui.worker.benchmark.tasks.load import LoadedTask, LoadedTasks
 
 
 def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journal: Journal) -> None:

@@ -10,8 +10,8 @@ import pytest
 from lm_eval.api.task import ConfigurableTask
 
 from benchtui.runs.kinds.benchmark.task_data import TaskData, how_data_differ
-from benchtui.worker.benchmark.data import task_data
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.data import task_data
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from tests.e2e.local_tasks import QUESTIONS
 
 Documents = list[dict[str, Any]]

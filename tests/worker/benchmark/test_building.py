@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.in_hand import InHandWriter, read_in_hand
-from benchtui.worker.benchmark.building import build_requests, build_watched
-from benchtui.worker.benchmark.tasks import LoadedTask
+from benchtui.worker.benchmark.tasks.building import build_requests, build_watched
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.guard import StopRequested
 from tests.worker.instances import NoModel, prompts, small_plan, small_task
 

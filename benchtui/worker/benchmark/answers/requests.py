@@ -12,7 +12,7 @@ from lm_eval.api.instance import Instance
 from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal.journal import Journal, RequestKey, request_digest
-from benchtui.worker.benchmark.health import Asked
+from benchtui.worker.benchmark.answers.health import Asked
 from benchtui.worker.not_a_number import NotANumberError
 
 

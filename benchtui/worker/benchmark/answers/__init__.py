@@ -1,0 +1,1 @@
+"""The answers to a task's requests: journaled, counted, scored."""

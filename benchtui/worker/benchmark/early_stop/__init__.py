@@ -1,0 +1,1 @@
+"""Stopping a task early, once its comparison with the base is decided."""

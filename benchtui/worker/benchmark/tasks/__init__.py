@@ -1,0 +1,1 @@
+"""The tasks of a benchmark: loaded by lm-eval, checked, and made into requests."""
