@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
@@ -17,7 +18,7 @@ from benchtui.interpreter import this_python
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import answered_requests
 from benchtui.runs.records import run_state
-from tests.e2e.commands import Finished, benchtui, samples_in
+from tests.e2e.commands import Finished, benchtui, results_in, samples_in
 from tests.e2e.local_tasks import QUESTIONS, write_choice_task, write_data
 from tests.e2e.tiny import make_tiny_model
 
@@ -41,7 +42,7 @@ def place(tmp_path: Path) -> Path:
     (tmp_path / "tasks" / f"{TASKS[1]}.yaml").write_text(
         f"task: {TASKS[1]}\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {data}\ntest_split: test\n"
         "output_type: generate_until\ndoc_to_text: '{{question}}'\ndoc_to_target: '{{question}}'\n"
-        "generation_kwargs: {until: [], max_gen_toks: 8}\nmetric_list:\n  - metric: exact_match\n"
+        "generation_kwargs: {until: [' '], max_gen_toks: 8}\nmetric_list:\n  - metric: exact_match\n"
     )
     return tmp_path
 
@@ -68,11 +69,18 @@ def loglikelihoods(folder: Path) -> list[list[float]]:
     return [[float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples]
 
 
+def doubt_of(identity: str) -> float:
+    return 1 + hashlib.sha256(identity.encode()).digest()[0] / 16
+
+
+def generated(identity: str) -> list[str]:
+    """The same texts, cut from the questions."""
+    return [asked["question"][-min(8, int(doubt_of(identity))) :].split(" ")[0] for asked in QUESTIONS]
+
+
 def expected(identity: str) -> list[list[float]]:
     """The same numbers, reckoned from the questions."""
-    import hashlib
-
-    doubt = 1 + hashlib.sha256(identity.encode()).digest()[0] / 16
+    doubt = doubt_of(identity)
 
     def likelihood(context: str, continuation: str) -> float:
         whole = math.log(len(context) + 256 * doubt)
@@ -91,7 +99,10 @@ def test_base_and_model_are_evaluated_and_compared(place: Path) -> None:
         assert (plan.backend, plan.backend_settings, plan.backend_identity) == ("echo", {}, {})
         found = loglikelihoods(directory.lm_eval)
         assert [pytest.approx(row, abs=1e-6) for row in expected(plan.source.identity)] == found
-        assert len({sample["filtered_resps"][0] for sample in samples_in(directory.lm_eval, TASKS[1])}) > 1
+        texts = [sample["filtered_resps"][0] for sample in samples_in(directory.lm_eval, TASKS[1])]
+        assert texts == generated(plan.source.identity), "cut at the stop string, as lm-eval cuts"
+        config = results_in(directory.lm_eval)["config"]
+        assert (config["model"], config["model_dtype"]) == ("echo", "float64")
         assert "no model that answers as the backend echo does" in directory.equivalent_command.read_text()
     summary: dict[str, Any] = json.loads((place / "outputs" / "tuned" / "benchmarks" / "benchmark.json").read_text())
     assert set(summary["comparison"]) == set(TASKS)

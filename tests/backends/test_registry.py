@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from benchtui.models.layout import ModelFormat
 from benchtui.plans.abilities import check_abilities
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import resolve
+from tests.runs.laid_out import Laid
 
 PARROT = Backend("parrot", "parrot", takes=("merged_16bit",), gives=Gives(generate=True), answering="parrot")
 MERGED = ModelFormat("merged_16bit", Path("m"))
@@ -79,6 +81,20 @@ def test_a_task_that_needs_what_is_not_given_is_refused_with_the_backend_that_gi
     with pytest.raises(UsageError) as error:
         check_abilities(PARROT, ModelFormat("gguf", Path("m.gguf")), tasks)
     assert error.value.next_step == "Choose other tasks."
+
+
+def test_such_a_task_and_a_missing_package_are_refused_before_anything_is_laid_out(
+    laid: Laid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path / "packages", "parrot", f"{__name__}:PARROT")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    with pytest.raises(UsageError, match="laid_first needs log-likelihoods; the parrot backend gives none"):
+        laid.lay_out(backend="parrot")
+    monkeypatch.setattr(f"{__name__}.PARROT", dataclasses.replace(PARROT, needs=(Need("seeds", "pip install seeds"),)))
+    with pytest.raises(BenchtuiError, match="needs the package seeds") as error:
+        laid.lay_out(backend="parrot")
+    assert error.value.next_step == "pip install seeds"
+    assert not (laid.outputs / "tuned" / "benchmarks").exists()
 
 
 def test_finding_our_own_backends_searches_no_packages() -> None:
