@@ -240,10 +240,10 @@ def test_what_it_may_run_is_asked_again(outputs: Path) -> None:
 
 def test_a_kind_that_this_version_does_not_have_is_listed_and_not_resumed(outputs: Path) -> None:
     run = make_run(outputs)
-    plan = msgspec.to_builtins(read_plan(run.plan_file, WordsPlan)) | {"kind": "dreams", "depth": 3}
+    plan = msgspec.to_builtins(read_plan(run.plan_file, WordsPlan)) | {"kind": "dre\x1b[2Jams", "depth": 3}
     run.plan_file.write_text(json.dumps(plan))
     (listed,) = list_runs(outputs)
-    assert (listed.name, listed.kind, listed.state, listed.next_step) == (NAME, "dreams", "waiting", "")
+    assert (listed.name, listed.kind, listed.state, listed.next_step) == (NAME, "dre\x1b[2Jams", "waiting", "")
     assert RunFollower(run).catch_up().role == "dreams"
     assert read_plan(run.plan_file, Plan).model_name == "novel"
     ran = benchtui("runs", "--outputs", str(outputs))

@@ -15,6 +15,7 @@ from benchtui.plans.plan import Plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import CORE, Event
 from benchtui.runs.follow.view import Counts, RowView
+from benchtui.text import one_line
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,10 @@ class NothingKnown:
 def unknown_kind(name: str) -> Kind:
     """A kind that this version does not have, perhaps of a newer one: its runs are listed and followed, no more."""
 
+    role = one_line(name, 40)  # a plan may come from a stranger
+
     def about(plan: Plan) -> About:
-        return About(name, plan.model_name, (f"a kind that this version does not know ({name})",))
+        return About(role, plan.model_name, (f"a kind that this version does not know ({role})",))
 
     return Kind(
         name=name,
