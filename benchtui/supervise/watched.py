@@ -138,7 +138,7 @@ class Watched:
         alive = False
         while new := self._read():
             for event in new:
-                alive |= self.note(event)
+                alive = self.note(event) or alive
         return alive
 
     def _read(self) -> list[ev.Event]:
@@ -227,8 +227,10 @@ class Watched:
         """Write how the run ended; of a run that was stopped also how far it was. Where that cannot be written the run
         counts as died, and can be resumed. How a shard ended is only told in its events."""
         found = self.counts
-        if status == "cancelled":
-            message = "Not started." if not self.heard else f"{message} {found.words}." if found.documents else message
+        if status == "cancelled" and not self.heard:
+            message = "Not started."
+        elif status == "cancelled" and found.documents:
+            message = f"{message} {found.words}."
         results = self.results if isinstance(self.results, ev.Results) else None
         self.done = DoneRecord(
             status,
