@@ -42,8 +42,9 @@ def resume_as_planned(
     check_permissions(plan, allowed, name)
     if run_state(run) == "finished":
         raise BenchtuiError(f"{name} has finished: there is nothing to resume.")
-    if run.path.parent.is_symlink():  # a model folder may come from anybody, and results are written where it says
-        raise BenchtuiError(f"{run.path.parent} is a link to another place.", "Replace it with a folder.")
+    for folder in (run.path, run.path.parent):
+        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
+            raise BenchtuiError(f"{folder} is a link to another place.", "Replace it with a folder.")
     with FolderLock(run.model_lock, plan.model_name):
         try:
             wait_again(run)

@@ -113,10 +113,19 @@ class RunDirectory:
         return self.records / "lock"
 
     @property
+    def benchmarks(self) -> Path | None:
+        """The model's benchmarks/ that this run lies in; None for a run of another kind, or one kept somewhere else."""
+        above = self.path.parent
+        if above.name == "previous" and above.parent.name == "base":
+            above = above.parent.parent
+        elif above.name == "fine-tuned":
+            above = above.parent
+        return above if above.name == BENCHMARKS else None
+
+    @property
     def model_lock(self) -> Path:
         """The lock that the supervisor of this model's runs of this kind holds."""
-        benchmarks = next((folder for folder in self.path.parents if folder.name == BENCHMARKS), None)
-        return benchmarks / LOCK if benchmarks else self.path.parent / OTHER_LOCK
+        return self.benchmarks / LOCK if self.benchmarks else self.path.parent / OTHER_LOCK
 
     @property
     def cancel(self) -> Path:

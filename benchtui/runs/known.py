@@ -91,12 +91,20 @@ def model_runs(model: Path, name: str | None = None) -> Iterator[KnownRun]:
 
 
 def _other_runs(model: Path) -> Iterator[Path]:
-    """The runs in a model folder that lie beside benchmarks/, known by their plans: of whatever kind, also of one that
-    this version does not have."""
+    """The runs in a model folder that lie beside benchmarks/, in the folder of their kind; also those of a kind that
+    this version does not have, and those whose plan cannot be read. A copy of benchmarks/ is none."""
     for folder in _folder_names(model):
         if folder != BENCHMARKS:
             runs = (RunDirectory(model / folder / name) for name in _folder_names(f"{model}/{folder}"))
-            yield from (run.path for run in runs if run.exists())
+            yield from (run.path for run in runs if run.exists() and _may_lie_in(folder, run))
+
+
+def _may_lie_in(folder: str, run: RunDirectory) -> bool:
+    try:
+        kind = kind_of(run)
+    except BenchtuiError:
+        return True  # the list says what is wrong with it
+    return folder == kind.folder or not kind.known
 
 
 def _has_runs(model: Path) -> bool:

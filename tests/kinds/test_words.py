@@ -258,3 +258,18 @@ def test_it_is_no_benchmark(outputs: Path) -> None:
     with pytest.raises(BenchtuiError, match="is a run of the kind words, not benchmark"):
         run.plan()
     assert "is a run of the kind words" in benchtui("compare", NAME, "--outputs", str(outputs)).stderr
+
+
+def test_its_lock_lies_beside_it_whatever_the_folders_above_are_called(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "benchmarks" / "novel" / "words" / "2026-11-20T10-30-15")
+    assert run.model_lock.parent == run.path.parent
+
+
+def test_nothing_is_written_through_a_link_in_its_place(outputs: Path) -> None:
+    run = make_run(outputs)
+    elsewhere = run.path.rename(outputs.parent / "elsewhere")
+    run.path.symlink_to(elsewhere)
+    ran = benchtui("resume", NAME, "--outputs", str(outputs))
+    assert ran.returncode == 1
+    assert "is a link to another place" in ran.stderr
+    assert [file.name for file in elsewhere.rglob("*.*")] == ["plan.json"]

@@ -70,6 +70,13 @@ def test_a_base_that_was_set_aside_is_not_offered_for_resuming(tmp_path: Path) -
     assert by_name(tmp_path)["llama/previous/2026-01-01T00-00-00"].next_step == ""
 
 
+def test_a_copy_of_benchmarks_is_not_listed(tmp_path: Path) -> None:
+    base, _ = make_bench(tmp_path)
+    known = set(by_name(tmp_path))
+    shutil.copytree(base.path.parent, base.path.parent.with_name("benchmarks-before"))
+    assert set(by_name(tmp_path)) == known
+
+
 def test_damaged_records_are_listed_with_what_is_wrong(tmp_path: Path) -> None:
     base, tuned = make_bench(tmp_path)
     for file in (base.plan_file, base.launch, base.done, base.events, tuned.launch, tuned.done, tuned.events):
