@@ -15,7 +15,7 @@ from benchtui.text import one_line
 
 T = TypeVar("T")
 Failed = Callable[[str, str], None]
-"""Told what happened, and what to do next."""
+"""Called with what happened, and what to do next."""
 
 
 def in_background(
@@ -23,7 +23,7 @@ def in_background(
 ) -> None:  # fmt: skip
     """Run `job` in a thread, then `done` with its result in the application; a newer job of the group takes its place.
 
-    Whatever `job` raises becomes words: a broken file or a mistake of ours never takes the screen down.
+    Every exception of `job` becomes words: neither a broken file nor a bug of ours closes the screen.
     """
 
     def work() -> None:

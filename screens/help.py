@@ -17,7 +17,7 @@ from screens.widgets.plain import Plain
 _KEYS = {"escape": "Esc", "enter": "Enter", "space": "Space", "question_mark": "?", "slash": "/", "delete": "Del"}
 
 _OF_TEXTUAL = ("Scroll ", "Page Left", "Page Right")
-"""Keys of every scrollable widget, of which nobody needs to be told."""
+"""Keys of every scrollable widget, which need no explanation."""
 
 
 class Help(ModalScreen[None]):

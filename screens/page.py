@@ -67,7 +67,7 @@ class Page(Screen[Any]):
         group: str,
         failed: Callable[[str, str], None] | None = None,
     ) -> None:
-        """Run `job` in a thread, then `done` with what it gives; problems are told on the screen."""
+        """Run `job` in a thread, then `done` with what it gives; problems are shown on the screen."""
         in_background(self, job, done, failed or self.tell, group=group)
 
     def action_copy_text(self) -> None:

@@ -44,7 +44,7 @@ async def _settle(pilot: Pilot[int]) -> None:
 
 def _save(pilot: Pilot[int], folder: Path, name: str) -> None:
     picture = pilot.app.export_screenshot(title="benchtui")
-    # A picture that fetches its font from elsewhere tells others who looks at it.
+    # A picture that fetches its font from a server shows that server who looks at it.
     picture = re.sub(r"@font-face\s*\{[^}]*\}", "", picture)
     picture = re.sub(r"font-family:\s*Fira Code[^;]*;", f"font-family: {_FONTS};", picture)
     file = folder / f"{name}.svg"
@@ -73,7 +73,7 @@ async def _take(folder: Path, workspace: Workspace) -> None:
 
 
 async def _live(folder: Path, choice: Choice, workspace: Workspace) -> None:
-    """A run while it goes on: slowly, one document at a time, so that there is something to see."""
+    """A run while it is evaluated: slowly, one document at a time, so that there is something to see."""
     own = {**choice.more, "engine": "lm-eval"}
     slow = replace(choice, model=workspace.model.name, more=own, batch_size=1, timeout=1800.0)
     app = BenchtuiApp(Settings(choice))

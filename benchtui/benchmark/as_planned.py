@@ -27,7 +27,7 @@ def resume_as_planned(
     frontend: Frontend,
     control: Control,
 ) -> ExitCode:
-    """Let a worker go on with what is left of `run`, and show it until it ends.
+    """Let a worker do what is left of `run`, and show it until it ends.
 
     A plan may come from anybody: what it may run or load is asked of the user anew (`allowed`). Raises BenchtuiError
     when that is less than the plan wants, when the run has finished or is running, and when this version does not have

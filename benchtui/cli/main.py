@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "app": ("benchtui.cli.app", "Open the application (what `benchtui` alone does on a terminal)."),
     "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
     "plan": ("benchtui.cli.plan", "Say what a comparison could show, before it is run: are the samples enough?"),
-    "resume": ("benchtui.cli.resume", "Go on with an unfinished run; nothing answered is asked again."),
+    "resume": ("benchtui.cli.resume", "Resume an unfinished run; nothing answered is asked again."),
     "runs": ("benchtui.cli.runs", "List runs: running, finished, partial, died."),
     "attach": ("benchtui.cli.attach", "Watch a run from this terminal."),
     "cancel": ("benchtui.cli.cancel", "Stop a run; what was answered is kept and scored."),

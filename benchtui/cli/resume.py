@@ -17,7 +17,7 @@ from benchtui.settings.rows import SETTINGS
 @setting_options(*(row.name for row in SETTINGS if row.at_resume))
 @click.pass_context
 def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
-    """Go on with an unfinished run; nothing that was answered is asked again.
+    """Resume an unfinished run; nothing that was answered is asked again.
 
     RUN is a run as `benchtui runs` names it, its folder, or a model for its newest unfinished one; without it, the
     newest unfinished run in outputs.

@@ -101,7 +101,7 @@ def _warnings(first: RunResults, second: RunResults, names: Names) -> Iterator[s
             yield f"The {name} run did not finish ({results.state}): {results.run}"
         for partial in results.partial:
             if results is first and second.early_of_any(partial.task):
-                continue  # decided over what there is of it
+                continue  # the decision was made with the documents that there are
             yield f"The {name} run of {title_of(partial.task, results)} is partial: {partial} samples"
 
 

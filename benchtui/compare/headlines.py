@@ -25,7 +25,7 @@ from benchtui.tasks.words import task_title
 class Headline:
     """One task: both scores on lm-eval's scale (`base` None without one), the verdict as it was written down, and the
     band that is `likely` where another is shown; `no_loss` is the loss, in points, that is shown not
-    to be exceeded. A score that is not a number is NaN here: its task is shown all the same.
+    to be exceeded. A score that is not a number is NaN here; its task is still shown.
 
     `on_pairs` is the change over the paired documents where that is not the difference of the two scores.
     """

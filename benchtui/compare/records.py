@@ -171,7 +171,7 @@ class Row(msgspec.Struct, frozen=True):
     model.
 
     `population` says in words what interval and test are about. `tasks` is how many tasks a group has, 0 for what is no
-    group; `new_tasks` is the difference over new tasks of its kind, None where they are too few to tell. `shrunk` is
+    group; `new_tasks` is the difference over new tasks of its kind, None where there are too few tasks. `shrunk` is
     the change of a task inside a group, read together with those of its neighbours. `claims`, of headlines that are
     shares, whether a loss or any difference that matters is excluded.
     """

@@ -89,7 +89,7 @@ def why_not_comparable(task: str, pairing: Pairing, first: RunResults, second: R
         prompts = [words for words in differing_settings(first, second, names) if words.startswith(_OF_PROMPTS)]
         reasons += prompts + [words for words in facts if words.startswith(("shots", "task version"))]
     if pairing.only_first or pairing.only_second:
-        # A partial run says by itself why it has fewer documents.
+        # That a run is partial is shown elsewhere, and explains why it has fewer documents.
         reasons += [
             words for words in facts if words.startswith("task version" if partial else ("samples", "task version"))
         ]

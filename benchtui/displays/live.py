@@ -157,7 +157,7 @@ class LiveDisplay:
         """Tell whether the terminal is ours to draw on: after Ctrl+Z and `bg` it is the shell's."""
         try:
             away = os.tcgetpgrp(self._stream.fileno()) != os.getpgrp()
-        except (OSError, ValueError):  # not our controlling terminal, or gone: writing will tell
+        except (OSError, ValueError):  # not our controlling terminal, or gone: writing will show it
             return True
         self._was_away |= away
         return not away

@@ -1,4 +1,4 @@
-"""Tell a run line by line: which events are worth a line, and what it says."""
+"""Describe a run line by line: which events get a line, and what it says."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _Told:
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that is told of a run; `t` in seconds since the epoch says when it happened."""
+    """One line about a run; `t` in seconds since the epoch says when it happened."""
 
     t: float
     text: str
@@ -51,7 +51,7 @@ class Line:
 
 
 class Narrator:
-    """Tells one run, line by line."""
+    """Describes one run, line by line."""
 
     def __init__(self, glyphs: Glyphs) -> None:
         self._glyphs = glyphs

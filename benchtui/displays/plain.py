@@ -1,4 +1,4 @@
-"""One line for each thing worth knowing, for logs and for terminals that cannot do more."""
+"""One line for each important event, for logs and for terminals that cannot do more."""
 
 from __future__ import annotations
 

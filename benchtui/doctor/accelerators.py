@@ -30,7 +30,7 @@ _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_ava
 
 @dataclass(frozen=True)
 class _Gpu:
-    """As the driver tells it; bytes, None where it does not."""
+    """One GPU as the driver describes it; in bytes, None where it gives no number."""
 
     name: str
     total: int | None
@@ -91,7 +91,7 @@ def _nvidia(driver: str, build: _TorchBuild | None) -> Iterator[Check]:
 
 def _usable(gpus: str, build: _TorchBuild | None, question: _TorchQuestion) -> Check:
     if build is None:
-        return Check("GPU", "ok", gpus)  # that torch is missing is said among the packages
+        return Check("GPU", "ok", gpus)  # the check of the packages reports that torch is missing
     if not build.cuda:
         message = f"{gpus}, but torch {build.version} is built without CUDA: models would run on the processor"
         return Check("GPU", "warning", message, "python -m pip install --force-reinstall torch (a CUDA build)")

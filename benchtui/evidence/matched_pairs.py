@@ -53,7 +53,7 @@ def chance_of_no_more(fixed: int, broken: int, n: int, difference: float) -> flo
         return 1.0 if broken == n else 0.0
     if difference == 0:
         return float(betainc(fixed, broken + 1.0, 0.5)) if fixed else 1.0
-    if difference < 0:  # a loss is at its largest where most samples change
+    if difference < 0:  # a loss is largest where most samples change
         if not fixed:
             return float(betainc(same, changed + 1.0, 1 + difference)) if same else 1.0
         if not same:

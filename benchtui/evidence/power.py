@@ -102,7 +102,7 @@ def samples_needed(difference: float, discordant: float, alpha: float = ALPHA, p
         low, high = (low, middle) if enough(middle) else (middle, high)
     if high * changing * (1 - changing) >= _SMOOTH:
         return high
-    around = 4 * int(np.sqrt(high)) + 20  # as wide as the teeth of the saw at this height
+    around = 4 * int(np.sqrt(high)) + 20  # wide enough for the ups and downs of power at this height
     return 1 + max(n for n in range(max(0, high - 1), high + around) if n < high or not enough(n))
 
 

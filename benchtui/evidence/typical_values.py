@@ -41,7 +41,7 @@ def centre_interval(effects: Floats, alpha: float = ALPHA) -> Interval | None:
 def _lowest(effects: Floats, alpha: float) -> float:
     means = np.sort(_means(effects))
     found = float(means[int(np.ceil(alpha * len(means) - 1e-9)) - 1])
-    return 0.0 if abs(found) < _TIE else found  # rounding must not tell a tie from zero
+    return 0.0 if abs(found) < _TIE else found  # rounding must not make a tie differ from zero
 
 
 def _means(effects: Floats) -> Floats:

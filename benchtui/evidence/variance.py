@@ -47,7 +47,7 @@ class RecipeMean:
 
     def _half(self, alpha: float) -> float:
         if not (self.between_seeds and self.between_documents):
-            return math.inf  # what did not vary here tells nothing of how it varies
+            return math.inf  # a source that did not vary here says nothing about how it varies
         seeds = t_quantile(1 - alpha / 2, self.seeds - 1) * self.between_seeds
         return math.hypot(seeds, t_quantile(1 - alpha / 2, self.documents - 1) * self.between_documents)
 

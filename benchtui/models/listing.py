@@ -37,7 +37,7 @@ def _listed(model: TrainedModel, backend: Loader) -> ListedModel:
         return ListedModel(model, None, result, problems)
     try:
         form = choose_format(model, backend)
-    except BenchtuiError:  # nothing usable: the problems say so; its base may still be told
+    except BenchtuiError:  # nothing usable: the problems say so; its base may still be shown
         form = model.formats[0]
     base, unreadable = named_base(model, form)
     warnings = tuple(words for words in unreadable if not any(words in problem for problem in problems))

@@ -79,7 +79,7 @@ def _mark(row: Row, comparison: Comparison) -> _Mark | None:
     value = row.change * sign
     tone = "nothing" if ends[0] <= 0 <= ends[1] else "gain" if value > 0 else "loss"
     if row.verdict is not None and not (row.verdict.kind.is_gain or row.verdict.kind.is_loss):
-        tone = "nothing"  # the correction for several tests may take back what one interval shows
+        tone = "nothing"  # after correction for several tests, what one interval shows may no longer hold
     indent = "" if row.level == "headline" else "\u2003"
     name = _shortened(indent + one_line(label(row, comparison)))
     said = f"{points(value / 100)} {verdict_cell(row).partition(' ')[2]}".rstrip()

@@ -176,7 +176,7 @@ def _parts(comparison: Comparison) -> Iterator[str]:
 
 
 def _notes(comparison: Comparison) -> str:
-    told = [*caveats(comparison), *run_notes(comparison)]  # what is said of answers stands below their rows
+    told = [*caveats(comparison), *run_notes(comparison)]  # notes about answers are below their rows
     return f'<ul class="notes">{"".join(f"<li>{_text(note)}</li>" for note in told)}</ul>' if told else ""
 
 

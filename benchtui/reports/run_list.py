@@ -41,7 +41,7 @@ def _progress(run: ListedRun) -> str:
     if run.documents_total:
         return f"{run.documents}/{run.documents_total}{decided}"
     if run.total and (run.state == "finished" or run.answered < run.total):  # of an earlier version
-        return f"{100 * run.answered // run.total}%{decided}"  # rounded down: 100% is said of nothing that is not whole
+        return f"{100 * run.answered // run.total}%{decided}"  # rounded down: 100% only when everything is done
     return ""
 
 

@@ -37,7 +37,7 @@ class Phase(Event, frozen=True, kw_only=True, tag="phase"):
 class Advance(Event, frozen=True, kw_only=True, tag="advance"):
     """A sign of life inside a phase: work that moved on. `done`/`total` in `unit`, 0 where unknown.
 
-    "files" stood for modules and tasks alike in earlier versions.
+    In earlier versions "files" counted modules as well as tasks.
     """
 
     unit: Literal["bytes", "tokens", "documents", "prompts", "files", "modules", "tasks", "tensors"]

@@ -177,7 +177,7 @@ def _newest_events(path: Path, kind: Kind) -> Iterator[Event]:
 
 
 def _latest(path: Path, kind: Kind) -> tuple[Working | None, bool]:
-    """What a run said last of how far it is, and whether its latest worker has come to it."""
+    """What a run said last about its progress, and whether its latest worker has begun it."""
     begun = None
     for event in _newest_events(path, kind):
         if (working := kind.working(event)) is not None:

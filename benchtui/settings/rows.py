@@ -106,7 +106,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("confirm-unsafe-code", ALLOW, "Allow tasks that execute what the model wrote.",
             switch("--confirm-unsafe-code", "--no-confirm-unsafe-code"), False, permission="unsafe_code",
             at_resume=True),
-    Setting("resume", MACHINE, "Go on with an unfinished run of this plan.",
+    Setting("resume", MACHINE, "Resume an unfinished run of this plan.",
             switch_or("ask", "--resume", "--no-resume", "--ask-resume"), None),
     Setting("detach", MACHINE, "Start in the background and return; watch with `benchtui attach`.",
             switch("--detach", "--no-detach"), False, at_resume=True),

@@ -11,7 +11,7 @@ from benchtui.text import printable
 
 
 class Plain(Static):
-    """A Static for words of ours and of others; `show` makes foreign text safe first."""
+    """A Static for our own and foreign text; `show` makes foreign text safe first."""
 
     def __init__(self, content: VisualType = "", *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(content, markup=False, id=id, classes=classes)

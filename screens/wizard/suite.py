@@ -24,7 +24,7 @@ from screens.widgets.plain import Plain
 from screens.wizard.step import Answers, Step
 
 NAMED = ""
-"""Stands for tasks by name in the list of suites."""
+"""The entry for tasks by name in the list of suites."""
 
 
 class SuiteStep(Step):

@@ -115,4 +115,4 @@ def _task_hashes(file: Path) -> dict[str, str]:
     try:
         return msgspec.json.decode(file.read_bytes(), type=_Hashed).task_hashes
     except (OSError, msgspec.MsgspecError):
-        return {}  # NaN among the scores is no JSON; the samples tell as well
+        return {}  # NaN among the scores is no JSON; the samples are read instead

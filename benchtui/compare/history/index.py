@@ -81,7 +81,7 @@ class HistoryIndex(Generic[Record]):
         try:
             write_run_file(self._file, msgspec.msgpack.encode(index))
         except OSError:
-            return  # a folder that is not ours to write: it is read anew next time
+            return  # a folder that we may not write: everything is read again next time
 
     def _read(self) -> dict[str, _Entry[Record]]:
         try:

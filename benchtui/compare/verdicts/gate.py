@@ -137,7 +137,7 @@ def _differences(comparison: Comparison) -> tuple[str, ...]:
         f"{row.title} {words}"
         for row in comparison.headlines
         for words in row.notes
-        if not (row.early and words.startswith("samples"))  # it says itself how many it took
+        if not (row.early and words.startswith("samples"))  # its own sentence gives the number of samples
     ]
     return tuple(dict.fromkeys((*comparison.settings, *of_tasks)))
 
@@ -177,7 +177,7 @@ def _cannot_tell(row: Row) -> str:
         return "a score is not a number"
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
         return "not comparable"
-    if row.early is not None:  # it stands, whatever became of the base later
+    if row.early is not None:  # it remains valid even if the base changed later
         return "" if row.early.n else "no samples"
     if row.first.partial or row.second.partial:
         return "partial results"

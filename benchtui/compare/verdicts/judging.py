@@ -1,6 +1,6 @@
 """Judges all headline rows together: corrected over every task that was asked, and for the looks of early stopping.
 
-The family of tests is what was asked, whatever became of it: a task that was decided early, that is not comparable or
+The family of tests is what was asked, not what was answered: a task that was decided early, that is not comparable or
 that lost its result counts in Holm's correction as one with p = 1. If it were left out, the others would be judged at a
 level that depends on the answers.
 """

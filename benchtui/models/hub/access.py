@@ -34,7 +34,7 @@ CARD = "README.md"
 _NAMED_TEMPLATE = re.compile(r"additional_chat_templates/[\w.-]{1,80}\.jinja")
 
 _ANSWER_SECONDS = 5.0  # one request
-_LOOKUP_SECONDS = 9.0  # the first word from the hub, with DNS and every address it may have
+_LOOKUP_SECONDS = 9.0  # the first answer of the hub, with DNS and every address it may have
 _FILES_SECONDS = 60.0  # the small files, on a slow line
 _MAX_SIZED_FILES = 64
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -127,7 +127,7 @@ def _cached_commit(repository: Path, revision: str | None) -> str | None:
         commit = ""
     if _COMMIT.fullmatch(commit) or revision is not None:
         return commit if _COMMIT.fullmatch(commit) else None
-    try:  # fetched by commit, so no branch was noted: the newest will be the one that is meant
+    try:  # fetched by commit, so no branch was recorded: use the newest
         snapshots = [path for path in (repository / "snapshots").iterdir() if _COMMIT.fullmatch(path.name)]
         return max(snapshots, key=lambda path: path.stat().st_mtime).name if snapshots else None
     except OSError:
@@ -168,7 +168,7 @@ def _download(hub_id: str, names: list[str], revision: str | None, commit: str) 
 
     folder = Path()
     for name in names:
-        # The first is asked for by branch, so that the cache notes which commit the branch stands at.
+        # The first is asked for by branch, so that the cache records the branch's commit.
         at = commit if folder.name else revision or "main"
         path = hf_hub_download(
             hub_id, name, revision=at, cache_dir=hub_cache(), endpoint=hub_endpoint(), etag_timeout=_ANSWER_SECONDS

@@ -61,7 +61,7 @@ def tokenizer_size(folder: Path, *, quickly: bool = False) -> TokenizerSize | No
             return None
         read = _decoder.decode(data if whole else _only_added(data))
     except (FileNotFoundError, Unreadable, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None  # a tokenizer of another kind, or a broken one, which is told when it is loaded
+        return None  # a tokenizer of another kind, or a broken one, which is reported when it is loaded
     numbers = [token.id for token in read.added_tokens]
     vocabulary = read.model.vocab if read.model else []
     numbers += [len(vocabulary) - 1] if isinstance(vocabulary, list) else [max(vocabulary.values(), default=-1)]
@@ -116,7 +116,7 @@ def _used(folder: Path, outside: list[str]) -> str:
     try:
         special, template = dict(read_special_tokens(folder)), read_chat_template(folder).text or ""
     except Unreadable:
-        return ""  # told by whoever reads them for their own sake
+        return ""  # reported by the functions that read these files themselves
     for text in outside:
         shown = one_line(text, 40)
         if text == special.get("bos_token"):

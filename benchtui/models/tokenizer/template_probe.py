@@ -109,7 +109,7 @@ def sandbox(now: dt.datetime | None = None) -> Any:
         return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     def strftime_now(form: str) -> str:
-        return (now or dt.datetime.now()).strftime(form)  # noqa: DTZ005 - local time, as transformers tells it
+        return (now or dt.datetime.now()).strftime(form)  # noqa: DTZ005 - local time, as in transformers
 
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]

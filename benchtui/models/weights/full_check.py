@@ -42,7 +42,7 @@ class Findings:
 def check_full_model(config: Mapping[str, Any], tensors: Tensors) -> Findings:
     """Return what is wrong with `tensors`, those of all the files of one model, for a model of this `config`."""
     problem = _no_content(tensors)
-    if config.get("auto_map"):  # code of its own may name its tensors as it likes
+    if config.get("auto_map"):  # a model with its own code may name its tensors in any way
         return Findings(problem)
     architecture = read_architecture(config)
     family = FAMILIES.get(str(config.get("model_type")))

@@ -111,7 +111,7 @@ def _fits(row: Row, kinds: _Kinds) -> bool:
 
 
 def _text(raw: bytes) -> str:
-    """Damaged text is text all the same; its checksum tells."""
+    """Damaged text is still text; its checksum shows the damage."""
     return raw.decode("utf-8", "replace")
 
 

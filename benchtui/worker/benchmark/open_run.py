@@ -35,8 +35,8 @@ def open_to_ask(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> 
 
 
 def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> RunContext:
-    """Open a run whose journal is to be scored without a model: the data of its answers and what is to be said beside
-    its scores are noted there. `stack` closes its files. Raises BenchtuiError where a task cannot be loaded."""
+    """Open a run whose journal is to be scored without a model: the data of its answers and the notes for
+    its scores are kept in it. `stack` closes its files. Raises BenchtuiError where a task cannot be loaded."""
     plan = run.plan()
     reporter = Reporter(EventWriter(run.events))
     process.libraries.reporter = reporter

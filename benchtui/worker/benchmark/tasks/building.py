@@ -104,7 +104,7 @@ def _each_named(task: Task, skipped: Set[int], name: Callable[[int, str], None])
 
 
 def _draw_examples(task: Task, doc: Any, shots: int) -> None:
-    """Draw a skipped document's examples all the same: those of the documents after it depend on it."""
+    """Draw a skipped document's examples too: those of the documents after it depend on it."""
     sampler = getattr(task, "sampler", None)
     if sampler is not None and shots:
         same_split = task.fewshot_cfg.split == task.config.test_split

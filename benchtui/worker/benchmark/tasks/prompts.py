@@ -64,7 +64,7 @@ class ChatPrompts:
 
 
 def try_prompts(tasks: Sequence[LoadedTask], plan: BenchmarkPlan, in_hand: InHandWriter) -> list[str]:
-    """Make the first prompt of each task with the tokenizer alone; returns what is to be said beside the scores.
+    """Make the first prompt of each task with the tokenizer alone; returns notes to show beside the scores.
 
     Raises BenchtuiError naming the chat template and its line, before any weights are loaded. Leaves no trace in the
     tasks: what they draw at random is drawn again.
