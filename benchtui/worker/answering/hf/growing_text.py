@@ -22,7 +22,7 @@ def grow(distributions: TextDistributions, observer: Observer) -> GrowingText:
     """Begin a text without tokens.
 
     Where the model's cache cannot be cut and continued (recurrent layers, adapters with tokens of their own), every
-    step computes the whole text again; the observer is told so.
+    step computes the whole text again, and the observer is informed.
     """
     if distributions.capabilities.shares_prefixes:
         return CachedText(distributions, observer, TextCache())
