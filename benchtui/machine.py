@@ -33,6 +33,14 @@ class MachineReading:
     gpu: GpuReading | None
 
 
+@dataclass(frozen=True)
+class ContainerMemory:
+    """A limit on the memory of a group of processes, and how much of it is still free, in bytes."""
+
+    limit: int
+    free: int
+
+
 class MachineMeter:
     """Reads the machine again and again; the first reading of the processor covers the time since it was made."""
 
@@ -80,16 +88,21 @@ def free_memory() -> int:
     import psutil
 
     available = int(psutil.virtual_memory().available)
+    container = container_memory()
+    return available if container is None else min(available, container.free)
+
+
+def container_memory() -> ContainerMemory | None:
+    """Return what the container or service that this process runs in allows; None where nothing sets a limit."""
     try:
         membership = Path("/proc/self/cgroup").read_text()
     except OSError:
-        return available  # not Linux
-    in_container = free_in_control_groups(membership, _CGROUPS)
-    return available if in_container is None else min(available, in_container)
+        return None  # not Linux
+    return memory_of_control_groups(membership, _CGROUPS)
 
 
-def free_in_control_groups(membership: str, mount: Path) -> int | None:
-    """Return the bytes that Linux control groups still allow this process, None where none of them sets a limit.
+def memory_of_control_groups(membership: str, mount: Path) -> ContainerMemory | None:
+    """Return the limit of the Linux control group that allows this process least, None where none sets a limit.
 
     `membership` is the text of /proc/self/cgroup, `mount` the folder where control groups are mounted. The process's
     own group and all groups above it count, of version 1 or 2. Cached file contents that the kernel can drop at once
@@ -108,12 +121,12 @@ def free_in_control_groups(membership: str, mount: Path) -> int | None:
         # In a container the path may be the host's, of which only the top is mounted: what does not exist is passed by.
         own = top / path.strip("/")
         allowed += [_allowed_by(group, *names) for group in (own, *own.parents) if group.is_relative_to(top)]
-    limits = [free for free in allowed if free is not None]
-    return min(limits) if limits else None
+    limits = [memory for memory in allowed if memory is not None]
+    return min(limits, key=lambda memory: memory.free, default=None)
 
 
-def _allowed_by(group: Path, limit: str, usage: str, droppable: str) -> int | None:
-    """Return the bytes that one control group still allows; the others are the names of its files and of a line."""
+def _allowed_by(group: Path, limit: str, usage: str, droppable: str) -> ContainerMemory | None:
+    """Return what one control group allows; the other arguments are the names of its files and of a line in one."""
     try:
         most, used = (group / limit).read_text().strip(), int((group / usage).read_text())
         statistics = (group / "memory.stat").read_text()
@@ -125,7 +138,7 @@ def _allowed_by(group: Path, limit: str, usage: str, droppable: str) -> int | No
         name, _, value = line.partition(" ")
         if name == droppable and value.isdecimal():
             used -= min(used, int(value))
-    return max(0, int(most) - used)
+    return ContainerMemory(int(most), max(0, int(most) - used))
 
 
 def free_gpu_memory() -> int | None:

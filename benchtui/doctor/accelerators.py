@@ -17,7 +17,7 @@ from pathlib import Path
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
 from benchtui.interpreter import this_python
-from benchtui.machine import nvidia_rows
+from benchtui.machine import container_memory, nvidia_rows
 from benchtui.models.layout import size_text
 from benchtui.models.reading import MAX_TEXT, Unreadable, read_bytes
 from benchtui.text import one_line
@@ -66,9 +66,9 @@ def check_memory() -> Iterator[Check]:
 
     memory = psutil.virtual_memory()
     total, free, of = memory.total, memory.available, ""
-    limit = _container_limit()
-    if limit is not None and limit[0] < total:
-        total, free, of = limit[0], min(free, max(limit[0] - limit[1], 0)), " that this container may use"
+    container = container_memory()
+    if container is not None and container.limit < total:
+        total, free, of = container.limit, min(free, container.free), " that this container may use"
     message = f"{size_text(free)} free of {size_text(total)}{of}"
     if free < _LOW_MEMORY:
         step = "Close other programs; a model of 1 B parameters needs about 2 GB in 16 bits, 4 GB in 32."
@@ -176,23 +176,6 @@ class _TorchQuestion:
             return None
         last = output.split()[-1:] if self._process.returncode == 0 else []
         return int(last[0]) if last and last[0].isdecimal() else None
-
-
-def _container_limit() -> tuple[int, int] | None:
-    """Limit and use in bytes of this control group (version 2), None where there is no limit.
-
-    Files that the kernel keeps in memory and gives back when asked do not count as use.
-    """
-    try:
-        limit, used, statistics = (
-            Path("/sys/fs/cgroup", name).read_text("ascii") for name in ("memory.max", "memory.current", "memory.stat")
-        )
-    except (OSError, UnicodeDecodeError):
-        return None
-    given_back = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
-    if not limit.strip().isdecimal() or not used.strip().isdecimal():  # "max": no limit
-        return None
-    return int(limit), int(used) - (int(given_back[1]) if given_back else 0)
 
 
 def _cores() -> int:

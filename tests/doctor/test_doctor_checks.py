@@ -16,6 +16,7 @@ import pytest
 from benchtui.doctor import accelerators, hub, packages, services, storage
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_together
+from benchtui.machine import ContainerMemory
 
 
 def distribution(folder: Path, name: str, version: str, *requires: str) -> None:
@@ -161,7 +162,7 @@ def test_a_driver_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to
 
 
 def test_little_memory_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accelerators, "_container_limit", lambda: (2_000_000_000, 500_000_000))
+    monkeypatch.setattr(accelerators, "container_memory", lambda: ContainerMemory(2_000_000_000, 1_500_000_000))
     (check,) = accelerators.check_memory()
     assert check.status == "warning"
     assert "1.5 GB free of 2.0 GB that this container may use" in check.message
