@@ -70,7 +70,7 @@ def test_a_run_that_nobody_looked_at_before_is_judged_at_five_per_cent(laid: Lai
     assert not judged_strictly(compared(laid, evaluated(laid)))
 
 
-@pytest.mark.parametrize("change", [{"limit": 0.5}, {"engine": "lm-eval"}, {"tasks": ("laid_first",)}])
+@pytest.mark.parametrize("change", [{"limit": 0.5}, {"more": {"engine": "lm-eval"}}, {"tasks": ("laid_first",)}])
 def test_a_part_of_it_or_the_same_by_other_arithmetic_is_no_fresh_evidence(
     laid: Laid, change: dict[str, object]
 ) -> None:
