@@ -118,7 +118,7 @@ def memory_of_control_groups(membership: str, mount: Path) -> ContainerMemory | 
             names, top = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"), mount / "memory"
         else:
             continue
-        # In a container the path may be the host's, of which only the top is mounted: what does not exist is passed by.
+        # In a container the path may be the host's, of which only the top is mounted: what does not exist is skipped.
         own = top / path.strip("/")
         allowed += [_allowed_by(group, *names) for group in (own, *own.parents) if group.is_relative_to(top)]
     limits = [memory for memory in allowed if memory is not None]

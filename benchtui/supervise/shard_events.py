@@ -96,7 +96,7 @@ class ShardEvents:
                 return self._combine.take(number, event)
 
     def _begins(self, phase: ev.Phase) -> bool:
-        """Whether this worker is the first to come to it."""
+        """Whether this worker is the first to begin this phase."""
         if (phase.name, phase.task) in self._begun or len(self._begun) >= MOST_PHASES:
             return False
         self._begun.add((phase.name, phase.task))
