@@ -1,4 +1,14 @@
-"""Tells from an error, or from what a process said last, whether memory ran out, whichever library said so."""
+"""What is done when memory runs out, and how that is recognised whichever library says so.
+
+1. A batch did not fit: the model answers half as many sequences at once (`fewer_rows`), down to one. What was answered
+   before is kept.
+2. The operating system ended the worker: the next one plans for half of the memory (`smaller_share`), down to a 64th,
+   and resumes from the journal.
+3. Nothing smaller is left: the run ends, what was answered is scored, and the message says what needs less memory.
+
+Where it happens: `worker/answering/` answers fewer at once (the hf engine also reads fewer tokens in each pass, in
+`hf/engine/batching.py`), `supervise/endings.py` starts the next worker.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +31,19 @@ _PHRASES_AT_START = (
     "no memory",
 )
 _LONGEST_CHAIN = 20
+
+SMALLEST_SHARE = 1 / 64
+"""Of the memory that would be planned for: a worker that was killed with less of it would be killed again."""
+
+
+def fewer_rows(rows: int | None) -> int | None:
+    """Return how many sequences to answer at once after `rows` did not fit; None when there is nothing smaller."""
+    return rows // 2 if rows is not None and rows > 1 else None
+
+
+def smaller_share(share: float) -> float | None:
+    """Return the share of the memory to plan for after `share` was too much; None when there is nothing smaller."""
+    return share / 2 if share / 2 >= SMALLEST_SHARE else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

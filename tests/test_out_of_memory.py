@@ -10,7 +10,13 @@ import pytest
 import torch
 
 from benchtui.errors import BenchtuiError
-from benchtui.out_of_memory import is_caused_by_out_of_memory, is_out_of_memory, says_out_of_memory
+from benchtui.out_of_memory import (
+    fewer_rows,
+    is_caused_by_out_of_memory,
+    is_out_of_memory,
+    says_out_of_memory,
+    smaller_share,
+)
 from benchtui.worker.answering.hf.load import load_error
 
 
@@ -96,3 +102,14 @@ def test_a_model_that_does_not_fit_is_named_whatever_library_said_so() -> None:
 def test_by_the_last_words_of_a_process(line: str) -> None:
     assert says_out_of_memory(line)
     assert not says_out_of_memory("jinja2.exceptions.TemplateSyntaxError: unexpected '}'")
+
+
+def test_batches_are_halved_down_to_one() -> None:
+    assert [fewer_rows(rows) for rows in (64, 3, 2, 1, None)] == [32, 1, 1, None, None]
+
+
+def test_the_memory_to_plan_for_is_halved_down_to_a_64th() -> None:
+    shares: list[float | None] = [1.0]
+    while (last := shares[-1]) is not None:
+        shares.append(smaller_share(last))
+    assert shares == [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, None]

@@ -20,7 +20,7 @@ from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts.claims import with_claims
-from benchtui.compare.verdicts.judging import family, judged
+from benchtui.compare.verdicts.family import family, judged
 from benchtui.compare.verdicts.looks import looked_at_before, why_watched
 from benchtui.compare.verdicts.margins import Margins, asked_margins
 from benchtui.compare.verdicts.overall import overall

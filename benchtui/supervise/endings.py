@@ -9,6 +9,7 @@ from typing import Literal
 
 from benchtui.durations import format_duration
 from benchtui.files import UnsafePlaceError
+from benchtui.out_of_memory import smaller_share
 from benchtui.runs import events as ev
 from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.records import Status
@@ -18,7 +19,6 @@ from benchtui.supervise.watched import AtWork, Watched
 
 Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "no room", "deleted", "failed"]
 
-SMALLEST_MEMORY_SHARE = 1 / 64
 MOST_REPLACEMENTS = 2
 """Workers in a row that take the place of one that died or was silent, while no new answer arrives."""
 
@@ -90,8 +90,8 @@ class EndingRules:
         return [watched for watched in waiting if watched.done is None] if self._side_by_side else [current]
 
     def _out_of_memory(self, current: Watched, ending_with: Sequence[Watched], *, killed: bool) -> None:
-        smaller = self.memory_share / 2
-        if killed and smaller >= SMALLEST_MEMORY_SHARE and current.batch_size != 1:
+        smaller = smaller_share(self.memory_share)
+        if killed and smaller is not None and current.batch_size != 1:
             self.memory_share = smaller
             why = f"{memory_words(killed=killed)}; resuming from the journal"
             current.tell(ev.Decision(what="memory", choice=f"{smaller:.3g} of what was planned", why=why))

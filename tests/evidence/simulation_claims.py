@@ -10,7 +10,7 @@ import numpy as np
 
 from benchtui.compare.records import Row
 from benchtui.compare.verdicts.claims import with_claims
-from benchtui.compare.verdicts.judging import judged
+from benchtui.compare.verdicts.family import judged
 from benchtui.compare.verdicts.margins import Margins
 from tests.evidence.simulation_family import CHANGE, N, row_of
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from benchtui.compare.compare import Pair, rows_of
 from benchtui.compare.differences.leaves import SampleSource, read_leaf
 from benchtui.compare.records import Row
-from benchtui.compare.verdicts.judging import family, judged
+from benchtui.compare.verdicts.family import family, judged
 from benchtui.compare.verdicts.looks import why_watched
 from benchtui.evidence.records import ALPHA, EARLY_ALPHA
 from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, Betting

@@ -11,7 +11,7 @@ import torch
 
 from benchtui.backends.hf import engine_of
 from benchtui.backends.hf_batch import choose_batch
-from benchtui.out_of_memory import is_out_of_memory
+from benchtui.out_of_memory import fewer_rows, is_out_of_memory
 from benchtui.plans.source import Source
 from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.chat import HFChat
@@ -180,14 +180,14 @@ class HFAnswering(Answering):
     def shrink(self, said: str, observer: Observer) -> None:
         """Halve the batch; see `Answering.shrink`."""
         release_memory(self._device)
-        size = self.rows
-        if size is None or size <= 1:
+        size, fewer = self.rows, fewer_rows(self.rows)
+        if fewer is None:
             raise OutOfMemoryError(
                 f"memory is not enough for one request: {said}",
                 "Use --format merged_4bit, a smaller --max-length, or a larger machine.",
             )
-        self.lm.batch_size_per_gpu = size // 2
-        observer.batch_size(size // 2, f"memory ran out at {size}; what was answered is kept")
+        self.lm.batch_size_per_gpu = fewer
+        observer.batch_size(fewer, f"memory ran out at {size}; what was answered is kept")
 
     # Other plans.
 
