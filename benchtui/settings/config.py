@@ -104,18 +104,29 @@ def check_task_folders(config: Config) -> None:
         raise _only_typed(source, "include-path", why, user_config_file())
 
 
+def check_model_arguments(config: Config, backend: str) -> None:
+    """Raise UsageError where the working folder's benchtui.toml gives model arguments that could load files or code in
+    `backend`: a flag or variable may choose another one than the file names. Raises also where there is none."""
+    source = config.origin.get("model_args")
+    if source is not None and source != user_config_file():
+        _refuse_arguments(source, user_config_file(), config.run_defaults["model_args"], backend)
+
+
 def _refuse_code(file: Path, own: Path, defaults: Mapping[str, Any], suites: Sequence[Suite]) -> None:
     """Raise UsageError for what could run code: paths of task files, some model arguments and generation settings."""
     named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
-    arguments = defaults.get("model_args", {})
-    backend = find_backend(defaults.get("backend", DEFAULT_BACKEND)) if arguments else None
-    for name, value in arguments.items():
-        if backend is None or not backend.is_harmless(name, value):
-            raise _only_typed(file, "model-args", f"{one_line(name, 60)} can load files and code", own)
+    _refuse_arguments(file, own, defaults.get("model_args", {}), defaults.get("backend", DEFAULT_BACKEND))
     for name in code_in_generation(defaults.get("gen_kwargs", {})):
         raise _only_typed(file, "gen-kwargs", f"{name} can run code", own)
+
+
+def _refuse_arguments(file: Path, own: Path, arguments: Mapping[str, Any], backend: str) -> None:
+    found = find_backend(backend) if arguments else None
+    for name, value in arguments.items():
+        if found is None or not found.is_harmless(name, value):
+            raise _only_typed(file, "model-args", f"{one_line(name, 60)} can load files and code", own)
 
 
 def _only_typed(file: Path, key: str, why: str, own: Path) -> UsageError:

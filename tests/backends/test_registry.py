@@ -17,9 +17,17 @@ from benchtui.models.layout import ModelFormat
 from benchtui.plans.abilities import check_abilities
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import resolve
+from tests.cli.results_commands import benchtui
 from tests.runs.laid_out import Laid
 
-PARROT = Backend("parrot", "parrot", takes=("merged_16bit",), gives=Gives(generate=True), answering="parrot")
+PARROT = Backend(
+    "parrot",
+    "parrot",
+    takes=("merged_16bit",),
+    gives=Gives(generate=True),
+    answering="parrot",
+    harmless_arguments=frozenset({"feathers"}),
+)
 MERGED = ModelFormat("merged_16bit", Path("m"))
 
 
@@ -103,3 +111,18 @@ def test_finding_our_own_backends_searches_no_packages() -> None:
         "sys.exit('importlib.metadata' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-S", "-c", code], cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_model_arguments_of_a_folders_file_are_judged_by_the_backend_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed(tmp_path / "packages", "parrot", f"{__name__}:PARROT")
+    monkeypatch.syspath_prepend(tmp_path / "packages")
+    monkeypatch.chdir(tmp_path)
+    Path("benchtui.toml").write_text('[run]\nbackend = "parrot"\nmodel-args = ["feathers=evil/kernel"]\n')
+    monkeypatch.setenv("BENCHTUI_BACKEND", "hf")  # harmless to the parrot only
+    ended = benchtui("run", "--model", "nothing")
+    assert ended.code == 2
+    assert "feathers can load files and code" in ended.err
+    monkeypatch.setenv("BENCHTUI_BACKEND", "parrot")
+    assert "feathers" not in benchtui("run", "--model", "nothing").err

@@ -38,6 +38,10 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
         from benchtui.settings.config import check_task_folders, load_config
 
         check_task_folders(load_config())
+    if _source("model_args") is ParameterSource.DEFAULT_MAP:
+        from benchtui.settings.config import check_model_arguments, load_config
+
+        check_model_arguments(load_config(), said["backend"])
     return choice_of(said)
 
 
