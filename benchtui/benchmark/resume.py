@@ -1,139 +1,80 @@
-"""Resume a run that died, was stopped or finished in part: in the same directories, with the same journal."""
+"""Resume an unfinished run of any kind: the way its kind names, or else by itself, as its plan says."""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-import msgspec
-
-from benchtui.backends.registry import find_backend
-from benchtui.benchmark.directories import BenchRuns, left_to_evaluate, lock_model
-from benchtui.benchmark.evaluate import BenchOutcome
 from benchtui.benchmark.frontend import Frontend
-from benchtui.benchmark.run import evaluate_and_conclude
-from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
-from benchtui.errors import BenchtuiError
-from benchtui.files import BENCHMARKS
-from benchtui.models.describe import describe
-from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.plan import Permissions, write_plan
-from benchtui.plans.prepare import new_bench_id, read_whole
-from benchtui.runs.directory import RunDirectory, fine_tuned_runs, named_base
-from benchtui.runs.kinds.benchmark.earlier_looks import with_earlier_looks
-from benchtui.runs.known import model_folder, shown_name
-from benchtui.runs.records import run_state
+from benchtui.benchmark.trust import check_permissions
+from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.files import unwritable
+from benchtui.plans.plan import Permissions
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import kind_of
+from benchtui.runs.known import shown_name
+from benchtui.runs.lock import FolderLock
+from benchtui.runs.outcome import exit_code_of
+from benchtui.runs.records import run_state, wait_again
 from benchtui.supervise.control import Control
 from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.supervisor import Supervisor
+from benchtui.text import one_line
 
 
-def resume(
-    run: RunDirectory,
-    allowed: Permissions,
-    include_paths: Sequence[Path],
-    settings: SuperviseSettings,
-    frontend: Frontend,
-    control: Control,
-    *,
-    readme: bool,
-) -> BenchOutcome:
-    """Resume `run`, and the run that was started with it, with what the user allows now. Raises BenchtuiError where
-    that cannot be done: see runs_to_resume."""
+@dataclass(frozen=True)
+class ResumeChoice:
+    """What the user says when resuming. A plan may come from anybody: what it may run or load is `allowed` anew, and
+    code of tasks is taken only from the `include_paths` that were given now. `readme`: READMEs are updated."""
+
+    allowed: Permissions
+    settings: SuperviseSettings
+    include_paths: Sequence[Path] = ()
+    readme: bool = True
+
+
+class ResumeKind(Protocol):
+    """The function that a kind of run names as its `resume`."""
+
+    def __call__(
+        self, run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /
+    ) -> ExitCode: ...
+
+
+def resume(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control) -> ExitCode:
+    """Do what is left of `run`, and show it until it ends.
+
+    Raises BenchtuiError where the user allows less than the plan wants, when the run has no plan, has finished or is
+    running, and when this version does not have its kind.
+    """
     if not run.exists():
         raise BenchtuiError(f"{run.path} has no plan, so it cannot be resumed.", "Start a new run with `benchtui run`.")
-    model = model_folder(run)
-    with lock_model(model, model.name):
-        runs = runs_to_resume(run, allowed, include_paths)
-        return evaluate_and_conclude(model, runs, settings, frontend, control, readme=readme)
-
-
-def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:
-    """Return what has to be evaluated to finish `run` and the run that was started with it.
-
-    A plan lies in a model's folder, which may come from anybody: the user allows again (`allowed`) what it may run
-    or load, and the code of tasks is taken only from lm-eval and from the `include_paths` that the user gave now.
-    Raises BenchtuiError for that, and when the run is running, has finished, or something that can change a score
-    is different now, naming what.
-    """
-    plan = run.plan()
-    benchmarks = model_folder(run) / BENCHMARKS
-    if plan.role == "base":
-        fine_tuned = _started_with(run, plan, benchmarks)
-        base: RunDirectory | None = run
-    else:
-        fine_tuned = run
-        base = named_base(benchmarks, plan)
-    if plan.base_run and (base is None or not base.exists()):
+    kind = kind_of(run)
+    if not kind.known:
         raise BenchtuiError(
-            f"The base run that {run.path} is compared with, {plan.base_run}, is gone.",
-            "Type the `benchtui run` command again: it keeps what is answered, and evaluates the base anew.",
+            f"{shown_name(run)} is a run of the kind {one_line(kind.name, 40)}, which this benchtui does not have.",
+            "Update benchtui, or install the package that it belongs to.",
         )
-    to_resume = left_to_evaluate(base, fine_tuned)
-    if not to_resume:
-        raise BenchtuiError(
-            f"{run.path} has finished: there is nothing to resume.", "`benchtui compare` shows its results."
-        )
-    plans = {}
-    for found in to_resume:
-        if run_state(found) == "running":
-            raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
-        plan = found.plan()
-        now = _with_present_facts(plan, shown_name(run), allowed, include_paths)
-        if differences := now.differences(plan):
-            raise BenchtuiError(
-                f"{found.path} cannot be resumed: {'; '.join(differences)}.",
-                "Start a new run with `benchtui run --no-resume`; what this one answered stays where it is.",
-            )
-        others = [other for other in fine_tuned_runs(benchmarks) if other != found]
-        plans[found.plan_file] = now if plan.role == "base" else with_earlier_looks(now, others)
-    bench_id = new_bench_id()
-    for file, now in plans.items():  # only now: what is refused stays as it was
-        write_plan(file, msgspec.structs.replace(now, bench_id=bench_id))
-    reused = base is not None and base not in to_resume
-    return BenchRuns(fine_tuned, base, reused, to_resume)
+    resume_kind: ResumeKind = pkgutil.resolve_name(kind.resume) if kind.resume else _resume_as_planned
+    return resume_kind(run, choice, frontend, control)
 
 
-def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> RunDirectory:
-    """Return the fine-tuned run that a base belongs to: started by the same command, else the newest that names it.
-    (A base that was resumed by itself has had its own id since.)"""
-    readable = [(run, known) for run in reversed(fine_tuned_runs(benchmarks)) if (known := run.readable_plan())]
-    together = [run for run, known in readable if known.bench_id == plan.bench_id]
-    naming = [run for run, known in readable if (its := named_base(benchmarks, known)) and its.path == base.path]
-    for run in (*together, *naming):
-        return run
-    raise BenchtuiError(
-        f"No fine-tuned run was started together with {base.path}.", "Start it anew with `benchtui run`."
-    )
-
-
-def _with_present_facts(
-    plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]
-) -> BenchmarkPlan:
-    """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
-    check_permissions(plan, allowed, name)
-    check_arguments(plan, allowed)
-    tasks = trusted_tasks(plan, include_paths, name)
-    source = msgspec.structs.replace(plan.source, identity=_identity(plan))
-    return msgspec.structs.replace(
-        plan,
-        source=read_whole(source) if source.whole else source,
-        lm_eval_version=version("lm_eval"),
-        backend_identity=find_backend(plan.backend).identity(),
-        include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
-        task_files=dict(tasks.task_files),
-        task_digests={name: tasks.digests[name] for name in tasks.leaves},
-        leaves=dict(tasks.leaves),
-        permissions=allowed,
-    )
-
-
-def _identity(plan: BenchmarkPlan) -> str:
-    """Return the identity of a plan's model as `prepare` computes it: its own, and that of the base it needs."""
-    source, allow = plan.source, plan.permissions.pickle
-    own = describe(source.path, revision=source.revision, offline=plan.offline, allow_pickle=allow).identity
-    if source.adapter and source.adapter_on:
-        return f"{own}+{describe(source.adapter, allow_pickle=allow).identity}"
-    if source.tokenizer and source.tokenizer != source.path and "+" in source.identity:
-        return f"{own}+{describe(source.tokenizer, offline=plan.offline, allow_pickle=allow).identity}"
-    return own
+def _resume_as_planned(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
+    """Let a worker do what is left of the plan, which needs nothing but what it holds."""
+    name, plan = shown_name(run), run.header()
+    check_permissions(plan, choice.allowed, name)
+    if run_state(run) == "finished":
+        raise BenchtuiError(f"{name} has finished: there is nothing to resume.")
+    for folder in (run.path, run.path.parent):
+        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
+            raise BenchtuiError(f"{folder} is a link to another place.", "Replace it with a folder.")
+    with FolderLock(run.model_lock, plan.model_name):
+        try:
+            wait_again(run)
+        except OSError as error:
+            raise unwritable(run.records, error) from error
+        with control.graceful(), frontend.watch((run,), control) as tick:
+            return exit_code_of(Supervisor([run], choice.settings, control, tick).supervise())

@@ -23,14 +23,11 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
     newest unfinished run in outputs.
     A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
     """
-    from benchtui.benchmark.as_planned import resume_as_planned
-    from benchtui.benchmark.resume import resume
+    from benchtui.benchmark.resume import ResumeChoice, resume
     from benchtui.cli.terminal.detach import in_background, start_detached
     from benchtui.cli.terminal.main_job import Terminal
     from benchtui.plans.choice import permissions_of
     from benchtui.runs.find import find_run
-    from benchtui.runs.kinds.benchmark.kind import BENCHMARK
-    from benchtui.runs.kinds.registry import kind_of
     from benchtui.supervise.control import Control, say_on_stderr
     from benchtui.supervise.settings import SuperviseSettings
 
@@ -40,12 +37,9 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
     found = find_run(values["outputs"], run, states=unfinished if run is None else (*unfinished, "running"))
     folders = values["include_path"] if _given(ctx, "include_path") else ()
     settings = SuperviseSettings(values["timeout"], values["skip_stalled"])
-    terminal, readme = Terminal(as_json=values["json"]), not values["no_readme"]
-    if found.exists() and (kind := kind_of(found)) is not BENCHMARK:
-        with Control(say_on_stderr) as control:
-            return resume_as_planned(found, kind, permissions_of(values), settings, terminal, control)
+    choice = ResumeChoice(permissions_of(values), settings, folders, readme=not values["no_readme"])
     with Control(say_on_stderr) as control:
-        return resume(found, permissions_of(values), folders, settings, terminal, control, readme=readme).exit_code
+        return resume(found, choice, Terminal(as_json=values["json"]), control)
 
 
 def _given(ctx: click.Context, name: str) -> bool:

@@ -6,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.kinds.benchmark.task_folders import own_task_folders
 from benchtui.runs.kinds.registry import read_kind
 from benchtui.text import one_line
 from benchtui.wizard.launch import resume
@@ -44,10 +42,8 @@ def resume_from(page: Page, run: RunDirectory, then: Callable[[Sequence[RunDirec
 
 
 def _not_yet_allowed(run: RunDirectory, choice: Choice) -> list[Path]:
-    """Return the folders with task code that the application was not started with; only benchmarks have any."""
-    _, plan = read_kind(run)
-    if not isinstance(plan, BenchmarkPlan):
-        return []
+    """Return the folders with code of the run's own that the application was not started with."""
+    kind, plan = read_kind(run)
     given = [path.resolve() for path in choice.include_paths]
-    wanted = [Path(folder).absolute() for folder in own_task_folders(plan)]
+    wanted = [Path(folder).absolute() for folder in kind.own_code(plan)]
     return [folder for folder in wanted if not any(folder.resolve().is_relative_to(path) for path in given)]

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from benchtui.benchmark.directories import BenchRuns
-from benchtui.benchmark.resume import runs_to_resume
+from benchtui.benchmark.resume_benchmark import runs_to_resume
 from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import Permissions, write_plan
 from benchtui.runs.directory import RunDirectory

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from benchtui.benchmark.directories import BenchRuns
-from benchtui.benchmark.resume import runs_to_resume
+from benchtui.benchmark.resume_benchmark import runs_to_resume
 from benchtui.benchmark.trust import check_arguments, trusted_folders, trusted_tasks
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.benchmark.resume import runs_to_resume
+from benchtui.benchmark.resume_benchmark import runs_to_resume
 from benchtui.errors import BenchtuiError
 from benchtui.models import identity
 from benchtui.models.identity import sampled_places

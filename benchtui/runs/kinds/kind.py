@@ -93,9 +93,11 @@ class Kind:
     `fold` makes what its events are folded into. `about` is given a plan of its type, `working` any event: it gives
     None for those that do not say how far the run is. `worker` is the module with the functions `work` and `score`,
     which only the worker process imports (its `__main__.py` says what they are given); `starting` says what happens
-    until then, for displays. `combine` makes what combines
-    its events where several workers evaluate one run. `side_by_side` is given the plans of runs that share a worker:
-    whether they advance, and end, together. `resume_flags` is given a run and its plan: the flags that
+    until then, for displays. `resume` names the function
+    that resumes its runs, "module:function", where a plan alone does not say all (see benchmark/resume.py); `own_code`
+    is given a plan: the folders whose code its worker would run, for which the user is asked before. `combine` makes
+    what combines its events where several workers evaluate one run. `side_by_side` is given the plans of runs that
+    share a worker: whether they advance, and end, together. `resume_flags` is given a run and its plan: the flags that
     `benchtui resume` needs again for it. `known` is False for a kind that this version does not have: nothing is
     known but the header of the plan.
     """
@@ -109,6 +111,8 @@ class Kind:
     working: Callable[[Event], Working | None]
     worker: str
     starting: str = ""
+    resume: str = ""
+    own_code: Callable[[Any], Sequence[str]] = lambda _: ()
     combine: Callable[[], Combine] = NothingCombined
     side_by_side: Callable[[Sequence[Any]], bool] = lambda _: False
     resume_flags: Callable[[RunDirectory, Any], Sequence[str]] = lambda *_: ()

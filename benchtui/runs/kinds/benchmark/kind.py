@@ -10,7 +10,7 @@ from benchtui.runs.events import Event
 from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
 from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
 from benchtui.runs.kinds.benchmark.fold import BenchmarkFold
-from benchtui.runs.kinds.benchmark.task_folders import resume_flags
+from benchtui.runs.kinds.benchmark.task_folders import own_task_folders, resume_flags
 from benchtui.runs.kinds.kind import About, Kind, Working
 
 
@@ -38,6 +38,8 @@ BENCHMARK = Kind(
     working=working,
     worker="benchtui.worker.benchmark.session",
     starting="importing lm-eval and PyTorch",
+    resume="benchtui.benchmark.resume_benchmark:resume_benchmark",
+    own_code=own_task_folders,
     combine=BenchmarkCombine,
     side_by_side=side_by_side,
     resume_flags=resume_flags,
