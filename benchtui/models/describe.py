@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.formats import TOKENIZER_FILES
 from benchtui.models.hub.access import HubSnapshot, hub_snapshot
 from benchtui.models.identity import content_files, local_identity
+from benchtui.models.layout import TOKENIZER_FILES
 from benchtui.models.reading import Unreadable, read_json
 from benchtui.models.tokenizer.chat_template import ChatTemplate, read_chat_template, read_special_tokens
 from benchtui.models.tokenizer.check import check_tokenizer

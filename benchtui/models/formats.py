@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchtui.models.layout import Kind, ModelFormat
+from benchtui.models.layout import TOKENIZER_FILES, Kind, ModelFormat
 from benchtui.models.reading import Unreadable, read_json
 from benchtui.models.tokenizer.check import check_tokenizer
 from benchtui.models.weights.adapter_check import check_adapter
@@ -30,19 +30,6 @@ from benchtui.models.weights.files import (
     training_shards,
 )
 from benchtui.models.weights.full_check import Findings, Tensors, check_full_model, embedding_rows
-
-TOKENIZER_FILES = frozenset(
-    {
-        "tokenizer.json",
-        "tokenizer.model",
-        "vocab.json",
-        "vocab.txt",
-        "spiece.model",
-        "sentencepiece.bpe.model",
-        "tekken.json",
-        "tiktoken.model",
-    }
-)
 
 _ADAPTER_BESIDE = "an adapter lies beside the full weights; they are taken as they are, without it"
 _NAMED_FOLDERS: dict[str, Kind] = {

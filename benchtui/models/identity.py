@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from benchtui.models.formats import TOKENIZER_FILES
+from benchtui.models.layout import TOKENIZER_FILES
 from benchtui.models.reading import Unreadable, open_regular
 from benchtui.models.tokenizer.chat_template import MORE_TEMPLATES
 from benchtui.models.weights.safetensors import Header

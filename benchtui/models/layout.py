@@ -11,6 +11,20 @@ Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoin
 """`full` is a whole model directly in the folder, `checkpoint` an HF Trainer's checkpoint-*, `epoch` torchtune's
 epoch_*; `hub` is not on this disk."""
 
+TOKENIZER_FILES = frozenset(
+    {
+        "tokenizer.json",
+        "tokenizer.model",
+        "vocab.json",
+        "vocab.txt",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "tekken.json",
+        "tiktoken.model",
+    }
+)
+"""A folder that holds one of these has a tokenizer of its own."""
+
 DISPLAY_ORDER: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch")
 
 

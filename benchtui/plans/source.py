@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.models.formats import TOKENIZER_FILES
+from benchtui.models.layout import TOKENIZER_FILES
 
 
 class ModelSource(msgspec.Struct, frozen=True, tag_field="type"):
