@@ -23,9 +23,12 @@ own = list(range(10))[shard::shards]
 
 
 def unanswered(run):
-    with Journal(run.journal) as whole, Journal(files(run).journal) as part:
-        known = {key.doc_id for journal in (whole, part) for key in journal.answers("arc")}
-        known |= {doc for _, doc in part.skipped()}
+    known = set()
+    if run.journal.exists():  # read only: several workers would lock one another out
+        with Journal(run.journal, read_only=True) as whole:
+            known |= {key.doc_id for key in whole.answers("arc")}
+    with Journal(files(run).journal) as part:
+        known |= {key.doc_id for key in part.answers("arc")} | {doc for _, doc in part.skipped()}
     return [doc for doc in own if doc not in known]
 
 
