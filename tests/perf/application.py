@@ -78,7 +78,13 @@ def busy_run(model: Path) -> RunDirectory:
     run = RunDirectory(model / "benchmarks" / "fine-tuned" / "2026-01-01T00-00-00")
     source = HubSource(path="org/base", identity="x")
     plan = BenchmarkPlan(
-        MODEL_NAME, "fine-tuned", source, (TaskPlan("load"),), PromptSettings(), "load", "2026-01-01T00:00:00"
+        model_name=MODEL_NAME,
+        role="fine-tuned",
+        source=source,
+        tasks=(TaskPlan("load"),),
+        prompts=PromptSettings(),
+        bench_id="load",
+        created="2026-01-01T00:00:00",
     )
     write_plan(run.plan_file, plan)
     write_record(run.launch, LaunchRecord(this_process(), time.time(), "load"))
