@@ -38,7 +38,7 @@ def json_text(document: Any) -> str:
 
 
 def escaped_json(text: str) -> str:
-    """The same JSON, with the characters that JSON allows and a terminal may obey written as \\uXXXX."""
+    """Return the same JSON with control characters, which a terminal could act on, written as \\uXXXX."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -150,8 +150,8 @@ class Slot:
         return any(signs)
 
     def _at_work(self, waiting: list[Watched]) -> Watched | None:
-        """The run that the worker is at work on: of those without results the first or, side by side, the one it was
-        last heard of."""
+        """Return the run that the worker evaluates now: the first without results or, where runs advance together,
+        the one with the latest event."""
         without = [watched for watched in waiting if watched.results is None]
         if not self._shared.side_by_side:
             return next(iter(without), None)

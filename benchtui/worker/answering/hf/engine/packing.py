@@ -12,7 +12,7 @@ _ROW_ESTIMATE = 1024
 
 @dataclass(frozen=True)
 class Costs:
-    """What work costs; the unit is running one token through the layers.
+    """The costs of a forward pass, in units of running one token through the layers.
 
     `attention`: one query attends to one key. `forward`: one more call of the model. `copied`: one cached position is
     copied for one more row.
