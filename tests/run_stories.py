@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
+from benchtui.models.source import FolderSource, HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings, Role
 from benchtui.plans.plan import write_plan
-from benchtui.plans.source import FolderSource, HubSource
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import Kind
 
-if TYPE_CHECKING:  # it brings in all that reads models, and every command reads these descriptions
+if TYPE_CHECKING:  # they bring in all that reads models, and every command reads these descriptions
+    from pathlib import Path
+
     from benchtui.models.describe import ModelDescription
+    from benchtui.models.layout import ModelFormat, TrainedModel
+    from benchtui.models.source import Source
 
 Distributions = Literal["full", "top-k", "none"]
 Ability = Literal["generate", "loglikelihood"]
@@ -43,12 +47,29 @@ class Need:
 
 @dataclass(frozen=True)
 class OwnSetting:
-    """A setting that only this backend has: a row of `settings/rows` is made from it."""
+    """A setting that only this backend has: a row of `settings/rows` is made from it.
+
+    `choices` are its values, none where any text will do. Without `scores` it cannot change a score, and runs that
+    differ in it are compared and resumed as if it were the same.
+    """
 
     name: str
     help: str
     choices: tuple[str, ...]
     default: str
+    metavar: str = "NAME"
+    scores: bool = True
+
+
+@dataclass(frozen=True)
+class Access:
+    """What models are reached with: the `server` (None: where the backend looks by itself), the backend's own
+    `settings`, whether only what is cached may be used, and whether pickled weights may be loaded."""
+
+    server: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    pickle: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +99,8 @@ class BatchAdvice:
 class Backend:
     """The description of a backend. A new one is an object of this class, or of a subclass that overrides methods.
 
-    `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first.
+    `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first; `served`
+    says that its models are those of a server, which lists and describes them.
     `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
     worker may import it, since it brings what is heavy. `reserved_arguments` are names that --model-args may not set,
     each with the flag that does; `harmless_arguments` those that can load no file and no code. `lm_eval_model` is the
@@ -95,9 +117,14 @@ class Backend:
     reserved_arguments: Mapping[str, str] = field(default_factory=dict)
     harmless_arguments: frozenset[str] = frozenset()
     lm_eval_model: str = ""
+    served: bool = False
 
-    def check(self) -> None:
-        """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it."""
+    def check(self, access: Access | None = None) -> None:
+        """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it.
+
+        A served one is asked for an answer at `access.server`; without `access`, only packages are looked at.
+        """
+        del access
         from importlib.metadata import PackageNotFoundError, version
 
         for need in self.needs:
@@ -107,8 +134,50 @@ class Backend:
                 what = f"The {self.name} backend needs the package {need.package}, which is not installed."
                 raise BenchtuiError(what, need.install) from None
 
-    def identity(self) -> dict[str, str]:
+    def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
+        """Find the model that the user named: a name in `outputs`, a path, a hub id, or what the server calls it; None
+        for the newest. Raises UsageError with the nearest names when there is none."""
+        from benchtui.models.selection import find_model
+
+        del access
+        return find_model(outputs, selector, self)
+
+    def list_models(self, outputs: Path, access: Access) -> list[TrainedModel]:
+        """List the models of a server, [] where the backend has none: models in `outputs` are found without it.
+
+        Raises BenchtuiError where the server does not answer.
+        """
+        del outputs, access
+        return []
+
+    def describe(self, location: str, access: Access) -> ModelDescription:
+        """Describe a model, by `ModelFormat.location` or as --base names it, before it is loaded.
+
+        Raises BenchtuiError or UsageError naming what is missing, broken, or no model of this backend.
+        """
+        from benchtui.models.describe import describe
+
+        return describe(location, offline=access.offline, allow_pickle=access.pickle)
+
+    def source(
+        self, form: ModelFormat | None, own: ModelDescription, base: ModelDescription | None, access: Access
+    ) -> Source:
+        """Return where a plan's weights come from. `form` is the format that was chosen, None for a base; `base` is
+        given when the model cannot be loaded without it: an adapter, or weights without a tokenizer."""
+        from benchtui.backends.hugging_face import source_of
+
+        del access
+        return source_of(form, own, base)
+
+    def identify(self, source: Source, access: Access) -> str:
+        """Return the identity that `source` has now, where its content may have changed since the plan was made."""
+        from benchtui.backends.hugging_face import present_identity
+
+        return present_identity(source, access)
+
+    def identity(self, access: Access) -> dict[str, str]:
         """Return what of the backend can change a score, by the names used in messages: versions of its packages."""
+        del access
         from importlib.metadata import version
 
         return {need.package: version(need.package) for need in self.needs}

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from benchtui.backends.backend import Backend, BatchAdvice, Gives, Machine, Need, OwnSetting
+from benchtui.backends.backend import Access, Backend, BatchAdvice, Gives, Machine, Need, OwnSetting
 from benchtui.backends.hf_batch import (
     LONGEST_PLANNED,
     MEMORY_SHARE,
@@ -33,7 +33,8 @@ _WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 @dataclass(frozen=True)
 class _Hf(Backend):
-    def identity(self) -> dict[str, str]:
+    def identity(self, access: Access) -> dict[str, str]:
+        del access
         from importlib.metadata import version
 
         return {"transformers": version("transformers")}

@@ -63,5 +63,5 @@ def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
         return [list(runs)]
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
-        groups.setdefault(run.plan().source.weights, []).append(run)
+        groups.setdefault(run.plan().source.loads, []).append(run)
     return list(groups.values())

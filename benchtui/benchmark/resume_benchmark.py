@@ -16,7 +16,6 @@ from benchtui.benchmark.run import evaluate_and_conclude
 from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.files import BENCHMARKS
-from benchtui.models.describe import describe
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions, write_plan
 from benchtui.plans.prepare import new_bench_id, read_whole
@@ -102,26 +101,17 @@ def _with_present_facts(
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
     tasks = trusted_tasks(plan, include_paths, name)
-    source = msgspec.structs.replace(plan.source, identity=_identity(plan))
+    backend = find_backend(plan.backend)
+    access = msgspec.structs.replace(plan, permissions=allowed).access
+    source = msgspec.structs.replace(plan.source, identity=backend.identify(plan.source, access))
     return msgspec.structs.replace(
         plan,
         source=read_whole(source) if source.whole else source,
         lm_eval_version=version("lm_eval"),
-        backend_identity=find_backend(plan.backend).identity(),
+        backend_identity=backend.identity(access),
         include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
         task_files=dict(tasks.task_files),
         task_digests={name: tasks.digests[name] for name in tasks.leaves},
         leaves=dict(tasks.leaves),
         permissions=allowed,
     )
-
-
-def _identity(plan: BenchmarkPlan) -> str:
-    """Return the identity of a plan's model as `prepare` computes it: its own, and that of the base it needs."""
-    source, allow = plan.source, plan.permissions.pickle
-    own = describe(source.path, revision=source.revision, offline=plan.offline, allow_pickle=allow).identity
-    if source.adapter and source.adapter_on:
-        return f"{own}+{describe(source.adapter, allow_pickle=allow).identity}"
-    if source.tokenizer and source.tokenizer != source.path and "+" in source.identity:
-        return f"{own}+{describe(source.tokenizer, offline=plan.offline, allow_pickle=allow).identity}"
-    return own

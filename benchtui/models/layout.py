@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "hub"]
+Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "hub", "served"]
 """`full` is a whole model directly in the folder, `checkpoint` an HF Trainer's checkpoint-*, `epoch` torchtune's
-epoch_*; `hub` is not on this disk."""
+epoch_*; `hub` is not on this disk, `served` is what a server has."""
 
 TOKENIZER_FILES = frozenset(
     {
@@ -25,14 +25,17 @@ TOKENIZER_FILES = frozenset(
 )
 """A folder that holds one of these has a tokenizer of its own."""
 
-DISPLAY_ORDER: tuple[Kind, ...] = ("hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch")
+DISPLAY_ORDER: tuple[Kind, ...] = (
+    "hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "served",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class ModelFormat:
     """One format of a model that can be loaded.
 
-    `path` is a folder, or the .gguf file; for `hub` the folder where results go. `bytes` counts weight files only.
+    `path` is a folder, or the .gguf file; for `hub` and `served` the folder where results go. `bytes` counts weight
+    files only.
     `problem` says why it cannot be loaded, "" when it can; `pickled` is True when the only problem is that its weights
     are pickles, which a user may allow. `adapter` is True when it needs a base. `tokenizer` is the folder with its
     tokenizer, None when the base's is used. `modified` is in seconds since the epoch. `name` is its path from the
@@ -51,11 +54,12 @@ class ModelFormat:
     note: str = ""
     name: str = ""
     warnings: tuple[str, ...] = ()
+    served_name: str | None = None
 
     @property
     def location(self) -> str:
-        """What a loader is given: a path, or a hub id."""
-        return self.hub_id or str(self.path)
+        """What a loader is given: a path, a hub id, or the name that a server knows."""
+        return self.hub_id or self.served_name or str(self.path)
 
     @property
     def label(self) -> str:

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from benchtui.backends.backend import Access
 from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainingFacts
+from benchtui.models.source import ServedSource, Source
 from benchtui.plans.plan import Plan
-from benchtui.plans.source import Source
 from benchtui.tasks.suites import TaskPlan
 
 TEMPLATE_DATE = "date in the chat template"
@@ -47,8 +48,9 @@ class PromptSettings(msgspec.Struct, frozen=True):
 class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     """One model and its tasks: all that a worker needs.
 
-    `backend_settings` are the settings that only the plan's backend has, `backend_identity` what of the backend itself
-    can change a score (versions), both by the names used in messages. `task_files` maps every task, group and tag the
+    `backend_settings` are the settings that only the plan's backend has and that can change a score, `backend_options`
+    those that cannot; `backend_identity` is what of the backend itself can change a score (versions): all by the names
+    used in messages. `task_files` maps every task, group and tag the
     worker may meet to its YAML file, so that it need not build lm-eval's full index; `leaves` names the leaf tasks of
     each task of the plan. `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
@@ -67,6 +69,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     suite: str | None = None
     backend: str = DEFAULT_BACKEND
     backend_settings: dict[str, str] = msgspec.field(default_factory=dict)
+    backend_options: dict[str, str] = msgspec.field(default_factory=dict)
     backend_identity: dict[str, str] = msgspec.field(default_factory=dict)
     batch_size: int | Literal["auto"] = "auto"
     include_paths: tuple[str, ...] = ()
@@ -94,21 +97,22 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
         return {**document, "source": source, "backend_settings": settings, "backend_identity": identity}
 
     @property
+    def access(self) -> Access:
+        """What the model is reached with, as the plan says it."""
+        own = self.backend_settings | self.backend_options
+        server = self.source.server if isinstance(self.source, ServedSource) else None
+        return Access(server, own, self.offline, self.permissions.pickle)
+
+    @property
     def limited(self) -> bool:
         """Whether documents of any task are left out on purpose."""
         return any(task.limit is not None for task in self.tasks)
 
     def score_settings(self) -> dict[str, Any]:
         """Everything except the tasks that can change a score, flat, by the names used in messages."""
-        source, prompts = self.source, self.prompts
-        tokenizer = source.tokenizer or (source.adapter if source.adapter_on else None) or source.path
+        prompts = self.prompts
         return {
-            "model": source.path if not source.local else Path(source.path).name,
-            "model content": source.identity,
-            "tokenizer": Path(tokenizer).name if Path(tokenizer).is_absolute() else tokenizer,
-            "adapter": Path(source.adapter).name if source.adapter and source.adapter_on else None,
-            **({"base by an adapter switched off": True} if source.switched_off else {}),
-            "4-bit": source.load_in_4bit,
+            **self.source.score_settings(),
             "backend": self.backend,
             **self.backend_settings,
             "dtype": prompts.dtype,

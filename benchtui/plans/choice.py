@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from benchtui.backends.backend import Backend
+from benchtui.backends.backend import Access, Backend
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
@@ -47,6 +47,7 @@ class Choice:
     rerun_base: bool = default_of("rerun-base")
     verify: bool = default_of("verify")
     backend: str = default_of("backend")
+    server: str | None = default_of("server")
     format: str | None = default_of("format")
     suite: str = default_of("suite")
     tasks: tuple[str, ...] = default_of("tasks")
@@ -92,9 +93,28 @@ _MORE: tuple[Setting, ...] = tuple(
 
 
 def backend_settings(choice: Choice, backend: Backend) -> dict[str, str]:
-    """Return the values of the settings that only `backend` has, by their names."""
+    """Return the values of the settings that only `backend` has and that can change a score, by their names."""
+    return _own_settings(choice, backend, scores=True)
+
+
+def backend_options(choice: Choice, backend: Backend) -> dict[str, str]:
+    """Return the values of the settings that only `backend` has and that cannot change a score, by their names."""
+    return _own_settings(choice, backend, scores=False)
+
+
+def _own_settings(choice: Choice, backend: Backend, *, scores: bool) -> dict[str, str]:
     values = settings_of(choice)
-    return {own.name: values.get(own.name.replace("-", "_"), own.default) for own in backend.settings}
+    return {
+        own.name: values.get(own.name.replace("-", "_"), own.default)
+        for own in backend.settings
+        if own.scores is scores
+    }
+
+
+def access_of(choice: Choice, backend: Backend) -> Access:
+    """Return what models are reached with."""
+    own = backend_settings(choice, backend) | backend_options(choice, backend)
+    return Access(choice.server, own, choice.offline, choice.permissions.pickle)
 
 
 def choice_of(values: Mapping[str, Any]) -> Choice:

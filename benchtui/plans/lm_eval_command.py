@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.backends.registry import find_backend
+from benchtui.models.source import hugging_face
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.values import limit_words
 from benchtui.tasks.suites import TaskPlan
@@ -87,7 +88,7 @@ def _arguments(plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, de
 
 def _model_args(plan: BenchmarkPlan, dtype: str | None) -> dict[str, Any]:
     """What the worker gives lm-eval's model, without what is its default."""
-    source, prompts = plan.source, plan.prompts
+    source, prompts = hugging_face(plan.source), plan.prompts
     tokenizer = source.tokenizer_place
     settings: dict[str, Any] = {
         "pretrained": source.path,

@@ -9,7 +9,6 @@ import secrets
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -17,19 +16,19 @@ from benchtui.backends.backend import Backend
 from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.base import BaseChoice, resolve_base
-from benchtui.models.describe import ModelDescription, describe
+from benchtui.models.describe import ModelDescription
 from benchtui.models.fit import check_fit
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
+from benchtui.models.source import Source
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
 from benchtui.models.verify import whole_digest
 from benchtui.plans.abilities import check_abilities
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
-from benchtui.plans.choice import Choice, backend_settings
+from benchtui.plans.choice import Choice, access_of, backend_options, backend_settings
 from benchtui.plans.generation_notes import generation_notes
-from benchtui.plans.source import FolderSource, HubSource, Source
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
@@ -93,7 +92,7 @@ def _limit(choice: Choice, task: TaskPlan) -> float | None:
 def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     backend = find_backend(choice.backend)
-    backend.check()
+    backend.check(access_of(choice, backend))
     _check_code(choice, backend)
     if str(model.path) != printable(str(model.path)):
         raise BenchtuiError(
@@ -101,10 +100,10 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
         )
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
     check_abilities(backend, form, tasks.resolved)
-    own = with_tokenizer_of(_describe(form.location, choice), form)
+    own = with_tokenizer_of(_describe(form.location, choice, backend), form)
     stands_on_base = own.adapter or not own.has_tokenizer
     base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
-    base_description = _describe(base.name, choice) if base else None
+    base_description = _describe(base.name, choice, backend) if base else None
     notes = [form.note, own.note]
     if base and base_description:
         notes += [base.note, base_description.note]
@@ -131,7 +130,8 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     if date:
         notes.append(f"Chat template: it writes the date; {date.replace('T', ' ')} is used throughout.")
     prompts = prompt_settings(choice, chosen, tokens, date)
-    fine_tuned = _source(form, own, base_description if stands_on_base else None)
+    access = access_of(choice, backend)
+    fine_tuned = backend.source(form, own, base_description if stands_on_base else None, access)
     if choice.verify:
         fine_tuned = read_whole(fine_tuned)
         notes.append(f"All of the model's bytes: {fine_tuned.whole}.")
@@ -139,7 +139,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
         return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings)
-    base_source = _weights(base_description, base_description.identity, "base")
+    base_source = backend.source(None, base_description, None, access)
     if choice.verify:
         base_source = read_whole(base_source)
         notes.append(f"All of the base's bytes: {base_source.whole}.")
@@ -172,38 +172,14 @@ def _check_code(choice: Choice, backend: Backend) -> None:
         )
 
 
-def _describe(name: str, choice: Choice) -> ModelDescription:
-    described = describe(name, offline=choice.offline, allow_pickle=choice.permissions.pickle)
+def _describe(location: str, choice: Choice, backend: Backend) -> ModelDescription:
+    described = backend.describe(location, access_of(choice, backend))
     if described.architecture.remote_code and not choice.permissions.remote_code:
         raise BenchtuiError(
-            f"{one_line(name)} needs code from its own repository to be loaded.",
+            f"{one_line(location)} needs code from its own repository to be loaded.",
             "If you trust it, allow that for this run with --trust-remote-code.",
         )
     return described
-
-
-def _source(form: ModelFormat, own: ModelDescription, base: ModelDescription | None) -> Source:
-    """Where the fine-tuned weights come from; `base` is given when they cannot stand without it."""
-    if own.adapter and base is not None:
-        tokenizer = str(form.tokenizer) if form.tokenizer else None
-        return _weights(base, f"{base.identity}+{own.identity}", form.label, adapter=own.name, tokenizer=tokenizer)
-    beside = form.tokenizer if form.tokenizer not in (None, form.path) else None
-    borrowed = base.identity if base and not beside else ""
-    identity = f"{own.identity}+{borrowed}" if borrowed else own.identity
-    return _weights(own, identity, form.label, tokenizer=str(beside) if beside else (base.name if base else None))
-
-
-def _weights(
-    found: ModelDescription, identity: str, label: str, *, adapter: str | None = None, tokenizer: str | None = None
-) -> Source:
-    more: dict[str, Any] = {
-        "adapter": adapter,
-        "tokenizer": tokenizer,
-        "load_in_4bit": found.architecture.four_bit,
-    }
-    if found.local:
-        return FolderSource(found.name, identity, label, **more)
-    return HubSource(found.name, identity, label, revision=found.revision, **more)
 
 
 def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescription:
@@ -220,19 +196,18 @@ def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescript
 
 def read_whole(source: Source) -> Source:
     """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
-    places = dict.fromkeys((source.path, source.adapter if source.adapter_on else None, source.tokenizer))
     parts = [
         whole_digest(Path(place)) if Path(place).is_absolute() else (source.revision or place)
-        for place in places
-        if place
+        for place in source.places
     ]
     return msgspec.structs.replace(source, whole="+".join(parts))
 
 
 def _precision_note(fine_tuned: Source, base: Source) -> str:
-    if fine_tuned.load_in_4bit == base.load_in_4bit:
+    low_bits, base_low_bits = (source.score_settings().get("4-bit", False) for source in (fine_tuned, base))
+    if low_bits == base_low_bits:
         return ""
-    low, high = ("fine-tuned", "base") if fine_tuned.load_in_4bit else ("base", "fine-tuned")
+    low, high = ("fine-tuned", "base") if low_bits else ("base", "fine-tuned")
     return f"Precision differs: the {low} model is 4-bit, the {high} model is not; part of any change is quantisation."
 
 
@@ -256,7 +231,8 @@ def _run_plan(
         suite=tasks.suite,
         backend=choice.backend,
         backend_settings=backend_settings(choice, backend),
-        backend_identity=backend.identity(),
+        backend_options=backend_options(choice, backend),
+        backend_identity=backend.identity(access_of(choice, backend)),
         batch_size=choice.batch_size,
         device=choice.device,
         permissions=choice.permissions,

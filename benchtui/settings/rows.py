@@ -93,7 +93,10 @@ SETTINGS: tuple[Setting, ...] = (
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
     Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME"),
-    *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices), own.default, "NAME")
+    Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
+            forms.named("auto"), None, "URL"),
+    *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
+              own.metavar)
       for backend in BUILT_IN.values() for own in backend.settings),
     Setting("model-args", MACHINE, "More arguments of lm-eval's hf model; may be repeated.", forms.MODEL_ARGUMENTS,
             {}, "K=V"),

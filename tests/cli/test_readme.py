@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.models.source import HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.plan import write_plan
-from benchtui.plans.source import HubSource
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.tasks.suites import TaskPlan
 from tests.cli.results_commands import benchtui, one_line_error, write_model

@@ -25,10 +25,10 @@ from pathlib import Path
 import psutil
 
 from benchtui.demo.workspace import MODEL_NAME, open_workspace
+from benchtui.models.source import HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.choice import Choice
 from benchtui.plans.plan import write_plan
-from benchtui.plans.source import HubSource
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import LaunchRecord, this_process, write_record
 from benchtui.tasks.suites import TaskPlan

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from lm_eval._cli.harness import HarnessCLI
 from lm_eval.config.evaluate_config import EvaluatorConfig
 
+from benchtui.models.source import FolderSource, HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.plans.plan import Permissions
-from benchtui.plans.source import FolderSource, HubSource
 from benchtui.tasks.suites import TaskPlan
 from tests.settings.sayings import HOSTILE
 

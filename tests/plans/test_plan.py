@@ -9,9 +9,9 @@ from typing import Literal
 import pytest
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.source import FolderSource, HubSource
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Plan, read_plan, write_plan
-from benchtui.plans.source import FolderSource, HubSource
 
 STORED = Path(__file__).with_name("plan-of-version-1.json")
 FINGERPRINT = "26ec835dc8bc3ad3"
@@ -42,6 +42,7 @@ def test_plan_written_again_says_its_kind_and_keeps_its_fingerprint(tmp_path: Pa
     assert there.pop("kind") == "benchmark"
     assert there.pop("backend_settings") == {"engine": stored.pop("engine")}
     assert there.pop("backend_identity") == {"transformers": stored.pop("transformers_version")}
+    assert there.pop("backend_options") == {}
     assert there["source"].pop("type") == "folder"
     assert (there.pop("schema_version"), stored.pop("schema_version")) == (2, 1)
     assert stored["source"].pop("revision") is None

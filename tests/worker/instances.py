@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lm_eval.api.instance import Instance
 
+from benchtui.models.source import HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.source import HubSource
 from benchtui.tasks.suites import TaskPlan
 from benchtui.worker.benchmark.tasks.load import LoadedTask, load_tasks
 

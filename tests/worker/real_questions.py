@@ -13,8 +13,8 @@ from pathlib import Path
 import lm_eval.tasks
 import msgspec
 
+from benchtui.models.source import HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.source import HubSource
 from benchtui.results.question import question
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.tasks.suites import TaskPlan

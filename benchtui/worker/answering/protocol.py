@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.source import Source
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.plan import Permissions
-from benchtui.plans.source import Source
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.report import Reporter
 
@@ -42,6 +42,8 @@ class ModelPlan(Protocol):
     def permissions(self) -> Permissions: ...
     @property
     def backend_settings(self) -> Mapping[str, str]: ...
+    @property
+    def backend_options(self) -> Mapping[str, str]: ...
 
 
 @dataclass(frozen=True)

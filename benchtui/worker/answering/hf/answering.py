@@ -11,8 +11,8 @@ import torch
 
 from benchtui.backends.hf import engine_of
 from benchtui.backends.hf_batch import choose_batch
+from benchtui.models.source import HuggingFaceSource, Source, hugging_face
 from benchtui.out_of_memory import fewer_rows, is_out_of_memory
-from benchtui.plans.source import Source
 from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.hf.distributions import TextDistributions
@@ -67,7 +67,10 @@ class HFAnswering(Answering):
         reporter.decision("device", device, device_why)
         reporter.decision("dtype", dtype, dtype_why)
         answering = cls(
-            construct(plan, plan.source.path, device, dtype, adapter=plan.source.adapter), plan, device, dtype
+            construct(plan, plan.source.path, device, dtype, adapter=hugging_face(plan.source).adapter),
+            plan,
+            device,
+            dtype,
         )
         answering._set_up(reporter, share)
         return answering
@@ -202,18 +205,23 @@ class HFAnswering(Answering):
             before.close()
             self.lm = construct(plan, before.model, self._device, self._dtype)
             self.lm.caveats = list(before.caveats)
-            if plan.source.adapter and not self._plan.source.adapter:
-                self.lm.apply_adapter(plan.source.adapter)
+            adapter = hugging_face(plan.source).adapter
+            if adapter and not self._own.adapter:
+                self.lm.apply_adapter(adapter)
         self._plan = plan
         self._set_up(reporter, share)
         return True
 
     def _serves(self, source: Source) -> bool:
         """Whether these weights are those of `source`, or become them when its adapter is put on."""
-        own = self._plan.source
-        if self._adapter_off and source.adapter:
+        adapter = hugging_face(source).adapter
+        if self._adapter_off and adapter:
             return False
-        return source.weights == own.weights and own.adapter in (None, source.adapter)
+        return source.loads == self._own.loads and self._own.adapter in (None, adapter)
+
+    @property
+    def _own(self) -> HuggingFaceSource:
+        return hugging_face(self._plan.source)
 
     def _set_up(self, reporter: Reporter, memory_share: float) -> None:
         """Give the model the plan's chat template and batch size. `memory_share` below 1 plans for that part of the
@@ -253,10 +261,10 @@ class HFAnswering(Answering):
         torch.manual_seed(plan.prompts.seeds[2])
         if self._serves(plan.source) and (shared := self._with_adapter(plan, reporter, share)):
             return shared
-        if self._plan.source.adapter:
+        if self._own.adapter:
             return None  # putting the adapter on has changed the base: it has to be loaded again, by itself
         needed = ROOM_BESIDE * self.lm.model.get_memory_footprint()
-        unlike = plan.source.load_in_4bit != self._plan.source.load_in_4bit
+        unlike = hugging_face(plan.source).load_in_4bit != self._own.load_in_4bit
         if unlike or share < 1 or free_memory(self._device) < needed:
             return None
         with suppress(NoRoomForModelError):  # somebody else may have taken the memory meanwhile
@@ -271,7 +279,7 @@ class HFAnswering(Answering):
 
         from benchtui.worker.answering.hf.adapters import BaseProof, adapter_error, why_base_is_needed
 
-        adapter = plan.source.adapter
+        adapter = hugging_face(plan.source).adapter
         if adapter is None:
             return None
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from benchtui.backends.hf import engine_of
 from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
+from benchtui.models.source import hugging_face
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.worker.answering.protocol import ModelPlan
 
@@ -24,7 +25,7 @@ def construct(plan: ModelPlan, pretrained: Any, device: str, dtype: str, *, adap
 
     Raises BenchtuiError naming the model and what would help.
     """
-    source, prompts, engine = plan.source, plan.prompts, engine_of(plan.backend_settings)
+    source, prompts, engine = hugging_face(plan.source), plan.prompts, engine_of(plan.backend_settings)
     _refuse_pickles(plan)
     arguments: dict[str, Any] = {
         "revision": source.revision or "main",
@@ -32,7 +33,7 @@ def construct(plan: ModelPlan, pretrained: Any, device: str, dtype: str, *, adap
         "dtype": dtype,
         "batch_size": plan.batch_size if isinstance(plan.batch_size, int) else ("auto" if engine == "fast" else 1),
         "max_length": prompts.max_length,
-        "tokenizer": plan.source.tokenizer_place,
+        "tokenizer": source.tokenizer_place,
         "enable_thinking": prompts.enable_thinking,
         "think_end_token": prompts.think_end_token,
         **prompts.model_args,
@@ -67,7 +68,7 @@ def _engine(name: str) -> type[HFModel]:
 def _refuse_pickles(plan: ModelPlan) -> None:
     if plan.permissions.pickle:
         return
-    for folder in (plan.source.path, plan.source.adapter):
+    for folder in (plan.source.path, hugging_face(plan.source).adapter):
         if folder is None or not Path(folder).is_dir():
             continue
         found = Path(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from benchtui.models.source import hugging_face
 from benchtui.worker.answering.hf.chat import HFChat, template_arguments
 from benchtui.worker.answering.protocol import ModelPlan
 from benchtui.worker.report import Reporter
@@ -28,7 +29,7 @@ def open_chat(plan: ModelPlan) -> HFChat:
 
     from benchtui.worker.answering.hf.load import load_error
 
-    source = plan.source
+    source = hugging_face(plan.source)
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             source.tokenizer_place,

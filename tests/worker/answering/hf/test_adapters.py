@@ -15,8 +15,8 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.source import FolderSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.source import FolderSource
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Decision, EventWriter
 from benchtui.tasks.suites import TaskPlan

@@ -8,8 +8,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from benchtui.models.source import HubSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
-from benchtui.plans.source import HubSource
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.hf.answering import HFAnswering
 from benchtui.worker.answering.hf.engine.lm import FastLM
