@@ -100,7 +100,9 @@ class Backend:
     """The description of a backend. A new one is an object of this class, or of a subclass that overrides methods.
 
     `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first; `served`
-    says that its models are those of a server, which lists and describes them.
+    says that its models are those of a server, which lists and describes them. `costs` is for lists: what its answers
+    cost, or what they ask for first, one line without a full stop. `unverified` says in a few words what of it nobody
+    has tried, "" where all of it was.
     `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
     worker may import it, since it brings what is heavy. `reserved_arguments` are names that --model-args may not set,
     each with the flag that does; `harmless_arguments` those that can load no file and no code. `lm_eval_model` is the
@@ -118,6 +120,8 @@ class Backend:
     harmless_arguments: frozenset[str] = frozenset()
     lm_eval_model: str = ""
     served: bool = False
+    costs: str = ""
+    unverified: str = ""
 
     def check(self, access: Access | None = None) -> None:
         """Raise BenchtuiError where the backend cannot work here: names what is missing, and the line that gets it.
