@@ -87,6 +87,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         format=plan.source.format if plan else "",
         caveats=_caveats(block),
         health=block.health,
+        speed=block.speed,
         data=block.data,
         asked=_asked(block, plan),
         looked_at=block.looked_at if block.looked_at is not None or plan is None else plan.looked_at,

@@ -13,6 +13,7 @@ from benchtui.plans.benchmark import Role
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.records import RunState
+from benchtui.runs.speed import Speed
 
 # Looked for anywhere in a metric's name: measures of error without end, and scores that are not shares of anything, so
 # that "percent" would be wrong; then whole names of error rates.
@@ -188,7 +189,7 @@ class RunResults(msgspec.Struct, frozen=True):
 
     `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
     tools). `caveats` are sentences about the model that every score of it needs beside it; `health` is that of the
-    answers to each leaf task, as far as the run counted it;
+    answers to each leaf task, as far as the run counted it; `speed` how fast they came, None in earlier versions;
     `data` says which documents each was asked. `created` is the time in the file's name, without a zone
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
     form on disk that was evaluated. `asked` is what the run was to answer, empty where no file says it.
@@ -219,6 +220,7 @@ class RunResults(msgspec.Struct, frozen=True):
     format: str = ""
     caveats: tuple[str, ...] = ()
     health: dict[str, TaskHealth] = {}
+    speed: Speed | None = None
     data: dict[str, TaskData] = {}
     asked: tuple[AskedTask, ...] = ()
     looked_at: tuple[str, ...] | None = None

@@ -12,6 +12,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.task_data import TaskData
+from benchtui.runs.speed import Speed
 
 SCHEMA_VERSION = 1
 
@@ -33,6 +34,7 @@ class Block(msgspec.Struct):
     partial: bool = False
     documents: dict[str, Documents] = {}
     health: dict[str, TaskHealth] = {}
+    speed: Speed | None = None
     data: dict[str, TaskData] = {}
     resolved: dict[str, Any] = {}
     fingerprint: str = ""

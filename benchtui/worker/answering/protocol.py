@@ -120,6 +120,17 @@ class Observer(Protocol):
     def tokens(self, n: int) -> None:
         """The model has computed `n` token positions."""
 
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """In `seconds` the model has read `tokens` of prompts, without padding and without what it had in a cache: a
+        forward pass of its own, or a server's whole prompt up to its first token."""
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """In `seconds` the model has written `tokens`: a forward pass of its own, or a server's whole answer behind
+        its first token, which belongs to the prefill."""
+
+    def first_token(self, seconds: float) -> None:
+        """The first token of an answer that is streamed came so long after it was asked for."""
+
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         """What was counted of an answer that comes next, or later, for a request with these `texts` among its
         arguments: (context,) or (context, continuation). Facts of equal requests come in the order of their answers."""
@@ -138,6 +149,15 @@ class Unobserved:
         """Ignore it."""
 
     def tokens(self, n: int) -> None:
+        """Ignore it."""
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """Ignore it."""
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """Ignore it."""
+
+    def first_token(self, seconds: float) -> None:
         """Ignore it."""
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
@@ -243,6 +263,11 @@ class Answering(Protocol):
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """Write a continuation for every request, in any order. Raises what `score` raises."""
+
+    @property
+    def peak_device_memory(self) -> int | None:
+        """The most bytes that were held at once in an accelerator's memory of its own; None where nobody counts."""
+        return None
 
     @property
     def rows(self) -> int | None:

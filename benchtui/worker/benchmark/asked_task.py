@@ -37,11 +37,13 @@ class AskedTask(TaskRun):
         if not self.requests.pending(only):
             return
         self._clock.start()
+        self.context.speed.begin()
         try:
             self.context.take_turn()
             self._ask(only)
         finally:
             self._clock.pause()
+            self.context.speed.keep(self._model.answering, force=True)
         self._refuse_chance(CHANCE_AT_LEAST)
 
     def _ask(self, only: frozenset[int] | None) -> None:
@@ -139,6 +141,18 @@ class AskedTask(TaskRun):
         if self.requests.answered != self._told:  # the last answers of a burst fell between two events
             self._tell_progress()
 
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """Measure how fast prompts are read."""
+        self.context.speed.prefilled(tokens, seconds)
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """Measure how fast answers are written."""
+        self.context.speed.decoded(tokens, seconds)
+
+    def first_token(self, seconds: float) -> None:
+        """Measure how long a streamed answer's first token takes."""
+        self.context.speed.first_token(seconds)
+
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         """Keep what was counted of an answer until the answer comes."""
         self.requests.answer_facts(texts, facts)
@@ -153,6 +167,7 @@ class AskedTask(TaskRun):
 
     def _keep_answers(self) -> None:
         self.requests.keep()
+        self.context.speed.keep(self._model.answering)
         self.marks.tell()
         self.context.in_hand.clear()
         self.context.stop.check()

@@ -15,6 +15,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.answers.scoring import TaskScores
+from benchtui.worker.benchmark.speed import SpeedMeter
 from benchtui.worker.benchmark.tasks.load import LoadedTasks
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.libraries import LibraryListener
@@ -37,6 +38,7 @@ class RunContext:
     reporter: Reporter
     stop: StopFlag
     libraries: LibraryListener
+    speed: SpeedMeter
     caveats: tuple[str, ...] = ()
 
     def take_turn(self) -> None:
@@ -63,13 +65,15 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has been found so far: `scores`, `coverage` and `health` by leaf task, `early` by unit; `started` is when
-    the evaluation began, in seconds since the epoch."""
+    """What has been found so far: `scores`, `coverage` and `health` by leaf task, `early` by unit;
+    `prompt_lengths` in tokens, of every answered request; `started` is when the evaluation began, in seconds since the
+    epoch."""
 
     model: ModelDescription
     scores: dict[str, TaskScores] = field(default_factory=dict)
     coverage: dict[str, TaskCoverage] = field(default_factory=dict)
     health: dict[str, TaskHealth] = field(default_factory=dict)
+    prompt_lengths: list[int] = field(default_factory=list)
     early: dict[str, EarlyStop] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 

@@ -12,6 +12,7 @@ from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.context import RunContext
+from benchtui.worker.benchmark.speed import SpeedMeter
 from benchtui.worker.benchmark.tasks.data import bind_data
 from benchtui.worker.benchmark.tasks.load import load_tasks
 from benchtui.worker.benchmark.tasks.prompts import try_prompts
@@ -50,15 +51,17 @@ def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -
     tasks = load_tasks(plan, {**plan.source.task_metadata, **plan.prompts.model_args}, built)
     if process.refused is not None:
         process.refused.check()
+    journal = stack.enter_context(Journal(run.journal))
     return RunContext(
         run=run,
         plan=plan,
         tasks=tasks,
-        journal=stack.enter_context(Journal(run.journal)),
+        journal=journal,
         in_hand=stack.enter_context(closing(InHandWriter(run.in_hand))),
         reporter=reporter,
         stop=process.stop,
         libraries=process.libraries,
+        speed=SpeedMeter(journal),
     )
 
 

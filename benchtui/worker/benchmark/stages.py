@@ -93,6 +93,7 @@ def score_unit(
             continue
         outcome.scores[loaded.name], outcome.coverage[loaded.name] = task_run.finish(early=name in outcome.early)
         outcome.health[loaded.name] = task_run.health()
+        outcome.prompt_lengths.extend(task_run.requests.prompt_lengths())
 
 
 def write_outcome(context: RunContext, outcome: Outcome) -> bool:
@@ -104,7 +105,8 @@ def write_outcome(context: RunContext, outcome: Outcome) -> bool:
     if not any(found.documents for found in outcome.scores.values()):
         return False
     context.reporter.phase("writing")
-    file = write_results(context.run, context.plan, context.tasks, outcome, read_data(context.journal))
+    speed = context.speed.speed(outcome.prompt_lengths)
+    file = write_results(context.run, context.plan, context.tasks, outcome, read_data(context.journal), speed)
     context.reporter.emit(Results(file=file.name, partial=outcome.partial, early=bool(outcome.early)))
     return True
 

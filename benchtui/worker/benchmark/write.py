@@ -22,6 +22,7 @@ from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.result_files import file_part
+from benchtui.runs.speed import Speed
 from benchtui.worker.benchmark.context import Outcome
 from benchtui.worker.benchmark.tasks.load import LoadedTasks
 
@@ -29,7 +30,12 @@ BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without
 
 
 def write_results(
-    run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, outcome: Outcome, data: dict[str, TaskData]
+    run: RunDirectory,
+    plan: BenchmarkPlan,
+    tasks: LoadedTasks,
+    outcome: Outcome,
+    data: dict[str, TaskData],
+    speed: Speed,
 ) -> Path:
     """Write samples_<task>_<time>.jsonl for every task with a scored document, then results_<time>.json; older result
     files of the same run are removed last. Returns the results file. Raises OSError when the disk is full,
@@ -76,6 +82,7 @@ def write_results(
         "decide_early": msgspec.to_builtins(outcome.early),
         "documents": msgspec.to_builtins(outcome.coverage),
         "health": msgspec.to_builtins(outcome.health),
+        "speed": msgspec.to_builtins(speed),
         "data": msgspec.to_builtins(data),
         "fingerprint": plan.fingerprint,
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),

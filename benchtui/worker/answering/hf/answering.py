@@ -148,6 +148,11 @@ class HFAnswering(Answering):
     # Sizes.
 
     @property
+    def peak_device_memory(self) -> int | None:
+        """As `Answering.peak_device_memory`."""
+        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.startswith("cuda") else None
+
+    @property
     def rows(self) -> int | None:
         """Sequences in a batch; None where the engine divides requests by a number of tokens."""
         size = self.lm.batch_size_per_gpu

@@ -14,13 +14,13 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import Collator
 
 from benchtui.worker.answering.hf.model import HFModel
+from benchtui.worker.answering.hf.timing import causal_of, told_of_forwards
 from benchtui.worker.answering.protocol import (
     GenerateRequest,
     Observer,
     Score,
     Scored,
     ScoreRequest,
-    Unobserved,
     Written,
 )
 
@@ -29,27 +29,6 @@ class LmEvalEngine(HFModel):
     """Answers with HFLM's own methods; only what they do is watched: batches, forward passes, each answer."""
 
     cache_hook: CacheHook
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self._forward_hook: Any = None
-        self._observer: Observer = Unobserved()
-        super().__init__(*args, **kwargs)
-
-    def _watch(self) -> None:
-        super()._watch()
-        self._forward_hook = self.model.register_forward_hook(self._on_forward)
-
-    def _on_forward(self, module: Any, arguments: Any, output: Any) -> None:  # noqa: ARG002 - torch's signature
-        logits = getattr(output, "logits", None)
-        if logits is not None:
-            self._observer.tokens(int(logits.shape[0] * logits.shape[1]))
-
-    def close(self) -> None:
-        """Take the hooks off the model."""
-        super().close()
-        if self._forward_hook is not None:
-            self._forward_hook.remove()
-            self._forward_hook = None
 
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`. Windows of long texts are taken in order, a batch at a time, as HFLM's rolling does."""
@@ -102,11 +81,10 @@ class LmEvalEngine(HFModel):
         hook: CacheHook = self.cache_hook
         self.cache_hook = Hook(None)
         huggingface.Collator = TellingCollator
-        self._observer = observer  # another model's hook may stand on the same weights, unobserved
         try:
-            yield
+            with told_of_forwards(causal_of(self.model), observer):
+                yield
         finally:
-            self._observer = Unobserved()
             huggingface.Collator = Collator
             self.cache_hook = hook
 

@@ -13,6 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.adapters import put_on
+from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.not_a_number import NotANumberError
 
 _NAMED = 3
@@ -124,9 +125,7 @@ class AccountedLM(HFLM):
 
     def _model_generate(self, context: Any, max_length: int, stop: list[str], **settings: Any) -> Any:
         """As HFLM, but a token is never chosen from NaN."""
-        model = self._model
-        causal = model.get_base_model() if hasattr(model, "get_base_model") else model
-        hook = causal.register_forward_hook(_refuse_nan)
+        hook = causal_of(self._model).register_forward_hook(_refuse_nan)
         try:
             tokens = super()._model_generate(context, max_length, stop, **settings)
         except (ValueError, TypeError) as error:  # how transformers refuses settings that do not go together

@@ -149,6 +149,10 @@ class TaskRequests:
             if key in self._answers
         ]
 
+    def prompt_lengths(self) -> list[int]:
+        """How many tokens the model read before each of its answers, where that was counted."""
+        return [facts.prompt - (facts.lost or 0) for facts in self._facts.values() if facts.prompt is not None]
+
     def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
         self._answers[key] = answer
         repeats = instance.repeats or 1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.hf.timing import causal_of, told_of_forwards
 from benchtui.worker.answering.protocol import Observer
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Fallback:
             begun += len(batch)
 
     def _one_batch(self, method: Callable[[list[T]], list[R]], requests: list[T]) -> list[R]:
-        with _batch_size(self._lm, self._rows), _counted(self._lm.model, self._observer):
+        with _batch_size(self._lm, self._rows), told_of_forwards(causal_of(self._lm.model), self._observer):
             return method(requests)
 
     def _halve(self, failed: int) -> None:
@@ -72,18 +73,3 @@ def _batch_size(lm: HFModel, rows: int) -> Iterator[None]:
         yield
     finally:
         lm.batch_size_per_gpu = before
-
-
-@contextlib.contextmanager
-def _counted(model: Any, observer: Observer) -> Iterator[None]:
-    """Tell the observer of every forward of `model`."""
-
-    def forwarded(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        ids = args[0] if args else kwargs.get("input_ids")
-        observer.tokens(int(ids.numel()) if ids is not None else 1)
-
-    handle = model.register_forward_pre_hook(forwarded, with_kwargs=True)
-    try:
-        yield
-    finally:
-        handle.remove()

@@ -10,8 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from benchtui.worker.answering.hf.engine.attention import MaskStyle, shared_attention_is_faster
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.batching import TokenBudget
@@ -21,6 +19,7 @@ from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_p
 from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, prompt_pools
 from benchtui.worker.answering.hf.engine.sampling import Job, choose
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.hf.timing import finished
 from benchtui.worker.answering.protocol import Observer
 
 
@@ -102,8 +101,9 @@ class _PoolGeneration:
         for part in reversed(path):
             known = self._prompt_groups.get(part)
             if known is None and len(part.tokens):
-                fresh = part.tokens[cache.length if cache else 0 :]
+                fresh, began = part.tokens[cache.length if cache else 0 :], finished(self._device)
                 known, _ = read_prefix(self._setup.backbone, fresh, cache, self._setup.budget, self._setup.observer)
+                self._setup.observer.prefilled(len(fresh), finished(self._device) - began)
                 self._prompt_groups[part] = known
             cache = known
         return cache
@@ -117,14 +117,17 @@ class _PoolGeneration:
         self._setup.observer.batch_started([self._args(job) for _, job in [*self._active, *admitted]])
         rests = [job.history()[len(group.tokens) :] for job in jobs]
         read = len(rests) * max(len(rest) for rest in rests)
+        began = finished(self._device)
         forward = functools.partial(read_prompts, self._setup.backbone, self._slots, prefix, self._shared_prefix, rests)
         logits = unless_out_of_memory(forward, self._device)
         if logits is None:
             self._retry(admitted, read)
             return
+        chosen = choose(logits, jobs)
+        self._setup.observer.prefilled(sum(len(rest) for rest in rests), finished(self._device) - began)
         self._setup.observer.tokens(read)
         self._active.extend(admitted)
-        self._add_tokens(logits, first=len(self._active) - len(admitted))
+        self._add_tokens(chosen, first=len(self._active) - len(admitted))
 
     def _next(self, group: PromptGroup, free: int) -> list[tuple[PromptGroup, Job]]:
         """Take as many waiting jobs of the group as the free slots and the token budget allow."""
@@ -141,7 +144,9 @@ class _PoolGeneration:
 
     def _step(self) -> None:
         """Decode one more token of every row."""
-        newest = [job.tokens[-1] for _, job in self._active]
+        jobs = [job for _, job in self._active]
+        newest = [job.tokens[-1] for job in jobs]
+        began = finished(self._device)
         forward = functools.partial(
             decode_step, self._setup.backbone, self._setup.style, self._slots, self._shared_prefix, newest
         )
@@ -151,13 +156,15 @@ class _PoolGeneration:
             self._retry(active, len(active))
             self._slots = Slots(self._limit, self._device)
             return
-        self._setup.observer.tokens(len(self._active))
-        self._add_tokens(logits, first=0)
+        chosen = choose(logits, jobs)
+        self._setup.observer.decoded(len(jobs), finished(self._device) - began)
+        self._setup.observer.tokens(len(jobs))
+        self._add_tokens(chosen, first=0)
 
-    def _add_tokens(self, logits: torch.Tensor, first: int) -> None:
-        """Choose the next token of the rows from `first` on, and remove complete rows."""
+    def _add_tokens(self, chosen: Sequence[int], first: int) -> None:
+        """Add the next token of each row from `first` on, and remove complete rows."""
         rows = [job for _, job in self._active[first:]]
-        for job, token in zip(rows, choose(logits, rows), strict=True):
+        for job, token in zip(rows, chosen, strict=True):
             job.tokens.append(token)
         for row in reversed(range(first, len(self._active))):
             job = self._active[row][1]

@@ -19,6 +19,7 @@ from benchtui.worker.answering.hf.engine.packing import Branch, Costs, Piece, Ro
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
 from benchtui.worker.answering.hf.engine.prefix_tree import Node, Tokens, build_tree, preorder
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
+from benchtui.worker.answering.hf.timing import finished
 from benchtui.worker.answering.protocol import Observer
 
 # A cached position that a row continues from weighs this part of a computed one in the budget.
@@ -87,9 +88,9 @@ class TreeScorer:
         """Run a branch's own tokens, and return the cache that includes them."""
         self._announce(span for row in branch.rows for span, _ in _placed(row.pieces, 0, self._spans))
         tokens = np.concatenate([piece.node.tokens for piece in branch.prefix])
-        setup = self._setup
+        setup, began = self._setup, finished(self._device)
         cache, hidden = read_prefix(setup.backbone, tokens, past, setup.budget, setup.observer)
-        self._score(hidden, _placed(branch.prefix, 0, self._spans))
+        self._score(hidden, _placed(branch.prefix, 0, self._spans), len(tokens), began)
         return cache
 
     def _rows(self, rows: Sequence[Row], past: PrefixCache | None) -> None:
@@ -102,13 +103,14 @@ class TreeScorer:
             batch = waiting[: sizes.pop(0)]
             self._announce(span for row in batch for span, _ in _placed(row.pieces, 0, self._spans))
             tensors = self._assemble(batch)
+            began = finished(self._device)
             hidden = unless_out_of_memory(functools.partial(self._forward, tensors, past), self._device)
             if hidden is None:
                 waiting[: len(batch)] = self._divided(batch, batch[0].length + cached)
                 sizes = []
                 continue
             self._setup.observer.tokens(tensors.ids.numel())
-            self._score(hidden.flatten(0, 1), tensors.placed)
+            self._score(hidden.flatten(0, 1), tensors.placed, sum(row.length for row in batch), began)
             waiting = waiting[len(batch) :]
 
     def _sizes(self, rows: Sequence[Row], cached: int) -> list[int]:
@@ -158,10 +160,14 @@ class TreeScorer:
         mask = style.mask(allowed, distances(batch.positions, keys), batch.longest)
         return self._setup.backbone.hidden(batch.ids, batch.positions, mask, past)
 
-    def _score(self, hidden: torch.Tensor, placed: Sequence[tuple[TargetSpan, int]]) -> None:
+    def _score(self, hidden: torch.Tensor, placed: Sequence[tuple[TargetSpan, int]], tokens: int, began: float) -> None:
+        """Score what a pass over `tokens`, which began at `began`, has computed."""
         targets = gather_targets(placed)
-        if targets is not None:
-            self._answers.record(targets.spans, self._setup.head.score(hidden, targets.positions, targets.tokens))
+        head = self._setup.head
+        scored = head.score(hidden, targets.positions, targets.tokens) if targets is not None else None
+        self._setup.observer.prefilled(tokens, finished(self._device) - began)
+        if targets is not None and scored is not None:
+            self._answers.record(targets.spans, scored)
 
     def _announce(self, spans: Iterable[TargetSpan]) -> None:
         open_queries = {span.query: None for span in spans if self._answers.is_open(span.query)}

@@ -35,6 +35,8 @@ class Watcher:
         self.batches: list[list[tuple[Any, ...]]] = []
         self.counts: list[int] = []
         self.decisions: list[tuple[str, str, str]] = []
+        self.prefills: list[tuple[int, float]] = []
+        self.decodes: list[tuple[int, float]] = []
         self.facts: list[tuple[tuple[str, ...], AnswerFacts]] = []
 
     def batch_started(self, request_args: Sequence[tuple[Any, ...]]) -> None:
@@ -42,6 +44,15 @@ class Watcher:
 
     def tokens(self, n: int) -> None:
         self.counts.append(n)
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        self.prefills.append((tokens, seconds))
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        self.decodes.append((tokens, seconds))
+
+    def first_token(self, seconds: float) -> None:
+        raise AssertionError("no answer is streamed")
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         self.facts.append((texts, facts))

@@ -127,3 +127,29 @@ def test_windows_of_a_long_text_are_no_cut(engine: str, tokenizer: Any) -> None:
     requests = exam.instances("t", [("loglikelihood_rolling", (" ".join(PROMPTS),), 0)])
     lm = ENGINES[engine](pretrained=zoo.make_model("llama"), tokenizer=tokenizer, batch_size=1, max_length=32)
     assert counted(lm, requests) == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_reading_and_writing_are_timed_apart(engine: str, tokenizer: Any) -> None:
+    """Every token that an answer has beyond its first is decoded, and padding is no token that was read."""
+    requests = exam.instances(
+        "t", [("generate_until", (text, {"until": [], "max_gen_toks": 8}), n) for n, text in enumerate(PROMPTS)]
+    )
+    lm = ENGINES[engine](pretrained=zoo.make_model("llama"), tokenizer=tokenizer, batch_size=1, max_length=256)
+    facts = [facts for _, facts in counted(lm, requests)]
+    watcher = lm.observer
+    written = sum(found.tokens or 0 for found in facts)
+    assert sum(tokens for tokens, _ in watcher.decodes) == written - len(PROMPTS)
+    read = sum(tokens for tokens, _ in watcher.prefills)
+    asked = sum((found.prompt or 0) - (found.lost or 0) for found in facts)
+    assert read == asked if engine == "lm-eval" else 0 < read <= asked, (read, asked)
+    assert all(seconds > 0 for _, seconds in [*watcher.prefills, *watcher.decodes])
+
+
+def test_padding_is_not_counted_as_read(tokenizer: Any) -> None:
+    requests = exam.instances(
+        "t", [("generate_until", (text, {"until": [], "max_gen_toks": 4}), n) for n, text in enumerate(PROMPTS)]
+    )
+    lm = lm_eval_engine(pretrained=zoo.make_model("llama"), tokenizer=tokenizer, batch_size=len(PROMPTS))
+    facts = [facts for _, facts in counted(lm, requests)]
+    assert sum(tokens for tokens, _ in lm.observer.prefills) == sum((f.prompt or 0) - (f.lost or 0) for f in facts)

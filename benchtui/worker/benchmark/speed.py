@@ -1,0 +1,132 @@
+"""Measures how fast a model answers for a run; what earlier workers of the run measured is in its journal."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+
+import msgspec
+
+from benchtui.runs.journal.journal import Journal
+from benchtui.runs.speed import Rate, Speed, Wait
+from benchtui.worker.answering.protocol import Answering
+from benchtui.worker.benchmark.machine import PeakMemory, computing
+
+_NOTE = "speed"
+_NOTED_EVERY = 10.0
+"""Seconds after which what was measured is in the journal, should the worker be killed."""
+_STEP = math.log(1.01)
+"""Values are kept as how often (or with how many tokens) each came, those within 1 % as one."""
+
+
+class _Measured(msgspec.Struct):
+    """Values with their weights, by steps of 1 %; `tokens` in `seconds` are the sums behind them."""
+
+    tokens: int = 0
+    seconds: float = 0.0
+    count: int = 0
+    weights: dict[int, int] = {}
+
+    def add(self, value: float, weight: int = 1) -> None:
+        step = round(math.log(value) / _STEP)
+        self.weights[step] = self.weights.get(step, 0) + weight
+        self.count += 1
+
+    def quartiles(self) -> tuple[float, float, float]:
+        """Median, lower and upper quartile."""
+        return self._quantile(0.5), self._quantile(0.25), self._quantile(0.75)
+
+    def _quantile(self, share: float) -> float:
+        wanted, found = share * sum(self.weights.values()), 0
+        step = 0
+        for step in sorted(self.weights):
+            found += self.weights[step]
+            if found >= wanted:
+                break
+        return math.exp(step * _STEP)
+
+
+class _Notes(msgspec.Struct):
+    """What the journal keeps."""
+
+    prefill: _Measured
+    decode: _Measured
+    first_token: _Measured
+    memory: int = 0
+    device_memory: int = 0
+    machines: list[str] = []
+
+
+class SpeedMeter:
+    """Adds to what the journal holds of earlier workers of the same run."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._notes = _Notes(_Measured(), _Measured(), _Measured())
+        if (noted := journal.noted(_NOTE)) is not None:
+            with suppress(msgspec.ValidationError):  # another version's: no score hangs on it
+                self._notes = msgspec.convert(noted, _Notes, str_keys=True)
+        self._peak = PeakMemory()
+        self._cold = {"prefill", "decode"}
+        self._noted_at = time.monotonic()
+
+    def begin(self) -> None:
+        """A task begins: its first pass of each kind is left out, as what it has to make ready is no speed."""
+        self._cold = {"prefill", "decode"}
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        """As `Observer.prefilled`."""
+        self._rate("prefill", self._notes.prefill, tokens, seconds)
+
+    def decoded(self, tokens: int, seconds: float) -> None:
+        """As `Observer.decoded`."""
+        self._rate("decode", self._notes.decode, tokens, seconds)
+
+    def first_token(self, seconds: float) -> None:
+        """As `Observer.first_token`."""
+        if seconds > 0:
+            self._notes.first_token.add(seconds)
+
+    def keep(self, answering: Answering, *, force: bool = False) -> None:
+        """Note in the journal what was measured and where, every few seconds unless `force`."""
+        now, notes = time.monotonic(), self._notes
+        if not force and now - self._noted_at < _NOTED_EVERY:
+            return
+        self._noted_at = now
+        if (machine := computing(answering.facts.device)) not in notes.machines:
+            notes.machines.append(machine)
+        notes.memory = max(notes.memory, self._peak.read())
+        notes.device_memory = max(notes.device_memory, answering.peak_device_memory or 0)
+        self._journal.note(_NOTE, msgspec.to_builtins(notes, str_keys=True))
+
+    def speed(self, prompts: Iterable[int]) -> Speed:
+        """What was measured; `prompts` are the lengths, in tokens, of what was read before each answer."""
+        notes, lengths = self._notes, sorted(prompts)
+        middle = len(lengths) // 2
+        return Speed(
+            prefill=_rate(notes.prefill),
+            decode=_rate(notes.decode),
+            first_token=Wait(notes.first_token.count, *notes.first_token.quartiles())
+            if notes.first_token.count
+            else None,
+            prompt_tokens=(lengths[middle] + lengths[~middle]) / 2 if lengths else None,
+            memory=notes.memory or None,
+            device_memory=notes.device_memory or None,
+            machines=tuple(notes.machines),
+        )
+
+    def _rate(self, kind: str, measured: _Measured, tokens: int, seconds: float) -> None:
+        if kind in self._cold:
+            self._cold.remove(kind)
+        elif tokens > 0 and seconds > 0:
+            measured.tokens += tokens
+            measured.seconds += seconds
+            measured.add(tokens / seconds, weight=tokens)
+
+
+def _rate(measured: _Measured) -> Rate | None:
+    if not measured.count:
+        return None
+    return Rate(measured.tokens, measured.seconds, measured.count, *measured.quartiles())
