@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, cast
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.listing import ListedRun
     from benchtui.supervise.control import Control
+    from benchtui.worker.answering.loaded_model import LoadedModel
 
 __all__ = [
     "OUTPUTS",
@@ -48,6 +49,7 @@ __all__ = [
     "gate",
     "history",
     "list_runs",
+    "load",
     "read_run",
     "read_samples",
     "run_benchmark",
@@ -182,6 +184,32 @@ def run_benchmark(choice: Choice, say: Callable[[str], None] | None = None) -> E
     signals = control if threading.current_thread() is threading.main_thread() else nullcontext()
     with signals:
         return run_choice(choice, frontend, control)
+
+
+def load(
+    model: str | Path | None = None, *, backend: str = DEFAULT_BACKEND, outputs: str | Path = OUTPUTS, **settings: Any
+) -> LoadedModel:
+    """Load a model into this process, or reach one at a server, and return it ready to be asked.
+
+    `model` is a name in `outputs`, a path, a hub id, or what the server calls it; None is the newest. `settings` are
+    those of `benchtui run` that say how a model is loaded and asked, under the same names: `format`, `dtype`, `device`,
+    `batch_size`, `max_length`, `server`, `seeds`, and the backend's own, for example `engine`. The files of the model
+    are checked as before a benchmark. This imports PyTorch, or what else the backend needs, into this process.
+    Raises BenchtuiError naming the model and what would help, TypeError for a setting that there is not.
+
+        with benchtui.api.load("my-model") as model:
+            print(model.generate("Once upon a time", max_new_tokens=20))
+    """
+    own = {setting.name.replace("-", "_") for setting in find_backend(backend).settings}
+    more = {name: value for name, value in settings.items() if name in own}
+    named = {name: value for name, value in settings.items() if name not in own}
+    choice = Choice(
+        Path(outputs), model=None if model is None else str(model), compare=False, backend=backend, more=more, **named
+    )
+    from benchtui.plans.load import plan_load
+    from benchtui.worker.answering.loaded_model import load_model
+
+    return load_model(plan_load(choice))
 
 
 def _on_stderr(text: str) -> None:

@@ -93,17 +93,17 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     backend = find_backend(choice.backend)
     backend.check(access_of(choice, backend))
-    _check_code(choice, backend)
+    check_code(choice, backend)
     if str(model.path) != printable(str(model.path)):
         raise BenchtuiError(
             f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
         )
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
     check_abilities(backend, form, tasks.resolved)
-    own = with_tokenizer_of(_describe(form.location, choice, backend), form)
+    own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
     stands_on_base = own.adapter or not own.has_tokenizer
     base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
-    base_description = _describe(base.name, choice, backend) if base else None
+    base_description = describe_model(base.name, choice, backend) if base else None
     notes = [form.note, own.note]
     if base and base_description:
         notes += [base.note, base_description.note]
@@ -151,12 +151,22 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
 
 
+def loading_base(
+    model: TrainedModel, form: ModelFormat, own: ModelDescription, choice: Choice, backend: Backend
+) -> ModelDescription | None:
+    """Return the base that `own` cannot be loaded without: that of an adapter, or of weights without a tokenizer; None
+    where it needs none. Raises BenchtuiError where nothing names it."""
+    if not own.adapter and own.has_tokenizer:
+        return None
+    return describe_model(_resolve_base(model, form, choice).name, choice, backend)
+
+
 def _resolve_base(model: TrainedModel, form: ModelFormat, choice: Choice) -> BaseChoice:
     return resolve_base(model, form, choice.base, offline=choice.offline)
 
 
-def _check_code(choice: Choice, backend: Backend) -> None:
-    """Raises UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
+def check_code(choice: Choice, backend: Backend) -> None:
+    """Raise UsageError for settings that would run code from a repository: they may stand in a benchtui.toml that came
     with the folder."""
     if choice.permissions.remote_code:
         return
@@ -172,7 +182,8 @@ def _check_code(choice: Choice, backend: Backend) -> None:
         )
 
 
-def _describe(location: str, choice: Choice, backend: Backend) -> ModelDescription:
+def describe_model(location: str, choice: Choice, backend: Backend) -> ModelDescription:
+    """Describe a model as the backend does. Raises BenchtuiError where code of its own is needed and not allowed."""
     described = backend.describe(location, access_of(choice, backend))
     if described.architecture.remote_code and not choice.permissions.remote_code:
         raise BenchtuiError(

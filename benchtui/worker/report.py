@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Protocol
 
 from benchtui.runs.events import (
     Advance,
     Decision,
     Event,
-    EventWriter,
     InFlight,
     InFlightDocument,
     Phase,
@@ -26,13 +25,21 @@ Unit = Literal["bytes", "tokens", "documents", "prompts", "modules", "tasks", "t
 _LOADING: frozenset[PhaseName] = frozenset({"starting", "loading model", "loading task"})
 
 
+class EventSink(Protocol):
+    """What takes events: an `EventWriter` writes them into a run's file."""
+
+    def emit(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class Reporter:
     """Writes one run's events. Only work that advanced calls it: nothing here runs by itself.
 
     `task` is the task in hand, which signs of life are said to belong to.
     """
 
-    def __init__(self, writer: EventWriter) -> None:
+    def __init__(self, writer: EventSink) -> None:
         self._writer = writer
         self._advanced: dict[Unit, int] = {}
         self._received = 0
