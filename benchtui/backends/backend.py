@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from benchtui.errors import BenchtuiError
 from benchtui.models.layout import Kind
+from benchtui.python_environment import OWN, WORKER_NEEDS, PythonEnvironment, check_packages
 
 if TYPE_CHECKING:  # they bring in all that reads models, and every command reads these descriptions
     from pathlib import Path
@@ -64,12 +64,14 @@ class OwnSetting:
 @dataclass(frozen=True)
 class Access:
     """What models are reached with: the `server` (None: where the backend looks by itself), the backend's own
-    `settings`, whether only what is cached may be used, and whether pickled weights may be loaded."""
+    `settings`, whether only what is cached may be used, and whether pickled weights may be loaded. The worker runs in
+    `environment`."""
 
     server: str | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     offline: bool = False
     pickle: bool = False
+    environment: PythonEnvironment = OWN
 
 
 @dataclass(frozen=True)
@@ -128,15 +130,11 @@ class Backend:
 
         A served one is asked for an answer at `access.server`; without `access`, only packages are looked at.
         """
-        del access
-        from importlib.metadata import PackageNotFoundError, version
-
-        for need in self.needs:
-            try:
-                version(need.package)
-            except PackageNotFoundError:
-                what = f"The {self.name} backend needs the package {need.package}, which is not installed."
-                raise BenchtuiError(what, need.install) from None
+        environment = access.environment if access is not None else OWN
+        needs = {need.package: need.install for need in self.needs}
+        if environment.python is not None:  # what a worker of ours needs is installed with benchtui
+            needs = {**WORKER_NEEDS, **needs}
+        check_packages(environment, needs, f"The {self.name} backend")
 
     def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
         """Find the model that the user named: a name in `outputs`, a path, a hub id, or what the server calls it; None
@@ -181,10 +179,7 @@ class Backend:
 
     def identity(self, access: Access) -> dict[str, str]:
         """Return what of the backend can change a score, by the names used in messages: versions of its packages."""
-        del access
-        from importlib.metadata import version
-
-        return {need.package: version(need.package) for need in self.needs}
+        return {need.package: access.environment.version_of(need.package) or "" for need in self.needs}
 
     def advise(
         self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, str]

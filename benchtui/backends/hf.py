@@ -34,10 +34,9 @@ _WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 @dataclass(frozen=True)
 class _Hf(Backend):
     def identity(self, access: Access) -> dict[str, str]:
-        del access
-        from importlib.metadata import version
-
-        return {"transformers": version("transformers")}
+        # Beside benchtui's own, one PyTorch computes what the other does; another environment may have any.
+        packages = ("transformers",) if access.environment.python is None else ("transformers", "torch")
+        return {package: access.environment.version_of(package) or "" for package in packages}
 
     def advise(
         self, model: ModelDescription, machine: Machine, *, max_length: int | None, settings: Mapping[str, str]

@@ -63,5 +63,6 @@ def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
         return [list(runs)]
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
-        groups.setdefault(run.plan().source.loads, []).append(run)
+        plan = run.plan()
+        groups.setdefault((plan.source.loads, plan.python), []).append(run)
     return list(groups.values())

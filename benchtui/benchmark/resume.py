@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from benchtui.benchmark.frontend import Frontend
-from benchtui.benchmark.trust import check_permissions
+from benchtui.benchmark.trust import check_permissions, trusted_environment
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.files import unwritable
 from benchtui.plans.plan import Permissions
@@ -27,12 +27,14 @@ from benchtui.text import one_line
 
 @dataclass(frozen=True)
 class ResumeChoice:
-    """What the user says when resuming. A plan may come from anybody: what it may run or load is `allowed` anew, and
-    code of tasks is taken only from the `include_paths` that were given now. `readme`: READMEs are updated."""
+    """What the user says when resuming. A plan may come from anybody: what it may run or load is `allowed` anew, code
+    of tasks is taken only from the `include_paths` that were given now, and another Python than benchtui's runs the
+    worker only where `python`, or the user's own benchtui.toml, names it. `readme`: READMEs are updated."""
 
     allowed: Permissions
     settings: SuperviseSettings
     include_paths: Sequence[Path] = ()
+    python: str | None = None
     readme: bool = True
 
 
@@ -66,6 +68,8 @@ def _resume_as_planned(run: RunDirectory, choice: ResumeChoice, frontend: Fronte
     """Let a worker do what is left of the plan, which needs nothing but what it holds."""
     name, plan = shown_name(run), run.header()
     check_permissions(plan, choice.allowed, name)
+    if trusted_environment(plan, choice.python, name).python != plan.python:
+        raise BenchtuiError(f"{name} can only be resumed with the Python {one_line(plan.python or 'own', 500)}.")
     if run_state(run) == "finished":
         raise BenchtuiError(f"{name} has finished: there is nothing to resume.")
     for folder in (run.path, run.path.parent):

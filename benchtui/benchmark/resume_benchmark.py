@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -13,7 +13,13 @@ from benchtui.benchmark.directories import BenchRuns, left_to_evaluate, lock_mod
 from benchtui.benchmark.frontend import Frontend
 from benchtui.benchmark.resume import ResumeChoice
 from benchtui.benchmark.run import evaluate_and_conclude
-from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_folders, trusted_tasks
+from benchtui.benchmark.trust import (
+    check_arguments,
+    check_permissions,
+    trusted_environment,
+    trusted_folders,
+    trusted_tasks,
+)
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan
@@ -31,15 +37,18 @@ def resume_benchmark(run: RunDirectory, choice: ResumeChoice, frontend: Frontend
     that cannot be done: see runs_to_resume."""
     model = model_folder(run)
     with lock_model(model, model.name):
-        runs = runs_to_resume(run, choice.allowed, choice.include_paths)
+        runs = runs_to_resume(run, choice.allowed, choice.include_paths, choice.python)
         return evaluate_and_conclude(model, runs, choice.settings, frontend, control, readme=choice.readme).exit_code
 
 
-def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = ()) -> BenchRuns:
+def runs_to_resume(
+    run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path] = (), python: str | None = None
+) -> BenchRuns:
     """Return what has to be evaluated to finish `run` and the run that was started with it.
 
     A plan lies in a model's folder, which may come from anybody: the user allows again (`allowed`) what it may run
-    or load, and the code of tasks is taken only from lm-eval and from the `include_paths` that the user gave now.
+    or load, and the code of tasks is taken only from lm-eval and from the `include_paths` that the user gave now;
+    another Python than benchtui's runs the worker only where the user names it (`python`: what --python was given).
     Raises BenchtuiError for that, and when the run is running, has finished, or something that can change a score
     is different now, naming what.
     """
@@ -66,7 +75,7 @@ def runs_to_resume(run: RunDirectory, allowed: Permissions, include_paths: Seque
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
         plan = found.plan()
-        now = _with_present_facts(plan, shown_name(run), allowed, include_paths)
+        now = _with_present_facts(plan, shown_name(run), allowed, include_paths, python)
         if differences := now.differences(plan):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
@@ -95,20 +104,22 @@ def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> 
 
 
 def _with_present_facts(
-    plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path]
+    plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path], python: str | None
 ) -> BenchmarkPlan:
     """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
     tasks = trusted_tasks(plan, include_paths, name)
     backend = find_backend(plan.backend)
-    access = msgspec.structs.replace(plan, permissions=allowed).access
+    environment = trusted_environment(plan, python, name, backend=plan.backend)
+    access = dataclasses.replace(msgspec.structs.replace(plan, permissions=allowed).access, environment=environment)
     source = msgspec.structs.replace(plan.source, identity=backend.identify(plan.source, access))
     return msgspec.structs.replace(
         plan,
         source=read_whole(source) if source.whole else source,
-        lm_eval_version=version("lm_eval"),
+        lm_eval_version=environment.version_of("lm_eval") or "",
         backend_identity=backend.identity(access),
+        python=environment.python,
         include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
         task_files=dict(tasks.task_files),
         task_digests={name: tasks.digests[name] for name in tasks.leaves},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Permissions, Plan
+from benchtui.plans.worker_python import worker_environment_of
+from benchtui.python_environment import PythonEnvironment
 from benchtui.runs.kinds.benchmark.task_folders import include_flags
 from benchtui.runs.outcome import resume_command
 from benchtui.settings.code import code_in_generation
@@ -32,6 +35,22 @@ def check_permissions(plan: Plan, allowed: Permissions, name: str) -> None:
             f"This run was started with {' '.join(lacking)}.",
             f"If you still mean it: {resume_command(name, *lacking)}",
         )
+
+
+def trusted_environment(plan: Plan, said: str | None, name: str, *, backend: str = "") -> PythonEnvironment:
+    """Return the environment that the worker runs in, as the user says it now: `said` is what --python was given, and
+    `backend` has its Python in the user's own benchtui.toml. The one that the plan names is never started for that.
+
+    Raises BenchtuiError where the plan names one and the user none.
+    """
+    environment = worker_environment_of(said, backend)
+    if plan.python is not None and said is None and environment.python is None:
+        python = one_line(plan.python, 500)
+        raise BenchtuiError(
+            f"The worker of this run was run by the Python {python}.",
+            f"If you trust it: {resume_command(name, f'--python {shlex.quote(python)}')}",
+        )
+    return environment
 
 
 def check_arguments(plan: BenchmarkPlan, allowed: Permissions) -> None:

@@ -21,7 +21,8 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
 
     RUN is a run as `benchtui runs` names it, its folder, or a model for its newest unfinished one; without it, the
     newest unfinished run in outputs.
-    A run's files may come from anybody, so code of its own tasks runs only with --include-path given again.
+    A run's files may come from anybody, so code of its own tasks runs only with --include-path given again, and
+    another Python only with --python.
     """
     from benchtui.benchmark.resume import ResumeChoice, resume
     from benchtui.cli.terminal.detach import in_background, start_detached
@@ -37,7 +38,7 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
     found = find_run(values["outputs"], run, states=unfinished if run is None else (*unfinished, "running"))
     folders = values["include_path"] if _given(ctx, "include_path") else ()
     settings = SuperviseSettings(values["timeout"], values["skip_stalled"])
-    choice = ResumeChoice(permissions_of(values), settings, folders, readme=not values["no_readme"])
+    choice = ResumeChoice(permissions_of(values), settings, folders, values["python"], readme=not values["no_readme"])
     with Control(say_on_stderr) as control:
         return resume(found, choice, Terminal(as_json=values["json"]), control)
 

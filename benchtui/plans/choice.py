@@ -11,6 +11,7 @@ from benchtui.backends.backend import Access, Backend
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
+from benchtui.plans.worker_python import worker_environment_of
 from benchtui.settings.rows import PERMISSIONS, SETTING, SETTINGS
 from benchtui.settings.setting import Setting
 
@@ -37,7 +38,8 @@ class Choice:
     sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
     every document, and `decide_delta` what that difference is once somebody asks for it; `decide_for` is what must be
     known before a task stops, `decide_loss` the loss in points that it may ask about; `seeds` are lm-eval's python,
-    numpy, torch and few-shot seeds. `resume` None asks. `command` does the same when typed.
+    numpy, torch and few-shot seeds. `resume` None asks. `python` is what --python was given, None for nothing.
+    `command` does the same when typed.
     """
 
     outputs: Path
@@ -48,6 +50,7 @@ class Choice:
     verify: bool = default_of("verify")
     backend: str = default_of("backend")
     server: str | None = default_of("server")
+    python: str | None = default_of("python")
     format: str | None = default_of("format")
     suite: str = default_of("suite")
     tasks: tuple[str, ...] = default_of("tasks")
@@ -112,9 +115,10 @@ def _own_settings(choice: Choice, backend: Backend, *, scores: bool) -> dict[str
 
 
 def access_of(choice: Choice, backend: Backend) -> Access:
-    """Return what models are reached with."""
+    """Return what models are reached with. Raises UsageError where --python names no program."""
     own = backend_settings(choice, backend) | backend_options(choice, backend)
-    return Access(choice.server, own, choice.offline, choice.permissions.pickle)
+    environment = worker_environment_of(choice.python, backend.name)
+    return Access(choice.server, own, choice.offline, choice.permissions.pickle, environment)
 
 
 def choice_of(values: Mapping[str, Any]) -> Choice:

@@ -32,7 +32,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     Stored as run/plan.json, all fields in one object: the header can be read also where the kind is not known. `kind`
     is missing in plans of earlier versions, which knew benchmarks only. `model_name` is the name of the model folder
     that the run lies in. `bench_id` is shared by the runs that one command started together. `created` is a time in
-    ISO 8601. `command` is what to type to get the same plan.
+    ISO 8601. `command` is what to type to get the same plan. `python` is the path of the Python that runs the worker,
+    None for benchtui's own; whoever resumes the run names it again, since a plan may come from anybody.
     """
 
     kind: str = "benchmark"
@@ -43,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     permissions: Permissions = Permissions()
     offline: bool = False
     command: tuple[str, ...] = ()
+    python: str | None = None
     schema_version: int = SCHEMA_VERSION
 
     @classmethod

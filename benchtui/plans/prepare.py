@@ -7,7 +7,6 @@ import datetime as dt
 import math
 import secrets
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -231,6 +230,7 @@ def _run_plan(
     role: str = "fine-tuned",
 ) -> BenchmarkPlan:
     backend = find_backend(choice.backend)
+    access = access_of(choice, backend)
     return BenchmarkPlan(
         model_name=model.name,
         role="base" if role == "base" else "fine-tuned",
@@ -243,7 +243,7 @@ def _run_plan(
         backend=choice.backend,
         backend_settings=backend_settings(choice, backend),
         backend_options=backend_options(choice, backend),
-        backend_identity=backend.identity(access_of(choice, backend)),
+        backend_identity=backend.identity(access),
         batch_size=choice.batch_size,
         device=choice.device,
         permissions=choice.permissions,
@@ -252,8 +252,9 @@ def _run_plan(
         task_files=dict(tasks.resolved.task_files),
         task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
         leaves=dict(tasks.resolved.leaves),
-        lm_eval_version=version("lm_eval"),
+        lm_eval_version=access.environment.version_of("lm_eval") or "",
         command=choice.command,
+        python=access.environment.python,
     )
 
 

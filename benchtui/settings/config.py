@@ -22,13 +22,16 @@ from benchtui.errors import UsageError
 from benchtui.files import PACKAGE
 from benchtui.settings.code import code_in_generation, is_task_file
 from benchtui.settings.rows import FILE_KEYS, PERMISSIONS
-from benchtui.settings.values import limit_value, task_name, whole_number
+from benchtui.settings.values import limit_value, task_name, text, whole_number
 from benchtui.tasks.suites import Suite, TaskPlan
 from benchtui.text import one_line
 
 T = TypeVar("T")
 
 FILE_NAME = "benchtui.toml"
+_TABLES = ("run", "suites", "backends")
+_TABLES_SHOWN = "[run], [suites.NAME] and [backends.NAME]"
+_BACKEND_KEYS = ("python",)
 _SUITE_KEYS = ("title", "description", "best-for", "tasks")
 _TASK_KEYS = ("name", "num-fewshot", "limit")
 _PER_RUN = {setting.name: setting for setting in PERMISSIONS}
@@ -42,13 +45,15 @@ _DEEPEST_KEY = 100
 class Config:
     """`run_defaults`: name of the flag, with underscores -> the setting's value, for click's default_map.
 
-    `origin`: the same names -> the file each came from. `files`: those that were read, the stronger first.
+    `origin`: the same names -> the file each came from. `files`: those that were read, the stronger first. `pythons`:
+    name of a backend -> path of the Python that its worker runs in.
     """
 
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
     suites: tuple[Suite, ...] = ()
     files: tuple[Path, ...] = ()
     origin: Mapping[str, Path] = field(default_factory=dict)
+    pythons: Mapping[str, str] = field(default_factory=dict)
 
 
 def user_config_file() -> Path:
@@ -67,6 +72,7 @@ def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Co
     files = [file for file in ((cwd or _here()) / FILE_NAME, own) if _is_there(file)]
     defaults: dict[str, Any] = {}
     suites: dict[str, Suite] = {}
+    pythons: dict[str, str] = {}
     origin: dict[str, Path] = {}
     for file in reversed(files):
         settings = _read(file)
@@ -74,10 +80,20 @@ def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Co
         defaults.update(found)
         origin.update(dict.fromkeys(found, file))
         found_suites = _suites(settings.get("suites", {}), file)
+        found_pythons = _pythons(settings.get("backends", {}), file)
         if file != own:
             _refuse_code(file, own, found, found_suites)
+            if found_pythons:
+                raise _only_typed(file, "python", "the Python of a backend is a program that is started", own)
+        pythons.update(found_pythons)
         suites.update({suite.name: suite for suite in found_suites})
-    return Config(MappingProxyType(defaults), tuple(suites.values()), tuple(files), MappingProxyType(origin))
+    return Config(
+        MappingProxyType(defaults),
+        tuple(suites.values()),
+        tuple(files),
+        MappingProxyType(origin),
+        MappingProxyType(pythons),
+    )
 
 
 def _here() -> Path:
@@ -141,8 +157,8 @@ def _read(file: Path) -> dict[str, Any]:
     for key in settings:
         if key in FILE_KEYS or key in _PER_RUN:
             raise UsageError(f"{file}: {key} stands outside a table.", "Put it below a line that says [run].")
-        if key not in ("run", "suites"):
-            raise _unknown(file, key, ("run", "suites"), "[run] and [suites.NAME]")
+        if key not in _TABLES:
+            raise _unknown(file, key, _TABLES, _TABLES_SHOWN)
     return settings
 
 
@@ -195,6 +211,23 @@ def _run_defaults(table: object, file: Path) -> dict[str, Any]:
         # A path in a file means the same from wherever benchtui is started.
         defaults["include_path"] = tuple(file.parent / path for path in defaults["include_path"])
     return defaults
+
+
+def _pythons(table: object, file: Path) -> dict[str, str]:
+    if not isinstance(table, dict) or not all(isinstance(backend, dict) for backend in table.values()):
+        raise UsageError(f"{file}: backends must be tables.", 'Write [backends.NAME], then python = "…".')
+    found = {}
+    for name, backend in table.items():
+        where = f"backends.{one_line(name, 60)}"
+        _known_keys(backend, _BACKEND_KEYS, file, where)
+        if "python" in backend:
+            found[name] = _checked(_program, backend["python"], file, f"{where}.python")
+    return found
+
+
+def _program(value: object) -> str:
+    """A path, or the name of a program; a path that begins with ~ is in the home folder."""
+    return str(Path(text(value)).expanduser())
 
 
 def _suites(table: object, file: Path) -> list[Suite]:

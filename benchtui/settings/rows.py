@@ -95,6 +95,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
             forms.named("auto"), None, "URL"),
+    Setting("python", MACHINE, "Python of another environment that the worker runs in.  auto: what your benchtui.toml "
+            "says for the backend; own: benchtui's.", forms.named("auto"), None, "PATH", key="", at_resume=True),
     *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
               own.metavar)
       for backend in BUILT_IN.values() for own in backend.settings),

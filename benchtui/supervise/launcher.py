@@ -15,13 +15,14 @@ from benchtui.supervise.process import LocalWorker
 class WorkerJob:
     """What a worker is started with: the Python module that is run, its arguments, and variables of its environment.
 
-    `log` is the file that keeps what it prints.
+    `log` is the file that keeps what it prints, `python` the path of the interpreter where it is not benchtui's own.
     """
 
     module: str
     arguments: tuple[str, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    python: str | None = None
 
 
 class Worker(Protocol):
@@ -65,4 +66,4 @@ class LocalLauncher:
     """Starts workers as processes of this machine."""
 
     def start(self, job: WorkerJob) -> Worker:
-        return LocalWorker(job.arguments, job.log, job.environment, module=job.module)
+        return LocalWorker(job.arguments, job.log, job.environment, module=job.module, python=job.python)

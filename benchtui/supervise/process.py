@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from benchtui.files import open_run_file
-from benchtui.interpreter import this_python
+from benchtui.interpreter import other_python, this_python, variables_of_other
 from benchtui.runs.worker_contract import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
 
 LOG_HEAD = 4 * 1024 * 1024
@@ -68,6 +68,7 @@ def _opened(path: Path, flags: int) -> io.FileIO:
 class LocalWorker:
     """One worker and everything it starts. Its stdin is a pipe that closes when we end; output goes to a bounded log.
 
+    `python` is the path of the interpreter that runs it, where that is not ours.
     Raises OSError when it cannot be started. On Linux it is killed when the thread that started it ends: that thread
     has to live until `reap` has returned.
     """
@@ -79,6 +80,7 @@ class LocalWorker:
         environment: Mapping[str, str] | None = None,
         *,
         module: str = "benchtui.worker",
+        python: str | None = None,
     ) -> None:
         self._log = BoundedLog(log)
         self._mark = secrets.token_hex(8)
@@ -86,13 +88,15 @@ class LocalWorker:
         self.left_alive: tuple[int, ...] = ()
         self.log_error: OSError | ValueError | None = None
         own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
+        variables = {**os.environ, **(environment or {}), **own}
+        command = ("-m", module, *arguments)
         self._process = subprocess.Popen(
-            this_python("-m", module, *arguments),
+            this_python(*command) if python is None else other_python(python, *command),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, **(environment or {}), **own},
+            env=variables if python is None else variables_of_other(variables),
         )
         self._pump = threading.Thread(target=self._copy_output, name="worker-output", daemon=True)
         self._pump.start()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchtui.runs import events as ev
 from benchtui.runs.worker_contract import SCORE
-from benchtui.supervise.launcher import Launcher, WorkerJob
+from benchtui.supervise.launcher import Launcher
 from benchtui.supervise.settings import SharedWorker
 from benchtui.supervise.watchdog import Watchdog
 from benchtui.supervise.watched import Watched
@@ -58,15 +58,11 @@ class Recovery:
         if failed is not None:
             self._watched.tell(ev.Warned(message=f"What was answered could not be scored: {failed.message}"))
 
-    def _job(self) -> WorkerJob:
-        run, shared = self._watched.run, self._shared
-        return WorkerJob(shared.module, (SCORE, str(run.path)), run.worker_log, shared.environment)
-
     def _once(self) -> bool:
         """Run one worker until it has written results or ended; whether it exited by itself."""
-        watched = self._watched
+        watched, run = self._watched, self._watched.run
         try:
-            worker = self._launcher.start(self._job())
+            worker = self._launcher.start(self._shared.job((SCORE, str(run.path)), run.worker_log))
         except OSError as error:
             watched.tell(ev.Warned(message=f"What was answered could not be scored: {error}"))
             return True

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import kind_of, read_kind
+from benchtui.supervise.launcher import WorkerJob
 
 
 @dataclass(frozen=True)
@@ -24,15 +26,20 @@ class SuperviseSettings:
 
 @dataclass(frozen=True)
 class SharedWorker:
-    """What runs need that are evaluated by the same worker: its module, its environment, and whether it evaluates them
-    side by side, so that they also end together."""
+    """What runs need that are evaluated by the same worker: its module, its environment, whether it evaluates them side
+    by side, so that they also end together, and the path of the Python that runs it, None for benchtui's own."""
 
     module: str
     environment: Mapping[str, str]
     side_by_side: bool
+    python: str | None = None
+
+    def job(self, arguments: Sequence[str], log: Path) -> WorkerJob:
+        """What such a worker is started with."""
+        return WorkerJob(self.module, tuple(arguments), log, self.environment, self.python)
 
 
 def shared_worker(runs: Sequence[RunDirectory]) -> SharedWorker:
     """What the plans of `runs` say of their worker. Raises BenchtuiError for a plan that cannot be read."""
     kind, plans = kind_of(runs[0]), [read_kind(run)[1] for run in runs]
-    return SharedWorker("benchtui.worker", worker_environment(plans), kind.side_by_side(plans))
+    return SharedWorker("benchtui.worker", worker_environment(plans), kind.side_by_side(plans), plans[0].python)

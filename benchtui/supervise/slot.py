@@ -20,7 +20,7 @@ from benchtui.supervise.endings import (
     not_started_words,
     what_failed,
 )
-from benchtui.supervise.launcher import Launcher, Worker, WorkerJob
+from benchtui.supervise.launcher import Launcher, Worker
 from benchtui.supervise.settings import SharedWorker, SuperviseSettings
 from benchtui.supervise.watchdog import SilenceWatch
 from benchtui.supervise.watched import Watched
@@ -97,8 +97,7 @@ class Slot:
             arguments = [SHARD, f"{files.shard}/{self._settings.workers}", *arguments]
         if self.rules.memory_share < 1:
             arguments = [MEMORY_SHARE, str(self.rules.memory_share), *arguments]
-        environment = self._shared.environment
-        worker = self._launcher.start(WorkerJob(self._shared.module, tuple(arguments), files.log, environment))
+        worker = self._launcher.start(self._shared.job(arguments, files.log))
         for watched in waiting:
             watched.begin_worker(worker.pid, self._attempt)
         return worker

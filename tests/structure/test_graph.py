@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.structure.graph import cycles, file_graph, floors, package_graph, package_of
 
-OUTSIDE = {"benchtui", "benchtui.__main__", "benchtui.worker"}
+OUTSIDE = {"benchtui", "benchtui.__main__", "benchtui.worker", "benchtui.importable"}
 """Not a floor of the process that the user types into: the worker's own contracts name what it may import."""
 
 

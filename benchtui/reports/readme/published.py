@@ -13,7 +13,7 @@ MASK = "***"
 
 _KEY = re.compile(r"(?P<key>(?:[A-Za-z]+ (?=[\w.-]+:))?[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
 """With the word before it where a sentence says it: "think end token: ..."."""
-_TASK_FOLDERS = ("--include-path", "--include_path")
+_OWN_PATHS = ("--include-path", "--include_path", "--python")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")
 _INSIDE = re.compile(r"(?<![\w.:/\\~-])(?:~/|/[^/\s,;'\"]+/|[A-Za-z]:\\)[^\s,;'\"()]*")
@@ -28,8 +28,8 @@ def published(text: str) -> str:
 def published_command(parts: Sequence[str]) -> str:
     """Return a command line as a shell reads it, with each argument cleaned in the same way.
 
-    Folders with the user's own tasks are shown where they are if they were given relative to the project's folder;
-    otherwise as a placeholder that the reader has to replace.
+    Folders with the user's own tasks, and the Python of an environment, are shown where they are if they were given
+    relative to the project's folder; otherwise as a placeholder that the reader has to replace.
     """
     return shlex.join(_argument(before, part) for before, part in zip(("", *parts), parts, strict=False))
 
@@ -39,7 +39,7 @@ def _argument(before: str, part: str) -> str:
         return MASK
     flag, equals, value = part.partition("=") if part.startswith("-") else (before, "", part)
     shown = published(value)
-    if flag in _TASK_FOLDERS and shown != value:
+    if flag in _OWN_PATHS and shown != value:
         return f"{flag}=path/to/{shown}" if equals else f"path/to/{shown}"
     return published(part)
 

@@ -1,4 +1,4 @@
-"""Where the task code of a plan lies, as far as its words tell: nothing is read, and nothing is trusted for it."""
+"""Where the code of a plan lies, as far as its words tell: nothing is read, and nothing is trusted for it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,13 @@ def _installed(file: Path) -> bool:
 def folders_to_offer(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
     """Of these the ones to put into a command that is shown: not those that lie in the model's own folder, or are
     relative to any, since they may have come with the run from somebody else."""
-    place = run.path.absolute()
-    model = next((parent.parent for parent in place.parents if parent.name == BENCHMARKS), place)
+    model = _model_folder(run)
     return [folder for folder in own_task_folders(plan) if _can_be_offered(Path(folder), model)]
+
+
+def _model_folder(run: RunDirectory) -> Path:
+    place = run.path.absolute()
+    return next((parent.parent for parent in place.parents if parent.name == BENCHMARKS), place)
 
 
 def include_flags(folders: Iterable[str]) -> list[str]:
@@ -48,7 +52,15 @@ def include_flags(folders: Iterable[str]) -> list[str]:
 
 def resume_flags(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
     """What a command that is shown, and resumes this run, needs besides its name."""
-    return include_flags(folders_to_offer(run, plan))
+    return [*include_flags(folders_to_offer(run, plan)), *_python_flags(run, plan)]
+
+
+def _python_flags(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
+    """The Python that the worker ran in, unless it lies where it may have come with the run from somebody else."""
+    python = plan.python
+    if python is None or not _can_be_offered(Path(python).parent, _model_folder(run)):
+        return []
+    return [f"--python {shlex.quote(python)}"] if python == printable(python) else []
 
 
 def _can_be_offered(folder: Path, model: Path) -> bool:

@@ -1,0 +1,1 @@
+"""The folder that another Python finds benchtui in: benchtui alone, and nothing of what is installed beside it."""
