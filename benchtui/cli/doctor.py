@@ -23,16 +23,19 @@ _MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗",
 
 @click.command(name="doctor", short_help="Check this machine.")
 @setting_option("outputs")
+@setting_option("python", "Also check the environment of this Python, for workers that are to run in it.")
 @json_option("Print a JSON list instead of lines.")
 @click.pass_context
-def command(ctx: click.Context, outputs: Path, as_json: bool) -> None:
+def command(ctx: click.Context, outputs: Path, python: str | None, as_json: bool) -> None:
     """Check this machine: Python, packages, GPU, memory, hub and cache, NLTK data, disk, Ollama.
+
+    With --python, also what is missing in that environment, and the line that installs it.
 
     Exit status 0 when nothing keeps benchmarks from running, 1 otherwise.
     """
     from benchtui.doctor.examine import run_checks
 
-    checks = run_checks(outputs)
+    checks = run_checks(outputs, python=python)
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:

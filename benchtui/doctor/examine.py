@@ -14,12 +14,15 @@ DEADLINE_SECONDS = 2.6
 """When checks that are still running are abandoned, counted from the start of all."""
 
 
-def run_checks(outputs: Path, *, offline: bool = False, left_out: Collection[str] = ()) -> list[Check]:
+def run_checks(
+    outputs: Path, *, python: str | None = None, offline: bool = False, left_out: Collection[str] = ()
+) -> list[Check]:
     """Run every check that is not `left_out` (by name), in the order in which they are shown; `offline` asks no hub.
+    Where another `python` is named, its environment is checked as well.
 
     Returns within DEADLINE_SECONDS or little more.
     """
-    from benchtui.doctor import accelerators, hub, packages, services, storage
+    from benchtui.doctor import accelerators, hub, packages, services, storage, worker
 
     examinations: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("Python", packages.check_python),
@@ -35,6 +38,8 @@ def run_checks(outputs: Path, *, offline: bool = False, left_out: Collection[str
         ("Disk", lambda: storage.check_disk(outputs)),
         ("Ollama", services.check_ollama),
     ]
+    if python is not None:
+        examinations.insert(2, ("Worker", lambda: worker.check_worker_python(python)))
     return run_together([found for found in examinations if found[0] not in left_out], DEADLINE_SECONDS)
 
 

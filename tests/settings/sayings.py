@@ -83,6 +83,7 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "dtype": st.sampled_from(["auto", "float32", "bfloat16"]),
     "device": NAMES,
     "backend": NAMES,
+    "server": NAMES,
     "python": NAMES | st.just("own"),
     "engine": st.sampled_from(["fast", "lm-eval"]),
     "model-args": PAIRS | st.just(""),

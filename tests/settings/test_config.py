@@ -296,6 +296,30 @@ toml_values = st.recursive(
 )
 
 
+def test_each_backend_has_its_python_in_the_users_own_file(tmp_path: Path) -> None:
+    found = load(tmp_path, user='[backends.hf]\npython = "~/env/bin/python"\n[backends.vllm]\npython = "python3.12"')
+    assert found.pythons == {"hf": str(Path("~/env/bin/python").expanduser()), "vllm": "python3.12"}
+
+
+def test_the_file_of_a_folder_names_no_python(tmp_path: Path) -> None:
+    message = refused(tmp_path, '[backends.hf]\npython = "./evil"')
+    assert "a program that is started" in message
+    assert "type it as --python" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    {
+        "no table": ("backends = 3", "tables"),
+        "a word in place of a table": ('[backends]\nhf = "x"', "tables"),
+        "an unknown key": ('[backends.hf]\npyhton = "x"', "Did you mean python?"),
+        "a number": ("[backends.hf]\npython = 3", "text in quotes"),
+    }.values(),
+)
+def test_a_wrong_table_of_backends_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path, text)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*FILE_KEYS, "nonsense"]), toml_values)
 def test_any_value_is_taken_or_refused_in_one_line(tmp_path: Path, key: str, value: object) -> None:
@@ -322,4 +346,5 @@ def test_every_flag_of_run_can_stand_in_the_file_or_is_decided_per_run() -> None
         *(setting.name for setting in PERMISSIONS),
         "default-limit",  # limit and num-fewshot in a file are what these flags say
         "default-num-fewshot",
+        "python",  # one for each backend, in [backends.NAME]
     }
