@@ -142,6 +142,7 @@ def _side(results: RunResults | None) -> dict[str, Any]:
         "benchtui_version": results.benchtui_version,
         "caveats": list(results.caveats),
         "health": msgspec.to_builtins(results.health),
+        "speed": msgspec.to_builtins(results.speed),
         "partial": {p.task: {"done": p.done, "total": p.total} for p in results.partial},
         "stopped_early": {stop.task: msgspec.to_builtins(stop) for stop in results.early},
         "settings": {setting.name: setting.value for setting in results.settings},

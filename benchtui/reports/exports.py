@@ -13,9 +13,11 @@ import msgspec
 from benchtui.compare.columns import group_columns
 from benchtui.compare.health import health_notes, row_health
 from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row
+from benchtui.compare.speed import smaller_but_slower
 from benchtui.evidence.records import Interval
 from benchtui.results.records import RunResults
 from benchtui.runs.answer_health import TaskHealth
+from benchtui.runs.speed import Speed
 from benchtui.text import json_text, printable
 
 _HEALTH = (
@@ -32,6 +34,9 @@ _HEALTH = (
     "prompt_tokens_lost",
 )
 """What is known of the answers behind a score, by its name in the record; empty where nobody counted."""
+
+_SPEED = ("prefill_tokens_per_second", "decode_tokens_per_second", "first_token_seconds", "memory", "weights")
+"""How fast the model of a run answered (medians) and how large it is (bytes); empty where nobody measured it."""
 
 _CLAIM = ("margin", "p", "p_holm", "shown")
 """Of each claim that nothing bad happened, its parts by their names in the record."""
@@ -89,7 +94,7 @@ _COLUMNS = (
     "shrunk_high",
     "verdict_likely",
     *(f"{kind}_{name}" for kind in ("no_loss", "no_difference") for name in _CLAIM),
-    *(f"{side}_{name}" for side in ("first", "second") for name in _HEALTH),
+    *(f"{side}_{name}" for side in ("first", "second") for name in (*_HEALTH, *_SPEED)),
 )
 
 _FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
@@ -110,7 +115,8 @@ def comparison_csv(comparison: Comparison) -> str:
 
 def comparison_records(comparison: Comparison) -> list[dict[str, Any]]:
     """Return each row of the comparison as one flat record, with the column names of the CSV file."""
-    return [_flat(row) for row in comparison.rows]
+    speeds = {**_speed("first", comparison.first.speed), **_speed("second", comparison.second.speed)}
+    return [{**_flat(row), **speeds} for row in comparison.rows]
 
 
 def cell(value: Any) -> Any:
@@ -182,6 +188,14 @@ def _health(side: str, health: TaskHealth | None) -> dict[str, Any]:
     return {f"{side}_{name}": getattr(health, name) if health is not None else None for name in _HEALTH}
 
 
+def _speed(side: str, speed: Speed | None) -> dict[str, Any]:
+    medians = (
+        [part.median if part else None for part in (speed.prefill, speed.decode, speed.first_token)] if speed else []
+    )
+    values = (*medians, speed.memory, speed.weights) if speed else (None,) * len(_SPEED)
+    return {f"{side}_{name}": value for name, value in zip(_SPEED, values, strict=True)}
+
+
 def _low(interval: Interval | None) -> float | None:
     return interval.low if interval else None
 
@@ -202,6 +216,7 @@ def comparison_json(comparison: Comparison) -> str:
         "missing": list(comparison.missing),
         "warnings": list(comparison.warnings),
         "health": list(health_notes(comparison)),
+        "smaller_but_slower": smaller_but_slower(comparison),
         "rows": [
             {**_flat(row), "notes": list(row.notes), "health": row_health(row, comparison)} for row in comparison.rows
         ],
@@ -222,5 +237,6 @@ def _run(results: RunResults, name: str) -> dict[str, Any]:
         "lm_eval_version": results.lm_eval_version,
         "settings": {setting.name: setting.value for setting in results.settings},
         "caveats": list(results.caveats),
+        "speed": msgspec.to_builtins(results.speed),
         "partial": msgspec.to_builtins(results.partial),
     }

@@ -32,6 +32,7 @@ from benchtui.reports.wording.scores import (
     row_n,
     shrunk_words,
 )
+from benchtui.reports.wording.speed import speed_words
 from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.results.records import RunResults
 from benchtui.text import printable
@@ -185,6 +186,7 @@ def _runs(comparison: Comparison) -> str:
         ("Model", *(_text(run.model_name) for run in _both(comparison))),
         ("Evaluated", *(f"{run.created:%Y-%m-%d %H:%M}" for run in _both(comparison))),
         ("State", *(_text(run.state) for run in _both(comparison))),
+        ("Speed", *(_text(speed_words(run)) for run in _both(comparison))),
     ]
     names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)
     set_in_one = [

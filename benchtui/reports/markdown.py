@@ -19,6 +19,7 @@ from benchtui.reports.wording.scores import (
     p_cell,
     row_n,
 )
+from benchtui.reports.wording.speed import speed_lines
 from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.text import one_line
 
@@ -82,6 +83,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     if words:
         parts.append(words)
     told = [populations(comparison), *notes(comparison)] if comparison.headlines else notes(comparison)
+    told += speed_lines(comparison)
     if told:
         parts.append("\n".join(f"- {escape(note, 400)}" for note in told))
     return "\n\n".join(parts) + "\n"

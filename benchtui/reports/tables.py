@@ -21,6 +21,7 @@ from benchtui.reports.wording.scores import (
     p_cell,
     row_n,
 )
+from benchtui.reports.wording.speed import speed_lines, speed_words
 from benchtui.reports.wording.verdicts import Tone, tone_of, verdict_cell
 from benchtui.text import one_line, printable
 
@@ -70,6 +71,7 @@ def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs 
         parts.append(Text(""))
         parts += [_hanging("!", one_line(note, 400), "yellow") for note in told]
     parts += [Text(""), Text(_legend(comparison, glyphs), style="dim")]
+    parts += [Text(printable(f"{line}."), style="dim") for line in speed_lines(comparison)]
     return Group(*parts)
 
 
@@ -162,6 +164,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         for note in score_notes(results):
             console.print(_hanging("!", one_line(note, 400), "yellow"))
         console.print(printable(score_populations(results)), style="dim", markup=False, highlight=False)
+        if words := speed_words(results):
+            console.print(printable(f"Speed: {words}."), style="dim", markup=False, highlight=False)
         missing = "base" if summary.base is None else "fine-tuned"
         console.print(f"No {missing} results: nothing to compare with.", style="dim", markup=False)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 
 class Rate(msgspec.Struct, frozen=True):
-    """Tokens per second of one kind of work, warm: `tokens` in `seconds`, over `measured` forward passes (of a server:
-    answers).
+    """Tokens per second of one kind of work, warm: `tokens` in `seconds`, over `measured` passes or answers.
 
     `median`, `low` and `high` are the quartiles over the tokens: half of them were computed at `median` or faster, a
     quarter slower than `low`, a quarter faster than `high`. Exact to 0.5 %.
@@ -36,7 +37,10 @@ class Speed(msgspec.Struct, frozen=True):
     `prefill` is the reading of prompts, `decode` the writing of answers; the first pass of each kind in each task is
     left out, and None stands for nothing measured. `prompt_tokens` is the median length of what was read before an
     answer. `memory` is the greatest size in memory of the worker with the model in it, `device_memory` that on the
-    accelerator, both in bytes. `machines` are the processors or accelerators that computed, one after another.
+    accelerator, both in bytes; None for a server's model. `weights` is the size on disk of the files that hold them, in
+    bytes, None where they are not on this machine. `machines` are the processors or accelerators that computed, one
+    after another. `each`: what was measured one by one, forward passes over all sequences of a batch, or a server's
+    answers, several of which it may write at the same time.
     """
 
     prefill: Rate | None = None
@@ -45,4 +49,6 @@ class Speed(msgspec.Struct, frozen=True):
     prompt_tokens: float | None = None
     memory: int | None = None
     device_memory: int | None = None
+    weights: int | None = None
     machines: tuple[str, ...] = ()
+    each: Literal["pass", "answer"] = "pass"

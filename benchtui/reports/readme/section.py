@@ -28,6 +28,7 @@ from benchtui.reports.wording.scores import (
     p_cell,
     row_n,
 )
+from benchtui.reports.wording.speed import speed_words
 from benchtui.results.records import RunResults
 from benchtui.tasks.words import task_words
 from benchtui.text import one_line, printable
@@ -119,9 +120,10 @@ def _scores(results: RunResults) -> str:
 
 def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison | None) -> Iterator[str]:
     lines = [f"- Evaluated: {tuned.created:%Y-%m-%d %H:%M}, {_tools(tuned)}"]
-    for name, run in (("Base", base), ("Fine-tuned", tuned)):
-        if run is not None:
-            lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
+    sides = [(name, run) for name, run in (("Base", base), ("Fine-tuned", tuned)) if run is not None]
+    for name, run in sides:
+        lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
+    lines += [f"- Speed of {name}: {escape(words, 400)}" for name, run in sides if (words := speed_words(run))]
     lines += [f"- {name}: {escape(published(value))}" for name, value in _settings(tuned)]
     lines += [f"- {escape(title_of(task, tuned))}: {facts}" for task, facts in _tasks_facts(tuned)]
     if comparison is not None:

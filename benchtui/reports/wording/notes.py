@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from benchtui.compare.differences.populations import about
 from benchtui.compare.health import health_notes
 from benchtui.compare.records import Comparison, Row
+from benchtui.compare.speed import smaller_but_slower
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -21,6 +22,8 @@ def run_notes(comparison: Comparison) -> list[str]:
     for row in comparison.headlines:
         found.update(dict.fromkeys(f"{row.title}: runs differ in {words}" for words in row.notes))
     found.update(dict.fromkeys(comparison.missing))
+    if slower := smaller_but_slower(comparison):
+        found[slower] = None
     return list(found)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
+from statistics import median
 
 import msgspec
 
+from benchtui.models.source import ServedSource, Source
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.speed import Rate, Speed, Wait
 from benchtui.worker.answering.protocol import Answering
-from benchtui.worker.benchmark.machine import PeakMemory, computing
+from benchtui.worker.benchmark.machine import PeakMemory, computing, stored_weights
 
 _NOTE = "speed"
 _NOTED_EVERY = 10.0
@@ -101,20 +103,21 @@ class SpeedMeter:
         notes.device_memory = max(notes.device_memory, answering.peak_device_memory or 0)
         self._journal.note(_NOTE, msgspec.to_builtins(notes, str_keys=True))
 
-    def speed(self, prompts: Iterable[int]) -> Speed:
-        """What was measured; `prompts` are the lengths, in tokens, of what was read before each answer."""
-        notes, lengths = self._notes, sorted(prompts)
-        middle = len(lengths) // 2
+    def speed(self, source: Source, prompts: Sequence[int]) -> Speed:
+        """What was measured of the model of `source`; `prompts` are the lengths, in tokens, of what was read before
+        each answer."""
+        notes, first = self._notes, self._notes.first_token
+        served = isinstance(source, ServedSource)  # its memory is the server's, not this process's
         return Speed(
             prefill=_rate(notes.prefill),
             decode=_rate(notes.decode),
-            first_token=Wait(notes.first_token.count, *notes.first_token.quartiles())
-            if notes.first_token.count
-            else None,
-            prompt_tokens=(lengths[middle] + lengths[~middle]) / 2 if lengths else None,
-            memory=notes.memory or None,
+            first_token=Wait(first.count, *first.quartiles()) if first.count else None,
+            prompt_tokens=median(prompts) if prompts else None,
+            memory=None if served else notes.memory or None,
             device_memory=notes.device_memory or None,
-            machines=tuple(notes.machines),
+            weights=stored_weights(source),
+            machines=() if served else tuple(notes.machines),
+            each="answer" if served else "pass",
         )
 
     def _rate(self, kind: str, measured: _Measured, tokens: int, seconds: float) -> None:

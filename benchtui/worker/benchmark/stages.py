@@ -105,7 +105,7 @@ def write_outcome(context: RunContext, outcome: Outcome) -> bool:
     if not any(found.documents for found in outcome.scores.values()):
         return False
     context.reporter.phase("writing")
-    speed = context.speed.speed(outcome.prompt_lengths)
+    speed = context.speed.speed(context.plan.source, outcome.prompt_lengths)
     file = write_results(context.run, context.plan, context.tasks, outcome, read_data(context.journal), speed)
     context.reporter.emit(Results(file=file.name, partial=outcome.partial, early=bool(outcome.early)))
     return True

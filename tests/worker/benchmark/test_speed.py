@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.models.source import FolderSource, HubSource, ServedSource
 from benchtui.runs.journal.journal import Journal
 from benchtui.worker.answering.protocol import Answering, AnsweringFacts
 from benchtui.worker.benchmark.machine import PeakMemory, computing
 from benchtui.worker.benchmark.speed import SpeedMeter
+from tests.e2e.tiny import make_tiny_model
 
 MIB = 1024 * 1024
+NOWHERE = HubSource("a/model", "")
 
 
 class Model(Answering):
@@ -33,7 +36,7 @@ def test_the_first_pass_of_each_kind_in_a_task_is_no_speed(journal: Journal) -> 
         meter.prefilled(1000, 1.0)
         meter.decoded(4, 100.0)
         meter.decoded(4, 0.1)
-    speed = meter.speed([])
+    speed = meter.speed(NOWHERE, [])
     assert speed.prefill is not None
     assert speed.decode is not None
     assert (speed.prefill.tokens, speed.prefill.seconds, speed.prefill.measured) == (2000, 2.0, 2)
@@ -44,7 +47,7 @@ def test_one_pass_alone_is_no_speed(journal: Journal) -> None:
     meter = SpeedMeter(journal)
     meter.begin()
     meter.prefilled(1000, 1.0)
-    assert meter.speed([]).prefill is None
+    assert meter.speed(NOWHERE, []).prefill is None
 
 
 def test_quartiles_are_those_of_the_tokens(journal: Journal) -> None:
@@ -55,12 +58,12 @@ def test_quartiles_are_those_of_the_tokens(journal: Journal) -> None:
     for tokens, seconds in passes:
         meter.prefilled(tokens, seconds)
     rates = sorted(rate for tokens, seconds in passes for rate in [tokens / seconds] * tokens)
-    found = meter.speed([5, 9, 30, 200]).prefill
+    found = meter.speed(NOWHERE, [5, 9, 30, 200]).prefill
     assert found is not None
     assert found.median == pytest.approx(statistics.median(rates), rel=0.02)
     assert found.low == pytest.approx(rates[len(rates) // 4], rel=0.02)
     assert found.high == pytest.approx(rates[3 * len(rates) // 4], rel=0.02)
-    assert meter.speed([5, 9, 30, 200]).prompt_tokens == 19.5
+    assert meter.speed(NOWHERE, [5, 9, 30, 200]).prompt_tokens == 19.5
 
 
 def test_another_worker_adds_to_what_was_measured(journal: Journal) -> None:
@@ -75,7 +78,7 @@ def test_another_worker_adds_to_what_was_measured(journal: Journal) -> None:
     for seconds in (9.0, 1.0):
         second.decoded(10, seconds)
     second.keep(Model(), force=True)
-    speed = SpeedMeter(journal).speed([])
+    speed = SpeedMeter(journal).speed(NOWHERE, [])
     assert speed.decode is not None
     assert (speed.decode.tokens, speed.decode.seconds, speed.decode.measured) == (30, 5.0, 3)
     assert speed.first_token is not None
@@ -87,7 +90,7 @@ def test_another_worker_adds_to_what_was_measured(journal: Journal) -> None:
 
 def test_a_note_of_another_version_is_no_reason_to_stop(journal: Journal) -> None:
     journal.note("speed", {"prefill": "fast"})
-    assert SpeedMeter(journal).speed([]).prefill is None
+    assert SpeedMeter(journal).speed(NOWHERE, []).prefill is None
 
 
 def test_memory_that_was_given_back_still_counts() -> None:
@@ -99,3 +102,17 @@ def test_memory_that_was_given_back_still_counts() -> None:
     del held
     assert during - before > 48 * MIB
     assert peak.read() >= during
+
+
+def test_a_servers_memory_is_not_this_processes(journal: Journal) -> None:
+    meter = SpeedMeter(journal)
+    meter.keep(Model(), force=True)
+    served = meter.speed(ServedSource("m", "", server="http://localhost:1"), [])
+    assert (served.memory, served.machines, served.each) == (None, (), "answer")
+
+
+def test_the_size_of_the_weights_is_that_of_their_files(journal: Journal, tmp_path: Path) -> None:
+    folder = make_tiny_model(tmp_path / "model")
+    speed = SpeedMeter(journal).speed(FolderSource(str(folder), ""), [])
+    assert speed.weights == (folder / "model.safetensors").stat().st_size
+    assert SpeedMeter(journal).speed(FolderSource(str(tmp_path / "gone"), ""), []).weights is None

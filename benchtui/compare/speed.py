@@ -1,0 +1,45 @@
+"""How fast two models of a comparison answered, beside each other."""
+
+from __future__ import annotations
+
+from benchtui.compare.records import Comparison
+from benchtui.models.layout import size_text
+from benchtui.runs.speed import Rate, Speed
+
+_KINDS = (("decode", "writes"), ("prefill", "reads"))
+
+
+def smaller_but_slower(comparison: Comparison) -> str | None:
+    """Return a sentence without a full stop where the smaller of two models is the slower one, beyond the spread of
+    both: three quarters of its tokens took longer than three quarters of the other's. None where it is not, or where
+    they were not measured alike."""
+    first, second = comparison.first.speed, comparison.second.speed
+    if first is None or second is None or first.weights is None or second.weights is None:
+        return None
+    if (first.machines, first.each) != (second.machines, second.each) or first.weights == second.weights:
+        return None
+    named = [(first, comparison.first_name), (second, comparison.second_name)]
+    (small, small_name), (large, large_name) = sorted(named, key=lambda side: side[0].weights or 0)
+    slower = [
+        f"{verb} {tokens_per_second(one)}, {large_name} {tokens_per_second(other)}"
+        for kind, verb in _KINDS
+        if (one := _rate(small, kind)) and (other := _rate(large, kind)) and one.high < other.low
+    ]
+    if not slower:
+        return None
+    sizes = f"{size_text(small.weights or 0)} against {size_text(large.weights or 0)}"
+    return f"{small_name} is smaller ({sizes}) but slower here: it {'; it '.join(slower)}"
+
+
+def tokens_per_second(rate: Rate) -> str:
+    """ "85 tokens/s (80 to 90)": the median, and between what half of the tokens were."""
+    return f"{_number(rate.median)} tokens/s ({_number(rate.low)} to {_number(rate.high)})"
+
+
+def _rate(speed: Speed, kind: str) -> Rate | None:
+    return speed.prefill if kind == "prefill" else speed.decode
+
+
+def _number(value: float) -> str:
+    """Three figures, or all that stand before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
