@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from benchtui.models.gguf.parts import GgufFiles, gguf_models
 from benchtui.models.layout import TOKENIZER_FILES, Kind, ModelFormat
 from benchtui.models.reading import Unreadable, read_json
 from benchtui.models.tokenizer.check import check_tokenizer
@@ -24,9 +25,9 @@ from benchtui.models.weights.files import (
     Weights,
     adapter_weights,
     full_model_weights,
-    gguf_weights,
     is_folder,
     list_entries,
+    measure_files,
     training_shards,
 )
 from benchtui.models.weights.full_check import Findings, Tensors, check_full_model, embedding_rows
@@ -40,7 +41,6 @@ _NAMED_FOLDERS: dict[str, Kind] = {
     "full": "full",  # LLaMA-Factory, with the kind of training below
 }
 _NUMBERED_FOLDER = re.compile(r"(checkpoint)-\d+|(epoch)_\d+")
-_GGUF_SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})\.gguf")
 _NO_MODEL = re.compile(
     r"\..*|benchmarks|wandb|runs|logs?|__pycache__|global_step\d+|pytorch_model_fsdp_\d+|optimizer_\d+"
 )
@@ -224,26 +224,13 @@ def _gguf_folder(folder: Path) -> list[ModelFormat]:
 
 
 def _gguf_files(folder: Path, entries: Entries) -> list[ModelFormat]:
-    """Yield one format for each GGUF model: a model split into shards counts once, by its first shard."""
-    formats = []
-    names = sorted(name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj"))
-    for name in names:
-        shard = _GGUF_SHARD.fullmatch(name)
-        if not shard:
-            weights = gguf_weights(folder / name)
-            formats.append(_format("gguf", folder / name, weights, Findings(weights.problem)))
-        elif int(shard["number"]) == 1:
-            formats.append(_gguf_shards(folder, names, shard))
-    return formats
+    """Yield one format for each GGUF model: one that is split counts once, by its first part."""
+    names = [name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj")]
+    return [_gguf(model) for model in gguf_models(folder, names)]
 
 
-def _gguf_shards(folder: Path, names: list[str], first: re.Match[str]) -> ModelFormat:
-    total = int(first["total"])
-    wanted = [f"{first['stem']}-{number:05}-of-{total:05}.gguf" for number in range(1, min(total, 1000) + 1)]
-    shards = [gguf_weights(folder / name) for name in wanted if name in names]
-    problem = next((shard.problem for shard in shards if shard.problem), "")
-    if len(shards) < total:
-        problem = f"{total - len(shards)} of its {total} shards are missing"
-    size = sum(shard.bytes for shard in shards)
-    modified = max(shard.modified for shard in shards)
-    return ModelFormat("gguf", folder / first[0], size, problem, modified=modified)
+def _gguf(model: GgufFiles) -> ModelFormat:
+    weights = measure_files(model.files)
+    found = Findings(model.problem, model.warnings)
+    form = _format("gguf", model.files[0], weights, found)
+    return dataclasses.replace(form, quantization=model.quantization, parts=model.files[1:])

@@ -62,7 +62,7 @@ def local_identity(content: Iterable[Path], weights: Mapping[Path, Header | None
         if whole:
             _add_file(digest, path, limit=None)
         else:
-            _add_samples(digest, path, header)
+            add_samples(digest, path, header)
     return f"{'sha256' if whole else 'sampled'}:{digest.hexdigest()}"
 
 
@@ -73,7 +73,7 @@ def file_identity(path: Path) -> str:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     digest = hashlib.sha256()
-    _add_samples(digest, path, None)
+    add_samples(digest, path, None)
     return f"sampled:{digest.hexdigest()}"
 
 
@@ -97,7 +97,8 @@ def _add(digest: hashlib._Hash, data: bytes) -> None:
     digest.update(data)
 
 
-def _add_samples(digest: hashlib._Hash, path: Path, header: Header | None) -> None:
+def add_samples(digest: hashlib._Hash, path: Path, header: Header | None) -> None:
+    """Add the size of a weight file, its header, and blocks of it, to `digest`. Raises Unreadable."""
     descriptor = _open(path)
     try:
         size = os.fstat(descriptor).st_size

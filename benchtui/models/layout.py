@@ -39,7 +39,8 @@ class ModelFormat:
     `problem` says why it cannot be loaded, "" when it can; `pickled` is True when the only problem is that its weights
     are pickles, which a user may allow. `adapter` is True when it needs a base. `tokenizer` is the folder with its
     tokenizer, None when the base's is used. `modified` is in seconds since the epoch. `name` is its path from the
-    model's folder where its kind does not say it (`lora/sft`). `warnings` say what is unusual about it.
+    model's folder where its kind does not say it (`lora/sft`). `warnings` say what is unusual about it. Of a GGUF
+    model, `quantization` is llama.cpp's name of it, and `parts` are its files after the first one.
     """
 
     kind: Kind
@@ -55,6 +56,8 @@ class ModelFormat:
     name: str = ""
     warnings: tuple[str, ...] = ()
     served_name: str | None = None
+    quantization: str = ""
+    parts: tuple[Path, ...] = ()
 
     @property
     def location(self) -> str:

@@ -69,7 +69,7 @@ def test_a_gguf_in_shards_is_one_format(tmp_path: Path) -> None:
         ("m-00001-of-00003.gguf", 300, "")
     ]
     (tmp_path / "m" / "gguf" / "m-00002-of-00003.gguf").unlink()
-    assert "1 of its 3 shards" in only(tmp_path).formats[0].problem
+    assert "m-00002-of-00003.gguf is missing" in only(tmp_path).formats[0].problem
 
 
 def test_trainer_checkpoints_newest_first_with_full_weights_or_an_adapter(tmp_path: Path) -> None:

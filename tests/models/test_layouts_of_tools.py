@@ -14,8 +14,8 @@ from benchtui.models.base import find_base
 from benchtui.models.changes import folder_state
 from benchtui.models.describe import describe
 from benchtui.models.discovery import discover, inspect_model
+from benchtui.models.gguf.check import check_gguf
 from benchtui.models.selection import choose_format, find_model
-from benchtui.models.weights.gguf import check_gguf
 from tests.conftest import HUB, absent
 from tests.models.model_folders import adapter, cut, full_model, gguf, write_json
 

@@ -42,14 +42,14 @@ def read_chat_template(folder: Path) -> ChatTemplate:
     files = _template_files(folder)
     if files:
         named = {name: _text_of(file, folder) for name, file in files.items()}
-        return _chosen(named, {name: str(file.relative_to(folder)) for name, file in files.items()})
+        return chosen_template(named, {name: str(file.relative_to(folder)) for name, file in files.items()})
     configured = _read_config(folder, _CONFIG).get("chat_template")
     if isinstance(configured, list):
         configured = {
             str(entry.get("name")): entry.get("template") for entry in configured if isinstance(entry, dict)
         } or None
     if isinstance(configured, dict):
-        return _chosen(configured, dict.fromkeys(configured, _CONFIG))
+        return chosen_template(configured, dict.fromkeys(configured, _CONFIG))
     if configured is not None and not isinstance(configured, str):
         return ChatTemplate(file=_CONFIG, problem=f"cannot use the chat template in {_CONFIG}: it is no text")
     if configured is None and _read_config(folder, "chat_template.json").get("chat_template"):
@@ -84,7 +84,8 @@ def _text_of(file: Path, folder: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads a text file
 
 
-def _chosen(named: dict[str, Any], files: dict[str, str]) -> ChatTemplate:
+def chosen_template(named: dict[str, Any], files: dict[str, str]) -> ChatTemplate:
+    """Return the one called `default` of several templates, by their names; `files` says where each stands."""
     if "default" in named:
         return _single(named["default"], files["default"])
     names = ", ".join(one_line(name, 40) for name in sorted(named)[:5])

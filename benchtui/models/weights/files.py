@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 
 from benchtui.models.reading import LFS_POINTER, MAX_INDEX, NOT_FETCHED, Unreadable, read_bytes
-from benchtui.models.weights.gguf import check_gguf
 from benchtui.models.weights.safetensors import Header, Tensor, read_header
 from benchtui.text import one_line
 
@@ -142,17 +141,6 @@ def adapter_weights(folder: Path, entries: Entries) -> Weights:
     return Weights(problem=f"no adapter weights ({ADAPTER} is missing)")
 
 
-def gguf_weights(path: Path) -> Weights:
-    """Describe the GGUF file `path`: its size, and whether it is complete."""
-    try:
-        problem = check_gguf(path)
-    except FileNotFoundError:
-        problem = "is a link to nothing"
-    except Unreadable as error:
-        problem = str(error)
-    return replace(_measure(path.parent, [path.name]), problem=problem)
-
-
 def _sharded(folder: Path) -> Weights:
     try:
         data, whole = read_bytes(folder / INDEX, MAX_INDEX)
@@ -176,7 +164,7 @@ def _sharded(folder: Path) -> Weights:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         verb = "are" if more else "is"
         problem = f"{missing[0]}{more} of {len(shards)} shards {verb} missing"
-        return replace(_measure(folder, (name for name in shards if name not in missing)), problem=problem)
+        return replace(measure_files(folder / name for name in shards if name not in missing), problem=problem)
     return _compared(index, _safetensors(folder, shards))
 
 
@@ -220,11 +208,11 @@ def _safetensors(folder: Path, names: list[str]) -> Weights:
             problem = f"the headers up to {name} are longer than those of any model" if room < 0 else ""
         if problem:
             break
-    return replace(_measure(folder, names), problem=problem, headers={} if problem else headers)
+    return replace(measure_files(folder / name for name in names), problem=problem, headers={} if problem else headers)
 
 
 def _pickles(folder: Path, names: list[str]) -> Weights:
-    weights = _measure(folder, names)
+    weights = measure_files(folder / name for name in names)
     if not weights.files:
         return Weights(problem=f"{PICKLE_INDEX} names shards that are missing")
     name = weights.files[0].name
@@ -238,10 +226,10 @@ def _pickles(folder: Path, names: list[str]) -> Weights:
     return Weights(weights.files, weights.bytes, weights.modified, problem, pickled=True)
 
 
-def _measure(folder: Path, names: Iterable[str]) -> Weights:
+def measure_files(paths: Iterable[Path]) -> Weights:
+    """Return the files that are there, with their size and newest change."""
     files, size, modified = [], 0, 0.0
-    for name in names:
-        path = folder / name
+    for path in paths:
         try:
             status = path.stat()
         except (OSError, ValueError):
