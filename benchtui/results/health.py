@@ -26,6 +26,8 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield _cut(health)
     if health.empty:
         yield f"{_of(health.empty, health.answers)} empty"
+    if health.thinking:
+        yield f"{_of(health.thinking, health.known)} cut while thinking: nothing of the answer itself was written"
     if health.looping:
         loops = "repeats itself" if health.looping == 1 else "repeat themselves"
         yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"

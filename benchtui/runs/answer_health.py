@@ -12,13 +12,14 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `prompt` is the length of the prompt before anything was cut from it, `lost` what was cut to fit the window.
     `tokens` is the length of a generated answer, with thoughts and end token; `at_limit` says that the greatest number
-    of tokens ended it, and neither an end token nor a stop string.
+    of tokens ended it, and neither an end token nor a stop string; `thinking` that this was before any answer began.
     """
 
     prompt: int | None = None
     lost: int | None = None
     tokens: int | None = None
     at_limit: bool | None = None
+    thinking: bool | None = None
 
 
 class TaskHealth(msgspec.Struct, frozen=True):
@@ -26,7 +27,8 @@ class TaskHealth(msgspec.Struct, frozen=True):
 
     `answers` counts generated texts, each repeat by itself; `unknown` are those of them whose length and end were not
     counted (by an earlier version). `cut`, `tokens` and `mean_tokens` are over the others, None when there are none;
-    `cut_at` holds the smallest and the greatest length at which answers were cut. `empty` and `looping` are over all.
+    `cut_at` holds the smallest and the greatest length at which answers were cut; `thinking` of them were cut before
+    any answer began. `empty` and `looping` are over all.
 
     A prompt is what one document puts before its answers: one for multiple choice with one question. `prompts_cut` of
     the `prompts` did not fit the window; they lost `prompt_tokens_lost` of their `prompt_tokens`, both None when
@@ -55,6 +57,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     choices: int = 0
     only_choice: int | None = None
     fingerprint: str = ""
+    thinking: int = 0
 
     @property
     def known(self) -> int:
@@ -90,6 +93,7 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         choices=sum(part.choices for part in compared),
         only_choice=only.pop() if len(only) == 1 else None,
         fingerprint=_fingerprints(found),
+        thinking=sum(part.thinking for part in found),
     )
 
 

@@ -155,6 +155,10 @@ class Journal:
     def forget_skipped(self) -> None:
         self._db.execute("DELETE FROM skipped")
 
+    def forget(self, task: str) -> None:
+        """Drop all answers of a task: another model may have given some of them."""
+        self._db.execute("DELETE FROM answers WHERE task = ?", (task,))
+
     def add(self, other: Journal) -> None:
         """Add all that `other` holds, or nothing: of two answers to one request the later one is kept, damaged ones are
         left out. Adding it again changes nothing. Raises JournalMismatchError when it is bound to another fingerprint.

@@ -29,11 +29,15 @@ from benchtui.worker.answering.protocol import (
     Observer,
     Score,
     ScoreRequest,
+    Tokenizer,
     Unobserved,
 )
 
 # The greatest number of tokens of an answer where a task names none, as in lm-eval's `hf`.
 _LIMIT = 256
+
+# A window that a server does not tell is taken to be as large as any text.
+_UNKNOWN = 2**31
 
 # A context and its continuation as token ids, and the strings they are; None for the windows of a longer text.
 Encoded = tuple[tuple[str, str] | None, list[int], list[int]]
@@ -58,19 +62,30 @@ class LmEvalModel(TemplateLM):
         self.seed = prompts.seeds[2]
         self._answer_end = _AnswerEnd.of(prompts.think_end_token)
         facts = answering.facts
-        self.max_length = facts.context_length
+        self.max_length = facts.context_length or _UNKNOWN
         self.backend = "seq2seq" if facts.encoder_decoder else "causal"  # lm-eval's words
         self._encodings: dict[str, list[int]] = {}
 
     @property
     def eot_token_id(self) -> int:
         """The token that ends a text. Raises BenchtuiError where the tokenizer has none."""
-        return self.answering.tokens.eos
+        return self.tokens.eos
 
     @property
     def prefix_token_id(self) -> int:
         """The token before a text without a context. Raises BenchtuiError where the tokenizer has none."""
-        return self.answering.tokens.prefix
+        return self.tokens.prefix
+
+    @property
+    def tokens(self) -> Tokenizer:
+        """The model's tokenizer. Raises BenchtuiError where it has none here."""
+        found = self.answering.tokens
+        if found is None:
+            raise BenchtuiError(
+                "Log-likelihoods need the model's tokenizer, and its server has none to ask.",
+                "Name its folder or hub id with --tokenizer, or choose tasks that generate text.",
+            )
+        return found
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """One prompt of messages, by the plan's chat template."""
@@ -80,12 +95,12 @@ class LmEvalModel(TemplateLM):
         """Token ids of a string, out of those encoded beforehand where it is among them."""
         if add_special_tokens is None and string in self._encodings:
             return self._encodings[string]
-        return self.answering.tokens.encode([string], special=add_special_tokens)[string]
+        return self.tokens.encode([string], special=add_special_tokens)[string]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
         if self.backend == "causal":
-            self._encodings = self.answering.tokens.encode(_pair_texts(request.args for request in requests))
+            self._encodings = self.tokens.encode(_pair_texts(request.args for request in requests))
         try:
             answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
         finally:
@@ -140,7 +155,7 @@ class LmEvalModel(TemplateLM):
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole string, over windows of the model's length."""
         strings: list[str] = [request.args[0] for request in requests]
-        encodings = self.answering.tokens.encode(strings) if strings else {}
+        encodings = self.tokens.encode(strings) if strings else {}
         owners: list[int] = []
         windows: list[ScoreRequest] = []
         for index, string in enumerate(strings):
@@ -179,10 +194,8 @@ class LmEvalModel(TemplateLM):
                 text = self._answer_end.text(generated, request.stops, self.answering)
                 # A stop string can be spelled in more tokens than a backend looks through while the text grows.
                 stopped = text != self._answer_end.text(generated, (), self.answering)
-                whole = lengths[request.text]
-                lost = whole - (len(request.prompt) - request.lost)
                 at_limit = generated.finish == "length" and not stopped
-                self.observer.answer_facts((request.text,), AnswerFacts(whole, lost, len(generated.ids), at_limit))
+                self.observer.answer_facts((request.text,), self._facts(request, generated, lengths, at_limit))
                 texts[index] = text
                 self.cache_hook.add_partial("generate_until", request.args, text)
                 bar.update(1)
@@ -191,21 +204,32 @@ class LmEvalModel(TemplateLM):
                 self.answering.generate(asked, answered, self.observer)
         return texts
 
+    def _facts(
+        self, request: GenerateRequest, generated: Generated, lengths: Mapping[str, int], at_limit: bool
+    ) -> AnswerFacts:
+        whole, lost = lengths.get(request.text, generated.read), None
+        if request.text in lengths:
+            lost = lengths[request.text] - (len(request.prompt) - request.lost)
+        unended = at_limit and self._answer_end.missing_from(generated.text)
+        return AnswerFacts(whole, lost, generated.length, at_limit, thinking=generated.thinking or unended or None)
+
     def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
         """What is asked for these requests, and the length of each prompt before anything was cut from it."""
         read: dict[str, _Limits] = {}
-        eos = self.answering.tokens.decode([self.eot_token_id], special=True) if requests else ""
+        tokens = self.answering.tokens
+        eos = tokens.decode([tokens.eos], special=True) if requests and tokens is not None else None
         for request in requests:
             settings = request.args[1]
             if (name := _name(settings)) not in read:
                 read[name] = self._limits(settings, eos)
-        encoded = self.answering.tokens.encode_prompts([request.args[0] for request in requests])
+        texts = [request.args[0] for request in requests]
+        encoded = tokens.encode_prompts(texts) if tokens is not None else {}
         seen: Counter[tuple[str, str]] = Counter()
         asked = []
         for request in requests:
             context, settings = request.args
             name = _name(settings)
-            limits, (prompt, _) = read[name], encoded[context]
+            limits, (prompt, _) = read[name], encoded.get(context, ([], 0))
             seed = _seed(self.seed, context, settings, seen[context, name])
             seen[context, name] += 1
             lost = max(len(prompt) - limits.room, 0)
@@ -214,7 +238,7 @@ class LmEvalModel(TemplateLM):
             )
         return asked, {text: length for text, (_, length) in encoded.items()}
 
-    def _limits(self, settings: Mapping[str, Any], eos: str) -> _Limits:
+    def _limits(self, settings: Mapping[str, Any], eos: str | None) -> _Limits:
         kwargs = dict(normalize_gen_kwargs(dict(settings), _LIMIT))
         stops = handle_stop_sequences(kwargs.get("until"), eos=eos)
         tokens = int(kwargs["max_gen_toks"])
@@ -252,10 +276,14 @@ class _AnswerEnd:
             return cls(None, int(think_end))
         return cls(think_end or None, None)
 
+    def missing_from(self, text: str) -> bool:
+        """Whether a text lacks what ends the thoughts, where that is a text."""
+        return self.text_of_end is not None and self.text_of_end not in text
+
     def text(self, generated: Generated, stops: Sequence[str], answering: Answering) -> str:
         """The answer in a generated text: without thoughts, up to a stop string."""
         text = generated.text
-        if self.token is not None:
+        if self.token is not None and answering.tokens is not None:
             ids = list(generated.ids)
             if self.token in ids:
                 text = answering.tokens.decode(ids[len(ids) - ids[::-1].index(self.token) :])

@@ -70,7 +70,7 @@ class LoadedModel:
 
     def get_tokenizer(self) -> Tokenizer:
         """Return the model's tokenizer: `encode([text])[text]` gives token ids, `decode(ids)` a text."""
-        return self._answering.tokens
+        return self._lm.tokens
 
     @overload
     def generate(
@@ -193,7 +193,7 @@ class LoadedModel:
         self.close()
 
     def _after(self, text: str) -> LogProbs:
-        ids = self._answering.tokens.encode([text])[text] or [self._answering.tokens.prefix]
+        ids = self._lm.tokens.encode([text])[text] or [self._lm.tokens.prefix]
         return self._logprobs(ids, len(ids), len(ids) + 1)
 
     def _within(self, prompt: str, response: str) -> LogProbs:
@@ -201,7 +201,7 @@ class LoadedModel:
             raise ValueError("a response is empty: there is no token to give distributions of")
         context, continuation = self._lm._encode_pair(prompt, response) if prompt else ([], [])  # noqa: SLF001
         if not prompt:
-            context, continuation = [self._answering.tokens.prefix], self._lm.tok_encode(response)
+            context, continuation = [self._lm.tokens.prefix], self._lm.tok_encode(response)
         return self._logprobs([*context, *continuation], len(context), len(context) + len(continuation))
 
     def _logprobs(self, ids: Sequence[int], first: int, end: int) -> LogProbs:

@@ -78,8 +78,9 @@ class Score:
 class GenerateRequest:
     """A prompt whose continuation is to be written.
 
-    `prompt` has the token ids of `text`; the first `lost` of them do not fit into the model's window beside the answer
-    and must not be read. At most `limit` tokens are written; a text that contains one of `stops` is complete.
+    `prompt` has the token ids of `text` (none where the model has no tokenizer here); the first `lost` of them do not
+    fit into the model's window beside the answer and must not be read. At most `limit` tokens are written; a text that
+    contains one of `stops` is complete.
     `settings` are the task's own (lm-eval's `gen_kwargs` as the task has them, with `do_sample`, `temperature` …).
     `seed` has 256 bits and belongs to this request alone: it is the same whenever the same is asked again, whatever
     shares a batch with it. `args` is what the observer is told of the request: lm-eval's arguments.
@@ -98,11 +99,23 @@ class GenerateRequest:
 @dataclass(frozen=True)
 class Generated:
     """An answer: its `ids` up to the token that completed it, and their `text` without special tokens, which may still
-    contain a stop string and what comes behind it."""
+    contain a stop string and what comes behind it.
+
+    A server that does not tell ids tells their `count` at most, and how many tokens it read (`read`). `thinking` where
+    the greatest number of tokens was reached before any answer began.
+    """
 
     text: str
     ids: Ids
     finish: Finish
+    count: int | None = None
+    read: int | None = None
+    thinking: bool = False
+
+    @property
+    def length(self) -> int | None:
+        """How many tokens it has; None where nobody counted them."""
+        return len(self.ids) if self.ids or self.count is None else self.count
 
 
 Scored = Callable[[int, Score], None]
@@ -130,6 +143,14 @@ class Observer(Protocol):
 
     def first_token(self, seconds: float) -> None:
         """The first token of an answer that is streamed came so long after it was asked for."""
+
+    def check(self) -> None:
+        """Called while the model is waited for, at least every second: raises where nothing more is wanted. It is no
+        sign of life."""
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        """The request with these `args` gets no answer, though others may: a server failed at it again and again.
+        `why` in a few words, as they stand behind a sample's number. Raises where every answer is needed."""
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         """What was counted of an answer that comes next, or later, for a request with these `texts` among its
@@ -160,6 +181,14 @@ class Unobserved:
     def first_token(self, seconds: float) -> None:
         """Ignore it."""
 
+    def check(self) -> None:
+        """Ignore it."""
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        """Raise BenchtuiError: nobody would notice."""
+        del request_args
+        raise BenchtuiError(f"The model gave no answer: {why}.", "Try again.")
+
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         """Ignore it."""
 
@@ -179,10 +208,15 @@ class OutOfMemoryError(BenchtuiError):
     """A single request does not fit into memory: nothing smaller can be tried."""
 
 
+class ModelChangedError(BenchtuiError):
+    """A server has another model now than when it was opened: what it answered for the task in hand is void."""
+
+
 class AnsweringFacts(msgspec.Struct, frozen=True):
     """What results tell of the model that answered.
 
-    `version` is that of the backend's own package or server; `context_length` the longest sequence in tokens;
+    `version` is that of the backend's own package or server; `context_length` the longest sequence in tokens, 0
+    where a server does not tell it;
     `encoder_decoder` whether a context is read by an encoder, apart from the continuation. `caveats` are sentences to
     be shown beside the scores.
     """
@@ -247,8 +281,9 @@ class Answering(Protocol):
         """What results tell of the model."""
 
     @property
-    def tokens(self) -> Tokenizer:
-        """The model's tokenizer."""
+    def tokens(self) -> Tokenizer | None:
+        """The model's tokenizer; None where a server has none to ask: prompts go to it as text, and no log-likelihood
+        can be asked."""
 
     @property
     def chat(self) -> ChatRenderer:
@@ -268,6 +303,16 @@ class Answering(Protocol):
     def peak_device_memory(self) -> int | None:
         """The most bytes that were held at once in an accelerator's memory of its own; None where nobody counts."""
         return None
+
+    def check_tasks(self, *, loglikelihood: bool) -> None:
+        """Told before a run whether its tasks ask for log-likelihoods; raises BenchtuiError where they are not to be
+        had, with what would help."""
+        del loglikelihood
+
+    def check_same(self) -> None:
+        """Raise ModelChangedError where it is no longer the model that was opened, as a server's may be; called when a
+        task is answered."""
+        return
 
     @property
     def rows(self) -> int | None:

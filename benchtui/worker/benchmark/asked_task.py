@@ -11,7 +11,7 @@ from lm_eval.api.instance import Instance
 from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
-from benchtui.worker.answering.protocol import BatchTooLargeError, OutOfMemoryError
+from benchtui.worker.answering.protocol import BatchTooLargeError, ModelChangedError, OutOfMemoryError
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
 from benchtui.worker.benchmark.tasks.load import LoadedTask
@@ -41,10 +41,24 @@ class AskedTask(TaskRun):
         try:
             self.context.take_turn()
             self._ask(only)
+            self._model.answering.check_same()
+        except ModelChangedError:
+            self.context.journal.forget(self.loaded.name)
+            raise
         finally:
             self._clock.pause()
             self.context.speed.keep(self._model.answering, force=True)
+        self._tell_unanswered()
         self._refuse_chance(CHANCE_AT_LEAST)
+
+    def _tell_unanswered(self) -> None:
+        """Say how many documents have no answer, and why the first of them has none."""
+        if self.requests.given_up:
+            lost, why = len(self.requests.given_up), next(iter(self.requests.given_up.values()))
+            self.reporter.warn(
+                f"{self.loaded.name}: {lost} of {self.loaded.documents} unanswered ({why}).",
+                "`benchtui resume` asks for what is missing.",
+            )
 
     def _ask(self, only: frozenset[int] | None) -> None:
         self.context.in_hand.clear()
@@ -70,11 +84,11 @@ class AskedTask(TaskRun):
     def _ask_until_answered(self, only: frozenset[int] | None) -> None:
         while pending := self.requests.pending(only):
             self.context.stop.check()
-            before = self.requests.answered
+            before = self.requests.settled
             too_large = self._ask_all(pending)
             if too_large is not None:  # only now: while it is handled, an error keeps every tensor of its frames alive
                 self._shrink(too_large)
-            elif self.requests.answered == before:
+            elif self.requests.settled == before:
                 raise RuntimeError(f"{self.loaded.name}: the model returned without answering")
 
     def _shrink(self, too_large: str) -> None:
@@ -152,6 +166,15 @@ class AskedTask(TaskRun):
     def first_token(self, seconds: float) -> None:
         """Measure how long a streamed answer's first token takes."""
         self.context.speed.first_token(seconds)
+
+    def check(self) -> None:
+        """Stop waiting for the model where the run was told to stop."""
+        self.context.stop.check()
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        """Give up on the document of a request until the run is resumed."""
+        self.requests.give_up(self._request_type, request_args, why)
+        self._given_up.update(self.requests.given_up)
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         """Keep what was counted of an answer until the answer comes."""

@@ -54,6 +54,7 @@ class _Session:
         with ExitStack() as stack:
             context = open_to_ask(self._process, run, stack)
             loaded = self._load(context)
+            loaded.check_tasks(loglikelihood=_asks_loglikelihoods(context))
             self._stop.interruptible = False
             evaluate(_evaluation(context, loaded))
         self._stop.interruptible = True
@@ -96,6 +97,10 @@ class _Session:
         return self._loaded
 
 
+def _asks_loglikelihoods(context: RunContext) -> bool:
+    return any(loaded.task.OUTPUT_TYPE != "generate_until" for loaded in context.tasks.tasks)
+
+
 def _evaluation(context: RunContext, answering: Answering, *, early: bool = False) -> Evaluation:
     told = answering.facts
     script = equivalent_command(context.plan, dtype=told.dtype, device=told.device, early=early)
@@ -106,7 +111,7 @@ def _evaluation(context: RunContext, answering: Answering, *, early: bool = Fals
     return Evaluation(
         context=context,
         model=LmEvalModel(answering, context.plan.prompts),
-        outcome=Outcome(ModelDescription(facts, answering.tokens.describe())),
+        outcome=Outcome(ModelDescription(facts, answering.tokens.describe() if answering.tokens is not None else {})),
     )
 
 

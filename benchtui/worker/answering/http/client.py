@@ -135,6 +135,16 @@ class HttpClient:
         other = self._refused(status, parsed(body)) if self._refused is not None else None
         return other or self._refusal(status, told)
 
+    def told(self, document: Mapping[str, Any]) -> Exception:
+        """What an error means that came under status 200: by the code that it names, else a refusal."""
+        inner = document.get("error")
+        code = inner.get("code") if isinstance(inner, Mapping) else None
+        if isinstance(code, int) and code >= 500:
+            return PassingError(f"error {code} in the answer")
+        status = code if isinstance(code, int) else 200
+        other = self._refused(status, document) if self._refused is not None else None
+        return other or self._refusal(status, self._safe(said(document)))
+
     def _refusal(self, status: int, told: str) -> RefusedError:
         what = f"{self.address.name} refuses what it is asked (HTTP {status}): {told}"
         variable = self.address.key_variable

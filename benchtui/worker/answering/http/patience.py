@@ -36,8 +36,8 @@ class Patience:
 class Tries:
     """Asks one server patiently; shared by all requests to it, so that all wait while it is busy or gone.
 
-    `alive` asks whether the server answers at all; `returned` is called when it answers again after it was gone, and
-    raises where it is no longer the same. `tell(state, why)` is told "waiting" and "answering".
+    `alive` asks whether the server answers at all; `returned` is called after a connection was lost, as soon as the
+    server answers, and raises where it is no longer the same. `tell(state, why)` is told "waiting" and "answering".
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Tries:
             except (PassingError, LostError) as error:
                 failed += not isinstance(error, LostError) or error.asked
                 if isinstance(error, LostError) or str(error).startswith("no answer"):
-                    await self._until_alive(str(error))
+                    await self._until_alive(str(error), lost=isinstance(error, LostError))
                 if failed >= self._patience.tries:
                     raise UnansweredError(f"{error} after {failed} tries") from error
                 await asyncio.sleep(self._patience.pause(max(failed, 1)))
@@ -96,7 +96,7 @@ class Tries:
         self._open_at = max(self._open_at, time.monotonic() + seconds)
         self._tell_waiting(why)
 
-    async def _until_alive(self, why: str) -> None:
+    async def _until_alive(self, why: str, *, lost: bool) -> None:
         """Wait until the server answers anything; where it was gone, check that it is still the same."""
         async with self._gone:
             began, failed = time.monotonic(), 0
@@ -105,7 +105,7 @@ class Tries:
                 self._tell_waiting(f"it does not answer ({why})")
                 self._be_patient(began, why)
                 await asyncio.sleep(self._patience.pause(failed))
-            if failed:
+            if failed or lost:
                 await self._returned()
 
     def _be_patient(self, began: float, why: str) -> None:

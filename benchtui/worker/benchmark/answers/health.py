@@ -36,7 +36,7 @@ class HealthCounter:
     """Counts whole documents; `health()` tells of those counted so far."""
 
     def __init__(self) -> None:
-        self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = 0
+        self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = self._thinking = 0
         self._cut_at: tuple[int, int] | None = None
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
         self._choices = self._equal = 0
@@ -70,6 +70,7 @@ class HealthCounter:
         self._tokens += facts.tokens
         if facts.at_limit:
             self._cut += 1
+            self._thinking += bool(facts.thinking)
             low, high = self._cut_at or (facts.tokens, facts.tokens)
             self._cut_at = min(low, facts.tokens), max(high, facts.tokens)
 
@@ -110,6 +111,7 @@ class HealthCounter:
             choices=self._choices,
             only_choice=next(iter(self._chosen)) if len(self._chosen) == 1 else None,
             fingerprint=fingerprint_text(self._fingerprint),
+            thinking=self._thinking,
         )
 
 

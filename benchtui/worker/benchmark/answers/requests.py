@@ -41,6 +41,8 @@ class TaskRequests:
         self._fresh: list[tuple[Instance, RequestKey, str, Any]] = []
         self._kept: deque[tuple[Instance, RequestKey, Any]] = deque()
         self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
+        self.given_up: dict[int, str] = {}
+        """The documents without an answer that were given up on now, and why."""
         self.total = 0
         for instance in self._instances:
             repeats = instance.repeats or 1
@@ -52,6 +54,11 @@ class TaskRequests:
     @property
     def answered(self) -> int:
         return len(self._answers)
+
+    @property
+    def settled(self) -> int:
+        """How many requests are answered, and documents given up on: it grows while the model does anything."""
+        return len(self._answers) + len(self.given_up)
 
     @property
     def documents(self) -> int:
@@ -111,6 +118,17 @@ class TaskRequests:
         if counted:
             self._facts[key] = counted.popleft()
         self._fresh.append((instance, key, digest, answer))
+
+    def give_up(self, request_type: str, arguments: tuple[Any, ...], why: str) -> None:
+        """Neither ask nor score the document of a request again until the run is resumed. What else of it is answered
+        is kept."""
+        waiting = self._pending.get((request_type, request_digest(request_type, arguments)))
+        if not waiting:
+            raise RuntimeError(f"{self.task}: no answer to a request that was not asked ({request_type})")
+        _, key = waiting.popleft()
+        self._journal.skip(self.task, key.doc_id, why)
+        self._skipped.add(key.doc_id)
+        self.given_up[key.doc_id] = why
 
     def _refuse_nan(self, key: RequestKey, answer: Any) -> None:
         value = answer[0] if isinstance(answer, tuple | list) else answer

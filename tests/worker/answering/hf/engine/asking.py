@@ -54,6 +54,12 @@ class Watcher:
     def first_token(self, seconds: float) -> None:
         raise AssertionError("no answer is streamed")
 
+    def check(self) -> None:
+        pass
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        raise AssertionError("every request is answered")
+
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         self.facts.append((texts, facts))
 

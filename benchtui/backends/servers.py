@@ -1,0 +1,223 @@
+"""Looking at a server: whether it answers, what product it is, and what it says of its models."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.text import one_line
+
+SECONDS, TRIES = 2.0, 3
+LARGEST = 16 * 2**20
+KEY_VARIABLE = "OPENAI_API_KEY"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama-server", "library": "ollama"}
+"""Who a model is `owned_by` at a product's /v1/models."""
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model as its server lists it. `identity` is all that the server tells by which another model would be noticed;
+    `window` its longest text in tokens, `file` the path of its weights on the server's disk, None where not told."""
+
+    name: str
+    identity: str
+    window: int | None = None
+    file: str | None = None
+    parameters: int | None = None
+    bytes: int = 0
+    parent: str | None = None
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """`product` is what answers at `url` (llama-server, vllm, sglang, ollama, openai: anything else that speaks its
+    language), `version` its own, "" where it tells none; `template` the chat template that it tells."""
+
+    url: str
+    product: str
+    models: tuple[ServedModel, ...]
+    version: str = ""
+    template: str | None = None
+    special_tokens: tuple[tuple[str, str], ...] = ()
+
+    def model(self, name: str | None) -> ServedModel:
+        """The model with this name, or the only one. Raises UsageError with the nearest names."""
+        found = [model for model in self.models if name in (None, model.name)]
+        if len(found) == 1:
+            return found[0]
+        there = ", ".join(one_line(model.name, 80) for model in self.models[:10]) or "none"
+        if name is None:
+            raise UsageError(f"{self.url} has {len(self.models)} models: {there}.", "Name one with --model.")
+        raise UsageError(f"{self.url} has no model {one_line(name, 120)!r}.", f"It has {_nearest(name, self)}.")
+
+
+def _nearest(name: str, facts: ServerFacts) -> str:
+    import difflib
+
+    names = [model.name for model in facts.models]
+    near = difflib.get_close_matches(name, names, n=5, cutoff=0.4) or names[:10]
+    return ", ".join(one_line(found, 80) for found in near) or "none"
+
+
+def server_url(text: str) -> str:
+    """A server's address without the /v1 that clients are often given. Raises UsageError for what is none, and for one
+    with a password in it: a plan holds it."""
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"{one_line(text)!r} is no server's address.", "Give one such as http://127.0.0.1:8000.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise UsageError(
+            "--server takes an address without a name, a password or a query: it is written into the run's files.",
+            f"Put the key into the variable {KEY_VARIABLE}.",
+        )
+    return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/").removesuffix("/v1")
+
+
+def look(url: str, key_variable: str = KEY_VARIABLE) -> ServerFacts:
+    """Ask a server for its models, within 2 s and three times. Raises BenchtuiError saying that it does not answer, is
+    still loading, or wants a key."""
+    models, headers = _asked_patiently(url, key_variable)
+    listed = models.get("data") if isinstance(models, Mapping) else None
+    cards = [card for card in listed or [] if isinstance(card, Mapping) and isinstance(card.get("id"), str)]
+    if not isinstance(models, Mapping) or "data" not in models:
+        raise BenchtuiError(
+            f"{one_line(url, 200)} answers, but lists no models at /v1/models.",
+            "Give --server the address of an OpenAI-compatible server.",
+        )
+    product = _product(cards, headers)
+    found = tuple(_served(card) for card in cards)
+    if product == "llama-server":
+        return _llama(url, key_variable, found)
+    if product == "sglang":
+        info = _or_nothing(url, "/model_info", key_variable) or _or_nothing(url, "/get_model_info", key_variable)
+        told = " ".join(f"{name}={info[name]}" for name in ("model_path", "weight_version") if info.get(name))
+        found = tuple(_with(model, told) for model in found)
+        return ServerFacts(url, product, found, str(_or_nothing(url, "/server_info", key_variable).get("version", "")))
+    version = _or_nothing(url, "/version", key_variable).get("version", "") if product == "vllm" else ""
+    return ServerFacts(url, product, found, one_line(str(version), 60))
+
+
+def _product(cards: list[Mapping[str, Any]], headers: Mapping[str, str]) -> str:
+    if "llama.cpp" in headers.get("server", "").lower():
+        return "llama-server"
+    owners = {str(card.get("owned_by", "")).lower() for card in cards}
+    return next((product for owner, product in _OWNERS.items() if owner in owners), "openai")
+
+
+def _served(card: Mapping[str, Any]) -> ServedModel:
+    meta = card.get("meta") if isinstance(card.get("meta"), Mapping) else {}
+    told = {"root": card.get("root"), "parent": card.get("parent")}
+    told |= {name: meta.get(name) for name in ("n_params", "size", "ftype", "n_vocab")}  # type: ignore[union-attr]
+    words = " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
+    window, parent = _number(card.get("max_model_len")), card.get("parent")
+    return ServedModel(
+        name=str(card["id"]),
+        identity=one_line(f"{card['id']} {words}".strip(), 400),
+        window=window,
+        parameters=_number(meta.get("n_params")),  # type: ignore[union-attr]
+        bytes=_number(meta.get("size")) or 0,  # type: ignore[union-attr]
+        parent=parent if isinstance(parent, str) else None,
+    )
+
+
+def _llama(url: str, key_variable: str, found: tuple[ServedModel, ...]) -> ServerFacts:
+    """llama-server answers for any name with the one model that it has; the window is that of one slot."""
+    import dataclasses
+
+    props = _or_nothing(url, "/props", key_variable)
+    settings = props.get("default_generation_settings")
+    window = _number(settings.get("n_ctx")) if isinstance(settings, Mapping) else None
+    file = props.get("model_path")
+    told = f"model_path={file}" if isinstance(file, str) else ""
+    models = tuple(
+        dataclasses.replace(_with(model, told), window=window, file=file if isinstance(file, str) else None)
+        for model in found
+    )
+    tokens = tuple((name, props[name]) for name in ("bos_token", "eos_token") if isinstance(props.get(name), str))
+    template = props.get("chat_template")
+    return ServerFacts(
+        url,
+        "llama-server",
+        models,
+        one_line(str(props.get("build_info", "")), 60),
+        template if isinstance(template, str) and template else None,
+        tokens,
+    )
+
+
+def _with(model: ServedModel, told: str) -> ServedModel:
+    import dataclasses
+
+    return dataclasses.replace(model, identity=one_line(f"{model.identity} {told}".strip(), 600))
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) and value > 0 else None
+
+
+def _or_nothing(url: str, path: str, key_variable: str) -> Mapping[str, Any]:
+    """What a route answers that not every version has."""
+    try:
+        status, document, _ = _get(url, path, key_variable)
+    except OSError:
+        return {}
+    return document if status == 200 and isinstance(document, Mapping) else {}
+
+
+def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str]]:
+    shown = one_line(url, 200)
+    why = ""
+    for tried in range(TRIES):
+        if tried:
+            time.sleep(0.3)
+        try:
+            status, document, headers = _get(url, "/v1/models", key_variable)
+        except OSError as error:
+            why = one_line(str(error)) or type(error).__name__
+            continue
+        if status == 200:
+            return document, headers
+        if status in (401, 403):
+            raise BenchtuiError(
+                f"{shown} wants a key (HTTP {status}).", f"Set the variable {key_variable} to it, then try again."
+            )
+        why = f"HTTP {status}"
+        if status == 503:
+            why = "it is still loading its model (HTTP 503)"
+        elif status < 500:
+            break
+    raise BenchtuiError(f"{shown} does not answer as a server: {why}.", "Start the server, or check --server.")
+
+
+def _get(url: str, path: str, key_variable: str) -> tuple[int, Any, Mapping[str, str]]:
+    """Status, JSON (None where it is none) and headers. Raises OSError where no answer comes."""
+    import json
+
+    import httpx
+
+    key = os.environ.get(key_variable, "").strip()
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    trusted = urlsplit(url).hostname not in _LOOPBACK  # no proxy for this machine
+    try:
+        with (
+            httpx.Client(timeout=SECONDS, trust_env=trusted, headers=headers) as client,
+            client.stream("GET", url.rstrip("/") + path) as response,
+        ):
+            body = b""
+            for chunk in response.iter_bytes():
+                body += chunk
+                if len(body) > LARGEST:
+                    raise OSError(f"an answer of more than {LARGEST:,} bytes")
+            try:
+                document = json.loads(body)
+            except (ValueError, RecursionError):
+                document = None
+            return response.status_code, document, {k.lower(): v for k, v in response.headers.items()}
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise OSError(str(error) or type(error).__name__) from error
