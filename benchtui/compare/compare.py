@@ -14,7 +14,7 @@ from benchtui.compare.differences.groups import GroupTerms, group_terms
 from benchtui.compare.differences.leaves import Leaf, SampleSource, read_leaf
 from benchtui.compare.differences.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
 from benchtui.compare.differences.populations import population
-from benchtui.compare.health import same_answers
+from benchtui.compare.health import same_answers, same_figures
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
@@ -69,7 +69,7 @@ def compare_runs(
         warnings=(
             *_warnings(first, second, names),
             *looked_at_before(first, second, names),
-            *same_answers(first, second, names),
+            *(same_answers(first, second, names) or same_figures(rows, first, second)),
             *_on_pairs(rows, first, second, names),
             *_by_number(rows),
         ),

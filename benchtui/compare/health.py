@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchtui.compare.names import Names
 from benchtui.compare.records import Comparison, Row
@@ -47,21 +47,35 @@ def health_notes(comparison: Comparison) -> Iterator[str]:
             yield f"{row.title}: {words}"
 
 
+_WHOLE = 1e-6
+"""A share of n answers, times n, is a whole number up to this."""
+
 ENOUGH_TEXT = 500
 """Two different models never generate so many equal tokens; log-likelihoods always differ."""
 
 
-def same_answers(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
+def same_answers(first: RunResults, second: RunResults, names: Names) -> list[str]:
     """Return one sentence where two models gave the same answers to everything that both were asked, to the last
     bit."""
     shared = [(first.health[task], second.health[task]) for task in second.health if task in first.health]
     same = [one for one, other in shared if one.fingerprint and one.fingerprint == other.fingerprint]
     telling = any(not health.answers or (health.tokens or 0) >= ENOUGH_TEXT for health in same)
     if telling and len(same) == len(shared) and first.model_name != second.model_name:
-        yield (
-            f"Every answer of {names[0]} and {names[1]} is the same, to the last digit: "
-            f"the files of {names[1]} may hold the weights of {names[0]}"
-        )
+        same_model = f"the files of {names[1]} may hold the weights of {names[0]}"
+        return [f"Every answer of {names[0]} and {names[1]} is the same, to the last digit: {same_model}"]
+    return []
+
+
+def same_figures(rows: Sequence[Row], first: RunResults, second: RunResults) -> Iterator[str]:
+    """Return one sentence for each task where two models have the same figure to ten digits, though it is not one of
+    the few that n right or wrong answers can give."""
+    if first.model_name == second.model_name:
+        return
+    for row in rows:
+        value, n = row.first.value, row.first.n
+        shares = row.is_share and abs(value * n - round(value * n)) < _WHOLE
+        if row.level == "headline" and value and not shares and f"{value:.10g}" == f"{row.second.value:.10g}":
+            yield f"{row.title}: both models have the same figure to ten digits, {value:.10g}: are they two models?"
 
 
 def caveats(comparison: Comparison) -> Iterator[str]:

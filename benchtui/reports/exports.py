@@ -32,6 +32,12 @@ _HEALTH = (
     "prompts_cut",
     "prompt_tokens",
     "prompt_tokens_lost",
+    "choices",
+    "only_choice",
+    "equal",
+    "loglikelihoods",
+    "floored",
+    "floor",
 )
 """What is known of the answers behind a score, by its name in the record; empty where nobody counted."""
 

@@ -10,6 +10,8 @@ MANY = 0.1
 """From this share of cut answers on, a score says less about the model than about the length limit."""
 FEWEST_CHOICES = 30
 """With so many documents, choices that all have the same position are no coincidence."""
+SEVERAL_EQUAL = 0.05
+"""From this share of samples on, choices that are all equally likely are said: rounding makes a few."""
 _UNLIKE, _UNLIKE_TOKENS = 1.5, 5
 """Mean lengths of answers count as different when one is so many times the other, and longer by so many tokens."""
 
@@ -35,6 +37,16 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield (
             f"the model prefers choice {health.only_choice + 1} in all {health.choices} samples: "
             "its score is that of a constant answer"
+        )
+    if health.equal and health.equal >= SEVERAL_EQUAL * health.choices:
+        yield (
+            f"in {health.equal} of {_counted(health.choices, 'sample')} all choices have the same log-likelihood, "
+            "so the first one counts as the model's"
+        )
+    if health.floor is not None:
+        yield (
+            f"{health.floored} of {_counted(health.loglikelihoods, 'log-likelihood')} are exactly {health.floor:g}: "
+            "a number put where none was given"
         )
     if health.unknown:
         yield f"whether {_counted(health.unknown, 'answer')} of {health.answers} were cut is unknown"

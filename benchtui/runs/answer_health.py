@@ -35,7 +35,10 @@ class TaskHealth(msgspec.Struct, frozen=True):
     nothing is known; where the choices of one prompt lost unequal numbers, the greatest counts.
 
     `choices` counts documents whose choices were compared; `only_choice` is the place (from 0) of the choice that is
-    the likeliest one in all of them, None where they differ.
+    the likeliest one in all of them, None where they differ; in `equal` of them all choices are equally likely.
+
+    `floored` of the `loglikelihoods` are one whole number, `floor` (-100, -9999), which nothing computes by itself:
+    it is put where a value was not given. None where there are few such.
 
     `fingerprint` is one of all prompts and answers, whatever their order: equal in two runs where the models gave the
     same answers to the last bit of every log-likelihood. Empty in runs of earlier versions.
@@ -56,6 +59,10 @@ class TaskHealth(msgspec.Struct, frozen=True):
     prompt_tokens_lost: int | None = None
     choices: int = 0
     only_choice: int | None = None
+    equal: int = 0
+    loglikelihoods: int = 0
+    floored: int = 0
+    floor: float | None = None
     fingerprint: str = ""
     thinking: int = 0
 
@@ -75,6 +82,7 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
     ends = [part.cut_at for part in found if part.cut_at is not None]
     compared = [part for part in found if part.choices]
     only = {part.only_choice for part in compared}
+    worst = max(found, key=lambda part: part.floored, default=TaskHealth())
     tokens, known = _sum(part.tokens for part in found), sum(part.known for part in found)
     return TaskHealth(
         answers=sum(part.answers for part in found),
@@ -92,6 +100,10 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         prompt_tokens_lost=_sum(part.prompt_tokens_lost for part in found),
         choices=sum(part.choices for part in compared),
         only_choice=only.pop() if len(only) == 1 else None,
+        equal=sum(part.equal for part in found),
+        loglikelihoods=sum(part.loglikelihoods for part in found),
+        floored=sum(part.floored for part in found if part.floor == worst.floor),
+        floor=worst.floor,
         fingerprint=_fingerprints(found),
         thinking=sum(part.thinking for part in found),
     )

@@ -127,6 +127,38 @@ def test_two_models_that_answer_the_same_are_named(tmp_path: Path, health: TaskH
     assert len(told) == said
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [([3.25, 2.5, 4.125], True), ([1.0, 0.0, 1.0], False)],
+    ids=["perplexities", "two of three is no coincidence"],
+)
+def test_the_same_figure_of_two_models_is_remarked(tmp_path: Path, values: list[float], said: bool) -> None:
+    sides = []
+    for place in ("base", "tuned"):
+        task = Task({("score", "none"): values}, higher_is_better=False)
+        sides.append(read_run(write_run(tmp_path / place, {"ppl": task}, model=f"tiny/{place}")))
+    told = [words for words in compare_runs(*sides).warnings if "the same figure to ten digits" in words]
+    assert len(told) == said
+
+
+def test_a_constant_choice_is_said_wherever_the_score_stands(tmp_path: Path) -> None:
+    constant = {"choices": 40, "only_choice": 1}
+    first = run(tmp_path / "benchmarks" / "base", [True, False] * 20, constant)
+    second = run(tmp_path / "benchmarks" / "fine-tuned" / "x", [True] * 40, WELL)
+    comparison = compare_runs(read_run(first), read_run(second))
+    forms = (
+        plain_table(comparison),
+        comparison_markdown(comparison),
+        comparison_html(comparison),
+        comparison_json(comparison),
+        gate(comparison, max_loss=3).reason,
+    )
+    for text in forms:
+        assert "Base: the model prefers choice 2 in all 40 samples" in flat(text.replace("! ", ""))
+    line = next(csv.DictReader(io.StringIO(comparison_csv(comparison))))
+    assert (line["first_choices"], line["first_only_choice"], line["second_only_choice"]) == ("40", "1", "")
+
+
 def test_nothing_is_said_where_nothing_is_wrong() -> None:
     assert health_words(TaskHealth(answers=40, cut=0, tokens=200, mean_tokens=5.0, prompts=40, prompts_cut=0)) == []
     assert health_words(TaskHealth(choices=29, only_choice=0)) == []
@@ -154,6 +186,14 @@ def test_nothing_is_said_where_nothing_is_wrong() -> None:
         (
             TaskHealth(choices=30, only_choice=1),
             "the model prefers choice 2 in all 30 samples: its score is that of a constant answer",
+        ),
+        (
+            TaskHealth(choices=40, equal=2),
+            "in 2 of 40 samples all choices have the same log-likelihood, so the first one counts as the model's",
+        ),
+        (
+            TaskHealth(loglikelihoods=40, floored=10, floor=-9999.0),
+            "10 of 40 log-likelihoods are exactly -9999: a number put where none was given",
         ),
     ],
 )

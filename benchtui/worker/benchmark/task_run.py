@@ -21,6 +21,8 @@ PROGRESS_INTERVAL = 0.25
 CHANCE_AT_LEAST = 3
 """Documents without any difference between their choices from which, at the end of a small task, that is no
 accident."""
+NO_ACCIDENT = 30
+"""Different texts with one log-likelihood from which that is no accident, where there are no choices to compare."""
 
 
 class TaskRun:
@@ -75,7 +77,10 @@ class TaskRun:
         return self._health.health()
 
     def only_chance(self, least: int = CHANCE_AT_LEAST) -> str:
-        """Why the score would be chance, where no document's choices differ; "" where they do."""
+        """Why the score would be chance, where no document's choices differ or all log-likelihoods are one number; ""
+        where neither is so."""
+        if words := self._health.only_value(least, NO_ACCIDENT):
+            return f"{self.loaded.name}: {words}, so the score would be chance."
         if self._health.equal < least:
             return ""
         return (

@@ -164,3 +164,50 @@ def test_the_fingerprint_is_of_answers_whatever_their_order_and_wherever_they_co
     parts = [TaskHealth(fingerprint=fingerprint(one)), TaskHealth(fingerprint=fingerprint(two))]
     assert together(parts).fingerprint == fingerprint(one, two)
     assert together([*parts, TaskHealth()]).fingerprint == ""
+
+
+def scored(value: float, *, greedy: bool = False, context: str = "a context") -> Asked:
+    return Asked("loglikelihood", (context, " text"), (value, greedy), None)
+
+
+def counter_of(*documents: list[Asked], choices: bool = False) -> HealthCounter:
+    counter = HealthCounter()
+    for document in documents:
+        counter.count(document, choices=choices)
+    return counter
+
+
+def test_log_likelihoods_that_are_all_one_number_are_named() -> None:
+    zeros = [[scored(0.0, greedy=True, context=f"{n}"), scored(-0.0, greedy=True, context=f"{n} ")] for n in range(20)]
+    assert counter_of(*zeros).only_value(10, 30) == (
+        "all 40 log-likelihoods are 0.0, and each text counts as the likeliest"
+    )
+    assert counter_of(*zeros[:14]).only_value(10, 30) == "", "28 texts may be an accident where nothing is compared"
+    floors = [chosen(-100.0, -100.0) for _ in range(20)]
+    assert counter_of(*floors, choices=True).only_value(10, 30) == "all 40 log-likelihoods are -100"
+    another = counter_of(*zeros, [scored(-0.1, context="another")])
+    assert another.only_value(10, 30) == ""
+
+
+def test_one_text_asked_over_and_over_is_no_alarm() -> None:
+    assert counter_of(*[[scored(-1.25)] for _ in range(50)]).only_value(10, 30) == ""
+
+
+def test_whole_texts_that_are_certain_are_an_alarm_too() -> None:
+    rolling = [[Asked("loglikelihood_rolling", (f"text {n}",), 0.0, None)] for n in range(30)]
+    assert counter_of(*rolling).only_value(10, 30) == "all 30 log-likelihoods are 0.0"
+
+
+def test_floors_among_log_likelihoods_are_counted_and_named() -> None:
+    documents = [chosen(-1.5 - n / 7, -9999.0 if n % 2 else -2.5 - n / 9) for n in range(20)]
+    found = health(*documents, choices=True)
+    assert (found.loglikelihoods, found.floored, found.floor) == (40, 10, -9999.0)
+    few = health(*documents[:8], choices=True)
+    assert (few.floored, few.floor) == (0, None), "four may be an accident"
+    both = together([found, health(chosen(-30.0, -1.5), choices=True)])
+    assert (both.loglikelihoods, both.floored, both.floor) == (42, 10, -9999.0)
+
+
+def test_choices_that_are_equally_likely_are_counted_though_others_differ() -> None:
+    found = health(*[chosen(-1.5, -1.5)] * 3, chosen(-1.25, -3.5), choices=True)
+    assert (found.choices, found.equal) == (4, 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,10 @@ _LEAST_WITHOUT_LETTERS = 200
 _SHORT, _LONG = 40, 120
 """Characters of what is repeated. Up to the first it must stand five times, up to the second four times, else three:
 poems repeat lines, and code repeats statements, but not that often without a single change."""
+FLOOR_AT_MOST = -20
+"""Whole numbers up to this stand for "very unlikely" where a log-likelihood was not given."""
+FLOORED, FLOORED_SHARE = 5, 0.05
+"""From so many equal whole numbers on, and from this share of all log-likelihoods, they are no accident."""
 _NUMBER = re.compile(r"^[ \t]*\d+[.):][ \t]*", re.MULTILINE)
 
 
@@ -41,6 +46,7 @@ class HealthCounter:
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
         self._choices = self._equal = 0
         self._chosen: set[int] = set()
+        self._likelihoods = _Likelihoods()
         self._fingerprint = 0
 
     def count(self, document: Sequence[Asked], *, choices: bool) -> None:
@@ -48,6 +54,8 @@ class HealthCounter:
         for asked in document:
             if asked.request_type == "generate_until":
                 self._count_text(str(asked.answer), asked.facts)
+            else:
+                self._likelihoods.count(asked)
         self._count_prompts(document)
         self._fingerprint += _fingerprint(document)
         if choices and (values := compared_choices(document)):
@@ -59,6 +67,12 @@ class HealthCounter:
     def equal(self) -> int:
         """Return in how many documents all choices are equally likely, if that is so in every document; else 0."""
         return self._equal if self._equal == self._choices else 0
+
+    def only_value(self, documents: int, requests: int) -> str:
+        """Return "all 40 log-likelihoods are 0.0" where all are one number: those of the choices of at least so many
+        documents, or of at least so many different requests; else ""."""
+        enough = self.equal >= documents or self._likelihoods.different >= requests
+        return self._likelihoods.words() if enough else ""
 
     def _count_text(self, text: str, facts: AnswerFacts | None) -> None:
         self._answers += 1
@@ -110,9 +124,53 @@ class HealthCounter:
             prompt_tokens_lost=self._lost if prompts_known else None,
             choices=self._choices,
             only_choice=next(iter(self._chosen)) if len(self._chosen) == 1 else None,
+            equal=self._equal,
+            loglikelihoods=self._likelihoods.number,
+            **self._likelihoods.floor(),
             fingerprint=fingerprint_text(self._fingerprint),
             thinking=self._thinking,
         )
+
+
+class _Likelihoods:
+    """What all log-likelihoods of a task have in common."""
+
+    def __init__(self) -> None:
+        self.number = self._greedy = 0
+        self._values: set[float] = set()
+        self._asked: set[int] = set()
+        self._whole: Counter[float] = Counter()
+
+    def count(self, asked: Asked) -> None:
+        """Count one request for a log-likelihood."""
+        whole_text = isinstance(asked.answer, int | float)
+        value = float(asked.answer) if whole_text else float(asked.answer[0])
+        self.number += 1
+        self._greedy += not whole_text and bool(asked.answer[1])
+        if len(self._values) < 2:  # what is asked is whether there is a second one
+            self._values.add(value)
+            self._asked.add(hash(tuple(asked.arguments)))
+        if value <= FLOOR_AT_MOST and value.is_integer():
+            self._whole[value] += 1
+
+    @property
+    def different(self) -> int:
+        """How many different requests had the one value; 0 when there are two values."""
+        return len(self._asked) if len(self._values) == 1 else 0
+
+    def words(self) -> str:
+        """Return what they all are: "all 40 log-likelihoods are 0.0"; "" where they are not one number."""
+        if len(self._values) != 1:
+            return ""
+        (value,) = self._values
+        greedy = ", and each text counts as the likeliest" if value == 0 and self._greedy == self.number else ""
+        return f"all {self.number} log-likelihoods are {f'{value:.10g}' if value else '0.0'}{greedy}"
+
+    def floor(self) -> dict[str, Any]:
+        """The whole number that many of them are, as `TaskHealth` has it; nothing where none is."""
+        value, times = max(self._whole.items(), key=lambda found: found[1], default=(0.0, 0))
+        many = times >= max(FLOORED, FLOORED_SHARE * self.number)
+        return {"floored": times, "floor": value} if many else {}
 
 
 def _fingerprint(document: Sequence[Asked]) -> int:
