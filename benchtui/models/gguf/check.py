@@ -23,10 +23,13 @@ _NO_MODELS = {
 def check_gguf(path: Path) -> str:
     """Return what is wrong with the GGUF file at `path`, worded to follow its name; "" when nothing is.
 
-    Raises FileNotFoundError, Unreadable.
+    Raises FileNotFoundError.
     """
-    with mapped(path) as data:
-        return problem_of(data, parse_header(data))
+    try:
+        with mapped(path) as data:
+            return problem_of(data, parse_header(data))
+    except Unreadable as error:
+        return str(error)
 
 
 def problem_of(data: mmap.mmap, header: GgufHeader) -> str:
