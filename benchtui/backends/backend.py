@@ -27,7 +27,8 @@ class Gives:
 
     `generate`: text that continues a prompt. `loglikelihood`: log-probabilities of a given text after another one.
     `distributions`: log-probabilities of all next tokens, of the k likeliest, or none. `chat`: answers to a list of
-    messages. `adapters`: PEFT adapters are put on a base.
+    messages. `adapters`: PEFT adapters are put on a base. `no_loglikelihood` says why there are no log-likelihoods
+    where that has to be explained, worded to follow a colon.
     """
 
     generate: bool = False
@@ -35,6 +36,11 @@ class Gives:
     distributions: Distributions = "none"
     chat: bool = False
     adapters: bool = False
+    no_loglikelihood: str = ""
+
+    def can(self, ability: Ability) -> bool:
+        """Return whether there is what a task needs."""
+        return self.generate if ability == "generate" else self.loglikelihood
 
 
 @dataclass(frozen=True)
@@ -200,5 +206,11 @@ class Backend:
         return settings.get(name, next(own.default for own in self.settings if own.name == name))
 
     def can(self, ability: Ability) -> bool:
-        """Return whether its models give what a task needs."""
-        return self.gives.generate if ability == "generate" else self.gives.loglikelihood
+        """Return whether its models give what a task needs, as far as that is known without one of them."""
+        return self.gives.can(ability)
+
+    def gives_of(self, model: ModelDescription, access: Access) -> Gives:
+        """Return what this model gives: of a server, what it has proved to give. Raises BenchtuiError where the server
+        does not answer."""
+        del model, access
+        return self.gives

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from benchtui.backends.backend import Access
 from benchtui.backends.registry import find_backend
 from benchtui.benchmark.all_models import run_all
 from benchtui.benchmark.conclude import conclude
@@ -16,8 +17,7 @@ from benchtui.benchmark.frontend import Frontend
 from benchtui.errors import ExitCode
 from benchtui.models.discovery import discover
 from benchtui.models.layout import TrainedModel
-from benchtui.models.selection import find_model
-from benchtui.plans.choice import Choice, model_named
+from benchtui.plans.choice import Choice, access_of, model_named
 from benchtui.plans.command import run_arguments
 from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
 from benchtui.runs.directory import RunDirectory
@@ -36,7 +36,8 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     others.
     """
     every, backend = choice.model == "all", find_backend(choice.backend)
-    models = discover(choice.outputs) if every else [find_model(choice.outputs, choice.model, backend)]
+    access = access_of(choice, backend)
+    models = _every_model(choice, access) if every else [backend.find(choice.outputs, choice.model, access)]
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
     if not every:
         return run_model(choice, models[0], tasks, frontend, control).exit_code
@@ -45,6 +46,12 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
         return run_model(choice, model, tasks, frontend.about(model.name), control, evaluated=evaluated)
 
     return run_all(models, run, stop_requested=lambda: control.stop_requested, say=frontend.say)
+
+
+def _every_model(choice: Choice, access: Access) -> list[TrainedModel]:
+    """Return the models of the server where the backend asks one, else those in outputs/."""
+    backend = find_backend(choice.backend)
+    return backend.list_models(choice.outputs, access) if backend.served else discover(choice.outputs)
 
 
 def run_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 
 from benchtui.compare.differences.pairing import MAX_UNPAIRED
 from benchtui.compare.names import Names
@@ -16,6 +17,9 @@ MOST_FACTS = 4
 _OF_STOPPING = ("decide early",)
 """What decides how much of a run is done, not what is answered: a row that stopped early says so itself."""
 
+_OF_BACKENDS = ("quantization", "kv-type", "server")
+"""Settings that some backends have and that explain what differs from others."""
+
 _OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enable thinking", "max length", "seeds")
 """Settings that change prompts, so that they explain why documents do not pair."""
 
@@ -23,6 +27,20 @@ _OF_PROMPTS = ("chat template", "system instruction", "multi-turn shots", "enabl
 def differing_settings(first: RunResults, second: RunResults, names: Names) -> tuple[str, ...]:
     """Return the settings that both runs name and that differ: "dtype: float32 (Base), bfloat16 (Fine-tuned)"."""
     theirs = {setting.name: setting.value for setting in second.settings if setting.name not in _OF_STOPPING}
+    return (*_both_name(first, theirs, names), *_of_one_backend(first, second, names))
+
+
+def _of_one_backend(first: RunResults, second: RunResults, names: Names) -> Iterator[str]:
+    """Yield what only one of two backends has: the other's models are not quantised, or it has no such setting."""
+    a, b = ({setting.name: setting.value for setting in run.settings} for run in (first, second))
+    if a.get("backend") == b.get("backend"):
+        return
+    for name in _OF_BACKENDS:
+        if (name in a) != (name in b):
+            yield _differ(name, one_line(a.get(name, "–"), 40), one_line(b.get(name, "–"), 40), names)
+
+
+def _both_name(first: RunResults, theirs: Mapping[str, str], names: Names) -> tuple[str, ...]:
     return tuple(
         _differ(setting.name, one_line(setting.value, 40), one_line(theirs[setting.name], 40), names)
         for setting in first.settings

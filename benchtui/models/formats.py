@@ -226,10 +226,11 @@ def _gguf_folder(folder: Path) -> list[ModelFormat]:
 def _gguf_files(folder: Path, entries: Entries) -> list[ModelFormat]:
     """Yield one format for each GGUF model: one that is split counts once, by its first part."""
     names = [name for name in entries if name.endswith(".gguf") and not name.startswith("mmproj")]
-    return [_gguf(model) for model in gguf_models(folder, names)]
+    return [gguf_format(model) for model in gguf_models(folder, names)]
 
 
-def _gguf(model: GgufFiles) -> ModelFormat:
+def gguf_format(model: GgufFiles) -> ModelFormat:
+    """Return the format of a model in GGUF files."""
     weights = measure_files(model.files)
     found = Findings(model.problem, model.warnings)
     form = _format("gguf", model.files[0], weights, found)

@@ -10,6 +10,8 @@ from typing import Protocol
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.discovery import absolute, cached_hub_id, discover, hub_model, inspect_model, number_of
+from benchtui.models.formats import gguf_format
+from benchtui.models.gguf.parts import files_of, is_gguf
 from benchtui.models.layout import Kind, ModelFormat, TrainedModel
 from benchtui.text import one_line
 
@@ -91,7 +93,7 @@ def choose_format(
         there = one_line(", ".join(form.label for form in asked))
         raise UsageError(
             f"The {backend.name} backend loads {formats_words(backend.takes)}; {_shown(model.name)} has {there}.",
-            "Save the model in that form too, or choose another model.",
+            _other_backend(asked),
         )
     usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
     best = candidates[0]
@@ -102,6 +104,12 @@ def choose_format(
         note = f"{best.label} is passed over: {best.problem}"
         return dataclasses.replace(chosen, note="; ".join(filter(None, (note, chosen.note))))
     return chosen
+
+
+def _other_backend(forms: list[ModelFormat]) -> str:
+    if any(form.kind == "gguf" for form in forms):
+        return "Use --backend gguf, which reads GGUF files; or save the model in that form too."
+    return "Save the model in that form too, or choose another model."
 
 
 def formats_words(takes: tuple[Kind, ...]) -> str:
@@ -127,7 +135,7 @@ def _newest(outputs: Path, backend: Loader) -> TrainedModel:
 
 def _from_path(path: Path, outputs: Path) -> TrainedModel:
     path = absolute(path)
-    if path.is_file() and path.suffix == ".gguf":
+    if path.is_file() and is_gguf(path):
         return _gguf_file(path, outputs)
     if not path.is_dir():
         raise UsageError(f"{_shown(path)} is a file, not a model folder.", "Give the folder that holds it.")
@@ -162,12 +170,24 @@ def _gguf_file(path: Path, outputs: Path) -> TrainedModel:
     in_model = path.parent.parent == absolute(outputs)
     owner = path.parent.parent if path.parent.name == "gguf" and not in_model else path.parent
     model = inspect_model(owner)
-    formats = tuple(form for form in model.formats if form.path == path)
-    if not formats:  # a later shard, or a projector
-        raise UsageError(f"{_shown(path)} is no model by itself.", "Give the first shard, or the folder.")
+    form = next((form for form in model.formats if path in (form.path, *form.parts)), None)
+    if form is None:  # a projector, or a file that is not called a GGUF file
+        form = gguf_format(files_of(path))
+        return dataclasses.replace(_alone(path, outputs), formats=(form,), modified=form.modified)
+    if path != form.path:
+        which, many = form.parts.index(path) + 2, len(form.parts) + 1
+        note = f"{path.name} is part {which} of {many}: the model is loaded from its first part, {form.path.name}"
+        form = dataclasses.replace(form, note="; ".join(filter(None, (note, form.note))))
     if in_model or owner != path.parent:
-        return dataclasses.replace(model, formats=formats)
-    return dataclasses.replace(model, name=path.stem, path=absolute(outputs) / path.stem, formats=formats)
+        return dataclasses.replace(model, formats=(form,))
+    alone = _alone(form.path, outputs)
+    return dataclasses.replace(model, name=alone.name, path=alone.path, formats=(form,))
+
+
+def _alone(path: Path, outputs: Path) -> TrainedModel:
+    """Return the model of a file that lies in no model folder, still without its format."""
+    name = re.sub(r"-\d{5}-of-\d{5}$", "", path.stem) if path.suffix == ".gguf" else path.name
+    return TrainedModel(name, absolute(outputs) / name)
 
 
 def _looks_like_hub_id(selector: str) -> bool:
@@ -204,7 +224,11 @@ def _wanted(model: TrainedModel, wanted: str) -> list[ModelFormat]:
     name = _ALIASES.get(asked.casefold(), asked)
     found = [form for form in model.formats if name in (form.kind, form.label, str(form.path))]
     if not found:
-        found = [form for form in model.formats if form.kind == "gguf" and _has_quantisation(form, asked)]
+        found = [form for form in model.formats if _is_called(form, asked)]
+    if not found:
+        found = [
+            form for form in model.formats if form.quantization and form.quantization.casefold() == asked.casefold()
+        ]
     if not found:
         there = ", ".join(dict.fromkeys(form.label for form in model.formats))
         raise UsageError(
@@ -213,8 +237,9 @@ def _wanted(model: TrainedModel, wanted: str) -> list[ModelFormat]:
     return found
 
 
-def _has_quantisation(form: ModelFormat, asked: str) -> bool:
-    return asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
+def _is_called(form: ModelFormat, asked: str) -> bool:
+    """Return whether a GGUF file's name has the quantisation `asked` in it."""
+    return form.kind == "gguf" and asked.casefold() in re.split(r"[.-]", form.path.stem.casefold())
 
 
 def _preference(form: ModelFormat, takes: tuple[Kind, ...]) -> tuple[int, int, float, int, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.describe import is_adapter
+from benchtui.models.gguf.digest import gguf_identity
 from benchtui.models.identity import content_files, local_identity
 from benchtui.models.layout import ModelFormat
 from benchtui.models.reading import Unreadable, open_regular
@@ -40,8 +41,18 @@ def whole_digest(folder: Path) -> str:
         raise BenchtuiError(f"{one_line(str(folder), 300)} {error}.", "Save or copy it again.") from None
 
 
+def whole_gguf(files: Sequence[Path]) -> str:
+    """Compute the digest over every byte of a model's GGUF files: `sha256:…`. Raises BenchtuiError for a file that is
+    unreadable."""
+    try:
+        return gguf_identity(files, whole=True)
+    except (FileNotFoundError, Unreadable) as error:
+        reason = str(error) if isinstance(error, Unreadable) else "is gone"
+        raise BenchtuiError(f"{one_line(str(files[0]), 300)} {reason}.", "Save or copy it again.") from None
+
+
 def _files(form: ModelFormat) -> tuple[Path, ...]:
-    return (form.path,) if form.kind == "gguf" else _weights(form.path, form.adapter).files
+    return (form.path, *form.parts) if form.kind == "gguf" else _weights(form.path, form.adapter).files
 
 
 def _weights(folder: Path, adapter: bool) -> Weights:

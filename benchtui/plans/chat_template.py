@@ -11,7 +11,8 @@ from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
-from benchtui.models.tokenizer.chat_template import SPECIAL_TOKENS, TEMPLATE_FILE, ChatTemplate
+from benchtui.models.reading import Unreadable
+from benchtui.models.tokenizer.chat_template import SPECIAL_TOKENS, TEMPLATE_FILE, ChatTemplate, read_template
 from benchtui.models.tokenizer.template_probe import Trial, try_template
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.choice import Choice
@@ -47,7 +48,9 @@ class ChosenTemplate:
     @property
     def file(self) -> str:
         """Where it stands, as messages name it."""
-        if Path(self.owner).is_absolute():
+        if not self.owner:
+            return self.template.file
+        if Path(self.owner).is_absolute() and Path(self.owner).is_dir():
             return str(Path(self.owner) / self.template.file)
         return f"{self.template.file} of {one_line(self.owner)}"
 
@@ -58,12 +61,17 @@ def chat_template(choice: Choice, own: ModelDescription, base: ModelDescription 
     none is the default."""
     if choice.chat_template == "off":
         return ChosenTemplate()
+    if choice.chat_template not in ("auto", "on"):
+        template = template_of_file(Path(choice.chat_template).expanduser())
+        sides = "on both sides" if base is not None and choice.compare else "applied"
+        return ChosenTemplate(template, note=f"Chat template: {one_line(template.file, 200)}, {sides}.")
     found = [(side.template, side.name) for side in (own, base) if side is not None]
     for template, name in found:
         if template.problem:
             raise UsageError(
                 f"{one_line(name, 200)} {template.problem}.",
-                f"Save the one to use as {TEMPLATE_FILE} in its folder, or go without: --chat-template off.",
+                f"Give the one to use with --chat-template FILE, save it as {TEMPLATE_FILE} in the model's folder, or "
+                "go without: --chat-template off.",
             )
     theirs = base.template if base else ChatTemplate()
     mine, owner = (own.template, own.name) if own.chat_template or not own.adapter or base is None else found[1]
@@ -73,9 +81,10 @@ def chat_template(choice: Choice, own: ModelDescription, base: ModelDescription 
             return ChosenTemplate(mine, owner)
         if theirs.text and base is not None:
             return ChosenTemplate(theirs, base.name)
+        who = "neither model has" if base is not None else f"{one_line(own.name, 200)} does not have"
         raise UsageError(
-            f"--chat-template on: neither model has a chat template.{f' {unread}' if unread else ''}",
-            "Use --chat-template auto or off.",
+            f"--chat-template on: {who} a chat template.{f' {unread}' if unread else ''}",
+            "Give one with --chat-template FILE, or go without: --chat-template auto or off.",
         )
     if mine.text is None and theirs.text is None:
         return ChosenTemplate(note=f"Chat template: none, neither model has one.{f' {unread}' if unread else ''}")
@@ -89,6 +98,18 @@ def chat_template(choice: Choice, own: ModelDescription, base: ModelDescription 
         return ChosenTemplate(mine, owner, why) if mine.text else borrowed
     why = "Chat template: applied to both sides." if choice.compare else "Chat template: applied."
     return ChosenTemplate(mine, owner, why)
+
+
+def template_of_file(path: Path) -> ChatTemplate:
+    """Read the template in the file that --chat-template names. Raises UsageError for what cannot be read."""
+    try:
+        return ChatTemplate(read_template(path), str(path.absolute()))
+    except (FileNotFoundError, Unreadable) as error:
+        reason = str(error) if isinstance(error, Unreadable) else "does not exist"
+        raise UsageError(
+            f"--chat-template {one_line(str(path), 200)} {reason}.",
+            "Give auto, on, off, or a file with a Jinja template.",
+        ) from None
 
 
 def differing_tokens(template: str | None, own: ModelDescription, base: ModelDescription | None) -> dict[str, str]:

@@ -15,8 +15,6 @@ from benchtui.plans.worker_python import worker_environment_of
 from benchtui.settings.rows import PERMISSIONS, SETTING, SETTINGS
 from benchtui.settings.setting import Setting
 
-ChatTemplate = Literal["auto", "on", "off"]
-
 
 def default_of(name: str, *, compare: bool = True) -> Any:
     """An attribute of a dataclass that is, where nobody says anything, what the row of the setting `name` says."""
@@ -59,7 +57,7 @@ class Choice:
     num_fewshot: int | None = default_of("num-fewshot")
     default_limit: float | None = default_of("default-limit")
     default_num_fewshot: int | None = default_of("default-num-fewshot")
-    chat_template: ChatTemplate = default_of("chat-template")
+    chat_template: str = default_of("chat-template")
     system_instruction: str | None = default_of("system-instruction")
     gen_kwargs: dict[str, Any] = default_of("gen-kwargs")
     enable_thinking: bool | None = default_of("enable-thinking")

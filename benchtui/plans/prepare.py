@@ -14,16 +14,16 @@ import msgspec
 from benchtui.backends.backend import Backend
 from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.base import BaseChoice, resolve_base
 from benchtui.models.describe import ModelDescription
 from benchtui.models.fit import check_fit
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
-from benchtui.models.source import Source
+from benchtui.models.source import GgufSource, ServedSource, Source
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
-from benchtui.models.verify import whole_digest
+from benchtui.models.verify import whole_digest, whole_gguf
 from benchtui.plans.abilities import check_abilities
+from benchtui.plans.base import check_other, wanted_base
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.plans.choice import Choice, access_of, backend_options, backend_settings
@@ -93,19 +93,17 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     backend = find_backend(choice.backend)
     backend.check(access_of(choice, backend))
     check_code(choice, backend)
-    if str(model.path) != printable(str(model.path)):
-        raise BenchtuiError(
-            f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
-        )
+    _check_name(model)
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
-    check_abilities(backend, form, tasks.resolved)
     own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
+    check_abilities(backend, form, own, tasks.resolved, access_of(choice, backend))
     stands_on_base = own.adapter or not own.has_tokenizer
-    base = _resolve_base(model, form, choice) if choice.compare or stands_on_base else None
-    base_description = describe_model(base.name, choice, backend) if base else None
-    notes = [form.note, own.note]
-    if base and base_description:
-        notes += [base.note, base_description.note]
+    base_description, more = None, list[str]()
+    if choice.compare or stands_on_base:
+        base_description, more = _described_base(model, form, own, choice, backend)
+    notes = [form.note, own.note, *more]
+    if base_description is None:
+        choice = dataclasses.replace(choice, compare=False, decide_early=None)
     fit = check_fit(own, base_description, form.tokenizer)
     notes += fit.notes
     warnings = (*own.warnings, *(base_description.warnings if base_description else ()), *fit.warnings)
@@ -121,8 +119,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
         notes.append(
             f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
         )
-    answering = base_description if own.adapter and base_description else own
-    notes += generation_notes(choice.gen_kwargs, answering, base_description if choice.compare else None)
+    notes += _generation_notes(own, base_description, choice)
     tokenizer = own if own.has_tokenizer or base_description is None else base_description
     most_shots = max((task.num_fewshot or 0 for task in tasks.plans), default=0)
     date = check_template(choice, chosen, dict(tokenizer.special_tokens) | tokens, shots=most_shots)
@@ -133,7 +130,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     fine_tuned = backend.source(form, own, base_description if stands_on_base else None, access)
     if choice.verify:
         fine_tuned = read_whole(fine_tuned)
-        notes.append(f"All of the model's bytes: {fine_tuned.whole}.")
+        notes.append(_bytes_note("model", fine_tuned))
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
@@ -141,13 +138,32 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     base_source = backend.source(None, base_description, None, access)
     if choice.verify:
         base_source = read_whole(base_source)
-        notes.append(f"All of the base's bytes: {base_source.whole}.")
+        notes.append(_bytes_note("base", base_source))
     notes.append(_precision_note(fine_tuned, base_source))
     base_plan = _run_plan(choice, model, tasks, base_source, prompts, role="base")
     if choice.decide_early is not None:
         early, loss = choice.decide_early, choice.decide_loss if "loss" in choice.decide_for else 0.0
         plan = msgspec.structs.replace(plan, decide_early=early, decide_for=choice.decide_for, decide_loss=loss)
     return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
+
+
+def _check_name(model: TrainedModel) -> None:
+    if str(model.path) != printable(str(model.path)):
+        raise BenchtuiError(
+            f"The name of the folder {printable(str(model.path))} holds characters that no record can.", "Rename it."
+        )
+
+
+def _described_base(
+    model: TrainedModel, form: ModelFormat, own: ModelDescription, choice: Choice, backend: Backend
+) -> tuple[ModelDescription | None, list[str]]:
+    """Return the base where the backend can load one, and what the user should know of that."""
+    wanted = wanted_base(model, form, choice, backend)
+    if wanted.choice is None:
+        return None, [wanted.note]
+    base = describe_model(wanted.choice.name, choice, backend)
+    check_other(own, base)
+    return base, [wanted.note, base.note]
 
 
 def loading_base(
@@ -157,11 +173,8 @@ def loading_base(
     where it needs none. Raises BenchtuiError where nothing names it."""
     if not own.adapter and own.has_tokenizer:
         return None
-    return describe_model(_resolve_base(model, form, choice).name, choice, backend)
-
-
-def _resolve_base(model: TrainedModel, form: ModelFormat, choice: Choice) -> BaseChoice:
-    return resolve_base(model, form, choice.base, offline=choice.offline)
+    wanted = wanted_base(model, form, choice, backend).choice
+    return describe_model(wanted.name, choice, backend) if wanted else None
 
 
 def check_code(choice: Choice, backend: Backend) -> None:
@@ -206,6 +219,10 @@ def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescript
 
 def read_whole(source: Source) -> Source:
     """`source` with a digest over every byte of its local folders; of a hub model its commit counts."""
+    if isinstance(source, GgufSource):
+        return msgspec.structs.replace(source, whole=whole_gguf([Path(place) for place in source.places]))
+    if isinstance(source, ServedSource):
+        return source  # its bytes are the server's: the digest that it tells is its identity
     parts = [
         whole_digest(Path(place)) if Path(place).is_absolute() else (source.revision or place)
         for place in source.places
@@ -213,7 +230,23 @@ def read_whole(source: Source) -> Source:
     return msgspec.structs.replace(source, whole="+".join(parts))
 
 
+def _generation_notes(own: ModelDescription, base: ModelDescription | None, choice: Choice) -> list[str]:
+    """What generation_config.json does: an adapter answers with that of the model it stands on."""
+    answering = base if own.adapter and base else own
+    return generation_notes(choice.gen_kwargs, answering, base if choice.compare else None)
+
+
+def _bytes_note(who: str, source: Source) -> str:
+    if not source.whole:
+        return f"The {who}'s bytes are the server's and cannot be read; it calls it {one_line(source.identity, 120)}."
+    return f"All of the {who}'s bytes: {source.whole}."
+
+
 def _precision_note(fine_tuned: Source, base: Source) -> str:
+    kinds = [source.score_settings().get("quantization", "") for source in (fine_tuned, base)]
+    if kinds[0] != kinds[1]:
+        first, second = (one_line(kind, 40) or "not known" for kind in kinds)
+        return f"Quantisation differs: {first} (fine-tuned), {second} (base); part of any change comes from that."
     low_bits, base_low_bits = (source.score_settings().get("4-bit", False) for source in (fine_tuned, base))
     if low_bits == base_low_bits:
         return ""

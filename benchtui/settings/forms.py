@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from benchtui.durations import parse_duration, seconds_words
@@ -72,6 +73,23 @@ def choice(*choices: str) -> Form:
         if value not in choices:
             raise ValueError(" or ".join(f'"{choice}"' for choice in choices))
         return str(value)
+
+    return Form(typed, filed, str)
+
+
+def choice_or_file(*choices: str) -> Form:
+    """Return the form for one of these words, or the path of a file."""
+
+    def typed(text: str) -> str:
+        if text in choices or Path(text).expanduser().is_file():
+            return text
+        raise ValueError(f"one of {', '.join(choices)}, or a file")
+
+    def filed(value: object) -> str:
+        if isinstance(value, str) and (value in choices or Path(value).expanduser().is_file()):
+            return value
+        words = " or ".join(f'"{choice}"' for choice in choices)
+        raise ValueError(f"{words}, or a file")
 
     return Form(typed, filed, str)
 

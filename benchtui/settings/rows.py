@@ -71,8 +71,8 @@ SETTINGS: tuple[Setting, ...] = (
             forms.whole_number_or("auto", 0), None, "N", key=""),
     Setting("default-num-fewshot", HOW, "The same for tasks whose suite says nothing: what num-fewshot is in "
             "benchtui.toml.", forms.whole_number_or("auto", 0), None, "N", key="num-fewshot"),
-    Setting("chat-template", HOW, "auto, on or off. auto: applied to both sides when both have one.",
-            forms.choice("auto", "on", "off"), "auto", "WHEN", page="review"),
+    Setting("chat-template", HOW, "auto, on, off, or a file with the template for both sides. auto: applied when both "
+            "have one.", forms.choice_or_file("auto", "on", "off"), "auto", "WHEN", page="review"),
     Setting("system-instruction", HOW, "System message put before every prompt.", forms.FREE_TEXT, None, "TEXT"),
     Setting("gen-kwargs", HOW, "Generation settings.", forms.GENERATION, {}, "K=V,…"),
     Setting("enable-thinking", HOW, "For chat templates that know it.  auto: as the template does by itself.",
@@ -100,8 +100,8 @@ SETTINGS: tuple[Setting, ...] = (
     *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
               own.metavar)
       for backend in BUILT_IN.values() for own in backend.settings),
-    Setting("model-args", MACHINE, "More arguments of lm-eval's hf model; may be repeated.", forms.MODEL_ARGUMENTS,
-            {}, "K=V"),
+    Setting("model-args", MACHINE, "More arguments of what loads the model (backend hf: of lm-eval's hf model); may be "
+            "repeated.", forms.MODEL_ARGUMENTS, {}, "K=V"),
     Setting("offline", MACHINE, "Use only what is cached; connect to nothing.", switch("--offline", "--no-offline"),
             False),
     Setting("trust-remote-code", ALLOW, "Let the model's repository run its own code.",

@@ -10,8 +10,7 @@ from benchtui.backends.registry import find_backend
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
-from benchtui.models.selection import find_model
-from benchtui.plans.choice import Choice
+from benchtui.plans.choice import Choice, access_of
 from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import PLANNED_GAIN
@@ -40,7 +39,8 @@ def preflight(choice: Choice) -> list[Check]:
 def _plans(choice: Choice, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
     yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
     try:
-        model = find_model(choice.outputs, choice.model, find_backend(choice.backend))
+        backend = find_backend(choice.backend)
+        model = backend.find(choice.outputs, choice.model, access_of(choice, backend))
         prepared = prepare(dataclasses.replace(choice, verify=False), model, tasks)  # gigabytes are read by the run
     except BenchtuiError as error:
         yield _problem(error)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, get_args
+from typing import ClassVar
 
 from rich.table import Table
 from rich.text import Text
@@ -17,19 +18,23 @@ from textual.widgets import Button, Input, Select
 from benchtui.doctor.check import Check
 from benchtui.durations import duration_words, parse_duration
 from benchtui.errors import UsageError
-from benchtui.plans.choice import ChatTemplate
 from benchtui.plans.command import command_line, other_settings
 from benchtui.reports.wording.glyphs import CHECKED
-from benchtui.text import printable
+from benchtui.text import one_line, printable
 from benchtui.wizard.preflight import preflight
 from screens.widgets.plain import Plain
 from screens.wizard.step import Step
 
-_TEMPLATES: dict[ChatTemplate, str] = {
+_TEMPLATES: Mapping[str, str] = {
     "auto": "auto: when both have one",
     "on": "on: demand it",
     "off": "off: plain prompts",
 }
+
+
+def _templates(chosen: str) -> Mapping[str, str]:
+    """Return what can be chosen, with a file that was named before."""
+    return _TEMPLATES if chosen in _TEMPLATES else {**_TEMPLATES, chosen: one_line(f"From {chosen}", 60)}
 
 
 class ReviewStep(Step):
@@ -51,7 +56,7 @@ class ReviewStep(Step):
         with Horizontal(classes="fields"):
             with Vertical():
                 yield Plain("Chat template", classes="label")
-                options = [(words, name) for name, words in _TEMPLATES.items()]
+                options = [(words, name) for name, words in _templates(self.answers.choice.chat_template).items()]
                 yield Select(
                     options, value=self.answers.choice.chat_template, allow_blank=False, id="template", compact=True
                 )
@@ -69,6 +74,7 @@ class ReviewStep(Step):
     def enter(self) -> None:
         choice = self.answers.choice
         self.query_one("#timeout", Input).value = duration_words(choice.timeout) if choice.timeout else ""
+        self.query_one(Select).set_options([(words, name) for name, words in _templates(choice.chat_template).items()])
         self.query_one(Select).value = choice.chat_template
         others = other_settings(choice)
         self.query_one("#others", Plain).display = bool(others)
@@ -103,7 +109,7 @@ class ReviewStep(Step):
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()
-        for template in get_args(ChatTemplate):
+        for template in _templates(self.answers.choice.chat_template):
             if event.value == template and template != self.answers.choice.chat_template:
                 self.answers.choice = replace(self.answers.choice, chat_template=template)
                 self._show_command()

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.backends.backend import Backend, Gives, Need
+from benchtui.backends.backend import Access, Backend, Gives, Need
 from benchtui.backends.hf import HF
 from benchtui.backends.registry import GROUP, all_backends, find_backend
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.models.describe import ModelDescription
 from benchtui.models.layout import ModelFormat
+from benchtui.models.tokenizer.chat_template import ChatTemplate
+from benchtui.models.weights.architecture import Architecture
 from benchtui.plans.abilities import check_abilities
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.tasks.resolve import resolve
@@ -29,6 +32,7 @@ PARROT = Backend(
     harmless_arguments=frozenset({"feathers"}),
 )
 MERGED = ModelFormat("merged_16bit", Path("m"))
+DESCRIBED = ModelDescription("m", "", None, 0, None, False, None, ChatTemplate(), True, Architecture())
 
 
 def installed(folder: Path, name: str, value: str) -> None:
@@ -82,12 +86,12 @@ def test_a_missing_package_is_named_with_the_line_that_installs_it() -> None:
 
 def test_a_task_that_needs_what_is_not_given_is_refused_with_the_backend_that_gives_it() -> None:
     tasks = resolve(load_catalogue(()), ["ifeval", "hellaswag"])
-    check_abilities(HF, MERGED, tasks)
+    check_abilities(HF, MERGED, DESCRIBED, tasks, Access())
     with pytest.raises(UsageError, match="hellaswag needs log-likelihoods; the parrot backend gives none") as error:
-        check_abilities(PARROT, MERGED, tasks)
+        check_abilities(PARROT, MERGED, DESCRIBED, tasks, Access())
     assert error.value.next_step == "Use --backend hf, which opens the same files."
     with pytest.raises(UsageError) as error:
-        check_abilities(PARROT, ModelFormat("gguf", Path("m.gguf")), tasks)
+        check_abilities(PARROT, ModelFormat("gguf", Path("m.gguf")), DESCRIBED, tasks, Access())
     assert error.value.next_step == "Choose other tasks."
 
 
@@ -96,7 +100,7 @@ def test_such_a_task_and_a_missing_package_are_refused_before_anything_is_laid_o
 ) -> None:
     installed(tmp_path / "packages", "parrot", f"{__name__}:PARROT")
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    with pytest.raises(UsageError, match="laid_first needs log-likelihoods; the parrot backend gives none"):
+    with pytest.raises(UsageError, match="laid_first and laid_second need log-likelihoods; the parrot"):
         laid.lay_out(backend="parrot")
     monkeypatch.setattr(f"{__name__}.PARROT", dataclasses.replace(PARROT, needs=(Need("seeds", "pip install seeds"),)))
     with pytest.raises(BenchtuiError, match="needs the package seeds") as error:

@@ -81,8 +81,8 @@ def test_a_gguf_file_anywhere(tmp_path: Path, outputs: Path) -> None:
     assert (model.name, [form.path.name for form in model.formats]) == ("phi-Q8_0", ["phi-Q8_0.gguf"])
     assert model.path == outputs / "phi-Q8_0"
     second = gguf(tmp_path / "downloads" / "phi-00002-of-00002.gguf")
-    with pytest.raises(UsageError, match="no model by itself"):
-        find_model(outputs, str(second), HF)
+    (form,) = find_model(outputs, str(second), HF).formats
+    assert form.problem == "is one of 2 parts, and phi-00001-of-00002.gguf is missing"
 
 
 def test_a_hub_id_has_its_results_in_outputs(outputs: Path) -> None:

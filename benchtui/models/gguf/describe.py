@@ -75,6 +75,10 @@ def _described(found: GgufFiles) -> GgufDescription:
     shown = one_line(str(first), 300)
     tokenizer = header.text(_MODEL) or ""
     pre = header.text(_PRE) or ""
+    if tokenizer in ("", "no_vocab"):
+        raise BenchtuiError(
+            f"{shown} holds no tokenizer.", "Convert the model again, with its tokenizer files beside it."
+        )
     if tokenizer == "gpt2" and not pre:
         raise BenchtuiError(
             f"{shown} does not say how its texts are cut into words before they are tokenised ({_PRE} is missing): "
@@ -97,7 +101,7 @@ def _described(found: GgufFiles) -> GgufDescription:
         parameters_estimated=False,
         dtype=WHOLE_NUMBERS.get(most),
         template=_template(header),
-        has_tokenizer=tokenizer not in ("", "no_vocab"),
+        has_tokenizer=True,
         architecture=architecture,
         special_tokens=tuple((name, texts.get(number) if number is not None else None) for name, number in ids.items()),
         warnings=(*found.warnings, *_warnings(tokenizer, pre)),

@@ -70,17 +70,22 @@ def _template_files(folder: Path) -> dict[str, Path]:
 def _text_of(file: Path, folder: Path) -> str:
     name = file.relative_to(folder)
     try:
-        data, whole = read_bytes(file, _MAX_TEMPLATE)
+        return read_template(file)
     except FileNotFoundError:
         raise Unreadable(f"cannot be used: its {name} is gone") from None
     except Unreadable as error:
         raise Unreadable(f"cannot be used: its {name} {error}") from None
+
+
+def read_template(file: Path) -> str:
+    """Read the text of a template from its own file. Raises FileNotFoundError, Unreadable."""
+    data, whole = read_bytes(file, _MAX_TEMPLATE)
     if not whole:
-        raise Unreadable(f"cannot be used: its {name} is larger than 1 MB")
+        raise Unreadable("is larger than 1 MB")
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unreadable(f"cannot be used: its {name} is not UTF-8 text") from None
+        raise Unreadable("is not UTF-8 text") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")  # as Python reads a text file
 
 
