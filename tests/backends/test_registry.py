@@ -11,6 +11,7 @@ import pytest
 
 from benchtui.backends.backend import Access, Backend, Gives, Need
 from benchtui.backends.hf import HF
+from benchtui.backends.openai import OPENAI
 from benchtui.backends.registry import GROUP, all_backends, find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
@@ -48,21 +49,21 @@ def test_an_unknown_name_is_refused_with_all_that_there_are(tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="There is no backend 'vlm'") as error:
         find_backend("vlm")
-    assert error.value.next_step == "This version evaluates with hf, parrot."
+    assert error.value.next_step == "This version evaluates with hf, openai, parrot."
 
 
 def test_an_installed_backend_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path, "parrot", f"{__name__}:PARROT")
     monkeypatch.syspath_prepend(tmp_path)
     assert find_backend("parrot").gives == Gives(generate=True)
-    assert [backend.name for backend in all_backends()] == ["hf", "parrot"]
+    assert [backend.name for backend in all_backends()] == ["hf", "openai", "parrot"]
 
 
 def test_no_package_takes_the_name_of_one_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path, "hf", f"{__name__}:PARROT")
     monkeypatch.syspath_prepend(tmp_path)
     assert find_backend("hf") is HF
-    assert all_backends() == [HF]
+    assert all_backends() == [HF, OPENAI]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(BenchtuiError, match=words) as error:
         find_backend("parrot")
     assert f"parrot ({value})" in error.value.what
-    assert all_backends() == [HF]
+    assert all_backends() == [HF, OPENAI]
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it() -> None:

@@ -1,0 +1,114 @@
+"""The openai backend: models behind a server that speaks OpenAI's language, asked at --server."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from benchtui.backends.backend import Access, Backend, Gives, OwnSetting
+from benchtui.backends.servers import ServedModel, look, server_url
+from benchtui.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from benchtui.models.describe import ModelDescription
+    from benchtui.models.layout import ModelFormat, TrainedModel
+    from benchtui.models.source import Source
+
+MESSAGES = "{{ messages | tojson }}"
+"""What stands for the server's own chat template: prompts are lists of messages, written as JSON."""
+
+
+@dataclass(frozen=True)
+class _OpenAI(Backend):
+    def check(self, access: Access | None = None) -> None:
+        super().check(access)
+        if access is not None:
+            look(_url(access))
+
+    def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
+        facts = look(_url(access))
+        return _trained(facts.model(selector), outputs)
+
+    def list_models(self, outputs: Path, access: Access) -> list[TrainedModel]:
+        facts = look(_url(access))
+        return [_trained(model, outputs) for model in facts.models]
+
+    def describe(self, location: str, access: Access) -> ModelDescription:
+        from benchtui.models.describe import ModelDescription
+        from benchtui.models.tokenizer.chat_template import ChatTemplate
+        from benchtui.models.weights.architecture import Architecture
+
+        facts = look(_url(access))
+        model = facts.model(location)
+        chat = self.setting(access.settings, "endpoint") == "chat"
+        return ModelDescription(
+            name=model.name,
+            identity=model.identity,
+            revision=None,
+            weight_bytes=model.bytes,
+            parameters=model.parameters,
+            parameters_estimated=False,
+            dtype=None,
+            template=ChatTemplate(MESSAGES, file="the server's own") if chat else ChatTemplate(),
+            has_tokenizer=True,
+            architecture=Architecture(max_positions=model.window),
+        )
+
+    def source(
+        self, form: ModelFormat | None, own: ModelDescription, base: ModelDescription | None, access: Access
+    ) -> Source:
+        from benchtui.models.source import ServedSource
+
+        del base
+        label = "base" if form is None else "served"
+        facts = look(_url(access))
+        return ServedSource(own.name, own.identity, label, server=facts.url, product=facts.product)
+
+    def identify(self, source: Source, access: Access) -> str:
+        del access
+        return look(str(getattr(source, "server", ""))).model(source.path).identity
+
+    def identity(self, access: Access) -> dict[str, str]:
+        facts = look(_url(access))
+        return {"server version": facts.version} if facts.version else {}
+
+
+def _url(access: Access) -> str:
+    if access.server is None:
+        raise UsageError("The openai backend asks a server.", "Give its address with --server URL.")
+    return server_url(access.server)
+
+
+def _trained(model: ServedModel, outputs: Path) -> TrainedModel:
+    from benchtui.models.layout import ModelFormat, TrainedModel
+
+    folder = re.sub(r"[^\w.-]+", "--", model.name, flags=re.ASCII).strip(".-") or "served"
+    path = outputs.absolute() / folder
+    form = ModelFormat("served", path, bytes=model.bytes, served_name=model.name)
+    return TrainedModel(model.name.replace(os.sep, "--"), path, (form,))
+
+
+OPENAI = _OpenAI(
+    name="openai",
+    title="a server that speaks OpenAI's language",
+    takes=("served",),
+    gives=Gives(generate=True, loglikelihood=True, chat=True),
+    answering="benchtui.worker.answering.openai.open",
+    settings=(
+        OwnSetting(
+            "endpoint",
+            "completions, with the prompt as it is; or chat: messages, by the server's own template.",
+            ("completions", "chat"),
+            "completions",
+        ),
+        OwnSetting(
+            "tokenizer", "The served model's tokenizer: folder or hub id. Log-likelihoods need it.", (), "", "ID"
+        ),
+    ),
+    served=True,
+    costs="log-likelihoods only where the server's are proven right",
+)

@@ -1,0 +1,208 @@
+"""The model of any server that speaks OpenAI's language: texts always, log-likelihoods where they can be believed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from benchtui.backends.openai import OPENAI
+from benchtui.errors import BenchtuiError
+from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
+from benchtui.worker.answering.openai import texts
+from benchtui.worker.answering.openai.echo import EchoScorer
+from benchtui.worker.answering.openai.scoring import Scorer, groups_of
+from benchtui.worker.answering.openai.server import Server
+from benchtui.worker.answering.protocol import (
+    Answering,
+    AnsweringFacts,
+    ChatRenderer,
+    Generated,
+    GenerateRequest,
+    Ids,
+    ModelPlan,
+    Observer,
+    Score,
+    Scored,
+    ScoreRequest,
+    Tokenizer,
+    Written,
+)
+from benchtui.worker.report import Reporter
+
+WIDTH = 8
+"""Requests under way at a time where the user names no number: --batch-size."""
+_TRIAL = GenerateRequest((), "Hello", 1, (), {}, 0, ())
+
+
+class Messages(ChatRenderer):
+    """Prompts of messages, written as JSON: the server applies its own template to them."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        """As `ChatRenderer.name`."""
+        return self._name
+
+    def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
+        """As `ChatRenderer.render`. Raises BenchtuiError for an answer that the model is to continue."""
+        if not add_generation_prompt:
+            raise BenchtuiError(
+                "A task begins the model's answer, which a server's chat route closes and answers anew.",
+                "Use --endpoint completions for it.",
+            )
+        return json.dumps(list(messages), ensure_ascii=False)
+
+
+class OpenAIAnswering(Answering):
+    """A model behind a server; `tokenizer` is what the user names for it, None where prompts go as text."""
+
+    def __init__(self, plan: ModelPlan, server: Server, tokenizer: Tokenizer | None, reporter: Reporter) -> None:
+        self._plan = plan
+        self._server = server
+        self._tokens = tokenizer
+        self._is_chat = endpoint_of(plan) == "chat"
+        self._scorer: Scorer | None = None
+        if isinstance(plan.batch_size, int):
+            server.width = plan.batch_size
+        else:
+            server.width = WIDTH
+        reporter.decision("requests at a time", str(server.width), "--batch-size sets another number")
+        self._more = server.run(self._takes_more())
+        self._sends_ids = tokenizer is not None and not self._is_chat and server.run(self._takes_ids(tokenizer))
+        sent = "token ids" if self._sends_ids else "messages" if self._is_chat else "text"
+        reporter.decision("prompts", sent, "the server adds its own start token" if sent == "text" else "")
+
+    @property
+    def _route(self) -> str:
+        return "/v1/chat/completions" if self._is_chat else "/v1/completions"
+
+    async def _takes_more(self) -> bool:
+        """Whether the server takes settings that OpenAI's own refuse. Raises BenchtuiError where it answers nothing."""
+        for more in (True, False):
+            body = texts.body(_TRIAL, self._server.model.name, "Hello", chat=self._is_chat, stops=False, more=more)
+            try:
+                await self._server.post(self._route, body)
+            except (RefusedError, UnansweredError) as error:
+                if more:
+                    continue
+                step = "Try --endpoint completions." if self._is_chat else "Try --endpoint chat."
+                raise BenchtuiError(f"{self._server.address.name} answers no prompt: {error}", step) from error
+            return more
+        raise RuntimeError("the last try returns or raises")
+
+    async def _takes_ids(self, tokenizer: Tokenizer) -> bool:
+        """Whether the server reads token ids as the tokenizer makes them. Raises BenchtuiError where it counts others:
+        then it is the tokenizer of another model."""
+        ids = tokenizer.encode(["The capital of France is"])["The capital of France is"]
+        body = texts.body(_TRIAL, self._server.model.name, ids, chat=False, stops=False, more=self._more)
+        try:
+            answer = texts.read(await self._server.post(self._route, body), self._server.address.name, chat=False)
+        except (RefusedError, UnansweredError):
+            return False
+        if answer.read not in (None, len(ids)):
+            raise BenchtuiError(
+                f"{self._server.address.name} read {answer.read} tokens where {len(ids)} were sent: it applies a "
+                "template or adds a start token.",
+                "Go without --tokenizer, or use --endpoint chat.",
+            )
+        return True
+
+    @property
+    def facts(self) -> AnsweringFacts:
+        """As `Answering.facts`."""
+        server = self._server.facts
+        window = self._server.model.window or 0
+        asked = self._plan.prompts.max_length
+        return AnsweringFacts(
+            backend="openai",
+            version=f"{server.product} {server.version}".strip(),
+            device="server",
+            dtype="unknown",
+            context_length=min(window or asked, asked) if asked else window,
+        )
+
+    @property
+    def tokens(self) -> Tokenizer | None:
+        """As `Answering.tokens`."""
+        return self._tokens
+
+    @property
+    def chat(self) -> ChatRenderer:
+        """As `Answering.chat`."""
+        return Messages(self._server.model.name)
+
+    @property
+    def rows(self) -> int | None:
+        """As `Answering.rows`."""
+        return self._server.width
+
+    def check_tasks(self, *, loglikelihood: bool) -> None:
+        """As `Answering.check_tasks`: asks the probe's questions."""
+        if loglikelihood:
+            self._proven()
+
+    def check_same(self) -> None:
+        """As `Answering.check_same`."""
+        self._server.check_same()
+
+    def _proven(self) -> Scorer:
+        if self._scorer is not None:
+            return self._scorer
+        name = self._server.address.name
+        if self._is_chat:
+            raise BenchtuiError(
+                f"{name} is asked through its chat route, which gives no log-likelihoods.",
+                "Choose tasks that generate text, or use --endpoint completions.",
+            )
+        tokens = self._tokens
+        if tokens is None:
+            raise BenchtuiError(
+                f"{name} gives no log-likelihoods without the model's tokenizer.",
+                "Name its folder or hub id with --tokenizer, or choose tasks that generate text.",
+            )
+        scorer = EchoScorer(self._server, lambda text: tokens.encode([text])[text])
+        self._server.run(scorer.prove())
+        self._scorer = scorer
+        return scorer
+
+    def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
+        """As `Answering.score`. Raises BenchtuiError where the server's numbers cannot be believed."""
+        scorer = self._proven()
+        groups = groups_of(requests)
+
+        async def ask(group: list[int]) -> Sequence[Score]:
+            return await scorer.score([requests[place] for place in group])
+
+        def take(number: int, scores: Sequence[Score]) -> None:
+            for place, score in zip(groups[number], scores, strict=True):
+                answered(place, score)
+                observer.tokens(len(requests[place].inputs))
+
+        self._server.ask_all(groups, ask, take, lambda group: [requests[place] for place in group], observer)
+
+    def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
+        """As `Answering.generate`."""
+        thinks = self._plan.prompts.think_end_token is not None
+        name = self._server.model.name
+
+        async def ask(request: GenerateRequest) -> Generated:
+            prompt: str | Ids = request.prompt[request.lost :] if self._sends_ids else request.text
+            body = texts.body(request, name, prompt, chat=self._is_chat, stops=not thinks, more=self._more)
+            return texts.read(await self._server.post(self._route, body), self._server.address.name, chat=self._is_chat)
+
+        def take(place: int, generated: Generated) -> None:
+            answered(place, generated)
+            observer.tokens(generated.length or 1)
+
+        self._server.ask_all(requests, ask, take, lambda request: [request], observer)
+
+    def close(self) -> None:
+        """Close the connections; the server stays."""
+        self._server.close()
+
+
+def endpoint_of(plan: ModelPlan) -> str:
+    """The route that texts are asked by: completions, or chat."""
+    return OPENAI.setting(plan.backend_settings, "endpoint")

@@ -1,0 +1,40 @@
+"""How the worker opens a served model: what `benchtui/backends/openai.py` names."""
+
+from __future__ import annotations
+
+from benchtui.backends.openai import OPENAI
+from benchtui.errors import BenchtuiError
+from benchtui.models.source import ServedSource
+from benchtui.worker.answering.http.client import Address
+from benchtui.worker.answering.openai.answering import Messages, OpenAIAnswering
+from benchtui.worker.answering.openai.server import Server
+from benchtui.worker.answering.openai.tokens import NamedTokenizer
+from benchtui.worker.answering.protocol import ChatRenderer, ModelPlan
+from benchtui.worker.report import Reporter
+
+
+def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> OpenAIAnswering:
+    """Look whether the plan's model is there, and how it can be asked. Raises BenchtuiError naming the server."""
+    del memory_share
+    source = _served(plan)
+    place = OPENAI.setting(plan.backend_settings, "tokenizer")
+    tokenizer = NamedTokenizer(place, plan) if place else None
+    server = Server(Address(source.server), source.path)
+    if server.model.identity != source.identity:
+        raise BenchtuiError(
+            f"{source.server} has another model than the plan names ({server.model.identity}; planned was "
+            f"{source.identity}).",
+            "Start it with that model, or start a new run.",
+        )
+    return OpenAIAnswering(plan, server, tokenizer, reporter)
+
+
+def open_chat(plan: ModelPlan) -> ChatRenderer:
+    """Prompts of messages, for the server's own template."""
+    return Messages(_served(plan).path)
+
+
+def _served(plan: ModelPlan) -> ServedSource:
+    if isinstance(plan.source, ServedSource):
+        return plan.source
+    raise BenchtuiError("The run's model is no server's.", "Start a new run.")
