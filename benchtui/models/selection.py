@@ -93,7 +93,7 @@ def choose_format(
         there = one_line(", ".join(form.label for form in asked))
         raise UsageError(
             f"The {backend.name} backend loads {formats_words(backend.takes)}; {_shown(model.name)} has {there}.",
-            _other_backend(asked),
+            "Save the model in that form too, or choose another model or --backend.",
         )
     usable = [form for form in candidates if form.usable(allow_pickle=allow_pickle)]
     best = candidates[0]
@@ -104,12 +104,6 @@ def choose_format(
         note = f"{best.label} is passed over: {best.problem}"
         return dataclasses.replace(chosen, note="; ".join(filter(None, (note, chosen.note))))
     return chosen
-
-
-def _other_backend(forms: list[ModelFormat]) -> str:
-    if any(form.kind == "gguf" for form in forms):
-        return "Use --backend gguf, which reads GGUF files; or save the model in that form too."
-    return "Save the model in that form too, or choose another model."
 
 
 def formats_words(takes: tuple[Kind, ...]) -> str:

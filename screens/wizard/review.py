@@ -109,11 +109,11 @@ class ReviewStep(Step):
 
     def on_select_changed(self, event: Select.Changed) -> None:
         event.stop()
-        for template in _templates(self.answers.choice.chat_template):
-            if event.value == template and template != self.answers.choice.chat_template:
-                self.answers.choice = replace(self.answers.choice, chat_template=template)
-                self._show_command()
-                self._check()
+        stale = event.value != event.select.value  # of options that were exchanged since
+        if not stale and isinstance(event.value, str) and event.value != self.answers.choice.chat_template:
+            self.answers.choice = replace(self.answers.choice, chat_template=event.value)
+            self._show_command()
+            self._check()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()
