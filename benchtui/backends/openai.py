@@ -26,8 +26,16 @@ MESSAGES = "{{ messages | tojson }}"
 class _OpenAI(Backend):
     def check(self, access: Access | None = None) -> None:
         super().check(access)
-        if access is not None:
-            look(_url(access))
+        if access is None:
+            return
+        from benchtui.models.hub.access import hub_is_offline
+
+        if access.offline or hub_is_offline():
+            raise UsageError(
+                "The run is offline (--offline or HF_HUB_OFFLINE), and a server is asked over the network.",
+                "Leave out --offline, or unset HF_HUB_OFFLINE.",
+            )
+        look(_url(access))
 
     def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
         facts = look(_url(access))
