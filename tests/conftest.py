@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
 REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
+VLLM = os.environ.get("BENCHTUI_TEST_VLLM", "")
+"""The Python of an environment with vLLM."""
 WHOLE = bool(os.environ.get("BENCHTUI_TEST_WHOLE"))
 REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 

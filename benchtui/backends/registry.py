@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from benchtui.backends.backend import Backend
 from benchtui.backends.hf import HF
 from benchtui.backends.openai import OPENAI
+from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, OPENAI)})
+BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, VLLM, OPENAI)})
 DEFAULT_BACKEND = HF.name
 GROUP = "benchtui.backends"
 

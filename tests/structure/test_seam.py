@@ -40,6 +40,8 @@ LIBRARIES = frozenset({"accelerate", "bitsandbytes", "peft", "safetensors", "tor
 BACKEND = "benchtui.worker.answering.hf"
 
 ELSEWHERE = {
+    "benchtui/worker/answering/vllm/open.py": "vLLM loads the same files: precision, pickles and errors are hf's",
+    "benchtui/worker/answering/vllm/answering.py": "vLLM loads the same files: tokenizer and chat template are hf's",
     "benchtui/demo/train.py": "the demo's models are trained by hand, with transformers and peft",
     "benchtui/demo/tokenizer.py": "makes the tokenizer of the demo's models",
     "benchtui/reports/readme/usage.py": "writes the code that loads the model into a README",

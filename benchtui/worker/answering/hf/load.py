@@ -26,7 +26,7 @@ def construct(plan: ModelPlan, pretrained: Any, device: str, dtype: str, *, adap
     Raises BenchtuiError naming the model and what would help.
     """
     source, prompts, engine = hugging_face(plan.source), plan.prompts, engine_of(plan.backend_settings)
-    _refuse_pickles(plan)
+    refuse_pickles(plan)
     arguments: dict[str, Any] = {
         "revision": source.revision or "main",
         "device": device,
@@ -65,7 +65,8 @@ def _engine(name: str) -> type[HFModel]:
     return LmEvalEngine
 
 
-def _refuse_pickles(plan: ModelPlan) -> None:
+def refuse_pickles(plan: ModelPlan) -> None:
+    """Raise BenchtuiError where weights are pickles and the plan does not allow them."""
     if plan.permissions.pickle:
         return
     for folder in (plan.source.path, hugging_face(plan.source).adapter):

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from lm_eval.loggers.utils import add_tokenizer_info
+from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import has_bos_prefix
 
-from benchtui.worker.answering.hf.weights import AccountedLM
 from benchtui.worker.answering.protocol import Ids, Tokenizer
 
 # Strings handed to the tokenizer at once: its own working memory is many times the ids'.
@@ -18,18 +18,18 @@ _AT_ONCE = 256
 class HFTokenizer(Tokenizer):
     """The tokenizer of a loaded model, with the model's arguments (`add_bos_token`, `truncation` …) in force."""
 
-    def __init__(self, lm: AccountedLM) -> None:
+    def __init__(self, lm: HFLM) -> None:
         self._lm = lm
 
     @property
     def eos(self) -> int:
         """As HFLM.eot_token_id."""
-        return self._lm.eot_token_id
+        return int(self._lm.eot_token_id)
 
     @property
     def prefix(self) -> int:
         """As HFLM.prefix_token_id."""
-        return self._lm.prefix_token_id
+        return int(self._lm.prefix_token_id)
 
     def encode(self, texts: Iterable[str], *, special: bool | None = None) -> dict[str, list[int]]:
         """What HFLM.tok_encode gives for each text."""

@@ -1,0 +1,57 @@
+"""The vllm backend: models in Hugging Face's format, loaded by vLLM in the worker's process.
+
+vLLM wants other versions of the libraries than benchtui: its worker runs in an environment of its own (--python).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from benchtui.backends.backend import Access, Backend, Gives, Need
+from benchtui.errors import BenchtuiError
+from benchtui.python_environment import OWN
+
+_OWN_ENVIRONMENT = (
+    "Make an environment for it (python -m venv vllm-env; vllm-env/bin/pip install vllm), then give --python "
+    "vllm-env/bin/python: it is told what else is missing there."
+)
+
+
+@dataclass(frozen=True)
+class _Vllm(Backend):
+    def check(self, access: Access | None = None) -> None:
+        environment = access.environment if access is not None else OWN
+        if environment.python is None and environment.version_of("vllm") is None:
+            raise BenchtuiError("The vllm backend needs the package vllm, which is not installed.", _OWN_ENVIRONMENT)
+        super().check(access)
+
+
+VLLM = _Vllm(
+    name="vllm",
+    title="vLLM",
+    takes=("hub", "merged_16bit", "full", "checkpoint", "epoch", "lora"),
+    gives=Gives(generate=True, loglikelihood=True, distributions="full", adapters=True),
+    answering="benchtui.worker.answering.vllm.open",
+    needs=tuple(
+        Need(package, f"python -m pip install {package}") for package in ("vllm", "torch", "transformers", "accelerate")
+    ),
+    reserved_arguments=MappingProxyType(
+        {
+            "model": "--model",
+            "enable_lora": "--model",
+            "lora_local_path": "--model",
+            "max_model_len": "--max-length",
+            "load_format": "--allow-pickle",
+        }
+    ),
+    harmless_arguments=frozenset(
+        {
+            "add_bos_token", "block_size", "data_parallel_size", "enable_chunked_prefill", "enable_prefix_caching",
+            "enforce_eager", "gpu_memory_utilization", "kv_cache_dtype", "max_num_batched_tokens", "max_num_seqs",
+            "pipeline_parallel_size", "prefix_token_id", "quantization", "tensor_parallel_size", "use_fast_tokenizer",
+        }
+    ),
+    costs="fastest for many samples on a GPU; needs an environment of its own",
+    unverified="run on CPUs only",
+)  # fmt: skip

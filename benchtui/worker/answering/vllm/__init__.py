@@ -1,0 +1,1 @@
+"""Models that answer by vLLM, in the worker's process."""

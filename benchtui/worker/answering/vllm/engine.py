@@ -1,0 +1,75 @@
+"""vLLM's engine, asked step by step: answers come as they are known, and every step is a sign of life."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from benchtui.worker.answering.protocol import Ids, Observer
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request to the engine: a prompt, vLLM's SamplingParams, and the `args` of all the requests it answers."""
+
+    prompt: Ids
+    params: Any
+    args: tuple[tuple[Any, ...], ...]
+
+
+class Engine:
+    """Keeps at most `rows` requests in vLLM's engine at once. `adapter` is vLLM's LoRARequest, None for none."""
+
+    def __init__(self, llm: Any, rows: int, adapter: Any = None) -> None:
+        self._engine = llm.llm_engine
+        self._adapter = adapter
+        self._numbers = count()
+        self.rows = rows
+
+    def ask(self, asked: Sequence[Asked], answered: Callable[[int, Any], None], observer: Observer) -> None:
+        """Give each request's place and its finished RequestOutput to `answered`, as soon as it is known.
+
+        What `answered` and `observer` raise ends it; the engine keeps nothing of what was asked then.
+        """
+        waiting, inside = deque(range(len(asked))), dict[str, int]()
+        lengths = dict[str, int]()  # tokens that each request inside has written
+        try:
+            while waiting or inside:
+                if waiting and len(inside) <= self.rows // 2:
+                    while waiting and len(inside) < self.rows:
+                        name, place = f"benchtui-{next(self._numbers)}", waiting.popleft()
+                        self._add(name, asked[place])
+                        inside[name], lengths[name] = place, 0
+                    observer.batch_started([args for place in inside.values() for args in asked[place].args])
+                for output in self._step(lengths, observer):
+                    del lengths[output.request_id]
+                    answered(inside.pop(output.request_id), output)
+        finally:
+            if inside:
+                self._engine.abort_request(list(inside))
+
+    def _add(self, name: str, asked: Asked) -> None:
+        prompt = {"prompt_token_ids": list(asked.prompt)}
+        self._engine.add_request(name, prompt, asked.params, lora_request=self._adapter)
+
+    def _step(self, lengths: dict[str, int], observer: Observer) -> list[Any]:
+        """Let the engine do one forward pass; the outputs that are finished with it."""
+        only_writing = all(lengths.values())
+        began = time.perf_counter()
+        outputs = self._engine.step()
+        seconds = time.perf_counter() - began
+        read = written = 0
+        for output in outputs:
+            length = len(output.outputs[0].token_ids)
+            if not lengths[output.request_id]:
+                read += len(output.prompt_token_ids) - (output.num_cached_tokens or 0)
+            written += length - lengths[output.request_id]
+            lengths[output.request_id] = length
+        observer.tokens(read + written)
+        if only_writing and written:
+            observer.decoded(written, seconds)
+        return [output for output in outputs if output.finished]

@@ -1,0 +1,101 @@
+"""What is said where vLLM is not installed, and what is asked of it: without vLLM itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from benchtui.backends.backend import Access
+from benchtui.backends.vllm import VLLM
+from benchtui.errors import BenchtuiError
+from benchtui.worker.answering.protocol import Unobserved
+from benchtui.worker.answering.vllm.engine import Asked, Engine
+from benchtui.worker.answering.vllm.generation import sampling
+
+
+def test_without_vllm_an_environment_of_its_own_is_proposed() -> None:
+    with pytest.raises(BenchtuiError) as caught:
+        VLLM.check(Access())
+    assert "--python vllm-env/bin/python" in caught.value.next_step
+
+
+def test_greedy_settings_keep_only_what_acts_on_greedy_texts() -> None:
+    defaults = {"temperature": 0.6, "top_p": 0.9, "repetition_penalty": 1.1}
+    assert sampling({"until": ["x"], "do_sample": False, "temperature": 0.7}, defaults) == {
+        "temperature": 0.0,
+        "repetition_penalty": 1.1,
+    }
+    assert sampling({"temperature": 0.7}, defaults) == {
+        "temperature": 0.7,
+        "top_p": 0.9,
+        "top_k": 50,
+        "repetition_penalty": 1.1,
+    }
+
+
+def test_a_setting_that_vllm_does_not_have_is_refused() -> None:
+    with pytest.raises(BenchtuiError, match="num_beams"):
+        sampling({"num_beams": 4, "do_sample": False}, {})
+
+
+@dataclass
+class FakeEngine:
+    """Answers in the order of the prompts' lengths, one token a step; remembers how many were inside at once."""
+
+    inside: dict[str, int] = field(default_factory=dict)
+    most: int = 0
+    aborted: list[str] = field(default_factory=list)
+
+    def add_request(self, name: str, prompt: dict[str, list[int]], params: Any, lora_request: Any) -> None:
+        self.inside[name] = len(prompt["prompt_token_ids"])
+        self.most = max(self.most, len(self.inside))
+
+    def step(self) -> list[Any]:
+        name = min(self.inside, key=lambda name: self.inside[name])
+        length = self.inside.pop(name)
+        written = SimpleNamespace(token_ids=[length])
+        return [
+            SimpleNamespace(
+                request_id=name, outputs=[written], prompt_token_ids=[0] * length, num_cached_tokens=0, finished=True
+            )
+        ]
+
+    def abort_request(self, names: list[str]) -> None:
+        self.aborted += names
+
+
+class Told(Unobserved):
+    def __init__(self) -> None:
+        self.count = 0
+
+    def tokens(self, n: int) -> None:
+        self.count += n
+
+
+def engine_of(fake: FakeEngine) -> Engine:
+    return Engine(SimpleNamespace(llm_engine=fake), rows=4)
+
+
+def test_each_answer_goes_to_its_request_and_few_are_inside_at_once() -> None:
+    fake, told, found = FakeEngine(), Told(), dict[int, int]()
+    lengths = [9, 3, 7, 1, 5, 8, 2, 6, 4, 10]
+    asked = [Asked([0] * length, None, ((),)) for length in lengths]
+    engine_of(fake).ask(asked, lambda place, output: found.update({place: output.outputs[0].token_ids[0]}), told)
+    assert [found[place] for place in range(len(lengths))] == lengths
+    assert fake.most == 4
+    assert told.count == sum(lengths) + len(lengths)
+
+
+def test_what_was_asked_is_taken_back_when_the_work_is_stopped() -> None:
+    fake = FakeEngine()
+
+    def stop(place: int, output: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        engine_of(fake).ask([Asked([0] * 3, None, ((),))] * 6, stop, Unobserved())
+    assert len(fake.aborted) == 3
+    assert set(fake.aborted) == set(fake.inside)
