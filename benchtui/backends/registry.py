@@ -21,7 +21,7 @@ from benchtui.errors import BenchtuiError, UsageError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, VLLM, OPENAI)})
+BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, OPENAI, VLLM)})
 DEFAULT_BACKEND = HF.name
 GROUP = "benchtui.backends"
 

@@ -30,8 +30,8 @@ class _Vllm(Backend):
 VLLM = _Vllm(
     name="vllm",
     title="vLLM",
-    takes=("hub", "merged_16bit", "full", "checkpoint", "epoch", "lora"),
-    gives=Gives(generate=True, loglikelihood=True, distributions="full", adapters=True),
+    takes=("hub", "merged_16bit", "full", "checkpoint", "epoch"),
+    gives=Gives(generate=True, loglikelihood=True, distributions="full"),
     answering="benchtui.worker.answering.vllm.open",
     needs=tuple(
         Need(package, f"python -m pip install {package}") for package in ("vllm", "torch", "transformers", "accelerate")

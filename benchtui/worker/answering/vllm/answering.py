@@ -33,16 +33,14 @@ _PLACES_AT_ONCE = 16
 
 
 class VllmAnswering(Answering):
-    """vLLM's `LLM` and the tokenizer of its model. `adapter` is vLLM's LoRARequest, None for none."""
+    """vLLM's `LLM` and the tokenizer of its model."""
 
-    def __init__(
-        self, llm: Any, tokenizer: TokenizerAlone, plan: ModelPlan, *, device: str, rows: int, adapter: Any = None
-    ) -> None:
+    def __init__(self, llm: Any, tokenizer: TokenizerAlone, plan: ModelPlan, *, device: str, rows: int) -> None:
         self._llm = llm
         self._tokenizer = tokenizer
         self._plan = plan
         self._device = device
-        self._engine = Engine(llm, rows, adapter)
+        self._engine = Engine(llm, rows)
 
     @property
     def facts(self) -> AnsweringFacts:

@@ -22,11 +22,10 @@ class Asked:
 
 
 class Engine:
-    """Keeps at most `rows` requests in vLLM's engine at once. `adapter` is vLLM's LoRARequest, None for none."""
+    """Keeps at most `rows` requests in vLLM's engine at once."""
 
-    def __init__(self, llm: Any, rows: int, adapter: Any = None) -> None:
+    def __init__(self, llm: Any, rows: int) -> None:
         self._engine = llm.llm_engine
-        self._adapter = adapter
         self._numbers = count()
         self.rows = rows
 
@@ -54,7 +53,7 @@ class Engine:
 
     def _add(self, name: str, asked: Asked) -> None:
         prompt = {"prompt_token_ids": list(asked.prompt)}
-        self._engine.add_request(name, prompt, asked.params, lora_request=self._adapter)
+        self._engine.add_request(name, prompt, asked.params)
 
     def _step(self, lengths: dict[str, int], observer: Observer) -> list[Any]:
         """Let the engine do one forward pass; the outputs that are finished with it."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchtui.errors import BenchtuiError
@@ -35,7 +33,6 @@ _MEMORY = 0.85
 """Of a GPU's memory: the rest is for log-probabilities of prompts, which vLLM does not plan for."""
 _TOKENS_AT_ONCE = 2048
 """Positions of one forward pass: log-probabilities of a prompt take the whole vocabulary for each."""
-_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 
 def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> VllmAnswering:
@@ -61,10 +58,10 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Vllm
         tokenizer = TokenizerAlone(plan, source)
         if plan.prompts.chat_template is not None:
             tokenizer.tokenizer.chat_template = plan.prompts.chat_template
-        rows = _rows(plan, source)
-        reporter.batch_size(rows, "one at a time: vLLM mixes up adapters otherwise" if source.adapter else "")
+        rows = plan.batch_size if isinstance(plan.batch_size, int) else _ROWS
+        reporter.batch_size(rows, "requests in vLLM at once")
         llm = LLM(**_arguments(plan, source, tokenizer.max_length, device, dtype, rows, memory_share))
-        return VllmAnswering(llm, tokenizer, plan, device=device, rows=rows, adapter=_adapter(source))
+        return VllmAnswering(llm, tokenizer, plan, device=device, rows=rows)
     except BenchtuiError:
         raise
     except Exception as error:  # vLLM, transformers and the hub each raise their own
@@ -100,12 +97,6 @@ def _check_device(asked: str, device: str) -> None:
         )
 
 
-def _rows(plan: ModelPlan, source: HuggingFaceSource) -> int:
-    if source.adapter:
-        return 1
-    return plan.batch_size if isinstance(plan.batch_size, int) else _ROWS
-
-
 def _arguments(
     plan: ModelPlan,
     source: HuggingFaceSource,
@@ -116,7 +107,6 @@ def _arguments(
     memory_share: float,
 ) -> dict[str, Any]:
     own = ("add_bos_token", "prefix_token_id", "use_fast_tokenizer", "chat_template_args")
-    adapter = {"enable_lora": True, "max_lora_rank": _rank(source.adapter)} if source.adapter else {}
     return {
         "gpu_memory_utilization": _MEMORY * memory_share,
         "max_num_batched_tokens": max(_TOKENS_AT_ONCE, rows),
@@ -134,19 +124,4 @@ def _arguments(
         "max_logprobs": -1,
         "seed": plan.prompts.seeds[2],
         "disable_log_stats": True,
-        **adapter,
     }
-
-
-def _rank(adapter: str) -> int:
-    """The smallest rank that vLLM can be set to, of those that hold this adapter's."""
-    rank = int(json.loads((Path(adapter) / "adapter_config.json").read_text(encoding="utf-8"))["r"])
-    return next((most for most in _RANKS if most >= rank), rank)
-
-
-def _adapter(source: HuggingFaceSource) -> Any:
-    if not source.adapter:
-        return None
-    from vllm.lora.request import LoRARequest
-
-    return LoRARequest("adapter", 1, source.adapter)

@@ -49,7 +49,7 @@ class FakeEngine:
     most: int = 0
     aborted: list[str] = field(default_factory=list)
 
-    def add_request(self, name: str, prompt: dict[str, list[int]], params: Any, lora_request: Any) -> None:
+    def add_request(self, name: str, prompt: dict[str, list[int]], params: Any) -> None:
         self.inside[name] = len(prompt["prompt_token_ids"])
         self.most = max(self.most, len(self.inside))
 
