@@ -11,8 +11,7 @@ import pytest
 
 from benchtui.backends.backend import Access, Backend, Gives, Need
 from benchtui.backends.hf import HF
-from benchtui.backends.openai import OPENAI
-from benchtui.backends.registry import GROUP, all_backends, find_backend
+from benchtui.backends.registry import BUILT_IN, GROUP, all_backends, find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
 from benchtui.models.layout import ModelFormat
@@ -56,14 +55,14 @@ def test_an_installed_backend_is_found_by_its_entry_point(tmp_path: Path, monkey
     installed(tmp_path, "parrot", f"{__name__}:PARROT")
     monkeypatch.syspath_prepend(tmp_path)
     assert find_backend("parrot").gives == Gives(generate=True)
-    assert [backend.name for backend in all_backends()] == ["hf", "openai", "parrot"]
+    assert [backend.name for backend in all_backends()] == [*BUILT_IN, "parrot"]
 
 
 def test_no_package_takes_the_name_of_one_of_our_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed(tmp_path, "hf", f"{__name__}:PARROT")
     monkeypatch.syspath_prepend(tmp_path)
     assert find_backend("hf") is HF
-    assert all_backends() == [HF, OPENAI]
+    assert all_backends() == list(BUILT_IN.values())
 
 
 @pytest.mark.parametrize(
@@ -75,7 +74,7 @@ def test_a_broken_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(BenchtuiError, match=words) as error:
         find_backend("parrot")
     assert f"parrot ({value})" in error.value.what
-    assert all_backends() == [HF, OPENAI]
+    assert all_backends() == list(BUILT_IN.values())
 
 
 def test_a_missing_package_is_named_with_the_line_that_installs_it() -> None:
