@@ -6,6 +6,8 @@ from benchtui.compare.records import Comparison
 from benchtui.models.layout import size_text
 from benchtui.runs.speed import Rate, Speed
 
+FEWEST = 5
+"""So many passes or answers show a spread."""
 _KINDS = (("decode", "writes"), ("prefill", "reads"))
 
 
@@ -23,7 +25,7 @@ def smaller_but_slower(comparison: Comparison) -> str | None:
     slower = [
         f"{verb} {tokens_per_second(one)}, {large_name} {tokens_per_second(other)}"
         for kind, verb in _KINDS
-        if (one := _rate(small, kind)) and (other := _rate(large, kind)) and one.high < other.low
+        if (one := _rate(small, kind)) and (other := _rate(large, kind)) and _beyond_the_spread(one, other)
     ]
     if not slower:
         return None
@@ -31,8 +33,16 @@ def smaller_but_slower(comparison: Comparison) -> str | None:
     return f"{small_name} is smaller ({sizes}) but slower here: it {'; it '.join(slower)}"
 
 
+def _beyond_the_spread(slow: Rate, fast: Rate) -> bool:
+    return min(slow.measured, fast.measured) >= FEWEST and slow.high < fast.low
+
+
 def tokens_per_second(rate: Rate) -> str:
-    """ "85 tokens/s (80 to 90)": the median, and between what half of the tokens were."""
+    """ "85 tokens/s (80 to 90)": the median, and between what half of the tokens were, where enough was measured."""
+    if rate.measured < FEWEST:
+        return (
+            f"{_number(rate.median)} tokens/s (measured {'once' if rate.measured == 1 else f'{rate.measured} times'})"
+        )
     return f"{_number(rate.median)} tokens/s ({_number(rate.low)} to {_number(rate.high)})"
 
 

@@ -99,6 +99,11 @@ def test_what_was_not_measured_says_nothing(tmp_path: Path) -> None:
     assert json.loads(comparison_json(comparison))["first"]["speed"] is None
 
 
+def test_a_single_pass_shows_no_spread(tmp_path: Path) -> None:
+    once = {"decode": rate(40, 40, 40) | {"measured": 1}}
+    assert "writes 40 tokens/s (measured once)" in plain_table(compared(tmp_path, LARGE, once))
+
+
 def test_speed_is_no_reason_for_a_gate(tmp_path: Path) -> None:
     assert "slower" not in gate(compared(tmp_path, LARGE, SMALL), max_loss=3).reason
 
@@ -109,12 +114,22 @@ def test_speed_is_no_reason_for_a_gate(tmp_path: Path) -> None:
         SMALL | {"decode": rate(50, 52, 54)},
         SMALL | {"machines": ["Another"]},
         SMALL | {"each": "answer"},
+        SMALL | {"decode": rate(38, 40, 42) | {"measured": 4}},
         SMALL | {"weights": None},
         SMALL | {"weights": LARGE["weights"]},
         SMALL | {"weights": 600_000_000},
         SMALL | {"decode": rate(58, 60, 62)},
     ],
-    ids=["within the spread", "elsewhere", "measured otherwise", "of no known size", "equal", "larger", "faster"],
+    ids=[
+        "within the spread",
+        "elsewhere",
+        "measured otherwise",
+        "measured too little",
+        "of no known size",
+        "equal",
+        "larger",
+        "faster",
+    ],
 )
 def test_nothing_is_slower(tmp_path: Path, other: dict[str, Any]) -> None:
     assert smaller_but_slower(compared(tmp_path, LARGE, other)) is None
