@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,14 +44,14 @@ class _OpenAI(Backend):
         return [_trained(model, outputs) for model in facts.models]
 
     def describe(self, location: str, access: Access) -> ModelDescription:
-        from benchtui.models.describe import ModelDescription
+        from benchtui.models.served import ServedDescription
         from benchtui.models.tokenizer.chat_template import ChatTemplate
         from benchtui.models.weights.architecture import Architecture
 
         facts = look(_url(access))
         model = facts.model(location)
         chat = self.setting(access.settings, "endpoint") == "chat"
-        return ModelDescription(
+        return ServedDescription(
             name=model.name,
             identity=model.identity,
             revision=None,
@@ -64,17 +62,17 @@ class _OpenAI(Backend):
             template=ChatTemplate(MESSAGES, file="the server's own") if chat else ChatTemplate(),
             has_tokenizer=True,
             architecture=Architecture(max_positions=model.window),
+            server=facts.url,
+            product=facts.product,
         )
 
     def source(
         self, form: ModelFormat | None, own: ModelDescription, base: ModelDescription | None, access: Access
     ) -> Source:
-        from benchtui.models.source import ServedSource
+        from benchtui.backends.served import served_source
 
-        del base
-        label = "base" if form is None else "served"
-        facts = look(_url(access))
-        return ServedSource(own.name, own.identity, label, server=facts.url, product=facts.product)
+        del base, access
+        return served_source(form, own)
 
     def identify(self, source: Source, access: Access) -> str:
         del access
@@ -92,12 +90,9 @@ def _url(access: Access) -> str:
 
 
 def _trained(model: ServedModel, outputs: Path) -> TrainedModel:
-    from benchtui.models.layout import ModelFormat, TrainedModel
+    from benchtui.models.served import served_model
 
-    folder = re.sub(r"[^\w.-]+", "--", model.name, flags=re.ASCII).strip(".-") or "served"
-    path = outputs.absolute() / folder
-    form = ModelFormat("served", path, bytes=model.bytes, served_name=model.name)
-    return TrainedModel(model.name.replace(os.sep, "--"), path, (form,))
+    return served_model(model.name, outputs, size=model.bytes)
 
 
 OPENAI = _OpenAI(
