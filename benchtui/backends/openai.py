@@ -111,6 +111,14 @@ OPENAI = _OpenAI(
         OwnSetting(
             "tokenizer", "The served model's tokenizer: folder or hub id. Log-likelihoods need it.", (), "", "ID"
         ),
+        OwnSetting(
+            "request-timeout",
+            "Seconds that a served model may take for one answer; after three tries the sample is unanswered.",
+            (),
+            "1800",
+            "SECONDS",
+            scores=False,
+        ),
     ),
     served=True,
     costs="log-likelihoods only where the server's are proven right",

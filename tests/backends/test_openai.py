@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,22 @@ def test_a_server_that_is_not_there_leaves_no_results(tasks: Path) -> None:
     assert done.code == 1
     assert "does not answer" in done.err
     assert not list(tasks.parent.rglob("results_*.json"))
+
+
+class Hanging(Fake):
+    """Never answers one document."""
+
+    def fault(self, asked: Asked) -> Reply | None:
+        if asked.body.get("prompt") == "Say 13":
+            time.sleep(8)
+        return None
+
+
+def test_a_request_that_hangs_is_given_up_after_three_tries(tasks: Path) -> None:
+    with Hanging(words) as fake:
+        done = run(tasks, fake, "--request-timeout", "0.5")
+    assert done.code == 3, done.err
+    assert "1 of 20 unanswered (no answer within 0.5 s after 3 tries)" in done.err
 
 
 def test_an_unknown_model_is_answered_with_the_nearest_names(tasks: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchtui.backends.openai import OPENAI
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
+from benchtui.text import one_line
 from benchtui.worker.answering.http.client import Address
 from benchtui.worker.answering.openai.answering import Messages, OpenAIAnswering
 from benchtui.worker.answering.openai.server import Server
@@ -19,7 +20,7 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Open
     source = _served(plan)
     place = OPENAI.setting(plan.backend_settings, "tokenizer")
     tokenizer = NamedTokenizer(place, plan) if place else None
-    server = Server(Address(source.server), source.path)
+    server = Server(Address(source.server), source.path, timeout=_timeout(plan))
     if server.model.identity != source.identity:
         raise BenchtuiError(
             f"{source.server} has another model than the plan names ({server.model.identity}; planned was "
@@ -32,6 +33,19 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Open
 def open_chat(plan: ModelPlan) -> ChatRenderer:
     """Prompts of messages, for the server's own template."""
     return Messages(_served(plan).path)
+
+
+def _timeout(plan: ModelPlan) -> float:
+    text = OPENAI.setting(plan.backend_options, "request-timeout")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise BenchtuiError(
+            f"--request-timeout {one_line(text, 40)!r} is no number of seconds.", "Give one such as 600."
+        )
+    return seconds
 
 
 def _served(plan: ModelPlan) -> ServedSource:
