@@ -10,6 +10,7 @@ from pathlib import Path
 _DRIVER_SECONDS = 2.0
 _MIB = 1024 * 1024
 _CGROUPS = Path("/sys/fs/cgroup")
+_WIDEST = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "sve")
 _NO_LIMIT = 1 << 62
 """Version 1 of control groups says "no limit" with a number close to 2**63."""
 
@@ -81,6 +82,23 @@ def kernel_oom_kills() -> int:
     except OSError:
         return 0  # not Linux
     return 0
+
+
+def instruction_set() -> str:
+    """Return what of the processor decides how quantised numbers are multiplied, such as "x86_64 avx512f": kernels for
+    another one round differently. On systems that do not tell, the name of the architecture alone."""
+    import platform
+
+    architecture = platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return architecture
+    flags = next(
+        (set(line.partition(":")[2].split()) for line in lines if line.startswith(("flags", "Features"))), set()
+    )
+    found = [name for name in _WIDEST if name in flags]
+    return " ".join([architecture, *found])
 
 
 def free_memory() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -87,6 +88,13 @@ def real_model() -> Path:
     if not (REAL / "outputs" / "smollm2-gsm8k").is_dir():
         absent("real", "no real model: `make real` fetches it")
     return REAL
+
+
+@pytest.fixture(scope="session")
+def llama_cpp() -> None:
+    """For tests that read GGUF files in this process or in a worker."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        absent("gguf", "llama-cpp-python is not installed")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from benchtui.backends.backend import Backend
+from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
 from benchtui.backends.openai import OPENAI
 from benchtui.backends.vllm import VLLM
@@ -21,7 +22,7 @@ from benchtui.errors import BenchtuiError, UsageError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, OPENAI, VLLM)})
+BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, GGUF, OPENAI, VLLM)})
 DEFAULT_BACKEND = HF.name
 GROUP = "benchtui.backends"
 

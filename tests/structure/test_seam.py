@@ -49,6 +49,7 @@ ELSEWHERE = {
     "benchtui/demo/tokenizer.py": "makes the tokenizer of the demo's models",
     "benchtui/reports/readme/usage.py": "writes the code that loads the model into a README",
     "benchtui/backends/hf.py": "the description of the hf backend, which names its module",
+    "benchtui/worker/answering/chat_template.py": "renders every backend's chat templates in transformers' sandbox",
     "benchtui/worker/answering/lm_eval_model.py": "lm-eval calls this method of every model `apply_chat_template`",
     "benchtui/worker/benchmark/tasks/building.py": "an argument of lm-eval's build_all_requests, for every model",
     "benchtui/worker/benchmark/tasks/prompts.py": "an argument of lm-eval's fewshot_context, for every model",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchtui.models.source import hugging_face
-from benchtui.worker.answering.hf.chat import HFChat, template_arguments
+from benchtui.worker.answering.chat_template import template_arguments
+from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.protocol import ModelPlan
 from benchtui.worker.report import Reporter
 
