@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from benchtui.backends.access import Access
 from benchtui.models.layout import Kind
-from benchtui.python_environment import OWN, WORKER_NEEDS, PythonEnvironment, check_packages
+from benchtui.python_environment import OWN, WORKER_NEEDS, check_packages
 
 if TYPE_CHECKING:  # they bring in all that reads models, and every command reads these descriptions
     from pathlib import Path
@@ -65,19 +66,6 @@ class OwnSetting:
     default: str
     metavar: str = "NAME"
     scores: bool = True
-
-
-@dataclass(frozen=True)
-class Access:
-    """What models are reached with: the `server` (None: where the backend looks by itself), the backend's own
-    `settings`, whether only what is cached may be used, and whether pickled weights may be loaded. The worker runs in
-    `environment`."""
-
-    server: str | None = None
-    settings: Mapping[str, str] = field(default_factory=dict)
-    offline: bool = False
-    pickle: bool = False
-    environment: PythonEnvironment = OWN
 
 
 @dataclass(frozen=True)

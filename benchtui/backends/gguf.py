@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchtui.backends.backend import Access, Backend, Gives, Need, OwnSetting
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives, Need, OwnSetting
 from benchtui.machine import instruction_set
 
 if TYPE_CHECKING:

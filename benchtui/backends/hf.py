@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from benchtui.backends.backend import Access, Backend, BatchAdvice, Gives, Machine, Need, OwnSetting
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, BatchAdvice, Gives, Machine, Need, OwnSetting
 from benchtui.backends.hf_batch import (
     LONGEST_PLANNED,
     MEMORY_SHARE,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.models.describe import ModelDescription, describe
 from benchtui.models.layout import ModelFormat
 from benchtui.models.source import FolderSource, HubSource, Source, hugging_face

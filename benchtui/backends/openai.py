@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchtui.backends.backend import Access, Backend, Gives, OwnSetting
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives, OwnSetting
 from benchtui.backends.servers import ServedModel, look, server_url
 from benchtui.errors import UsageError
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from benchtui.models.source import Source
 
 MESSAGES = "{{ messages | tojson }}"
-"""What stands for the server's own chat template: prompts are lists of messages, written as JSON."""
+"""Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
 
 
 @dataclass(frozen=True)

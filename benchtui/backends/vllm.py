@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from benchtui.backends.backend import Access, Backend, Gives, Need
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives, Need
 from benchtui.errors import BenchtuiError
 from benchtui.python_environment import OWN
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.backends.registry import find_backend
 from benchtui.benchmark.all_models import run_all
 from benchtui.benchmark.conclude import conclude

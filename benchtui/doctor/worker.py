@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.backends.registry import BUILT_IN
 from benchtui.doctor.check import Check
 from benchtui.errors import BenchtuiError

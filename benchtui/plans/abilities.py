@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from benchtui.backends.backend import Ability, Access, Backend
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Ability, Backend
 from benchtui.backends.registry import all_backends
 from benchtui.errors import UsageError
 from benchtui.models.describe import ModelDescription

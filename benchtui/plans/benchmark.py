@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainingFacts

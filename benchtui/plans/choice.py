@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from benchtui.backends.backend import Access, Backend
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend
 from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions

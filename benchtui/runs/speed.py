@@ -35,7 +35,7 @@ class Speed(msgspec.Struct, frozen=True):
     """What was measured while a model answered for a run, over all workers that it took.
 
     `prefill` is the reading of prompts, `decode` the writing of answers; the first pass of each kind in each task is
-    left out, and None stands for nothing measured. `prompt_tokens` is the median length of what was read before an
+    left out, and None means that nothing was measured. `prompt_tokens` is the median length of what was read before an
     answer. `memory` is the greatest size in memory of the worker with the model in it, `device_memory` that on the
     accelerator, both in bytes; None for a server's model. `weights` is the size on disk of the files that hold them, in
     bytes, None where they are not on this machine. `machines` are the processors or accelerators that computed, one

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.backends.backend import Access, Backend, Gives, Need
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives, Need
 from benchtui.backends.hf import HF
 from benchtui.backends.registry import BUILT_IN, GROUP, all_backends, find_backend
 from benchtui.errors import BenchtuiError, UsageError
@@ -48,7 +49,7 @@ def test_an_unknown_name_is_refused_with_all_that_there_are(tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="There is no backend 'vlm'") as error:
         find_backend("vlm")
-    assert error.value.next_step == "This version evaluates with hf, openai, vllm, parrot."
+    assert error.value.next_step == "This version evaluates with hf, gguf, openai, vllm, parrot."
 
 
 def test_an_installed_backend_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_a_task_that_needs_what_is_not_given_is_refused_with_the_backend_that_gi
     assert error.value.next_step == "Use --backend hf, which opens the same files."
     with pytest.raises(UsageError) as error:
         check_abilities(PARROT, ModelFormat("gguf", Path("m.gguf")), DESCRIBED, tasks, Access())
-    assert error.value.next_step == "Choose other tasks."
+    assert error.value.next_step == "Use --backend gguf, which opens the same files."
 
 
 def test_such_a_task_and_a_missing_package_are_refused_before_anything_is_laid_out(

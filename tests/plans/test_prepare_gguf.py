@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from benchtui.backends import registry
-from benchtui.backends.backend import Access, Backend, Gives
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives
 from benchtui.backends.gguf_models import gguf_source, present_gguf
 from benchtui.backends.served import served_source
 from benchtui.errors import BenchtuiError, UsageError
@@ -198,7 +199,7 @@ def test_a_task_that_the_server_cannot_answer_is_refused_with_the_backend_that_c
     monkeypatch.setattr(_Server, "gguf", "/models/blobs/sha256-1")
     with pytest.raises(UsageError) as raised:
         prepared(outputs, backend="asker", model="chatty")
-    assert raised.value.next_step == "Use --backend reader --model /models/blobs/sha256-1, which opens the same file."
+    assert raised.value.next_step == "Use --backend gguf --model /models/blobs/sha256-1, which opens the same file."
 
 
 def test_a_served_model_owns_a_folder_and_is_compared_with_another_of_its_server(outputs: Path) -> None:

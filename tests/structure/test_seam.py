@@ -40,7 +40,6 @@ LIBRARIES = frozenset({"accelerate", "bitsandbytes", "peft", "safetensors", "tor
 BACKEND = "benchtui.worker.answering.hf"
 
 ELSEWHERE = {
-    "benchtui/worker/answering/loaded_model.py": "lm-eval calls this method of every model `apply_chat_template`",
     "benchtui/worker/answering/openai/tokens.py": "the tokenizer of a server's model, where its folder is known here",
     "benchtui/worker/benchmark/machine.py": "asks PyTorch which accelerator a run was computed on",
     "benchtui/worker/answering/vllm/open.py": "vLLM loads the same files: precision, pickles and errors are hf's",

@@ -130,7 +130,9 @@ class LoadedModel:
         those of `generate`. Raises BenchtuiError where the model has no chat template."""
         if self._prompts.chat_template is None:
             raise BenchtuiError("The model has no chat template.", "Use generate(), or a model that has one.")
-        return self.generate(self._lm.apply_chat_template([dict(message) for message in messages]), **settings)
+        return self.generate(
+            self._answering.chat.render([dict(message) for message in messages], add_generation_prompt=True), **settings
+        )
 
     @overload
     def log_likelihood(self, prompts: str, responses: str) -> LogLikelihood: ...

@@ -68,7 +68,12 @@ class GgufAnswering(Answering):
                 reporter.advance("tensors", done - told, _STEPS)
                 told = done
 
-        model = Model(plan.source.path, layers_on_gpu=-1 if settings.on_gpu else 0, progress=progress)
+        model = Model(
+            plan.source.path,
+            parts=plan.source.places[1:],
+            layers_on_gpu=-1 if settings.on_gpu else 0,
+            progress=progress,
+        )
         answering = cls(model, plan, settings)
         if not model.shares_prefixes:
             reporter.decision(

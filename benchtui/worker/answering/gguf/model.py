@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ _LONGEST_VALUE = 1 << 20
 class Model:
     """The weights of a GGUF file, or with `vocabulary_only` its vocabulary and metadata alone.
 
+    A split model has more `parts`, in their order; llama.cpp would look for them by their names, which may be changed.
+
     `layers_on_gpu`: 0 for none, -1 for all. `progress` is called with the part that is loaded, 0..1, and may raise.
     Raises BenchtuiError naming the file: it is not there, is damaged, needs another llama.cpp, has a tokenizer that
     llama.cpp would guess, or is no causal language model.
@@ -27,11 +29,13 @@ class Model:
         self,
         path: str,
         *,
+        parts: Sequence[str] = (),
         vocabulary_only: bool = False,
         layers_on_gpu: int = 0,
         progress: Callable[[float], None] | None = None,
     ) -> None:
         self.path = path
+        self._parts = tuple(parts)
         self._library = llama()
         self.handle: Any = self._load(vocabulary_only, layers_on_gpu, progress)
         try:
@@ -58,7 +62,11 @@ class Model:
         settings.n_gpu_layers = layers_on_gpu
         settings.progress_callback = callback = library.llama_progress_callback(loaded)
         LOG.clear()
-        handle = library.llama_model_load_from_file(str(self.path).encode(), settings)
+        files = [name.encode() for name in (self.path, *self._parts)]
+        if self._parts:
+            handle = library.llama_model_load_from_splits((ctypes.c_char_p * len(files))(*files), len(files), settings)
+        else:
+            handle = library.llama_model_load_from_file(files[0], settings)
         del callback  # it had to live until here
         for kept in (pending, LOG.pending):
             kept.raise_kept()

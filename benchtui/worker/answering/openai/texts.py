@@ -45,7 +45,7 @@ def body(
 
 
 def messages_of(prompt: str) -> list[dict[str, str]]:
-    """The messages that a prompt stands for: those that the chat template wrote as JSON, else the text as the user's
+    """The messages of a prompt: those that the chat template wrote as JSON, else the text as the user's
     only one."""
     try:
         found = json.loads(prompt)

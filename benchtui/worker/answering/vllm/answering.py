@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from benchtui.worker.answering.hf.chat import HFChat, template_arguments
+from benchtui.worker.answering.chat_template import template_arguments
+from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
 from benchtui.worker.answering.hf.tokenizer_alone import TokenizerAlone
 from benchtui.worker.answering.next_token import TokenLogProbs

@@ -22,7 +22,7 @@ _SHORT, _LONG = 40, 120
 """Characters of what is repeated. Up to the first it must stand five times, up to the second four times, else three:
 poems repeat lines, and code repeats statements, but not that often without a single change."""
 FLOOR_AT_MOST = -20
-"""Whole numbers up to this stand for "very unlikely" where a log-likelihood was not given."""
+"""Whole numbers up to this mean "very unlikely" where a log-likelihood was not given."""
 FLOORED, FLOORED_SHARE = 5, 0.05
 """From so many equal whole numbers on, and from this share of all log-likelihoods, they are no accident."""
 _NUMBER = re.compile(r"^[ \t]*\d+[.):][ \t]*", re.MULTILINE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,51 @@ def write_gguf(
     those left out, `quantized` stores matrices as Q8_0."""
     config = json.loads((folder / "config.json").read_text())
     writer = GGUFWriter(path, "llama")
+    _add_header(writer, folder, config, 7 if quantized else 0, without, metadata)
+    for name, tensor in _tensors(folder, config).items():
+        if quantized and tensor.ndim == 2:
+            kind = GGMLQuantizationType.Q8_0
+            writer.add_tensor(name, quants.quantize(tensor, kind), raw_dtype=kind)
+        else:
+            writer.add_tensor(name, tensor)
+    return _written(writer, path)
+
+
+def write_split(folder: Path, names: Sequence[str]) -> list[Path]:
+    """Convert the Llama in `folder` into parts with these names, as llama.cpp's gguf-split divides a file."""
+    config = json.loads((folder / "config.json").read_text())
+    tensors = list(_tensors(folder, config).items())
+    share = -(-len(tensors) // len(names))
+    paths = []
+    for number, name in enumerate(names):
+        writer = GGUFWriter(folder.parent / name, "llama")
+        if not number:
+            _add_header(writer, folder, config, 0, (), {})
+        writer.add_uint16("split.no", number)
+        writer.add_uint16("split.count", len(names))
+        writer.add_int32("split.tensors.count", len(tensors))
+        for tensor_name, tensor in tensors[number * share : (number + 1) * share]:
+            writer.add_tensor(tensor_name, tensor)
+        paths.append(_written(writer, folder.parent / name))
+    return paths
+
+
+def _written(writer: GGUFWriter, path: Path) -> Path:
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_header(
+    writer: GGUFWriter,
+    folder: Path,
+    config: Mapping[str, Any],
+    file_type: int,
+    without: tuple[str, ...],
+    metadata: Mapping[str, Any],
+) -> None:
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -45,19 +90,8 @@ def write_gguf(
     writer.add_head_count_kv(config["num_key_value_heads"])
     writer.add_rope_dimension_count(config["hidden_size"] // config["num_attention_heads"])
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_file_type(7 if quantized else 0)
+    writer.add_file_type(file_type)
     _add_tokenizer(writer, folder, without, metadata)
-    for name, tensor in _tensors(folder, config).items():
-        if quantized and tensor.ndim == 2:
-            kind = GGMLQuantizationType.Q8_0
-            writer.add_tensor(name, quants.quantize(tensor, kind), raw_dtype=kind)
-        else:
-            writer.add_tensor(name, tensor)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
 
 
 def _add_tokenizer(writer: GGUFWriter, folder: Path, without: tuple[str, ...], metadata: Mapping[str, Any]) -> None:
@@ -121,13 +155,18 @@ class Told:
         self.loaded += amount
 
 
-def plan_of(path: Path, prompts: PromptSettings | None = None, settings: Mapping[str, str] = EXACT) -> BenchmarkPlan:
+def plan_of(
+    path: Path,
+    prompts: PromptSettings | None = None,
+    settings: Mapping[str, str] = EXACT,
+    parts: Sequence[Path] = (),
+) -> BenchmarkPlan:
     return BenchmarkPlan(
         model_name="m",
         bench_id="",
         created="",
         role="model",
-        source=GgufSource(str(path), "identity"),
+        source=GgufSource(str(path), "identity", parts=tuple(map(str, parts))),
         tasks=(),
         prompts=prompts or PromptSettings(),
         backend="gguf",
@@ -135,8 +174,13 @@ def plan_of(path: Path, prompts: PromptSettings | None = None, settings: Mapping
     )
 
 
-def open_gguf(path: Path, prompts: PromptSettings | None = None, settings: Mapping[str, str] = EXACT) -> GgufAnswering:
-    return GgufAnswering.open(plan_of(path, prompts, settings), Told())  # type: ignore[arg-type]
+def open_gguf(
+    path: Path,
+    prompts: PromptSettings | None = None,
+    settings: Mapping[str, str] = EXACT,
+    parts: Sequence[Path] = (),
+) -> GgufAnswering:
+    return GgufAnswering.open(plan_of(path, prompts, settings, parts), Told())  # type: ignore[arg-type]
 
 
 def for_lm_eval(answering: GgufAnswering, prompts: PromptSettings | None = None) -> LmEvalModel:

@@ -250,3 +250,16 @@ def test_time_of_reading_and_writing_is_told_apart(answering: GgufAnswering) -> 
     prompts = answering.tokens.encode_prompts(tiny_models.PROMPTS)
     assert timing.read == sum(length for _, length in prompts.values())
     assert 0 < timing.written <= 23 * len(prompts)
+
+
+@pytest.mark.parametrize("names", [[f"m-{n:05}-of-00003.gguf" for n in (1, 2, 3)], ["one.gguf", "b.gguf", "a.gguf"]])
+def test_a_split_model_answers_as_the_whole_one_whatever_its_parts_are_called(
+    answering: GgufAnswering, folder: Path, names: list[str]
+) -> None:
+    from tests.worker.answering.gguf.files import open_gguf, write_split
+
+    first, *others = write_split(folder, names)
+    split = open_gguf(first, parts=others)
+    expected = for_lm_eval(answering).loglikelihood(pairs(), disable_tqdm=True)
+    assert for_lm_eval(split).loglikelihood(pairs(), disable_tqdm=True) == expected
+    split.close()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.protocol import Unobserved
