@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from benchtui.models.layout import ModelFormat, TrainedModel
     from benchtui.models.source import Source
 
+NO_TOKENIZER = "none"
 MESSAGES = "{{ messages | tojson }}"
 """Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
 
@@ -110,7 +111,11 @@ OPENAI = _OpenAI(
             "completions",
         ),
         OwnSetting(
-            "tokenizer", "The served model's tokenizer: folder or hub id. Log-likelihoods need it.", (), "", "ID"
+            "tokenizer",
+            "The served model's tokenizer: folder, hub id, or none. Log-likelihoods need it.",
+            (),
+            NO_TOKENIZER,
+            "ID",
         ),
         OwnSetting(
             "request-timeout",

@@ -12,6 +12,7 @@ from typing import Any
 import tomlkit
 from hypothesis import strategies as st
 
+from benchtui.backends.registry import BUILT_IN
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.run import command
 from benchtui.errors import UsageError
@@ -85,7 +86,11 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "backend": NAMES,
     "server": NAMES,
     "python": NAMES | st.just("own"),
-    "engine": st.sampled_from(["fast", "lm-eval"]),
+    **{
+        own.name: st.sampled_from(own.choices) if own.choices else NAMES
+        for backend in BUILT_IN.values()
+        for own in backend.settings
+    },
     "model-args": PAIRS | st.just(""),
 }
 """For each setting that takes a value: what may stand behind its flag."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchtui.backends.openai import OPENAI
+from benchtui.backends.openai import NO_TOKENIZER, OPENAI
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
 from benchtui.text import one_line
@@ -19,7 +19,7 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Open
     del memory_share
     source = _served(plan)
     place = OPENAI.setting(plan.backend_settings, "tokenizer")
-    tokenizer = NamedTokenizer(place, plan) if place else None
+    tokenizer = NamedTokenizer(place, plan) if place != NO_TOKENIZER else None
     server = Server(Address(source.server), source.path, timeout=_timeout(plan))
     if server.model.identity != source.identity:
         raise BenchtuiError(

@@ -45,8 +45,8 @@ def body(
 
 
 def messages_of(prompt: str) -> list[dict[str, str]]:
-    """The messages of a prompt: those that the chat template wrote as JSON, else the text as the user's
-    only one."""
+    """The messages of a prompt: those that the chat template wrote as JSON, else the text as the only one
+    of a user."""
     try:
         found = json.loads(prompt)
     except (ValueError, RecursionError):

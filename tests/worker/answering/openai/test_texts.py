@@ -44,7 +44,7 @@ class Counted(Unobserved):
 def opened(fake: Fake, *, endpoint: str = "completions", think: str | None = None) -> Iterator[LmEvalModel]:
     """A model that `fake` answers for, as the worker asks it; its observer counts."""
     plan: Any = SimpleNamespace(
-        backend_settings={"endpoint": endpoint, "tokenizer": ""},
+        backend_settings={"endpoint": endpoint, "tokenizer": "none"},
         batch_size=4,
         prompts=PromptSettings(think_end_token=think),
     )
