@@ -39,10 +39,10 @@ demo: $(READY)
 	$(BIN)/benchtui demo
 
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 quick: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not hub"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not hub"
 
 check: $(READY)
 	$(BIN)/ruff format --check .
