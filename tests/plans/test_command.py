@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchtui.backends.registry import BUILT_IN
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import run_options
 from benchtui.errors import UsageError
@@ -43,7 +44,13 @@ CHOICES = st.builds(
     base=st.none() | NAMES,
     rerun_base=st.booleans(),
     verify=st.booleans(),
-    more=st.fixed_dictionaries({"engine": st.sampled_from(["fast", "lm-eval"])}),
+    more=st.fixed_dictionaries(
+        {
+            own.name.replace("-", "_"): st.sampled_from(own.choices) if own.choices else st.just(own.default)
+            for backend in BUILT_IN.values()
+            for own in backend.settings
+        }
+    ),
     format=st.none() | NAMES,
     suite=NAMES,
     tasks=st.lists(NAMES, max_size=3).map(tuple),
