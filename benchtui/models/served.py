@@ -15,12 +15,7 @@ _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
 
 @dataclass(frozen=True)
 class ServedDescription(ModelDescription):
-    """A model that a server has loaded or can load; `name` is its name there.
-
-    `server` is the URL that it is reached by, without a key, `product` what answers there (ollama, llama-server, vllm,
-    sglang, openai). `identity` is a digest where the server tells one, else what it says of itself. `gguf` is a file of
-    this machine with the same content, by which log-likelihoods can be computed; None where there is none.
-    """
+    """A model that a server has loaded or can load; `name` is its name there, the rest is that of a `ServedSource`."""
 
     server: str = ""
     product: str = "openai"

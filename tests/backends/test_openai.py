@@ -76,7 +76,7 @@ def test_a_served_model_is_evaluated_and_the_key_is_written_nowhere(tasks: Path,
 
 
 class Thirteen(Fake):
-    """Fails at one document, again and again, until it is mended."""
+    """Fails at one document every time, until the test repairs it."""
 
     broken = True
 

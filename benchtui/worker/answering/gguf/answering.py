@@ -16,11 +16,12 @@ from benchtui.worker.answering.chat_template import TemplateRenderer
 from benchtui.worker.answering.gguf.context import Context, Contexts, ContextSettings
 from benchtui.worker.answering.gguf.distributions import check_length, distributions
 from benchtui.worker.answering.gguf.generating import generate
-from benchtui.worker.answering.gguf.growing_text import CachedText, RecomputedText, TextCache
+from benchtui.worker.answering.gguf.growing_text import CachedText, TextCache
 from benchtui.worker.answering.gguf.library import llama
 from benchtui.worker.answering.gguf.model import Model
 from benchtui.worker.answering.gguf.scoring import score
 from benchtui.worker.answering.gguf.tokenizer import GgufTokenizer
+from benchtui.worker.answering.growing_text import RecomputedText
 from benchtui.worker.answering.next_token import GrowingText, TokenLogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -79,7 +80,7 @@ class GgufAnswering(Answering):
             reporter.decision(
                 "shared contexts", "read again for each answer", "recurrent layers keep no tokens to share"
             )
-        # One at a time: told so that an ending for want of memory is known to be final.
+        # With one at a time, a worker that ran out of memory is not started again with fewer.
         reporter.batch_size(1, "one document at a time: what shares a batch changes a quantised model's numbers")
         return answering
 
@@ -134,7 +135,7 @@ class GgufAnswering(Answering):
         if self._model.shares_prefixes:
             return CachedText(self._growing, observer)
         observer.decision("growing text", "computed again at each step", "recurrent layers keep a state, no tokens")
-        return RecomputedText(self._contexts, self.window, observer)
+        return RecomputedText(self.distributions, observer)
 
     def _make_context(self, cells: int) -> Context:
         return self._contexts.another(cells)

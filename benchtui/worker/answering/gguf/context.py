@@ -229,7 +229,7 @@ class Contexts:
     def go_on(self, work: Callable[[Context], T]) -> T:
         """Call `work` with the context as the last turn left it."""
         if self._context is None:
-            raise ValueError("there is no context to go on with")
+            raise ValueError("there is no context yet to continue")
         try:
             return work(self._context)
         except NoRoomError:

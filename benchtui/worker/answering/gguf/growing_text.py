@@ -7,71 +7,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchtui.worker.answering.gguf.context import Context, Contexts, NoRoomError
-from benchtui.worker.answering.gguf.distributions import check_length, distributions
+from benchtui.worker.answering.gguf.context import Context, NoRoomError
+from benchtui.worker.answering.gguf.distributions import check_length
 from benchtui.worker.answering.gguf.layout import SEQUENCES, text_rows
 from benchtui.worker.answering.gguf.logits import logprobs
+from benchtui.worker.answering.growing_text import TokenText
 from benchtui.worker.answering.next_token import GrowingText, LogProbs
 from benchtui.worker.answering.protocol import Ids, Observer
 
 
-class RecomputedText:
-    """A growing text whose every step reads all its tokens: for models whose cache cannot be cut (recurrent layers)."""
-
-    def __init__(self, contexts: Contexts, window: int, observer: Observer, ids: Ids = ()) -> None:
-        self._contexts = contexts
-        self._window = window
-        self._observer = observer
-        self._ids = list(ids)
-
-    @property
-    def ids(self) -> list[int]:
-        """All its tokens."""
-        return list(self._ids)
-
-    def step(self, ids: Ids, last: int | None = None) -> LogProbs:
-        """As `GrowingText.step`."""
-        longer, asked = _appended(self._ids, ids, last)
-        check_length(len(longer), self._window)
-        chunks = distributions(self._contexts, longer, len(longer) - asked + 1, self._observer)
-        found = np.concatenate([chunk.logprobs for chunk in chunks])
-        self._ids = longer
-        return found
-
-    def fork(self) -> GrowingText:
-        """As `GrowingText.fork`."""
-        return RecomputedText(self._contexts, self._window, self._observer, self._ids)
-
-    def cut(self, length: int) -> None:
-        """As `GrowingText.cut`."""
-        _check_cut(length, self._ids)
-        del self._ids[length:]
-
-
-class CachedText:
+class CachedText(TokenText):
     """A growing text whose tokens stay in the cache of `TextCache`: a step reads the new ones alone.
 
     The first `cached` of its tokens are in the cache, in `sequence`; None where it has none now.
     """
 
     def __init__(self, cache: TextCache, observer: Observer, ids: Ids = ()) -> None:
+        super().__init__(observer, ids)
         self._cache = cache
-        self._observer = observer
-        self._ids = list(ids)
         self.sequence: int | None = None
         self.cached = 0
 
-    @property
-    def ids(self) -> list[int]:
-        """All its tokens."""
-        return list(self._ids)
-
-    def step(self, ids: Ids, last: int | None = None) -> LogProbs:
-        """As `GrowingText.step`."""
-        longer, asked = _appended(self._ids, ids, last)
-        found = self._cache.read(self, longer, asked, self._observer)
-        self._ids = longer
-        return found
+    def _computed(self, longer: list[int], asked: int) -> LogProbs:
+        return self._cache.read(self, longer, asked, self._observer)
 
     def fork(self) -> GrowingText:
         """As `GrowingText.fork`."""
@@ -81,8 +39,7 @@ class CachedText:
 
     def cut(self, length: int) -> None:
         """As `GrowingText.cut`."""
-        _check_cut(length, self._ids)
-        del self._ids[length:]
+        super().cut(length)
         self._cache.cut(self, length)
 
 
@@ -179,16 +136,3 @@ class TextCache:
         context, self._context = self._context, None
         if context is not None:
             context.close()
-
-
-def _appended(ids: list[int], new: Ids, last: int | None) -> tuple[list[int], int]:
-    """Return the longer text, and after how many of its last tokens distributions are asked."""
-    asked = len(new) if last is None else last
-    if not 1 <= asked <= len(new):
-        raise ValueError(f"{asked} distributions of {len(new)} new tokens: a step needs at least one of each")
-    return [*ids, *(int(token) for token in new)], asked
-
-
-def _check_cut(length: int, ids: list[int]) -> None:
-    if not 0 <= length <= len(ids):
-        raise ValueError(f"cannot be cut to {length} tokens: there are {len(ids)}")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchtui.worker.answering.growing_text import RecomputedText, TokenText
 from benchtui.worker.answering.hf.distributions import TextDistributions
 from benchtui.worker.answering.hf.engine.prefix_cache import FullLengthCache, run_in_pieces
 from benchtui.worker.answering.next_token import GrowingText, LogProbs
@@ -27,60 +28,20 @@ def grow(distributions: TextDistributions, observer: Observer) -> GrowingText:
     if distributions.capabilities.shares_prefixes:
         return CachedText(distributions, observer, TextCache())
     observer.decision("growing text", "computed again at each step", distributions.capabilities.why)
-    return RecomputedText(distributions, observer)
+    return RecomputedText(distributions.of, observer)
 
 
-class RecomputedText:
-    """A growing text whose every step runs all its tokens."""
-
-    def __init__(self, distributions: TextDistributions, observer: Observer, ids: Ids = ()) -> None:
-        self._distributions = distributions
-        self._observer = observer
-        self._ids = list(ids)
-
-    @property
-    def ids(self) -> list[int]:
-        """All its tokens."""
-        return list(self._ids)
-
-    def step(self, ids: Ids, last: int | None = None) -> LogProbs:
-        """As `GrowingText.step`."""
-        longer, asked = _appended(self._ids, ids, last)
-        logprobs = _computed(self._distributions, longer, asked, self._observer)
-        self._ids = longer
-        return logprobs
-
-    def fork(self) -> RecomputedText:
-        """As `GrowingText.fork`."""
-        return RecomputedText(self._distributions, self._observer, self._ids)
-
-    def cut(self, length: int) -> None:
-        """As `GrowingText.cut`."""
-        _check_cut(length, self._ids)
-        del self._ids[length:]
-
-
-class CachedText:
+class CachedText(TokenText):
     """A growing text that keeps the keys and values of its tokens: a step runs the new tokens alone."""
 
     def __init__(self, distributions: TextDistributions, observer: Observer, cache: TextCache, ids: Ids = ()) -> None:
+        super().__init__(observer, ids)
         self._distributions = distributions
-        self._observer = observer
         self._cache = cache
-        self._ids = list(ids)
 
-    @property
-    def ids(self) -> list[int]:
-        """All its tokens."""
-        return list(self._ids)
-
-    def step(self, ids: Ids, last: int | None = None) -> LogProbs:
-        """As `GrowingText.step`."""
-        longer, asked = _appended(self._ids, ids, last)
+    def _computed(self, longer: list[int], asked: int) -> LogProbs:
         self._distributions.check_length(len(longer))
-        logprobs = self._continued(longer, asked) if self._can_cache(len(longer)) else self._again(longer, asked)
-        self._ids = longer
-        return logprobs
+        return self._continued(longer, asked) if self._can_cache(len(longer)) else self._again(longer, asked)
 
     def fork(self) -> CachedText:
         """As `GrowingText.fork`."""
@@ -88,8 +49,7 @@ class CachedText:
 
     def cut(self, length: int) -> None:
         """As `GrowingText.cut`."""
-        _check_cut(length, self._ids)
-        del self._ids[length:]
+        super().cut(length)
         self._cache.length = min(self._cache.length, length)
 
     def _can_cache(self, tokens: int) -> bool:
@@ -121,7 +81,7 @@ class CachedText:
             longest = self._distributions.capabilities.longest
             why = f"beyond {longest:,} tokens the rotary embedding depends on the length"
             self._observer.decision("growing text", "computed again at each step", why)
-        return _computed(self._distributions, longer, asked, self._observer)
+        return RecomputedText(self._distributions.of, self._observer, self._ids).step(longer[len(self._ids) :], asked)
 
 
 class _Buffers:
@@ -189,21 +149,3 @@ class TextCache(FullLengthCache):
         wider = buffer.new_empty((1, buffer.shape[1], width, buffer.shape[3]))
         wider[:, :, : self.length] = buffer[:, :, : self.length]
         return wider
-
-
-def _appended(ids: list[int], new: Ids, last: int | None) -> tuple[list[int], int]:
-    """Return the longer text, and after how many of its last tokens distributions are asked."""
-    asked = len(new) if last is None else last
-    if not 1 <= asked <= len(new):
-        raise ValueError(f"{asked} distributions of {len(new)} new tokens: a step needs at least one of each")
-    return [*ids, *(int(token) for token in new)], asked
-
-
-def _check_cut(length: int, ids: list[int]) -> None:
-    if not 0 <= length <= len(ids):
-        raise ValueError(f"cannot be cut to {length} tokens: there are {len(ids)}")
-
-
-def _computed(distributions: TextDistributions, ids: list[int], asked: int, observer: Observer) -> LogProbs:
-    chunks = distributions.of(ids, len(ids) - asked + 1, observer)
-    return np.concatenate([chunk.logprobs for chunk in chunks])

@@ -155,7 +155,7 @@ class HttpClient:
             return RefusedError(
                 f"{self.address.name} sends elsewhere (HTTP {status}).", "Give the last address as --server URL."
             )
-        return RefusedError(what, "Nothing answered so far is lost: `benchtui resume` goes on when that is mended.")
+        return RefusedError(what, "All answers so far are kept. Correct it, then continue with `benchtui resume`.")
 
     def _safe(self, text: str) -> str:
         """A server may repeat the key that it was given."""
