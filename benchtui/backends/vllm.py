@@ -54,5 +54,5 @@ VLLM = _Vllm(
         }
     ),
     costs="fastest for many samples on a GPU; needs an environment of its own",
-    unverified="run on CPUs only",
+    unverified="only run on CPUs; distributions, sampling and chat templates not tried",
 )  # fmt: skip
