@@ -23,6 +23,7 @@ HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub"
 REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
 VLLM = os.environ.get("BENCHTUI_TEST_VLLM", "")
 """The Python of an environment with vLLM."""
+RECORDINGS = Path(os.environ.get("BENCHTUI_TEST_RECORDINGS") or ROOT.parent / "shared" / "recordings")
 WHOLE = bool(os.environ.get("BENCHTUI_TEST_WHOLE"))
 REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 
@@ -95,6 +96,14 @@ def llama_cpp() -> None:
     """For tests that read GGUF files in this process or in a worker."""
     if importlib.util.find_spec("llama_cpp") is None:
         absent("gguf", "llama-cpp-python is not installed")
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """The folder with what two real Ollama servers answered."""
+    if not (RECORDINGS / "README.md").is_file():
+        absent("recordings", "no recordings beside the checkout")
+    return RECORDINGS
 
 
 @pytest.fixture(scope="session", autouse=True)

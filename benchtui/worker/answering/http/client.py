@@ -41,7 +41,8 @@ class HttpClient:
     """Asks one server. `timeout` is the longest silence, in seconds, within one request.
 
     Every method makes one try. They raise BusyError, LostError, PassingError and RefusedError of `failures.py`;
-    `refused`, where it is given, may turn a refusal (status, JSON or text of it) into another exception.
+    `refused`, where it is given, may turn an answer that is not 2xx (status, JSON or text of it) into another
+    exception; it is not asked where the server is only busy.
     """
 
     def __init__(
@@ -130,10 +131,11 @@ class HttpClient:
             return BusyError(f"{words}: {told}", _retry_after(response))
         if status == 503:
             return BusyError(f"{words}: {told}", _retry_after(response))
+        if self._refused is not None and (other := self._refused(status, parsed(body))) is not None:
+            return other
         if status >= 500 or status == 408:
             return PassingError(words)
-        other = self._refused(status, parsed(body)) if self._refused is not None else None
-        return other or self._refusal(status, told)
+        return self._refusal(status, told)
 
     def told(self, document: Mapping[str, Any]) -> Exception:
         """What an error means that came under status 200: by the code that it names, else a refusal."""

@@ -1,0 +1,177 @@
+"""What Ollama answers, read: a stream of JSON lines, of which only a last one with `done` makes an answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchtui.errors import BenchtuiError
+from benchtui.text import one_line
+from benchtui.worker.answering.http.failures import PassingError, RefusedError, UnansweredError
+from benchtui.worker.answering.http.lines import lines_of
+
+SHOWN = 300
+NOT_AN_ANSWER = frozenset({"load", "unload"})
+"""What `done_reason` says where a model was only loaded or unloaded."""
+
+
+class GuardError(UnansweredError):
+    """The server ended an answer that repeats itself (more than 30 equal pieces in a row): it says neither `done` nor
+    how many tokens there were. `text` is what had been written."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("Ollama's repetition guard ended the answer")
+        self.text = text
+
+
+class TooLongError(UnansweredError):
+    """The prompt does not fit into the context; None where the server does not say the counts."""
+
+    def __init__(self, tokens: int | None, context: int | None) -> None:
+        counted = f" has {tokens:,} tokens, num_ctx is {context:,}" if tokens and context else " is longer than num_ctx"
+        super().__init__(f"the prompt{counted}")
+        self.tokens = tokens
+        self.context = context
+
+
+@dataclass(frozen=True)
+class TokenLogProb:
+    """A written token, by its text, with its log-probability in nats under the raw distribution, and those of the
+    likeliest, best first. Ollama tells no ids; tokens that are part of a character come joined."""
+
+    text: str
+    logprob: float
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete answer. `reason` is "stop" or "length" ("load", "unload" where nothing was asked); counts are in
+    tokens, None where the server says none; `load_seconds` is what loading the model took for this request."""
+
+    text: str
+    thinking: str
+    reason: str
+    prompt_tokens: int | None
+    tokens: int | None
+    load_seconds: float
+    logprobs: tuple[TokenLogProb, ...] = ()
+
+    def cut_by(self, limit: int, context: int) -> str:
+        """Say in words what cut an answer whose reason is "length": `num_predict`, or a context that is full."""
+        full = self.prompt_tokens is not None and self.tokens is not None and self.tokens < limit
+        what = f"the context of {context} is full" if full else f"cut at num_predict {limit}"
+        return f"{what} while thinking" if self.thinking and not self.text and not full else what
+
+
+@dataclass
+class _Growing:
+    text: list[str] = field(default_factory=list)
+    thinking: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogProb] = field(default_factory=list)
+
+
+async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], None]) -> Answer:
+    """Read the answer of `/api/generate` or `/api/chat`, streamed or whole; `progress` is told how many pieces came.
+
+    Raises GuardError where the answer ends without `done`, PassingError where a line of it is an error.
+    """
+    grown = _Growing()
+    async for document in documents_of(chunks):
+        message = document.get("message")
+        said = message if isinstance(message, dict) else document
+        grown.text.append(_text(said.get("content" if said is message else "response")))
+        grown.thinking.append(_text(said.get("thinking")))
+        grown.logprobs += _logprobs(document.get("logprobs"))
+        if document.get("done") is True and isinstance(document.get("done_reason"), str):
+            return _answer(document, grown)
+        progress(1)
+    raise GuardError("".join(grown.text))
+
+
+async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Yield the objects of a stream, one a line. Raises PassingError at a line that is an error or no object: errors
+    that arise while it works come in a stream with status 200."""
+    async for line in lines_of(chunks):
+        try:
+            document = json.loads(line)
+        except (ValueError, RecursionError):
+            raise PassingError(f"no JSON in the stream: {one_line(line.decode(errors='replace'), 80)}") from None
+        if not isinstance(document, dict):
+            raise PassingError(f"no object in the stream: {one_line(str(document), 80)}")
+        if "error" in document:
+            raise PassingError(one_line(str(document["error"]), SHOWN))
+        yield document
+
+
+def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
+    return Answer(
+        "".join(grown.text),
+        "".join(grown.thinking),
+        one_line(document["done_reason"], 40),
+        _count(document.get("prompt_eval_count")),
+        _count(document.get("eval_count")),
+        (_count(document.get("load_duration")) or 0) / 1e9,
+        tuple(grown.logprobs),
+    )
+
+
+def _logprobs(entries: Any) -> list[TokenLogProb]:
+    found = []
+    for entry in entries if isinstance(entries, list) else []:
+        top = [(_text(other.get("token")), float(other["logprob"])) for other in entry.get("top_logprobs") or []]
+        found.append(TokenLogProb(_text(entry.get("token")), float(entry["logprob"]), tuple(top)))
+    return found
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def refusal(server: str, model: str) -> Callable[[int, Any], Exception | None]:
+    """What a refusal of this server means, for `HttpClient`: a model that is gone, a prompt that is too long, an option
+    of the wrong type (which comes with status 500)."""
+
+    def meaning(status: int, body: Any) -> Exception | None:
+        words = body.get("error") if isinstance(body, dict) else None
+        if not isinstance(words, str):
+            return None
+        if (too_long := _too_long(words)) is not None:
+            return too_long
+        if status == 404 and "not found" in words:
+            return model_missing(server, model)
+        if status >= 500 and not words.startswith("option "):
+            return None
+        return RefusedError(
+            f"Ollama refuses what it is asked of {one_line(model)} (HTTP {status}): {one_line(words, SHOWN)}.",
+            "Change the setting that it names.",
+        )
+
+    return meaning
+
+
+def _too_long(words: str) -> TooLongError | None:
+    """New servers pass on llama-server's JSON inside a string, with both counts; old ones have a sentence."""
+    if words.startswith("the input length exceeds the context length"):
+        return TooLongError(None, None)
+    try:
+        inner = json.loads(words)["error"]
+        if inner["type"] == "exceed_context_size_error":
+            return TooLongError(_count(inner.get("n_prompt_tokens")), _count(inner.get("n_ctx")))
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    return None
+
+
+def model_missing(server: str, model: str) -> BenchtuiError:
+    """The error where the server has no such model."""
+    name = one_line(model)
+    return RefusedError(
+        f"Ollama at {server} has no model {name}.", f"`ollama pull {name}` gets it; `ollama list` shows what there is."
+    )

@@ -1,0 +1,96 @@
+"""Every recorded exchange passes through the client of production; what comes of each stands in `outcomes.txt`."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchtui.errors import BenchtuiError
+from benchtui.worker.answering.http.client import Address, HttpClient
+from benchtui.worker.answering.http.failures import LostError, PassingError, RefusedError, UnansweredError
+from benchtui.worker.answering.http.lines import events_of
+from benchtui.worker.answering.ollama.answers import documents_of, refusal
+from benchtui.worker.answering.ollama.server import OllamaServer
+from tests.worker.answering.ollama.double import Pinned, serving
+from tests.worker.answering.ollama.recorded import Exchange, every_exchange
+
+pytestmark = pytest.mark.recordings
+
+OUTCOMES = Path(__file__).parent / "outcomes.txt"
+ANSWERS = ("/api/generate", "/api/chat")
+
+
+class CutError(Exception):
+    """The client has read enough."""
+
+
+@cache
+def outcomes() -> dict[str, str]:
+    lines = (line.partition(" | ") for line in OUTCOMES.read_text().split("\n") if line)
+    return {name: outcome for name, _, outcome in lines}
+
+
+async def outcome_of(url: str, exchange: Exchange) -> str:
+    body = exchange.asked if isinstance(exchange.asked, dict) else {}
+    model = str(body.get("model", "smollm2"))
+    client = HttpClient(Address(url), timeout=20, refused=refusal("here", model))
+    try:
+        if exchange.path in ANSWERS and not body.get("_debug_render_only"):
+            return await answer(OllamaServer(client, model), exchange, body)
+        if exchange.streamed:
+            async with client.stream(exchange.path, body) as chunks:
+                if exchange.path.startswith("/v1"):
+                    return f"{len([event async for event in events_of(chunks)])} events"
+                return f"done: {[document async for document in documents_of(chunks)][-1].get('status')}"
+        is_json = exchange.method == "POST" and exchange.lines
+        return told(await (client.post(exchange.path, body) if is_json else client.get(exchange.path)))
+    except (RefusedError, UnansweredError, PassingError, LostError) as error:
+        words = error.what if isinstance(error, BenchtuiError) else str(error)
+        return f"{type(error).__name__}: {words.replace(url, 'SERVER')}"
+    finally:
+        await client.close()
+
+
+async def answer(server: OllamaServer, exchange: Exchange, body: dict[str, Any]) -> str:
+    pieces = 0
+
+    def progress(n: int) -> None:
+        nonlocal pieces
+        pieces += n
+        if exchange.ended == "cut by the client" and pieces == len(exchange.lines):
+            raise CutError
+
+    try:
+        found = await server.ask(body, progress)
+    except CutError:
+        return f"cut by us after {pieces} pieces"
+    assert len(found.text.encode()) <= sum(len(line.encode()) for line in exchange.lines)
+    scored = f", log-probabilities of {len(found.logprobs)}" if found.logprobs else ""
+    return f"answer: {found.reason}, {found.tokens} tokens after {found.prompt_tokens}{scored}: {found.text[-40:]!r}"
+
+
+def told(said: Any) -> str:
+    if isinstance(said, str):
+        return f"text: {said}"
+    if not isinstance(said, dict):
+        return f"json: {said}"
+    if "_debug_info" in said:
+        return f"rendered: {said['_debug_info']['rendered_template'][:20]!r}"
+    names = ", ".join(sorted(said))
+    return f"json: {names}"
+
+
+@pytest.mark.parametrize("exchange", every_exchange() or [None], ids=lambda exchange: exchange and exchange.id)
+def test_outcome(exchange: Exchange | None, recordings: None) -> None:
+    assert exchange is not None
+    with serving(Pinned(exchange)) as server:
+        found = asyncio.run(outcome_of(server.url, exchange))
+    assert found == outcomes().get(exchange.id)
+
+
+def test_the_table_has_every_exchange_and_no_other(recordings: None) -> None:
+    assert list(outcomes()) == [exchange.id for exchange in every_exchange()]
