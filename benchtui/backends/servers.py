@@ -164,7 +164,7 @@ def _number(value: object) -> int | None:
 def _or_nothing(url: str, path: str, key_variable: str) -> Mapping[str, Any]:
     """What a route answers that not every version has."""
     try:
-        status, document, _ = _get(url, path, key_variable)
+        status, document, _ = ask(url, path, key_variable)
     except OSError:
         return {}
     return document if status == 200 and isinstance(document, Mapping) else {}
@@ -177,7 +177,7 @@ def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str
         if tried:
             time.sleep(0.3)
         try:
-            status, document, headers = _get(url, "/v1/models", key_variable)
+            status, document, headers = ask(url, "/v1/models", key_variable)
         except OSError as error:
             why = one_line(str(error)) or type(error).__name__
             continue
@@ -195,8 +195,13 @@ def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str
     raise BenchtuiError(f"{shown} does not answer as a server: {why}.", "Start the server, or check --server.")
 
 
-def _get(url: str, path: str, key_variable: str) -> tuple[int, Any, Mapping[str, str]]:
-    """Status, JSON (None where it is none) and headers. Raises OSError where no answer comes."""
+def ask(
+    url: str, path: str, key_variable: str, body: Mapping[str, Any] | None = None, *, seconds: float = SECONDS
+) -> tuple[int, Any, Mapping[str, str]]:
+    """Status, JSON (the text where it is none) and headers of a GET, with `body` of a POST.
+
+    Raises OSError where no answer comes within so many `seconds` of silence.
+    """
     import json
 
     import httpx
@@ -206,18 +211,18 @@ def _get(url: str, path: str, key_variable: str) -> tuple[int, Any, Mapping[str,
     trusted = urlsplit(url).hostname not in _LOOPBACK  # no proxy for this machine
     try:
         with (
-            httpx.Client(timeout=SECONDS, trust_env=trusted, headers=headers) as client,
-            client.stream("GET", url.rstrip("/") + path) as response,
+            httpx.Client(timeout=seconds, trust_env=trusted, headers=headers) as client,
+            client.stream("GET" if body is None else "POST", url.rstrip("/") + path, json=body) as response,
         ):
-            body = b""
+            said = b""
             for chunk in response.iter_bytes():
-                body += chunk
-                if len(body) > LARGEST:
+                said += chunk
+                if len(said) > LARGEST:
                     raise OSError(f"an answer of more than {LARGEST:,} bytes")
             try:
-                document = json.loads(body)
+                document = json.loads(said)
             except (ValueError, RecursionError):
-                document = None
+                document = said.decode(errors="replace")
             return response.status_code, document, {k.lower(): v for k, v in response.headers.items()}
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise OSError(str(error) or type(error).__name__) from error

@@ -5,28 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from benchtui.backends.ollama_server import OllamaAddress, parse_ollama_host
 from benchtui.doctor.check import Check
 from benchtui.text import one_line
 
 _ANSWER_SECONDS = 1.0
-_DEFAULT_PORT = 11434
-_ADDRESS = re.compile(
-    r"(?:(?P<scheme>https?)://)?(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*)(?::(?P<port>\d{1,5}))?/?", re.ASCII
-)
-
-
-@dataclass(frozen=True)
-class _Address:
-    host: str
-    port: int
-    secure: bool
-
-    def __str__(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}"
 
 
 def check_ollama() -> Iterator[Check]:
@@ -44,24 +29,7 @@ def check_ollama() -> Iterator[Check]:
         yield Check("Ollama", "ok", f"{version} at {address}")
 
 
-def parse_ollama_host(text: str) -> _Address | None:
-    """Parse OLLAMA_HOST as Ollama's own programs do: `host`, `host:port`, `:port` or a URL; None for anything else.
-
-    0.0.0.0 is where a server listens, not where it is found: it means this machine.
-    """
-    found = _ADDRESS.fullmatch(text.strip())
-    if not found:
-        return None
-    secure = found["scheme"] == "https"
-    default = {"http": 80, "https": 443}.get(found["scheme"] or "", _DEFAULT_PORT)
-    port = int(found["port"] or default)
-    host = found["host"] or "127.0.0.1"
-    if not 0 < port < 65536:
-        return None
-    return _Address({"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host), port, secure)  # noqa: S104
-
-
-def _version(address: _Address) -> str | None:
+def _version(address: OllamaAddress) -> str | None:
     connect = http.client.HTTPSConnection if address.secure else http.client.HTTPConnection
     connection = connect(address.host.strip("[]"), address.port, timeout=_ANSWER_SECONDS)
     try:

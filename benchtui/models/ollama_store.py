@@ -95,7 +95,7 @@ def _stored(folder: Path, manifest: Path, raw: bytes, digest: str) -> StoredMode
     there = hashlib.sha256(raw).hexdigest()
     if there != digest:
         raise BenchtuiError(
-            f"{manifest} is another model than the server's: sha256 {there[:12]} there, {one_line(digest, 12)} told.",
+            f"{manifest} is another model than the server's: sha256 {there[:12]} there, {one_line(digest[:12])} told.",
             "Set OLLAMA_MODELS to the folder of the server that answers.",
         )
     try:

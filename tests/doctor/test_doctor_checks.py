@@ -221,26 +221,6 @@ def test_somebody_else_on_ollamas_port(server: str, monkeypatch: pytest.MonkeyPa
     assert check.status == "warning"
 
 
-@pytest.mark.parametrize(
-    ("text", "address"),
-    [
-        ("", "http://127.0.0.1:11434"),
-        ("0.0.0.0", "http://127.0.0.1:11434"),  # noqa: S104 - read, never bound
-        ("example.com", "http://example.com:11434"),
-        ("example.com:80/", "http://example.com:80"),
-        (":8080", "http://127.0.0.1:8080"),
-        ("https://example.com", "https://example.com:443"),
-        ("http://10.0.0.1", "http://10.0.0.1:80"),
-        ("[::1]:7", "http://[::1]:7"),
-        ("a b", "None"),
-        ("host:99999", "None"),
-        ("ftp://host", "None"),
-    ],
-)
-def test_ollama_host_in_all_its_forms(text: str, address: str) -> None:
-    assert str(services.parse_ollama_host(text)) == address
-
-
 def test_the_hub_answers_or_not(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
