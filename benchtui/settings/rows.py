@@ -99,7 +99,7 @@ SETTINGS: tuple[Setting, ...] = (
             "says for the backend; own: benchtui's.", forms.named("auto"), None, "PATH", key="", at_resume=True),
     *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
               own.metavar)
-      for backend in BUILT_IN.values() for own in backend.settings),
+      for own in {own.name: own for backend in BUILT_IN.values() for own in backend.settings}.values()),
     Setting("model-args", MACHINE, "More arguments of what loads the model (backend hf: of lm-eval's hf model); may be "
             "repeated.", forms.MODEL_ARGUMENTS, {}, "K=V"),
     Setting("offline", MACHINE, "Use only what is cached; connect to nothing.", switch("--offline", "--no-offline"),
