@@ -117,6 +117,7 @@ class Hanging(Fake):
         return None
 
 
+@pytest.mark.long
 def test_a_request_that_hangs_is_given_up_after_three_tries(tasks: Path) -> None:
     with Hanging(words) as fake:
         done = run(tasks, fake, "--request-timeout", "0.5")
@@ -143,6 +144,7 @@ class Changing(Fake):
         return {**super().model_card(), "root": f"weights-{self.window}"}
 
 
+@pytest.mark.long
 def test_a_model_that_changes_makes_the_answers_void(tasks: Path) -> None:
     with Changing(words) as fake:
         done = run(tasks, fake)

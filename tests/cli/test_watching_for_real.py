@@ -36,6 +36,7 @@ def listed(folder: Path) -> list[dict[str, Any]]:
     return runs
 
 
+@pytest.mark.long
 def test_a_detached_run_is_listed_watched_stopped_and_gone_on_with(tmp_path: Path) -> None:
     open_workspace(tmp_path, fresh=False)
     started = benchtui(

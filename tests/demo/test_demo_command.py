@@ -66,6 +66,7 @@ def test_it_leaves_results_where_every_run_does(demo: tuple[subprocess.Completed
         assert len(lines) == 192 + 200
 
 
+@pytest.mark.long
 def test_again_it_reuses_the_base(demo: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     first, workspace = demo
     assert first.returncode == 0

@@ -188,6 +188,7 @@ print(float(logprobs[begin - 1:].sum()))
 """
 
 
+@pytest.mark.long
 def test_an_adapter_with_an_embedding_of_its_own_on_a_tied_base(make: Callable[[str], Case]) -> None:
     """lm-eval itself fails on it; peft alone says what it answers."""
     case = make("tied-modules-to-save")
@@ -200,6 +201,7 @@ def test_an_adapter_with_an_embedding_of_its_own_on_a_tied_base(make: Callable[[
     assert float(ast.literal_eval(str(sample["resps"][0][0][0]))) == pytest.approx(float(told), abs=1e-3)
 
 
+@pytest.mark.long
 def test_a_dated_template_is_the_same_on_both_sides_and_on_another_day(make: Callable[[str], Case]) -> None:
     case = make("dated-template")
     first = case.run("--chat-template", "on")

@@ -72,6 +72,7 @@ def refused(finished: Finished, *words: str) -> None:
     assert "Traceback" not in finished.err
 
 
+@pytest.mark.long
 def test_a_stored_base_is_not_compared_on_other_data(place: Place) -> None:
     assert place.run().code == 0
     before = results_in(place.benchmarks / "base" / "lm-eval")
@@ -141,6 +142,7 @@ def moving_hub(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         server.wait(10)
 
 
+@pytest.mark.long
 def test_a_revision_that_moves_on_the_hub_is_seen(place: Place, moving_hub: tuple[Path, dict[str, str]]) -> None:
     file, env = moving_hub
     task = place.folder / "tasks" / "moving.yaml"

@@ -105,6 +105,7 @@ def finished(place: Path) -> dict[str, tuple[Finished, Path]]:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.long
 def test_counts_are_those_of_counting_by_hand(
     engine: str, finished: dict[str, tuple[Finished, Path]], place: Path
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_base_that_stopped_early_goes_on_where_all_of_it_is_needed(place: Path
     assert comparison["test"] != "confidence sequence"
 
 
+@pytest.mark.long
 def test_results_written_without_a_model_name_the_same_settings(place: Path, model: Path) -> None:
     """As after a worker that was killed; a setting left out would look like one that differs."""
     run = max((model / "benchmarks" / "fine-tuned").iterdir())
@@ -256,6 +257,7 @@ def test_results_written_without_a_model_name_the_same_settings(place: Path, mod
     assert after["results"] == before["results"]
 
 
+@pytest.mark.long
 def test_a_base_that_lost_lines_decides_nothing(place: Path, model: Path) -> None:
     other = ("--max-length", "250", "--tasks", "demo_knowledge")
     assert run_again(place, *other).code == 0  # a base for these settings

@@ -115,6 +115,7 @@ def without_speed(said: str) -> str:
     return table
 
 
+@pytest.mark.long
 def test_what_is_cached_is_found_offline(workspace: Path, hub: Hub, tmp_path: Path) -> None:
     home = {"HF_HOME": str(tmp_path / "hf"), "NLTK_DATA": hub.env["NLTK_DATA"]}
     shutil.rmtree(workspace / "outputs" / "tuned" / "benchmarks", ignore_errors=True)

@@ -45,6 +45,7 @@ def run_of(place: Path) -> RunDirectory:
     return RunDirectory(folder)
 
 
+@pytest.mark.long
 def test_the_worker_runs_there_and_scores_as_here(place: Path, other: OtherPython, ran: Finished) -> None:
     assert ran.code == 0, ran.err
     assert "-P -m" in other.started  # the worker: -P -m benchtui.worker …

@@ -16,7 +16,7 @@ from tests.e2e.commands import benchtui, results_in, samples_in
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow, pytest.mark.timeout(900)]
 
-LIMIT = 8
+LIMIT = 5
 SHOTS = {0: ("hellaswag", "ifeval"), 5: ("gsm8k", "mmlu_anatomy", "mmlu_astronomy")}
 TASKS = [task for tasks in SHOTS.values() for task in tasks]
 SUITE = """

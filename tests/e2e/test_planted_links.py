@@ -28,6 +28,7 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_run_full_of_links(place: Path) -> None:
     arguments = ("--tasks", "mine", "--include-path", "tasks", "--no-base", "--offline", "--device", "cpu")
     assert benchtui("run", *arguments, cwd=place).code == 0

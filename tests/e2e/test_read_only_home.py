@@ -86,6 +86,7 @@ def test_a_cache_that_the_data_sets_library_cannot_write(place: Path, locked: Pa
 
 
 @needs_permissions
+@pytest.mark.long
 def test_a_home_that_cannot_be_written_or_is_not_there(place: Path, locked: Path) -> None:
     without = ("HF_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
     for home in (locked, Path("/proc/nobody")):

@@ -57,6 +57,7 @@ def base_of(place: Path, model: str) -> RunDirectory:
     return RunDirectory(place / "outputs" / model / "benchmarks" / "base")
 
 
+@pytest.mark.long
 def test_each_model_has_a_closing_line_and_the_exit_code_says_that_one_was_left_out(first: Finished) -> None:
     assert first.code == 3, first.err
     *closing, total = first.err.splitlines()[-4:]

@@ -14,6 +14,7 @@ from tests.perf.guide_sentences import SENTENCES, Sentence, read, unexplained
 
 
 @pytest.mark.parametrize("name", [name for name in TABLES if name != "early"])
+@pytest.mark.long
 def test_each_table_is_what_the_code_computes(name: str) -> None:
     assert blocks(GUIDE.read_text(encoding="utf-8"))[name] == TABLES[name]()
 

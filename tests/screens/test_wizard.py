@@ -80,6 +80,7 @@ async def test_flags_are_answers(open_app: Open, still_machine: None) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 async def test_m_measures_how_long_a_suite_takes(open_app: Open, models: Path) -> None:
     """The real command on the real model; nothing of it stays."""
     before = {place for place in models.rglob("*") if "benchmarks" in place.parts}

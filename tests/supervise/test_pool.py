@@ -139,6 +139,7 @@ def test_a_stalled_document_is_given_up_on_where_that_is_wanted(worker: Script, 
     assert done.status == "finished", "it is asked again when the run is resumed"
 
 
+@pytest.mark.long
 def test_one_that_is_silent_again_and_again_ends_its_share(worker: Script, run: RunDirectory) -> None:
     worker.install(
         UNION,

@@ -26,6 +26,7 @@ def perf() -> ModuleType:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_names_kinds_files_and_tags_are_those_of_lm_evals_own_index(catalogue: Catalogue, perf: ModuleType) -> None:
     from lm_eval.tasks import TaskManager
     from lm_eval.tasks._index import Kind

@@ -18,8 +18,14 @@ BATCH_SIZES = (1, 3, 8, "auto")
 SCORED = [*exam.knowledge(), *exam.endings()]
 WRITTEN = [*exam.sums(), *exam.instructions()]
 
+EVERY_DAY = ("llama", "gpt2", "gemma3", "qwen3", "falcon_h1")
+"""One of each kind: rotary, learned positions, sliding windows, a recurrent one."""
 
-@pytest.mark.parametrize("family", zoo.FAMILIES)
+
+@pytest.mark.parametrize(
+    "family",
+    [family if family in EVERY_DAY else pytest.param(family, marks=pytest.mark.long) for family in zoo.FAMILIES],
+)
 def test_every_family_answers_as_in_lm_eval(family: str, tokenizer: Any) -> None:
     model = zoo.make_model(family)
     theirs = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=3)
