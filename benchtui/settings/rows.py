@@ -92,9 +92,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
     Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
-    Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME"),
+    Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
-            forms.named("auto"), None, "URL"),
+            forms.named("auto"), None, "URL", page="format"),
     Setting("python", MACHINE, "Python of another environment that the worker runs in.  auto: what your benchtui.toml "
             "says for the backend; own: benchtui's.", forms.named("auto"), None, "PATH", key="", at_resume=True),
     *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,

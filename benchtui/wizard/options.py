@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.backends.backend import Backend, BatchAdvice
-from benchtui.backends.registry import BUILT_IN as OUR_BACKENDS
 from benchtui.errors import BenchtuiError
 from benchtui.models.base import BaseChoice, find_base
-from benchtui.models.layout import ModelFormat, TrainedModel, size_text
+from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
-from benchtui.models.selection import choose_format, formats_words
+from benchtui.models.selection import choose_format
 from benchtui.settings.setting import Question
 from benchtui.tasks.suites import BUILT_IN, Suite
 from benchtui.tasks.words import PLAIN_WORDS, task_title
 from benchtui.text import one_line
+from benchtui.wizard.batch import Suggestion
 from benchtui.wizard.estimate import Estimate
 
 QUESTIONS: Mapping[Question, tuple[str, str]] = {
     "model": ("Model", "Which trained model?"),
     "base": ("Compare", "Compare it with the model it was trained from?"),
-    "format": ("Format", "Which weights, and which backend?"),
+    "format": ("Backend and format", "Which weights, and which backend?"),
     "suite": ("Suite", "Which tasks?"),
     "batch": ("Batch size", "Batch size"),
     "review": ("Review", "Ready?"),
@@ -40,7 +40,7 @@ NO_MODELS = "No trained model here. What would you like to do?"
 @dataclass(frozen=True)
 class Option:
     """One answer. `value` is what a Choice holds for it; `why_not` says why it cannot be chosen, and how to fix
-    that; "" when it can."""
+    that; "" when it can. A `heading` says what the answers below it have in common, and cannot be chosen."""
 
     value: str
     title: str
@@ -48,6 +48,7 @@ class Option:
     beside: str = ""
     why_not: str = ""
     recommended: bool = False
+    heading: bool = False
 
 
 def first_options() -> list[Option]:
@@ -62,6 +63,16 @@ def first_options() -> list[Option]:
 def model_options(listed: Sequence[ListedModel]) -> list[Option]:
     """The trained models, newest first."""
     return [_model_option(item) for item in listed]
+
+
+FROM_SERVER = ""
+"""The value of the answer that the model is one of a server; no folder is called so."""
+
+
+def server_option(backends: Sequence[Backend]) -> list[Option]:
+    """Return the answer that the model is one of a server; none where no backend asks servers."""
+    titles = ", ".join(one_line(backend.title, 60) for backend in backends)
+    return [Option(FROM_SERVER, "A model that a server has", f"Asked by: {titles}.")] if backends else []
 
 
 def _model_option(item: ListedModel) -> Option:
@@ -102,55 +113,6 @@ def known_base(model: TrainedModel, backend: Backend, wanted: str | None) -> Bas
     return find_base(model, form)
 
 
-_FORMAT_WORDS = {
-    "merged_16bit": "The whole model in 16 bits: what you would deploy.",
-    "full": "The whole model, as it lies in the folder.",
-    "lora": "The adapter on top of its base: base and fine-tuned model share one load.",
-    "merged_4bit": "The whole model in 4 bits: needs a quarter of the memory; part of a loss is quantisation.",
-    "checkpoint": "A step of the training.",
-    "epoch": "An epoch of the training.",
-    "hub": "From the Hugging Face Hub.",
-    "gguf": "For llama.cpp and Ollama.",
-}
-
-
-def format_options(model: TrainedModel, backend: Backend) -> list[Option]:
-    """Every form of the model with the backend that loads it; what cannot be evaluated says why, and what to do."""
-    try:
-        best: ModelFormat | None = choose_format(model, backend)
-    except BenchtuiError:
-        best = None
-    options = [_format_option(form, best, backend) for form in model.formats]
-    if not any(form.kind in ("merged_16bit", "full", "hub") for form in model.formats):
-        options.append(
-            Option("", "merged_16bit", why_not="Not there. Merge the adapter into its base (peft merge_and_unload) "
-                   "and save it as merged_16bit/.")
-        )  # fmt: skip
-    return options
-
-
-def _format_option(form: ModelFormat, best: ModelFormat | None, backend: Backend) -> Option:
-    loaded = form.kind in backend.takes
-    why_not = one_line(form.problem, 300)
-    if not why_not and not loaded:
-        why_not = _not_loaded(form, backend)
-    loader = [f"Loaded by {backend.title} (backend {backend.name})."] if loaded else []
-    return Option(
-        value=form.label,
-        title=one_line(form.label, 80),
-        about=" ".join([_FORMAT_WORDS[form.kind], *loader, *(f"Warning: {w}." for w in form.warnings)]),
-        beside=size_text(form.bytes) if form.bytes else "",
-        why_not=why_not,
-        recommended=best is not None and form.path == best.path,
-    )
-
-
-def _not_loaded(form: ModelFormat, backend: Backend) -> str:
-    other = next((other.name for other in OUR_BACKENDS.values() if form.kind in other.takes), "")
-    step = f"start again with --backend {other}" if other else f"choose {formats_words(backend.takes)}"
-    return f"The {backend.name} backend does not load it; {step}."
-
-
 def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) -> list[Option]:
     """The suites with tasks, documents, time and what each is best for."""
     return [_suite_option(suite, estimates.get(suite.name)) for suite in suites]
@@ -186,9 +148,15 @@ def suite_documents(suite: Suite) -> int | None:
     return total
 
 
-def batch_options(advice: BatchAdvice | None, chosen: int | str = "auto") -> list[Option]:
-    """Return `auto`, then the sizes, `chosen` among them; the suggested one is marked, those that will not fit say
-    so."""
+def batch_options(suggestion: Suggestion, chosen: int | str = "auto") -> list[Option]:
+    """Return `auto`, then the sizes, `chosen` among them; the suggested one is marked, those that will not fit say so.
+
+    Where the loaded model decides there is nothing else to choose than what was asked for before.
+    """
+    if suggestion.model_decides:
+        auto = Option("auto", "Automatic", "The backend decides when the model is loaded.", recommended=True)
+        return [auto, *([Option(str(chosen), str(chosen), "As asked for.")] if chosen != "auto" else [])]
+    advice = suggestion.advice
     why = advice.why if advice else "chosen from free memory when the model is loaded"
     auto = Option(
         "auto", "Automatic", f"By what fits into memory, smaller again when it runs out: {why}.", recommended=True

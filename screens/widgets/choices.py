@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Spacing
 from textual.message import Message
+from textual.visual import Padding
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option as ListOption
 
@@ -35,8 +37,9 @@ class Choices(OptionList):
     def offer(self, answers: Sequence[Option], taken: str | None) -> None:
         """Show `answers`; the cursor goes to the one taken before, else to the recommended one."""
         self._answers = list(answers)
-        self.set_options([_prompt(answer) for answer in self._answers])
-        usable = [place for place, answer in enumerate(self._answers) if not answer.why_not]
+        inside = any(answer.heading for answer in self._answers)
+        self.set_options([_prompt(answer, inside) for answer in self._answers])
+        usable = [place for place, answer in enumerate(self._answers) if not answer.why_not and not answer.heading]
         wanted = [place for place in usable if self._answers[place].value == taken]
         advised = [place for place in usable if self._answers[place].recommended]
         self.highlighted = next(iter((*wanted, *advised, *usable)), None)
@@ -46,12 +49,22 @@ class Choices(OptionList):
         """The answer under the cursor."""
         return None if self.highlighted is None else self._answers[self.highlighted]
 
+    def point_at(self, wanted: Callable[[Option], bool]) -> None:
+        """Put the cursor on the first answer that is `wanted` and can be taken."""
+        for place, answer in enumerate(self._answers):
+            if wanted(answer) and not answer.why_not and not answer.heading:
+                self.highlighted = place
+                return
+
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
         self.post_message(self.Taken(self, self._answers[event.option_index]))
 
 
-def _prompt(answer: Option) -> ListOption:
+def _prompt(answer: Option, inside: bool) -> ListOption:
+    """What stands in the list for `answer`; `inside`: below a heading."""
+    if answer.heading:
+        return ListOption(_heading(answer), disabled=True)
     off = bool(answer.why_not)
     text = Content.assemble(("✗ " if off else "", "$error"), (one_line(answer.title, 100), "" if off else "bold"))
     if answer.beside:
@@ -60,5 +73,17 @@ def _prompt(answer: Option) -> ListOption:
         text += Content.assemble("  ", ("recommended", "$accent"))
     below = answer.why_not or answer.about
     if below:
-        text += Content.assemble("\n", (" ".join(printable(below, 600).split()), "$warning" if off else "$muted"))
-    return ListOption(text, disabled=off)
+        text += Content.assemble("\n", (_words(below), "$warning" if off else "$muted"))
+    return ListOption(Padding(text, Spacing(0, 0, 0, 2)) if inside else text, disabled=off)
+
+
+def _heading(answer: Option) -> Content:
+    words = (_words(answer.why_not), "$warning") if answer.why_not else (_words(answer.about), "$muted")
+    if not answer.title:
+        return Content.assemble("  ", words)
+    title = Content.assemble(("▪ ", "$accent"), (one_line(answer.title, 100), "bold $accent"))
+    return title + Content.assemble("  ", (one_line(answer.beside, 60), "$secondary"), "\n", words)
+
+
+def _words(text: str) -> str:
+    return " ".join(printable(text, 600).split())

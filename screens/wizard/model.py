@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from textual.app import ComposeResult
+from textual.message import Message
 from textual.widgets import Input
 
 from benchtui.backends.registry import find_backend
+from benchtui.errors import BenchtuiError
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel, list_models
-from benchtui.models.selection import find_usable
 from benchtui.plans.choice import Choice, model_named, says_model
 from benchtui.text import one_line
-from benchtui.wizard.options import model_options
-from screens.background import in_background
+from benchtui.wizard.backends import KnownBackend, known_backends, usable_model, with_backend_for
+from benchtui.wizard.options import FROM_SERVER, model_options, server_option
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 from screens.wizard.step import Step
 
 
-def usable_model(choice: Choice, named: str) -> TrainedModel:
-    """The model that is named so, where any of its forms can be evaluated. Raises BenchtuiError."""
-    return find_usable(choice.outputs, named, find_backend(choice.backend), allow_pickle=choice.permissions.pickle)
+@dataclass(frozen=True)
+class Found:
+    """The backends, and the models in outputs/, or the reason why there are none."""
+
+    known: tuple[KnownBackend, ...]
+    listed: tuple[ListedModel, ...] = ()
+    error: BenchtuiError | None = None
+
+
+def find_all(choice: Choice) -> Found:
+    """Look for backends and models. Call it in a thread."""
+    known = tuple(known_backends(choice))
+    try:
+        return Found(known, tuple(list_models(choice.outputs, find_backend(choice.backend))))
+    except BenchtuiError as error:
+        return Found(known, error=error)
+
+
+def named_model(choice: Choice, named: str) -> tuple[TrainedModel, tuple[KnownBackend, ...]]:
+    """Find the model that is named so, and the backends. Call it in a thread."""
+    known = tuple(known_backends(choice))
+    return usable_model(choice, named, known), known
 
 
 class ModelStep(Step):
@@ -32,6 +52,9 @@ class ModelStep(Step):
     )
     question = "model"
 
+    class Elsewhere(Message):
+        """The model is one of a server: which one, the question of the backend asks."""
+
     def controls(self) -> ComposeResult:
         yield Choices(id="models-choices")
         yield Plain("Another one, by path or hub id", classes="label")
@@ -39,31 +62,27 @@ class ModelStep(Step):
 
     def enter(self) -> None:
         self.query_one(Choices).focus()
-        outputs, name = self.outputs, self.answers.choice.backend
-        in_background(
-            self,
-            lambda: list_models(outputs, find_backend(name)),
-            self._take,
-            self._no_list,
-            group="step-models",
-        )
+        choice = self.answers.choice
+        self.find_out(lambda: find_all(choice), self._take, group="step-models")
 
-    def _no_list(self, what: str, next_step: str) -> None:
-        """Nothing to choose from: what is left is the field."""
-        self.page.tell(what, next_step)
-        self.query_one(Input).focus()
-
-    def _take(self, listed: list[ListedModel]) -> None:
-        self.answers.listed = tuple(listed)
-        self.query_one(Choices).offer(model_options(listed), self.answers.choice.model)
-        if not any(item.model.usable for item in listed):
+    def _take(self, found: Found) -> None:
+        answers = self.answers
+        answers.known, answers.listed = found.known, found.listed
+        servers = server_option([one.backend for one in found.known if one.asks_servers])
+        self.query_one(Choices).offer([*model_options(found.listed), *servers], answers.choice.model)
+        if found.error is not None:
+            self.page.tell(found.error.what, found.error.next_step)
+        if not any(item.model.usable for item in found.listed) and not servers:
             self.query_one(Input).focus()
-        names = {item.model.name for item in listed}
-        if (named := self.answers.choice.model) and named not in names:
+        names = {item.model.name for item in found.listed}
+        if (named := answers.choice.model) and named not in names:
             self.query_one(Input).value = named
 
     def on_choices_taken(self, message: Choices.Taken) -> None:
         message.stop()
+        if message.option.value == FROM_SERVER:
+            self.post_message(self.Elsewhere())
+            return
         item = next(item for item in self.answers.listed if item.model.name == message.option.value)
         self.settle(item.model)
         self.answered()
@@ -72,11 +91,11 @@ class ModelStep(Step):
         event.stop()
         named = event.value.strip()
         if named:
-            self.find_out(
-                lambda: usable_model(self.answers.given, named), lambda model: self._named(named, model), group="find"
-            )
+            given = self.answers.given
+            self.find_out(lambda: named_model(given, named), lambda found: self._named(named, *found), group="find")
 
-    def _named(self, named: str, model: TrainedModel) -> None:
+    def _named(self, named: str, model: TrainedModel, known: tuple[KnownBackend, ...]) -> None:
+        self.answers.known = known
         self.settle(model, named)
         self.answered()
 
@@ -89,8 +108,10 @@ class ModelStep(Step):
             fits = given.model == named or says_model(given, model)
             base, form = (given.base, given.format) if fits else (None, None)
             name = named or model_named(given, model.name)
-            answers.choice = replace(answers.choice, model=name, base=base, format=form)
-            answers.base, answers.advice = None, None
+            kept = replace(answers.choice, backend=given.backend, server=given.server)
+            kept = with_backend_for(model, kept, answers.known)
+            answers.choice = replace(kept, model=name, base=base, format=form)
+            answers.base, answers.batch = None, None
             answers.model = model
         self.changed()
 

@@ -11,14 +11,16 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.message import Message
 
-from benchtui.backends.backend import BatchAdvice
 from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
 from benchtui.plans.choice import Choice
 from benchtui.settings.setting import Question
+from benchtui.wizard.backends import KnownBackend
+from benchtui.wizard.batch import Suggestion
 from benchtui.wizard.estimate import Speeds
 from benchtui.wizard.options import QUESTIONS
+from benchtui.wizard.servers import Served
 from screens.background import in_background
 from screens.page import Page
 from screens.widgets.plain import Plain
@@ -31,11 +33,13 @@ class Answers:
     """What was chosen so far, and what was found out on the way."""
 
     choice: Choice
+    known: tuple[KnownBackend, ...] = ()
+    served: dict[str, Served] = field(default_factory=dict)
     listed: tuple[ListedModel, ...] = ()
     model: TrainedModel | None = None
     base: BaseChoice | None = None
     speeds: dict[str, Speeds] = field(default_factory=dict)
-    advice: BatchAdvice | None = None
+    batch: Suggestion | None = None
     answered: set[Question] = field(default_factory=set)
     given: Choice = field(init=False)
     """What flags, environment and files said before the first question."""

@@ -18,13 +18,14 @@ from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory
 from benchtui.settings.setting import Question
 from benchtui.text import one_line
+from benchtui.wizard.backends import KnownBackend, with_backend_for
 from benchtui.wizard.launch import launch
 from benchtui.wizard.options import ONE_MODEL, QUESTIONS
 from screens.page import Page
 from screens.wizard.base import BaseStep
 from screens.wizard.batch import BatchStep
 from screens.wizard.format import FormatStep
-from screens.wizard.model import ModelStep, usable_model
+from screens.wizard.model import ModelStep, named_model
 from screens.wizard.review import ReviewStep
 from screens.wizard.step import Answers, Step
 from screens.wizard.suite import SuiteStep
@@ -67,16 +68,18 @@ class Wizard(Page):
         named = self.answers.choice.model
         if named:
             choice = self.answers.choice
-            self.load(lambda: usable_model(choice, named), self._known, group="known", failed=self._unknown)
+            self.load(lambda: named_model(choice, named), self._known, group="known", failed=self._unknown)
         else:
             self._go(0)
         if self._every_model:
             self.tell(*ONE_MODEL)
 
-    def _known(self, model: TrainedModel) -> None:
+    def _known(self, found: tuple[TrainedModel, tuple[KnownBackend, ...]]) -> None:
         """The model was named beforehand: its question counts as answered, and can be asked again."""
-        self.answers.model = model
-        self.answers.answered.add("model")
+        answers = self.answers
+        answers.model, answers.known = found
+        answers.choice = with_backend_for(answers.model, answers.choice, answers.known)
+        answers.answered.add("model")
         self._go(1)
 
     def _unknown(self, what: str, next_step: str) -> None:
@@ -100,7 +103,7 @@ class Wizard(Page):
     def _leave_to(self, place: int) -> None:
         if not self.step.apply():
             return
-        if self.answers.model is None and place:
+        if self.answers.model is None and place and _NAMES[place] != "format":
             self._go(0)
             self.tell("No model is chosen yet.", "Choose one with Enter, or type its path or hub id in the field.")
         else:
@@ -122,7 +125,13 @@ class Wizard(Page):
         self.query_one(Steps).focus()
 
     def on_step_answered(self) -> None:
-        self.action_next()
+        if self.step.question == "format" and "base" not in self.answers.answered:
+            self._go(_NAMES.index("base"))  # a model of a server was chosen before this was asked
+        else:
+            self.action_next()
+
+    def on_model_step_elsewhere(self) -> None:
+        self._leave_to(_NAMES.index("format"))
 
     def on_step_changed(self) -> None:
         self._draw_steps()

@@ -19,6 +19,8 @@ from benchtui.wizard.options import QUESTIONS, Option
 if TYPE_CHECKING:
     from benchtui.doctor.check import Check
     from benchtui.models.layout import TrainedModel
+    from benchtui.wizard.backends import KnownBackend
+    from benchtui.wizard.servers import Served
 
 
 class _Left(Exception):  # noqa: N818 - no error: the user went away
@@ -48,7 +50,7 @@ def run_plain_wizard(choice: Choice) -> int:
 def _ask_all(choice: Choice) -> Choice:
     model, choice = _ask_model(choice)
     choice = _ask_base(choice, model)
-    choice = _ask_format(choice, model)
+    model, choice = _ask_backend(choice, model)
     choice = _ask_suite(choice, model)
     choice = _ask_batch(choice, model)
     return _ask_timeout(choice)
@@ -57,7 +59,7 @@ def _ask_all(choice: Choice) -> Choice:
 def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
     from benchtui.backends.registry import find_backend
     from benchtui.models.listing import list_models
-    from benchtui.wizard.options import ONE_MODEL, model_options
+    from benchtui.wizard.options import FROM_SERVER, ONE_MODEL, model_options
 
     if choice.model == "all":
         raise UsageError(*ONE_MODEL)
@@ -67,34 +69,46 @@ def _ask_model(choice: Choice) -> tuple[TrainedModel, Choice]:
         listed = list_models(choice.outputs, find_backend(choice.backend))
     except BenchtuiError as error:
         click.echo(error.what, err=True)
-        return _ask_model(_ask_what_else(choice))
+        return _ask_what_else(choice)
     if not any(item.model.usable for item in listed):
         for item in listed[:3]:
             click.echo(f"{one_line(item.model.name)}: {one_line('; '.join(item.problems), 200)}", err=True)
-        return _ask_model(_ask_what_else(choice))
-    return _usable(replace(choice, model=model_named(choice, _select("model", model_options(listed), None))))
+        return _ask_what_else(choice)
+    named = _select("model", [*model_options(listed), *_server_option(choice)], None)
+    if named == FROM_SERVER:
+        return _ask_backend(choice, None)
+    return _usable(replace(choice, model=model_named(choice, named)))
 
 
 def _usable(choice: Choice) -> tuple[TrainedModel, Choice]:
-    from benchtui.backends.registry import find_backend
-    from benchtui.models.selection import find_usable
+    from benchtui.wizard.backends import known_backends, usable_model, with_backend_for
 
-    backend, pickle = find_backend(choice.backend), choice.permissions.pickle
-    return find_usable(choice.outputs, choice.model, backend, allow_pickle=pickle), choice
+    known = known_backends(choice)
+    model = usable_model(choice, str(choice.model), known)
+    return model, with_backend_for(model, choice, known)
 
 
-def _ask_what_else(choice: Choice) -> Choice:
-    """In a folder without models: the demo, another folder, or a model named by its path or hub id."""
+def _server_option(choice: Choice) -> list[Option]:
+    from benchtui.wizard.backends import known_backends
+    from benchtui.wizard.options import server_option
+
+    return server_option([one.backend for one in known_backends(choice) if one.asks_servers])
+
+
+def _ask_what_else(choice: Choice) -> tuple[TrainedModel, Choice]:
+    """In a folder without models: the demo, another folder, a model named by its path or hub id, or one of a server."""
     from benchtui.demo.choice import demo_choice
-    from benchtui.wizard.options import NO_MODELS, first_options
+    from benchtui.wizard.options import FROM_SERVER, NO_MODELS, first_options
 
-    way = _choose(NO_MODELS, first_options(), None)
+    way = _choose(NO_MODELS, [*first_options(), *_server_option(choice)], None)
+    if way == FROM_SERVER:
+        return _ask_backend(choice, None)
     if way == "demo":
-        return demo_choice()
+        return _ask_model(demo_choice())
     if way == "folder":
         typed = _text("Folder with the trained models", "", needed=True)
-        return replace(choice, outputs=Path(typed).expanduser())
-    return replace(choice, model=_text("Hub id, or path of the model's folder", "", needed=True))
+        return _ask_model(replace(choice, outputs=Path(typed).expanduser()))
+    return _ask_model(replace(choice, model=_text("Hub id, or path of the model's folder", "", needed=True)))
 
 
 def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
@@ -111,14 +125,42 @@ def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
     return replace(choice, base=typed if typed != known else None)
 
 
-def _ask_format(choice: Choice, model: TrainedModel) -> Choice:
-    from benchtui.backends.registry import find_backend
-    from benchtui.wizard.options import format_options
+def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedModel, Choice]:
+    """Which backend, with which format of `model`; None: with a model that a server has."""
+    from benchtui.wizard.backends import FormatOption, backend_options, known_backends, value_of
 
-    options = format_options(model, find_backend(choice.backend))
-    if choice.format or sum(not option.why_not for option in options) < 2:
-        return choice
-    return replace(choice, format=_select("format", options, None))
+    known = known_backends(choice)
+    if model is not None and choice.format:
+        return model, choice
+    served = _ask_servers(choice, known, choice.server)
+    while True:
+        options = backend_options(model, choice, known, served)
+        if model is not None and sum(not (option.why_not or option.heading) for option in options) < 2:
+            return model, choice
+        taken = _select("format", options, value_of(model, choice))
+        option = next(option for option in options if option.value == taken)
+        if isinstance(option, FormatOption):
+            chosen = option.model or model
+            assert chosen is not None  # noqa: S101 - without a model there are only those of servers
+            found = served.get(option.backend)
+            return chosen, option.taken(choice, model, found.server if found else choice.server)
+        served = _ask_servers(choice, known, _text("URL of the server", choice.server or "", needed=True))
+
+
+def _ask_servers(choice: Choice, known: Sequence[KnownBackend], server: str | None) -> dict[str, Served]:
+    """What `server` has, None: what the servers have that a backend knows on this machine."""
+    import threading
+
+    from benchtui.plans.choice import access_of
+    from benchtui.wizard.servers import ask_servers
+
+    backends = {one.name: one.backend for one in known if one.asks_servers}
+    if choice.offline and server is None:
+        return {}
+    if server:
+        click.echo(f"Asking {one_line(server, 100)} … (Ctrl+C stops it)", err=True)
+    access = {name: replace(access_of(choice, backend), server=server) for name, backend in backends.items()}
+    return ask_servers(backends, choice.outputs, access, threading.Event())
 
 
 def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
@@ -136,19 +178,15 @@ def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
 
 
 def _ask_batch(choice: Choice, model: TrainedModel) -> Choice:
+    """Not asked where only the loaded model can tell."""
     from benchtui.backends.registry import find_backend
-    from benchtui.models.describe import describe
-    from benchtui.models.selection import choose_format
-    from benchtui.wizard.batch import advise_batch
-    from benchtui.wizard.options import batch_options
+    from benchtui.wizard.batch import suggest_batch
+    from benchtui.wizard.options import batch_options, known_base
 
-    backend = find_backend(choice.backend)
-    form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
-    advice = None
-    if not form.adapter and form.hub_id is None:
-        described = describe(form.location, offline=choice.offline, allow_pickle=choice.permissions.pickle)
-        advice = advise_batch(choice, described)
-    taken = _select("batch", batch_options(advice, choice.batch_size), str(choice.batch_size))
+    suggestion = suggest_batch(choice, model, known_base(model, find_backend(choice.backend), choice.format))
+    if suggestion.model_decides:
+        return choice
+    taken = _select("batch", batch_options(suggestion, choice.batch_size), str(choice.batch_size))
     return replace(choice, batch_size="auto" if taken == "auto" else int(taken))
 
 
@@ -200,14 +238,17 @@ def _choose(words: str, options: Sequence[Option], before: str | None) -> str:
     """The value of the answer. Raises BenchtuiError when none can be chosen."""
     import questionary
 
-    usable = [option for option in options if not option.why_not]
+    usable = [option for option in options if not option.why_not and not option.heading]
     if not usable:
-        reasons = "; ".join(f"{option.title}: {option.why_not}" for option in options[:3])
+        reasons = "; ".join(f"{option.title}: {option.why_not}" for option in options if option.why_not)
         raise BenchtuiError(f"There is nothing to choose from. {reasons}".strip(), "`benchtui models` says more.")
     advised = [option for option in usable if option.recommended] or usable
     chosen = next((option for option in usable if option.value == before), advised[0])
     choices: list[Any] = [
-        questionary.Choice(_line(option), value=option.value, disabled=option.why_not or None) for option in options
+        questionary.Separator(_heading(option))
+        if option.heading
+        else questionary.Choice(_line(option), value=option.value, disabled=option.why_not or None)
+        for option in options
     ]
     answer = questionary.select(
         words, choices, default=chosen.value, instruction="(arrows, Enter)", use_shortcuts=False
@@ -215,6 +256,11 @@ def _choose(words: str, options: Sequence[Option], before: str | None) -> str:
     if answer is None:
         raise _Left
     return str(answer)
+
+
+def _heading(option: Option) -> str:
+    words = option.why_not or option.about
+    return f"{option.title} ({option.beside}): {words}" if option.title else f"  {words}"
 
 
 def _line(option: Option) -> str:

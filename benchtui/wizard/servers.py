@@ -1,0 +1,80 @@
+"""Ask a server which models it has, without waiting for one that hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchtui.backends.backend import Access, Backend
+from benchtui.errors import BenchtuiError
+from benchtui.models.layout import TrainedModel
+from benchtui.text import one_line
+
+PATIENCE = 8.0
+"""Seconds after which a server that says nothing counts as silent."""
+_LOOK = 0.05
+
+
+@dataclass(frozen=True)
+class Served:
+    """What a backend's server answered: its `models`, or the `words` for why there are none. `server` is the URL that
+    was asked, None for where the backend looks by itself."""
+
+    server: str | None
+    models: tuple[TrainedModel, ...] = ()
+    words: str = ""
+
+
+def ask_server(
+    backend: Backend, outputs: Path, access: Access, stop: threading.Event, patience: float = PATIENCE
+) -> Served:
+    """Ask for the models of `access.server`, at most for `patience` seconds or until `stop` is set.
+
+    Whoever is asked and says nothing is left behind in a thread that keeps no program from ending.
+    """
+    found: list[Served] = []
+
+    def ask() -> None:
+        try:
+            models = tuple(backend.list_models(outputs, access))
+        except BenchtuiError as error:
+            found.append(Served(access.server, words=_line(error)))
+        except Exception as error:  # noqa: BLE001 - whatever an installed backend does: shown, with its kind
+            words = f"The {backend.name} backend could not ask: {type(error).__name__}: {one_line(str(error), 200)}"
+            found.append(Served(access.server, words=words))
+        else:
+            found.append(Served(access.server, models, "" if models else "It answers, and has no model."))
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    end = time.monotonic() + patience
+    while thread.is_alive() and time.monotonic() < end and not stop.is_set():
+        thread.join(_LOOK)
+    if found:
+        return found[0]
+    where = f" {one_line(access.server, 100)}" if access.server else ""
+    return Served(access.server, words="No longer asked." if stop.is_set() else f"No answer{where} in {patience:g} s.")
+
+
+def ask_servers(
+    backends: Mapping[str, Backend], outputs: Path, access: Mapping[str, Access], stop: threading.Event
+) -> dict[str, Served]:
+    """Ask by several backends at once, by their names. An interrupt (Ctrl+C) ends the waiting, and nothing else."""
+    with ThreadPoolExecutor(max_workers=max(len(backends), 1)) as pool:
+        jobs = {
+            name: pool.submit(ask_server, backend, outputs, access[name], stop) for name, backend in backends.items()
+        }
+        try:
+            wait(jobs.values())
+        except KeyboardInterrupt:
+            stop.set()
+        return {name: job.result() for name, job in jobs.items()}
+
+
+def _line(error: BenchtuiError) -> str:
+    step = f" → {one_line(error.next_step, 200)}" if error.next_step else ""
+    return one_line(error.what, 200) + step
