@@ -59,7 +59,7 @@ def test_each_backend_says_what_it_gives_costs_and_lacks() -> None:
         "merged_16bit|1.1 GB|The whole model in 16 bits: what you would deploy.",
         "# files|a reader of GGUF files|generated text · log-likelihoods · memory: little more than the file",
         "m-Q4_K_M.gguf|98.0 MB|One file for llama.cpp and Ollama; part of a loss may be quantisation.",
-        f"# library|a server of models|generated text · no log-likelihoods · memory: the server's · {LIBRARY.unverified}",
+        f"# library|a server of models|generated text · no log-likelihoods · {LIBRARY.costs} · {LIBRARY.unverified}",
         "Ask a server …||Its URL is typed below.",
         "# needy|fast [b]kernels[/]|Not installed: python -m pip install no-such-package",
     ]
