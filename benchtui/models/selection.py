@@ -63,13 +63,6 @@ def find_model(outputs: Path, selector: str | None, backend: Loader) -> TrainedM
     raise _unknown(outputs, selector)
 
 
-def find_usable(outputs: Path, selector: str | None, backend: Loader, *, allow_pickle: bool = False) -> TrainedModel:
-    """Find the model as find_model does; raises BenchtuiError with the reasons when none of its formats can be used."""
-    model = find_model(outputs, selector, backend)
-    choose_format(model, backend, allow_pickle=allow_pickle)
-    return model
-
-
 def choose_format(
     model: TrainedModel, backend: Loader, wanted: str | None = None, *, allow_pickle: bool = False
 ) -> ModelFormat:

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.backends.backend import Access, Backend
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import TrainedModel
 from benchtui.text import one_line

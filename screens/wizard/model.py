@@ -72,7 +72,7 @@ class ModelStep(Step):
         self.query_one(Choices).offer([*model_options(found.listed), *servers], answers.choice.model)
         if found.error is not None:
             self.page.tell(found.error.what, found.error.next_step)
-        if not any(item.model.usable for item in found.listed) and not servers:
+        if not any(item.model.usable for item in found.listed):
             self.query_one(Input).focus()
         names = {item.model.name for item in found.listed}
         if (named := answers.choice.model) and named not in names:

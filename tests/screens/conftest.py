@@ -14,10 +14,15 @@ import lm_eval
 import pytest
 from textual.pilot import Pilot
 
+from benchtui.backends.gguf import GGUF
+from benchtui.backends.hf import HF
+from benchtui.backends.openai import OPENAI
+from benchtui.backends.vllm import VLLM
 from benchtui.demo.workspace import demo_paths, open_workspace
 from benchtui.doctor.check import Check
 from benchtui.machine import MachineReading
 from benchtui.plans.choice import Choice
+from benchtui.wizard.backends import KnownBackend
 from screens.app import BenchtuiApp
 from screens.settings import Settings
 from tests.screens.record import LM_EVAL, RECORDED, TASK_FOLDER, WORKSPACE
@@ -101,7 +106,11 @@ def open_app(models: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
 
 @pytest.fixture
 def still_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Preflight as on one certain machine."""
+    """Backends and preflight as on one certain machine."""
+    lacks = KnownBackend(VLLM, "The vllm backend needs the package vllm.", "python -m pip install vllm")
+    known = [*map(KnownBackend, (HF, GGUF, OPENAI)), lacks]
+    monkeypatch.setattr("screens.wizard.model.known_backends", lambda _: known)
+    monkeypatch.setattr("screens.wizard.format.known_backends", lambda _: known)
     checks = [
         Check(
             "NLTK data", "warning", "punkt_tab is not here; IFEval downloads it", "python -m nltk.downloader punkt_tab"

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.backends.backend import Access, Backend, Gives, Need
+from benchtui.backends.access import Access
+from benchtui.backends.backend import Backend, Gives, Need
 from benchtui.backends.registry import GROUP
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.layout import ModelFormat, TrainedModel

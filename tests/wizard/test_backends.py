@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.backends.backend import Access
+from benchtui.backends.access import Access
 from benchtui.backends.hf import HF
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import ModelFormat, TrainedModel
