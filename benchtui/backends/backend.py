@@ -130,6 +130,11 @@ class Backend:
             needs = {**WORKER_NEEDS, **needs}
         check_packages(environment, needs, f"The {self.name} backend")
 
+    def server(self, access: Access) -> str | None:
+        """Return the URL of the server that is asked: the one that was named, else where a backend looks by itself;
+        None where it has to be named. Raises UsageError for what is no address."""
+        return access.server
+
     def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
         """Find the model that the user named: a name in `outputs`, a path, a hub id, or what the server calls it; None
         for the newest. Raises UsageError with the nearest names when there is none."""

@@ -127,5 +127,5 @@ OPENAI = _OpenAI(
         ),
     ),
     served=True,
-    costs="log-likelihoods only where the server's are proven right",
+    costs="a server's log-likelihoods are used only once they are proven right",
 )

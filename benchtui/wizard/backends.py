@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from benchtui.backends.backend import Backend, Gives
 from benchtui.backends.registry import all_backends, find_backend
 from benchtui.errors import BenchtuiError
+from benchtui.models.gguf.types import WHOLE_NUMBERS
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
 from benchtui.models.selection import choose_format, formats_words
 from benchtui.plans.choice import Choice, access_of
@@ -200,7 +201,7 @@ _FORMAT_WORDS = {
     "checkpoint": "A step of the training.",
     "epoch": "An epoch of the training.",
     "hub": "From the Hugging Face Hub.",
-    "gguf": "One file for llama.cpp and Ollama; part of a loss may be quantisation.",
+    "gguf": "For llama.cpp and Ollama",
 }
 
 
@@ -209,13 +210,22 @@ def _format_option(backend: Backend, form: ModelFormat, best: ModelFormat | None
     return FormatOption(
         value=f"{backend.name}:{form.label}",
         title=one_line(form.label, 80),
-        about=" ".join([_FORMAT_WORDS[form.kind], *warnings]),
+        about=" ".join([_about(form), *warnings]),
         beside=_size(form),
         why_not=one_line(form.problem, 300),
         recommended=best is not None and form.path == best.path and form.label == best.label,
         backend=backend.name,
         format=form.label,
     )
+
+
+def _about(form: ModelFormat) -> str:
+    words = _FORMAT_WORDS[form.kind]
+    if form.kind != "gguf":
+        return words
+    files = f", in {len(form.parts) + 1} files" if form.parts else ""
+    whole = form.quantization in WHOLE_NUMBERS
+    return f"{words}{files}: {'not quantised' if whole else 'part of a loss may be quantisation'}."
 
 
 def _served_options(backend: Backend, model: TrainedModel | None, served: Served | None) -> Iterator[Option]:
@@ -237,7 +247,7 @@ def _served_option(backend: Backend, found: TrainedModel, model: TrainedModel | 
         value=f"{backend.name}:{served_name(found)}",
         title=one_line(served_name(found), 80),
         about=one_line(" ".join(filter(None, [f"The same as {model.name}." if same and model else "", *about])), 300),
-        beside=size_text(form.bytes) if form and form.bytes else "",
+        beside=_size(form) if form else "",
         why_not=one_line("; ".join(found.all_problems), 300),
         recommended=same,
         backend=backend.name,
@@ -257,4 +267,4 @@ def _nobodys(model: TrainedModel, known: Sequence[KnownBackend]) -> Iterator[Opt
 
 
 def _size(form: ModelFormat) -> str:
-    return size_text(form.bytes) if form.bytes else ""
+    return " · ".join(filter(None, [one_line(form.quantization, 20), size_text(form.bytes) if form.bytes else ""]))

@@ -22,7 +22,7 @@ from benchtui.wizard.estimate import Estimate
 QUESTIONS: Mapping[Question, tuple[str, str]] = {
     "model": ("Model", "Which trained model?"),
     "base": ("Compare", "Compare it with the model it was trained from?"),
-    "format": ("Backend and format", "Which weights, and which backend?"),
+    "format": ("Backend & format", "Which weights, and which backend?"),
     "suite": ("Suite", "Which tasks?"),
     "batch": ("Batch size", "Batch size"),
     "review": ("Review", "Ready?"),

@@ -19,6 +19,7 @@ from benchtui.text import one_line
 
 _NOT_HERE = ("Ollama", "Other tasks", "Models")
 """Of the doctor's checks those that say nothing about this run."""
+_REFUSED = "Plan"
 _OF_IFEVAL = ("IFEval", "NLTK data")
 
 
@@ -70,8 +71,13 @@ def _what_will_show(choice: Choice, tasks: PlannedTasks, model: Path) -> str:
     return short_answer(found)
 
 
+def refusal(checks: Sequence[Check]) -> Check | None:
+    """Return what of `checks` says that the run would be refused, None where it would start."""
+    return next((check for check in checks if check.name == _REFUSED), None)
+
+
 def _problem(error: BenchtuiError) -> Check:
-    return Check("Plan", "problem", one_line(error.what, 400), one_line(error.next_step, 400))
+    return Check(_REFUSED, "problem", one_line(error.what, 400), one_line(error.next_step, 400))
 
 
 def _machine(choice: Choice, leaves: Sequence[str]) -> Iterator[Check]:

@@ -30,6 +30,25 @@ class Served:
     words: str = ""
 
 
+def asks(backend: Backend, access: Access) -> bool:
+    """Return whether there is a server to ask: one that was named, or one that the backend knows on this machine and
+    the run may ask."""
+    return access.server is not None or (not access.offline and _address(backend, access) is not None)
+
+
+def asking(backend: Backend, access: Access) -> str:
+    """Return what is said while a server is asked."""
+    return f"Asking {one_line(_address(backend, access) or '', 100)} …"
+
+
+def _address(backend: Backend, access: Access) -> str | None:
+    """What is asked; a name that is no address is told of by the asking itself."""
+    try:
+        return backend.server(access)
+    except BenchtuiError:
+        return access.server or "the server"
+
+
 def ask_server(
     backend: Backend, outputs: Path, access: Access, stop: threading.Event, patience: float = PATIENCE
 ) -> Served:
@@ -57,18 +76,18 @@ def ask_server(
         thread.join(_LOOK)
     if found:
         return found[0]
-    where = f" {one_line(access.server, 100)}" if access.server else ""
-    return Served(access.server, words="No longer asked." if stop.is_set() else f"No answer{where} in {patience:g} s.")
+    where = one_line(_address(backend, access) or "", 100)
+    words = "No longer asked." if stop.is_set() else f"{where} does not answer within {patience:g} s."
+    return Served(access.server, words=words)
 
 
 def ask_servers(
     backends: Mapping[str, Backend], outputs: Path, access: Mapping[str, Access], stop: threading.Event
 ) -> dict[str, Served]:
     """Ask by several backends at once, by their names. An interrupt (Ctrl+C) ends the waiting, and nothing else."""
-    with ThreadPoolExecutor(max_workers=max(len(backends), 1)) as pool:
-        jobs = {
-            name: pool.submit(ask_server, backend, outputs, access[name], stop) for name, backend in backends.items()
-        }
+    asked = {name: backend for name, backend in backends.items() if asks(backend, access[name])}
+    with ThreadPoolExecutor(max_workers=max(len(asked), 1)) as pool:
+        jobs = {name: pool.submit(ask_server, backend, outputs, access[name], stop) for name, backend in asked.items()}
         try:
             wait(jobs.values())
         except KeyboardInterrupt:

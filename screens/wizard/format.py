@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
@@ -24,7 +23,7 @@ from benchtui.wizard.backends import (
     known_backends,
     value_of,
 )
-from benchtui.wizard.servers import Served, ask_server
+from benchtui.wizard.servers import Served, ask_server, asking, asks
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 from screens.wizard.step import Answers, Step
@@ -38,7 +37,7 @@ class FormatStep(Step):
         "where a backend knows one on this machine; Esc stops waiting for one."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "stop_asking", "Stop asking", tooltip="Stop waiting for the server", show=False),
+        Binding("escape", "stop_asking", "Stop asking", tooltip="Stop waiting for the server"),
     ]
     question = "format"
 
@@ -99,16 +98,16 @@ class FormatStep(Step):
         for one in self.answers.known:
             if one.asks_servers:
                 self._ask_one(one.backend, server)
+        self.refresh_bindings()
 
     def _ask_one(self, backend: Backend, server: str | None) -> None:
         answers, name = self.answers, backend.name
-        stop = self._asked[name] = threading.Event()
         access = replace(access_of(answers.choice, backend), server=server)
-        if access.offline and server is None:
-            self._asked.pop(name)
+        if not asks(backend, access):
+            answers.served.pop(name, None)
             return
-        where = f" {one_line(server, 100)}" if server else ""
-        answers.served[name] = Served(server, words=f"Asking{where} …")
+        stop = self._asked[name] = threading.Event()
+        answers.served[name] = Served(server, words=asking(backend, access))
         self._offer_again()
         self.find_out(
             lambda: ask_server(backend, self.outputs, access, stop),
@@ -122,6 +121,7 @@ class FormatStep(Step):
         self._offer_again()
         if self._typed and not self._asked:
             self._typed = False
+            self.refresh_bindings()
             with_models = [answer for answer in self.answers.served.values() if answer.models]
             if with_models and self.query_one(Input).has_focus:
                 self._point_at(with_models[0])
@@ -138,12 +138,17 @@ class FormatStep(Step):
         self._asked.clear()
 
     def action_stop_asking(self) -> None:
-        """Esc ends the waiting for a server whose URL was typed; otherwise it goes back, as everywhere."""
-        if not (self._typed and self._asked):
-            raise SkipAction
+        """End the waiting for a server whose URL was typed."""
         self._typed = False
         for stop in self._asked.values():
             stop.set()
+
+        self.refresh_bindings()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Esc stops the waiting for a server whose URL was typed; otherwise it goes back, as everywhere."""
+        del parameters
+        return action != "stop_asking" or (self._typed and bool(self._asked))
 
     def on_unmount(self) -> None:
         self._stop()

@@ -21,7 +21,7 @@ from benchtui.errors import UsageError
 from benchtui.plans.command import command_line, other_settings
 from benchtui.reports.wording.glyphs import CHECKED
 from benchtui.text import one_line, printable
-from benchtui.wizard.preflight import preflight
+from benchtui.wizard.preflight import preflight, refusal
 from screens.widgets.plain import Plain
 from screens.wizard.step import Step
 
@@ -48,6 +48,8 @@ class ReviewStep(Step):
         Binding("c", "copy", "Copy command", tooltip="Copy the equivalent command line"),
     ]
     question = "review"
+    _refused: Check | None = None
+    """Why nothing can be started with these answers, as far as that is known by now."""
 
     class Start(Message):
         """Now."""
@@ -85,6 +87,7 @@ class ReviewStep(Step):
 
     def _check(self) -> None:
         choice = self.answers.choice
+        self._refuse(None)
         self.query_one("#checks-text", Plain).show("Checking …")
         self.find_out(lambda: preflight(choice), self._checked, group="preflight")
 
@@ -99,6 +102,17 @@ class ReviewStep(Step):
             glyph = Text(CHECKED[check.status], style=shades[check.status])
             grid.add_row(glyph, Text(printable(check.name, 20), style=colours.muted), words)
         self.query_one("#checks-text", Plain).update(grid)
+        self._refuse(refusal(checks))
+
+    def _refuse(self, why: Check | None) -> None:
+        """Take away the start, and its focus, where the run would be refused; give it back where it would not."""
+        start, before = self.query_one("#start", Button), self._refused
+        self._refused = why
+        if why is not None and start.has_focus:
+            self.query_one("#checks").focus()
+        start.disabled = why is not None
+        if before is not None and why is None and self.query_one("#checks").has_focus:
+            start.focus()
 
     def _show_command(self) -> None:
         command = command_line(self.answers.choice)
@@ -152,7 +166,9 @@ class ReviewStep(Step):
         self.page.navigator.copy(command_line(self.answers.choice), "the command")
 
     def action_start(self) -> None:
-        if self.apply():
+        if self._refused is not None:
+            self.page.tell(self._refused.message, self._refused.next_step)
+        elif self.apply():
             self.post_message(self.Start())
 
     @property

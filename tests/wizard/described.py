@@ -54,6 +54,13 @@ FILES = Backend(
     answering="nothing",
     costs="memory: little more than the file",
 )
+WRITER = Backend(
+    "writer",
+    "a writer of texts",
+    takes=("merged_16bit",),
+    gives=Gives(generate=True),
+    answering="nothing",
+)
 NEEDY = Backend(
     "needy",
     "fast [b]kernels[/]",

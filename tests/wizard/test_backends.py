@@ -42,7 +42,7 @@ def model(*forms: ModelFormat) -> TrainedModel:
 
 
 MERGED = ModelFormat("merged_16bit", Path("outputs/m/merged_16bit"), 1_100_000_000)
-GGUF = ModelFormat("gguf", Path("outputs/m/gguf/m-Q4_K_M.gguf"), 98_000_000)
+GGUF = ModelFormat("gguf", Path("outputs/m/gguf/m-Q4_K_M.gguf"), 98_000_000, quantization="Q4_K_M")
 
 
 def lines(options: list[Option]) -> list[str]:
@@ -58,7 +58,7 @@ def test_each_backend_says_what_it_gives_costs_and_lacks() -> None:
         "# hf|transformers|generated text · log-likelihoods · memory: what the files take, twice that on a CPU",
         "merged_16bit|1.1 GB|The whole model in 16 bits: what you would deploy.",
         "# files|a reader of GGUF files|generated text · log-likelihoods · memory: little more than the file",
-        "m-Q4_K_M.gguf|98.0 MB|One file for llama.cpp and Ollama; part of a loss may be quantisation.",
+        "m-Q4_K_M.gguf|Q4_K_M · 98.0 MB|For llama.cpp and Ollama: part of a loss may be quantisation.",
         f"# library|a server of models|generated text · no log-likelihoods · {LIBRARY.costs} · {LIBRARY.unverified}",
         "Ask a server …||Its URL is typed below.",
         "# needy|fast [b]kernels[/]|Not installed: python -m pip install no-such-package",
@@ -69,7 +69,7 @@ def test_each_backend_says_what_it_gives_costs_and_lacks() -> None:
 def test_what_nothing_loads_is_named_too() -> None:
     without = [one for one in known_backends(CHOICE) if one.name != "files"]
     options = backend_options(model(GGUF), CHOICE, without, {})
-    assert "m-Q4_K_M.gguf|98.0 MB|No backend that is registered here loads it." in lines(options)
+    assert "m-Q4_K_M.gguf|Q4_K_M · 98.0 MB|No backend that is registered here loads it." in lines(options)
     assert "# hf|transformers|It loads a merged model, an adapter or a checkpoint; this model has none." in lines(
         options
     )
@@ -138,7 +138,7 @@ def test_a_model_that_any_backend_loads_is_found(tmp_path: Path) -> None:
 def test_a_server_that_says_nothing_is_left_after_a_while_or_when_nobody_waits(tmp_path: Path) -> None:
     with library_server("m", silent=20) as url:
         found = ask_server(LIBRARY, tmp_path, Access(url), threading.Event(), patience=0.2)
-        assert (found.models, found.words) == ((), f"No answer {url} in 0.2 s.")
+        assert (found.models, found.words) == ((), f"{url} does not answer within 0.2 s.")
         stop = threading.Event()
         threading.Timer(0.1, stop.set).start()
         begun = time.monotonic()

@@ -155,8 +155,6 @@ def _ask_servers(choice: Choice, known: Sequence[KnownBackend], server: str | No
     from benchtui.wizard.servers import ask_servers
 
     backends = {one.name: one.backend for one in known if one.asks_servers}
-    if choice.offline and server is None:
-        return {}
     if server:
         click.echo(f"Asking {one_line(server, 100)} … (Ctrl+C stops it)", err=True)
     access = {name: replace(access_of(choice, backend), server=server) for name, backend in backends.items()}
@@ -205,7 +203,7 @@ def _ask_timeout(choice: Choice) -> Choice:
 def _confirmed(choice: Choice) -> bool:
     from benchtui.plans.command import command_line, other_settings
     from benchtui.text import printable
-    from benchtui.wizard.preflight import preflight
+    from benchtui.wizard.preflight import preflight, refusal
 
     click.echo("Checking …", err=True)
     checks = preflight(choice)
@@ -214,7 +212,7 @@ def _confirmed(choice: Choice) -> bool:
     if others := other_settings(choice):
         click.echo(printable("Also set: " + "  ".join(others), 2000), err=True)
     click.echo(f"\n$ {printable(command_line(choice))}\n", err=True)
-    if any(check.name == "Plan" for check in checks):
+    if refusal(checks) is not None:
         return False
     import questionary
 
