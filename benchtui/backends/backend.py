@@ -46,10 +46,12 @@ class Gives:
 
 @dataclass(frozen=True)
 class Need:
-    """A package that a backend needs, by its name on PyPI, with the exact line that installs it."""
+    """A package that a backend needs, by its name on PyPI, with the exact line that installs it, and the version that
+    the backend's numbers were checked with, "" where nobody says."""
 
     package: str
     install: str
+    checked: str = ""
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ GGUF = _Gguf(
     takes=("gguf",),
     gives=Gives(generate=True, loglikelihood=True, distributions="full", chat=True),
     answering="benchtui.worker.answering.gguf.open",
-    needs=(Need("llama-cpp-python", _INSTALL),),
+    needs=(Need("llama-cpp-python", _INSTALL, checked="0.3.36"),),
     settings=(
         OwnSetting(
             "kv-type", "Numbers of the key-value cache: f16, or f32 for exact comparisons.", ("f16", "f32"), "f16"

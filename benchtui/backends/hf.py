@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from benchtui.models.describe import ModelDescription
 
 
+_CHECKED = {"torch": "2.13.0", "transformers": "5.23.0", "peft": "0.21.2", "accelerate": "1.15.0"}
 _WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 
 
@@ -88,7 +89,8 @@ HF = _Hf(
     lm_eval_model="hf",
     answering="benchtui.worker.answering.hf.open",
     needs=tuple(
-        Need(package, f"python -m pip install {package}") for package in ("torch", "transformers", "peft", "accelerate")
+        Need(package, f"python -m pip install {package}", checked)
+        for package, checked in _CHECKED.items()
     ),
     settings=(OwnSetting("engine", "fast, benchtui's own, or lm-eval: its hf model.", ("fast", "lm-eval"), "fast"),),
     reserved_arguments=MappingProxyType(

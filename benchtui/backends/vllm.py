@@ -35,7 +35,8 @@ VLLM = _Vllm(
     gives=Gives(generate=True, loglikelihood=True, distributions="full"),
     answering="benchtui.worker.answering.vllm.open",
     needs=tuple(
-        Need(package, f"python -m pip install {package}") for package in ("vllm", "torch", "transformers", "accelerate")
+        Need(package, f"python -m pip install {package}", "0.32.0" if package == "vllm" else "")
+        for package in ("vllm", "torch", "transformers", "accelerate")
     ),
     reserved_arguments=MappingProxyType(
         {

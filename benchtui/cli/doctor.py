@@ -18,24 +18,31 @@ from benchtui.text import printable
 if TYPE_CHECKING:
     from benchtui.doctor.check import Check
 
-_MARKS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
+_MARKS = {"ok": ("✓", "green"), "absent": ("–", "bright_black"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 
 
 @click.command(name="doctor", short_help="Check this machine.")
 @setting_option("outputs")
 @setting_option("python", "Also check the environment of this Python, for workers that are to run in it.")
+@setting_option("backend", "The backend that you are about to use: what it lacks is a problem.")
+@setting_option("server", "Ask this server: whether it answers, what it is, and which models it has.")
 @json_option("Print a JSON list instead of lines.")
 @click.pass_context
-def command(ctx: click.Context, outputs: Path, python: str | None, as_json: bool) -> None:
-    """Check this machine: Python, packages, GPU, memory, hub and cache, NLTK data, disk, Ollama.
+def command(
+    ctx: click.Context, outputs: Path, python: str | None, backend: str, server: str | None, as_json: bool
+) -> None:
+    """Check this machine: Python, packages, GPU, memory, hub and cache, NLTK data, disk, and every backend.
+
+    What only some backend needs is absent, not a problem; unless --backend names it. With --server, whether it answers.
 
     With --python, also what is missing in that environment, and the line that installs it.
 
     Exit status 0 when nothing keeps benchmarks from running, 1 otherwise.
     """
+    from benchtui.doctor.backends import Wanted
     from benchtui.doctor.examine import run_checks
 
-    checks = run_checks(outputs, python=python)
+    checks = run_checks(outputs, python=python, wanted=Wanted(backend, server, python))
     if as_json:
         click.echo(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
     else:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Status = Literal["ok", "warning", "problem"]
-"""A warning limits what can be done; a problem keeps benchmarks from running."""
+Status = Literal["ok", "absent", "warning", "problem"]
+"""What is absent is missed only by those who ask for it; a warning limits what can be done; a problem keeps benchmarks
+from running."""
 
 
 @dataclass(frozen=True)

@@ -6,23 +6,34 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchtui.doctor.check import Check
 from benchtui.text import one_line
 
+if TYPE_CHECKING:
+    from benchtui.doctor.backends import Wanted
+
 DEADLINE_SECONDS = 2.6
 """When checks that are still running are abandoned, counted from the start of all."""
+PATIENCE = 8.0
+"""The same where a server was named: it is asked three times, and may be slow."""
 
 
 def run_checks(
-    outputs: Path, *, python: str | None = None, offline: bool = False, left_out: Collection[str] = ()
+    outputs: Path,
+    *,
+    python: str | None = None,
+    offline: bool = False,
+    wanted: Wanted | None = None,
+    left_out: Collection[str] = (),
 ) -> list[Check]:
     """Run every check that is not `left_out` (by name), in the order in which they are shown; `offline` asks no hub.
-    Where another `python` is named, its environment is checked as well.
+    Where another `python` is named, its environment is checked as well; every backend, where something is `wanted`.
 
-    Returns within DEADLINE_SECONDS or little more.
+    Returns within DEADLINE_SECONDS or little more, within PATIENCE where a server was named.
     """
-    from benchtui.doctor import accelerators, hub, packages, services, storage, worker
+    from benchtui.doctor import accelerators, backends, hub, packages, services, storage, worker
 
     examinations: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("Python", packages.check_python),
@@ -40,7 +51,11 @@ def run_checks(
     ]
     if python is not None:
         examinations.insert(2, ("Worker", lambda: worker.check_worker_python(python)))
-    return run_together([found for found in examinations if found[0] not in left_out], DEADLINE_SECONDS)
+    seconds = DEADLINE_SECONDS
+    if wanted is not None:
+        examinations += backends.backend_examinations(outputs, wanted)
+        seconds = DEADLINE_SECONDS if wanted.server is None else PATIENCE
+    return run_together([found for found in examinations if found[0] not in left_out], seconds)
 
 
 def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], seconds: float) -> list[Check]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from benchtui.backends.access import Access
 from benchtui.backends.registry import BUILT_IN
+from benchtui.doctor.backends import installed
 from benchtui.doctor.check import Check
 from benchtui.errors import BenchtuiError
 from benchtui.plans.worker_python import worker_environment_of
@@ -36,5 +37,4 @@ def check_worker_python(named: str) -> Iterator[Check]:
         except BenchtuiError as error:
             yield Check(f"{backend.name} there", "warning", error.what, error.next_step)
         else:
-            found = ", ".join(f"{name} {shown}" for name, shown in backend.identity(access).items())
-            yield Check(f"{backend.name} there", "ok", found)
+            yield Check(f"{backend.name} there", "ok", installed(backend, access))

@@ -33,7 +33,7 @@ def preflight(choice: Choice) -> list[Check]:
     else:
         leaves = [leaf for names in tasks.resolved.leaves.values() for leaf in names]
         found = [*_plans(choice, tasks, len(leaves)), *_machine(choice, leaves)]
-    order = {"problem": 0, "warning": 1, "ok": 2}
+    order = {"problem": 0, "warning": 1, "absent": 2, "ok": 3}
     return sorted(found, key=lambda check: order[check.status])
 
 

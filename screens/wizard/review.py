@@ -93,7 +93,7 @@ class ReviewStep(Step):
 
     def _checked(self, checks: list[Check]) -> None:
         colours = self.page.colours
-        shades = {"ok": colours.gain, "warning": colours.warning, "problem": colours.loss}
+        shades = {"ok": colours.gain, "absent": colours.muted, "warning": colours.warning, "problem": colours.loss}
         grid = Table.grid(padding=(0, 1, 0, 0))
         for check in checks:
             words = Text(printable(check.message, 500))

@@ -51,11 +51,22 @@ def test_every_line_has_a_word_and_is_aligned(tmp_path: Path, nltk_data: str) ->
     done = doctor(cwd=tmp_path, NLTK_DATA=nltk_data)
     *lines, blank, verdict = done.stdout.splitlines()
     checks = [line for line in lines if not line.lstrip().startswith("→")]
-    assert {line[2:9].strip() for line in checks} <= {"ok", "warning", "problem"}
-    names_end = {line.index("  ", 11) for line in checks if line[11:].startswith("Other tasks")}
-    assert all(line[next(iter(names_end)) : next(iter(names_end)) + 2] == "  " for line in checks)
+    assert {line[2:9].strip() for line in checks} <= {"ok", "absent", "warning", "problem"}
+    [start] = {line.index(line[17:].split()[0], 17) for line in checks if line[11:].startswith("Python ")}
+    assert all(line[start - 2 : start] == "  " and line[start] != " " for line in checks)
     assert blank == ""
     assert "Ready to run" in verdict or "to fix" in verdict
+
+
+def test_the_backend_that_is_named_has_to_be_there(tmp_path: Path) -> None:
+    done = doctor("--json", "--backend", "nobody", "--server", "http://127.0.0.1:9", cwd=tmp_path)
+    assert done.returncode == 1
+    checks = {check["name"]: check for check in json.loads(done.stdout)}
+    assert checks["nobody backend"]["status"] == "problem"
+    assert "hf" in checks["nobody backend"]["next_step"]
+    assert checks["hf backend"]["status"] == "ok"
+    assert checks["openai backend"]["message"].startswith("http://127.0.0.1:9 does not answer")
+    assert checks["openai backend"]["status"] == "warning"
 
 
 def test_a_read_only_folder_is_a_problem_and_the_exit_status_says_so(tmp_path: Path, nltk_data: str) -> None:

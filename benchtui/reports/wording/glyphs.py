@@ -83,7 +83,7 @@ ASCII = Glyphs(
 )
 
 
-CHECKED = {"ok": UNICODE.done, "warning": UNICODE.warning, "problem": UNICODE.failed}
+CHECKED = {"ok": UNICODE.done, "absent": "–", "warning": UNICODE.warning, "problem": UNICODE.failed}
 """The sign beside what was checked before a run, by its status."""
 
 
