@@ -16,7 +16,6 @@ from typing import Any
 
 from benchtui.backends.servers import ask, server_url
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.ollama_store import modelfile_parameters
 from benchtui.text import one_line
 
 HOST_VARIABLE = "OLLAMA_HOST"
@@ -180,6 +179,8 @@ def look_at_ollama(url: str) -> OllamaServer:
 
 def show(url: str, name: str) -> ShownModel:
     """Ask a server what it tells of one model. Raises UsageError where it has no such model."""
+    from benchtui.models.ollama_store import modelfile_parameters
+
     document = _asked(url, "/api/show", {"model": name})
     info = document.get("model_info") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(info, Mapping | None):

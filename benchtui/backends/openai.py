@@ -97,6 +97,21 @@ def _trained(model: ServedModel, outputs: Path) -> TrainedModel:
     return served_model(model.name, outputs, size=model.bytes)
 
 
+ENDPOINT = OwnSetting(
+    "endpoint",
+    "completions, with the prompt as it is; or chat: messages, by the server's own template.",
+    ("completions", "chat"),
+    "completions",
+)
+REQUEST_TIMEOUT = OwnSetting(
+    "request-timeout",
+    "Seconds that a served model may take for one answer; after three tries the sample is unanswered.",
+    (),
+    "1800",
+    "SECONDS",
+    scores=False,
+)
+
 OPENAI = _OpenAI(
     name="openai",
     title="a server that speaks OpenAI's language",
@@ -104,12 +119,7 @@ OPENAI = _OpenAI(
     gives=Gives(generate=True, loglikelihood=True, chat=True),
     answering="benchtui.worker.answering.openai.open",
     settings=(
-        OwnSetting(
-            "endpoint",
-            "completions, with the prompt as it is; or chat: messages, by the server's own template.",
-            ("completions", "chat"),
-            "completions",
-        ),
+        ENDPOINT,
         OwnSetting(
             "tokenizer",
             "The served model's tokenizer: folder, hub id, or none. Log-likelihoods need it.",
@@ -117,14 +127,7 @@ OPENAI = _OpenAI(
             NO_TOKENIZER,
             "ID",
         ),
-        OwnSetting(
-            "request-timeout",
-            "Seconds that a served model may take for one answer; after three tries the sample is unanswered.",
-            (),
-            "1800",
-            "SECONDS",
-            scores=False,
-        ),
+        REQUEST_TIMEOUT,
     ),
     served=True,
     costs="a server's log-likelihoods are used only once they are proven right",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from benchtui.backends.backend import Backend
 from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
+from benchtui.backends.ollama import OLLAMA
 from benchtui.backends.openai import OPENAI
 from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError, UsageError
@@ -22,7 +23,9 @@ from benchtui.errors import BenchtuiError, UsageError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Backend] = MappingProxyType({backend.name: backend for backend in (HF, GGUF, OPENAI, VLLM)})
+BUILT_IN: Mapping[str, Backend] = MappingProxyType(
+    {backend.name: backend for backend in (HF, GGUF, OLLAMA, OPENAI, VLLM)}
+)
 DEFAULT_BACKEND = HF.name
 GROUP = "benchtui.backends"
 

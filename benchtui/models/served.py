@@ -15,12 +15,14 @@ _UNSAFE = re.compile(r"[^\w.+-]", re.ASCII)
 
 @dataclass(frozen=True)
 class ServedDescription(ModelDescription):
-    """A model that a server has loaded or can load; `name` is its name there, the rest is that of a `ServedSource`."""
+    """A model that a server has loaded or can load; `name` is its name there, the rest is that of a `ServedSource`.
+    `no_gguf` says why its file cannot be opened here, where a server's product has one."""
 
     server: str = ""
     product: str = "openai"
     gguf: str | None = None
     quantization: str = ""
+    no_gguf: str = ""
 
 
 def served_model(

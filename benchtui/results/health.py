@@ -30,6 +30,8 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield f"{_of(health.empty, health.answers)} empty"
     if health.thinking:
         yield f"{_of(health.thinking, health.known)} cut while thinking: nothing of the answer itself was written"
+    if health.window_full:
+        yield f"{_of(health.window_full, health.known)} cut because the model's window was full (--max-length)"
     if health.looping:
         loops = "repeats itself" if health.looping == 1 else "repeat themselves"
         yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"

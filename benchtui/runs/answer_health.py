@@ -12,7 +12,8 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `prompt` is the length of the prompt before anything was cut from it, `lost` what was cut to fit the window.
     `tokens` is the length of a generated answer, with thoughts and end token; `at_limit` says that the greatest number
-    of tokens ended it, and neither an end token nor a stop string; `thinking` that this was before any answer began.
+    of tokens ended it, and neither an end token nor a stop string; `thinking` that this was before any answer began,
+    `window_full` that it was the model's window that ended it.
     """
 
     prompt: int | None = None
@@ -20,6 +21,7 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     tokens: int | None = None
     at_limit: bool | None = None
     thinking: bool | None = None
+    window_full: bool = False
 
 
 class TaskHealth(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     `answers` counts generated texts, each repeat by itself; `unknown` are those of them whose length and end were not
     counted (by an earlier version). `cut`, `tokens` and `mean_tokens` are over the others, None when there are none;
     `cut_at` holds the smallest and the greatest length at which answers were cut; `thinking` of them were cut before
-    any answer began. `empty` and `looping` are over all.
+    any answer began, `window_full` because the window was full. `empty` and `looping` are over all.
 
     A prompt is what one document puts before its answers: one for multiple choice with one question. `prompts_cut` of
     the `prompts` did not fit the window; they lost `prompt_tokens_lost` of their `prompt_tokens`, both None when
@@ -65,6 +67,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     floor: float | None = None
     fingerprint: str = ""
     thinking: int = 0
+    window_full: int = 0
 
     @property
     def known(self) -> int:
@@ -106,6 +109,7 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         floor=worst.floor,
         fingerprint=_fingerprints(found),
         thinking=sum(part.thinking for part in found),
+        window_full=sum(part.window_full for part in found),
     )
 
 

@@ -207,11 +207,13 @@ class LmEvalModel(TemplateLM):
     def _facts(
         self, request: GenerateRequest, generated: Generated, lengths: Mapping[str, int], at_limit: bool
     ) -> AnswerFacts:
-        whole, lost = lengths.get(request.text, generated.read), None
+        whole, lost = lengths.get(request.text, generated.read), 0 if generated.read_whole else None
         if request.text in lengths:
             lost = lengths[request.text] - (len(request.prompt) - request.lost)
         unended = at_limit and self._answer_end.missing_from(generated.text)
-        return AnswerFacts(whole, lost, generated.length, at_limit, thinking=generated.thinking or unended or None)
+        thinking = (generated.thinking or unended or None) if not generated.window_full else None
+        full = generated.window_full and at_limit
+        return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full)
 
     def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
         """What is asked for these requests, and the length of each prompt before anything was cut from it."""

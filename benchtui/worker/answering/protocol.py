@@ -101,8 +101,9 @@ class Generated:
     """An answer: its `ids` up to the token that completed it, and their `text` without special tokens, which may still
     contain a stop string and what comes behind it.
 
-    A server that does not tell ids tells their `count` at most, and how many tokens it read (`read`). `thinking` where
-    the greatest number of tokens was reached before any answer began.
+    A server that does not tell ids tells their `count` at most, and how many tokens it read (`read`); `read_whole`
+    where it would have refused a prompt that it cannot read whole. `thinking` where the greatest number of tokens was
+    reached before any answer began; `window_full` where the model's window ended it, with fewer tokens than were asked.
     """
 
     text: str
@@ -111,6 +112,8 @@ class Generated:
     count: int | None = None
     read: int | None = None
     thinking: bool = False
+    window_full: bool = False
+    read_whole: bool = False
 
     @property
     def length(self) -> int | None:

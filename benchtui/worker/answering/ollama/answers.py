@@ -11,10 +11,15 @@ from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import PassingError, RefusedError, UnansweredError
 from benchtui.worker.answering.http.lines import lines_of
+from benchtui.worker.answering.protocol import Generated
 
 SHOWN = 300
 NOT_AN_ANSWER = frozenset({"load", "unload"})
 """What `done_reason` says where a model was only loaded or unloaded."""
+
+
+_GUARDED = 30
+"""Equal pieces in a row after which Ollama's guard ends an answer."""
 
 
 class GuardError(UnansweredError):
@@ -49,7 +54,8 @@ class TokenLogProb:
 @dataclass(frozen=True)
 class Answer:
     """A complete answer. `reason` is "stop" or "length" ("load", "unload" where nothing was asked); counts are in
-    tokens, None where the server says none; `load_seconds` is what loading the model took for this request."""
+    tokens, None where the server says none. In seconds: `load_seconds` is what loading the model took for this request,
+    `prompt_seconds` reading the prompt, `seconds` writing."""
 
     text: str
     thinking: str
@@ -57,37 +63,63 @@ class Answer:
     prompt_tokens: int | None
     tokens: int | None
     load_seconds: float
+    prompt_seconds: float = 0.0
+    seconds: float = 0.0
     logprobs: tuple[TokenLogProb, ...] = ()
 
-    def cut_by(self, limit: int, context: int) -> str:
-        """Say in words what cut an answer whose reason is "length": `num_predict`, or a context that is full."""
-        full = self.prompt_tokens is not None and self.tokens is not None and self.tokens < limit
-        what = f"the context of {context} is full" if full else f"cut at num_predict {limit}"
-        return f"{what} while thinking" if self.thinking and not self.text and not full else what
+    def generated(self, limit: int) -> Generated:
+        """What whoever asked for at most `limit` tokens is told of it."""
+        at_limit = self.reason == "length"
+        full = at_limit and self.tokens is not None and self.tokens < limit
+        return Generated(
+            self.text,
+            (),
+            "length" if at_limit else "end",
+            count=self.tokens,
+            read=self.prompt_tokens,
+            thinking=bool(at_limit and not full and self.thinking and not self.text),
+            window_full=full,
+            read_whole=True,
+        )
 
 
 @dataclass
 class _Growing:
+    """`equal` counts the pieces at the end that are the same text but for spaces."""
+
     text: list[str] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
     logprobs: list[TokenLogProb] = field(default_factory=list)
+    pieces: int = 0
+    equal: int = 0
+    last: str | None = None
+
+    def add(self, text: str, thinking: str) -> None:
+        self.text.append(text)
+        self.thinking.append(thinking)
+        piece = (text + thinking).strip()
+        self.equal = self.equal + 1 if piece == self.last else 1
+        self.last = piece
+        self.pieces += 1
 
 
 async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], None]) -> Answer:
     """Read the answer of `/api/generate` or `/api/chat`, streamed or whole; `progress` is told how many pieces came.
 
-    Raises GuardError where the answer ends without `done`, PassingError where a line of it is an error.
+    Raises PassingError where a line of it is an error, and where it ends without `done` other than by the guard, which
+    raises GuardError.
     """
     grown = _Growing()
     async for document in documents_of(chunks):
         message = document.get("message")
         said = message if isinstance(message, dict) else document
-        grown.text.append(_text(said.get("content" if said is message else "response")))
-        grown.thinking.append(_text(said.get("thinking")))
+        grown.add(_text(said.get("content" if said is message else "response")), _text(said.get("thinking")))
         grown.logprobs += _logprobs(document.get("logprobs"))
         if document.get("done") is True and isinstance(document.get("done_reason"), str):
             return _answer(document, grown)
         progress(1)
+    if grown.pieces != 1 and grown.equal < _GUARDED:  # an answer that was not streamed is one piece
+        raise PassingError("the answer ended without saying that it is complete")
     raise GuardError("".join(grown.text))
 
 
@@ -113,7 +145,9 @@ def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
         one_line(document["done_reason"], 40),
         _count(document.get("prompt_eval_count")),
         _count(document.get("eval_count")),
-        (_count(document.get("load_duration")) or 0) / 1e9,
+        _seconds(document, "load_duration"),
+        _seconds(document, "prompt_eval_duration"),
+        _seconds(document, "eval_duration"),
         tuple(grown.logprobs),
     )
 
@@ -128,6 +162,10 @@ def _logprobs(entries: Any) -> list[TokenLogProb]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _seconds(document: dict[str, Any], name: str) -> float:
+    return (_count(document.get(name)) or 0) / 1e9
 
 
 def _count(value: Any) -> int | None:

@@ -14,6 +14,9 @@ from benchtui.worker.answering.protocol import GenerateRequest
 KEEP_ALIVE = "1h"
 """How long the model stays loaded after an answer: longer than a pause between tasks, and no longer than that where a
 run was killed."""
+_WHOLE_PROMPTS: Mapping[str, bool] = {"truncate": False, "shift": False}
+"""Without the first, what is too long is cut to half of the context and answered; without the second, what was read is
+pushed out of a full context while the answer grows: neither is said. `shift` says how the model is loaded, too."""
 _SEEDS = 2**31 - 1
 _GREEDY: Mapping[str, float | int] = {"temperature": 0, "top_k": 1, "top_p": 1, "min_p": 0}
 """Every sampler named: `temperature` 0 alone leaves the others at the server's or the Modelfile's values."""
@@ -40,19 +43,22 @@ _OWN = {"num_ctx": "--max-length", "num_predict": "max_gen_toks", "stop": "until
 @dataclass(frozen=True)
 class Asking:
     """How one model is asked, the same throughout a run: `context` is num_ctx (another one would load it again),
-    `thinks` whether it is to think where the server knows its way of thinking."""
+    `think` whether it is to think where the server knows its way of thinking."""
 
     model: str
     context: int
     think: bool = False
 
-    def generate(self, request: GenerateRequest, text: str) -> dict[str, Any]:
-        """The body for `/api/generate`: `text` as it is, without any template of the server."""
-        return {**self._common(request), "prompt": text, "raw": True}
+    def generate(self, request: GenerateRequest, text: str, *, stops: bool = True) -> dict[str, Any]:
+        """The body for `/api/generate`: `text` as it is, without any template of the server. `stops` says whether stop
+        strings end the text at the server."""
+        return {**self._common(request, stops), "prompt": text, "raw": True}
 
-    def chat(self, request: GenerateRequest, messages: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+    def chat(
+        self, request: GenerateRequest, messages: Sequence[Mapping[str, str]], *, stops: bool = True
+    ) -> dict[str, Any]:
         """The body for `/api/chat`: the server's own template writes the prompt."""
-        return {**self._common(request), "messages": [dict(message) for message in messages]}
+        return {**self._common(request, stops), "messages": [dict(message) for message in messages]}
 
     def probe(self, prompt: str, tokens: int) -> dict[str, Any]:
         """The body that asks for a greedy answer with log-probabilities of its tokens."""
@@ -62,13 +68,14 @@ class Asking:
     def load(self, keep_alive: str | int = KEEP_ALIVE) -> dict[str, Any]:
         """The body that loads the model and asks nothing, or unloads it with `keep_alive` 0."""
         options = {"num_ctx": self.context}
-        return {"model": self.model, "prompt": "", "stream": False, "keep_alive": keep_alive, "options": options}
+        body = {"model": self.model, "prompt": "", "stream": False, "keep_alive": keep_alive, "options": options}
+        return {**body, **_WHOLE_PROMPTS}
 
-    def _common(self, request: GenerateRequest) -> dict[str, Any]:
+    def _common(self, request: GenerateRequest, stops: bool) -> dict[str, Any]:
         return {
             "model": self.model,
             "stream": True,
-            "truncate": False,
+            **_WHOLE_PROMPTS,
             "think": self.think,
             "keep_alive": KEEP_ALIVE,
             "options": {
@@ -76,7 +83,7 @@ class Asking:
                 "seed": request.seed % _SEEDS,
                 "num_ctx": self.context,
                 "num_predict": max(request.limit, 1),  # 0 means without end
-                "stop": list(request.stops),
+                "stop": [stop for stop in request.stops if stop] if stops else [],
             },
         }
 
@@ -88,6 +95,8 @@ def options_of(settings: Mapping[str, Any]) -> dict[str, float | int]:
     ignore it in silence.
     """
     temperature = settings.get("temperature")
+    if temperature is not None:
+        temperature = _number("temperature", temperature)
     sampled = settings.get("do_sample", temperature is not None and temperature > 0) and temperature != 0
     chosen: dict[str, float | int] = {**(_SAMPLED if sampled else _GREEDY), **_NEUTRAL}
     for name, value in settings.items():

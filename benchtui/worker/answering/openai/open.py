@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchtui.backends.openai import NO_TOKENIZER, OPENAI
+from benchtui.backends.openai import NO_TOKENIZER, OPENAI, REQUEST_TIMEOUT
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
 from benchtui.text import one_line
@@ -20,7 +20,7 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Open
     source = _served(plan)
     place = OPENAI.setting(plan.backend_settings, "tokenizer")
     tokenizer = NamedTokenizer(place, plan) if place != NO_TOKENIZER else None
-    server = Server(Address(source.server), source.path, timeout=_timeout(plan))
+    server = Server(Address(source.server), source.path, timeout=timeout_of(plan))
     if server.model.identity != source.identity:
         raise BenchtuiError(
             f"{source.server} has another model than the plan names ({server.model.identity}; planned was "
@@ -35,8 +35,9 @@ def open_chat(plan: ModelPlan) -> ChatRenderer:
     return Messages(_served(plan).path)
 
 
-def _timeout(plan: ModelPlan) -> float:
-    text = OPENAI.setting(plan.backend_options, "request-timeout")
+def timeout_of(plan: ModelPlan) -> float:
+    """Seconds that a served model may take for one answer. Raises BenchtuiError for what is no number."""
+    text = OPENAI.setting(plan.backend_options, REQUEST_TIMEOUT.name)
     try:
         seconds = float(text)
     except ValueError:

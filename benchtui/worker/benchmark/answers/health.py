@@ -42,6 +42,7 @@ class HealthCounter:
 
     def __init__(self) -> None:
         self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = self._thinking = 0
+        self._window_full = 0
         self._cut_at: tuple[int, int] | None = None
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
         self._choices = self._equal = 0
@@ -85,6 +86,7 @@ class HealthCounter:
         if facts.at_limit:
             self._cut += 1
             self._thinking += bool(facts.thinking)
+            self._window_full += facts.window_full
             low, high = self._cut_at or (facts.tokens, facts.tokens)
             self._cut_at = min(low, facts.tokens), max(high, facts.tokens)
 
@@ -129,6 +131,7 @@ class HealthCounter:
             **self._likelihoods.floor(),
             fingerprint=fingerprint_text(self._fingerprint),
             thinking=self._thinking,
+            window_full=self._window_full,
         )
 
 

@@ -14,7 +14,7 @@ from benchtui.worker.answering.http.client import Address, HttpClient
 from benchtui.worker.answering.http.failures import LostError, PassingError, RefusedError, UnansweredError
 from benchtui.worker.answering.http.lines import events_of
 from benchtui.worker.answering.ollama.answers import documents_of, refusal
-from benchtui.worker.answering.ollama.server import OllamaServer
+from benchtui.worker.answering.ollama.server import ask_once
 from tests.worker.answering.ollama.double import Pinned, serving
 from tests.worker.answering.ollama.recorded import Exchange, every_exchange
 
@@ -40,7 +40,7 @@ async def outcome_of(url: str, exchange: Exchange) -> str:
     client = HttpClient(Address(url), timeout=20, refused=refusal("here", model))
     try:
         if exchange.path in ANSWERS and not body.get("_debug_render_only"):
-            return await answer(OllamaServer(client, model), exchange, body)
+            return await answer(client, exchange, body)
         if exchange.streamed:
             async with client.stream(exchange.path, body) as chunks:
                 if exchange.path.startswith("/v1"):
@@ -55,7 +55,7 @@ async def outcome_of(url: str, exchange: Exchange) -> str:
         await client.close()
 
 
-async def answer(server: OllamaServer, exchange: Exchange, body: dict[str, Any]) -> str:
+async def answer(client: HttpClient, exchange: Exchange, body: dict[str, Any]) -> str:
     pieces = 0
 
     def progress(n: int) -> None:
@@ -65,7 +65,7 @@ async def answer(server: OllamaServer, exchange: Exchange, body: dict[str, Any])
             raise CutError
 
     try:
-        found = await server.ask(body, progress)
+        found = await ask_once(client, body, progress)
     except CutError:
         return f"cut by us after {pieces} pieces"
     assert len(found.text.encode()) <= sum(len(line.encode()) for line in exchange.lines)
