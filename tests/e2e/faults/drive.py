@@ -27,6 +27,8 @@ from tests.e2e.faults.workshop import CHOICES, WRITES, Workshop
 
 TOKEN = "FAULT_TOKEN"
 TASKS = (WRITES, CHOICES)
+HF = ("--engine", "lm-eval")
+"""Flags of the backend that most faults strike."""
 
 
 class References:
@@ -39,21 +41,23 @@ class References:
         self._making: dict[str, threading.Lock] = {}
         self._made: dict[str, tuple[Place, dict[str, int]]] = {}
 
-    def place(self, model: str, *flags: str, batch: int = 4) -> Place:
-        return self._make(model, flags, batch)[0]
+    def place(self, model: str, *flags: str, batch: int = 4, backend: Sequence[str] = HF) -> Place:
+        return self._make(model, flags, batch, backend)[0]
 
     def memory(self, model: str) -> dict[str, int]:
         """What the worker of an uninterrupted run took at most, in bytes: VmPeak, VmHWM and RssFile of proc(5)."""
         return self._made[model][1]
 
-    def _make(self, model: str, flags: Sequence[str], batch: int) -> tuple[Place, dict[str, int]]:
+    def _make(
+        self, model: str, flags: Sequence[str], batch: int, backend: Sequence[str]
+    ) -> tuple[Place, dict[str, int]]:
         with self._lock:
             making = self._making.setdefault(model, threading.Lock())
         with making:
             if model not in self._made:
                 place = Place(self._workshop, self._root / model, self)
                 place.add(getattr(self._workshop, model.split("-")[0], self._workshop.merged), model)
-                run = place.run(model, *flags, batch=batch)
+                run = place.run(model, *flags, batch=batch, backend=backend)
                 memory = run.memory_of_worker()
                 assert run.ended() == 0, run.text
                 self._made[model] = (place, memory)
@@ -104,13 +108,15 @@ class Place:
         reference = self.references.place("lora")
         return reference.base("lora"), reference.runs("lora")[0]
 
-    def run(self, model: str, *flags: str, timeout: str = "20s", batch: int = 4, **how: Any) -> Running:
+    def run(
+        self, model: str, *flags: str, timeout: str = "20s", batch: int = 4, backend: Sequence[str] = HF, **how: Any
+    ) -> Running:
         """`benchtui run` of the two tasks on `model`, alone (give `--base` to have it otherwise)."""
         alone = () if "--base" in flags or model.startswith("lora") else ("--no-base",)
         tasks = () if "--tasks" in flags else ("--tasks", ",".join(TASKS))
         return self.start(
             "run", "--model", model, *alone, *tasks, "--include-path", str(self.workshop.tasks),
-            "--offline", "--engine", "lm-eval", "--batch-size", str(batch), "--timeout", timeout, *flags, **how,
+            "--offline", *backend, "--batch-size", str(batch), "--timeout", timeout, *flags, **how,
         )  # fmt: skip
 
     def resume(self, *flags: str, timeout: str = "20s", **how: Any) -> Running:

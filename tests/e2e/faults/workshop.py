@@ -215,13 +215,15 @@ ACTIONS = {
 
 @dataclass(frozen=True)
 class Workshop:
-    """`merged` is a whole model, `lora` an adapter on `base`, `wide` a model whose batches need much memory."""
+    """`merged` is a whole model, `lora` an adapter on `base`, `wide` a model whose batches need much memory, `gguf` a
+    quantised file."""
 
     root: Path
     merged: Path
     lora: Path
     base: Path
     wide: Path
+    gguf: Path
     tasks: Path
 
     def copy(self, model: Path, outputs: Path, name: str) -> Path:
@@ -249,7 +251,9 @@ def build(root: Path) -> Workshop:
     _save_model(wide / "merged_16bit", seed=2, vocabulary=200_000, hidden=4)
     lora = root / "lora"
     _save_adapter(lora / "lora", base)
-    return Workshop(root, merged, lora, base, wide, tasks)
+    gguf = root / "gguf"
+    _save_gguf(gguf / "gguf", root / "converted")
+    return Workshop(root, merged, lora, base, wide, gguf, tasks)
 
 
 def _save_model(folder: Path, *, seed: int, vocabulary: int = 0, hidden: int = 32) -> None:
@@ -290,6 +294,15 @@ def _tokenizer():  # type: ignore[no-untyped-def]
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", pad_token="<pad>", model_max_length=512
     )
+
+
+def _save_gguf(folder: Path, converted: Path) -> None:
+    """A tiny Llama with merges in its tokenizer, which llama.cpp asks for."""
+    from tests.worker.answering.gguf.files import write_gguf
+    from tests.worker.tiny_models import make_base
+
+    folder.mkdir(parents=True)
+    write_gguf(make_base(converted), folder / "tiny.Q8_0.gguf", quantized=True)
 
 
 def _save_adapter(folder: Path, base: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 
-MODULES = ("kills", "stops", "hangs", "memory", "disk", "output", "together", "side_by_side", "engine")
+MODULES = ("kills", "stops", "hangs", "memory", "disk", "output", "together", "side_by_side", "engine", "gguf")
 
 
 def load() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from tests.conftest import Hub
 
+SIZE = os.environ.get("BENCHTUI_TEST_REAL_SIZE", "short")
 pytestmark = [
     pytest.mark.hub, pytest.mark.real, pytest.mark.gguf, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3600),
 ]  # fmt: skip
@@ -23,8 +24,7 @@ pytestmark = [
 def test_real_tasks_score_as_with_transformers(
     hub: Hub, real_model: Path, llama_cpp: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    size = os.environ.get("BENCHTUI_TEST_REAL_SIZE", "short")
-    command = [sys.executable, "-m", "tests.worker.answering.gguf.real_tasks", str(real_model), size]
+    command = [sys.executable, "-m", "tests.worker.answering.gguf.real_tasks", str(real_model), SIZE]
     run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | hub.env)
     assert run.returncode == 0, run.stderr[-3000:]
     lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
@@ -38,6 +38,6 @@ def test_real_tasks_score_as_with_transformers(
         assert line["metrics"], line
     assert sum(line["same"] for line in small) >= 0.95 * sum(line["documents"] for line in small), small
     assert all(0.001 < line["largest"] < 4 for line in small), "the quantised file was not read, or something else was"
-    if size == "full":
+    if SIZE == "full":
         with capsys.disabled():
             print("\n" + "\n".join(map(str, lines)))
