@@ -114,7 +114,7 @@ async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], No
         message = document.get("message")
         said = message if isinstance(message, dict) else document
         grown.add(_text(said.get("content" if said is message else "response")), _text(said.get("thinking")))
-        grown.logprobs += _logprobs(document.get("logprobs"))
+        grown.logprobs += read_logprobs(document.get("logprobs"))
         if document.get("done") is True and isinstance(document.get("done_reason"), str):
             return _answer(document, grown)
         progress(1)
@@ -152,7 +152,7 @@ def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
     )
 
 
-def _logprobs(entries: Any) -> list[TokenLogProb]:
+def read_logprobs(entries: Any) -> list[TokenLogProb]:
     found = []
     for entry in entries if isinstance(entries, list) else []:
         top = [(_text(other.get("token")), float(other["logprob"])) for other in entry.get("top_logprobs") or []]
