@@ -8,11 +8,13 @@ from typing import Any
 from benchtui.backends.servers import ServedModel, ServerFacts, look
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.http.client import Address, HttpClient
-from benchtui.worker.answering.http.failures import UnansweredError, said
+from benchtui.worker.answering.http.failures import PassingError, UnansweredError, said
 from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.http.patient_server import PatientServer
 from benchtui.worker.answering.protocol import ModelChangedError
 
+_GIVEN_UP = frozenset({"abort", "error", "cancelled"})
+"""Finish reasons beside a text that is not whole: vLLM and SGLang write them where they run out of room."""
 _TOO_LONG = ("context length", "context_length_exceeded", "exceed_context_size_error", "exceeds the available context")
 
 
@@ -40,6 +42,8 @@ class Server(PatientServer):
             document = await client.post(path, body)
             if isinstance(document, Mapping) and document.get("error"):  # an error under status 200 is no answer
                 raise client.told(document)
+            if given_up := _given_up(document):
+                raise PassingError(f"the server gave it up (finish reason {given_up})")
             return document
 
         return await self.patiently(once)
@@ -58,6 +62,17 @@ class Server(PatientServer):
                 f"{self.model.identity}): what it answered for this task does not count.",
                 "Start it with the first one, then `benchtui resume`.",
             )
+
+
+def _given_up(document: Any) -> str:
+    """The reason why an answer is half a one, "" where it is whole."""
+    choices = document.get("choices") if isinstance(document, Mapping) else None
+    reasons = [
+        choice.get("finish_reason")
+        for choice in (choices if isinstance(choices, list) else ())
+        if isinstance(choice, Mapping)
+    ]
+    return next((reason for reason in reasons if isinstance(reason, str) and reason in _GIVEN_UP), "")
 
 
 def too_long(status: int, document: Any) -> Exception | None:

@@ -70,7 +70,7 @@ class Asked:
 
 @dataclass
 class Reply:
-    """`body` is JSON (or text as it is); with `lines` the answer is streamed, and cut off where `broken`."""
+    """`body` is JSON (or text as it is); with `lines` the answer is streamed. Cut off in the middle where `broken`."""
 
     status: int = 200
     body: Any = None
@@ -350,12 +350,15 @@ class _Handler(BaseHTTPRequestHandler):
             body = reply.body.encode() if isinstance(reply.body, str) else json.dumps(reply.body).encode()
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(body[: len(body) // 2] if reply.broken else body)
+            if reply.broken:
+                self.close_connection = True
+                self.shut()
             return
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        for line in reply.lines:
+        for line in reply.lines[: len(reply.lines) // 2] if reply.broken else reply.lines:
             self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
             self.wfile.flush()
         if reply.broken:

@@ -41,7 +41,9 @@ class Counted(Unobserved):
 
 
 @contextmanager
-def opened(fake: Fake, *, endpoint: str = "completions", think: str | None = None) -> Iterator[LmEvalModel]:
+def opened(
+    fake: Fake, *, endpoint: str = "completions", think: str | None = None, patience: Patience = QUICK, **how: Any
+) -> Iterator[LmEvalModel]:
     """A model that `fake` answers for, as the worker asks it; its observer counts."""
     plan: Any = SimpleNamespace(
         backend_settings={"endpoint": endpoint, "tokenizer": "none"},
@@ -50,7 +52,8 @@ def opened(fake: Fake, *, endpoint: str = "completions", think: str | None = Non
     )
     silent: Any = SimpleNamespace(emit=lambda _event: None, close=lambda: None)
     with fake:
-        answering = OpenAIAnswering(plan, Server(Address(fake.url), fake.model, patience=QUICK), None, Reporter(silent))
+        server = Server(Address(fake.url), fake.model, patience=patience, **how)
+        answering = OpenAIAnswering(plan, server, None, Reporter(silent))
         fake.asked.clear()
         try:
             yield LmEvalModel(answering, plan.prompts, Counted())
