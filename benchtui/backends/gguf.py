@@ -54,6 +54,7 @@ GGUF = _Gguf(
     title="llama.cpp, in process",
     takes=("gguf",),
     gives=Gives(generate=True, loglikelihood=True, distributions="full", chat=True),
+    costs="memory: what the file takes; one sample at a time",
     answering="benchtui.worker.answering.gguf.open",
     needs=(Need("llama-cpp-python", _INSTALL, checked="0.3.36"),),
     settings=(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives, OwnSetting
 from benchtui.backends.gguf import BATCH_LAYOUT
 from benchtui.backends.ollama_server import OllamaModel, look_at_ollama, ollama_url, show
 from benchtui.backends.openai import ENDPOINT, MESSAGES, REQUEST_TIMEOUT
+from benchtui.backends.servers import is_local
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.machine import instruction_set
 from benchtui.text import one_line
@@ -28,7 +28,6 @@ LONGEST = 8192
 """The context in tokens that a model is given where --max-length names none: the server keeps memory for all of it."""
 _READER = "llama-cpp-python"
 """The package that opens a model's own GGUF."""
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,9 @@ class _Ollama(Backend):
                 "Leave out --offline, or unset HF_HUB_OFFLINE.",
             )
         look_at_ollama(url)
+
+    def server(self, access: Access) -> str | None:
+        return ollama_url(access.server)
 
     def find(self, outputs: Path, selector: str | None, access: Access) -> TrainedModel:
         return _trained(look_at_ollama(ollama_url(access.server)).model(selector), outputs)
@@ -133,11 +135,6 @@ class _Ollama(Backend):
         return self.setting(access.settings, ENDPOINT.name) == "chat"
 
 
-def is_local(url: str) -> bool:
-    """Return whether a server's address is one of this machine."""
-    return urlsplit(url).hostname in _LOOPBACK
-
-
 def _problem(model: OllamaModel) -> str:
     if model.remote:
         return f"runs at {model.remote}: what it is asked would leave the machine"
@@ -190,5 +187,5 @@ OLLAMA = _Ollama(
     answering="benchtui.worker.answering.ollama.open",
     settings=(ENDPOINT, READ_GGUF, REQUEST_TIMEOUT),
     served=True,
-    costs="log-likelihoods by opening the model's own GGUF, where it is on this disk and llama-cpp-python installed",
+    costs="multiple choice opens the model's own GGUF: on this disk, with llama-cpp-python",
 )

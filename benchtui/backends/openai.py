@@ -130,5 +130,5 @@ OPENAI = _OpenAI(
         REQUEST_TIMEOUT,
     ),
     served=True,
-    costs="a server's log-likelihoods are used only once they are proven right",
+    costs="multiple choice only where the server's numbers are proven right",
 )

@@ -65,6 +65,11 @@ def _nearest(name: str, facts: ServerFacts) -> str:
     return ", ".join(one_line(found, 80) for found in near) or "none"
 
 
+def is_local(url: str) -> bool:
+    """Return whether a server's address is one of this machine."""
+    return urlsplit(url).hostname in _LOOPBACK
+
+
 def server_url(text: str) -> str:
     """A server's address without the /v1 that clients are often given. Raises UsageError for what is none, and for one
     with a password in it: a plan holds it."""
@@ -208,7 +213,7 @@ def ask(
 
     key = os.environ.get(key_variable, "").strip()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    trusted = urlsplit(url).hostname not in _LOOPBACK  # no proxy for this machine
+    trusted = not is_local(url)  # no proxy for this machine
     try:
         with (
             httpx.Client(timeout=seconds, trust_env=trusted, headers=headers) as client,

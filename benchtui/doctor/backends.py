@@ -9,9 +9,9 @@ from pathlib import Path
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend
 from benchtui.backends.registry import DEFAULT_BACKEND, backend_names, find_backend
+from benchtui.backends.servers import look
 from benchtui.doctor.check import Check, Status
 from benchtui.errors import BenchtuiError
-from benchtui.models.served import ServedDescription
 from benchtui.plans.worker_python import worker_environment_of
 from benchtui.text import one_line
 
@@ -84,15 +84,20 @@ def _check_server(backend: Backend, outputs: Path, wanted: Wanted, status: Statu
 def _answers(backend: Backend, outputs: Path, access: Access) -> str:
     """Return what answers: product, version, models. Raises BenchtuiError where nothing does."""
     models = backend.list_models(outputs, access)
-    product = "a server"
-    if models:
-        described = backend.describe(models[0].formats[0].location, access)
-        product = described.product if isinstance(described, ServedDescription) else product
-    version = " ".join(backend.identity(access).get("server version", "").split())
+    product, told = _product(access.server or "") or backend.name, backend.identity(access)
+    version = next((told[name] for name in told if name.lower() in ("server version", product)), "")
     names = ", ".join(one_line(model.name, 60) for model in models[:_MOST_NAMED])
     more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
     has = f"it has {names}{more}" if models else "it has no model"
     return one_line(f"{product} {version}".strip(), 100) + f" at {one_line(access.server or '', 120)}; {has}"
+
+
+def _product(address: str) -> str:
+    """Return what product it is, "" where it does not speak OpenAI's language beside its own."""
+    try:
+        return look(address).product
+    except BenchtuiError:
+        return ""
 
 
 def _words(backend: Backend, found: str) -> str:

@@ -33,7 +33,7 @@ def run_checks(
 
     Returns within DEADLINE_SECONDS or little more, within PATIENCE where a server was named.
     """
-    from benchtui.doctor import accelerators, backends, hub, packages, services, storage, worker
+    from benchtui.doctor import accelerators, backends, hub, packages, storage, worker
 
     examinations: list[tuple[str, Callable[[], Iterable[Check]]]] = [
         ("Python", packages.check_python),
@@ -47,7 +47,6 @@ def run_checks(
         ("NLTK data", lambda: storage.check_nltk(offline=offline)),
         ("Models", lambda: storage.check_models(outputs)),
         ("Disk", lambda: storage.check_disk(outputs)),
-        ("Ollama", services.check_ollama),
     ]
     if python is not None:
         examinations.insert(2, ("Worker", lambda: worker.check_worker_python(python)))

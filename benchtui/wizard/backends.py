@@ -51,14 +51,16 @@ class KnownBackend:
 
 @dataclass(frozen=True)
 class FormatOption(Option):
-    """One format with the backend that loads it; `model` is given where it is a server's own model."""
+    """One format with the backend that loads it; `model` is given where it is a server's own model, and `server` is
+    where that was found, None where its backend looks by itself."""
 
     backend: str = ""
     format: str | None = None
     model: TrainedModel | None = None
+    server: str | None = None
 
-    def taken(self, choice: Choice, before: TrainedModel | None, server: str | None) -> Choice:
-        """`choice` with this answer; `server` is where a served model was found, None where its backend looks.
+    def taken(self, choice: Choice, before: TrainedModel | None) -> Choice:
+        """`choice` with this answer.
 
         Of the base that was named counts what was said of the same model: `before` was chosen until now.
         """
@@ -66,7 +68,7 @@ class FormatOption(Option):
             return replace(choice, backend=self.backend, format=self.format, server=None)
         base = choice.base if before is not None and before.path == self.model.path else None
         name = served_name(self.model)
-        return replace(choice, backend=self.backend, format=None, server=server, model=name, base=base)
+        return replace(choice, backend=self.backend, format=None, server=self.server, model=name, base=base)
 
 
 def known_backends(choice: Choice) -> list[KnownBackend]:
@@ -155,7 +157,7 @@ def _of_backend(
     best = _best(one.backend, model, choice)
     for form in forms:
         if model is not None and form.kind == "served":
-            yield _served_option(one.backend, model, model)
+            yield _served_option(one.backend, model, model, choice.server)
         else:
             yield _format_option(one.backend, form, best)
     if one.backend.served:
@@ -233,25 +235,29 @@ def _served_options(backend: Backend, model: TrainedModel | None, served: Served
     if served is not None:
         for found in served.models:
             if served_name(found) not in own:
-                yield _served_option(backend, found, model)
+                yield _served_option(backend, found, model, served.server)
         if served.words:
             yield Option(f"{backend.name}:asked", "", one_line(served.words, 400), heading=True)
     yield Option(f"{backend.name}:{SERVER}", "Ask a server …", "Its URL is typed below.")
 
 
-def _served_option(backend: Backend, found: TrainedModel, model: TrainedModel | None) -> FormatOption:
+def _served_option(
+    backend: Backend, found: TrainedModel, model: TrainedModel | None, server: str | None
+) -> FormatOption:
     form = found.formats[0] if found.formats else None
     same = model is not None and found.path == model.path
+    twin = model.name if model is not None and same and model is not found else ""
     about = [form.note if form else "", *(f"Warning: {words}." for words in (form.warnings if form else ()))]
     return FormatOption(
         value=f"{backend.name}:{served_name(found)}",
         title=one_line(served_name(found), 80),
-        about=one_line(" ".join(filter(None, [f"The same as {model.name}." if same and model else "", *about])), 300),
+        about=one_line(" ".join(filter(None, [f"The same as {twin}." if twin else "", *about])), 300),
         beside=_size(form) if form else "",
         why_not=one_line("; ".join(found.all_problems), 300),
         recommended=same,
         backend=backend.name,
         model=found,
+        server=server,
     )
 
 
@@ -261,7 +267,8 @@ def _nobodys(model: TrainedModel, known: Sequence[KnownBackend]) -> Iterator[Opt
         if not any(form.kind in one.backend.takes for one in known):
             why = one_line(form.problem, 300) or "No backend that is registered here loads it."
             yield FormatOption(f":{form.label}", one_line(form.label, 80), beside=_size(form), why_not=why)
-    if not any(form.kind in ("merged_16bit", "full", "hub", "served") for form in model.formats):
+    whole = any(form.kind in ("merged_16bit", "full", "hub", "served") for form in model.formats)
+    if not whole and any(form.adapter for form in model.formats):
         yield Option("", "merged_16bit", why_not="Not there. Merge the adapter into its base (peft merge_and_unload) "
                      "and save it as merged_16bit/.")  # fmt: skip
 

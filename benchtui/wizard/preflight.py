@@ -17,7 +17,7 @@ from benchtui.settings.rows import PLANNED_GAIN
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line
 
-_NOT_HERE = ("Ollama", "Other tasks", "Models")
+_NOT_HERE = ("Other tasks", "Models")
 """Of the doctor's checks those that say nothing about this run."""
 _REFUSED = "Plan"
 _OF_IFEVAL = ("IFEval", "NLTK data")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend
+from benchtui.backends.servers import is_local
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import TrainedModel
 from benchtui.text import one_line
@@ -31,9 +32,10 @@ class Served:
 
 
 def asks(backend: Backend, access: Access) -> bool:
-    """Return whether there is a server to ask: one that was named, or one that the backend knows on this machine and
-    the run may ask."""
-    return access.server is not None or (not access.offline and _address(backend, access) is not None)
+    """Return whether there is a server to ask: one that was named, or one that the backend knows and that an offline
+    run may ask as well."""
+    address = _address(backend, access)
+    return access.server is not None or (address is not None and (not access.offline or is_local(address)))
 
 
 def asking(backend: Backend, access: Access) -> str:

@@ -62,9 +62,10 @@ class Choices(OptionList):
 
 
 def _prompt(answer: Option, inside: bool) -> ListOption:
-    """What stands in the list for `answer`; `inside`: below a heading."""
+    """What stands in the list for `answer`; `inside`: below a heading. There the cursor reaches what cannot be taken as
+    well, since what it lacks may stand below the edge of the screen."""
     if answer.heading:
-        return ListOption(_heading(answer), disabled=True)
+        return ListOption(_heading(answer), disabled=not answer.why_not)
     off = bool(answer.why_not)
     text = Content.assemble(("✗ " if off else "", "$error"), (one_line(answer.title, 100), "" if off else "bold"))
     if answer.beside:
@@ -74,7 +75,7 @@ def _prompt(answer: Option, inside: bool) -> ListOption:
     below = answer.why_not or answer.about
     if below:
         text += Content.assemble("\n", (_words(below), "$warning" if off else "$muted"))
-    return ListOption(Padding(text, Spacing(0, 0, 0, 2)) if inside else text, disabled=off)
+    return ListOption(Padding(text, Spacing(0, 0, 0, 2))) if inside else ListOption(text, disabled=off)
 
 
 def _heading(answer: Option) -> Content:

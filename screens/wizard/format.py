@@ -162,14 +162,15 @@ class FormatStep(Step):
     def on_choices_taken(self, message: Choices.Taken) -> None:
         message.stop()
         option = message.option
+        if option.why_not:
+            self.page.tell(f"{option.title}: {option.why_not}")
+            return
         if not isinstance(option, FormatOption):
             if option.value.endswith(f":{SERVER}"):
                 self.query_one(Input).focus()
             return
         answers = self.answers
-        found = answers.served.get(option.backend)
-        server = found.server if found else answers.choice.server
-        answers.choice = option.taken(answers.choice, answers.model, server)
+        answers.choice = option.taken(answers.choice, answers.model)
         if option.model is not None and option.model is not answers.model:
             answers.model, answers.base = option.model, None
         answers.batch = None
@@ -179,4 +180,5 @@ class FormatStep(Step):
     @property
     def summary(self) -> str:
         choice = self.answers.choice
-        return one_line(f"{choice.backend}, {choice.format or 'best available'}", 60)
+        of_server = any(one.name == choice.backend and one.backend.served for one in self.answers.known)
+        return one_line(choice.backend if of_server else f"{choice.backend}, {choice.format or 'best available'}", 60)

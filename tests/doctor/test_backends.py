@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from benchtui.backends.backend import Need
+from benchtui.backends.ollama import OLLAMA
 from benchtui.backends.openai import OPENAI
 from benchtui.backends.registry import BUILT_IN
 from benchtui.doctor.backends import Wanted, backend_examinations
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_together
 from tests.wizard.described import EVIL, FILES, install, library_server
+from tests.worker.answering.ollama.double import serving
+from tests.worker.answering.ollama.fake import FakeOllama
 from tests.worker.answering.openai.fake import Fake
 
 CONSTRAINTS = Path(__file__).parents[2] / "constraints.txt"
@@ -55,6 +58,19 @@ def test_a_server_tells_its_product_and_its_models(tmp_path: Path) -> None:
     assert said.status == "ok"
     assert said.message.startswith(f"vllm at {server.url}; it has [bold red]evil[/]")
     assert "\x1b" not in said.message
+
+
+def test_ollama_is_looked_for_where_its_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchtui.backends.registry.BUILT_IN", {"ollama": OLLAMA})
+    with serving(FakeOllama(str)) as server:
+        monkeypatch.setenv("OLLAMA_HOST", server.url)
+        said = examined(tmp_path, Wanted())["ollama backend"]
+        assert (said.status, said.message) == ("ok", f"ollama 0.30.1 at {server.url}; it has fake:latest")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    assert examined(tmp_path, Wanted())["ollama backend"].status == "absent"
+    assert examined(tmp_path, Wanted("ollama"))["ollama backend"].status == "problem"
+    monkeypatch.setenv("OLLAMA_HOST", "no address at all")
+    assert "is no address" in examined(tmp_path, Wanted())["ollama backend"].message
 
 
 def test_a_server_that_does_not_answer(tmp_path: Path) -> None:

@@ -43,7 +43,8 @@ def test_a_machine_that_can_run_benchmarks(tmp_path: Path, nltk_data: str) -> No
     assert checks["Hub"]["status"] == "warning"
     assert "127.0.0.1:9" in checks["Hub"]["message"]
     assert checks["Models"]["status"] == "warning"
-    assert checks["Ollama"]["next_step"].startswith("ollama serve")
+    assert checks["ollama backend"]["status"] == "absent", "whoever does not ask for it misses nothing"
+    assert checks["ollama backend"]["next_step"].startswith("Start it with `ollama serve`")
     assert done.stderr == ""
 
 

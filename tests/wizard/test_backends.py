@@ -81,7 +81,7 @@ def test_what_nothing_loads_is_named_too() -> None:
 def test_an_answer_becomes_backend_format_and_the_shown_command() -> None:
     options = backend_options(model(MERGED, GGUF), CHOICE, known_backends(CHOICE), {})
     [gguf] = [option for option in options if isinstance(option, FormatOption) and option.backend == "files"]
-    taken = gguf.taken(CHOICE, model(MERGED, GGUF), None)
+    taken = gguf.taken(CHOICE, model(MERGED, GGUF))
     assert (taken.backend, taken.format, taken.server) == ("files", "m-Q4_K_M.gguf", None)
     assert "--format m-Q4_K_M.gguf" in command_line(taken)
     assert "--backend files" in command_line(taken)
@@ -98,11 +98,11 @@ def test_a_model_of_a_server_becomes_model_backend_and_server(tmp_path: Path) ->
     assert served[0].beside == "98.0 MB"
     assert served[0].about == "Q4_1, digest 0b5e1118"
     before = dataclasses.replace(CHOICE, base="org/base", format="lora")
-    taken = served[0].taken(before, model(MERGED), found.server)
+    taken = served[0].taken(before, model(MERGED))
     assert (taken.backend, taken.model, taken.server, taken.format) == ("library", "qwen3:0.6b", url, None)
     assert taken.base is None, "the base was said of another model"
     assert f"--server {url}" in command_line(taken)
-    assert served[1].taken(CHOICE, None, url).model == EVIL, "the name as the server knows it"
+    assert served[1].taken(CHOICE, None).model == EVIL, "the name as the server knows it"
 
 
 def test_a_served_model_with_the_content_of_this_one_is_recommended_and_keeps_the_base() -> None:
@@ -112,7 +112,16 @@ def test_a_served_model_with_the_content_of_this_one_is_recommended_and_keeps_th
     [served] = [option for option in options if isinstance(option, FormatOption) and option.model is not None]
     assert served.recommended
     assert served.about == "The same as m."
-    assert served.taken(dataclasses.replace(CHOICE, base="org/base"), model(GGUF), None).base == "org/base"
+    assert served.taken(dataclasses.replace(CHOICE, base="org/base"), model(GGUF)).base == "org/base"
+
+
+def test_a_server_that_was_typed_later_is_not_where_the_chosen_model_is() -> None:
+    form = ModelFormat("served", Path("outputs/m"), served_name="m:latest")
+    chosen = dataclasses.replace(CHOICE, backend="library", model="m:latest", server="http://127.0.0.1:1")
+    options = backend_options(model(form), chosen, known_backends(chosen), {"library": Served("nonsense", words="…")})
+    [own] = [option for option in options if isinstance(option, FormatOption) and option.model is not None]
+    assert own.taken(chosen, own.model).server == "http://127.0.0.1:1"
+    assert own.about == ""
 
 
 def test_the_backend_is_the_one_that_can_load_the_model() -> None:

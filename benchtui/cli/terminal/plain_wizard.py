@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -142,8 +144,7 @@ def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedMod
         if isinstance(option, FormatOption):
             chosen = option.model or model
             assert chosen is not None  # noqa: S101 - without a model there are only those of servers
-            found = served.get(option.backend)
-            return chosen, option.taken(choice, model, found.server if found else choice.server)
+            return chosen, option.taken(choice, model)
         served = _ask_servers(choice, known, _text("URL of the server", choice.server or "", needed=True))
 
 
@@ -245,7 +246,7 @@ def _choose(words: str, options: Sequence[Option], before: str | None) -> str:
     choices: list[Any] = [
         questionary.Separator(_heading(option))
         if option.heading
-        else questionary.Choice(_line(option), value=option.value, disabled=option.why_not or None)
+        else questionary.Choice(_line(option), value=option.value, disabled=_reason(option))
         for option in options
     ]
     answer = questionary.select(
@@ -258,14 +259,29 @@ def _choose(words: str, options: Sequence[Option], before: str | None) -> str:
 
 def _heading(option: Option) -> str:
     words = option.why_not or option.about
-    return f"{option.title} ({option.beside}): {words}" if option.title else f"  {words}"
+    return _wrapped(f"{option.title} ({option.beside}): {words}" if option.title else f"  {words}", 5)
 
 
 def _line(option: Option) -> str:
     beside = f"  {option.beside}" if option.beside else ""
     advised = "  (recommended)" if option.recommended and not option.why_not else ""
-    about = f"\n      {option.about}" if option.about and not option.why_not else ""
+    about = f"\n      {_wrapped(option.about, 6)}" if option.about and not option.why_not else ""
     return f"{option.title}{beside}{advised}{about}"
+
+
+def _reason(option: Option) -> str | None:
+    """Why it cannot be chosen; questionary writes it behind the answer, in brackets."""
+    return _wrapped(option.why_not, 6, before=len(option.title) + 6) if option.why_not else None
+
+
+def _wrapped(words: str, indent: int, before: int = 0) -> str:
+    """`words` in lines that the terminal has room for, since what is beyond its edge is not shown. The first line
+    begins at column `before`, the others at `indent`."""
+    room = max(shutil.get_terminal_size().columns - 4, 20)
+    lines = textwrap.wrap(
+        words, room, initial_indent=" " * (before or indent), subsequent_indent=" " * indent, break_on_hyphens=False
+    )
+    return "\n".join(lines).lstrip(" ")
 
 
 def _text(question: str, before: str, *, needed: bool = False) -> str:
