@@ -120,10 +120,10 @@ class Pinned(Double):
 
     def __init__(self, exchange: Exchange) -> None:
         super().__init__([])
-        self._exchange = exchange
+        self.exchange = exchange
 
     def answer_to(self, method: str, path: str, body: bytes | None) -> Exchange:
-        return self._exchange
+        return self.exchange
 
 
 class _Replay(Answers):

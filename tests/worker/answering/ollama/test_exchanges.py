@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,34 @@ def outcomes() -> dict[str, str]:
     return {name: outcome for name, _, outcome in lines}
 
 
-async def outcome_of(url: str, exchange: Exchange) -> str:
-    body = exchange.asked if isinstance(exchange.asked, dict) else {}
-    model = str(body.get("model", "smollm2"))
-    client = HttpClient(Address(url), timeout=20, refused=refusal("here", model))
+class Asking:
+    """One server and one client for all exchanges: making a client takes longer than asking."""
+
+    def __init__(self) -> None:
+        self.server = Pinned(every_exchange()[0])
+        self.model = ""
+        self.client = HttpClient(
+            Address(self.server.url), timeout=20, refused=lambda status, body: refusal("here", self.model)(status, body)
+        )
+        self.runner = asyncio.Runner()
+
+    def outcome(self, exchange: Exchange) -> str:
+        body = exchange.asked if isinstance(exchange.asked, dict) else {}
+        self.model = str(body.get("model", "smollm2"))
+        self.server.exchange = exchange
+        return self.runner.run(outcome_of(self.client, self.server.url, exchange, body))
+
+
+@pytest.fixture(scope="module")
+def asking(recordings: None) -> Iterator[Asking]:
+    made = Asking()
+    with serving(made.server):
+        yield made
+        made.runner.run(made.client.close())
+        made.runner.close()
+
+
+async def outcome_of(client: HttpClient, url: str, exchange: Exchange, body: dict[str, Any]) -> str:
     try:
         if exchange.path in ANSWERS and not body.get("_debug_render_only"):
             return await answer(client, exchange, body)
@@ -51,8 +76,6 @@ async def outcome_of(url: str, exchange: Exchange) -> str:
     except (RefusedError, UnansweredError, PassingError, LostError) as error:
         words = error.what if isinstance(error, BenchtuiError) else str(error)
         return f"{type(error).__name__}: {words.replace(url, 'SERVER')}"
-    finally:
-        await client.close()
 
 
 async def answer(client: HttpClient, exchange: Exchange, body: dict[str, Any]) -> str:
@@ -85,11 +108,9 @@ def told(said: Any) -> str:
 
 
 @pytest.mark.parametrize("exchange", every_exchange() or [None], ids=lambda exchange: exchange and exchange.id)
-def test_outcome(exchange: Exchange | None, recordings: None) -> None:
+def test_outcome(exchange: Exchange | None, asking: Asking) -> None:
     assert exchange is not None
-    with serving(Pinned(exchange)) as server:
-        found = asyncio.run(outcome_of(server.url, exchange))
-    assert found == outcomes().get(exchange.id)
+    assert asking.outcome(exchange) == outcomes().get(exchange.id)
 
 
 def test_the_table_has_every_exchange_and_no_other(recordings: None) -> None:
