@@ -24,8 +24,8 @@ def health_words(health: TaskHealth | None) -> list[str]:
 def _found(health: TaskHealth) -> Iterator[str]:
     if health.prompts_cut:
         yield _prompts(health)
-    if health.cut:
-        yield _cut(health)
+    if at_limit := (health.cut or 0) - health.window_full:
+        yield _cut(health, at_limit)
     if health.empty:
         yield f"{_of(health.empty, health.answers)} empty"
     if health.thinking:
@@ -66,12 +66,12 @@ def _prompts(health: TaskHealth) -> str:
     return f"{cut} {was} cut to the window and lost {words} % of {its} tokens (--max-length)"
 
 
-def _cut(health: TaskHealth) -> str:
+def _cut(health: TaskHealth, cut: int) -> str:
     """ "31 of 40 answers were cut at 256 tokens"."""
     low, high = health.cut_at or (0, 0)
     at = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    words = f"{_of(health.cut or 0, health.known)} cut at {at} tokens"
-    if (health.cut or 0) >= MANY * health.known:
+    words = f"{_of(cut, health.known)} cut at {at} tokens"
+    if cut >= MANY * health.known:
         words += ", so the score does not show what the model can do (--gen-kwargs max_gen_toks=N)"
     return words
 

@@ -29,8 +29,8 @@ class TaskHealth(msgspec.Struct, frozen=True):
 
     `answers` counts generated texts, each repeat by itself; `unknown` are those of them whose length and end were not
     counted (by an earlier version). `cut`, `tokens` and `mean_tokens` are over the others, None when there are none;
-    `cut_at` holds the smallest and the greatest length at which answers were cut; `thinking` of them were cut before
-    any answer began, `window_full` because the window was full. `empty` and `looping` are over all.
+    `cut_at` holds the smallest and the greatest length at which answers were cut by the limit; `thinking` of them were
+    cut before any answer began, `window_full` because the window was full. `empty` and `looping` are over all.
 
     A prompt is what one document puts before its answers: one for multiple choice with one question. `prompts_cut` of
     the `prompts` did not fit the window; they lost `prompt_tokens_lost` of their `prompt_tokens`, both None when

@@ -31,21 +31,28 @@ TOKENS = 16
 MEDIAN = 0.05
 LARGEST = 1.0
 """Nats between the two log-probabilities of one token."""
+_SEVERAL = 5
+"""Tokens of an answer from which on it is no coincidence that all are certain."""
 TIE, TIE_WHOLE = 0.3, 0.02
 """Nats between the two likeliest tokens where answers may part: of quantised weights, and of whole ones."""
 
 
 @dataclass
 class Agreement:
-    """`differences` of the log-probabilities of equal tokens, `margins` where answers parted, both in nats."""
+    """`differences` of the log-probabilities of equal tokens, `margins` where answers parted, both in nats.
+    `certain` answers have tokens behind the first one of which each is told to be certain."""
 
     differences: list[float] = field(default_factory=list)
     margins: list[float] = field(default_factory=list)
     equal_texts: int = 0
+    certain: int = 0
 
     def compare(self, own: GgufAnswering, prompt: str, theirs: Sequence[TokenLogProb], observer: Observer) -> None:
         """Write what the server wrote behind `prompt`, up to where the two part."""
         if not theirs:
+            return
+        if len(theirs) > _SEVERAL and all(written.logprob == 0 for written in theirs[1:]):
+            self.certain += 1
             return
         ids, _ = own.tokens.encode_prompts([prompt])[prompt]
         text = own.grow(observer)
@@ -64,6 +71,8 @@ class Agreement:
     def problem(self, *, quantised: bool) -> str:
         """What shows that they are two models, worded to follow a colon; "" where nothing does."""
         tie = TIE if quantised else TIE_WHOLE
+        if self.certain:
+            return "it tells that each token was certain, as servers do that draft several at once"
         if not self.differences and not self.margins:
             return "it tells no log-probabilities to compare"
         if self.margins and max(self.margins) > tie:

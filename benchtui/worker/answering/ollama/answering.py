@@ -90,7 +90,8 @@ class OllamaAnswering(Answering):
                 f"--read-gguf on: the GGUF of {self._server.name} cannot be opened here.",
                 "Leave it out, or use --backend gguf with the file that the model was made of.",
             )
-        self._reporter.decision("requests at a time", str(self._server.width), "--batch-size sets another number")
+        if not self._writes_itself:
+            self._reporter.decision("requests at a time", str(self._server.width), "--batch-size sets another number")
         context = self._asking.context
         loaded = self._server.run(self._server.load(self._asking.load()))
         if loaded is not None and 0 < loaded.context < context:
@@ -203,6 +204,8 @@ class OllamaAnswering(Answering):
             answered(place, answer.generated(limit))
             if answer.prompt_tokens and answer.prompt_seconds:
                 observer.prefilled(answer.prompt_tokens, answer.prompt_seconds)
+            if answer.first_seconds is not None:
+                observer.first_token(answer.first_seconds)
             if answer.tokens and answer.seconds:
                 observer.decoded(answer.tokens, answer.seconds)
 

@@ -55,7 +55,8 @@ class TokenLogProb:
 class Answer:
     """A complete answer. `reason` is "stop" or "length" ("load", "unload" where nothing was asked); counts are in
     tokens, None where the server says none. In seconds: `load_seconds` is what loading the model took for this request,
-    `prompt_seconds` reading the prompt, `seconds` writing."""
+    `prompt_seconds` reading the prompt, `seconds` writing; the first piece of text came `first_seconds` after it was
+    asked for, waiting in the server's queue included (None where nothing came)."""
 
     text: str
     thinking: str
@@ -65,6 +66,7 @@ class Answer:
     load_seconds: float
     prompt_seconds: float = 0.0
     seconds: float = 0.0
+    first_seconds: float | None = None
     logprobs: tuple[TokenLogProb, ...] = ()
 
     def generated(self, limit: int) -> Generated:
@@ -148,13 +150,15 @@ def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
         _seconds(document, "load_duration"),
         _seconds(document, "prompt_eval_duration"),
         _seconds(document, "eval_duration"),
-        tuple(grown.logprobs),
+        logprobs=tuple(grown.logprobs),
     )
 
 
 def read_logprobs(entries: Any) -> list[TokenLogProb]:
     found = []
     for entry in entries if isinstance(entries, list) else []:
+        if not isinstance(entry, dict) or not isinstance(entry.get("logprob"), int | float):
+            raise PassingError("a log-probability in the answer is no number")
         top = [(_text(other.get("token")), float(other["logprob"])) for other in entry.get("top_logprobs") or []]
         found.append(TokenLogProb(_text(entry.get("token")), float(entry["logprob"]), tuple(top)))
     return found

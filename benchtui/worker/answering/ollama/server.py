@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -104,5 +106,13 @@ async def ask_once(client: HttpClient, body: Mapping[str, Any], progress: Callab
     """The answer to one try; a body with messages is for `/api/chat`. `progress` is told how many pieces came. Closed
     early, the server stops working on it. Raises what `read_answer` and the client raise."""
     path = "/api/chat" if "messages" in body else "/api/generate"
+    asked, first = time.monotonic(), list[float]()
+
+    def came(pieces: int) -> None:
+        if not first:
+            first.append(time.monotonic() - asked)
+        progress(pieces)
+
     async with client.stream(path, body) as chunks:
-        return await read_answer(chunks, progress)
+        answer = await read_answer(chunks, came)
+    return dataclasses.replace(answer, first_seconds=first[0]) if first else answer

@@ -86,7 +86,9 @@ class HealthCounter:
         if facts.at_limit:
             self._cut += 1
             self._thinking += bool(facts.thinking)
-            self._window_full += facts.window_full
+            if facts.window_full:
+                self._window_full += 1
+                return
             low, high = self._cut_at or (facts.tokens, facts.tokens)
             self._cut_at = min(low, facts.tokens), max(high, facts.tokens)
 

@@ -34,9 +34,11 @@ def keep(store: Path, file: Path) -> str:
 
 
 class GgufFake(FakeOllama):
-    """`file` answers greedily, with log-probabilities where they are asked; `told` False: as servers before 0.12.11."""
+    """`file` answers greedily, with log-probabilities where they are asked; `told` False: as servers before 0.12.11;
+    `drafts`: as one that decodes speculatively."""
 
     told = True
+    drafts = False
     more_tokens = 0
 
     def __init__(self, file: Path, digest: str, settings: dict[str, str] | None = None) -> None:
@@ -64,7 +66,8 @@ class GgufFake(FakeOllama):
             written += piece
             line: dict[str, Any] = {"model": NAME, "response": piece, "done": False}
             if body.get("logprobs") and self.told:
-                line["logprobs"] = [self._entry(logprobs, best, int(body["top_logprobs"]))]
+                entry = self._entry(logprobs, best, int(body["top_logprobs"]))
+                line["logprobs"] = [{**entry, "logprob": 0.0} if self.drafts and lines else entry]
             lines.append(line)
             logprobs = text.step([best])[-1]
         end = {"done": True, "done_reason": reason, "load_duration": took, "prompt_eval_count": read,

@@ -147,6 +147,14 @@ def test_a_server_that_tells_no_log_probabilities_proves_nothing(fake: GgufFake)
     model.answering.close()
 
 
+def test_a_server_that_drafts_proves_nothing(fake: GgufFake) -> None:
+    fake.drafts = True
+    model = opened(plan_of(fake))
+    with pytest.raises(BenchtuiError, match="each token was certain, as servers do that draft several at once"):
+        likelihoods(model)
+    model.answering.close()
+
+
 def test_a_start_token_more_than_the_models_own_is_refused(fake: GgufFake) -> None:
     fake.more_tokens = 1
     with pytest.raises(BenchtuiError, match=r"Ollama reads \d+ tokens where the tokenizer of tiny:latest makes"):
@@ -182,6 +190,7 @@ def test_what_a_model_gives_and_why_not(fake: GgufFake, store: Path) -> None:
         (Agreement([0.01] * 50 + [1.2], []), True, "differs by 1.20 nats"),
         (Agreement([0.06] * 9, []), True, "differ by 0.06 nats (the median)"),
         (Agreement(), True, "tells no log-probabilities"),
+        (Agreement([0.01] * 50, certain=1), True, "each token was certain"),
     ],
 )
 def test_the_bounds_of_agreement(agreement: Agreement, quantised: bool, words: str) -> None:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.benchmark import PromptSettings
+from benchtui.results.health import health_words
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.ollama import server as ollama_server
 from benchtui.worker.answering.ollama.asking import options_of
 from benchtui.worker.answering.protocol import ModelChangedError
-from tests.worker.answering.ollama.asked import opened, plan_of, texts
+from benchtui.worker.benchmark.answers.health import Asked, HealthCounter
+from tests.worker.answering.ollama.asked import Watching, opened, plan_of, texts
 from tests.worker.answering.ollama.double import serving
 from tests.worker.answering.ollama.fake import FakeOllama
 
@@ -266,3 +269,66 @@ def test_arguments_that_mean_nothing_here_are_refused_by_name(fake: FakeOllama) 
     with pytest.raises(BenchtuiError, match="no model argument temperature") as error:
         texts(fake, ["one"], plan_of(fake.url, PromptSettings(model_args={"temperature": 0.7})))
     assert "--gen-kwargs" in error.value.next_step
+
+
+def test_everything_that_is_set_stands_where_ollama_reads_it(fake: FakeOllama) -> None:
+    texts(fake, ["one"], do_sample=True, temperature=0.5, top_p=0.8)
+    body = fake.bodies()[-1]
+    assert set(body) == {"model", "stream", "truncate", "shift", "think", "keep_alive", "options", "prompt", "raw"}
+    assert (body["options"]["temperature"], body["options"]["top_p"]) == (0.5, 0.8)
+
+
+def test_cut_while_thinking_and_a_full_context_have_words_of_their_own(fake: FakeOllama) -> None:
+    fake.thinks, fake.thoughts = True, " ".join(f"hmm{number}" for number in range(200))
+    prompts = PromptSettings(max_length=64, enable_thinking=True, think_end_token="</think>")
+    plan = plan_of(fake.url, prompts, endpoint="chat")
+    cut, *more = words_of(texts(fake, ["one"], plan, max_gen_toks=32))
+    assert cut.startswith("1 of 1 answer was cut at 32 tokens")
+    assert more == [
+        "1 of 1 answer was empty",
+        "1 of 1 answer was cut while thinking: nothing of the answer itself was written",
+    ]
+    assert fake.bodies("/api/chat")[-1]["think"] is True
+    full = words_of(texts(fake, ["one " * 50], plan, max_gen_toks=32))
+    assert "1 of 1 answer was cut because the model's window was full (--max-length)" in full
+    assert not [words for words in full if "thinking" in words]
+
+
+def words_of(asked: tuple[list[str], Watching]) -> list[str]:
+    """What stands beside the score of these answers."""
+    found, watching = asked
+    counter = HealthCounter()
+    for text, facts in zip(found, watching.facts, strict=True):
+        counter.count([Asked("generate_until", ("prompt", {}), text, facts)], choices=False)
+    return health_words(counter.health())
+
+
+def test_base_and_tuned_model_in_turn_answer_as_each_does_alone(fake: FakeOllama) -> None:
+    fake.digests = {"base:latest": "b" * 64, "tuned:latest": "c" * 64}
+    whole = fake.written
+    fake.written = lambda prompt, body, *more: whole(f"{prompt} {body['model']}", body, *more)  # type: ignore[method-assign]
+    answers = [texts(fake, ["one two"], plan_of(fake.url, name=name))[0] for name in ("base", "tuned", "base")]
+    assert answers == [[" two base"], [" two tuned"], [" two base"]]
+    assert fake.loads == 3
+
+
+def test_an_error_is_never_an_answer(fake: FakeOllama) -> None:
+    for status in (400, 413):
+        refused = status, {"error": "4"}
+        fake.fault = lambda path, body, refused=refused: refused if body.get("prompt") == "two" else None
+        with pytest.raises(BenchtuiError, match=rf"refuses what it is asked of fake:latest \(HTTP {status}\): 4"):
+            texts(fake, ["two"])
+
+
+def test_the_time_to_the_first_piece_is_told(fake: FakeOllama) -> None:
+    class Timed(Watching):
+        firsts: ClassVar[list[float]] = []
+
+        def first_token(self, seconds: float) -> None:
+            self.firsts.append(seconds)
+
+    plan = plan_of(fake.url)
+    with opened(plan) as answering:
+        request = Instance("generate_until", {}, ("one", {"until": ["\n"], "max_gen_toks": 4}), 0)
+        LmEvalModel(answering, plan.prompts, Timed()).generate_until([request], disable_tqdm=True)
+    assert [0 < seconds < 20 for seconds in Timed.firsts] == [True]
