@@ -78,6 +78,19 @@ def test_what_is_no_model_says_what_it_is(tmp_path: Path, kind: str) -> None:
         describe_gguf(write_gguf(tmp_path / "a.gguf", more={"general.type": kind}))
 
 
+def test_an_old_projector_beside_a_model_is_not_the_model(tmp_path: Path) -> None:
+    """Before llama.cpp named a file's type, a projector was told by its architecture alone."""
+    model = write_gguf(tmp_path / "gguf" / "tuned-F32.gguf")
+    for name in ("mmproj-tuned.gguf", "zz-mmproj.gguf"):
+        data = write_gguf(tmp_path / "gguf" / name).read_bytes()
+        key = b"general.architecture" + b"\x08\0\0\0" + b"\x05" + b"\0" * 7
+        assert key + b"llama" in data
+        (tmp_path / "gguf" / name).write_bytes(data.replace(key + b"llama", key[:-8] + b"\x04" + b"\0" * 7 + b"clip"))
+    told = {form.path.name: form.problem for form in inspect_model(tmp_path).formats}
+    assert told.pop(model.name) == ""
+    assert set(told.values()) == {"is a projector for images or sound, no model by itself"}
+
+
 def test_what_is_no_gguf_file(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no GGUF file"):
         describe_gguf(tmp_path / "a.gguf")

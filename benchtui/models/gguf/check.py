@@ -34,7 +34,7 @@ def check_gguf(path: Path) -> str:
 
 def problem_of(data: mmap.mmap, header: GgufHeader) -> str:
     """Return what is wrong with the file whose header is `header`, worded to follow its name; "" when nothing is."""
-    kind = header.text("general.type") or ""
+    kind = header.text("general.type") or _old_kind(header)
     if kind in _NO_MODELS:
         return _NO_MODELS[kind]
     if not header.tensors:
@@ -47,6 +47,13 @@ def problem_of(data: mmap.mmap, header: GgufHeader) -> str:
     if joined > 1:
         return f"is {joined} GGUF files one after another: give the first part"
     return _zeros(data, header.start, header.end)
+
+
+def _old_kind(header: GgufHeader) -> str:
+    """Return what a file without `general.type` is, by the keys that only such files have; "" for a model."""
+    if "adapter.type" in header.metadata:
+        return "adapter"
+    return "mmproj" if header.text("general.architecture") == "clip" else ""
 
 
 def _joined(data: mmap.mmap, header: GgufHeader) -> int:

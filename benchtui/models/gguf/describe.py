@@ -22,6 +22,7 @@ TEMPLATE = "tokenizer.chat_template"
 _TOKENS = "tokenizer.ggml.tokens"
 _MODEL = "tokenizer.ggml.model"
 _PRE = "tokenizer.ggml.pre"
+_ADDS_BOS = "tokenizer.ggml.add_bos_token"
 _MOST = 1 << 40
 _SPECIAL = {
     "bos_token": "tokenizer.ggml.bos_token_id",
@@ -31,6 +32,8 @@ _SPECIAL = {
     "pad_token": "tokenizer.ggml.padding_token_id",
 }
 """The keys of the ids of the tokens that a chat template may write (sic: llama.cpp spells it so)."""
+_STRETCHED = ("none", "linear", "yarn", "longrope")
+"""How llama.cpp can stretch a context: by another name it ends the process."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ def _described(found: GgufFiles) -> GgufDescription:
         wanted = [number for number in ids.values() if number is not None]
         texts = texts_at(data, tokens, wanted) if tokens else {}
         architecture = _architecture(header, data)
+    _refuse_replaced(shown, tokenizer, header, architecture)
     most = commonest_type(found.headers)
     return GgufDescription(
         name=str(first),
@@ -109,8 +113,32 @@ def _described(found: GgufFiles) -> GgufDescription:
         quantization=found.quantization,
         tokenizer_model=one_line(tokenizer, 40),
         pre_tokenizer=one_line(pre, 40),
-        adds_bos=_flag(header, "tokenizer.ggml.add_bos_token"),
+        adds_bos=_flag(header, _ADDS_BOS),
     )
+
+
+def _refuse_replaced(shown: str, tokenizer: str, header: GgufHeader, architecture: Architecture) -> None:
+    """Raise BenchtuiError for metadata in whose place llama.cpp would take something else without a word."""
+    problem = ""
+    size = architecture.vocab_size or 0
+    for name in ("bos_token", "eos_token"):
+        number = header.number(_SPECIAL[name])
+        if number is not None and not 0 <= number < size:
+            problem = f"names token {number} as its {name} ({_SPECIAL[name]}), but its vocabulary has {size:,} tokens"
+    if tokenizer == "gpt2" and _flag(header, _ADDS_BOS) and header.number(_SPECIAL["bos_token"]) is None:
+        problem = f"says that texts begin with BOS ({_ADDS_BOS}), but not which token that is"
+    if problem:
+        raise BenchtuiError(
+            f"{shown} {problem}: llama.cpp would take another one, and its scores would not be the model's.",
+            "Convert the model again, with its tokenizer files beside it.",
+        )
+    key = f"{architecture.model_type}.rope.scaling.type"
+    stretched = header.text(key)
+    if stretched is not None and stretched not in _STRETCHED:
+        raise BenchtuiError(
+            f"{shown} stretches its context in a way that llama.cpp does not know ({key}: {one_line(stretched, 40)}).",
+            "Update it (python -m pip install --upgrade llama-cpp-python), or convert the model again.",
+        )
 
 
 def _warnings(tokenizer: str, pre: str) -> tuple[str, ...]:

@@ -86,8 +86,12 @@ class GgufAnswering(Answering):
 
     @property
     def window(self) -> int:
-        """The longest text in tokens: what the plan asks for, else what the model was trained on."""
-        return self._plan.prompts.max_length or self._model.trained_length
+        """The longest text in tokens: what the plan asks for, else what the model was trained on. Raises BenchtuiError
+        where the file names no length."""
+        found = self._plan.prompts.max_length or self._model.trained_length
+        if found < 1:
+            raise BenchtuiError(f"{self._model.path} does not say how long its texts may be.", "Give --max-length N.")
+        return found
 
     @property
     def facts(self) -> AnsweringFacts:

@@ -12,7 +12,7 @@ from benchtui.backends.gguf import GGUF
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 
-_WARNING, _ERROR, _CONTINUED = 2, 3, 5  # ggml_log_level
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # ggml_log_level: 0 none, 1 debug, 2 info
 _KEPT = 100
 
 

@@ -159,7 +159,7 @@ class Model:
 def load_error(path: str, reason: str) -> BenchtuiError:
     """What llama.cpp said about a file that it could not load, as one line with the next step."""
     lowered = reason.lower()
-    what = f"{path} cannot be loaded: {reason}"
+    what = f"{path} cannot be loaded: {reason.removeprefix('error loading model: ')}"
     if "unknown model architecture" in lowered or "unknown pre-tokenizer" in lowered or "unknown tokenizer" in lowered:
         return BenchtuiError(what, "Update llama.cpp: python -m pip install --upgrade llama-cpp-python")
     if "split" in lowered:

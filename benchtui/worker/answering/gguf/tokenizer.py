@@ -27,6 +27,8 @@ class GgufTokenizer(Tokenizer):
         self._pieces: dict[int, bytes] = {}
         self.bos = self._named("bos", self._library.llama_vocab_bos)
         self._eos = self._named("eos", self._library.llama_vocab_eos)
+        if self.bos is None and self._library.llama_vocab_get_add_bos(model.vocabulary):
+            raise self._lacking("no bos token though its texts begin with one")
         self._bos_text = None if self.bos is None else self.decode([self.bos], special=True)
 
     def _named(self, name: str, ask: Any) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.worker.answering.gguf.answering import GgufAnswering
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 
+Tensors = dict[str, np.ndarray[Any, Any]]
 EXACT = {"kv-type": "f32"}
 _NAMES = {
     "input_layernorm": "attn_norm",
@@ -31,14 +32,28 @@ _NAMES = {
 
 
 def write_gguf(
-    folder: Path, path: Path, *, quantized: bool = False, without: tuple[str, ...] = (), **metadata: Any
+    folder: Path,
+    path: Path,
+    *,
+    quantized: bool = False,
+    without: tuple[str, ...] = (),
+    change: Callable[[Tensors], Tensors] = dict,
+    more: Mapping[str, str | int | float] | None = None,
+    context: int | None = None,
+    **metadata: Any,
 ) -> Path:
     """Convert the Llama in `folder`; `metadata` are keys of the tokenizer that differ (`add_bos_token` …), `without`
-    those left out, `quantized` stores matrices as Q8_0."""
+    those left out, `quantized` stores matrices as Q8_0. `change` makes other tensors of the right ones, `more` is
+    further metadata, `context` another length than the model's."""
     config = json.loads((folder / "config.json").read_text())
+    tensors = change(_tensors(folder, config))
     writer = GGUFWriter(path, "llama")
+    if context is not None:
+        config["max_position_embeddings"] = context
     _add_header(writer, folder, config, 7 if quantized else 0, without, metadata)
-    for name, tensor in _tensors(folder, config).items():
+    for key, value in (more or {}).items():
+        {str: writer.add_string, int: writer.add_uint32, float: writer.add_float32}[type(value)](key, value)  # type: ignore[operator]
+    for name, tensor in tensors.items():
         if quantized and tensor.ndim == 2:
             kind = GGMLQuantizationType.Q8_0
             writer.add_tensor(name, quants.quantize(tensor, kind), raw_dtype=kind)
@@ -119,7 +134,7 @@ def _add_tokenizer(writer: GGUFWriter, folder: Path, without: tuple[str, ...], m
         add(f"tokenizer.{'' if name == 'chat_template' else 'ggml.'}{name}", value)
 
 
-def _tensors(folder: Path, config: Mapping[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+def _tensors(folder: Path, config: Mapping[str, Any]) -> Tensors:
     given = load_file(folder / "model.safetensors")
     found = {
         "token_embd.weight": given["model.embed_tokens.weight"],
