@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from benchtui.backends.backend import Backend, Gives
-from benchtui.backends.registry import all_backends, find_backend
+from benchtui.backends.registry import DEFAULT_BACKEND, all_backends, find_backend
 from benchtui.errors import BenchtuiError
 from benchtui.models.gguf.types import WHOLE_NUMBERS
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
@@ -88,9 +89,18 @@ def _known(backend: Backend, choice: Choice) -> KnownBackend:
 
 
 def usable_model(choice: Choice, named: str, known: Sequence[KnownBackend]) -> TrainedModel:
-    """Find the model that is named so, where any backend can load it. Raises BenchtuiError with the reasons."""
+    """Find the model that is named so, where any backend can load it: as a run finds it, else on this disk.
+
+    Raises BenchtuiError with the reasons.
+    """
     backend = find_backend(choice.backend)
-    model = backend.find(choice.outputs, named, access_of(choice, backend))
+    try:
+        model = backend.find(choice.outputs, named, access_of(choice, backend))
+    except BenchtuiError:
+        if not backend.served or not ((choice.outputs / named).is_dir() or Path(named).expanduser().exists()):
+            raise
+        backend = find_backend(DEFAULT_BACKEND)
+        model = backend.find(choice.outputs, named, access_of(choice, backend))
     if not any(one.loads(model, choice) for one in known):
         choose_format(model, backend, allow_pickle=choice.permissions.pickle)
     return model
@@ -238,7 +248,7 @@ def _served_options(backend: Backend, model: TrainedModel | None, served: Served
                 yield _served_option(backend, found, model, served.server)
         if served.words:
             yield Option(f"{backend.name}:asked", "", one_line(served.words, 400), heading=True)
-    yield Option(f"{backend.name}:{SERVER}", "Ask a server …", "Its URL is typed below.")
+    yield Option(f"{backend.name}:{SERVER}", "Ask a server …", "Type its URL.")
 
 
 def _served_option(

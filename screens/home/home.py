@@ -12,7 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, VerticalScroll
 
-from benchtui.backends.registry import find_backend
+from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.compare.headlines import LastBenchmark, last_benchmark
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
@@ -228,6 +228,8 @@ class Home(Page):
             name = model_named(choice, item.listed.model.name)
             if not says_model(choice, item.listed.model):  # a base and a format were said of that other model
                 choice = replace(choice, base=None, format=None)
+            if find_backend(choice.backend).served:  # what is listed here lies in a folder
+                choice = replace(choice, backend=DEFAULT_BACKEND, server=None)
             choice = replace(choice, model=name)
         self.navigator.open_wizard(choice)
 

@@ -64,6 +64,8 @@ class Choices(OptionList):
 def _prompt(answer: Option, inside: bool) -> ListOption:
     """What stands in the list for `answer`; `inside`: below a heading. There the cursor reaches what cannot be taken as
     well, since what it lacks may stand below the edge of the screen."""
+    if answer.heading and not answer.title:
+        return ListOption(Padding(Content.styled(_words(answer.about), "$muted"), Spacing(0, 0, 0, 2)), disabled=True)
     if answer.heading:
         return ListOption(_heading(answer), disabled=not answer.why_not)
     off = bool(answer.why_not)
@@ -80,8 +82,6 @@ def _prompt(answer: Option, inside: bool) -> ListOption:
 
 def _heading(answer: Option) -> Content:
     words = (_words(answer.why_not), "$warning") if answer.why_not else (_words(answer.about), "$muted")
-    if not answer.title:
-        return Content.assemble("  ", words)
     title = Content.assemble(("▪ ", "$accent"), (one_line(answer.title, 100), "bold $accent"))
     return title + Content.assemble("  ", (one_line(answer.beside, 60), "$secondary"), "\n", words)
 

@@ -39,6 +39,7 @@ Open = Callable[..., BenchtuiApp]
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """`outputs` in the current folder: one model with two runs, one never benchmarked, one that is broken."""
     monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # whatever runs on this machine
     time.tzset()
     monkeypatch.chdir(tmp_path)
     workspace = open_workspace(tmp_path / "demo")

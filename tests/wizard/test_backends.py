@@ -60,7 +60,7 @@ def test_each_backend_says_what_it_gives_costs_and_lacks() -> None:
         "# files|a reader of GGUF files|generated text · log-likelihoods · memory: little more than the file",
         "m-Q4_K_M.gguf|Q4_K_M · 98.0 MB|For llama.cpp and Ollama: part of a loss may be quantisation.",
         f"# library|a server of models|generated text · no log-likelihoods · {LIBRARY.costs} · {LIBRARY.unverified}",
-        "Ask a server …||Its URL is typed below.",
+        "Ask a server …||Type its URL.",
         "# needy|fast [b]kernels[/]|Not installed: python -m pip install no-such-package",
     ]
     assert [option.title for option in options if option.recommended] == ["merged_16bit"]
@@ -142,6 +142,19 @@ def test_a_model_that_any_backend_loads_is_found(tmp_path: Path) -> None:
     assert usable_model(choice, "m", known_backends(CHOICE)).name == "m"
     with pytest.raises(BenchtuiError, match="The hf backend loads"):
         usable_model(choice, "m", [one for one in known_backends(CHOICE) if one.backend is not FILES])
+
+
+def test_a_folder_is_found_though_servers_are_asked_first(tmp_path: Path) -> None:
+    gguf(tmp_path / "m" / "gguf" / "m-Q8_0.gguf")
+    with library_server("m") as url:
+        choice = Choice(outputs=tmp_path, backend="library", server=url)
+        known = known_backends(choice)
+        assert usable_model(choice, "m", known).formats[0].kind == "served", "as a run finds it"
+        found = usable_model(choice, str(tmp_path / "m"), known)
+        assert [form.kind for form in found.formats] == ["gguf"]
+        assert with_backend_for(found, choice, known) == dataclasses.replace(choice, backend="files", server=None)
+        with pytest.raises(BenchtuiError, match="The server has no model 'org/nobody'"):
+            usable_model(choice, "org/nobody", known)
 
 
 def test_a_server_that_says_nothing_is_left_after_a_while_or_when_nobody_waits(tmp_path: Path) -> None:
