@@ -23,6 +23,9 @@ def conclude(model: Path, outcome: BenchOutcome, frontend: Frontend, *, readme: 
     runs = outcome.runs
     if not _has_results(runs.fine_tuned):
         return
+    if runs.fine_tuned.plan().role == "model":
+        frontend.say(f"This is one of several files of {model.name}: `benchtui quantizations` compares them.")
+        return
     from benchtui.compare.summary import summarize  # brings in numpy
     from benchtui.results.choose import ChosenRuns
 

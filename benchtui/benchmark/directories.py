@@ -97,7 +97,7 @@ def lay_out(
         resumed += [base.run] if base.run and base.resumed else []
     if prepared.base is not None and base.run is not None and not base.reused:
         going_on = with_date_of(prepared.base, base.run.plan()) if base.resumed else prepared.base
-        _write_plan(base.run, going_on, bench_id, None)
+        write_run_plan(base.run, going_on, bench_id, None)
     if base.run is not None:
         plan = with_date_of(plan, base.run.plan())
     if base.run is not None and plan.decide_early is not None:
@@ -112,13 +112,14 @@ def lay_out(
     others = [run for run in fine_tuned_runs(benchmarks) if run != fine_tuned]
     plan = with_earlier_looks(plan, others)
     relative = str(base.run.path.relative_to(benchmarks)) if base.run else None
-    _write_plan(fine_tuned, plan, bench_id, relative)
+    write_run_plan(fine_tuned, plan, bench_id, relative)
     date = plan.prompts.template_date
     earlier = date if date != prepared.fine_tuned.prompts.template_date else None
     return BenchRuns(fine_tuned, base.run, base.reused, tuple(resumed), base.set_aside, earlier, base.copied_from)
 
 
-def _write_plan(run: RunDirectory, plan: BenchmarkPlan, bench_id: str, base: str | None) -> None:
+def write_run_plan(run: RunDirectory, plan: BenchmarkPlan, bench_id: str, base: str | None) -> None:
+    """Write the plan of a run, and the lm_eval command that is equivalent to it."""
     placed = msgspec.structs.replace(plan, bench_id=bench_id, base_run=base)
     write_plan(run.plan_file, placed)
     write_run_file(run.equivalent_command, equivalent_command(placed))

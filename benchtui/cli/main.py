@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("benchtui.cli.models", "List the trained models in outputs/ and what each was trained from."),
     "suites": ("benchtui.cli.suites", "List the suites of tasks and what each one tests."),
     "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
+    "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
     "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),

@@ -39,3 +39,10 @@ def t_interval(value: float, stderr: float, units: int, alpha: float = ALPHA) ->
     """Compute Student's interval with one degree of freedom less than there are independent `units`."""
     half = t_quantile(1 - alpha / 2, max(units - 1, 1)) * stderr
     return Interval(value - half, value + half)
+
+
+def t_test(t: float, units: int) -> float:
+    """Compute the two-sided p-value of a mean that is `t` standard errors from zero."""
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(max(units - 1, 1), -abs(t)))

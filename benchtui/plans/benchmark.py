@@ -20,6 +20,8 @@ from benchtui.tasks.suites import TaskPlan
 TEMPLATE_DATE = "date in the chat template"
 
 Role = Literal["base", "fine-tuned", "model"]
+"""What a run is of: a base, a fine-tuned model, or ("model") one of several files of a model that are compared with
+each other; such a run is never the model's result."""
 
 
 class PromptSettings(msgspec.Struct, frozen=True):

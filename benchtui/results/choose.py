@@ -147,9 +147,17 @@ def standing(results: RunResults) -> int:
 
 
 def scored_runs(model: Path) -> list[RunDirectory]:
-    """Return the fine-tuned runs of a model folder that left results, by name."""
+    """Return the fine-tuned runs of a model folder that left results, by name; not those of quantisations, which are
+    compared with each other."""
     folder = benchmarks_folder(model) / FINE_TUNED
-    return [k.run for k in model_runs(model) if not k.problem and k.run.path.parent == folder and has_results(k.run)]
+    runs = [k.run for k in model_runs(model) if not k.problem and k.run.path.parent == folder and has_results(k.run)]
+    return [run for run in runs if not of_quantization(run)]
+
+
+def of_quantization(run: RunDirectory) -> bool:
+    """Return whether `benchtui quantizations` made a run."""
+    plan = run.readable_plan()
+    return plan is not None and plan.role == "model"
 
 
 def run_time(run: RunDirectory) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,8 +10,15 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.differences.leaves import SampleSource
-from benchtui.compare.quantizations import perplexity_ratio, shown_worse, smallest_not_worse
+from benchtui.compare.quantizations import (
+    Quantizations,
+    Weights,
+    compare_quantizations,
+    perplexity_ratio,
+    task_changes,
+)
 from benchtui.compare.records import Comparison
+from benchtui.reports.quantizations import plain_quantizations, quantizations_json
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 
@@ -29,35 +37,69 @@ def test_the_ratio_is_that_of_the_two_perplexities(tmp_path: Path) -> None:
     assert found.value == pytest.approx(by_hand[1] / by_hand[0], rel=1e-12)
     assert found.interval is not None
     assert 1 < found.interval.low < found.value < found.interval.high < 1.1
+    assert found.p is not None
+    assert found.p < 1e-6
     assert perplexity_ratio(read[0], read[0], "acc") is None
+    few = perplexity_ratio(read[0][:40], read[1][:40], "word_perplexity")
+    assert few is not None
+    assert few.interval is not None
+    assert 1 < few.interval.low < few.value < few.interval.high
+    assert perplexity_ratio(read[0][:5], read[1][:5], "word_perplexity").interval is None  # type: ignore[union-attr]
 
 
-def compared(tmp_path: Path, name: str, broken: int, weights: int) -> Comparison:
+def compared(tmp_path: Path, name: str, broken: int) -> Comparison:
     values = [[True] * 100, [n >= broken for n in range(100)]]
-    sides = []
-    for place, side in zip(("parent", name), values, strict=True):
-        block = {"speed": {"weights": weights}}
-        sides.append(read_run(write_run(tmp_path / name / place, {"ifeval": ifeval(side)}, block=block)))
+    sides = [
+        read_run(write_run(tmp_path / name / place, {"ifeval": ifeval(side)}))
+        for place, side in zip(("parent", name), values, strict=True)
+    ]
     return compare_runs(*sides)
-
-
-def test_the_smallest_that_is_not_shown_to_be_worse(tmp_path: Path) -> None:
-    found = {
-        "Q8_0": compared(tmp_path, "Q8_0", 0, 800),
-        "Q4_K_M": compared(tmp_path, "Q4_K_M", 2, 500),
-        "Q2_K": compared(tmp_path, "Q2_K", 20, 300),
-    }
-    worse = shown_worse(found)
-    assert worse["Q2_K"] == pytest.approx(3 * 2 / 2**20, rel=0.01)
-    assert worse["Q4_K_M"] == worse["Q8_0"] == 1
-    assert smallest_not_worse(found) == "Q4_K_M"
 
 
 def test_all_are_corrected_together(tmp_path: Path) -> None:
     """Six of six lost answers are p = 0.03 alone, and nothing among three."""
-    alone = {"a": compared(tmp_path, "a", 6, 500)}
-    assert shown_worse(alone)["a"] == pytest.approx(2 / 2**6, rel=0.01)
-    assert smallest_not_worse(alone) is None
-    three = {name: compared(tmp_path, name, 6, 500 + n) for n, name in enumerate("bcd")}
-    assert list(shown_worse(three).values()) == [pytest.approx(6 / 2**6, rel=0.01)] * 3
-    assert smallest_not_worse(three) == "b"
+    alone = task_changes({"a": compared(tmp_path, "a", 6)})["a"]
+    assert [(change.p, change.worse) for change in alone] == [(pytest.approx(2 / 2**6), True)]
+    three = task_changes({name: compared(tmp_path, name, 6) for name in "bcd"})
+    assert [change.p for changes in three.values() for change in changes] == [pytest.approx(6 / 2**6)] * 3
+    assert not any(change.worse for changes in three.values() for change in changes)
+
+
+def quantized(tmp_path: Path, *files: tuple[str, int, int]) -> Quantizations:
+    """Compare files (name, broken answers, bytes) with a parent that has every answer right."""
+    parent = read_run(write_run(tmp_path / "parent", {"ifeval": ifeval([True] * 200)}))
+    others = []
+    for name, broken, size in files:
+        answers = ["another" if n < broken else "an answer" for n in range(200)]
+        task = ifeval([n >= broken for n in range(200)], answers=answers)
+        others.append(
+            (Weights(name, f"m.{name}.gguf", size, 4.5), read_run(write_run(tmp_path / name, {"ifeval": task})))
+        )
+    return compare_quantizations((Weights("F16", "m.F16.gguf", 1600, 16.0), parent), others, parent)
+
+
+def test_the_smallest_that_is_not_shown_to_be_worse(tmp_path: Path) -> None:
+    found = quantized(tmp_path, ("Q8_0", 0, 800), ("Q4_K_M", 2, 500), ("Q2_K", 20, 300))
+    assert found.tests == 3
+    assert [each.worse for each in found.found] == [False, False, True]
+    assert found.smallest is not None
+    assert found.smallest.weights.label == "Q4_K_M"
+    assert [each.answers.other_texts for each in found.found] == [0, 2, 20]
+    assert found.noise is not None
+    assert (found.noise.other_texts, found.noise.texts) == (0, 200)
+    # Clopper-Pearson's upper end for 2 lost of 200 at 5 % / 3, nothing gained.
+    assert found.smallest.excluded == pytest.approx(0.040, abs=0.006)
+    words = " ".join(plain_quantizations(found).split())
+    assert "Smallest file not shown to be worse than F16: Q4_K_M" in words
+    assert "does not mean equal: only losses over" in words
+    assert "F16 asked twice differs in 0 of 200 texts" in words
+    assert max(map(len, plain_quantizations(found).splitlines())) <= 80
+    document = json.loads(quantizations_json(found))
+    assert document["smallest_not_shown_worse"] == "Q4_K_M"
+    assert [each["tasks"][0]["shown_worse"] for each in document["quantizations"]] == [False, False, True]
+
+
+def test_where_all_are_worse_none_is_named(tmp_path: Path) -> None:
+    found = quantized(tmp_path, ("Q8_0", 60, 800))
+    assert found.smallest is None
+    assert "is shown to be worse than F16" in plain_quantizations(found)

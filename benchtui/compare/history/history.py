@@ -16,7 +16,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import delete_run_file, write_run_file
 from benchtui.models.discovery import inspect_model
 from benchtui.models.layout import TrainedModel, TrainingFacts
-from benchtui.results.choose import base_of, standing
+from benchtui.results.choose import base_of, of_quantization, standing
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults, Score
 from benchtui.runs.directory import RunDirectory
@@ -113,11 +113,11 @@ class _Reader:
         self.index = HistoryIndex(model, _Kept)
 
     def read(self, known: KnownRun) -> Experiment | None:
-        """Return one run; None for a base run, and for a run without results."""
+        """Return one run; None for a base run, one of a quantisation, and a run without results."""
         run = known.run
         if known.problem:
             return self._unreadable(run, known.problem)
-        if run.path.parent.name != FINE_TUNED:
+        if run.path.parent.name != FINE_TUNED or of_quantization(run):
             return None
         try:
             files = result_files(run.lm_eval) or result_files(run.path)

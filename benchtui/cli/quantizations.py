@@ -1,0 +1,116 @@
+"""`benchtui quantizations MODEL`: every GGUF file of a model against its 16-bit parent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import SectionedCommand, setting_options
+from benchtui.errors import BenchtuiError
+from benchtui.settings.rows import SETTINGS
+
+if TYPE_CHECKING:
+    from benchtui.benchmark.quantizations import EvaluatedFiles
+    from benchtui.compare.quantizations import Quantizations
+
+BACKEND = "gguf"
+_NAMES = (
+    "outputs", "suite", "tasks", "include-path", "limit", "default-limit", "num-fewshot", "default-num-fewshot",
+    "chat-template", "system-instruction", "gen-kwargs", "enable-thinking", "think-end-token", "max-length", "seed",
+    "timeout", "skip-stalled", "device", "python", "kv-type", "flash-attention", "threads", "model-args", "offline",
+    "verify", "confirm-unsafe-code", "resume",
+)  # fmt: skip
+
+
+@click.command("quantizations", cls=SectionedCommand)
+@click.argument("model")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.option("--parent", metavar="FILE", help="The file the others are compared with. [default: the widest of them]")
+@click.option("--once", is_flag=True, help="Run the parent once: half the time for it, and no noise floor.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, as it is kept in quantizations.json.")
+@setting_options(*_NAMES)
+def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, as_json: bool, **values: Any) -> int:
+    """Compare the GGUF files of MODEL with their 16-bit parent.
+
+    Each FILE is a quantisation (Q4_K_M), a file's name or a path; without any, all GGUF files of the model. The parent
+    is the widest of them, and its tensors must have 16 bits or more, whatever its name says.
+
+    The files are evaluated one after another, each in a run of its own. Runs of the same plan that exist are used
+    again, unfinished ones are resumed: after Ctrl+C type the same command. The parent runs twice, which shows how many
+    answers change by themselves (the noise floor).
+
+    The table has for each file its size, its changes with 95 % intervals, its perplexity against the parent's where a
+    task measures one (--tasks wikitext), and its speed here. All tests are corrected together. "Not shown worse" does
+    not mean equal: the limit beside it says which losses are excluded. It is kept in benchmarks/quantizations.json of
+    the model's folder.
+
+    \b
+    benchtui quantizations my-model --suite quick
+    benchtui quantizations my-model Q4_K_M Q8_0 --tasks hellaswag,wikitext --limit 200
+    benchtui quantizations my-model --parent ~/models/my-model-BF16.gguf
+    """
+    defaults = {setting.parameter: setting.default for setting in SETTINGS}
+    choice = choice_from_flags(defaults | values | {"backend": BACKEND, "no_base": True, "model": model})
+    from benchtui.backends.registry import find_backend
+    from benchtui.benchmark.quantizations import evaluate_family
+    from benchtui.cli.terminal.main_job import Terminal
+    from benchtui.models.quantizations import find_family
+    from benchtui.plans.choice import access_of
+    from benchtui.plans.prepare import plan_tasks
+    from benchtui.settings.config import load_config
+    from benchtui.supervise.control import Control, say_on_stderr
+    from benchtui.tasks.catalogue import load_catalogue
+
+    frontend, backend = Terminal(resume=choice.resume), find_backend(BACKEND)
+    found = backend.find(choice.outputs, model, access_of(choice, backend))
+    family = find_family(found, backend, files, parent)
+    for note in family.notes:
+        frontend.say(f"{note}.")
+    tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
+    with Control(say_on_stderr) as control:
+        evaluated = evaluate_family(choice, backend, found, family, tasks, frontend, control, twice=not once)
+    compared = _compare(evaluated)
+    if compared is not None:
+        _report(compared, found.path, as_json=as_json)
+    return int(evaluated.exit_code)
+
+
+def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:
+    """Return the comparison of the files that left results; None where the parent, or every other, left none."""
+    import msgspec
+
+    from benchtui.compare.quantizations import Weights, compare_quantizations
+    from benchtui.results.read import read_run
+
+    if evaluated.parent is None or not any(evaluated.others):
+        return None
+    parent, *others = (
+        Weights(file.label, str(file.form.path), file.bytes, file.bits)
+        for file in (evaluated.family.parent, *evaluated.family.others)
+    )
+    there = [(file, read_run(run)) for file, run in zip(others, evaluated.others, strict=True) if run is not None]
+    again = read_run(evaluated.again) if evaluated.again else None
+    found = compare_quantizations((parent, read_run(evaluated.parent)), there, again)
+    missing = [file.label for file, run in zip(others, evaluated.others, strict=True) if run is None]
+    return msgspec.structs.replace(found, missing=tuple(missing))
+
+
+def _report(found: Quantizations, model: Path, *, as_json: bool) -> None:
+    """Write quantizations.json, and print the table or the same JSON."""
+    from benchtui.files import BENCHMARKS, write_run_file
+    from benchtui.reports.quantizations import QUANTIZATIONS_FILE, print_quantizations, quantizations_json
+    from benchtui.reports.stdout import stdout_console
+
+    text, place = quantizations_json(found), model / BENCHMARKS / QUANTIZATIONS_FILE
+    if as_json:
+        click.echo(text, nl=False)
+    else:
+        print_quantizations(found, stdout_console(elsewhere=100))
+    try:
+        write_run_file(place, text)
+    except OSError as error:
+        raise BenchtuiError(f"{place} cannot be written: {error.strerror or error}.") from None
+    click.echo(f"Written: {place}", err=True)
