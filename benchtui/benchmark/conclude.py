@@ -23,12 +23,12 @@ def conclude(model: Path, outcome: BenchOutcome, frontend: Frontend, *, readme: 
     runs = outcome.runs
     if not _has_results(runs.fine_tuned):
         return
-    if runs.fine_tuned.plan().role == "model":
+    from benchtui.compare.summary import summarize  # brings in numpy
+    from benchtui.results.choose import ChosenRuns, of_quantization
+
+    if of_quantization(runs.fine_tuned):
         frontend.say(f"This is one of several files of {model.name}: `benchtui quantizations` compares them.")
         return
-    from benchtui.compare.summary import summarize  # brings in numpy
-    from benchtui.results.choose import ChosenRuns
-
     summary = _write_summary(model, frontend)
     weaker = next((newer for newer in summary.newer if newer.run == runs.fine_tuned), None)
     if weaker is None:

@@ -152,7 +152,7 @@ def _plan(backend: str, path: Path) -> Any:
     source = GgufSource(str(path), "identity") if backend == "gguf" else FolderSource(str(path), "identity")
     return BenchmarkPlan(
         model_name="m", bench_id="", created="", role="model", source=source, tasks=(),
-        prompts=PromptSettings(dtype="float32"), backend=backend,
+        prompts=PromptSettings(dtype="auto" if backend == "gguf" else "float32"), backend=backend,
         backend_settings={"kv-type": "f16", "flash-attention": "off"}, backend_options={"threads": "1"},
     )  # fmt: skip
 

@@ -16,7 +16,7 @@ from tests.conftest import ROOT
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*(?![\w-])")  # lm-eval's own are written with underscores
 OF_OTHER_PROGRAMS = frozenset(
     {"--query-gpu", "--force-reinstall", "--adapter-path", "--config", "--score", "--memory-share", "--shard", "--only"}
-    | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
+    | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args", "--outtype"}
 )
 NO_WORDS = ("reports/style.py",)
 """Files in which `--name` is a variable of a style sheet."""
