@@ -221,4 +221,7 @@ def _without_a_word(code: int, log: Path) -> str:
     said = f"The worker ended without a word ({exit_words(code)})."
     if code == -signal.SIGKILL:
         return f"{said} → Something else killed it, often a limit on memory; `benchtui resume` goes on from there."
+    if code == -signal.SIGBUS:
+        step = "A file that it was reading was cut short, or its disk failed: check the model's files, then"
+        return f"{said} → {step} `benchtui resume`."
     return f"{said} → {log} may say why; `benchtui resume` goes on from there."

@@ -27,7 +27,7 @@ from tests.e2e.faults.workshop import CHOICES, WRITES, Workshop
 
 TOKEN = "FAULT_TOKEN"
 TASKS = (WRITES, CHOICES)
-HF = ("--engine", "lm-eval")
+HF = ("--engine", "lm-eval", "--offline")
 """Flags of the backend that most faults strike."""
 
 
@@ -116,7 +116,7 @@ class Place:
         tasks = () if "--tasks" in flags else ("--tasks", ",".join(TASKS))
         return self.start(
             "run", "--model", model, *alone, *tasks, "--include-path", str(self.workshop.tasks),
-            "--offline", *backend, "--batch-size", str(batch), "--timeout", timeout, *flags, **how,
+            *backend, "--batch-size", str(batch), "--timeout", timeout, *flags, **how,
         )  # fmt: skip
 
     def resume(self, *flags: str, timeout: str = "20s", **how: Any) -> Running:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import importlib
 
-MODULES = ("kills", "stops", "hangs", "memory", "disk", "output", "together", "side_by_side", "engine", "gguf")
+MODULES = (
+    "kills",
+    "stops",
+    "hangs",
+    "memory",
+    "disk",
+    "output",
+    "together",
+    "side_by_side",
+    "engine",
+    "gguf",
+    "servers",
+)
 
 
 def load() -> None:

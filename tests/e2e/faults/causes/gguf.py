@@ -13,7 +13,7 @@ from tests.e2e.faults.drive import Place, Running, done_record, same_results
 from tests.e2e.faults.kept import row, with_score
 from tests.e2e.faults.table import Row, fault
 
-GGUF = ("--backend", "gguf", "--threads", "1")
+GGUF = ("--backend", "gguf", "--threads", "1", "--offline")
 
 
 @fault("GGUF: SIGKILL of the worker at three moments, of the supervisor, of both")
@@ -60,3 +60,29 @@ def _paused(place: Place, at: int, *, resume: bool) -> tuple[Running, RunDirecto
     run = place.resume(env=pause.env) if resume else place.run("gguf", backend=GGUF, env=pause.env)
     directory = run.paused(pause)
     return run, directory, run.worker(directory)
+
+
+@fault("GGUF: the file is cut short while it is read", long_only=True)
+def cut_short(place: Place) -> list[Row]:
+    """llama.cpp reads the file through the page cache: what is cut off is gone for the worker as well."""
+    reference = with_gguf(place)
+    file = place.outputs / "gguf" / "gguf" / "tiny.Q8_0.gguf"
+    whole = file.read_bytes()
+    pause = place.pause(20)
+    run = place.run("gguf", backend=GGUF, env=pause.env)
+    directory = run.paused(pause)
+    os.truncate(file, len(whole) // 3)
+    pause.release()
+    code = run.ended()
+    assert code == 3, run.text
+    assert "signal SIGBUS" in run.text
+    assert "A file that it was reading was cut short" in " ".join(run.text.split())
+    rows = [row("GGUF cut short under the worker", run, directory, code)]
+    run = place.resume()
+    assert run.ended() != 0
+    assert "tiny.Q8_0.gguf is cut short" in run.text
+    assert "Traceback" not in run.text
+    file.write_bytes(whole)
+    run = place.resume()
+    assert run.ended() == 0, run.text
+    return with_score(rows, same_results(directory, reference))

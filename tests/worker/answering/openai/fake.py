@@ -8,6 +8,7 @@ import contextlib
 import json
 import math
 import socket
+import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -308,6 +309,11 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
     request_queue_size = 128
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that were cut, by either side."""
+        if not isinstance(sys.exception(), OSError | ValueError):
+            super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
