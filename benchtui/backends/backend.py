@@ -29,7 +29,7 @@ class Gives:
     `generate`: text that continues a prompt. `loglikelihood`: log-probabilities of a given text after another one.
     `distributions`: log-probabilities of all next tokens, of the k likeliest, or none. `chat`: answers to a list of
     messages. `adapters`: PEFT adapters are put on a base. `no_loglikelihood` says why there are no log-likelihoods
-    where that has to be explained, worded to follow a colon.
+    where that has to be explained, worded to follow a colon, and `instead` what would give them, as a sentence.
     """
 
     generate: bool = False
@@ -38,6 +38,7 @@ class Gives:
     chat: bool = False
     adapters: bool = False
     no_loglikelihood: str = ""
+    instead: str = ""
 
     def can(self, ability: Ability) -> bool:
         """Return whether there is what a task needs."""

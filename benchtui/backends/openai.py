@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives, OwnSetting
-from benchtui.backends.servers import ServedModel, look, server_url
+from benchtui.backends.servers import ServedModel, look, server_url, why_no_echo
 from benchtui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from benchtui.models.source import Source
 
 NO_TOKENIZER = "none"
+OWN_SCORES: frozenset[str] = frozenset()
+"""Products that give log-likelihoods by a way of their own, without --tokenizer: those of
+benchtui/worker/answering/openai/products.py."""
 MESSAGES = "{{ messages | tojson }}"
 """Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
 
@@ -68,6 +71,23 @@ class _OpenAI(Backend):
             product=facts.product,
         )
 
+    def gives_of(self, model: ModelDescription, access: Access) -> Gives:
+        """As `Backend.gives_of`. That the scores are right is proved by the worker, before its first task."""
+        facts = look(_url(access))
+        if self.setting(access.settings, "endpoint") == "chat":
+            return _only_text("its chat route gives none", "Use --endpoint completions, or choose other tasks.")
+        if facts.product in OWN_SCORES:
+            return self.gives
+        if self.setting(access.settings, "tokenizer") == NO_TOKENIZER:
+            return _only_text(
+                "they need the model's tokenizer",
+                "Name its folder or hub id with --tokenizer, or choose tasks that generate text.",
+            )
+        why = why_no_echo(facts.url, facts.model(model.name).name)
+        if why:
+            return _only_text(why, "Open the model's files with --backend hf or gguf, or choose other tasks.")
+        return self.gives
+
     def source(
         self, form: ModelFormat | None, own: ModelDescription, base: ModelDescription | None, access: Access
     ) -> Source:
@@ -83,6 +103,10 @@ class _OpenAI(Backend):
     def identity(self, access: Access) -> dict[str, str]:
         facts = look(_url(access))
         return {"server version": facts.version} if facts.version else {}
+
+
+def _only_text(why: str, instead: str) -> Gives:
+    return Gives(generate=True, chat=True, no_loglikelihood=why, instead=instead)
 
 
 def _url(access: Access) -> str:

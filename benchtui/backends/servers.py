@@ -13,6 +13,8 @@ from benchtui.errors import BenchtuiError, UsageError
 from benchtui.text import one_line
 
 SECONDS, TRIES = 2.0, 3
+ANSWER_SECONDS = 60.0
+"""For what has to be computed first."""
 LARGEST = 16 * 2**20
 KEY_VARIABLE = "OPENAI_API_KEY"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -198,6 +200,32 @@ def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str
         elif status < 500:
             break
     raise BenchtuiError(f"{shown} does not answer as a server: {why}.", "Start the server, or check --server.")
+
+
+def why_no_echo(url: str, model: str, key_variable: str = KEY_VARIABLE) -> str:
+    """Ask for the scores of one short prompt; return why they do not come, "" where they do.
+
+    "" also where no answer comes within a minute: then only the worker's probe tells. Whether they are right is its
+    question too.
+    """
+    asked = {"model": model, "prompt": "The sun rises in the east.", "max_tokens": 1, "echo": True, "logprobs": 1}
+    try:
+        status, document, _ = ask(
+            url, "/v1/completions", key_variable, {**asked, "temperature": 1}, seconds=ANSWER_SECONDS
+        )
+    except OSError:
+        return ""
+    if status == 429 or status >= 500:
+        return ""
+    if status != 200 or not isinstance(document, Mapping) or document.get("error"):
+        return f"it refuses to score a prompt (HTTP {status})"
+    choices = document.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], Mapping) else {}
+    told = choice.get("logprobs")
+    values = told.get("token_logprobs") if isinstance(told, Mapping) else None
+    if not isinstance(values, list) or len(values) < 3:
+        return "it ignores echo, and tells no log-probabilities of a prompt"
+    return ""
 
 
 def ask(

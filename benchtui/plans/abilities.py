@@ -48,7 +48,9 @@ def check_abilities(
         verb = "needs" if len(names) == 1 else "need"
         raise UsageError(
             f"{_named(names)} {verb} {_WORDS[ability]}; {_giver(backend, model)} gives none{reason}.",
-            _next_step(backend, form, model, ability),
+            gives.instead
+            if ability == "loglikelihood" and gives.instead
+            else _next_step(backend, form, model, ability),
         )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchtui.backends.openai import OPENAI
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
 from benchtui.worker.answering.openai import texts
-from benchtui.worker.answering.openai.echo import EchoScorer
+from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import (
@@ -34,36 +33,19 @@ WIDTH = 8
 _TRIAL = GenerateRequest((), "Hello", 1, (), {}, 0, ())
 
 
-class Messages(ChatRenderer):
-    """Prompts of messages, written as JSON: the server applies its own template to them."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    @property
-    def name(self) -> str:
-        """As `ChatRenderer.name`."""
-        return self._name
-
-    def render(self, messages: Sequence[Mapping[str, str]], *, add_generation_prompt: bool) -> str:
-        """As `ChatRenderer.render`. Raises BenchtuiError for an answer that the model is to continue."""
-        if not add_generation_prompt:
-            raise BenchtuiError(
-                "A task begins the model's answer, which a server's chat route closes and answers anew.",
-                "Use --endpoint completions for it.",
-            )
-        return json.dumps(list(messages), ensure_ascii=False)
-
-
 class OpenAIAnswering(Answering):
-    """A model behind a server; `tokenizer` is what the user names for it, None where prompts go as text."""
+    """A model behind a server. Without a `tokenizer` prompts go as text; without a `scorer`, whose numbers are believed
+    after its `prove` alone, it gives no log-likelihoods."""
 
-    def __init__(self, plan: ModelPlan, server: Server, tokenizer: Tokenizer | None, reporter: Reporter) -> None:
+    def __init__(
+        self, plan: ModelPlan, server: Server, tokenizer: Tokenizer | None, scorer: Scorer | None, reporter: Reporter
+    ) -> None:
         self._plan = plan
         self._server = server
         self._tokens = tokenizer
         self._is_chat = endpoint_of(plan) == "chat"
-        self._scorer: Scorer | None = None
+        self._scorer = scorer
+        self._is_proven = False
         if isinstance(plan.batch_size, int):
             server.width = plan.batch_size
         else:
@@ -148,23 +130,20 @@ class OpenAIAnswering(Answering):
         self._server.check_same()
 
     def _proven(self) -> Scorer:
-        if self._scorer is not None:
-            return self._scorer
-        name = self._server.address.name
+        name, scorer = self._server.address.name, self._scorer
         if self._is_chat:
             raise BenchtuiError(
                 f"{name} is asked through its chat route, which gives no log-likelihoods.",
                 "Choose tasks that generate text, or use --endpoint completions.",
             )
-        tokens = self._tokens
-        if tokens is None:
+        if scorer is None:
             raise BenchtuiError(
                 f"{name} gives no log-likelihoods without the model's tokenizer.",
                 "Name its folder or hub id with --tokenizer, or choose tasks that generate text.",
             )
-        scorer = EchoScorer(self._server, lambda text: tokens.encode([text])[text])
-        self._server.run(scorer.prove())
-        self._scorer = scorer
+        if not self._is_proven:
+            self._server.run(scorer.prove())
+            self._is_proven = True
         return scorer
 
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:

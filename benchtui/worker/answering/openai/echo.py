@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from benchtui.worker.answering.http.failures import UnansweredError
 from benchtui.worker.answering.openai.probe import UnbelievableError, echo_body, probe, read_echo, refusal
 from benchtui.worker.answering.openai.server import Server
-from benchtui.worker.answering.protocol import Score, ScoreRequest
+from benchtui.worker.answering.protocol import Score, ScoreRequest, Tokenizer
 
 
 class EchoScorer:
@@ -15,16 +16,19 @@ class EchoScorer:
 
     name = "echo of the prompt"
 
-    def __init__(self, server: Server, encode: Callable[[str], list[int]]) -> None:
+    def __init__(self, server: Server, tokenizer: Tokenizer) -> None:
         self._server = server
-        self._encode = encode
+        self._tokenizer = tokenizer
 
     async def prove(self) -> None:
         """As `Scorer.prove`."""
         try:
-            await probe(lambda body: self._server.post("/v1/completions", body), self._server.model.name, self._encode)
+            await probe(self._post, self._server.model.name, lambda text: self._tokenizer.encode([text])[text])
         except UnbelievableError as error:
             raise refusal(self._server.address.name, str(error)) from error
+
+    async def _post(self, body: Mapping[str, Any]) -> Any:
+        return await self._server.post("/v1/completions", body)
 
     async def score(self, group: Sequence[ScoreRequest]) -> Sequence[Score]:
         """As `Scorer.score`."""
@@ -32,7 +36,7 @@ class EchoScorer:
 
     async def _one(self, request: ScoreRequest) -> Score:
         ids = [*request.context[request.lost :], *request.continuation]
-        answer = await self._server.post("/v1/completions", echo_body(self._server.model.name, ids))
+        answer = await self._post(echo_body(self._server.model.name, ids))
         try:
             echoed = read_echo(answer, len(ids))
         except UnbelievableError as error:

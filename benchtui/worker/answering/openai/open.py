@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from benchtui.backends.openai import NO_TOKENIZER, OPENAI, REQUEST_TIMEOUT
+from benchtui.backends.openai import OPENAI, REQUEST_TIMEOUT
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
 from benchtui.text import one_line
 from benchtui.worker.answering.http.client import Address
-from benchtui.worker.answering.openai.answering import Messages, OpenAIAnswering
+from benchtui.worker.answering.openai.messages import Messages
+from benchtui.worker.answering.openai.products import answering_of
 from benchtui.worker.answering.openai.server import Server
-from benchtui.worker.answering.openai.tokens import NamedTokenizer
-from benchtui.worker.answering.protocol import ChatRenderer, ModelPlan
+from benchtui.worker.answering.protocol import Answering, ChatRenderer, ModelPlan
 from benchtui.worker.report import Reporter
 
 
-def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> OpenAIAnswering:
+def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Answering:
     """Look whether the plan's model is there, and how it can be asked. Raises BenchtuiError naming the server."""
     del memory_share
     source = _served(plan)
-    place = OPENAI.setting(plan.backend_settings, "tokenizer")
-    tokenizer = NamedTokenizer(place, plan) if place != NO_TOKENIZER else None
     server = Server(Address(source.server), source.path, timeout=timeout_of(plan))
     if server.model.identity != source.identity:
         raise BenchtuiError(
@@ -27,7 +25,7 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Open
             f"{source.identity}).",
             "Start it with that model, or start a new run.",
         )
-    return OpenAIAnswering(plan, server, tokenizer, reporter)
+    return answering_of(plan, server, reporter)
 
 
 def open_chat(plan: ModelPlan) -> ChatRenderer:

@@ -23,11 +23,19 @@ def ids_of(text: str) -> list[int]:
     return list(text.encode())
 
 
+class Bytes:
+    """The tokenizer of `fake`: bytes."""
+
+    def encode(self, texts: list[str]) -> dict[str, list[int]]:
+        return {text: ids_of(text) for text in texts}
+
+
 def proven(fake: Fake) -> list[Score]:
     """The scores of three endings, after the probe."""
     with fake:
         server = Server(Address(fake.url), fake.model, patience=QUICK)
-        scorer = EchoScorer(server, ids_of)
+        tokenizer: Any = Bytes()
+        scorer = EchoScorer(server, tokenizer)
         try:
             server.run(scorer.prove())
             group = [ScoreRequest(ids_of(CONTEXT), ids_of(ending), (CONTEXT, ending)) for ending in ENDINGS]

@@ -53,7 +53,7 @@ def opened(
     silent: Any = SimpleNamespace(emit=lambda _event: None, close=lambda: None)
     with fake:
         server = Server(Address(fake.url), fake.model, patience=patience, **how)
-        answering = OpenAIAnswering(plan, server, None, Reporter(silent))
+        answering = OpenAIAnswering(plan, server, None, None, Reporter(silent))
         fake.asked.clear()
         try:
             yield LmEvalModel(answering, plan.prompts, Counted())
