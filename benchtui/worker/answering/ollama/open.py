@@ -7,7 +7,7 @@ from benchtui.models.gguf.describe import describe_gguf
 from benchtui.models.source import ServedSource
 from benchtui.worker.answering.chat_template import TemplateRenderer
 from benchtui.worker.answering.ollama.answering import OllamaAnswering, served
-from benchtui.worker.answering.openai.answering import Messages
+from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.protocol import ChatRenderer, ModelPlan
 from benchtui.worker.report import Reporter
 
