@@ -75,7 +75,10 @@ def is_local(url: str) -> bool:
 def server_url(text: str) -> str:
     """A server's address without the /v1 that clients are often given. Raises UsageError for what is none, and for one
     with a password in it: a plan holds it."""
-    parts = urlsplit(text.strip())
+    try:
+        parts = urlsplit(text.strip())
+    except ValueError:  # a bracket that is never closed
+        parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise UsageError(f"{one_line(text)!r} is no server's address.", "Give one such as http://127.0.0.1:8000.")
     if parts.username or parts.password or parts.query or parts.fragment:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives
 from benchtui.backends.registry import DEFAULT_BACKEND, all_backends, find_backend
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.gguf.types import WHOLE_NUMBERS
 from benchtui.models.layout import ModelFormat, TrainedModel, size_text
 from benchtui.models.selection import choose_format, formats_words
@@ -23,11 +24,12 @@ SERVER = "server"
 
 @dataclass(frozen=True)
 class KnownBackend:
-    """A backend, and what of its packages is missing here: "" for nothing, with the line that gets it."""
+    """A backend with what its models are reached with, and what it lacks here: "" for nothing, else with the line that
+    gets it."""
 
     backend: Backend
-    missing: str = ""
-    get: str = ""
+    access: Access = field(default_factory=Access)
+    lacks: str = ""
 
     @property
     def name(self) -> str:
@@ -36,7 +38,7 @@ class KnownBackend:
     @property
     def asks_servers(self) -> bool:
         """Whether its models are those of a server, which it can ask for them."""
-        return self.backend.served and not self.missing
+        return self.backend.served and not self.lacks
 
     def takes(self, form: ModelFormat, choice: Choice) -> bool:
         """Whether it loads formats of this kind; what one server has is its own backend's alone."""
@@ -45,7 +47,7 @@ class KnownBackend:
     def loads(self, model: TrainedModel, choice: Choice) -> bool:
         """Whether it loads any format of `model` on this machine."""
         pickle = choice.permissions.pickle
-        return not self.missing and any(
+        return not self.lacks and any(
             self.takes(form, choice) and form.usable(allow_pickle=pickle) for form in model.formats
         )
 
@@ -82,10 +84,13 @@ def known_backends(choice: Choice) -> list[KnownBackend]:
 
 def _known(backend: Backend, choice: Choice) -> KnownBackend:
     try:
-        backend.check(None if backend.served else access_of(choice, backend))
+        access = access_of(choice, backend)
+        backend.check(None if backend.served else access)
+    except UsageError as error:  # what was asked for makes no sense: nothing is missing
+        return KnownBackend(backend, lacks=f"{error.what} → {error.next_step}")
     except BenchtuiError as error:
-        return KnownBackend(backend, error.what, error.next_step)
-    return KnownBackend(backend)
+        return KnownBackend(backend, lacks=f"Not installed: {error.next_step or error.what}")
+    return KnownBackend(backend, access)
 
 
 def usable_model(choice: Choice, named: str, known: Sequence[KnownBackend]) -> TrainedModel:
@@ -149,15 +154,15 @@ def _rank(one: KnownBackend, model: TrainedModel | None, choice: Choice) -> int:
     """What loads the model comes first, then what asks a server, then what has to be installed, then the rest."""
     if model is not None and one.loads(model, choice):
         return 0
-    return 2 if one.missing else 1 if one.backend.served else 3
+    return 2 if one.lacks else 1 if one.backend.served else 3
 
 
 def _of_backend(
     one: KnownBackend, model: TrainedModel | None, choice: Choice, served: Served | None
 ) -> Iterator[Option]:
     forms = [form for form in (model.formats if model else ()) if one.takes(form, choice)]
-    if one.missing:
-        yield _heading(one, lacking=f"Not installed: {one.get or one.missing}")
+    if one.lacks:
+        yield _heading(one, lacking=one.lacks)
         return
     if not forms and not one.backend.served:
         if model is not None:

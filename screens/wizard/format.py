@@ -11,9 +11,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
+from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend
 from benchtui.errors import BenchtuiError
-from benchtui.plans.choice import access_of
 from benchtui.text import one_line
 from benchtui.wizard.backends import (
     SERVER,
@@ -97,17 +97,16 @@ class FormatStep(Step):
         self._typed = typed
         for one in self.answers.known:
             if one.asks_servers:
-                self._ask_one(one.backend, server)
+                self._ask_one(one.backend, replace(one.access, server=server))
         self.refresh_bindings()
 
-    def _ask_one(self, backend: Backend, server: str | None) -> None:
+    def _ask_one(self, backend: Backend, access: Access) -> None:
         answers, name = self.answers, backend.name
-        access = replace(access_of(answers.choice, backend), server=server)
         if not asks(backend, access):
             answers.served.pop(name, None)
             return
         stop = self._asked[name] = threading.Event()
-        answers.served[name] = Served(server, words=asking(backend, access))
+        answers.served[name] = Served(access.server, words=asking(backend, access))
         self._offer_again()
         self.find_out(
             lambda: ask_server(backend, self.outputs, access, stop),

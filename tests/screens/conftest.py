@@ -108,7 +108,7 @@ def open_app(models: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
 @pytest.fixture
 def still_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Backends and preflight as on one certain machine."""
-    lacks = KnownBackend(VLLM, "The vllm backend needs the package vllm.", "python -m pip install vllm")
+    lacks = KnownBackend(VLLM, lacks="Not installed: python -m pip install vllm")
     known = [*map(KnownBackend, (HF, GGUF, OPENAI)), lacks]
     monkeypatch.setattr("screens.wizard.model.known_backends", lambda _: known)
     monkeypatch.setattr("screens.wizard.format.known_backends", lambda _: known)

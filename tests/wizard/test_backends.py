@@ -66,6 +66,16 @@ def test_each_backend_says_what_it_gives_costs_and_lacks() -> None:
     assert [option.title for option in options if option.recommended] == ["merged_16bit"]
 
 
+def test_a_python_that_is_not_there_is_said_of_every_backend() -> None:
+    """Asked in a thread: the screen that shows it does not raise."""
+    choice = dataclasses.replace(CHOICE, python="/no/such/python")
+    known = known_backends(choice)
+    assert {one.lacks for one in known} == {
+        "--python: there is no /no/such/python. → Give the Python of an environment, like ENV/bin/python."
+    }
+    assert not any(one.asks_servers for one in known)
+
+
 def test_what_nothing_loads_is_named_too() -> None:
     without = [one for one in known_backends(CHOICE) if one.name != "files"]
     options = backend_options(model(GGUF), CHOICE, without, {})

@@ -152,13 +152,12 @@ def _ask_servers(choice: Choice, known: Sequence[KnownBackend], server: str | No
     """What `server` has, None: what the servers have that a backend knows on this machine."""
     import threading
 
-    from benchtui.plans.choice import access_of
     from benchtui.wizard.servers import ask_servers
 
     backends = {one.name: one.backend for one in known if one.asks_servers}
     if server:
         click.echo(f"Asking {one_line(server, 100)} … (Ctrl+C stops it)", err=True)
-    access = {name: replace(access_of(choice, backend), server=server) for name, backend in backends.items()}
+    access = {one.name: replace(one.access, server=server) for one in known}
     return ask_servers(backends, choice.outputs, access, threading.Event())
 
 
