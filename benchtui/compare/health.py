@@ -16,8 +16,7 @@ def row_health(row: Row, comparison: Comparison) -> list[str]:
     found = []
     for side, name in ((row.first, comparison.first_name), (row.second, comparison.second_name)):
         found += [f"{name}: {words}" for words in health_words(side.health)]
-    if (lengths := _lengths(row, comparison)) is not None:
-        found.append(lengths)
+    found += [words for words in (_lengths(row, comparison), _prompt_tokens(row, comparison)) if words is not None]
     return found
 
 
@@ -28,6 +27,23 @@ def _lengths(row: Row, comparison: Comparison) -> str | None:
     return (
         f"answers have {first.mean_tokens:.0f} tokens on average ({comparison.first_name}), "
         f"{second.mean_tokens:.0f} ({comparison.second_name})"
+    )
+
+
+def _prompt_tokens(row: Row, comparison: Comparison) -> str | None:
+    """Return that the same prompts have not the same number of tokens on both sides, None where they have or where that
+    is not known: then two tokenizers, or two ways to begin a text, are compared with the models."""
+    first, second = row.first.health, row.second.health
+    if first is None or second is None or first.prompts_unknown or second.prompts_unknown:
+        return None
+    counts = first.all_prompt_tokens, second.all_prompt_tokens
+    same_prompts = row.pairing.missing == 0 and first.prompts == second.prompts
+    if not same_prompts or None in counts or counts[0] == counts[1]:
+        return None
+    how = ", one more for each" if abs((counts[0] or 0) - (counts[1] or 0)) == first.prompts else ""
+    return (
+        f"the same {first.prompts:,} prompts have {counts[0]:,} tokens ({comparison.first_name}), {counts[1]:,} "
+        f"({comparison.second_name}){how}: they are tokenised differently"
     )
 
 

@@ -32,6 +32,7 @@ _HEALTH = (
     "prompts_cut",
     "prompt_tokens",
     "prompt_tokens_lost",
+    "all_prompt_tokens",
     "choices",
     "only_choice",
     "equal",

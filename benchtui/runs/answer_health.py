@@ -68,6 +68,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     fingerprint: str = ""
     thinking: int = 0
     window_full: int = 0
+    all_prompt_tokens: int | None = None
 
     @property
     def known(self) -> int:
@@ -110,6 +111,7 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         fingerprint=_fingerprints(found),
         thinking=sum(part.thinking for part in found),
         window_full=sum(part.window_full for part in found),
+        all_prompt_tokens=_sum(part.all_prompt_tokens for part in found),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
 from benchtui.runs.records import run_state
-from tests.e2e.commands import Finished, benchtui
+from tests.e2e.commands import Finished, benchtui, results_in
 from tests.e2e.local_tasks import write_choice_task, write_data
 from tests.e2e.tiny import make_tiny_model
 
@@ -116,3 +116,7 @@ def test_one_model_through_two_backends_is_compared_and_what_differs_is_named(pl
     assert (row["task"], row["paired_n"]) == ("mine", 6), row
     assert any(words.startswith("backend: hf") and "gguf" in words for words in found["settings"]), found["settings"]
     assert any("Q8_0" in words for words in found["settings"]), found["settings"]
+    assert not any("tokenised" in words for words in found["health"]), "the same tokenizer on both sides"
+    for run in (theirs, small):
+        health = next(iter(results_in(run.lm_eval)["benchtui"]["health"].values()))
+        assert health["all_prompt_tokens"] > 20

@@ -14,6 +14,7 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.headlines import last_benchmark
+from benchtui.compare.health import health_notes
 from benchtui.compare.history.history import _outcomes
 from benchtui.compare.records import Comparison, Kind
 from benchtui.compare.summary import write_summary
@@ -28,6 +29,7 @@ from benchtui.reports.tables import plain_table
 from benchtui.results.choose import ChosenRuns
 from benchtui.results.health import health_words
 from benchtui.results.read import read_run
+from benchtui.results.records import RunResults
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from tests.synthetic import Task, ifeval, write_run
@@ -281,3 +283,26 @@ def test_a_group_names_its_task_that_has_no_number(tmp_path: Path) -> None:
     assert row.verdict is not None
     assert "the tiny/model (tuned) score is not a number (as that of a)" in row.verdict.sentence
     assert [part.task for part in comparison.rows if part.level == "part"] == ["a", "b"]
+
+
+def with_prompts(folder: Path, name: str, tokens: int | None, **other: Any) -> RunResults:
+    health = {"answers": 40, "prompts": 40, "prompts_cut": 0, "all_prompt_tokens": tokens, **other}
+    return read_run(run(folder / name, [True] * 40, health))
+
+
+def test_the_same_prompts_in_other_tokens_are_said(tmp_path: Path) -> None:
+    first, same = (with_prompts(tmp_path, name, 4_000) for name in ("first", "same"))
+    more, bos = with_prompts(tmp_path, "more", 4_107), with_prompts(tmp_path, "bos", 4_040)
+    unknown = with_prompts(tmp_path, "unknown", None)
+    some = with_prompts(tmp_path, "some", 3_900, prompts_unknown=1)
+
+    def told(second: RunResults) -> list[str]:
+        compared = compare_runs(first, second, names=("folder", "GGUF"))
+        return [words for words in health_notes(compared) if "tokens" in words]
+
+    said = "the same 40 prompts have 4,000 tokens (folder), "
+    assert [words.split(": ", 1)[1] for words in told(more)] == [f"{said}4,107 (GGUF): they are tokenised differently"]
+    assert [words.split(": ", 1)[1] for words in told(bos)] == [
+        f"{said}4,040 (GGUF), one more for each: they are tokenised differently"
+    ]
+    assert told(same) == told(unknown) == told(some) == []

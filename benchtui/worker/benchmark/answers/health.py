@@ -44,7 +44,7 @@ class HealthCounter:
         self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = self._thinking = 0
         self._window_full = 0
         self._cut_at: tuple[int, int] | None = None
-        self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = 0
+        self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = self._prompt_tokens = 0
         self._choices = self._equal = 0
         self._chosen: set[int] = set()
         self._likelihoods = _Likelihoods()
@@ -105,6 +105,7 @@ class HealthCounter:
                 self._prompts_unknown += 1
                 continue
             lost, there = max(known)
+            self._prompt_tokens += there
             if lost:
                 self._prompts_cut += 1
                 self._lost += lost
@@ -134,6 +135,7 @@ class HealthCounter:
             fingerprint=fingerprint_text(self._fingerprint),
             thinking=self._thinking,
             window_full=self._window_full,
+            all_prompt_tokens=self._prompt_tokens if prompts_known else None,
         )
 
 
