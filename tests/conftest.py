@@ -24,6 +24,8 @@ REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
 VLLM = os.environ.get("BENCHTUI_TEST_VLLM", "")
 """The Python of an environment with vLLM."""
 RECORDINGS = Path(os.environ.get("BENCHTUI_TEST_RECORDINGS") or ROOT.parent / "shared" / "recordings")
+OLLAMA = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
+"""Where a live Ollama server would be: tests marked "ollama" ask it, no other test does."""
 WHOLE = bool(os.environ.get("BENCHTUI_TEST_WHOLE"))
 REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 
@@ -117,6 +119,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         if name.startswith("BENCHTUI_"):
             patch.delenv(name)
     patch.setenv("NO_COLOR", "1")
+    patch.setenv("OLLAMA_HOST", "127.0.0.1:9")  # nothing listens there: a server of the developer's own is not asked
     yield
     patch.undo()
 

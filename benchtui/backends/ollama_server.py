@@ -159,18 +159,18 @@ def full_name(name: str) -> str:
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
 
 
-def look_at_ollama(url: str) -> OllamaServer:
-    """Ask an Ollama server for its version and its models, newest first.
+def look_at_ollama(url: str, *, seconds: float = _SECONDS) -> OllamaServer:
+    """Ask an Ollama server for its version and its models, newest first; `seconds` of silence are no answer.
 
     Raises BenchtuiError saying that it does not run, or that something else answers.
     """
-    root = _asked(url, "/")
-    document = _asked(url, "/api/version")
+    root = _asked(url, "/", seconds=seconds)
+    document = _asked(url, "/api/version", seconds=seconds)
     if not isinstance(root, str) or root.strip() != RUNNING or not isinstance(document, Mapping):
         raise BenchtuiError(
             f"{one_line(url, 200)} answers, but is no Ollama server.", "Use --backend openai for other servers."
         )
-    listed = _asked(url, "/api/tags")
+    listed = _asked(url, "/api/tags", seconds=seconds)
     cards = listed.get("models") if isinstance(listed, Mapping) else None
     found = [_listed(card) for card in cards or [] if isinstance(card, Mapping) and isinstance(card.get("name"), str)]
     newest = sorted(found, key=lambda model: -model.modified)
@@ -199,12 +199,12 @@ def show(url: str, name: str) -> ShownModel:
     )
 
 
-def _asked(url: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+def _asked(url: str, path: str, body: Mapping[str, Any] | None = None, *, seconds: float = _SECONDS) -> Any:
     """The JSON (or text) of a route. Raises UsageError for 404 of a model, BenchtuiError for everything else that is no
     answer."""
     shown = one_line(url, 200)
     try:
-        status, document, _ = ask(url, path, KEY_VARIABLE, body, seconds=_SECONDS)
+        status, document, _ = ask(url, path, KEY_VARIABLE, body, seconds=seconds)
     except OSError as error:
         reason = one_line(str(error)) or type(error).__name__
         raise BenchtuiError(

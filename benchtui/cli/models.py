@@ -1,4 +1,4 @@
-"""`benchtui models`: what is in outputs/, as a table or as JSON."""
+"""`benchtui models`: what is in outputs/, and what an Ollama server has, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from benchtui.backends.backend import Backend
+    from benchtui.backends.ollama_models import ListedOllama
+    from benchtui.models.layout import TrainedModel
+    from benchtui.models.listing import ListedModel
 
 _TABLE_LIMIT = 200
 """More models than this are printed as plain lines even on a terminal: nobody reads a table that long."""
@@ -26,30 +31,58 @@ _TABLE_LIMIT = 200
 @json_option("Print a JSON list instead of a table.")
 @click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
 def command(outputs: Path, as_json: bool, verify: str | None) -> None:
-    """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong."""
+    """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong.
+
+    Below them, the models of an Ollama server that answers (at OLLAMA_HOST, or its usual port): size, quantisation,
+    digest, and which GGUF file of outputs/ each of them is, by what is in it.
+    """
     from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
-    from benchtui.models.listing import list_models
     from benchtui.settings.config import load_config
 
     backend = find_backend(load_config().run_defaults.get("backend", DEFAULT_BACKEND))
     if verify is not None:
         _print_hashes(outputs, verify, backend)
         return
-    try:
-        listed = list_models(outputs, backend)
-    except BenchtuiError:
-        if as_json:
-            click.echo("[]")
-        raise
     from benchtui.reports.model_list import model_lines, model_record, print_model_table
+    from benchtui.reports.ollama_list import ollama_lines, ollama_record
 
+    listed, problem = _of_outputs(outputs, backend)
+    url, served = _of_ollama([item.model for item in listed])
     if as_json:
-        click.echo(json.dumps([model_record(item) for item in listed], indent=2))
+        records = [model_record(item) for item in listed]
+        click.echo(json.dumps([*records, *(ollama_record(url, item) for item in served)], indent=2))
+    elif not listed:
+        pass
     elif sys.stdout.isatty() and len(listed) <= _TABLE_LIMIT:
         print_model_table(listed)
     else:
         for line in model_lines(listed):
             click.echo(line)
+    if served and not as_json:
+        for line in (*([""] if listed else ()), *ollama_lines(url, served)):
+            click.echo(line)
+    if problem is not None:
+        raise problem
+
+
+def _of_outputs(outputs: Path, backend: Backend) -> tuple[list[ListedModel], BenchtuiError | None]:
+    """What is in outputs/, or why there is nothing."""
+    from benchtui.models.listing import list_models
+
+    try:
+        return list_models(outputs, backend), None
+    except BenchtuiError as error:
+        return [], error
+
+
+def _of_ollama(trained: Sequence[TrainedModel]) -> tuple[str, list[ListedOllama]]:
+    """The address of an Ollama server that answers at once, and its models; none where none does."""
+    from benchtui.backends.ollama_models import listed_models, listed_server
+    from benchtui.models.gguf.same import Contents
+    from benchtui.tasks.cache import cache_folder
+
+    server = listed_server()
+    return (server.url, listed_models(server, trained, Contents(cache_folder()))) if server else ("", [])
 
 
 def _print_hashes(outputs: Path, name: str, backend: Backend) -> None:
