@@ -18,6 +18,8 @@ from benchtui.text import one_line
 from benchtui.wizard.options import Option
 from benchtui.wizard.servers import Served
 
+_MOST_SERVED = 200
+"""Of a server's models: the list stays one that can be read."""
 SERVER = "server"
 """The value of the answer that asks for a server's URL."""
 
@@ -248,9 +250,12 @@ def _about(form: ModelFormat) -> str:
 def _served_options(backend: Backend, model: TrainedModel | None, served: Served | None) -> Iterator[Option]:
     own = [form.served_name for form in model.formats] if model else []
     if served is not None:
-        for found in served.models:
-            if served_name(found) not in own:
-                yield _served_option(backend, found, model, served.server)
+        others = [found for found in served.models if served_name(found) not in own]
+        for found in others[:_MOST_SERVED]:
+            yield _served_option(backend, found, model, served.server)
+        if (more := len(others) - _MOST_SERVED) > 0:
+            words = f"{more:,} more: name one of them with --backend {backend.name} --model NAME."
+            yield Option(f"{backend.name}:more", "", words, heading=True)
         if served.words:
             yield Option(f"{backend.name}:asked", "", one_line(served.words, 400), heading=True)
     yield Option(f"{backend.name}:{SERVER}", "Ask a server …", "Type its URL.")

@@ -154,6 +154,14 @@ def test_a_model_that_any_backend_loads_is_found(tmp_path: Path) -> None:
         usable_model(choice, "m", [one for one in known_backends(CHOICE) if one.backend is not FILES])
 
 
+def test_a_server_of_very_many_models_keeps_the_list_readable(tmp_path: Path) -> None:
+    with library_server(*(f"m{number}" for number in range(1_000))) as url:
+        found = ask_server(LIBRARY, tmp_path, Access(url), threading.Event())
+    options = backend_options(None, CHOICE, known_backends(CHOICE), {"library": found})
+    assert len(options) < 220
+    assert "# ||800 more: name one of them with --backend library --model NAME." in lines(options)
+
+
 def test_a_folder_is_found_though_servers_are_asked_first(tmp_path: Path) -> None:
     gguf(tmp_path / "m" / "gguf" / "m-Q8_0.gguf")
     with library_server("m") as url:
