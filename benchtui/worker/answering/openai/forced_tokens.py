@@ -1,0 +1,250 @@
+"""Log-likelihoods from llama-server: it ignores `echo`, but tells the raw log-probability of a token that it is made
+to write (`logit_bias`), at the price of one request a token.
+
+What it tells is log-softmax of the logits, before bias, grammar and samplers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchtui.errors import BenchtuiError
+from benchtui.text import one_line
+from benchtui.worker.answering.http.failures import UnansweredError
+from benchtui.worker.answering.protocol import Ids, Score, ScoreRequest
+from benchtui.worker.not_a_number import NotANumberError
+
+Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
+"""Sends a body to a path of the server and gives the JSON that it answers."""
+Known = Score | UnansweredError
+"""What is known of an ending, or of one token of it: its score, or why it has none."""
+
+ROUTE = "completion"
+_BIAS = 1000
+_CHOICES = 1000
+"""Tokens that are told of where several endings part; a whole vocabulary would be megabytes."""
+_NEVER = -1e30
+"""The server writes the least float32 (-3.4e38) where a probability is too small for one (below exp(-103))."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What every request for log-probabilities has in common.
+
+    `vocabulary` is the number of tokens. `whole` is a token that is a text by itself: the server tells nothing of an
+    answer that ends inside a character. `lora` is sent where the server has adapters: it keeps prompts read with
+    one adapter for another, so that nothing it kept may be used then.
+    """
+
+    vocabulary: int
+    whole: int
+    lora: tuple[Mapping[str, Any], ...] = ()
+
+    def body(self, prompt: Ids, token: int, count: int, *, keep: bool, slot: int) -> dict[str, Any]:
+        """The request for the `count` likeliest tokens after `prompt`, with `token` written. `keep` lets the server
+        continue from what its slot holds of the prompt."""
+        adapters = {"lora": [dict(one) for one in self.lora]} if self.lora else {}
+        return {
+            "prompt": list(prompt),
+            "n_predict": 1,
+            "n_probs": count,
+            "temperature": 0,
+            "samplers": ["temperature"],
+            "logit_bias": [[token, _BIAS]],
+            "ignore_eos": False,
+            "grammar": "",
+            "stream": False,
+            "return_tokens": True,
+            "post_sampling_probs": False,
+            "backend_sampling": False,
+            "cache_prompt": keep and not self.lora,
+            "id_slot": slot,
+            **adapters,
+        }
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the server said of the place after a prompt: log-probabilities by token, the likeliest one, and how many
+    tokens it computed. `written` is the token that it wrote."""
+
+    logprobs: Mapping[int, float]
+    best: int
+    written: int
+    computed: int
+
+    def score(self, token: int, server: str) -> Known:
+        """The score of one token that is told of."""
+        value = self.logprobs[token]
+        if value < _NEVER:
+            return UnansweredError(f"token {token} is too improbable for {server} to tell its log-probability")
+        return Score(value, token == self.best)
+
+
+def read(answer: Any, prompt: Ids, server: str) -> Told | None:
+    """What an answer tells; None where it has no log-probabilities, since it ends inside a character.
+
+    Raises UnansweredError where the server read another number of tokens than it was sent, or the answer has another
+    form than that of llama-server, NotANumberError where a log-probability is none (JSON has null for NaN).
+    """
+    try:
+        written, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
+        computed = int(answer.get("timings", {}).get("prompt_n", evaluated))
+        places = answer.get("completion_probabilities") or []
+        if evaluated != len(prompt) or answer.get("truncated"):
+            raise UnansweredError(f"{server} read {evaluated} tokens of a prompt of {len(prompt)}")
+        if not places:
+            return None
+        entry = places[0]
+        listed = [(int(one["id"]), one["logprob"]) for one in entry["top_logprobs"]]
+        told = dict([*listed, (int(entry["id"]), entry["logprob"])])
+        if len(written) != 1 or len(places) != 1 or int(entry["id"]) != written[0]:
+            raise UnansweredError(f"{server} wrote {len(written)} tokens where one was asked for")
+        if any(value is None for value in told.values()):
+            raise NotANumberError
+        return Told({token: float(value) for token, value in told.items()}, listed[0][0], written[0], computed)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UnansweredError(f"{server} answers in another form than llama-server: {one_line(str(answer))}") from error
+
+
+@dataclass
+class _Place:
+    """A place in endings that begin alike: the tokens that stand there, and which endings are complete before them."""
+
+    following: dict[int, _Place] = field(default_factory=dict)
+    complete: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Endings of one context: their places among the requests, and the places where a token must be told."""
+
+    context: tuple[int, ...]
+    members: tuple[int, ...]
+    root: _Place
+
+    @property
+    def requests(self) -> int:
+        """How many requests to the server are expected."""
+        return int(len(self.context) > 1) + sum(1 for place in _all(self.root) if place.following)
+
+
+def grouped(requests: Sequence[ScoreRequest]) -> list[Group]:
+    """Bring together the requests of one context, in the order of the first of each."""
+    found: dict[tuple[int, ...], list[int]] = {}
+    for index, request in enumerate(requests):
+        found.setdefault(tuple(request.context[request.lost :]), []).append(index)
+    groups = []
+    for context, members in found.items():
+        root = _Place()
+        for index in members:
+            place = root
+            for token in requests[index].continuation:
+                place = place.following.setdefault(int(token), _Place())
+            place.complete.append(index)
+        groups.append(Group(context, tuple(members), root))
+    return groups
+
+
+def _all(root: _Place) -> Iterator[_Place]:
+    waiting = [root]
+    while waiting:
+        place = waiting.pop()
+        yield place
+        waiting += place.following.values()
+
+
+class ForcedTokens:
+    """Asks one server, group by group."""
+
+    def __init__(self, post: Post, asked: Asked, server: str) -> None:
+        self._post = post
+        self._asked = asked
+        self._server = server
+        self.in_characters = 0
+        """Tokens that are a part of a character: the whole vocabulary was asked for to know their log-probability."""
+
+    async def score(
+        self, group: Group, slot: int, answered: Callable[[int, Known], None], computed: Callable[[int], None]
+    ) -> None:
+        """Tell every ending of the group as soon as it is known; what has no score is told with the reason.
+
+        The context is read anew, and then in steps of one token, so that a score depends on the context and the ending
+        alone, not on what the server was asked before: a quantised model's numbers change with the tokens that are
+        computed together. `computed` is told how many tokens the server has read.
+        """
+        if len(group.context) > 1:  # all but its last token: that one is a step of its own for every ending
+            await self._tell(group.context[:-1], self._asked.whole, 1, slot, computed, keep=False)
+        # Depth first: the server's slot then holds most of the next prompt.
+        waiting: list[tuple[tuple[int, ...], _Place, Known]] = [((), group.root, Score(0.0, True))]
+        while waiting:
+            path, place, known = waiting.pop()
+            for index in place.complete:
+                answered(index, known)
+            if not place.following:
+                continue
+            tokens = list(place.following)
+            if isinstance(known, Score):
+                told = await self._following((*group.context, *path), tokens, slot, computed)
+            else:
+                told = dict.fromkeys(tokens, known)
+            waiting += [
+                ((*path, token), after, _extended(known, told[token]))
+                for token, after in reversed(place.following.items())
+            ]
+
+    async def _following(
+        self, prompt: Ids, tokens: Sequence[int], slot: int, computed: Callable[[int], None]
+    ) -> dict[int, Known]:
+        """What the server says of each of `tokens` after `prompt`."""
+        found: dict[int, Known] = {}
+
+        async def look(token: int, count: int, sought: Sequence[int]) -> None:
+            told = await self._tell(prompt, token, count, slot, computed, keep=len(prompt) > 1)
+            found.update({one: told.score(one, self._server) for one in sought if told and one in told.logprobs})
+
+        try:
+            if len(tokens) > 1:
+                await look(self._asked.whole, min(_CHOICES, self._asked.vocabulary), tokens)
+            for token in [token for token in tokens if token not in found]:
+                await look(token, 1, [token])
+            parts = [token for token in tokens if token not in found]
+            if parts:
+                self.in_characters += len(parts)
+                await look(self._asked.whole, self._asked.vocabulary, parts)
+        except UnansweredError as error:
+            found = {**dict.fromkeys(tokens, error), **found}
+        return {token: found.get(token) or _untold(self._server, token) for token in tokens}
+
+    async def everything(self, prompt: Ids, computed: Callable[[int], None]) -> Mapping[int, float]:
+        """The log-probability of every token after `prompt`. Raises UnansweredError where some are missing."""
+        count = self._asked.vocabulary
+        told = await self._tell(prompt, self._asked.whole, count, 0, computed, keep=len(prompt) > 1)
+        if told is None or len(told.logprobs) != count:
+            raise UnansweredError(f"{self._server} tells {len(told.logprobs) if told else 0} of {count} tokens")
+        return told.logprobs
+
+    async def _tell(
+        self, prompt: Ids, token: int, count: int, slot: int, computed: Callable[[int], None], *, keep: bool
+    ) -> Told | None:
+        answer = await self._post(ROUTE, self._asked.body(prompt, token, count, keep=keep, slot=slot))
+        told = read(answer, prompt, self._server)
+        if told is not None and told.written != token:
+            raise BenchtuiError(
+                f"{self._server} wrote token {told.written} where {token} was forced: it does not follow logit_bias.",
+                "Use --backend gguf, which reads the model's file itself.",
+            )
+        computed(told.computed if told is not None else 1)
+        return told
+
+
+def _extended(known: Known, token: Known) -> Known:
+    if isinstance(known, Score) and isinstance(token, Score):
+        return Score(known.loglikelihood + token.loglikelihood, known.greedy and token.greedy)
+    return token if isinstance(known, Score) else known
+
+
+def _untold(server: str, token: int) -> UnansweredError:
+    return UnansweredError(f"{server} tells no log-probability of token {token}")
