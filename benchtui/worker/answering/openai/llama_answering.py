@@ -26,6 +26,7 @@ from benchtui.worker.answering.protocol import (
     Generated,
     GenerateRequest,
     Ids,
+    ModelChangedError,
     ModelPlan,
     Observer,
     Score,
@@ -55,6 +56,16 @@ class LlamaServerAnswering(Answering):
         self._loop = Loop()
         self._client = HttpClient(address, refused=lambda _status, body: too_long(body, self._name))
         self._tries = Tries(
+            self._name,
+            patience or Patience(),
+            alive=self._alive,
+            returned=self._returned,
+            tell=lambda state, why: reporter.decision("server", state, why),
+        )
+        # Texts are tokenised on a line of their own: whoever takes an answer may ask for it while others are under way.
+        self._texts_loop = Loop()
+        self._texts_client = HttpClient(address)
+        self._texts_tries = Tries(
             self._name,
             patience or Patience(),
             alive=self._alive,
@@ -134,12 +145,12 @@ class LlamaServerAnswering(Answering):
         self._check(await self._read())
 
     async def _check_same(self) -> None:
-        """Raise BenchtuiError where the server has another model now."""
+        """Raise ModelChangedError where the server has another model now."""
         self._check(await self._tries.ask(self._read))
 
     def _check(self, now: LlamaServer) -> None:
         if self._server is not None and (differs := self._server.differs(now)):
-            raise BenchtuiError(
+            raise ModelChangedError(
                 f"{self._name} has another model than at the beginning: {differs}.",
                 "Start it again as it was, then `benchtui resume`; nothing of the other model was recorded.",
             )
@@ -149,8 +160,19 @@ class LlamaServerAnswering(Answering):
 
     def _post_all(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> list[Any]:
         found: list[Any] = [None] * len(bodies)
-        self._at_once(
-            len(bodies), _TEXTS_AT_ONCE, lambda index, _slot: self._post(path, bodies[index]), found.__setitem__
+
+        async def ask(index: int) -> Any:
+            return await self._texts_tries.ask(lambda: self._texts_client.post(path, bodies[index]))
+
+        self._texts_loop.run(
+            at_once(
+                len(bodies),
+                _TEXTS_AT_ONCE,
+                ask,
+                found.__setitem__,
+                started=lambda _numbers: None,
+                check=lambda: None,
+            )
         )
         return found
 
@@ -160,7 +182,8 @@ class LlamaServerAnswering(Answering):
         width: int,
         ask: Callable[[int, int], Awaitable[T]],
         take: Callable[[int, T], None],
-        started: Callable[[list[int]], None] = lambda _numbers: None,
+        started: Callable[[list[int]], None],
+        observer: Observer,
     ) -> None:
         """Call `ask` with each number and a slot that nobody else of us uses meanwhile."""
         free = list(range(width))
@@ -172,7 +195,7 @@ class LlamaServerAnswering(Answering):
             finally:
                 free.append(slot)
 
-        self._loop.run(at_once(count, width, one, take, started=started, check=lambda: None))
+        self._loop.run(at_once(count, width, one, take, started=started, check=observer.check))
 
     # What it answers.
 
@@ -227,13 +250,11 @@ class LlamaServerAnswering(Answering):
         return self._width
 
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
-        """As `Answering.score`, one request to the server for each token. Raises BenchtuiError at the end where some
-        have no score; the others are answered then."""
+        """As `Answering.score`, one request to the server for each token. What has no score is told as unanswered."""
         groups = grouped(requests)
         asked = sum(group.requests for group in groups)
         observer.decision("log-likelihoods", "one request a token", cost(asked, len(requests), self._file))
         forced = ForcedTokens(self._post, self._asked, self._name)
-        without: list[UnansweredError] = []
 
         async def ask(number: int, slot: int) -> list[tuple[int, Known]]:
             found: list[tuple[int, Known]] = []
@@ -246,25 +267,21 @@ class LlamaServerAnswering(Answering):
                 if isinstance(known, Score):
                     answered(index, known)
                 else:
-                    without.append(known)
+                    observer.unanswered(requests[index].args, str(known))
 
-        self._at_once(len(groups), self._width, ask, take, lambda numbers: _begun(groups, numbers, requests, observer))
+        self._at_once(
+            len(groups), self._width, ask, take, lambda numbers: _begun(groups, numbers, requests, observer), observer
+        )
         if forced.in_characters:
             observer.decision(
                 "parts of characters", str(forced.in_characters), "the whole vocabulary was asked for to score them"
             )
-        if without:
-            raise BenchtuiError(
-                f"{len(without)} of {len(requests)} continuations have no log-likelihood: {without[0]}.",
-                "The others are kept. Use --backend gguf with the model's file, which scores them all.",
-            )
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
-        """As `Answering.generate`. Raises BenchtuiError at the end where some have no answer."""
+        """As `Answering.generate`. What has no answer is told as unanswered."""
         thinks = self._plan.prompts.think_end_token is not None
         lora = self._asked.lora
         bodies = [llama_texts.body(request, self._prompt(request), stops=not thinks, lora=lora) for request in requests]
-        without: list[UnansweredError] = []
 
         async def ask(index: int, slot: int) -> Generated | UnansweredError:
             if requests[index].limit < 1:  # the server would write one token nevertheless
@@ -281,7 +298,7 @@ class LlamaServerAnswering(Answering):
                 text = self._tokens.decode(generated.ids) if self._shows_special else generated.text
                 answered(index, Generated(self._tokens.unspaced(text), generated.ids, generated.finish))
             else:
-                without.append(generated)
+                observer.unanswered(requests[index].args, str(generated))
 
         self._at_once(
             len(requests),
@@ -289,12 +306,8 @@ class LlamaServerAnswering(Answering):
             ask,
             take,
             lambda numbers: observer.batch_started([requests[number].args for number in numbers]),
+            observer,
         )
-        if without:
-            raise BenchtuiError(
-                f"{len(without)} of {len(requests)} prompts have no answer: {without[0]}.",
-                "The others are kept: `benchtui resume` asks for these again.",
-            )
 
     def _prompt(self, request: GenerateRequest) -> list[int]:
         return list(request.prompt[request.lost :]) or [self._tokens.prefix]
@@ -344,8 +357,9 @@ class LlamaServerAnswering(Answering):
 
     def close(self) -> None:
         """Close the connections; the server stays."""
-        self._loop.run(self._client.close())
-        self._loop.close()
+        for loop, client in ((self._loop, self._client), (self._texts_loop, self._texts_client)):
+            loop.run(client.close())
+            loop.close()
 
 
 def _begun(

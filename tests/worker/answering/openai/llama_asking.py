@@ -25,6 +25,7 @@ class Told:
     def __init__(self) -> None:
         self.decisions: dict[str, str] = {}
         self.counted = 0
+        self.without: list[tuple[tuple[Any, ...], str]] = []
         self.batches: list[list[tuple[Any, ...]]] = []
 
     def decision(self, what: str, choice: str, why: str) -> None:
@@ -38,6 +39,12 @@ class Told:
 
     def batch_started(self, request_args: Any) -> None:
         self.batches.append(list(request_args))
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        self.without.append((request_args, why))
+
+    def check(self) -> None:
+        pass
 
     def prefilled(self, tokens: int, seconds: float) -> None:
         self.counted += 0
