@@ -320,7 +320,7 @@ def test_what_a_model_cannot_say_is_no_score(tmp_path: Path) -> None:
         asked = [ScoreRequest(BEGINNING, ending, ("a", str(ending))) for ending in ([432], [2], [432, 2])]
         told = Told()
         answering.score(asked, found.__setitem__, told)  # type: ignore[arg-type]
-        assert [args for args, _ in told.without] == [("a", "[2]"), ("a", "[432, 2]")]
+        assert sorted(args for args, _ in told.without) == [("a", "[2]"), ("a", "[432, 2]")]
         assert all("token 2 is too improbable" in why for _, why in told.without)
         assert sorted(found) == [0]
         answering.close()
