@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives, OwnSetting
-from benchtui.backends.servers import ServedModel, look, server_url, why_no_echo
+from benchtui.backends.servers import ServedModel, ServerFacts, is_local, look, server_url, why_no_echo
 from benchtui.errors import UsageError
+from benchtui.machine import instruction_set
+from benchtui.text import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,13 +21,21 @@ if TYPE_CHECKING:
     from benchtui.models.describe import ModelDescription
     from benchtui.models.layout import ModelFormat, TrainedModel
     from benchtui.models.source import Source
+    from benchtui.models.tokenizer.chat_template import ChatTemplate
 
 NO_TOKENIZER = "none"
-OWN_SCORES: frozenset[str] = frozenset()
+LLAMA_SERVER = "llama-server"
+OWN_SCORES = frozenset({LLAMA_SERVER})
 """Products that give log-likelihoods by a way of their own, without --tokenizer: those of
 benchtui/worker/answering/openai/products.py."""
 MESSAGES = "{{ messages | tojson }}"
 """Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
+
+_GUESSED = (
+    "{%-formessageinmessages-%}{{-'<|im_start|>'+message.role+'\\n'+message.content+'<|im_end|>\\n'-}}{%-endfor-%}"
+    "{%-ifadd_generation_prompt-%}{{-'<|im_start|>assistant\\n'-}}{%-endif-%}"
+)
+"""What llama.cpp takes where a GGUF has no chat template, without white space."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +69,9 @@ class _OpenAI(Backend):
         facts = look(_url(access))
         model = facts.model(location)
         chat = self.setting(access.settings, "endpoint") == "chat"
+        llama = asks_llama(facts.product, access.settings)
+        if llama and self.setting(access.settings, "tokenizer") != NO_TOKENIZER:
+            raise UsageError("llama-server tokenises by itself, exactly.", "Leave out --tokenizer.")
         return ServedDescription(
             name=model.name,
             identity=model.identity,
@@ -64,9 +80,15 @@ class _OpenAI(Backend):
             parameters=model.parameters,
             parameters_estimated=False,
             dtype=None,
-            template=ChatTemplate(MESSAGES, file="the server's own") if chat else ChatTemplate(),
+            template=_template(facts)
+            if llama
+            else ChatTemplate(MESSAGES, file="the server's own")
+            if chat
+            else ChatTemplate(),
             has_tokenizer=True,
             architecture=Architecture(max_positions=model.window),
+            special_tokens=facts.special_tokens if llama else (),
+            note=_cost(facts, model) if llama else "",
             server=facts.url,
             product=facts.product,
         )
@@ -77,7 +99,7 @@ class _OpenAI(Backend):
         if self.setting(access.settings, "endpoint") == "chat":
             return _only_text("its chat route gives none", "Use --endpoint completions, or choose other tasks.")
         if facts.product in OWN_SCORES:
-            return self.gives
+            return dataclasses.replace(self.gives, distributions="full")
         if self.setting(access.settings, "tokenizer") == NO_TOKENIZER:
             return _only_text(
                 "they need the model's tokenizer",
@@ -102,7 +124,56 @@ class _OpenAI(Backend):
 
     def identity(self, access: Access) -> dict[str, str]:
         facts = look(_url(access))
-        return {"server version": facts.version} if facts.version else {}
+        found = {"server version": facts.version} if facts.version else {}
+        if facts.product == LLAMA_SERVER:  # its numbers are those of the machine's kernels
+            found["instruction set"] = instruction_set() if is_local(facts.url) else "another machine's"
+        return found
+
+
+def asks_llama(product: str, settings: Mapping[str, str]) -> bool:
+    """Return whether a server is asked by llama-server's own routes: its tokenizer, exact log-likelihoods, and
+    prompts of messages by the model's own template, rendered here."""
+    return product == LLAMA_SERVER and settings.get("endpoint", ENDPOINT.default) != "chat"
+
+
+def _template(facts: ServerFacts) -> ChatTemplate:
+    """The template of the model that a llama-server has. For a model without one it shows ChatML, a guess."""
+    from benchtui.models.tokenizer.chat_template import ChatTemplate
+
+    text = facts.template
+    if text is None or "".join(text.split()) == _GUESSED:
+        return ChatTemplate(
+            problem="has no chat template at its server, which would guess one: give --chat-template FILE, or run "
+            "without a chat template"
+        )
+    return ChatTemplate(text, file="its server's")
+
+
+def _cost(facts: ServerFacts, model: ServedModel) -> str:
+    """What log-likelihoods cost at a llama-server, and what would be cheaper."""
+    said = "Log-likelihoods cost llama-server one request for each token of a continuation"
+    file = _local_file(facts, model)
+    if file is None:
+        return f"{said}."
+    return (
+        f"{said}; --backend gguf --model {shlex.quote(one_line(str(file), 300))} reads the same file, and is cheaper."
+    )
+
+
+def _local_file(facts: ServerFacts, model: ServedModel) -> Path | None:
+    """The GGUF file that the server has loaded, where it lies on this machine; None where it does not, or is not it."""
+    from pathlib import Path
+
+    if model.file is None or not is_local(facts.url):
+        return None
+    path = Path(model.file)
+    try:
+        size = path.stat().st_size
+    except (OSError, ValueError):
+        return None
+    # The file has the tensors and what is told of them; of a split model it is the first part.
+    whole = size >= model.bytes or "-of-" in path.name
+    return path if path.is_absolute() and path.is_file() and whole else None
 
 
 def _only_text(why: str, instead: str) -> Gives:

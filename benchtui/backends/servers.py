@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ def _served(card: Mapping[str, Any]) -> ServedModel:
     told = {"root": card.get("root"), "parent": card.get("parent")}
     told |= {name: meta.get(name) for name in ("n_params", "size", "ftype", "n_vocab")}  # type: ignore[union-attr]
     words = " ".join(f"{name}={value}" for name, value in told.items() if value is not None)
-    window, parent = _number(card.get("max_model_len")), card.get("parent")
+    window, parent = _number(card.get("max_model_len") or meta.get("n_ctx_train")), card.get("parent")  # type: ignore[union-attr]
     return ServedModel(
         name=str(card["id"]),
         identity=one_line(f"{card['id']} {words}".strip(), 400),
@@ -137,16 +138,26 @@ def _served(card: Mapping[str, Any]) -> ServedModel:
 
 
 def _llama(url: str, key_variable: str, found: tuple[ServedModel, ...]) -> ServerFacts:
-    """llama-server answers for any name with the one model that it has; the window is that of one slot."""
+    """llama-server answers for any name with the one model that it has, which it calls by its path where nobody named
+    it; the window is that of one slot."""
     import dataclasses
 
     props = _or_nothing(url, "/props", key_variable)
     settings = props.get("default_generation_settings")
     window = _number(settings.get("n_ctx")) if isinstance(settings, Mapping) else None
     file = props.get("model_path")
-    told = f"model_path={file}" if isinstance(file, str) else ""
+    told = " ".join(
+        f"{name}={value}"
+        for name, value in (("model_path", file), ("n_ctx", window), *_adapters(url, key_variable))
+        if value is not None
+    )
     models = tuple(
-        dataclasses.replace(_with(model, told), window=window, file=file if isinstance(file, str) else None)
+        dataclasses.replace(
+            _with(model, told),
+            name=re.split(r"[/\\]", file)[-1] if model.name == file and isinstance(file, str) else model.name,
+            window=None if window is None else min(window - 1, model.window or window),  # a place for what is written
+            file=file if isinstance(file, str) else None,
+        )
         for model in found
     )
     tokens = tuple((name, props[name]) for name in ("bos_token", "eos_token") if isinstance(props.get(name), str))
@@ -159,6 +170,16 @@ def _llama(url: str, key_variable: str, found: tuple[ServedModel, ...]) -> Serve
         template if isinstance(template, str) and template else None,
         tokens,
     )
+
+
+def _adapters(url: str, key_variable: str) -> list[tuple[str, Any]]:
+    """The LoRA adapters that llama-server has loaded, with the scales that it applies them with."""
+    try:
+        status, found, _ = ask(url, "/lora-adapters", key_variable)
+    except OSError:
+        return []
+    listed = found if status == 200 and isinstance(found, list) else []
+    return [("adapter", f"{one.get('path')}@{one.get('scale')}") for one in listed if isinstance(one, Mapping)]
 
 
 def _with(model: ServedModel, told: str) -> ServedModel:

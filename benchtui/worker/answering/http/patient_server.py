@@ -35,6 +35,7 @@ class PatientServer(ABC):
     ) -> None:
         self.address = address
         self.width = width
+        self.timeout = timeout
         self.observer: Observer = Unobserved()
         self._alive_route = alive
         self._loop = Loop()

@@ -6,6 +6,7 @@ What it tells is log-softmax of the logits, before bias, grammar and samplers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import UnansweredError
-from benchtui.worker.answering.protocol import Ids, Score, ScoreRequest
+from benchtui.worker.answering.protocol import Ids, Observer, Score, ScoreRequest, Unobserved
 from benchtui.worker.not_a_number import NotANumberError
 
 Post = Callable[[str, Mapping[str, Any]], Awaitable[Any]]
@@ -25,6 +26,8 @@ ROUTE = "completion"
 _BIAS = 1000
 _CHOICES = 1000
 """Tokens that are told of where several endings part; a whole vocabulary would be megabytes."""
+_TOLERANCE = 0.02
+"""Nats by which one number may differ when it is asked for twice."""
 _NEVER = -1e30
 """The server writes the least float32 (-3.4e38) where a probability is too small for one (below exp(-103))."""
 
@@ -68,12 +71,13 @@ class Asked:
 @dataclass(frozen=True)
 class Told:
     """What the server said of the place after a prompt: log-probabilities by token, the likeliest one, and how many
-    tokens it computed. `written` is the token that it wrote."""
+    tokens it computed in how many seconds. `written` is the token that it wrote."""
 
     logprobs: Mapping[int, float]
     best: int
     written: int
     computed: int
+    seconds: float
 
     def score(self, token: int, server: str) -> Known:
         """The score of one token that is told of."""
@@ -91,7 +95,8 @@ def read(answer: Any, prompt: Ids, server: str) -> Told | None:
     """
     try:
         written, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
-        computed = int(answer.get("timings", {}).get("prompt_n", evaluated))
+        timings = answer.get("timings") or {}
+        computed, seconds = int(timings.get("prompt_n", evaluated)), float(timings.get("prompt_ms", 0)) / 1000
         places = answer.get("completion_probabilities") or []
         if evaluated != len(prompt) or answer.get("truncated"):
             raise UnansweredError(f"{server} read {evaluated} tokens of a prompt of {len(prompt)}")
@@ -104,7 +109,8 @@ def read(answer: Any, prompt: Ids, server: str) -> Told | None:
             raise UnansweredError(f"{server} wrote {len(written)} tokens where one was asked for")
         if any(value is None for value in told.values()):
             raise NotANumberError
-        return Told({token: float(value) for token, value in told.items()}, listed[0][0], written[0], computed)
+        values = {token: float(value) for token, value in told.items()}
+        return Told(values, listed[0][0], written[0], computed, seconds)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise UnansweredError(f"{server} answers in another form than llama-server: {one_line(str(answer))}") from error
 
@@ -166,17 +172,42 @@ class ForcedTokens:
         self.in_characters = 0
         """Tokens that are a part of a character: the whole vocabulary was asked for to know their log-probability."""
 
-    async def score(
-        self, group: Group, slot: int, answered: Callable[[int, Known], None], computed: Callable[[int], None]
-    ) -> None:
+    async def prove(self, prompt: Ids) -> None:
+        """Raise BenchtuiError where the server's numbers are not the model's: a token must have the same one whether it
+        is forced or another is, asked again after another prompt as well, and all of them together no more than 1."""
+        count = min(_CHOICES, self._asked.vocabulary)
+        seen = []
+        for tokens in (prompt, [*prompt, self._asked.whole], prompt):
+            told = await self._tell(tokens, self._asked.whole, count, 0, Unobserved(), keep=False)
+            seen.append(told.logprobs if told is not None else {})
+        first, _, again = seen
+        likely = sorted(first, key=first.__getitem__, reverse=True)[1:4]
+        if not likely or len(set(first.values())) == 1:
+            raise self._unproven("it tells no log-probabilities, or one number for all tokens")
+        if sum(math.exp(value) for value in first.values()) > 1 + _TOLERANCE:
+            raise self._unproven("probabilities sum up to more than 1")
+        if any(abs(first[token] - again.get(token, 1.0)) > _TOLERANCE for token in likely):
+            raise self._unproven("log-probabilities depend on the request order")
+        for token in likely:
+            told = await self._tell(prompt, token, 1, 0, Unobserved(), keep=False)
+            if told is not None and abs(told.logprobs[token] - first[token]) > _TOLERANCE:
+                raise self._unproven("forcing a token changes the log-probability that is told of it")
+
+    def _unproven(self, why: str) -> BenchtuiError:
+        return BenchtuiError(
+            f"{self._server} gives no log-likelihoods that can be believed: {why}.",
+            "Use --backend gguf, which reads the model's file itself, or tasks that generate text.",
+        )
+
+    async def score(self, group: Group, slot: int, answered: Callable[[int, Known], None], observer: Observer) -> None:
         """Tell every ending of the group as soon as it is known; what has no score is told with the reason.
 
         The context is read anew, and then in steps of one token, so that a score depends on the context and the ending
         alone, not on what the server was asked before: a quantised model's numbers change with the tokens that are
-        computed together. `computed` is told how many tokens the server has read.
+        computed together.
         """
         if len(group.context) > 1:  # all but its last token: that one is a step of its own for every ending
-            await self._tell(group.context[:-1], self._asked.whole, 1, slot, computed, keep=False)
+            await self._tell(group.context[:-1], self._asked.whole, 1, slot, observer, keep=False)
         # Depth first: the server's slot then holds most of the next prompt.
         waiting: list[tuple[tuple[int, ...], _Place, Known]] = [((), group.root, Score(0.0, True))]
         while waiting:
@@ -187,7 +218,7 @@ class ForcedTokens:
                 continue
             tokens = list(place.following)
             if isinstance(known, Score):
-                told = await self._following((*group.context, *path), tokens, slot, computed)
+                told = await self._following((*group.context, *path), tokens, slot, observer)
             else:
                 told = dict.fromkeys(tokens, known)
             waiting += [
@@ -195,14 +226,12 @@ class ForcedTokens:
                 for token, after in reversed(place.following.items())
             ]
 
-    async def _following(
-        self, prompt: Ids, tokens: Sequence[int], slot: int, computed: Callable[[int], None]
-    ) -> dict[int, Known]:
+    async def _following(self, prompt: Ids, tokens: Sequence[int], slot: int, observer: Observer) -> dict[int, Known]:
         """What the server says of each of `tokens` after `prompt`."""
         found: dict[int, Known] = {}
 
         async def look(token: int, count: int, sought: Sequence[int]) -> None:
-            told = await self._tell(prompt, token, count, slot, computed, keep=len(prompt) > 1)
+            told = await self._tell(prompt, token, count, slot, observer, keep=len(prompt) > 1)
             found.update({one: told.score(one, self._server) for one in sought if told and one in told.logprobs})
 
         try:
@@ -218,16 +247,16 @@ class ForcedTokens:
             found = {**dict.fromkeys(tokens, error), **found}
         return {token: found.get(token) or _untold(self._server, token) for token in tokens}
 
-    async def everything(self, prompt: Ids, computed: Callable[[int], None]) -> Mapping[int, float]:
+    async def everything(self, prompt: Ids, observer: Observer) -> Mapping[int, float]:
         """The log-probability of every token after `prompt`. Raises UnansweredError where some are missing."""
         count = self._asked.vocabulary
-        told = await self._tell(prompt, self._asked.whole, count, 0, computed, keep=len(prompt) > 1)
+        told = await self._tell(prompt, self._asked.whole, count, 0, observer, keep=len(prompt) > 1)
         if told is None or len(told.logprobs) != count:
             raise UnansweredError(f"{self._server} tells {len(told.logprobs) if told else 0} of {count} tokens")
         return told.logprobs
 
     async def _tell(
-        self, prompt: Ids, token: int, count: int, slot: int, computed: Callable[[int], None], *, keep: bool
+        self, prompt: Ids, token: int, count: int, slot: int, observer: Observer, *, keep: bool
     ) -> Told | None:
         answer = await self._post(ROUTE, self._asked.body(prompt, token, count, keep=keep, slot=slot))
         told = read(answer, prompt, self._server)
@@ -236,7 +265,9 @@ class ForcedTokens:
                 f"{self._server} wrote token {told.written} where {token} was forced: it does not follow logit_bias.",
                 "Use --backend gguf, which reads the model's file itself.",
             )
-        computed(told.computed if told is not None else 1)
+        observer.tokens(told.computed if told is not None else 1)
+        if told is not None and told.computed > 1 and told.seconds > 0:  # steps of one token say nothing of a prompt
+            observer.prefilled(told.computed, told.seconds)
         return told
 
 

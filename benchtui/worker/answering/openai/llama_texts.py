@@ -7,6 +7,7 @@ every setting is sent.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lm_eval.models.utils import normalize_gen_kwargs
@@ -86,36 +87,37 @@ def _sampling(settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read(answer: Any, asked: Mapping[str, Any], server: str) -> tuple[Generated, int]:
-    """The text of an answer, and how many tokens were computed for it.
+@dataclass(frozen=True)
+class Timing:
+    """What an answer took by the server's own clock: tokens and seconds of reading the prompt, which gives the first
+    token of the answer, and of writing the others."""
 
-    Raises UnansweredError where the server read another prompt than it was sent or answers in another form,
-    BenchtuiError where its context was full before the answer's limit.
+    prefilled: int
+    prefill_seconds: float
+    decoded: int
+    decode_seconds: float
+
+
+def read(answer: Any, asked: Mapping[str, Any], server: str) -> tuple[Generated, Timing]:
+    """The text of an answer, and what it took.
+
+    Raises UnansweredError where the server read another prompt than it was sent or answers in another form.
     """
     try:
         ids, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
-        predicted, finish = int(answer["tokens_predicted"]), _FINISH[answer["stop_type"]]
-        text, computed = str(answer["content"]), int(answer.get("timings", {}).get("prompt_n", evaluated))
-        cut = bool(answer.get("truncated"))
+        predicted, finish, text = int(answer["tokens_predicted"]), _FINISH[answer["stop_type"]], str(answer["content"])
+        told, cut = answer.get("timings") or {}, bool(answer.get("truncated"))
+        timing = Timing(
+            int(told.get("prompt_n", evaluated)),
+            float(told.get("prompt_ms", 0)) / 1000,
+            max(predicted - 1, 0),
+            float(told.get("predicted_ms", 0)) / 1000,
+        )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UnansweredError(f"{server} answers in another form than llama-server: {one_line(str(answer))}") from error
-    if evaluated != len(asked["prompt"]) or cut:
+    if evaluated != len(asked["prompt"]):
         raise UnansweredError(f"{server} read {evaluated} tokens of a prompt of {len(asked['prompt'])}")
     if len(ids) != predicted:
         raise UnansweredError(f"{server} says that it wrote {predicted} tokens, and names {len(ids)}")
-    if finish == "length" and predicted < asked["n_predict"]:
-        raise BenchtuiError(
-            f"{server} stopped after {predicted} of {asked['n_predict']} tokens: its context is full.",
-            "Start it with a larger -c (it is divided by -np), or give --max-length.",
-        )
-    return Generated(text, ids, finish), computed + predicted
-
-
-def progress(slots: Any, slot: int) -> int:
-    """How many tokens a slot has read and written of what it works on, by /slots; 0 where that is switched off."""
-    try:
-        entry = next(entry for entry in slots if entry["id"] == slot)
-        written = sum(int(token.get("n_decoded", 0)) for token in entry.get("next_token", ()))
-        return int(entry.get("n_prompt_tokens_processed", 0)) + written
-    except (StopIteration, KeyError, TypeError, ValueError, AttributeError):
-        return 0
+    full = finish == "length" and (cut or predicted < asked["n_predict"])
+    return Generated(text, ids, finish, read=evaluated, window_full=full, read_whole=True), timing

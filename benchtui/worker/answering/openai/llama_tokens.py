@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,38 @@ from lm_eval.models.utils import has_bos_prefix
 
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
+from benchtui.worker.answering.http.failures import UnansweredError
+from benchtui.worker.answering.openai.llama_server import LlamaServer
+from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import Ids, Tokenizer
 
 PostAll = Callable[[str, Sequence[Mapping[str, Any]]], list[Any]]
 """Sends several bodies to one path, some at a time, and gives the JSON of each answer, in their order."""
+_AT_ONCE = 4
+"""Texts that are tokenised at a time: the server does it beside what it computes."""
+
+
+def asked_of(server: Server) -> PostAll:
+    """Asks `server` in an event loop that is its own: it must have no other user while others are under way."""
+
+    async def all_of(path: str, bodies: Sequence[Mapping[str, Any]]) -> list[Any]:
+        room = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(body: Mapping[str, Any]) -> Any:
+            async with room:
+                return await server.post(path, body)
+
+        return await asyncio.gather(*map(one, bodies))
+
+    def post_all(path: str, bodies: Sequence[Mapping[str, Any]]) -> list[Any]:
+        try:
+            return server.run(all_of(path, bodies))
+        except UnansweredError as error:
+            raise BenchtuiError(
+                f"{server.address.name} did not tokenise a text: {error}.", "Look into its log, then `benchtui resume`."
+            ) from error
+
+    return post_all
 
 
 class LlamaTokenizer(Tokenizer):
@@ -37,11 +66,23 @@ class LlamaTokenizer(Tokenizer):
         # SentencePiece puts a space before every text, and takes it away again from what it decodes.
         self._space_first = self._spelled(letter).startswith(" ")
 
+    @classmethod
+    def of(cls, server: LlamaServer, beside: Server | None = None) -> LlamaTokenizer:
+        """The tokenizer of a server's model, asked by way of `beside`, which reaches the same server, where it is
+        given."""
+        return cls(asked_of(beside or server), server.says.bos, server.says.eos, server.address.name)
+
     def _named(self, text: str) -> int | None:
         if not text:
             return None
         (ids,) = self._tokenized([text], special=False)
         return ids[0] if len(ids) == 1 and self._is_special(ids[0]) else None
+
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """The tokens that chat templates name, by transformers' names."""
+        eos = self._eos_text if self._eos is not None else None
+        return {name: text for name, text in (("bos_token", self._bos_text), ("eos_token", eos)) if text is not None}
 
     @property
     def eos(self) -> int:

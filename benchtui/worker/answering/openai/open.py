@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from benchtui.backends.openai import OPENAI, REQUEST_TIMEOUT
+from benchtui.backends.openai import OPENAI, REQUEST_TIMEOUT, asks_llama
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
 from benchtui.text import one_line
 from benchtui.worker.answering.http.client import Address
+from benchtui.worker.answering.openai.llama_answering import renderer
+from benchtui.worker.answering.openai.llama_server import LlamaServer
+from benchtui.worker.answering.openai.llama_tokens import LlamaTokenizer
 from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.products import answering_of
 from benchtui.worker.answering.openai.server import Server
@@ -29,8 +32,15 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Answ
 
 
 def open_chat(plan: ModelPlan) -> ChatRenderer:
-    """Prompts of messages, for the server's own template."""
-    return Messages(_served(plan).path)
+    """Prompts of messages: for the server's own template, or by the plan's template where that is rendered here."""
+    source = _served(plan)
+    if not asks_llama(source.product, plan.backend_settings):
+        return Messages(source.path)
+    server = LlamaServer(Address(source.server), source.path, timeout=timeout_of(plan))
+    try:
+        return renderer(plan, LlamaTokenizer.of(server))
+    finally:
+        server.close()
 
 
 def timeout_of(plan: ModelPlan) -> float:

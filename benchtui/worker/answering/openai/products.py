@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchtui.backends.openai import NO_TOKENIZER, OPENAI
+from benchtui.backends.openai import LLAMA_SERVER, NO_TOKENIZER, OPENAI, asks_llama
 from benchtui.worker.answering.openai.answering import OpenAIAnswering
 from benchtui.worker.answering.openai.echo import EchoScorer
+from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
+from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.openai.tokens import NamedTokenizer
 from benchtui.worker.answering.protocol import Answering, ModelPlan
@@ -31,5 +33,13 @@ def _any_server(plan: ModelPlan, server: Server, reporter: Reporter) -> Answerin
     return OpenAIAnswering(plan, server, tokenizer, EchoScorer(server, tokenizer), reporter)
 
 
-_OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {}
+def _llama_server(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
+    """Everything by llama-server's own routes; by OpenAI's where the user wants the server's own chat template."""
+    if not asks_llama(server.facts.product, plan.backend_settings):
+        return _any_server(plan, server, reporter)
+    asked = LlamaServer(server.address, server.model.name, timeout=server.timeout)
+    return LlamaServerAnswering(plan, asked, server, reporter)
+
+
+_OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {LLAMA_SERVER: _llama_server}
 """By `ServerFacts.product`."""

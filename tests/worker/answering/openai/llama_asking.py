@@ -6,11 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from benchtui.backends.servers import look
 from benchtui.models.source import ServedSource
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.worker.answering.http.client import Address
 from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
+from benchtui.worker.answering.openai.llama_server import LlamaServer
+from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import Generated, GenerateRequest, Score, ScoreRequest
 from tests.conftest import HUB
 
@@ -26,6 +29,8 @@ class Told:
         self.decisions: dict[str, str] = {}
         self.counted = 0
         self.without: list[tuple[tuple[Any, ...], str]] = []
+        self.read: list[tuple[int, float]] = []
+        self.written: list[tuple[int, float]] = []
         self.batches: list[list[tuple[Any, ...]]] = []
 
     def decision(self, what: str, choice: str, why: str) -> None:
@@ -47,27 +52,30 @@ class Told:
         pass
 
     def prefilled(self, tokens: int, seconds: float) -> None:
-        self.counted += 0
+        self.read.append((tokens, seconds))
 
     def decoded(self, tokens: int, seconds: float) -> None:
-        self.counted += 0
+        self.written.append((tokens, seconds))
 
 
 def opened(
     url: str, prompts: PromptSettings | None = None, told: Told | None = None, batch_size: int | str = "auto"
 ) -> LlamaServerAnswering:
+    address = Address(url)
+    server = LlamaServer(address, look(url).models[0].name, patience=QUICK)
+    beside = Server(address, server.model.name, patience=QUICK)
     plan = BenchmarkPlan(
         model_name="m",
         bench_id="",
         created="",
         role="model",
-        source=ServedSource("m", "identity", server=url, product="llama-server"),
+        source=ServedSource(server.model.name, server.model.identity, server=url, product="llama-server"),
         tasks=(),
         prompts=prompts or PromptSettings(),
         backend="openai",
         batch_size=batch_size,  # type: ignore[arg-type]
     )
-    return LlamaServerAnswering(plan, Address(url), told or Told(), QUICK)  # type: ignore[arg-type]
+    return LlamaServerAnswering(plan, server, beside, told or Told())  # type: ignore[arg-type]
 
 
 def scores(answering: Any, pairs: list[tuple[list[int], list[int]]], told: Told | None = None) -> list[Score]:

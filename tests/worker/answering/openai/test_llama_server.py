@@ -18,6 +18,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.worker.answering.openai import llama_answering
 from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
+from benchtui.worker.answering.protocol import GenerateRequest, ModelChangedError, ScoreRequest
 from benchtui.worker.not_a_number import NotANumberError
 from tests.conftest import absent
 from tests.llama_server import LlamaServer, free_port, llama_server
@@ -77,7 +78,8 @@ def test_log_likelihoods_are_those_of_transformers(answering: LlamaServerAnsweri
         assert found.greedy == all(place.argmax() == token for place, token in zip(places, ending, strict=True))
     assert told.counted >= 14  # every place where a token was told of, and the contexts
     assert told.decisions["parts of characters"].startswith("1:")  # the first byte of the emoji, once for both endings
-    assert f"--backend gguf --model {S260}" in told.decisions["log-likelihoods"]
+    assert told.decisions["log-likelihoods"].endswith("for 9 continuations")
+    assert [tokens for tokens, _ in told.read] == [4, 2]  # contexts but for their last tokens
 
 
 def test_a_score_depends_on_nothing_that_was_asked_before(server: LlamaServer, answering: LlamaServerAnswering) -> None:
@@ -107,6 +109,7 @@ def test_greedy_texts_are_those_of_transformers(reference: Any, special: bool) -
             right = model.generate(ids, max_new_tokens=24, do_sample=False)[0][ids.shape[1] :].tolist()
             assert (list(found.ids), found.finish) == (right, "length")
             assert found.text == tokenizer.decode(right, skip_special_tokens=True)
+            assert (found.read, found.read_whole, found.window_full) == (ids.shape[1], True, False)
         (stopped,) = texts(answering, ["Once upon a time"], stops=("girl",), do_sample=False)
         assert stopped.finish == "stop"
         assert stopped.text.split("girl")[0] == ", there was a little "
@@ -154,8 +157,13 @@ def test_slots_divide_the_context_and_answer_side_by_side(reference: Any) -> Non
             places = logprobs(reference[0], context + ending[:-1])[len(context) - 1 :]
             right = sum(place[token] for place, token in zip(places, ending, strict=True))
             assert found.loglikelihood == pytest.approx(right, abs=1e-4)
-        with pytest.raises(BenchtuiError, match=r"600 tokens is longer than the context of 512"):
-            scores(answering, [([1] * 601, [2])])
+        told = Told()
+        answering.score([ScoreRequest([1] * 601, [2], ("long",))], lambda *_: None, told)  # type: ignore[arg-type]
+        ((args, why),) = told.without
+        assert args == ("long",)
+        assert "request (600 tokens) exceeds the available context size (512 tokens)" in why
+        (cut,) = texts(answering, ["Once upon a time"], limit=600, do_sample=False)
+        assert (cut.finish, cut.window_full, len(cut.ids) < 600) == ("length", True, True)
         answering.close()
 
 
@@ -213,8 +221,8 @@ def test_an_adapter_is_never_read_from_another_ones_prompts(tmp_path: Path, serv
         base, tuned, again = asked(llama.url, 0.0), asked(llama.url, 1.0, told), asked(llama.url, 0.0)
         held = opened(llama.url)
         llama.post("/lora-adapters", [{"id": 0, "scale": 0.5}])  # type: ignore[arg-type]
-        with pytest.raises(BenchtuiError, match="adapters was"):
-            scores(held, long)
+        with pytest.raises(ModelChangedError, match=r"lora.gguf@0.5"):
+            held.check_same()
         held.close()
     with llama_server(S260, lora=str(adapter)) as llama:
         assert asked(llama.url, 1.0) == tuned
@@ -227,25 +235,22 @@ def test_an_adapter_is_never_read_from_another_ones_prompts(tmp_path: Path, serv
 
 
 @pytest.mark.parametrize("alias", ["", "the-model"])
-def test_another_model_on_the_same_port_is_refused_and_nothing_of_it_recorded(tmp_path: Path, alias: str) -> None:
+def test_another_model_on_the_same_port_voids_what_it_answered(tmp_path: Path, alias: str) -> None:
     other = edited(S260, tmp_path / "other.gguf", lambda tensors: tensors["output_norm.weight"].__imul__(1.1))
     port = free_port()
-    with llama_server(S260, port=port, **({"model_alias": alias} if alias else {})) as first:
+    named = {"model_alias": alias} if alias else {}
+    with llama_server(S260, port=port, **named) as first:
         answering = opened(first.url)
         assert scores(answering, PAIRS[:1])
-    recorded: list[int] = []
-    with llama_server(other, port=port, **({"model_alias": alias} if alias else {})):
-        with pytest.raises(BenchtuiError, match=r"another model than at the beginning: its model file was .*other"):
-            answering.generate(requests(answering), lambda index, _: recorded.append(index), Told())
-        with pytest.raises(BenchtuiError, match="another model"):
-            scores(answering, PAIRS)
-    assert recorded == []
+    with (
+        llama_server(other, port=port, **named),
+        pytest.raises(ModelChangedError, match="other.gguf|no model 'stories260K-F32.gguf'"),
+    ):
+        answering.check_same()
     answering.close()
 
 
 def requests(answering: LlamaServerAnswering) -> list[Any]:
-    from benchtui.worker.answering.protocol import GenerateRequest
-
     ids = answering.tokens.encode_prompts(PROMPTS)
     return [GenerateRequest(ids[text][0], text, 24, (), {}, 1, (text, {})) for text in PROMPTS]
 
@@ -315,8 +320,6 @@ def test_what_a_model_cannot_say_is_no_score(tmp_path: Path) -> None:
     with llama_server(loud) as server:
         answering = opened(server.url)
         found: dict[int, Any] = {}
-        from benchtui.worker.answering.protocol import ScoreRequest
-
         asked = [ScoreRequest(BEGINNING, ending, ("a", str(ending))) for ending in ([432], [2], [432, 2])]
         told = Told()
         answering.score(asked, found.__setitem__, told)  # type: ignore[arg-type]
