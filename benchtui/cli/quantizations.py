@@ -9,7 +9,7 @@ import click
 
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.settings.rows import SETTINGS
 
 if TYPE_CHECKING:
@@ -74,14 +74,12 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
         evaluated = evaluate_family(choice, backend, found, family, tasks, frontend, control, twice=not once)
     compared = _compare(evaluated)
     if compared is not None:
-        _report(compared, found.path, as_json=as_json)
+        _report(compared, found.path, whole=evaluated.exit_code == ExitCode.DONE, as_json=as_json)
     return int(evaluated.exit_code)
 
 
 def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:
     """Return the comparison of the files that left results; None where the parent, or every other, left none."""
-    import msgspec
-
     from benchtui.compare.quantizations import Weights, compare_quantizations
     from benchtui.results.read import read_run
 
@@ -93,13 +91,12 @@ def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:
     )
     there = [(file, read_run(run)) for file, run in zip(others, evaluated.others, strict=True) if run is not None]
     again = read_run(evaluated.again) if evaluated.again else None
-    found = compare_quantizations((parent, read_run(evaluated.parent)), there, again)
     missing = [file.label for file, run in zip(others, evaluated.others, strict=True) if run is None]
-    return msgspec.structs.replace(found, missing=tuple(missing))
+    return compare_quantizations((parent, read_run(evaluated.parent)), there, again, missing)
 
 
-def _report(found: Quantizations, model: Path, *, as_json: bool) -> None:
-    """Write quantizations.json, and print the table or the same JSON."""
+def _report(found: Quantizations, model: Path, *, whole: bool, as_json: bool) -> None:
+    """Print the table or the JSON; write the same to quantizations.json where all was evaluated (`whole`)."""
     from benchtui.files import BENCHMARKS, write_run_file
     from benchtui.reports.quantizations import QUANTIZATIONS_FILE, print_quantizations, quantizations_json
     from benchtui.reports.stdout import stdout_console
@@ -109,6 +106,9 @@ def _report(found: Quantizations, model: Path, *, as_json: bool) -> None:
         click.echo(text, nl=False)
     else:
         print_quantizations(found, stdout_console(elsewhere=100))
+    if not whole:
+        click.echo("Not all was evaluated, so quantizations.json is left as it is: type the same command.", err=True)
+        return
     try:
         write_run_file(place, text)
     except OSError as error:

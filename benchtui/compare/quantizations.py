@@ -123,15 +123,20 @@ def _tested(found: Quantization, *, scores: bool = False) -> bool:
 
 
 def compare_quantizations(
-    parent: tuple[Weights, RunResults], others: Sequence[tuple[Weights, RunResults]], again: RunResults | None
+    parent: tuple[Weights, RunResults],
+    others: Sequence[tuple[Weights, RunResults]],
+    again: RunResults | None,
+    missing: Sequence[str] = (),
 ) -> Quantizations:
     """Compare each of `others` with the parent, corrected over all of them together, and the parent's second run with
-    its first. Reads all samples. Raises BenchtuiError naming a damaged sample file."""
+    its first. Files without results, `missing`, count in the correction: otherwise it would depend on when somebody
+    stopped. Reads all samples. Raises BenchtuiError naming a damaged sample file."""
     weights, results = parent
     comparisons = {
         file.label: compare_runs(results, second, names=(weights.label, file.label)) for file, second in others
     }
-    changes = task_changes(comparisons)
+    tests = tests_of(comparisons) + len(missing) * max((each.tests for each in comparisons.values()), default=0)
+    changes = task_changes(comparisons, tests)
     found = tuple(
         Quantization(
             file,
@@ -151,7 +156,8 @@ def compare_quantizations(
         tuple((row.task, ratio) for row in repeated.headlines if (ratio := row_perplexity(repeated, row)))
         if repeated
         else (),
-        tests_of(comparisons),
+        tests,
+        tuple(missing),
     )
 
 
@@ -160,9 +166,8 @@ def tests_of(comparisons: Mapping[str, Comparison]) -> int:
     return sum(comparison.tests for comparison in comparisons.values())
 
 
-def task_changes(comparisons: Mapping[str, Comparison]) -> dict[str, tuple[TaskChange, ...]]:
-    """Judge every task of every comparison together: they all are with the same parent."""
-    tests = tests_of(comparisons)
+def task_changes(comparisons: Mapping[str, Comparison], tests: int) -> dict[str, tuple[TaskChange, ...]]:
+    """Judge every task of every comparison together, as `tests` tests: they all are with the same parent."""
     asked = [(name, row) for name, comparison in comparisons.items() for row in comparison.headlines]
     ratios = [row_perplexity(comparisons[name], row) for name, row in asked]
     p_values = [_p(row, ratio) for (_, row), ratio in zip(asked, ratios, strict=True)]

@@ -76,7 +76,8 @@ def conclusion(found: Quantizations) -> Iterator[str]:
     parent = found.parent.label
     smallest, by_score = found.smallest, found.smallest_by_score
     if smallest is not None:
-        yield f"Smallest file not shown to be worse than {parent}: {_sized(smallest)}. {_limit(smallest)}"
+        files = "file of those evaluated that is" if found.missing else "file"
+        yield f"Smallest {files} not shown to be worse than {parent}: {_sized(smallest)}. {_limit(smallest)}"
     elif any(change.p is not None for each in found.found for change in each.changes):
         yield f"Every file that was tested is shown to be worse than {parent} in some task."
     else:

@@ -58,14 +58,14 @@ def compared(tmp_path: Path, name: str, broken: int) -> Comparison:
 
 def test_all_are_corrected_together(tmp_path: Path) -> None:
     """Six of six lost answers are p = 0.03 alone, and nothing among three."""
-    alone = task_changes({"a": compared(tmp_path, "a", 6)})["a"]
+    alone = task_changes({"a": compared(tmp_path, "a", 6)}, 1)["a"]
     assert [(change.p, change.worse) for change in alone] == [(pytest.approx(2 / 2**6), True)]
-    three = task_changes({name: compared(tmp_path, name, 6) for name in "bcd"})
+    three = task_changes({name: compared(tmp_path, name, 6) for name in "bcd"}, 3)
     assert [change.p for changes in three.values() for change in changes] == [pytest.approx(6 / 2**6)] * 3
     assert not any(change.worse for changes in three.values() for change in changes)
 
 
-def quantized(tmp_path: Path, *files: tuple[str, int, int]) -> Quantizations:
+def quantized(tmp_path: Path, *files: tuple[str, int, int], missing: tuple[str, ...] = ()) -> Quantizations:
     """Compare files (name, broken answers, bytes) with a parent that has every answer right."""
     parent = read_run(write_run(tmp_path / "parent", {"ifeval": ifeval([True] * 200)}))
     others = []
@@ -75,7 +75,7 @@ def quantized(tmp_path: Path, *files: tuple[str, int, int]) -> Quantizations:
         others.append(
             (Weights(name, f"m.{name}.gguf", size, 4.5), read_run(write_run(tmp_path / name, {"ifeval": task})))
         )
-    return compare_quantizations((Weights("F16", "m.F16.gguf", 1600, 16.0), parent), others, parent)
+    return compare_quantizations((Weights("F16", "m.F16.gguf", 1600, 16.0), parent), others, parent, missing)
 
 
 def test_the_smallest_that_is_not_shown_to_be_worse(tmp_path: Path) -> None:
@@ -103,3 +103,14 @@ def test_where_all_are_worse_none_is_named(tmp_path: Path) -> None:
     found = quantized(tmp_path, ("Q8_0", 60, 800))
     assert found.smallest is None
     assert "is shown to be worse than F16" in plain_quantizations(found)
+
+
+def test_a_file_that_was_not_evaluated_counts_in_the_correction(tmp_path: Path) -> None:
+    alone, one_of_three = (
+        quantized(tmp_path / str(len(missing)), ("Q8_0", 6, 800), missing=missing) for missing in ((), ("Q4_0", "Q2_K"))
+    )
+    assert [each.found[0].worse for each in (alone, one_of_three)] == [True, False]
+    assert one_of_three.tests == 3
+    said = " ".join(plain_quantizations(one_of_three).split())
+    assert "Smallest file of those evaluated that is not shown to be worse than F16: Q8_0" in said
+    assert "Q4_0 left no results and is not in the table" in said
