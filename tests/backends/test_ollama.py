@@ -22,10 +22,12 @@ def tasks(tmp_path: Path) -> Path:
     folder = tmp_path / "tasks"
     folder.mkdir()
     data = folder / "data.jsonl"
-    data.write_text("".join(f'{{"question": "Say {number} now"}}\n' for number in range(20)))
+    questions = [f"Say {number} now" for number in range(20)]
+    questions[7] = "Say 7\u2028now"  # no end of a line, whatever splitlines thinks
+    data.write_text("".join(f'{{"question": "{question}"}}\n' for question in questions), encoding="utf-8")
     (folder / "say.yaml").write_text(
         f"task: say\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {data}\ntest_split: test\n"
-        "output_type: generate_until\ndoc_to_text: '{{question}}'\ndoc_to_target: \"{{question.split(' ')[1]}}\"\n"
+        "output_type: generate_until\ndoc_to_text: '{{question}}'\ndoc_to_target: \"{{question.split()[1]}}\"\n"
         "generation_kwargs: {until: [' '], max_gen_toks: 8}\nmetric_list:\n  - metric: exact_match\n"
     )
     (folder / "template.jinja").write_text(TEMPLATE)

@@ -120,9 +120,11 @@ async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], No
         if document.get("done") is True and isinstance(document.get("done_reason"), str):
             return _answer(document, grown)
         progress(1)
-    if grown.pieces != 1 and grown.equal < _GUARDED:  # an answer that was not streamed is one piece
+    text = "".join(grown.text)
+    unstreamed = grown.pieces == 1 and len(text) > _GUARDED  # all of it in one piece, longer than any token
+    if grown.equal < _GUARDED and not unstreamed:
         raise PassingError("the answer ended without saying that it is complete")
-    raise GuardError("".join(grown.text))
+    raise GuardError(text)
 
 
 async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:

@@ -50,6 +50,7 @@ class FakeOllama(LoopbackServer):
         self.loads = 0
         self.now = self.most = 0
         self.lock = threading.Lock()
+        self.hang_up_at: set[str] = set()
         self.fault: Callable[[str, dict[str, Any]], tuple[int, Any] | None] = lambda path, body: None
 
     def bodies(self, path: str = "/api/generate") -> list[dict[str, Any]]:
@@ -206,4 +207,8 @@ class _Handler(Answers):
         self.head(200, [("content-type", "application/x-ndjson"), ("transfer-encoding", "chunked")])
         for line in lines:
             self.chunk(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            if body.get("prompt") in server.hang_up_at:
+                server.hang_up_at.discard(body["prompt"])
+                self.hang_up()
+                return
         self.end_of_stream()

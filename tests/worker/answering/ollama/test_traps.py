@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -133,7 +135,7 @@ def test_a_stream_that_ends_early_is_asked_again(fake: FakeOllama, monkeypatch: 
     def cut(*asked: Any) -> list[dict[str, Any]]:
         if asked[0] == "one two three" and left[0]:
             left[0] -= 1
-            return whole(*asked)[:-1]
+            return whole(*asked)[:1]
         return whole(*asked)
 
     fake.written = cut  # type: ignore[method-assign]
@@ -236,9 +238,7 @@ def test_stops_are_kept_from_a_model_that_thinks(fake: FakeOllama) -> None:
     assert fake.bodies()[-1]["options"]["stop"] == []
 
 
-def test_never_more_at_once_than_chosen_and_busy_is_waited_for(
-    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_server_is_waited_for_and_uses_up_no_tries(fake: FakeOllama, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ollama_server, "PATIENCE", QUICK)
     refused: list[str] = []
 
@@ -255,8 +255,40 @@ def test_never_more_at_once_than_chosen_and_busy_is_waited_for(
     assert found == [echo(prompt) for prompt in prompts]
     assert watching.lost == []
     assert len(refused) >= 12
-    assert fake.most <= 4
     assert fake.loads == 1
+
+
+def test_never_more_at_once_than_chosen(fake: FakeOllama) -> None:
+    together: list[int] = []
+    met = threading.Barrier(4)
+
+    def meet(path: str, body: dict[str, Any]) -> None:
+        if str(body.get("prompt")).startswith("q"):
+            met.wait(20)  # four are here at once …
+            time.sleep(0.05)  # … and a fifth one would come now
+            together.append(fake.now)
+
+    fake.fault = meet
+    prompts = [f"q {number}" for number in range(12)]
+    found, _ = texts(fake, prompts)
+    assert found == [echo(prompt) for prompt in prompts]
+    assert max(together) == fake.most == 4
+
+
+def test_a_connection_that_breaks_is_made_again_and_the_model_looked_at(
+    fake: FakeOllama, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ollama_server, "PATIENCE", QUICK)
+    fake.hang_up_at = {"two three"}
+    found, watching = texts(fake, ["one", "two three", "four"])
+    assert found == [" one", " two three", " four"]
+    assert watching.lost == []
+    plan = plan_of(fake.url)
+    with opened(plan) as answering:
+        fake.hang_up_at, fake.digests = {"five"}, {"fake:latest": "b" * 64}
+        request = Instance("generate_until", {}, ("five", {"until": ["\n"], "max_gen_toks": 4}), 0)
+        with pytest.raises(ModelChangedError, match="is another model than at the start"):
+            LmEvalModel(answering, plan.prompts, Watching()).generate_until([request], disable_tqdm=True)
 
 
 def test_lines_end_at_newlines_alone(fake: FakeOllama) -> None:
