@@ -149,7 +149,7 @@ def _describe_folder(folder: Path, allow_pickle: bool) -> ModelDescription:
         adapter=adapter,
         adapter_base=_text(config.get("base_model_name_or_path")) if adapter else None,
         pickled=weights.pickled,
-        generation=_generation(folder),
+        generation=read_generation(folder),
         warnings=found.warnings,
         config=config,
         tensors=weights.tensors,
@@ -197,7 +197,7 @@ def _describe_hub(hub_id: str, revision: str | None, offline: bool, allow_pickle
         pickled=weights.pickled,
         from_cache=snapshot.from_cache,
         note=snapshot.note,
-        generation=_generation(snapshot.folder),
+        generation=read_generation(snapshot.folder),
         warnings=found.warnings,
         config=config,
         tensors=weights.tensors,
@@ -279,7 +279,7 @@ def _config(folder: Path, adapter: bool) -> dict[str, Any]:
         raise Unreadable(f"cannot be used: its {name} {error}") from None
 
 
-def _generation(folder: Path) -> dict[str, Any]:
+def read_generation(folder: Path) -> dict[str, Any]:
     """Read the model's generation_config.json; empty when none can be read, which transformers ignores as well."""
     try:
         return read_json(folder / "generation_config.json")

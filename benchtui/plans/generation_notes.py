@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from benchtui.models.describe import ModelDescription
+from benchtui.models.gguf.describe import GgufDescription
 from benchtui.text import one_line
 
 _SAMPLING = frozenset(
@@ -33,13 +34,26 @@ def generation_notes(
     gen_kwargs: Mapping[str, Any], fine_tuned: ModelDescription, base: ModelDescription | None
 ) -> list[str]:
     """Which keys of each side's generation_config.json act on the answers and which do not, as under `lm_eval run`
-    (lm-eval 0.4.13, `HFLM._model_generate`). One line where both sides have the same, none where nothing is set."""
+    (lm-eval 0.4.13, `HFLM._model_generate`). One line where both sides have the same, none where nothing is set. Beside
+    a GGUF file it acts on nothing: what it would change under another backend is said."""
+    if isinstance(fine_tuned, GgufDescription):
+        return _unread(gen_kwargs, fine_tuned)
     tuned = _words(fine_tuned.generation, gen_kwargs)
     other = _words(base.generation, gen_kwargs) if base is not None else tuned
     if tuned == other:
         return [f"generation_config.json: {tuned}."] if tuned else []
     sides = (("fine-tuned", tuned), ("base", other))
     return [f"generation_config.json of the {side} model: {words or 'sets nothing'}." for side, words in sides]
+
+
+def _unread(gen_kwargs: Mapping[str, Any], model: GgufDescription) -> list[str]:
+    found, _ = acting(model.generation_beside, gen_kwargs)
+    found.pop("eos_token_id", None)  # the file has its own tokens that end a text
+    if not found:
+        return []
+    named = one_line(",".join(f"{key}={_value(value)}" for key, value in found.items()), 300)
+    unread = f"generation_config.json is not read for a GGUF file, and the hf backend applies its {named}"
+    return [f"{unread}: --gen-kwargs says the same for both."]
 
 
 def acting(generation: Mapping[str, Any], gen_kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

@@ -111,6 +111,21 @@ def test_alone_where_the_base_is_no_gguf_and_what_would_compare_it(outputs: Path
     assert (Path(source.path).name, source.quantization, source.format) == ("tuned-F32.gguf", "F32", "tuned-F32.gguf")
 
 
+@pytest.mark.parametrize("place", ["gguf", "", "merged_16bit"])
+def test_a_generation_config_beside_the_file_acts_on_nothing_and_is_said(outputs: Path, place: str) -> None:
+    folder = outputs / "tuned" / place
+    folder.mkdir(exist_ok=True)
+    (folder / "generation_config.json").write_text(
+        '{"do_sample": true, "temperature": 0.7, "eos_token_id": 2, "repetition_penalty": 1.3}'
+    )
+    (note,) = [note for note in prepared(outputs).notes if "generation_config.json" in note]
+    assert "is not read for a GGUF file, and the hf backend applies its repetition_penalty=1.3:" in note
+    assert "--gen-kwargs" in note
+    assert "temperature" not in note, "tasks decode greedily"
+    told = prepared(outputs, gen_kwargs={"repetition_penalty": 1.3}).notes
+    assert not [note for note in told if "generation_config.json" in note]
+
+
 def test_another_file_as_the_base_is_a_paired_comparison(outputs: Path, tmp_path: Path) -> None:
     base = write_gguf(tmp_path / "base.gguf", tensors(seed=1), template="other {{ messages }}", quantize="Q8_0")
     found = prepared(outputs, base=str(base), decide_early=2.0)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import mmap
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.describe import ModelDescription
+from benchtui.models.describe import ModelDescription, read_generation
 from benchtui.models.gguf.digest import gguf_identity
 from benchtui.models.gguf.header import GgufArray, GgufHeader, mapped, numbers_of, texts_at
 from benchtui.models.gguf.parts import GgufFiles, files_of, is_gguf
@@ -41,7 +43,8 @@ class GgufDescription(ModelDescription):
     """A model in GGUF files; `name` is the absolute path of the first one, `parts` are those of the others.
 
     `quantization` is llama.cpp's name of it (Q4_K_M), `tokenizer_model` and `pre_tokenizer` what the file says of its
-    tokenizer ("" for nothing), `adds_bos` whether texts begin with BOS (None: as llama.cpp does for that tokenizer).
+    tokenizer ("" for nothing), `generation_beside` the generation_config.json of the folder that it was made of, which
+    llama.cpp does not read, `adds_bos` whether texts begin with BOS (None: as llama.cpp does for that tokenizer).
     """
 
     parts: tuple[str, ...] = ()
@@ -49,6 +52,7 @@ class GgufDescription(ModelDescription):
     tokenizer_model: str = ""
     pre_tokenizer: str = ""
     adds_bos: bool | None = None
+    generation_beside: Mapping[str, Any] = field(default_factory=dict)
 
 
 def describe_gguf(location: str | Path) -> GgufDescription:
@@ -114,7 +118,14 @@ def _described(found: GgufFiles) -> GgufDescription:
         tokenizer_model=one_line(tokenizer, 40),
         pre_tokenizer=one_line(pre, 40),
         adds_bos=_flag(header, _ADDS_BOS),
+        generation_beside=_generation_beside(first.parent),
     )
+
+
+def _generation_beside(folder: Path) -> dict[str, Any]:
+    """Read the settings of the model as transformers has it: beside the file, above its folder or in another format."""
+    places = (folder, folder.parent, folder.parent / "merged_16bit")
+    return next((found for place in places if (found := read_generation(place))), {})
 
 
 def _refuse_replaced(shown: str, tokenizer: str, header: GgufHeader, architecture: Architecture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import pytest
 from benchtui.errors import BenchtuiError
 from benchtui.models.gguf.describe import describe_gguf
 from benchtui.plans.benchmark import PromptSettings
+from benchtui.worker.answering.protocol import OutOfMemoryError
 from benchtui.worker.not_a_number import NotANumberError
 from tests.worker import tiny_models
 
@@ -140,6 +142,31 @@ def test_a_context_length_that_cannot_be_is_asked_for(
         scored(path)
     assert "--max-length" in error.value.next_step
     assert scored(path, PromptSettings(max_length=512)) == pytest.approx(right, abs=TOLERANCE)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is Linux's")
+def test_memory_that_runs_out_is_one_line_and_the_model_answers_on(
+    folder: Path, tmp_path: Path, right: list[float]
+) -> None:
+    """The cache of a long answer does not fit into what the operating system gives: llama.cpp is refused it."""
+    import resource
+
+    from tests.worker.answering.gguf.files import for_lm_eval, open_gguf
+
+    answering = open_gguf(written(folder, tmp_path / "long.gguf"), PromptSettings(max_length=600_000))
+    lm = for_lm_eval(answering)
+    before = tiny_models.scores(lm)
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    size = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmSize"))
+    resource.setrlimit(resource.RLIMIT_AS, (1024 * int(size.split()[1]) + (60 << 20), hard))
+    try:
+        with pytest.raises(OutOfMemoryError, match=r"long\.gguf: no cache of 524,288 tokens can be made") as error:
+            tiny_models.texts(lm, max_gen_toks=500_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+    assert "--max-length" in error.value.next_step
+    assert tiny_models.scores(lm) == before == pytest.approx(right, abs=TOLERANCE)
+    answering.close()
 
 
 def test_rotary_scaling_of_the_file_is_the_models(folder: Path, tmp_path: Path) -> None:
