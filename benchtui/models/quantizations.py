@@ -10,13 +10,18 @@ from pathlib import Path
 from benchtui.errors import BenchtuiError
 from benchtui.models.discovery import absolute
 from benchtui.models.formats import gguf_format
+from benchtui.models.gguf.header import mapped
 from benchtui.models.gguf.parts import GgufFiles, files_of, is_gguf
 from benchtui.models.gguf.quantization import bits_per_weight, unlike_shape, why_quantized
+from benchtui.models.gguf.types import BLOCKS, TYPE_NAMES, WHOLE_NUMBERS
 from benchtui.models.layout import ModelFormat, TrainedModel
 from benchtui.models.selection import Loader, choose_format
 from benchtui.text import one_line
 
 _SHOWN = 4
+_BLOCK, _FEW = 32, 16
+"""llama.cpp's types of 4 bits have 16 values in a block of 32 weights."""
+_LOOKED_AT, _BLOCKS_LOOKED_AT = 8, 64
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,11 @@ def find_family(model: TrainedModel, loader: Loader, wanted: Sequence[str] = (),
                 "Name the files that belong together, or give --parent another one.",
             )
     others = list({form.path: form for form in others}.values())
+    if _few_values(known[top.path]):
+        notes.append(
+            f"{_name(top.path)} has at most {_FEW} values in each block of its weights, as a file of 4 bits that was "
+            "made wide again: what those 4 bits lost is not seen here"
+        )
     labels = _labels([top, *others])
     files = [WeightsFile(form, labels[form.path], bits_per_weight(known[form.path].headers)) for form in others]
     files.sort(key=lambda file: (-file.bytes, file.label))
@@ -102,6 +112,25 @@ def _named(model: TrainedModel, loader: Loader, name: str) -> ModelFormat:
     if form.problem:
         raise BenchtuiError(f"{_name(form.path)} {one_line(form.problem, 300)}.", "Copy or convert it again.")
     return form
+
+
+def _few_values(files: GgufFiles) -> bool:
+    """Return whether most matrices of a model look as if they had been quantised to 4 bits before: no block of weights
+    has more than 16 values. Reads some blocks of the first file's matrices."""
+    widths = {kind: width for kind, (_, width) in BLOCKS.items() if TYPE_NAMES[kind] in WHOLE_NUMBERS}
+    header = files.headers[0]
+    matrices = [t for t in header.tensors.values() if len(t.shape) > 1 and t.kind in widths and not t.shape[0] % _BLOCK]
+    few = 0
+    with mapped(files.files[0]) as data:
+        for tensor in matrices[:_LOOKED_AT]:
+            width, start = widths[tensor.kind], header.start + tensor.offset
+            blocks = min(tensor.elements // _BLOCK, _BLOCKS_LOOKED_AT)
+            counts = [
+                len({data[at : at + width] for at in range(begin, begin + _BLOCK * width, width)})
+                for begin in range(start, start + blocks * _BLOCK * width, _BLOCK * width)
+            ]
+            few += max(counts, default=_BLOCK) <= _FEW
+    return 2 * few > len(matrices[:_LOOKED_AT])
 
 
 def _widest(model: TrainedModel, known: dict[Path, GgufFiles]) -> Path:

@@ -87,3 +87,16 @@ def test_nothing_to_compare_is_said(folder: Path) -> None:
         (folder / "gguf" / name).unlink()
     with pytest.raises(BenchtuiError, match=r"no file to compare with m-BF16\.gguf"):
         family(folder)
+
+
+def test_a_parent_made_wide_again_is_told(folder: Path) -> None:
+    import gguf
+
+    assert family(folder).notes == ()
+    kind = gguf.GGMLQuantizationType.Q4_1
+    narrow = {
+        name: gguf.quants.dequantize(gguf.quants.quantize(values, kind), kind) for name, values in tensors().items()
+    }
+    write_gguf(folder / "gguf" / "m-F32.gguf", narrow)
+    (said,) = family(folder).notes
+    assert "m-F32.gguf has at most 16 values in each block of its weights" in said
