@@ -80,6 +80,8 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
 
 def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:
     """Return the comparison of the files that left results; None where the parent, or every other, left none."""
+    import msgspec
+
     from benchtui.compare.quantizations import Weights, compare_quantizations
     from benchtui.results.read import read_run
 
@@ -92,7 +94,8 @@ def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:
     there = [(file, read_run(run)) for file, run in zip(others, evaluated.others, strict=True) if run is not None]
     again = read_run(evaluated.again) if evaluated.again else None
     missing = [file.label for file, run in zip(others, evaluated.others, strict=True) if run is None]
-    return compare_quantizations((parent, read_run(evaluated.parent)), there, again, missing)
+    found = compare_quantizations((parent, read_run(evaluated.parent)), there, again, missing)
+    return msgspec.structs.replace(found, remarks=evaluated.family.notes)
 
 
 def _report(found: Quantizations, model: Path, *, whole: bool, as_json: bool) -> None:

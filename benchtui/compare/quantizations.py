@@ -94,7 +94,8 @@ class Quantization(msgspec.Struct, frozen=True):
 
 class Quantizations(msgspec.Struct, frozen=True):
     """All of them, largest first. `noise` is what differs between two runs of the parent itself, None where there is
-    one run; `tests` is how many tests Holm corrects for. `missing` names files without results."""
+    one run; `tests` is how many tests Holm corrects for. `missing` names files without results, `remarks` say in words
+    what is to be known of the files themselves."""
 
     parent: Weights
     results: RunResults
@@ -103,6 +104,7 @@ class Quantizations(msgspec.Struct, frozen=True):
     noise_perplexity: tuple[tuple[str, PerplexityRatio], ...]
     tests: int
     missing: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
     @property
     def smallest(self) -> Quantization | None:

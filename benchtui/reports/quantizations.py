@@ -127,7 +127,8 @@ def differing_words(others: int, asked: int) -> str:
 
 def notes(found: Quantizations) -> list[str]:
     """Return what else has to be known, each a sentence without a full stop, once."""
-    told: dict[str, list[str]] = {f"{name} left no results and is not in the table": [] for name in found.missing}
+    told: dict[str, list[str]] = {words: [] for words in found.remarks}
+    told |= {f"{name} left no results and is not in the table": [] for name in found.missing}
     for words in run_health(found.results):
         told.setdefault(words, []).append(found.parent.label)
     for each in found.found:
