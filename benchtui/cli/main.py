@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "attach": ("benchtui.cli.attach", "Watch a run from this terminal."),
     "cancel": ("benchtui.cli.cancel", "Stop a run; what was answered is kept and scored."),
     "models": ("benchtui.cli.models", "List the trained models in outputs/ and what each was trained from."),
+    "ollama": ("benchtui.cli.ollama", "Make a trained model known to Ollama, checked afterwards."),
     "suites": ("benchtui.cli.suites", "List the suites of tasks and what each one tests."),
     "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
