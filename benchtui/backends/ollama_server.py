@@ -83,7 +83,7 @@ def missing(url: str, name: str, names: list[str]) -> UsageError:
     has = f"It has {', '.join(one_line(found, 80) for found in near)}. " if near else ""
     return UsageError(
         f"Ollama at {url} has no model {one_line(name, 120)!r}.",
-        f"{has}`ollama pull NAME` gets one from its library, `benchtui ollama create MODEL` makes one of what you trained.",
+        f"{has}`ollama pull NAME` gets one from its library, `benchtui ollama create MODEL` makes one of yours.",
     )
 
 
