@@ -32,10 +32,10 @@ MESSAGES = "{{ messages | tojson }}"
 """Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
 
 _GUESSED = (
-    "{%-formessageinmessages-%}{{-'<|im_start|>'+message.role+'\\n'+message.content+'<|im_end|>\\n'-}}{%-endfor-%}"
-    "{%-ifadd_generation_prompt-%}{{-'<|im_start|>assistant\\n'-}}{%-endif-%}"
+    "{%-formessageinmessages-%}{{-'<|im_start|>'+message.role+''+message.content+'<|im_end|>'-}}{%-endfor-%}"
+    "{%-ifadd_generation_prompt-%}{{-'<|im_start|>assistant'-}}{%-endif-%}"
 )
-"""What llama.cpp takes where a GGUF has no chat template, without white space."""
+"""What llama.cpp takes where a GGUF has no chat template, without white space, written as such or as \\n."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _template(facts: ServerFacts) -> ChatTemplate:
     from benchtui.models.tokenizer.chat_template import ChatTemplate
 
     text = facts.template
-    if text is None or "".join(text.split()) == _GUESSED:
+    if text is None or "".join(text.replace("\\n", "").split()) == _GUESSED:
         return ChatTemplate(
             problem="has no chat template at its server, which would guess one: give --chat-template FILE, or run "
             "without a chat template"
