@@ -57,7 +57,7 @@ class GgufFake(FakeOllama):
         text, reason = self.own.grow(Unobserved()), "length"
         logprobs = text.step(ids, last=1)[-1]
         written, characters = "", codecs.getincrementaldecoder("utf-8")("replace")
-        for _ in range(int(options["num_predict"])):
+        for _ in range(min(int(options["num_predict"]), context - read)):
             best = int(np.argmax(logprobs))
             if self.own.tokens.ends(best) or any(stop in written for stop in options["stop"]):
                 reason = "stop"

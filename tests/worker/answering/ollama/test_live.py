@@ -1,6 +1,6 @@
 """A running Ollama server with a small model: what was recorded of others holds for this one. Nothing is a double.
 
-Runs where OLLAMA_HOST is set and the server has a model of at most 2 GB (BENCHTUI_TEST_OLLAMA names another).
+Runs where one answers (at OLLAMA_HOST) that has a model of at most 2 GB (BENCHTUI_TEST_OLLAMA names another).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.ollama.answering import OllamaAnswering
 from benchtui.worker.answering.ollama.open import open_model
 from benchtui.worker.answering.protocol import GenerateRequest, Unobserved
+from tests import conftest
 from tests.worker.answering.gguf.files import Told
 from tests.worker.answering.ollama.asked import Watching
 
@@ -29,14 +30,13 @@ pytestmark = pytest.mark.ollama
 _SMALL = 2_000_000_000
 _WINDOW = 512
 MODEL = os.environ.get("BENCHTUI_TEST_OLLAMA", "")
+URL = ollama_url(None, {"OLLAMA_HOST": conftest.OLLAMA})
 
 
 @pytest.fixture(scope="module")
 def model() -> OllamaModel:
-    if not os.environ.get("OLLAMA_HOST"):
-        pytest.skip("OLLAMA_HOST is not set")
     try:
-        server = look_at_ollama(ollama_url(None))
+        server = look_at_ollama(URL)
     except BenchtuiError as error:
         pytest.skip(error.what)
     if MODEL:
@@ -49,7 +49,7 @@ def model() -> OllamaModel:
 
 @pytest.fixture(scope="module")
 def plan(model: OllamaModel) -> BenchmarkPlan:
-    access = Access(None, {})
+    access = Access(URL)
     described = OLLAMA.describe(model.name, access)
     return BenchmarkPlan(
         model_name="m", bench_id="", created="", role="model", source=OLLAMA.source(None, described, None, access),
@@ -75,11 +75,11 @@ def ask(
 
 
 def test_the_server_and_its_model_are_described(model: OllamaModel, tmp_path: Path) -> None:
-    server = look_at_ollama(ollama_url(None))
+    server = look_at_ollama(URL)
     assert len(model.digest) == 64
     assert server.find(model.name) == model
     assert show(server.url, model.name).template is not None
-    assert model.name in [found.name for found in OLLAMA.list_models(tmp_path, Access())]
+    assert model.name in [found.name for found in OLLAMA.list_models(tmp_path, Access(URL))]
     with pytest.raises(UsageError, match="has no model"):
         show(server.url, "no-such-model-of-this-name")
 
@@ -121,12 +121,12 @@ def test_a_full_context_ends_the_answer(answering: OllamaAnswering) -> None:
 
 
 def test_log_likelihoods_by_its_own_file(answering: OllamaAnswering, plan: BenchmarkPlan, model: OllamaModel) -> None:
-    access = Access()
+    access = Access(URL)
     gives = OLLAMA.gives_of(OLLAMA.describe(model.name, access), access)
     if not gives.loglikelihood:
         assert gives.no_loglikelihood
         pytest.skip(gives.no_loglikelihood)
-    assert is_local(ollama_url(None))
+    assert is_local(URL)
     answering.check_tasks(loglikelihood=True)
     endings = [" Paris", " Rome", " a banana"]
     requests = [Instance("loglikelihood", {}, ("The capital of France is", ending), 0) for ending in endings]
