@@ -154,6 +154,15 @@ class Backend:
         del outputs, access
         return []
 
+    def served_facts(self, model: TrainedModel | None, access: Access) -> dict[str, str]:
+        """Return what a list may say of the server's models beside their sizes, by their names there, such as a digest
+        and which files of `model` they are. It may read files through.
+
+        Raises BenchtuiError where the server does not answer.
+        """
+        del model, access
+        return {}
+
     def describe(self, location: str, access: Access) -> ModelDescription:
         """Describe a model, by `ModelFormat.location` or as --base names it, before it is loaded.
 

@@ -19,6 +19,7 @@ from benchtui.text import one_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from benchtui.backends.ollama_models import ListedOllama
     from benchtui.models.describe import ModelDescription
     from benchtui.models.gguf.describe import GgufDescription
     from benchtui.models.layout import ModelFormat, TrainedModel
@@ -54,6 +55,15 @@ class _Ollama(Backend):
 
     def list_models(self, outputs: Path, access: Access) -> list[TrainedModel]:
         return [_trained(model, outputs) for model in look_at_ollama(ollama_url(access.server)).models]
+
+    def served_facts(self, model: TrainedModel | None, access: Access) -> dict[str, str]:
+        from benchtui.backends.ollama_models import listed_models
+        from benchtui.models.gguf.same import Contents
+        from benchtui.tasks.cache import cache_folder
+
+        trained = [model] if model is not None else []
+        listed = listed_models(look_at_ollama(ollama_url(access.server)), trained, Contents(cache_folder()))
+        return {item.model.name: _known_words(item) for item in listed}
 
     def describe(self, location: str, access: Access) -> ModelDescription:
         from benchtui.models.served import ServedDescription
@@ -133,6 +143,11 @@ class _Ollama(Backend):
 
     def _by_chat(self, access: Access) -> bool:
         return self.setting(access.settings, ENDPOINT.name) == "chat"
+
+
+def _known_words(item: ListedOllama) -> str:
+    files = ", ".join(one_line(file, 80) for _, file in item.same_as)
+    return f"digest {item.model.digest[:12]}" + (f"; the same content as {files}" if files else "")
 
 
 def _problem(model: OllamaModel) -> str:

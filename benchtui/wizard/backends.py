@@ -252,7 +252,7 @@ def _served_options(backend: Backend, model: TrainedModel | None, served: Served
     if served is not None:
         others = [found for found in served.models if served_name(found) not in own]
         for found in others[:_MOST_SERVED]:
-            yield _served_option(backend, found, model, served.server)
+            yield _served_option(backend, found, model, served.server, served.facts.get(served_name(found), ""))
         if (more := len(others) - _MOST_SERVED) > 0:
             words = f"{more:,} more: name one of them with --backend {backend.name} --model NAME."
             yield Option(f"{backend.name}:more", "", words, heading=True)
@@ -262,12 +262,12 @@ def _served_options(backend: Backend, model: TrainedModel | None, served: Served
 
 
 def _served_option(
-    backend: Backend, found: TrainedModel, model: TrainedModel | None, server: str | None
+    backend: Backend, found: TrainedModel, model: TrainedModel | None, server: str | None, known: str = ""
 ) -> FormatOption:
     form = found.formats[0] if found.formats else None
     same = model is not None and found.path == model.path
     twin = model.name if model is not None and same and model is not found else ""
-    about = [form.note if form else "", *(f"Warning: {words}." for words in (form.warnings if form else ()))]
+    about = [known, form.note if form else "", *(f"Warning: {words}." for words in (form.warnings if form else ()))]
     return FormatOption(
         value=f"{backend.name}:{served_name(found)}",
         title=one_line(served_name(found), 80),

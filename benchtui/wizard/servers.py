@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchtui.backends.access import Access
@@ -24,11 +24,12 @@ _LOOK = 0.05
 @dataclass(frozen=True)
 class Served:
     """What a backend's server answered: its `models`, or the `words` for why there are none. `server` is the URL that
-    was asked, None for where the backend looks by itself."""
+    was asked, None for where the backend looks by itself. `facts` are what is known of each model, by its name."""
 
     server: str | None
     models: tuple[TrainedModel, ...] = ()
     words: str = ""
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def asks(backend: Backend, access: Access) -> bool:
@@ -81,6 +82,17 @@ def ask_server(
     where = one_line(_address(backend, access) or "", 100)
     words = "No longer asked." if stop.is_set() else f"{where} does not answer within {patience:g} s."
     return Served(access.server, words=words)
+
+
+def with_facts(backend: Backend, served: Served, model: TrainedModel | None, access: Access) -> Served:
+    """Return `served` with what the backend knows of its models; it may read files through, to tell which of `model`
+    they are. Call it in a thread."""
+    if not served.models:
+        return served
+    try:
+        return replace(served, facts=backend.served_facts(model, access))
+    except BenchtuiError as error:
+        return replace(served, words=_line(error))
 
 
 def ask_servers(

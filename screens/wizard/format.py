@@ -23,7 +23,7 @@ from benchtui.wizard.backends import (
     known_backends,
     value_of,
 )
-from benchtui.wizard.servers import Served, ask_server, asking, asks
+from benchtui.wizard.servers import Served, ask_server, asking, asks, with_facts
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
 from screens.wizard.step import Answers, Step
@@ -110,12 +110,18 @@ class FormatStep(Step):
         self._offer_again()
         self.find_out(
             lambda: ask_server(backend, self.outputs, access, stop),
-            lambda found: self._answered(name, found),
+            lambda found: self._answered(backend, access, found),
             group=f"server-{name}",
         )
 
-    def _answered(self, name: str, found: Served) -> None:
+    def _answered(self, backend: Backend, access: Access, found: Served) -> None:
+        name, model = backend.name, self.answers.model
         self._asked.pop(name, None)
+        self.find_out(
+            lambda: with_facts(backend, found, model, access),
+            lambda told: self._told(name, found, told),
+            group=f"facts-{name}",
+        )
         self.answers.served[name] = found
         self._offer_again()
         if self._typed and not self._asked:
@@ -124,6 +130,12 @@ class FormatStep(Step):
             with_models = [answer for answer in self.answers.served.values() if answer.models]
             if with_models and self.query_one(Input).has_focus:
                 self._point_at(with_models[0])
+
+    def _told(self, name: str, before: Served, told: Served) -> None:
+        """What is known of the models of a server, unless another one was asked since."""
+        if told != before and self.answers.served.get(name) is before:
+            self.answers.served[name] = told
+            self._offer_again()
 
     def _point_at(self, found: Served) -> None:
         """To the first model of the server whose URL was typed."""

@@ -11,12 +11,14 @@ import pytest
 
 from benchtui.backends.access import Access
 from benchtui.backends.hf import HF
+from benchtui.backends.ollama import OLLAMA
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import ModelFormat, TrainedModel
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import command_line
 from benchtui.wizard.backends import (
     FormatOption,
+    KnownBackend,
     backend_options,
     known_backends,
     served_name,
@@ -24,9 +26,13 @@ from benchtui.wizard.backends import (
     with_backend_for,
 )
 from benchtui.wizard.options import Option
-from benchtui.wizard.servers import Served, ask_server, ask_servers
+from benchtui.wizard.servers import Served, ask_server, ask_servers, with_facts
+from tests.cli.test_models_of_ollama import keep
+from tests.models.gguf_files import tensors, write_gguf
 from tests.models.model_folders import gguf
 from tests.wizard.described import EVIL, FILES, LIBRARY, install, library_server
+from tests.worker.answering.ollama.double import serving
+from tests.worker.answering.ollama.fake import FakeOllama
 
 CHOICE = Choice(outputs=Path("outputs"), model="m")
 
@@ -197,3 +203,29 @@ def test_what_an_asked_server_lacks_is_said_in_one_line(tmp_path: Path) -> None:
             "a",
             "b",
         ]
+
+
+def test_ollamas_models_say_their_digest_and_which_file_of_this_model_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By their content: Ollama writes the files that it is given anew."""
+    first = tensors(seed=1)
+    file = write_gguf(tmp_path / "outputs" / "m" / "gguf" / "m-F32.gguf", first)
+    rewritten = write_gguf(tmp_path / "rewritten.gguf", dict(reversed(first.items())))
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "store"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    fake = FakeOllama(lambda prompt: "")
+    fake.digests = {"mine:latest": keep(tmp_path / "store", "mine", rewritten), "away:latest": "b" * 64}
+    mine = model(ModelFormat("gguf", file))
+    with serving(fake):
+        access = Access(fake.url)
+        found = ask_server(OLLAMA, tmp_path, access, threading.Event())
+        told = with_facts(OLLAMA, found, mine, access)
+    options = backend_options(mine, CHOICE, [KnownBackend(OLLAMA)], {"ollama": told})
+    said = {option.title: option.about for option in options if isinstance(option, FormatOption)}
+    digest = fake.digests["mine:latest"][:12]
+    assert said["mine:latest"] == f"digest {digest}; the same content as m-F32.gguf"
+    assert said["away:latest"] == "digest bbbbbbbbbbbb"
+    gone = with_facts(OLLAMA, found, mine, Access("http://127.0.0.1:9"))
+    assert (gone.models, gone.facts) == (found.models, {})
+    assert "does not answer" in gone.words

@@ -134,7 +134,7 @@ def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedMod
     known = known_backends(choice)
     if model is not None and choice.format:
         return model, choice
-    served = _ask_servers(choice, known, choice.server)
+    served = _ask_servers(choice, model, known, choice.server)
     while True:
         options = backend_options(model, choice, known, served)
         if model is not None and sum(not (option.why_not or option.heading) for option in options) < 2:
@@ -145,20 +145,23 @@ def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedMod
             chosen = option.model or model
             assert chosen is not None  # noqa: S101 - without a model there are only those of servers
             return chosen, option.taken(choice, model)
-        served = _ask_servers(choice, known, _text("URL of the server", choice.server or "", needed=True))
+        served = _ask_servers(choice, model, known, _text("URL of the server", choice.server or "", needed=True))
 
 
-def _ask_servers(choice: Choice, known: Sequence[KnownBackend], server: str | None) -> dict[str, Served]:
+def _ask_servers(
+    choice: Choice, model: TrainedModel | None, known: Sequence[KnownBackend], server: str | None
+) -> dict[str, Served]:
     """What `server` has, None: what the servers have that a backend knows on this machine."""
     import threading
 
-    from benchtui.wizard.servers import ask_servers
+    from benchtui.wizard.servers import ask_servers, with_facts
 
     backends = {one.name: one.backend for one in known if one.asks_servers}
     if server:
         click.echo(f"Asking {one_line(server, 100)} … (Ctrl+C stops it)", err=True)
     access = {one.name: replace(one.access, server=server) for one in known}
-    return ask_servers(backends, choice.outputs, access, threading.Event())
+    served = ask_servers(backends, choice.outputs, access, threading.Event())
+    return {name: with_facts(backends[name], found, model, access[name]) for name, found in served.items()}
 
 
 def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
