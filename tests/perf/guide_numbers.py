@@ -135,6 +135,23 @@ def speed() -> str:
     return table([*header, "peak memory, hf at 8", "peak memory, engine"], rows, "lrrrrrrr")
 
 
+def readers() -> str:
+    """What tests/perf/backends.py measured."""
+    rows = measured()["backends"]["rows"]
+    reference = rows[0]
+    cells = [
+        [
+            row["reader"],
+            f"{row['seconds']:.1f} s",
+            f"{row['seconds'] / reference['seconds']:.2f}",
+            f"{row['peak']:,} MiB",
+            f"{row['peak'] / reference['peak']:.2f}",
+        ]
+        for row in rows
+    ]
+    return table(["100 requests", "processor time", "of hf's", "peak memory", "of hf's"], cells, "lrrrr")
+
+
 def calibration() -> str:
     """What tests/perf/calibration.py recorded: of each claim the corner in which it is kept least well."""
     claims: dict[str, list[Cell]] = {}
@@ -174,6 +191,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "early": early,
     "gate": gate,
     "speed": speed,
+    "backends": readers,
     "calibration": calibration,
 }
 
