@@ -16,7 +16,8 @@ from tests.conftest import ROOT
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*(?![\w-])")  # lm-eval's own are written with underscores
 OF_OTHER_PROGRAMS = frozenset(
     {"--query-gpu", "--force-reinstall", "--adapter-path", "--config", "--score", "--memory-share", "--shard", "--only"}
-    | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args", "--outtype"}
+    | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
+    | {"--outtype", "--special", "--merge"}
 )
 NO_WORDS = ("reports/style.py",)
 """Files in which `--name` is a variable of a style sheet."""
@@ -25,8 +26,10 @@ NO_WORDS = ("reports/style.py",)
 def flags_of_commands() -> set[str]:
     flags = {"--help", "--version", *(flag for setting in SETTINGS for flag in setting.flags)}
     for module, _ in COMMANDS.values():
-        for parameter in importlib.import_module(module).command.params:
-            flags |= {*parameter.opts, *parameter.secondary_opts}
+        command = importlib.import_module(module).command
+        for one in (command, *getattr(command, "commands", {}).values()):  # a group's own commands too
+            for parameter in one.params:
+                flags |= {*parameter.opts, *parameter.secondary_opts}
     return flags
 
 
