@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 HUB = Path(os.environ.get("BENCHTUI_TEST_HUB") or ROOT.parent / "shared" / "hub")
-REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real")
-VLLM = os.environ.get("BENCHTUI_TEST_VLLM", "")
-"""The Python of an environment with vLLM."""
+REAL = Path(os.environ.get("BENCHTUI_TEST_REAL") or ROOT / ".real").absolute()
+VLLM = str(Path(found).absolute()) if (found := os.environ.get("BENCHTUI_TEST_VLLM")) else ""
+"""The Python of an environment with vLLM: not resolved, since its link is what makes it one."""
 RECORDINGS = Path(os.environ.get("BENCHTUI_TEST_RECORDINGS") or ROOT.parent / "shared" / "recordings")
 OLLAMA = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
 """Where a live Ollama server would be: tests marked "ollama" ask it, no other test does."""
