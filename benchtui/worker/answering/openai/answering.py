@@ -10,7 +10,7 @@ from benchtui.worker.answering.http.failures import RefusedError, UnansweredErro
 from benchtui.worker.answering.openai import texts
 from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of
-from benchtui.worker.answering.openai.server import Server
+from benchtui.worker.answering.openai.server import Server, Streamed
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -52,6 +52,8 @@ class OpenAIAnswering(Answering):
             server.width = WIDTH
         reporter.decision("requests at a time", str(server.width), "--batch-size sets another number")
         self._more = server.run(self._takes_more())
+        self._stream = server.run(self._streams())
+        reporter.decision("answers", "streamed" if self._stream != "no" else "in one piece", "as the server has them")
         self._sends_ids = tokenizer is not None and not self._is_chat and server.run(self._takes_ids(tokenizer))
         sent = "token ids" if self._sends_ids else "messages" if self._is_chat else "text"
         reporter.decision("prompts", sent, "the server adds its own start token" if sent == "text" else "")
@@ -73,6 +75,19 @@ class OpenAIAnswering(Answering):
                 raise BenchtuiError(f"{self._server.address.name} answers no prompt: {error}", step) from error
             return more
         raise RuntimeError("the last try returns or raises")
+
+    async def _streams(self) -> texts.Streaming:
+        """Whether the server streams its answers, and tells the counts of a stream."""
+        ways: tuple[texts.Streaming, ...] = ("with counts", "yes")
+        for way in ways:
+            name, more = self._server.model.name, self._more
+            body = texts.body(_TRIAL, name, "Hello", chat=self._is_chat, stops=False, more=more, stream=way)
+            try:
+                answer = await self._server.stream(self._route, body, chat=self._is_chat, stops=(), came=lambda: None)
+            except (RefusedError, UnansweredError):
+                continue
+            return way if answer.first_seconds is not None else "no"
+        return "no"
 
     async def _takes_ids(self, tokenizer: Tokenizer) -> bool:
         """Whether the server reads token ids as the tokenizer makes them. Raises BenchtuiError where it counts others:
@@ -166,14 +181,32 @@ class OpenAIAnswering(Answering):
         thinks = self._plan.prompts.think_end_token is not None
         name = self._server.model.name
 
-        async def ask(request: GenerateRequest) -> Generated:
+        async def ask(request: GenerateRequest) -> tuple[Generated, Streamed]:
             prompt: str | Ids = request.prompt[request.lost :] if self._sends_ids else request.text
-            body = texts.body(request, name, prompt, chat=self._is_chat, stops=not thinks, more=self._more)
-            return texts.read(await self._server.post(self._route, body), self._server.address.name, chat=self._is_chat)
+            body = texts.body(
+                request, name, prompt, chat=self._is_chat, stops=not thinks, more=self._more, stream=self._stream
+            )
+            if self._stream == "no":
+                streamed = Streamed(await self._server.post(self._route, body))
+            else:
+                stops = () if thinks else request.stops  # one in the thoughts is no end
+                streamed = await self._server.stream(
+                    self._route, body, chat=self._is_chat, stops=stops, came=lambda: observer.tokens(1)
+                )
+            return texts.read(streamed.document, self._server.address.name, chat=self._is_chat), streamed
 
-        def take(place: int, generated: Generated) -> None:
+        def take(place: int, answer: tuple[Generated, Streamed]) -> None:
+            generated, streamed = answer
             answered(place, generated)
-            observer.tokens(generated.length or 1)
+            if streamed.first_seconds is None or streamed.seconds is None:
+                observer.tokens(generated.length or 1)
+                return
+            observer.first_token(streamed.first_seconds)
+            if self._server.width == 1:  # several at a time wait for each other: their times are no speeds
+                if generated.read:
+                    observer.prefilled(generated.read, streamed.first_seconds)
+                if generated.count and generated.count > 1:
+                    observer.decoded(generated.count - 1, streamed.seconds)
 
         self._server.ask_all(requests, ask, take, lambda request: [request], observer)
 

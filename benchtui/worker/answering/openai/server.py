@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from benchtui.backends.servers import ServedModel, ServerFacts, look
@@ -11,11 +13,22 @@ from benchtui.worker.answering.http.client import Address, HttpClient
 from benchtui.worker.answering.http.failures import PassingError, UnansweredError, said
 from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.http.patient_server import PatientServer
+from benchtui.worker.answering.openai.stream import read_stream
 from benchtui.worker.answering.protocol import ModelChangedError
 
 _GIVEN_UP = frozenset({"abort", "error", "cancelled"})
 """Finish reasons beside a text that is not whole: vLLM and SGLang write them where they run out of room."""
 _TOO_LONG = ("context length", "context_length_exceeded", "exceed_context_size_error", "exceeds the available context")
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """An answer that came piece by piece: the first one after `first_seconds`, all others in `seconds` more; None where
+    none came."""
+
+    document: Any
+    first_seconds: float | None = None
+    seconds: float | None = None
 
 
 class Server(PatientServer):
@@ -39,12 +52,30 @@ class Server(PatientServer):
         """The JSON that the server answers, asked again while that may help. Raises what `patiently` raises."""
 
         async def once(client: HttpClient) -> Any:
-            document = await client.post(path, body)
-            if isinstance(document, Mapping) and document.get("error"):  # an error under status 200 is no answer
-                raise client.told(document)
-            if given_up := _given_up(document):
-                raise PassingError(f"the server gave it up (finish reason {given_up})")
-            return document
+            return _whole(client, await client.post(path, body))
+
+        return await self.patiently(once)
+
+    async def stream(
+        self, path: str, body: Mapping[str, Any], *, chat: bool, stops: Sequence[str], came: Callable[[], None]
+    ) -> Streamed:
+        """The same answer, read as it comes; `came` is called with each piece, and the connection closed at the first
+        of `stops`, which spares the rest."""
+
+        async def once(client: HttpClient) -> Streamed:
+            asked, moments = time.monotonic(), list[float]()
+
+            def piece() -> None:
+                moments.append(time.monotonic())
+                came()
+
+            async with client.stream(path, body) as chunks:
+                document = await read_stream(chunks, chat=chat, stops=stops, came=piece)
+            return Streamed(
+                _whole(client, document),
+                moments[0] - asked if moments else None,
+                moments[-1] - moments[0] if moments else None,
+            )
 
         return await self.patiently(once)
 
@@ -62,6 +93,15 @@ class Server(PatientServer):
                 f"{self.model.identity}): what it answered for this task does not count.",
                 "Start it with the first one, then `benchtui resume`.",
             )
+
+
+def _whole(client: HttpClient, document: Any) -> Any:
+    """An answer as it is. Raises what it means where it is an error under status 200, or half an answer."""
+    if isinstance(document, Mapping) and document.get("error"):
+        raise client.told(document)
+    if given_up := _given_up(document):
+        raise PassingError(f"the server gave it up (finish reason {given_up})")
+    return document
 
 
 def _given_up(document: Any) -> str:

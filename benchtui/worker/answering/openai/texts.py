@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from lm_eval.models.utils import normalize_gen_kwargs
 
@@ -17,6 +17,7 @@ from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import RefusedError
 from benchtui.worker.answering.protocol import Finish, Generated, GenerateRequest, Ids
 
+Streaming = Literal["with counts", "yes", "no"]
 MOST_STOPS = 4
 """Stop strings that OpenAI's own servers take."""
 _NEUTRAL: Mapping[str, float] = {"top_p": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
@@ -28,17 +29,28 @@ _FINISH: Mapping[str, Finish] = {"stop": "end", "length": "length"}
 
 
 def body(
-    request: GenerateRequest, model: str, prompt: str | Ids, *, chat: bool, stops: bool, more: bool
+    request: GenerateRequest,
+    model: str,
+    prompt: str | Ids,
+    *,
+    chat: bool,
+    stops: bool,
+    more: bool,
+    stream: Streaming = "no",
 ) -> dict[str, Any]:
     """What is sent for a request. `stops` says whether stop strings end the text at the server, `more` whether it takes
-    settings that OpenAI's own do not. Raises BenchtuiError for a generation setting that cannot be sent."""
+    settings that OpenAI's own do not; `stream` whether the answer comes in pieces, and its counts with the last one.
+
+    Raises BenchtuiError for a generation setting that cannot be sent.
+    """
     asked = {"messages": messages_of(str(prompt))} if chat else {"prompt": prompt}
     sent = [stop for stop in request.stops if stop][:MOST_STOPS] if stops else []
     return {
         "model": model,
         **asked,
         "max_tokens": request.limit,
-        "stream": False,
+        "stream": stream != "no",
+        **({"stream_options": {"include_usage": True}} if stream == "with counts" else {}),
         **({"stop": sent} if sent else {}),
         **sampling(request.settings, request.seed, more=more),
     }

@@ -257,8 +257,11 @@ class Fake:
                            "usage": usage})  # fmt: skip
 
     def _streamed(self, choices: list[dict[str, Any]], usage: dict[str, int], *, chat: bool) -> Reply:
-        lines = []
-        for choice in choices:
+        lines: list[dict[str, Any]] = []
+        for choice in self.choices(choices):
+            if chat:  # the role, and thoughts
+                first = {name: said for name, said in choice["message"].items() if name != "content"}
+                lines.append({"choices": [{"index": choice["index"], "delta": first, "finish_reason": None}]})
             for part in self.parts(choice["text"]):
                 delta = {"delta": {"content": part}} if chat else {"text": part}
                 lines.append({"choices": [{"index": choice["index"], **delta, "finish_reason": None}]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -52,7 +53,8 @@ class HalfJson(Once):
     """A proxy in between passes half an answer on as a whole one."""
 
     def failure(self, asked: Asked) -> Reply:
-        body = json.dumps(self._right(asked).body)
+        reply = self._right(asked)
+        body = b"".join(reply.lines or ()).decode() or json.dumps(reply.body)
         return Reply(200, body[: len(body) // 2])
 
 
@@ -74,6 +76,11 @@ class Aborted(Once):
 
     def failure(self, asked: Asked) -> Reply:
         reply = self._right(asked)
+        if reply.lines is not None:
+            ends = {b'"finish_reason": "stop"', b'"finish_reason": "length"'}
+            half = [line for line in reply.lines[:2] if not any(end in line for end in ends)]
+            choice = {"index": 0, "text": "", "delta": {}, "finish_reason": "abort"}
+            return replace(reply, lines=[*half, b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"])
         for choice in reply.body["choices"]:
             choice["finish_reason"] = "abort"
             if "text" in choice:

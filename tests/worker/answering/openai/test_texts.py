@@ -32,6 +32,10 @@ class Counted(Unobserved):
     def __init__(self) -> None:
         self.facts: list[AnswerFacts] = []
         self.lost: list[tuple[str, str]] = []
+        self.first_tokens: list[float] = []
+
+    def first_token(self, seconds: float) -> None:
+        self.first_tokens.append(seconds)
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
         self.facts.append(facts)
@@ -86,12 +90,14 @@ def test_every_answer_belongs_to_its_prompt_and_never_more_than_asked_for_are_un
 
 class TwoChoices(Fake):
     def choices(self, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return choices * 2 if self.bodies() and self.bodies()[-1]["prompt"] != "Hello" else choices
+        if self.bodies()[-1]["prompt"] == "Hello":
+            return choices
+        return [{**choice, "index": index} for choice in choices for index in (0, 1)]
 
 
 class OtherIndex(Fake):
     def choices(self, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return [{**choice, "index": 1} for choice in choices] if len(self.bodies()) > 1 else choices
+        return choices if self.bodies()[-1]["prompt"] == "Hello" else [{**choice, "index": 1} for choice in choices]
 
 
 def test_choices_that_do_not_fit_the_prompt_stop_everything() -> None:
@@ -252,3 +258,53 @@ def test_log_likelihoods_need_a_tokenizer() -> None:
         with pytest.raises(BenchtuiError, match="without the model's tokenizer") as error:
             model.answering.check_tasks(loglikelihood=True)
         assert "--tokenizer" in error.value.next_step
+
+
+class WithoutOptions(Fake):
+    """Streams, and refuses `stream_options`, as servers did before OpenAI's had them."""
+
+    def fault(self, asked: Asked) -> Reply | None:
+        refused = "stream_options" in asked.body
+        return (
+            Reply(400, {"error": {"message": "Unrecognized request argument supplied: stream_options"}})
+            if refused
+            else None
+        )
+
+
+class WithoutStreams(Fake):
+    def fault(self, asked: Asked) -> Reply | None:
+        return Reply(400, {"error": {"message": "streaming is not supported"}}) if asked.body.get("stream") else None
+
+
+class WholeAtOnce(Fake):
+    """Reads over `stream`, and answers in one piece."""
+
+    def answer(self, asked: Asked) -> Reply:
+        asked.body.pop("stream", None)
+        return super().answer(asked)
+
+
+@pytest.mark.parametrize("endpoint", ["completions", "chat"])
+@pytest.mark.parametrize(
+    ("kind", "streamed"), [(Fake, True), (WithoutOptions, True), (WithoutStreams, False), (WholeAtOnce, False)]
+)
+def test_answers_are_streamed_where_the_server_can(kind: type[Fake], streamed: bool, endpoint: str) -> None:
+    fake = kind(lambda prompt: "an answer of several words")
+    with opened(fake, endpoint=endpoint) as model:
+        observer: Any = model.observer
+        assert ask(model, PROMPTS[:5], max_gen_toks=64) == ["an answer of several words"] * 5
+        assert len(observer.first_tokens) == (5 if streamed else 0)
+        assert len(fake.asked) == 5, "how it answers is found out before"
+
+
+class GoesPastStops(Fake):
+    def write(self, ids: list[int], body: dict[str, Any]) -> Written:
+        return super().write(ids, {**body, "stop": None})
+
+
+def test_a_stream_is_left_at_a_stop_that_the_server_goes_past() -> None:
+    with opened(GoesPastStops(lambda prompt: "one. " + "more words. " * 300)) as model:
+        observer: Any = model.observer
+        assert ask(model, PROMPTS[:2], until=["."], max_gen_toks=4000) == ["one"] * 2
+        assert [facts.tokens for facts in observer.facts] == [None, None], "the rest was not waited for"
