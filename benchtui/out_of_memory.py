@@ -30,6 +30,8 @@ _PHRASES_AT_START = (
     "memory allocation failed",
     "no memory",
 )
+# What Python says where C code failed without telling why: with little memory, an allocation that it did not check.
+_NO_EXCEPTION = ("without exception set", "without setting an exception")
 _LONGEST_CHAIN = 20
 
 SMALLEST_SHARE = 1 / 64
@@ -66,6 +68,8 @@ def is_caused_by_out_of_memory(error: BaseException) -> bool:
             return True
         if isinstance(found, ImportError | OSError | RuntimeError) and says_out_of_memory(str(found)):
             return True
+        if isinstance(found, SystemError) and _has(str(found), _NO_EXCEPTION) and _memory_is_limited():
+            return True
         found = found.__cause__ or found.__context__
     return False
 
@@ -73,6 +77,15 @@ def is_caused_by_out_of_memory(error: BaseException) -> bool:
 def says_out_of_memory(text: str) -> bool:
     """Whether the last words of a process, or an error's, say that memory ran out while it started or loaded."""
     return _has(text, _PHRASES_AT_START)
+
+
+def _memory_is_limited() -> bool:
+    """Whether this process may take only so much memory (`ulimit -v`)."""
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return False
+    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
 
 
 def _has(text: str, phrases: tuple[str, ...]) -> bool:

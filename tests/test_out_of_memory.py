@@ -113,3 +113,15 @@ def test_the_memory_to_plan_for_is_halved_down_to_a_64th() -> None:
     while (last := shares[-1]) is not None:
         shares.append(smaller_share(last))
     assert shares == [1.0, 0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, None]
+
+
+@pytest.mark.parametrize("limit", [2**40, None])
+def test_code_that_fails_without_saying_why_means_memory_where_that_is_limited(
+    monkeypatch: pytest.MonkeyPatch, limit: int | None
+) -> None:
+    resource = pytest.importorskip("resource")
+    soft = resource.RLIM_INFINITY if limit is None else limit
+    monkeypatch.setattr(resource, "getrlimit", lambda _kind: (soft, resource.RLIM_INFINITY))
+    error = SystemError("error return without exception set")
+    assert is_caused_by_out_of_memory(error) is (limit is not None)
+    assert not is_caused_by_out_of_memory(SystemError("bad argument to internal function"))

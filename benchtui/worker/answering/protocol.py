@@ -118,7 +118,9 @@ class Generated:
     @property
     def length(self) -> int | None:
         """How many tokens it has; None where nobody counted them."""
-        return len(self.ids) if self.ids or self.count is None else self.count
+        if self.ids or (self.count is None and not self.text):
+            return len(self.ids)
+        return self.count
 
 
 Scored = Callable[[int, Score], None]

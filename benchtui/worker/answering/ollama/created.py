@@ -73,7 +73,7 @@ def problem_of(job: Job) -> str:
             elif text:
                 below += _below_the_likeliest(own, prompt, text)
     agreed = agreement.differences or agreement.margins or agreement.certain
-    return _of_counts(counts) or (
+    return _of_counts(counts, exact=isinstance(answering, GgufAnswering)) or (
         agreement.problem(quantised=job.quantised) if agreed else _of_tokens(below, quantised=job.quantised)
     )
 
@@ -111,12 +111,13 @@ def _below_the_likeliest(own: LoadedModel, prompt: str, text: str) -> list[float
     return [float(np.max(row) - row[token]) for row, token in zip(rows, ids, strict=True)]
 
 
-def _of_counts(counts: list[tuple[int, int]]) -> str:
-    """A beginning-of-text token may be counted on one side: the same for every prompt."""
+def _of_counts(counts: list[tuple[int, int]], *, exact: bool) -> str:
+    """What shows that the tokenizers differ. Unless `exact`, a beginning-of-text token may be counted on one side: the
+    same for every prompt."""
     differences = {read - mine for mine, read in counts}
-    if len(differences) == 1 and abs(next(iter(differences))) <= 1:
+    if differences == {0} or (not exact and len(differences) == 1 and abs(next(iter(differences))) == 1):
         return ""
-    mine, read = next((pair for pair in counts if abs(pair[0] - pair[1]) > 1), counts[0])
+    mine, read = max(counts, key=lambda pair: abs(pair[0] - pair[1]))
     return f"its tokenizer is another one: a prompt of {mine} tokens is {read} there"
 
 
