@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NO_TOKENIZER = "none"
 LLAMA_SERVER = "llama-server"
+VLLM = "vllm"
 OWN_SCORES = frozenset({LLAMA_SERVER})
 """Products that give log-likelihoods by a way of their own, without --tokenizer: those of
 benchtui/worker/answering/openai/products.py."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchtui.backends.openai import LLAMA_SERVER, NO_TOKENIZER, OPENAI, asks_llama
+from benchtui.backends.openai import LLAMA_SERVER, NO_TOKENIZER, OPENAI, VLLM, asks_llama
 from benchtui.worker.answering.openai.answering import OpenAIAnswering
 from benchtui.worker.answering.openai.echo import EchoScorer
 from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
 from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.openai.tokens import NamedTokenizer
+from benchtui.worker.answering.openai.vllm_scores import VllmScorer
 from benchtui.worker.answering.protocol import Answering, ModelPlan
 from benchtui.worker.report import Reporter
 
@@ -41,5 +42,22 @@ def _llama_server(plan: ModelPlan, server: Server, reporter: Reporter) -> Answer
     return LlamaServerAnswering(plan, asked, server, reporter)
 
 
-_OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {LLAMA_SERVER: _llama_server}
+def _vllm(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
+    """As any server, but log-likelihoods are read by token ids, and one request is asked at a time where the server has
+    adapters: with them vLLM mixes up the log-probabilities of prompts that share a batch, or dies of it."""
+    place = OPENAI.setting(plan.backend_settings, "tokenizer")
+    if place == NO_TOKENIZER:
+        return OpenAIAnswering(plan, server, None, None, reporter)
+    tokenizer = NamedTokenizer(place, plan)
+    answering = OpenAIAnswering(plan, server, tokenizer, VllmScorer(server, tokenizer), reporter)
+    if any(model.parent for model in server.facts.models):
+        server.width = 1
+        reporter.decision("requests at a time", "1", "the server has adapters, which vLLM mixes up within a batch")
+    return answering
+
+
+_OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {
+    LLAMA_SERVER: _llama_server,
+    VLLM: _vllm,
+}
 """By `ServerFacts.product`."""

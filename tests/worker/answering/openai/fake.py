@@ -229,6 +229,10 @@ class Fake:
             if found is not None:
                 best = likeliest(before)
                 found.setdefault(piece(best), self.one_logprob(before, best, body))
+        if (asked := body.get("logprob_token_ids")) and "logprob_token_ids" in self.routes:
+            before = bytes(ids)
+            told = {token: self.one_logprob(before, token, body) for token in {*asked, *written.tokens}}
+            top = [{f"token_id:{token}": value for token, value in told.items()}]
         return {"tokens": [piece(token) for token in tokens], "token_logprobs": values, "top_logprobs": top}
 
     def vllm_logprobs(self, ids: list[int], body: dict[str, Any]) -> list[dict[str, Any] | None]:
