@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 NO_TOKENIZER = "none"
 LLAMA_SERVER = "llama-server"
+SGLANG = "sglang"
 VLLM = "vllm"
+UNVERIFIED: Mapping[str, str] = {
+    SGLANG: "its own way to log-likelihoods is not verified on a live server; the probe decides, before the first task"
+}
+"""What of a product nobody has tried."""
 OWN_SCORES = frozenset({LLAMA_SERVER})
 """Products that give log-likelihoods by a way of their own, without --tokenizer: those of
 benchtui/worker/answering/openai/products.py."""
@@ -89,7 +94,7 @@ class _OpenAI(Backend):
             has_tokenizer=True,
             architecture=Architecture(max_positions=model.window),
             special_tokens=facts.special_tokens if llama else (),
-            note=_cost(facts, model) if llama else "",
+            note=_cost(facts, model) if llama else _untried(facts.product),
             server=facts.url,
             product=facts.product,
         )
@@ -159,6 +164,10 @@ def _cost(facts: ServerFacts, model: ServedModel) -> str:
     return (
         f"{said}; --backend gguf --model {shlex.quote(one_line(str(file), 300))} reads the same file, and is cheaper."
     )
+
+
+def _untried(product: str) -> str:
+    return f"{product}: {UNVERIFIED[product]}." if product in UNVERIFIED else ""
 
 
 def _local_file(facts: ServerFacts, model: ServedModel) -> Path | None:

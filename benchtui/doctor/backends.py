@@ -8,6 +8,7 @@ from pathlib import Path
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend
+from benchtui.backends.openai import UNVERIFIED
 from benchtui.backends.registry import DEFAULT_BACKEND, backend_names, find_backend
 from benchtui.backends.servers import look
 from benchtui.doctor.check import Check, Status
@@ -89,7 +90,8 @@ def _answers(backend: Backend, outputs: Path, access: Access) -> str:
     names = ", ".join(one_line(model.name, 60) for model in models[:_MOST_NAMED])
     more = f" and {len(models) - _MOST_NAMED} more" if len(models) > _MOST_NAMED else ""
     has = f"it has {names}{more}" if models else "it has no model"
-    return one_line(f"{product} {version}".strip(), 100) + f" at {one_line(access.server or '', 120)}; {has}"
+    untried = f"; {UNVERIFIED[product]}" if product in UNVERIFIED else ""
+    return one_line(f"{product} {version}".strip(), 100) + f" at {one_line(access.server or '', 120)}; {has}{untried}"
 
 
 def _product(address: str) -> str:

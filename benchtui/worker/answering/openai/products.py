@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from benchtui.backends.openai import LLAMA_SERVER, NO_TOKENIZER, OPENAI, VLLM, asks_llama
+from benchtui.backends.openai import LLAMA_SERVER, NO_TOKENIZER, OPENAI, SGLANG, VLLM, asks_llama
 from benchtui.worker.answering.openai.answering import OpenAIAnswering
 from benchtui.worker.answering.openai.echo import EchoScorer
 from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
 from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.server import Server
+from benchtui.worker.answering.openai.sglang_scores import SglangScorer
 from benchtui.worker.answering.openai.tokens import NamedTokenizer
 from benchtui.worker.answering.openai.vllm_scores import VllmScorer
 from benchtui.worker.answering.protocol import Answering, ModelPlan
@@ -56,8 +57,18 @@ def _vllm(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
     return answering
 
 
+def _sglang(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
+    """As any server, but log-likelihoods are read by /generate, which leaves the context in the server's cache."""
+    place = OPENAI.setting(plan.backend_settings, "tokenizer")
+    if place == NO_TOKENIZER:
+        return OpenAIAnswering(plan, server, None, None, reporter)
+    tokenizer = NamedTokenizer(place, plan)
+    return OpenAIAnswering(plan, server, tokenizer, SglangScorer(server, tokenizer), reporter)
+
+
 _OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {
     LLAMA_SERVER: _llama_server,
+    SGLANG: _sglang,
     VLLM: _vllm,
 }
 """By `ServerFacts.product`."""
