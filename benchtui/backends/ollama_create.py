@@ -19,6 +19,9 @@ from benchtui.text import one_line
 QUANTISATIONS = ("F32", "F16", "Q4_K_S", "Q4_K_M", "Q8_0")
 """What a server makes of safetensors; it refuses others."""
 _BLOCK = 2**20
+_SILENCE = 1800.0
+"""Seconds that a server may say nothing while it reads a file or writes its own: quantising takes minutes a step."""
+_DELETE_SECONDS = 60.0
 _UNSAFE = re.compile(r"[^a-z0-9_.-]+")
 
 Said = Callable[[str], None]
@@ -82,7 +85,7 @@ def upload(url: str, path: Path, digest: str, progress: Progressed) -> None:
     address = f"{url.rstrip('/')}/api/blobs/{digest}"
     try:
         with httpx.Client(
-            timeout=httpx.Timeout(60.0, read=None), trust_env=not is_local(url), headers=headers
+            timeout=httpx.Timeout(60.0, read=_SILENCE), trust_env=not is_local(url), headers=headers
         ) as client:
             if client.head(address).status_code == 200:
                 return
@@ -118,7 +121,7 @@ def create(url: str, name: str, request: Mapping[str, Any], say: Said) -> None:
 
     last = ""
     try:
-        for step in _client(url).create(name, **request, stream=True):
+        for step in _client(url, _SILENCE).create(name, **request, stream=True):
             status = one_line(str(step.status or ""), 200)
             if status and status != last:
                 say(status)
@@ -135,14 +138,15 @@ def delete(url: str, name: str) -> None:
     import ollama
 
     try:
-        _client(url).delete(name)
+        _client(url, _DELETE_SECONDS).delete(name)
     except (ollama.ResponseError, httpx.HTTPError, ConnectionError) as error:
         raise BenchtuiError(
             f"{name} could not be deleted: {one_line(str(error), 200)}.", f"ollama rm {name}"
         ) from error
 
 
-def _client(url: str) -> Any:
+def _client(url: str, seconds: float) -> Any:
     import ollama
 
-    return ollama.Client(host=url, timeout=None, trust_env=not is_local(url))
+    # A redirect would lead to a host that nobody named.
+    return ollama.Client(host=url, timeout=seconds, trust_env=not is_local(url), follow_redirects=False)

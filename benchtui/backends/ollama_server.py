@@ -59,9 +59,10 @@ class OllamaServer:
     models: tuple[OllamaModel, ...] = ()
 
     def find(self, name: str) -> OllamaModel | None:
-        """Return the model with this name, as Ollama compares them: without a tag it is `latest`."""
-        full = full_name(name).lower()
-        return next((model for model in self.models if model.name.lower() == full), None)
+        """Return the model with this name, as Ollama compares them: without a tag it is `latest`, without a host and a
+        namespace it is one of Ollama's library."""
+        wanted = _whole_name(name)
+        return next((model for model in self.models if _whole_name(model.name) == wanted), None)
 
     def model(self, name: str | None) -> OllamaModel:
         """Return the model with this name, or the only one. Raises UsageError with the nearest names and the lines that
@@ -146,7 +147,7 @@ def ollama_url(server: str | None, environment: Mapping[str, str] = os.environ) 
     """Return the address of the server: `server` (--server) where it is given, else what OLLAMA_HOST says, else
     Ollama's own port on this machine. Raises UsageError for what is no address."""
     if server is not None:
-        return server_url(server)
+        return server_url(server, KEY_VARIABLE)
     host = environment.get(HOST_VARIABLE, "")
     address = parse_ollama_host(host)
     if address is None:
@@ -157,6 +158,16 @@ def ollama_url(server: str | None, environment: Mapping[str, str] = os.environ) 
 def full_name(name: str) -> str:
     """Return a model's name with its tag, which is `latest` where none is written."""
     return name if ":" in name.rsplit("/", 1)[-1] else f"{name}:latest"
+
+
+def _whole_name(name: str) -> str:
+    """A name with its host, namespace and tag; the name itself where it can be none."""
+    from benchtui.models.ollama_store import manifest_path
+
+    try:
+        return str(manifest_path(name)).lower()
+    except BenchtuiError:
+        return full_name(name).lower()
 
 
 def look_at_ollama(url: str, *, seconds: float = _SECONDS) -> OllamaServer:

@@ -73,7 +73,7 @@ def is_local(url: str) -> bool:
     return urlsplit(url).hostname in _LOOPBACK
 
 
-def server_url(text: str) -> str:
+def server_url(text: str, key_variable: str = KEY_VARIABLE) -> str:
     """A server's address without the /v1 that clients are often given. Raises UsageError for what is none, and for one
     with a password in it: a plan holds it."""
     try:
@@ -85,7 +85,7 @@ def server_url(text: str) -> str:
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
             "--server takes an address without a name, a password or a query: it is written into the run's files.",
-            f"Put the key into the variable {KEY_VARIABLE}.",
+            f"Put the key into the variable {key_variable}.",
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/").removesuffix("/v1")
 
@@ -257,13 +257,21 @@ def ask(
 ) -> tuple[int, Any, Mapping[str, str]]:
     """Status, JSON (the text where it is none) and headers of a GET, with `body` of a POST.
 
+    The key of `key_variable` is sent only to a server that asks for one: an address may be typed for another product.
     Raises OSError where no answer comes within so many `seconds` of silence.
     """
+    answer = _ask(url, path, "", body, seconds)
+    key = os.environ.get(key_variable, "").strip()
+    return _ask(url, path, key, body, seconds) if key and answer[0] in (401, 403) else answer
+
+
+def _ask(
+    url: str, path: str, key: str, body: Mapping[str, Any] | None, seconds: float
+) -> tuple[int, Any, Mapping[str, str]]:
     import json
 
     import httpx
 
-    key = os.environ.get(key_variable, "").strip()
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     trusted = not is_local(url)  # no proxy for this machine
     try:

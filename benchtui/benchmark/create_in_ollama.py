@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -21,13 +23,16 @@ from benchtui.backends.ollama_create import (
     digests_of,
     upload,
 )
-from benchtui.backends.ollama_server import OllamaServer
+from benchtui.backends.ollama_server import OllamaServer, look_at_ollama
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.interpreter import this_python
 from benchtui.models.gguf.parts import files_of
 from benchtui.models.layout import ModelFormat, TrainedModel
+from benchtui.runs.worker_contract import SUPERVISOR_PID
 from benchtui.text import one_line
 
+_COMPARING_SECONDS = 3600.0
+_END = 64 * 2**10
 _FOLDER_FILES = (".safetensors", ".json", ".model", ".jinja", ".txt")
 """What Ollama reads of a model's folder: weights, configuration, tokenizer, template. Never pickles or code."""
 
@@ -97,10 +102,7 @@ def create_in_ollama(creation: Creation, server: OllamaServer, say: Said, progre
 
     Nothing that was there before is replaced or deleted. Raises BenchtuiError saying why there is no such model now.
     """
-    if server.find(creation.name) is not None:
-        raise UsageError(
-            f"Ollama has a model {creation.name} already; it is left as it is.", "Give another name: --name NAME"
-        )
+    _refuse_replacing(creation, server)
     if creation.parent is not None:
         server.model(creation.parent)
     files = _files(creation.form)
@@ -108,6 +110,7 @@ def create_in_ollama(creation: Creation, server: OllamaServer, say: Said, progre
     digests = digests_of(files)
     for path in files:
         upload(server.url, path, digests[path], progress)
+    _refuse_replacing(creation, look_at_ollama(server.url))  # sending takes a while: somebody may have made it
     try:
         create(server.url, creation.name, _request(creation, files, digests), say)
         say("comparing its answers with the model's own")
@@ -116,18 +119,27 @@ def create_in_ollama(creation: Creation, server: OllamaServer, say: Said, progre
         _take_back(creation, server, say)
         raise
     if problem:
-        delete(server.url, creation.name)
+        try:
+            delete(server.url, creation.name)
+            left = "It was deleted."
+        except BenchtuiError:
+            left = f"It could not be deleted: `ollama rm {creation.name}` does."
         raise BenchtuiError(
-            f"What Ollama made is not {one_line(creation.model.name, 80)}: {one_line(problem, 300)}. It was deleted.",
+            f"What Ollama made is not {one_line(creation.model.name, 80)}: {one_line(problem, 300)}. {left}",
             "Make it of a GGUF file that llama.cpp's own converter wrote (--format NAME.gguf), or evaluate the folder "
             "with --backend hf.",
         )
 
 
+def _refuse_replacing(creation: Creation, server: OllamaServer) -> None:
+    if server.find(creation.name) is not None:
+        raise UsageError(
+            f"Ollama has a model {creation.name} already; it is left as it is.", "Give another name: --name NAME"
+        )
+
+
 def _take_back(creation: Creation, server: OllamaServer, say: Said) -> None:
     """Delete what was half made or could not be compared; what cannot be deleted is said."""
-    from benchtui.backends.ollama_server import look_at_ollama
-
     try:
         if look_at_ollama(server.url).find(creation.name) is not None:
             delete(server.url, creation.name)
@@ -164,17 +176,40 @@ def _checked(creation: Creation, url: str) -> str:
     }
     if form.kind == "gguf":
         job |= {"model": str(form.path), "format": None}
-    done = subprocess.run(
-        this_python("-m", "benchtui.worker.answering.ollama.created", msgspec.json.encode(job).decode()),
-        capture_output=True,
-        check=False,
-    )
-    lines = done.stdout.decode(errors="replace").strip().split("\n")
+    said, complaint = _in_a_process(msgspec.json.encode(job).decode())
     try:
-        found = msgspec.json.decode(lines[-1], type=dict[str, str])
+        found = msgspec.json.decode(said.strip().split(b"\n")[-1], type=dict[str, str])
     except msgspec.MsgspecError:
-        said = done.stderr.decode(errors="replace").strip().split("\n")[-1]
-        raise BenchtuiError(f"The model could not be compared: {one_line(said, 300)}.") from None
+        last = complaint.decode(errors="replace").strip().split("\n")[-1]
+        raise BenchtuiError(f"The model could not be compared: {one_line(last, 300)}.") from None
     if "error" in found:
         raise BenchtuiError(f"The model could not be compared: {one_line(found['error'], 400)}")
     return found["problem"]
+
+
+def _in_a_process(job: str) -> tuple[bytes, bytes]:
+    """The ends of what the comparing process says and complains of. It dies with this one: it holds a model."""
+    reading, writing = os.pipe()  # open as long as this process lives: the other one watches it
+    command = this_python("-m", "benchtui.worker.answering.ollama.created", job)
+    environment = {**os.environ, SUPERVISOR_PID: str(os.getpid())}
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(
+                command, stdin=reading, stdout=out, stderr=err, env=environment, start_new_session=True
+            )
+            try:
+                process.wait(_COMPARING_SECONDS)
+            except subprocess.TimeoutExpired:
+                raise BenchtuiError(f"The comparison took longer than {_COMPARING_SECONDS // 60:g} minutes.") from None
+            finally:
+                process.kill()
+                process.wait()
+        finally:
+            os.close(reading)
+            os.close(writing)
+        return _end_of(out), _end_of(err)
+
+
+def _end_of(file: IO[bytes]) -> bytes:
+    file.seek(max(file.seek(0, os.SEEK_END) - _END, 0))
+    return file.read(_END)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from benchtui.models.layout import TrainedModel
     from benchtui.models.listing import ListedModel
 
+_SAID_FROM = 2**30
+"""Bytes from which on it is said that a file is read: that takes seconds."""
 _TABLE_LIMIT = 200
 """More models than this are printed as plain lines even on a terminal: nobody reads a table that long."""
 
@@ -47,19 +49,18 @@ def command(outputs: Path, as_json: bool, verify: str | None) -> None:
     from benchtui.reports.ollama_list import ollama_lines, ollama_record
 
     listed, problem = _of_outputs(outputs, backend)
-    url, served = _of_ollama([item.model for item in listed])
     if as_json:
+        url, served = _of_ollama([item.model for item in listed])
         records = [model_record(item) for item in listed]
         click.echo(json.dumps([*records, *(ollama_record(url, item) for item in served)], indent=2))
-    elif not listed:
-        pass
-    elif sys.stdout.isatty() and len(listed) <= _TABLE_LIMIT:
-        print_model_table(listed)
     else:
-        for line in model_lines(listed):
-            click.echo(line)
-    if served and not as_json:
-        for line in (*([""] if listed else ()), *ollama_lines(url, served)):
+        if listed and sys.stdout.isatty() and len(listed) <= _TABLE_LIMIT:
+            print_model_table(listed)
+        else:
+            for line in model_lines(listed) if listed else ():
+                click.echo(line)
+        url, served = _of_ollama([item.model for item in listed])  # may read files: what is known is shown before
+        for line in (*([""] if listed and served else ()), *(ollama_lines(url, served) if served else ())):
             click.echo(line)
     if problem is not None:
         raise problem
@@ -79,10 +80,15 @@ def _of_ollama(trained: Sequence[TrainedModel]) -> tuple[str, list[ListedOllama]
     """The address of an Ollama server that answers at once, and its models; none where none does."""
     from benchtui.backends.ollama_models import listed_models, listed_server
     from benchtui.models.gguf.same import Contents
+    from benchtui.models.layout import size_text
     from benchtui.tasks.cache import cache_folder
 
+    def reading(path: Path, size: int) -> None:
+        if size > _SAID_FROM:
+            click.echo(f"Reading {one_line(path.name, 80)} ({size_text(size)}) once, to compare it.", err=True)
+
     server = listed_server()
-    return (server.url, listed_models(server, trained, Contents(cache_folder()))) if server else ("", [])
+    return (server.url, listed_models(server, trained, Contents(cache_folder(), reading))) if server else ("", [])
 
 
 def _print_hashes(outputs: Path, name: str, backend: Backend) -> None:

@@ -28,6 +28,7 @@ def ollama_record(url: str, item: ListedOllama) -> dict[str, Any]:
     model = item.model
     moment = dt.datetime.fromtimestamp(model.modified, dt.UTC).replace(microsecond=0) if model.modified else None
     return {
+        "kind": "ollama",
         "name": model.name,
         "server": url,
         "digest": model.digest,

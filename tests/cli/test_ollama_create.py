@@ -96,10 +96,12 @@ def test_what_became_another_model_is_deleted(place: Path, wrong: str, monkeypat
     assert list(fake.digests) == ["there:latest"]
 
 
-def test_nothing_that_was_there_is_replaced(place: Path, server: CreatingFake) -> None:
-    code, _, err = create(place, server, "tuned", "--name", "there")
+@pytest.mark.parametrize("name", ["there", "library/there", "registry.ollama.ai/library/there:latest", "THERE"])
+def test_nothing_that_was_there_is_replaced(place: Path, server: CreatingFake, name: str) -> None:
+    """Whatever the name is written like: Ollama reads all of these as the same model."""
+    code, _, err = create(place, server, "tuned", "--name", name)
     assert code == 2
-    assert "Ollama has a model there:latest already" in err
+    assert "already; it is left as it is" in err
     assert (server.created, server.deleted, server.blobs) == ([], [], {})
 
 

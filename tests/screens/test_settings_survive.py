@@ -74,7 +74,7 @@ async def test_flags_are_in_the_plan_that_is_started(
     chosen = opened_with(FIFTEEN)
     app = open_app(chosen, typed=True)
     async with app.run_test(size=(140, 50)) as pilot:
-        for title, key in zip(("Compare", "Format", "Suite", "Batch size"), keys, strict=True):
+        for title, key in zip(("Compare", "Backend & format", "Suite", "Batch size"), keys, strict=True):
             await until(pilot, f"New benchmark › {title}")
             await press(pilot, key)
         await until(pilot, "Also set:")

@@ -83,7 +83,7 @@ def wait_for_the_end(runs: list[RunDirectory]) -> None:
 async def test_of_a_run_started_in_the_application(workspace: Workspace) -> None:
     app = BenchtuiApp(Settings(opened_with(twenty_flags(workspace)), typed=True))
     async with app.run_test(size=(140, 50)) as pilot:
-        for title in ("Compare", "Format", "Suite", "Batch size"):
+        for title in ("Compare", "Backend & format", "Suite", "Batch size"):
             await until(pilot, f"New benchmark › {title}")
             await press(pilot, "enter")
         await until(pilot, "Also set:")

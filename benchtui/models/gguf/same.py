@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -21,9 +21,13 @@ Facts = tuple[str, int, int, int]
 
 
 class Contents:
-    """Digests of the content of GGUF models, kept in a folder for the next time; `folder` None keeps none."""
+    """Digests of the content of GGUF models, kept in a folder for the next time; `folder` None keeps none. `reading` is
+    told the first file of a model that is read through, and the bytes of all of them."""
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, reading: Callable[[Path, int], None] = lambda _path, _size: None
+    ) -> None:
+        self._reading = reading
         self._path = None if folder is None else folder / _FILE
         self._known: dict[str, str] | None = None
 
@@ -45,6 +49,7 @@ class Contents:
             key = repr([_facts(path) for path in files])
             known = self._load()
             if key not in known:
+                self._reading(files[0], sum(path.stat().st_size for path in files))
                 known[key] = content_digest(files)
                 self._save()
         except (OSError, Unreadable):

@@ -27,6 +27,7 @@ from benchtui.worker.answering.ollama.agreement import PROMPTS, TOKENS, Agreemen
 from benchtui.worker.answering.ollama.answers import TokenLogProb, read_logprobs
 from benchtui.worker.answering.ollama.asking import Asking
 from benchtui.worker.answering.protocol import Unobserved
+from benchtui.worker.guard import die_with_supervisor
 
 SAME_SHARE, SAME = 0.9, 0.6
 """Of a folder with the same weights: the share of the tokens of the server's greedy answers that lie at most so many
@@ -135,6 +136,7 @@ def _of_tokens(below: list[float], *, quantised: bool) -> str:
 
 def main() -> None:
     """Read the job from the command line, and print what was found."""
+    die_with_supervisor()
     job = msgspec.json.decode(sys.argv[1], type=Job)
     try:
         found = {"problem": problem_of(job)}
