@@ -16,8 +16,7 @@ from tests.e2e.commands import benchtui, results_in, samples_in
 
 pytestmark = [pytest.mark.hub, pytest.mark.slow, pytest.mark.timeout(900)]
 
-LIMIT = 4
-"""A multiple of the batch in requests: batches of several tasks are cut elsewhere, and sum in another order."""
+LIMIT = 8
 SHOTS = {0: ("hellaswag", "ifeval"), 5: ("gsm8k", "mmlu_anatomy", "mmlu_astronomy")}
 TASKS = [task for tasks in SHOTS.values() for task in tasks]
 SUITE = """
