@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Iterator
 
-from benchtui.compare.documents import Document, PairedDocuments
-from benchtui.compare.records import Comparison
+import msgspec
+import numpy as np
+
+from benchtui.compare.differences.leaves import SampleSource
+from benchtui.compare.differences.pairing import pair
+from benchtui.compare.documents import Document, read_document, tasks_of
+from benchtui.compare.records import Comparison, Row
 from benchtui.results.records import RunResults
 
 
@@ -32,20 +37,29 @@ class DifferingAnswers(msgspec.Struct, frozen=True):
 
 
 def differing_answers(comparison: Comparison) -> DifferingAnswers:
-    """Compare the answers to every sample of every task that both runs were asked with the same prompt. Raises
-    BenchtuiError when a sample file is damaged."""
+    """Compare the answers to every sample of every task that both runs were asked with the same prompt, whether or not
+    the task's metric gives that sample a number. Raises BenchtuiError when a sample file is damaged."""
     counts = dict.fromkeys(DifferingAnswers.__struct_fields__, 0)
+    sources = SampleSource(comparison.first), SampleSource(comparison.second)
     for row in comparison.headlines:
-        if row.pairing.matched == 0:
-            continue
-        paired = PairedDocuments(comparison.first, comparison.second, row)
-        kinds = {task: _kind(comparison.second, task) for task in paired.tasks}
-        for document in paired.documents:
-            one, other = paired.read(document)
-            kind = kinds[document.task]
-            counts[kind] += 1
-            counts[f"other_{kind}"] += _answer(one) != _answer(other)
+        for task in tasks_of(comparison.first, comparison.second, row):
+            kind = _kind(comparison.second, task)
+            for one, other in _answers(task, row, sources):
+                counts[kind] += 1
+                counts[f"other_{kind}"] += one != other
     return DifferingAnswers(**counts)
+
+
+def _answers(task: str, row: Row, sources: tuple[SampleSource, SampleSource]) -> Iterator[tuple[str | int, str | int]]:
+    """Yield what both runs answered to each sample of a task; nothing where a run has no samples of it."""
+    files = [source.file(task) for source in sources]
+    for samples in pair(task, row.filter, *(source.read(task) for source in sources)).pairs:
+        one, other = (
+            _answer(read_document(file, sample.offset, row.metric))
+            for file, sample in zip(files, samples, strict=True)
+            if file is not None
+        )
+        yield one, other
 
 
 def _kind(results: RunResults, task: str) -> str:
@@ -55,6 +69,7 @@ def _kind(results: RunResults, task: str) -> str:
 
 
 def _answer(document: Document) -> str | int:
-    """Return the text, or the number of the ending that was chosen."""
+    """Return the text, or the number of the ending that was chosen: as lm-eval does, the first that is not a number
+    where one is not."""
     weights = [choice.weight for choice in document.choices]
-    return weights.index(max(weights)) if weights else document.answer
+    return int(np.argmax(weights)) if weights else document.answer

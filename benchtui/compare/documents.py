@@ -83,8 +83,7 @@ class PairedDocuments:
 
         Raises BenchtuiError naming a damaged sample file, or that a run has no samples.
         """
-        group = second.group(row.task) or first.group(row.task)
-        self.tasks = group.leaves if group else (row.task,)
+        self.tasks = tasks_of(first, second, row)
         self._metric = row.metric
         self._sources = (SampleSource(first), SampleSource(second))
         self.documents = tuple(document for task in self.tasks for document in self._paired(task, row))
@@ -105,7 +104,7 @@ class PairedDocuments:
     def read(self, document: PairedDocument) -> tuple[Document, Document]:
         """Return the texts of a document in both runs. Raises BenchtuiError when a file has changed."""
         first, second = (
-            _read_line(file, at, self._metric)
+            read_document(file, at, self._metric)
             for file, at in zip((self._file(0, document.task), self._file(1, document.task)), document.at, strict=True)
         )
         return first, second
@@ -139,6 +138,12 @@ class PairedDocuments:
         if file is None:
             raise BenchtuiError(f"There is no samples file of {task} in {self._sources[side].results.folder}.")
         return file
+
+
+def tasks_of(first: RunResults, second: RunResults, row: Row) -> tuple[str, ...]:
+    """Return the task of a row, or all tasks of its group."""
+    group = second.group(row.task) or first.group(row.task)
+    return group.leaves if group else (row.task,)
 
 
 def _value(sample: Sample, metric: str) -> float | None:
@@ -176,7 +181,9 @@ def _raw_line(file: Path, at: int) -> dict[str, Any]:
     return raw
 
 
-def _read_line(file: Path, at: int, metric: str) -> Document:
+def read_document(file: Path, at: int, metric: str) -> Document:
+    """Return the texts of the sample whose line begins at byte `at`, its choices weighed as `metric` does. Raises
+    BenchtuiError when there is none."""
     raw = _raw_line(file, at)
     choices = tuple(_choices(raw, metric))
     chosen = max(choices, key=lambda choice: choice.weight) if choices else None

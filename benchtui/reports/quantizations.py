@@ -4,20 +4,25 @@ itself."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from benchtui.compare.differing_answers import DifferingAnswers
-from benchtui.compare.health import run_health
 from benchtui.compare.quantizations import PerplexityRatio, Quantization, Quantizations, TaskChange, Weights
 from benchtui.compare.records import Kind
 from benchtui.compare.speed import tokens_per_second
 from benchtui.compare.wording import between, p_number
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
-from benchtui.reports.wording.notes import run_notes
 from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.reports.wording.quantizations import (
+    conclusion,
+    differing_words,
+    legend,
+    mib_words,
+    noise_words,
+    notes,
+)
 from benchtui.reports.wording.verdicts import SHORT_WORDS
 from benchtui.results.records import RunResults
 from benchtui.text import json_text, one_line, printable
@@ -30,8 +35,6 @@ QUANTIZATIONS_FILE = "quantizations.json"
 """Beside benchmark.json."""
 
 _MIB = 1 << 20
-_KNOWN = ("Runs differ in dtype", "Runs differ in quantization")
-"""What all of them differ in, and the table tells."""
 
 
 def quantizations_view(found: Quantizations, *, glyphs: Glyphs = UNICODE) -> RenderableType:
@@ -68,91 +71,6 @@ def plain_quantizations(found: Quantizations, width: int = 80) -> str:
     return "\n".join(line.rstrip() for line in buffer.getvalue().splitlines()) + "\n"
 
 
-# Sentences.
-
-
-def conclusion(found: Quantizations) -> Iterator[str]:
-    """Yield which file is the smallest that is not shown to be worse, and what loss is excluded for it."""
-    parent = found.parent.label
-    smallest, by_score = found.smallest, found.smallest_by_score
-    if smallest is not None:
-        files = "file of those evaluated that is" if found.missing else "file"
-        yield f"Smallest {files} not shown to be worse than {parent}: {_sized(smallest)}. {_limit(smallest)}"
-    elif any(change.p is not None for each in found.found for change in each.changes):
-        yield f"Every file that was tested is shown to be worse than {parent} in some task."
-    else:
-        yield "These samples can show nothing: ask more of them (--limit)."
-    if by_score is not None and by_score != smallest:
-        yield f"By the scores alone, without perplexity: {_sized(by_score)}. {_limit(by_score)}"
-
-
-def _sized(each: Quantization) -> str:
-    return f"{each.weights.label} ({_mib(each.weights)} MiB)"
-
-
-def _limit(each: Quantization) -> str:
-    if not any(change.row.is_share for change in each.changes):
-        return "Not shown to be worse does not mean equal."
-    if each.excluded is None:
-        return "Not shown to be worse does not mean equal: these samples exclude no loss of score."
-    points = f"{100 * each.excluded:.1f}"
-    return f"Not shown to be worse does not mean equal: only losses over {points} points are excluded."
-
-
-def noise_words(found: Quantizations) -> Iterator[str]:
-    """Yield how much the parent's own second run differs from its first."""
-    if found.noise is None:
-        yield "Noise floor: not measured, the parent ran once."
-        return
-    said = [
-        f"{differing_words(other, n)} {what}"
-        for other, n, what in (
-            (found.noise.other_texts, found.noise.texts, "texts"),
-            (found.noise.other_choices, found.noise.choices, "choices"),
-            (found.noise.other_values, found.noise.values, "log-likelihoods"),
-        )
-        if n
-    ]
-    ratios = [
-        f"perplexity of {one_line(task, 60)} {ratio.value:.4f} times the first"
-        for task, ratio in found.noise_perplexity
-    ]
-    yield f"Noise floor: {found.parent.label} asked twice differs in {', '.join((*said, *ratios)) or 'nothing asked'}."
-
-
-def differing_words(others: int, asked: int) -> str:
-    """ "3 of 200"; "-" where nothing was asked."""
-    return f"{others:,} of {asked:,}" if asked else "-"
-
-
-def notes(found: Quantizations) -> list[str]:
-    """Return what else has to be known, each a sentence without a full stop, once."""
-    told: dict[str, list[str]] = {words: [] for words in found.remarks}
-    told |= {f"{name} left no results and is not in the table": [] for name in found.missing}
-    for words in run_health(found.results):
-        told.setdefault(words, []).append(found.parent.label)
-    for each in found.found:
-        label = each.weights.label
-        words_of_runs = [w for w in run_notes(each.comparison) if not w.startswith(_KNOWN) and w != each.slower]
-        for words in (*words_of_runs, *run_health(each.comparison.second)):
-            told.setdefault(words, []).extend([] if label in words else [label])
-        if each.slower:
-            told[each.slower] = []
-    return [one_line(f"{', '.join(labels)}: {words}" if labels else words, 400) for words, labels in told.items()]
-
-
-def legend(found: Quantizations) -> str:
-    """Return what the numbers are."""
-    tests = f"over all {found.tests} tests" if found.tests > 1 else "for this one test"
-    said = [f"Changes in points against the parent, paired by sample, each with its 95 % interval; p by Holm {tests}."]
-    if any(change.perplexity for each in found.found for change in each.changes):
-        said.append(
-            "Of a perplexity the change is its ratio to the parent's (with fewer than 200 samples by Student's t)."
-        )
-    said.append("Other texts and choices: those that are not the parent's.")
-    return " ".join(said)
-
-
 # Tables.
 
 
@@ -160,7 +78,7 @@ def _files_table(found: Quantizations) -> Table:
     table = _table("File", "MiB", "Bits/weight", "Other texts", "Other choices", "")
     rows = [(found.parent, found.noise, "parent"), *((e.weights, e.answers, _verdict(e)) for e in found.found)]
     for weights, answers, word in rows:
-        table.add_row(*_texts(weights.label, _mib(weights), _bits(weights), *_others(answers), word))
+        table.add_row(*_texts(weights.label, mib_words(weights), _bits(weights), *_others(answers), word))
     return table
 
 
@@ -257,11 +175,6 @@ def _texts(*cells: str) -> list[RenderableType]:
     from rich.text import Text
 
     return [Text(one_line(cell, 60)) for cell in cells]
-
-
-def _mib(weights: Weights) -> str:
-    size = weights.bytes / _MIB
-    return f"{size:,.0f}" if size >= 10 else f"{size:.2f}"
 
 
 def _bits(weights: Weights) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.differences.leaves import SampleSource
+from benchtui.compare.differing_answers import differing_answers
 from benchtui.compare.quantizations import (
     Quantizations,
     Weights,
@@ -114,3 +115,35 @@ def test_a_file_that_was_not_evaluated_counts_in_the_correction(tmp_path: Path) 
     said = " ".join(plain_quantizations(one_of_three).split())
     assert "Smallest file of those evaluated that is not shown to be worse than F16: Q8_0" in said
     assert "Q4_0 left no results and is not in the table" in said
+
+
+def test_texts_are_counted_where_the_metric_has_no_number_for_a_sample(tmp_path: Path) -> None:
+    """BLEU is computed over the whole corpus: lm-eval logs (reference, answer) for a sample."""
+    runs = {}
+    for name, broken in (("F16", 0), ("Q8_0", 0), ("Q4_0", 7)):
+        answers = ["another" if n < broken else "an answer" for n in range(40)]
+        bleu = Task({("bleu", "none"): [0.0] * 40}, answers=answers, scores={"bleu,none": 30.0 - broken})
+        folder = write_run(tmp_path / name, {"translation": bleu})
+        (file,) = (folder / "lm-eval").glob("samples_*")
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
+        logged = [{**line, "bleu": ["the target", line["resps"][0][0]]} for line in lines]
+        file.write_text("".join(json.dumps(line) + "\n" for line in logged))
+        runs[name] = Weights(name, f"m.{name}.gguf", 900, 8.0), read_run(folder)
+    found = compare_quantizations(runs["F16"], [runs["Q8_0"], runs["Q4_0"]], runs["F16"][1])
+    counted = {each.weights.label: (each.answers.other_texts, each.answers.texts) for each in found.found}
+    assert counted == {"Q8_0": (0, 40), "Q4_0": (7, 40)}
+    assert found.noise is not None
+    assert (found.noise.other_texts, found.noise.texts) == (0, 40)
+    words = " ".join(plain_quantizations(found).split())
+    assert "7 of 40" in words
+    assert "These samples can show nothing" in words
+    assert json.loads(quantizations_json(found))["quantizations"][1]["answers"]["other_texts"] == 7
+
+
+def test_a_sample_whose_score_is_no_number_is_counted(tmp_path: Path) -> None:
+    sides = []
+    for name, values, answers in (("a", [1.0, 0.0, 1.0], "xyz"), ("b", [1.0, math.nan, 1.0], "x?z")):
+        task = Task({("acc", "none"): values}, answers=list(answers), scores={"acc,none": 0.5})
+        sides.append(read_run(write_run(tmp_path / name, {"task": task})))
+    found = differing_answers(compare_runs(*sides))
+    assert (found.other_texts, found.texts) == (1, 3)
