@@ -21,6 +21,8 @@ KEY_VARIABLE = "OPENAI_API_KEY"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _OWNERS = {"vllm": "vllm", "sglang": "sglang", "llamacpp": "llama-server", "library": "ollama"}
 """Who a model is `owned_by` at a product's /v1/models."""
+_NO_ROUTE = frozenset({400, 404, 405, 501})
+"""What a server answers for a route that it does not have, or has switched off; a router of several models, 400."""
 
 
 @dataclass(frozen=True)
@@ -92,8 +94,8 @@ def server_url(text: str, key_variable: str = KEY_VARIABLE) -> str:
 
 def look(url: str, key_variable: str = KEY_VARIABLE) -> ServerFacts:
     """Ask a server for its models, within 2 s and three times. Raises BenchtuiError saying that it does not answer, is
-    still loading, or wants a key."""
-    models, headers = _asked_patiently(url, key_variable)
+    still loading, or wants a key; also where only a part of what tells its model apart came."""
+    _, models, headers = _asked_patiently(url, "/v1/models", key_variable)
     listed = models.get("data") if isinstance(models, Mapping) else None
     cards = [card for card in listed or [] if isinstance(card, Mapping) and isinstance(card.get("id"), str)]
     if not isinstance(models, Mapping) or "data" not in models:
@@ -129,7 +131,7 @@ def _served(card: Mapping[str, Any]) -> ServedModel:
     window, parent = _number(card.get("max_model_len") or meta.get("n_ctx_train")), card.get("parent")  # type: ignore[union-attr]
     return ServedModel(
         name=str(card["id"]),
-        identity=one_line(f"{card['id']} {words}".strip(), 400),
+        identity=_shortened(f"{card['id']} {words}".strip(), 400),
         window=window,
         parameters=_number(meta.get("n_params")),  # type: ignore[union-attr]
         bytes=_number(meta.get("size")) or 0,  # type: ignore[union-attr]
@@ -174,10 +176,7 @@ def _llama(url: str, key_variable: str, found: tuple[ServedModel, ...]) -> Serve
 
 def _adapters(url: str, key_variable: str) -> list[tuple[str, Any]]:
     """The LoRA adapters that llama-server has loaded, with the scales that it applies them with."""
-    try:
-        status, found, _ = ask(url, "/lora-adapters", key_variable)
-    except OSError:
-        return []
+    status, found, _ = _asked_patiently(url, "/lora-adapters", key_variable, may_lack=_NO_ROUTE)
     listed = found if status == 200 and isinstance(found, list) else []
     return [("adapter", f"{one.get('path')}@{one.get('scale')}") for one in listed if isinstance(one, Mapping)]
 
@@ -185,7 +184,18 @@ def _adapters(url: str, key_variable: str) -> list[tuple[str, Any]]:
 def _with(model: ServedModel, told: str) -> ServedModel:
     import dataclasses
 
-    return dataclasses.replace(model, identity=one_line(f"{model.identity} {told}".strip(), 600))
+    return dataclasses.replace(model, identity=_shortened(f"{model.identity} {told}".strip(), 600))
+
+
+def _shortened(text: str, limit: int) -> str:
+    """`text` in one line of at most `limit` characters; where that leaves anything out, with a digest of the whole."""
+    import hashlib
+
+    shown = one_line(text, limit)
+    if shown == text:
+        return shown
+    mark = f" sha256={hashlib.sha256(text.encode(errors='surrogatepass')).hexdigest()[:16]}"
+    return one_line(text, limit - len(mark)) + mark
 
 
 def _number(value: object) -> int | None:
@@ -193,27 +203,29 @@ def _number(value: object) -> int | None:
 
 
 def _or_nothing(url: str, path: str, key_variable: str) -> Mapping[str, Any]:
-    """What a route answers that not every version has."""
-    try:
-        status, document, _ = ask(url, path, key_variable)
-    except OSError:
-        return {}
+    """What a route answers that not every version has. Raises BenchtuiError where it cannot be known: a server that is
+    slow to answer would look like another one."""
+    status, document, _ = _asked_patiently(url, path, key_variable, may_lack=_NO_ROUTE)
     return document if status == 200 and isinstance(document, Mapping) else {}
 
 
-def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str]]:
+def _asked_patiently(
+    url: str, path: str, key_variable: str, *, may_lack: frozenset[int] = frozenset()
+) -> tuple[int, Any, Mapping[str, str]]:
+    """What a route answers, with status 200 or one of `may_lack`; asked again while that may help. Raises BenchtuiError
+    where it answers nothing else."""
     shown = one_line(url, 200)
     why = ""
     for tried in range(TRIES):
         if tried:
             time.sleep(0.3)
         try:
-            status, document, headers = ask(url, "/v1/models", key_variable)
+            status, document, headers = ask(url, path, key_variable)
         except OSError as error:
             why = one_line(str(error)) or type(error).__name__
             continue
-        if status == 200:
-            return document, headers
+        if status == 200 or status in may_lack:
+            return status, document, headers
         if status in (401, 403):
             raise BenchtuiError(
                 f"{shown} wants a key (HTTP {status}).", f"Set the variable {key_variable} to it, then try again."
@@ -221,8 +233,10 @@ def _asked_patiently(url: str, key_variable: str) -> tuple[Any, Mapping[str, str
         why = f"HTTP {status}"
         if status == 503:
             why = "it is still loading its model (HTTP 503)"
-        elif status < 500:
+        elif status < 500 and status != 429:
             break
+    if may_lack:
+        raise BenchtuiError(f"{shown} does not answer at {path}: {why}.", "Try again when it is less busy.")
     raise BenchtuiError(f"{shown} does not answer as a server: {why}.", "Start the server, or check --server.")
 
 
