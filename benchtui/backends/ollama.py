@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives, OwnSetting
 from benchtui.backends.gguf import BATCH_LAYOUT
-from benchtui.backends.ollama_server import OllamaModel, look_at_ollama, ollama_url, show
+from benchtui.backends.ollama_server import OllamaModel, ShownModel, look_at_ollama, ollama_url, show
 from benchtui.backends.openai import ENDPOINT, MESSAGES, REQUEST_TIMEOUT
 from benchtui.backends.servers import is_local
 from benchtui.errors import BenchtuiError, UsageError
@@ -86,7 +86,6 @@ class _Ollama(Backend):
                 f"{no_gguf.rstrip('.')}. With --endpoint chat, Ollama applies the one that it has chosen itself"
             )
         architecture = gguf.architecture if gguf is not None else Architecture()
-        window = model.window or shown.window or architecture.max_positions
         return ServedDescription(
             name=model.name,
             identity=model.digest,
@@ -97,7 +96,7 @@ class _Ollama(Backend):
             dtype=None,
             template=template,
             has_tokenizer=True,
-            architecture=dataclasses.replace(architecture, max_positions=min(window or LONGEST, LONGEST)),
+            architecture=dataclasses.replace(architecture, max_positions=context_of(model, shown)),
             special_tokens=gguf.special_tokens if gguf is not None else (),
             note=_stops_note(shown.stops),
             server=url,
@@ -143,6 +142,12 @@ class _Ollama(Backend):
 
     def _by_chat(self, access: Access) -> bool:
         return self.setting(access.settings, ENDPOINT.name) == "chat"
+
+
+def context_of(model: OllamaModel, shown: ShownModel) -> int:
+    """The context in tokens that a model is given where --max-length names none. Old servers tell what it was trained
+    on with the model alone, not in their list."""
+    return min(model.window or shown.window or LONGEST, LONGEST)
 
 
 def _known_words(item: ListedOllama) -> str:

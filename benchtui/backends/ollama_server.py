@@ -90,23 +90,12 @@ def missing(url: str, name: str, names: list[str]) -> UsageError:
 
 @dataclass(frozen=True)
 class ShownModel:
-    """What a server tells of one model: its `template` (Go's or Jinja), the Modelfile's `parameters` by name, `system`,
-    `capabilities`; `renderer` and `parser` where the server has its own for it. `window` is the longest text that it
-    was trained on, in tokens, `weights` how many numbers it has."""
+    """What a server tells of one model: the Modelfile's `parameters` by name, the longest text that it was trained on
+    (`window`, in tokens), and how many numbers it has (`weights`)."""
 
-    template: str
     parameters: Mapping[str, list[Any]]
-    system: str
-    capabilities: frozenset[str]
-    renderer: str
-    parser: str
     window: int | None
     weights: int | None
-
-    @property
-    def thinks(self) -> bool:
-        """Whether it thinks unless it is told not to."""
-        return "thinking" in self.capabilities
 
     @property
     def stops(self) -> list[str]:
@@ -197,14 +186,8 @@ def show(url: str, name: str) -> ShownModel:
     if not isinstance(document, Mapping) or not isinstance(info, Mapping | None):
         raise BenchtuiError(f"{one_line(url, 200)} tells nothing of {one_line(name, 120)}.", "Check the server.")
     info = info or {}
-    kinds = document.get("capabilities")
     return ShownModel(
-        _text(document, "template"),
         modelfile_parameters(_text(document, "parameters")),
-        _text(document, "system"),
-        frozenset(str(kind) for kind in kinds) if isinstance(kinds, list) else frozenset(),
-        _text(document, "renderer"),
-        _text(document, "parser"),
         _number(info.get(f"{info.get('general.architecture')}.context_length")),
         _number(info.get("general.parameter_count")),
     )

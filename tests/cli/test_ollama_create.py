@@ -96,6 +96,21 @@ def test_what_became_another_model_is_deleted(place: Path, wrong: str, monkeypat
     assert list(fake.digests) == ["there:latest"]
 
 
+def test_a_broken_answer_to_the_check_is_said_in_words(
+    place: Path, server: CreatingFake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchtui.errors import BenchtuiError
+    from benchtui.worker.answering.ollama.created import Job, problem_of
+
+    monkeypatch.setattr(server, "_entry", lambda *_: {"token": "a", "logprob": -1.0, "top_logprobs": [{}]})
+    form = place / "outputs" / "tuned" / "gguf" / "tuned-F32.gguf"
+    job = Job(server.url, "there", str(place / "outputs"), str(form), "gguf")
+    with pytest.raises(
+        BenchtuiError, match="Ollama gave no answer to check: a log-probability in the answer is no number"
+    ):
+        problem_of(job)
+
+
 @pytest.mark.parametrize("name", ["there", "library/there", "registry.ollama.ai/library/there:latest", "THERE"])
 def test_nothing_that_was_there_is_replaced(place: Path, server: CreatingFake, name: str) -> None:
     """Whatever the name is written like: Ollama reads all of these as the same model."""

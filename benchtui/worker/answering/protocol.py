@@ -74,6 +74,11 @@ class Score:
     greedy: bool
 
 
+TOP_K = 50
+"""The likeliest tokens that one is drawn from where a task samples and names no `top_k`: what `generate` of
+transformers takes then, and so every backend."""
+
+
 @dataclass(frozen=True)
 class GenerateRequest:
     """A prompt whose continuation is to be written.

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.gguf.logits import Logits, checked_best
+from benchtui.worker.answering.protocol import TOP_K
 
 _READ_ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample"})
-_TOP_K = 50
-"""What transformers takes where a task samples and names no `top_k`."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Sampling:
     """
 
     temperature: float | None = None
-    top_k: int = _TOP_K
+    top_k: int = TOP_K
     top_p: float = 1.0
     min_p: float = 0.0
     repetition_penalty: float = 1.0
@@ -56,7 +55,7 @@ class Sampling:
             )
         return cls(
             temperature,
-            int(kwargs.get("top_k", _TOP_K)),
+            int(kwargs.get("top_k", TOP_K)),
             float(kwargs.get("top_p", 1.0)),
             float(kwargs.get("min_p", 0.0)),
             float(kwargs.get("repetition_penalty", 1.0)),

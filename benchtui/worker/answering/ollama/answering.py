@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from benchtui.backends.ollama import LONGEST, OLLAMA, READ_GGUF
+from benchtui.backends.ollama import OLLAMA, READ_GGUF, context_of
+from benchtui.backends.ollama_server import show
 from benchtui.backends.openai import ENDPOINT
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import ServedSource
@@ -74,7 +75,7 @@ class OllamaAnswering(Answering):
         server = Server(source, width=width, timeout=timeout_of(plan))
         try:
             model = server.facts.model(source.path)
-            context = plan.prompts.max_length or min(model.window or LONGEST, LONGEST)
+            context = plan.prompts.max_length or context_of(model, show(source.server, model.name))
             is_chat = plan.backend_settings.get(ENDPOINT.name) == "chat"
             asking = Asking(source.path, context, think=is_chat and bool(plan.prompts.enable_thinking))
             answering = cls(plan, server, asking, renderer, _own_gguf(plan, source, context, is_chat), reporter)
@@ -94,10 +95,10 @@ class OllamaAnswering(Answering):
             self._reporter.decision("requests at a time", str(self._server.width), "--batch-size sets another number")
         context = self._asking.context
         loaded = self._server.run(self._server.load(self._asking.load()))
-        if loaded is not None and 0 < loaded.context < context:
+        if loaded is not None and loaded < context:
             raise BenchtuiError(
-                f"Ollama gives {self._server.name} a context of {loaded.context:,} tokens; {context:,} were asked.",
-                f"Use --max-length {loaded.context} or less.",
+                f"Ollama gives {self._server.name} a context of {loaded:,} tokens; {context:,} were asked.",
+                f"Use --max-length {loaded} or less.",
             )
         self._reporter.decision(
             "context", f"{context:,} tokens", "one for the whole run: another would load the model again"

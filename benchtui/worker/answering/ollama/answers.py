@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,11 +25,10 @@ _GUARDED = 30
 
 class GuardError(UnansweredError):
     """The server ended an answer that repeats itself (more than 30 equal pieces in a row): it says neither `done` nor
-    how many tokens there were. `text` is what had been written."""
+    how many tokens there were."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self) -> None:
         super().__init__("Ollama's repetition guard ended the answer")
-        self.text = text
 
 
 class TooLongError(UnansweredError):
@@ -124,7 +124,7 @@ async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], No
     unstreamed = grown.pieces == 1 and len(text) > _GUARDED  # all of it in one piece, longer than any token
     if grown.equal < _GUARDED and not unstreamed:
         raise PassingError("the answer ended without saying that it is complete")
-    raise GuardError(text)
+    raise GuardError
 
 
 async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
@@ -157,13 +157,28 @@ def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
 
 
 def read_logprobs(entries: Any) -> list[TokenLogProb]:
-    found = []
-    for entry in entries if isinstance(entries, list) else []:
-        if not isinstance(entry, dict) or not isinstance(entry.get("logprob"), int | float):
-            raise PassingError("a log-probability in the answer is no number")
-        top = [(_text(other.get("token")), float(other["logprob"])) for other in entry.get("top_logprobs") or []]
-        found.append(TokenLogProb(_text(entry.get("token")), float(entry["logprob"]), tuple(top)))
+    """Read `logprobs` of an answer, None where it has none. Raises PassingError for anything but tokens with finite
+    numbers."""
+    return [
+        TokenLogProb(*_token(entry), tuple(_token(other) for other in _entries(entry.get("top_logprobs"))))
+        for entry in _entries(entries)
+    ]
+
+
+def _entries(entries: Any) -> list[dict[str, Any]]:
+    found = [] if entries is None else entries
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise PassingError(f"no list of log-probabilities in the answer: {one_line(str(entries), 80)}")
     return found
+
+
+def _token(entry: dict[str, Any]) -> tuple[str, float]:
+    token, logprob = entry.get("token"), entry.get("logprob")
+    if not isinstance(token, str) or not isinstance(logprob, int | float) or isinstance(logprob, bool):
+        raise PassingError(f"a log-probability in the answer is no number of a token: {one_line(str(entry), 80)}")
+    if not math.isfinite(logprob):
+        raise PassingError(f"a log-probability in the answer is {logprob}")
+    return token, float(logprob)
 
 
 def _text(value: Any) -> str:

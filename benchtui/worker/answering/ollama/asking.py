@@ -9,7 +9,7 @@ from typing import Any
 
 from benchtui.errors import UsageError
 from benchtui.text import one_line
-from benchtui.worker.answering.protocol import GenerateRequest
+from benchtui.worker.answering.protocol import TOP_K, GenerateRequest
 
 KEEP_ALIVE = "1h"
 """How long the model stays loaded after an answer: longer than a pause between tasks, and no longer than that where a
@@ -24,9 +24,8 @@ _NEUTRAL: Mapping[str, float | int] = {
     "repeat_penalty": 1, "repeat_last_n": 64, "presence_penalty": 0, "frequency_penalty": 0,
     "typical_p": 1, "mirostat": 0,
 }  # fmt: skip
-_SAMPLED: Mapping[str, float | int] = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
-"""What sampling means where a task names no more: the model's own distribution, as `generate` of transformers has it
-without top-k."""
+_SAMPLED: Mapping[str, float | int] = {"temperature": 1, "top_k": TOP_K, "top_p": 1, "min_p": 0}
+"""What sampling means where a task names no more: as `generate` of transformers has it."""
 _NAMES: Mapping[str, str] = {
     "temperature": "temperature", "top_k": "top_k", "top_p": "top_p", "min_p": "min_p", "typical_p": "typical_p",
     "repetition_penalty": "repeat_penalty", "repeat_penalty": "repeat_penalty",
@@ -89,11 +88,12 @@ class Asking:
 
 
 def options_of(settings: Mapping[str, Any]) -> dict[str, float | int]:
-    """The samplers for a task's settings, all of them named.
+    """The samplers for a task's settings, all of them named; a setting that is None is not set.
 
     Raises UsageError for a setting that has another place (num_ctx, stop …) or that Ollama does not know: it would
     ignore it in silence.
     """
+    settings = {name: value for name, value in settings.items() if value is not None}
     temperature = settings.get("temperature")
     if temperature is not None:
         temperature = _number("temperature", temperature)
@@ -105,7 +105,7 @@ def options_of(settings: Mapping[str, Any]) -> dict[str, float | int]:
                 chosen[_NAMES[name]] = _number(name, value)
         elif name in _OWN:
             raise UsageError(f"{name} cannot be set with --gen-kwargs.", f"Use {_OWN[name]}.")
-        elif name == "num_beams" and value not in (None, 1):
+        elif name == "num_beams" and value != 1:
             raise UsageError("Ollama has no beam search (num_beams).", "Use --backend hf.")
         elif name not in _ELSEWHERE | _WITHOUT_EFFECT:
             raise UsageError(

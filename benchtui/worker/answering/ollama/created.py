@@ -22,6 +22,7 @@ from benchtui.plans.choice import Choice
 from benchtui.plans.load import plan_load
 from benchtui.text import one_line
 from benchtui.worker.answering.gguf.answering import GgufAnswering
+from benchtui.worker.answering.http.failures import PassingError
 from benchtui.worker.answering.loaded_model import LoadedModel, load_model
 from benchtui.worker.answering.ollama.agreement import PROMPTS, TOKENS, Agreement
 from benchtui.worker.answering.ollama.answers import TokenLogProb, read_logprobs
@@ -91,7 +92,10 @@ def _answered(job: Job, prompt: str) -> tuple[str, list[TokenLogProb], int]:
         why = one_line(str(lines[-1].get("error", "it ends early") if lines else said), 200)
         raise BenchtuiError(f"Ollama gave no answer to check (HTTP {status}): {why}.")
     text = "".join(str(line.get("response", "")) for line in lines)
-    logprobs = [found for line in lines for found in read_logprobs(line.get("logprobs"))]
+    try:
+        logprobs = [found for line in lines for found in read_logprobs(line.get("logprobs"))]
+    except PassingError as error:
+        raise BenchtuiError(f"Ollama gave no answer to check: {error}.") from error
     return text, logprobs, int(lines[-1].get("prompt_eval_count") or 0)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from benchtui.backends.ollama_server import KEY_VARIABLE, OllamaServer, look_at_ollama
@@ -26,15 +25,6 @@ _LOADING = 0.25
 """Seconds above which a model was loaded for a request: where it was there, finding it took at most 0.07."""
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A model in the server's memory: the digest of its manifest, and the context it was loaded with, in tokens (0
-    where the server does not tell)."""
-
-    digest: str
-    context: int
-
-
 class Server(PatientServer):
     """A server that has the model of `source`. `loads` counts how often it was loaded again for an answer."""
 
@@ -45,13 +35,8 @@ class Server(PatientServer):
         self.name = source.path
         self.digest = source.identity
         self.loads = 0
-        now = self.facts.model(self.name).digest
-        if now != self.digest:
-            raise BenchtuiError(
-                f"{self.name} at {address.name} is another model than the plan names: its digest is "
-                f"{one_line(now[:12])}, planned was {one_line(self.digest[:12])}.",
-                "Start a new run.",
-            )
+        if (now := self.facts.model(self.name).digest) != self.digest:
+            raise self._another(f"{self.name} at {address.name} is", now)
         super().__init__(
             address,
             alive="/api/version",
@@ -73,16 +58,25 @@ class Server(PatientServer):
             )
         return answer
 
-    async def load(self, body: Mapping[str, Any]) -> Loaded | None:
-        """Load the model by a body of `Asking.load`; returns how it lies in memory, None where the server does not
-        say."""
+    def _another(self, what: str, digest: str) -> BenchtuiError:
+        return BenchtuiError(
+            f"{what} another model than the plan names: its digest is {one_line(digest[:12])}, planned was "
+            f"{one_line(self.digest[:12])}.",
+            "Start a new run.",
+        )
+
+    async def load(self, body: Mapping[str, Any]) -> int | None:
+        """Load the model by a body of `Asking.load`; returns its context in tokens, None where the server does not
+        tell. Raises BenchtuiError where another model was loaded."""
         await self.patiently(lambda client: client.post("/api/generate", body))
         document = await self.patiently(lambda client: client.get("/api/ps"))
         models = document.get("models") if isinstance(document, dict) else None
         for model in models or []:
             if isinstance(model, dict) and str(model.get("name", "")).lower() == self.name.lower():
+                if (digest := str(model.get("digest") or self.digest)) != self.digest:
+                    raise self._another(f"Ollama at {self.address.name} says {self.name}, and has loaded", digest)
                 context = model.get("context_length")
-                return Loaded(str(model.get("digest", "")), context if isinstance(context, int) else 0)
+                return context if isinstance(context, int) and context > 0 else None
         return None
 
     def check_same(self) -> None:

@@ -12,6 +12,7 @@ from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of
 from benchtui.worker.answering.openai.server import Server, Streamed
 from benchtui.worker.answering.protocol import (
+    TOP_K,
     Answering,
     AnsweringFacts,
     ChatRenderer,
@@ -180,6 +181,12 @@ class OpenAIAnswering(Answering):
         """As `Answering.generate`."""
         thinks = self._plan.prompts.think_end_token is not None
         name = self._server.model.name
+        if not self._more and any(texts.is_drawn(request.settings) for request in requests):
+            observer.decision(
+                "sampling",
+                "from all tokens",
+                f"the server takes no top_k; other backends draw from the {TOP_K} likeliest where a task names none",
+            )
 
         async def ask(request: GenerateRequest) -> tuple[Generated, Streamed]:
             prompt: str | Ids = request.prompt[request.lost :] if self._sends_ids else request.text

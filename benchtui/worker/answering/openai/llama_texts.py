@@ -15,11 +15,11 @@ from lm_eval.models.utils import normalize_gen_kwargs
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import UnansweredError
-from benchtui.worker.answering.protocol import Finish, Generated, GenerateRequest, Ids
+from benchtui.worker.answering.protocol import TOP_K, Finish, Generated, GenerateRequest, Ids
 
 _NAMES: Mapping[str, tuple[str, float]] = {
     "temperature": ("temperature", 1.0),
-    "top_k": ("top_k", 50),  # what transformers takes where a task samples and names none
+    "top_k": ("top_k", TOP_K),
     "top_p": ("top_p", 1.0),
     "min_p": ("min_p", 0.0),
     "repetition_penalty": ("repeat_penalty", 1.0),

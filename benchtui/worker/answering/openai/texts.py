@@ -15,15 +15,15 @@ from lm_eval.models.utils import normalize_gen_kwargs
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import RefusedError
-from benchtui.worker.answering.protocol import Finish, Generated, GenerateRequest, Ids
+from benchtui.worker.answering.protocol import TOP_K, Finish, Generated, GenerateRequest, Ids
 
 Streaming = Literal["with counts", "yes", "no"]
 MOST_STOPS = 4
 """Stop strings that OpenAI's own servers take."""
 _NEUTRAL: Mapping[str, float] = {"top_p": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
 """Settings that every such server knows, as they change nothing."""
-_MORE: Mapping[str, float] = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-"""The same of settings that OpenAI's own servers refuse; vLLM and SGLang take them."""
+_MORE: Mapping[str, float] = {"top_k": TOP_K, "min_p": 0.0, "repetition_penalty": 1.0}
+"""What settings are where a task does not name them, that OpenAI's own servers refuse; vLLM and SGLang take them."""
 _ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample", "temperature"})
 _FINISH: Mapping[str, Finish] = {"stop": "end", "length": "length"}
 
@@ -82,6 +82,11 @@ def sampling(settings: Mapping[str, Any], seed: int, *, more: bool) -> dict[str,
         drawn = {"top_p": 1.0, **({"top_k": 0, "min_p": 0.0} if more else {})}
         return {**values, **drawn, "temperature": 0}
     return {**values, "temperature": kwargs.get("temperature", 1.0), "seed": seed % 2**31}
+
+
+def is_drawn(settings: Mapping[str, Any]) -> bool:
+    """Whether tokens are drawn at random by these settings."""
+    return bool(normalize_gen_kwargs(dict(settings)).get("do_sample"))
 
 
 def read(answer: Any, server: str, *, chat: bool) -> Generated:

@@ -9,14 +9,12 @@ from lm_eval.models.utils import normalize_gen_kwargs
 
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
-from benchtui.worker.answering.protocol import Finish, Generated, GenerateRequest, Observer, Tokenizer, Written
+from benchtui.worker.answering.protocol import TOP_K, Finish, Generated, GenerateRequest, Observer, Tokenizer, Written
 from benchtui.worker.answering.vllm.engine import Asked, Engine
 
 _OWN = ("until", "do_sample", "max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
 """Settings of a task that are read elsewhere."""
 _SAMPLING = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "presence_penalty", "frequency_penalty")
-_TOP_K = 50
-"""What transformers takes where nothing else is said."""
 
 
 def generate(
@@ -65,7 +63,7 @@ def sampling(settings: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[s
     if said["do_sample"] is False or not said.get("temperature", 1):
         return {**penalty, **{name: value for name, value in given.items() if "penalty" in name}, "temperature": 0.0}
     own = {name: value for name, value in defaults.items() if name in _SAMPLING}
-    return {"top_k": _TOP_K, **own, **given}
+    return {"top_k": TOP_K, **own, **given}
 
 
 def _finish(written: Any) -> Finish:

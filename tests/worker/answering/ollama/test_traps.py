@@ -190,9 +190,12 @@ def test_settings_that_would_be_ignored_in_silence_are_refused(settings: dict[st
 
 def test_sampling_is_what_the_task_says_and_nothing_else() -> None:
     asked = options_of({"do_sample": True, "temperature": 0.7, "top_p": 0.9, "repetition_penalty": 1.2})
-    assert (asked["temperature"], asked["top_p"], asked["top_k"], asked["repeat_penalty"]) == (0.7, 0.9, 0, 1.2)
+    assert (asked["temperature"], asked["top_p"], asked["top_k"], asked["repeat_penalty"]) == (0.7, 0.9, 50, 1.2)
     greedy = options_of({"do_sample": False, "temperature": 0.7, "top_k": 50, "top_p": 0.5})
     assert (greedy["temperature"], greedy["top_k"], greedy["top_p"]) == (0, 1, 1)
+    nothing = dict.fromkeys(("temperature", "top_p", "top_k", "repetition_penalty", "num_ctx"))
+    assert options_of({**nothing, "do_sample": True}) == options_of({"do_sample": True})
+    assert options_of({"do_sample": None, "temperature": 0.7})["temperature"] == 0.7, "as lm-eval reads it"
 
 
 def test_an_empty_prompt_is_not_taken_for_an_answer(fake: FakeOllama) -> None:

@@ -33,6 +33,10 @@ class Counted(Unobserved):
         self.facts: list[AnswerFacts] = []
         self.lost: list[tuple[str, str]] = []
         self.first_tokens: list[float] = []
+        self.told: list[tuple[str, str, str]] = []
+
+    def decision(self, what: str, choice: str, why: str) -> None:
+        self.told.append((what, choice, why))
 
     def first_token(self, seconds: float) -> None:
         self.first_tokens.append(seconds)
@@ -201,8 +205,29 @@ def test_settings_are_all_sent_and_unknown_ones_refused() -> None:
         ask(model, ["a"], do_sample=True, temperature=0.7, repetition_penalty=1.1)
         assert fake.bodies()[-1].items() >= {"temperature": 0.7, "repetition_penalty": 1.1}.items()
         assert "seed" in fake.bodies()[-1]
+        assert fake.bodies()[-1]["top_k"] == 50, "as the other backends draw"
+        assert model.observer.told == []
         with pytest.raises(BenchtuiError, match="not asked with the generation setting num_beams"):
             ask(model, ["a"], num_beams=2)
+
+
+class WithoutMore(Fake):
+    """Refuses what OpenAI's own servers do."""
+
+    def fault(self, asked: Asked) -> Reply | None:
+        unknown = asked.body.keys() & {"top_k", "min_p", "repetition_penalty"}
+        return Reply(400, {"error": {"message": f"Unrecognized request argument: {unknown}"}}) if unknown else None
+
+
+def test_a_server_without_top_k_is_said_to_draw_from_all_tokens() -> None:
+    with opened(WithoutMore(echoed)) as model:
+        observer: Any = model.observer
+        assert ask(model, PROMPTS[:3]) == [prompt.upper() for prompt in PROMPTS[:3]]
+        assert observer.told == [], "greedy texts do not depend on it"
+        ask(model, PROMPTS[:3], do_sample=True, temperature=0.7)
+    (said,) = observer.told
+    assert said[:2] == ("sampling", "from all tokens")
+    assert "the 50 likeliest" in said[2]
 
 
 class Queue(Fake):
