@@ -38,6 +38,8 @@ setup: $(READY)
 demo: $(READY)
 	$(BIN)/benchtui demo
 
+# One thread a process: two of them test at once, and threads that wait for each other cost more than they give.
+test: export OMP_NUM_THREADS ?= 1
 test: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -39,8 +39,8 @@ FULL = (
     Part(5, 30, ("mmlu_anatomy", "mmlu_astronomy")),
 )
 SHORT = (
-    Part(0, 3, ("ifeval", "hellaswag"), "max_gen_toks=48"),
-    Part(2, 3, ("gsm8k", "mmlu_anatomy", "mmlu_astronomy"), "max_gen_toks=48"),
+    Part(0, 2, ("ifeval", "hellaswag"), "max_gen_toks=48"),
+    Part(2, 2, ("gsm8k", "mmlu_anatomy", "mmlu_astronomy"), "max_gen_toks=48"),
 )
 IS_FULL = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
 PARTS = FULL if IS_FULL else SHORT
