@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchtui.models.listing import ListedModel
 
 _SAID_FROM = 2**30
-"""Bytes from which on it is said that a file is read: that takes seconds."""
+"""Bytes from which on a list tells that it reads a file: that takes seconds."""
 _TABLE_LIMIT = 200
 """More models than this are printed as plain lines even on a terminal: nobody reads a table that long."""
 
