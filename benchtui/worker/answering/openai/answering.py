@@ -87,7 +87,7 @@ class OpenAIAnswering(Answering):
                 answer = await self._server.stream(self._route, body, chat=self._is_chat, stops=(), came=lambda: None)
             except (RefusedError, UnansweredError):
                 continue
-            return way if answer.first_seconds is not None else "no"
+            return way if answer.pieces else "no"
         return "no"
 
     async def _takes_ids(self, tokenizer: Tokenizer) -> bool:

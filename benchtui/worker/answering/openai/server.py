@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +25,13 @@ _TOO_LONG = ("context length", "context_length_exceeded", "exceed_context_size_e
 
 @dataclass(frozen=True)
 class Streamed:
-    """An answer that came piece by piece: the first one after `first_seconds`, all others in `seconds` more; None where
-    none came."""
+    """An answer that came in so many `pieces`, 0 where it came as a whole: its first text after `first_seconds`, the
+    rest of it in `seconds` more; None where it has no text."""
 
     document: Any
     first_seconds: float | None = None
     seconds: float | None = None
+    pieces: int = 0
 
 
 class Server(PatientServer):
@@ -52,7 +55,8 @@ class Server(PatientServer):
         """The JSON that the server answers, asked again while that may help. Raises what `patiently` raises."""
 
         async def once(client: HttpClient) -> Any:
-            return _whole(client, await client.post(path, body))
+            async with self._in_time():
+                return _whole(client, await client.post(path, body))
 
         return await self.patiently(once)
 
@@ -63,21 +67,34 @@ class Server(PatientServer):
         of `stops`, which spares the rest."""
 
         async def once(client: HttpClient) -> Streamed:
-            asked, moments = time.monotonic(), list[float]()
+            asked, moments, pieces = time.monotonic(), list[float](), 0
 
-            def piece() -> None:
-                moments.append(time.monotonic())
+            def piece(has_text: bool) -> None:
+                nonlocal pieces
+                pieces += 1
+                if has_text:
+                    moments.append(time.monotonic())
                 came()
 
-            async with client.stream(path, body) as chunks:
+            async with self._in_time(), client.stream(path, body) as chunks:
                 document = await read_stream(chunks, chat=chat, stops=stops, came=piece)
             return Streamed(
                 _whole(client, document),
                 moments[0] - asked if moments else None,
                 moments[-1] - moments[0] if moments else None,
+                pieces,
             )
 
         return await self.patiently(once)
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raise PassingError where one answer takes longer than it may, though bytes keep coming."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                yield
+        except TimeoutError:
+            raise PassingError(f"no answer within {self.timeout:g} s") from None
 
     def check_same(self) -> None:
         """As `PatientServer.check_same`."""

@@ -27,10 +27,16 @@ class _Choice:
 
 
 async def read_stream(
-    chunks: AsyncIterator[bytes], *, chat: bool, stops: Sequence[str] = (), came: Callable[[], None] = lambda: None
+    chunks: AsyncIterator[bytes],
+    *,
+    chat: bool,
+    stops: Sequence[str] = (),
+    came: Callable[[bool], None] = lambda _: None,
 ) -> Any:
-    """Read server-sent events to the end of the answer, or to the first of `stops`; `came` is called with each piece.
-    Where the server does not stream, `came` is not called.
+    """Read server-sent events to the end of the answer, or to the first of `stops`.
+
+    `came` is called with each piece and told whether it has text: some servers send an empty one before they have read
+    the prompt. Where the server does not stream, it is not called.
 
     Returns the answer as one document, or the error that came instead. Raises PassingError where the stream ends early,
     and for what is no JSON.
@@ -50,8 +56,7 @@ async def read_stream(
         for choice in document.get("choices") or ():
             if isinstance(choice, Mapping):
                 grown = choices.setdefault(_index(choice), _Choice())
-                _add(grown, choice, chat=chat)
-                came()
+                came(_add(grown, choice, chat=chat))
                 if stop := _stopped(grown, stops):
                     grown.finish, grown.stop = "stop", stop
                     return _document(choices, usage, chat=chat)
@@ -93,19 +98,23 @@ def _index(choice: Mapping[str, Any]) -> int:
     return index if isinstance(index, int) else 0
 
 
-def _add(grown: _Choice, choice: Mapping[str, Any], *, chat: bool) -> None:
+def _add(grown: _Choice, choice: Mapping[str, Any], *, chat: bool) -> bool:
+    """Take in a piece; return whether it has any text or thought."""
     said = choice.get("delta") if chat else choice
+    thoughts, text = list[str](), None
     if isinstance(said, Mapping):
         text = said.get("content" if chat else "text")
         if text and grown.finish is not None:
             raise PassingError("a piece of text came after the end of the answer")
         if isinstance(text, str):
             grown.text.append(text)
-        grown.thoughts += [said[name] for name in _THOUGHTS if chat and isinstance(said.get(name), str)]
+        thoughts = [said[name] for name in _THOUGHTS if chat and isinstance(said.get(name), str)]
+        grown.thoughts += thoughts
     if isinstance(choice.get("finish_reason"), str):
         grown.finish = choice["finish_reason"]
     if choice.get("stop_reason") is not None:
         grown.stop = choice["stop_reason"]
+    return bool(text) or any(thoughts)
 
 
 def _stopped(grown: _Choice, stops: Sequence[str]) -> str:

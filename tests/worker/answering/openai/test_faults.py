@@ -221,3 +221,20 @@ def test_a_server_that_hangs_for_good_ends_the_run_with_one_line() -> None:
             server.over.set()
     assert "\n" not in str(error.value)
     assert "Everything answered so far is kept" in error.value.next_step
+
+
+class Trickles(Fake):
+    """Sends signs of life for one prompt, and never an answer."""
+
+    def fault(self, asked: Asked) -> Reply | None:
+        if asked.body.get("prompt") != "prompt 13":
+            return None
+        return Reply(lines=(time.sleep(0.05) or b": still here\n\n" for _ in range(200)))  # type: ignore[func-returns-value,arg-type]
+
+
+def test_bytes_that_are_no_answer_do_not_keep_a_request_alive() -> None:
+    with opened(Trickles(echoed), timeout=0.4) as model:
+        answers = ask(model, PROMPTS)
+        observer: Any = model.observer
+    assert observer.lost == [("prompt 13", "no answer within 0.4 s after 3 tries")]
+    assert sum(bool(answer) for answer in answers) == 19

@@ -77,6 +77,25 @@ def test_thoughts_and_calls_of_tools_are_no_text() -> None:
     assert choice["finish_reason"] == "stop", "a server may leave [DONE] out"
 
 
+def test_a_piece_without_text_is_not_the_first_token() -> None:
+    """Some servers send the role before they have read the prompt: the time to it is not that to the first token."""
+    role = event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": ""}, "finish_reason": None}]})
+    pieces = [
+        role,
+        piece(None, chat=True, reasoning="hm"),
+        piece("yes", chat=True),
+        piece(None, chat=True, finish="stop"),
+    ]
+    told: list[bool] = []
+
+    async def coming() -> AsyncIterator[bytes]:
+        for chunk in pieces:
+            yield chunk
+
+    asyncio.run(read_stream(coming(), chat=True, came=told.append))
+    assert told == [False, True, True, False]
+
+
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
