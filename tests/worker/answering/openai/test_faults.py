@@ -67,7 +67,7 @@ class Silent(Once):
     """Longer than may be waited for."""
 
     def failure(self, asked: Asked) -> Reply:
-        time.sleep(0.6)
+        time.sleep(1.6)
         return Reply(504, {})
 
 
@@ -94,7 +94,7 @@ class Aborted(Once):
 @pytest.mark.parametrize("fake", [CutOff, HalfJson, LoginPage, Silent, Aborted])
 def test_half_an_answer_is_asked_for_again(fake: type[Once], endpoint: str) -> None:
     server = fake()
-    with opened(server, endpoint=endpoint, timeout=0.3) as model:
+    with opened(server, endpoint=endpoint, timeout=1.0 if fake is Silent else 60.0) as model:
         assert ask(model, PROMPTS) == ANSWERS
         observer: Any = model.observer
     assert observer.lost == []
