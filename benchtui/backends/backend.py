@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchtui.backends.access import Access
+from benchtui.errors import UsageError
 from benchtui.models.layout import Kind
 from benchtui.python_environment import OWN, WORKER_NEEDS, check_packages
+from benchtui.text import one_line
 
 if TYPE_CHECKING:  # they bring in all that reads models, and every command reads these descriptions
     from pathlib import Path
@@ -176,10 +178,18 @@ class Backend:
         self, form: ModelFormat | None, own: ModelDescription, base: ModelDescription | None, access: Access
     ) -> Source:
         """Return where a plan's weights come from. `form` is the format that was chosen, None for a base; `base` is
-        given when the model cannot be loaded without it: an adapter, or weights without a tokenizer."""
+        given when the model cannot be loaded without it: an adapter, or weights without a tokenizer.
+
+        Raises UsageError for an adapter where the backend puts none on a base: a checkpoint or a hub model may be one.
+        """
         from benchtui.backends.hugging_face import source_of
 
         del access
+        if own.adapter and not self.gives.adapters:
+            raise UsageError(
+                f"{one_line(own.name, 300)} is an adapter; the {self.name} backend loads whole models.",
+                "Merge it into its base first (merge_and_unload, then save_pretrained), or use --backend hf.",
+            )
         return source_of(form, own, base)
 
     def identify(self, source: Source, access: Access) -> str:

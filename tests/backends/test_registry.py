@@ -13,9 +13,11 @@ from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives, Need
 from benchtui.backends.hf import HF
 from benchtui.backends.registry import BUILT_IN, GROUP, all_backends, find_backend
+from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
-from benchtui.models.layout import ModelFormat
+from benchtui.models.layout import Kind, ModelFormat
+from benchtui.models.source import hugging_face
 from benchtui.models.tokenizer.chat_template import ChatTemplate
 from benchtui.models.weights.architecture import Architecture
 from benchtui.plans.abilities import check_abilities
@@ -108,6 +110,16 @@ def test_such_a_task_and_a_missing_package_are_refused_before_anything_is_laid_o
         laid.lay_out(backend="parrot")
     assert error.value.next_step == "pip install seeds"
     assert not (laid.outputs / "tuned" / "benchmarks").exists()
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "epoch", "hub"])
+def test_an_adapter_that_a_backend_would_leave_off_is_refused(kind: Kind) -> None:
+    adapter = dataclasses.replace(DESCRIBED, name="trained/checkpoint-5", adapter=True)
+    form, access = ModelFormat(kind, Path("trained/checkpoint-5"), adapter=True), Access(None)
+    with pytest.raises(UsageError, match="trained/checkpoint-5 is an adapter; the vllm backend loads whole") as error:
+        VLLM.source(form, adapter, DESCRIBED, access)
+    assert "Merge it into its base first" in error.value.next_step
+    assert hugging_face(HF.source(form, adapter, DESCRIBED, access)).adapter == "trained/checkpoint-5"
 
 
 def test_finding_our_own_backends_searches_no_packages() -> None:
