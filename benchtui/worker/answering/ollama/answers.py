@@ -17,7 +17,8 @@ from benchtui.worker.answering.protocol import Generated
 SHOWN = 300
 NOT_AN_ANSWER = frozenset({"load", "unload"})
 """What `done_reason` says where a model was only loaded or unloaded."""
-
+_REASONS = frozenset({"stop", "length"}) | NOT_AN_ANSWER
+"""All that Ollama says: any other means that the text beside it is not whole."""
 
 _GUARDED = 30
 """Equal pieces in a row after which Ollama's guard ends an answer."""
@@ -108,8 +109,8 @@ class _Growing:
 async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], None]) -> Answer:
     """Read the answer of `/api/generate` or `/api/chat`, streamed or whole; `progress` is told how many pieces came.
 
-    Raises PassingError where a line of it is an error, and where it ends without `done` other than by the guard, which
-    raises GuardError.
+    Raises PassingError where a line of it is an error, where it was given up, and where it ends without `done` other
+    than by the guard, which raises GuardError.
     """
     grown = _Growing()
     async for document in documents_of(chunks):
@@ -143,10 +144,13 @@ async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, 
 
 
 def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
+    reason: str = document["done_reason"]
+    if reason not in _REASONS:
+        raise PassingError(f"the server gave it up (done reason {one_line(reason, 40) or 'empty'})")
     return Answer(
         "".join(grown.text),
         "".join(grown.thinking),
-        one_line(document["done_reason"], 40),
+        reason,
         _count(document.get("prompt_eval_count")),
         _count(document.get("eval_count")),
         _seconds(document, "load_duration"),

@@ -101,8 +101,12 @@ class Timing:
 def read(answer: Any, asked: Mapping[str, Any], server: str) -> tuple[Generated, Timing]:
     """The text of an answer, and what it took.
 
-    Raises UnansweredError where the server read another prompt than it was sent or answers in another form.
+    Raises UnansweredError where the server gave the text up, read another prompt than it was sent, or answers in
+    another form.
     """
+    stopped = answer.get("stop_type") if isinstance(answer, Mapping) else None
+    if isinstance(stopped, str) and stopped not in _FINISH:
+        raise UnansweredError(f"{server} gave it up (stop type {one_line(stopped, 40) or 'empty'})")
     try:
         ids, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
         predicted, finish, text = int(answer["tokens_predicted"]), _FINISH[answer["stop_type"]], str(answer["content"])

@@ -26,11 +26,15 @@ def generate(
     tokens: Tokenizer,
     defaults: Mapping[str, Any],
 ) -> None:
-    """Write a continuation for every request. `defaults` are those of the model's generation_config.json."""
+    """Write a continuation for every request. `defaults` are those of the model's generation_config.json. What vLLM
+    gives up ("abort", "error") is half a text, and stays unanswered."""
     asked = [Asked(request.prompt[request.lost :], _params(request, defaults), (request.args,)) for request in requests]
 
     def finished(place: int, output: Any) -> None:
         written = output.outputs[0]
+        if written.finish_reason not in ("stop", "length"):
+            observer.unanswered(requests[place].args, f"vLLM gave it up (finish reason {written.finish_reason})")
+            return
         ids = list(written.token_ids)
         answered(place, Generated(tokens.decode(ids), ids, _finish(written)))
 

@@ -60,3 +60,25 @@ def test_an_answer_with_malformed_log_probabilities_is_asked_again() -> None:
         assert found == [" one", " two"]
         assert watching.lost == []
         assert sum(body["prompt"] == "two" for body in fake.bodies()) == 2
+
+
+@pytest.mark.parametrize("reason", ["", "abort", "error", None])
+def test_half_a_text_that_was_given_up_is_asked_for_again(reason: str | None) -> None:
+    """`done`, and no word that the text is whole: what Ollama says where a connection inside it was closed."""
+
+    class GivingUp(FakeOllama):
+        times = 1
+
+        def written(self, *asked: Any) -> list[dict[str, Any]]:
+            lines = super().written(*asked)
+            if asked[0] == "two" and self.times:
+                self.times = 0
+                end = {name: value for name, value in lines[-1].items() if name != "done_reason"}
+                return [*lines[:1], end if reason is None else {**end, "done_reason": reason}]
+            return lines
+
+    with serving(fake := GivingUp(lambda prompt: f" {prompt} times two")):
+        found, watching = texts(fake, ["one", "two"])
+        assert found == [" one times two", " two times two"]
+        assert watching.lost == []
+        assert sum(body["prompt"] == "two" for body in fake.bodies()) == 2

@@ -16,9 +16,10 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.http.client import Address
-from benchtui.worker.answering.http.failures import RefusedError
+from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
 from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
+from benchtui.worker.answering.openai import llama_texts
 from benchtui.worker.answering.openai.answering import OpenAIAnswering
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import Unobserved
@@ -194,6 +195,16 @@ def test_one_request_without_an_answer_voids_no_other(reply: Reply, why: str) ->
     assert [prompt for prompt, _ in observer.lost] == ["prompt 13"]
     assert why in observer.lost[0][1]
     assert [answer for answer in answers if answer] == [p.upper() for p in PROMPTS if p != "prompt 13"]
+
+
+@pytest.mark.parametrize("stopped", ["none", "", "abort"])
+def test_half_a_text_of_llama_server_is_no_answer(stopped: str) -> None:
+    """ "none" is what it says where nothing that ends a text has ended it."""
+    asked = {"prompt": [1, 2], "n_predict": 8}
+    whole = {"content": "ha", "tokens": [5], "tokens_predicted": 1, "tokens_evaluated": 2, "stop_type": "eos"}
+    assert llama_texts.read(whole, asked, "S")[0].finish == "end"
+    with pytest.raises(UnansweredError, match="S gave it up"):
+        llama_texts.read({**whole, "stop_type": stopped}, asked, "S")
 
 
 def test_settings_are_all_sent_and_unknown_ones_refused() -> None:

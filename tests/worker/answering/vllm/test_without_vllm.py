@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -11,9 +12,9 @@ import pytest
 from benchtui.backends.access import Access
 from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError
-from benchtui.worker.answering.protocol import Unobserved
+from benchtui.worker.answering.protocol import GenerateRequest, Unobserved
 from benchtui.worker.answering.vllm.engine import Asked, Engine
-from benchtui.worker.answering.vllm.generation import sampling
+from benchtui.worker.answering.vllm.generation import generate, sampling
 
 
 def test_without_vllm_an_environment_of_its_own_is_proposed() -> None:
@@ -48,6 +49,7 @@ class FakeEngine:
     inside: dict[str, int] = field(default_factory=dict)
     most: int = 0
     aborted: list[str] = field(default_factory=list)
+    reasons: dict[int, str | None] = field(default_factory=dict)
 
     def add_request(self, name: str, prompt: dict[str, list[int]], params: Any) -> None:
         self.inside[name] = len(prompt["prompt_token_ids"])
@@ -56,7 +58,7 @@ class FakeEngine:
     def step(self) -> list[Any]:
         name = min(self.inside, key=lambda name: self.inside[name])
         length = self.inside.pop(name)
-        written = SimpleNamespace(token_ids=[length])
+        written = SimpleNamespace(token_ids=[length], finish_reason=self.reasons.get(length, "stop"), stop_reason=None)
         return [
             SimpleNamespace(
                 request_id=name, outputs=[written], prompt_token_ids=[0] * length, num_cached_tokens=0, finished=True
@@ -70,6 +72,10 @@ class FakeEngine:
 class Told(Unobserved):
     def __init__(self) -> None:
         self.count = 0
+        self.without: list[tuple[tuple[Any, ...], str]] = []
+
+    def unanswered(self, request_args: tuple[Any, ...], why: str) -> None:
+        self.without.append((request_args, why))
 
     def tokens(self, n: int) -> None:
         self.count += n
@@ -99,3 +105,23 @@ def test_what_was_asked_is_taken_back_when_the_work_is_stopped() -> None:
         engine_of(fake).ask([Asked([0] * 3, None, ((),))] * 6, stop, Unobserved())
     assert len(fake.aborted) == 3
     assert set(fake.aborted) == set(fake.inside)
+
+
+def test_half_a_text_that_vllm_gave_up_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", SimpleNamespace(SamplingParams=lambda **settings: settings))
+    fake, told, found = FakeEngine(reasons={2: "abort", 3: "length", 4: "error", 5: None}), Told(), dict[int, str]()
+    asked = [GenerateRequest([0] * n, "", 8, (), {"do_sample": False}, 0, (f"prompt {n}",)) for n in range(1, 6)]
+    tokens: Any = SimpleNamespace(decode=lambda ids: "text")
+    generate(
+        engine_of(fake),
+        asked,
+        lambda place, generated: found.update({place: generated.finish}),
+        told,
+        tokens=tokens,
+        defaults={},
+    )
+    assert found == {0: "end", 2: "length"}
+    assert told.without == [
+        ((f"prompt {n}",), f"vLLM gave it up (finish reason {why})")
+        for n, why in ((2, "abort"), (4, "error"), (5, None))
+    ]
