@@ -1,0 +1,1 @@
+"""People's own data: files and Hub data sets become ordinary lm-eval tasks, without code."""
