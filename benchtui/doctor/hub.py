@@ -77,7 +77,8 @@ def _refusal(endpoint: str) -> str:
         return "it is no web address"
     request = urllib.request.Request(endpoint, method="HEAD")  # noqa: S310 - http and https only, as just checked
     try:
-        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS):  # noqa: S310 - as above
+        # An opener of its own: urlopen keeps the first one, with the proxies of that moment, for the whole process.
+        with urllib.request.build_opener().open(request, timeout=_ANSWER_SECONDS):
             return ""
     except urllib.error.HTTPError:
         return ""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -21,6 +22,16 @@ from benchtui.models.layout import ModelFormat, TrainedModel
 EVIL = "[bold red]evil[/] \x1b[31m[@click=app.quit]x[/] \u202eabc"
 
 
+def _get(url: str) -> bytes:
+    """Not by urllib: its opener and its proxies are the process's, and other tests have set them."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().read(20_000)
+    finally:
+        connection.close()
+
+
 class _Library(Backend):
     """Lists the models of a server, which answers a GET with a JSON list of names."""
 
@@ -28,8 +39,7 @@ class _Library(Backend):
         if access.server is None:
             raise UsageError("No server is named.", "Type its URL.")
         try:
-            with urllib.request.urlopen(access.server, timeout=30) as answer:  # noqa: S310 - a URL of the test
-                names = json.loads(answer.read(10_000))
+            names = json.loads(_get(access.server))
         except OSError as error:
             raise BenchtuiError(f"Nothing answers at {access.server}.", "Start it with `library serve`.") from error
         return [self._model(outputs, name) for name in names]
