@@ -37,7 +37,7 @@ class _Ollama(Backend):
         super().check(access)
         if access is None:
             return
-        from benchtui.models.hub.access import hub_is_offline
+        from benchtui.models.hub.asking import hub_is_offline
 
         url = ollama_url(access.server)
         if not is_local(url) and (access.offline or hub_is_offline()):

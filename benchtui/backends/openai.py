@@ -50,7 +50,7 @@ class _OpenAI(Backend):
         super().check(access)
         if access is None:
             return
-        from benchtui.models.hub.access import hub_is_offline
+        from benchtui.models.hub.asking import hub_is_offline
 
         if access.offline or hub_is_offline():
             raise UsageError(

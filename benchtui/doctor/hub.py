@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchtui.doctor.check import Check
-from benchtui.models.hub.access import hub_endpoint, hub_is_offline
+from benchtui.models.hub.asking import hub_endpoint, hub_is_offline
 from benchtui.models.hub.cache import hub_cache, hub_home
 from benchtui.models.layout import size_text
 from benchtui.text import one_line

@@ -11,7 +11,7 @@ from pathlib import Path
 from benchtui.doctor.check import Check
 from benchtui.errors import BenchtuiError
 from benchtui.models.discovery import discover
-from benchtui.models.hub.access import hub_is_offline
+from benchtui.models.hub.asking import hub_is_offline
 from benchtui.models.hub.cache import hub_cache
 from benchtui.models.layout import size_text
 

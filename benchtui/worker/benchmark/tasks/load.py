@@ -16,7 +16,7 @@ from lm_eval.tasks._index import TaskIndex
 from lm_eval.tasks._yaml_loader import load_yaml
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.hub.access import hub_is_offline
+from benchtui.models.hub.asking import hub_is_offline
 from benchtui.models.hub.cache import unwritable_cache
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.benchmark import BenchmarkPlan
