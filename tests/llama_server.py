@@ -116,7 +116,7 @@ def _parameters(options: dict[str, Any]) -> Any:
         adapter.path, adapter.scale = lora, 1.0
         found.lora_adapters = [adapter]
         found.lora_init_without_apply = True
-    for name in ("special", "embedding", "model_alias", "chat_template", "ctx_shift", "api_keys"):
+    for name in ("special", "embedding", "model_alias", "chat_template", "ctx_shift", "api_keys", "cache_ram_mib"):
         if name in options:
             setattr(found, name, options[name])
     return found

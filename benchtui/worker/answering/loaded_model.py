@@ -30,7 +30,12 @@ LogProbs = NDArray[np.float32]
 
 def load_model(plan: LoadPlan) -> LoadedModel:
     """Load what the plan names into this process. Raises BenchtuiError naming the model and what would help."""
-    return LoadedModel(open_answering(plan, Reporter(_Warnings()), 1.0), plan.prompts)
+    answering = open_answering(plan, Reporter(_Warnings()), 1.0)
+    try:
+        return LoadedModel(answering, plan.prompts)
+    except BaseException:
+        answering.close()
+        raise
 
 
 class _Warnings:

@@ -75,7 +75,11 @@ class GgufAnswering(Answering):
             layers_on_gpu=-1 if settings.on_gpu else 0,
             progress=progress,
         )
-        answering = cls(model, plan, settings)
+        try:
+            answering = cls(model, plan, settings)
+        except BaseException:
+            model.close()
+            raise
         if not model.shares_prefixes:
             reporter.decision(
                 "shared contexts", "read again for each answer", "recurrent layers keep no tokens to share"

@@ -98,8 +98,10 @@ class PatientServer(ABC):
 
     def close(self) -> None:
         """Close all connections."""
-        self._loop.run(self._client.close())
-        self._loop.close()
+        try:
+            self._loop.run(self._client.close())
+        finally:
+            self._loop.close()
 
     async def _alive(self) -> bool:
         try:

@@ -73,15 +73,17 @@ class OllamaAnswering(Answering):
         source = served(plan)
         width = plan.batch_size if isinstance(plan.batch_size, int) else WIDTH
         server = Server(source, width=width, timeout=timeout_of(plan))
+        own = None
         try:
             model = server.facts.model(source.path)
             context = plan.prompts.max_length or context_of(model, show(source.server, model.name))
             is_chat = plan.backend_settings.get(ENDPOINT.name) == "chat"
             asking = Asking(source.path, context, think=is_chat and bool(plan.prompts.enable_thinking))
-            answering = cls(plan, server, asking, renderer, _own_gguf(plan, source, context, is_chat), reporter)
+            own = _own_gguf(plan, source, context, is_chat)
+            answering = cls(plan, server, asking, renderer, own, reporter)
             answering._begin()
         except BaseException:
-            server.close()
+            _close(server, own)
             raise
         return answering
 
@@ -231,9 +233,15 @@ class OllamaAnswering(Answering):
 
     def close(self) -> None:
         """Close the connections and the GGUF; the server stays, and keeps the model for a while."""
-        if self._own is not None:
-            self._own.close()
-        self._server.close()
+        _close(self._server, self._own)
+
+
+def _close(server: Server, own: OwnGguf | None) -> None:
+    try:
+        if own is not None:
+            own.close()
+    finally:
+        server.close()
 
 
 def served(plan: ModelPlan) -> ServedSource:

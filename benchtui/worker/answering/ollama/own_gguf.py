@@ -40,8 +40,12 @@ class OwnGguf:
             device=plan.device,
         )
         self._vocabulary = Model(str(file), vocabulary_only=True)
-        self.tokens = GgufTokenizer(self._vocabulary)
         self._answering: GgufAnswering | None = None
+        try:
+            self.tokens = GgufTokenizer(self._vocabulary)
+        except BaseException:
+            self._vocabulary.close()
+            raise
 
     @property
     def answering(self) -> GgufAnswering:
@@ -79,6 +83,8 @@ class OwnGguf:
 
     def close(self) -> None:
         """Free the weights and the vocabulary."""
-        if self._answering is not None:
-            self._answering.close()
-        self._vocabulary.close()
+        try:
+            if self._answering is not None:
+                self._answering.close()
+        finally:
+            self._vocabulary.close()

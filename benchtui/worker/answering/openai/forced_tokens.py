@@ -30,6 +30,12 @@ _TOLERANCE = 0.02
 """Nats by which one number may differ when it is asked for twice."""
 _NEVER = -1e30
 """The server writes the least float32 (-3.4e38) where a probability is too small for one (below exp(-103))."""
+_READINGS = 3
+"""How often the tokens before a place are read in all where the server loses them meanwhile."""
+
+
+class _LostTokensError(Exception):
+    """The server had to compute more than the last token of a prompt: it no longer had the others."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,14 @@ class Asked:
 @dataclass(frozen=True)
 class Told:
     """What the server said of the place after a prompt: log-probabilities by token, the likeliest one, and how many
-    tokens it computed in how many seconds. `written` is the token that it wrote."""
+    tokens it computed (None where it does not say it) in how many seconds. `written` is the token that it wrote.
+
+    An answer that ends inside a character tells no log-probabilities: `best` and `written` are None then."""
 
     logprobs: Mapping[int, float]
-    best: int
-    written: int
-    computed: int
+    best: int | None
+    written: int | None
+    computed: int | None
     seconds: float
 
     def score(self, token: int, server: str) -> Known:
@@ -87,8 +95,8 @@ class Told:
         return Score(value, token == self.best)
 
 
-def read(answer: Any, prompt: Ids, server: str) -> Told | None:
-    """What an answer tells; None where it has no log-probabilities, since it ends inside a character.
+def read(answer: Any, prompt: Ids, server: str) -> Told:
+    """What an answer tells.
 
     Raises UnansweredError where the server read another number of tokens than it was sent, or the answer has another
     form than that of llama-server, NotANumberError where a log-probability is none (JSON has null for NaN).
@@ -96,12 +104,13 @@ def read(answer: Any, prompt: Ids, server: str) -> Told | None:
     try:
         written, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
         timings = answer.get("timings") or {}
-        computed, seconds = int(timings.get("prompt_n", evaluated)), float(timings.get("prompt_ms", 0)) / 1000
+        seconds = float(timings.get("prompt_ms", 0)) / 1000
+        computed = int(timings["prompt_n"]) if "prompt_n" in timings else None
         places = answer.get("completion_probabilities") or []
         if evaluated != len(prompt) or answer.get("truncated"):
             raise UnansweredError(f"{server} read {evaluated} tokens of a prompt of {len(prompt)}")
         if not places:
-            return None
+            return Told({}, None, None, computed, seconds)
         entry = places[0]
         listed = [(int(one["id"]), one["logprob"]) for one in entry["top_logprobs"]]
         told = dict([*listed, (int(entry["id"]), entry["logprob"])])
@@ -179,7 +188,7 @@ class ForcedTokens:
         seen = []
         for tokens in (prompt, [*prompt, self._asked.whole], prompt):
             told = await self._tell(tokens, self._asked.whole, count, 0, Unobserved(), keep=False)
-            seen.append(told.logprobs if told is not None else {})
+            seen.append(told.logprobs)
         first, _, again = seen
         likely = sorted(first, key=first.__getitem__, reverse=True)[1:4]
         if not likely or len(set(first.values())) == 1:
@@ -190,7 +199,7 @@ class ForcedTokens:
             raise self._unproven("log-probabilities depend on the request order")
         for token in likely:
             told = await self._tell(prompt, token, 1, 0, Unobserved(), keep=False)
-            if told is not None and abs(told.logprobs[token] - first[token]) > _TOLERANCE:
+            if told.logprobs and abs(told.logprobs[token] - first[token]) > _TOLERANCE:
                 raise self._unproven("forcing a token changes the log-probability that is told of it")
 
     def _unproven(self, why: str) -> BenchtuiError:
@@ -206,8 +215,9 @@ class ForcedTokens:
         alone, not on what the server was asked before: a quantised model's numbers change with the tokens that are
         computed together.
         """
-        if len(group.context) > 1:  # all but its last token: that one is a step of its own for every ending
-            await self._tell(group.context[:-1], self._asked.whole, 1, slot, observer, keep=False)
+        at_once = len(group.context) - 1  # all but its last token: that one is a step of its own for every ending
+        if at_once:
+            await self._read_anew(group.context[:at_once], at_once, slot, observer)
         # Depth first: the server's slot then holds most of the next prompt.
         waiting: list[tuple[tuple[int, ...], _Place, Known]] = [((), group.root, Score(0.0, True))]
         while waiting:
@@ -218,7 +228,7 @@ class ForcedTokens:
                 continue
             tokens = list(place.following)
             if isinstance(known, Score):
-                told = await self._following((*group.context, *path), tokens, slot, observer)
+                told = await self._following((*group.context, *path), at_once, tokens, slot, observer)
             else:
                 told = dict.fromkeys(tokens, known)
             waiting += [
@@ -226,13 +236,15 @@ class ForcedTokens:
                 for token, after in reversed(place.following.items())
             ]
 
-    async def _following(self, prompt: Ids, tokens: Sequence[int], slot: int, observer: Observer) -> dict[int, Known]:
-        """What the server says of each of `tokens` after `prompt`."""
+    async def _following(
+        self, prompt: Ids, at_once: int, tokens: Sequence[int], slot: int, observer: Observer
+    ) -> dict[int, Known]:
+        """What the server says of each of `tokens` after `prompt`, whose first `at_once` tokens were read together."""
         found: dict[int, Known] = {}
 
         async def look(token: int, count: int, sought: Sequence[int]) -> None:
-            told = await self._tell(prompt, token, count, slot, observer, keep=len(prompt) > 1)
-            found.update({one: told.score(one, self._server) for one in sought if told and one in told.logprobs})
+            told = await self._after(prompt, at_once, token, count, slot, observer)
+            found.update({one: told.score(one, self._server) for one in sought if one in told.logprobs})
 
         try:
             if len(tokens) > 1:
@@ -251,23 +263,54 @@ class ForcedTokens:
         """The log-probability of every token after `prompt`. Raises UnansweredError where some are missing."""
         count = self._asked.vocabulary
         told = await self._tell(prompt, self._asked.whole, count, 0, observer, keep=len(prompt) > 1)
-        if told is None or len(told.logprobs) != count:
-            raise UnansweredError(f"{self._server} tells {len(told.logprobs) if told else 0} of {count} tokens")
+        if len(told.logprobs) != count:
+            raise UnansweredError(f"{self._server} tells {len(told.logprobs)} of {count} tokens")
         return told.logprobs
 
-    async def _tell(
-        self, prompt: Ids, token: int, count: int, slot: int, observer: Observer, *, keep: bool
-    ) -> Told | None:
+    async def _after(self, prompt: Ids, at_once: int, token: int, count: int, slot: int, observer: Observer) -> Told:
+        """What is told after `prompt`, all of which but the last token the slot has from before. A server that lost
+        them, started again or asked by somebody else, would compute the whole prompt at once: then they are read
+        again as they were. Raises UnansweredError where that does not help."""
+        for reading in range(_READINGS):
+            try:
+                if reading:
+                    await self._read_anew(prompt[:-1], at_once, slot, observer)
+                return await self._step(prompt, token, count, slot, observer)
+            except _LostTokensError:
+                continue
+        raise UnansweredError(
+            f"{self._server} lost what it had read, {_READINGS} times: somebody else asks it meanwhile, or it keeps no "
+            "prompt"
+        )
+
+    async def _read_anew(self, prompt: Ids, at_once: int, slot: int, observer: Observer) -> None:
+        """Have the slot read `prompt`: its first `at_once` tokens together, the others one by one."""
+        first = max(at_once, 1)
+        await self._tell(prompt[:first], self._asked.whole, 1, slot, observer, keep=False)
+        for end in range(first + 1, len(prompt) + 1):
+            await self._step(prompt[:end], self._asked.whole, 1, slot, observer)
+
+    async def _step(self, prompt: Ids, token: int, count: int, slot: int, observer: Observer) -> Told:
+        """Ask for what follows `prompt`, of which one token is to be computed. Raises _LostTokensError where it was
+        more."""
+        keep = len(prompt) > 1
+        told = await self._tell(prompt, token, count, slot, observer, keep=keep)
+        if keep and not self._asked.lora and told.computed is not None and told.computed > 1:
+            raise _LostTokensError
+        return told
+
+    async def _tell(self, prompt: Ids, token: int, count: int, slot: int, observer: Observer, *, keep: bool) -> Told:
         answer = await self._post(ROUTE, self._asked.body(prompt, token, count, keep=keep, slot=slot))
         told = read(answer, prompt, self._server)
-        if told is not None and told.written != token:
+        if told.written not in (token, None):
             raise BenchtuiError(
                 f"{self._server} wrote token {told.written} where {token} was forced: it does not follow logit_bias.",
                 "Use --backend gguf, which reads the model's file itself.",
             )
-        observer.tokens(told.computed if told is not None else 1)
-        if told is not None and told.computed > 1 and told.seconds > 0:  # steps of one token say nothing of a prompt
-            observer.prefilled(told.computed, told.seconds)
+        computed = told.computed or (1 if keep else len(prompt))
+        observer.tokens(computed)
+        if computed > 1 and told.seconds > 0:  # steps of one token say nothing of a prompt
+            observer.prefilled(computed, told.seconds)
         return told
 
 

@@ -238,8 +238,10 @@ class LlamaServerAnswering(Answering):
 
     def close(self) -> None:
         """Close the connections; the server stays."""
-        self._server.close()
-        self._beside.close()
+        try:
+            self._server.close()
+        finally:
+            self._beside.close()
 
 
 def renderer(plan: ModelPlan, tokens: LlamaTokenizer) -> TemplateRenderer:

@@ -79,7 +79,11 @@ class LlamaServer(Server):
     def __init__(self, address: Address, model: str, *, timeout: float = 300.0, patience: Patience | None = None):
         """Look at the server. Raises BenchtuiError where it does not answer or says too little of its model."""
         super().__init__(address, model, width=1, timeout=timeout, patience=patience)
-        self.says: LlamaFacts = self.run(self.patiently(self._read))
+        try:
+            self.says: LlamaFacts = self.run(self.patiently(self._read))
+        except BaseException:
+            self.close()
+            raise
 
     async def _read(self, client: HttpClient) -> LlamaFacts:
         return LlamaFacts.read(

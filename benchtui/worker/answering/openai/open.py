@@ -22,13 +22,21 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Answ
     del memory_share
     source = _served(plan)
     server = Server(Address(source.server), source.path, timeout=timeout_of(plan))
+    try:
+        _check_planned(server, source)
+        return answering_of(plan, server, reporter)
+    except BaseException:
+        server.close()
+        raise
+
+
+def _check_planned(server: Server, source: ServedSource) -> None:
     if server.model.identity != source.identity:
         raise BenchtuiError(
             f"{source.server} has another model than the plan names ({server.model.identity}; planned was "
             f"{source.identity}).",
             "Start it with that model, or start a new run.",
         )
-    return answering_of(plan, server, reporter)
 
 
 def open_chat(plan: ModelPlan) -> ChatRenderer:

@@ -22,7 +22,7 @@ from benchtui.worker.report import Reporter
 
 
 def answering_of(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
-    """Ask `server` in the way of its product. Raises BenchtuiError where it answers nothing."""
+    """Ask `server` in the way of its product. Raises BenchtuiError where it answers nothing: then it is still open."""
     return _OWN.get(server.facts.product, _any_server)(plan, server, reporter)
 
 
@@ -40,7 +40,11 @@ def _llama_server(plan: ModelPlan, server: Server, reporter: Reporter) -> Answer
     if not asks_llama(server.facts.product, plan.backend_settings):
         return _any_server(plan, server, reporter)
     asked = LlamaServer(server.address, server.model.name, timeout=server.timeout)
-    return LlamaServerAnswering(plan, asked, server, reporter)
+    try:
+        return LlamaServerAnswering(plan, asked, server, reporter)
+    except BaseException:
+        asked.close()
+        raise
 
 
 def _vllm(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:

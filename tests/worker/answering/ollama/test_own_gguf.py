@@ -155,10 +155,16 @@ def test_a_server_that_drafts_proves_nothing(fake: GgufFake) -> None:
     model.answering.close()
 
 
-def test_a_start_token_more_than_the_models_own_is_refused(fake: GgufFake) -> None:
+def test_a_start_token_more_than_the_models_own_is_refused(fake: GgufFake, monkeypatch: pytest.MonkeyPatch) -> None:
+    from benchtui.worker.answering.ollama.own_gguf import OwnGguf
+
+    closed: list[OwnGguf] = []
+    close = OwnGguf.close
+    monkeypatch.setattr(OwnGguf, "close", lambda own: closed.append(own) or close(own))  # type: ignore[func-returns-value]
     fake.more_tokens = 1
     with pytest.raises(BenchtuiError, match=r"Ollama reads \d+ tokens where the tokenizer of tiny:latest makes"):
         opened(plan_of(fake))
+    assert len(closed) == 1, "the file is not left open"
 
 
 def test_what_a_model_gives_and_why_not(fake: GgufFake, store: Path) -> None:

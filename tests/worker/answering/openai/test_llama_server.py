@@ -89,6 +89,34 @@ def test_a_score_depends_on_nothing_that_was_asked_before(server: LlamaServer, a
     assert [scores(answering, [pair])[0] for pair in PAIRS] == forwards
 
 
+def test_what_somebody_else_makes_the_server_forget_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A prompt of which the slot has nothing any more would be computed in one batch, with other last digits."""
+    long = [([*BEGINNING * 12], ending) for ending in ENDINGS]
+    requests = [ScoreRequest(context, ending, ("", str(ending))) for context, ending in long]
+    with llama_server(S260, cache_ram_mib=0) as server:
+        answering = opened(server.url)
+        alone = scores(answering, long)
+        post, computed, every = answering._server.post, list[int](), 9
+
+        async def disturbed(path: str, body: Any) -> Any:
+            if len(computed) % every == every - 1:
+                server.post("/completion", {"prompt": [1, 410, 243, 410], "n_predict": 2, "id_slot": 0})
+            answer = await post(path, body)
+            computed.append(answer["timings"]["prompt_n"])
+            return answer
+
+        monkeypatch.setattr(answering._server, "post", disturbed)
+        assert scores(answering, long) == alone
+        lost, read = sum(count > 59 for count in computed), computed.count(59)
+        assert lost >= 1
+        assert read == 1 + lost, "the context is read again as it was, whenever it was lost"
+        every, told = 1, Told()
+        answering.score(requests, lambda *_: None, told)  # type: ignore[arg-type]
+        assert len(told.without) == len(requests)
+        assert all("lost what it had read, 3 times" in why for _, why in told.without)
+        answering.close()
+
+
 def test_the_tokens_are_those_of_transformers(answering: LlamaServerAnswering, reference: Any) -> None:
     tokenizer = reference[1]
     asked = [*PROMPTS, "", " ", "  two\n\nnew", "½ 12 ２", "x</s>y", "<s>begins", "a\x00b", "日本"]
