@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
@@ -12,8 +14,11 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from benchtui.compare.records import Comparison, Row
+from benchtui.tasks.data.capture import KEPT, keep_row
 from benchtui.text import one_line
+from screens.compare.kept_row import kept_row
 from screens.compare.sample_view import SampleView
+from screens.dialogs import Enter
 from screens.page import Page
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
@@ -49,6 +54,7 @@ class SamplesPage(Page):
         Binding("slash", "search", "Search", tooltip="In prompts, references and answers"),
         Binding("n", "step(1)", "Next", tooltip="The next sample", show=False),
         Binding("p", "step(-1)", "Previous", tooltip="The previous sample", show=False),
+        Binding("a", "keep", "Add to tests", tooltip="Keep this sample as a test of your own"),
         Binding("c", "copy", "Copy", tooltip="Copy prompt and both answers"),
         Binding("escape", "leave", "Back", tooltip="End the search, or back to the comparison"),
     ]
@@ -64,6 +70,7 @@ class SamplesPage(Page):
         self._heads: dict[int, str] = {}
         self._asked: set[int] = set()
         self._texts: tuple[Document, Document] | None = None
+        self._shown_document: PairedDocument | None = None
 
     def body(self) -> ComposeResult:
         yield Plain(id="filters")
@@ -235,12 +242,38 @@ class SamplesPage(Page):
 
     def _show(self, found: tuple[PairedDocument, tuple[Document, Document]]) -> None:
         document, self._texts = found
+        self._shown_document = document
         names = (self._comparison.first_name, self._comparison.second_name)
         self.clear_notice()
         self.query_one(SampleView).show(document, self._texts, names, self.colours)
 
     def on_rows_chosen(self) -> None:
         self.query_one(SampleView).focus()
+
+    def action_keep(self) -> None:
+        """Ask what should have been answered, and keep question, wrong answers and that as a row of one's own data."""
+        if self._texts is None or self._shown_document is None:
+            return
+        file = self.settings.outputs.absolute().parent / KEPT
+        document, texts = self._shown_document, self._texts
+
+        def expected(answer: str | None) -> None:
+            if answer is not None and answer.strip():
+                row = kept_row(self._comparison, document, texts, answer)
+                self.load(lambda: keep_row(file, row), lambda number: self._kept(file, number), group="keep")
+
+        self.app.push_screen(
+            Enter(
+                "Keep this as a test: what is the right answer?",
+                f"Added with the question and the wrong answer to {file}, for --data. Esc: never mind.",
+                value=texts[1].target,
+            ),
+            expected,
+        )
+
+    def _kept(self, file: Path, number: int | None) -> None:
+        said = "It is there already" if number is None else f"Kept as row {number}"
+        self.tell(f"{said}: {file}", f"benchtui run --data {shlex.quote(str(file))}")
 
     def action_copy(self) -> None:
         if self._texts is not None:

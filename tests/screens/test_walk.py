@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -91,6 +92,23 @@ async def test_searching_samples(open_app: Open) -> None:
         assert 0 < count < 40
         await press(pilot, "escape")
         assert "all 40" in shown(pilot), "Esc ends the search before it leaves"
+
+
+async def test_a_sample_is_kept_as_a_test_of_ones_own(open_app: Open, models: Path) -> None:
+    async with open_app().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "enter", "f", "a")
+        assert "what is the right answer?" in shown(pilot)
+        await type_in(pilot, "indeed")
+        await press(pilot, "enter")
+        assert "Kept as row 1" in shown(pilot)
+        assert "benchtui run --data" in shown(pilot)
+        await press(pilot, "a", "escape")
+    kept = [json.loads(line) for line in (models.parent / "tasks" / "kept.jsonl").read_text().splitlines()]
+    assert len(kept) == 1
+    assert kept[0]["question"].strip()
+    assert kept[0]["answer"] == "indeed"
+    assert kept[0]["wrong"], "a fixed sample was answered wrongly by the base"
 
 
 async def test_any_run_against_any_other(open_app: Open) -> None:
