@@ -14,6 +14,7 @@ import numpy as np
 
 from benchtui.evidence.records import Floats
 from benchtui.results.samples import Value
+from benchtui.tasks.metrics import corpus
 
 TOLERANCE = 1e-6
 
@@ -58,6 +59,16 @@ def _confusion(value: Value) -> tuple[float, ...] | None:
     )
 
 
+def _vector(length: int) -> Callable[[Value], tuple[float, ...] | None]:
+    """Return what takes a value of so many summands, or of a multiple of as many, as it is."""
+
+    def terms(value: Value) -> tuple[float, ...] | None:
+        fits = isinstance(value, list) and len(value) >= length and len(value) % length == 0
+        return tuple(map(float, value)) if isinstance(value, list) and fits else None
+
+    return terms
+
+
 def _ratio(sums: Floats) -> Floats:
     return np.asarray(sums[..., 0] / sums[..., 1])
 
@@ -82,8 +93,11 @@ AGGREGATIONS = (
     Aggregation("bits_per_byte", _weighted, lambda sums: -_ratio(sums) / math.log(2), mean=False),
     Aggregation("f1", _confusion, _f1, mean=False),
     Aggregation("matthews_corrcoef", _confusion, _matthews, mean=False),
+    Aggregation("bleu", _vector(10), corpus.bleu_of, mean=False),
+    Aggregation("chrf", _vector(3), corpus.chrf_of, mean=False),
+    Aggregation("nats_per_byte", _vector(2), corpus.nats_per_byte_of, mean=False),
 )
-"""lm-eval's names for its aggregations, api/metrics.py."""
+"""lm-eval's names for its aggregations, api/metrics.py, and those of tasks made from people's own data."""
 
 
 def terms_of(aggregation: Aggregation, values: Sequence[Value]) -> Floats | None:
