@@ -123,16 +123,16 @@ def command(
 def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
     """What is asked: the tasks of a suite, or tasks by name. Raises UsageError where both are given or none is left."""
     from benchtui.settings.config import load_config
-    from benchtui.tasks.suites import DEFAULT_SUITE, TaskPlan, find_suite, suites
+    from benchtui.tasks.suites import DEFAULT_SUITE, TaskPlan, find_suite, is_suite
 
     if tasks is not None and suite is not None:
         raise UsageError("--tasks and --suite both say what is planned.", "Give one of them.")
     config = load_config()
     if tasks is None:
         return list(find_suite(suite or DEFAULT_SUITE, config.suites).tasks)
-    known, found = suites(config.suites), list[TaskPlan]()
+    found = list[TaskPlan]()
     for name in filter(None, (word.strip() for word in tasks.split(","))):
-        found += known[name].tasks if name in known else [TaskPlan(name)]
+        found += find_suite(name, config.suites).tasks if is_suite(name, config.suites) else [TaskPlan(name)]
     if not found:
         raise UsageError("--tasks names no task.", "`benchtui tasks` lists them, `benchtui suites` the suites.")
     return list({task.name: task for task in found}.values())
@@ -174,12 +174,12 @@ def _run_line(
     samples: float | None,
     early: dict[str, Any],
 ) -> str:
-    """The command that runs what was planned: tasks by their names, since `run --tasks` takes no suites."""
+    """The command that runs what was planned: several suites by the names of their tasks."""
     from benchtui.settings.config import load_config
-    from benchtui.tasks.suites import DEFAULT_SUITE, suites
+    from benchtui.tasks.suites import DEFAULT_SUITE, is_suite
 
     said: dict[str, Any] = {"model": model} if model else {}
-    if suite is None and tasks is not None and tasks.strip() in suites(load_config().suites):
+    if suite is None and tasks is not None and is_suite(tasks.strip(), load_config().suites):
         said["suite"] = tasks.strip()
     elif tasks is not None:
         said["tasks"] = [task.name for task in asked]

@@ -11,9 +11,12 @@ import click
 from benchtui.cli.parameters.options import json_option
 from benchtui.cli.terminal.paragraphs import aside, hanging, say
 from benchtui.settings.config import load_config
-from benchtui.tasks.suites import BUILT_IN, Suite, TaskPlan, suites
+from benchtui.tasks.suites import BUILT_IN, Suite, TaskPlan, known_suites
 from benchtui.tasks.words import PLAIN_WORDS, task_title, task_words
 from benchtui.text import one_line
+
+_BESIDE = 16
+"""Characters of the longest name that what is said of a suite stands beside, not below."""
 
 
 @click.command("suites", short_help="List the suites of tasks and what each one tests.")
@@ -28,7 +31,7 @@ def command(as_json: bool) -> None:
         best-for = "our support bot"
         tasks = ["ifeval", {name = "gsm8k", num-fewshot = 5, limit = 200}]
     """
-    found = list(suites(load_config().suites).values())
+    found = [*known_suites(load_config().suites).values()]
     if as_json:
         import json
 
@@ -60,7 +63,7 @@ def _record(suite: Suite) -> dict[str, Any]:
 
 
 def _show(found: list[Suite]) -> None:
-    indent = max(len(suite.name) for suite in found) + 2
+    indent = max((len(suite.name) for suite in found if len(suite.name) <= _BESIDE), default=0) + 2
     plans = [task for suite in found for task in suite.tasks]
     names = max(len(_name(task)) for task in plans) + 2
     titles = max(len(_title(task)) for task in plans) + 2

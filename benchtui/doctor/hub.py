@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchtui.doctor.check import Check
 from benchtui.models.hub.asking import hub_endpoint, hub_is_offline
-from benchtui.models.hub.cache import hub_cache, hub_home
+from benchtui.models.hub.cache import has_token, hub_cache
 from benchtui.models.layout import size_text
 from benchtui.text import one_line
 
@@ -28,7 +28,7 @@ def check_hub(*, offline: bool = False) -> Iterator[Check]:
         why = "--offline" if offline else "HF_HUB_OFFLINE"
         yield Check("Hub", "ok", f"offline by {why}: only what is cached is used, {shown} is not asked")
         return
-    token = "a token is set" if _has_token() else "no token, so gated and private models are closed"
+    token = "a token is set" if has_token() else "no token, so gated and private models are closed"
     refusal = _refusal(endpoint)
     if refusal:
         step = "Check the network and HF_ENDPOINT, or work with what is cached: --offline."
@@ -86,9 +86,3 @@ def _refusal(endpoint: str) -> str:
         return one_line(str(getattr(error.reason, "strerror", None) or error.reason), 80)
     except (OSError, ValueError) as error:
         return one_line(str(error), 80) or type(error).__name__
-
-
-def _has_token() -> bool:
-    if os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
-        return True
-    return Path(os.environ.get("HF_TOKEN_PATH") or hub_home() / "token").is_file()

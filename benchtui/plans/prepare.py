@@ -16,6 +16,7 @@ from benchtui.backends.registry import find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.describe import ModelDescription
 from benchtui.models.fit import check_fit
+from benchtui.models.hub.cache import has_token
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
 from benchtui.models.selection import choose_format
@@ -31,8 +32,9 @@ from benchtui.plans.generation_notes import generation_notes
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
+from benchtui.tasks.needs import check_packages, needs_words
 from benchtui.tasks.resolve import ResolvedTasks, resolve
-from benchtui.tasks.suites import TaskPlan, find_suite
+from benchtui.tasks.suites import TaskPlan, find_suite, is_suite, notes_on
 from benchtui.text import one_line, printable
 
 
@@ -52,18 +54,27 @@ class PreparedBench:
 
 @dataclass(frozen=True)
 class PlannedTasks:
+    """The tasks of a run; `suite` is the one that they are, None for tasks by name. `notes` as in PreparedBench."""
+
     plans: tuple[TaskPlan, ...]
     resolved: ResolvedTasks
     suite: str | None
+    notes: tuple[str, ...] = ()
 
 
 def plan_tasks(choice: Choice, config: Config, catalogue: Catalogue) -> PlannedTasks:
-    """The tasks of the suite, or those named. Raises UsageError for unknown names and for tasks that run model code."""
+    """The tasks of the suite, or those named, among which suites may be. Raises UsageError for unknown names and for
+    tasks that run model code."""
     if choice.tasks:
-        wanted, suite = tuple(TaskPlan(name) for name in choice.tasks), None
+        named = [name for name in choice.tasks if name not in catalogue and is_suite(name, config.suites)]
+        meant = {name: find_suite(name, config.suites) for name in named}
+        wanted = tuple(
+            task for name in choice.tasks for task in (meant[name].tasks if name in meant else [TaskPlan(name)])
+        )
+        suite = None
     else:
-        found = find_suite(choice.suite, config.suites)
-        wanted, suite = found.tasks, found.name
+        meant = {choice.suite: find_suite(choice.suite, config.suites)}
+        wanted, suite = meant[choice.suite].tasks, meant[choice.suite].name
     resolved = resolve(catalogue, [task.name for task in wanted])
     if resolved.unsafe and not choice.permissions.unsafe_code:
         raise UsageError(
@@ -75,7 +86,7 @@ def plan_tasks(choice: Choice, config: Config, catalogue: Catalogue) -> PlannedT
         for task in wanted
         for name in resolved.requested[task.name]
     )
-    return PlannedTasks(plans, resolved, suite)
+    return PlannedTasks(plans, resolved, suite, notes_on(meant))
 
 
 def _first(*values: int | None) -> int | None:
@@ -92,6 +103,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     """Settle everything for one model. Raises BenchtuiError or UsageError naming what is missing and the next step."""
     backend = find_backend(choice.backend)
     backend.check(access_of(choice, backend))
+    check_packages(tasks.resolved, access_of(choice, backend).environment)
     check_code(choice, backend)
     _check_name(model)
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
@@ -101,7 +113,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     base_description, more = None, list[str]()
     if choice.compare or stands_on_base:
         base_description, more = _described_base(model, form, own, choice, backend)
-    notes = [form.note, own.note, *more]
+    notes = [*tasks.notes, *needs_words(tasks.resolved, has_token=has_token()), form.note, own.note, *more]
     if base_description is None:
         choice = dataclasses.replace(choice, compare=False, decide_early=None)
     fit = check_fit(own, base_description, form.tokenizer)

@@ -13,7 +13,8 @@ from benchtui.backends.registry import BUILT_IN, DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
-from benchtui.settings.setting import Setting
+from benchtui.settings.other_tools import device_of_count, hub_id_of
+from benchtui.settings.setting import Alias, Setting
 
 WHAT = "What is evaluated"
 HOW = "How the model is asked"
@@ -37,7 +38,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR", at_resume=True),
     Setting("model", WHAT, "Name, path or hub id; newest, or all.", forms.named("newest"), None, "NAME", page="model"),
     Setting("base", WHAT, "Base model: hub id or path. auto: what the model's files name.", forms.named("auto"), None,
-            "ID", page="base", attribute=""),
+            "ID", page="base", attribute="", aliases=(Alias("--base-model", hub_id_of),)),
     Setting("no-base", WHAT, "Evaluate the model alone; nothing to compare with.", switch("--no-base", "--with-base"),
             False, page="base", attribute=""),
     Setting("adapter-base", WHAT, "With --no-base: what an adapter is put on, where its files do not name it.",
@@ -48,9 +49,10 @@ SETTINGS: tuple[Setting, ...] = (
             switch("--verify", "--no-verify"), False),
     Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available.",
             forms.named("auto"), None, "NAME", page="format"),
-    Setting("suite", WHAT, "test, quick, core, full, or your own.", forms.NAME, "quick", "NAME", page="suite",
-            unless="tasks", always_shown=True),  # which one is meant by default may change
-    Setting("tasks", WHAT, "lm-eval tasks, instead of a suite.", forms.TASKS, (), "A,B", page="suite"),
+    Setting("suite", WHAT, "test, quick, core, full, open-llm-leaderboard, or your own.", forms.NAME, "quick", "NAME",
+            page="suite", unless="tasks", always_shown=True),  # which one is meant by default may change
+    Setting("tasks", WHAT, "lm-eval tasks or suites, instead of a suite.", forms.TASKS, (), "A,B", page="suite",
+            several=True),
     Setting("include-path", WHAT, "Folder with more task files; may be repeated.", forms.FOLDERS, (), "DIR",
             attribute="include_paths", at_resume=True),
     Setting("limit", WHAT, "Samples per task: a count, a share, all. auto: what the suite says.", forms.LIMIT, None,
@@ -91,7 +93,8 @@ SETTINGS: tuple[Setting, ...] = (
             forms.whole_number_or("auto", 1, "auto"), "auto", "N", page="batch"),
     Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
-    Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
+    Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME",
+            aliases=(Alias("--num-gpus", device_of_count),)),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
             forms.named("auto"), None, "URL", page="format"),

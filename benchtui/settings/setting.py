@@ -46,6 +46,15 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class Alias:
+    """Another spelling of a flag, as other tools write it; `reads` makes of what follows it what the main one takes, or
+    raises ValueError with words for what it expects."""
+
+    flag: str
+    reads: Callable[[str], str] = str
+
+
+@dataclass(frozen=True)
 class Setting:
     """One setting of a run: everything that is known of it.
 
@@ -58,6 +67,7 @@ class Setting:
     `only_with` names the switch without which it says nothing, `only_where` a setting and the word that has to be among
     its values, `unless` the setting that is used in its place where both are given. A shown command names what differs
     from the default, and always what is `always_shown`. `at_resume`: it can be given anew when a run is resumed.
+    `aliases` are other spellings of its flag. `several`: more values may follow the flag, each a word of its own.
     """
 
     name: str
@@ -75,6 +85,8 @@ class Setting:
     unless: str = ""
     always_shown: bool = False
     at_resume: bool = False
+    aliases: tuple[Alias, ...] = ()
+    several: bool = False
 
     @property
     def parameter(self) -> str:
@@ -88,7 +100,8 @@ class Setting:
     @property
     def flags(self) -> tuple[str, ...]:
         """All spellings, the main one first."""
-        return tuple(self.form.flags) if isinstance(self.form, Switch) else (self.flag,)
+        own = self.form.flags if isinstance(self.form, Switch) else (self.flag,)
+        return (*own, *(alias.flag for alias in self.aliases))
 
     @property
     def variable(self) -> str:

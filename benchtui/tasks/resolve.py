@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class ResolvedTasks:
     `task_files`: every task and group a worker may need -> absolute YAML path, in lm-eval's order of files. `tags`:
     every tag among them -> its tasks; lm-eval's index gets them again from the tasks' own YAMLs. `digests`: each name
     -> digest of all its files. `unsafe`: the leaf tasks that run code which a model wrote. `output_types`: each leaf
-    task whose YAML says it -> what it asks of a model, in lm-eval's word.
+    task whose YAML says it -> what it asks of a model, in lm-eval's word. `datasets`: each leaf task whose YAML says it
+    -> the data set that its documents come from.
     """
 
     requested: Mapping[str, tuple[str, ...]]
@@ -33,6 +34,7 @@ class ResolvedTasks:
     digests: Mapping[str, str]
     unsafe: tuple[str, ...]
     output_types: Mapping[str, str]
+    datasets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,6 +69,7 @@ def resolve(catalogue: Catalogue, specs: Iterable[str]) -> ResolvedTasks:
         digests={name: _digest(catalogue, name, digests) for name in names},
         unsafe=tuple(entry.name for entry in known if entry.unsafe_code),
         output_types={entry.name: entry.output_type for entry in known if entry.output_type},
+        datasets={entry.name: entry.dataset for entry in known if entry.dataset},
     )
 
 

@@ -14,7 +14,7 @@ from textual.widgets import Input, Select
 from benchtui.reports.wording.states import rate_words
 from benchtui.settings.config import load_config
 from benchtui.settings.values import limit_typed, limit_words
-from benchtui.tasks.suites import Suite, TaskPlan, suites
+from benchtui.tasks.suites import Suite, TaskPlan, offered_suites
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Estimate, Speeds, earlier_speeds, estimate_tasks, estimates
 from benchtui.wizard.measure import DOCUMENTS, measure
@@ -73,7 +73,7 @@ class SuiteStep(Step):
         model = self.answers.model
         name = model.path.name if model else ""
         known = self.answers.speeds.get(name) or earlier_speeds(self.outputs, name)
-        return tuple(suites(load_config().suites).values()), known
+        return offered_suites(load_config().suites, self.answers.choice.suite), known
 
     def _take(self, found: tuple[tuple[Suite, ...], Speeds]) -> None:
         self._suites, speeds = found

@@ -73,7 +73,10 @@ def test_the_command_shows_tasks_sizes_and_ones_own(project: Path) -> None:
 
 def test_the_command_speaks_json(project: Path) -> None:
     shown = json.loads(CliRunner().invoke(command, ["--json"], catch_exceptions=False).stdout)
-    assert [suite["name"] for suite in shown] == ["test", "quick", "core", "full"]
+    assert [suite["name"] for suite in shown] == [
+        *("test", "quick", "core", "full"),
+        *("open-llm-leaderboard-v1", "open-llm-leaderboard-v2"),
+    ]
     assert shown[2]["tasks"][1] == {
         "name": "gsm8k",
         "title": "Grade-School Maths",

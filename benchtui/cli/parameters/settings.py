@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.settings.environment import unknown_variables
 from benchtui.settings.rows import ISOLATED, OUTPUT, SETTING, SETTINGS
-from benchtui.settings.setting import Repeated, Setting, Switch
+from benchtui.settings.setting import Alias, Repeated, Setting, Switch
 from benchtui.text import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,7 +23,7 @@ class SettingOption(click.Option):
 
     def __init__(self, setting: Setting, help: str = "") -> None:
         super().__init__(
-            [setting.parameter, *setting.flags],
+            [setting.parameter, *setting.flags],  # in its usage and in what click calls near
             type=click.UNPROCESSED,
             multiple=isinstance(setting.form, Repeated),
             envvar=setting.variable,
@@ -33,15 +33,22 @@ class SettingOption(click.Option):
         self.setting = setting
         self.section = setting.section
 
-    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
-        if not isinstance(self.setting.form, Switch):
-            super().add_to_parser(parser, ctx)
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:  # noqa: ARG002 - click's signature
+        setting = self.setting
+        for alias in setting.aliases:
+            parser.add_option(obj=self, opts=[alias.flag], dest=alias.flag, action="store")
+        if not isinstance(setting.form, Switch):
+            action = "append" if isinstance(setting.form, Repeated) else "store"
+            parser.add_option(obj=self, opts=[setting.flag], dest=self.name, action=action)
             return
-        for flag in self.setting.flags:
+        for flag in setting.form.flags:
             parser.add_option(obj=self, opts=[flag], dest=self.name, action="store_const", const=flag)
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         setting, given = self.setting, opts.get(self.setting.parameter)
+        for alias in setting.aliases:
+            if isinstance(text := opts.get(alias.flag), str):
+                return self._aliased(alias, text, given, ctx), ParameterSource.COMMANDLINE
         if isinstance(given, str | list | tuple):
             texts = [given] if isinstance(given, str) else given
             step = f"`benchtui {ctx.info_name} --help` lists what it takes."
@@ -56,6 +63,13 @@ class SettingOption(click.Option):
                 return filed[setting.parameter], ParameterSource.DEFAULT_MAP
         return setting.default, ParameterSource.DEFAULT
 
+    def _aliased(self, alias: Alias, text: str, given: Any, ctx: click.Context) -> Any:
+        """Return the value that an alias says. Raises UsageError where the main flag is `given` too."""
+        setting, step = self.setting, f"`benchtui {ctx.info_name} --help` lists what it takes."
+        if isinstance(given, str):
+            raise UsageError(f"{setting.flag} and {alias.flag} say the same setting.", "Give one of them.")
+        return _read(alias.flag, text, lambda: setting.typed([alias.reads(text)]), step)
+
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:  # noqa: ARG002 - click's signature
         return value
 
@@ -67,7 +81,8 @@ class SettingOption(click.Option):
         else:
             word = setting.undo[1]
             flags = f"{setting.flag} {setting.metavar}"
-        return flags, f"{self.help}  [default: {word}]" if word else self.help or ""
+        also = f"  (also {', '.join(alias.flag for alias in setting.aliases)})" if setting.aliases else ""
+        return flags, f"{self.help}{also}" + (f"  [default: {word}]" if word else "")
 
 
 _ISOLATED = "isolated"
@@ -103,6 +118,13 @@ class SectionedCommand(click.Command):
             click.echo(f"benchtui: {line}", err=True)
         return super().make_context(info_name, args, parent, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read also `--tasks a b`: words that follow a flag that takes several, where the command takes none itself."""
+        if not any(isinstance(parameter, click.Argument) for parameter in self.params):
+            settings = [option.setting for option in self.params if isinstance(option, SettingOption)]
+            args = joined_words(args, [setting.flag for setting in settings if setting.several])
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         sections: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
@@ -111,6 +133,23 @@ class SectionedCommand(click.Command):
         for section, records in sections.items():
             with formatter.section(section):
                 formatter.write_dl(records, col_max=24)
+
+
+def joined_words(arguments: Sequence[str], several: Collection[str]) -> list[str]:
+    """Join the words that follow a flag among `several` by commas, up to the next flag: `--tasks a b` is
+    `--tasks a,b`."""
+    joined: list[str] = []
+    following = False
+    for number, word in enumerate(arguments):
+        if word == "--":
+            return [*joined, *arguments[number:]]
+        if word.startswith("-"):
+            following = word.partition("=")[0] in several
+        elif following and joined[-1] not in several:
+            joined[-1] = ",".join(filter(None, (joined[-1].rstrip(","), word.lstrip(","))))
+            continue
+        joined.append(word)
+    return joined
 
 
 def setting_option(name: str, help: str = "") -> Callable[[F], F]:

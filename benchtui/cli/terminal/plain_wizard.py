@@ -166,13 +166,13 @@ def _ask_servers(
 
 def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.settings.config import load_config
-    from benchtui.tasks.suites import suites
+    from benchtui.tasks.suites import offered_suites
     from benchtui.wizard.estimate import earlier_speeds, estimates
     from benchtui.wizard.options import suite_options
 
     if choice.tasks:
         return choice
-    known = list(suites(load_config().suites).values())
+    known = offered_suites(load_config().suites, choice.suite)
     speeds = earlier_speeds(choice.outputs, model.path.name)
     times = estimates(known, speeds, limit=choice.limit, models=2 if choice.compare else 1)
     return replace(choice, suite=_select("suite", suite_options(known, times), choice.suite))

@@ -63,3 +63,10 @@ def _folders() -> Iterator[tuple[Path, str]]:
 
 def _expanded(path: str) -> Path:
     return Path(os.path.expandvars(os.path.expanduser(path)))  # noqa: PTH111 - as the hub's own library does it
+
+
+def has_token() -> bool:
+    """Return whether huggingface_hub has a token to show: in a variable, or where `hf auth login` puts it."""
+    if os.environ.get("HF_TOKEN") or os.environ.get("HUGGING_FACE_HUB_TOKEN"):
+        return True
+    return Path(os.environ.get("HF_TOKEN_PATH") or hub_home() / "token").is_file()
