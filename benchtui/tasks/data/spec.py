@@ -12,8 +12,8 @@ DataKind = Literal["generate", "choices", "loglikelihood", "perplexity", "prefer
 """generate: a text is written and matched. choices: the likeliest of several. loglikelihood: how likely the reference
 is. perplexity: of whole texts. preference: whether the chosen answer is likelier than the rejected one."""
 
-CountFrom = Literal["auto", "0", "1"]
-"""Whether a gold answer that is a number counts the choices from 0 or from 1."""
+CountFrom = Literal["auto", "0", "1", "text"]
+"""Whether a gold answer that is a number counts the choices from 0 or from 1, or is the text of one of them."""
 
 
 class DataSpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,322 @@
+"""Recognises from the names of columns and the first rows what a data set asks, and which column is what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from benchtui.errors import UsageError
+from benchtui.tasks.data.rows import Cell, Row
+from benchtui.tasks.data.spec import DataKind, DataSpec
+from benchtui.tasks.data.templates import (
+    Column,
+    Field,
+    Template,
+    field_of,
+    is_template,
+    listed,
+    nearest,
+    parse_template,
+    quoted,
+)
+
+_IDS = ("id", "_id", "uid", "uuid", "qid", "question_id", "example_id", "sample_id", "doc_id")
+_SYSTEM = ("system", "system_prompt", "system_message")
+_CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
+_PROMPTS = (
+    ("prompt", "question", "instruction", "query", "problem"),
+    ("input", "inputs", "ctx", "goal", "task", "user", "human", "stem", "request", "source"),
+    ("text", "sentence", "content"),
+)
+_ANSWERS = (
+    (
+        *("answer", "answers", "answerkey", "answer_key", "target", "targets", "output", "outputs", "response"),
+        *("completion", "reference", "references", "expected", "expected_output", "expected_answer", "gold", "label"),
+        *("correct_answer", "ideal"),
+    ),
+    ("solution", "solutions", "summary", "translation", "highlights", "assistant", "gpt", "category", "class"),
+)
+_RIGHT = (
+    (
+        *("answer", "answerkey", "answer_key", "label", "gold", "target", "correct", "correct_answer", "answer_idx"),
+        *("answer_index", "correct_option", "correct_choice", "correct_index", "gold_index", "gold_idx", "cop"),
+    ),
+    ("output", "response", "solution", "reference", "expected"),
+)
+_CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answer_choices", "answer_options")
+_CONTEXTS = ("context", "passage", "article", "paragraph", "story", "background")
+_TEXTS = ("text", "content", "document", "body", "page", "article", "story", "passage", "sentence", "code")
+_CHOSEN, _REJECTED = "chosen", "rejected"
+_ONE_CHOICE = re.compile(r"(|option|options|choice|ending|answer|op|opt|sol|alternative)[ _-]?([a-j]|[0-9])")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A prompt and its reference."""
+
+    prompt: Field
+    answer: Field
+
+
+@dataclass(frozen=True)
+class WithChoices:
+    """A prompt, its choices (one column, a template that gives a list, or a column a choice) and the right one."""
+
+    prompt: Field
+    choices: Field | tuple[Column, ...]
+    right: Field
+
+
+@dataclass(frozen=True)
+class Preferred:
+    """Two answers to a prompt, of which the first is the better one."""
+
+    prompt: Field
+    chosen: Column
+    rejected: Column
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Texts alone."""
+
+    text: Field
+
+
+Shape = Asked | WithChoices | Preferred | Texts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How documents are read from rows: which columns are what. `said` are sentences for the user."""
+
+    kind: DataKind
+    shape: Shape
+    system: Column | None = None
+    id: Column | None = None
+    said: tuple[str, ...] = ()
+
+
+def recognise(spec: DataSpec, columns: Sequence[str], rows: Sequence[Row]) -> Reading:
+    """Return how the documents of a data set are read: as `spec` says it, the rest from names and first rows.
+
+    Raises UsageError, one line with the columns there are and the flag to give, where nothing or too much fits.
+    """
+    found = _Finder(spec, columns, rows)
+    reading = found.reading()
+    used = set(found.used)
+    other = [column for column in columns if column not in used]
+    said = [*found.said, *([f"Not used: {listed(other)}."] if other else [])]
+    return replace(reading, id=found.named(_IDS), said=tuple(said))
+
+
+class _Finder:
+    """The columns of one data set by their plain names; remembers which were used and what was said."""
+
+    def __init__(self, spec: DataSpec, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        self._spec = spec
+        self._columns = columns
+        self._rows = rows
+        self._plain: dict[str, str] = {}
+        for column in columns:
+            self._plain.setdefault(_plain(column), column)
+        self.said: list[str] = []
+        self.used: list[str] = []
+
+    def reading(self) -> Reading:
+        kind = self._spec.kind
+        if kind == "perplexity":
+            return self._perplexity()
+        if kind == "preference" or (kind is None and self._is_preference()):
+            return self._preference()
+        choices = self._choices()
+        if kind == "choices" and choices is None:
+            raise self._unknown("No column holds the choices", "--choices", "options")
+        if choices is not None and kind in (None, "choices"):
+            return self._with_choices(choices)
+        if kind is None and self._text_only():
+            return self._perplexity()
+        return self._asked(kind or "generate")
+
+    def named(self, names: Sequence[str]) -> Column | None:
+        """Return the first column with one of these names."""
+        found = next((self._plain[name] for name in names if name in self._plain), None)
+        if found is not None:
+            self.used.append(found)
+        return None if found is None else Column(found)
+
+    def _asked(self, kind: DataKind) -> Reading:
+        prompt = self._prompt()
+        answer = self._field(self._spec.answer, "--answer") or self._one_of(_ANSWERS, "answer", "--answer", prompt)
+        self._say(f"Prompt: {prompt}. Reference: {answer}.", prompt, answer)
+        return Reading(kind, Asked(prompt, answer), self._system())
+
+    def _with_choices(self, choices: Field | tuple[Column, ...]) -> Reading:
+        columns = choices if isinstance(choices, tuple) else (choices,)
+        self.used += [each.name for each in columns if isinstance(each, Column)]
+        prompt = self._prompt()
+        right = self._field(self._spec.answer, "--answer") or self._one_of(_RIGHT, "right answer", "--answer", prompt)
+        words = ", ".join(str(each) for each in columns)
+        self._say(f"Multiple choice. Prompt: {prompt}. Choices: {words}. Right answer: {right}.", prompt, right)
+        return Reading("choices", WithChoices(prompt, choices, right), self._system())
+
+    def _perplexity(self) -> Reading:
+        said = self._spec.prompt or self._spec.answer
+        text = self._field(said, "--prompt") or self.named(_TEXTS) or (self._only_column())
+        if text is None:
+            raise self._unknown("No column is known to hold the texts", "--prompt", "text")
+        self._say(f"Texts only, in {text}: their perplexity is measured.", text)
+        return Reading("perplexity", Texts(text))
+
+    def _preference(self) -> Reading:
+        chosen, rejected = self.named((_CHOSEN,)), self.named((_REJECTED,))
+        if chosen is None or rejected is None:
+            raise UsageError(
+                "Preference data need the columns chosen and rejected.", f"The columns are {listed(self._columns)}."
+            )
+        prompt = self._prompt()
+        self._say(f"Preference: is {chosen} likelier than {rejected}? Prompt: {prompt}.", prompt)
+        return Reading("preference", Preferred(prompt, chosen, rejected), self._system())
+
+    def _prompt(self) -> Field:
+        if said := self._field(self._spec.prompt, "--prompt"):
+            return said
+        instruction, more = self._plain.get("instruction"), self._plain.get("input")
+        others = [name for name in _PROMPTS[0] if name in self._plain and name != "instruction"]
+        if instruction and more and not others:
+            return self._joined(instruction, more)
+        found = self._one_of(_PROMPTS, "prompt", "--prompt", None)
+        context = next((self._plain[name] for name in _CONTEXTS if name in self._plain), None)
+        if context and self._filled(context) and isinstance(found, Column) and _plain(found.name) == "question":
+            return self._joined(context, found.name)
+        return found
+
+    def _joined(self, first: str, second: str) -> Field:
+        """Return the two columns with an empty line between; one of them may be empty."""
+        self.used += [first, second]
+        parts = [f"{{{{row[{_literal(name)}]}}}}" for name in (first, second)]
+        tests = [f"row.get({_literal(name)})" for name in (first, second)]
+        source = (
+            f"{{% if {tests[0]} %}}{parts[0]}{{% endif %}}{{% if {tests[0]} and {tests[1]} %}}\n\n{{% endif %}}"
+            f"{{% if {tests[1]} %}}{parts[1]}{{% endif %}}"
+        )
+        return replace(parse_template(source, self._columns, "prompt"), shown=f"{quoted(first)}, then {quoted(second)}")
+
+    def _choices(self) -> Field | tuple[Column, ...] | None:
+        said = self._spec.choices
+        if said is not None:
+            names = [name.strip() for name in said.split(",")]
+            if said not in self._columns and not is_template(said) and len(names) > 1:
+                for name in names:
+                    if name not in self._columns:
+                        raise UsageError(f"--choices {quoted(name)} is no column.", nearest(name, self._columns))
+                return tuple(Column(name) for name in names)
+            return field_of(said, self._columns, "--choices")
+        if found := next((self._plain[name] for name in _CHOICES if name in self._plain), None):
+            return Column(found)
+        return self._choice_columns()
+
+    def _choice_columns(self) -> tuple[Column, ...] | None:
+        """Return the columns A, B, C, D, or option_a, option_b, …, or choice1, choice2, …; at least two, none
+        left out."""
+        taken = (self._spec.prompt, self._spec.answer)
+        series: dict[str, dict[str, str]] = {}
+        for name, column in self._plain.items():
+            if column not in taken and (found := _ONE_CHOICE.fullmatch(name)):
+                series.setdefault(found[1], {})[found[2]] = column
+        for prefix, by_end in series.items():
+            for first in "a10":
+                names = [chr(ord(first) + step) for step in range(10)]
+                run = [by_end[name] for name in names[: _run(names, by_end)]]
+                if len(run) == len(by_end) and len(run) >= 2 and (prefix or "".join(run).isupper()):
+                    return tuple(Column(name) for name in run)
+        return None
+
+    def _one_of(self, tiers: Sequence[Sequence[str]], what: str, flag: str, taken: Field | None) -> Field:
+        for names in tiers:
+            found = [self._plain[name] for name in names if name in self._plain]
+            found = [name for name in found if name not in self.used and Column(name) != taken and self._filled(name)]
+            if len(found) > 1:
+                raise UsageError(
+                    f"Both {quoted(found[0])} and {quoted(found[1])} could be the {what}; the columns are "
+                    f"{listed(self._columns)}.",
+                    f"Say which: {flag} {_shell(found[0])}",
+                )
+            if found:
+                return Column(found[0])
+        left = next((name for name in self._columns if name not in self.used and Column(name) != taken), "COLUMN")
+        raise self._unknown(f"No column is known to hold the {what}", flag, left)
+
+    def _field(self, said: str | None, flag: str) -> Field | None:
+        return None if said is None else field_of(said, self._columns, flag)
+
+    def _unknown(self, what: str, flag: str, example: str) -> UsageError:
+        return UsageError(
+            f"{what}: the columns are {listed(self._columns)}.", f"Name it, for example {flag} {_shell(example)}"
+        )
+
+    def _system(self) -> Column | None:
+        system = self.named(_SYSTEM)
+        if system is not None:
+            self.said.append(f"System text: {system}.")
+        return system
+
+    def _chat(self) -> Column | None:
+        if self._spec.prompt or self._spec.answer or self._spec.choices:
+            return None
+        for name in _CHATS:
+            if name in self._plain and self._filled(self._plain[name], _looks_like_turns):
+                return Column(self._plain[name])
+        return None
+
+    def _is_preference(self) -> bool:
+        return _CHOSEN in self._plain and _REJECTED in self._plain
+
+    def _text_only(self) -> bool:
+        if self._spec.prompt or self._spec.answer:
+            return False
+        known = [name for tiers in (_PROMPTS[:2], _ANSWERS) for names in tiers for name in names]
+        return not any(name in self._plain for name in known) and any(name in self._plain for name in _TEXTS)
+
+    def _only_column(self) -> Column | None:
+        return Column(self._columns[0]) if len(self._columns) == 1 else None
+
+    def _filled(self, column: str, test: Callable[[Cell], bool] = bool) -> bool:
+        return any(test(row.cells.get(column)) for row in self._rows)
+
+    def _say(self, sentence: str, *fields: Field | None) -> None:
+        self.said.append(sentence)
+        for field in fields:
+            if isinstance(field, Column):
+                self.used.append(field.name)
+            elif isinstance(field, Template):
+                self.used += field.columns
+
+
+def _looks_like_turns(cell: Cell) -> bool:
+    if isinstance(cell, str):  # a list of turns as JSON in a cell of text
+        return bool(re.match(r"\s*\[\s*\{", cell))
+    return isinstance(cell, list) and bool(cell) and isinstance(cell[0], dict)
+
+
+def _plain(name: str) -> str:
+    """Return a column's name as the tables above have it: answerKey, "Answer key" and answer_key are one."""
+    return re.sub(r"[\s-]+", "_", name.strip().lower())
+
+
+def _run(names: Sequence[str], found: dict[str, str]) -> int:
+    return next((place for place, name in enumerate(names) if name not in found), len(names))
+
+
+def _literal(name: str) -> str:
+    """Return a name as a string of a Jinja expression."""
+    return "'" + name.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
+
+
+def _shell(name: str) -> str:
+    import shlex
+
+    from benchtui.text import one_line
+
+    return shlex.quote(one_line(name, 60))

@@ -1,0 +1,205 @@
+"""Makes documents, what lm-eval asks and scores, of rows; whatever is wrong with a row is told with its place."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from benchtui.errors import UsageError
+from benchtui.tasks.data.cells import NO_CHOICES, Choices, choices_of, optional_text, text_of, texts_of, whole
+from benchtui.tasks.data.columns import Asked, Preferred, Reading, Texts, WithChoices
+from benchtui.tasks.data.gold import Form, GoldSurvey, Question
+from benchtui.tasks.data.rows import Row
+from benchtui.tasks.data.spec import CountFrom
+from benchtui.tasks.data.templates import Column, quoted
+from benchtui.tasks.metrics.metric import ChosenMetric
+from benchtui.tasks.metrics.scoring import scoring_text
+
+_EXTRAS = {"pattern": ("pattern", "regex"), "schema": ("schema", "json_schema")}
+"""What a metric may need of each document, and the columns it is read from."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document: the columns of the task's Parquet file.
+
+    `targets` are all accepted answers and `target` the first of them; `gold` is the place of the right one among
+    `choices`, from 0. `scoring` is JSON: the metrics, and what belongs to this document alone.
+    """
+
+    id: str
+    place: str
+    system: str
+    prompt: str
+    target: str
+    targets: tuple[str, ...]
+    choices: tuple[str, ...]
+    letters: tuple[str, ...]
+    gold: int | None
+    scoring: str
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that makes a document of a row: how columns are read, how right answers are written, the metrics."""
+
+    reading: Reading
+    form: Form | None
+    metrics: tuple[ChosenMetric, ...]
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What only all rows together tell: how many there are, how right answers are written, and sentences about it."""
+
+    rows: int
+    form: Form | None
+    said: tuple[str, ...]
+
+
+def survey(rows: Callable[[], Iterable[Row]], reading: Reading, count_from: CountFrom) -> Survey:
+    """Read all rows once, in bounded memory (8 bytes a row).
+
+    Raises UsageError for right answers that fit no one form, or several, and for an id that is there twice.
+    """
+    gold, ids, count = GoldSurvey(), array("Q"), 0
+    for row in rows():
+        count += 1
+        if isinstance(reading.shape, WithChoices):
+            gold.add(_question(row, reading.shape))
+        if reading.id is not None:
+            ids.append(_hash(text_of(reading.id, row, "id")))
+    if reading.id is not None and _has_twice(ids):
+        _name_twice(rows(), reading.id)
+    if not gold.rows or not isinstance(reading.shape, WithChoices):
+        return Survey(count, None, ())
+    form, said = gold.decide(count_from, str(reading.shape.right))
+    return Survey(count, form, (said,))
+
+
+def sampled(count: int, sample: int | None, seed: int) -> frozenset[int] | None:
+    """Return the numbers, from 1, of `sample` of `count` rows, None for all.
+
+    They are drawn by the seed over the numbers of the rows, whatever stands in them: the same file gives the same
+    documents to every model, and a corrected typing error in one row changes no other.
+    """
+    if sample is None or sample >= count:
+        return None
+    return frozenset(random.Random(seed).sample(range(1, count + 1), sample))  # noqa: S311 - no secret
+
+
+def documents(rows: Iterable[Row], recipe: Recipe, numbers: frozenset[int] | None = None) -> Iterator[Document]:
+    """Yield a document of each row, or of those with these `numbers`. Raises UsageError naming the row."""
+    for row in rows:
+        if numbers is None or row.number in numbers:
+            yield document(row, recipe)
+
+
+def document(row: Row, recipe: Recipe) -> Document:
+    """Make the document of a row. Raises UsageError naming it."""
+    reading = recipe.reading
+    made = _made(row, recipe)
+    return Document(
+        id=str(row.number) if reading.id is None else text_of(reading.id, row, "id"),
+        place=row.place,
+        system=made.system or optional_text(reading.system, row, "system text"),
+        prompt=made.prompt,
+        target=made.targets[0],
+        targets=made.targets,
+        choices=made.choices.texts,
+        letters=made.choices.letters,
+        gold=made.gold,
+        scoring=scoring_text(recipe.metrics, **_extras(row, recipe.metrics)),
+    )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What the columns of a row give, before what every document has."""
+
+    prompt: str
+    targets: tuple[str, ...]
+    choices: Choices = NO_CHOICES
+    gold: int | None = None
+    system: str = ""
+
+
+def _made(row: Row, recipe: Recipe) -> _Made:
+    match recipe.reading.shape:
+        case Asked() as shape:
+            return _asked(row, shape, alone=recipe.reading.kind == "loglikelihood")
+        case WithChoices() as shape:
+            return _with_choices(row, shape, recipe.form)
+        case Preferred() as shape:
+            return _preferred(row, shape)
+        case Texts() as shape:
+            return _Made("", (text_of(shape.text, row, "text"),))
+
+
+def _asked(row: Row, shape: Asked, *, alone: bool) -> _Made:
+    prompt, targets = text_of(shape.prompt, row, "prompt"), texts_of(shape.answer, row, "reference")
+    if alone:  # the reference is the only choice: so lm-eval joins it to the prompt as it joins choices
+        return _Made(prompt, targets[:1], Choices(targets[:1]), 0)
+    return _Made(prompt, targets)
+
+
+def _with_choices(row: Row, shape: WithChoices, form: Form | None) -> _Made:
+    question = _question(row, shape)
+    gold = None if form is None else question.index(form)
+    if gold is None:  # the survey has seen every row: the file has changed since
+        raise UsageError(f"{row.place}: the right answer {quoted(question.gold)} is none of the choices.", "Try again.")
+    choices = Choices(question.choices, question.labels)
+    return _Made(text_of(shape.prompt, row, "prompt"), (choices.texts[gold],), choices, gold)
+
+
+def _preferred(row: Row, shape: Preferred) -> _Made:
+    prompt = text_of(shape.prompt, row, "prompt")
+    chosen, rejected = text_of(shape.chosen, row, "chosen answer"), text_of(shape.rejected, row, "rejected answer")
+    if chosen == rejected:
+        raise UsageError(f"{row.place}: chosen and rejected are the same text.", "Correct the row, or leave it out.")
+    # Of two that are equally likely lm-eval takes the first; by turns first, so that a model to which all is equally
+    # likely gets half of them and not all.
+    gold = (row.number + 1) % 2
+    return _Made(prompt, (chosen,), Choices((rejected, chosen) if gold else (chosen, rejected)), gold)
+
+
+def _question(row: Row, shape: WithChoices) -> Question:
+    choices = choices_of(shape.choices, row)
+    return Question(row.place, text_of(shape.right, row, "right answer"), choices.texts, choices.labels)
+
+
+def _extras(row: Row, metrics: tuple[ChosenMetric, ...]) -> dict[str, str]:
+    """Return what the metrics need of this row besides its answer."""
+    found: dict[str, str] = {}
+    for need in {chosen.metric.needs for chosen in metrics} & _EXTRAS.keys():
+        column = next((Column(name) for name in _EXTRAS[need] if name in row.cells), None)
+        if column is not None:
+            found[need] = text_of(column, row, need)
+    return found
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
+
+
+def _has_twice(hashes: array[int]) -> bool:
+    import numpy as np
+
+    ordered = np.sort(np.frombuffer(hashes, dtype=np.uint64))
+    return bool((ordered[1:] == ordered[:-1]).any())
+
+
+def _name_twice(rows: Iterable[Row], column: Column) -> None:
+    """Raise UsageError naming both places of the first id that is there twice; two ids may share a hash by chance."""
+    places: dict[int, tuple[str, str]] = {}
+    for row in rows:
+        text = whole(text_of(column, row, "id"), row, "id")
+        known = places.setdefault(_hash(text), (text, row.place))
+        if known != (text, row.place) and known[0] == text:
+            raise UsageError(
+                f"{row.place}: the id {quoted(text)} in {column} is also that of {known[1]}.",
+                "Give every row an id of its own, or rename the column.",
+            )

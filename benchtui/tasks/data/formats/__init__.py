@@ -1,1 +1,0 @@
-"""How rows are read from each format of data files."""

@@ -1,0 +1,113 @@
+"""Makes an lm-eval task of a data set: recognises its columns, makes its documents, and writes the task."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import UsageError
+from benchtui.tasks.data.columns import Reading, WithChoices, recognise
+from benchtui.tasks.data.documents import Document, Recipe, documents, sampled, survey
+from benchtui.tasks.data.hub import HUB, parse_hub_name
+from benchtui.tasks.data.source import Source, open_source
+from benchtui.tasks.data.spec import DataSpec, MadeTask
+from benchtui.tasks.data.trust import why_not_ours
+from benchtui.tasks.data.write_task import Written, delimiter, safe_name, stops, write_documents, write_yaml
+from benchtui.tasks.metrics.metric import ChosenMetric
+from benchtui.tasks.metrics.registry import choose_all
+
+_HEAD_ROWS = 200
+
+Arrived = Callable[[str, int, int], None]
+"""Told how far a download is: name of a file, bytes there, bytes in all."""
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The documents of one file or split, written."""
+
+    reading: Reading
+    metrics: tuple[ChosenMetric, ...]
+    written: Written
+    said: tuple[str, ...]
+
+
+def make_task(spec: DataSpec, folder: Path, *, offline: bool = False, arrived: Arrived = lambda *_: None) -> MadeTask:
+    """Write the task that `spec` describes to the folder: NAME.yaml, NAME-DIGEST.parquet, and a second Parquet file
+    where there are examples for few-shot prompts. The same rows and the same `spec` give the same files.
+
+    Raises UsageError for what cannot be read, recognised or scored, and BenchtuiError where files or the Hub fail.
+    """
+    name = safe_name(spec.name)
+    _check_place(folder / f"{name}.yaml")
+    source = open_source(spec.source, spec.split, offline=offline, arrived=arrived)
+    part = _write_part(spec, source, folder, name)
+    kind, written = part.reading.kind, part.written
+    said = [*source.said, *part.said]
+    examples = None
+    if spec.fewshot_from is not None:
+        others = open_source(_examples(spec, spec.fewshot_from), offline=offline, arrived=arrived)
+        examples = _write_part(
+            msgspec.structs.replace(spec, kind=kind, sample=None), others, folder, f"{name}-fewshot"
+        ).written
+        said.append(f"Examples for few-shot prompts: {examples.documents:,} documents of {others.name}.")
+    about = f"{written.documents:,} documents of {source.name}"
+    file = write_yaml(folder, name, kind, part.metrics, written, about=about, fewshot=examples)
+    said += _how_asked(part, examples)
+    previews = tuple(_preview(one) for one in written.first)
+    return MadeTask(name, file, written.path, written.documents, kind, tuple(said), previews)
+
+
+def _check_place(file: Path) -> None:
+    if os.path.lexists(file) and (why := why_not_ours(file, check_data=False)):
+        raise UsageError(f"{file} is not a task that benchtui made: {why}.", "Give the data another name, or move it.")
+
+
+def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str) -> _Part:
+    """Recognise the columns, survey all rows where that decides something, and write the documents."""
+    rows = source.rows()
+    reading = recognise(spec, source.columns, list(islice(rows, _HEAD_ROWS)))
+    metrics = choose_all(spec.metrics, reading.kind)
+    said = list(reading.said)
+    form, numbers = None, None
+    if isinstance(reading.shape, WithChoices) or reading.id is not None or spec.sample is not None:
+        found = survey(source.rows, reading, spec.count_from)
+        form, numbers = found.form, sampled(found.rows, spec.sample, spec.sample_seed)
+        said += found.said
+        if numbers is not None:
+            said.append(f"{len(numbers):,} of {found.rows:,} rows, drawn with the seed {spec.sample_seed}.")
+    made = documents(source.rows(said), Recipe(reading, form, metrics), numbers)
+    return _Part(reading, metrics, write_documents(made, folder, file_name), tuple(said))
+
+
+def _examples(spec: DataSpec, named: str) -> str:
+    """Return the source of few-shot examples: a file, a data set of the Hub, or a split of the one that is asked."""
+    if not spec.source.startswith(HUB) or named.startswith(HUB) or Path(named).expanduser().exists():
+        return named
+    name = parse_hub_name(spec.source)
+    return f"{HUB}{name.repository}{f':{name.config}' if name.config else ''}/{named}"
+
+
+def _how_asked(part: _Part, examples: Written | None) -> Iterator[str]:
+    """Say what the columns alone do not tell: where answers end, and how prompt and choice are joined."""
+    reading, written = part.reading, part.written
+    if reading.kind == "generate":
+        until, most = stops(written, examples)
+        ends = "at an empty line, " if until else ""
+        yield f"An answer ends {ends}where the model ends it, or after {most:,} tokens."
+    elif reading.kind != "perplexity" and 0 < written.joined < written.documents:
+        twice = written.joined if delimiter(written) else written.documents - written.joined
+        how = "two spaces" if delimiter(written) else "no space"
+        yield f"In plain text, {twice:,} documents have {how} between prompt and answer; the others have one."
+    if written.systems:
+        yield "Without a chat template the system text stands directly before the prompt, as lm-eval puts it."
+
+
+def _preview(document: Document) -> tuple[str, str]:
+    prompt = f"{document.system}\n\n{document.prompt}" if document.system else document.prompt
+    return prompt, document.target

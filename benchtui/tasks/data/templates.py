@@ -1,0 +1,311 @@
+"""What is asked of a row: the text of one column, or of a Jinja template over the columns, rendered in a sandbox.
+
+Templates may come from a benchtui.toml that somebody else wrote. They get what makes a prompt of columns, and nothing
+that makes much of little: no multiplication, no assignment, no loop in a loop, and only functions whose result is as
+long as what they are given, or is measured before it is made.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from benchtui.errors import UsageError
+from benchtui.tasks.data.rows import Cell, Row
+from benchtui.text import one_line
+
+LONGEST_TEXT = 16 * 1024 * 1024
+"""Characters of one rendered text."""
+_LONGEST_TEMPLATE = 20_000
+# fmt: off
+_NODES = frozenset({
+    "Template", "Output", "TemplateData", "Name", "Const", "Getattr", "Getitem", "Slice", "Filter", "Test", "Call",
+    "Keyword", "If", "For", "CondExpr", "Compare", "Operand", "And", "Or", "Not", "Neg", "Concat", "Add", "Sub",
+    "List", "Tuple", "Dict", "Pair",
+})
+_METHODS = frozenset({
+    "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "rpartition", "upper", "lower",
+    "title", "capitalize", "startswith", "endswith", "removeprefix", "removesuffix", "replace", "join", "find",
+    "count", "index", "get", "items", "keys", "values",
+})
+_FILTERS = frozenset({
+    "trim", "upper", "lower", "title", "capitalize", "replace", "join", "default", "d", "length", "count", "first",
+    "last", "list", "string", "int", "float", "round", "reverse", "sort", "unique", "select", "reject", "map",
+    "selectattr", "rejectattr", "dictsort", "items", "tojson",
+})
+# fmt: on
+_SPECIAL = frozenset({"self", "super", "caller", "varargs", "kwargs"})
+"""Names that Jinja defines by itself."""
+_ROW = "row"
+
+
+def is_template(text: str) -> bool:
+    """Return whether `text` is a Jinja template and no name of a column."""
+    return "{{" in text or "{%" in text
+
+
+@dataclass(frozen=True)
+class Column:
+    """The cells of one column."""
+
+    name: str
+
+    def of(self, row: Row) -> Cell:
+        """Return the cell. Raises UsageError naming the row that lacks the column."""
+        if self.name not in row.cells:
+            raise UsageError(
+                f"{row.place} has no {quoted(self.name)}.", "Add it, or leave the row out: every document needs it."
+            )
+        return row.cells[self.name]
+
+    def __str__(self) -> str:
+        return quoted(self.name)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A checked template; `flag` is where the user gave it, `shown` how it is told, `columns` which ones it names."""
+
+    source: str
+    flag: str
+    columns: tuple[str, ...]
+    compiled: Any
+    expression: Any = None
+    shown: str = ""
+
+    def of(self, row: Row) -> str:
+        """Render the row. Raises UsageError naming the row: for a column that it lacks, nothing or a list where text
+        is wanted, and a text that is too long."""
+        return str(self._evaluated(_rendered, self.compiled, row))
+
+    def values(self, row: Row) -> Cell:
+        """Return what the only expression of the template gives, as it is: a list for {{options.split(';')}}.
+
+        Raises UsageError naming the row, as `of` does.
+        """
+        value: Cell = self._evaluated(_valued, self.expression, row)
+        return value
+
+    def _evaluated(self, function: Callable[[Any, Mapping[str, Any]], Any], compiled: Any, row: Row) -> Any:
+        try:
+            return function(compiled, {_ROW: row.cells, **row.cells})
+        except UsageError as error:
+            raise UsageError(f"{row.place}: {self.flag} {error.what}", error.next_step) from None
+
+    def __str__(self) -> str:
+        return self.shown or one_line(self.source, 80)
+
+
+Field = Column | Template
+"""Where a text of a document comes from."""
+
+
+def field_of(text: str, columns: Sequence[str], flag: str) -> Field:
+    """Return the column called `text`, or the template that it is. Raises UsageError when it is neither."""
+    if text in columns:
+        return Column(text)
+    if is_template(text):
+        return parse_template(text, columns, flag)
+    raise UsageError(f"{flag} {quoted(text)} is no column.", nearest(text, columns))
+
+
+def parse_template(source: str, columns: Sequence[str], flag: str) -> Template:
+    """Check a template over `columns`. Raises UsageError for what is no Jinja, for names that are no columns, and for
+    parts of Jinja that data templates do not have."""
+    import jinja2
+
+    if len(source) > _LONGEST_TEMPLATE:
+        raise UsageError(f"{flag} is longer than {_LONGEST_TEMPLATE:,} characters.", "Give a shorter template.")
+    environment = _environment()
+    try:
+        tree = environment.parse(source)
+        _check_parts(tree, flag)
+        named = _check_names(tree, columns, flag)
+        compiled = environment.from_string(source)
+        inner = source.strip()[2:-2].strip("+-") if _is_one_expression(tree) else ""
+        expression = environment.compile_expression(inner, undefined_to_none=False) if inner else None
+    except (jinja2.TemplateSyntaxError, RecursionError) as error:
+        raise UsageError(
+            f"{flag} is no Jinja template: {_reason(error)}.",
+            "Write columns as {{question}}, or give the name of one column.",
+        ) from None
+    return Template(source, flag, named, compiled, expression)
+
+
+def nearest(name: str, columns: Sequence[str]) -> str:
+    """Return a sentence with the columns there are, the ones nearest to `name` first."""
+    close = difflib.get_close_matches(name, columns, n=3, cutoff=0.5)
+    if close:
+        return f"Did you mean {' or '.join(quoted(column) for column in close)}?"
+    return f"The columns are {listed(columns)}."
+
+
+def listed(columns: Sequence[str]) -> str:
+    """Return the names of columns for a sentence, at most twelve."""
+    more = f" and {len(columns) - 12} more" if len(columns) > 12 else ""
+    return ", ".join(quoted(column) for column in columns[:12]) + more
+
+
+def quoted(name: str) -> str:
+    """Return a name of the user's file as it is shown in a sentence."""
+    return f'"{one_line(name, 60)}"'
+
+
+def _check_parts(tree: Any, flag: str) -> None:
+    from jinja2 import nodes
+
+    for node in tree.find_all(nodes.Node):
+        kind = type(node).__name__
+        word = ""
+        if isinstance(node, nodes.Filter | nodes.Test):
+            known = _FILTERS if isinstance(node, nodes.Filter) else None
+            word = node.name if known is not None and node.name not in known else ""
+        elif isinstance(node, nodes.Call):
+            method = node.node.attr if isinstance(node.node, nodes.Getattr) else getattr(node.node, "name", "a call")
+            word = "" if isinstance(node.node, nodes.Getattr) and method in _METHODS else f"{method}()"
+            word = word or ("*arguments" if node.dyn_args or node.dyn_kwargs else "")
+        elif isinstance(node, nodes.For):
+            word = "a loop in a loop" if list(node.iter_child_nodes()) and _has_loop(node) else ""
+            word = word or ("a recursive loop" if node.recursive else "")
+        elif kind not in _NODES and not isinstance(node, nodes.Helper | nodes.EvalContextModifier):
+            word = {"Mul": "*", "Pow": "**", "Mod": "%", "Div": "/", "Assign": "set"}.get(kind, kind.lower())
+        if word:
+            raise UsageError(
+                f"{flag} uses {one_line(word, 40)}, which templates over data do not have.",
+                "They have columns, if, for, and the filters and methods of texts and lists.",
+            )
+
+
+def _has_loop(loop: Any) -> bool:
+    from jinja2 import nodes
+
+    return any(inner is not loop for inner in loop.find_all(nodes.For))
+
+
+def _check_names(tree: Any, columns: Sequence[str], flag: str) -> tuple[str, ...]:
+    from jinja2 import meta, nodes
+
+    named = meta.find_undeclared_variables(tree) | (_SPECIAL & {node.name for node in tree.find_all(nodes.Name)})
+    for name in sorted(named - set(columns) - {_ROW}):
+        raise UsageError(f"{flag} names {quoted(name)}, which is no column.", nearest(name, columns))
+    return tuple(sorted(named - {_ROW}))
+
+
+def _is_one_expression(tree: Any) -> bool:
+    from jinja2 import nodes
+
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output):
+        return False
+    parts = tree.body[0].nodes
+    return len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData)
+
+
+def _rendered(template: Any, cells: Mapping[str, Any]) -> str:
+    parts, length = [], 0
+    with _errors_told():
+        for part in template.generate(cells):
+            length += len(part)
+            if length > LONGEST_TEXT:
+                raise _too_long()
+            parts.append(part)
+    return "".join(parts)
+
+
+def _valued(expression: Any, cells: Mapping[str, Any]) -> Any:
+    if expression is None:
+        raise UsageError("gives a text where a list is wanted.", "Give one expression, as in {{options.split(';')}}.")
+    with _errors_told():
+        value = expression(**cells)
+        return value if isinstance(value, str | list | dict) else list(value)
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    """Turn what Jinja and its functions raise into words for the user."""
+    import jinja2
+
+    try:
+        yield
+    except UsageError:
+        raise
+    except jinja2.UndefinedError as error:
+        raise UsageError(
+            f"uses what this row does not have ({_reason(error)}).",
+            "Say what is written then, as in {{context|default('')}}.",
+        ) from None
+    except Exception as error:  # noqa: BLE001 - a template can raise whatever Python can
+        raise UsageError(f"fails: {_reason(error)}.", "Correct the template.") from None
+
+
+def _too_long() -> UsageError:
+    return UsageError(f"makes a text of more than {LONGEST_TEXT:,} characters.", "Shorten it.")
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(error) or type(error).__name__).rstrip(".")
+
+
+@functools.cache
+def _environment() -> Any:
+    import jinja2
+    import jinja2.sandbox
+    from jinja2 import filters
+
+    class Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
+        def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+            owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
+            if isinstance(owner, str) and name == "replace":
+                _measure_replacing(owner, *args)
+            if isinstance(owner, str) and name == "join" and args:
+                args = (list(args[0]), *args[1:])
+                _measure_joining(owner, args[0])
+            return super().call(context, function, *args, **kwargs)
+
+    def replace(context: Any, text: object, old: str, new: str, count: int | None = None) -> Any:
+        _measure_replacing(str(text), old, new)
+        return filters.do_replace(context, str(text), old, new, count)
+
+    def join(context: Any, values: Any, between: str = "", attribute: Any = None) -> Any:
+        values = list(values)
+        _measure_joining(between, values)
+        return filters.sync_do_join(context, values, between, attribute)
+
+    def shown(value: object) -> object:
+        if isinstance(value, jinja2.Undefined):
+            return value  # raises by itself, with its name
+        if value is None:
+            raise UsageError("writes a cell with nothing in it.", "Say what is written then: {{context or ''}}.")
+        if not isinstance(value, str | int | float):
+            raise UsageError("writes a list or an object as text.", "Say how, as in {{choices|join(', ')}}.")
+        return value
+
+    def tojson(value: object) -> str:
+        return json.dumps(value, ensure_ascii=False)
+
+    environment = Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=shown,
+    )
+    own = {"replace": jinja2.pass_eval_context(replace), "join": jinja2.pass_eval_context(join), "tojson": tojson}
+    environment.filters = {name: own.get(name) or environment.filters[name] for name in _FILTERS}
+    environment.globals.clear()
+    return environment
+
+
+def _measure_replacing(text: str, old: object = "", new: object = "", *_: object) -> None:
+    found = text.count(old) if isinstance(old, str) else len(text)
+    if len(text) + found * len(str(new)) > LONGEST_TEXT:
+        raise _too_long()
+
+
+def _measure_joining(between: object, parts: list[Any]) -> None:
+    if len(str(between)) * len(parts) + sum(len(str(part)) for part in parts) > LONGEST_TEXT:
+        raise _too_long()

@@ -1,0 +1,140 @@
+"""Whether a task's files hold only what benchtui writes into them, whoever wrote them: then they run no code of theirs.
+
+A task is trusted by content. Its YAML must be, line by line, one that `write_task` could have written; its data a plain
+Parquet file beside it, of the columns and the digest that it claims.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import stat
+from pathlib import Path
+
+from benchtui.files import open_regular_file, read_regular
+from benchtui.tasks.data.write_task import DIGITS, LONGEST_NAME, digest_of, schema
+from benchtui.tasks.metrics.registry import METRICS
+from benchtui.tasks.metrics.scoring import PROCESS_RESULTS
+
+_LARGEST = 256 * 1024
+_TEXT = r'"(?:[ !#-\[\]-~]|\\[\\"/abtnvfre0_]|\\x[0-9A-F]{2}|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})*"'
+"""Text between quotation marks, as YAML's writer leaves it: ASCII, the rest escaped."""
+_FUNCTIONS = "|".join(sorted(re.escape(name) for name in PROCESS_RESULTS.values() if name))
+_AGGREGATIONS = "|".join(
+    sorted({re.escape(("!function " if "." in one.aggregation else "") + one.aggregation) for one in METRICS.values()})
+)
+_METRIC = rf"""  - metric: (?:{_TEXT})
+    aggregation: (?:{_AGGREGATIONS})
+    higher_is_better: (?:true|false)
+"""
+_TASK = re.compile(
+    rf"""task: "(?P<name>[A-Za-z0-9_-]{{1,{LONGEST_NAME}}})"
+dataset_path: parquet
+dataset_kwargs:
+  data_files:
+    test: (?P<test>{_TEXT})
+(?:    fewshot: (?P<fewshot>{_TEXT})
+)?test_split: test
+(?:num_fewshot: 0|fewshot_split: fewshot)
+output_type: (?:generate_until|multiple_choice|loglikelihood_rolling)
+doc_to_text: prompt
+(?:doc_to_choice: choices
+)?(?:doc_to_target: gold
+)?(?:target_delimiter: "[ ]?"
+)?(?:doc_to_target: target
+)?(?:generation_kwargs:
+  until: \[(?:{_TEXT}(?:, {_TEXT})*)?\]
+  do_sample: false
+  max_gen_toks: [0-9]{{1,6}}
+)?(?:description: "\{{\{{system\}}\}}"
+)?(?:process_results: !function (?P<function>{_FUNCTIONS})
+)?metric_list:
+(?P<metrics>(?:{_METRIC})+)metadata:
+  version: 1\.0
+  kind: (?:{"|".join(PROCESS_RESULTS)})
+  description: {_TEXT}
+"""
+)
+
+
+def is_ours(yaml: Path) -> bool:
+    """Return whether the task of this YAML holds only what benchtui writes, and so runs no code and asks no network."""
+    return not why_not_ours(yaml)
+
+
+def why_not_ours(yaml: Path, *, check_data: bool = True) -> str:
+    """Return why a task is not trusted, for a sentence; "" when it is. With `check_data` its Parquet files are read to
+    their end and compared with their digests."""
+    try:
+        if not _is_plain_file(yaml):
+            return "it is a link or no file"
+        text = read_regular(yaml, _LARGEST).decode("ascii")
+    except (OSError, ValueError):
+        return "it cannot be read, or is no plain text"
+    found = _TASK.fullmatch(text)
+    if found is None or found["name"] != yaml.stem or yaml.suffix != ".yaml":
+        return "it is not written as benchtui writes tasks"
+    if (reason := _metrics_reason(found)) or (reason := _import_reason(yaml.parent)):
+        return reason
+    for quoted in filter(None, (found["test"], found["fewshot"])):
+        if reason := _data_reason(yaml, quoted, check_data):
+            return reason
+    return ""
+
+
+def _metrics_reason(found: re.Match[str]) -> str:
+    """Of a metric that it does not know, and that no function of ours computes, lm-eval loads code from the Hub."""
+    names = [str(_unquoted(text)) for text in re.findall(rf"- metric: ({_TEXT})", found["metrics"])]
+    known = METRICS if found["function"] else {"acc", "acc_norm"}
+    unknown = [name for name in names if name.partition(":")[0] not in known]
+    return "it names a metric that is not benchtui's" if unknown else ""
+
+
+def _import_reason(folder: Path) -> str:
+    """For benchtui.tasks.metrics.… lm-eval first looks for benchtui/tasks/metrics/….py beside the YAML."""
+    return "a file or folder called benchtui lies beside it" if os.path.lexists(folder / "benchtui") else ""
+
+
+def _data_reason(yaml: Path, quoted: str, check_data: bool) -> str:
+    pattern = str(_unquoted(quoted))
+    path = Path(re.sub(r"\[([*?\[])\]", r"\1", pattern))
+    named = re.fullmatch(rf"{re.escape(yaml.stem)}(?:-fewshot)?-([0-9a-f]{{{DIGITS}}})\.parquet", path.name)
+    beside = yaml.absolute().parent
+    if not named or glob.escape(str(path)) != pattern or path.parent not in (beside, beside.resolve()):
+        return "its data are not a Parquet file beside it"
+    if not check_data:
+        return ""
+    try:
+        if not _is_plain_file(beside / path.name):
+            return f"{path.name} is a link or no file"
+        with open_regular_file(beside / path.name) as file:
+            if digest_of(file) != named[1]:
+                return f"{path.name} is not the file that it was"
+    except OSError:
+        return f"{path.name} cannot be read"
+    return _schema_reason(beside / path.name)
+
+
+def _schema_reason(path: Path) -> str:
+    """Metadata of a Parquet file can make the data library read columns as pictures or sounds, from any address."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        found = pq.read_schema(path)
+    except (pa.ArrowException, OSError):
+        return f"{path.name} is no Parquet file"
+    if found.metadata or not found.equals(schema(), check_metadata=True):
+        return f"{path.name} does not have the columns that benchtui writes"
+    return ""
+
+
+def _is_plain_file(path: Path) -> bool:
+    return stat.S_ISREG(os.lstat(path).st_mode)
+
+
+def _unquoted(text: str) -> object:
+    import yaml
+
+    return yaml.safe_load(text)

@@ -1,1 +1,0 @@
-"""Finds the documents of a benchmark whose words occur in training data."""

@@ -1,1 +1,0 @@
-"""The search for documents in training data."""
