@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.journal.journal import answered_requests
 from tests.e2e.commands import benchtui, results_in
 from tests.worker.answering.openai.fake import Asked, Fake, Reply, loglikelihood
 
@@ -79,6 +81,42 @@ class Fails(Fake):
         text = bytes(prompt).decode() if isinstance(prompt, list) else str(prompt)
         lost = text in (f"{QUESTIONS[1][0]} Madrid", QUESTIONS[3][0])
         return Reply(504, {}) if self.broken and lost else None
+
+
+class Changes(Fake):
+    """Another adapter answers from the last question on, until the test puts the first one back."""
+
+    changed = holds = False
+
+    def fault(self, asked: Asked) -> Reply | None:
+        prompt = asked.body.get("prompt")
+        if isinstance(prompt, list) and QUESTIONS[-1][0] in bytes(prompt).decode():
+            self.changed = not self.holds
+        return None
+
+    def one_logprob(self, before: bytes, token: int, body: dict[str, Any]) -> float:
+        right = super().one_logprob(before, token, body)
+        return 1.3 * right if self.changed else right
+
+
+def test_numbers_that_change_during_a_task_do_not_count(tmp_path: Path) -> None:
+    tokenizer, tasks = byte_tokenizer(tmp_path / "tokenizer"), write_tasks(tmp_path / "tasks")
+    outputs = tmp_path / "outputs"
+    with Changes() as fake:
+        done = benchtui(
+            "run", "--outputs", outputs, "--backend", "openai", "--server", fake.url, "--no-base", "--tokenizer",
+            tokenizer, "--tasks", "choose", "--include-path", tasks, cwd=tmp_path,
+        )  # fmt: skip
+        assert done.code == 1, done.err
+        assert "log-probabilities that the server tells are others than at the start of the run" in done.err
+        assert "What it answered for this task does not count" in done.err
+        (place,) = (outputs / "fake-1" / "benchmarks" / "fine-tuned").iterdir()
+        assert answered_requests(RunDirectory(place).journal) == 0
+        fake.changed, fake.holds = False, True
+        again = benchtui("resume", "--outputs", outputs, "--include-path", tasks, cwd=tmp_path)
+        assert again.code == 0, again.err
+    results = results_in(RunDirectory(place).lm_eval)["results"]
+    assert results["choose"]["acc,none"] == pytest.approx(expected()[0], abs=1e-12)
 
 
 def test_choices_and_texts_score_as_the_servers_own_function_does(tmp_path: Path) -> None:

@@ -324,6 +324,12 @@ class Answering(Protocol):
         task is answered."""
         return
 
+    def known_text(self) -> tuple[float, ...]:
+        """The log-likelihoods of the first two, three, … tokens of one text after its first, in nats, asked anew: they
+        stay the same, but for rounding, while the model does. Empty where it cannot change, as in this process. Raises
+        what `check_tasks` and `score` raise."""
+        return ()
+
     @property
     def rows(self) -> int | None:
         """How many sequences are answered at once; None where the implementation sizes each batch by itself."""

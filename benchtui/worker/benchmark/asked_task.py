@@ -12,6 +12,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.protocol import BatchTooLargeError, ModelChangedError, OutOfMemoryError
+from benchtui.worker.benchmark import same_scores
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
 from benchtui.worker.benchmark.tasks.load import LoadedTask
@@ -40,8 +41,7 @@ class AskedTask(TaskRun):
         self.context.speed.begin()
         try:
             self.context.take_turn()
-            self._ask(only)
-            self._model.answering.check_same()
+            self._ask_while_the_same(only)
         except ModelChangedError:
             self.context.journal.forget(self.loaded.name)
             raise
@@ -50,6 +50,17 @@ class AskedTask(TaskRun):
             self.context.speed.keep(self._model.answering, force=True)
         self._tell_unanswered()
         self._refuse_chance(CHANCE_AT_LEAST)
+
+    def _ask_while_the_same(self, only: frozenset[int] | None) -> None:
+        """Raises ModelChangedError where the answers may be those of several models."""
+        journal, answering = self.context.journal, self._model.answering
+        scored = same_scores.asks_log_likelihoods(self.loaded.task)
+        if scored:
+            same_scores.asked(journal, self.loaded.name)
+        self._ask(only)
+        answering.check_same()
+        if scored:
+            same_scores.still_the_same(journal, answering, self.loaded.name)
 
     def _tell_unanswered(self) -> None:
         """Say how many documents have no answer, and why the first of them has none."""

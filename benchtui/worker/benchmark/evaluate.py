@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from benchtui.errors import BenchtuiError
 from benchtui.results.records import EarlyStop
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
+from benchtui.worker.benchmark import same_scores
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.context import Outcome, RunContext
 from benchtui.worker.benchmark.early_stop.base_scores import finished_base
@@ -71,6 +72,7 @@ def begin(evaluation: Evaluation) -> None:
     context, model = evaluation.context, evaluation.outcome.model
     context.take_turn()
     bind_journal(context, dtype=model.facts["dtype"])
+    same_scores.begin(context, evaluation.model.answering)
     note_model(context.journal, model)
     for name in unit_names(context):
         note_early(context, name, None)  # it is decided anew, from the same answers

@@ -16,6 +16,7 @@ from benchtui.worker.answering.protocol import Answering, OutOfMemoryError
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext
 from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
+from benchtui.worker.benchmark.same_scores import asks_log_likelihoods
 from benchtui.worker.benchmark.score_journal import score_journal
 from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
 from benchtui.worker.process import WorkerProcess
@@ -54,7 +55,7 @@ class _Session:
         with ExitStack() as stack:
             context = open_to_ask(self._process, run, stack)
             loaded = self._load(context)
-            loaded.check_tasks(loglikelihood=_asks_loglikelihoods(context))
+            loaded.check_tasks(loglikelihood=any(asks_log_likelihoods(found.task) for found in context.tasks.tasks))
             self._stop.interruptible = False
             evaluate(_evaluation(context, loaded))
         self._stop.interruptible = True
@@ -95,10 +96,6 @@ class _Session:
             loaded = None
         self._loaded = loaded or open_answering(plan, reporter, share)
         return self._loaded
-
-
-def _asks_loglikelihoods(context: RunContext) -> bool:
-    return any(loaded.task.OUTPUT_TYPE != "generate_until" for loaded in context.tasks.tasks)
 
 
 def _evaluation(context: RunContext, answering: Answering, *, early: bool = False) -> Evaluation:

@@ -9,7 +9,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
 from benchtui.worker.answering.openai import texts
 from benchtui.worker.answering.openai.messages import Messages
-from benchtui.worker.answering.openai.scoring import Scorer, groups_of
+from benchtui.worker.answering.openai.scoring import Scorer, groups_of, known_text
 from benchtui.worker.answering.openai.server import Server, Streamed
 from benchtui.worker.answering.protocol import (
     TOP_K,
@@ -144,6 +144,11 @@ class OpenAIAnswering(Answering):
     def check_same(self) -> None:
         """As `Answering.check_same`."""
         self._server.check_same()
+
+    def known_text(self) -> tuple[float, ...]:
+        """As `Answering.known_text`."""
+        self._proven()
+        return known_text(self, self._tokens) if self._tokens is not None else ()
 
     def _proven(self) -> Scorer:
         name, scorer = self._server.address.name, self._scorer

@@ -16,14 +16,21 @@ class EchoScorer:
 
     name = "echo of the prompt"
 
-    def __init__(self, server: Server, tokenizer: Tokenizer) -> None:
+    def __init__(self, server: Server, tokenizer: Tokenizer, *, tempered: bool = False) -> None:
+        """`tempered` as for `probe`."""
         self._server = server
         self._tokenizer = tokenizer
+        self._tempered = tempered
 
     async def prove(self) -> None:
         """As `Scorer.prove`."""
         try:
-            await probe(self._post, self._server.model.name, lambda text: self._tokenizer.encode([text])[text])
+            await probe(
+                self._post,
+                self._server.model.name,
+                lambda text: self._tokenizer.encode([text])[text],
+                tempered=self._tempered,
+            )
         except UnbelievableError as error:
             raise refusal(self._server.address.name, str(error)) from error
 

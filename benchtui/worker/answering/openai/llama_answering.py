@@ -18,6 +18,7 @@ from benchtui.worker.answering.openai import llama_texts
 from benchtui.worker.answering.openai.forced_tokens import Asked, ForcedTokens, Known, grouped
 from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.llama_tokens import LlamaTokenizer
+from benchtui.worker.answering.openai.scoring import known_text
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -138,6 +139,10 @@ class LlamaServerAnswering(Answering):
     def check_same(self) -> None:
         """As `Answering.check_same`."""
         self._server.check_same()
+
+    def known_text(self) -> tuple[float, ...]:
+        """As `Answering.known_text`."""
+        return known_text(self, self._tokens)
 
     def _proven(self) -> ForcedTokens:
         forced = ForcedTokens(self._server.post, self._asked, self._name)

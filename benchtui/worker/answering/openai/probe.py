@@ -1,11 +1,12 @@
 """Whether the log-probabilities that /v1/completions echoes can be believed.
 
 Servers answer the standard request with no scores, with those of the next token, or with those of another prompt, and
-say nothing. Nine checks on one sentence tell them apart; each has its own words.
+say nothing. Checks on one sentence tell them apart; each has its own words.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,12 @@ TOLERANCE = 0.1
 """Nats between two answers about the same token: what batches change in a quantised model stays below it."""
 BETTER = 5.0
 """Nats by which a sentence is likelier than its words in another order."""
+
+_COLD = 0.5
+"""The temperature that log-probabilities are compared at with those at 1."""
+_MORE_THAN_ALL = 0.02
+"""What probabilities of different tokens may sum up to above 1: two tokens may have one text."""
+_TEMPERED = "its log-probabilities depend on the temperature"
 
 Post = Callable[[dict[str, Any]], Awaitable[Any]]
 
@@ -39,9 +46,10 @@ class Echoed:
     added: int
 
 
-def echo_body(model: str, prompt: Ids) -> dict[str, Any]:
+def echo_body(model: str, prompt: Ids, *, temperature: float = 1) -> dict[str, Any]:
     """What is sent to have a prompt scored: no setting of a sampler, which masks tokens in some servers."""
-    return {"model": model, "prompt": list(prompt), "max_tokens": 1, "echo": True, "logprobs": 1, "temperature": 1}
+    asked = {"model": model, "prompt": list(prompt), "max_tokens": 1, "echo": True, "logprobs": 1}
+    return {**asked, "temperature": temperature}
 
 
 def read_echo(answer: Any, length: int) -> Echoed:
@@ -71,15 +79,19 @@ def _numbers(echoed: Echoed) -> list[float]:
     return [float(value) for value in found]
 
 
-async def probe(post: Post, model: str, encode: Callable[[str], list[int]]) -> None:
-    """Raise UnbelievableError where the server's scores cannot be believed, saying why."""
+async def probe(post: Post, model: str, encode: Callable[[str], list[int]], *, tempered: bool = False) -> None:
+    """Raise UnbelievableError where the server's scores cannot be believed, saying why.
+
+    `tempered` where the product is known to tell those of generated tokens after the temperature, and no score is
+    read from them: only those of prompts must not depend on it then.
+    """
     try:
-        await _probe(post, model, encode)
+        await _probe(post, model, encode, tempered=tempered)
     except (RefusedError, UnansweredError) as error:
         raise UnbelievableError(f"it refuses to be asked: {one_line(str(error), 200)}") from error
 
 
-async def _probe(post: Post, model: str, encode: Callable[[str], list[int]]) -> None:
+async def _probe(post: Post, model: str, encode: Callable[[str], list[int]], *, tempered: bool) -> None:
     prompt = encode(SENTENCE)
     generated = await post({"model": model, "prompt": prompt, "max_tokens": 1, "logprobs": 1, "temperature": 0})
     _check_read(generated, len(prompt))
@@ -111,23 +123,60 @@ async def _probe(post: Post, model: str, encode: Callable[[str], list[int]]) -> 
     again = _numbers(read_echo(await post(echo_body(model, prompt)), len(prompt)))
     if _apart(before, again) > TOLERANCE:
         raise UnbelievableError("its log-probabilities depend on the request order")
-    await _check_generated(post, model, prompt)
+    await _check_cold_echo(post, model, prompt, before)
+    await _check_drafts(post, model, prompt)
+    if not tempered:
+        await _check_temperature(post, model, encode, prompt)
 
 
-async def _check_generated(post: Post, model: str, prompt: list[int]) -> None:
-    """Whether generated tokens have log-probabilities of their own, whatever the temperature."""
+async def _check_cold_echo(post: Post, model: str, prompt: list[int], before: Sequence[float]) -> None:
+    """Whether a prompt has the same log-probabilities at another temperature, where the server takes one."""
+    try:
+        cold = await post(echo_body(model, prompt, temperature=_COLD))
+    except (RefusedError, UnansweredError):
+        return
+    if _apart(before, _numbers(read_echo(cold, len(prompt)))) > TOLERANCE:
+        raise UnbelievableError(_TEMPERED)
+
+
+async def _check_drafts(post: Post, model: str, prompt: list[int]) -> None:
+    """Whether generated tokens have log-probabilities of their own."""
     six = await post({"model": model, "prompt": prompt, "max_tokens": 6, "logprobs": 1, "temperature": 0})
     later = _values(six)[1:]
     if later and all(value == 0 for value in later):
         raise UnbelievableError("probabilities are 1.0: the server decodes speculatively")
-    seen: dict[float, dict[str, float]] = {}
-    for temperature in (1.0, 0.5):
+
+
+async def _check_temperature(post: Post, model: str, encode: Callable[[str], list[int]], prompt: list[int]) -> None:
+    """Whether generated tokens have the same log-probabilities at two temperatures: those told as likeliest, or the one
+    that was drawn at the lower one, as it is echoed."""
+    seen = []
+    for temperature in (1.0, _COLD):
         asked = {"model": model, "prompt": prompt, "max_tokens": 1, "logprobs": 5, "temperature": temperature}
-        told = (await post({**asked, "seed": 1}))["choices"][0]["logprobs"]["top_logprobs"][0]
-        seen[temperature] = told if isinstance(told, dict) else {}
-    common = seen[1.0].keys() & seen[0.5].keys()
-    if any(abs(seen[1.0][token] - seen[0.5][token]) > TOLERANCE for token in common):
-        raise UnbelievableError("its log-probabilities depend on the temperature")
+        answer = await post({**asked, "seed": 1})
+        seen.append(_told_first(answer))
+        if sum(math.exp(value) for value in seen[-1].values()) > 1 + _MORE_THAN_ALL:
+            raise UnbelievableError("the probabilities of its likeliest tokens sum up to more than 1")
+    first, cold = seen
+    common = first.keys() & cold.keys()
+    if any(abs(first[token] - cold[token]) > TOLERANCE for token in common):
+        raise UnbelievableError(_TEMPERED)
+    if not common:
+        drawn, value = _first_generated(answer)
+        whole = encode(SENTENCE + drawn)
+        echoed = _numbers(read_echo(await post(echo_body(model, whole)), len(whole)))
+        if whole[:-1] == prompt and abs(echoed[-1] - value) > TOLERANCE:
+            raise UnbelievableError(_TEMPERED)
+
+
+def _told_first(answer: Any) -> dict[str, float]:
+    """The log-probabilities of the likeliest tokens at the first place, none where they are not told."""
+    try:
+        told = answer["choices"][0]["logprobs"]["top_logprobs"][0]
+    except (KeyError, IndexError, TypeError):
+        return {}
+    found = told.items() if isinstance(told, dict) else ()
+    return {token: float(value) for token, value in found if isinstance(value, int | float) and math.isfinite(value)}
 
 
 def _check_read(answer: Any, length: int) -> None:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from benchtui.worker.answering.protocol import Score, ScoreRequest
+from benchtui.worker.answering.openai.probe import SENTENCE
+from benchtui.worker.answering.protocol import Answering, Score, ScoreRequest, Tokenizer, Unobserved
+
+_KNOWN = 32
+"""Tokens of the known text at most: each is a request."""
 
 
 class Scorer(Protocol):
@@ -30,3 +34,12 @@ def groups_of(requests: Sequence[ScoreRequest]) -> list[list[int]]:
     for place, request in enumerate(requests):
         found.setdefault((tuple(request.context), request.lost), []).append(place)
     return list(found.values())
+
+
+def known_text(answering: Answering, tokens: Tokenizer) -> tuple[float, ...]:
+    """As `Answering.known_text`: the probe's sentence."""
+    ids = tokens.encode([SENTENCE])[SENTENCE][: min(answering.facts.context_length or _KNOWN, _KNOWN)]
+    found: dict[int, Score] = {}
+    requests = [ScoreRequest(ids[:1], ids[1:end], ()) for end in range(2, len(ids) + 1)]
+    answering.score(requests, found.__setitem__, Unobserved())
+    return tuple(found[place].loglikelihood for place in range(len(requests)))

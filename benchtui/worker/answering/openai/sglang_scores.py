@@ -20,12 +20,12 @@ from benchtui.worker.answering.protocol import Score, ScoreRequest, Tokenizer
 ROUTE = "/generate"
 
 
-def generate_body(inputs: Sequence[int], start: int) -> dict[str, Any]:
+def generate_body(inputs: Sequence[int], start: int, *, temperature: float = 1.0) -> dict[str, Any]:
     """What is sent to have the tokens behind place `start` scored; no token is written, and no setting of a sampler
     masks one."""
     return {
         "input_ids": list(inputs),
-        "sampling_params": {"max_new_tokens": 0, "temperature": 1.0},
+        "sampling_params": {"max_new_tokens": 0, "temperature": temperature},
         "return_logprob": True,
         "logprob_start_len": start,
         "top_logprobs_num": 1,
@@ -42,31 +42,35 @@ class SglangScorer:
     def __init__(self, server: Server, tokenizer: Tokenizer) -> None:
         self._server = server
         self._tokenizer = tokenizer
-        self._echo = EchoScorer(server, tokenizer)
+        self._echo = EchoScorer(server, tokenizer, tempered=True)
 
     async def prove(self) -> None:
-        """As `Scorer.prove`: the nine checks of the echo, then that /generate tells the numbers of the echo, wherever
-        it starts."""
+        """As `Scorer.prove`: the checks of the echo, then that /generate tells the numbers of the echo, wherever it
+        starts and whatever the temperature. (SGLang tells those of generated tokens after it, which are not used.)"""
         await self._echo.prove()
         ids = self._tokenizer.encode([SENTENCE])[SENTENCE]
         for context in (1, len(ids) // 2, len(ids) - 1):
             request = ScoreRequest(ids[:context], ids[context:], ())
             try:
                 told, echoed = [(await scorer.score([request]))[0].loglikelihood for scorer in (self, self._echo)]
+                cold = (await self._one(request, temperature=0.5)).loglikelihood
             except UnansweredError as error:
                 raise refusal(self._server.address.name, str(error)) from error
             if abs(told - echoed) > TOLERANCE * len(request.continuation):
                 why = f"the same tokens have {told:.3f} by /generate and {echoed:.3f} by echo"
                 raise refusal(self._server.address.name, why)
+            if abs(told - cold) > TOLERANCE * len(request.continuation):
+                raise refusal(self._server.address.name, "its log-probabilities depend on the temperature")
 
     async def score(self, group: Sequence[ScoreRequest]) -> Sequence[Score]:
         """As `Scorer.score`."""
         return [await self._one(request) for request in group]
 
-    async def _one(self, request: ScoreRequest) -> Score:
+    async def _one(self, request: ScoreRequest, *, temperature: float = 1.0) -> Score:
         ids = [*request.context[request.lost :], *request.continuation]
         start = len(ids) - len(request.continuation) - 1
-        return read_score(await self._server.post(ROUTE, generate_body(ids, start)), request.continuation)
+        answer = await self._server.post(ROUTE, generate_body(ids, start, temperature=temperature))
+        return read_score(answer, request.continuation)
 
 
 def read_score(answer: Any, continuation: Sequence[int]) -> Score:

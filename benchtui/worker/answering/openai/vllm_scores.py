@@ -35,7 +35,7 @@ class VllmScorer:
         self.name = "prompt_logprobs and logprob_token_ids"
 
     async def prove(self) -> None:
-        """As `Scorer.prove`: the nine checks of the echo, then that the tokens' ids have the numbers of the echo."""
+        """As `Scorer.prove`: the checks of the echo, then that the tokens' ids have the numbers of the echo."""
         await self._echo.prove()
         ids = self._tokenizer.encode([SENTENCE])[SENTENCE]
         if not await self._tells(ids):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from benchtui.worker.answering.http.patience import Patience
 from benchtui.worker.answering.openai.echo import EchoScorer
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.protocol import Score, ScoreRequest
-from tests.worker.answering.openai.fake import Asked, Fake, Reply, Written, loglikelihood, logprob
+from tests.worker.answering.openai.fake import VOCABULARY, Asked, Fake, Reply, Written, loglikelihood, logprob
 
 QUICK = Patience(tries=2, first=0.01, longest=0.02, wait=2)
 CONTEXT, ENDINGS = "The capital of Italy is", (" Rome", " Paris", " x")
@@ -53,7 +54,7 @@ def test_a_right_server_is_believed_and_its_scores_are_the_models() -> None:
     assert [score.greedy for score in scores] == [True, True, False], "R and P are equally likely there"
     sent = [body for body in fake.bodies() if body.get("echo")]
     assert not [body for body in sent if body.keys() & {"top_k", "top_p", "min_p", "stop", "seed"}]
-    assert {body["temperature"] for body in sent} == {1}
+    assert {body["temperature"] for body in sent[-len(ENDINGS) :]} == {1}
 
 
 class IgnoresEcho(Fake):
@@ -122,6 +123,41 @@ class Tempered(Fake):
         return logprob(before[-3:], token) / (body.get("temperature") or 1)
 
 
+def tempered(before: bytes, token: int, temperature: float) -> float:
+    """Log of the softmax of the logits divided by a temperature."""
+    scaled = [logprob(before[-3:], other) / temperature for other in range(VOCABULARY)]
+    return scaled[token] - math.log(sum(map(math.exp, scaled)))
+
+
+class TemperedWrites(Fake):
+    """Tells log-probabilities after the temperature of the tokens that it writes, and no likeliest ones."""
+
+    def legacy_logprobs(self, ids: list[int], written: Written, body: dict[str, Any]) -> dict[str, Any]:
+        told = super().legacy_logprobs(ids, written, body)
+        if not self.echoes(body) and body.get("temperature"):
+            told["token_logprobs"] = [tempered(bytes(ids), written.tokens[0], body["temperature"])]
+            told["top_logprobs"] = None
+        return told
+
+
+class TemperedPrompts(Fake):
+    """Tells log-probabilities after the temperature of the tokens that it reads."""
+
+    def prompt_logprobs(self, ids: list[int], body: dict[str, Any]) -> list[float | None]:
+        warm = body.get("temperature") or 1
+        return [None, *(tempered(bytes(ids[:place]), ids[place], warm) for place in range(1, len(ids)))]
+
+
+class MoreThanAll(Fake):
+    """Two likely tokens have more than the probability of all."""
+
+    def legacy_logprobs(self, ids: list[int], written: Written, body: dict[str, Any]) -> dict[str, Any]:
+        told = super().legacy_logprobs(ids, written, body)
+        if body["logprobs"] == 5:
+            told["top_logprobs"] = [{"a": -0.1, "b": -0.2}]
+        return told
+
+
 class LooksAhead(Fake):
     """What is put behind a text changes its scores."""
 
@@ -143,6 +179,9 @@ class LooksAhead(Fake):
         (RemembersPrefixes, "depend on the request order"),
         (Drafts, "the server decodes speculatively"),
         (Tempered, "depend on the temperature"),
+        (TemperedWrites, "depend on the temperature"),
+        (TemperedPrompts, "depend on the temperature"),
+        (MoreThanAll, "sum up to more than 1"),
         (LooksAhead, "change when something is put behind it"),
     ],
 )

@@ -19,7 +19,7 @@ from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.openai.sglang_scores import ROUTE, SglangScorer, generate_body, read_score
 from benchtui.worker.answering.protocol import Score, ScoreRequest
 from tests.conftest import absent
-from tests.worker.answering.openai.fake import Asked, Fake, Reply, likeliest, loglikelihood
+from tests.worker.answering.openai.fake import Asked, Fake, Reply, Written, likeliest, loglikelihood
 from tests.worker.answering.openai.test_probe import QUICK, Bytes, ids_of
 
 CONTEXT, ENDINGS = "The capital of Italy is ", ("Rome", "R", "P", "x", "Rain")
@@ -67,6 +67,26 @@ class OtherNumbers(Sglang):
         return reply
 
 
+class Tempered(Sglang):
+    """Log-probabilities after the temperature at /generate."""
+
+    def one_logprob(self, before: bytes, token: int, body: dict[str, Any]) -> float:
+        warm = body.get("sampling_params", {}).get("temperature", 1.0)
+        return super().one_logprob(before, token, body) / warm
+
+
+class TemperedWrites(Sglang):
+    """Of generated tokens alone, as SGLang does it: none of them is a score."""
+
+    def legacy_logprobs(self, ids: list[int], written: Written, body: dict[str, Any]) -> dict[str, Any]:
+        told = super().legacy_logprobs(ids, written, body)
+        if not self.echoes(body) and body.get("temperature"):
+            told["top_logprobs"] = [
+                {k: v / body["temperature"] for k, v in top.items()} for top in told["top_logprobs"]
+            ]
+        return told
+
+
 def scored(fake: Fake) -> tuple[list[Score], list[dict[str, Any]]]:
     """The scores of some endings after the probe, and what was asked for them."""
     with fake:
@@ -91,7 +111,12 @@ def test_the_numbers_are_the_models_and_the_context_stays_in_the_cache() -> None
 
 
 @pytest.mark.parametrize(
-    ("kind", "words"), [(OffByOne, "from the place on that was named"), (OtherNumbers, "by /generate and .* by echo")]
+    ("kind", "words"),
+    [
+        (OffByOne, "from the place on that was named"),
+        (OtherNumbers, "by /generate and .* by echo"),
+        (Tempered, "depend on the temperature"),
+    ],
 )
 def test_what_the_echo_denies_is_refused(kind: type[Fake], words: str) -> None:
     with pytest.raises(BenchtuiError, match=words):
@@ -103,6 +128,10 @@ def _answer(values: list[Any], reason: str = "length") -> dict[str, Any]:
     return {
         "meta_info": {"finish_reason": {"type": reason}, "input_token_logprobs": values, "input_top_logprobs": tops}
     }
+
+
+def test_what_it_tells_of_generated_tokens_may_follow_the_temperature() -> None:
+    assert scored(TemperedWrites())[0] == scored(Sglang())[0]
 
 
 @pytest.mark.parametrize(
