@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data import csv_rows, json_rows
-from benchtui.tasks.data.json_values import BadJsonError, decoded_line
+from benchtui.tasks.data.formats import csv_rows, json_rows
+from benchtui.tasks.data.formats.json_values import BadJsonError, decoded_line
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, named, open_text, opened, pieces
 

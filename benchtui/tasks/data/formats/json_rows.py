@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.json_stream import JsonStream
-from benchtui.tasks.data.json_values import BadJsonError, decoded_line
+from benchtui.tasks.data.formats.json_stream import JsonStream
+from benchtui.tasks.data.formats.json_values import BadJsonError, decoded_line
 from benchtui.tasks.data.rows import Cell, Row
 from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, counted, lines, named, too_long
 from benchtui.text import one_line

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from benchtui.tasks.data.json_values import BadJsonError, decoded, in_words, skip_space
+from benchtui.tasks.data.formats.json_values import BadJsonError, decoded, in_words, skip_space
 from benchtui.tasks.data.rows import Cell
 from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, pieces, too_long
 

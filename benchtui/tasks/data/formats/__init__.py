@@ -1,0 +1,1 @@
+"""How rows are read from each format of data files."""

@@ -1,0 +1,1 @@
+"""Finds the documents of a benchmark whose words occur in training data."""
