@@ -18,6 +18,7 @@ from benchtui.plans.plan import Plan
 from benchtui.tasks.suites import TaskPlan
 
 TEMPLATE_DATE = "date in the chat template"
+REPEATS = "repeats"
 
 Role = Literal["base", "fine-tuned", "model"]
 """What a run is of: a base, a fine-tuned model, or ("model") one of several files of a model that are compared with
@@ -60,7 +61,8 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     that it may ask about. `base_fingerprint` is that of the base run it is then compared with.
     `training` is what the training had written down when the run was made: a model may be trained again into the same
     folder. None for a base, and in plans from before it was kept. `looked_at` names earlier runs that asked this model
-    the same and might have stopped early, None where that was not noted.
+    the same and might have stopped early, None where that was not noted. `repeats` answers are drawn to each document
+    of a task that generates text.
     """
 
     kind: Literal["benchmark"] = "benchmark"
@@ -86,6 +88,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     base_fingerprint: str = ""
     training: TrainingFacts | None = None
     looked_at: tuple[str, ...] | None = None
+    repeats: int = 1
 
     @classmethod
     def upgraded(cls, document: dict[str, Any]) -> dict[str, Any]:
@@ -128,6 +131,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
             "max length": prompts.max_length,
             "model args": dict(sorted(prompts.model_args.items())),
             "seeds": list(prompts.seeds),
+            **({REPEATS: self.repeats} if self.repeats > 1 else {}),  # as it was for all plans without
             "lm-eval": self.lm_eval_version,
             **self.backend_identity,
         }

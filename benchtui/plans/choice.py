@@ -61,6 +61,7 @@ class Choice:
     chat_template: str = default_of("chat-template")
     system_instruction: str | None = default_of("system-instruction")
     gen_kwargs: dict[str, Any] = default_of("gen-kwargs")
+    repeats: int = default_of("repeats")
     enable_thinking: bool | None = default_of("enable-thinking")
     think_end_token: str | None = default_of("think-end-token")
     max_length: int | None = default_of("max-length")

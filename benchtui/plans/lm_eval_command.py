@@ -39,6 +39,10 @@ def equivalent_command(
         )
     if plan.prompts.chat_template:
         lines.append("# lm_eval applies each model's own chat template; benchtui applied the one in plan.json.")
+    if plan.repeats > 1:
+        lines.append(
+            f"# benchtui draws {plan.repeats} answers to each sample; lm_eval has no setting for that and asks once."
+        )
     several = len(plan.include_paths) > 1
     if several:
         lines += ["# lm_eval takes one --include_path; its configuration file takes several."]

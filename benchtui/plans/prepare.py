@@ -29,6 +29,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.chat_template import chat_template, check_room, check_template, differing_tokens, prompt_settings
 from benchtui.plans.choice import Choice, access_of, backend_options, backend_settings
 from benchtui.plans.generation_notes import generation_notes
+from benchtui.plans.repeats import repeats_note
 from benchtui.settings.code import code_in_generation
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue
@@ -132,6 +133,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
             f"Chat template: the fine-tuned model's {' and '.join(tokens)} on both sides (the base's differs)."
         )
     notes += _generation_notes(own, base_description, choice)
+    notes.append(repeats_note(choice, tasks.resolved))
     tokenizer = own if own.has_tokenizer or base_description is None else base_description
     most_shots = max((task.num_fewshot or 0 for task in tasks.plans), default=0)
     date = check_template(choice, chosen, dict(tokenizer.special_tokens) | tokens, shots=most_shots)
@@ -300,6 +302,7 @@ def _run_plan(
         lm_eval_version=access.environment.version_of("lm_eval") or "",
         command=choice.command,
         python=access.environment.python,
+        repeats=choice.repeats,
     )
 
 

@@ -69,6 +69,20 @@ def is_bounded(metric: str, *, higher_is_better: bool) -> bool:
     return higher_is_better and not known
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """How a metric varies where several answers were drawn to each document: `answers` to each of `documents`.
+
+    `between` is the variance of the documents' true means, `within` that of answers to one document, `stderr` the
+    standard error of the mean of the documents' means; on the score's scale, variances squared.
+    """
+
+    answers: int
+    documents: int
+    between: float
+    within: float
+    stderr: float
+
+
 class Partial(msgspec.Struct, frozen=True):
     """A task that was not answered to its end: `done` of `total` documents have a score."""
 
@@ -194,6 +208,8 @@ class RunResults(msgspec.Struct, frozen=True):
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
     form on disk that was evaluated. `asked` is what the run was to answer, empty where no file says it.
     `looked_at` names earlier runs that asked the same and might have stopped early, None where nobody noted it.
+    `spreads` has, for each leaf task of which several answers to each document were drawn, those of its metrics
+    ("metric,filter").
     """
 
     run: Path
@@ -224,6 +240,7 @@ class RunResults(msgspec.Struct, frozen=True):
     data: dict[str, TaskData] = {}
     asked: tuple[AskedTask, ...] = ()
     looked_at: tuple[str, ...] | None = None
+    spreads: dict[str, dict[str, Spread]] = {}
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)
@@ -285,6 +302,16 @@ class RunResults(msgspec.Struct, frozen=True):
     def may_stop_early(self) -> bool:
         """Early stopping was on, which spends part of the 5 % error budget."""
         return bool(self.early) or self.setting("decide early") not in (None, "not set")
+
+    def spread(self, score: Score) -> Spread | None:
+        """Return how a score of a leaf task varies; None where each document was answered once."""
+        return self.spreads.get(score.task, {}).get(score.key)
+
+    def answers_to_each(self, task: str) -> int:
+        """Return how many answers to each document the scores of a task are means of; of a group the most of any."""
+        group = self.group(task)
+        found = [self.spreads.get(name, {}) for name in (group.leaves if group else (task,))]
+        return max((one.answers for spreads in found for one in spreads.values()), default=1)
 
     def setting(self, name: str) -> str | None:
         return next((setting.value for setting in self.settings if setting.name == name), None)

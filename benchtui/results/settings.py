@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.results.records import EarlyStop, Setting
+from benchtui.results.records import EarlyStop, Setting, Spread
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.speed import Speed
@@ -42,6 +42,7 @@ class Block(msgspec.Struct):
     decide_early: dict[str, EarlyStop] = {}
     asked: dict[str, list[str]] = {}
     looked_at: tuple[str, ...] | None = None
+    repeats: dict[str, dict[str, Spread]] = {}
 
 
 def run_settings(

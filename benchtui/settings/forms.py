@@ -105,6 +105,19 @@ def some_of(*words: str) -> Form:
     return Form(lambda text: chosen(_names_typed(text)), lambda value: chosen(_names_filed(value)), ",".join)
 
 
+def whole_number(least: int, most: int) -> Form:
+    def checked(number: int) -> int:
+        if number > most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return number
+
+    return Form(
+        lambda text: checked(values.whole_number_typed(text, least)),
+        lambda value: checked(values.whole_number(value, least)),
+        str,
+    )
+
+
 def whole_number_or(word: str, least: int, means: Any = None) -> Form:
     form = Form(
         lambda text: values.whole_number_typed(text, least), lambda value: values.whole_number(value, least), str

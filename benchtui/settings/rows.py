@@ -33,6 +33,8 @@ PLANNED_GAIN = 3.0
 """Points gained that samples should suffice to show, where nobody says otherwise."""
 DECIDE_FOR: tuple[Question, ...] = ("sign", "loss")
 DEFAULT_SEEDS = (0, 1234, 1234, 1234)
+MOST_REPEATS = 1000
+"""Answers to one sample: more of them tell nothing that more samples would not tell better."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR", at_resume=True),
@@ -77,6 +79,8 @@ SETTINGS: tuple[Setting, ...] = (
             "have one.", forms.choice_or_file("auto", "on", "off"), "auto", "WHEN", page="review"),
     Setting("system-instruction", HOW, "System message put before every prompt.", forms.FREE_TEXT, None, "TEXT"),
     Setting("gen-kwargs", HOW, "Generation settings.", forms.GENERATION, {}, "K=V,…"),
+    Setting("repeats", HOW, "Answers to each sample of a task that generates text, each drawn anew; the score is their "
+            "mean.", forms.whole_number(1, MOST_REPEATS), 1, "K"),
     Setting("enable-thinking", HOW, "For chat templates that know it.  auto: as the template does by itself.",
             switch_or("auto", "--enable-thinking", "--disable-thinking", "--auto-thinking"), None),
     Setting("think-end-token", HOW, "Where thinking ends; what comes before is not scored.", forms.FREE_TEXT, None,

@@ -76,6 +76,7 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "chat-template": st.sampled_from(["auto", "on", "off"]),
     "system-instruction": TEXTS,
     "gen-kwargs": st.sampled_from(["temperature=0.7,top_p=0.9", "", '{"until": ["\\n", "a,b=1"]}', "x=True"]),
+    "repeats": st.sampled_from(["1", "8", "1000"]),
     "think-end-token": TEXTS,
     "max-length": WHOLE,
     "seed": st.sampled_from(["1", "0,1,2,3", "4294967295"]),
@@ -106,7 +107,15 @@ def _filed(setting: Setting) -> st.SearchStrategy[Any]:
         return st.dictionaries(KEYS, st.booleans() | st.integers(0, 9) | TEXTS, max_size=2) | st.lists(
             PAIRS, max_size=2
         )
-    if setting.file_key in ("limit", "num-fewshot", "max-length", "batch-size", "decide-delta", "decide-loss"):
+    if setting.file_key in (
+        "limit",
+        "num-fewshot",
+        "max-length",
+        "batch-size",
+        "decide-delta",
+        "decide-loss",
+        "repeats",
+    ):
         return TYPED[setting.name].map(lambda text: text if text in ("all", "auto") else _number(text))
     return TYPED[setting.name].filter(lambda text: bool(text.strip()))
 

@@ -229,14 +229,15 @@ class LmEvalModel(TemplateLM):
         seen: Counter[tuple[str, str]] = Counter()
         asked = []
         for request in requests:
-            context, settings = request.args
+            context, settings, *draw = request.args
             name = _name(settings)
             limits, (prompt, _) = read[name], encoded.get(context, ([], 0))
-            seed = _seed(self.seed, context, settings, seen[context, name])
+            seed = _seed(self.seed, context, settings, draw[0] if draw else seen[context, name])
             seen[context, name] += 1
             lost = max(len(prompt) - limits.room, 0)
+            stops, args = limits.stops, request.args
             asked.append(
-                GenerateRequest(prompt, context, limits.tokens, limits.stops, settings, seed, request.args, lost)
+                GenerateRequest(prompt, context, limits.tokens, stops, settings, seed, args, lost, repeated=bool(draw))
             )
         return asked, {text: length for text, (_, length) in encoded.items()}
 
@@ -330,8 +331,9 @@ def _name(settings: Mapping[str, Any]) -> str:
     return repr(sorted(settings.items()))
 
 
-def _seed(seed: int, context: str, settings: Mapping[str, Any], occurrence: int) -> int:
+def _seed(seed: int, context: str, settings: Mapping[str, Any], occurrence: int | tuple[int, ...]) -> int:
     """A number that depends on the request, not on what it shares a batch with. `occurrence` counts requests with the
-    same arguments: repeats are to differ."""
+    same arguments, which are to differ; where several answers are drawn to a document it says which of them it is, so
+    that the number is the same whatever else is asked with it."""
     text = json.dumps([seed, context, settings, occurrence], default=str, sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest(), "big")

@@ -88,7 +88,8 @@ class GenerateRequest:
     contains one of `stops` is complete.
     `settings` are the task's own (lm-eval's `gen_kwargs` as the task has them, with `do_sample`, `temperature` …).
     `seed` has 256 bits and belongs to this request alone: it is the same whenever the same is asked again, whatever
-    shares a batch with it. `args` is what the observer is told of the request: lm-eval's arguments.
+    shares a batch with it. `args` is what the observer is told of the request: lm-eval's arguments, and which answer
+    it is where several are drawn to one document (`repeated`): each must then come from its own seed.
     """
 
     prompt: Ids
@@ -99,6 +100,7 @@ class GenerateRequest:
     seed: int
     args: tuple[Any, ...]
     lost: int = 0
+    repeated: bool = False
 
 
 @dataclass(frozen=True)

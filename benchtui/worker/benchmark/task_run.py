@@ -44,7 +44,9 @@ class TaskRun:
         check = context.stop.check if interruptible else lambda: None
         built = build_watched(loaded, context.plan, chat, context.in_hand, self._given_up, check)
         self.questions = built.questions
-        self._scorer = TaskScorer(loaded.task, built.instances, loaded.docs(), self._name_in_hand)
+        self._scorer = TaskScorer(
+            loaded.task, built.instances, loaded.docs(), self._name_in_hand, repeats=loaded.repeats
+        )
         self._health = HealthCounter()
         self.marks = Marks(self.reporter, loaded.name)
         self.requests = TaskRequests(loaded.name, built.instances, context.journal, self._document_answered)

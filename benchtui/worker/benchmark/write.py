@@ -88,6 +88,7 @@ def write_results(
         "plan": plan.score_settings() | ({"decide early": plan.decide_early} if plan.decide_early is not None else {}),
         "asked": {task.name: list(plan.leaves.get(task.name, ())) for task in plan.tasks},
         "looked_at": plan.looked_at,
+        **_repeats(outcome),
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"
@@ -95,6 +96,12 @@ def write_results(
     for file in older:
         delete_run_file(file)
     return path
+
+
+def _repeats(outcome: Outcome) -> dict[str, Any]:
+    """How the scores of tasks vary of which several answers were drawn; nothing where none was."""
+    found = {name: scores.spreads for name, scores in outcome.scores.items() if scores.spreads}
+    return {"repeats": msgspec.to_builtins(found)} if found else {}
 
 
 def _stamp(older: list[Path]) -> str:

@@ -187,8 +187,8 @@ def written(text: str = "prompt") -> list[Instance]:
 def test_what_was_counted_goes_with_its_answer_and_comes_back_with_it(journal: Journal) -> None:
     asked = written()
     requests = TaskRequests("task", asked, journal, lambda _: None)
-    requests.pending()
-    for number, instance in enumerate([asked[1], asked[0], asked[1]]):
+    first, _, *second = requests.pending()
+    for number, instance in enumerate([second[0], first, second[1]]):
         requests.answer_facts((instance.args[0],), AnswerFacts(prompt=5, lost=0, tokens=number, at_limit=False))
         requests.add_partial("generate_until", instance.args, f"answer {number}")
     requests.keep()
@@ -201,9 +201,8 @@ def test_what_was_counted_goes_with_its_answer_and_comes_back_with_it(journal: J
 
 
 def test_what_was_counted_of_a_batch_that_was_lost_is_forgotten(journal: Journal) -> None:
-    (first, *_) = asked = written()
-    requests = TaskRequests("task", asked, journal, lambda _: None)
-    requests.pending()
+    requests = TaskRequests("task", written(), journal, lambda _: None)
+    first, *_ = requests.pending()
     requests.answer_facts((first.args[0],), AnswerFacts(tokens=99, at_limit=True))
     requests.pending()  # memory ran out: the same is asked again
     requests.answer_facts((first.args[0],), AnswerFacts(tokens=3, at_limit=False))
@@ -213,9 +212,41 @@ def test_what_was_counted_of_a_batch_that_was_lost_is_forgotten(journal: Journal
 
 
 def test_an_answer_that_nobody_counted_has_no_counts(journal: Journal) -> None:
-    (first, *_) = asked = written()
-    requests = TaskRequests("task", asked, journal, lambda _: None)
-    requests.pending()
+    requests = TaskRequests("task", written(), journal, lambda _: None)
+    first, *_ = requests.pending()
     requests.add_partial("generate_until", first.args, "answer")
     requests.keep()
     assert [found.facts for found in requests.answers_of(0)] == [None]
+
+
+def drawn(repeats: int = 3) -> list[Instance]:
+    """Two documents that ask the same, several answers drawn to each."""
+    return [
+        Instance("generate_until", {}, ("prompt", {"temperature": 1.0}), 0, metadata=("task", doc, repeats))
+        for doc in range(2)
+    ]
+
+
+def test_each_drawn_text_has_its_own_place_in_whatever_order_they_come(journal: Journal) -> None:
+    """Texts end in another order than they began, and their random numbers belong to one place each."""
+    asked = drawn()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    for instance in reversed(requests.pending()):
+        requests.add_partial("generate_until", instance.args, f"text of {instance.args[2]}")
+    requests.keep()
+    assert asked[0].resps == ["text of (0, 0, 0)", "text of (0, 0, 1)", "text of (0, 0, 2)"]
+    assert asked[1].resps == ["text of (1, 0, 0)", "text of (1, 0, 1)", "text of (1, 0, 2)"]
+
+
+def test_a_resumed_run_draws_just_the_texts_that_are_missing(journal: Journal) -> None:
+    requests = TaskRequests("task", drawn(), journal, lambda _: None)
+    began = requests.pending()
+    for place in (4, 1):
+        requests.add_partial("generate_until", began[place].args, "text")
+    requests.keep()
+    done: list[int] = []
+    resumed = TaskRequests("task", drawn(), journal, done.append)
+    resumed.restore()
+    missing = [instance.args for instance in resumed.pending()]
+    assert missing == [instance.args for place, instance in enumerate(began) if place not in (4, 1)]
+    assert done == [], "a document with two of three answers is not scored"

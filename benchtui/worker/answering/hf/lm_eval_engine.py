@@ -8,9 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import lm_eval.models.huggingface as huggingface
-from lm_eval.api.instance import Instance
 from lm_eval.api.model import CacheHook
-from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils import Collator
 
 from benchtui.worker.answering.hf.model import HFModel
@@ -52,21 +50,29 @@ class LmEvalEngine(HFModel):
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
-        places = _Places((_arguments(request), index) for index, request in enumerate(requests))
+        alone = any(request.repeated for request in requests)
+        for group in [[index] for index in range(len(requests))] if alone else [list(range(len(requests)))]:
+            self._generate_together(requests, group, answered, observer)
+
+    def _generate_together(
+        self, requests: Sequence[GenerateRequest], group: Sequence[int], answered: Written, observer: Observer
+    ) -> None:
+        places = _Places((_arguments(requests[index]), index) for index in group)
         self._rows.clear()
 
         def filed(args: Any, _text: str) -> None:
             text, settings = args
             answered(places.take((text, repr(settings))), self._rows[text].popleft())
 
-        with self._told(observer, filed):
-            instances = [Instance("generate_until", {}, request.args, 0) for request in requests]
-            HFLM.generate_until(self, instances, disable_tqdm=True)
+        with self._told(observer, filed, requests[group[0]].args[2:] if group else ()):
+            self.ask_lm_eval([requests[index] for index in group])
 
     @contextmanager
-    def _told(self, observer: Observer, filed: Callable[[Any, Any], None]) -> Iterator[None]:
+    def _told(
+        self, observer: Observer, filed: Callable[[Any, Any], None], draw: tuple[Any, ...] = ()
+    ) -> Iterator[None]:
         """While open, `observer` is told of batches and forward passes, and `filed(arguments, answer)` is called with
-        each answer as soon as lm-eval has it."""
+        each answer as soon as lm-eval has it. `draw` is what the requests' arguments end in beside lm-eval's own."""
 
         class Hook(CacheHook):
             def add_partial(self, attr: str, req: Any, res: Any) -> None:  # noqa: ARG002 - lm-eval's signature
@@ -75,7 +81,7 @@ class LmEvalEngine(HFModel):
         class TellingCollator(Collator):
             def get_batched(self, *args: Any, **kwargs: Any) -> Iterator[Any]:
                 for batch in super().get_batched(*args, **kwargs):
-                    observer.batch_started([_arguments_of(item) for item in batch])
+                    observer.batch_started([(*_arguments_of(item), *draw) for item in batch])
                     yield batch
 
         hook: CacheHook = self.cache_hook

@@ -48,12 +48,21 @@ class HFModel(AccountedLM):
         """As `Answering.generate`."""
 
     def generate_by_lm_eval(self, requests: Sequence[GenerateRequest]) -> list[Generated]:
-        """The answers of HFLM.generate_until to these requests."""
+        """The answers of HFLM.generate_until to these requests. It draws from one generator for a whole batch, so those
+        that need a seed of their own are asked alone."""
+        if len(requests) > 1 and any(request.repeated for request in requests):
+            return [answer for request in requests for answer in self.generate_by_lm_eval([request])]
         self._rows.clear()
-        HFLM.generate_until(
-            self, [Instance("generate_until", {}, request.args, 0) for request in requests], disable_tqdm=True
-        )
+        self.ask_lm_eval(requests)
         return [self._rows[request.text].popleft() for request in requests]
+
+    def ask_lm_eval(self, requests: Sequence[GenerateRequest]) -> None:
+        """Have HFLM.generate_until answer these requests: several that share its generator, or one `repeated`."""
+        for request in requests:
+            if request.repeated:
+                torch.manual_seed(request.seed % 2**63)
+        instances = [Instance("generate_until", {}, request.args[:2], 0) for request in requests]
+        HFLM.generate_until(self, instances, disable_tqdm=True)
 
     def tok_batch_encode(
         self,

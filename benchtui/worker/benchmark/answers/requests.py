@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
@@ -84,7 +85,8 @@ class TaskRequests:
 
     def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
         """Return the requests still to be asked (of the documents in `only`), an instance once for each repeat that is
-        missing, in task order."""
+        missing, in task order. Texts that are drawn say in their arguments which document and repeat they belong to, so
+        that each gets random numbers of its own, and its own place in the journal in whatever order they come."""
         self._pending.clear()
         self._counted.clear()  # of answers that never came, because memory ran out
         ask: list[Instance] = []
@@ -93,9 +95,10 @@ class TaskRequests:
                 continue
             for key in _keys(self.task, instance):
                 if key not in self._answers:
-                    lookup = (instance.request_type, self._digests[_key(self.task, instance)])
-                    self._pending[lookup].append((instance, key))
-                    ask.append(instance)
+                    asked = _asked(instance, key)
+                    digest = self._digests[_key(self.task, instance)] if asked is instance else _digest(asked)
+                    self._pending[instance.request_type, digest].append((instance, key))
+                    ask.append(asked)
         return ask
 
     def answer_facts(self, texts: tuple[str, ...], facts: AnswerFacts) -> None:
@@ -117,7 +120,7 @@ class TaskRequests:
         counted = self._counted.get(tuple(text for text in arguments if isinstance(text, str)))
         if counted:
             self._facts[key] = counted.popleft()
-        self._fresh.append((instance, key, digest, answer))
+        self._fresh.append((instance, key, self._digests[_key(self.task, instance)], answer))
 
     def give_up(self, request_type: str, arguments: tuple[Any, ...], why: str) -> None:
         """Neither ask nor score the document of a request again until the run is resumed. What else of it is answered
@@ -146,8 +149,7 @@ class TaskRequests:
     def take_rest(self, asked: Sequence[Instance], answers: Sequence[Any]) -> None:
         """Take the answers that the model returned without calling `add_partial`."""
         for instance, answer in zip(asked, answers, strict=True):
-            lookup = (instance.request_type, self._digests[_key(self.task, instance)])
-            if self._pending.get(lookup):
+            if self._pending.get((instance.request_type, _digest(instance))):
                 self.add_partial(instance.request_type, instance.args, answer)
 
     def in_flight(self, arguments: Sequence[tuple[Any, ...]], request_type: str) -> list[int]:
@@ -188,6 +190,19 @@ def _key(task: str, instance: Instance) -> RequestKey:
 def _keys(task: str, instance: Instance) -> list[RequestKey]:
     first = _key(task, instance)
     return [RequestKey(task, first.doc_id, first.idx, repeat) for repeat in range(instance.repeats or 1)]
+
+
+def _digest(asked: Instance) -> str:
+    return request_digest(asked.request_type, asked.args)
+
+
+def _asked(instance: Instance, key: RequestKey) -> Instance:
+    """What the model is asked: the instance itself, and for one of several drawn texts a copy whose arguments end in
+    the numbers of its document, request and repeat."""
+    if instance.request_type != "generate_until" or (instance.repeats or 1) == 1:
+        return instance
+    draw = (key.doc_id, key.idx, key.repeat)
+    return dataclasses.replace(instance, arguments=(*instance.args, draw), resps=[], filtered_resps={})
 
 
 def _as_lm_eval(answer: Any) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,29 +18,34 @@ from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
 from benchtui.evidence.pairing import HashedDocument
+from benchtui.results.records import Spread
 from benchtui.runs.live_score import LiveScore
 from benchtui.tasks.primary_metric import MetricName, preferred
+from benchtui.worker.benchmark.answers.repeats import (
+    ScoredAnswer,
+    ScoredDocument,
+    combined,
+    flat,
+    numbers,
+    spreads_of,
+    values_of,
+    with_chances,
+)
 
 LIVE_COST_FACTOR = 10
 LIVE_INTERVAL = 0.9
 """Live scores are recomputed at most every 0.9 s, and never for more than a tenth of the time."""
 
 
-@dataclass
-class _ScoredDocument:
-    """What lm-eval's `process_results` made of one document: metrics for each filter, and what they were made from."""
-
-    filtered: dict[str, list[Any]]
-    metrics: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class TaskScores:
-    """lm-eval's accumulator for a task (its `ResultAcc`), and which documents are in it."""
+    """lm-eval's accumulator for a task (its `ResultAcc`), and which documents are in it. `spreads` has how metrics
+    ("metric,filter") vary where several answers to each document were drawn."""
 
     raw_metrics: dict[tuple[str, str], list[Any]]
     logged_samples: list[dict[str, Any]]
     documents: tuple[int, ...]
+    spreads: dict[str, Spread] = field(default_factory=dict)
 
 
 class TaskScorer:
@@ -47,7 +53,8 @@ class TaskScorer:
 
     `instances` are the requests of all documents, built by `task.build_all_requests`; a document is scored when the
     `resps` of each of its instances hold all their repeats. `docs` maps doc_id to the document; `in_hand` is told the
-    doc_id before the task's own code is run on a document.
+    doc_id before the task's own code is run on a document. With `repeats` above 1 each of a document's answers is
+    scored by itself, and its score is their mean.
     """
 
     def __init__(
@@ -56,16 +63,19 @@ class TaskScorer:
         instances: Iterable[Instance],
         docs: dict[int, Any],
         in_hand: Callable[[int], None] = lambda _: None,
+        *,
+        repeats: int = 1,
     ) -> None:
         self.task = task
         self.docs = docs
+        self._repeats = repeats
         self._in_hand = in_hand
         self.by_document: dict[int, list[Instance]] = defaultdict(list)
         for instance in instances:
             self.by_document[instance.doc_id].append(instance)
         for group in self.by_document.values():
             group.sort(key=lambda instance: instance.idx)
-        self._scored: dict[int, _ScoredDocument] = {}
+        self._scored: dict[int, ScoredDocument] = {}
         self._live_cost = 0.0
         self._live_at = 0.0
 
@@ -79,19 +89,38 @@ class TaskScorer:
 
     def score(self, doc_id: int) -> None:
         """Score one completely answered document now."""
-        instances = self.by_document[doc_id]
         self._in_hand(doc_id)
-        for filters in self.task._filters:  # noqa: SLF001 - lm-eval offers no public way to filter part of a task
-            filters.apply(instances)
-        self._scored[doc_id] = self._process(doc_id, instances)
+        answers = self._views(doc_id)
+        for instances in answers:
+            for filters in self.task._filters:  # noqa: SLF001 - lm-eval offers no public way to filter part of a task
+                filters.apply(instances)
+        self._scored[doc_id] = self._process(doc_id, answers)
 
-    def _process(self, doc_id: int, instances: list[Instance]) -> _ScoredDocument:
+    def _views(self, doc_id: int) -> list[list[Instance]]:
+        """Return a document's requests for each of its answers, as if it were the only one."""
+        instances = self.by_document[doc_id]
+        if self._repeats == 1:
+            return [instances]
+        return [
+            [dataclasses.replace(i, resps=[i.resps[repeat]], filtered_resps={}) for i in instances]
+            for repeat in range(self._repeats)
+        ]
+
+    def _process(self, doc_id: int, answers: list[list[Instance]]) -> ScoredDocument:
         self._in_hand(doc_id)
-        names = list(instances[0].filtered_resps)
-        scored = _ScoredDocument({name: [i.filtered_resps[name] for i in instances] for name in names})
-        for name in names:
-            scored.metrics[name] = dict(self.task.process_results(self.docs[doc_id], scored.filtered[name]))
-        return scored
+        scored = []
+        for instances in answers:
+            answer = ScoredAnswer(_filtered(instances))
+            for name, found in answer.filtered.items():
+                answer.metrics[name] = dict(self.task.process_results(self.docs[doc_id], found))
+            scored.append(answer)
+        return ScoredDocument(scored, combined(scored, self._means(scored)))
+
+    def _means(self, answers: Sequence[ScoredAnswer]) -> set[str]:
+        """Return the metrics that are averaged over documents."""
+        aggregation = self.task.aggregation()
+        names = {metric for metrics in answers[0].metrics.values() for metric in metrics}
+        return {metric for metric in names if aggregation.get(metric, mean) is mean}
 
     def metrics(self) -> list[MetricName]:
         """Return the metrics that documents are scored on, in lm-eval's order; none before the first is scored."""
@@ -142,7 +171,9 @@ class TaskScorer:
                 _mean_stderr(aggregation.get(metric, mean), items),
                 len(items),
             )
-            for (metric, name), items in self._raw_metrics(sorted(self._scored)).items()
+            for (metric, name), items in self._raw_metrics(
+                sorted(self._scored), {doc_id: scored.metrics for doc_id, scored in self._scored.items()}
+            ).items()
             if isinstance(value := _aggregate(aggregation.get(metric, mean), items), float)
         ]
         self._live_at = time.monotonic()
@@ -155,36 +186,42 @@ class TaskScorer:
         A filter may look at several documents; where that changes what a document was scored on, it is scored again.
         """
         done = sorted(doc_id for doc_id in self.by_document if self.complete(doc_id))
-        instances = [instance for doc_id in done for instance in self.by_document[doc_id]]
-        if not instances:
+        if not done:
             return TaskScores({}, [], ())
-        for filters in self.task._filters:  # noqa: SLF001
-            filters.apply(instances)
+        views = {doc_id: self._views(doc_id) for doc_id in done}
+        for repeat in range(self._repeats):
+            instances = [instance for doc_id in done for instance in views[doc_id][repeat]]
+            for filters in self.task._filters:  # noqa: SLF001
+                filters.apply(instances)
         for doc_id in done:
-            group = self.by_document[doc_id]
-            known = self._scored.get(doc_id)
-            filtered = {name: [i.filtered_resps[name] for i in group] for name in group[0].filtered_resps}
-            if known is None or known.filtered != filtered:
-                self._scored[doc_id] = self._process(doc_id, group)
-        return TaskScores(self._raw_metrics(done), self._samples(done), tuple(done))
+            known, filtered = self._scored.get(doc_id), [_filtered(instances) for instances in views[doc_id]]
+            if known is None or [answer.filtered for answer in known.answers] != filtered:
+                self._scored[doc_id] = self._process(doc_id, views[doc_id])
+        scored = {doc_id: self._scored[doc_id] for doc_id in done}
+        whole, spreads = {doc_id: found.metrics for doc_id, found in scored.items()}, {}
+        if self._repeats > 1:
+            whole, spreads = with_chances(scored, self.task.higher_is_better()), spreads_of(scored)
+        return TaskScores(self._raw_metrics(done, whole), self._samples(done, whole), tuple(done), spreads)
 
-    def _raw_metrics(self, doc_ids: list[int]) -> dict[tuple[str, str], list[Any]]:
+    def _raw_metrics(
+        self, doc_ids: list[int], whole: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    ) -> dict[tuple[str, str], list[Any]]:
         raw: dict[tuple[str, str], list[Any]] = defaultdict(list)
-        filters = self._scored[doc_ids[0]].metrics if doc_ids else {}
+        filters = whole[doc_ids[0]] if doc_ids else {}
         for name in filters:
             for doc_id in doc_ids:
-                for metric, value in self._scored[doc_id].metrics[name].items():
+                for metric, value in whole[doc_id][name].items():
                     raw[metric, name].append(value)
         return raw
 
-    def _samples(self, doc_ids: list[int]) -> list[dict[str, Any]]:
+    def _samples(
+        self, doc_ids: list[int], whole: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    ) -> list[dict[str, Any]]:
         """Return one record for each filter and document, with lm-eval's keys (its evaluator.py, `log_samples`)."""
-        filters = self._scored[doc_ids[0]].metrics
-        return [self._sample(doc_id, name) for name in filters for doc_id in doc_ids]
+        return [self._sample(doc_id, name, whole[doc_id][name]) for name in whole[doc_ids[0]] for doc_id in doc_ids]
 
-    def _sample(self, doc_id: int, name: str) -> dict[str, Any]:
+    def _sample(self, doc_id: int, name: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
         instances, doc = self.by_document[doc_id], self.docs[doc_id]
-        metrics = self._scored[doc_id].metrics[name]
         target = self.task.doc_to_target(doc)
         return {
             "doc_id": doc_id,
@@ -192,14 +229,29 @@ class TaskScorer:
             "target": target,
             "arguments": [instance.args for instance in instances],
             "resps": [instance.resps for instance in instances],
-            "filtered_resps": [instance.filtered_resps[name] for instance in instances],
+            **self._of_answers(doc_id, name),
             "filter": name,
             "metrics": list(metrics),
             "doc_hash": self.doc_hash(doc_id),
             "prompt_hash": hash_string(instances[0].arguments[0]),
             "target_hash": hash_string(str(target)),
-            **metrics,
+            **(metrics if self._repeats == 1 else flat(metrics)),
         }
+
+    def _of_answers(self, doc_id: int, name: str) -> dict[str, Any]:
+        """Return what the filter `name` made of a document's answers, request by request; of several answers a list for
+        each request, as lm-eval has it where a filter leaves several, and each metric's value for each answer."""
+        answers = self._scored[doc_id].answers
+        if self._repeats == 1:
+            return {"filtered_resps": answers[0].filtered[name]}
+        by_request = zip(*(answer.filtered[name] for answer in answers), strict=True)
+        metrics = {metric: values_of(answers, MetricName(metric, name)) for metric in answers[0].metrics[name]}
+        return {"filtered_resps": [list(found) for found in by_request], "repeats": numbers(metrics)}
+
+
+def _filtered(instances: Sequence[Instance]) -> dict[str, list[Any]]:
+    """Return for each filter what it made of each request."""
+    return {name: [instance.filtered_resps[name] for instance in instances] for name in instances[0].filtered_resps}
 
 
 def _aggregate(function: Any, items: list[Any]) -> float | None:

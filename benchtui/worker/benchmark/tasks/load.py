@@ -24,15 +24,18 @@ from benchtui.settings.code import code_in_generation
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.benchmark.tasks.local_names import refuse_local_dataset, refuse_local_metrics
+from benchtui.worker.benchmark.tasks.repeats import ask_repeatedly, check_generation
 
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A leaf task ready to build its prompts; `limit` is resolved to a number of documents, None for all."""
+    """A leaf task ready to build its prompts; `limit` is resolved to a number of documents, None for all. `repeats`
+    answers are drawn to each."""
 
     name: str
     task: Task
     limit: int | None
+    repeats: int = 1
 
     @property
     def documents(self) -> int:
@@ -105,8 +108,8 @@ def load_tasks(plan: BenchmarkPlan, metadata: dict[str, Any], built: Callable[[s
                     f"Task {name} is asked for twice, the second time by {wanted.name}.", "Name it once."
                 )
             _refuse_unsafe(name, task, plan)
-            _apply_settings(task, wanted, plan)
-            tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit))
+            repeats = _apply_settings(name, task, wanted, plan)
+            tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit), repeats)
     return LoadedTasks(tuple(tasks.values()), groups)
 
 
@@ -157,10 +160,17 @@ def _refuse_unsafe(name: str, task: Task, plan: BenchmarkPlan) -> None:
         raise BenchtuiError(f"Task {name} needs images or sound; benchtui evaluates text models.", "Leave it out.")
 
 
-def _apply_settings(task: Task, wanted: TaskPlan, plan: BenchmarkPlan) -> None:
-    """What lm-eval's `simple_evaluate` does to a task before it evaluates (evaluator.py)."""
-    if task.get_config("output_type") == "generate_until" and plan.prompts.gen_kwargs:
+def _apply_settings(name: str, task: Task, wanted: TaskPlan, plan: BenchmarkPlan) -> int:
+    """Do what lm-eval's `simple_evaluate` does to a task before it evaluates (evaluator.py). Return how many answers
+    are drawn to each of its documents. Raises UsageError for settings that would change nothing."""
+    generates, repeats = task.get_config("output_type") == "generate_until", 1
+    if generates and plan.prompts.gen_kwargs:
         task.set_config(key="generation_kwargs", value=dict(plan.prompts.gen_kwargs), update=True)
+    if generates:
+        check_generation(name, task, plan.prompts.gen_kwargs)
+    if generates and plan.repeats > 1:
+        repeats = plan.repeats
+        ask_repeatedly(name, task, repeats)
     own = task.get_config("num_fewshot")
     if wanted.num_fewshot is not None:
         if own != 0:  # a 0 written in the task's YAML is the task's definition
@@ -168,3 +178,4 @@ def _apply_settings(task: Task, wanted: TaskPlan, plan: BenchmarkPlan) -> None:
     elif own is None:
         task.set_config(key="num_fewshot", value=0)
     task.set_fewshot_seed(seed=plan.prompts.seeds[3])
+    return repeats

@@ -1,0 +1,76 @@
+"""Several answers to each document of a task: set where its own settings draw tokens, refused where they do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.metrics import mean
+from lm_eval.api.task import Task
+
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.settings.sampling import is_drawn, without_effect
+from benchtui.text import one_line
+from benchtui.worker.benchmark.answers.repeats import majority_name, pass_name, pass_sizes
+
+Aggregate = Callable[[Sequence[Any]], float]
+
+
+def check_generation(name: str, task: Task, said: Mapping[str, Any]) -> None:
+    """Raise BenchtuiError for a generation setting of the task that lm-eval cannot read, and UsageError for one that
+    the user `said` and that would change nothing."""
+    settings: Mapping[str, Any] = task.get_config("generation_kwargs") or {}
+    if "temperature" in settings and settings["temperature"] is None:
+        raise BenchtuiError(
+            f"Task {name} sets its temperature to null, which lm-eval cannot read.",
+            "Correct the task, or give a number with --gen-kwargs temperature=0.",
+        )
+    if idle := without_effect(said, settings):
+        raise UsageError(
+            f"{one_line(', '.join(idle), 200)} would change nothing: {name} takes the likeliest token.",
+            "Add do_sample=true to --gen-kwargs and a temperature above 0, or leave it out.",
+        )
+
+
+def ask_repeatedly(name: str, task: Task, repeats: int) -> None:
+    """Have each document of a task answered `repeats` times: its scores are means over the answers, also those that
+    its own code aggregates.
+
+    Raises UsageError where the answers would be equal, or where the task repeats its requests by itself: then its
+    filters say what is made of them.
+    """
+    own = task.get_config("repeats") or 1
+    if own > 1:
+        raise UsageError(
+            f"Task {name} asks each sample {own} times by itself, and says what is made of the answers.",
+            "Leave out --repeats for it.",
+        )
+    if not is_drawn(task.get_config("generation_kwargs") or {}):
+        raise UsageError(
+            f"--repeats {repeats} would get {repeats} equal answers to each sample: {name} takes the likeliest token.",
+            "Draw tokens with --gen-kwargs do_sample=true,temperature=0.7, or leave --repeats out.",
+        )
+    task.set_config("repeats", repeats)
+    aggregations = task.aggregation
+
+    def aggregation() -> dict[str, Any]:
+        found = dict(aggregations())
+        more = [n for metric in found for n in (majority_name(metric, repeats), *_passes(metric, repeats))]
+        whole = {metric: one if one is mean else over_repeats(one, repeats) for metric, one in found.items()}
+        return {**dict.fromkeys(more, mean), **whole}
+
+    task.aggregation = aggregation
+
+
+def _passes(metric: str, repeats: int) -> list[str]:
+    return [pass_name(metric, k) for k in pass_sizes(repeats)]
+
+
+def over_repeats(aggregate: Aggregate, repeats: int) -> Aggregate:
+    """Return the mean over the repeats of what `aggregate` makes of the documents' values in each: an item has one
+    value for each repeat."""
+
+    def repeated(items: Sequence[Any]) -> float:
+        return sum(float(aggregate([item[repeat] for item in items])) for repeat in range(repeats)) / repeats
+
+    return repeated
