@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Literal
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.formats import csv_rows, json_rows
+from benchtui.tasks.data.formats.columnar import ColumnarFile, columnar_format, columnar_rows, open_columnar
+from benchtui.tasks.data.formats.foreign import refuse_foreign
 from benchtui.tasks.data.formats.json_values import BadJsonError, decoded_line
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, named, open_text, opened, pieces
+from benchtui.text import one_line
 
-DataFormat = Literal["jsonl", "json", "csv"]
-"""csv: also with tabs, semicolons or vertical bars."""
-FORMATS = "JSON, JSONL, CSV and TSV"
+DataFormat = Literal["jsonl", "json", "csv", "parquet", "arrow"]
+"""csv: also with tabs, semicolons or vertical bars. arrow: Arrow IPC, a file or a stream."""
+FORMATS = "JSON, JSONL, CSV, TSV, Parquet and Arrow"
 _JSONL_NAMES = frozenset({".jsonl", ".ndjson", ".jsonlines"})
 _CSV_NAMES = frozenset({".csv", ".tsv", ".tab", ".psv"})
 _HEAD_ROWS = 200
+_MAGIC = 4096
+_OUTSIDE_ASCII = re.compile(r"[^\n]{0,20}[^\x00-\x7f][^\n]{0,20}")
 
 
 @dataclass(frozen=True)
 class DataFile:
     """A data file that can be read. `columns` are the names in the header or the schema, of JSON those that occur in
     the first 200 rows. `encoding` and `delimiter` are None where the format has none. `sha256` (hex) is of all bytes;
-    `notes` are sentences for the user. `text` is for `read_rows`."""
+    `notes` are sentences for the user. `content` is for `read_rows`."""
 
     path: Path
     format: DataFormat
@@ -35,7 +41,7 @@ class DataFile:
     columns: tuple[str, ...]
     sha256: str
     notes: tuple[str, ...]
-    text: TextFile
+    content: TextFile | ColumnarFile
 
 
 def open_data(path: Path) -> DataFile:
@@ -44,17 +50,21 @@ def open_data(path: Path) -> DataFile:
     Raises UsageError: it is no regular file, of no format that is read, damaged in its first 200 rows, or has no rows.
     """
     with opened(path) as file:
-        if not file.read(1):
-            raise UsageError(f"{named(path)} is empty.", "Name a file with rows.")
+        head = file.read(_MAGIC)
+    if not head:
+        raise UsageError(f"{named(path)} is empty.", "Name a file with rows.")
+    if format_ := columnar_format(head):
+        columnar = open_columnar(path, format_)
+        return _with_rows(
+            DataFile(path, format_, None, None, columnar.columns, columnar.sha256, columnar.notes, columnar)
+        )
+    refuse_foreign(head, named(path))
     text = open_text(path)
-    format_ = _text_format(text)
-    delimiter = csv_rows.layout(text).delimiter if format_ == "csv" else None
-    seen = DataFile(path, format_, text.encoding, delimiter, (), text.sha256, (), text)
-    rows = first_rows(seen, _HEAD_ROWS)
-    if not rows:
-        raise UsageError(f"{named(path)} has no rows.", "Name a file with rows.")
-    columns = tuple(dict.fromkeys(name for row in rows for name in row.cells))
-    return DataFile(path, format_, text.encoding, delimiter, columns, text.sha256, tuple(_notes(seen)), text)
+    of_text = _text_format(text)
+    delimiter = csv_rows.layout(text).delimiter if of_text == "csv" else None
+    return _with_rows(
+        DataFile(path, of_text, text.encoding, delimiter, (), text.sha256, tuple(_notes(text, of_text)), text)
+    )
 
 
 def read_rows(data: DataFile, said: list[str] | None = None) -> Iterator[Row]:
@@ -65,16 +75,26 @@ def read_rows(data: DataFile, said: list[str] | None = None) -> Iterator[Row]:
     `open_data`.
     """
     said = [] if said is None else said
+    if isinstance(data.content, ColumnarFile):
+        return columnar_rows(data.content)
     if data.format == "jsonl":
-        return json_rows.jsonl_rows(data.text, said)
+        return json_rows.jsonl_rows(data.content, said)
     if data.format == "json":
-        return json_rows.json_rows(data.text, said)
-    return csv_rows.csv_rows(data.text, data.delimiter or ",", said)
+        return json_rows.json_rows(data.content, said)
+    return csv_rows.csv_rows(data.content, data.delimiter or ",", said)
 
 
 def first_rows(data: DataFile, count: int = _HEAD_ROWS) -> list[Row]:
     """Return up to `count` rows from the file's beginning. Raises as `read_rows`."""
     return list(islice(read_rows(data), count))
+
+
+def _with_rows(data: DataFile) -> DataFile:
+    """Return `data` with the columns of its first rows. Raises UsageError where there is none."""
+    rows = first_rows(data)
+    if not rows:
+        raise UsageError(f"{named(data.path)} has no rows.", "Name a file with rows.")
+    return replace(data, columns=data.columns or tuple(dict.fromkeys(name for row in rows for name in row.cells)))
 
 
 def _text_format(text: TextFile) -> DataFormat:
@@ -112,9 +132,19 @@ def _beginning(text: TextFile) -> tuple[str, int]:
     return held, 1
 
 
-def _notes(data: DataFile) -> Iterator[str]:
-    suffix = data.path.suffix.lower()
-    if data.format == "json" and suffix in _JSONL_NAMES:
-        yield f"{data.path.name} is JSON, not JSONL as its name says."
-    if data.format == "jsonl" and suffix == ".json":
-        yield f"{data.path.name} is JSONL (an object a line), not JSON as its name says."
+def _notes(text: TextFile, format_: DataFormat) -> Iterator[str]:
+    suffix, name = text.path.suffix.lower(), one_line(text.path.name)
+    if format_ == "json" and suffix in (_JSONL_NAMES | _CSV_NAMES):
+        yield f"{name} is JSON, whatever its name says."
+    if format_ == "jsonl" and suffix in (_CSV_NAMES | {".json"}):
+        yield f"{name} is JSONL, an object a line, whatever its name says."
+    if format_ == "csv" and suffix not in _CSV_NAMES:
+        yield f"{name} is read as CSV: all its lines have as many values as the first."
+    if text.guessed:
+        yield f'{name} is not UTF-8. Read as {text.encoding}: "{_sample(text)}". If that is wrong, save it as UTF-8.'
+
+
+def _sample(text: TextFile) -> str:
+    """Return the words around the first character outside ASCII."""
+    found = next((found for piece in pieces(text) if (found := _OUTSIDE_ASCII.search(piece))), None)
+    return one_line(found[0], 60) if found else ""
