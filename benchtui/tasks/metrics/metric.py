@@ -24,9 +24,9 @@ class Metric:
 
     `score` gives a written answer's value, `likelihood` that of a text whose log-probability was asked; both are None
     where lm-eval computes the metric by itself. `aggregation` is a name of lm-eval's or, with dots, a function of ours.
-    A score lies between `low` and `high`, None where it has no end; `points` says that it is a share, to be shown in
-    percent. `chance` is what guessing gets, None where that is nothing or unknown. `wanted` names the parameter by
-    which a user says that more, or less, is better; `higher_is_better` holds without one.
+    A score lies between `low` and `high`, None where it has no end. `chance` is what guessing gets, None where that is
+    nothing or unknown. A parameter called `better` says what is better in place of `higher_is_better`. `stem` is the
+    name in results of a metric that is named by a file.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Metric:
     about: str
     kinds: frozenset[DataKind]
     needs: Need
-    score: Callable[[Answer, Options], Value] | None = None
+    score: Callable[[Answer, Options], Value | Mapping[str, float]] | None = None
     likelihood: Callable[[Likelihood], Value] | None = None
     parameters: tuple[Parameter, ...] = ()
     aggregation: str = "mean"
@@ -43,6 +43,7 @@ class Metric:
     high: float | None = 1.0
     chance: Literal["1/choices"] | None = None
     example: str = ""
+    stem: str = ""
 
     @property
     def is_mean(self) -> bool:
@@ -75,10 +76,19 @@ class ChosenMetric:
         lm-eval joins the names of metric and filter by a comma; a value that is no short word is therefore named by the
         beginning of its SHA-256.
         """
-        changed = {p.name: p.written(self.options[p.name]) for p in self.metric.parameters if self._changed(p)}
-        return ":".join(
-            [self.metric.name, *([";".join(f"{k}={_short(v)}" for k, v in changed.items())] * bool(changed))]
-        )
+        changed = [
+            f"{each.name}={_short(each.written(self.options[each.name]))}"
+            for each in self.metric.parameters
+            if each.in_name and self.options[each.name] != each.default
+        ]
+        name = self.metric.stem or self.metric.name
+        return f"{name}:{';'.join(changed)}" if changed else name
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names of its values in results: one, or those that a metric of one's own gives."""
+        keys = [key for key in self.options.get("keys", "").split(",") if key]
+        return tuple(f"{self.reported}.{key}" for key in keys) or (self.reported,)
 
     @property
     def higher_is_better(self) -> bool:
@@ -86,8 +96,17 @@ class ChosenMetric:
         better: Mapping[Any, bool] = {"higher": True, "lower": False}
         return better.get(self.options.get("better"), self.metric.higher_is_better)
 
-    def _changed(self, parameter: Parameter) -> bool:
-        return bool(self.options[parameter.name] != parameter.default)
+    def values(self, answer: Answer) -> dict[str, Value]:
+        """Return what it gives a written answer, by its names in results; nothing where it scores no answers.
+
+        Raises BenchtuiError where it cannot be computed.
+        """
+        if self.metric.score is None:
+            return {}
+        value = self.metric.score(answer, self.options)
+        if isinstance(value, Mapping):
+            return {f"{self.reported}.{key}" if key else self.reported: each for key, each in value.items()}
+        return {self.reported: value}
 
 
 def _short(value: str) -> str:

@@ -18,13 +18,17 @@ LONGEST = 20_000
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a metric. `choices` are the words that it takes, empty where it is not one of a few."""
+    """One parameter of a metric. `choices` are the words that it takes, empty where it is not one of a few.
+
+    `in_name` says that it changes what is measured, and so belongs to the metric's name in results.
+    """
 
     name: str
     about: str
     default: Any
     type: Literal["text", "number", "whole", "switch", "choice"] = "text"
     choices: tuple[str, ...] = ()
+    in_name: bool = True
 
     @property
     def takes(self) -> str:

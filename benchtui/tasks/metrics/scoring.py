@@ -48,14 +48,15 @@ class Listed:
 
 def metric_list(chosen: Iterable[ChosenMetric]) -> list[Listed]:
     """Return the entries of `metric_list` for these metrics, in their order."""
-    return [Listed(each.reported, each.metric.aggregation, each.higher_is_better) for each in chosen]
+    return [Listed(name, each.metric.aggregation, each.higher_is_better) for each in chosen for name in each.names]
 
 
 def scoring_text(chosen: Iterable[ChosenMetric], **extras: Any) -> str:
     """Return the JSON of a document's column `scoring`.
 
     `extras` is what belongs to this document alone, as far as a metric needs it: `pattern`, `schema`, `row` (the cells
-    of the row in the data file), and `delimiter`, the text that the task puts between prompt and reference.
+    of the row in the data file), and `delimiter`, the text that the task puts between prompt and reference; it is
+    scored with the reference, so its bytes count.
     """
     return json.dumps({"metrics": [each.written for each in chosen], **extras}, ensure_ascii=False)
 
@@ -63,6 +64,7 @@ def scoring_text(chosen: Iterable[ChosenMetric], **extras: Any) -> str:
 def written(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Value]:
     """Return the value of each metric for the answer `results[0]` that the model wrote to this document."""
     said = json.loads(doc["scoring"])
+    said.setdefault("place", doc.get("place"))
     return score_answer(_chosen(tuple(said["metrics"])), answer_to(doc, results[0], said))
 
 
@@ -81,8 +83,8 @@ def rolling(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Value]:
 
 
 def score_answer(chosen: Iterable[ChosenMetric], answer: Answer) -> dict[str, Value]:
-    """Return the value of each metric for an answer, by the metric's name in results."""
-    return {each.reported: each.metric.score(answer, each.options) for each in chosen if each.metric.score is not None}
+    """Return the value of each metric for an answer, by the metric's name in results. Raises BenchtuiError."""
+    return {name: value for each in chosen for name, value in each.values(answer).items()}
 
 
 def answer_to(doc: Mapping[str, Any], text: str, extras: Mapping[str, Any]) -> Answer:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from benchtui.tasks.metrics.answer import Answer, Options
+from benchtui.tasks.metrics.measures.numerals import with_plain_numbers
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -29,10 +30,17 @@ def _lower(text: str) -> str:
 
 
 NORMALISATIONS: Mapping[str, Callable[[str], str]] = MappingProxyType(
-    {"none": lambda text: text, "strip": str.strip, "lower": _lower, "squad": squad}
+    {
+        "none": lambda text: text,
+        "strip": str.strip,
+        "lower": _lower,
+        "squad": squad,
+        "numbers": lambda text: with_plain_numbers(_lower(text)),
+    }
 )
 """By name: none changes nothing; strip removes space at both ends; lower also ignores case and how much space there is;
-squad also ignores punctuation and English articles."""
+squad also ignores punctuation and English articles; numbers is lower with numbers written in one way, 1,000.0 as 1000.
+"""
 
 
 def exact_match(answer: Answer, options: Options) -> float:

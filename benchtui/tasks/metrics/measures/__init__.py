@@ -1,0 +1,1 @@
+"""What each metric computes of one answer."""
