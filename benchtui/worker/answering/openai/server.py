@@ -56,7 +56,8 @@ class Server(PatientServer):
 
         async def once(client: HttpClient) -> Any:
             async with self._in_time():
-                return _whole(client, await client.post(path, body))
+                scores = "logprobs" in body
+                return _whole(client, await client.post(path, body), ended=not scores)
 
         return await self.patiently(once)
 
@@ -79,7 +80,7 @@ class Server(PatientServer):
             async with self._in_time(), client.stream(path, body) as chunks:
                 document = await read_stream(chunks, chat=chat, stops=stops, came=piece)
             return Streamed(
-                _whole(client, document),
+                _whole(client, document, ended=True),
                 moments[0] - asked if moments else None,
                 moments[-1] - moments[0] if moments else None,
                 pieces,
@@ -112,24 +113,28 @@ class Server(PatientServer):
             )
 
 
-def _whole(client: HttpClient, document: Any) -> Any:
-    """An answer as it is. Raises what it means where it is an error under status 200, or half an answer."""
+def _whole(client: HttpClient, document: Any, *, ended: bool) -> Any:
+    """An answer as it is. Raises what it means where it is an error under status 200, or half an answer; where it must
+    have `ended`, also where it does not say by what."""
     if isinstance(document, Mapping) and document.get("error"):
         raise client.told(document)
     if given_up := _given_up(document):
         raise PassingError(f"the server gave it up (finish reason {given_up})")
+    if ended and None in _reasons(document):
+        raise PassingError("the answer does not say what ended it: the finish reason is null")
     return document
 
 
 def _given_up(document: Any) -> str:
     """The reason why an answer is half a one, "" where it is whole."""
+    return next((reason for reason in _reasons(document) if isinstance(reason, str) and reason in _GIVEN_UP), "")
+
+
+def _reasons(document: Any) -> list[Any]:
+    """The finish reasons of the choices."""
     choices = document.get("choices") if isinstance(document, Mapping) else None
-    reasons = [
-        choice.get("finish_reason")
-        for choice in (choices if isinstance(choices, list) else ())
-        if isinstance(choice, Mapping)
-    ]
-    return next((reason for reason in reasons if isinstance(reason, str) and reason in _GIVEN_UP), "")
+    listed = choices if isinstance(choices, list) else ()
+    return [choice.get("finish_reason") for choice in listed if isinstance(choice, Mapping)]
 
 
 def too_long(status: int, document: Any) -> Exception | None:

@@ -48,7 +48,7 @@ async def read_stream(
         return _object(b"".join([chunk async for chunk in chunks]))
     async for event in events_of(chunks):
         if event.strip() == _DONE:
-            return _document(choices, usage, chat=chat)
+            break
         document = _object(event)
         if document.get("error"):
             return document

@@ -14,7 +14,7 @@ from lm_eval.models.utils import normalize_gen_kwargs
 
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
-from benchtui.worker.answering.http.failures import RefusedError
+from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
 from benchtui.worker.answering.protocol import TOP_K, Finish, Generated, GenerateRequest, Ids
 
 Streaming = Literal["with counts", "yes", "no"]
@@ -26,6 +26,8 @@ _MORE: Mapping[str, float] = {"top_k": TOP_K, "min_p": 0.0, "repetition_penalty"
 """What settings are where a task does not name them, that OpenAI's own servers refuse; vLLM and SGLang take them."""
 _ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample", "temperature"})
 _FINISH: Mapping[str, Finish] = {"stop": "end", "length": "length"}
+_FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+"""Finish reasons where the server's own filter kept the answer, or its end, back: OpenAI's, and those of Gemini."""
 
 
 def body(
@@ -92,7 +94,8 @@ def is_drawn(settings: Mapping[str, Any]) -> bool:
 def read(answer: Any, server: str, *, chat: bool) -> Generated:
     """The text of an answer. Content that is null is an empty answer: a model that thought until it was cut.
 
-    Raises RefusedError where it is no answer to one prompt.
+    Raises UnansweredError where a filter of the server kept the model's answer back, RefusedError where it is no answer
+    to one prompt.
     """
     choices = answer.get("choices") if isinstance(answer, Mapping) else None
     if not isinstance(choices, list) or len(choices) != 1 or not isinstance(choices[0], Mapping):
@@ -105,7 +108,9 @@ def read(answer: Any, server: str, *, chat: bool) -> Generated:
     text = message.get("content" if chat else "text") if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not (text is None or isinstance(text, str)):
         raise RefusedError(f"{server} returned a choice without a text.", "Check the server.")
-    finish = _FINISH.get(str(choice.get("finish_reason")), "end")
+    if (reason := str(choice.get("finish_reason"))).lower() in _FILTERED:
+        raise UnansweredError(f"the server's filter kept the answer back (finish reason {reason})")
+    finish = _FINISH.get(reason, "end")
     if finish == "end" and choice.get("stop_reason") is not None and isinstance(choice["stop_reason"], str):
         finish = "stop"
     thought = bool(message.get("reasoning_content") or message.get("reasoning")) if chat else False

@@ -144,15 +144,35 @@ def test_defaults_of_the_server_change_no_text() -> None:
 class Filters(Fake):
     """Its filter keeps the answer back."""
 
+    reason, left = "content_filter", ""
+
     def write(self, ids: list[int], body: dict[str, Any]) -> Written:
         written = super().write(ids, body)
-        return Written("", "content_filter") if b"prompt 7" in bytes(ids) else written
+        return Written(self.left, self.reason) if b"prompt 7" in bytes(ids) else written
+
+
+class FiltersHalf(Filters):
+    """Its filter cuts the answer, under another name."""
+
+    reason, left = "SAFETY", "y"
+
+
+class Whole(Filters):
+    """It does not stream."""
+
+    def _streamed(self, *_: Any, **__: Any) -> Reply:
+        return Reply(400, {"error": {"message": "no streams"}})
 
 
 @pytest.mark.parametrize("endpoint", ["completions", "chat"])
-def test_an_answer_that_is_filtered_is_empty_and_wrong_and_no_other_is(endpoint: str) -> None:
-    with opened(Filters(lambda prompt: "yes"), endpoint=endpoint) as model:
+@pytest.mark.parametrize("fake", [Filters, FiltersHalf, Whole])
+def test_an_answer_that_is_filtered_is_none_and_all_others_are(fake: type[Filters], endpoint: str) -> None:
+    server = fake(lambda prompt: "yes")
+    with opened(server, endpoint=endpoint) as model:
         assert ask(model, PROMPTS) == ["" if prompt == "prompt 7" else "yes" for prompt in PROMPTS]
+        observer: Any = model.observer
+    lost = [(text.removeprefix("<user>").removesuffix("\n<assistant>"), why) for text, why in observer.lost]
+    assert lost == [("prompt 7", f"the server's filter kept the answer back (finish reason {fake.reason})")]
 
 
 class ExitsAfterTwelve(Fake):

@@ -90,8 +90,25 @@ class Aborted(Once):
         return reply
 
 
+class NoReason(Once):
+    """A proxy ends a stream, or an answer, properly though the model was not done."""
+
+    def failure(self, asked: Asked) -> Reply:
+        reply = self._right(asked)
+        if reply.lines is not None:
+            ends = [b'"finish_reason": "stop"', b'"finish_reason": "length"']
+            return replace(reply, lines=[line for line in reply.lines if not any(end in line for end in ends)])
+        reply.body["choices"][0]["finish_reason"] = None
+        return reply
+
+
+class NoReasonWhole(NoReason):
+    def _streamed(self, *_: Any, **__: Any) -> Reply:
+        return Reply(400, {"error": {"message": "no streams"}})
+
+
 @pytest.mark.parametrize("endpoint", ["completions", "chat"])
-@pytest.mark.parametrize("fake", [CutOff, HalfJson, LoginPage, Silent, Aborted])
+@pytest.mark.parametrize("fake", [CutOff, HalfJson, LoginPage, Silent, Aborted, NoReason, NoReasonWhole])
 def test_half_an_answer_is_asked_for_again(fake: type[Once], endpoint: str) -> None:
     server = fake()
     with opened(server, endpoint=endpoint, timeout=1.0 if fake is Silent else 60.0) as model:
