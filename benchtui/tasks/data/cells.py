@@ -47,7 +47,7 @@ def text_of(field: Field, row: Row, what: str) -> str:
         )
     if cell is None or not cell.strip():
         raise UsageError(f"{row.place}: the {what} in {field} is empty.", _CORRECT)
-    return whole(str(cell), row, what)
+    return str(cell)
 
 
 def optional_text(column: Column | None, row: Row, what: str) -> str:
@@ -84,15 +84,12 @@ def choices_of(source: Field | tuple[Column, ...], row: Row) -> Choices:
     return found
 
 
-def whole(text: str, row: Row, what: str) -> str:
-    """Return `text`. Raises UsageError naming the row where half a character stands in it, which no file can hold."""
+def check_whole(text: str, row: Row) -> None:
+    """Raise UsageError naming the row where half a character stands in `text`, which no file can hold."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise UsageError(
-            f"{row.place}: the {what} holds half a character (a surrogate, like \\ud83d alone).", _CORRECT
-        ) from None
-    return text
+        raise UsageError(f"{row.place} holds half a character (a surrogate, as \\ud83d alone).", _CORRECT) from None
 
 
 def _of_columns(columns: tuple[Column, ...], row: Row) -> Choices:
@@ -164,4 +161,4 @@ def _text(value: object, row: Row, what: str) -> str:
         raise UsageError(f"{row.place}: a {what} is {said}, not a text.", _CORRECT)
     if what != "choice" and not value.strip():
         raise UsageError(f"{row.place}: a {what} is empty.", _CORRECT)
-    return whole(str(value), row, what)
+    return str(value)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.rows import Cell, Row
+from benchtui.tasks.data.chats import ChatForm, chat_form, chat_notes
+from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import DataKind, DataSpec
 from benchtui.tasks.data.templates import (
     Column,
@@ -20,10 +22,11 @@ from benchtui.tasks.data.templates import (
     parse_template,
     quoted,
 )
+from benchtui.tasks.data.turns import is_transcript, spoken_turns
+from benchtui.text import one_line
 
 _IDS = ("id", "_id", "uid", "uuid", "qid", "question_id", "example_id", "sample_id", "doc_id")
 _SYSTEM = ("system", "system_prompt", "system_message")
-_CHATS = ("messages", "conversations", "conversation", "dialogue", "dialog", "chat", "turns")
 _PROMPTS = (
     ("prompt", "question", "instruction", "query", "problem"),
     ("input", "inputs", "ctx", "goal", "task", "user", "human", "stem", "request", "source"),
@@ -84,7 +87,14 @@ class Texts:
     text: Field
 
 
-Shape = Asked | WithChoices | Preferred | Texts
+@dataclass(frozen=True)
+class Chats:
+    """Conversations, or instructions, whose last assistant turn is the reference."""
+
+    form: ChatForm
+
+
+Shape = Asked | WithChoices | Preferred | Texts | Chats
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,8 @@ class _Finder:
             return self._perplexity()
         if kind == "preference" or (kind is None and self._is_preference()):
             return self._preference()
+        if kind in (None, "generate", "loglikelihood") and (form := self._chats()) is not None:
+            return self._of_chats(kind or "generate", form)
         choices = self._choices()
         if kind == "choices" and choices is None:
             raise self._unknown("No column holds the choices", "--choices", "options")
@@ -175,6 +187,10 @@ class _Finder:
             raise UsageError(
                 "Preference data need the columns chosen and rejected.", f"The columns are {listed(self._columns)}."
             )
+        form = chat_form(self._columns, self._rows)
+        if form is not None and self._spec.prompt is None and (form.prompt or self._holds_chats(chosen)):
+            self._say(f"Preference: is {chosen} likelier than {rejected}?")
+            return self._of_chats("preference", form)
         prompt = self._prompt()
         self._say(f"Preference: is {chosen} likelier than {rejected}? Prompt: {prompt}.", prompt)
         return Reading("preference", Preferred(prompt, chosen, rejected), self._system())
@@ -262,13 +278,33 @@ class _Finder:
             self.said.append(f"System text: {system}.")
         return system
 
-    def _chat(self) -> Column | None:
+    def _chats(self) -> ChatForm | None:
+        """Return the form of conversations and instructions, where one column alone could be the reference."""
         if self._spec.prompt or self._spec.answer or self._spec.choices:
             return None
-        for name in _CHATS:
-            if name in self._plain and self._filled(self._plain[name], _looks_like_turns):
-                return Column(self._plain[name])
-        return None
+        form = chat_form(self._columns, self._rows)
+        if form is None or form.kind == "preference":
+            return None
+        if form.kind == "transcript":
+            return form
+        answers = [name for name in _ANSWERS[0] if name in self._plain and self._filled(self._plain[name])]
+        turns = any(is_transcript(row.cells.get(name)) for row in self._rows for name in form.columns)
+        return form if len(answers) == 1 and (turns or form.kind == "alpaca") else None
+
+    def _of_chats(self, kind: DataKind, form: ChatForm) -> Reading:
+        what = {
+            "transcript": "Conversations: the last assistant turn is the reference",
+            "alpaca": "Instructions",
+            "completion": "Conversations",
+            "preference": "Pairs of answers",
+        }[form.kind]
+        self.said += [f"{what}. Columns: {listed(form.columns)}.", *chat_notes(self._rows, form)]
+        self.used += form.columns
+        return Reading(kind, Chats(form))
+
+    def _holds_chats(self, column: Column) -> bool:
+        cells = [row.cells.get(column.name) for row in self._rows]
+        return any(is_transcript(cell) or (isinstance(cell, str) and bool(spoken_turns(cell))) for cell in cells)
 
     def _is_preference(self) -> bool:
         return _CHOSEN in self._plain and _REJECTED in self._plain
@@ -282,8 +318,8 @@ class _Finder:
     def _only_column(self) -> Column | None:
         return Column(self._columns[0]) if len(self._columns) == 1 else None
 
-    def _filled(self, column: str, test: Callable[[Cell], bool] = bool) -> bool:
-        return any(test(row.cells.get(column)) for row in self._rows)
+    def _filled(self, column: str) -> bool:
+        return any(row.cells.get(column) for row in self._rows)
 
     def _say(self, sentence: str, *fields: Field | None) -> None:
         self.said.append(sentence)
@@ -292,12 +328,6 @@ class _Finder:
                 self.used.append(field.name)
             elif isinstance(field, Template):
                 self.used += field.columns
-
-
-def _looks_like_turns(cell: Cell) -> bool:
-    if isinstance(cell, str):  # a list of turns as JSON in a cell of text
-        return bool(re.match(r"\s*\[\s*\{", cell))
-    return isinstance(cell, list) and bool(cell) and isinstance(cell[0], dict)
 
 
 def _plain(name: str) -> str:
@@ -315,8 +345,4 @@ def _literal(name: str) -> str:
 
 
 def _shell(name: str) -> str:
-    import shlex
-
-    from benchtui.text import one_line
-
     return shlex.quote(one_line(name, 60))

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.cells import NO_CHOICES, Choices, choices_of, optional_text, text_of, texts_of, whole
-from benchtui.tasks.data.columns import Asked, Preferred, Reading, Texts, WithChoices
+from benchtui.tasks.data.cells import NO_CHOICES, Choices, check_whole, choices_of, optional_text, text_of, texts_of
+from benchtui.tasks.data.chats import read_chat
+from benchtui.tasks.data.columns import Asked, Chats, Preferred, Reading, Texts, WithChoices
 from benchtui.tasks.data.gold import Form, GoldSurvey, Question
 from benchtui.tasks.data.rows import Row
-from benchtui.tasks.data.spec import CountFrom
+from benchtui.tasks.data.spec import CountFrom, DataKind
 from benchtui.tasks.data.templates import Column, quoted
 from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.scoring import scoring_text
@@ -102,6 +103,8 @@ def document(row: Row, recipe: Recipe) -> Document:
     """Make the document of a row. Raises UsageError naming it."""
     reading = recipe.reading
     made = _made(row, recipe)
+    for text in (made.system, made.prompt, *made.targets, *made.choices.texts):
+        check_whole(text, row)
     return Document(
         id=str(row.number) if reading.id is None else text_of(reading.id, row, "id"),
         place=row.place,
@@ -130,20 +133,34 @@ class _Made:
 def _made(row: Row, recipe: Recipe) -> _Made:
     match recipe.reading.shape:
         case Asked() as shape:
-            return _asked(row, shape, alone=recipe.reading.kind == "loglikelihood")
+            prompt, targets = text_of(shape.prompt, row, "prompt"), texts_of(shape.answer, row, "reference")
+            return _asked(prompt, targets, recipe.reading.kind)
         case WithChoices() as shape:
             return _with_choices(row, shape, recipe.form)
         case Preferred() as shape:
             return _preferred(row, shape)
         case Texts() as shape:
             return _Made("", (text_of(shape.text, row, "text"),))
+        case Chats() as shape:
+            return _of_chat(row, shape, recipe.reading.kind)
 
 
-def _asked(row: Row, shape: Asked, *, alone: bool) -> _Made:
-    prompt, targets = text_of(shape.prompt, row, "prompt"), texts_of(shape.answer, row, "reference")
-    if alone:  # the reference is the only choice: so lm-eval joins it to the prompt as it joins choices
-        return _Made(prompt, targets[:1], Choices(targets[:1]), 0)
-    return _Made(prompt, targets)
+def _asked(prompt: str, targets: tuple[str, ...], kind: DataKind, system: str = "") -> _Made:
+    if kind == "loglikelihood":  # the reference is the only choice: so lm-eval joins it to the prompt as it joins those
+        return _Made(prompt, targets[:1], Choices(targets[:1]), 0, system)
+    return _Made(prompt, targets, system=system)
+
+
+def _of_chat(row: Row, shape: Chats, kind: DataKind) -> _Made:
+    chat = read_chat(row, shape.form)
+    if chat.reference is None:
+        raise UsageError(
+            f"{row.place}: the user has the last word, so there is no reference.",
+            "Add the assistant's turn, or leave the row out.",
+        )
+    if chat.rejected is not None:
+        return _pair(row, chat.prompt, chat.reference, chat.rejected, chat.system)
+    return _asked(chat.prompt, (chat.reference,), kind, chat.system)
 
 
 def _with_choices(row: Row, shape: WithChoices, form: Form | None) -> _Made:
@@ -156,14 +173,17 @@ def _with_choices(row: Row, shape: WithChoices, form: Form | None) -> _Made:
 
 
 def _preferred(row: Row, shape: Preferred) -> _Made:
-    prompt = text_of(shape.prompt, row, "prompt")
     chosen, rejected = text_of(shape.chosen, row, "chosen answer"), text_of(shape.rejected, row, "rejected answer")
     if chosen == rejected:
         raise UsageError(f"{row.place}: chosen and rejected are the same text.", "Correct the row, or leave it out.")
-    # Of two that are equally likely lm-eval takes the first; by turns first, so that a model to which all is equally
-    # likely gets half of them and not all.
+    return _pair(row, text_of(shape.prompt, row, "prompt"), chosen, rejected)
+
+
+def _pair(row: Row, prompt: str, chosen: str, rejected: str, system: str = "") -> _Made:
+    """Of two that are equally likely lm-eval takes the first. The better one is by turns the first and the second, so
+    that a model to which all is equally likely gets half of them and not all."""
     gold = (row.number + 1) % 2
-    return _Made(prompt, (chosen,), Choices((rejected, chosen) if gold else (chosen, rejected)), gold)
+    return _Made(prompt, (chosen,), Choices((rejected, chosen) if gold else (chosen, rejected)), gold, system)
 
 
 def _question(row: Row, shape: WithChoices) -> Question:
@@ -196,7 +216,7 @@ def _name_twice(rows: Iterable[Row], column: Column) -> None:
     """Raise UsageError naming both places of the first id that is there twice; two ids may share a hash by chance."""
     places: dict[int, tuple[str, str]] = {}
     for row in rows:
-        text = whole(text_of(column, row, "id"), row, "id")
+        text = text_of(column, row, "id")
         known = places.setdefault(_hash(text), (text, row.place))
         if known != (text, row.place) and known[0] == text:
             raise UsageError(
