@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.columns import Reading, WithChoices, recognise
-from benchtui.tasks.data.documents import Document, Recipe, documents, sampled, survey
+from benchtui.tasks.data.documents.columns import Reading, WithChoices, recognise
+from benchtui.tasks.data.documents.make import Document, Recipe, documents, sampled, survey
 from benchtui.tasks.data.hub import HUB, parse_hub_name
 from benchtui.tasks.data.source import Source, open_source
 from benchtui.tasks.data.spec import DataSpec, MadeTask

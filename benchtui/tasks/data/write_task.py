@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 from benchtui.errors import UsageError
 from benchtui.files import unwritable, write_atomic
-from benchtui.tasks.data.documents import Document
+from benchtui.tasks.data.documents.make import Document
 from benchtui.tasks.data.spec import DataKind
 from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.scoring import PROCESS_RESULTS, metric_list

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchtui.errors import UsageError
+from benchtui.tasks.data.documents.templates import quoted
 from benchtui.tasks.data.spec import CountFrom
-from benchtui.tasks.data.templates import quoted
 
 Form = Literal["label", "letter", "from 0", "from 1", "text"]
 """How the right answers of a column are written."""

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from benchtui.errors import UsageError
+from benchtui.tasks.data.documents.templates import Column, Field, Template, quoted
 from benchtui.tasks.data.rows import Cell, Row
-from benchtui.tasks.data.templates import Column, Field, Template, quoted
 from benchtui.text import one_line
 
 _LONGEST_LIST = 1_000_000

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.chats import ChatForm, chat_form, chat_notes
-from benchtui.tasks.data.rows import Row
-from benchtui.tasks.data.spec import DataKind, DataSpec
-from benchtui.tasks.data.templates import (
+from benchtui.tasks.data.documents import names
+from benchtui.tasks.data.documents.templates import (
     Column,
     Field,
     Template,
@@ -22,36 +20,10 @@ from benchtui.tasks.data.templates import (
     parse_template,
     quoted,
 )
+from benchtui.tasks.data.rows import Row
+from benchtui.tasks.data.spec import DataKind, DataSpec
 from benchtui.tasks.data.turns import is_transcript, spoken_turns
 from benchtui.text import one_line
-
-_IDS = ("id", "_id", "uid", "uuid", "qid", "question_id", "example_id", "sample_id", "doc_id")
-_SYSTEM = ("system", "system_prompt", "system_message")
-_PROMPTS = (
-    ("prompt", "question", "instruction", "query", "problem"),
-    ("input", "inputs", "ctx", "goal", "task", "user", "human", "stem", "request", "source"),
-    ("text", "sentence", "content"),
-)
-_ANSWERS = (
-    (
-        *("answer", "answers", "answerkey", "answer_key", "target", "targets", "output", "outputs", "response"),
-        *("completion", "reference", "references", "expected", "expected_output", "expected_answer", "gold", "label"),
-        *("correct_answer", "ideal"),
-    ),
-    ("solution", "solutions", "summary", "translation", "highlights", "assistant", "gpt", "category", "class"),
-)
-_RIGHT = (
-    (
-        *("answer", "answerkey", "answer_key", "label", "gold", "target", "correct", "correct_answer", "answer_idx"),
-        *("answer_index", "correct_option", "correct_choice", "correct_index", "gold_index", "gold_idx", "cop"),
-    ),
-    ("output", "response", "solution", "reference", "expected"),
-)
-_CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answer_choices", "answer_options")
-_CONTEXTS = ("context", "passage", "article", "paragraph", "story", "background")
-_TEXTS = ("text", "content", "document", "body", "page", "article", "story", "passage", "sentence", "code")
-_CHOSEN, _REJECTED = "chosen", "rejected"
-_ONE_CHOICE = re.compile(r"(|option|options|choice|ending|answer|op|opt|sol|alternative)[ _-]?([a-j]|[0-9])")
 
 
 @dataclass(frozen=True)
@@ -118,7 +90,7 @@ def recognise(spec: DataSpec, columns: Sequence[str], rows: Sequence[Row]) -> Re
     used = set(found.used)
     other = [column for column in columns if column not in used]
     said = [*found.said, *([f"Not used: {listed(other)}."] if other else [])]
-    return replace(reading, id=found.named(_IDS), said=tuple(said))
+    return replace(reading, id=found.named(names.IDS), said=tuple(said))
 
 
 class _Finder:
@@ -130,7 +102,7 @@ class _Finder:
         self._rows = rows
         self._plain: dict[str, str] = {}
         for column in columns:
-            self._plain.setdefault(_plain(column), column)
+            self._plain.setdefault(names.plain(column), column)
         self.said: list[str] = []
         self.used: list[str] = []
 
@@ -151,16 +123,16 @@ class _Finder:
             return self._perplexity()
         return self._asked(kind or "generate")
 
-    def named(self, names: Sequence[str]) -> Column | None:
+    def named(self, known: Sequence[str]) -> Column | None:
         """Return the first column with one of these names."""
-        found = next((self._plain[name] for name in names if name in self._plain), None)
+        found = next((self._plain[name] for name in known if name in self._plain), None)
         if found is not None:
             self.used.append(found)
         return None if found is None else Column(found)
 
     def _asked(self, kind: DataKind) -> Reading:
         prompt = self._prompt()
-        answer = self._field(self._spec.answer, "--answer") or self._one_of(_ANSWERS, "answer", "--answer", prompt)
+        answer = self._field(self._spec.answer, "--answer") or self._one_of(names.ANSWERS, "answer", "--answer", prompt)
         self._say(f"Prompt: {prompt}. Reference: {answer}.", prompt, answer)
         return Reading(kind, Asked(prompt, answer), self._system())
 
@@ -168,21 +140,23 @@ class _Finder:
         columns = choices if isinstance(choices, tuple) else (choices,)
         self.used += [each.name for each in columns if isinstance(each, Column)]
         prompt = self._prompt()
-        right = self._field(self._spec.answer, "--answer") or self._one_of(_RIGHT, "right answer", "--answer", prompt)
+        right = self._field(self._spec.answer, "--answer") or self._one_of(
+            names.RIGHT, "right answer", "--answer", prompt
+        )
         words = ", ".join(str(each) for each in columns)
         self._say(f"Multiple choice. Prompt: {prompt}. Choices: {words}. Right answer: {right}.", prompt, right)
         return Reading("choices", WithChoices(prompt, choices, right), self._system())
 
     def _perplexity(self) -> Reading:
         said = self._spec.prompt or self._spec.answer
-        text = self._field(said, "--prompt") or self.named(_TEXTS) or (self._only_column())
+        text = self._field(said, "--prompt") or self.named(names.TEXTS) or (self._only_column())
         if text is None:
             raise self._unknown("No column is known to hold the texts", "--prompt", "text")
         self._say(f"Texts only, in {text}: their perplexity is measured.", text)
         return Reading("perplexity", Texts(text))
 
     def _preference(self) -> Reading:
-        chosen, rejected = self.named((_CHOSEN,)), self.named((_REJECTED,))
+        chosen, rejected = self.named((names.CHOSEN,)), self.named((names.REJECTED,))
         if chosen is None or rejected is None:
             raise UsageError(
                 "Preference data need the columns chosen and rejected.", f"The columns are {listed(self._columns)}."
@@ -199,12 +173,12 @@ class _Finder:
         if said := self._field(self._spec.prompt, "--prompt"):
             return said
         instruction, more = self._plain.get("instruction"), self._plain.get("input")
-        others = [name for name in _PROMPTS[0] if name in self._plain and name != "instruction"]
+        others = [name for name in names.PROMPTS[0] if name in self._plain and name != "instruction"]
         if instruction and more and not others:
             return self._joined(instruction, more)
-        found = self._one_of(_PROMPTS, "prompt", "--prompt", None)
-        context = next((self._plain[name] for name in _CONTEXTS if name in self._plain), None)
-        if context and self._filled(context) and isinstance(found, Column) and _plain(found.name) == "question":
+        found = self._one_of(names.PROMPTS, "prompt", "--prompt", None)
+        context = next((self._plain[name] for name in names.CONTEXTS if name in self._plain), None)
+        if context and self._filled(context) and isinstance(found, Column) and names.plain(found.name) == "question":
             return self._joined(context, found.name)
         return found
 
@@ -222,36 +196,21 @@ class _Finder:
     def _choices(self) -> Field | tuple[Column, ...] | None:
         said = self._spec.choices
         if said is not None:
-            names = [name.strip() for name in said.split(",")]
-            if said not in self._columns and not is_template(said) and len(names) > 1:
-                for name in names:
+            several = [name.strip() for name in said.split(",")]
+            if said not in self._columns and not is_template(said) and len(several) > 1:
+                for name in several:
                     if name not in self._columns:
                         raise UsageError(f"--choices {quoted(name)} is no column.", nearest(name, self._columns))
-                return tuple(Column(name) for name in names)
+                return tuple(Column(name) for name in several)
             return field_of(said, self._columns, "--choices")
-        if found := next((self._plain[name] for name in _CHOICES if name in self._plain), None):
+        if found := next((self._plain[name] for name in names.CHOICES if name in self._plain), None):
             return Column(found)
-        return self._choice_columns()
-
-    def _choice_columns(self) -> tuple[Column, ...] | None:
-        """Return the columns A, B, C, D, or option_a, option_b, …, or choice1, choice2, …; at least two, none
-        left out."""
-        taken = (self._spec.prompt, self._spec.answer)
-        series: dict[str, dict[str, str]] = {}
-        for name, column in self._plain.items():
-            if column not in taken and (found := _ONE_CHOICE.fullmatch(name)):
-                series.setdefault(found[1], {})[found[2]] = column
-        for prefix, by_end in series.items():
-            for first in "a10":
-                names = [chr(ord(first) + step) for step in range(10)]
-                run = [by_end[name] for name in names[: _run(names, by_end)]]
-                if len(run) == len(by_end) and len(run) >= 2 and (prefix or "".join(run).isupper()):
-                    return tuple(Column(name) for name in run)
-        return None
+        run = names.choice_columns(self._plain, (self._spec.prompt, self._spec.answer))
+        return None if run is None else tuple(Column(name) for name in run)
 
     def _one_of(self, tiers: Sequence[Sequence[str]], what: str, flag: str, taken: Field | None) -> Field:
-        for names in tiers:
-            found = [self._plain[name] for name in names if name in self._plain]
+        for tier in tiers:
+            found = [self._plain[name] for name in tier if name in self._plain]
             found = [name for name in found if name not in self.used and Column(name) != taken and self._filled(name)]
             if len(found) > 1:
                 raise UsageError(
@@ -273,7 +232,7 @@ class _Finder:
         )
 
     def _system(self) -> Column | None:
-        system = self.named(_SYSTEM)
+        system = self.named(names.SYSTEM)
         if system is not None:
             self.said.append(f"System text: {system}.")
         return system
@@ -287,7 +246,7 @@ class _Finder:
             return None
         if form.kind == "transcript":
             return form
-        answers = [name for name in _ANSWERS[0] if name in self._plain and self._filled(self._plain[name])]
+        answers = [name for name in names.ANSWERS[0] if name in self._plain and self._filled(self._plain[name])]
         turns = any(is_transcript(row.cells.get(name)) for row in self._rows for name in form.columns)
         return form if len(answers) == 1 and (turns or form.kind == "alpaca") else None
 
@@ -307,13 +266,13 @@ class _Finder:
         return any(is_transcript(cell) or (isinstance(cell, str) and bool(spoken_turns(cell))) for cell in cells)
 
     def _is_preference(self) -> bool:
-        return _CHOSEN in self._plain and _REJECTED in self._plain
+        return names.CHOSEN in self._plain and names.REJECTED in self._plain
 
     def _text_only(self) -> bool:
         if self._spec.prompt or self._spec.answer:
             return False
-        known = [name for tiers in (_PROMPTS[:2], _ANSWERS) for names in tiers for name in names]
-        return not any(name in self._plain for name in known) and any(name in self._plain for name in _TEXTS)
+        known = [name for tiers in (names.PROMPTS[:2], names.ANSWERS) for tier in tiers for name in tier]
+        return not any(name in self._plain for name in known) and any(name in self._plain for name in names.TEXTS)
 
     def _only_column(self) -> Column | None:
         return Column(self._columns[0]) if len(self._columns) == 1 else None
@@ -328,15 +287,6 @@ class _Finder:
                 self.used.append(field.name)
             elif isinstance(field, Template):
                 self.used += field.columns
-
-
-def _plain(name: str) -> str:
-    """Return a column's name as the tables above have it: answerKey, "Answer key" and answer_key are one."""
-    return re.sub(r"[\s-]+", "_", name.strip().lower())
-
-
-def _run(names: Sequence[str], found: dict[str, str]) -> int:
-    return next((place for place, name in enumerate(names) if name not in found), len(names))
 
 
 def _literal(name: str) -> str:

@@ -9,13 +9,21 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.cells import NO_CHOICES, Choices, check_whole, choices_of, optional_text, text_of, texts_of
 from benchtui.tasks.data.chats import read_chat
-from benchtui.tasks.data.columns import Asked, Chats, Preferred, Reading, Texts, WithChoices
-from benchtui.tasks.data.gold import Form, GoldSurvey, Question
+from benchtui.tasks.data.documents.cells import (
+    NO_CHOICES,
+    Choices,
+    check_whole,
+    choices_of,
+    optional_text,
+    text_of,
+    texts_of,
+)
+from benchtui.tasks.data.documents.columns import Asked, Chats, Preferred, Reading, Texts, WithChoices
+from benchtui.tasks.data.documents.gold import Form, GoldSurvey, Question
+from benchtui.tasks.data.documents.templates import Column, quoted
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import CountFrom, DataKind
-from benchtui.tasks.data.templates import Column, quoted
 from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.scoring import scoring_text
 
