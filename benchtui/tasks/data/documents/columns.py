@@ -86,11 +86,12 @@ def recognise(spec: DataSpec, columns: Sequence[str], rows: Sequence[Row]) -> Re
     Raises UsageError, one line with the columns there are and the flag to give, where nothing or too much fits.
     """
     found = _Finder(spec, columns, rows)
+    id_column = found.named(names.IDS)
     reading = found.reading()
     used = set(found.used)
     other = [column for column in columns if column not in used]
     said = [*found.said, *([f"Not used: {listed(other)}."] if other else [])]
-    return replace(reading, id=found.named(names.IDS), said=tuple(said))
+    return replace(reading, id=id_column, said=tuple(said))
 
 
 class _Finder:
