@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from benchtui.models.hub.asking import hub_is_offline
 from benchtui.plans.plan import Plan
+from benchtui.tasks.metrics.own_file import ALLOWED
 
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRANSFORMERS_OFFLINE")
 
@@ -19,6 +20,7 @@ def worker_environment(plans: Sequence[Plan]) -> dict[str, str]:
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
         "HF_ALLOW_CODE_EVAL": "1" if all(plan.permissions.unsafe_code for plan in plans) else "0",
+        ALLOWED: "1" if all(plan.permissions.metric_code for plan in plans) else "0",
     }
     return environment | dict.fromkeys(_OFFLINE, "1") if is_offline(plans) else environment
 

@@ -14,6 +14,7 @@ from benchtui.backends.registry import find_backend
 from benchtui.models.source import hugging_face
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.values import limit_words
+from benchtui.tasks.metrics.own_file import ALLOWED
 from benchtui.tasks.suites import TaskPlan
 
 _CONFIG = "$config"
@@ -43,6 +44,8 @@ def equivalent_command(
         lines.append(
             f"# benchtui draws {plan.repeats} answers to each sample; lm_eval has no setting for that and asks once."
         )
+    if plan.permissions.metric_code:
+        lines.append(f"export {ALLOWED}=1")
     several = len(plan.include_paths) > 1
     if several:
         lines += ["# lm_eval takes one --include_path; its configuration file takes several."]

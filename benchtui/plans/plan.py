@@ -24,6 +24,7 @@ class Permissions(msgspec.Struct, frozen=True):
     remote_code: bool = False
     pickle: bool = False
     unsafe_code: bool = False
+    metric_code: bool = False
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,6 +118,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("confirm-unsafe-code", ALLOW, "Allow tasks that execute what the model wrote.",
             switch("--confirm-unsafe-code", "--no-confirm-unsafe-code"), False, permission="unsafe_code",
             at_resume=True),
+    Setting("allow-metric-code", ALLOW, "Run the Python files that are named as metrics.",
+            switch("--allow-metric-code", "--no-allow-metric-code"), False, permission="metric_code", at_resume=True),
     Setting("resume", MACHINE, "Resume an unfinished run of this plan.",
             switch_or("ask", "--resume", "--no-resume", "--ask-resume"), None),
     Setting("detach", MACHINE, "Start in the background and return; watch with `benchtui attach`.",

@@ -73,7 +73,7 @@ CHOICES = st.builds(
     timeout=st.none() | st.integers(1, 90_000).map(float),
     skip_stalled=st.booleans(),
     offline=st.booleans(),
-    permissions=st.builds(Permissions, st.booleans(), st.booleans(), st.booleans()),
+    permissions=st.builds(Permissions, st.booleans(), st.booleans(), st.booleans(), st.booleans()),
 )
 
 

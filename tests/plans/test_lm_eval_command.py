@@ -149,8 +149,9 @@ def test_a_share_keeps_all_its_digits(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("allowed", [True, False])
 def test_permissions_are_those_of_the_run(tmp_path: Path, allowed: bool) -> None:
-    plan = a_plan(permissions=Permissions(remote_code=allowed, unsafe_code=allowed))
+    plan = a_plan(permissions=Permissions(remote_code=allowed, unsafe_code=allowed, metric_code=allowed))
     script = equivalent_command(plan)
+    assert ("export BENCHTUI_ALLOW_METRIC_CODE=1\n" in script) is allowed
     assert ("--trust_remote_code" in script, "--confirm_run_unsafe_code" in script) == (allowed, allowed)
     [config] = read_by_lm_eval(script.replace("--trust_remote_code", ""), tmp_path)  # which imports datasets
     assert config.confirm_run_unsafe_code is allowed

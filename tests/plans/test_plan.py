@@ -45,6 +45,7 @@ def test_plan_written_again_says_its_kind_and_keeps_its_fingerprint(tmp_path: Pa
     assert there.pop("backend_options") == {}
     assert (there.pop("python"), there.pop("repeats")) == (None, 1)
     assert there["source"].pop("type") == "folder"
+    assert there["permissions"].pop("metric_code") is False
     assert (there.pop("schema_version"), stored.pop("schema_version")) == (2, 1)
     assert stored["source"].pop("revision") is None
     assert there == stored
