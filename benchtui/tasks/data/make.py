@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -12,16 +12,20 @@ import msgspec
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.documents.columns import Reading, WithChoices, recognise
+from benchtui.tasks.data.documents.extras import read_schema
 from benchtui.tasks.data.documents.make import Document, Recipe, documents, sampled, survey
 from benchtui.tasks.data.hub import HUB, parse_hub_name
 from benchtui.tasks.data.source import Source, open_source
 from benchtui.tasks.data.spec import DataSpec, MadeTask
-from benchtui.tasks.data.trust import why_not_ours
+from benchtui.tasks.data.trust import is_made
 from benchtui.tasks.data.write_task import Written, delimiter, safe_name, stops, write_documents, write_yaml
 from benchtui.tasks.metrics.metric import ChosenMetric
-from benchtui.tasks.metrics.registry import choose_all
+from benchtui.tasks.metrics.own_file import check_allowed, is_own, pinned
+from benchtui.tasks.metrics.registry import choose, choose_all
 
 _HEAD_ROWS = 200
+_BY_LETTER = ("choice_letter",)
+"""The metric of choices that are asked for in writing."""
 
 Arrived = Callable[[str, int, int], None]
 """Told how far a download is: name of a file, bytes there, bytes in all."""
@@ -37,12 +41,23 @@ class _Part:
     said: tuple[str, ...]
 
 
-def make_task(spec: DataSpec, folder: Path, *, offline: bool = False, arrived: Arrived = lambda *_: None) -> MadeTask:
+def make_task(
+    spec: DataSpec,
+    folder: Path,
+    *,
+    offline: bool = False,
+    metric_code: bool = False,
+    arrived: Arrived = lambda *_: None,
+) -> MadeTask:
     """Write the task that `spec` describes to the folder: NAME.yaml, NAME-DIGEST.parquet, and a second Parquet file
     where there are examples for few-shot prompts. The same rows and the same `spec` give the same files.
 
-    Raises UsageError for what cannot be read, recognised or scored, and BenchtuiError where files or the Hub fail.
+    A metric that is a Python file is run once, with the first document, and only where `metric_code` allows it. Raises
+    UsageError for what cannot be read, recognised or scored, and BenchtuiError where files, the Hub or such a metric
+    fail.
     """
+    for metric in filter(is_own, spec.metrics):
+        check_allowed(choose(metric).metric.name, allowed=metric_code)
     name = safe_name(spec.name)
     _check_place(folder / f"{name}.yaml")
     source = open_source(spec.source, spec.split, offline=offline, arrived=arrived)
@@ -64,15 +79,16 @@ def make_task(spec: DataSpec, folder: Path, *, offline: bool = False, arrived: A
 
 
 def _check_place(file: Path) -> None:
-    if os.path.lexists(file) and (why := why_not_ours(file, check_data=False)):
-        raise UsageError(f"{file} is not a task that benchtui made: {why}.", "Give the data another name, or move it.")
+    if os.path.lexists(file) and not is_made(file):
+        raise UsageError(f"{file} is not a task that benchtui made.", "Give the data another name, or move it.")
 
 
 def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str) -> _Part:
     """Recognise the columns, survey all rows where that decides something, and write the documents."""
     rows = source.rows()
     reading = recognise(spec, source.columns, list(islice(rows, _HEAD_ROWS)))
-    metrics = choose_all(spec.metrics, reading.kind)
+    by_letter = reading.kind == "generate" and isinstance(reading.shape, WithChoices)
+    metrics = choose_all(spec.metrics or (_BY_LETTER if by_letter else ()), reading.kind)
     said = list(reading.said)
     form, numbers = None, None
     if isinstance(reading.shape, WithChoices) or reading.id is not None or spec.sample is not None:
@@ -81,8 +97,19 @@ def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str) ->
         said += found.said
         if numbers is not None:
             said.append(f"{len(numbers):,} of {found.rows:,} rows, drawn with the seed {spec.sample_seed}.")
-    made = documents(source.rows(said), Recipe(reading, form, metrics), numbers)
-    return _Part(reading, metrics, write_documents(made, folder, file_name), tuple(said))
+    recipe = Recipe(reading, form, metrics, read_schema(metrics))
+    if any(is_own(chosen.metric.name) for chosen in metrics):
+        recipe = _pinned(recipe, next(documents(source.rows(), recipe, numbers)))
+    made = documents(source.rows(said), recipe, numbers)
+    return _Part(reading, recipe.metrics, write_documents(made, folder, file_name), tuple(said))
+
+
+def _pinned(recipe: Recipe, first: Document) -> Recipe:
+    """Return the recipe with the digest and the values of each metric of one's own, which scores the first document."""
+    metrics = [
+        pinned(chosen, first.answer, first.place) if is_own(chosen.metric.name) else chosen for chosen in recipe.metrics
+    ]
+    return replace(recipe, metrics=tuple(metrics))
 
 
 def _examples(spec: DataSpec, named: str) -> str:

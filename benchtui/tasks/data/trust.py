@@ -63,17 +63,17 @@ def is_ours(yaml: Path) -> bool:
     return not why_not_ours(yaml)
 
 
+def is_made(yaml: Path) -> bool:
+    """Return whether a file is written as benchtui writes tasks, whatever its metrics and its data: whether it may be
+    written again. It says nothing about trust."""
+    return _parsed(yaml) is not None
+
+
 def why_not_ours(yaml: Path, *, check_data: bool = True) -> str:
     """Return why a task is not trusted, for a sentence; "" when it is. With `check_data` its Parquet files are read to
     their end and compared with their digests."""
-    try:
-        if not _is_plain_file(yaml):
-            return "it is a link or no file"
-        text = read_regular(yaml, _LARGEST).decode("ascii")
-    except (OSError, ValueError):
-        return "it cannot be read, or is no plain text"
-    found = _TASK.fullmatch(text)
-    if found is None or found["name"] != yaml.stem or yaml.suffix != ".yaml":
+    found = _parsed(yaml)
+    if found is None:
         return "it is not written as benchtui writes tasks"
     if (reason := _metrics_reason(found)) or (reason := _import_reason(yaml.parent)):
         return reason
@@ -81,6 +81,16 @@ def why_not_ours(yaml: Path, *, check_data: bool = True) -> str:
         if reason := _data_reason(yaml, quoted, check_data):
             return reason
     return ""
+
+
+def _parsed(yaml: Path) -> re.Match[str] | None:
+    try:
+        if not _is_plain_file(yaml):
+            return None
+        found = _TASK.fullmatch(read_regular(yaml, _LARGEST).decode("ascii"))
+    except (OSError, ValueError):
+        return None
+    return found if found and found["name"] == yaml.stem and yaml.suffix == ".yaml" else None
 
 
 def _metrics_reason(found: re.Match[str]) -> str:

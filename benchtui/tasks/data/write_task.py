@@ -274,7 +274,7 @@ class _Facts:
         for one in batch:
             self._systems |= bool(one.system)
             self._paragraphs |= any("\n\n" in text for text in one.targets)
-            self._longest = max(self._longest, *(len(text.encode()) for text in one.targets))
+            self._longest = max([self._longest, *(len(text.encode()) for text in one.targets)])
             starts = bool(one.choices) and all(text[:1].isspace() for text in one.choices)
             self._joined += one.prompt[-1:].isspace() or starts
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from benchtui.errors import UsageError
@@ -23,15 +23,16 @@ from benchtui.tasks.data.documents.templates import (
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import DataKind, DataSpec
 from benchtui.tasks.data.turns import is_transcript, spoken_turns
+from benchtui.tasks.metrics.registry import choose
 from benchtui.text import one_line
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A prompt and its reference."""
+    """A prompt and its reference; None where no metric needs one."""
 
     prompt: Field
-    answer: Field
+    answer: Field | None
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Reading:
     said: tuple[str, ...] = ()
 
 
+def needs_reference(metrics: Sequence[str]) -> bool:
+    """Return whether one of these metrics, or the usual ones where none is named, needs a reference."""
+    return not metrics or any(choose(name).metric.needs not in ("nothing", "pattern", "schema") for name in metrics)
+
+
 def recognise(spec: DataSpec, columns: Sequence[str], rows: Sequence[Row]) -> Reading:
     """Return how the documents of a data set are read: as `spec` says it, the rest from names and first rows.
 
@@ -118,8 +124,8 @@ class _Finder:
         choices = self._choices()
         if kind == "choices" and choices is None:
             raise self._unknown("No column holds the choices", "--choices", "options")
-        if choices is not None and kind in (None, "choices"):
-            return self._with_choices(choices)
+        if choices is not None and kind != "loglikelihood":
+            return self._with_choices(kind or "choices", choices)
         if kind is None and self._text_only():
             return self._perplexity()
         return self._asked(kind or "generate")
@@ -133,20 +139,26 @@ class _Finder:
 
     def _asked(self, kind: DataKind) -> Reading:
         prompt = self._prompt()
-        answer = self._field(self._spec.answer, "--answer") or self._one_of(names.ANSWERS, "answer", "--answer", prompt)
-        self._say(f"Prompt: {prompt}. Reference: {answer}.", prompt, answer)
+        answer = self._field(self._spec.answer, "--answer")
+        if answer is None and (kind == "loglikelihood" or needs_reference(self._spec.metrics)):
+            answer = self._one_of(names.ANSWERS, "answer", "--answer", prompt)
+        self._say(f"Prompt: {prompt}. Reference: {answer or 'none, no metric needs one'}.", prompt, answer)
+        if isinstance(answer, Column):
+            self.said += _lists_told(answer, self._rows)
         return Reading(kind, Asked(prompt, answer), self._system())
 
-    def _with_choices(self, choices: Field | tuple[Column, ...]) -> Reading:
+    def _with_choices(self, kind: DataKind, choices: Field | tuple[Column, ...]) -> Reading:
         columns = choices if isinstance(choices, tuple) else (choices,)
-        self.used += [each.name for each in columns if isinstance(each, Column)]
+        self._use(*columns)
         prompt = self._prompt()
         right = self._field(self._spec.answer, "--answer") or self._one_of(
             names.RIGHT, "right answer", "--answer", prompt
         )
         words = ", ".join(str(each) for each in columns)
         self._say(f"Multiple choice. Prompt: {prompt}. Choices: {words}. Right answer: {right}.", prompt, right)
-        return Reading("choices", WithChoices(prompt, choices, right), self._system())
+        if kind == "generate" and isinstance(prompt, Column):
+            self.said.append("Below each prompt its choices are listed by their letters, and the letter is asked for.")
+        return Reading(kind, WithChoices(prompt, choices, right), self._system())
 
     def _perplexity(self) -> Reading:
         said = self._spec.prompt or self._spec.answer
@@ -189,7 +201,8 @@ class _Finder:
         parts = [f"{{{{row[{_literal(name)}]}}}}" for name in (first, second)]
         tests = [f"row.get({_literal(name)})" for name in (first, second)]
         source = (
-            f"{{% if {tests[0]} %}}{parts[0]}{{% endif %}}{{% if {tests[0]} and {tests[1]} %}}\n\n{{% endif %}}"
+            f"{{% if {tests[0]} %}}{parts[0]}{{% endif %}}"
+            f"{{{{'\\n\\n' if {tests[0]} and {tests[1]} else ''}}}}"
             f"{{% if {tests[1]} %}}{parts[1]}{{% endif %}}"
         )
         return replace(parse_template(source, self._columns, "prompt"), shown=f"{quoted(first)}, then {quoted(second)}")
@@ -212,7 +225,8 @@ class _Finder:
     def _one_of(self, tiers: Sequence[Sequence[str]], what: str, flag: str, taken: Field | None) -> Field:
         for tier in tiers:
             found = [self._plain[name] for name in tier if name in self._plain]
-            found = [name for name in found if name not in self.used and Column(name) != taken and self._filled(name)]
+            found = [name for name in found if name not in self.used and Column(name) != taken]
+            found = [name for name in found if self._filled(name)] or found[:1]
             if len(found) > 1:
                 raise UsageError(
                     f"Both {quoted(found[0])} and {quoted(found[1])} could be the {what}; the columns are "
@@ -283,11 +297,23 @@ class _Finder:
 
     def _say(self, sentence: str, *fields: Field | None) -> None:
         self.said.append(sentence)
+        self._use(*fields)
+
+    def _use(self, *fields: Field | None) -> None:
         for field in fields:
             if isinstance(field, Column):
                 self.used.append(field.name)
             elif isinstance(field, Template):
                 self.used += field.columns
+
+
+def _lists_told(column: Column, rows: Sequence[Row]) -> Iterator[str]:
+    """Say how a list is told from one text: a list of the file is several answers, a text is always one."""
+    cells = [row.cells.get(column.name) for row in rows]
+    if any(isinstance(cell, list | dict) for cell in cells):
+        yield f"A list in {column} is several answers, each of them right."
+    if any(isinstance(cell, str) and cell.startswith("[") and cell.endswith("]") for cell in cells):
+        yield f"A text in {column} that looks like a list is one answer, as it stands."
 
 
 def _literal(name: str) -> str:

@@ -109,9 +109,9 @@ class GoldSurvey:
             fitting = ["label"] if "label" in fitting else [wanted]
         if not fitting:
             raise self._outside(max(_FORMS, key=lambda form: (self.fits[form], -_FORMS.index(form))), column)
-        for other in fitting[1:]:
-            if question := self._differ.get((fitting[0], other)):
-                raise self._ambiguous(fitting[0], other, question, column)
+        differing = [form for form in fitting[1:] if (fitting[0], form) in self._differ]
+        if differing:
+            raise self._ambiguous([fitting[0], *differing], column)
         return fitting[0], self._said(fitting[0], column)
 
     def _said(self, form: Form, column: str) -> str:
@@ -119,16 +119,14 @@ class GoldSurvey:
             return f"{column}: {min(self._numbers)} to {max(self._numbers)}: counted from {form[-1]}."
         return f"{column}: the right answers are {_WORDS[form]}."
 
-    def _ambiguous(self, one: Form, other: Form, question: Question, column: str) -> UsageError:
-        both = f"{_WORDS[one]} and {_WORDS[other]}"
-        if {one, other} == {"from 0", "from 1"}:
-            both = f"counting from 0 and counting from 1 ({min(self._numbers)} to {max(self._numbers)})"
-        names = [name for form, name in (("from 0", "0"), ("from 1", "1"), ("text", "text")) if form in (one, other)]
-        flags = " or ".join(f"--count-from {name}" for name in names)
+    def _ambiguous(self, forms: Sequence[Form], column: str) -> UsageError:
+        question = self._differ[forms[0], forms[1]]
+        numbers = f" ({min(self._numbers)} to {max(self._numbers)})" if self._numbers else ""
+        flags = {"from 0": "--count-from 0", "from 1": "--count-from 1", "text": "--count-from text"}
         return UsageError(
-            f"{column}: every row fits both {both}, and they mean different choices ({question.place}: "
-            f"{quoted(question.gold)} of {len(question.choices)}).",
-            f"Say which: {flags}.",
+            f"{column}: every row{numbers} fits {' and '.join(_WORDS[form] for form in forms)}, which mean different "
+            f"choices ({question.place}: {quoted(question.gold)} of {len(question.choices)}).",
+            f"Say which: {' or '.join(flags[form] for form in forms if form in flags)}.",
         )
 
     def _outside(self, form: Form, column: str) -> UsageError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import random
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -20,15 +21,15 @@ from benchtui.tasks.data.documents.cells import (
     texts_of,
 )
 from benchtui.tasks.data.documents.columns import Asked, Chats, Preferred, Reading, Texts, WithChoices
+from benchtui.tasks.data.documents.extras import extras, text_or_json
 from benchtui.tasks.data.documents.gold import Form, GoldSurvey, Question
-from benchtui.tasks.data.documents.templates import Column, quoted
+from benchtui.tasks.data.documents.templates import Column, Field, quoted
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import CountFrom, DataKind
+from benchtui.tasks.metrics.answer import Answer
+from benchtui.tasks.metrics.checks import Checks
 from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.scoring import scoring_text
-
-_EXTRAS = {"pattern": ("pattern", "regex"), "schema": ("schema", "json_schema")}
-"""What a metric may need of each document, and the columns it is read from."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,22 @@ class Document:
     gold: int | None
     scoring: str
 
+    @property
+    def answer(self) -> Answer:
+        """Return what an answer to it is scored against, the answer left empty."""
+        extras = json.loads(self.scoring)
+        return Answer("", self.targets, self.choices, self.letters, self.gold, extras)
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that makes a document of a row: how columns are read, how right answers are written, the metrics."""
+    """All that makes a document of a row: how columns are read, how right answers are written, the metrics, and the
+    JSON schema of all rows where one was given."""
 
     reading: Reading
     form: Form | None
     metrics: tuple[ChosenMetric, ...]
+    schema: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,10 +110,15 @@ def sampled(count: int, sample: int | None, seed: int) -> frozenset[int] | None:
 
 
 def documents(rows: Iterable[Row], recipe: Recipe, numbers: frozenset[int] | None = None) -> Iterator[Document]:
-    """Yield a document of each row, or of those with these `numbers`. Raises UsageError naming the row."""
+    """Yield a document of each row, or of those with these `numbers`. Raises UsageError naming the row, also where a
+    metric cannot score the document; and where one cannot score the language of all of them."""
+    checks = Checks(recipe.metrics)
     for row in rows:
         if numbers is None or row.number in numbers:
-            yield document(row, recipe)
+            made = document(row, recipe)
+            checks.add(made.place, made.answer)
+            yield made
+    checks.finish()
 
 
 def document(row: Row, recipe: Recipe) -> Document:
@@ -118,12 +132,12 @@ def document(row: Row, recipe: Recipe) -> Document:
         place=row.place,
         system=made.system or optional_text(reading.system, row, "system text"),
         prompt=made.prompt,
-        target=made.targets[0],
+        target=made.targets[0] if made.targets else "",
         targets=made.targets,
         choices=made.choices.texts,
         letters=made.choices.letters,
         gold=made.gold,
-        scoring=scoring_text(recipe.metrics, **_extras(row, recipe.metrics)),
+        scoring=scoring_text(recipe.metrics, **extras(row, recipe.metrics, recipe.schema)),
     )
 
 
@@ -141,16 +155,23 @@ class _Made:
 def _made(row: Row, recipe: Recipe) -> _Made:
     match recipe.reading.shape:
         case Asked() as shape:
-            prompt, targets = text_of(shape.prompt, row, "prompt"), texts_of(shape.answer, row, "reference")
-            return _asked(prompt, targets, recipe.reading.kind)
+            targets = () if shape.answer is None else _references(shape.answer, row, recipe)
+            return _asked(text_of(shape.prompt, row, "prompt"), targets, recipe.reading.kind)
         case WithChoices() as shape:
-            return _with_choices(row, shape, recipe.form)
+            return _with_choices(row, shape, recipe)
         case Preferred() as shape:
             return _preferred(row, shape)
         case Texts() as shape:
             return _Made("", (text_of(shape.text, row, "text"),))
         case Chats() as shape:
             return _of_chat(row, shape, recipe.reading.kind)
+
+
+def _references(field: Field, row: Row, recipe: Recipe) -> tuple[str, ...]:
+    """Return the accepted answers; what JSON metrics compare is one, written as JSON."""
+    if isinstance(field, Column) and any(each.metric.needs == "JSON reference" for each in recipe.metrics):
+        return (text_or_json(field, row, "reference"),)
+    return texts_of(field, row, "reference")
 
 
 def _asked(prompt: str, targets: tuple[str, ...], kind: DataKind, system: str = "") -> _Made:
@@ -171,13 +192,18 @@ def _of_chat(row: Row, shape: Chats, kind: DataKind) -> _Made:
     return _asked(chat.prompt, (chat.reference,), kind, chat.system)
 
 
-def _with_choices(row: Row, shape: WithChoices, form: Form | None) -> _Made:
+def _with_choices(row: Row, shape: WithChoices, recipe: Recipe) -> _Made:
     question = _question(row, shape)
-    gold = None if form is None else question.index(form)
+    gold = None if recipe.form is None else question.index(recipe.form)
     if gold is None:  # the survey has seen every row: the file has changed since
         raise UsageError(f"{row.place}: the right answer {quoted(question.gold)} is none of the choices.", "Try again.")
-    choices = Choices(question.choices, question.labels)
-    return _Made(text_of(shape.prompt, row, "prompt"), (choices.texts[gold],), choices, gold)
+    choices, prompt = Choices(question.choices, question.labels), text_of(shape.prompt, row, "prompt")
+    if recipe.reading.kind != "generate":
+        return _Made(prompt, (choices.texts[gold],), choices, gold)
+    if isinstance(shape.prompt, Column):
+        listed = [f"{letter}. {text}" for letter, text in zip(choices.letters, choices.texts, strict=True)]
+        prompt = "\n".join([prompt, *listed, "Answer:"])
+    return _Made(prompt, (choices.letters[gold], choices.texts[gold]), choices, gold)
 
 
 def _preferred(row: Row, shape: Preferred) -> _Made:
@@ -197,16 +223,6 @@ def _pair(row: Row, prompt: str, chosen: str, rejected: str, system: str = "") -
 def _question(row: Row, shape: WithChoices) -> Question:
     choices = choices_of(shape.choices, row)
     return Question(row.place, text_of(shape.right, row, "right answer"), choices.texts, choices.labels)
-
-
-def _extras(row: Row, metrics: tuple[ChosenMetric, ...]) -> dict[str, str]:
-    """Return what the metrics need of this row besides its answer."""
-    found: dict[str, str] = {}
-    for need in {chosen.metric.needs for chosen in metrics} & _EXTRAS.keys():
-        column = next((Column(name) for name in _EXTRAS[need] if name in row.cells), None)
-        if column is not None:
-            found[need] = text_of(column, row, need)
-    return found
 
 
 def _hash(text: str) -> int:
