@@ -22,7 +22,8 @@ from benchtui.models.quantizations import Family, WeightsFile
 from benchtui.plans.benchmark import BenchmarkPlan, with_date_of
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import run_arguments
-from benchtui.plans.prepare import PlannedTasks, new_bench_id, prepare
+from benchtui.plans.prepare import new_bench_id, prepare
+from benchtui.plans.tasks import PlannedTasks
 from benchtui.runs.directory import RunDirectory, benchmarks_folder, fine_tuned_runs, new_fine_tuned_run
 from benchtui.runs.known import shown_name
 from benchtui.runs.outcome import exit_code

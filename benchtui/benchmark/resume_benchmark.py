@@ -75,7 +75,7 @@ def runs_to_resume(
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
         plan = found.plan()
-        now = _with_present_facts(plan, shown_name(run), allowed, include_paths, python)
+        now = _with_present_facts(plan, run, allowed, include_paths, python)
         if differences := now.differences(plan):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
@@ -104,12 +104,14 @@ def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> 
 
 
 def _with_present_facts(
-    plan: BenchmarkPlan, name: str, allowed: Permissions, include_paths: Sequence[Path], python: str | None
+    plan: BenchmarkPlan, run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path], python: str | None
 ) -> BenchmarkPlan:
     """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
+    name = shown_name(run)
     check_permissions(plan, allowed, name)
     check_arguments(plan, allowed)
-    tasks = trusted_tasks(plan, include_paths, name)
+    tasks = trusted_tasks(plan, include_paths, name, model_folder(run))
+    made_in = [Path(tasks.task_files[spec.name]).parent for spec in plan.data]
     backend = find_backend(plan.backend)
     environment = trusted_environment(plan, python, name, backend=plan.backend)
     access = dataclasses.replace(msgspec.structs.replace(plan, permissions=allowed).access, environment=environment)
@@ -120,7 +122,9 @@ def _with_present_facts(
         lm_eval_version=environment.version_of("lm_eval") or "",
         backend_identity=backend.identity(access),
         python=environment.python,
-        include_paths=tuple(str(path.resolve()) for path in trusted_folders(plan, include_paths)),
+        include_paths=tuple(
+            dict.fromkeys(str(path.resolve()) for path in (*trusted_folders(plan, include_paths), *made_in))
+        ),
         task_files=dict(tasks.task_files),
         task_digests={name: tasks.digests[name] for name in tasks.leaves},
         leaves=dict(tasks.leaves),

@@ -17,9 +17,12 @@ from benchtui.benchmark.frontend import Frontend
 from benchtui.errors import ExitCode
 from benchtui.models.discovery import discover
 from benchtui.models.layout import TrainedModel
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice, access_of, model_named
 from benchtui.plans.command import run_arguments
-from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.plans.prepare import prepare
+from benchtui.plans.tasks import PlannedTasks, plan_tasks
+from benchtui.reports.own_data import about_tasks
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import model_folders
 from benchtui.runs.records import run_state
@@ -39,6 +42,8 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     access = access_of(choice, backend)
     models = _every_model(choice, access) if every else [backend.find(choice.outputs, choice.model, access)]
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
+    for line in about_tasks(tasks.made):
+        frontend.say(line)
     if not every:
         return run_model(choice, models[0], tasks, frontend, control).exit_code
 
@@ -128,6 +133,7 @@ def _notes(runs: BenchRuns) -> Iterator[str]:
             "1 % that those looks left."
         )
     if runs.set_aside:
+        yield from _changed_data(runs.set_aside.readable_plan(), runs.fine_tuned.plan())
         yield f"The earlier base run is kept in {runs.set_aside.path}."
     unfinished = [run for run in runs.resumed if run_state(run) != "finished"]
     if len(unfinished) < len(runs.resumed):
@@ -135,3 +141,14 @@ def _notes(runs: BenchRuns) -> Iterator[str]:
     if unfinished:
         names = " and ".join("the base" if run == runs.base else "the fine-tuned model" for run in unfinished)
         yield f"Resuming an unfinished run of {names}: nothing answered is asked again."
+
+
+def _changed_data(earlier: BenchmarkPlan | None, now: BenchmarkPlan) -> Iterator[str]:
+    """Yield a line for each task that is made of other data, or made otherwise, than when the base was evaluated."""
+    for spec in now.data:
+        before = earlier.task_digests.get(spec.name) if earlier else None
+        if before not in (None, now.task_digests.get(spec.name)):
+            yield (
+                f"The data of {spec.name} changed since the base was evaluated, or are read otherwise: the base is "
+                "evaluated again, and earlier runs are not compared with this one on it."
+            )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchtui.backends.registry import find_backend
+from benchtui.benchmark.made_tasks import with_made_tasks
 from benchtui.errors import BenchtuiError
 from benchtui.files import PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
@@ -73,10 +74,13 @@ def trusted_folders(plan: BenchmarkPlan, include_paths: Sequence[Path]) -> list[
     return [*(path for path in named if path.is_relative_to(PACKAGE) and path.is_dir()), *include_paths]
 
 
-def trusted_tasks(plan: BenchmarkPlan, include_paths: Sequence[Path], name: str) -> ResolvedTasks:
-    """Resolve the plan's tasks as they are now, from lm-eval and from the trusted folders; nothing else that the
-    plan names is read. Raises BenchtuiError for a task that is in none of them."""
+def trusted_tasks(plan: BenchmarkPlan, include_paths: Sequence[Path], name: str, model: Path) -> ResolvedTasks:
+    """Resolve the plan's tasks as they are now, from lm-eval, from the trusted folders, and those made of people's own
+    data; nothing else that the plan names is read. `model` is the folder that the run lies in. Raises BenchtuiError for
+    a task that is in none of them."""
     catalogue = load_catalogue(trusted_folders(plan, include_paths))
+    if not include_paths or any(spec.name not in catalogue for spec in plan.data):
+        catalogue = with_made_tasks(catalogue, plan, model, name)
     for task in plan.tasks:
         if task.name not in catalogue:
             raise _untrusted(plan, task.name, include_paths, name)

@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "suites": ("benchtui.cli.suites", "List the suites of tasks and what each one tests."),
     "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
     "ls": ("benchtui.cli.tasks", "List the best-known tasks, as `benchtui tasks` does."),
+    "data": ("benchtui.cli.data", "Look at data of your own before they are evaluated."),
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),

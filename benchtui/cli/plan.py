@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchtui.cli.parameters.options import finite, json_option, points_option
-from benchtui.cli.parameters.settings import setting_option
+from benchtui.cli.parameters.settings import setting_option, setting_options
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.settings.rows import PLANNED_GAIN, SETTING
+from benchtui.settings.rows import OF_OWN_DATA, PLANNED_GAIN, SETTING
 
 if TYPE_CHECKING:
     from benchtui.compare.planning import Outlook
     from benchtui.results.changes import EarlierChanges
+    from benchtui.tasks.data.spec import MadeTask
     from benchtui.tasks.suites import TaskPlan
 
 WIDTH = 100
@@ -71,6 +72,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
 )
 @json_option("Print the figures as JSON.")
 @setting_option("outputs")
+@setting_options(*(row.name for row in OF_OWN_DATA))
 def command(
     model: str | None,
     gain: float,
@@ -82,6 +84,7 @@ def command(
     discordance: float | None,
     as_json: bool,
     outputs: Path,
+    **data: Any,
 ) -> None:
     """Are these samples enough? What a comparison of MODEL with its base could show, before anything is run.
 
@@ -93,18 +96,26 @@ def command(
     benchtui plan --gain 3 --tasks core            would 3 points show?
     benchtui plan --tasks gsm8k --limit 200        what can 200 samples show?
     benchtui plan --suite core --gate 3            how would the gate end?
+    benchtui plan --data questions.csv             how are my data read, and are they enough?
 
     What `benchtui run` reads from benchtui.toml and BENCHTUI_ variables is not read here: say tasks and limit again.
     """
     from benchtui.compare.planning import outlook
+    from benchtui.results.changes import EarlierChanges
 
-    asked = _tasks(tasks, suite)
+    asked = _tasks(tasks, suite, only_data=bool(data["data"]))
+    planned, made = _with_data(asked, data)
+    earlier = {**_earlier(model, outputs)}
+    for task in made:
+        before = earlier.get(task.name)
+        changed, spread = (before.changed, before.spread) if before else (None, None)
+        earlier[task.name] = EarlierChanges(before.n if before else 0, task.documents, changed, spread)
     found = outlook(
-        asked,
+        planned,
         gain,
         limit=limit,
         samples=samples,
-        earlier=_earlier(model, outputs),
+        earlier=earlier,
         discordance=discordance,
         watched=decide_early,
     )
@@ -117,17 +128,39 @@ def command(
 
     early = {"decide-early": True, **({"decide-loss": limit} if limit else {})} if decide_early else {}
     print_outlook(found, stdout_console(elsewhere=WIDTH))
-    aside(f"\nRun it with: {_run_line(model, asked, tasks, suite, samples, early)}")
+    said = {row.name: value for row in OF_OWN_DATA if (value := data[row.parameter]) != row.default}
+    aside(f"\nRun it with: {_run_line(model, asked, tasks, suite, samples, said | early)}")
 
 
-def _tasks(tasks: str | None, suite: str | None) -> list[TaskPlan]:
-    """What is asked: the tasks of a suite, or tasks by name. Raises UsageError where both are given or none is left."""
+def _with_data(asked: list[TaskPlan], data: Mapping[str, Any]) -> tuple[Sequence[TaskPlan], Sequence[MadeTask]]:
+    """Return the tasks with those that are made of data of one's own, and say how these were read."""
+    from benchtui.settings.config import load_config
+    from benchtui.tasks.data.hub import is_hub_id
+
+    filed = {spec.name for spec in load_config().data}
+    own = [task.name for task in asked if task.name in filed or is_hub_id(task.name)]
+    if not own and not data["data"]:
+        return asked, ()
+    from benchtui.cli.parameters.own_data import looked_at
+    from benchtui.reports.own_data import about_tasks
+
+    found = looked_at(data["data"], own, data)
+    for line in about_tasks(found.made):
+        click.echo(line, err=True)
+    return [*(task for task in asked if task.name not in own), *found.plans], found.made
+
+
+def _tasks(tasks: str | None, suite: str | None, *, only_data: bool = False) -> list[TaskPlan]:
+    """What is asked: the tasks of a suite, or tasks by name; without both those of the suite that is meant by default,
+    or none with `only_data`. Raises UsageError where both are given or none is left."""
     from benchtui.settings.config import load_config
     from benchtui.tasks.suites import DEFAULT_SUITE, TaskPlan, find_suite, is_suite
 
     if tasks is not None and suite is not None:
         raise UsageError("--tasks and --suite both say what is planned.", "Give one of them.")
     config = load_config()
+    if tasks is None and suite is None and only_data:
+        return []
     if tasks is None:
         return list(find_suite(suite or DEFAULT_SUITE, config.suites).tasks)
     found = list[TaskPlan]()
@@ -172,7 +205,7 @@ def _run_line(
     tasks: str | None,
     suite: str | None,
     samples: float | None,
-    early: dict[str, Any],
+    more: dict[str, Any],
 ) -> str:
     """The command that runs what was planned: several suites by the names of their tasks."""
     from benchtui.settings.config import load_config
@@ -183,9 +216,9 @@ def _run_line(
         said["suite"] = tasks.strip()
     elif tasks is not None:
         said["tasks"] = [task.name for task in asked]
-    else:
+    elif suite is not None or "data" not in more:
         said["suite"] = suite or DEFAULT_SUITE
     if samples is not None:
         said["limit"] = samples
-    flags = (flag for name, value in {**said, **early}.items() for flag in SETTING[name].arguments(value))
+    flags = (flag for name, value in {**said, **more}.items() for flag in SETTING[name].arguments(value))
     return shlex.join(["benchtui", "run", *flags])

@@ -10,7 +10,7 @@ import click
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
 from benchtui.errors import BenchtuiError, ExitCode
-from benchtui.settings.rows import SETTINGS
+from benchtui.settings.rows import OF_OWN_DATA, SETTINGS
 
 if TYPE_CHECKING:
     from benchtui.benchmark.quantizations import EvaluatedFiles
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 BACKEND = "gguf"
 _NAMES = (
-    "outputs", "suite", "tasks", "include-path", "limit", "default-limit", "num-fewshot", "default-num-fewshot",
-    "chat-template", "system-instruction", "gen-kwargs", "enable-thinking", "think-end-token", "max-length", "seed",
-    "timeout", "skip-stalled", "device", "python", "kv-type", "flash-attention", "threads", "model-args", "offline",
+    "outputs", "suite", "tasks", *(row.name for row in OF_OWN_DATA), "include-path", "limit",
+    "default-limit", "num-fewshot", "default-num-fewshot", "chat-template", "system-instruction", "gen-kwargs",
+    "enable-thinking", "think-end-token", "max-length", "seed", "timeout", "skip-stalled", "device", "python",
+    "kv-type", "flash-attention", "threads", "model-args", "offline",
     "verify", "confirm-unsafe-code", "resume",
 )  # fmt: skip
 
@@ -59,7 +60,8 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
     from benchtui.cli.terminal.main_job import Terminal
     from benchtui.models.quantizations import find_family
     from benchtui.plans.choice import access_of
-    from benchtui.plans.prepare import plan_tasks
+    from benchtui.plans.tasks import plan_tasks
+    from benchtui.reports.own_data import about_tasks
     from benchtui.settings.config import load_config
     from benchtui.supervise.control import Control, say_on_stderr
     from benchtui.tasks.catalogue import load_catalogue
@@ -70,6 +72,8 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
     for note in family.notes:
         frontend.say(f"{note}.")
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
+    for line in about_tasks(tasks.made):
+        frontend.say(line)
     with Control(say_on_stderr) as control:
         evaluated = evaluate_family(choice, backend, found, family, tasks, frontend, control, twice=not once)
     compared = _compare(evaluated)

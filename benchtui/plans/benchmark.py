@@ -15,6 +15,7 @@ from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainingFacts
 from benchtui.models.source import ServedSource, Source
 from benchtui.plans.plan import Plan
+from benchtui.tasks.data.spec import DataSpec
 from benchtui.tasks.suites import TaskPlan
 
 TEMPLATE_DATE = "date in the chat template"
@@ -55,7 +56,8 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     those that cannot; `backend_identity` is what of the backend itself can change a score (versions): all by the names
     used in messages. `task_files` maps every task, group and tag the
     worker may meet to its YAML file, so that it need not build lm-eval's full index; `leaves` names the leaf tasks of
-    each task of the plan. `base_run` is the base's run directory, relative to benchmarks/.
+    each task of the plan. `data` says which of the tasks were made of the user's own data, and where those came from.
+    `base_run` is the base's run directory, relative to benchmarks/.
     `decide_early` stops a task once its comparison with the base is decided: the difference, in points, that would not
     matter; None evaluates every document. `decide_for` is what must be known by then, `decide_loss` the loss in points
     that it may ask about. `base_fingerprint` is that of the base run it is then compared with.
@@ -77,6 +79,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     backend_identity: dict[str, str] = msgspec.field(default_factory=dict)
     batch_size: int | Literal["auto"] = "auto"
     include_paths: tuple[str, ...] = ()
+    data: tuple[DataSpec, ...] = ()
     task_files: dict[str, str] = msgspec.field(default_factory=dict)
     task_digests: dict[str, str] = msgspec.field(default_factory=dict)
     leaves: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)

@@ -13,8 +13,9 @@ from benchtui.evidence.questions import Question
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
 from benchtui.plans.worker_python import worker_environment_of
-from benchtui.settings.rows import PERMISSIONS, SETTING, SETTINGS
+from benchtui.settings.rows import OF_DATA, PERMISSIONS, SETTING, SETTINGS
 from benchtui.settings.setting import Setting
+from benchtui.tasks.data.spec import CountFrom, DataKind
 
 
 def default_of(name: str, *, compare: bool = True) -> Any:
@@ -31,7 +32,9 @@ class Choice:
 
     Its attributes are the settings of `settings/rows`, under the names that the rows give; `more` has the values of
     settings without an attribute, by their names with underscores: those of one backend, for example.
-    `model` None is the newest one; `tasks` replace `suite` when given. Without `compare`, `base` is only what an
+    `model` None is the newest one; `tasks` replace `suite` when given. `data` are evaluated beside both: files of the
+    user's own, or data sets of the Hub; from `prompt` to `fewshot_from` stands how they are read, for all of them.
+    With `data`, the suite "none" is no suite. Without `compare`, `base` is only what an
     adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
     `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
     sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
@@ -54,6 +57,17 @@ class Choice:
     suite: str = default_of("suite")
     tasks: tuple[str, ...] = default_of("tasks")
     include_paths: tuple[Path, ...] = default_of("include-path")
+    data: tuple[str, ...] = default_of("data")
+    prompt: str | None = default_of("prompt")
+    answer: str | None = default_of("answer")
+    choices: str | None = default_of("choices")
+    data_kind: DataKind | None = default_of("data-kind")
+    count_from: CountFrom = default_of("count-from")
+    metrics: tuple[str, ...] = default_of("metric")
+    data_split: str | None = default_of("data-split")
+    data_sample: int | None = default_of("data-sample")
+    data_sample_seed: int = default_of("data-sample-seed", compare=False)
+    fewshot_from: str | None = default_of("fewshot-from")
     limit: float | None = default_of("limit")
     num_fewshot: int | None = default_of("num-fewshot")
     default_limit: float | None = default_of("default-limit")
@@ -124,6 +138,8 @@ def access_of(choice: Choice, backend: Backend) -> Access:
 def choice_of(values: Mapping[str, Any]) -> Choice:
     """The Choice for the values of all settings, by their names with underscores."""
     compare = not values["no_base"]
+    if not any(values[name] for name in OF_DATA):
+        values = {**values, **{row.parameter: row.default for row in SETTINGS if row.only_with == OF_DATA}}
     early = values["decide_early"] and compare
     return Choice(
         **{setting.field: values[setting.parameter] for setting in _DIRECT},

@@ -57,8 +57,10 @@ def _said(choice: Choice) -> Iterator[tuple[Setting, object]]:
 def _says_nothing(setting: Setting, values: Mapping[str, Any], *, changed: bool) -> bool:
     """Whether the other settings leave this one without a use."""
     name, word = setting.only_where
+    other, beside = setting.beside
     return (
-        (bool(setting.only_with) and not values[SETTING[setting.only_with].parameter])
+        (bool(setting.only_with) and not any(values[SETTING[needed].parameter] for needed in setting.only_with))
+        or (bool(other) and bool(values[SETTING[other].parameter]) and values[setting.parameter] == beside)
         or (bool(name) and word not in values[SETTING[name].parameter])
         or (bool(setting.unless) and bool(values[SETTING[setting.unless].parameter]) and not changed)
     )

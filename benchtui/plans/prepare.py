@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import math
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,12 +29,9 @@ from benchtui.plans.chat_template import chat_template, check_room, check_templa
 from benchtui.plans.choice import Choice, access_of, backend_options, backend_settings
 from benchtui.plans.generation_notes import generation_notes
 from benchtui.plans.repeats import repeats_note
+from benchtui.plans.tasks import PlannedTasks
 from benchtui.settings.code import code_in_generation
-from benchtui.settings.config import Config
-from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.needs import check_packages, needs_words
-from benchtui.tasks.resolve import ResolvedTasks, resolve
-from benchtui.tasks.suites import TaskPlan, find_suite, is_suite, notes_on
 from benchtui.text import one_line, printable
 
 
@@ -51,53 +47,6 @@ class PreparedBench:
     base: BenchmarkPlan | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class PlannedTasks:
-    """The tasks of a run; `suite` is the one that they are, None for tasks by name. `notes` as in PreparedBench."""
-
-    plans: tuple[TaskPlan, ...]
-    resolved: ResolvedTasks
-    suite: str | None
-    notes: tuple[str, ...] = ()
-
-
-def plan_tasks(choice: Choice, config: Config, catalogue: Catalogue) -> PlannedTasks:
-    """The tasks of the suite, or those named, among which suites may be. Raises UsageError for unknown names and for
-    tasks that run model code."""
-    if choice.tasks:
-        named = [name for name in choice.tasks if name not in catalogue and is_suite(name, config.suites)]
-        meant = {name: find_suite(name, config.suites) for name in named}
-        wanted = tuple(
-            task for name in choice.tasks for task in (meant[name].tasks if name in meant else [TaskPlan(name)])
-        )
-        suite = None
-    else:
-        meant = {choice.suite: find_suite(choice.suite, config.suites)}
-        wanted, suite = meant[choice.suite].tasks, meant[choice.suite].name
-    resolved = resolve(catalogue, [task.name for task in wanted])
-    if resolved.unsafe and not choice.permissions.unsafe_code:
-        raise UsageError(
-            f"{', '.join(resolved.unsafe[:3])} executes code that the model wrote.",
-            "Allow it for this run with --confirm-unsafe-code.",
-        )
-    plans = tuple(
-        TaskPlan(name, _first(choice.num_fewshot, task.num_fewshot, choice.default_num_fewshot), _limit(choice, task))
-        for task in wanted
-        for name in resolved.requested[task.name]
-    )
-    return PlannedTasks(plans, resolved, suite, notes_on(meant))
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
-
-
-def _limit(choice: Choice, task: TaskPlan) -> float | None:
-    limits = (choice.limit, task.limit, choice.default_limit)
-    limit = next((float(limit) for limit in limits if limit is not None), None)
-    return None if limit == math.inf else limit
 
 
 def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
@@ -278,6 +227,7 @@ def _run_plan(
 ) -> BenchmarkPlan:
     backend = find_backend(choice.backend)
     access = access_of(choice, backend)
+    made_in = [task.file.parent for task in tasks.made]
     return BenchmarkPlan(
         model_name=model.name,
         role="base" if role == "base" else "fine-tuned",
@@ -295,7 +245,8 @@ def _run_plan(
         device=choice.device,
         permissions=choice.permissions,
         offline=choice.offline,
-        include_paths=tuple(str(path.resolve()) for path in choice.include_paths),
+        include_paths=tuple(dict.fromkeys(str(path.resolve()) for path in (*choice.include_paths, *made_in))),
+        data=tasks.data,
         task_files=dict(tasks.resolved.task_files),
         task_digests={name: tasks.resolved.digests[name] for name in tasks.resolved.leaves},
         leaves=dict(tasks.resolved.leaves),

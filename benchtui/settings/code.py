@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from benchtui.tasks.data.hub import is_hub_id
+
+_TASK_FILES = (".yaml", ".yml")
+
 CODE_IN_GENERATION = frozenset({"custom_generate", "trust_remote_code"})
 """Arguments of transformers' generate() that have it import a Python file from a folder or a repository."""
 
@@ -14,6 +18,12 @@ def code_in_generation(settings: Mapping[str, Any]) -> list[str]:
     return [name for name in settings if name in CODE_IN_GENERATION]
 
 
+def is_metric_file(metric: str) -> bool:
+    """Tell whether a metric is a Python file instead of one that benchtui knows."""
+    return ".py" in metric.lower()
+
+
 def is_task_file(task: str) -> bool:
-    """Tell whether a task is named by the path of its file instead of by its name."""
-    return task.endswith((".yaml", ".yml")) or "/" in task
+    """Tell whether a task is named by the path of its file instead of by its name: ORG/NAME is a data set of the Hub,
+    whatever lies here."""
+    return task.endswith(_TASK_FILES) or ("/" in task and not is_hub_id(task))

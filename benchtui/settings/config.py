@@ -6,8 +6,6 @@ The order everywhere is flag > environment (BENCHTUI_<FLAG>) > ./benchtui.toml >
 
 from __future__ import annotations
 
-import difflib
-import json
 import re
 import stat
 import tomllib
@@ -20,21 +18,25 @@ from typing import Any, TypeVar
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.errors import UsageError
 from benchtui.files import PACKAGE
-from benchtui.settings.code import code_in_generation, is_task_file
-from benchtui.settings.rows import FILE_KEYS, PERMISSIONS
+from benchtui.settings.code import code_in_generation, is_metric_file, is_task_file
+from benchtui.settings.data_tables import data_tables
+from benchtui.settings.rows import FILE_KEYS, NO_SUITE, OF_OWN_DATA, PERMISSIONS
+from benchtui.settings.tables import checked, known_keys, unknown
 from benchtui.settings.values import limit_value, task_name, text, whole_number
+from benchtui.tasks.data.spec import DataSpec
 from benchtui.tasks.suites import Suite, TaskPlan
 from benchtui.text import one_line
 
 T = TypeVar("T")
 
 FILE_NAME = "benchtui.toml"
-_TABLES = ("run", "suites", "backends")
-_TABLES_SHOWN = "[run], [suites.NAME] and [backends.NAME]"
+_TABLES = ("run", "suites", "tasks", "backends")
+_TABLES_SHOWN = "[run], [suites.NAME], [tasks.NAME] and [backends.NAME]"
 _BACKEND_KEYS = ("python",)
 _SUITE_KEYS = ("title", "description", "best-for", "tasks")
 _TASK_KEYS = ("name", "num-fewshot", "limit")
 _PER_RUN = {setting.name: setting for setting in PERMISSIONS}
+_OF_DATA = frozenset(setting.name for setting in OF_OWN_DATA)
 LARGEST_FILE = 256 * 1024
 """Bytes; a file of settings has a few hundred."""
 _DEEPEST_KEY = 100
@@ -46,7 +48,7 @@ class Config:
     """`run_defaults`: name of the flag, with underscores -> the setting's value, for click's default_map.
 
     `origin`: the same names -> the file each came from. `files`: those that were read, the stronger first. `pythons`:
-    name of a backend -> path of the Python that its worker runs in.
+    name of a backend -> path of the Python that its worker runs in. `data`: the data sets of [tasks.NAME].
     """
 
     run_defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -54,6 +56,7 @@ class Config:
     files: tuple[Path, ...] = ()
     origin: Mapping[str, Path] = field(default_factory=dict)
     pythons: Mapping[str, str] = field(default_factory=dict)
+    data: tuple[DataSpec, ...] = ()
 
 
 def user_config_file() -> Path:
@@ -73,6 +76,7 @@ def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Co
     defaults: dict[str, Any] = {}
     suites: dict[str, Suite] = {}
     pythons: dict[str, str] = {}
+    data: dict[str, DataSpec] = {}
     origin: dict[str, Path] = {}
     for file in reversed(files):
         settings = _read(file)
@@ -81,18 +85,21 @@ def load_config(cwd: Path | None = None, *, user_file: Path | None = None) -> Co
         origin.update(dict.fromkeys(found, file))
         found_suites = _suites(settings.get("suites", {}), file)
         found_pythons = _pythons(settings.get("backends", {}), file)
+        found_data = data_tables(settings.get("tasks", {}), file)
         if file != own:
-            _refuse_code(file, own, found, found_suites)
+            _refuse_code(file, own, found, found_suites, found_data)
             if found_pythons:
                 raise _only_typed(file, "python", "the Python of a backend is a program that is started", own)
         pythons.update(found_pythons)
         suites.update({suite.name: suite for suite in found_suites})
+        data.update({spec.name: spec for spec in found_data})
     return Config(
         MappingProxyType(defaults),
         tuple(suites.values()),
         tuple(files),
         MappingProxyType(origin),
         MappingProxyType(pythons),
+        tuple(data.values()),
     )
 
 
@@ -128,11 +135,16 @@ def check_model_arguments(config: Config, backend: str) -> None:
         _refuse_arguments(source, user_config_file(), config.run_defaults["model_args"], backend)
 
 
-def _refuse_code(file: Path, own: Path, defaults: Mapping[str, Any], suites: Sequence[Suite]) -> None:
-    """Raise UsageError for what could run code: paths of task files, some model arguments and generation settings."""
+def _refuse_code(
+    file: Path, own: Path, defaults: Mapping[str, Any], suites: Sequence[Suite], data: Sequence[DataSpec]
+) -> None:
+    """Raise UsageError for what could run code: paths of task files and of metrics, some model arguments and generation
+    settings."""
     named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
+    if metric := next((metric for spec in data for metric in spec.metrics if is_metric_file(metric)), None):
+        raise _only_typed(file, "metric", f"the metric {one_line(metric, 60)} is code", own)
     _refuse_arguments(file, own, defaults.get("model_args", {}), defaults.get("backend", DEFAULT_BACKEND))
     for name in code_in_generation(defaults.get("gen_kwargs", {})):
         raise _only_typed(file, "gen-kwargs", f"{name} can run code", own)
@@ -154,11 +166,13 @@ def _only_typed(file: Path, key: str, why: str, own: Path) -> UsageError:
 
 def _read(file: Path) -> dict[str, Any]:
     settings = read_toml(file, tomllib.loads)
-    for key in settings:
+    for key, value in settings.items():
+        if key in _TABLES and isinstance(value, dict):
+            continue
         if key in FILE_KEYS or key in _PER_RUN:
             raise UsageError(f"{file}: {key} stands outside a table.", "Put it below a line that says [run].")
         if key not in _TABLES:
-            raise _unknown(file, key, _TABLES, _TABLES_SHOWN)
+            raise unknown(file, key, _TABLES, _TABLES_SHOWN)
     return settings
 
 
@@ -203,10 +217,15 @@ def _run_defaults(table: object, file: Path) -> dict[str, Any]:
                 f"{file}: {key} cannot be set in a file: it is decided for each run.",
                 f"Remove it and type --{key} where you mean it (or set {_PER_RUN[key].variable}=1).",
             )
+        if key in _OF_DATA:
+            raise UsageError(
+                f"{file}: {key} says something of one data set, and [run] is about all tasks.",
+                'Write [tasks.NAME] with data = "FILE" and what else is to be said of it, and tasks = ["NAME"] here.',
+            )
         if key not in FILE_KEYS:
-            raise _unknown(file, f"run.{key}", tuple(FILE_KEYS), "what `benchtui run --help` lists")
+            raise unknown(file, f"run.{key}", tuple(FILE_KEYS), "what `benchtui run --help` lists")
         setting = FILE_KEYS[key]
-        defaults[setting.parameter] = _checked(setting.form.filed, value, file, f"run.{key}")
+        defaults[setting.parameter] = checked(setting.form.filed, value, file, f"run.{key}")
     if "include_path" in defaults:
         # A path in a file means the same from wherever benchtui is started.
         defaults["include_path"] = tuple(file.parent / path for path in defaults["include_path"])
@@ -219,9 +238,9 @@ def _pythons(table: object, file: Path) -> dict[str, str]:
     found = {}
     for name, backend in table.items():
         where = f"backends.{one_line(name, 60)}"
-        _known_keys(backend, _BACKEND_KEYS, file, where)
+        known_keys(backend, _BACKEND_KEYS, file, where)
         if "python" in backend:
-            found[name] = _checked(_program, backend["python"], file, f"{where}.python")
+            found[name] = checked(_program, backend["python"], file, f"{where}.python")
     return found
 
 
@@ -240,8 +259,10 @@ def _suite(name: str, table: dict[str, Any], file: Path) -> Suite:
     where = f"suites.{name}"
     if not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
         raise UsageError(f"{file}: {one_line(name)!r} is no name for a suite.", "Use letters, digits, - and _.")
-    _known_keys(table, _SUITE_KEYS, file, where)
-    words = {key: _checked(_words, table.get(key, ""), file, f"{where}.{key}") for key in _SUITE_KEYS[:3]}
+    if name == NO_SUITE:
+        raise UsageError(f"{file}: a suite cannot be called {NO_SUITE}, which means no suite.", "Rename it.")
+    known_keys(table, _SUITE_KEYS, file, where)
+    words = {key: checked(_words, table.get(key, ""), file, f"{where}.{key}") for key in _SUITE_KEYS[:3]}
     tasks = table.get("tasks")
     if not isinstance(tasks, list) or not tasks:
         raise UsageError(
@@ -264,18 +285,14 @@ def _task(task: object, file: Path, where: str) -> TaskPlan:
         task = {"name": task}
     if not isinstance(task, dict):
         raise UsageError(f"{file}: {where} must be a task's name or a table.", "See `benchtui tasks`.")
-    _known_keys(task, _TASK_KEYS, file, where)
-    name: str = _checked(task_name, task.get("name"), file, f"{where}.name")
+    known_keys(task, _TASK_KEYS, file, where)
+    name: str = checked(task_name, task.get("name"), file, f"{where}.name")
     shots, limit = task.get("num-fewshot"), task.get("limit")
     return TaskPlan(
         name,
-        num_fewshot=None if shots is None else _checked(_shots, shots, file, f"{where}.num-fewshot"),
-        limit=None if limit is None else _checked(limit_value, limit, file, f"{where}.limit"),
+        num_fewshot=None if shots is None else checked(_shots, shots, file, f"{where}.num-fewshot"),
+        limit=None if limit is None else checked(limit_value, limit, file, f"{where}.limit"),
     )
-
-
-def _shots(value: object) -> int:
-    return whole_number(value, 0)
 
 
 def _words(value: object) -> str:
@@ -284,32 +301,5 @@ def _words(value: object) -> str:
     return value
 
 
-def _checked(read: Any, value: object, file: Path, key: str) -> Any:
-    """Return `value` as `read` gives it; its ValueError says what was expected."""
-    try:
-        return read(value)
-    except ValueError as error:
-        raise UsageError(f"{file}: {key} must be {error}, not {_shown(value)}.", "Correct that line.") from None
-    except UsageError as error:
-        raise UsageError(f"{file}: {key}: {error.what}", error.next_step) from None
-
-
-def _shown(value: object) -> str:
-    try:
-        return one_line(json.dumps(value, default=str, ensure_ascii=False), 60)
-    except (ValueError, RecursionError):  # a hexadecimal number of thousands of digits, a list in a list in a list …
-        return "what stands there"
-
-
-def _known_keys(table: dict[str, Any], known: tuple[str, ...], file: Path, where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise _unknown(file, f"{where}.{key}", known, ", ".join(known))
-
-
-def _unknown(file: Path, key: str, known: tuple[str, ...], all_of_them: str) -> UsageError:
-    """For a dotted `key` whose last part is none of `known`."""
-    wanted = key.rpartition(".")[2].replace("_", "-").lower()
-    near = difflib.get_close_matches(wanted, known, n=1, cutoff=0.5)
-    hint = f"Did you mean {near[0]}?" if near else f"It may hold {all_of_them}."
-    return UsageError(f"{file}: there is no setting {one_line(key, 60)}.", hint)
+def _shots(value: object) -> int:
+    return whole_number(value, 0)

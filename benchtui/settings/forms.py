@@ -77,6 +77,11 @@ def choice(*choices: str) -> Form:
     return Form(typed, filed, str)
 
 
+def choice_or(word: str, *choices: str) -> Form:
+    """Return the form for one of these words, or for `word`, which is read as None."""
+    return _or_word(word, choice(*choices))
+
+
 def choice_or_file(*choices: str) -> Form:
     """Return the form for one of these words, or the path of a file."""
 
@@ -105,7 +110,7 @@ def some_of(*words: str) -> Form:
     return Form(lambda text: chosen(_names_typed(text)), lambda value: chosen(_names_filed(value)), ",".join)
 
 
-def whole_number(least: int, most: int) -> Form:
+def whole_number(least: int, most: int = values.LARGEST) -> Form:
     def checked(number: int) -> int:
         if number > most:
             raise ValueError(f"a whole number from {least} to {most}")
@@ -119,10 +124,7 @@ def whole_number(least: int, most: int) -> Form:
 
 
 def whole_number_or(word: str, least: int, means: Any = None) -> Form:
-    form = Form(
-        lambda text: values.whole_number_typed(text, least), lambda value: values.whole_number(value, least), str
-    )
-    return _or_word(word, form, means)
+    return _or_word(word, whole_number(least), means)
 
 
 LIMIT = _or_word("auto", Form(values.limit_typed, values.limit_or_all, values.limit_words))
@@ -196,6 +198,14 @@ FOLDERS = Repeated(
     written=lambda value: [str(folder) for folder in value],
     split=lambda text: text.split(os.pathsep),
 )
+
+SOURCES = Repeated(
+    typed=lambda texts: tuple(values.text_typed(text) for text in texts if text),
+    filed=values.texts,
+    written=list,
+    split=lambda text: text.split("\n"),
+)
+"""Files, data sets or metrics, each in a flag of its own; in a variable each on a line of its own."""
 
 GENERATION = Form(key_values.generation_typed, key_values.generation_filed, key_values.generation_written)
 

@@ -15,12 +15,19 @@ from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
 from benchtui.settings.other_tools import device_of_count, hub_id_of
 from benchtui.settings.setting import Alias, Setting
+from benchtui.tasks.data.spec import DATA_KINDS
 
 WHAT = "What is evaluated"
+DATA = "Your own data"
 HOW = "How the model is asked"
 MACHINE = "How it runs"
 ALLOW = "Allowed for this run only"
 OUTPUT = "Output"
+
+NO_SUITE = "none"
+"""The suite of a run that only evaluates the user's own data."""
+OF_DATA = ("data", "tasks")
+"""What says something of data needs data, or tasks that are data: ORG/NAME and those of [tasks.NAME]."""
 
 ISOLATED = "--isolated"
 """The flag with which settings of files and variables are not read: what is typed beside it says all."""
@@ -51,10 +58,11 @@ SETTINGS: tuple[Setting, ...] = (
             switch("--verify", "--no-verify"), False),
     Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available.",
             forms.named("auto"), None, "NAME", page="format"),
-    Setting("suite", WHAT, "test, quick, core, full, open-llm-leaderboard, or your own.", forms.NAME, "quick", "NAME",
-            page="suite", unless="tasks", always_shown=True),  # which one is meant by default may change
-    Setting("tasks", WHAT, "lm-eval tasks or suites, instead of a suite.", forms.TASKS, (), "A,B", page="suite",
-            several=True),
+    Setting("suite", WHAT, "test, quick, core, full, open-llm-leaderboard, or your own. none: only what --data names.",
+            forms.NAME, "quick", "NAME", page="suite", unless="tasks", beside=("data", NO_SUITE),
+            always_shown=True),  # which one is meant by default may change
+    Setting("tasks", WHAT, "Instead of a suite: lm-eval tasks, suites, [tasks.NAME] of benchtui.toml, or data sets of "
+            "the Hub (ORG/NAME).", forms.TASKS, (), "A,B", page="suite", several=True, beside=("data", ())),
     Setting("include-path", WHAT, "Folder with more task files; may be repeated.", forms.FOLDERS, (), "DIR",
             attribute="include_paths", at_resume=True),
     Setting("limit", WHAT, "Samples per task: a count, a share, all. auto: what the suite says.", forms.LIMIT, None,
@@ -65,12 +73,38 @@ SETTINGS: tuple[Setting, ...] = (
             "Ask both models side by side; stop a task once what --decide-for names is certain.",
             switch("--decide-early", "--no-decide-early"), False, page="suite", attribute=""),
     Setting("decide-delta", WHAT, "With --decide-early: a difference that would not matter.", forms.POINTS,
-            SAME_WITHIN, "POINTS", attribute="", only_with="decide-early"),
+            SAME_WITHIN, "POINTS", attribute="", only_with=("decide-early",)),
     Setting("decide-loss", WHAT, "With --decide-early: the loss that `benchtui gate --max-loss` will allow.",
-            forms.POINTS, MAX_LOSS, "POINTS", only_with="decide-early", only_where=("decide-for", "loss")),
+            forms.POINTS, MAX_LOSS, "POINTS", only_with=("decide-early",), only_where=("decide-for", "loss")),
     Setting("decide-for", WHAT, "With --decide-early, what must be certain: sign (better, worse or no relevant "
             "difference), loss (over --decide-loss or not), equivalence (within --decide-delta or not).",
-            forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B", only_with="decide-early"),
+            forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B", only_with=("decide-early",)),
+    Setting("data", DATA, "A file with questions (JSON, JSONL, CSV, TSV, Parquet, Arrow), or hub:ORG/NAME[:CONFIG]"
+            "[/SPLIT]; may be repeated. Alone it is evaluated instead of a suite; with --suite or --tasks, beside it.",
+            forms.SOURCES, (), "FILE", key=""),
+    Setting("prompt", DATA, "The column that is asked, or a Jinja template like '{{question}} {{hint}}'. Without it "
+            "the columns are recognised, and shown.", forms.FREE_TEXT, None, "COLUMN", key="", only_with=OF_DATA),
+    Setting("answer", DATA, "The column, or template, with the right answer.", forms.FREE_TEXT, None, "COLUMN", key="",
+            only_with=OF_DATA),
+    Setting("choices", DATA, "The column with the list of choices, or the columns that hold one each.",
+            forms.FREE_TEXT, None, "COLUMN", key="", only_with=OF_DATA),
+    Setting("data-kind", DATA, "generate (a text is written and matched), choices (the likeliest of several), "
+            "loglikelihood (how likely the answer is), perplexity (of whole texts) or preference (chosen over "
+            "rejected). auto: what follows from the columns.", forms.choice_or("auto", *DATA_KINDS), None, "KIND",
+            key="", only_with=OF_DATA),
+    Setting("count-from", DATA, "Whether an answer that is a number counts the choices from 0 or 1, or is the text of "
+            "one. auto: as the whole column shows.", forms.choice("auto", "0", "1", "text"), "auto",
+            "0|1|text", key="", only_with=OF_DATA),
+    Setting("metric", DATA, "How answers are scored (`benchtui metrics list`); may be repeated.", forms.SOURCES, (),
+            "NAME", key="", attribute="metrics", only_with=OF_DATA),
+    Setting("data-split", DATA, "Which split is asked, where the data have several.", forms.FREE_TEXT, None, "NAME",
+            key="", only_with=OF_DATA),
+    Setting("data-sample", DATA, "Take N rows, drawn by chance.", forms.whole_number_or("all", 1), None, "N", key="",
+            only_with=OF_DATA),
+    Setting("data-sample-seed", DATA, "The seed with which --data-sample draws.", forms.whole_number(0), 1234, "N",
+            key="", only_with=("data-sample",)),
+    Setting("fewshot-from", DATA, "Where the examples of --num-fewshot come from: a file, or a split of the same data.",
+            forms.FREE_TEXT, None, "FILE", key="", only_with=OF_DATA),
     Setting("num-fewshot", HOW, "Examples in every task's prompt. auto: what suite and task say.",
             forms.whole_number_or("auto", 0), None, "N", key=""),
     Setting("default-num-fewshot", HOW, "The same for tasks whose suite says nothing: what num-fewshot is in "
@@ -132,6 +166,9 @@ SETTINGS: tuple[Setting, ...] = (
 
 SETTING: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
 """By name."""
+
+OF_OWN_DATA: tuple[Setting, ...] = tuple(setting for setting in SETTINGS if setting.section == DATA)
+"""Which data of the user's own are evaluated, and how they are read."""
 
 FILE_KEYS: Mapping[str, Setting] = MappingProxyType({row.file_key: row for row in SETTINGS if row.file_key})
 """By their names in benchtui.toml."""

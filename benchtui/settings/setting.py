@@ -64,10 +64,12 @@ class Setting:
     has the value as it is read, "" where one attribute is made of several settings. `permission` is its place in the
     Permissions of a run: what is decided for each run anew, and never by a file.
 
-    `only_with` names the switch without which it says nothing, `only_where` a setting and the word that has to be among
-    its values, `unless` the setting that is used in its place where both are given. A shown command names what differs
-    from the default, and always what is `always_shown`. `at_resume`: it can be given anew when a run is resumed.
-    `aliases` are other spellings of its flag. `several`: more values may follow the flag, each a word of its own.
+    `only_with` names the settings of which one has to be given, or it says nothing, `only_where` a setting and the word
+    that has to be among its values, `unless` the setting that is used in its place where both are given, `beside` a
+    setting and the value that this one has where that one is given, and this one is not said as strongly. A shown
+    command names what differs from the default, and always what is `always_shown`. `at_resume`: it can be given anew
+    when a run is resumed. `aliases` are other spellings of its flag. `several`: more values may follow the flag, each a
+    word of its own.
     """
 
     name: str
@@ -80,9 +82,10 @@ class Setting:
     key: str | None = None
     attribute: str | None = None
     permission: str = ""
-    only_with: str = ""
+    only_with: tuple[str, ...] = ()
     only_where: tuple[str, str] = ("", "")
     unless: str = ""
+    beside: tuple[str, Any] = ("", None)
     always_shown: bool = False
     at_resume: bool = False
     aliases: tuple[Alias, ...] = ()

@@ -56,6 +56,14 @@ def folders(value: object) -> tuple[Path, ...]:
     return tuple(folder(item) for item in found if item)
 
 
+def texts(value: object) -> tuple[str, ...]:
+    """One text, or a list of them."""
+    found = value if isinstance(value, list) else [value]
+    if not found:
+        raise ValueError("text in quotes, or a list of texts")
+    return tuple(text(item) for item in found)
+
+
 def task_name(value: object) -> str:
     """One task, group or tag."""
     if not isinstance(value, str) or not value.strip() or "," in value:

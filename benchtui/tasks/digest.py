@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from benchtui.models.identity import file_identity
+from benchtui.tasks.data.trust import why_not_ours
 from benchtui.tasks.local_data import DATA, local_data
 from benchtui.tasks.scan import NotATaskError, YamlReader, includes
 
@@ -29,9 +31,18 @@ class SourceDigests:
     def of(self, yaml_file: Path) -> str:
         """Return the SHA-256 (hex) over the names and contents of `sources(yaml_file)`."""
         digest = hashlib.sha256()
+        ours = not why_not_ours(yaml_file, check_data=False)
         for path in self.sources(yaml_file):
-            digest.update(f"{path.name}\0{self._digest(path)}\n".encode())
+            content = self._wherever(path) if ours and path == yaml_file else self._digest(path)
+            digest.update(f"{path.name}\0{content}\n".encode())
         return digest.hexdigest()
+
+    def _wherever(self, path: Path) -> str:
+        """Return the digest of a task that was made of people's own data, wherever it lies: of the absolute paths of
+        its data only the names count, so that a folder that was moved holds the same tasks."""
+        config = YamlReader(kept=None).parsed(str(path))
+        plain = json.dumps(_without_folders(config), sort_keys=True, default=str)
+        return hashlib.sha256(plain.encode()).hexdigest()
 
     def sources(self, yaml_file: Path) -> list[Path]:
         """Return the YAML, the files it includes, the Python files they name (with their local imports), and local
@@ -90,6 +101,16 @@ class SourceDigests:
         if path not in self._digests:
             self._digests[path] = file_identity(path)
         return self._digests[path]
+
+
+def _without_folders(config: dict[str, Any]) -> dict[str, Any]:
+    kwargs = config["dataset_kwargs"]
+    files = {split: [Path(file).name for file in _strings(files)] for split, files in kwargs["data_files"].items()}
+    return {**config, "dataset_kwargs": {**kwargs, "data_files": files}}
+
+
+def _strings(value: object) -> list[str]:
+    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
 
 
 def _data_beside(path: Path) -> Iterator[Path]:

@@ -30,7 +30,7 @@ def measure(choice: Choice, model: TrainedModel, stop: threading.Event) -> Speed
     Raises BenchtuiError with the run's own words when it fails.
     """
     with tempfile.TemporaryDirectory(prefix="benchtui-measure-") as folder:
-        outputs = Path(folder)
+        outputs = Path(folder) / "outputs"  # tasks that are made of data of one's own are written beside it
         _stand_in(model, outputs / model.path.name)
         short = replace(
             choice,
@@ -51,7 +51,7 @@ def measure(choice: Choice, model: TrainedModel, stop: threading.Event) -> Speed
 
 def _stand_in(model: TrainedModel, folder: Path) -> None:
     """Make a folder with links to everything of the model's except its benchmarks."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for entry in model.path.iterdir():
         if entry.name != BENCHMARKS:
             (folder / entry.name).symlink_to(entry.absolute())

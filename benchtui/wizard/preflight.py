@@ -11,7 +11,8 @@ from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_checks
 from benchtui.errors import BenchtuiError
 from benchtui.plans.choice import Choice, access_of
-from benchtui.plans.prepare import PlannedTasks, plan_tasks, prepare
+from benchtui.plans.prepare import prepare
+from benchtui.plans.tasks import PlannedTasks, plan_tasks
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import PLANNED_GAIN
 from benchtui.tasks.catalogue import load_catalogue

@@ -131,7 +131,7 @@ def test_a_name_of_lm_evals_leads_to_lm_evals_file(laid: Laid, evil: Path) -> No
         leaves={"arc_easy": ("laid_first",), "mmlu": (str(evil / "arc_easy.yaml"),)},
         include_paths=(str(evil),),
     )
-    found = trusted_tasks(plan, [], "tuned")
+    found = trusted_tasks(plan, [], "tuned", laid.tasks.parent / "outputs" / "tuned")
     assert len(found.task_files) > 57
     assert all(Path(file).is_relative_to(lm_eval_tasks_folder()) for file in found.task_files.values())
     assert found.leaves["arc_easy"] == ("arc_easy",)

@@ -105,7 +105,8 @@ def _plan() -> BenchmarkPlan:
     from benchtui.demo.workspace import TASKS, demo_paths
     from benchtui.models.selection import find_model
     from benchtui.plans.choice import Choice
-    from benchtui.plans.prepare import plan_tasks, prepare
+    from benchtui.plans.prepare import prepare
+    from benchtui.plans.tasks import plan_tasks
     from benchtui.settings.config import Config
     from benchtui.tasks.catalogue import load_catalogue
 

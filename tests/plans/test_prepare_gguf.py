@@ -25,7 +25,8 @@ from benchtui.models.weights.architecture import Architecture
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice, access_of
 from benchtui.plans.plan import Permissions, read_plan, write_plan
-from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
+from benchtui.plans.prepare import PreparedBench, prepare
+from benchtui.plans.tasks import plan_tasks
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import load_catalogue
 from tests.models.gguf_files import TEMPLATE, tensors, write_gguf, write_parts

@@ -10,7 +10,8 @@ import pytest
 from benchtui.backends.hf import HF
 from benchtui.models.selection import find_model
 from benchtui.plans.choice import Choice
-from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
+from benchtui.plans.prepare import PreparedBench, prepare
+from benchtui.plans.tasks import plan_tasks
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import load_catalogue
 from tests.e2e.tiny import make_tiny_model

@@ -11,7 +11,8 @@ from benchtui.backends.hf import HF
 from benchtui.benchmark.directories import BenchRuns, lay_out
 from benchtui.models.selection import find_model
 from benchtui.plans.choice import Choice
-from benchtui.plans.prepare import PreparedBench, plan_tasks, prepare
+from benchtui.plans.prepare import PreparedBench, prepare
+from benchtui.plans.tasks import plan_tasks
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.records import DoneRecord, LaunchRecord, Process, Status, this_process, write_record

@@ -17,7 +17,7 @@ from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.run import command
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice
-from benchtui.settings.rows import FILE_KEYS, SETTINGS
+from benchtui.settings.rows import FILE_KEYS, OF_DATA, SETTINGS
 from benchtui.settings.setting import Setting, Switch
 
 HOSTILE = [
@@ -63,8 +63,19 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "base": NAMES,
     "adapter-base": NAMES,
     "format": NAMES,
-    "suite": st.sampled_from(["quick", "core", "test", "own"]),
-    "tasks": st.sampled_from(["", "ifeval", "ifeval, gsm8k"]),
+    "suite": st.sampled_from(["quick", "core", "test", "own", "none"]),
+    "tasks": st.sampled_from(["", "ifeval", "ifeval, gsm8k", "mine"]),
+    "data": st.sampled_from(["", "mine.jsonl", "hub:org/name:main/test", *HOSTILE]),
+    "prompt": TEXTS,
+    "answer": TEXTS,
+    "choices": st.sampled_from(["", "choices", "a,b"]),
+    "data-kind": st.sampled_from(["auto", "generate", "perplexity"]),
+    "count-from": st.sampled_from(["auto", "0", "1"]),
+    "metric": st.sampled_from(["", "exact_match", "f1"]),
+    "data-split": st.sampled_from(["", "test"]),
+    "data-sample": st.sampled_from(["all", "1", "20"]),
+    "data-sample-seed": st.sampled_from(["0", "1234", "7"]),
+    "fewshot-from": st.sampled_from(["", "train", "mine.jsonl"]),
     "include-path": NAMES | st.just(""),
     "limit": LIMITS,
     "default-limit": LIMITS.filter(lambda text: text != "auto"),
@@ -124,13 +135,17 @@ def _number(text: str) -> int | float:
     return int(text) if text.isdigit() else float(text)
 
 
+_NEEDED = {OF_DATA: ["--data", "mine.jsonl"], ("data-sample",): ["--data", "mine.jsonl", "--data-sample", "3"]}
+"""What most people type before it, since it is refused without."""
+
+
 def flags_of(rows: Sequence[Setting]) -> st.SearchStrategy[list[str]]:
     """Flags of these settings, in any order, some of them twice."""
     one = st.sampled_from(rows).flatmap(
         lambda row: (
             st.sampled_from([[flag] for flag in row.flags])
             if isinstance(row.form, Switch)
-            else TYPED[row.name].map(lambda text: [row.flag, text])
+            else TYPED[row.name].map(lambda text: [*_NEEDED.get(row.only_with, []), row.flag, text])
         )
     )
     return st.lists(one, max_size=12).map(lambda said: [part for parts in said for part in parts])
@@ -161,6 +176,10 @@ OWN_SUITE = {
     "own": {"tasks": ["ifeval", {"name": "gsm8k", "num-fewshot": 5, "limit": 7}, {"name": "piqa", "limit": 0.5}]}
 }
 """A suite says its own limit for some of its tasks only."""
+
+OWN_TASK = {"mine": {"data": "mine.jsonl", "prompt": "question", "answer": "answer"}}
+QUESTIONS = "".join(f'{{"question": "What is {n}?", "answer": "{n:03}"}}\n' for n in range(5))
+"""What mine.jsonl holds where there is such a file."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +220,8 @@ def place(folder: Path, file: dict[str, Any], variables: dict[str, str]) -> Plac
     own.parent.mkdir(parents=True, exist_ok=True)
     own.write_text(tomlkit.dumps({"run": {key: file[key] for key in file if key in ONLY_OWN}}), encoding="utf-8")
     project = {key: value for key, value in file.items() if key not in ONLY_OWN}
-    (folder / "benchtui.toml").write_text(tomlkit.dumps({"run": project, "suites": OWN_SUITE}), encoding="utf-8")
+    tables = {"run": project, "suites": OWN_SUITE, "tasks": OWN_TASK}
+    (folder / "benchtui.toml").write_text(tomlkit.dumps(tables), encoding="utf-8")
     return Place(folder, variables)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from benchtui.cli.parameters.settings import setting_options
 from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.config import Config, load_config
-from benchtui.settings.rows import FILE_KEYS, PERMISSIONS, SETTINGS
+from benchtui.settings.rows import FILE_KEYS, OF_OWN_DATA, PERMISSIONS, SETTINGS
 from benchtui.tasks.suites import TaskPlan
 
 
@@ -347,4 +347,5 @@ def test_every_flag_of_run_can_stand_in_the_file_or_is_decided_per_run() -> None
         "default-limit",  # limit and num-fewshot in a file are what these flags say
         "default-num-fewshot",
         "python",  # one for each backend, in [backends.NAME]
+        *(setting.name for setting in OF_OWN_DATA),  # of one data set each, in [tasks.NAME]
     }

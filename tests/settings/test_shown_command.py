@@ -6,6 +6,7 @@ import json
 import shlex
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,18 @@ from benchtui.models.selection import find_model
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import command_line, run_arguments
-from benchtui.plans.prepare import plan_tasks, prepare
+from benchtui.plans.prepare import prepare
+from benchtui.plans.tasks import plan_tasks
 from benchtui.settings.config import Config, load_config
 from benchtui.settings.rows import SETTINGS
 from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.suites import TaskPlan
 from tests.models.model_folders import full_model
 from tests.settings.sayings import (
     FILES,
     FLAGS,
     HOSTILE,
+    QUESTIONS,
     VARIABLES,
     Place,
     files_of,
@@ -37,6 +41,7 @@ from tests.settings.sayings import (
     variables_of,
 )
 
+_CATALOGUE = load_catalogue()
 SAME_FOLDER = settings(
     max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -71,13 +76,22 @@ def test_its_tasks_have_the_same_shots_and_limits(
     tmp_path: Path, flags: list[str], file: dict[str, Any], variables: dict[str, str], other_file: dict[str, Any]
 ) -> None:
     """A file's limit is weaker than a suite's, which is weaker than a flag's."""
-    flags = [*flags, "--suite", "own", "--tasks", ""]
+    flags = [*flags, "--suite", "own", "--tasks", "", "--data", ""]
     chosen = parsed(place(tmp_path, file, variables), flags)
     assume(chosen is not None)
     assert chosen is not None
     config = load_config(tmp_path)
+    (tmp_path / "mine.jsonl").write_text(QUESTIONS)
     again = place(tmp_path, other_file, {}).parse(run_arguments(chosen))
-    assert plan_tasks(again, config, load_catalogue()).plans == plan_tasks(chosen, config, load_catalogue()).plans
+    assert _planned(again, config, tmp_path) == _planned(chosen, config, tmp_path)
+
+
+def _planned(choice: Choice, config: Config, folder: Path) -> tuple[TaskPlan, ...] | str:
+    try:
+        with chdir(folder):  # where a file of data is named from
+            return plan_tasks(choice, config, _CATALOGUE).plans
+    except BenchtuiError as error:
+        return str(error)
 
 
 LOOKED_UP = ("outputs", "model", "base", "no-base", "adapter-base", "format", "include-path", "backend", "offline")
@@ -90,6 +104,7 @@ def two_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
     full_model(folder / "outputs" / "tuned" / "merged_16bit", max_position_embeddings=4096)
     full_model(folder / "base", max_position_embeddings=4096)
+    (folder / "mine.jsonl").write_text(QUESTIONS)
     return folder
 
 
@@ -116,14 +131,13 @@ def test_the_plan_that_runs_is_the_same(
     assert _prepared(again, config) == before
 
 
-_CATALOGUE = load_catalogue()
-
-
 def _prepared(choice: Choice, config: Config) -> list[tuple[str, BenchmarkPlan]] | str:
     """The plans, each with its fingerprint, without the moment and the command they were made by; or the refusal."""
     try:
         model = find_model(choice.outputs, choice.model, HF)
-        made = prepare(choice, model, plan_tasks(choice, config, _CATALOGUE))
+        with chdir(choice.outputs.parent):  # where a file of data is named from
+            tasks = plan_tasks(choice, config, _CATALOGUE)
+        made = prepare(choice, model, tasks)
     except BenchtuiError as error:
         return str(error)
     plans = [plan for plan in (made.fine_tuned, made.base) if plan is not None]

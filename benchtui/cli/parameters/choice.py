@@ -33,6 +33,10 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
     for setting in SETTINGS:
+        other, value = setting.beside
+        if other and said[SETTING[other].parameter] and _strength(setting.parameter) < _strength(other):
+            said[setting.parameter] = value
+    for setting in SETTINGS:
         _check_use(setting, said)
     if _source("include_path") is ParameterSource.DEFAULT_MAP:
         from benchtui.settings.config import check_task_folders, load_config
@@ -49,9 +53,11 @@ def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
     """Raise UsageError where `setting` was typed and has no effect, as the other settings are."""
     if not _typed(setting.parameter):
         return
-    if setting.only_with and not values[SETTING[setting.only_with].parameter]:
+    needed = setting.only_with
+    if needed and not any(values[SETTING[name].parameter] for name in needed):
         raise UsageError(
-            f"{setting.flag} says when --{setting.only_with} may stop, which is not asked for.", "Give both."
+            f"{setting.flag} says nothing without {' or '.join(f'--{name}' for name in needed)}, which is not given.",
+            "Give both.",
         )
     name, word = setting.only_where
     if name and word not in values[SETTING[name].parameter]:

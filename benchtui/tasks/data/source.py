@@ -51,14 +51,15 @@ def open_source(
     if not source.startswith(HUB):
         if split is not None:
             raise UsageError(
-                f"{one_line(source, 200)} is a file and has no splits.", f"Leave out --split {one_line(split, 60)}."
+                f"{one_line(source, 200)} is a file and has no splits.",
+                f"Leave out --data-split {one_line(split, 60)}.",
             )
         path = Path(source).expanduser()
         data = open_data(path)
         return Source(path.name, data.columns, (data,), _facts(data))
     name = parse_hub_name(source)
     if split is not None and name.split not in (None, split):
-        raise UsageError(f"{name} names a split, and --split another.", "Give one of them.")
+        raise UsageError(f"{name} names a split, and --data-split another.", "Give one of them.")
     found = fetch_split(replace(name, split=split or name.split), offline=offline, arrived=arrived)
     files = tuple(open_data(path) for path in found.paths)
     columns = tuple(dict.fromkeys(column for file in files for column in file.columns))

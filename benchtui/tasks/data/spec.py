@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
 DataKind = Literal["generate", "choices", "loglikelihood", "perplexity", "preference"]
 """generate: a text is written and matched. choices: the likeliest of several. loglikelihood: how likely the reference
 is. perplexity: of whole texts. preference: whether the chosen answer is likelier than the rejected one."""
+
+DATA_KINDS: tuple[DataKind, ...] = get_args(DataKind)
 
 CountFrom = Literal["auto", "0", "1", "text"]
 """Whether a gold answer that is a number counts the choices from 0 or from 1, or is the text of one of them."""

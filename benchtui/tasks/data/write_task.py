@@ -101,7 +101,7 @@ def write_documents(documents: Iterable[Document], folder: Path, name: str) -> W
 
 def _check_some(documents: int, name: str) -> None:
     if not documents:
-        raise UsageError(f"{name}: no row became a document.", "Ask for more rows with --sample.")
+        raise UsageError(f"{name}: no row became a document.", "Ask for more rows with --data-sample.")
 
 
 def write_yaml(

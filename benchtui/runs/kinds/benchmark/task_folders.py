@@ -16,8 +16,9 @@ _LM_EVAL = ("lm_eval", "tasks")
 
 def own_task_folders(plan: BenchmarkPlan) -> list[str]:
     """The folders whose task code would run, and is neither lm-eval's nor benchtui's: a resume needs them again, with
-    --include-path."""
-    files = [Path(file) for file in plan.task_files.values()]
+    --include-path. Tasks made of people's own data hold no code; whoever resumes looks whether that is so."""
+    made = {spec.name for spec in plan.data}
+    files = [Path(file) for name, file in plan.task_files.items() if name not in made]
     own = [file for file in files if not _installed(file)]
     if not own:
         return []
