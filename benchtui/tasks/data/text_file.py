@@ -14,7 +14,7 @@ from benchtui.files import open_regular_file
 from benchtui.text import one_line
 
 LONGEST_LINE = 16 * 1024 * 1024
-"""Characters; no line, row or value of a data file is read beyond them, so that memory has a bound."""
+"""Characters; no line, row or value of a text file is read beyond them, so that memory has a bound."""
 _CHUNK = 1024 * 1024
 _UTF_32 = (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff")
 _BYTE_ORDER_MARKS = (
@@ -71,19 +71,19 @@ def _survey(path: Path, file: BinaryIO, codec: str, mark: int) -> tuple[str, boo
     """Return digest, whether all bytes are valid in `codec`, and whether a byte is none of Windows-1252."""
     digest = hashlib.sha256()
     decoder = codecs.getincrementaldecoder(codec)()
-    valid, odd, skip = True, False, mark
+    valid, odd = True, False
+    digest.update(file.read(mark))
     while chunk := file.read(_CHUNK):
         digest.update(chunk)
         text = ""
         if valid:
             try:
-                text = decoder.decode(chunk[skip:])
+                text = decoder.decode(chunk)
             except UnicodeDecodeError:
                 valid = False
         if "\0" in text or (b"\0" in chunk and not codec.startswith("utf-16")):
             raise _has_nul(path)
         odd = odd or (not valid and any(byte in chunk for byte in _NOT_IN_1252))
-        skip = 0
     if valid:
         try:
             decoder.decode(b"", final=True)

@@ -52,7 +52,9 @@ def json_rows(text: TextFile, said: list[str]) -> Iterator[Row]:
         else:
             raise bad_json(text, f"line {stream.line}", "neither a list nor an object")
         if stream.peek():
-            raise bad_json(text, f"line {stream.line}", "more text follows the end; is it JSONL, an object a line?")
+            raise bad_json(
+                text, f"line {stream.line}", "more text follows the end (JSONL has an object, not a list, in each line)"
+            )
     except BadJsonError as error:
         raise bad_json(text, f"line {stream.line}", str(error)) from None
 
@@ -95,7 +97,7 @@ def _of_object(stream: JsonStream, said: list[str]) -> Iterator[Row]:
         left = ", ".join(one_line(name, 40) for name in list(others)[:8])
         said.append(f'The rows are in "{one_line(found)}"' + (f"; beside it, not used: {left}." if left else "."))
         return
-    if others and (all(isinstance(value, list) for value in others.values()) or _all_objects(others)):
+    if _is_columns(others):
         raise UsageError(
             f"{named(text.path)} is an object of columns, not a list of rows.",
             'Save it as a list of objects (pandas: to_json(…, orient="records")).',
@@ -103,8 +105,11 @@ def _of_object(stream: JsonStream, said: list[str]) -> Iterator[Row]:
     yield Row(1, None, others)  # type: ignore[arg-type]  # cells, by `decoded`
 
 
-def _all_objects(values: dict[str, object]) -> bool:
-    return all(isinstance(value, dict) for value in values.values())
+def _is_columns(values: dict[str, object]) -> bool:
+    """Whether an object holds all of the columns as lists, or as objects from row numbers to values (pandas)."""
+    if not values or values.keys() & _CELLS:
+        return False
+    return any(all(isinstance(value, kind) for value in values.values()) for kind in (list, dict))
 
 
 def _an_object(text: TextFile, place: str, value: Cell) -> dict[str, Cell]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from benchtui.tasks.data.formats.json_values import BadJsonError, decoded, in_words, skip_space
 from benchtui.tasks.data.rows import Cell
 from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, pieces, too_long
+from benchtui.text import one_line
 
+_OF_NUMBER = re.compile(r"[0-9.eE+-]*")
 _LIST_OF_OBJECTS = re.compile(r"\[[ \t\n\r]*(.)?", re.DOTALL)
 
 
@@ -55,10 +57,14 @@ class JsonStream:
                 if not self._grow():
                     raise self._explained(error) from None
                 continue
-            # 12 at the end of the buffer may be the beginning of 123
-            if end < len(self._buffer) or isinstance(value, list | dict) or not self._grow():
+            if isinstance(value, list | dict) or self._complete(end) or not self._grow():
                 self._advance(end)
                 return value
+
+    def _complete(self, end: int) -> bool:
+        """Whether the value that ends there is whole: 1 or 1. at the end of the buffer may be the beginning of 1.5."""
+        found = _OF_NUMBER.match(self._buffer, end)
+        return found is not None and found.end() < len(self._buffer)
 
     def items(self) -> Iterator[tuple[int, Cell]]:
         """Read a list: yield the line where each item begins, and the item."""
@@ -105,7 +111,8 @@ class JsonStream:
         self._at = end
 
     def _grow(self) -> bool:
-        """Drop what is read and read on, at least as much as is held; False at the end of the file."""
+        """Drop what is read and read on, at least as much as is held; at the end of the file change nothing and return
+        False."""
         rest = self._buffer[self._at :]
         if len(rest) > LONGEST_LINE:
             raise too_long(self.text.path, f"line {self.line}")
@@ -115,12 +122,14 @@ class JsonStream:
             more += len(piece)
             if more > len(rest):
                 break
+        if not more:
+            return False
         self._buffer, self._at = "".join(parts), 0
-        return more > 0
+        return True
 
     def _explained(self, error: json.JSONDecodeError) -> BadJsonError:
         """Move to the place of the error, so that `line` names it."""
         self._advance(min(error.pos, len(self._buffer)))
         if not self._buffer[self._at :].strip():
             return BadJsonError("the file ends in the middle of a value")
-        return BadJsonError(in_words(error))
+        return BadJsonError(f'{in_words(error)}, before "{one_line(self._buffer[self._at :][:80], 40)}"')

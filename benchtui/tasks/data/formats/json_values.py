@@ -25,7 +25,7 @@ def decoded_line(text: str) -> Cell:
     try:
         value, end = decoded(text, skip_space(text, 0))
     except json.JSONDecodeError as error:
-        raise BadJsonError(in_words(error)) from None
+        raise BadJsonError(f"{in_words(error)}, at character {error.pos + 1}") from None
     end = skip_space(text, end)
     if end < len(text):
         raise BadJsonError(f"more text after the value, at character {end + 1}")
@@ -57,12 +57,11 @@ def skip_space(text: str, start: int) -> int:
 
 
 def in_words(error: json.JSONDecodeError) -> str:
-    """Return what is wrong, and at which character of its line."""
-    what = error.msg[:1].lower() + error.msg[1:]
-    if what.startswith("invalid control character"):
-        what = "a control character (a tab?) in a text, which JSON writes as \\t or \\u0009"
-    what = what.removesuffix(" at").removesuffix(" starting")
-    return f"no valid JSON: {what}, at character {error.colno}"
+    """Return what is wrong, without the place."""
+    if error.msg.startswith("Invalid control character"):
+        return "no valid JSON: a control character (a tab?) in a text, which JSON writes as \\t or \\u0009"
+    what = error.msg.removesuffix(" at").removesuffix(" starting")
+    return f"no valid JSON: {what[:1].lower()}{what[1:]}"
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
