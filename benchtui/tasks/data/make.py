@@ -11,14 +11,15 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import UsageError
-from benchtui.tasks.data.documents.columns import Reading, WithChoices, recognise
+from benchtui.tasks.data.documents.columns import recognise
 from benchtui.tasks.data.documents.extras import read_schema
 from benchtui.tasks.data.documents.make import Document, Recipe, documents, sampled, survey
+from benchtui.tasks.data.documents.shapes import Reading, WithChoices
 from benchtui.tasks.data.hub import HUB, parse_hub_name
 from benchtui.tasks.data.source import Source, open_source
 from benchtui.tasks.data.spec import DataSpec, MadeTask
 from benchtui.tasks.data.trust import is_made
-from benchtui.tasks.data.write_task import Written, delimiter, safe_name, stops, write_documents, write_yaml
+from benchtui.tasks.data.write_task import Written, data_file, delimiter, safe_name, stops, write_documents, write_yaml
 from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.own_file import check_allowed, is_own, pinned
 from benchtui.tasks.metrics.registry import choose, choose_all
@@ -79,6 +80,7 @@ def make_task(
 
 
 def _check_place(file: Path) -> None:
+    data_file(file)
     if os.path.lexists(file) and not is_made(file):
         raise UsageError(f"{file} is not a task that benchtui made.", "Give the data another name, or move it.")
 

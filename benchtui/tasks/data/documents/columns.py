@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.chats import ChatForm, chat_form, chat_notes
 from benchtui.tasks.data.documents import names
+from benchtui.tasks.data.documents.shapes import Asked, Chats, Preferred, Reading, Texts, WithChoices
 from benchtui.tasks.data.documents.templates import (
     Column,
     Field,
@@ -25,60 +26,6 @@ from benchtui.tasks.data.spec import DataKind, DataSpec
 from benchtui.tasks.data.turns import is_transcript, spoken_turns
 from benchtui.tasks.metrics.registry import choose
 from benchtui.text import one_line
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A prompt and its reference; None where no metric needs one."""
-
-    prompt: Field
-    answer: Field | None
-
-
-@dataclass(frozen=True)
-class WithChoices:
-    """A prompt, its choices (one column, a template that gives a list, or a column a choice) and the right one."""
-
-    prompt: Field
-    choices: Field | tuple[Column, ...]
-    right: Field
-
-
-@dataclass(frozen=True)
-class Preferred:
-    """Two answers to a prompt, of which the first is the better one."""
-
-    prompt: Field
-    chosen: Column
-    rejected: Column
-
-
-@dataclass(frozen=True)
-class Texts:
-    """Texts alone."""
-
-    text: Field
-
-
-@dataclass(frozen=True)
-class Chats:
-    """Conversations, or instructions, whose last assistant turn is the reference."""
-
-    form: ChatForm
-
-
-Shape = Asked | WithChoices | Preferred | Texts | Chats
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How documents are read from rows: which columns are what. `said` are sentences for the user."""
-
-    kind: DataKind
-    shape: Shape
-    system: Column | None = None
-    id: Column | None = None
-    said: tuple[str, ...] = ()
 
 
 def needs_reference(metrics: Sequence[str]) -> bool:

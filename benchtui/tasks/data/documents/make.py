@@ -20,9 +20,9 @@ from benchtui.tasks.data.documents.cells import (
     text_of,
     texts_of,
 )
-from benchtui.tasks.data.documents.columns import Asked, Chats, Preferred, Reading, Texts, WithChoices
 from benchtui.tasks.data.documents.extras import extras, text_or_json
 from benchtui.tasks.data.documents.gold import Form, GoldSurvey, Question
+from benchtui.tasks.data.documents.shapes import Asked, Chats, Preferred, Reading, Texts, WithChoices
 from benchtui.tasks.data.documents.templates import Column, Field, quoted
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import CountFrom, DataKind
