@@ -132,7 +132,8 @@ class GoldSurvey:
     def _outside(self, form: Form, column: str) -> UsageError:
         question = self._misfit[form]
         others = self._example.get(form)
-        elsewhere = next((one for one in _FORMS if question.index(one) is not None), None)
+        same = ("from 0", "from 1") if form in ("from 0", "from 1") else (form,)
+        elsewhere = next((one for one in _FORMS if one not in same and question.index(one) is not None), None)
         what = f"{question.place}: the right answer {quoted(question.gold)} in {column} "
         if others is None:
             return UsageError(
