@@ -46,6 +46,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
+    "overlap": ("benchtui.cli.overlap", "Find the documents of a benchmark that occur in training data."),
     "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),
     "note": ("benchtui.cli.note", "Write a remark down beside a run."),
     "gate": ("benchtui.cli.gate", "Pass or fail a model by its comparison, for CI."),

@@ -13,16 +13,25 @@ _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_EVALUATE_OFFLINE", "TRA
 
 def worker_environment(plans: Sequence[Plan]) -> dict[str, str]:
     """Variables for a worker of these plans. They must be set before its first import: the libraries look only once."""
+    return library_environment(
+        offline=is_offline(plans),
+        unsafe_code=all(plan.permissions.unsafe_code for plan in plans),
+        metric_code=all(plan.permissions.metric_code for plan in plans),
+    )
+
+
+def library_environment(*, offline: bool, unsafe_code: bool = False, metric_code: bool = False) -> dict[str, str]:
+    """Variables for a process that imports lm-eval and what it needs; without the permissions it runs no such code."""
     environment = {
         "TOKENIZERS_PARALLELISM": "false",  # its threads do not survive a fork
         "DISABLE_MULTIPROC": "1",  # lm-eval's bootstrap pool has deadlocked for users (EH#1485)
         "PYTHONSAFEPATH": "1",  # what a library starts in Python imports nothing from the current folder either
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-        "HF_ALLOW_CODE_EVAL": "1" if all(plan.permissions.unsafe_code for plan in plans) else "0",
-        ALLOWED: "1" if all(plan.permissions.metric_code for plan in plans) else "0",
+        "HF_ALLOW_CODE_EVAL": "1" if unsafe_code else "0",
+        ALLOWED: "1" if metric_code else "0",
     }
-    return environment | dict.fromkeys(_OFFLINE, "1") if is_offline(plans) else environment
+    return environment | dict.fromkeys(_OFFLINE, "1") if offline else environment
 
 
 def is_offline(plans: Iterable[Plan]) -> bool:

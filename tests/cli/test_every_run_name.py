@@ -56,7 +56,7 @@ WAYS = (
     Way("path of the base", lambda outputs, model, run: str(outputs / model / "benchmarks" / "base"), "base"),
 )
 
-COMMANDS = ("compare", "gate", "summarize", "readme", "history", "note", "attach", "cancel", "resume")
+COMMANDS = ("compare", "gate", "summarize", "readme", "history", "note", "attach", "cancel", "resume", "overlap")
 
 EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
     "fine-tuned": {
@@ -69,6 +69,7 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "attach": (0, ""),
         "cancel": (1, f"{STAMP} is not running: it finished."),
         "resume": (1, "has finished: there is nothing to resume."),
+        "overlap": (1, "has no training_metrics.json"),
     },
     "base": {
         "compare": (1, "is the base itself"),
@@ -80,6 +81,7 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "attach": (0, ""),
         "cancel": (1, "base is not running: it finished."),
         "resume": (1, "has finished: there is nothing to resume."),
+        "overlap": (1, "has no training_metrics.json"),
     },
 }
 
@@ -105,6 +107,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ask(outputs: Path, command: str, name: str) -> Ended:
+    if command == "overlap":  # its arguments are training data
+        return benchtui(command, "--outputs", outputs, f"--run={name}")
     return benchtui(command, "--outputs", outputs, "--", name)
 
 

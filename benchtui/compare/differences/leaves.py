@@ -76,9 +76,12 @@ class SampleSource:
         return self._files.get(file_part(task))
 
     def read(self, task: str) -> list[Sample]:
-        """Return all samples of a task, none where lm-eval did not log them."""
+        """Return all samples of a task that count, none where lm-eval did not log them."""
         file = self.file(task)
-        return list(read_samples(file, task)) if file is not None else []
+        if file is None:
+            return []
+        left_out = self.results.left_out.get(task, frozenset())
+        return [sample for sample in read_samples(file, task) if sample.doc_hash not in left_out]
 
 
 def values_of(samples: Sequence[Sample], metric: str) -> list[Value] | None:

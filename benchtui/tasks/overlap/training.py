@@ -29,14 +29,17 @@ Tell = Callable[[int], None]
 """Called with the number of characters that were searched since it was called last."""
 
 
-def search_file(index: Index, path: Path, tell: Tell = lambda _: None, *, at_once: int = AT_ONCE) -> None:
-    """Look for the index's documents in a file. Raises UsageError for a file that cannot be read, naming the line."""
+def search_file(
+    index: Index, path: Path, tell: Tell = lambda _: None, *, name: str = "", at_once: int = AT_ONCE
+) -> None:
+    """Look for the index's documents in a file, which places call `name`. Raises UsageError for a file that cannot be
+    read, naming the line."""
     if path.suffix.lower() in PLAIN:
-        _search_plain(index, path, tell, at_once)
+        _search_plain(index, path, name or str(path), tell, at_once)
         return
     from benchtui.tasks.data.read import open_data, read_rows
 
-    search_rows(index, str(path), read_rows(open_data(path)), tell, at_once=at_once)
+    search_rows(index, name or str(path), read_rows(open_data(path)), tell, at_once=at_once)
 
 
 def search_rows(index: Index, file: str, rows: Iterator[Row], tell: Tell, *, at_once: int = AT_ONCE) -> None:
@@ -101,7 +104,7 @@ def _cut(text: str, start: int, end: int) -> int:
     return min(later) + 1 if later else len(text)
 
 
-def _search_plain(index: Index, path: Path, tell: Tell, at_once: int) -> None:
+def _search_plain(index: Index, path: Path, name: str, tell: Tell, at_once: int) -> None:
     """Search a text file, whose parts overlap by the words of a run less one."""
     line, waiting = 1, ""
     before: Array | None = None
@@ -110,7 +113,7 @@ def _search_plain(index: Index, path: Path, tell: Tell, at_once: int) -> None:
         nonlocal line, before
         known = 0 if before is None else int((before == _NEWLINE).sum())
         first = line - known
-        before = _search_part(index, part, before, lambda newlines: Place(str(path), f"line {first + newlines}"))
+        before = _search_part(index, part, before, lambda newlines: Place(name, f"line {first + newlines}"))
         line += part.count("\n")
         tell(len(part))
 

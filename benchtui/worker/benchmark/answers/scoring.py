@@ -145,9 +145,8 @@ class TaskScorer:
         return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
     def doc_hash(self, doc_id: int) -> str:
-        """Return lm-eval's digest of a document (evaluator.py), by which two runs are paired."""
-        doc = self.by_document[doc_id][0].doc
-        return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
+        """Return a document's digest, by which two runs are paired."""
+        return document_hash(self.by_document[doc_id][0].doc)
 
     def hashed(self, doc_id: int) -> HashedDocument:
         """Return a document with the hashes of its content and of what the model was asked about it, as lm-eval's
@@ -252,6 +251,11 @@ class TaskScorer:
 def _filtered(instances: Sequence[Instance]) -> dict[str, list[Any]]:
     """Return for each filter what it made of each request."""
     return {name: [instance.filtered_resps[name] for instance in instances] for name in instances[0].filtered_resps}
+
+
+def document_hash(doc: Any) -> str:
+    """Return lm-eval's digest of a document (its evaluator.py)."""
+    return str(hash_string(json.dumps(doc, indent=2, default=handle_non_serializable, ensure_ascii=False)))
 
 
 def _aggregate(function: Any, items: list[Any]) -> float | None:
