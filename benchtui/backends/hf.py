@@ -80,6 +80,9 @@ def _advice_of_fast(config: Any, kind: str, free: int, longest: int, width: int)
     return BatchAdvice(same_as_automatic(device, rows), fits, kind, why, beyond)
 
 
+CHECKPOINTS = "benchtui.worker.answering.hf.checkpoint"
+"""The program that puts a state dict on the architecture of its base."""
+
 HF = _Hf(
     name="hf",
     title="transformers",

@@ -14,6 +14,7 @@ from benchtui.benchmark.conclude import conclude
 from benchtui.benchmark.directories import BenchRuns, lay_out, lock_model
 from benchtui.benchmark.evaluate import BenchOutcome, evaluate
 from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.put_on_base import with_checkpoint
 from benchtui.errors import ExitCode
 from benchtui.models.discovery import discover
 from benchtui.models.layout import TrainedModel
@@ -38,6 +39,7 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     Raises BenchtuiError where nothing can be started; of several models, one that cannot be evaluated never stops the
     others.
     """
+    choice = with_checkpoint(choice, frontend.say)
     every, backend = choice.model == "all", find_backend(choice.backend)
     access = access_of(choice, backend)
     models = _every_model(choice, access) if every else [backend.find(choice.outputs, choice.model, access)]

@@ -46,6 +46,8 @@ MOST_REPEATS = 1000
 SETTINGS: tuple[Setting, ...] = (
     Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR", at_resume=True),
     Setting("model", WHAT, "Name, path or hub id; newest, or all.", forms.named("newest"), None, "NAME", page="model"),
+    Setting("model-checkpoint", WHAT, "Trained weights: a folder, or a .safetensors, .pt, .pth or .bin file that "
+            "is put on the architecture of --base.", forms.named("none"), None, "PATH", page="model"),
     Setting("base", WHAT, "Base model: hub id or path. auto: what the model's files name.", forms.named("auto"), None,
             "ID", page="base", attribute="", aliases=(Alias("--base-model", hub_id_of),)),
     Setting("no-base", WHAT, "Evaluate the model alone; nothing to compare with.", switch("--no-base", "--with-base"),

@@ -60,6 +60,7 @@ WHOLE = st.integers(2, 9000).map(str) | st.just("auto")
 TYPED: dict[str, st.SearchStrategy[str]] = {
     "outputs": NAMES,
     "model": NAMES,
+    "model-checkpoint": NAMES,
     "base": NAMES,
     "adapter-base": NAMES,
     "format": NAMES,

@@ -94,7 +94,18 @@ def _planned(choice: Choice, config: Config, folder: Path) -> tuple[TaskPlan, ..
         return str(error)
 
 
-LOOKED_UP = ("outputs", "model", "base", "no-base", "adapter-base", "format", "include-path", "backend", "offline")
+LOOKED_UP = (
+    "outputs",
+    "model",
+    "model-checkpoint",
+    "base",
+    "no-base",
+    "adapter-base",
+    "format",
+    "include-path",
+    "backend",
+    "offline",
+)
 """What names files: given once, so that there is something to make a plan of."""
 FREE = [row for row in SETTINGS if row.name not in LOOKED_UP]
 

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice, choice_of
+from benchtui.settings.other_tools import TORCHTUNE_MODELS
 from benchtui.settings.rows import SETTING, SETTINGS
 from benchtui.settings.setting import Setting
 
@@ -28,6 +29,8 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
                 "Give one of them; for an adapter by itself, --no-base with --adapter-base says what it is put on.",
             )
         said["no_base"] = _strength("no_base") > _strength("base")
+    if said["model"] and said["model_checkpoint"]:
+        said |= _one_model(said)
     if said["decide_early"] and said["no_base"] and _typed("decide_early"):
         if _strength("no_base") == _strength("decide_early"):
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
@@ -47,6 +50,21 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
 
         check_model_arguments(load_config(), said["backend"])
     return choice_of(said)
+
+
+def _one_model(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is meant where both --model and --model-checkpoint are said. Beside a checkpoint, torchtune's name of an
+    architecture (--model llama2_7b) is the base."""
+    if _strength("model") != _strength("model_checkpoint"):
+        weaker = "model" if _strength("model") < _strength("model_checkpoint") else "model_checkpoint"
+        return {weaker: None}
+    base = TORCHTUNE_MODELS.get(said["model"])
+    if base is None or said["base"] or said["no_base"]:
+        raise UsageError(
+            "--model and --model-checkpoint both say what is evaluated.",
+            "Give one of them; what the checkpoint was trained from is said with --base-model.",
+        )
+    return {"model": None, "base": base}
 
 
 def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:

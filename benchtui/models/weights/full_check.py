@@ -22,7 +22,7 @@ Tensors = Mapping[str, Tensor]
 WRAPPERS = ("base_model.model.", "module.", "_orig_mod.", "_fsdp_wrapped_module.", "_forward_module.")
 _INNER_WRAPPER = re.compile(r"\.(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _UNMERGED = re.compile(r"\.(base_layer|lora_[AB]|lora_embedding_[AB]|modules_to_save|original_module)\.")
-_BUFFER = re.compile(r"(^|\.)(rotary_emb\.inv_freq|rope\.freqs|(attn|attention|self_attn)\.(bias|masked_bias))$")
+BUFFER = re.compile(r"(^|\.)(rotary_emb\.inv_freq|rope\.freqs|(attn|attention|self_attn)\.(bias|masked_bias))$")
 _PACKED = re.compile(
     r"\.(absmax|quant_map|SCB|qweight|qzeros|weight_scale|weight_scale_inv|weight_packed|quant_state\..*)$"
 )
@@ -131,7 +131,7 @@ def _canonical(tensors: Tensors, family: Family, outer: str) -> dict[str, Tensor
     for name, tensor in tensors.items():
         inner = name.removeprefix(outer)
         top = inner.startswith((own, family.head.rsplit(".", 1)[0] + "."))
-        if not _BUFFER.search(inner):
+        if not BUFFER.search(inner):
             named[inner if top else own + inner] = tensor
     return named
 
