@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from benchtui.compare.verdicts.margins import Claim, Margins
+from benchtui.evidence.bootstrap import Draws
 from benchtui.evidence.means import Units
 from benchtui.evidence.pooling import Shrunk
 from benchtui.evidence.records import ALPHA, Flips, Interval
@@ -92,8 +93,9 @@ class Difference(msgspec.Struct, frozen=True):
     suite's tasks (of headlines and of their new tasks only), the price of a watched run's looks included; `detectable`
     the smallest difference that this many samples show with 80 % power, as one of all the tests that Holm corrects for,
     None where no size would do; `method` names the test.
-    `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of all other
-    scores are made of, None where these can show nothing; `alpha` is the level of interval and `detectable`.
+    `flips` takes 1 for right whatever the metric (see `Row.flips`). `units` is what p and interval of other means are
+    made of, `draws` those of scores of texts as a whole, None where these can show nothing; `alpha` is the level of
+    interval and `detectable`.
 
     `missing` documents were asked and cannot be paired. `completions` are then the differences with the scores put in
     that make it smallest and largest: `p` and `interval` hold for both, `value` and `flips` are of the pairs alone.
@@ -112,6 +114,7 @@ class Difference(msgspec.Struct, frozen=True):
     detectable: float | None
     flips: Flips | None = None
     units: Units | None = None
+    draws: Draws | None = None
     alpha: float = ALPHA
     p_holm: float | None = None
     missing: int = 0

@@ -10,7 +10,7 @@ import numpy as np
 from benchtui.compare.differences.metrics import Aggregation
 from benchtui.compare.differences.repeated import joined
 from benchtui.compare.records import Difference
-from benchtui.evidence import matched_pairs, means, typical_values
+from benchtui.evidence import bootstrap, matched_pairs, means, typical_values
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.means import pseudo_values, scale_of, units_of
 from benchtui.evidence.missing import around
@@ -18,7 +18,8 @@ from benchtui.evidence.power import detectable_share
 from benchtui.evidence.records import ALPHA, POWER, Flips, Floats, Integers, Interval
 from benchtui.evidence.student import t_quantile, weighted_stderr
 
-MCNEMAR, MEAN, JACKKNIFE = "exact McNemar", "Gaffke's test of a mean", "jackknife and Gaffke's test"
+MCNEMAR, MEAN = "exact McNemar", "Gaffke's test of a mean"
+JACKKNIFE, BOOTSTRAP = "jackknife and Gaffke's test", "paired bootstrap"
 
 
 class PairedTerms(msgspec.Struct, frozen=True):
@@ -43,8 +44,10 @@ def difference(terms: PairedTerms) -> Difference:
     """Compute second minus first with interval, p-value and power.
 
     0/1 scores of documents that count alike: exact McNemar. Other means: Gaffke's bounds. Scores that are no mean:
-    Gaffke's bounds of their jackknife pseudo-values.
+    Gaffke's bounds of their jackknife pseudo-values. Scores of texts as a whole (BLEU): the paired bootstrap.
     """
+    if terms.aggregation.resampled:
+        return _resampled(terms)
     if not terms.aggregation.mean:
         return _jackknifed(terms)
     if terms.same is not None and terms.weights is None:
@@ -149,6 +152,27 @@ def _jackknifed(terms: PairedTerms) -> Difference:
     return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
 
 
+def _resampled(terms: PairedTerms) -> Difference:
+    n, combine, width = len(terms.first), terms.aggregation.combine, terms.first.shape[1]
+    together = np.concatenate([terms.first, terms.second], axis=1)
+    first, second = (float(combine(side.sum(axis=0))) for side in (terms.first, terms.second))
+    draws = bootstrap.bootstrap(together, lambda sums: combine(sums[..., width:]) - combine(sums[..., :width]))
+    found = Difference(
+        n=n,
+        clusters=n,
+        first=first,
+        second=second,
+        value=second - first,
+        stderr=float(np.std(draws.values, ddof=1)) if draws is not None else None,
+        interval=None,
+        p=1.0,
+        method=BOOTSTRAP,
+        detectable=None,
+        draws=draws,
+    )
+    return at_level(msgspec.structs.replace(found, p=two_sided(found)), ALPHA)
+
+
 def with_missing(found: Difference, completions: Sequence[Difference], missing: int) -> Difference:
     """Judge the difference of the pairs so that it holds for every one of `completions`."""
     values = [each.value for each in completions]
@@ -172,6 +196,8 @@ def chance_of_no_more(found: Difference, x: float) -> float:
         return matched_pairs.chance_of_no_more(found.flips.fixed, found.flips.broken, found.n, x)
     if found.tasks:
         return typical_values.chance_of_no_more(np.array(found.tasks), x)
+    if found.draws is not None:
+        return bootstrap.chance_of_no_more(found.draws, x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units, x)
 
 
@@ -184,6 +210,8 @@ def chance_of_no_less(found: Difference, x: float) -> float:
         return matched_pairs.chance_of_no_more(found.flips.broken, found.flips.fixed, found.n, -x)
     if found.tasks:
         return typical_values.chance_of_no_more(-np.array(found.tasks), -x)
+    if found.draws is not None:
+        return bootstrap.chance_of_no_more(found.draws.mirrored(), -x)
     return 1.0 if found.units is None else means.chance_of_no_more(found.units.mirrored(), -x)
 
 
@@ -199,6 +227,8 @@ def interval_at(found: Difference, alpha: float = ALPHA) -> Interval | None:
         return matched_pairs.matched_interval(found.flips.fixed, found.flips.broken, found.n, alpha)
     if found.tasks:
         return typical_values.centre_interval(np.array(found.tasks), alpha)
+    if found.draws is not None:
+        return bootstrap.bootstrap_interval(found.draws, alpha)
     return None if found.units is None else means.mean_interval(found.units, alpha)
 
 

@@ -13,6 +13,7 @@ from benchtui.compare.differences.metrics import Aggregation, find_aggregation, 
 from benchtui.compare.differences.pairing import PairedSamples, pair
 from benchtui.compare.differences.repeated import repeated
 from benchtui.compare.records import Pairing, Side
+from benchtui.evidence.bootstrap import bootstrap, bootstrap_interval
 from benchtui.evidence.means import (
     mean_interval,
     pseudo_values,
@@ -151,6 +152,9 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
 
 def _own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
     terms, n = scored.terms, len(scored.terms)
+    if scored.aggregation.resampled:
+        draws = bootstrap(terms, scored.aggregation.combine)
+        return bootstrap_interval(draws) if draws is not None else None
     if not scored.aggregation.mean:
         each, share, scale = pseudo_values(terms, scored.aggregation.combine), np.full(n, 1 / n), None
         if not np.isfinite(each).all():

@@ -25,13 +25,15 @@ Combine = Callable[[Floats], Floats]
 class Aggregation(msgspec.Struct, frozen=True):
     """`terms` turns one document's value into summands (None if it cannot), `combine` their sums into the score.
 
-    `mean` says that the score is the sum of the first term over the sum of the second.
+    `mean` says that the score is the sum of the first term over the sum of the second, `resampled` that its differences
+    are judged by the bootstrap.
     """
 
     name: str
     terms: Callable[[Value], tuple[float, ...] | None]
     combine: Combine
     mean: bool
+    resampled: bool = False
 
 
 def _scalar(value: Value) -> tuple[float, ...] | None:
@@ -93,9 +95,9 @@ AGGREGATIONS = (
     Aggregation("bits_per_byte", _weighted, lambda sums: -_ratio(sums) / math.log(2), mean=False),
     Aggregation("f1", _confusion, _f1, mean=False),
     Aggregation("matthews_corrcoef", _confusion, _matthews, mean=False),
-    Aggregation("bleu", _vector(10), corpus.bleu_of, mean=False),
-    Aggregation("chrf", _vector(3), corpus.chrf_of, mean=False),
-    Aggregation("nats_per_byte", _vector(2), corpus.nats_per_byte_of, mean=False),
+    Aggregation("bleu", _vector(10), corpus.bleu_of, mean=False, resampled=True),
+    Aggregation("chrf", _vector(3), corpus.chrf_of, mean=False, resampled=True),
+    Aggregation("nats_per_byte", _vector(2), corpus.nats_per_byte_of, mean=False, resampled=True),
 )
 """lm-eval's names for its aggregations, api/metrics.py, and those of tasks made from people's own data."""
 
