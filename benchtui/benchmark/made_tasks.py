@@ -16,14 +16,14 @@ from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.data.hub import HUB
 from benchtui.tasks.data.make import make_task
 from benchtui.tasks.data.spec import DataSpec
-from benchtui.tasks.data.trust import is_ours
+from benchtui.tasks.data.trust import is_made, is_ours
 from benchtui.tasks.resolve import resolve
 from benchtui.text import one_line
 
 
 def with_made_tasks(catalogue: Catalogue, plan: BenchmarkPlan, model: Path, run: str) -> Catalogue:
     """Return `catalogue` with the tasks that `plan` has of people's own data; `model` is the folder that the run lies
-    in, `run` its name.
+    in, `run` its name. What the plan permits has to be allowed again before this is called.
 
     A plan and all that it names may come from anybody: a task file counts only where its content is one that we would
     write, and where it asks what the plan asked. Where there is none, it is made again from the data. Raises
@@ -48,9 +48,9 @@ def _task_file(catalogue: Catalogue, plan: BenchmarkPlan, spec: DataSpec, model:
     for file in (there, folder / f"{spec.name}.yaml"):
         if is_ours(file) and _digest(catalogue, file, spec.name) == wanted:
             return file
-    tampered = there.is_file() and not is_ours(there)
+    tampered = there.is_file() and not is_made(there)
     for source in _sources(spec, there, folder):
-        made = _made_again(msgspec.structs.replace(spec, source=source), folder)
+        made = _made_again(plan, msgspec.structs.replace(spec, source=source), folder)
         if made is not None and _digest(catalogue, made, spec.name) == wanted:
             return made
     name, place = one_line(spec.name, 80), one_line(spec.source, 300)
@@ -83,8 +83,8 @@ def _sources(spec: DataSpec, task: Path, folder: Path) -> Iterator[str]:
             yield str(folder.parent / Path(spec.source).relative_to(project))
 
 
-def _made_again(spec: DataSpec, folder: Path) -> Path | None:
+def _made_again(plan: BenchmarkPlan, spec: DataSpec, folder: Path) -> Path | None:
     try:
-        return make_task(spec, folder).file
+        return make_task(spec, folder, offline=plan.offline, metric_code=plan.permissions.metric_code).file
     except BenchtuiError:
         return None  # gone, or no longer what it was: the caller says so

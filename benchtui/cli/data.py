@@ -19,7 +19,7 @@ def command() -> None:
 
 @command.command(name="preview", cls=SectionedCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@setting_options(*_ABOUT, "offline")
+@setting_options(*_ABOUT, "offline", "allow-metric-code")
 def preview(files: tuple[str, ...], **values: Any) -> None:
     """Show what is made of FILE: the columns that are recognised, the kind of question, three prompts with the
     expected answers. FILE is a file, or hub:ORG/NAME. Nothing is kept, and no model is asked.

@@ -72,7 +72,7 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
 )
 @json_option("Print the figures as JSON.")
 @setting_option("outputs")
-@setting_options(*(row.name for row in OF_OWN_DATA))
+@setting_options(*(row.name for row in OF_OWN_DATA), "allow-metric-code")
 def command(
     model: str | None,
     gain: float,

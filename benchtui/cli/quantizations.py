@@ -22,7 +22,7 @@ _NAMES = (
     "default-limit", "num-fewshot", "default-num-fewshot", "chat-template", "system-instruction", "gen-kwargs",
     "enable-thinking", "think-end-token", "max-length", "seed", "timeout", "skip-stalled", "device", "python",
     "kv-type", "flash-attention", "threads", "model-args", "offline",
-    "verify", "confirm-unsafe-code", "resume",
+    "verify", "confirm-unsafe-code", "allow-metric-code", "resume",
 )  # fmt: skip
 
 

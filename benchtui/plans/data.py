@@ -16,7 +16,7 @@ from benchtui.tasks.catalogue import Catalogue
 from benchtui.tasks.data.hub import HUB, is_hub_id, parse_hub_name
 from benchtui.tasks.data.make import Arrived, make_task
 from benchtui.tasks.data.spec import DataSpec, MadeTask
-from benchtui.tasks.data.trust import why_not_ours
+from benchtui.tasks.data.trust import is_made
 from benchtui.tasks.data.write_task import safe_name
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
@@ -87,8 +87,10 @@ def make_tasks(choice: Choice, specs: Sequence[DataSpec], arrived: Arrived) -> t
 
     Raises BenchtuiError naming the file and the row where that cannot be done.
     """
-    folder = tasks_folder(choice)
-    return tuple(make_task(spec, folder, offline=choice.offline, arrived=arrived) for spec in specs)
+    folder, allowed = tasks_folder(choice), choice.permissions.metric_code
+    return tuple(
+        make_task(spec, folder, offline=choice.offline, metric_code=allowed, arrived=arrived) for spec in specs
+    )
 
 
 def check_examples(choice: Choice, specs: Sequence[DataSpec], tasks: Sequence[TaskPlan]) -> None:
@@ -157,7 +159,7 @@ def _is_free(name: str, folder: Path, catalogue: Catalogue) -> bool:
     file = folder / f"{name}.yaml"
     if name in catalogue and catalogue.file(name) not in (file, file.resolve()):
         return False
-    return not os.path.lexists(file) or not why_not_ours(file, check_data=False)
+    return not os.path.lexists(file) or is_made(file)
 
 
 def _stem(source: str) -> str:

@@ -18,11 +18,6 @@ def code_in_generation(settings: Mapping[str, Any]) -> list[str]:
     return [name for name in settings if name in CODE_IN_GENERATION]
 
 
-def is_metric_file(metric: str) -> bool:
-    """Tell whether a metric is a Python file instead of one that benchtui knows."""
-    return ".py" in metric.lower()
-
-
 def is_task_file(task: str) -> bool:
     """Tell whether a task is named by the path of its file instead of by its name: ORG/NAME is a data set of the Hub,
     whatever lies here."""

@@ -18,12 +18,13 @@ from typing import Any, TypeVar
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.errors import UsageError
 from benchtui.files import PACKAGE
-from benchtui.settings.code import code_in_generation, is_metric_file, is_task_file
+from benchtui.settings.code import code_in_generation, is_task_file
 from benchtui.settings.data_tables import data_tables
 from benchtui.settings.rows import FILE_KEYS, NO_SUITE, OF_OWN_DATA, PERMISSIONS
 from benchtui.settings.tables import checked, known_keys, unknown
 from benchtui.settings.values import limit_value, task_name, text, whole_number
 from benchtui.tasks.data.spec import DataSpec
+from benchtui.tasks.metrics.own_file import is_own
 from benchtui.tasks.suites import Suite, TaskPlan
 from benchtui.text import one_line
 
@@ -143,7 +144,7 @@ def _refuse_code(
     named = [*defaults.get("tasks", ()), *(task.name for suite in suites for task in suite.tasks)]
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
-    if metric := next((metric for spec in data for metric in spec.metrics if is_metric_file(metric)), None):
+    if metric := next((metric for spec in data for metric in spec.metrics if is_own(metric)), None):
         raise _only_typed(file, "metric", f"the metric {one_line(metric, 60)} is code", own)
     _refuse_arguments(file, own, defaults.get("model_args", {}), defaults.get("backend", DEFAULT_BACKEND))
     for name in code_in_generation(defaults.get("gen_kwargs", {})):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.models.identity import file_identity
-from benchtui.tasks.data.trust import why_not_ours
+from benchtui.tasks.data.trust import is_made
 from benchtui.tasks.local_data import DATA, local_data
 from benchtui.tasks.scan import NotATaskError, YamlReader, includes
 
@@ -31,7 +31,7 @@ class SourceDigests:
     def of(self, yaml_file: Path) -> str:
         """Return the SHA-256 (hex) over the names and contents of `sources(yaml_file)`."""
         digest = hashlib.sha256()
-        ours = not why_not_ours(yaml_file, check_data=False)
+        ours = is_made(yaml_file)
         for path in self.sources(yaml_file):
             content = self._wherever(path) if ours and path == yaml_file else self._digest(path)
             digest.update(f"{path.name}\0{content}\n".encode())
