@@ -15,6 +15,7 @@ from benchtui.compare.records import Row
 from benchtui.errors import BenchtuiError
 from benchtui.results.question import question
 from benchtui.results.records import RunResults
+from benchtui.results.repeats import parted
 from benchtui.results.samples import Sample, Value
 
 Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong", "same"]
@@ -56,12 +57,21 @@ class Instruction:
 
 
 @dataclass(frozen=True)
+class DrawnAnswer:
+    """One of several answers to a document, and its score; None where the metric gives it none."""
+
+    text: str
+    score: float | None
+
+
+@dataclass(frozen=True)
 class Document:
     """The texts of one document in one run, unchanged from the file: they may hold anything.
 
     `question` is the part of the prompt about this document. `answer` is what the model wrote; for a multiple choice
     the one of `choices` that counts, the first with the largest weight. `weighing` names that weight in words.
-    `extracted` is what the filter made of the answer, "" when it is the answer itself.
+    `extracted` is what the filter made of the answer, "" when it is the answer itself. Of several answers `answer` has
+    all, numbered, and `drawn` each by itself.
     """
 
     doc_id: int
@@ -73,6 +83,14 @@ class Document:
     choices: tuple[AnswerChoice, ...]
     weighing: str
     instructions: tuple[Instruction, ...]
+    drawn: tuple[DrawnAnswer, ...] = ()
+
+    def answers_unlike(self, value: float, score: float) -> list[str]:
+        """Return the answers that did not score `value`, where the document scored `score`; of several answers each by
+        itself."""
+        if self.drawn:
+            return [one.text for one in self.drawn if one.score is not None and one.score != value]
+        return [self.answer] if score != value else []
 
 
 class PairedDocuments:
@@ -187,8 +205,9 @@ def read_document(file: Path, at: int, metric: str) -> Document:
     raw = _raw_line(file, at)
     choices = tuple(_choices(raw, metric))
     chosen = max(choices, key=lambda choice: choice.weight) if choices else None
-    answer = chosen.text if chosen else _first_text(raw.get("resps"))
-    extracted = "" if chosen else _first_text(raw.get("filtered_resps"))
+    drawn = () if chosen else tuple(_drawn(raw, metric))
+    answer = chosen.text if chosen else _numbered(drawn) or _first_text(raw.get("resps"))
+    extracted = "" if chosen or drawn else _first_text(raw.get("filtered_resps"))
     doc_id = raw.get("doc_id")
     return Document(
         doc_id if isinstance(doc_id, int) else -1,
@@ -200,6 +219,7 @@ def read_document(file: Path, at: int, metric: str) -> Document:
         choices,
         f"log-likelihood{_WEIGHINGS.get(metric, '')}",
         tuple(_instructions(raw)),
+        drawn,
     )
 
 
@@ -240,6 +260,30 @@ def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:
     if choices and target.isdecimal() and int(target) < len(choices):
         return choices[int(target)].text
     return target
+
+
+def _drawn(raw: dict[str, Any], metric: str) -> Iterator[DrawnAnswer]:
+    """Yield the answers to a document that was answered several times, with their scores where the file has them."""
+    responses, scores = raw.get("resps"), raw.get("repeats")
+    if not isinstance(responses, list) or len(responses) != 1 or not isinstance(responses[0], list):
+        return
+    texts = [text for text in responses[0] if isinstance(text, str)]
+    if len(texts) < 2 or len(texts) != len(responses[0]):
+        return
+    known = scores.get(parted(metric)[0]) if isinstance(scores, dict) else None
+    numbers: list[Any] = known if isinstance(known, list) and len(known) == len(texts) else [None] * len(texts)
+    for text, number in zip(texts, numbers, strict=True):
+        score = float(number) if isinstance(number, int | float) else None
+        yield DrawnAnswer(text[:_HELD], score)
+
+
+def _numbered(drawn: Sequence[DrawnAnswer]) -> str:
+    """Return several answers as one text, each under a line that numbers it."""
+    heads = (
+        f"[answer {number} of {len(drawn)}{'' if one.score is None else f', scored {one.score:g}'}]"
+        for number, one in enumerate(drawn, 1)
+    )
+    return "\n\n".join(f"{head}\n{one.text}" for head, one in zip(heads, drawn, strict=True))
 
 
 def _first_text(responses: Any) -> str:

@@ -14,6 +14,7 @@ from benchtui.evidence.means import Units
 from benchtui.evidence.pooling import Shrunk
 from benchtui.evidence.records import ALPHA, Flips, Interval
 from benchtui.results.records import EarlyStop, Partial, RunResults
+from benchtui.results.repeats import Spread
 from benchtui.runs.answer_health import TaskHealth
 
 
@@ -74,7 +75,8 @@ CONFIDENCE_SEQUENCE = "confidence sequence"
 
 class Side(msgspec.Struct, frozen=True):
     """One run's score: `n` documents of `total`; `interval` for that score alone. `value` may be NaN or infinite;
-    `health` is that of the answers behind it, None where it was not counted."""
+    `health` is that of the answers behind it, None where it was not counted. `answers` were drawn to each document,
+    whose means vary as `spread` says (None for one answer, and for groups)."""
 
     value: float
     stderr: float | None
@@ -83,6 +85,8 @@ class Side(msgspec.Struct, frozen=True):
     total: int
     partial: Partial | None = None
     health: TaskHealth | None = None
+    answers: int = 1
+    spread: Spread | None = None
 
 
 class Difference(msgspec.Struct, frozen=True):

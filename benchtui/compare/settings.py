@@ -61,6 +61,9 @@ def differing_facts(task: str, first: RunResults, second: RunResults, names: Nam
         a, b = first.task(name), second.task(name)
         if a is not None and b is not None:
             found.update(dict.fromkeys(_facts(a, b, names)))
+        asked = first.answers_to_each(name), second.answers_to_each(name)
+        if asked[0] != asked[1]:
+            found[_differ("answers to each sample", *asked, names)] = None
     return tuple(found) if len(found) <= MOST_FACTS else (*tuple(found)[:MOST_FACTS], "…")
 
 

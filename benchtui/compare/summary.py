@@ -220,6 +220,7 @@ def _score(side: Side) -> dict[str, Any]:
         "total": side.total,
         "partial": {"done": side.partial.done, "total": side.partial.total} if side.partial else None,
         "health": msgspec.to_builtins(side.health),
+        **({"answers_to_each": side.answers, "spread": msgspec.to_builtins(side.spread)} if side.answers > 1 else {}),
     }
 
 

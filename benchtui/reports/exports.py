@@ -102,6 +102,8 @@ _COLUMNS = (
     "verdict_likely",
     *(f"{kind}_{name}" for kind in ("no_loss", "no_difference") for name in _CLAIM),
     *(f"{side}_{name}" for side in ("first", "second") for name in (*_HEALTH, *_SPEED)),
+    "first_answers_to_each",
+    "second_answers_to_each",
 )
 
 _FORMULA = re.compile(r"^(?=[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20])|(?<=[;\t])(?=[=+\-@\uff1d\uff0b\uff0d\uff20])")
@@ -184,6 +186,8 @@ def _flat(row: Row) -> dict[str, Any]:
         **_claims(row),
         **_health("first", row.first.health),
         **_health("second", row.second.health),
+        "first_answers_to_each": row.first.answers,
+        "second_answers_to_each": row.second.answers,
     }
 
 

@@ -18,6 +18,7 @@ from benchtui.reports.style import CSS
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.wording.notes import p_note, populations, run_notes
 from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.repeats import repeats_of
 from benchtui.reports.wording.scores import (
     NEW_TASKS,
     SHRUNK,
@@ -188,6 +189,8 @@ def _runs(comparison: Comparison) -> str:
         ("State", *(_text(run.state) for run in _both(comparison))),
         ("Speed", *(_text(speed_words(run)) for run in _both(comparison))),
     ]
+    told = [tuple(". ".join(repeats_of(run)) for run in _both(comparison))]
+    rows += [("Several answers", *map(_text, words)) for words in told if any(words)]
     names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)
     set_in_one = [
         name for name in names if any(run.setting(name) not in (None, "not set") for run in _both(comparison))

@@ -8,6 +8,7 @@ from benchtui.compare.records import Comparison, Row
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.wording.notes import notes, p_note, populations
 from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.repeats import repeat_lines
 from benchtui.reports.wording.scores import (
     NEW_TASKS,
     change_words,
@@ -83,6 +84,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     if words:
         parts.append(words)
     told = [populations(comparison), *notes(comparison)] if comparison.headlines else notes(comparison)
+    told += repeat_lines(comparison)
     told += speed_lines(comparison)
     if told:
         parts.append("\n".join(f"- {escape(note, 400)}" for note in told))

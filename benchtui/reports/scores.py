@@ -13,8 +13,9 @@ from benchtui.compare.records import Side
 from benchtui.compare.titles import title_of
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import score_words
-from benchtui.reports.wording.scores import METRIC_WORDS, interval_words, n_words
+from benchtui.reports.wording.scores import interval_words, metric_name, n_words
 from benchtui.results.records import RunResults, Score
+from benchtui.results.repeats import is_step
 from benchtui.tasks.primary_metric import ordered
 from benchtui.text import one_line
 
@@ -29,7 +30,8 @@ def score_sides(results: RunResults) -> list[tuple[Score, Side]]:
     for task in results.top_level:
         group = results.group(task)
         samples = {name: source.read(name) for name in (group.leaves if group is not None else (task,))}
-        for score in ordered(results.scores_of(task)):
+        answers = results.answers_to_each(task)
+        for score in ordered([one for one in results.scores_of(task) if not is_step(one.metric, answers)]):
             parts = [results.score(name, score.metric, score.filter) for name in samples]
             scored = [scored_terms(results, part, samples[part.task]) for part in parts if part is not None]
             if group is None:
@@ -85,7 +87,7 @@ def _rows(results: RunResults, glyphs: Glyphs) -> list[tuple[str, str, str, str,
         rows.append(
             (
                 title,
-                one_line(score_metric(score), 34),
+                one_line(score_metric(score, shown.answers), 34),
                 score_words(score.value, is_share=score.is_share),
                 interval_words(shown, is_share=score.is_share),
                 mark + n_words(shown),
@@ -94,7 +96,7 @@ def _rows(results: RunResults, glyphs: Glyphs) -> list[tuple[str, str, str, str,
     return rows
 
 
-def score_metric(score: Score) -> str:
-    """Return what a score measures: "Strict Prompt", "exact_match, strict-match"."""
-    name = METRIC_WORDS.get(score.metric, score.metric)
-    return name if score.filter in ("none", "") else f"{name}, {score.filter}"
+def score_metric(score: Score, answers: int = 1) -> str:
+    """Return what a score measures: "Strict Prompt", "exact_match, strict-match"; of several `answers` to each sample
+    "exact_match, mean@8"."""
+    return metric_name(score.metric, score.filter, answers)

@@ -11,6 +11,7 @@ from benchtui.compare.records import Comparison, Row
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
 from benchtui.reports.wording.notes import notes, p_note, populations
 from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.repeats import is_step, repeat_lines, repeats_of
 from benchtui.reports.wording.scores import (
     change_words,
     difference_interval,
@@ -46,8 +47,9 @@ _STYLES: dict[Tone, str] = {"gain": "green", "loss": "red", "warning": "yellow",
 
 
 def shown_rows(comparison: Comparison) -> list[Row]:
-    """Return the rows of the table: each task, its other metrics, and the categories of a group."""
-    return [row for row in comparison.rows if row.depth <= MAX_DEPTH]
+    """Return the rows of the table: each task, its other metrics, and the categories of a group. Of pass@k the largest
+    k alone is shown; files list the others."""
+    return [row for row in comparison.rows if row.depth <= MAX_DEPTH and not is_step(row)]
 
 
 def style_of(row: Row) -> str:
@@ -71,6 +73,7 @@ def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs 
         parts.append(Text(""))
         parts += [_hanging("!", one_line(note, 400), "yellow") for note in told]
     parts += [Text(""), Text(_legend(comparison, glyphs), style="dim")]
+    parts += [Text(printable(f"{line}."), style="dim") for line in repeat_lines(comparison)]
     parts += [Text(printable(f"{line}."), style="dim") for line in speed_lines(comparison)]
     return Group(*parts)
 
@@ -164,6 +167,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
         for note in score_notes(results):
             console.print(_hanging("!", one_line(note, 400), "yellow"))
         console.print(printable(score_populations(results)), style="dim", markup=False, highlight=False)
+        for words in repeats_of(results):
+            console.print(printable(f"{words}."), style="dim", markup=False, highlight=False)
         if words := speed_words(results):
             console.print(printable(f"Speed: {words}."), style="dim", markup=False, highlight=False)
         missing = "base" if summary.base is None else "fine-tuned"

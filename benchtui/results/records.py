@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.plans.benchmark import Role
+from benchtui.results.repeats import Spread
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.records import RunState
@@ -67,20 +68,6 @@ def is_bounded(metric: str, *, higher_is_better: bool) -> bool:
     name = metric.lower()
     known = name in _ERROR_RATES or any(word in name for word in _UNBOUNDED)
     return higher_is_better and not known
-
-
-class Spread(msgspec.Struct, frozen=True):
-    """How a metric varies where several answers were drawn to each document: `answers` to each of `documents`.
-
-    `between` is the variance of the documents' true means, `within` that of answers to one document, `stderr` the
-    standard error of the mean of the documents' means; on the score's scale, variances squared.
-    """
-
-    answers: int
-    documents: int
-    between: float
-    within: float
-    stderr: float
 
 
 class Partial(msgspec.Struct, frozen=True):

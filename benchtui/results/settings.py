@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.results.records import EarlyStop, Setting, Spread
+from benchtui.results.records import EarlyStop, Setting
+from benchtui.results.repeats import Spread
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.speed import Speed

@@ -25,7 +25,8 @@ def kept_row(
     if answer == one_line(second.target, TYPED):
         answer = second.target  # left as it was shown, on one line
     scored = zip(texts, (document.first, document.second), strict=True)
-    wrong = tuple(dict.fromkeys(text.answer for text, value in scored if value != 1.0 and text.answer.strip()))
+    answers = (answer for text, value in scored for answer in text.answers_unlike(1.0, value))
+    wrong = tuple(dict.fromkeys(answer for answer in answers if answer.strip()))
     return KeptRow(
         second.question,
         answer.strip(),

@@ -133,8 +133,9 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     Where lm-eval gives no standard error (IFEval's instructions), that of the documents' weighted mean is used.
     """
     partial, health = results.partial_of(score.task), results.health_of(score.task)
+    answers, spread = results.answers_to_each(score.task), results.spread(score)
     if not score.finite:
-        return Side(score.value, None, None, score.n, score.total, partial, health)
+        return Side(score.value, None, None, score.n, score.total, partial, health, answers)
     stderr, interval = score.stderr, None
     if scored is not None and scored.aggregation.mean and stderr is None and len(scored.terms) > 1:
         terms = scored.terms
@@ -147,7 +148,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         interval = t_interval(score.value, stderr, score.n)
         if score.is_share:
             interval = Interval(max(interval.low, 0.0), min(interval.high, 1.0))
-    return Side(score.value, stderr, interval, score.n, score.total, partial, health)
+    return Side(score.value, stderr, interval, score.n, score.total, partial, health, answers, spread)
 
 
 def _own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:

@@ -51,7 +51,7 @@ def eval_results(results: RunResults) -> list[EvalResult]:
                     dataset_split=printable(facts.split) or None if facts else None,
                     dataset_args={"num_few_shot": shots} if shots is not None else None,
                     metric_type=printable(score.metric),
-                    metric_name=printable(_metric_name(score)),
+                    metric_name=printable(_metric_name(score, results.answers_to_each(task))),
                     metric_value=round(100 * score.value, 2) if score.is_share else score.value,
                     source_name=f"{_SOURCE} (lm-eval {printable(results.lm_eval_version)})",
                     source_url=_SOURCE_URL,
@@ -78,8 +78,9 @@ def _dataset_name(facts: TaskFacts | None, task: str) -> str:
     return name if name.casefold() == task.casefold() else f"{name} ({task})"
 
 
-def _metric_name(score: Score) -> str:
-    return f"{score_metric(score)} (%)" if score.is_share else score_metric(score)
+def _metric_name(score: Score, answers: int) -> str:
+    name = score_metric(score, answers)
+    return f"{name} (%)" if score.is_share else name
 
 
 def with_model_index(document: Document, model_name: str, found: Sequence[EvalResult]) -> str:

@@ -15,6 +15,7 @@ from benchtui.reports.scores import score_metric, score_notes, score_populations
 from benchtui.reports.wording.glyphs import UNICODE
 from benchtui.reports.wording.notes import notes, p_note, populations
 from benchtui.reports.wording.numbers import score_words
+from benchtui.reports.wording.repeats import is_step, repeat_lines, repeats_of
 from benchtui.reports.wording.scores import (
     METRIC_WORDS,
     NEW_TASKS,
@@ -50,7 +51,7 @@ def _compared(comparison: Comparison) -> Iterator[str]:
     for task in instructions:
         name = "IFEval (Instruction Following)" if task == "ifeval" else escape(title_of(task, comparison.second))
         yield f"### {name}\n\n{_ifeval_table(comparison, _ifeval(comparison, task))}"
-    others = [row for row in comparison.rows if row.task not in instructions and row.depth <= 1]
+    others = [row for row in comparison.rows if row.task not in instructions and row.depth <= 1 and not is_step(row)]
     if others:
         yield f"### Other Benchmarks\n\n{_others(comparison, others)}"
     verdicts = [
@@ -108,7 +109,7 @@ def _scores(results: RunResults) -> str:
         [
             escape(title_of(score.task, results)),
             escape(task_words(score.task)),
-            escape(score_metric(score)),
+            escape(score_metric(score, shown.answers)),
             score_words(score.value, is_share=score.is_share),
             interval_words(shown, is_share=score.is_share),
             n_words(shown) + (" (partial)" if shown.partial else ""),
@@ -124,6 +125,8 @@ def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison
     for name, run in sides:
         lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
     lines += [f"- Speed of {name}: {escape(words, 400)}" for name, run in sides if (words := speed_words(run))]
+    repeats = repeat_lines(comparison) if comparison is not None else repeats_of(tuned)
+    lines += [f"- {escape(words, 400)}" for words in repeats]
     lines += [f"- {name}: {escape(published(value))}" for name, value in _settings(tuned)]
     lines += [f"- {escape(title_of(task, tuned))}: {facts}" for task, facts in _tasks_facts(tuned)]
     if comparison is not None:

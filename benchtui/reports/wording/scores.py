@@ -9,6 +9,8 @@ from benchtui.compare.wording import interval_words as level_and_interval
 from benchtui.evidence.records import ALPHA
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, direction
+from benchtui.reports.wording.repeats import of_answers
+from benchtui.results.repeats import parted
 
 METRIC_WORDS = {
     "prompt_level_strict_acc": "Strict Prompt",
@@ -21,8 +23,15 @@ METRIC_WORDS = {
 
 def metric_words(row: Row) -> str:
     """Return what a row measures: "Strict Prompt", "exact_match, strict-match", "acc_norm"."""
-    name = METRIC_WORDS.get(row.metric, row.metric)
-    return name if row.filter in ("none", "") else f"{name}, {row.filter}"
+    return metric_name(row.metric, row.filter, row.first.answers, row.second.answers)
+
+
+def metric_name(metric: str, filter_name: str, *answers: int) -> str:
+    """Return what a score measures, of so many answers to each sample: "exact_match, strict-match, pass@8"."""
+    measured, _ = parted(metric)
+    name = METRIC_WORDS.get(measured, measured)
+    filtered = name if filter_name in ("none", "") else f"{name}, {filter_name}"
+    return f"{filtered}{of_answers(metric, *answers)}"
 
 
 def label(row: Row, comparison: Comparison) -> str:

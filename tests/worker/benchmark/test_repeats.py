@@ -118,17 +118,25 @@ def test_scores_of_no_right_or_wrong_have_a_mean_alone(tmp_path: Path) -> None:
     assert found.raw_metrics == {("right", "none"): [0.75] * 8}
 
 
-def test_a_corpus_metric_is_the_mean_of_those_of_each_repeat(tmp_path: Path) -> None:
-    """The median of documents is no mean of theirs: that of each repeat is computed, then averaged."""
+def test_a_corpus_metric_is_that_of_all_answers(tmp_path: Path) -> None:
+    """A task's own aggregation of several numbers a document; the sample files lead to the same score."""
     made = plan(tmp_path, **DRAWN)
+    (tmp_path / "documents.py").write_text(
+        (tmp_path / "documents.py")
+        .read_text()
+        .replace('float(results[0] == doc["answer"])', '[float(results[0] == doc["answer"]), 1.0 + len(results[0])]')
+        + "\n\ndef ratio(items):\n    return sum(a for a, _ in items) / sum(b for _, b in items)\n"
+    )
     file = tmp_path / "small_writes.yaml"
-    file.write_text(file.read_text().replace("aggregation: mean", "aggregation: median"))
+    file.write_text(file.read_text().replace("aggregation: mean", "aggregation: !function documents.ratio"))
     found = scorer(made, answers := texts())
     whole = found.final()
-    right = np.array([[text == str(doc) for text in given] for doc, given in enumerate(answers)], dtype=float)
-    median = found.task.aggregation()["right"](whole.raw_metrics["right", "none"])
-    assert median == pytest.approx(np.mean([sorted(column)[4] for column in right.T]))
-    assert whole.logged_samples[0]["right"] == right[0].tolist()
+    score = found.task.aggregation()["right"](whole.raw_metrics["right", "none"])
+    right = sum(text == str(doc) for doc, given in enumerate(answers) for text in given)
+    assert score == pytest.approx(right / sum(1 + len(text) for given in answers for text in given))
+    summed = np.sum([sample["right"] for sample in whole.logged_samples], axis=0)
+    assert score == pytest.approx(summed[0] / summed[1])
+    assert list(whole.raw_metrics) == [("right", "none")], "there is no pass@k of what is neither right nor wrong"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 
 from benchtui.evidence.shares import pass_at
 from benchtui.evidence.variance import sampled_mean
-from benchtui.results.records import Spread
+from benchtui.results.repeats import Spread, majority_name, pass_name, pass_sizes
 from benchtui.tasks.primary_metric import MetricName
 
 Values = list[Any]
@@ -39,19 +39,6 @@ class ScoredDocument:
 
     answers: list[ScoredAnswer]
     metrics: dict[str, dict[str, Any]]
-
-
-def pass_sizes(repeats: int) -> list[int]:
-    """Return the k of pass@k: the powers of two below `repeats`, and `repeats` itself. pass@1 is the mean."""
-    return [2**power for power in range(1, repeats.bit_length()) if 2**power < repeats] + [repeats]
-
-
-def pass_name(metric: str, k: int) -> str:
-    return f"{metric}_pass@{k}"
-
-
-def majority_name(metric: str, repeats: int) -> str:
-    return f"{metric}_maj@{repeats}"
 
 
 def values_of(answers: Sequence[ScoredAnswer], metric: MetricName) -> Values | None:
@@ -152,14 +139,18 @@ def spread(documents: Sequence[Values]) -> Spread | None:
 
 
 def flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document's metrics as a sample file holds them: of what is no mean the values of all its answers in one
-    list."""
-    return {name: _joined(value) if isinstance(value, tuple) else value for name, value in metrics.items()}
+    """Return a document's metrics as a sample file holds them: of what is aggregated over all answers the mean of its
+    numbers (of several, such as the summands of BLEU, of each), from which most such scores come out the same; where
+    they are no numbers, all of them."""
+    return {name: _one(value) if isinstance(value, tuple) else value for name, value in metrics.items()}
 
 
-def _joined(values: tuple[Any, ...]) -> list[Any]:
-    if all(isinstance(value, list | tuple) and all(map(is_number, value)) for value in values):
-        return [number for value in values for number in value]
+def _one(values: tuple[Any, ...]) -> Any:
+    if all(map(is_number, values)):
+        return float(np.mean(values))
+    several = all(isinstance(value, list | tuple) and all(map(is_number, value)) for value in values)
+    if several and len({len(value) for value in values}) == 1:
+        return np.mean(np.array(values, dtype=np.float64), axis=0).tolist()
     return list(values)
 
 

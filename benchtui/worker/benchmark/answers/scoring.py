@@ -18,7 +18,7 @@ from lm_eval.api.task import Task
 from lm_eval.utils import handle_non_serializable, hash_string
 
 from benchtui.evidence.pairing import HashedDocument
-from benchtui.results.records import Spread
+from benchtui.results.repeats import Spread
 from benchtui.runs.live_score import LiveScore
 from benchtui.tasks.primary_metric import MetricName, preferred
 from benchtui.worker.benchmark.answers.repeats import (

@@ -9,9 +9,9 @@ from lm_eval.api.metrics import mean
 from lm_eval.api.task import Task
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.results.repeats import majority_name, pass_name, pass_sizes
 from benchtui.settings.sampling import is_drawn, without_effect
 from benchtui.text import one_line
-from benchtui.worker.benchmark.answers.repeats import majority_name, pass_name, pass_sizes
 
 Aggregate = Callable[[Sequence[Any]], float]
 
@@ -33,8 +33,8 @@ def check_generation(name: str, task: Task, said: Mapping[str, Any]) -> None:
 
 
 def ask_repeatedly(name: str, task: Task, repeats: int) -> None:
-    """Have each document of a task answered `repeats` times: its scores are means over the answers, also those that
-    its own code aggregates.
+    """Have each document of a task answered `repeats` times. Scores that are means over documents are then means of
+    means; what aggregates documents in another way gets all answers.
 
     Raises UsageError where the answers would be equal, or where the task repeats its requests by itself: then its
     filters say what is made of them.
@@ -56,7 +56,7 @@ def ask_repeatedly(name: str, task: Task, repeats: int) -> None:
     def aggregation() -> dict[str, Any]:
         found = dict(aggregations())
         more = [n for metric in found for n in (majority_name(metric, repeats), *_passes(metric, repeats))]
-        whole = {metric: one if one is mean else over_repeats(one, repeats) for metric, one in found.items()}
+        whole = {metric: one if one is mean else over_all_answers(one) for metric, one in found.items()}
         return {**dict.fromkeys(more, mean), **whole}
 
     task.aggregation = aggregation
@@ -66,11 +66,11 @@ def _passes(metric: str, repeats: int) -> list[str]:
     return [pass_name(metric, k) for k in pass_sizes(repeats)]
 
 
-def over_repeats(aggregate: Aggregate, repeats: int) -> Aggregate:
-    """Return the mean over the repeats of what `aggregate` makes of the documents' values in each: an item has one
-    value for each repeat."""
+def over_all_answers(aggregate: Aggregate) -> Aggregate:
+    """Return what `aggregate` makes of all answers to all documents, where an item has the values of all answers to
+    one: a score of a corpus, such as BLEU, is then that of the corpus of all answers."""
 
     def repeated(items: Sequence[Any]) -> float:
-        return sum(float(aggregate([item[repeat] for item in items])) for repeat in range(repeats)) / repeats
+        return aggregate([value for item in items for value in item])
 
     return repeated
