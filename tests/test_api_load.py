@@ -103,12 +103,27 @@ def test_drawn_text_depends_on_its_seed_and_prompt_alone(model) -> None:
         (lambda m: m.get_logits("a", ["c"]), ValueError, "both be lists"),
         (lambda m: m.get_probabilities("a", temperature=0), ValueError, "must be above 0"),
         (lambda m: m.get_logits("a " * 5000), api.BenchtuiError, "longer than the model's window"),
+        (
+            lambda m: m.generate("a " * 5000),
+            api.BenchtuiError,
+            "and an answer of up to 256 are longer than the model's",
+        ),
+        (lambda m: m.log_likelihood("a " * 5000, "b"), api.BenchtuiError, "longer than the model's window"),
         (lambda m: m.chat([{"role": "user", "content": "hi"}]), api.BenchtuiError, "no chat template"),
     ],
 )
 def test_what_cannot_be_answered_says_why(model, call, error, words: str) -> None:
     with pytest.raises(error, match=words):
         call(model)
+
+
+def test_a_closed_model_says_that_it_is(folder: Path) -> None:
+    loaded = api.load(folder, device="cpu", dtype="float32", offline=True)
+    loaded.close()
+    loaded.close()
+    for call in (lambda: loaded.generate("a"), lambda: loaded.get_logits("a"), lambda: loaded.facts):
+        with pytest.raises(api.BenchtuiError, match="The model was closed"):
+            call()
 
 
 def test_an_unknown_model_or_setting_is_named(folder: Path) -> None:

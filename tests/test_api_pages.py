@@ -12,6 +12,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from benchtui import api
+from benchtui.backends.openai import OWN_SCORES
+from benchtui.backends.registry import BUILT_IN
+from benchtui.worker.answering.gguf.answering import GgufAnswering
+from benchtui.worker.answering.hf.answering import HFAnswering
+from benchtui.worker.answering.next_token import Distributions
+from benchtui.worker.answering.ollama.answering import OllamaAnswering
+from benchtui.worker.answering.openai.answering import OpenAIAnswering
+from benchtui.worker.answering.openai.llama_answering import LlamaServerAnswering
+from benchtui.worker.answering.vllm.answering import VllmAnswering
 from tests.e2e.commands import benchtui
 
 if TYPE_CHECKING:
@@ -59,6 +68,44 @@ def test_every_public_function_and_method_stands_there_with_its_parameters_and_d
     headings = _headings()
     assert set(headings) == {*public, "Choice"}
     assert {name: headings[name] for name in public} == {name: _written(public[name]) for name in public}
+
+
+def _gives() -> dict[str, dict[str, str]]:
+    """What the page's table says of each backend, by method."""
+    lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    names, *rows = [[cell.strip().replace("`", "") for cell in line.strip("|").split("|")] for line in lines]
+    said: dict[str, dict[str, str]] = {name: {} for name in names[1:]}
+    for methods, *cells in rows:
+        for method in methods.split(", "):
+            for name, cell in zip(said, cells, strict=True):
+                said[name][method] = cell
+    return said
+
+
+def test_the_table_says_of_every_backend_what_it_gives() -> None:
+    """ "✓" for what each of its models gives, words for some of them; "–" stands for none."""
+    said = _gives()
+    assert list(said) == list(BUILT_IN)
+    for name, backend in BUILT_IN.items():
+        served = name == "openai"
+        full = backend.gives.distributions == "full"
+        given = {
+            "generate": backend.gives.generate,
+            "chat": True,
+            "log_likelihood": backend.gives.loglikelihood,
+            "get_tokenizer": backend.gives.loglikelihood,
+            "get_logits": full or served,
+            "get_probabilities": full or served,
+        }
+        assert {method: cell != "–" for method, cell in said[name].items()} == given
+    assert {cell for method, cell in said["openai"].items() if method.startswith("get_l")} == {
+        f"{', '.join(sorted(OWN_SCORES))} only"
+    }
+    ways = {"hf": HFAnswering, "gguf": GgufAnswering, "ollama": OllamaAnswering, "vllm": VllmAnswering}
+    for name, answering in ways.items():
+        assert issubclass(answering, Distributions), name
+    assert not issubclass(OpenAIAnswering, Distributions)
+    assert issubclass(LlamaServerAnswering, Distributions)
 
 
 @pytest.fixture(scope="module")

@@ -110,8 +110,9 @@ def look(url: str, key_variable: str = KEY_VARIABLE) -> ServerFacts:
     if product == "sglang":
         info = _or_nothing(url, "/model_info", key_variable) or _or_nothing(url, "/get_model_info", key_variable)
         told = " ".join(f"{name}={info[name]}" for name in ("model_path", "weight_version") if info.get(name))
-        found = tuple(_with(model, told) for model in found)
-        return ServerFacts(url, product, found, str(_or_nothing(url, "/server_info", key_variable).get("version", "")))
+        server = _or_nothing(url, "/server_info", key_variable) or _or_nothing(url, "/get_server_info", key_variable)
+        found = tuple(_as_sglang_takes(_with(model, told), server) for model in found)
+        return ServerFacts(url, product, found, one_line(str(server.get("version", "")), 60))
     version = _or_nothing(url, "/version", key_variable).get("version", "") if product == "vllm" else ""
     return ServerFacts(url, product, found, one_line(str(version), 60))
 
@@ -179,6 +180,15 @@ def _adapters(url: str, key_variable: str) -> list[tuple[str, Any]]:
     status, found, _ = _asked_patiently(url, "/lora-adapters", key_variable, may_lack=_NO_ROUTE)
     listed = found if status == 200 and isinstance(found, list) else []
     return [("adapter", f"{one.get('path')}@{one.get('scale')}") for one in listed if isinstance(one, Mapping)]
+
+
+def _as_sglang_takes(model: ServedModel, server: Mapping[str, Any]) -> ServedModel:
+    """With the longest prompt that SGLang's scheduler does not refuse: shorter than max_req_input_len, which also the
+    room of its cache bounds, and in any case shorter than the model's window."""
+    import dataclasses
+
+    bounds = [bound for bound in (model.window, _number(server.get("max_req_input_len"))) if bound is not None]
+    return dataclasses.replace(model, window=min(bounds) - 1 if bounds else None)
 
 
 def _with(model: ServedModel, told: str) -> ServedModel:

@@ -64,9 +64,18 @@ class LoadedModel:
     """
 
     def __init__(self, answering: Answering, prompts: PromptSettings) -> None:
-        self._answering = answering
         self._prompts = prompts
-        self._lm = LmEvalModel(answering, prompts)
+        self._held: LmEvalModel | None = LmEvalModel(answering, prompts)
+
+    @property
+    def _lm(self) -> LmEvalModel:
+        if self._held is None:
+            raise BenchtuiError("The model was closed.", "Load it again with benchtui.api.load.")
+        return self._held
+
+    @property
+    def _answering(self) -> Answering:
+        return self._lm.answering
 
     @property
     def facts(self) -> AnsweringFacts:
@@ -126,6 +135,7 @@ class LoadedModel:
         requests = [
             Instance(request_type="generate_until", doc={}, arguments=(text, settings), idx=0) for text in texts
         ]
+        self._refuse_long_prompts(texts, max_new_tokens)
         self._lm.seed = self._prompts.seeds[2] if seed is None else seed
         answers = self._lm.generate_until(requests, disable_tqdm=True)
         return answers[0] if single else answers
@@ -144,8 +154,12 @@ class LoadedModel:
     @overload
     def log_likelihood(self, prompts: Texts, responses: Texts) -> list[LogLikelihood]: ...
     def log_likelihood(self, prompts: str | Texts, responses: str | Texts) -> LogLikelihood | list[LogLikelihood]:
-        """Return the log-likelihood of each response after its prompt, as lm-eval computes it."""
+        """Return the log-likelihood of each response after its prompt, as lm-eval computes it. Raises BenchtuiError
+        where both together are longer than the model can read."""
         pairs, single = _pairs(prompts, responses)
+        for pair in pairs:
+            context, continuation = self._encoded(*pair)
+            self._refuse_long(len(context) + max(len(continuation) - 1, 0))
         requests = [Instance(request_type="loglikelihood", doc={}, arguments=pair, idx=0) for pair in pairs]
         found = [LogLikelihood(*answer) for answer in self._lm.loglikelihood(requests, disable_tqdm=True)]
         return found[0] if single else found
@@ -190,8 +204,10 @@ class LoadedModel:
         return _softmax(found, temperature)
 
     def close(self) -> None:
-        """Free what the model holds; it is asked nothing afterwards."""
-        self._answering.close()
+        """Free what the model holds; asked afterwards, it raises BenchtuiError."""
+        held, self._held = self._held, None
+        if held is not None:
+            held.answering.close()
 
     def __enter__(self) -> LoadedModel:
         return self
@@ -206,10 +222,33 @@ class LoadedModel:
     def _within(self, prompt: str, response: str) -> LogProbs:
         if not response:
             raise ValueError("a response is empty: there is no token to give distributions of")
-        context, continuation = self._lm._encode_pair(prompt, response) if prompt else ([], [])  # noqa: SLF001
-        if not prompt:
-            context, continuation = [self._lm.tokens.prefix], self._lm.tok_encode(response)
+        context, continuation = self._encoded(prompt, response)
         return self._logprobs([*context, *continuation], len(context), len(context) + len(continuation))
+
+    def _encoded(self, prompt: str, response: str) -> tuple[list[int], list[int]]:
+        """Token ids of a prompt and of the response behind it, as lm-eval divides them."""
+        if not prompt:
+            return [self._lm.tokens.prefix], self._lm.tok_encode(response)
+        context, continuation = self._lm._encode_pair(prompt, response)  # noqa: SLF001
+        return context or [self._lm.tokens.prefix], continuation
+
+    def _refuse_long(self, tokens: int) -> None:
+        if self._lm.backend == "causal" and tokens > self._lm.max_length:
+            raise BenchtuiError(
+                f"A text of {tokens:,} tokens is longer than the model's window of {self._lm.max_length:,}.",
+                "Shorten the text, or give load() a greater max_length if the model can read more.",
+            )
+
+    def _refuse_long_prompts(self, texts: Sequence[str], limit: int) -> None:
+        """A prompt would be cut at its start; where the server has the only tokenizer, it refuses by itself."""
+        tokens = self._answering.tokens
+        for _, length in tokens.encode_prompts(texts).values() if tokens is not None else ():
+            if self._lm.backend == "causal" and length + limit > self._lm.max_length:
+                raise BenchtuiError(
+                    f"A prompt of {length:,} tokens and an answer of up to {limit:,} are longer than the model's "
+                    f"window of {self._lm.max_length:,}.",
+                    "Shorten the prompt, or set a smaller max_new_tokens.",
+                )
 
     def _logprobs(self, ids: Sequence[int], first: int, end: int) -> LogProbs:
         """The distributions at the places `first` … `end` - 1."""
@@ -223,6 +262,7 @@ class LoadedModel:
             )
         # The last place is that of the token after the text: it is not computed where nobody asks for it.
         read = list(ids)[: max(end - 1, first)]
+        self._refuse_long(len(read))
         for part in self._answering.distributions(read, first, Unobserved()):
             yield part.logprobs[: max(end - part.first, 0)]
 

@@ -10,7 +10,7 @@ from benchtui.worker.answering.http.failures import RefusedError, UnansweredErro
 from benchtui.worker.answering.openai import texts
 from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of, known_text
-from benchtui.worker.answering.openai.server import Server, Streamed
+from benchtui.worker.answering.openai.server import Server, Streamed, window_of
 from benchtui.worker.answering.protocol import (
     TOP_K,
     Answering,
@@ -111,14 +111,15 @@ class OpenAIAnswering(Answering):
     def facts(self) -> AnsweringFacts:
         """As `Answering.facts`."""
         server = self._server.facts
-        window = self._server.model.window or 0
-        asked = self._plan.prompts.max_length
+        beyond = self._scorer.beyond if self._scorer is not None else 0
+        window, caveats = window_of(self._plan.prompts.max_length, self._server.model.window, beyond=beyond)
         return AnsweringFacts(
             backend="openai",
             version=f"{server.product} {server.version}".strip(),
             device="server",
             dtype="unknown",
-            context_length=min(window or asked, asked) if asked else window,
+            context_length=window,
+            caveats=caveats,
         )
 
     @property

@@ -15,6 +15,8 @@ class EchoScorer:
     """Reads the scores of prompts that the server repeats; nothing is believed before `prove`."""
 
     name = "echo of the prompt"
+    beyond = 2
+    """The last token of a continuation, and one that is written."""
 
     def __init__(self, server: Server, tokenizer: Tokenizer, *, tempered: bool = False) -> None:
         """`tempered` as for `probe`."""

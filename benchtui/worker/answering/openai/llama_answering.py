@@ -13,13 +13,14 @@ import numpy as np
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.chat_template import TemplateRenderer
+from benchtui.worker.answering.http.failures import UnansweredError
 from benchtui.worker.answering.next_token import TokenLogProbs
 from benchtui.worker.answering.openai import llama_texts
 from benchtui.worker.answering.openai.forced_tokens import Asked, ForcedTokens, Known, grouped
 from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.llama_tokens import LlamaTokenizer
 from benchtui.worker.answering.openai.scoring import known_text
-from benchtui.worker.answering.openai.server import Server
+from benchtui.worker.answering.openai.server import Server, window_of
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -88,32 +89,22 @@ class LlamaServerAnswering(Answering):
             self._free.append(slot)
 
     @property
-    def window(self) -> int:
-        """The longest text in tokens: what the plan asks for, and what the server gives each request."""
-        there = self._server.says.window
-        return min(self._plan.prompts.max_length or there, there)
-
-    @property
     def facts(self) -> AnsweringFacts:
         """As `Answering.facts`."""
-        says, asked = self._server.says, self._plan.prompts.max_length
-        caveats = []
+        window, caveats = window_of(self._plan.prompts.max_length, self._server.model.window)
         if self._server.width > 1:
-            caveats.append(
+            shared = (
                 f"{self._server.width} requests at a time shared the server's batches: "
                 "a quantised model's numbers change with what is computed beside them."
             )
-        if asked is not None and self.window < asked:
-            caveats.append(
-                f"The server's context holds {says.context} tokens a request: {self.window} were used, not {asked}."
-            )
+            caveats = (shared, *caveats)
         return AnsweringFacts(
             backend="openai",
-            version=f"llama-server {one_line(says.build)}",
+            version=f"llama-server {one_line(self._server.says.build)}",
             device="server",
-            dtype=one_line(says.type),
-            context_length=self.window,
-            caveats=tuple(caveats),
+            dtype=one_line(self._server.says.type),
+            context_length=window,
+            caveats=caveats,
         )
 
     @property
@@ -228,7 +219,10 @@ class LlamaServerAnswering(Answering):
         """As `Distributions.distributions`, one request a place: a vocabulary is some megabytes of JSON."""
         forced = self._proven()
         for place in range(first, len(ids) + 1):
-            told = self._server.run(forced.everything(ids[:place], observer))
+            try:
+                told = self._server.run(forced.everything(ids[:place], observer))
+            except UnansweredError as error:
+                raise BenchtuiError(f"{self._name} gave no distribution: {error}.", "Try again.") from error
             row = np.full((1, self._asked.vocabulary), -np.inf, dtype=np.float32)
             row[0, list(told)] = list(told.values())
             yield TokenLogProbs(place, row)

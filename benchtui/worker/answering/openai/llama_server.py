@@ -19,15 +19,12 @@ _LOOK_SECONDS = 2.0
 class LlamaFacts:
     """How a llama-server answers. All of it stays as it is while the same model is loaded.
 
-    `context` is the number of tokens that one request may have, prompt and answer (the server divides what it was
-    started with by its `slots`); `trained` is the number that the model was trained with. `adapters` are those that are
+    How many tokens a request may have is `ServedModel.window`. `adapters` are those that are
     loaded, with the scale that a request gets which names none. `drafts` says whether it decodes speculatively: then
     it tells log-probabilities of the first token of an answer alone.
     """
 
     build: str
-    context: int
-    trained: int
     slots: int
     vocabulary: int
     type: str
@@ -47,8 +44,6 @@ class LlamaFacts:
             drafts = any(slot.get("speculative") for slot in slots or ())
             return cls(
                 build=str(props.get("build_info", "")),
-                context=int(settings["n_ctx"]),
-                trained=int(meta["n_ctx_train"]),
                 slots=int(props["total_slots"]),
                 vocabulary=int(meta["n_vocab"]),
                 type=str(meta.get("ftype", "")),
@@ -66,11 +61,6 @@ class LlamaFacts:
                 f"{name} is a llama-server that does not say what it has loaded: {type(error).__name__} {error}.",
                 "Update llama-server, or use --backend gguf with its file.",
             ) from error
-
-    @property
-    def window(self) -> int:
-        """The longest text that it can read and tell the next token of: one place is left for that."""
-        return min(self.context - 1, self.trained)
 
 
 class LlamaServer(Server):

@@ -15,10 +15,12 @@ _KNOWN = 32
 class Scorer(Protocol):
     """One way of a server to give log-likelihoods of given tokens.
 
-    `name` says how, in a few words, for the run's record: it can change a score in the last digits.
+    `name` says how, in a few words, for the run's record: it can change a score in the last digits. `beyond` are the
+    tokens of a request behind those that the model reads for a score, which count for the server's window.
     """
 
     name: str
+    beyond: int
 
     async def prove(self) -> None:
         """Try whether the numbers can be believed. Raises BenchtuiError that says why not, and what to use instead."""

@@ -137,6 +137,17 @@ def _reasons(document: Any) -> list[Any]:
     return [choice.get("finish_reason") for choice in listed if isinstance(choice, Mapping)]
 
 
+def window_of(asked: int | None, there: int | None, *, beyond: int = 0) -> tuple[int, tuple[str, ...]]:
+    """The longest text in tokens that a model at a server reads: what the plan `asked` for, and no more than what is
+    `there`, 0 where neither is known; and a caveat where it is shorter than what was asked. `beyond` are the tokens of
+    a request behind those that are read: the last one of a continuation, and one that the server must write."""
+    room = max((there or 0) - beyond, 0)
+    window = min(asked or room, room or asked or 0)
+    if asked and window < asked:
+        return window, (f"The server's context holds {there} tokens a request: {window} were used, not {asked}.",)
+    return window, ()
+
+
 def too_long(status: int, document: Any) -> Exception | None:
     """What a refusal means for the prompt alone: one that the server's window does not hold has no answer."""
     if status in (400, 413) and any(word in str(document) for word in _TOO_LONG):

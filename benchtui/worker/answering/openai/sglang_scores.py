@@ -38,6 +38,8 @@ class SglangScorer:
     """Reads the scores by /generate; nothing is believed before `prove`."""
 
     name = "/generate with logprob_start_len"
+    beyond = 1
+    """The last token of a continuation."""
 
     def __init__(self, server: Server, tokenizer: Tokenizer) -> None:
         self._server = server

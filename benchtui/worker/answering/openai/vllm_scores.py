@@ -27,6 +27,9 @@ class VllmScorer:
     """Reads the scores by token ids, or by echo where the server is older than `logprob_token_ids`; nothing is
     believed before `prove`."""
 
+    beyond = EchoScorer.beyond
+    """Of its own way it is one token less; which way it is, `prove` finds out."""
+
     def __init__(self, server: Server, tokenizer: Tokenizer) -> None:
         self._server = server
         self._tokenizer = tokenizer
