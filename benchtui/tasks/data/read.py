@@ -111,7 +111,10 @@ def _with_rows(data: DataFile) -> DataFile:
     rows = first_rows(data)
     if not rows:
         raise UsageError(f"{named(data.path)} has no rows.", "Name a file with rows.")
-    return replace(data, columns=data.columns or tuple(dict.fromkeys(name for row in rows for name in row.cells)))
+    columns = data.columns or tuple(dict.fromkeys(name for row in rows for name in row.cells))
+    if not columns:
+        raise UsageError(f"{named(data.path)}: its rows hold nothing.", "Name a file with rows.")
+    return replace(data, columns=columns)
 
 
 def _text_format(text: TextFile) -> DataFormat:

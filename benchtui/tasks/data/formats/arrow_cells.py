@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _ZEROS = re.compile(r"(?:\.0+|(\.\d*?[1-9])0+)(?=Z?$)")
 DEEPEST = 32
 """Lists and structs inside one another."""
+MOST_ITEMS = 16 * 1024 * 1024
+"""In the lists of the rows that are Python's values at a time."""
 
 
 def unread(type_: pa.DataType, depth: int = 0) -> str:
@@ -49,7 +51,7 @@ def cells(array: pa.Array) -> list[Cell]:
     if isinstance(type_, pa.BaseExtensionType):
         return cells(array.storage)
     if types.is_dictionary(type_):
-        return cells(array.dictionary_decode())
+        return _of_dictionary(array)
     if _is_list(type_):
         return _lists(array)
     if types.is_struct(type_):
@@ -87,11 +89,21 @@ def _floats(array: pa.Array) -> Iterator[str | None]:
         yield repr(float(str(number))) if known else None
 
 
+def _of_dictionary(array: pa.Array) -> list[Cell]:
+    """Return the values that a few numbers mean, each of them once in memory."""
+    used = array.indices.unique().drop_null()
+    known = dict(zip(used.to_pylist(), cells(array.dictionary.take(used)), strict=True))
+    return [None if index is None else known[index] for index in array.indices.to_pylist()]
+
+
 def _lists(array: pa.Array) -> list[Cell]:
+    """Raises ValueError for more items than rows that people wrote have: a list of nulls takes no room in a file."""
     from pyarrow import compute
 
-    values = iter(cells(array.flatten()))
     lengths = compute.list_value_length(array).to_pylist()
+    if sum(length or 0 for length in lengths) > MOST_ITEMS:
+        raise ValueError(f"lists of more than {MOST_ITEMS:,} items")
+    values = iter(cells(array.flatten()))
     return [None if length is None else [next(values) for _ in range(length)] for length in lengths]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from benchtui.errors import UsageError
 from benchtui.tasks.data.formats.arrow_cells import cells, unread
 from benchtui.tasks.data.rows import Row
-from benchtui.tasks.data.text_file import changed, named, opened
+from benchtui.tasks.data.text_file import changed, named, opened, twice
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def open_columnar(path: Path, format_: ColumnarFormat) -> ColumnarFile:
         digest = _digest(file)
         schema, _ = _batches(file, format_, None)
     if len(set(schema.names)) < len(schema.names):
-        twice = next(name for name in schema.names if schema.names.count(name) > 1)
-        raise UsageError(f'{named(path)}: two columns have the name "{one_line(twice, 60)}".', "Rename one of them.")
+        name = one_line(twice(schema.names), 60)
+        raise UsageError(f'{named(path)}: two columns have the name "{name}".', "Rename one of them.")
     why = {field.name: unread(field.type) for field in schema}
     columns = tuple(name for name, reason in why.items() if not reason)
     if not columns:

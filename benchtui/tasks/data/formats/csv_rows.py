@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.rows import Row
-from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, counted, lines, named
+from benchtui.tasks.data.text_file import LONGEST_LINE, TextFile, counted, lines, named, twice
 from benchtui.text import one_line
 
 DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "vertical bar"}
@@ -111,9 +111,15 @@ class _Cursor:
         found = []
         while True:
             found.append(self._in_quotes(delimiter) if self._line.startswith('"', self._at) else self._plain(delimiter))
-            if self._line[self._at :] in ("", "\r"):
+            if self._at_end():
                 return found
+            if len(found) > MOST_COLUMNS:
+                raise BadCsvError(self._number, f"more than {MOST_COLUMNS:,} values")
             self._at += 1
+
+    def _at_end(self) -> bool:
+        left = len(self._line) - self._at
+        return left <= 0 or (left == 1 and self._line.endswith("\r"))
 
     def _plain(self, delimiter: str) -> str:
         end = self._line.find(delimiter, self._at)
@@ -141,7 +147,7 @@ class _Cursor:
                 return "".join(parts)
 
     def _check_end(self, opened: int, delimiter: str) -> None:
-        if self._line[self._at :] not in ("", "\r") and not self._line.startswith(delimiter, self._at):
+        if not self._at_end() and not self._line.startswith(delimiter, self._at):
             raise BadCsvError(self._number, f"text follows a closing quote; the quote was opened in line {opened}")
 
     def _next_line(self, opened: int) -> None:
@@ -196,8 +202,7 @@ def _header(text: TextFile, line: int, cells: list[str]) -> list[str]:
             "" if names[-1] else " (a delimiter too many at the end?)"
         )
     elif len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        what = f'two columns have the name "{one_line(twice, 60)}"'
+        what = f'two columns have the name "{one_line(twice(names), 60)}"'
     elif all(_NUMBER.fullmatch(name) for name in names):
         what = "all values of the first line are numbers, so it is no header"
     if what:

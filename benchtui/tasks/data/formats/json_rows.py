@@ -79,11 +79,15 @@ def _of_list(stream: JsonStream, name: str) -> Iterator[Row]:
 
 
 def _of_object(stream: JsonStream, said: list[str]) -> Iterator[Row]:
-    text, found = stream.text, ""
+    text, found, held = stream.text, "", 0
     others: dict[str, object] = {}
     for line, name in stream.names():
         if name in _CELLS or not stream.at_list_of_objects():
+            begin = stream.done
             others[name] = stream.value()
+            held += stream.done - begin
+            if held > LONGEST_LINE:
+                raise too_long(text.path, f"line {line}, what is beside the rows")
         elif found:
             both = f'"{one_line(found)}" and "{one_line(name)}"'
             raise UsageError(

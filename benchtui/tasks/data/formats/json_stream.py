@@ -16,7 +16,7 @@ _LIST_OF_OBJECTS = re.compile(r"\[[ \t\n\r]*(.)?", re.DOTALL)
 
 
 class JsonStream:
-    """The text of a JSON file and how far it is read. `line` is the line of that place, from 1.
+    """The text of a JSON file and how far it is read: `done` characters; `line` is the line of that place, from 1.
 
     Every method may raise BadJsonError, and what reading the file raises.
     """
@@ -24,6 +24,7 @@ class JsonStream:
     def __init__(self, text: TextFile) -> None:
         self.text = text
         self.line = 1
+        self.done = 0
         self._pieces = pieces(text)
         self._buffer = ""
         self._at = 0
@@ -108,6 +109,7 @@ class JsonStream:
 
     def _advance(self, end: int) -> None:
         self.line += self._buffer.count("\n", self._at, end)
+        self.done += end - self._at
         self._at = end
 
     def _grow(self) -> bool:

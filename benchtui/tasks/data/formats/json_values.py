@@ -8,6 +8,8 @@ import re
 from typing import NoReturn
 
 from benchtui.tasks.data.rows import Bare, Cell
+from benchtui.tasks.data.text_file import twice
+from benchtui.text import one_line
 
 DEEPEST = 64
 """Lists and objects inside one another."""
@@ -67,9 +69,8 @@ def in_words(error: json.JSONDecodeError) -> str:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {name: _as_cell(value) for name, value in pairs}
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadJsonError(f'the name "{twice}" occurs twice in an object')
+        name = twice([name for name, _ in pairs])
+        raise BadJsonError(f'the name "{one_line(name, 60)}" occurs twice in an object')
     return found
 
 
