@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "tasks": ("benchtui.cli.tasks", "Search lm-eval's tasks."),
     "ls": ("benchtui.cli.tasks", "List the best-known tasks, as `benchtui tasks` does."),
     "data": ("benchtui.cli.data", "Look at data of your own before they are evaluated."),
+    "metrics": ("benchtui.cli.metrics", "List the metrics for your own data; score the answers in a file."),
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),

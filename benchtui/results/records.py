@@ -18,7 +18,7 @@ from benchtui.runs.speed import Speed
 
 # Looked for anywhere in a metric's name: measures of error without end, and scores that are not shares of anything, so
 # that "percent" would be wrong; then whole names of error rates.
-_UNBOUNDED = ("perplexity", "bits_per_byte", "likelihood", "loss", "error_rate", "distance")
+_UNBOUNDED = ("perplexity", "_per_byte", "likelihood", "loss", "error_rate", "distance", "length")
 _ERROR_RATES = ("ter", "wer", "cer", "mse", "mae", "rmse")
 _NOT_SHARES = (*_UNBOUNDED, "bleu", "chrf", "rouge", "brier")
 

@@ -141,7 +141,7 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         terms = scored.terms
         stderr = weighted_stderr(terms[:, 0] / terms[:, 1], terms[:, 1])
     if scored is not None:
-        interval = _own_interval(scored, bounded=is_bounded(score.metric, higher_is_better=score.higher_is_better))
+        interval = own_interval(scored, bounded=is_bounded(score.metric, higher_is_better=score.higher_is_better))
     elif stderr == 0 and score.is_share and score.value in (0.0, 1.0):
         interval = wilson(round(score.value * score.n), score.n)
     elif stderr is not None and score.n > 1:
@@ -151,7 +151,11 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     return Side(score.value, stderr, interval, score.n, score.total, partial, health, answers, spread)
 
 
-def _own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
+def own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
+    """Return the 95 % interval of a score from its documents alone; `bounded` scores lie between 0 and 1 or -1 and 1.
+
+    None where they are too few, or all alike, to bound what others would add.
+    """
     terms, n = scored.terms, len(scored.terms)
     if scored.aggregation.resampled:
         draws = bootstrap(terms, scored.aggregation.combine)

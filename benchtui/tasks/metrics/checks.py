@@ -68,9 +68,9 @@ def _empty_after(chosen: ChosenMetric, answer: Answer) -> Problem:
     normal = squad if chosen.metric.name == "f1" else NORMALISATIONS[chosen.options["normalise"]]
     for reference in answer.references:
         if not normal(reference):
-            left = "is empty" if not reference.strip() else "loses all of its text"
+            left = "is empty" if not reference.strip() else f"loses all of its text for {chosen.written}"
             return (
-                f"the reference {one_line(reference, 40)!r} {left} for {chosen.written}: no answer would be right.",
+                f"the reference {one_line(reference, 40)!r} {left}: an empty answer would be right.",
                 "Fill it in, or name another normalisation.",
             )
     return None
