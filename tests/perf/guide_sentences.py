@@ -135,6 +135,18 @@ def _looking() -> Figures:
     return measured()["looking"]
 
 
+def _overlap() -> Figures:
+    found = measured()["overlap"]
+    speeds = found["speed"].values()
+    return {
+        "documents": f"{found['documents']:,}",
+        "megabytes": found["megabytes"],
+        "memory": max(found["peak"].values()),
+        "least": f"{min(speeds):.0f}",
+        "most": f"{max(speeds):.0f}",
+    }
+
+
 SENTENCES = (
     Sentence(
         README, "a whole run shows in {whole} % of cases is shown in {watched} % by one that may stop early", _looking
@@ -220,6 +232,12 @@ SENTENCES = (
         GUIDE,
         "IFEval's {n} prompts for the sign alone (`--decide-for sign`) when it is the only task",
         lambda: {"n": PLAIN_WORDS["ifeval"].documents},
+    ),
+    Sentence(
+        GUIDE,
+        "for {documents} documents, files of {megabytes} MB take {memory} MiB of memory at most, at {least} to {most} "
+        "MB a second on one core",
+        _overlap,
     ),
     Sentence(GUIDE, "weights whole below {small} MB in all", _identity),
     Sentence(

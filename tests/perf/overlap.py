@@ -9,6 +9,7 @@ processor time, speed and the peak memory of a process that does nothing else.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import random
 import resource
@@ -19,7 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-FORMATS = ("jsonl", "csv", "txt")
+FORMATS = ("jsonl", "csv", "parquet", "txt")
 _CHARACTERS = 600
 
 
@@ -63,7 +64,7 @@ def _generate(file: Path, megabytes: int, documents: int) -> None:
 
         schema = pa.schema([("prompt", pa.string()), ("response", pa.string())])
         with pq.ParquetWriter(file, schema) as out:
-            while batch := [pair for pair, _ in zip(rows, range(20_000), strict=False)]:
+            while batch := list(itertools.islice(rows, 20_000)):
                 out.write_table(pa.table({"prompt": [p for p, _ in batch], "response": [r for _, r in batch]}, schema))
         return
     with file.open("w", encoding="utf-8", newline="") as out:
