@@ -1,46 +1,23 @@
 """What is asked of a row: the text of one column, or of a Jinja template over the columns, rendered in a sandbox.
 
-Templates may come from a benchtui.toml that somebody else wrote. They get what makes a prompt of columns, and nothing
-that makes much of little: no multiplication, no assignment, no loop in a loop, and only functions whose result is as
-long as what they are given, or is measured before it is made.
+Templates may come from a benchtui.toml that somebody else wrote, cells from anybody.
 """
 
 from __future__ import annotations
 
 import difflib
-import functools
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from benchtui.errors import UsageError
+from benchtui.tasks.data.documents import sandbox
+from benchtui.tasks.data.documents.sandbox import SPECIAL, check_parts, environment, made_characters, too_long
 from benchtui.tasks.data.rows import Cell, Row
 from benchtui.text import one_line
 
-LONGEST_TEXT = 16 * 1024 * 1024
-"""Characters of one rendered text."""
 _LONGEST_TEMPLATE = 20_000
-# fmt: off
-_NODES = frozenset({
-    "Template", "Output", "TemplateData", "Name", "Const", "Getattr", "Getitem", "Slice", "Filter", "Test", "Call",
-    "Keyword", "If", "For", "CondExpr", "Compare", "Operand", "And", "Or", "Not", "Neg", "Concat", "Add", "Sub",
-    "List", "Tuple", "Dict", "Pair",
-})
-_METHODS = frozenset({
-    "strip", "lstrip", "rstrip", "split", "rsplit", "splitlines", "partition", "rpartition", "upper", "lower",
-    "title", "capitalize", "startswith", "endswith", "removeprefix", "removesuffix", "replace", "join", "find",
-    "count", "index", "get", "items", "keys", "values",
-})
-_FILTERS = frozenset({
-    "trim", "upper", "lower", "title", "capitalize", "replace", "join", "default", "d", "length", "count", "first",
-    "last", "list", "string", "int", "float", "round", "reverse", "sort", "unique", "select", "reject", "map",
-    "selectattr", "rejectattr", "dictsort", "items", "tojson",
-})
-# fmt: on
-_SPECIAL = frozenset({"self", "super", "caller", "varargs", "kwargs"})
-"""Names that Jinja defines by itself."""
 _ROW = "row"
 
 
@@ -92,6 +69,7 @@ class Template:
         return value
 
     def _evaluated(self, function: Callable[[Any, Mapping[str, Any]], Any], compiled: Any, row: Row) -> Any:
+        made_characters.set(0)
         try:
             return function(compiled, {_ROW: row.cells, **row.cells})
         except UsageError as error:
@@ -121,14 +99,14 @@ def parse_template(source: str, columns: Sequence[str], flag: str) -> Template:
 
     if len(source) > _LONGEST_TEMPLATE:
         raise UsageError(f"{flag} is longer than {_LONGEST_TEMPLATE:,} characters.", "Give a shorter template.")
-    environment = _environment()
+    jinja = environment()
     try:
-        tree = environment.parse(source)
-        _check_parts(tree, flag)
+        tree = jinja.parse(source)
+        check_parts(tree, flag)
         named = _check_names(tree, columns, flag)
-        compiled = environment.from_string(source)
+        compiled = jinja.from_string(source)
         inner = source.strip()[2:-2].strip("+-") if _is_one_expression(tree) else ""
-        expression = environment.compile_expression(inner, undefined_to_none=False) if inner else None
+        expression = jinja.compile_expression(inner, undefined_to_none=False) if inner else None
     except (jinja2.TemplateSyntaxError, RecursionError) as error:
         raise UsageError(
             f"{flag} is no Jinja template: {_reason(error)}.",
@@ -156,41 +134,10 @@ def quoted(name: str) -> str:
     return f'"{one_line(name, 60)}"'
 
 
-def _check_parts(tree: Any, flag: str) -> None:
-    from jinja2 import nodes
-
-    for node in tree.find_all(nodes.Node):
-        kind = type(node).__name__
-        word = ""
-        if isinstance(node, nodes.Filter | nodes.Test):
-            known = _FILTERS if isinstance(node, nodes.Filter) else None
-            word = node.name if known is not None and node.name not in known else ""
-        elif isinstance(node, nodes.Call):
-            method = node.node.attr if isinstance(node.node, nodes.Getattr) else getattr(node.node, "name", "a call")
-            word = "" if isinstance(node.node, nodes.Getattr) and method in _METHODS else f"{method}()"
-            word = word or ("*arguments" if node.dyn_args or node.dyn_kwargs else "")
-        elif isinstance(node, nodes.For):
-            word = "a loop in a loop" if list(node.iter_child_nodes()) and _has_loop(node) else ""
-            word = word or ("a recursive loop" if node.recursive else "")
-        elif kind not in _NODES and not isinstance(node, nodes.Helper | nodes.EvalContextModifier):
-            word = {"Mul": "*", "Pow": "**", "Mod": "%", "Div": "/", "Assign": "set"}.get(kind, kind.lower())
-        if word:
-            raise UsageError(
-                f"{flag} uses {one_line(word, 40)}, which templates over data do not have.",
-                "They have columns, if, for, and the filters and methods of texts and lists.",
-            )
-
-
-def _has_loop(loop: Any) -> bool:
-    from jinja2 import nodes
-
-    return any(inner is not loop for inner in loop.find_all(nodes.For))
-
-
 def _check_names(tree: Any, columns: Sequence[str], flag: str) -> tuple[str, ...]:
     from jinja2 import meta, nodes
 
-    named = meta.find_undeclared_variables(tree) | (_SPECIAL & {node.name for node in tree.find_all(nodes.Name)})
+    named = meta.find_undeclared_variables(tree) | (SPECIAL & {node.name for node in tree.find_all(nodes.Name)})
     for name in sorted(named - set(columns) - {_ROW}):
         raise UsageError(f"{flag} names {quoted(name)}, which is no column.", nearest(name, columns))
     return tuple(sorted(named - {_ROW}))
@@ -210,8 +157,8 @@ def _rendered(template: Any, cells: Mapping[str, Any]) -> str:
     with _errors_told():
         for part in template.generate(cells):
             length += len(part)
-            if length > LONGEST_TEXT:
-                raise _too_long()
+            if length > sandbox.LONGEST_TEXT:
+                raise too_long()
             parts.append(part)
     return "".join(parts)
 
@@ -242,70 +189,5 @@ def _errors_told() -> Iterator[None]:
         raise UsageError(f"fails: {_reason(error)}.", "Correct the template.") from None
 
 
-def _too_long() -> UsageError:
-    return UsageError(f"makes a text of more than {LONGEST_TEXT:,} characters.", "Shorten it.")
-
-
 def _reason(error: Exception) -> str:
     return one_line(str(error) or type(error).__name__).rstrip(".")
-
-
-@functools.cache
-def _environment() -> Any:
-    import jinja2
-    import jinja2.sandbox
-    from jinja2 import filters
-
-    class Environment(jinja2.sandbox.ImmutableSandboxedEnvironment):
-        def call(self, context: Any, function: Any, /, *args: Any, **kwargs: Any) -> Any:
-            owner, name = getattr(function, "__self__", None), getattr(function, "__name__", "")
-            if isinstance(owner, str) and name == "replace":
-                _measure_replacing(owner, *args)
-            if isinstance(owner, str) and name == "join" and args:
-                args = (list(args[0]), *args[1:])
-                _measure_joining(owner, args[0])
-            return super().call(context, function, *args, **kwargs)
-
-    def replace(context: Any, text: object, old: str, new: str, count: int | None = None) -> Any:
-        _measure_replacing(str(text), old, new)
-        return filters.do_replace(context, str(text), old, new, count)
-
-    def join(context: Any, values: Any, between: str = "", attribute: Any = None) -> Any:
-        values = list(values)
-        _measure_joining(between, values)
-        return filters.sync_do_join(context, values, between, attribute)
-
-    def shown(value: object) -> object:
-        if isinstance(value, jinja2.Undefined):
-            return value  # raises by itself, with its name
-        if value is None:
-            raise UsageError("writes a cell with nothing in it.", "Say what is written then: {{context or ''}}.")
-        if not isinstance(value, str | int | float):
-            raise UsageError("writes a list or an object as text.", "Say how, as in {{choices|join(', ')}}.")
-        return value
-
-    def tojson(value: object) -> str:
-        return json.dumps(value, ensure_ascii=False)
-
-    environment = Environment(
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=shown,
-    )
-    own = {"replace": jinja2.pass_eval_context(replace), "join": jinja2.pass_eval_context(join), "tojson": tojson}
-    environment.filters = {name: own.get(name) or environment.filters[name] for name in _FILTERS}
-    environment.globals.clear()
-    return environment
-
-
-def _measure_replacing(text: str, old: object = "", new: object = "", *_: object) -> None:
-    found = text.count(old) if isinstance(old, str) else len(text)
-    if len(text) + found * len(str(new)) > LONGEST_TEXT:
-        raise _too_long()
-
-
-def _measure_joining(between: object, parts: list[Any]) -> None:
-    if len(str(between)) * len(parts) + sum(len(str(part)) for part in parts) > LONGEST_TEXT:
-        raise _too_long()
