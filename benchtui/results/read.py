@@ -90,6 +90,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         speed=block.speed,
         data=block.data,
         asked=_asked(block, plan),
+        origins={spec.name: spec.origin for spec in plan.data} if plan else {},
         spreads=block.repeats,
         looked_at=block.looked_at if block.looked_at is not None or plan is None else plan.looked_at,
     )

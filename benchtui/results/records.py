@@ -197,7 +197,8 @@ class RunResults(msgspec.Struct, frozen=True):
     `looked_at` names earlier runs that asked the same and might have stopped early, None where nobody noted it.
     `spreads` has, for each leaf task of which several answers to each document were drawn, those of its metrics
     ("metric,filter").
-    `left_out` names documents of a task, by their hashes, that do not count here though the files have them.
+    `left_out` names documents of a task, by their hashes, that do not count here though the files have them. `origins`
+    names for each task of the user's own data the file or data set that its documents come from.
     """
 
     run: Path
@@ -230,6 +231,7 @@ class RunResults(msgspec.Struct, frozen=True):
     looked_at: tuple[str, ...] | None = None
     spreads: dict[str, dict[str, Spread]] = {}
     left_out: dict[str, frozenset[str]] = {}
+    origins: dict[str, str] = {}
 
     def task(self, name: str) -> TaskFacts | None:
         return next((task for task in self.tasks if task.name == name), None)

@@ -10,6 +10,7 @@ import pytest
 
 from benchtui.benchmark.directories import BenchRuns
 from benchtui.benchmark.resume_benchmark import runs_to_resume
+from benchtui.benchmark.run import _notes
 from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import Permissions
 from benchtui.runs.directory import RunDirectory
@@ -119,6 +120,22 @@ def test_a_project_that_was_moved_resumes(laid: Laid, file: Path, tmp_path: Path
         for name in ("tasks", "mine.jsonl"):
             (laid.folder / f"away-{name}").rename(laid.folder / name)
         shutil.rmtree(there)
+
+
+def test_a_base_on_other_data_is_evaluated_again_and_that_is_said(laid: Laid, file: Path) -> None:
+    def laid_out() -> BenchRuns:
+        return laid.lay_out(data=(str(file),), tasks=(), suite="none", include_paths=())
+
+    first = laid_out()
+    assert first.base is not None
+    end(first.base, "finished")
+    end(first.fine_tuned, "finished")
+    file.touch()
+    assert laid_out().reused, "the same rows are the same data"
+    write(file, answer="other")
+    again = laid_out()
+    assert not again.reused
+    assert any("The data of mine changed since the base was evaluated" in line for line in _notes(again))
 
 
 def test_a_plan_names_no_place_to_write_to(laid: Laid, file: Path) -> None:

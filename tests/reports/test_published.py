@@ -37,6 +37,8 @@ from tests.synthetic import Task, write_run
         ),
         (("run", "--include-path", "/home/ann/tasks"), "run --include-path path/to/tasks"),
         (("run", "--include-path", "tasks/mine"), "run --include-path tasks/mine"),
+        (("run", "--data", "/home/ann/secret project/q.csv"), "run --data path/to/q.csv"),
+        (("run", "--data", "q.csv", "--data", "hub:org/name"), "run --data q.csv --data hub:org/name"),
         (("run", "--include-path=../mine"), "run --include-path=../mine"),
         (("run", "--base", "C:\\Users\\ann\\llama"), "run --base llama"),
         (

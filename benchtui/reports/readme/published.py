@@ -13,7 +13,7 @@ MASK = "***"
 
 _KEY = re.compile(r"(?P<key>(?:[A-Za-z]+ (?=[\w.-]+:))?[A-Za-z][\w.-]*)[\"']?\s*[=:]\s*(?=\S)")
 """With the word before it where a sentence says it: "think end token: ..."."""
-_OWN_PATHS = ("--include-path", "--include_path", "--python")
+_OWN_PATHS = ("--include-path", "--include_path", "--python", "--data", "--fewshot-from", "--metric")
 _USER = re.compile(r"(?<=://)[^/@\s]+@")
 _WHOLE = re.compile(r"(?:~|/[^/\s]+|[A-Za-z]:)[/\\][^=]+")
 _INSIDE = re.compile(r"(?<![\w.:/\\~-])(?:~/|/[^/\s,;'\"]+/|[A-Za-z]:\\)[^\s,;'\"()]*")
@@ -28,8 +28,8 @@ def published(text: str) -> str:
 def published_command(parts: Sequence[str]) -> str:
     """Return a command line as a shell reads it, with each argument cleaned in the same way.
 
-    Folders with the user's own tasks, and the Python of an environment, are shown where they are if they were given
-    relative to the project's folder; otherwise as a placeholder that the reader has to replace.
+    The user's own tasks, data and metrics, and the Python of an environment, are shown where they are if they were
+    given relative to the project's folder; otherwise as a placeholder that the reader has to replace.
     """
     return shlex.join(_argument(before, part) for before, part in zip(("", *parts), parts, strict=False))
 

@@ -209,7 +209,7 @@ def _settings(results: RunResults) -> Iterator[tuple[str, str]]:
 
 
 def _tasks_facts(results: RunResults) -> Iterator[tuple[str, str]]:
-    """Return for each top-level task its shots, version and number of documents."""
+    """Return for each top-level task its shots, its number of documents, its version, and the file they come from."""
     for name in results.top_level:
         group = results.group(name)
         first = results.task(group.leaves[0] if group and group.leaves else name)
@@ -223,4 +223,6 @@ def _tasks_facts(results: RunResults) -> Iterator[tuple[str, str]]:
         )
         shots = f"{first.shots}-shot" if first.shots is not None else ""
         version = f"task version {first.version}" if first.version else ""
-        yield name, ", ".join(part for part in (shots, n, version) if part)
+        named = results.origins.get(name, "")
+        origin = f"documents of {escape(one_line(published(named), 100))}" if named else ""
+        yield name, ", ".join(part for part in (shots, n, version, origin) if part)

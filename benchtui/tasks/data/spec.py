@@ -40,6 +40,11 @@ class DataSpec(msgspec.Struct, frozen=True, kw_only=True):
     sample_seed: int = 1234
     fewshot_from: str | None = None
 
+    @property
+    def origin(self) -> str:
+        """Where the documents come from, for a report: the file's name without its folders, or the data set's."""
+        return self.source if self.source.startswith("hub:") else Path(self.source).name
+
 
 @dataclass(frozen=True)
 class MadeTask:
