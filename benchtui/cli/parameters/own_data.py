@@ -1,4 +1,4 @@
-"""Tasks made of data of one's own only to be looked at: in a folder that is deleted again."""
+"""Data of one's own as flags name them, and tasks made of them only to be looked at."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.plans.data import own_data
 from benchtui.plans.tasks import PlannedTasks, plan_tasks
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import NO_SUITE, SETTINGS
 from benchtui.tasks.catalogue import load_catalogue
+from benchtui.tasks.data.spec import DataSpec
 
 
 def looked_at(data: Sequence[str], tasks: Sequence[str], values: Mapping[str, Any]) -> PlannedTasks:
@@ -21,3 +23,12 @@ def looked_at(data: Sequence[str], tasks: Sequence[str], values: Mapping[str, An
     with tempfile.TemporaryDirectory(prefix="benchtui-look-") as folder:
         named = {"data": tuple(data), "tasks": tuple(tasks), "suite": NO_SUITE, "outputs": Path(folder) / "outputs"}
         return plan_tasks(choice_from_flags(defaults | dict(values) | named), load_config(), load_catalogue())
+
+
+def data_sets(data: Sequence[str], outputs: Path, values: Mapping[str, Any]) -> tuple[DataSpec, ...]:
+    """Return what `data` and the flags `values` say, each data set with the name that its task has in a run beside
+    `outputs`. Nothing is read yet."""
+    defaults = {setting.parameter: setting.default for setting in SETTINGS}
+    named = {"data": tuple(data), "suite": NO_SUITE, "outputs": outputs}
+    choice = choice_from_flags(defaults | dict(values) | named)
+    return own_data(choice, load_config(), load_catalogue(), ()).specs
