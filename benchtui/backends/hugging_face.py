@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from benchtui.backends.access import Access
 from benchtui.models.describe import ModelDescription, describe
 from benchtui.models.layout import ModelFormat
 from benchtui.models.source import FolderSource, HubSource, Source, hugging_face
+from benchtui.models.tokenizer.files import tokenizer_identity
 
 BASE = "base"
 """What the format of a base is called."""
@@ -17,6 +22,13 @@ def source_of(form: ModelFormat | None, own: ModelDescription, base: ModelDescri
     """Return where the weights come from; `form` None is a base, `base` is given when `own` cannot stand without it."""
     if form is None:
         return _weights(own, own.identity, BASE)
+    if form.tokenizer_identity:
+        made = source_of(dataclasses.replace(form, tokenizer_identity=""), own, base)
+        named = {
+            "identity": f"{made.identity}+{form.tokenizer_identity}",
+            "tokenizer_identity": form.tokenizer_identity,
+        }
+        return msgspec.structs.replace(made, **named)
     if own.adapter and base is not None:
         tokenizer = str(form.tokenizer) if form.tokenizer else None
         return _weights(base, f"{base.identity}+{own.identity}", form.label, adapter=own.name, tokenizer=tokenizer)
@@ -29,6 +41,9 @@ def source_of(form: ModelFormat | None, own: ModelDescription, base: ModelDescri
 def present_identity(source: Source, access: Access) -> str:
     """Return the identity of a plan's model as `source_of` makes it today: its own, and that of the base it needs."""
     kept = hugging_face(source)
+    if kept.tokenizer_identity and kept.tokenizer:
+        without = msgspec.structs.replace(kept, tokenizer_identity="", tokenizer=None)
+        return f"{present_identity(without, access)}+{tokenizer_identity(Path(kept.tokenizer))}"
     own = describe(kept.path, revision=kept.revision, offline=access.offline, allow_pickle=access.pickle).identity
     if kept.adapter and kept.adapter_on:
         return f"{own}+{describe(kept.adapter, allow_pickle=access.pickle).identity}"

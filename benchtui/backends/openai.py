@@ -227,7 +227,8 @@ OPENAI = _OpenAI(
         ENDPOINT,
         OwnSetting(
             "tokenizer",
-            "The served model's tokenizer: folder, hub id, or none. Log-likelihoods need it.",
+            "Tokenizer of the evaluated model: folder, tokenizer.json or tokenizer.model; none: its own. Of a served "
+            "model: folder or hub id; log-likelihoods need it.",
             (),
             NO_TOKENIZER,
             "ID",

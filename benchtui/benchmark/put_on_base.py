@@ -52,7 +52,7 @@ def with_checkpoint(choice: Choice, say: Said) -> Choice:
     `say` is told what is made and how far it is. Raises UsageError for what is no checkpoint or lacks a base,
     BenchtuiError where its tensors are not those of the base's architecture.
     """
-    named = choice.more.get("model_checkpoint")
+    named = choice.model_checkpoint
     if named is None:
         return choice
     path = absolute(Path(named).expanduser())
@@ -61,7 +61,7 @@ def with_checkpoint(choice: Choice, say: Said) -> Choice:
         raise UsageError(f"There is no file or folder {shown}.", "Check what --model-checkpoint names.")
     if path.is_file() and not is_gguf(path):
         path = _made_of(path, choice, say)
-    return dataclasses.replace(choice, model=str(path), more={**choice.more, "model_checkpoint": None})
+    return dataclasses.replace(choice, model=str(path), model_checkpoint=None)
 
 
 def _made_of(file: Path, choice: Choice, say: Said) -> Path:

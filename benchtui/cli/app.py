@@ -29,7 +29,7 @@ SHOWN = 10
 def command(ctx: click.Context, /, plain: bool, **values: Any) -> int:
     """Open the terminal application. Flags of `benchtui run` fill in the answers of its wizard beforehand."""
     choice = choice_from_flags(values)
-    if choice.more.get("model_checkpoint"):  # the wizard begins with a model that is there
+    if choice.model_checkpoint:  # the wizard begins with a model that is there
         from benchtui.benchmark.put_on_base import with_checkpoint
 
         choice = with_checkpoint(choice, lambda line: click.echo(printable(line), err=True))

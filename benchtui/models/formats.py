@@ -44,6 +44,7 @@ _NUMBERED_FOLDER = re.compile(r"(checkpoint)-\d+|(epoch)_\d+")
 _NO_MODEL = re.compile(
     r"\..*|benchmarks|wandb|runs|logs?|__pycache__|global_step\d+|pytorch_model_fsdp_\d+|optimizer_\d+"
 )
+NO_TOKENIZER = "no tokenizer (tokenizer.json is missing)"
 _MAX_DEPTH = 3
 """How many levels below a model's folder formats are searched: lora/sft/checkpoint-500."""
 
@@ -162,7 +163,7 @@ def _full(
         return _format(kind, folder, weights, Findings(weights.problem), tokenizer=tokenizer, note=note)
     found = _check(folder / CONFIG, weights, check_full_model)
     if not found.problem and tokenizer is None:
-        found = Findings("no tokenizer (tokenizer.json is missing)")
+        found = Findings(NO_TOKENIZER)
     elif not found.problem and tokenizer is not None:
         fit = check_tokenizer(tokenizer, embedding_rows(weights.tensors), quickly=True)
         found = Findings(fit.problem, (*found.warnings, *fit.warnings))

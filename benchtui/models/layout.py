@@ -38,9 +38,10 @@ class ModelFormat:
     files only.
     `problem` says why it cannot be loaded, "" when it can; `pickled` is True when the only problem is that its weights
     are pickles, which a user may allow. `adapter` is True when it needs a base. `tokenizer` is the folder with its
-    tokenizer, None when the base's is used. `modified` is in seconds since the epoch. `name` is its path from the
-    model's folder where its kind does not say it (`lora/sft`). `warnings` say what is unusual about it. Of a GGUF
-    model, `quantization` is llama.cpp's name of it, and `parts` are its files after the first one.
+    tokenizer, None when the base's is used; `tokenizer_identity` a digest of that folder where the user named it.
+    `modified` is in seconds since the epoch. `name` is its path from the model's folder where its kind does not say it
+    (`lora/sft`). `warnings` say what is unusual about it. Of a GGUF model, `quantization` is llama.cpp's name of it,
+    and `parts` are its files after the first one.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class ModelFormat:
     adapter: bool = False
     pickled: bool = False
     tokenizer: Path | None = None
+    tokenizer_identity: str = ""
     modified: float = 0.0
     hub_id: str | None = None
     note: str = ""

@@ -71,7 +71,8 @@ class ModelSource(msgspec.Struct, frozen=True, tag_field="type"):
 class _HuggingFace(ModelSource, frozen=True):
     """A model in Hugging Face's format, with an adapter on top of it or without.
 
-    `adapter` is a PEFT folder put on top of `path`; `tokenizer` a folder or hub id when it is not the one of `path`;
+    `adapter` is a PEFT folder put on top of `path`; `tokenizer` a folder or hub id when it is not the one of `path`,
+    `tokenizer_identity` a digest of it where the user named it, which is then part of `identity`;
     `load_in_4bit` whether the weights are stored in 4 bits. `adapter_on` is False only in plans of earlier versions,
     which took the base to be the adapter switched off.
     """
@@ -80,6 +81,7 @@ class _HuggingFace(ModelSource, frozen=True):
     adapter_on: bool = True
     tokenizer: str | None = None
     load_in_4bit: bool = False
+    tokenizer_identity: str = ""
 
     @property
     def loads(self) -> tuple[object, ...]:

@@ -32,10 +32,11 @@ class Choice:
 
     Its attributes are the settings of `settings/rows`, under the names that the rows give; `more` has the values of
     settings without an attribute, by their names with underscores: those of one backend, for example.
-    `model` None is the newest one; `tasks` replace `suite` when given. `data` are evaluated beside both: files of the
-    user's own, or data sets of the Hub; from `prompt` to `fewshot_from` stands how they are read, for all of them.
-    With `data`, the suite "none" is no suite. Without `compare`, `base` is only what an
-    adapter is put on. `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
+    `model` None is the newest one, `model_checkpoint` the weights that it is made of first; `tasks` replace `suite`
+    when given. `data` are evaluated beside both: files of the user's own, or data sets of the Hub; from `prompt` to
+    `fewshot_from` stands how they are read, for all of them. With `data`, the suite "none" is no suite. Without
+    `compare`, `base` is only what an adapter is put on.
+    `limit` and `num_fewshot` override every task's own (a `limit` of infinity: every document);
     `default_limit` and `default_num_fewshot` are used where a suite's task has none. `timeout` in seconds without a
     sign of life, None for none; `decide_early` is the difference in points that would not matter, None to evaluate
     every document, and `decide_delta` what that difference is once somebody asks for it; `decide_for` is what must be
@@ -46,6 +47,7 @@ class Choice:
 
     outputs: Path
     model: str | None = default_of("model")
+    model_checkpoint: str | None = default_of("model-checkpoint")
     base: str | None = default_of("base")
     compare: bool = True
     rerun_base: bool = default_of("rerun-base")

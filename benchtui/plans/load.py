@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from benchtui.backends.registry import find_backend
-from benchtui.models.selection import choose_format
 from benchtui.models.source import Source
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.chat_template import chat_template, prompt_settings
 from benchtui.plans.choice import Choice, access_of, backend_options, backend_settings
 from benchtui.plans.plan import Permissions
 from benchtui.plans.prepare import check_code, describe_model, loading_base, with_tokenizer_of
+from benchtui.plans.tokenizer import choose_form
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def plan_load(choice: Choice) -> LoadPlan:
     backend.check(access)
     check_code(choice, backend)
     model = backend.find(choice.outputs, choice.model, access)
-    form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
+    form = choose_form(choice, model, backend)
     own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
     base = loading_base(model, form, own, choice, backend)
     chosen = chat_template(choice, own, base)

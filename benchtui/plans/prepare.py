@@ -18,10 +18,11 @@ from benchtui.models.fit import check_fit
 from benchtui.models.hub.cache import has_token
 from benchtui.models.layout import ModelFormat, TrainedModel, TrainingFacts
 from benchtui.models.reading import Unreadable
-from benchtui.models.selection import choose_format
 from benchtui.models.source import GgufSource, ServedSource, Source
 from benchtui.models.tokenizer.chat_template import read_chat_template, read_special_tokens
+from benchtui.models.tokenizer.check import check_tokenizer
 from benchtui.models.verify import whole_digest, whole_gguf
+from benchtui.models.weights.full_check import embedding_rows
 from benchtui.plans.abilities import check_abilities
 from benchtui.plans.base import check_other, wanted_base
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
@@ -30,6 +31,7 @@ from benchtui.plans.choice import Choice, access_of, backend_options, backend_se
 from benchtui.plans.generation_notes import generation_notes
 from benchtui.plans.repeats import repeats_note
 from benchtui.plans.tasks import PlannedTasks
+from benchtui.plans.tokenizer import choose_form
 from benchtui.settings.code import code_in_generation
 from benchtui.tasks.needs import check_packages, needs_words
 from benchtui.text import one_line, printable
@@ -56,7 +58,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     check_packages(tasks.resolved, access_of(choice, backend).environment)
     check_code(choice, backend)
     _check_name(model)
-    form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
+    form = choose_form(choice, model, backend)
     own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
     check_abilities(backend, form, own, tasks.resolved, access_of(choice, backend))
     stands_on_base = own.adapter or not own.has_tokenizer
@@ -177,7 +179,16 @@ def with_tokenizer_of(own: ModelDescription, form: ModelFormat) -> ModelDescript
     except Unreadable as error:
         raise BenchtuiError(f"{one_line(str(form.tokenizer), 200)} {error}.", "Save its tokenizer again.") from None
     template = dataclasses.replace(template, file=str(form.tokenizer / template.file))
-    return dataclasses.replace(own, template=template, special_tokens=tokens)
+    own = dataclasses.replace(own, template=template, special_tokens=tokens)
+    if not form.tokenizer_identity or own.adapter:  # of an adapter that is looked at with its base
+        return own
+    fit = check_tokenizer(form.tokenizer, embedding_rows(own.tensors))
+    if fit.problem:
+        raise BenchtuiError(
+            f"{one_line(str(form.tokenizer), 200)} does not fit {one_line(own.name, 200)}: {fit.problem}.",
+            "Name another --tokenizer.",
+        )
+    return dataclasses.replace(own, has_tokenizer=True, warnings=(*own.warnings, *fit.warnings))
 
 
 def read_whole(source: Source) -> Source:

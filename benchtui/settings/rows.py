@@ -13,7 +13,7 @@ from benchtui.backends.registry import BUILT_IN, DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
-from benchtui.settings.other_tools import device_of_count, hub_id_of
+from benchtui.settings.other_tools import TORCHTUNE_TOKENIZERS, device_of_count, hub_id_of
 from benchtui.settings.setting import Alias, Setting
 from benchtui.tasks.data.spec import DATA_KINDS
 
@@ -42,6 +42,9 @@ DECIDE_FOR: tuple[Question, ...] = ("sign", "loss")
 DEFAULT_SEEDS = (0, 1234, 1234, 1234)
 MOST_REPEATS = 1000
 """Answers to one sample: more of them tell nothing that more samples would not tell better."""
+
+_ALIASES = {"tokenizer": (Alias("--tokenizer-checkpoint", beside=TORCHTUNE_TOKENIZERS),)}
+"""Other spellings of settings that a backend describes."""
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("outputs", WHAT, "Folder with the trained models.", forms.FOLDER, Path("outputs"), "DIR", at_resume=True),
@@ -141,7 +144,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("python", MACHINE, "Python of another environment that the worker runs in.  auto: what your benchtui.toml "
             "says for the backend; own: benchtui's.", forms.named("auto"), None, "PATH", key="", at_resume=True),
     *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
-              own.metavar)
+              own.metavar, aliases=_ALIASES.get(own.name, ()))
       for own in {own.name: own for backend in BUILT_IN.values() for own in backend.settings}.values()),
     Setting("model-args", MACHINE, "More arguments of what loads the model (backend hf: of lm-eval's hf model); may be "
             "repeated.", forms.MODEL_ARGUMENTS, {}, "K=V"),

@@ -48,10 +48,12 @@ class Switch:
 @dataclass(frozen=True)
 class Alias:
     """Another spelling of a flag, as other tools write it; `reads` makes of what follows it what the main one takes, or
-    raises ValueError with words for what it expects."""
+    raises ValueError with words for what it expects. `beside` are values of the main flag that it may stand beside, and
+    says more than."""
 
     flag: str
     reads: Callable[[str], str] = str
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

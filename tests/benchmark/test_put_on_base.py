@@ -28,10 +28,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def choice(file: Path | str, base: Path | str | None = None, *, pickles: bool = False, backend: str = "hf") -> Choice:
-    more = {"model_checkpoint": str(file), "engine": "fast"}
-    permissions = Permissions(pickle=pickles)
     return Choice(
-        Path("outputs"), base=None if base is None else str(base), more=more, permissions=permissions, backend=backend
+        Path("outputs"),
+        model_checkpoint=str(file),
+        base=None if base is None else str(base),
+        permissions=Permissions(pickle=pickles),
+        backend=backend,
     )
 
 
@@ -46,7 +48,7 @@ def test_a_folder_is_the_model(place: Path) -> None:
     (place / "epoch_0").mkdir()
     found = with_checkpoint(choice("epoch_0"), lambda _: None)
     assert found.model == str(place / "epoch_0")
-    assert found.more["model_checkpoint"] is None
+    assert found.model_checkpoint is None
 
 
 def test_what_is_no_checkpoint_is_one_line(place: Path) -> None:

@@ -41,6 +41,7 @@ CHOICES = st.builds(
     Choice,
     outputs=st.sampled_from([Path("outputs"), Path("a folder/models")]),
     model=st.none() | NAMES,
+    model_checkpoint=st.none(),
     base=st.none() | NAMES,
     rerun_base=st.booleans(),
     verify=st.booleans(),

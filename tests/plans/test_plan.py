@@ -44,7 +44,7 @@ def test_plan_written_again_says_its_kind_and_keeps_its_fingerprint(tmp_path: Pa
     assert there.pop("backend_identity") == {"transformers": stored.pop("transformers_version")}
     assert there.pop("backend_options") == {}
     assert (there.pop("python"), there.pop("repeats"), there.pop("data")) == (None, 1, [])
-    assert there["source"].pop("type") == "folder"
+    assert (there["source"].pop("type"), there["source"].pop("tokenizer_identity")) == ("folder", "")
     assert there["permissions"].pop("metric_code") is False
     assert (there.pop("schema_version"), stored.pop("schema_version")) == (2, 1)
     assert stored["source"].pop("revision") is None

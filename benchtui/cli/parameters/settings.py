@@ -66,7 +66,7 @@ class SettingOption(click.Option):
     def _aliased(self, alias: Alias, text: str, given: Any, ctx: click.Context) -> Any:
         """Return the value that an alias says. Raises UsageError where the main flag is `given` too."""
         setting, step = self.setting, f"`benchtui {ctx.info_name} --help` lists what it takes."
-        if isinstance(given, str):
+        if isinstance(given, str) and given not in alias.beside:
             raise UsageError(f"{setting.flag} and {alias.flag} say the same setting.", "Give one of them.")
         return _read(alias.flag, text, lambda: setting.typed([alias.reads(text)]), step)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from benchtui.models.identity import local_identity
 from benchtui.models.layout import TOKENIZER_FILES
 from benchtui.models.tokenizer.chat_template import MORE_TEMPLATES, SPECIAL_TOKENS_MAP, TEMPLATE_FILE
 
@@ -18,3 +19,8 @@ def tokenizer_files(folder: Path) -> list[Path]:
     """Return the files in `folder` that belong to its tokenizer, chat templates among them."""
     direct = [folder / name for name in sorted(NAMES) if (folder / name).is_file()]
     return [*direct, *sorted(path for path in (folder / MORE_TEMPLATES).glob("*.jinja") if path.is_file())]
+
+
+def tokenizer_identity(folder: Path) -> str:
+    """Compute the digest over names and content of the tokenizer's files in `folder`. Raises Unreadable."""
+    return local_identity(tokenizer_files(folder), {})
