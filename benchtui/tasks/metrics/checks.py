@@ -77,6 +77,7 @@ def _empty_after(chosen: ChosenMetric, answer: Answer) -> Problem:
 
 
 def _number(chosen: ChosenMetric, answer: Answer) -> Problem:
+    check_pattern(chosen.options["pattern"])
     for reference in answer.references:
         if the_number(reference, chosen.options["decimal"]) is None:
             comma = the_number(reference, "comma") is not None and chosen.options["decimal"] == "point"

@@ -45,7 +45,8 @@ LIKELY = (
     Metric(
         name="nats_per_byte",
         title="Nats per byte",
-        about="Negative log-probability, in nats, a byte of UTF-8: comparable between tokenizers.",
+        about="Negative log-probability, in nats, a byte of UTF-8: comparable between tokenizers. A space before a "
+        "reference is scored with it and not counted.",
         kinds=_REFERENCE | _WHOLE,
         needs="reference",
         likelihood=likelihoods.by_bytes,

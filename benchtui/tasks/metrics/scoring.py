@@ -54,9 +54,8 @@ def metric_list(chosen: Iterable[ChosenMetric]) -> list[Listed]:
 def scoring_text(chosen: Iterable[ChosenMetric], **extras: Any) -> str:
     """Return the JSON of a document's column `scoring`.
 
-    `extras` is what belongs to this document alone, as far as a metric needs it: `pattern`, `schema`, `row` (the cells
-    of the row in the data file), and `delimiter`, the text that the task puts between prompt and reference; it is
-    scored with the reference, so its bytes count.
+    `extras` is what belongs to this document alone, as far as a metric needs it: `pattern`, `schema`, and `row`, the
+    cells of the row in the data file.
     """
     return json.dumps({"metrics": [each.written for each in chosen], **extras}, ensure_ascii=False)
 
@@ -69,11 +68,13 @@ def written(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Value]:
 
 
 def reference(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Value]:
-    """Return the value of each metric for the reference, whose log-probability and greediness are `results[0]`."""
+    """Return the value of each metric for the reference, whose log-probability and greediness are `results[0]`.
+
+    A space that joins the reference to the prompt is scored with it and is no byte of it, as in lm-eval's acc_norm.
+    """
     said = json.loads(doc["scoring"])
     nats, greedy = results[0]
-    scored = Likelihood(float(nats), said.get("delimiter", "") + doc["target"], bool(greedy))
-    return _of_likelihood(_chosen(tuple(said["metrics"])), scored)
+    return _of_likelihood(_chosen(tuple(said["metrics"])), Likelihood(float(nats), doc["target"], bool(greedy)))
 
 
 def rolling(doc: Mapping[str, Any], results: Sequence[Any]) -> dict[str, Value]:

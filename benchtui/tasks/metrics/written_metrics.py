@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from benchtui.tasks.data.spec import DataKind
-from benchtui.tasks.metrics.measures import json_answers, letters, ngrams, numerals, patterns, texts
+from benchtui.tasks.metrics.measures import json_answers, letters, ngrams, number, patterns, texts
 from benchtui.tasks.metrics.metric import Metric
 from benchtui.tasks.metrics.parameters import Parameter
 from benchtui.tasks.metrics.refusals import LANGUAGES, refusal
@@ -86,12 +86,13 @@ WRITTEN = (
         "and percent do not matter; 3/4 and 1e5 are read.",
         kinds=_WRITTEN,
         needs="reference",
-        score=numerals.number,
+        score=number.number,
         parameters=(
             Parameter("tolerance", "how far it may be off.", 0.0, "number"),
             Parameter("relative", "how far it may be off, as a share of the reference: 0.01 is 1 %.", 0.0, "number"),
             _which("last", "number"),
             Parameter("decimal", "the decimal mark: 1,234.5 or 1.234,5.", "point", "choice", ("point", "comma")),
+            Parameter("pattern", "look for numbers only in what this regular expression finds.", ""),
         ),
         example="number:relative=0.01,which=first",
     ),

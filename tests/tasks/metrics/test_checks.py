@@ -27,6 +27,7 @@ def check(metric: str, *references: str, **more: Any) -> None:
         ("exact_match:normalise=squad", "A", "row 1: the reference 'A' loses all of its text"),
         ("contains", "", "is empty"),
         ("f1", "The!", "loses all of its text"),
+        ("number:pattern=(", "10", "row 1: The pattern '(' cannot be used"),
         ("number", "ten", "row 1: the reference 'ten' is not one number"),
         ("number", "3,14", "Name number:decimal=comma."),
         ("number", "1 or 2", "is not one number"),

@@ -78,6 +78,8 @@ def test_a_number_is_read_as_it_is_written(number: object) -> None:
         ("number", "0.75", "3/4", 1),
         ("number:decimal=comma", "1.000,5", "1000,50", 1),
         ("number", "4", "3/4", 0),
+        (r"number:pattern=#### (-?[0-9.,]+)", "9 eggs\n#### 1,018.\nor 7", "1018", 1),
+        (r"number:pattern=#### (-?[0-9.,]+)", "the answer is 18", "18", 0),
     ],
 )
 def test_what_is_compared(metric: str, answer: str, reference: str, value: float) -> None:

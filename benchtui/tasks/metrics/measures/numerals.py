@@ -1,15 +1,12 @@
-"""Numbers in texts: found, read exactly, and compared within a tolerance."""
+"""Numbers in texts: found, and read exactly."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterator
-from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
-
-from benchtui.tasks.metrics.answer import Answer, Options
 
 DecimalMark = Literal["point", "comma"]
 
@@ -49,17 +46,6 @@ def with_plain_numbers(text: str) -> str:
         parts += [plain[end:start], _written(value)]
         end = stop
     return "".join([*parts, plain[end:]])
-
-
-def number(answer: Answer, options: Options) -> float:
-    """Return 1 where the last (or first) number of the answer is that of a reference, within the tolerance."""
-    found = numbers_in(answer.text, options["decimal"])
-    if not found:
-        return 0.0
-    given = found[0 if options["which"] == "first" else -1]
-    absolute, relative = (Fraction(Decimal(str(options[name]))) for name in ("tolerance", "relative"))
-    wanted = [the_number(reference, options["decimal"]) for reference in answer.references]
-    return float(any(w is not None and abs(given - w) <= max(absolute, relative * abs(w)) for w in wanted))
 
 
 def _plain_digits(text: str) -> str:

@@ -41,12 +41,20 @@ def extract(answer: Answer, options: Options) -> float:
 
     What is found is the pattern's first group, or the whole match of a pattern without groups.
     """
-    match = bounded_search(pattern_of(answer, options), answer.text, last=options["which"] == "last")
-    if match is None:
+    found = first_found(pattern_of(answer, options), answer.text, last=options["which"] == "last")
+    if found is None:
         return 0.0
     normal = NORMALISATIONS[options["normalise"]]
-    found = normal(match[1 if match.re.groups else 0] or "")
-    return float(any(found == normal(reference) for reference in answer.references))
+    return float(any(normal(found) == normal(reference) for reference in answer.references))
+
+
+def first_found(pattern: str, text: str, *, last: bool = False) -> str | None:
+    """Return what the first match (or the last) finds: the pattern's first group, or all of the match without groups.
+
+    None without a match. Raises BenchtuiError as `bounded_search` does.
+    """
+    match = bounded_search(pattern, text, last=last)
+    return None if match is None else str(match[1 if match.re.groups else 0] or "")
 
 
 def check_pattern(pattern: str) -> None:
