@@ -17,6 +17,7 @@ from benchtui.compare.differences.populations import population
 from benchtui.compare.health import same_answers, same_figures
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
+from benchtui.compare.refusals import refusal_notes
 from benchtui.compare.settings import differing_facts, differing_settings, why_not_comparable
 from benchtui.compare.titles import title_of
 from benchtui.compare.verdicts.claims import with_claims
@@ -72,6 +73,7 @@ def compare_runs(
             *(same_answers(first, second, names) or same_figures(rows, first, second)),
             *_on_pairs(rows, first, second, names),
             *_by_number(rows),
+            *refusal_notes(rows, first, second, names),
         ),
         tests=tests,
         sentence=overall(rows, names, tests),

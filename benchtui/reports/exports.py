@@ -26,6 +26,7 @@ _HEALTH = (
     "cut",
     "empty",
     "looping",
+    "refused",
     "mean_tokens",
     "prompts",
     "prompts_unknown",

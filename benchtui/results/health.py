@@ -32,9 +32,7 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield f"{_of(health.thinking, health.known)} cut while thinking: nothing of the answer itself was written"
     if health.window_full:
         yield f"{_of(health.window_full, health.known)} cut because the model's window was full (--max-length)"
-    if health.looping:
-        loops = "repeats itself" if health.looping == 1 else "repeat themselves"
-        yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"
+    yield from _of_texts(health)
     if health.only_choice is not None and health.choices >= FEWEST_CHOICES:
         yield (
             f"the model prefers choice {health.only_choice + 1} in all {health.choices} samples: "
@@ -54,6 +52,15 @@ def _found(health: TaskHealth) -> Iterator[str]:
         yield f"whether {_counted(health.unknown, 'answer')} of {health.answers} were cut is unknown"
     if health.prompts_unknown:
         yield f"whether {_counted(health.prompts_unknown, 'prompt')} of {health.prompts} were cut is unknown"
+
+
+def _of_texts(health: TaskHealth) -> Iterator[str]:
+    if health.looping:
+        loops = "repeats itself" if health.looping == 1 else "repeat themselves"
+        yield f"{health.looping} of {_counted(health.answers, 'answer')} {loops} at the end"
+    if health.refused:
+        refuses = "begins" if health.refused == 1 else "begin"
+        yield f"{health.refused} of {_counted(health.answers, 'answer')} {refuses} like a refusal"
 
 
 def _prompts(health: TaskHealth) -> str:

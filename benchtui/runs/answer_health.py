@@ -30,7 +30,8 @@ class TaskHealth(msgspec.Struct, frozen=True):
     `answers` counts generated texts, each repeat by itself; `unknown` are those of them whose length and end were not
     counted (by an earlier version). `cut`, `tokens` and `mean_tokens` are over the others, None when there are none;
     `cut_at` holds the smallest and the greatest length at which answers were cut by the limit; `thinking` of them were
-    cut before any answer began, `window_full` because the window was full. `empty` and `looping` are over all.
+    cut before any answer began, `window_full` because the window was full. `empty`, `looping` and `refused` are over
+    all; `refused`, those that begin like a refusal, is None in runs of earlier versions.
 
     A prompt is what one document puts before its answers: one for multiple choice with one question. `prompts_cut` of
     the `prompts` did not fit the window; they lost `prompt_tokens_lost` of their `prompt_tokens`, both None when
@@ -69,6 +70,7 @@ class TaskHealth(msgspec.Struct, frozen=True):
     thinking: int = 0
     window_full: int = 0
     all_prompt_tokens: int | None = None
+    refused: int | None = None
 
     @property
     def known(self) -> int:
@@ -112,6 +114,7 @@ def together(parts: Iterable[TaskHealth]) -> TaskHealth:
         thinking=sum(part.thinking for part in found),
         window_full=sum(part.window_full for part in found),
         all_prompt_tokens=_sum(part.all_prompt_tokens for part in found),
+        refused=_sum(part.refused for part in found),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from benchtui.runs.answer_health import AnswerFacts, TaskHealth, fingerprint_text
+from benchtui.tasks.metrics.refusals import is_refusal
 
 _TAIL = 3_000
 """Characters at the end of an answer that are looked at for a loop."""
@@ -42,7 +43,7 @@ class HealthCounter:
 
     def __init__(self) -> None:
         self._answers = self._unknown = self._cut = self._empty = self._looping = self._tokens = self._thinking = 0
-        self._window_full = 0
+        self._window_full = self._refused = 0
         self._cut_at: tuple[int, int] | None = None
         self._prompts = self._prompts_unknown = self._prompts_cut = self._there = self._lost = self._prompt_tokens = 0
         self._choices = self._equal = 0
@@ -79,6 +80,7 @@ class HealthCounter:
         self._answers += 1
         self._empty += not text.strip()
         self._looping += is_looping(text)
+        self._refused += is_refusal(text)
         if facts is None or facts.tokens is None or facts.at_limit is None:
             self._unknown += 1
             return
@@ -136,6 +138,7 @@ class HealthCounter:
             thinking=self._thinking,
             window_full=self._window_full,
             all_prompt_tokens=self._prompt_tokens if prompts_known else None,
+            refused=self._refused,
         )
 
 
