@@ -205,11 +205,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def twice(names: Iterable[str]) -> str:
-    """Return the first name that has occurred before, "" where each occurs once."""
+def twice(names: Iterable[str]) -> str | None:
+    """Return the first name that has occurred before, None where each occurs once."""
     seen: set[str] = set()
     for name in names:
         if name in seen:
             return name
         seen.add(name)
-    return ""
+    return None

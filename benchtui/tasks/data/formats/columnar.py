@@ -50,18 +50,22 @@ def open_columnar(path: Path, format_: ColumnarFormat) -> ColumnarFile:
 
     Raises UsageError: it is damaged, two columns have one name, or none can be read.
     """
-    with opened(path) as file, _explained(path, format_):
-        digest = _digest(file)
+    with opened(path) as file, _explained(path, format_):  # also names are read, and may not be text
         schema, _ = _batches(file, format_, None)
-    if len(set(schema.names)) < len(schema.names):
-        name = one_line(twice(schema.names), 60)
-        raise UsageError(f'{named(path)}: two columns have the name "{name}".', "Rename one of them.")
+        columns, notes = _columns(path, schema)
+        return ColumnarFile(path, format_, columns, notes, _digest(file))
+
+
+def _columns(path: Path, schema: pa.Schema) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that are read, and sentences about the others and about what numbers mean."""
+    if (name := twice(schema.names)) is not None:
+        raise UsageError(f'{named(path)}: two columns have the name "{one_line(name, 60)}".', "Rename one of them.")
     why = {field.name: unread(field.type) for field in schema}
     columns = tuple(name for name, reason in why.items() if not reason)
     if not columns:
         raise UsageError(f"{named(path)} has no column of text, numbers or dates.", "Name a file that has one.")
     left = [f'Column "{one_line(name, 60)}" is not read: it holds {reason}.' for name, reason in why.items() if reason]
-    return ColumnarFile(path, format_, columns, (*left, *_class_names(schema, columns)), digest)
+    return columns, (*left, *_class_names(schema, columns))
 
 
 def columnar_rows(data: ColumnarFile) -> Iterator[Row]:

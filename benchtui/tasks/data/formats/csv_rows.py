@@ -201,8 +201,8 @@ def _header(text: TextFile, line: int, cells: list[str]) -> list[str]:
         what = f"column {names.index('') + 1} has no name" + (
             "" if names[-1] else " (a delimiter too many at the end?)"
         )
-    elif len(set(names)) < len(names):
-        what = f'two columns have the name "{one_line(twice(names), 60)}"'
+    elif (again := twice(names)) is not None:
+        what = f'two columns have the name "{one_line(again, 60)}"'
     elif all(_NUMBER.fullmatch(name) for name in names):
         what = "all values of the first line are numbers, so it is no header"
     if what:

@@ -68,9 +68,8 @@ def in_words(error: json.JSONDecodeError) -> str:
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found: dict[str, object] = {name: _as_cell(value) for name, value in pairs}
-    if len(found) < len(pairs):
-        name = twice([name for name, _ in pairs])
-        raise BadJsonError(f'the name "{one_line(name, 60)}" occurs twice in an object')
+    if len(found) < len(pairs) and (again := twice(name for name, _ in pairs)) is not None:
+        raise BadJsonError(f'the name "{one_line(again, 60)}" occurs twice in an object')
     return found
 
 
