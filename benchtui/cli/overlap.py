@@ -178,6 +178,7 @@ def _search(index: Index, training: TrainingData) -> None:
 
     try:
         for path, name in training.files:
+            shown.tell(name)  # it is read once for its encoding before it is searched
             search_file(index, path, tell, name=name)
     finally:
         shown.clear()
@@ -188,7 +189,8 @@ class _Shown:
 
     def __init__(self, what: str) -> None:
         self._what, self._terminal = what, sys.stderr.isatty()
-        self._began = self._last = time.monotonic()
+        self._began = time.monotonic()
+        self._last = self._began if not self._terminal else 0.0
         self._shown = False
 
     def tell(self, how_far: str) -> None:

@@ -16,6 +16,7 @@ from benchtui.results.read import read_run
 from benchtui.tasks.data.rows import Row as DataRow
 from benchtui.tasks.overlap.index import Index
 from benchtui.tasks.overlap.training import search_rows
+from tests.lm_eval_runs import RealRuns
 from tests.synthetic import Task, early_stop, ifeval, write_run
 
 N = 300
@@ -124,3 +125,28 @@ def test_a_task_of_which_nothing_is_left_or_that_stopped_early_has_no_scores_wit
     first, second = without_documents(runs[0], runs[1], gone)
     assert [score.task for score in second.scores] == []
     assert compare_runs(first, second).rows == ()
+
+
+def test_real_runs_keep_lm_evals_weighting_of_groups(real_runs: RealRuns) -> None:
+    """lm-eval's own files: groups by size and plain, perplexities, several instructions a document."""
+    first, second = read_run(real_runs.first), read_run(real_runs.second)
+    documents = documents_of_runs([first, second])
+    gone = {
+        task.name: frozenset(document.doc_hash for document in documents if document.task == task.name and
+                             document.name in ("1", "2"))
+        for task in second.tasks
+    }  # fmt: skip
+    restricted = without_documents(first, second, gone)
+    without = compare_runs(*restricted)
+    assert {row.task for row in without.headlines} == {row.task for row in compare_runs(first, second).headlines}
+    for side in restricted:
+        for group, by_size in (("school", True), ("plainschool", False)):
+            score = side.score(group, "acc", "none")
+            assert score is not None
+            parts = [side.score(f"{group}_{name}", "acc", "none") for name in ("alpha", "beta", "gamma")]
+            values, sizes = zip(*((part.value, part.n) for part in parts if part is not None), strict=True)
+            assert score.value == pytest.approx(np.average(values, weights=sizes if by_size else None))
+            assert sum(sizes) == score.n < 28
+    pages = [row for row in without.rows if row.task == "pages"]
+    assert len(pages) == 3
+    assert all(row.difference is not None and row.difference.n == 10 for row in pages)
