@@ -15,7 +15,7 @@ from benchtui.cli.run import command
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import run_arguments
-from benchtui.plans.prepare import PlannedTasks, plan_tasks
+from benchtui.plans.tasks import PlannedTasks, plan_tasks
 from benchtui.python_environment import PythonEnvironment
 from benchtui.settings.config import Config
 from benchtui.tasks.catalogue import Catalogue, load_catalogue
@@ -61,6 +61,27 @@ def choice(**said: Any) -> Choice:
 def test_a_spelling_says_the_same_as_ours(line: str, meant: Choice) -> None:
     assert parsed(line) == meant
     assert parsed(" ".join(run_arguments(meant))) == meant, "the shown command has the main spelling"
+
+
+LLAMA, OWN = "meta-llama/Llama-2-7b-hf", "t/tokenizer.model"
+
+
+@pytest.mark.parametrize("base", ["--model llama2_7b", "--base-model llama2_7b"])
+@pytest.mark.parametrize(
+    ("rest", "said"),
+    [
+        ("--tasks hellaswag truthfulqa", {"tasks": ("hellaswag", "truthfulqa")}),
+        ("--tasks bigbench", {"tasks": ("bigbench",)}),
+        ("--tasks hellaswag --num-gpus 1", {"tasks": ("hellaswag",), "device": "cuda"}),
+        ("--tasks open-llm-leaderboard", {"tasks": ("open-llm-leaderboard",)}),
+        ("--tasks m-a-p/MusicTheoryBench", {"tasks": ("m-a-p/MusicTheoryBench",)}),
+    ],
+)
+def test_a_whole_line_of_the_seed(base: str, rest: str, said: dict[str, Any]) -> None:
+    """Both of its forms: that of the command there was, and that of the one it asks for."""
+    line = f"{base} --model-checkpoint w.pt --tokenizer llama2_tokenizer --tokenizer-checkpoint {OWN} {rest}"
+    more = {**choice().more, "tokenizer": OWN}
+    assert parsed(line) == choice(model_checkpoint="w.pt", base=LLAMA, more=more, **said)
 
 
 def test_a_folder_of_that_name_is_the_folder(tmp_path: Path) -> None:
