@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.tasks.data import text_file
+from benchtui.tasks.data.formats.csv_rows import BadCsvError, records
 from benchtui.tasks.data.read import open_data, read_rows
 
 CHARACTERS = st.one_of(
@@ -64,6 +65,21 @@ def test_csv(rows: Table, delimiter: str, quoting: int, encoding: str, piece: in
     separator = delimiter if len(rows[0]) > 1 else ","
     csv.writer(text, delimiter=separator, quoting=quoting).writerows([header(rows), *rows])  # type: ignore[arg-type]
     assert read_back("a.csv", text.getvalue().encode(encoding), piece) == rows
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(st.sampled_from('ab",\n;'), min_size=1, max_size=14))
+def test_quotes_are_understood_as_python_does(text: str) -> None:
+    lines = text.removesuffix("\n").split("\n")
+    try:
+        found = [cells for _, cells in records(iter(enumerate(lines, 1)), ",")]
+    except BadCsvError:
+        found = None
+    try:
+        wanted = [cells or [""] for cells in csv.reader(io.StringIO(text, newline=""), strict=True)]
+    except csv.Error:
+        wanted = None
+    assert found == wanted
 
 
 @settings(max_examples=200, deadline=None)
