@@ -121,7 +121,7 @@ def score_own(
     score = _loaded(path, digest)
     try:
         value = score(prediction, reference, document)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchtuiError(
             f"{path}: score() failed at {place}: {_where(error, path)}{type(error).__name__}: {one_line(str(error))}.",
             "Correct the file.",
@@ -208,7 +208,7 @@ def _loaded(path: Path, digest: str) -> Score:
     sys.modules[module.__name__] = module  # dataclasses look their module up
     try:
         exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - what the user allowed
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BenchtuiError(
             f"{path} cannot be loaded: {_where(error, path)}{type(error).__name__}: {one_line(str(error))}.",
             "Correct the file.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from benchtui.tasks.metrics.measures.letters import named_choice
@@ -36,6 +38,12 @@ CITIES = ("Berlin", "Paris", "Rome", "New York")
         ("La réponse est C.", 2),
         ("So it is \\boxed{C}.", 2),
         ("I would pick (C) here", 2),
+        ("The answer is B because of the river", 1),
+        ("The answer is A because of the river", 0),
+        ("The answer is (b).", 1),
+        ("b) Paris, since (a) is not one", 1),
+        ("It is \\boxed{\\text{D}}", 3),
+        ("**Answer:** C", 2),
         ("The capital is Paris, of course", 1),
         ("Neither Rome nor Berlin", None),
         ("A cat sat there", None),
@@ -50,6 +58,13 @@ CITIES = ("Berlin", "Paris", "Rome", "New York")
 )
 def test_the_choice_named(text: str, place: int | None) -> None:
     assert named_choice(text, "ABCD", CITIES) == place
+
+
+def test_a_long_answer_costs_little() -> None:
+    start = time.monotonic()
+    for text in ("answer" + " *" * 50_000, "answer is " * 20_000, "x " + "(A)" * 50_000 + "(B)", "Neither " * 20_000):
+        assert named_choice(text, "ABCD", CITIES) is None
+    assert time.monotonic() - start < 5
 
 
 def test_letters_may_be_numbers() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import pytest
@@ -23,6 +24,7 @@ from tests.tasks.metrics.scored import score
         ("(-7) $-2 -$2", ["-7", "-2", "-2"]),
         ("x2, H2O, gpt4, v1.2.3, _9", []),
         ("3/4 and 6/3", ["0.75", "2"]),
+        ("\\frac{3}{4} or \\dfrac{1}{2}", ["0.75", "0.5"]),
         ("2024/05/01", ["2024", "5", "1"]),
         ("2024-05-01", ["2024", "5", "1"]),
         ("1/0", ["1", "0"]),
@@ -41,6 +43,13 @@ from tests.tasks.metrics.scored import score
 )
 def test_numbers_are_found(text: str, found: list[str]) -> None:
     assert numbers_in(text) == [Fraction(each) for each in found]
+
+
+def test_a_long_answer_costs_little() -> None:
+    start = time.monotonic()
+    for text in ("1 " * 50_000, "1/" * 50_000, "1," * 50_000, "9" * 100_000, "$" * 100_000, "-" * 100_000):
+        numbers_in(text)
+    assert time.monotonic() - start < 5
 
 
 def test_decimal_commas() -> None:

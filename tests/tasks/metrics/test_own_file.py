@@ -89,6 +89,8 @@ def test_other_names_at_a_later_document_are_an_error(near: Path) -> None:
         ("def points(p, r, d):\n    return 1\n", "has no function score"),
         ("score = 3\n", "has no function score"),
         ("def score(:\n", "cannot be loaded: line 1: SyntaxError"),
+        ("import sys\nsys.exit(3)\n", "cannot be loaded: line 2: SystemExit"),
+        ("def score(p, r, d):\n    raise SystemExit\n", "failed at line 9: line 2: SystemExit"),
         ("import nothing_of_this_name\n", "cannot be loaded: line 1: ModuleNotFoundError"),
         ("raise SystemError('no')\n", "cannot be loaded: line 1: SystemError: no"),
     ],

@@ -10,8 +10,12 @@ from benchtui.tasks.metrics.answer import Answer, Options
 
 _SAYS = r"answer|choice|option|antwort|réponse|respuesta|risposta|resposta|ответ|答案|回答|選択肢|정답"
 _BETWEEN = (
-    r"(?:\s+(?:is|ist|est|es|è|é|would be|should be))?[\s:：=*_`'\"是为為はは]*(?:(?:option|choice)\s+)?[(\[*_`'\"{]*"
+    r"(?:\s{1,4}(?:is|ist|est|es|è|é|would be|should be))?[\s:：=*_`'\"是为為はは]{0,12}"
+    r"(?:(?:option|choice)\s{1,4})?[(\[*_`'\"{]{0,6}"
 )
+_GOES_ON = "because|since|as|and|but|which|for|due|given|is|was|based|in|with|according|by"
+_NO_WORD = rf"(?!(?<=[AI])\s+(?!(?:{_GOES_ON})\b)[a-z])"
+"""Not the word in "the answer is A city", but the letter in "the answer is A because"."""
 _NOT_ANOTHER = r"(?!\W*(?:or|and|und|oder|ou|et|o|y|или|и)\b)"
 _EDGES = " \t\r\n.,;:!?()[]{}*_`'\"。、：（）"
 
@@ -52,7 +56,7 @@ def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
 def _single(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     """Return a match where all matches are of the same letter."""
     found = list(pattern.finditer(text))
-    return found[0] if len({each["letter"] for each in found}) == 1 else None
+    return found[0] if len({each["letter"].casefold() for each in found}) == 1 else None
 
 
 def _occurs(choice: str, text: str) -> bool:
@@ -61,13 +65,13 @@ def _occurs(choice: str, text: str) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def _patterns(letters: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Return how an answer says, begins with, and marks a letter. Letters are written as in the choices: in a sentence
+    """Return how an answer says, begins with, and marks a letter. In a sentence it is written as in the choices, since
     "a" is a word."""
     letter = "(?P<letter>" + "|".join(map(re.escape, sorted(letters, key=len, reverse=True))) + ")"
     if not letters:
         letter = "(?P<letter>(?!))"
     return (
-        re.compile(rf"(?:(?i:{_SAYS})){_BETWEEN}{letter}(?![A-Za-z0-9_'])(?!\s+[a-z])"),
-        re.compile(rf"\s*[(\[*_`'\"]*{letter}(?:[)\].:：、*]|\s*(?:\n|$)){_NOT_ANOTHER}"),
-        re.compile(rf"(?:\(|\[|\*\*|\\boxed\{{|（){letter}(?:\)|\]|\*\*|\}}|）)"),
+        re.compile(rf"(?:(?i:{_SAYS})){_BETWEEN}{letter}(?![A-Za-z0-9_']){_NO_WORD}"),
+        re.compile(rf"\s*[(\[*_`'\"]{{0,6}}(?i:{letter})(?:[)\].:：、*]|\s*(?:\n|$)){_NOT_ANOTHER}"),
+        re.compile(rf"(?:\(|\[|\*\*|\\boxed\{{(?:\\text\{{)?|（)(?i:{letter})(?:\)|\]|\*\*|\}}|）)"),
     )

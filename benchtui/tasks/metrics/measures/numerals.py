@@ -20,6 +20,7 @@ _TOKEN = re.compile(
     rf"(?:(?<![A-Za-z0-9_])(?<![0-9][.,])(?P<digits>[0-9]+(?:[.,{_SPACES}][0-9]+)*)|(?<![A-Za-z0-9_.,])(?P<part>[.,][0-9]+))"
     r"(?P<exponent>[eE][-+]?[0-9]{1,3}(?![A-Za-z0-9_]))?"
 )
+_FRACTION = re.compile(r"\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}")
 _BELOW = re.compile(r"/([0-9]+)(?![0-9/])")
 
 
@@ -27,10 +28,11 @@ def numbers_in(text: str, decimal: DecimalMark = "point") -> list[Fraction]:
     """Return the numbers in `text`, exactly, in their order.
 
     Digits of every script count. Separators of thousands are read (1,234,567; 12,34,567; 1'234; with `decimal` comma
-    1.234,5), so are fractions (3/4) and powers of ten (1e5). Signs of currency and percent are left out: 45 % is 45.
-    Digits that belong to a word (GPT4, x2) and versions (1.2.3) are no numbers.
+    1.234,5), so are fractions (3/4, \\frac{3}{4}) and powers of ten (1e5). Signs of currency and percent are left out:
+    45 % is 45. Digits that belong to a word (GPT4, x2) and versions (1.2.3) are no numbers.
     """
-    return [value for value, _, _ in _found(_plain_digits(text), decimal)]
+    plain = _FRACTION.sub(r"\1/\2", _plain_digits(text))
+    return [value for value, _, _ in _found(plain, decimal)]
 
 
 def the_number(text: str, decimal: DecimalMark = "point") -> Fraction | None:
@@ -63,7 +65,7 @@ def _found(text: str, decimal: DecimalMark) -> Iterator[tuple[Fraction, int, int
     for token in _TOKEN.finditer(text):
         if token.start("digits") >= 0 and token.start("digits") < over:
             continue  # it was the lower half of a fraction
-        below = None if text[: token.start()].endswith("/") else _BELOW.match(text, token.end())
+        below = None if text[max(token.start() - 1, 0) : token.start()] == "/" else _BELOW.match(text, token.end())
         for digits, start, stop in _pieces(token, decimal):
             whole = stop == token.end()
             value = _value(digits, token["sign"] or "", token["exponent"] if whole else None, decimal)
@@ -100,7 +102,8 @@ def _value(digits: str, sign: str, exponent: str | None, decimal: DecimalMark) -
     power = int(exponent[1:]) if exponent else 0
     if len(digits) > _LONGEST or abs(power) > _EXPONENT or len(part) > 1:
         return None
-    value = Fraction(f"{whole}.{part[0]}" if part else whole) * Fraction(10) ** power
+    value = Fraction(f"{whole}.{part[0]}") if part else Fraction(int(whole))
+    value = value * Fraction(10) ** power if power else value
     return value if sign in ("", "+") else -value
 
 
