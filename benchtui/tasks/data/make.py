@@ -25,6 +25,8 @@ from benchtui.tasks.metrics.own_file import check_allowed, is_own, pinned
 from benchtui.tasks.metrics.registry import choose, choose_all
 
 _HEAD_ROWS = 200
+_LONG = 100
+"""Characters of references, on average, from which on exact match says little."""
 _BY_LETTER = ("choice_letter",)
 """The metric of choices that are asked for in writing."""
 
@@ -127,6 +129,12 @@ def _how_asked(part: _Part, examples: Written | None) -> Iterator[str]:
     reading, written = part.reading, part.written
     if reading.kind == "generate":
         until, most = stops(written, examples)
+        if written.mean > _LONG and any(each.metric.name == "exact_match" for each in part.metrics):
+            yield (
+                f"References have {written.mean:.0f} characters on average: hardly any answer is exactly equal to one. "
+                "Other metrics: `benchtui metrics list`; or --data-kind loglikelihood; or Jinja as --answer, which "
+                "takes a part: {{answer.split('#### ')[-1]}}."
+            )
         ends = "at an empty line, " if until else ""
         yield f"An answer ends {ends}where the model ends it, or after {most:,} tokens."
     elif reading.kind != "perplexity" and 0 < written.joined < written.documents:

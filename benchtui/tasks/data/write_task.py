@@ -45,7 +45,8 @@ text and with nothing after a chat template."""
 class Written:
     """A Parquet file of documents, and what the YAML needs to know of them.
 
-    `longest` is the length of the longest accepted answer in bytes, `paragraphs` whether one holds an empty line;
+    `longest` is the length of the longest accepted answer in bytes, `mean` that of all in characters; `paragraphs`
+    says whether one holds an empty line;
     `joined` counts documents whose prompt ends, or all of whose choices begin, with white space. `first` are up to
     three documents.
     """
@@ -54,6 +55,7 @@ class Written:
     documents: int
     systems: bool
     longest: int
+    mean: float
     paragraphs: bool
     joined: int
     first: tuple[Document, ...]
@@ -265,7 +267,7 @@ class _Facts:
     def __init__(self) -> None:
         self.documents = 0
         self._systems = self._paragraphs = False
-        self._longest = self._joined = 0
+        self._longest = self._joined = self._characters = self._answers = 0
         self._first: list[Document] = []
 
     def add(self, batch: list[Document]) -> None:
@@ -275,10 +277,19 @@ class _Facts:
             self._systems |= bool(one.system)
             self._paragraphs |= any("\n\n" in text for text in one.targets)
             self._longest = max([self._longest, *(len(text.encode()) for text in one.targets)])
+            self._characters += sum(map(len, one.targets))
+            self._answers += len(one.targets)
             starts = bool(one.choices) and all(text[:1].isspace() for text in one.choices)
             self._joined += one.prompt[-1:].isspace() or starts
 
     def written(self, path: Path) -> Written:
         return Written(
-            path, self.documents, self._systems, self._longest, self._paragraphs, self._joined, tuple(self._first)
+            path=path,
+            documents=self.documents,
+            systems=self._systems,
+            longest=self._longest,
+            mean=self._characters / max(self._answers, 1),
+            paragraphs=self._paragraphs,
+            joined=self._joined,
+            first=tuple(self._first),
         )

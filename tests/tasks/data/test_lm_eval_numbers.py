@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import string
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,7 @@ class Answers(HFLM):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(pretrained=str(make_tiny_model(folder)), batch_size=4, device="cpu")
+        self.folder = folder
         self.asked: list[tuple[Any, ...]] = []
         self.written: dict[str, str] = {}
 
@@ -223,3 +227,33 @@ def test_examples_are_those_of_the_other_file(tmp_path: Path, model: Answers) ->
     alone = make(tmp_path, [{"question": "q", "answer": "a"}, {"question": "r", "answer": "b"}], name="alone")
     evaluate(model, alone, num_fewshot=1)
     assert [asked[0] for asked in model.asked] == ["q", "r"]
+
+
+@pytest.mark.slow
+def test_the_command_of_lm_eval_gives_the_same_numbers(tmp_path: Path, model: Answers) -> None:
+    rows = [
+        {"question": sentence(n, 5), "choices": [sentence(n + k, 2 + k) for k in range(3)], "answer": n % 3}
+        for n in range(12)
+    ]
+    asked = [{"question": sentence(n, 5), "answer": sentence(n, 3)} for n in range(6)]
+    pick = make(tmp_path, rows, name="pick")
+    likely = make(tmp_path, asked, name="likely", kind="loglikelihood")
+    make(tmp_path, asked, name="written", metrics=("chrf",))
+    command = [
+        *(sys.executable, "-m", "lm_eval", "run", "--model", "hf", "--device", "cpu", "--batch_size", "4"),
+        *("--model_args", f"pretrained={model.folder}", "--tasks", "pick,likely,written", "--output_path", "out"),
+        *("--include_path", str(pick.file.parent), "--gen_kwargs", "max_gen_toks=8", "--log_samples"),
+    ]
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_OFFLINE": "1", "DISABLE_MULTIPROC": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (file,) = (tmp_path / "out").rglob("results_*.json")
+    found = json.loads(file.read_text())["results"]
+    for made, metrics in ((pick, ("acc", "acc_norm")), (likely, ("nats_per_byte", "acc"))):
+        scores, _ = evaluate(model, made)
+        here = [scores[metric] for metric in metrics]
+        assert [found[made.name][f"{metric},none"] for metric in metrics] == pytest.approx(here, rel=1e-5)
+    (file,) = (tmp_path / "out").rglob("samples_written_*.jsonl")
+    answers = [json.loads(line)["resps"][0][0] for line in file.read_text().splitlines()]
+    score = sacrebleu.corpus_chrf(answers, [[row["answer"] for row in asked]]).score
+    assert found["written"]["chrf,none"] == pytest.approx(score)
