@@ -70,9 +70,7 @@ def make_task(
     examples = None
     if spec.fewshot_from is not None:
         others = open_source(_examples(spec, spec.fewshot_from), offline=offline, arrived=arrived)
-        examples = _write_part(
-            msgspec.structs.replace(spec, kind=kind, sample=None), others, folder, f"{name}-fewshot"
-        ).written
+        examples = _write_examples(msgspec.structs.replace(spec, kind=kind, sample=None), source, others, folder, name)
         said.append(f"Examples for few-shot prompts: {examples.documents:,} documents of {others.name}.")
     about = f"{written.documents:,} documents of {source.name}"
     file = write_yaml(folder, name, kind, part.metrics, written, about=about, fewshot=examples)
@@ -114,6 +112,20 @@ def _pinned(recipe: Recipe, first: Document) -> Recipe:
         pinned(chosen, first.answer, first.place) if is_own(chosen.metric.name) else chosen for chosen in recipe.metrics
     ]
     return replace(recipe, metrics=tuple(metrics))
+
+
+def _write_examples(spec: DataSpec, asked: Source, others: Source, folder: Path, name: str) -> Written:
+    """Write the documents of which few-shot prompts show some. Raises UsageError where they are those that are asked:
+    lm-eval would show a question its own answer."""
+    if {file.sha256 for file in asked.files} & {file.sha256 for file in others.files}:
+        raise UsageError(
+            f"The examples of {others.name} are the questions that are asked.",
+            "Name another file or split as --fewshot-from.",
+        )
+    try:
+        return _write_part(spec, others, folder, f"{name}-fewshot").written
+    except UsageError as error:
+        raise UsageError(f"--fewshot-from {others.name}: {error.what}", error.next_step) from None
 
 
 def _examples(spec: DataSpec, named: str) -> str:

@@ -94,6 +94,8 @@ def test_labels_of_a_row_say_what_is_meant(tmp_path: Path) -> None:
     ]
     listed = [{"question": "q", "choices": [{"label": "A", "text": "x"}, {"label": "B", "text": "y"}], "answer": "B"}]
     assert documents_of(make(tmp_path, listed))[0].gold == 1
+    with pytest.raises(UsageError, match='line 1: the right answer "B"'):
+        make(tmp_path, mixed, count_from="1")
     named = [{"question": "q", "options": {"A": "x", "B": "y", "C": None}, "answer": "B"}]
     assert documents_of(make(tmp_path, named))[0].choices == ("x", "y")
 

@@ -78,6 +78,21 @@ def test_examples_come_from_another_file(tmp_path: Path) -> None:
     assert "num_fewshot: 0" in make(tmp_path, [QUESTION], name="alone").file.read_text()
 
 
+def test_examples_are_not_the_questions_themselves(tmp_path: Path) -> None:
+    copy = write(tmp_path / "copy.jsonl", [QUESTION])
+    with pytest.raises(UsageError, match="are the questions that are asked"):
+        make(tmp_path, [QUESTION], fewshot_from=str(copy))
+    other = write(tmp_path / "other.jsonl", [{"question": "q", "answer": "a"}, {"question": "q", "answer": ""}])
+    with pytest.raises(UsageError, match=r"--fewshot-from other.jsonl: line 2: the reference"):
+        make(tmp_path, [QUESTION], fewshot_from=str(other))
+
+
+def test_long_references_are_told_where_exact_match_is_the_metric(tmp_path: Path) -> None:
+    long = [{"question": "q", "answer": "word " * 40}]
+    assert any("hardly any answer" in line for line in make(tmp_path, long).said)
+    assert not any("hardly any answer" in line for line in make(tmp_path, long, metrics=("chrf",)).said)
+
+
 def test_room_for_the_longest_reference(tmp_path: Path) -> None:
     text = make(tmp_path, [{"question": "q", "answer": "word " * 100 + "\n\nmore"}]).file.read_text()
     assert "max_gen_toks: 512" in text

@@ -100,13 +100,13 @@ class GoldSurvey:
         fit every row and mean different choices.
         """
         fitting = [form for form in _FORMS if self.fits[form] == self.rows]
-        if "label" in fitting:  # each row says by itself what is meant
-            fitting = ["label"]
         if count_from != "auto":
             wanted: Form = "text" if count_from == "text" else "from 0" if count_from == "0" else "from 1"
-            if wanted not in fitting and "label" not in fitting:
+            if wanted not in fitting:
                 raise self._outside(wanted, column)
-            fitting = ["label"] if "label" in fitting else [wanted]
+            fitting = [wanted]
+        elif "label" in fitting:  # each row says by itself what is meant
+            fitting = ["label"]
         if not fitting:
             raise self._outside(max(_FORMS, key=lambda form: (self.fits[form], -_FORMS.index(form))), column)
         differing = [form for form in fitting[1:] if (fitting[0], form) in self._differ]

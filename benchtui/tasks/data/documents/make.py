@@ -90,8 +90,8 @@ def survey(rows: Callable[[], Iterable[Row]], reading: Reading, count_from: Coun
             gold.add(_question(row, reading.shape))
         if reading.id is not None:
             ids.append(_hash(text_of(reading.id, row, "id")))
-    if reading.id is not None and _has_twice(ids):
-        _name_twice(rows(), reading.id)
+    if reading.id is not None and (twice := _twice(ids)):
+        _name_twice(rows(), reading.id, twice)
     if not gold.rows or not isinstance(reading.shape, WithChoices):
         return Survey(count, None, ())
     form, said = gold.decide(count_from, str(reading.shape.right))
@@ -229,21 +229,22 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
-def _has_twice(hashes: array[int]) -> bool:
+def _twice(hashes: array[int]) -> set[int]:
     import numpy as np
 
     ordered = np.sort(np.frombuffer(hashes, dtype=np.uint64))
-    return bool((ordered[1:] == ordered[:-1]).any())
+    return set(ordered[1:][ordered[1:] == ordered[:-1]].tolist())
 
 
-def _name_twice(rows: Iterable[Row], column: Column) -> None:
+def _name_twice(rows: Iterable[Row], column: Column, twice: set[int]) -> None:
     """Raise UsageError naming both places of the first id that is there twice; two ids may share a hash by chance."""
-    places: dict[int, tuple[str, str]] = {}
+    places: dict[str, str] = {}
     for row in rows:
         text = text_of(column, row, "id")
-        known = places.setdefault(_hash(text), (text, row.place))
-        if known != (text, row.place) and known[0] == text:
+        if _hash(text) not in twice:
+            continue
+        if (place := places.setdefault(text, row.place)) != row.place:
             raise UsageError(
-                f"{row.place}: the id {quoted(text)} in {column} is also that of {known[1]}.",
+                f"{row.place}: the id {quoted(text)} in {column} is also that of {place}.",
                 "Give every row an id of its own, or rename the column.",
             )
