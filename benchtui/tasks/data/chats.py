@@ -8,6 +8,7 @@ from typing import Literal
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.rows import Cell, Row
+from benchtui.tasks.data.text_file import counted
 from benchtui.tasks.data.turns import Turn, is_transcript, raw_turns, read_turns, spoken_turns, synonyms, unread
 from benchtui.text import one_line
 
@@ -112,13 +113,13 @@ def chat_notes(rows: Sequence[Row], form: ChatForm) -> list[str]:
     if form.context and any(row.cells.get(form.context) for row in rows):
         notes.append(f"The prompt is {form.prompt}, an empty line, and {form.context} where there is one.")
     chats = [read_chat(row, form) for row in rows]
+    first = f"the first {counted(len(chats), 'row')}"
     if several := sum(chat.turns > 1 for chat in chats):
         notes.append(
-            f"{several:,} of the first {len(chats):,} conversations have earlier turns: they are written into the "
-            'prompt as "User: …" and "Assistant: …".'
+            f'Earlier turns (in {several:,} of {first}) are written into the prompt as "User: …", "Assistant: …".'
         )
     if odd := sum(not chat.alternating for chat in chats):
-        notes.append(f"In {odd:,} of them the assistant begins, or a speaker has two turns in a row: kept as they are.")
+        notes.append(f"Turns that do not alternate (in {odd:,} of {first}) are kept as they are.")
     return notes
 
 

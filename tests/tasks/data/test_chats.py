@@ -92,7 +92,7 @@ def test_one_exchange_in_every_shape(cells: dict[str, object], chat: Chat) -> No
 def test_earlier_turns_are_in_the_prompt_and_the_reference_is_not() -> None:
     cells = {"messages": messages("system: S", "user: a", "assistant: b", "user: c", "assistant: d")}
     assert read(**cells) == Chat("S", "User: a\n\nAssistant: b\n\nUser: c\n\nAssistant:", "d", turns=3)
-    assert 'written into the prompt as "User: …"' in notes(**cells)
+    assert 'written into the prompt as "User: …", "Assistant: …"' in notes(**cells)
 
 
 @pytest.mark.parametrize(
