@@ -24,15 +24,15 @@ class BenchmarkDocument(msgspec.Struct, frozen=True):
 
 
 def document_text(doc: object, rendered: Sequence[str]) -> str:
-    """Return a document's own text: those of its fields that a model is asked or must answer, in their order.
+    """Return a document's own text: those of its fields that a model is asked or must answer.
 
-    These are the fields whose names are those of questions, and all other texts and lists of texts that occur in what
-    the task `rendered` of it: question, reference, choices. A field that is part of another one is left out. Where no
-    field counts, because the task rewrites them, it is what was rendered.
+    These are first the fields whose names are those of questions, then all other texts and lists of texts that occur in
+    what the task `rendered` of it: question, reference, choices. A field that is part of another one is left out. Where
+    no field counts, because the task rewrites them, it is what was rendered.
     """
     shown = [" ".join(text.split()) for text in rendered if text.strip()]
     fields = [field for field in _fields(doc) if field.named or all(_occurs(text, shown) for text in field.texts)]
-    own = [" ".join(field.texts) for field in fields]
+    own = [" ".join(field.texts) for field in sorted(fields, key=lambda field: not field.named)]
     kept = [text for number, text in enumerate(own) if not _is_within_another(number, own)]
     return "\n".join(kept or shown)
 

@@ -35,8 +35,8 @@ CASES = {
         "Why is the sky blue?\nBecause of air. By magic.",
     ),
     "a text inside another one": (
-        {"ctx_a": "A man sits.", "ctx_b": "he", "ctx": "A man sits. he", "query": "Roof: A man sits. He",
-         "endings": ["falls.", "runs off."], "choices": ["falls.", "runs off."], "source_id": "x~v_1"},
+        {"ctx_a": "A man sits.", "ctx_b": "he", "ctx": "A man sits. he", "endings": ["falls.", "runs off."],
+         "source_id": "x~v_1", "query": "Roof: A man sits. He", "choices": ["falls.", "runs off."]},
         [["Roof: A man sits. He", " falls."], ["Roof: A man sits. He", " runs off."]],
         "",
         "Roof: A man sits. He\nfalls. runs off.",
