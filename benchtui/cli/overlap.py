@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 from click.core import ParameterSource
 
 from benchtui.cli.parameters.options import json_option
-from benchtui.cli.parameters.settings import setting_option
+from benchtui.cli.parameters.settings import SectionedCommand, setting_option, setting_options
 from benchtui.errors import BenchtuiError, UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,11 @@ WIDTH = 120
 """Columns in a pipe or a file."""
 
 
-@click.command("overlap")
+_COLUMNS = ("prompt", "answer", "choices", "data-kind", "count-from", "data-split")
+"""How --data is read, where its columns are not recognised."""
+
+
+@click.command("overlap", cls=SectionedCommand)
 @click.argument("train", nargs=-1, metavar="[TRAIN]...")
 @click.option("--suite", metavar="NAME", help="The documents of a suite's tasks. [default: quick]")
 @click.option("--tasks", metavar="A,B", help="The documents of these tasks.")
@@ -40,6 +44,7 @@ WIDTH = 120
 )  # fmt: skip
 @click.option("--model", metavar="MODEL", help="The model whose training data is searched, where no TRAIN is named.")
 @json_option("Print everything as JSON, every overlapping document included.")
+@setting_options(*_COLUMNS)
 @setting_option("outputs")
 @setting_option("include-path", "Folders of task files of your own, read beside lm-eval's.")
 @setting_option("offline", "Download nothing.")
@@ -54,6 +59,7 @@ def command(
     outputs: Path,
     include_path: tuple[Path, ...],
     offline: bool,
+    **columns: Any,
 ) -> None:
     """Find the documents of a benchmark whose words occur in the training data TRAIN.
 
@@ -77,7 +83,7 @@ def command(
     if runs:
         documents, groups = _of_runs(runs)
     elif data is not None:
-        documents, groups = _of_data(data, offline)
+        documents, groups = _of_data(data, outputs, columns | {"offline": offline})
     else:
         documents, groups = _of_tasks(_names(suite, tasks), include_path, offline)
     for line in training.said:
@@ -127,11 +133,12 @@ def _of_runs(runs: Sequence[RunResults]) -> Asked:
     return documents, groups_of_run(runs[-1])
 
 
-def _of_data(data: str, offline: bool) -> Asked:
+def _of_data(data: str, outputs: Path, said: Mapping[str, Any]) -> Asked:
     from benchtui.benchmark.own_documents import own_documents
+    from benchtui.cli.parameters.own_data import data_sets
 
-    documents = own_documents(data, offline=offline)
-    return documents, {documents[0].task: (documents[0].task,)}
+    [spec] = data_sets((data,), outputs, said)
+    return own_documents(spec, offline=said["offline"]), {spec.name: (spec.name,)}
 
 
 def _names(suite: str | None, tasks: str | None) -> list[str]:

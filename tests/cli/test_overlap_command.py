@@ -63,6 +63,15 @@ def test_documents_of_a_file_of_ones_own(train: Path, own: Path) -> None:
     assert found["tasks"][0]["overlapping"] == 3
 
 
+def test_columns_of_a_file_that_are_not_recognised_are_named(train: Path, tmp_path: Path) -> None:
+    own = tmp_path / "fragen.csv"
+    own.write_text(f"Frage,Antwort\n{QUESTIONS[2]},Keine\nWie viele?,Drei\n")
+    one_line_error(benchtui("overlap", train, "--data", own), 2, ["--prompt Frage"])
+    ended = benchtui("overlap", train, "--data", own, "--prompt", "Frage", "--answer", "Antwort", "--json")
+    assert ended.code == 0, ended.err
+    assert [each["name"] for each in json.loads(ended.out)["overlapping"]] == ["1"]
+
+
 def test_a_run_has_scores_with_and_without_them(outputs: Path, train: Path) -> None:
     ended = benchtui("overlap", "--run", "my-model", "--outputs", outputs)
     assert ended.code == 0, ended.err
