@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("benchtui.cli.data", "Look at data of your own before they are evaluated."),
     "metrics": ("benchtui.cli.metrics", "List the metrics for your own data; score the answers in a file."),
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
+    "rescore": ("benchtui.cli.rescore", "Score a run's stored answers again, with a corrected task or another metric."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
     "overlap": ("benchtui.cli.overlap", "Find the documents of a benchmark that occur in training data."),

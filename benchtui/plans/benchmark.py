@@ -153,6 +153,15 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
             for task in self.tasks
         }
 
+    def bound_facts(self) -> dict[str, Any]:
+        """Everything that can change a score, flat: what a journal of answers is bound to."""
+        tasks = {
+            f"{task} {name}": value
+            for task, settings in self.task_settings().items()
+            for name, value in settings.items()
+        }
+        return {**self.score_settings(), **tasks, "fingerprint": self.fingerprint}
+
     def _decided_for(self) -> dict[str, Any]:
         """What else says where a task stops; nothing for the sign alone, so that older plans keep their fingerprint."""
         if self.decide_early is None or self.decide_for == ("sign",):

@@ -181,6 +181,19 @@ class Journal:
             self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
         self._seed = self._read_seed()
 
+    def take(self, other: Journal) -> None:
+        """Take over all answers of `other` and what it notes, whatever it is bound to: an answer counts where the same
+        is asked. Damaged answers are left out; what this journal notes already stays."""
+        tasks = [str(name) for (name,) in other._db.execute("SELECT DISTINCT task FROM answers")]
+        for task in tasks:
+            answers = ((key, request, answer) for key, (request, answer) in other.answers(task).items())
+            self.record_all(answers, other.facts(task))
+        with self._transaction():
+            notes = list(other._db.execute("SELECT key, value FROM meta"))
+            self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", notes)
+            skipped = list(other._db.execute("SELECT task, doc_id, reason FROM skipped"))
+            self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
+
     def _intact_rows(self) -> Iterator[tuple[Any, ...]]:
         """Every answer as it is stored, the damaged ones left out."""
         rows = self._db.execute("SELECT task, doc_id, idx, repeat, request, answer, t, mark, facts FROM answers")

@@ -27,14 +27,11 @@ _DTYPE, _FACTS, _TOKENIZER = "dtype in use", "facts of the worker", "facts of th
 def bind_journal(context: RunContext, dtype: str | None) -> None:
     """Tie the journal to everything that can change a score; `dtype` is the loaded model's, None without a model.
     Raises BenchtuiError when the answers in it were given under other settings."""
-    journal, plan = context.journal, context.plan
+    journal = context.journal
     if journal.salvaged:
         context.reporter.warn(journal.salvaged, "What was lost is asked again.")
-    tasks = {
-        f"{task} {name}": value for task, settings in plan.task_settings().items() for name, value in settings.items()
-    }
     made = {_DTYPE: dtype} if dtype is not None else {}
-    journal.bind({**plan.score_settings(), **tasks, **made, "fingerprint": plan.fingerprint})
+    journal.bind({**made, **context.plan.bound_facts()})
 
 
 def note_model(journal: Journal, model: ModelDescription) -> None:
