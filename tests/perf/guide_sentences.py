@@ -253,6 +253,7 @@ GIVEN = (
     (README, "IFEval, 5 prompts"),
     (README, "how often a gain of 3 points would be shown"),
     (README, "It stands at 100 %"),
+    (README, "a standard error and a 95 % interval"),
     (GUIDE, "30 % of all samples"),
     (GUIDE, "at 20 % change IFEval"),
     (GUIDE, "a single score near 50 %"),
