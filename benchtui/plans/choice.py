@@ -14,6 +14,7 @@ from benchtui.models.layout import TrainedModel
 from benchtui.plans.plan import Permissions
 from benchtui.plans.worker_python import worker_environment_of
 from benchtui.settings.rows import OF_DATA, PERMISSIONS, SETTING, SETTINGS
+from benchtui.settings.sampling import FLAGS, with_flags
 from benchtui.settings.setting import Setting
 from benchtui.tasks.data.spec import CountFrom, DataKind
 
@@ -143,8 +144,11 @@ def choice_of(values: Mapping[str, Any]) -> Choice:
     if not any(values[name] for name in OF_DATA):
         values = {**values, **{row.parameter: row.default for row in SETTINGS if row.only_with == OF_DATA}}
     early = values["decide_early"] and compare
+    direct = {setting.field: values[setting.parameter] for setting in _DIRECT}
+    generation = with_flags(direct.pop("gen_kwargs"), {name: values[name] for name in FLAGS})
     return Choice(
-        **{setting.field: values[setting.parameter] for setting in _DIRECT},
+        **direct,
+        gen_kwargs=generation,
         more={setting.field: values[setting.parameter] for setting in _MORE},
         base=values["base"] or values["adapter_base"],
         compare=compare,
@@ -168,6 +172,7 @@ def settings_of(choice: Choice) -> dict[str, Any]:
         "decide_early": early is not None,
         "decide_delta": choice.decide_delta if early is None else early,
         "no_readme": not choice.readme,
+        **dict.fromkeys(FLAGS),  # they are in gen_kwargs
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchtui.durations import parse_duration, seconds_words
 from benchtui.settings import key_values, values
+from benchtui.settings.sampling import check_number
 from benchtui.settings.setting import Form, Repeated, Switch
 
 _YES = ("1", "true", "t", "yes", "y", "on")
@@ -206,6 +207,20 @@ SOURCES = Repeated(
     split=lambda text: text.split("\n"),
 )
 """Files, data sets or metrics, each in a flag of its own; in a variable each on a line of its own."""
+
+
+def sampling(name: str) -> Form:
+    """Return the form for a number that says how tokens are drawn; auto for what the task says."""
+
+    def typed(text: str) -> float | int:
+        try:
+            number: object = int(text) if name == "top_k" else float(text)
+        except ValueError:
+            number = None
+        return check_number(name, number)
+
+    return _or_word("auto", Form(typed, lambda value: check_number(name, value), values.number_words))
+
 
 GENERATION = Form(key_values.generation_typed, key_values.generation_filed, key_values.generation_written)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from benchtui.backends.registry import reserved_arguments
 from benchtui.errors import UsageError
+from benchtui.settings.sampling import check_sampling
 from benchtui.settings.secrets import refuse_secrets
 from benchtui.settings.values import json_settings
 
@@ -62,17 +63,18 @@ def generation_typed(text: str) -> dict[str, Any]:
     """`temperature=0.7,top_p=0.9` as lm-eval writes it, or JSON; empty text for none."""
     stripped = text.strip()
     if not stripped.startswith("{"):
-        return _without_secrets(json_settings(dict(_pairs(stripped, "temperature=0.7"))))
+        return _generation(dict(_pairs(stripped, "temperature=0.7")))
     try:
-        return _without_secrets(json_settings(json.loads(stripped)))
+        settings = json.loads(stripped)
     except (json.JSONDecodeError, RecursionError):
         raise ValueError('JSON such as {"temperature": 0.7}') from None
+    return _generation(settings)
 
 
 def generation_filed(value: object) -> dict[str, Any]:
     """A table, or text as above."""
     if isinstance(value, dict):
-        return _without_secrets(json_settings(value))
+        return _generation(value)
     if isinstance(value, str):
         return generation_typed(value)
     raise ValueError('a table like {temperature = 0.7}, or text like "temperature=0.7,top_p=0.9"')
@@ -80,6 +82,12 @@ def generation_filed(value: object) -> dict[str, Any]:
 
 def generation_written(value: dict[str, Any]) -> str:
     return json.dumps(value) if value else ""
+
+
+def _generation(settings: dict[str, Any]) -> dict[str, Any]:
+    found = _without_secrets(json_settings(settings))
+    check_sampling(found)
+    return found
 
 
 def _without_secrets(settings: dict[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,15 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("chat-template", HOW, "auto, on, off, or a file with the template for both sides. auto: applied when both "
             "have one.", forms.choice_or_file("auto", "on", "off"), "auto", "WHEN", page="review"),
     Setting("system-instruction", HOW, "System message put before every prompt.", forms.FREE_TEXT, None, "TEXT"),
-    Setting("gen-kwargs", HOW, "Generation settings.", forms.GENERATION, {}, "K=V,…"),
+    Setting("gen-kwargs", HOW, "Generation settings, as lm-eval takes them.", forms.GENERATION, {}, "K=V,…"),
+    Setting("temperature", HOW, "Draw tokens at this temperature; 0 takes the likeliest. auto: as each task says.",
+            forms.sampling("temperature"), None, "N", attribute=""),
+    Setting("top-k", HOW, "Draw from the likeliest K tokens; 0 for all.", forms.sampling("top_k"), None, "K",
+            attribute=""),
+    Setting("top-p", HOW, "Draw from the likeliest tokens that have this chance together.", forms.sampling("top_p"),
+            None, "P", attribute=""),
+    Setting("min-p", HOW, "Leave out tokens with less than this share of the likeliest one's chance.",
+            forms.sampling("min_p"), None, "P", attribute=""),
     Setting("repeats", HOW, "Answers to each sample of a task that generates text, each drawn anew; the score is their "
             "mean.", forms.whole_number(1, MOST_REPEATS), 1, "K"),
     Setting("enable-thinking", HOW, "For chat templates that know it.  auto: as the template does by itself.",

@@ -57,6 +57,8 @@ PAIRS = st.builds(
 )
 WHOLE = st.integers(2, 9000).map(str) | st.just("auto")
 
+SAMPLING = ("temperature", "top-k", "top-p", "min-p")
+
 TYPED: dict[str, st.SearchStrategy[str]] = {
     "outputs": NAMES,
     "model": NAMES,
@@ -88,6 +90,10 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "chat-template": st.sampled_from(["auto", "on", "off"]),
     "system-instruction": TEXTS,
     "gen-kwargs": st.sampled_from(["temperature=0.7,top_p=0.9", "", '{"until": ["\\n", "a,b=1"]}', "x=True"]),
+    "temperature": st.sampled_from(["auto", "0", "0.7", "1", "1e-3"]),
+    "top-k": st.sampled_from(["auto", "0", "50"]),
+    "top-p": st.sampled_from(["auto", "0.9", "1"]),
+    "min-p": st.sampled_from(["auto", "0", "0.05"]),
     "repeats": st.sampled_from(["1", "8", "1000"]),
     "think-end-token": TEXTS,
     "max-length": WHOLE,
@@ -127,6 +133,7 @@ def _filed(setting: Setting) -> st.SearchStrategy[Any]:
         "decide-delta",
         "decide-loss",
         "repeats",
+        *SAMPLING,
     ):
         return TYPED[setting.name].map(lambda text: text if text in ("all", "auto") else _number(text))
     return TYPED[setting.name].filter(lambda text: bool(text.strip()))

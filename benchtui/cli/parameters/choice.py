@@ -12,6 +12,7 @@ from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice, choice_of
 from benchtui.settings.other_tools import TORCHTUNE_MODELS
 from benchtui.settings.rows import SETTING, SETTINGS
+from benchtui.settings.sampling import FLAGS
 from benchtui.settings.setting import Setting
 
 
@@ -39,6 +40,7 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
         other, value = setting.beside
         if other and said[SETTING[other].parameter] and _strength(setting.parameter) < _strength(other):
             said[setting.parameter] = value
+    _settle_sampling(said)
     for setting in SETTINGS:
         _check_use(setting, said)
     if _source("include_path") is ParameterSource.DEFAULT_MAP:
@@ -65,6 +67,18 @@ def _one_model(said: Mapping[str, Any]) -> dict[str, Any]:
             "Give one of them; what the checkpoint was trained from is said with --base-model.",
         )
     return {"model": None, "base": base}
+
+
+def _settle_sampling(said: dict[str, Any]) -> None:
+    """Where a flag of its own and --gen-kwargs say the same setting, leave the one at the stronger place."""
+    for name in FLAGS:
+        if said[name] is None:
+            continue
+        same = {name, "do_sample"} if name == "temperature" else {name}
+        if _strength(name) > _strength("gen_kwargs"):
+            said["gen_kwargs"] = {key: value for key, value in said["gen_kwargs"].items() if key not in same}
+        elif _strength(name) < _strength("gen_kwargs") and same & said["gen_kwargs"].keys():
+            said[name] = None
 
 
 def _check_use(setting: Setting, values: Mapping[str, Any]) -> None:
