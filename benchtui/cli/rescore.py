@@ -40,19 +40,27 @@ def command(run: str, task_yaml: tuple[Path, ...], metric: tuple[str, ...], outp
     benchtui rescore my-model --task-yaml fixed/gsm8k.yaml
     benchtui rescore my-model --metric contains
     """
+    from rich.text import Text
+
     from benchtui.benchmark.rescore import Rescoring, rescore
     from benchtui.compare.compare import compare_runs
     from benchtui.plans.choice import permissions_of
+    from benchtui.reports.scores import scores_table
     from benchtui.reports.stdout import stdout_console
     from benchtui.reports.tables import FULL, print_comparison
     from benchtui.results.choose import find_scored_run
     from benchtui.results.read import read_run
+    from benchtui.runs.known import shown_name
     from benchtui.supervise.control import Control, say_on_stderr
 
     how = Rescoring(task_yaml, metric, values["include_path"], permissions_of(values), ("benchtui", *sys.argv[1:]))
     with Control(say_on_stderr) as control:
         source = find_scored_run(outputs, run)
         made = rescore(source, how, lambda line: click.echo(line, err=True), control)
-    first = made[0] if len(made) > 1 else source
-    print_comparison(compare_runs(read_run(first), read_run(made[-1])), stdout_console(elsewhere=FULL))
+    console = stdout_console(elsewhere=FULL)
+    if len(made) > 1:
+        print_comparison(compare_runs(read_run(made[0]), read_run(made[1])), console)
+        return ExitCode.DONE
+    for scored in (source, made[0]):
+        console.print(Text(f"{shown_name(scored)}:"), scores_table(read_run(scored)))
     return ExitCode.DONE

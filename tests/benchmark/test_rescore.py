@@ -73,6 +73,9 @@ def test_a_corrected_task_and_another_metric(place: Path) -> None:
     assert again.code == 0, again.err
     new = runs(place)[-1]
     assert new != source
+    assert [name in again.out for name in (source.path.name, new.path.name, "counting", "same, to the last digit")] == [
+        True, True, True, False,
+    ]  # fmt: skip
     assert run_state(new) == "finished"
     chosen = [
         max(range(3), key=lambda k, s=sample: float(s["filtered_resps"][k][0]))

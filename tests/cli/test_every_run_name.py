@@ -56,7 +56,8 @@ WAYS = (
     Way("path of the base", lambda outputs, model, run: str(outputs / model / "benchmarks" / "base"), "base"),
 )
 
-COMMANDS = ("compare", "gate", "summarize", "readme", "history", "note", "attach", "cancel", "resume", "overlap")
+COMMANDS = ("compare", "gate", "summarize", "readme", "history", "note", "attach", "cancel", "resume", "overlap",
+            "rescore")  # fmt: skip
 
 EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
     "fine-tuned": {
@@ -70,6 +71,7 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "cancel": (1, f"{STAMP} is not running: it finished."),
         "resume": (1, "has finished: there is nothing to resume."),
         "overlap": (1, "has no training_metrics.json"),
+        "rescore": (1, "holds no answers."),
     },
     "base": {
         "compare": (1, "is the base itself"),
@@ -82,6 +84,7 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "cancel": (1, "base is not running: it finished."),
         "resume": (1, "has finished: there is nothing to resume."),
         "overlap": (1, "has no training_metrics.json"),
+        "rescore": (1, "holds no answers."),
     },
 }
 
