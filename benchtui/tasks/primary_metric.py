@@ -7,13 +7,15 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from benchtui.errors import BenchtuiError
 
-# The first of these that a task reports; IFEval's strict prompt accuracy, then exact match (GSM8K), then the
-# length-normalised accuracy where there is one (HellaSwag, ARC), then plain accuracy.
+# The first of these that a task reports; IFEval's strict prompt accuracy, then exact match (GSM8K), then how likely a
+# reference is (people's own data, whose acc asks for all of it word by word), then the length-normalised accuracy where
+# there is one (HellaSwag, ARC), then plain accuracy.
 PREFERRED = (
     "prompt_level_strict_acc",
     "inst_level_strict_acc",
     "exact_match",
     "accuracy",
+    "nats_per_byte",
     "acc_norm",
     "acc",
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import sacrebleu
 
+from benchtui.compare.differences.difference import PairedTerms, difference
 from benchtui.compare.differences.metrics import AGGREGATIONS, find_aggregation, terms_of
+from benchtui.compare.verdicts.verdicts import judge
 from benchtui.tasks.metrics.answer import Answer
 from benchtui.tasks.metrics.registry import choose
 from tests.perf.calibration_own import held_of_bleu
@@ -44,3 +47,14 @@ def test_a_value_that_is_no_vector_fits_none_of_them() -> None:
     for name in ("bleu", "chrf", "nats_per_byte"):
         assert terms_of(BY_NAME[name], [0.5]) is None
         assert terms_of(BY_NAME[name], [[1.0] * 7]) is None
+
+
+def test_too_few_documents_are_told_as_such() -> None:
+    """All that changed by another amount: fewer than the bootstrap takes, or all draws alike."""
+    first = np.array([[-10.0 - n, 10.0] for n in range(10)])
+    terms = PairedTerms(BY_NAME["nats_per_byte"], first, first - np.array([[n / 7, 0.0] for n in range(10)]))
+    sentence = judge(difference(terms), higher_is_better=False, is_share=False).sentence
+    assert sentence == "No evidence: 10 samples are too few to see by drawing them anew; it takes 50."
+    many = np.array([[-10.0 - n, 10.0] for n in range(60)])
+    alike = PairedTerms(BY_NAME["nats_per_byte"], many, many)
+    assert "shows no change" in judge(difference(alike), higher_is_better=False, is_share=False).sentence

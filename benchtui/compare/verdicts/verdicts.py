@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from benchtui.compare.differences.difference import BOOTSTRAP
 from benchtui.compare.records import Difference, Kind, Verdict
 from benchtui.compare.wording import between, interval_words, p_words, rough_size, size_words, too_few_words
+from benchtui.evidence.bootstrap import FEWEST as FEWEST_FOR_BOOTSTRAP
 from benchtui.evidence.matched_pairs import fewest
 from benchtui.evidence.means import FEWEST_WITHOUT_SCALE
 from benchtui.evidence.records import ALPHA, Interval
@@ -114,6 +116,10 @@ def _why_no_interval(difference: Difference) -> str:
     """Return why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen
     could be."""
     n = difference.n
+    if difference.method == BOOTSTRAP:
+        if n < FEWEST_FOR_BOOTSTRAP:
+            return f"{n} samples are too few to see by drawing them anew; it takes {FEWEST_FOR_BOOTSTRAP}"
+        return f"drawing the {n} samples anew shows no change"
     if difference.stderr:
         least = FEWEST_WITHOUT_SCALE
         return f"{n} samples are too few for scores without a scale, which may have any shape; it takes {least}"
