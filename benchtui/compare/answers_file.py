@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -104,15 +103,15 @@ def score_file(
         found = choose_all(metrics, "generate")
         columns = _Columns.found(data, found, prediction, reference, said)
         answers = lambda: (columns.scored(row) for row in read_rows(data))  # noqa: E731
-    with permitted() if metric_code else nullcontext():
+    with permitted(allowed=metric_code):
         return ScoredFile(tuple(_scores(_pinned(found, answers), answers)), tuple(said))
 
 
 def _pinned(found: Sequence[ChosenMetric], answers: Callable[[], Iterator[_Scored]]) -> list[ChosenMetric]:
-    if not any(is_own(each.metric.name) for each in found):
-        return list(found)
-    first = next(answers())
-    return [pinned(each, first.answer, first.place) if is_own(each.metric.name) else each for each in found]
+    """Return the metrics with the names of their values; a task's own metrics have them, and their file's digest."""
+    new = [each for each in found if is_own(each.metric.name) and not each.options["sha256"]]
+    first = next(answers()) if new else None
+    return [pinned(each, first.answer, first.place) if first and each in new else each for each in found]
 
 
 def _scores(found: Sequence[ChosenMetric], answers: Callable[[], Iterator[_Scored]]) -> Iterator[FileScore]:
@@ -175,13 +174,24 @@ def _sample(row: Row) -> _Scored:
         )
     doc, filter_ = _doc(row), str(row.cells.get("filter") or "")
     if isinstance(doc.get("scoring"), str) and "target" in doc:
-        said = json.loads(str(doc["scoring"]))
-        return _Scored(row.place, answer_to(doc, text, {"place": row.place, **said}), filter_)
+        return _Scored(row.place, _answer_of_ours(row.place, doc, text), filter_)
     target = row.cells.get("target")
     references = tuple(str(each) for each in target) if isinstance(target, list) else (str(target),)
     return _Scored(
         row.place, Answer(text, references if target is not None else (), extras={"row": dict(doc)}), filter_
     )
+
+
+def _answer_of_ours(place: str, doc: Mapping[str, Any], text: str) -> Answer:
+    """Return the answer to a document that benchtui made. Raises UsageError for one that only looks like it."""
+    damaged = UsageError(f"{place}: this sample's document is damaged.", "Name the file as lm-eval wrote it.")
+    try:
+        answer = answer_to(doc, text, {"place": place, **json.loads(doc["scoring"])})
+    except (ValueError, TypeError, RecursionError):
+        raise damaged from None
+    if not all(isinstance(part, str) for part in (*answer.references, *answer.choices, *answer.letters)):
+        raise damaged
+    return answer
 
 
 @dataclass(frozen=True)

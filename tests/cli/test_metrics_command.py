@@ -139,6 +139,35 @@ def test_samples_of_a_task_of_ones_own_keep_their_metrics(tmp_path: Path) -> Non
     assert {name: each["value"] for name, each in found.items()} == {"exact_match": 1.0, "f1": 1.0}
 
 
+def test_samples_run_no_code_that_was_not_allowed_or_has_changed(tmp_path: Path) -> None:
+    near = tmp_path / "near.py"
+    near.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef score(p, r, d):\n    return 1.0\n")
+    for digest, code, more, words in (
+        ("", 2, (), ["--allow-metric-code"]),
+        (f":sha256={'0' * 64}", 1, ("--allow-metric-code",), ["its text has changed"]),
+    ):
+        doc = {"target": "x", "targets": ["x"], "scoring": json.dumps({"metrics": [f"{near}{digest}"]}), "gold": None}
+        file = write(tmp_path, [sample(doc=doc)], "samples_own.jsonl")
+        one_line_error(benchtui("metrics", "score", file, *more), code, words)
+        assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "doc",
+    [
+        {"target": "x", "targets": ["x"], "scoring": "no JSON"},
+        {"target": "x", "targets": ["x"], "scoring": "[1]"},
+        {"target": "x", "targets": ["x", 1, None], "scoring": "{}"},
+        {"target": "x", "targets": [["x"]], "scoring": "{}"},
+        {"target": "x", "targets": 7, "scoring": "{}", "gold": "seven"},
+        {"target": "x", "scoring": "{" * 5000},
+    ],
+)
+def test_damaged_documents_are_named(tmp_path: Path, doc: dict[str, Any]) -> None:
+    file = write(tmp_path, [sample(doc=doc)], "samples_own.jsonl")
+    one_line_error(benchtui("metrics", "score", file, "--metric", "exact_match"), 2, ["line 1", "damaged"])
+
+
 def test_samples_that_hold_no_answer_are_named(tmp_path: Path) -> None:
     file = write(tmp_path, [sample(filtered_resps=[["-1.5", "True"]])], "samples_x.jsonl")
     one_line_error(benchtui("metrics", "score", file), 2, ["line 1", "log-probabilities"])

@@ -21,7 +21,7 @@ from benchtui.tasks.data.spec import DataSpec, MadeTask
 from benchtui.tasks.data.trust import is_made
 from benchtui.tasks.data.write_task import Written, data_file, delimiter, safe_name, stops, write_documents, write_yaml
 from benchtui.tasks.metrics.metric import ChosenMetric
-from benchtui.tasks.metrics.own_file import check_allowed, is_own, pinned
+from benchtui.tasks.metrics.own_file import check_allowed, is_own, permitted, pinned
 from benchtui.tasks.metrics.registry import choose, choose_all
 
 _HEAD_ROWS = 200
@@ -64,13 +64,16 @@ def make_task(
     name = safe_name(spec.name)
     _check_place(folder / f"{name}.yaml")
     source = open_source(spec.source, spec.split, offline=offline, arrived=arrived)
-    part = _write_part(spec, source, folder, name)
+    with permitted(allowed=metric_code):
+        part = _write_part(spec, source, folder, name)
     kind, written = part.reading.kind, part.written
     said = [*source.said, *part.said]
     examples = None
     if spec.fewshot_from is not None:
         others = open_source(_examples(spec, spec.fewshot_from), offline=offline, arrived=arrived)
-        examples = _write_examples(msgspec.structs.replace(spec, kind=kind, sample=None), source, others, folder, name)
+        whole = msgspec.structs.replace(spec, kind=kind, sample=None)
+        with permitted(allowed=metric_code):
+            examples = _write_examples(whole, source, others, folder, name)
         said.append(f"Examples for few-shot prompts: {examples.documents:,} documents of {others.name}.")
     about = f"{written.documents:,} documents of {source.name}"
     file = write_yaml(folder, name, kind, part.metrics, written, about=about, fewshot=examples)

@@ -81,8 +81,8 @@ def choose_own(text: str) -> ChosenMetric:
 def pinned(chosen: ChosenMetric, first: Answer, place: str) -> ChosenMetric:
     """Return a metric of one's own with its file's whole path and digest and the names of its values.
 
-    These are found by scoring the document `first`, at `place`, with a reference as the answer: the file is run, so ask
-    for permission before. Raises BenchtuiError as `score_own` does.
+    These are found by scoring the document `first`, at `place`, with a reference as the answer. Raises BenchtuiError as
+    `score_own` does, also where the file may not be run.
     """
     path = Path(chosen.metric.name).absolute()
     digest = _digest(path)
@@ -93,9 +93,9 @@ def pinned(chosen: ChosenMetric, first: Answer, place: str) -> ChosenMetric:
 
 
 @contextmanager
-def permitted() -> Iterator[None]:
-    """Let metric files run in this block, which whoever types the command has allowed."""
-    before = _PERMITTED.set(True)
+def permitted(*, allowed: bool) -> Iterator[None]:
+    """Let metric files run in this block, where whoever types the command has allowed it."""
+    before = _PERMITTED.set(allowed)
     try:
         yield
     finally:
@@ -116,8 +116,10 @@ def score_own(
 ) -> dict[str, float]:
     """Return the values that the file's `score` gives, by name; one without a name under ONE_VALUE.
 
-    Raises BenchtuiError that names `place`: for an error in the file, and for what is no finite number.
+    The file is run in a block of `permitted` or where the variable ALLOWED says so, nowhere else. Raises BenchtuiError
+    that names `place`: for an error in the file, and for what is no finite number.
     """
+    check_allowed(str(path), allowed=_PERMITTED.get() or os.environ.get(ALLOWED) == "1")
     score = _loaded(path, digest)
     try:
         value = score(prediction, reference, document)
@@ -150,7 +152,6 @@ def _scorer(file: str) -> Callable[[Answer, Options], Mapping[str, float]]:
 
 def _score(file: str, answer: Answer, options: Options) -> Mapping[str, float]:
     """Return the best value of each name over the references."""
-    check_allowed(file, allowed=_PERMITTED.get() or os.environ.get(ALLOWED) == "1")
     path, place = Path(file).absolute(), str(answer.extras.get("place") or "a document")
     digest, document = options["sha256"] or _digest(path), _document(answer)
     found = [

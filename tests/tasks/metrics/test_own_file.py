@@ -9,7 +9,7 @@ import pytest
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.tasks.metrics import own_file
 from benchtui.tasks.metrics.answer import Answer
-from benchtui.tasks.metrics.own_file import check_allowed, pinned
+from benchtui.tasks.metrics.own_file import check_allowed, permitted, pinned
 from benchtui.tasks.metrics.registry import choose
 from benchtui.tasks.metrics.scoring import metric_list
 
@@ -43,6 +43,8 @@ def test_without_permission_it_is_not_run(tmp_path: Path, monkeypatch: pytest.Mo
     file = write(tmp_path, f"open({str(tmp_path / 'ran')!r}, 'w').close()\n" + NEAR)
     with pytest.raises(UsageError, match="--allow-metric-code"):
         choose(str(file)).values(Answer("7", ("4",)))
+    with pytest.raises(UsageError, match="--allow-metric-code"), permitted(allowed=False):
+        pinned(choose(str(file)), Answer("", ("4",)), "line 1")
     with pytest.raises(UsageError, match="is a Python file, which is run as it is"):
         check_allowed(str(file), allowed=False)
     assert not (tmp_path / "ran").exists()
