@@ -1,4 +1,4 @@
-"""Shares: the interval of one, such as an accuracy (E. B. Wilson 1927), and pass@k."""
+"""Shares: the interval of one, such as an accuracy (E. B. Wilson 1927), of several answers to each document, pass@k."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import math
 
 import numpy as np
 
-from benchtui.evidence.records import ALPHA, Interval
-from benchtui.evidence.student import normal_quantile
+from benchtui.evidence.records import ALPHA, Floats, Interval
+from benchtui.evidence.student import normal_quantile, t_quantile
+
+FEWEST_VARIED = 15
+"""Documents that are not all right, and documents that are not all wrong, from which their variance is known well
+enough (tests/perf/calibration_repeats.py)."""
 
 
 def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
@@ -18,6 +22,27 @@ def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
     middle = (successes + z2 / 2) / (n + z2)
     half = np.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
     return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def repeated_share(means: Floats, answers: int, alpha: float = ALPHA) -> Interval | None:
+    """Compute the interval of mean@k from the share of right ones among `answers` to each document, `means`
+    (documents,). None where too few documents are not all wrong, or not all right, to know their variance.
+
+    Wilson's interval for as many independent answers as have the standard error that the documents show, with Student's
+    t for its uncertainty: E. Korn and B. Graubard, "Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data", Survey Methodology 24, 1998, and N. Dean and M. Pagano, "Evaluating
+    confidence interval methods for binomial proportions in clustered surveys", JSSAM 3, 2015.
+    """
+    documents, share = len(means), float(means.mean())
+    if min(np.count_nonzero(means > 0), np.count_nonzero(means < 1)) < FEWEST_VARIED:
+        return None
+    variance = float(means.var(ddof=1)) / documents
+    most = documents * answers
+    n = most if variance == 0 else min(share * (1 - share) / variance, most)
+    z2 = t_quantile(1 - alpha / 2, documents - 1) ** 2
+    middle = (share * n + z2 / 2) / (n + z2)
+    half = math.sqrt(z2 * (share * (1 - share) * n + z2 / 4)) / (n + z2)
+    return Interval(max(0.0, middle - half), min(1.0, middle + half))
 
 
 def pass_at(drawn: int, right: int, k: int) -> float:

@@ -149,3 +149,12 @@ def test_names_in_files_are_parted_again() -> None:
     assert parted("pass@1") == ("pass@1", "")
     assert is_step("exact_match_pass@2", 8)
     assert not is_step("exact_match_pass@8", 8)
+
+
+def test_the_interval_of_a_score_counts_documents_not_answers(comparison: Comparison) -> None:
+    (row,) = comparison.headlines
+    means = scores(2).mean(axis=1)
+    half = 1.98 * means.std(ddof=1) / np.sqrt(N)
+    assert row.first.interval is not None
+    assert row.first.interval.low == pytest.approx(means.mean() - half, abs=0.005)
+    assert row.first.interval.high == pytest.approx(means.mean() + half, abs=0.005)

@@ -22,7 +22,7 @@ from benchtui.evidence.means import (
 )
 from benchtui.evidence.missing import Terms, completions
 from benchtui.evidence.records import Floats, Integers, Interval
-from benchtui.evidence.shares import wilson
+from benchtui.evidence.shares import repeated_share, wilson
 from benchtui.evidence.student import t_interval, weighted_stderr
 from benchtui.results.records import RunResults, Score, is_bounded, is_share
 from benchtui.results.samples import Sample, Value, read_samples
@@ -126,9 +126,9 @@ def scored_terms(results: RunResults, score: Score, samples: Sequence[Sample]) -
 
 
 def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
-    """Return a run's own score with the interval that fits it: Wilson's for 0/1 scores and wherever all documents are
-    right or all are wrong; for other scores that of their documents, none where these are too few; without samples
-    Student's.
+    """Return a run's own score with the interval that fits it: Wilson's for 0/1 scores, for shares of several answers,
+    and wherever all documents are right or all are wrong; for other scores that of their documents, none where these
+    are too few; without samples Student's.
 
     Where lm-eval gives no standard error (IFEval's instructions), that of the documents' weighted mean is used.
     """
@@ -141,7 +141,8 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
         terms = scored.terms
         stderr = weighted_stderr(terms[:, 0] / terms[:, 1], terms[:, 1])
     if scored is not None:
-        interval = own_interval(scored, bounded=is_bounded(score.metric, higher_is_better=score.higher_is_better))
+        bounded = is_bounded(score.metric, higher_is_better=score.higher_is_better)
+        interval = own_interval(scored, bounded=bounded, answers=answers)
     elif stderr == 0 and score.is_share and score.value in (0.0, 1.0):
         interval = wilson(round(score.value * score.n), score.n)
     elif stderr is not None and score.n > 1:
@@ -151,8 +152,9 @@ def side(results: RunResults, score: Score, scored: ScoredTerms | None) -> Side:
     return Side(score.value, stderr, interval, score.n, score.total, partial, health, answers, spread)
 
 
-def own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
+def own_interval(scored: ScoredTerms, *, bounded: bool, answers: int = 1) -> Interval | None:
     """Return the 95 % interval of a score from its documents alone; `bounded` scores lie between 0 and 1 or -1 and 1.
+    Each document's score may be the mean of several `answers`.
 
     None where they are too few, or all alike, to bound what others would add.
     """
@@ -168,9 +170,19 @@ def own_interval(scored: ScoredTerms, *, bounded: bool) -> Interval | None:
         each, share = terms[:, 0] / terms[:, 1], terms[:, 1] / terms[:, 1].sum()
         if np.all(terms[:, 1] == 1) and np.all((each == 0) | (each == 1)):
             return wilson(int(each.sum()), n)
+        if answers > 1 and np.all(terms[:, 1] == 1) and _is_share_of(each, answers):
+            of_answers = repeated_share(each, answers)
+            if of_answers is not None:
+                return of_answers
         scale = scale_of(each) if bounded else None
     units = units_of(each * share, share, scale)
     return mean_interval(units) if units is not None else None
+
+
+def _is_share_of(each: Floats, answers: int) -> bool:
+    """Return whether scores are shares of so many answers that are right or wrong."""
+    right = each * answers
+    return bool(np.all((each >= 0) & (each <= 1)) and np.allclose(right, np.round(right), atol=1e-6))
 
 
 def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf]:
