@@ -7,6 +7,7 @@ Parquet file beside it, of the columns and the digest that it claims.
 from __future__ import annotations
 
 import glob
+import json
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from benchtui.files import open_regular_file, read_regular
 from benchtui.tasks.data.write_task import DIGITS, LONGEST_NAME, digest_of, schema
+from benchtui.tasks.metrics.own_file import is_own
 from benchtui.tasks.metrics.registry import METRICS
 from benchtui.tasks.metrics.scoring import PROCESS_RESULTS
 
@@ -77,8 +79,9 @@ def why_not_ours(yaml: Path, *, check_data: bool = True) -> str:
         return "it is not written as benchtui writes tasks"
     if (reason := _metrics_reason(found)) or (reason := _import_reason(yaml.parent)):
         return reason
+    own = any(name.partition(":")[0].partition(".")[0] not in METRICS for name in _metric_names(found))
     for quoted in filter(None, (found["test"], found["fewshot"])):
-        if reason := _data_reason(yaml, quoted, check_data):
+        if reason := _data_reason(yaml, quoted, check_data, own=own):
             return reason
     return ""
 
@@ -95,9 +98,12 @@ def _parsed(yaml: Path) -> re.Match[str] | None:
 
 def _metrics_reason(found: re.Match[str]) -> str:
     """Of a metric that it does not know, and that no function of ours computes, lm-eval loads code from the Hub."""
-    names = [str(_unquoted(text)) for text in re.findall(rf"- metric: ({_TEXT})", found["metrics"])]
-    unknown = [name for name in names if not found["function"] and name not in ("acc", "acc_norm")]
+    unknown = [name for name in _metric_names(found) if not found["function"] and name not in ("acc", "acc_norm")]
     return "it names a metric that is not benchtui's" if unknown else ""
+
+
+def _metric_names(found: re.Match[str]) -> list[str]:
+    return [str(_unquoted(text)) for text in re.findall(rf"- metric: ({_TEXT})", found["metrics"])]
 
 
 def _import_reason(folder: Path) -> str:
@@ -105,7 +111,7 @@ def _import_reason(folder: Path) -> str:
     return "a file or folder called benchtui lies beside it" if os.path.lexists(folder / "benchtui") else ""
 
 
-def _data_reason(yaml: Path, quoted: str, check_data: bool) -> str:
+def _data_reason(yaml: Path, quoted: str, check_data: bool, *, own: bool) -> str:
     pattern = str(_unquoted(quoted))
     path = Path(re.sub(r"\[([*?\[])\]", r"\1", pattern))
     named = re.fullmatch(rf"{re.escape(yaml.stem)}(?:-fewshot)?-([0-9a-f]{{{DIGITS}}})\.parquet", path.name)
@@ -122,7 +128,7 @@ def _data_reason(yaml: Path, quoted: str, check_data: bool) -> str:
                 return f"{path.name} is not the file that it was"
     except OSError:
         return f"{path.name} cannot be read"
-    return _schema_reason(beside / path.name)
+    return _schema_reason(beside / path.name) or ("" if own else _scoring_reason(beside / path.name))
 
 
 def _schema_reason(path: Path) -> str:
@@ -136,6 +142,23 @@ def _schema_reason(path: Path) -> str:
         return f"{path.name} is no Parquet file"
     if found.metadata or not found.equals(schema(), check_metadata=True):
         return f"{path.name} does not have the columns that benchtui writes"
+    return ""
+
+
+def _scoring_reason(path: Path) -> str:
+    """A Python file that documents name as a metric, and the task does not, would run where another task of the same
+    run has the permission for its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(1000, columns=["scoring"]):
+                for text in batch.column(0).unique().to_pylist():
+                    if any(is_own(str(name)) for name in json.loads(text)["metrics"]):
+                        return f"{path.name} names a Python file as a metric"
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, RecursionError):
+        return f"{path.name} does not say how it is scored as benchtui says it"
     return ""
 
 

@@ -207,3 +207,20 @@ def test_another_name_or_place_is_not_ours(made: MadeTask, tmp_path: Path) -> No
     assert not is_made(other)
     assert not is_ours(tmp_path / "nowhere.yaml")
     assert not is_ours(Path())
+
+
+@pytest.mark.parametrize(
+    ("scoring", "said"),
+    [
+        ('{"metrics": ["exact_match", "/tmp/evil.py:sha256=00"]}', "names a Python file as a metric"),
+        ('{"metrics": ["evil.py"]}', "names a Python file as a metric"),
+        ("[]", "does not say how it is scored"),
+        ("{", "does not say how it is scored"),
+        (None, "does not say how it is scored"),
+    ],
+)
+def test_documents_that_name_python_where_the_task_does_not(made: MadeTask, scoring: str | None, said: str) -> None:
+    """The permission that a run has for one metric of one's own must not reach the file of another task."""
+    table = pq.read_table(made.data)
+    table = table.set_column(table.schema.get_field_index("scoring"), "scoring", pa.array([scoring], pa.string()))
+    assert said in put(made, table.cast(schema()))
