@@ -101,7 +101,8 @@ class Backend:
     """The description of a backend. A new one is an object of this class, or of a subclass that overrides methods.
 
     `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first; `served`
-    says that its models are those of a server, which lists and describes them. `costs` is for lists: what its answers
+    says that its models are those of a server, which lists and describes them, `switches` that a base and an adapter on
+    it are one load of weights. `costs` is for lists: what its answers
     cost, or what they ask for first, one line without a full stop. `unverified` says in a few words what of it nobody
     has tried, "" where all of it was.
     `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
@@ -121,6 +122,7 @@ class Backend:
     harmless_arguments: frozenset[str] = frozenset()
     lm_eval_model: str = ""
     served: bool = False
+    switches: bool = False
     costs: str = ""
     unverified: str = ""
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchtui.backends.registry import find_backend
 from benchtui.benchmark.directories import BenchRuns
 from benchtui.errors import ExitCode
 from benchtui.files import unwritable
@@ -64,5 +65,6 @@ def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
         plan = run.plan()
-        groups.setdefault((plan.source.loads, plan.python), []).append(run)
+        apart = () if find_backend(plan.backend).switches else plan.source.places
+        groups.setdefault((plan.source.loads, apart, plan.python), []).append(run)
     return list(groups.values())

@@ -1,4 +1,4 @@
-"""`benchtui models`: what is in outputs/, and what an Ollama server has, as a table or as JSON."""
+"""`benchtui models`: what is in outputs/, and what a server has, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from benchtui.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from benchtui.backends.backend import Backend
-    from benchtui.backends.ollama_models import ListedOllama
+    from benchtui.backends.ollama_server import OllamaServer
     from benchtui.models.layout import TrainedModel
     from benchtui.models.listing import ListedModel
 
@@ -30,13 +31,14 @@ _TABLE_LIMIT = 200
 
 @click.command(name="models", short_help="List the trained models in outputs/.")
 @setting_option("outputs")
+@setting_option("server", "Also list the models of this server, of Ollama or any that speaks OpenAI's language.")
 @json_option("Print a JSON list instead of a table.")
 @click.option("--verify", metavar="NAME", help="Read every weight file of this model and print its SHA-256.")
-def command(outputs: Path, as_json: bool, verify: str | None) -> None:
+def command(outputs: Path, server: str | None, as_json: bool, verify: str | None) -> None:
     """List the trained models in outputs/: formats and sizes, base model, last result, and what is wrong.
 
-    Below them, the models of an Ollama server that answers (at OLLAMA_HOST, or its usual port): size, quantisation,
-    digest, and which GGUF file of outputs/ each of them is, by what is in it.
+    Below them, the models of the server that --server names, or of an Ollama server that answers (at OLLAMA_HOST, or
+    its usual port): size, quantisation, digest, and which GGUF file of outputs/ each of Ollama's is, by its content.
     """
     from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
     from benchtui.settings.config import load_config
@@ -46,21 +48,19 @@ def command(outputs: Path, as_json: bool, verify: str | None) -> None:
         _print_hashes(outputs, verify, backend)
         return
     from benchtui.reports.model_list import model_lines, model_record, print_model_table
-    from benchtui.reports.ollama_list import ollama_lines, ollama_record
 
     listed, problem = _of_outputs(outputs, backend)
     if as_json:
-        url, served = _of_ollama([item.model for item in listed])
-        records = [model_record(item) for item in listed]
-        click.echo(json.dumps([*records, *(ollama_record(url, item) for item in served)], indent=2))
+        _, records = _of_server(server, [item.model for item in listed])
+        click.echo(json.dumps([*(model_record(item) for item in listed), *records], indent=2))
     else:
         if listed and sys.stdout.isatty() and len(listed) <= _TABLE_LIMIT:
             print_model_table(listed)
         else:
             for line in model_lines(listed) if listed else ():
                 click.echo(line)
-        url, served = _of_ollama([item.model for item in listed])  # may read files: what is known is shown before
-        for line in (*([""] if listed and served else ()), *(ollama_lines(url, served) if served else ())):
+        lines, _ = _of_server(server, [item.model for item in listed])  # may read files: what is known is shown before
+        for line in (*([""] if listed and lines else ()), *lines):
             click.echo(line)
     if problem is not None:
         raise problem
@@ -76,19 +76,41 @@ def _of_outputs(outputs: Path, backend: Backend) -> tuple[list[ListedModel], Ben
         return [], error
 
 
-def _of_ollama(trained: Sequence[TrainedModel]) -> tuple[str, list[ListedOllama]]:
-    """The address of an Ollama server that answers at once, and its models; none where none does."""
-    from benchtui.backends.ollama_models import listed_models, listed_server
+def _of_server(named: str | None, trained: Sequence[TrainedModel]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The lines and records of a server's models: of the named one, else of an Ollama that answers at once. Raises
+    BenchtuiError where the named one does not answer."""
+    from benchtui.backends.ollama_models import listed_server
+
+    if named is None:
+        ollama = listed_server()
+        return _of_ollama(ollama, trained) if ollama else ([], [])
+    from benchtui.backends.ollama_server import look_at_ollama
+    from benchtui.backends.servers import look, server_url
+    from benchtui.reports.served_list import served_lines, served_record
+
+    url = server_url(named)
+    try:
+        ollama = look_at_ollama(url)
+    except BenchtuiError:  # another product, or nothing: `look` says which
+        facts = look(url)
+        return list(served_lines(facts)), [served_record(facts, model) for model in facts.models]
+    return _of_ollama(ollama, trained)
+
+
+def _of_ollama(server: OllamaServer, trained: Sequence[TrainedModel]) -> tuple[list[str], list[dict[str, Any]]]:
+    from benchtui.backends.ollama_models import listed_models
     from benchtui.models.gguf.same import Contents
     from benchtui.models.layout import size_text
+    from benchtui.reports.ollama_list import ollama_lines, ollama_record
     from benchtui.tasks.cache import cache_folder
 
     def reading(path: Path, size: int) -> None:
         if size > _SAID_FROM:
             click.echo(f"Reading {one_line(path.name, 80)} ({size_text(size)}) once, to compare it.", err=True)
 
-    server = listed_server()
-    return (server.url, listed_models(server, trained, Contents(cache_folder(), reading))) if server else ("", [])
+    served = listed_models(server, trained, Contents(cache_folder(), reading))
+    lines = list(ollama_lines(server.url, served)) if served else []
+    return lines, [ollama_record(server.url, item) for item in served]
 
 
 def _print_hashes(outputs: Path, name: str, backend: Backend) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from benchtui.compare.documents import tasks_of
 from benchtui.compare.names import Names
 from benchtui.compare.records import Comparison, Row
 from benchtui.compare.titles import title_of
+from benchtui.compare.tokenised import unlike_prompts
 from benchtui.results.health import health_words, unlike_lengths
 from benchtui.results.records import RunResults
 
@@ -16,7 +18,9 @@ def row_health(row: Row, comparison: Comparison) -> list[str]:
     found = []
     for side, name in ((row.first, comparison.first_name), (row.second, comparison.second_name)):
         found += [f"{name}: {words}" for words in health_words(side.health)]
-    found += [words for words in (_lengths(row, comparison), _prompt_tokens(row, comparison)) if words is not None]
+    counts = _prompt_tokens(row, comparison)
+    tokens = _unlike_prompts(row, comparison, counts) or counts
+    found += [words for words in (_lengths(row, comparison), tokens) if words is not None]
     return found
 
 
@@ -28,6 +32,26 @@ def _lengths(row: Row, comparison: Comparison) -> str | None:
         f"answers have {first.mean_tokens:.0f} tokens on average ({comparison.first_name}), "
         f"{second.mean_tokens:.0f} ({comparison.second_name})"
     )
+
+
+def _unlike_prompts(row: Row, comparison: Comparison, counts: str | None) -> str | None:
+    """Return how many of the same prompts are tokenised differently, by what the journals keep of each; None where they
+    keep nothing, or nothing differs. They are read where two backends answered, or where the `counts` differ."""
+    first, second = comparison.first, comparison.second
+    if row.level != "headline" or (counts is None and _made_by(first) == _made_by(second)):
+        return None
+    found = unlike_prompts(first, second, tasks_of(first, second, row))
+    if found is None or not found.samples:
+        return None
+    one, other = found.told
+    return (
+        f"{found.samples:,} of {found.compared:,} samples are tokenised differently; first: sample {found.sample}, "
+        f"{one} ({comparison.first_name}), {other} ({comparison.second_name})"
+    )
+
+
+def _made_by(results: RunResults) -> str:
+    return next((setting.value for setting in results.settings if setting.name == "backend"), "")
 
 
 def _prompt_tokens(row: Row, comparison: Comparison) -> str | None:

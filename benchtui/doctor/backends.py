@@ -68,9 +68,10 @@ def installed(backend: Backend, access: Access) -> str:
 
 
 def _check_server(backend: Backend, outputs: Path, wanted: Wanted, status: Status) -> Check:
-    """Whether a server answers: the one that was named, or one that the backend knows on this machine."""
-    named = wanted.server is not None
-    access = Access(wanted.server)
+    """Whether a server answers: the one that was named, or one that the backend knows on this machine. Where a backend
+    of servers was named, the server is its own, and no other is asked there."""
+    access = Access(None if backend.name != wanted.backend and _is_served(wanted.backend) else wanted.server)
+    named = access.server is not None
     try:
         address = backend.server(access)
         if address is None:
@@ -80,6 +81,13 @@ def _check_server(backend: Backend, outputs: Path, wanted: Wanted, status: Statu
         lacking: Status = "warning" if named and status == "absent" else status
         return Check(_row(backend.name), lacking, _words(backend, one_line(error.what, 400)), error.next_step)
     return Check(_row(backend.name), "ok", _words(backend, said))
+
+
+def _is_served(name: str) -> bool:
+    try:
+        return find_backend(name).served
+    except BenchtuiError:  # said of its own row
+        return False
 
 
 def _answers(backend: Backend, outputs: Path, access: Access) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+FIRST_IDS = 8
+"""Token ids of a prompt that are kept."""
+
 
 class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """Counted by the model when it answers, in tokens; None where it was not counted.
@@ -13,7 +16,8 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     `prompt` is the length of the prompt before anything was cut from it, `lost` what was cut to fit the window.
     `tokens` is the length of a generated answer, with thoughts and end token; `at_limit` says that the greatest number
     of tokens ended it, and neither an end token nor a stop string; `thinking` that this was before any answer began,
-    `window_full` that it was the model's window that ended it.
+    `window_full` that it was the model's window that ended it. `first` has the first FIRST_IDS token ids of the prompt,
+    before anything was cut: two tokenizers, or two ways to begin a text, differ in them or in the length.
     """
 
     prompt: int | None = None
@@ -22,6 +26,7 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     at_limit: bool | None = None
     thinking: bool | None = None
     window_full: bool = False
+    first: tuple[int, ...] = ()
 
 
 class TaskHealth(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from tests.cli.test_models_command import benchtui
 from tests.models.gguf_files import tensors, write_gguf
 from tests.worker.answering.ollama.double import serving
 from tests.worker.answering.ollama.fake import FakeOllama
+from tests.worker.answering.openai.fake import Fake
 
 
 def keep(store: Path, name: str, file: Path) -> str:
@@ -95,3 +96,20 @@ def test_what_is_remembered_is_of_the_file_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "cache" / "gguf-contents.json").write_text("{")
     write_gguf(other, tensors(seed=1))
     assert Contents(tmp_path / "cache").same(one, [other, tmp_path / "gone.gguf"]) == [other]
+
+
+def test_what_a_named_server_has_is_listed(tmp_path: Path, server: FakeOllama) -> None:
+    env = {"OLLAMA_HOST": "127.0.0.1:9", "OLLAMA_MODELS": str(tmp_path / "store")}
+    of_ollama = benchtui("models", "--server", server.url, cwd=tmp_path, **env)
+    assert of_ollama.returncode == 0, of_ollama.stderr
+    assert f"Ollama at {server.url}" in of_ollama.stdout
+    with Fake() as other:
+        shown = benchtui("models", "--server", f"{other.url}/v1", cwd=tmp_path, **env).stdout
+        assert f"openai: --backend openai --server {other.url} --model NAME evaluates these." in shown
+        assert shown.splitlines()[-1].split() == ["fake-1", "4,096", "—"]
+        (record,) = json.loads(benchtui("models", "--json", "--server", other.url, cwd=tmp_path, **env).stdout)[1:]
+        assert (record["kind"], record["name"], record["window"]) == ("served", "fake-1", 4096)
+    gone = benchtui("models", "--server", other.url, cwd=tmp_path, **env)
+    assert gone.returncode == 1
+    assert "tuned" in gone.stdout
+    assert f"{other.url} does not answer as a server" in gone.stderr

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.backends.backend import Need
+from benchtui.backends.hf import HF
 from benchtui.backends.ollama import OLLAMA
 from benchtui.backends.openai import OPENAI
 from benchtui.backends.registry import BUILT_IN
@@ -58,6 +59,17 @@ def test_a_server_tells_its_product_and_its_models(tmp_path: Path) -> None:
     assert said.status == "ok"
     assert said.message.startswith(f"vllm at {server.url}; it has [bold red]evil[/]")
     assert "\x1b" not in said.message
+
+
+def test_a_server_is_asked_for_the_named_backend_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchtui.backends.registry.BUILT_IN", {"ollama": OLLAMA, "openai": OPENAI, "hf": HF})
+    monkeypatch.setenv("OLLAMA_HOST", "127.0.0.1:9")
+    with Fake() as server:
+        found = examined(tmp_path, Wanted("openai", server.url))
+        assert found["openai backend"].status == "ok"
+        assert (found["ollama backend"].status, "127.0.0.1:9" in found["ollama backend"].message) == ("absent", True)
+        assert not [asked.path for asked in server.asked if asked.path.startswith("/api")]
+        assert server.url in examined(tmp_path, Wanted("hf", server.url))["ollama backend"].message
 
 
 def test_ollama_is_looked_for_where_its_variable_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,9 +29,10 @@ from benchtui.reports.tables import plain_table
 from benchtui.results.choose import ChosenRuns
 from benchtui.results.health import health_words
 from benchtui.results.read import read_run
-from benchtui.results.records import RunResults
-from benchtui.runs.answer_health import TaskHealth
+from benchtui.results.records import RunResults, Setting
+from benchtui.runs.answer_health import AnswerFacts, TaskHealth
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.journal.journal import Journal, RequestKey
 from tests.synthetic import Task, ifeval, write_run
 
 CUT = {"answers": 40, "cut": 31, "cut_at": [256, 256], "empty": 1, "looping": 9, "tokens": 9000, "mean_tokens": 225.0}
@@ -306,3 +307,34 @@ def test_the_same_prompts_in_other_tokens_are_said(tmp_path: Path) -> None:
         f"{said}4,040 (GGUF), one more for each: they are tokenised differently"
     ]
     assert told(same) == told(unknown) == told(some) == []
+
+
+def test_samples_that_are_tokenised_differently_are_counted_and_the_first_is_shown(tmp_path: Path) -> None:
+    """By the journals of a folder and of a GGUF file: the same number of tokens, others at the beginning."""
+    first, second = (with_prompts(tmp_path, name, 4_000) for name in ("folder", "gguf"))
+    first, second = (
+        msgspec.structs.replace(results, settings=(Setting("backend", backend), *results.settings))
+        for results, backend in ((first, "hf"), (second, "gguf"))
+    )
+    (task,) = {score.task for score in first.scores}
+    for results, shift in ((first, 0), (second, 100)):
+        place = RunDirectory(results.run).journal
+        place.parent.mkdir(exist_ok=True)
+        with Journal(place) as journal:
+            for doc_id in range(40):
+                ids = (1, 50 + shift) if doc_id in (7, 9) else (1, 50)
+                key, facts = RequestKey(task, doc_id, 0), AnswerFacts(100, 0, first=ids)
+                asked = "another text" if doc_id == 3 and shift else "digest"
+                journal.record(key, asked, [-1.0, True], facts if doc_id != 5 else AnswerFacts(100, 0))
+
+    def told(other: RunResults) -> list[str]:
+        compared = compare_runs(first, other, names=("folder", "GGUF"))
+        return [words for words in health_notes(compared) if "tokenised" in words]
+
+    (words,) = told(second)
+    assert words.endswith(
+        "2 of 38 samples are tokenised differently; first: sample 7, 100 tokens from 1 50 (folder), 100 tokens from "
+        "1 150 (GGUF)"
+    )
+    assert told(msgspec.structs.replace(second, run=first.run)) == [], "the same tokens"
+    assert told(msgspec.structs.replace(second, settings=first.settings)) == [], "one backend, the same counts"

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import PromptSettings
-from benchtui.runs.answer_health import AnswerFacts
+from benchtui.runs.answer_health import FIRST_IDS, AnswerFacts
 from benchtui.worker.answering.protocol import (
     Answering,
     Generated,
@@ -114,7 +114,8 @@ class LmEvalModel(TemplateLM):
         asked = [self._score_request(context, continuation, args or ()) for args, context, continuation in requests]
         for (args, context, _continuation), request in zip(requests, asked, strict=True):
             if args is not None:
-                self.observer.answer_facts(args, AnswerFacts(len(context), request.lost))
+                first = tuple(map(int, context[:FIRST_IDS]))
+                self.observer.answer_facts(args, AnswerFacts(len(context), request.lost, first=first))
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
 
             def answered(index: int, score: Score) -> None:
@@ -213,7 +214,8 @@ class LmEvalModel(TemplateLM):
         unended = at_limit and self._answer_end.missing_from(generated.text)
         thinking = (generated.thinking or unended or None) if not generated.window_full else None
         full = generated.window_full and at_limit
-        return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full)
+        first = tuple(map(int, request.prompt[:FIRST_IDS]))
+        return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full, first)
 
     def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
         """What is asked for these requests, and the length of each prompt before anything was cut from it."""

@@ -36,12 +36,15 @@ _PLACES_AT_ONCE = 16
 class VllmAnswering(Answering):
     """vLLM's `LLM` and the tokenizer of its model."""
 
-    def __init__(self, llm: Any, tokenizer: TokenizerAlone, plan: ModelPlan, *, device: str, rows: int) -> None:
+    def __init__(
+        self, llm: Any, tokenizer: TokenizerAlone, plan: ModelPlan, *, device: str, rows: int, adapter: Any = None
+    ) -> None:
+        """`adapter` is vLLM's LoRARequest for the plan's adapter, where it has one."""
         self._llm = llm
         self._tokenizer = tokenizer
         self._plan = plan
         self._device = device
-        self._engine = Engine(llm, rows)
+        self._engine = Engine(llm, rows, adapter)
 
     @property
     def facts(self) -> AnsweringFacts:

@@ -24,22 +24,39 @@ class Asked:
 class Engine:
     """Keeps at most `rows` requests in vLLM's engine at once."""
 
-    def __init__(self, llm: Any, rows: int) -> None:
+    def __init__(self, llm: Any, rows: int, adapter: Any = None) -> None:
+        """`adapter` is the LoRARequest that goes with every request."""
         self._engine = llm.llm_engine
+        self._adapter = adapter
         self._numbers = count()
         self.rows = rows
 
-    def ask(self, asked: Sequence[Asked], answered: Callable[[int, Any], None], observer: Observer) -> None:
-        """Give each request's place and its finished RequestOutput to `answered`, as soon as it is known.
+    @property
+    def scored_rows(self) -> int:
+        """Prompts whose log-probabilities are asked for at once. With an adapter vLLM mixes up those that share a batch
+        (vllm#16668), or dies of them (0.32.0 on a CPU)."""
+        return self.rows if self._adapter is None else 1
+
+    def ask(
+        self,
+        asked: Sequence[Asked],
+        answered: Callable[[int, Any], None],
+        observer: Observer,
+        *,
+        rows: int | None = None,
+    ) -> None:
+        """Give each request's place and its finished RequestOutput to `answered`, as soon as it is known; at most
+        `rows` are in the engine at once, where that is given.
 
         What `answered` and `observer` raise ends it; the engine keeps nothing of what was asked then.
         """
+        most = rows or self.rows
         waiting, inside = deque(range(len(asked))), dict[str, int]()
         lengths = dict[str, int]()  # tokens that each request inside has written
         try:
             while waiting or inside:
-                if waiting and len(inside) <= self.rows // 2:
-                    while waiting and len(inside) < self.rows:
+                if waiting and len(inside) <= most // 2:
+                    while waiting and len(inside) < most:
                         name, place = f"benchtui-{next(self._numbers)}", waiting.popleft()
                         self._add(name, asked[place])
                         inside[name], lengths[name] = place, 0
@@ -53,7 +70,8 @@ class Engine:
 
     def _add(self, name: str, asked: Asked) -> None:
         prompt = {"prompt_token_ids": list(asked.prompt)}
-        self._engine.add_request(name, prompt, asked.params)
+        more = {} if self._adapter is None else {"lora_request": self._adapter}
+        self._engine.add_request(name, prompt, asked.params, **more)
 
     def _step(self, lengths: dict[str, int], observer: Observer) -> list[Any]:
         """Let the engine do one forward pass; the outputs that are finished with it."""

@@ -6,10 +6,12 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.describe import describe
 from benchtui.models.source import HuggingFaceSource, hugging_face
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.open import open_chat
 from benchtui.worker.answering.protocol import ModelPlan
+from benchtui.worker.answering.vllm import lora
 from benchtui.worker.report import Reporter
 
 if TYPE_CHECKING:
@@ -60,8 +62,13 @@ def open_model(plan: ModelPlan, reporter: Reporter, memory_share: float) -> Vllm
             tokenizer.tokenizer.chat_template = plan.prompts.chat_template
         rows = plan.batch_size if isinstance(plan.batch_size, int) else _ROWS
         reporter.batch_size(rows, "requests in vLLM at once")
-        llm = LLM(**_arguments(plan, source, tokenizer.max_length, device, dtype, rows, memory_share))
-        return VllmAnswering(llm, tokenizer, plan, device=device, rows=rows)
+        adapter = describe(source.adapter, allow_pickle=plan.permissions.pickle) if source.adapter else None
+        more = lora.arguments(adapter, plan.prompts.model_args)
+        llm = LLM(**{**_arguments(plan, source, tokenizer.max_length, device, dtype, rows, memory_share), **more})
+        request = None if adapter is None else lora.put_on(llm, adapter)
+        if request is not None:
+            reporter.decision("prompts scored at once", "1", "vLLM mixes up those that share a batch with an adapter")
+        return VllmAnswering(llm, tokenizer, plan, device=device, rows=rows, adapter=request)
     except BenchtuiError:
         raise
     except Exception as error:  # vLLM, transformers and the hub each raise their own

@@ -32,7 +32,7 @@ def score(engine: Engine, requests: Sequence[ScoreRequest], answered: Scored, ob
         for index in groups[place]:
             answered(index, _score(requests[index], output))
 
-    engine.ask(asked, finished, observer)
+    engine.ask(asked, finished, observer, rows=engine.scored_rows)
 
 
 def _groups(requests: Sequence[ScoreRequest]) -> Iterator[list[int]]:

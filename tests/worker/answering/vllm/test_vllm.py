@@ -45,6 +45,16 @@ CLOSE = 1e-3
 """Nats that a request's log-likelihood may differ by."""
 
 
+def write_tasks(folder: Path, data: Path) -> list[str]:
+    """Write the tasks, and return their names."""
+    for name, (output_type, more) in TASKS.items():
+        (folder / f"{name}.yaml").write_text(
+            f"task: {name}\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {data}\ntest_split: test\n"
+            f"output_type: {output_type}\n{more}"
+        )
+    return list(TASKS)
+
+
 @pytest.fixture(scope="module")
 def samples(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """By backend and task, what the real model answered."""
@@ -55,13 +65,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> dict[
     (place / "outputs" / "smol" / "merged_16bit").symlink_to(real_model / "SmolLM2-135M-Instruct")
     data = write_data(place / "data.jsonl", QUESTIONS)
     write_choice_task(place / "tasks", "choices", data)
-    for name, (output_type, more) in TASKS.items():
-        (place / "tasks" / f"{name}.yaml").write_text(
-            f"task: {name}\ndataset_path: json\ndataset_kwargs:\n  data_files:\n    test: {data}\ntest_split: test\n"
-            f"output_type: {output_type}\n{more}"
-        )
     found = {}
-    names = ("choices", *TASKS)
+    names = ("choices", *write_tasks(place / "tasks", data))
     for backend, more in (("hf", ()), ("vllm", ("--python", VLLM))):
         done = benchtui(
             "run", "--backend", backend, *more, "--tasks", ",".join(names), "--include-path", "tasks", "--no-base",

@@ -13,6 +13,7 @@ from benchtui.backends.access import Access
 from benchtui.backends.vllm import VLLM
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.protocol import GenerateRequest, Unobserved
+from benchtui.worker.answering.vllm import lora
 from benchtui.worker.answering.vllm.engine import Asked, Engine
 from benchtui.worker.answering.vllm.generation import generate, sampling
 
@@ -49,9 +50,11 @@ class FakeEngine:
     inside: dict[str, int] = field(default_factory=dict)
     most: int = 0
     aborted: list[str] = field(default_factory=list)
+    adapters: list[Any] = field(default_factory=list)
     reasons: dict[int, str | None] = field(default_factory=dict)
 
-    def add_request(self, name: str, prompt: dict[str, list[int]], params: Any) -> None:
+    def add_request(self, name: str, prompt: dict[str, list[int]], params: Any, lora_request: Any = None) -> None:
+        self.adapters.append(lora_request)
         self.inside[name] = len(prompt["prompt_token_ids"])
         self.most = max(self.most, len(self.inside))
 
@@ -93,6 +96,60 @@ def test_each_answer_goes_to_its_request_and_few_are_inside_at_once() -> None:
     assert [found[place] for place in range(len(lengths))] == lengths
     assert fake.most == 4
     assert told.count == sum(lengths) + len(lengths)
+
+
+def test_an_adapter_goes_with_every_request_and_prompts_are_scored_one_at_a_time() -> None:
+    fake = FakeEngine()
+    engine = Engine(SimpleNamespace(llm_engine=fake), 4, "the adapter")
+    asked = [Asked([0] * length, None, ((),)) for length in range(1, 7)]
+    engine.ask(asked, lambda *_: None, Unobserved(), rows=engine.scored_rows)
+    assert (fake.most, set(fake.adapters)) == (1, {"the adapter"})
+    engine.ask(asked, lambda *_: None, Unobserved())
+    assert fake.most == 4
+    assert engine_of(FakeEngine()).scored_rows == 4
+
+
+@pytest.mark.parametrize(("used", "words"), [(2, ""), (1, "uses 1 of the 2 matrix pairs"), (None, "does not take")])
+def test_every_matrix_of_an_adapter_is_accounted_for(
+    monkeypatch: pytest.MonkeyPatch, used: int | None, words: str
+) -> None:
+    request = SimpleNamespace(LoRARequest=lambda *told: told)
+    monkeypatch.setitem(sys.modules, "vllm.lora.request", request)
+
+    def add(_: Any) -> None:
+        if used is None:
+            raise ValueError("expected target modules in {'q_proj'} but received ['conv']")
+
+    together = SimpleNamespace(lora_b=["v", None, "q" if used == 2 else None])
+    manager = SimpleNamespace(
+        modules={"layers.0.qkv_proj": None},
+        list_adapters=lambda: {
+            1: SimpleNamespace(loras={"layers.0.qkv_proj": together, "lm_head": SimpleNamespace(lora_b="h")})
+        },
+    )
+    worker = SimpleNamespace(model_runner=SimpleNamespace(lora_manager=SimpleNamespace(_adapter_manager=manager)))
+    llm = SimpleNamespace(llm_engine=SimpleNamespace(add_lora=add), collective_rpc=lambda call: [call(worker)])
+    if not words:
+        assert lora.put_on(llm, adapter_with(2)) == ("adapter", 1, "/m/lora")
+        return
+    with pytest.raises(BenchtuiError, match=words) as error:
+        lora.put_on(llm, adapter_with(2))
+    assert "Merge it into its base first" in error.value.next_step
+
+
+def adapter_with(pairs: int) -> Any:
+    names = [f"layers.{place}.q_proj.lora_{side}.weight" for place in range(pairs) for side in "AB"]
+    return SimpleNamespace(
+        name="/m/lora", config={"r": 16}, tensors={name: SimpleNamespace(shape=(16, 16)) for name in names}
+    )
+
+
+def test_the_room_for_an_adapter_is_what_it_needs_unless_the_user_says_more() -> None:
+    assert lora.arguments(None, {}) == {}
+    assert lora.arguments(adapter_with(1), {})["max_lora_rank"] == 16
+    assert lora.arguments(adapter_with(1), {"max_lora_rank": 64})["max_lora_rank"] == 64
+    with pytest.raises(BenchtuiError, match="max_lora_rank=8 in --model-args, and the adapter needs 16"):
+        lora.arguments(adapter_with(1), {"max_lora_rank": 8})
 
 
 def test_what_was_asked_is_taken_back_when_the_work_is_stopped() -> None:
