@@ -69,7 +69,8 @@ def _made_of(file: Path, choice: Choice, say: Said) -> Path:
     base = _base(file, choice)
     identity = file_identity(file)
     configuration = msgspec.json.encode(_configuration(base))
-    digest = hashlib.sha256(b"\0".join((_RULES.encode(), identity.encode(), configuration))).hexdigest()
+    parts = (_RULES.encode(), identity.encode(), base.identity.encode(), configuration)  # its tokenizer counts too
+    digest = hashlib.sha256(b"\0".join(parts)).hexdigest()
     folder = absolute(choice.outputs) / f"{_name(file)}-{digest[:8]}"
     if folder.exists():
         if _record(folder).get("digest") != digest:

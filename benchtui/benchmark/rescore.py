@@ -96,7 +96,7 @@ def _rescored(source: RunDirectory, model: Path, how: Rescoring, say: Said, cont
         _take_answers(source, new, planned)
         write_note(new, f"The answers of {name}, scored again with {by}.")
         _score(new, control)
-    except BenchtuiError:
+    except BaseException:
         shutil.rmtree(new.path, ignore_errors=True)  # it has nothing that its source has not
         raise
     say(f"{name} was scored again with {by}: {shown_name(new)}")

@@ -30,5 +30,10 @@ def command(**values: Any) -> int:
     from benchtui.cli.terminal.main_job import run_on_terminal
 
     if choice.detach and not in_background():
+        if choice.model_checkpoint:  # first: the run must begin soon after it was started
+            from benchtui.benchmark.put_on_base import with_checkpoint
+            from benchtui.cli.terminal.main_job import Terminal
+
+            with_checkpoint(choice, Terminal().say)
         return start_detached(sys.argv[1:])
     return run_on_terminal(choice)

@@ -98,9 +98,11 @@ def test_a_pt_file_is_made_into_a_folder_once_and_benchmarked(place: Path) -> No
     save_file(tensors, place / "tuned.safetensors", {"format": "pt"})
     plain = with_checkpoint(choice("tuned.safetensors", base), said.append)
     assert plain.model not in (None, again.model)
+    (base / "tokenizer_config.json").write_text((base / "tokenizer_config.json").read_text() + " ")
+    assert with_checkpoint(choice("tuned.safetensors", base), said.append).model != plain.model, "another tokenizer"
     wrong = save_with(place / "wrong.safetensors", tensors, "model.norm.weight")
     assert "model.norm.weight is missing" in refusal(choice(wrong, base))
-    assert len(list((place / "outputs").iterdir())) == 2, "nothing is left of what did not fit"
+    assert len(list((place / "outputs").iterdir())) == 3, "nothing is left of what did not fit"
 
 
 def save_with(path: Path, tensors: dict[str, torch.Tensor], left_out: str) -> Path:
