@@ -25,7 +25,7 @@ def repeats_note(choice: Choice, tasks: ResolvedTasks) -> str:
     every = [task for leaves in tasks.leaves.values() for task in leaves]
     if len(once) == len(every):
         raise UsageError(
-            f"--repeats {choice.repeats} has nothing to repeat: {_named(once)} {_verb(once)} no text generated.",
+            f"--repeats {choice.repeats} has nothing to repeat: {_named(once)} {_verb(once)} for no text.",
             "Leave it out, or choose tasks that generate text.",
         )
     said = {name: choice.gen_kwargs[name] for name in ("do_sample", "temperature") if name in choice.gen_kwargs}
@@ -33,7 +33,7 @@ def repeats_note(choice: Choice, tasks: ResolvedTasks) -> str:
         raise UsageError(
             f"--repeats {choice.repeats} would get {choice.repeats} equal answers to each sample: the generation "
             "settings take the likeliest token.",
-            "Draw tokens with --gen-kwargs do_sample=true,temperature=0.7, or leave --repeats out.",
+            "Draw tokens with --temperature 0.7, or leave --repeats out.",
         )
     note = f"Each sample is answered {choice.repeats} times with other random numbers; its score is the mean."
     return f"{note} {_named(once)}: asked once (log-likelihoods are not drawn)." if once else note
@@ -45,4 +45,4 @@ def _named(tasks: list[str]) -> str:
 
 
 def _verb(tasks: list[str]) -> str:
-    return "has" if len(tasks) == 1 else "have"
+    return "asks" if len(tasks) == 1 else "ask"

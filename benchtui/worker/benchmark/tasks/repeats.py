@@ -23,12 +23,12 @@ def check_generation(name: str, task: Task, said: Mapping[str, Any]) -> None:
     if "temperature" in settings and settings["temperature"] is None:
         raise BenchtuiError(
             f"Task {name} sets its temperature to null, which lm-eval cannot read.",
-            "Correct the task, or give a number with --gen-kwargs temperature=0.",
+            "Correct the task, or give a number with --temperature.",
         )
     if idle := without_effect(said, settings):
         raise UsageError(
             f"{one_line(', '.join(idle), 200)} would change nothing: {name} takes the likeliest token.",
-            "Add do_sample=true to --gen-kwargs and a temperature above 0, or leave it out.",
+            "Draw tokens with --temperature 0.7, or with do_sample=true in --gen-kwargs; or leave it out.",
         )
 
 
@@ -48,7 +48,7 @@ def ask_repeatedly(name: str, task: Task, repeats: int) -> None:
     if not is_drawn(task.get_config("generation_kwargs") or {}):
         raise UsageError(
             f"--repeats {repeats} would get {repeats} equal answers to each sample: {name} takes the likeliest token.",
-            "Draw tokens with --gen-kwargs do_sample=true,temperature=0.7, or leave --repeats out.",
+            "Draw tokens with --temperature 0.7, or leave --repeats out.",
         )
     task.set_config("repeats", repeats)
     aggregations = task.aggregation
