@@ -104,7 +104,7 @@ def look(url: str, key_variable: str = KEY_VARIABLE) -> ServerFacts:
             "Give --server the address of an OpenAI-compatible server.",
         )
     product = _product(cards, headers)
-    found = tuple(_served(card) for card in cards)
+    found = _with_windows_of_parents(tuple(_served(card) for card in cards))
     if product == "llama-server":
         return _llama(url, key_variable, found)
     if product == "sglang":
@@ -137,6 +137,19 @@ def _served(card: Mapping[str, Any]) -> ServedModel:
         parameters=_number(meta.get("n_params")),  # type: ignore[union-attr]
         bytes=_number(meta.get("size")) or 0,  # type: ignore[union-attr]
         parent=parent if isinstance(parent, str) else None,
+    )
+
+
+def _with_windows_of_parents(found: tuple[ServedModel, ...]) -> tuple[ServedModel, ...]:
+    """vLLM tells no window of an adapter: it is that of its base, which it names."""
+    import dataclasses
+
+    windows = {model.name: model.window for model in found if model.parent is None}
+    return tuple(
+        dataclasses.replace(model, window=windows.get(model.parent))
+        if model.window is None and model.parent is not None
+        else model
+        for model in found
     )
 
 

@@ -76,5 +76,5 @@ VLLM = _Vllm(
         }
     ),
     costs="fastest for many samples on a GPU; needs an environment of its own",
-    unverified="only run on CPUs; distributions, sampling and chat templates not tried",
+    unverified="only run on CPUs; sampling and chat templates not tried",
 )  # fmt: skip

@@ -105,3 +105,21 @@ def test_a_route_that_is_not_there_is_asked_for_once(status: int) -> None:
         fake.faults["/lora-adapters"] = [Reply(status, {})]
         assert identity(fake) == "fake-1 model_path=/models/m.gguf n_ctx=2048"
         assert [asked.path for asked in fake.asked].count("/lora-adapters") == 1
+
+
+class WithAdapter(Fake):
+    """Lists an adapter as vLLM does: without a window, after its base."""
+
+    owned_by = "vllm"
+
+    def fault(self, asked: Asked) -> Reply | None:
+        if asked.path != "/v1/models":
+            return None
+        adapter = {"id": "tuned", "owned_by": "vllm", "root": "/adapters/tuned", "parent": self.model}
+        return Reply(body={"data": [{**self.model_card(), "parent": None}, {**adapter, "max_model_len": None}]})
+
+
+def test_an_adapter_has_the_window_of_its_base() -> None:
+    with WithAdapter() as fake:
+        base, adapter = look(fake.url).models
+    assert (adapter.parent, adapter.window) == (base.name, base.window) == ("fake-1", 4096)
