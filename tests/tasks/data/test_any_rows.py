@@ -46,13 +46,14 @@ VALUES = st.one_of(
     st.dictionaries(st.text(max_size=3), LEAVES, max_size=3),
 )
 CHOICES = st.lists(st.text(min_size=1, max_size=4), min_size=2, max_size=4)
+FILLED = st.text(min_size=1, max_size=8).filter(str.strip) | st.integers(0, 3) | LEAVES
 FITTING = [
-    {"question": LEAVES, "answer": LEAVES},
-    {"question": LEAVES, "choices": CHOICES, "answer": st.sampled_from(["A", "B", "0", "1", "2", "C", 1])},
-    {"question": LEAVES, "A": LEAVES, "B": LEAVES, "answer": st.sampled_from(["A", "B", 1, 0])},
+    {"question": FILLED, "answer": FILLED},
+    {"question": FILLED, "choices": CHOICES, "answer": st.sampled_from(["A", "B", "0", "1", "2", "C", 1])},
+    {"question": FILLED, "A": FILLED, "B": FILLED, "answer": st.sampled_from(["A", "B", 1, 0])},
     {"messages": st.lists(TURN, min_size=2, max_size=4)},
-    {"prompt": LEAVES, "chosen": LEAVES, "rejected": LEAVES},
-    {"text": LEAVES},
+    {"prompt": FILLED, "chosen": FILLED, "rejected": FILLED},
+    {"text": FILLED},
 ]
 ROWS = st.one_of(*(st.lists(st.fixed_dictionaries(row), min_size=1, max_size=3) for row in FITTING)) | st.sets(
     st.sampled_from(NAMES), min_size=1, max_size=5
@@ -66,7 +67,11 @@ def task_or_error(spec: DataSpec, folder: Path) -> MadeTask | BenchtuiError:
         return error
 
 
-@given(rows=ROWS, kind=st.sampled_from([None, *DATA_KINDS]), prompt=st.sampled_from([None, "{{x}}", "question"]))
+@given(
+    rows=ROWS,
+    kind=st.sampled_from([*[None] * 9, *DATA_KINDS]),
+    prompt=st.sampled_from([*[None] * 9, "{{x}}", "question"]),
+)
 @settings(max_examples=300)
 def test_any_rows_are_read_or_refused(rows: list[dict[str, Any]], kind: Any, prompt: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
