@@ -8,7 +8,7 @@ import pytest
 import torch
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
-from benchtui.runs.answer_health import AnswerFacts
+from benchtui.runs.answer_health import FIRST_IDS, AnswerFacts
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Watcher, ask, fast_model, lm_eval_engine
 
@@ -35,7 +35,7 @@ def by_hand(model: Any, tokenizer: Any, prompt: str, until: list[str], window: i
     )[0, kept.shape[1] :].tolist()
     ends = model.generation_config.eos_token_id
     ended = row[-1] in (ends if isinstance(ends, list) else [ends]) or any(found.done_tracker[0] for found in stop)
-    return AnswerFacts(len(ids), len(ids) - kept.shape[1], len(row), not ended)
+    return AnswerFacts(len(ids), len(ids) - kept.shape[1], len(row), not ended, first=tuple(ids[:FIRST_IDS]))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -117,7 +117,7 @@ def test_contexts_lose_what_does_not_reach_the_model(engine: str, window: int, t
         whole = tokenizer(context + continuation)["input_ids"]
         before = len(tokenizer(context.rstrip())["input_ids"])
         lost = max(len(whole) - 1 - window, 0)
-        assert told[request.args] == AnswerFacts(prompt=before, lost=lost)
+        assert told[request.args] == AnswerFacts(prompt=before, lost=lost, first=tuple(whole[:before][:FIRST_IDS]))
         cut += lost > 0
     assert bool(cut) == (window < 256)
 
