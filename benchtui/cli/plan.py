@@ -101,21 +101,16 @@ def command(
     What `benchtui run` reads from benchtui.toml and BENCHTUI_ variables is not read here: say tasks and limit again.
     """
     from benchtui.compare.planning import outlook
-    from benchtui.results.changes import EarlierChanges
+    from benchtui.results.changes import with_samples
 
     asked = _tasks(tasks, suite, only_data=bool(data["data"]))
     planned, made = _with_data(asked, data)
-    earlier = {**_earlier(model, outputs)}
-    for task in made:
-        before = earlier.get(task.name)
-        changed, spread = (before.changed, before.spread) if before else (None, None)
-        earlier[task.name] = EarlierChanges(before.n if before else 0, task.documents, changed, spread)
     found = outlook(
         planned,
         gain,
         limit=limit,
         samples=samples,
-        earlier=earlier,
+        earlier=with_samples(_earlier(model, outputs), {task.name: task.documents for task in made}),
         discordance=discordance,
         watched=decide_early,
     )

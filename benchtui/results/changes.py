@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,12 @@ def earlier_changes(model: Path) -> Mapping[str, EarlierChanges]:
             parts = [part for key, part in rows.items() if key.startswith(f"{name}_") and part.get("level") == "part"]
             found[name] = EarlierChanges(n, total, _changed(row), _spread(parts, n))
     return found
+
+
+def with_samples(earlier: Mapping[str, EarlierChanges], samples: Mapping[str, int]) -> Mapping[str, EarlierChanges]:
+    """Return `earlier` with the samples of tasks as they were counted now, whatever a comparison said of them."""
+    nothing = EarlierChanges(0, 0, None)
+    return {**earlier, **{task: replace(earlier.get(task, nothing), total=n) for task, n in samples.items()}}
 
 
 def _total(row: Mapping[str, Any]) -> int | None:

@@ -86,7 +86,7 @@ SETTINGS: tuple[Setting, ...] = (
             forms.some_of(*QUESTIONS), DECIDE_FOR, "A,B", only_with=("decide-early",)),
     Setting("data", DATA, "A file with questions (JSON, JSONL, CSV, TSV, Parquet, Arrow), or hub:ORG/NAME[:CONFIG]"
             "[/SPLIT]; may be repeated. Alone it is evaluated instead of a suite; with --suite or --tasks, beside it.",
-            forms.SOURCES, (), "FILE", key=""),
+            forms.SOURCES, (), "FILE", key="", page="suite"),
     Setting("prompt", DATA, "The column that is asked, or a Jinja template like '{{question}} {{hint}}'. Without it "
             "the columns are recognised, and shown.", forms.FREE_TEXT, None, "COLUMN", key="", only_with=OF_DATA),
     Setting("answer", DATA, "The column, or template, with the right answer.", forms.FREE_TEXT, None, "COLUMN", key="",

@@ -12,6 +12,7 @@ from benchtui.models.base import BaseChoice, find_base
 from benchtui.models.layout import TrainedModel
 from benchtui.models.listing import ListedModel
 from benchtui.models.selection import choose_format
+from benchtui.settings.rows import NO_SUITE
 from benchtui.settings.setting import Question
 from benchtui.tasks.suites import BUILT_IN, Suite
 from benchtui.tasks.words import PLAIN_WORDS, task_title
@@ -113,9 +114,21 @@ def known_base(model: TrainedModel, backend: Backend, wanted: str | None) -> Bas
     return find_base(model, form)
 
 
-def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate]) -> list[Option]:
-    """The suites with tasks, documents, time and what each is best for."""
-    return [_suite_option(suite, estimates.get(suite.name)) for suite in suites]
+OWN_DATA = Option(
+    "own-data", "A file of your own", "JSON, JSONL, CSV, TSV, Parquet or Arrow; or a data set of the Hub."
+)
+"""Offered in the list where there is no field to type it in."""
+
+
+def suite_options(suites: Sequence[Suite], estimates: Mapping[str, Estimate], data: Sequence[str] = ()) -> list[Option]:
+    """The suites with tasks, documents, time and what each is best for; before them the user's own `data` alone."""
+    offered = [_suite_option(suite, estimates.get(suite.name)) for suite in suites]
+    return [_data_option(data), *offered] if data else offered
+
+
+def _data_option(data: Sequence[str]) -> Option:
+    names = one_line(", ".join(data), 100)
+    return Option(NO_SUITE, "Your own data alone", f"{names}. With one of the suites below, both are evaluated.")
 
 
 def _suite_option(suite: Suite, estimate: Estimate | None) -> Option:

@@ -13,6 +13,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.choice import Choice, access_of
 from benchtui.plans.prepare import prepare
 from benchtui.plans.tasks import PlannedTasks, plan_tasks
+from benchtui.reports.own_data import about_tasks
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import PLANNED_GAIN
 from benchtui.tasks.catalogue import load_catalogue
@@ -40,6 +41,8 @@ def preflight(choice: Choice) -> list[Check]:
 
 def _plans(choice: Choice, tasks: PlannedTasks, leaves: int) -> Iterator[Check]:
     yield Check("Tasks", "ok", f"{leaves} task{'s' if leaves > 1 else ''} known to lm-eval")
+    for line in about_tasks(tasks.made):
+        yield Check("Your data", "ok", line.removeprefix("Your own data: ").strip())
     try:
         backend = find_backend(choice.backend)
         model = backend.find(choice.outputs, choice.model, access_of(choice, backend))
@@ -65,10 +68,11 @@ def _what_will_show(choice: Choice, tasks: PlannedTasks, model: Path) -> str:
     """From which gains on these samples can show something; "" where nothing is known of the tasks."""
     from benchtui.compare.planning import outlook
     from benchtui.reports.outlook import short_answer
-    from benchtui.results.changes import earlier_changes
+    from benchtui.results.changes import earlier_changes, with_samples
 
     watched = choice.decide_early is not None
-    found = outlook(tasks.plans, PLANNED_GAIN, earlier=earlier_changes(model), watched=watched, simulate=False)
+    earlier = with_samples(earlier_changes(model), {task.name: task.documents for task in tasks.made})
+    found = outlook(tasks.plans, PLANNED_GAIN, earlier=earlier, watched=watched, simulate=False)
     return short_answer(found)
 
 

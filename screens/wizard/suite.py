@@ -13,8 +13,9 @@ from textual.widgets import Input, Select
 
 from benchtui.reports.wording.states import rate_words
 from benchtui.settings.config import load_config
+from benchtui.settings.rows import NO_SUITE
 from benchtui.settings.values import limit_typed, limit_words
-from benchtui.tasks.suites import Suite, TaskPlan, offered_suites
+from benchtui.tasks.suites import DEFAULT_SUITE, Suite, TaskPlan, offered_suites
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Estimate, Speeds, earlier_speeds, estimate_tasks, estimates
 from benchtui.wizard.measure import DOCUMENTS, measure
@@ -31,7 +32,8 @@ class SuiteStep(Step):
     HELP = (
         "A suite is a named list of lm-eval tasks. Times come from earlier runs; where there are none, m measures the "
         "highlighted suite with a few samples of each task. Suites of your own go into benchtui.toml: press t on "
-        "Home to search tasks and put them into one. Stop early: in random order, as far as it takes to be "
+        "Home to search tasks and put them into one. Your own data: a file with questions (JSONL, CSV, Parquet, …) or "
+        "hub:ORG/NAME; the review shows how it is read. Stop early: in random order, as far as it takes to be "
         "certain of better, worse or no relevant difference. A large difference shows soon, a small one at the end."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -49,7 +51,7 @@ class SuiteStep(Step):
         yield Plain(id="suite-note", classes="note")
         with Horizontal(classes="fields"):
             with Vertical():
-                yield Plain("Samples per task", classes="label")
+                yield Plain("Samples each", classes="label")
                 yield Input(placeholder="suite default", id="limit", compact=True)
             with Vertical(id="early"):
                 yield Plain("Stop early", classes="label")
@@ -57,8 +59,11 @@ class SuiteStep(Step):
                 early = self.answers.choice.decide_early is not None
                 yield Select(ways, value=early, allow_blank=False, id="decide-early", compact=True)
             with Vertical():
-                yield Plain("Or tasks by name", classes="label")
-                yield Input(placeholder="arc_easy,mmlu", id="tasks", compact=True)
+                yield Plain("Or tasks", classes="label")
+                yield Input(placeholder="arc_easy,piqa", id="tasks", compact=True)
+            with Vertical():
+                yield Plain("Your own data", classes="label")
+                yield Input(placeholder="questions.csv", id="data", compact=True)
 
     def enter(self) -> None:
         choice = self.answers.choice
@@ -66,6 +71,7 @@ class SuiteStep(Step):
         self.query_one("#early").display = choice.compare
         self.query_one(Select).value = choice.decide_early is not None
         self.query_one("#tasks", Input).value = ",".join(choice.tasks)
+        self.query_one("#data", Input).value = ", ".join(choice.data)
         self.query_one(Choices).focus()
         self.find_out(self._read, self._take, group="step-suites")
 
@@ -81,7 +87,8 @@ class SuiteStep(Step):
         if model is not None:
             self.answers.speeds[model.path.name] = speeds
         wanted = self.answers.choice.suite
-        if not self.answers.choice.tasks and wanted not in {suite.name for suite in self._suites}:
+        known = {NO_SUITE, *(suite.name for suite in self._suites)}
+        if not self.answers.choice.tasks and wanted not in known:
             self.page.tell(f"There is no suite {one_line(wanted, 40)!r}.", "Choose one of these.")
         self._offer()
 
@@ -91,7 +98,7 @@ class SuiteStep(Step):
         known = estimates(self._suites, speeds, limit=self._limit(), models=answers.models_to_run)
         current = self.query_one(Choices).current
         taken = current.value if current else answers.choice.suite
-        options = suite_options(self._suites, known)
+        options = suite_options(self._suites, known, self._data())
         if answers.choice.tasks:
             names = one_line(", ".join(answers.choice.tasks), 200)
             beside = named.words if (named := self._named_estimate(speeds)) else ""
@@ -120,7 +127,7 @@ class SuiteStep(Step):
             return None
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        if event.input.id == "limit" and self._suites:
+        if event.input.id in ("limit", "data") and self._suites:
             self._offer()
 
     def action_measure(self) -> None:
@@ -129,7 +136,7 @@ class SuiteStep(Step):
             return
         choice = self.answers.choice
         if current.value != NAMED:
-            choice = replace(choice, suite=current.value, tasks=())
+            choice = replace(choice, suite=current.value, tasks=(), data=self._data())
         self._stop = threading.Event()
         stop = self._stop
         self.query_one("#suite-note", Plain).show(f"Measuring {one_line(current.title, 40)}: loading the model …")
@@ -162,6 +169,8 @@ class SuiteStep(Step):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
+        if event.input.id == "data" and self._data():
+            self.answers.choice = replace(self.answers.choice, suite=NO_SUITE)
         self._leave()
 
     def _leave(self) -> None:
@@ -181,13 +190,23 @@ class SuiteStep(Step):
             return False
         named = [part.strip() for part in self.query_one("#tasks", Input).value.split(",")]
         tasks = tuple(part for part in named if part)
-        self.answers.choice = replace(self.answers.choice, limit=limit, tasks=tasks)
+        self.answers.choice = replace(self.answers.choice, limit=limit, tasks=tasks, data=self._data())
+        if self.answers.choice.suite == NO_SUITE and not self._data():
+            self.answers.choice = replace(self.answers.choice, suite=DEFAULT_SUITE)
         return True
+
+    def _data(self) -> tuple[str, ...]:
+        """Return the files and data sets of one's own: those of the flags as long as nobody types another."""
+        typed, before = self.query_one("#data", Input).value.strip(), self.answers.choice.data
+        if typed == ", ".join(before):
+            return before
+        return (typed,) if typed else ()
 
     @property
     def summary(self) -> str:
         choice = self.answers.choice
-        what = one_line(", ".join(choice.tasks), 60) if choice.tasks else choice.suite
+        suite = () if choice.suite == NO_SUITE and choice.data else (choice.suite,)
+        what = one_line(", ".join((*(choice.tasks or suite), *choice.data)), 60)
         limit = f", {limit_words(choice.limit)} each" if choice.limit is not None else ""
         early = "; stops early" if choice.compare and choice.decide_early is not None else ""
         return what + limit + early

@@ -24,3 +24,14 @@ def test_the_review_says_from_which_gains_on_the_samples_show_something(tmp_path
     assert said(suite="quick", decide_early=2.0) != said(suite="quick"), "looks have their price"
     assert said(suite="test") == "So few samples can show no gain at all."
     assert said(suite="quick", compare=False) == "", "there is nothing to compare with"
+
+    (tmp_path / "mine.jsonl").write_text(
+        "".join(f'{{"question": "[red]What is {n}?", "answer": "{n:03}"}}\n' for n in range(400))
+    )
+    own = {"data": (str(tmp_path / "mine.jsonl"),), "suite": "none"}
+    assert said(**own).startswith("Can show gains from")
+    choice = Choice(tmp_path / "outputs", base=str(base), offline=True, **own)  # type: ignore[arg-type]
+    lines = [check.message for check in preflight(choice) if check.name == "Your data"]
+    assert lines[0] == "mine, 400 samples, an answer is written and matched."
+    assert "| [red]What is 0?" in lines, "three prompts as they will be asked"
+    assert "expected: 002" in lines

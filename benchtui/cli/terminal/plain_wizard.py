@@ -166,16 +166,23 @@ def _ask_servers(
 
 def _ask_suite(choice: Choice, model: TrainedModel) -> Choice:
     from benchtui.settings.config import load_config
+    from benchtui.settings.rows import NO_SUITE
     from benchtui.tasks.suites import offered_suites
     from benchtui.wizard.estimate import earlier_speeds, estimates
-    from benchtui.wizard.options import suite_options
+    from benchtui.wizard.options import OWN_DATA, suite_options
 
     if choice.tasks:
         return choice
     known = offered_suites(load_config().suites, choice.suite)
     speeds = earlier_speeds(choice.outputs, model.path.name)
     times = estimates(known, speeds, limit=choice.limit, models=2 if choice.compare else 1)
-    return replace(choice, suite=_select("suite", suite_options(known, times), choice.suite))
+    options = suite_options(known, times, choice.data)
+    if not choice.data:
+        options.append(OWN_DATA)
+    taken = _select("suite", options, choice.suite)
+    if taken != OWN_DATA.value:
+        return replace(choice, suite=taken)
+    return replace(choice, suite=NO_SUITE, data=(_text("Your file, or hub:ORG/NAME", "", needed=True),))
 
 
 def _ask_batch(choice: Choice, model: TrainedModel) -> Choice:
