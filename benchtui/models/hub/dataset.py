@@ -5,11 +5,14 @@ Nothing of a data set is run: files are listed, and those that are asked for are
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
+from benchtui.files import read_regular, write_atomic
 from benchtui.models.hub.asking import (
     ANSWER_SECONDS,
     COMMIT,
@@ -36,7 +39,8 @@ _MAX_FILES = 100_000
 class HubDataset:
     """A data set of the hub at `commit` of `revision`: the names of its `files`.
 
-    With `from_cache` the hub was not asked, and `files` are those on this disk; `note` says why.
+    With `from_cache` the hub was not asked; `note` says why. `files` are all that there are, or where that was never
+    noted (not `whole`) those on this disk.
     """
 
     name: str
@@ -45,20 +49,24 @@ class HubDataset:
     files: tuple[str, ...]
     from_cache: bool = False
     note: str = ""
+    whole: bool = True
 
 
-def hub_dataset(name: str, *, revision: str = "main", offline: bool = False) -> HubDataset:
-    """List the files of the data set `name` (ORG/NAME) at `revision`. When the hub cannot be reached, the cached files.
+def hub_dataset(name: str, listings: Path, *, revision: str = "main", offline: bool = False) -> HubDataset:
+    """List the files of the data set `name` (ORG/NAME) at `revision`, or of the cached commit without the hub.
+
+    The list is kept in the folder `listings`: the hub's cache holds only files that were fetched, and cannot tell which
+    are missing.
 
     Raises BenchtuiError when it does not exist, is gated, or is neither on the hub nor in the cache.
     """
     if offline or hub_is_offline():
-        return _cached(name, revision, "benchtui is offline")
+        return _cached(name, revision, listings, "benchtui is offline")
     try:
-        return _listed(name, revision)
+        return _listed(name, revision, listings)
     except Unreachable as error:
         try:
-            return _cached(name, revision, str(error))
+            return _cached(name, revision, listings, str(error))
         except BenchtuiError:
             raise (error.told or _not_cached(name, str(error))) from None
 
@@ -107,7 +115,7 @@ def _downloaded(dataset: HubDataset, name: str) -> Path:
     return path
 
 
-def _listed(name: str, revision: str) -> HubDataset:
+def _listed(name: str, revision: str, listings: Path) -> HubDataset:
     from huggingface_hub import HfApi
 
     api = HfApi(endpoint=checked_endpoint())
@@ -123,10 +131,27 @@ def _listed(name: str, revision: str) -> HubDataset:
     if not COMMIT.fullmatch(commit):
         raise Unreachable(f"{hub_endpoint()} does not answer as a hub does")
     files = tuple(sibling.rfilename for sibling in (info.siblings or [])[:_MAX_FILES] if _is_safe(sibling.rfilename))
+    with contextlib.suppress(OSError):  # a cache that cannot be written is done without
+        write_atomic(_listing(name, commit, listings), json.dumps(files))
     return HubDataset(name, revision, commit, files)
 
 
-def _cached(name: str, revision: str, why: str) -> HubDataset:
+def _listing(name: str, commit: str, listings: Path) -> Path:
+    return listings / f"{name.replace('/', '--')}-{commit}.json"
+
+
+def _read_listing(file: Path) -> tuple[str, ...]:
+    """Read the names that were noted, none where there is no such list."""
+    try:
+        names = json.loads(read_regular(file))
+    except (OSError, ValueError, RecursionError):
+        return ()
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return ()
+    return tuple(filter(_is_safe, names))
+
+
+def _cached(name: str, revision: str, listings: Path, why: str) -> HubDataset:
     repository = _repository(name)
     try:
         commit = (repository / "refs" / revision).read_text("ascii", "replace").strip()
@@ -138,7 +163,9 @@ def _cached(name: str, revision: str, why: str) -> HubDataset:
         files = ()
     if not files:
         raise _not_cached(name, why)
-    return HubDataset(name, revision, commit, files, from_cache=True, note=f"{why}: the cached copy counts")
+    known = _read_listing(_listing(name, commit, listings))
+    note = f"{why}: the cached copy counts"
+    return HubDataset(name, revision, commit, known or files, from_cache=True, note=note, whole=bool(known))
 
 
 def _repository(name: str) -> Path:
@@ -146,7 +173,7 @@ def _repository(name: str) -> Path:
 
 
 def _is_safe(name: str) -> bool:
-    """Whether a name that the hub lists stays below the folder it is written to."""
+    """Return whether a name that the hub lists stays below the folder it is written to."""
     return not name.startswith("/") and ".." not in name.split("/") and "\\" not in name and "\0" not in name
 
 

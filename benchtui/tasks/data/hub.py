@@ -14,6 +14,7 @@ from typing import Any
 
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.hub.dataset import CONVERTED, HubDataset, fetch_files, hub_dataset
+from benchtui.tasks.cache import cache_folder
 from benchtui.text import one_line
 
 HUB = "hub:"
@@ -31,6 +32,7 @@ _SPLITS = {
 }
 _PREFERRED = ("test", "validation", "dev", "train")
 """Which split is evaluated where nobody says: what was held back, before what was trained on."""
+_PART = re.compile(r"-\d{5}-of-(?P<all>\d{5})(?=[.-])")
 _SHOWN = 12
 
 Files = Mapping[str, Sequence[str]]
@@ -87,7 +89,7 @@ def fetch_split(
     Raises UsageError where the data set has no such configuration or split, or several and none was named, and
     BenchtuiError where the hub gives no files.
     """
-    dataset = hub_dataset(name.repository, offline=offline)
+    dataset = hub_dataset(name.repository, _listings(), offline=offline)
     said = [dataset.note[0].upper() + dataset.note[1:] + "."] if dataset.note else []
     configs = _configs(dataset)
     if not configs:
@@ -95,12 +97,49 @@ def fetch_split(
         said.append("Its own script is not run: the Parquet files that the Hub made of it are read.")
     config = _config(name, configs)
     splits = _existing(configs[config], dataset)
+    if not dataset.whole and name.split is None:
+        raise UsageError(
+            f"Which splits {name.repository} has is not known: {dataset.note}, with some of its files.",
+            f"Name one that is there ({one_line(', '.join(splits), 100)}): {HUB}{name.repository}/SPLIT.",
+        )
     split, why = _split(name, splits)
+    files, left_out = _of_one_format(splits[split])
+    _refuse_missing_parts(name, files)
     said += [why] if why else []
-    paths = fetch_files(dataset, splits[split], arrived)
+    if left_out:
+        said.append(f"Files of one format are read; left out: {one_line(', '.join(left_out), 100)}.")
+    paths = fetch_files(dataset, files, arrived)
     settled = replace(name, config=None if config == "default" else config, split=split)
     said.insert(0, f"{settled}: {len(paths)} {'file' if len(paths) == 1 else 'files'} of commit {dataset.commit[:12]}.")
     return HubSplit(settled, dataset.commit, tuple(paths), tuple(splits), tuple(said))
+
+
+def _listings() -> Path:
+    return cache_folder() / "datasets"
+
+
+def _of_one_format(names: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part files into those of the most frequent format and the others: the same rows often lie there in several."""
+    formats = [_format(name) for name in names]
+    chosen = max(formats, key=lambda each: (formats.count(each), -_DATA.index(each) if each in _DATA else -len(_DATA)))
+    return [n for n in names if _format(n) == chosen], [n for n in names if _format(n) != chosen]
+
+
+def _format(name: str) -> str:
+    return "." + name.lower().rpartition(".")[2].replace("ndjson", "jsonl")
+
+
+def _refuse_missing_parts(name: HubName, files: Sequence[str]) -> None:
+    """Raise BenchtuiError where of NAME-00000-of-00010 and its like some are not there."""
+    for file in files:
+        part = _PART.search(file)
+        there = [other for other in files if part and other.startswith(file[: part.start()])]
+        if part and len(there) < int(part["all"]):
+            raise BenchtuiError(
+                f"Of {part['all'].lstrip('0')} parts of {one_line(file[: part.start()], 100)} in {name.repository}, "
+                f"{len(there)} are there.",
+                "Connect to the hub once, so that the others are fetched.",
+            )
 
 
 def _configs(dataset: HubDataset) -> Mapping[str, Files]:
@@ -108,8 +147,7 @@ def _configs(dataset: HubDataset) -> Mapping[str, Files]:
     listed = _card_configs(dataset)
     if listed:
         return listed
-    found = _by_names([name for name in dataset.files if name.lower().endswith(_DATA) and not _is_hidden(name)])
-    if found:
+    if found := _by_names("", _data_files(dataset)):
         return {"default": found}
     if packed := [name for name in dataset.files if name.lower().endswith(_PACKED)]:
         raise UsageError(
@@ -122,7 +160,7 @@ def _configs(dataset: HubDataset) -> Mapping[str, Files]:
 def _converted(dataset: HubDataset, offline: bool) -> tuple[HubDataset, Mapping[str, Files]]:
     """What the Hub made of a data set that only its own script can read."""
     try:
-        found = hub_dataset(dataset.name, revision=CONVERTED, offline=offline)
+        found = hub_dataset(dataset.name, _listings(), revision=CONVERTED, offline=offline)
     except BenchtuiError as error:
         raise UsageError(
             f"{dataset.name} holds no data files that can be read, only {one_line(', '.join(dataset.files), 120)}; "
@@ -156,12 +194,16 @@ def _card_configs(dataset: HubDataset) -> Mapping[str, Files]:
     listed = front.get("configs") if isinstance(front, dict) else None
     found: dict[str, Files] = {}
     for config in listed if isinstance(listed, list) else []:
-        if isinstance(config, dict) and (files := _card_files(config.get("data_files"))):
-            folder = str(config.get("data_dir") or "").strip("/")
-            prefix = f"{folder}/" if folder and folder != "." else ""
-            found[str(config.get("config_name") or "default")] = {
-                split: [prefix + pattern for pattern in patterns] for split, patterns in files.items()
-            }
+        if not isinstance(config, dict):
+            continue
+        folder = str(config.get("data_dir") or "").removeprefix("./").strip("/")
+        prefix = f"{folder}/" if folder and folder != "." else ""
+        files: Files = {
+            split: [prefix + pattern for pattern in patterns]
+            for split, patterns in _card_files(config.get("data_files")).items()
+        }
+        if files := files or _by_names(prefix, _data_files(dataset)):
+            found[str(config.get("config_name") or "default")] = files
     return found
 
 
@@ -185,12 +227,18 @@ def _texts(value: Any) -> list[str]:
     return [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
 
 
-def _by_names(names: Sequence[str]) -> Files:
-    """Group files by the split that their names or folders tell; all are `train` where none tells one."""
+def _data_files(dataset: HubDataset) -> list[str]:
+    return sorted(name for name in dataset.files if name.lower().endswith(_DATA) and not _is_hidden(name))
+
+
+def _by_names(prefix: str, files: Sequence[str]) -> Files:
+    """Group the files below `prefix` by the split that their names or folders tell; all are `train` where none tells
+    one."""
     found: dict[str, list[str]] = {}
+    names = [name for name in files if name.startswith(prefix)]
     for name in names:
         for split, words in _SPLITS.items():
-            if re.search(rf"(?:^|[^a-zA-Z])(?:{'|'.join(words)})(?:[^a-zA-Z]|$)", name.lower()):
+            if re.search(rf"(?:^|[^a-zA-Z])(?:{'|'.join(words)})(?:[^a-zA-Z]|$)", name[len(prefix) :].lower()):
                 found.setdefault(split, []).append(name)
                 break
     return found or ({"train": list(names)} if names else {})
@@ -205,8 +253,9 @@ def _existing(files: Files, dataset: HubDataset) -> dict[str, list[str]]:
     found = {}
     for split, patterns in files.items():
         matching = [name for pattern in patterns for name in _matching(pattern, dataset)]
-        if matching:
-            found[split] = list(dict.fromkeys(matching))
+        # A pattern like data/** means the card and licences as well.
+        if data := [name for name in dict.fromkeys(matching) if name.lower().endswith(_DATA)] or matching:
+            found[split] = data
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.tasks.cache import cache_folder
 from benchtui.tasks.data.hub import HubName, fetch_split, is_hub_id, parse_hub_name
 from tests.conftest import Hub
 
@@ -48,16 +50,23 @@ def test_bare_ids_among_tasks() -> None:
 
 
 class Cached:
-    """A data set in the hub's cache, as huggingface_hub lays it out."""
+    """A data set in the hub's cache, as huggingface_hub lays it out, and the list of its files that benchtui keeps."""
 
     def __init__(self, cache: Path) -> None:
         self._cache = cache
 
-    def put(self, name: str, files: dict[str, str], revision: str = "main") -> None:
+    def put(
+        self, name: str, files: dict[str, str], revision: str = "main", *, listed: tuple[str, ...] | None = ()
+    ) -> None:
+        """`listed` are files that the hub has besides; None: the list was never kept."""
         folder = self._cache / f"datasets--{name.replace('/', '--')}"
         (folder / "refs" / revision).parent.mkdir(parents=True, exist_ok=True)
         commit = COMMIT if revision == "main" else COMMIT[::-1]
         (folder / "refs" / revision).write_text(commit)
+        if listed is not None:
+            listing = cache_folder() / "datasets" / f"{name.replace('/', '--')}-{commit}.json"
+            listing.parent.mkdir(parents=True, exist_ok=True)
+            listing.write_text(json.dumps([*files, *listed]))
         for file, text in files.items():
             place = folder / "snapshots" / commit / file
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -67,6 +76,7 @@ class Cached:
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cached:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     return Cached(tmp_path)
 
 
@@ -125,6 +135,31 @@ def test_what_is_not_cached_is_said(cached: Cached) -> None:
     cached.put("o/p", {"train.jsonl.gz": ""})
     with pytest.raises(UsageError, match="packed files"):
         names("hub:o/p")
+
+
+def test_part_of_a_data_set_in_the_cache_is_never_the_whole(cached: Cached) -> None:
+    cached.put("o/n", {"train-00000-of-00001.jsonl": ""}, listed=("test-00000-of-00001.jsonl",))
+    with pytest.raises(BenchtuiError, match=r"test-00000-of-00001\.jsonl cannot be had: benchtui is offline"):
+        names("hub:o/n")
+    assert names("hub:o/n/train") == ("hub:o/n/train", ["train-00000-of-00001.jsonl"])
+    cached.put("o/m", {"train-00000-of-00010.parquet": ""}, listed=None)
+    with pytest.raises(UsageError, match="Which splits o/m has is not known"):
+        names("hub:o/m")
+    with pytest.raises(BenchtuiError, match="Of 10 parts of train in o/m, 1 are there"):
+        names("hub:o/m/train")
+
+
+def test_configurations_by_folder_and_rows_in_several_formats(cached: Cached) -> None:
+    configs = (
+        "- {config_name: a, data_dir: a}\n- {config_name: b, data_dir: ./b}\n- config_name: c\n  data_files: 'c/**'"
+    )
+    files = ["a/test.jsonl", "b/test.csv", "b/test.jsonl", "b/more-test.csv", "c/README.md", "c/x.parquet", "c/x.json"]
+    cached.put("o/n", {"README.md": card(configs), **dict.fromkeys(files, "")})
+    assert names("hub:o/n:a") == ("hub:o/n:a/test", ["test.jsonl"])
+    assert names("hub:o/n:b") == ("hub:o/n:b/test", ["more-test.csv", "test.csv"])
+    assert names("hub:o/n:c") == ("hub:o/n:c/train", ["x.parquet"])
+    found = fetch_split(parse_hub_name("hub:o/n:c"), offline=True)
+    assert "Files of one format are read; left out: c/x.json." in found.said
 
 
 @pytest.mark.parametrize("text", ["---\nconfigs: [\n---\n", "---\nconfigs: {a: 1}\n---\n", card("- 1\n- {}"), "--- "])
