@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from benchtui.compare.differences.leaves import SampleSource
+from benchtui.errors import BenchtuiError
 from benchtui.results.documents import BenchmarkDocument
+from benchtui.results.read import read_run
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import shown_name
+from benchtui.runs.records import read_done
+from benchtui.tasks.data.documents.content import document_digest
 from benchtui.tasks.data.make import make_task
 from benchtui.tasks.data.read import open_data, read_rows
 from benchtui.tasks.data.rows import Cell
-from benchtui.tasks.data.spec import DataSpec
+from benchtui.tasks.data.spec import DataSpec, MadeTask
+from benchtui.tasks.metrics.registry import choose
+from benchtui.text import one_line
 
 
 def own_documents(spec: DataSpec, *, offline: bool = False) -> list[BenchmarkDocument]:
@@ -32,3 +42,62 @@ def _text(cells: Mapping[str, Cell]) -> str:
     answers = cells["choices"] or cells["targets"]
     assert isinstance(answers, list)  # noqa: S101 - `make_task` wrote it
     return "\n".join([str(cells["prompt"] or ""), *map(str, answers)])
+
+
+def check_same_documents(
+    run: RunDirectory, spec: DataSpec, now: MadeTask, metrics: tuple[str, ...], *, metric_code: bool = False
+) -> None:
+    """Raise BenchtuiError where the documents of `now`, made of the data of `spec` with other `metrics`, are not those
+    that `run` answered: no answer is held against a reference that was changed since.
+
+    How they are scored may be another. Raises BenchtuiError also where no samples tell what was answered, and
+    UsageError where the data cannot be read.
+    """
+    answered = dict(_answered(run, spec.name))
+    if _reads_json(metrics) == _reads_json(spec.metrics):
+        _compare(run, spec, now.data, answered)
+        return
+    with tempfile.TemporaryDirectory(prefix="benchtui-rescore-") as folder:  # references are written in another way
+        then = make_task(spec, Path(folder), offline=True, metric_code=metric_code)
+        _compare(run, spec, then.data, answered)
+
+
+def _reads_json(metrics: tuple[str, ...]) -> bool:
+    return any(choose(metric).metric.needs == "JSON reference" for metric in metrics)
+
+
+def _compare(run: RunDirectory, spec: DataSpec, parquet: Path, answered: dict[int, str]) -> None:
+    place, count = "", 0
+    for row in read_rows(open_data(parquet)):
+        digest = document_digest(row.cells)
+        if answered.get(count, digest) != digest:
+            place = str(row.cells["place"])
+            break
+        count += 1
+    if place or any(number >= count for number in answered):
+        where = one_line(f"{place} of {spec.origin}" if place else f"The end of {spec.origin}", 200)
+        raise BenchtuiError(
+            f"{where} is not what it was when {shown_name(run)} was evaluated.",
+            "Put the file back as it was, or evaluate the model again.",
+        )
+
+
+def _answered(run: RunDirectory, task: str) -> Iterator[tuple[int, str]]:
+    """Yield the number, from 0, and the digest of every document that a run scored."""
+    file = SampleSource(read_run(run)).file(task) if read_done(run) is not None else None
+    if file is None:
+        raise BenchtuiError(
+            f"{shown_name(run)} has no samples of {one_line(task, 80)}, which tell the references it was asked with.",
+            "Resume it, or evaluate the model again.",
+        )
+    number = 0
+    try:
+        with file.open("rb") as lines:
+            for line in lines:
+                number += 1
+                raw = json.loads(line)
+                yield int(raw["doc_id"]), document_digest(dict(raw["doc"]))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise BenchtuiError(f"{file} is damaged in line {number}.", "Evaluate the model again.") from None
+    except OSError as error:
+        raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None

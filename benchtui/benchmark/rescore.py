@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.benchmark.directories import lock_model, write_run_plan
+from benchtui.benchmark.own_documents import check_same_documents
 from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_tasks
 from benchtui.compare.history.history import write_note
 from benchtui.errors import BenchtuiError, UsageError
@@ -28,6 +29,7 @@ from benchtui.runs.directory import RunDirectory, named_base, new_fine_tuned_run
 from benchtui.runs.events import Results
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.journal.shards import answered_in, gather_journals
+from benchtui.runs.kinds.benchmark.task_data import keep_data
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.records import read_done, run_state
 from benchtui.supervise.control import Control
@@ -91,7 +93,7 @@ def _rescored(source: RunDirectory, model: Path, how: Rescoring, say: Said, cont
     new = new_fine_tuned_run(model / BENCHMARKS, dt.datetime.now().astimezone())
     by = ", ".join([*(one_line(str(path), 200) for path in how.task_files), *how.metrics]) or "the tasks of today"
     try:
-        planned = _planned(plan, name, model, new, how)
+        planned = _planned(source, plan, model, new, how)
         write_run_plan(new, planned, new_bench_id(), None)
         _take_answers(source, new, planned)
         write_note(new, f"The answers of {name}, scored again with {by}.")
@@ -109,12 +111,16 @@ def _take_answers(source: RunDirectory, new: RunDirectory, plan: BenchmarkPlan) 
         with Journal(source.journal, read_only=True) as answers, Journal(new.journal) as journal:
             journal.bind(plan.bound_facts())
             journal.take(answers)
+            keep_data(journal, {})  # the documents that they are now scored with are the worker's to tell
     except sqlite3.Error as error:
         raise BenchtuiError(f"The answers of {shown_name(source)} cannot be copied: {error}.") from error
 
 
-def _planned(plan: BenchmarkPlan, name: str, model: Path, new: RunDirectory, how: Rescoring) -> BenchmarkPlan:
+def _planned(
+    source: RunDirectory, plan: BenchmarkPlan, model: Path, new: RunDirectory, how: Rescoring
+) -> BenchmarkPlan:
     """Return the plan with the tasks that answers are now scored by. A run with it is never the model's result."""
+    name = shown_name(source)
     check_permissions(plan, how.allowed, name)
     check_arguments(plan, how.allowed)
     data = plan.data
@@ -128,6 +134,8 @@ def _planned(plan: BenchmarkPlan, name: str, model: Path, new: RunDirectory, how
         data = tuple(msgspec.structs.replace(spec, metrics=how.metrics) for spec in data)
         allowed = how.allowed.metric_code
         made = [make_task(spec, new.path / "tasks", offline=plan.offline, metric_code=allowed) for spec in data]
+        for spec, task in zip(plan.data, made, strict=True):
+            check_same_documents(source, spec, task, how.metrics, metric_code=allowed)
         files += [task.file for task in made]
     tasks = _tasks(plan, name, model, files, how.include_paths)
     if tasks.unsafe and not how.allowed.unsafe_code:

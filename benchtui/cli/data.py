@@ -83,7 +83,7 @@ def check(
     specs = data_sets(files, outputs, values | {"offline": offline, "allow_metric_code": allow_metric_code})
     runs = [read_run(find_scored_run(outputs, name)) for name in named]
     found = [check_data(spec, wrong, offline=offline, metric_code=allow_metric_code) for spec in specs]
-    seen = {spec.name: outcomes(runs, spec.name) for spec in specs} if runs else {}
+    seen = {each.name: outcomes(runs, each.name, each.questions) for each in found} if runs else {}
     if as_json:
         click.echo(check_json(found, seen), nl=False)
     else:

@@ -73,6 +73,9 @@ def _shown(found: DataCheck, seen: Outcomes | None) -> Iterator[str]:
             places = [names.get(each, each) for each in ids]
             where = f": {_places(places)}" if ids else ""
             yield f"{what}: {len(ids):,} of {seen.rows:,}{where}. They tell these models in no way apart."
+        if seen.left_out:
+            rows = "1 row of the runs is" if seen.left_out == 1 else f"{seen.left_out:,} rows of the runs are"
+            yield f"Left out: {rows} not in the data as they are now."
     least, needed = detectable_share(found.documents, ASSUMED_CHANGE), samples_needed(GAIN, ASSUMED_CHANGE)
     shown = "no change at all" if least is None else f"a change of {point_words(round(100 * least, 1))} or more"
     yield (
@@ -110,6 +113,7 @@ def _record(found: DataCheck, seen: Outcomes | None) -> dict[str, Any]:
         "reference_in_prompt": list(found.given_away),
         "right_in_every_run": None if seen is None else list(seen.everybody),
         "right_in_no_run": None if seen is None else list(seen.nobody),
+        "left_out": None if seen is None else seen.left_out,
         "detectable": detectable_share(found.documents, ASSUMED_CHANGE),
         "documents_for_5_points": samples_needed(GAIN, ASSUMED_CHANGE),
     }  # fmt: skip

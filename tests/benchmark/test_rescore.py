@@ -98,6 +98,15 @@ def test_a_corrected_task_and_another_metric(place: Path) -> None:
     expected = sum(("e" in texts["the cat counts to"].lower(), "zq" in texts["x"].lower())) / 2
     assert score(found, "own", "contains") == expected
     assert samples(found, "own")[0]["resps"] == samples(source, "own")[0]["resps"]
+    asked, scored = read_run(source).data["own"], read_run(found).data["own"]
+    assert scored.documents != asked.documents, "the documents say how they are scored"
+
+    there = runs(place)
+    write_data(place / "own.jsonl", [{"prompt": "the cat counts to", "answer": "e"}, {"prompt": "x", "answer": "yq"}])
+    changed = benchtui("rescore", source.path, "--include-path", "tasks", "--metric", "contains")
+    assert changed.code == 1
+    assert "line 2 of own.jsonl is not what it was when" in changed.err
+    assert runs(place) == there, "nothing is left of what was refused"
 
     corrected.write_text(yaml.read_text().replace("'{{question}}'", "'Q: {{question}}'"))
     there = runs(place)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from benchtui.tasks.data.make import make_task
+from benchtui.tasks.data.spec import DataSpec
 from tests.cli.results_commands import benchtui, one_line_error
 from tests.cli.test_hostile_text import EVIL, harmless
 from tests.synthetic import Task, write_run
@@ -48,13 +51,23 @@ def test_unsound_data_end_with_4(data: Path) -> None:
     assert [(each["id"], each["should_be"]) for each in found["misjudged"]] == [("x", "wrong")]
 
 
+def evaluated(folder: Path, data: Path, right: Callable[[int], bool]) -> None:
+    """Write a run of these data as they are now, whose row number n, from 0, is right or not."""
+    import pyarrow.parquet as pq
+
+    made = make_task(DataSpec(name=data.stem, source=str(data)), folder / "tasks")
+    documents = pq.read_table(made.data).to_pylist()
+    outcomes = [right(n) for n in range(len(documents))]
+    write_run(folder, {data.stem: Task({("exact_match", "none"): outcomes})}, stamp=STAMP)
+    (samples,) = (folder / "lm-eval").glob("samples_*.jsonl")
+    lines = [json.loads(line) for line in samples.read_text().splitlines()]
+    samples.write_text("".join(json.dumps(line | {"doc": documents[line["doc_id"]]}) + "\n" for line in lines))
+
+
 def test_rows_that_tell_no_runs_apart(data: Path, tmp_path: Path) -> None:
     model = tmp_path / "outputs" / "m" / "benchmarks"
-    for place, right in (("base", lambda n: n < 10), (f"fine-tuned/{STAMP}", lambda n: n < 20 and n != 3)):
-        task = Task({("exact_match", "none"): [right(n) for n in range(30)]}, documents=[f"row-{n}" for n in range(30)])
-        write_run(model / place, {"sums": task}, stamp=STAMP)
-        for file in (model / place / "lm-eval").glob("samples_*.jsonl"):
-            file.write_text(file.read_text().replace('"doc": {"name":', '"doc": {"id":'))
+    evaluated(model / "base", data, lambda n: n < 10)
+    evaluated(model / "fine-tuned" / STAMP, data, lambda n: n < 20 and n != 3)
     where = ("--outputs", tmp_path / "outputs")
     runs = ("--run", "m", "--run", "m/base")
     ended = benchtui("data", "check", data, *runs, *where)
@@ -63,8 +76,28 @@ def test_rows_that_tell_no_runs_apart(data: Path, tmp_path: Path) -> None:
     assert "Right in no run: 10 of 30: line 21" in ended.out
     [found] = json.loads(benchtui("data", "check", data, *runs, *where, "--json").out)
     assert found["right_in_no_run"] == [f"row-{n}" for n in range(20, 30)]
+    assert found["left_out"] == 0
     other = write(tmp_path / "other.jsonl", [{"question": "x?", "answer": "y"}])
     one_line_error(benchtui("data", "check", other, *runs, *where), 1, ["no samples of other"])
+
+
+def test_rows_are_paired_by_what_they_ask(tmp_path: Path) -> None:
+    """Without ids a row is its number: after a row was put before the others, each is another one's."""
+    rows: list[dict[str, object]] = [{"question": f"What is {n} + 100?", "answer": str(n + 100)} for n in range(8)]
+    data = write(tmp_path / "sums.jsonl", rows)
+    model = tmp_path / "outputs" / "m" / "benchmarks"
+    evaluated(model / "base", data, lambda n: n in (3, 5))
+    write(data, [{"question": "And 1?", "answer": "1"}, *rows[:6], {**rows[6], "answer": "0"}, rows[7]])
+    evaluated(model / "fine-tuned" / STAMP, data, lambda n: n in (0, 4, 6))  # the new row, and those of 3 and 5
+    write(data, [{"question": "And 2?", "answer": "2"}, {"question": "And 1?", "answer": "1"}, *rows[:7]])
+    check = ("data", "check", data, "--run", "m", "--run", "m/base", "--outputs", tmp_path / "outputs")
+    ended = benchtui(*check)
+    assert ended.code == 0, ended.err
+    assert "Right in every run: 2 of 6: line 6, line 8." in ended.out
+    assert "Right in no run: 4 of 6: line 3, line 4, line 5, line 7." in ended.out
+    assert "Left out: 2 rows of the runs are not in the data as they are now." in ended.out
+    [found] = json.loads(benchtui(*check, "--json").out)
+    assert (found["right_in_every_run"], found["left_out"]) == (["6", "8"], 2)
 
 
 def test_hostile_rows_stay_text(tmp_path: Path) -> None:

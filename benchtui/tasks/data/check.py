@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchtui.errors import UsageError
+from benchtui.tasks.data.documents.content import question_digest
 from benchtui.tasks.data.documents.names import plain
 from benchtui.tasks.data.make import make_task
 from benchtui.tasks.data.read import open_data, read_rows
@@ -56,7 +57,8 @@ class Same:
 class DataCheck:
     """What was found in one data set. `metrics` are those that were tried, `untried` the others; `references` and
     `wrong` count the answers that were tried. `given_away` are places of documents whose prompt holds the reference;
-    `ids` the documents by their ids, in order, with their places."""
+    `ids` the documents by their ids, in order, with their places; `questions` by their ids, in order, with their
+    `question_digest`."""
 
     name: str
     kind: DataKind
@@ -69,6 +71,7 @@ class DataCheck:
     same: tuple[Same, ...]
     given_away: tuple[str, ...]
     ids: tuple[tuple[str, str], ...] = field(repr=False, default=())
+    questions: tuple[tuple[str, str], ...] = field(repr=False, default=())
 
     @property
     def sound(self) -> bool:
@@ -129,6 +132,7 @@ class _Found:
         self._by_question: defaultdict[int, list[tuple[str, int]]] = defaultdict(list)
         self._given_away: list[str] = []
         self._ids: list[tuple[str, str]] = []
+        self._questions: list[tuple[str, str]] = []
         self._references = self._wrong = 0
 
     def add(self, document: Row, wrong: Sequence[str]) -> None:
@@ -140,6 +144,7 @@ class _Found:
         place, targets, choices = str(cells["place"]), _texts(cells["targets"]), _texts(cells["choices"])
         prompt = str(cells["prompt"] or "")
         self._ids.append((str(cells["id"]), place))
+        self._questions.append((str(cells["id"]), question_digest(cells)))
         asked, answers = (prompt, *sorted(choices)), targets
         if self._kind == "perplexity":  # nothing is asked: the text is all there is
             asked, answers = tuple(targets), []
@@ -192,6 +197,7 @@ class _Found:
             ),
             given_away=tuple(self._given_away),
             ids=tuple(self._ids),
+            questions=tuple(self._questions),
         )
 
 

@@ -19,6 +19,7 @@ from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
 from benchtui.worker.benchmark.same_scores import asks_log_likelihoods
 from benchtui.worker.benchmark.score_journal import score_journal
 from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
+from benchtui.worker.benchmark.tasks.data import note_data
 from benchtui.worker.process import WorkerProcess
 
 
@@ -27,6 +28,7 @@ def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
     for run in runs:
         with ExitStack() as stack:
             context = open_to_score(process, run, stack)
+            note_data(context.tasks, context.journal)
             process.stop.interruptible = False
             templated = context.plan.prompts.chat_template is not None
             score_journal(context, open_chat(context.plan) if templated else None)

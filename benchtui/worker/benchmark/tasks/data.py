@@ -48,6 +48,12 @@ def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journa
     keep_data(journal, kept | found)
 
 
+def note_data(tasks: LoadedTasks, journal: Journal) -> None:
+    """Note the digests of every task's data in a journal that has none: its answers are scored with these documents."""
+    if not read_data(journal):
+        keep_data(journal, {loaded.name: task_data(loaded) for loaded in tasks.tasks})
+
+
 def task_data(loaded: LoadedTask) -> TaskData:
     """Return the digests of a loaded task's documents, as the task has read them already: to read them again could draw
     random numbers in its code, and so change its prompts."""
