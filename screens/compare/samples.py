@@ -14,7 +14,7 @@ from textual.containers import Container
 from textual.widgets import Input
 
 from benchtui.compare.records import Comparison, Row
-from benchtui.tasks.data.capture import KEPT, keep_row
+from benchtui.tasks.data.capture import KEPT, KEPT_CHOICES, keep_row
 from benchtui.text import one_line
 from screens.compare.kept_row import kept_row
 from screens.compare.sample_view import SampleView
@@ -254,8 +254,8 @@ class SamplesPage(Page):
         """Ask what should have been answered, and keep question, wrong answers and that as a row of one's own data."""
         if self._texts is None or self._shown_document is None:
             return
-        file = self.settings.outputs.absolute().parent / KEPT
         document, texts = self._shown_document, self._texts
+        file = self.settings.outputs.absolute().parent / (KEPT_CHOICES if texts[1].choices else KEPT)
 
         def expected(answer: str | None) -> None:
             if answer is not None and answer.strip():

@@ -6,6 +6,8 @@ import json
 import tomllib
 from pathlib import Path
 
+from benchtui.tasks.data.make import make_task
+from benchtui.tasks.data.spec import DataSpec
 from screens.run.run import RunPage
 from tests.screens.conftest import MODEL, Open, press, settle, shown, type_in
 
@@ -109,6 +111,22 @@ async def test_a_sample_is_kept_as_a_test_of_ones_own(open_app: Open, models: Pa
     assert kept[0]["question"].strip()
     assert kept[0]["answer"] == "indeed"
     assert kept[0]["wrong"], "a fixed sample was answered wrongly by the base"
+
+
+async def test_kept_samples_of_both_kinds_are_data_of_ones_own(open_app: Open, models: Path, tmp_path: Path) -> None:
+    async with open_app().run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "enter", "a")
+        await type_in(pilot, "indeed")
+        await press(pilot, "enter")
+        assert "Kept as row 1" in shown(pilot)
+        await press(pilot, "escape", "down", "down", "enter", "a", "enter")
+        assert "Kept as row 1" in shown(pilot)
+    kinds = {}
+    for name in ("kept", "kept-choices"):
+        kept = models.absolute().parent / "tasks" / f"{name}.jsonl"
+        kinds[name] = make_task(DataSpec(name=name, source=str(kept)), tmp_path / "made").kind
+    assert kinds == {"kept": "generate", "kept-choices": "choices"}
 
 
 async def test_any_run_against_any_other(open_app: Open) -> None:

@@ -12,7 +12,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 
 KEPT = Path("tasks", "kept.jsonl")
-"""Where rows are kept, beside the folder of models."""
+KEPT_CHOICES = Path("tasks", "kept-choices.jsonl")
+"""Where rows are kept, beside the folder of models: those of multiple choice apart, since a task is of one kind."""
 _LARGEST = 256 * 1024 * 1024
 
 
