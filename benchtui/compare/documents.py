@@ -85,12 +85,9 @@ class Document:
     instructions: tuple[Instruction, ...]
     drawn: tuple[DrawnAnswer, ...] = ()
 
-    def answers_unlike(self, value: float, score: float) -> list[str]:
-        """Return the answers that did not score `value`, where the document scored `score`; of several answers each by
-        itself."""
-        if self.drawn:
-            return [one.text for one in self.drawn if one.score is not None and one.score != value]
-        return [self.answer] if score != value else []
+    def scored(self, score: float) -> list[DrawnAnswer]:
+        """Return the answers with their scores, where the document scored `score`."""
+        return list(self.drawn) or [DrawnAnswer(self.answer, score)]
 
 
 class PairedDocuments:

@@ -8,7 +8,7 @@ import msgspec
 
 from benchtui.compare.differences.leaves import SampleSource
 from benchtui.compare.differences.pairing import pair
-from benchtui.compare.documents import read_document, tasks_of
+from benchtui.compare.documents import Document, read_document, tasks_of
 from benchtui.compare.names import Names
 from benchtui.compare.records import Row
 from benchtui.evidence.matched_pairs import mcnemar
@@ -18,7 +18,8 @@ from benchtui.tasks.metrics.refusals import is_refusal
 
 class Refusals(msgspec.Struct, frozen=True):
     """Of `n` samples that both runs answered, `first` and `second` were refused by each; `began` only by the second,
-    `ended` only by the first. `p` is that of the exact McNemar test, corrected for nothing."""
+    `ended` only by the first; a sample with several answers is refused where most of them are. `p` is that of the exact
+    McNemar test, corrected for nothing."""
 
     n: int
     first: int
@@ -49,9 +50,12 @@ def refusal_notes(rows: Sequence[Row], first: RunResults, second: RunResults, na
     for row in rows:
         if row.level == "headline" and (found := refusals(first, second, row)) is not None:
             p = "p < 0.001" if found.p < 0.001 else f"p = {found.p:.3f}"
+            how = "answered like a refusal"
+            if max(row.first.answers, row.second.answers) > 1:
+                how = "refused, which is where most answers begin like a refusal"
             yield (
                 f"{row.title}: of {found.n} samples, {found.first} ({names[0]}) and {found.second} ({names[1]}) are "
-                f"answered like a refusal; {found.began} only by {names[1]}, {found.ended} only by {names[0]} "
+                f"{how}; {found.began} only by {names[1]}, {found.ended} only by {names[0]} "
                 f"(exact McNemar, {p}, not corrected)"
             )
 
@@ -59,10 +63,16 @@ def refusal_notes(rows: Sequence[Row], first: RunResults, second: RunResults, na
 def _refused(task: str, row: Row, sources: tuple[SampleSource, SampleSource]) -> Iterator[tuple[bool, bool]]:
     files = [source.file(task) for source in sources]
     for samples in pair(task, row.filter, *(source.read(task) for source in sources)).pairs:
-        texts = [
-            read_document(file, sample.offset, row.metric).answer
+        found = [
+            _is_refused(read_document(file, sample.offset, row.metric))
             for file, sample in zip(files, samples, strict=True)
             if file is not None
         ]
-        if len(texts) == len(files):
-            yield is_refusal(texts[0]), is_refusal(texts[1])
+        if len(found) == len(files):
+            yield found[0], found[1]
+
+
+def _is_refused(document: Document) -> bool:
+    """Return whether the answer to a document is a refusal; of several answers, whether most are."""
+    answers = [one.text for one in document.drawn] or [document.answer]
+    return 2 * sum(map(is_refusal, answers)) > len(answers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from benchtui.compare.records import Comparison
+from benchtui.compare.records import Comparison, Row
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import run_name
 from benchtui.tasks.data.capture import KeptRow
@@ -18,15 +18,14 @@ TYPED = 2000
 
 
 def kept_row(
-    comparison: Comparison, document: PairedDocument, texts: tuple[Document, Document], answer: str
+    comparison: Comparison, row: Row, document: PairedDocument, texts: tuple[Document, Document], answer: str
 ) -> KeptRow:
-    """Make the row for a document that both runs answered; `answer` is what was typed as the right one."""
+    """Make the row for a document that both runs answered, scored by the metric of `row`; `answer` is what was typed as
+    the right one. It has wrong answers only where the metric tells right from wrong."""
     second = texts[1]
     if answer == one_line(second.target, TYPED):
         answer = second.target  # left as it was shown, on one line
-    scored = zip(texts, (document.first, document.second), strict=True)
-    answers = (answer for text, value in scored for answer in text.answers_unlike(1.0, value))
-    wrong = tuple(dict.fromkeys(answer for answer in answers if answer.strip()))
+    wrong = tuple(dict.fromkeys(text for text in _wrong(row, document, texts) if text.strip()))
     return KeptRow(
         second.question,
         answer.strip(),
@@ -34,3 +33,9 @@ def kept_row(
         f"{document.task} #{document.doc_id}, {run_name(RunDirectory(comparison.second.run))}",
         tuple(choice.text for choice in second.choices),
     )
+
+
+def _wrong(row: Row, document: PairedDocument, texts: tuple[Document, Document]) -> list[str]:
+    answers = [*texts[0].scored(document.first), *texts[1].scored(document.second)]
+    tells_right = row.higher_is_better and row.is_share and all(one.score in (0.0, 1.0) for one in answers)
+    return [one.text for one in answers if one.score == 0.0] if tells_right else []

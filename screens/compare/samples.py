@@ -259,7 +259,7 @@ class SamplesPage(Page):
 
         def expected(answer: str | None) -> None:
             if answer is not None and answer.strip():
-                row = kept_row(self._comparison, document, texts, answer)
+                row = kept_row(self._comparison, self._row, document, texts, answer)
                 self.load(lambda: keep_row(file, row), lambda number: self._kept(file, number), group="keep")
 
         self.app.push_screen(

@@ -137,7 +137,7 @@ def test_each_of_several_answers_is_shown_with_its_score(tmp_path: Path) -> None
     documents = PairedDocuments(found.first, found.second, found.headlines[0])
     one, _ = documents.read(documents.documents[0])
     assert one.answer == "[answer 1 of 2, scored 0]\nfirst try\n\n[answer 2 of 2, scored 1]\nsecond try"
-    assert one.answers_unlike(1.0, 0.5) == ["first try"], "what is kept as a wrong answer is one answer"
+    assert [(each.text, each.score) for each in one.scored(0.5)] == [("first try", 0.0), ("second try", 1.0)]
 
 
 def test_names_in_files_are_parted_again() -> None:

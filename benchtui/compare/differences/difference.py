@@ -44,19 +44,20 @@ def difference(terms: PairedTerms) -> Difference:
     """Compute second minus first with interval, p-value and power.
 
     0/1 scores of documents that count alike: exact McNemar. Other means: Gaffke's bounds. Scores that are no mean:
-    Gaffke's bounds of their jackknife pseudo-values. Scores of texts as a whole (BLEU): the paired bootstrap.
+    Gaffke's bounds of their jackknife pseudo-values. Scores of texts as a whole (BLEU): the paired bootstrap. Documents
+    that ask the same are one unit, whose summands are theirs added up.
     """
-    if terms.aggregation.resampled:
-        return _resampled(terms)
-    if not terms.aggregation.mean:
-        return _jackknifed(terms)
     if terms.same is not None and terms.weights is None:
-        together = _mean(
+        together = difference(
             msgspec.structs.replace(
                 terms, first=joined(terms.first, terms.same), second=joined(terms.second, terms.same), same=None
             )
         )
         return msgspec.structs.replace(together, n=len(terms.first))
+    if terms.aggregation.resampled:
+        return _resampled(terms)
+    if not terms.aggregation.mean:
+        return _jackknifed(terms)
     if terms.weights is None and _is_binary(terms.first) and _is_binary(terms.second):
         return _binary(terms)
     return _mean(terms)

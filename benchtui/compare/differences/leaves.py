@@ -11,7 +11,7 @@ import numpy as np
 
 from benchtui.compare.differences.metrics import Aggregation, find_aggregation, terms_of
 from benchtui.compare.differences.pairing import PairedSamples, pair
-from benchtui.compare.differences.repeated import repeated
+from benchtui.compare.differences.questions import with_same
 from benchtui.compare.records import Pairing, Side
 from benchtui.evidence.bootstrap import bootstrap, bootstrap_interval
 from benchtui.evidence.means import (
@@ -196,7 +196,8 @@ def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf
             continue
         if theirs.filter not in joined:
             pairs = pair(task, theirs.filter, samples_first, samples_second)
-            joined[theirs.filter] = _with_asked(pairs, first.results, second.results)
+            asked = _with_asked(pairs, first.results, second.results)
+            joined[theirs.filter] = with_same(asked, first.file(task))
         scored = (
             scored_terms(first.results, mine, samples_first),
             scored_terms(second.results, theirs, samples_second),
@@ -247,7 +248,7 @@ def _leaf(
         aggregation=aggregation,
         paired=pairs,
         completed=ends,
-        same=repeated([f"{a.doc_hash} {a.prompt_hash}" for a, _ in joined.pairs]),
+        same=joined.same,
         targets=tuple(a.target_hash for a, _ in joined.pairs),
     )
 

@@ -8,6 +8,7 @@ import msgspec
 
 from benchtui.compare.records import Pairing
 from benchtui.evidence.pairing import pair_documents
+from benchtui.evidence.records import Integers
 from benchtui.results.samples import Sample
 
 MAX_UNPAIRED = 0.05
@@ -20,13 +21,15 @@ anyway, and so many are rarely lost answers: the runs were asked something else,
 
 class PairedSamples(msgspec.Struct, frozen=True):
     """The pairs of one task under one filter, in the first run's document order; the samples that only the first run
-    and only the second has; and how many others did not fit."""
+    and only the second has; and how many others did not fit. `same` numbers the questions of the pairs, None where all
+    differ."""
 
     task: str
     filter: str
     pairs: tuple[tuple[Sample, Sample], ...]
     counts: Pairing
     alone: tuple[tuple[Sample, ...], tuple[Sample, ...]] = ((), ())
+    same: Integers | None = None
 
 
 def pair(task: str, filter_name: str, first: Iterable[Sample], second: Iterable[Sample]) -> PairedSamples:

@@ -115,17 +115,17 @@ def missing_words(difference: Difference, *, is_share: bool) -> str:
 def _why_no_interval(difference: Difference) -> str:
     """Return why scores without a scale of 0..1 show nothing: nothing bounds what a sample that was not seen
     could be."""
-    n = difference.n
+    n, what = difference.clusters, "samples" if difference.clusters == difference.n else "different samples"
     if difference.method == BOOTSTRAP:
         if n < FEWEST_FOR_BOOTSTRAP:
-            return f"{n} samples are too few to see by drawing them anew; it takes {FEWEST_FOR_BOOTSTRAP}"
-        return f"drawing the {n} samples anew shows no change"
+            return f"{n} {what} are too few to see by drawing them anew; it takes {FEWEST_FOR_BOOTSTRAP}"
+        return f"drawing the {n} {what} anew shows no change"
     if difference.stderr:
         least = FEWEST_WITHOUT_SCALE
-        return f"{n} samples are too few for scores without a scale, which may have any shape; it takes {least}"
+        return f"{n} {what} are too few for scores without a scale, which may have any shape; it takes {least}"
     if difference.value == 0:
-        return f"none of {n} samples changed, and scores without a scale do not say how far another sample could"
-    return f"all {n} samples changed by the same amount, and scores without a scale do not say how far another could"
+        return f"none of {n} {what} changed, and scores without a scale do not say how far another sample could"
+    return f"all {n} {what} changed by the same amount, and scores without a scale do not say how far another could"
 
 
 def _could_see(difference: Difference, *, is_share: bool) -> str:
