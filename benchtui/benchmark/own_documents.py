@@ -19,7 +19,6 @@ from benchtui.tasks.data.make import make_task
 from benchtui.tasks.data.read import open_data, read_rows
 from benchtui.tasks.data.rows import Cell
 from benchtui.tasks.data.spec import DataSpec, MadeTask
-from benchtui.tasks.metrics.registry import choose
 from benchtui.text import one_line
 
 
@@ -44,42 +43,34 @@ def _text(cells: Mapping[str, Cell]) -> str:
     return "\n".join([str(cells["prompt"] or ""), *map(str, answers)])
 
 
-def check_same_documents(
-    run: RunDirectory, spec: DataSpec, now: MadeTask, metrics: tuple[str, ...], *, metric_code: bool = False
-) -> None:
-    """Raise BenchtuiError where the documents of `now`, made of the data of `spec` with other `metrics`, are not those
+def check_same_documents(run: RunDirectory, spec: DataSpec, now: MadeTask, *, metric_code: bool = False) -> None:
+    """Raise BenchtuiError where the documents of `now`, made of the data of `spec` with other metrics, are not those
     that `run` answered: no answer is held against a reference that was changed since.
 
     How they are scored may be another. Raises BenchtuiError also where no samples tell what was answered, and
-    UsageError where the data cannot be read.
+    UsageError where the data cannot be read as they were.
     """
     answered = dict(_answered(run, spec.name))
-    if _reads_json(metrics) == _reads_json(spec.metrics):
-        _compare(run, spec, now.data, answered)
+    if not _first_other(now.data, answered):
         return
-    with tempfile.TemporaryDirectory(prefix="benchtui-rescore-") as folder:  # references are written in another way
-        then = make_task(spec, Path(folder), offline=True, metric_code=metric_code)
-        _compare(run, spec, then.data, answered)
+    with tempfile.TemporaryDirectory(prefix="benchtui-rescore-") as folder:  # some metrics have references of their own
+        as_then = make_task(spec, Path(folder), offline=True, metric_code=metric_code)
+        if place := _first_other(as_then.data, answered):
+            raise BenchtuiError(
+                f"{place} of {one_line(spec.origin, 200)} is not what it was when {shown_name(run)} was evaluated.",
+                "Put the file back as it was, or evaluate the model again.",
+            )
 
 
-def _reads_json(metrics: tuple[str, ...]) -> bool:
-    return any(choose(metric).metric.needs == "JSON reference" for metric in metrics)
-
-
-def _compare(run: RunDirectory, spec: DataSpec, parquet: Path, answered: dict[int, str]) -> None:
-    place, count = "", 0
+def _first_other(parquet: Path, answered: Mapping[int, str]) -> str:
+    """Return the place of the first document that is not the one that was answered, "" where there is none."""
+    count = 0
     for row in read_rows(open_data(parquet)):
         digest = document_digest(row.cells)
         if answered.get(count, digest) != digest:
-            place = str(row.cells["place"])
-            break
+            return one_line(str(row.cells["place"]), 80)
         count += 1
-    if place or any(number >= count for number in answered):
-        where = one_line(f"{place} of {spec.origin}" if place else f"The end of {spec.origin}", 200)
-        raise BenchtuiError(
-            f"{where} is not what it was when {shown_name(run)} was evaluated.",
-            "Put the file back as it was, or evaluate the model again.",
-        )
+    return "The end" if any(number >= count for number in answered) else ""
 
 
 def _answered(run: RunDirectory, task: str) -> Iterator[tuple[int, str]]:

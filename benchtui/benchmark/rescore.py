@@ -135,7 +135,7 @@ def _planned(
         allowed = how.allowed.metric_code
         made = [make_task(spec, new.path / "tasks", offline=plan.offline, metric_code=allowed) for spec in data]
         for spec, task in zip(plan.data, made, strict=True):
-            check_same_documents(source, spec, task, how.metrics, metric_code=allowed)
+            check_same_documents(source, spec, task, metric_code=allowed)
         files += [task.file for task in made]
     tasks = _tasks(plan, name, model, files, how.include_paths)
     if tasks.unsafe and not how.allowed.unsafe_code:

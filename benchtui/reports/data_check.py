@@ -75,7 +75,8 @@ def _shown(found: DataCheck, seen: Outcomes | None) -> Iterator[str]:
             yield f"{what}: {len(ids):,} of {seen.rows:,}{where}. They tell these models in no way apart."
         if seen.left_out:
             rows = "1 row of the runs is" if seen.left_out == 1 else f"{seen.left_out:,} rows of the runs are"
-            yield f"Left out: {rows} not in the data as they are now."
+            hint = "" if seen.rows else " Give --metric and the names of columns as for the runs."
+            yield f"Left out: {rows} not in the data as they are read now.{hint}"
     least, needed = detectable_share(found.documents, ASSUMED_CHANGE), samples_needed(GAIN, ASSUMED_CHANGE)
     shown = "no change at all" if least is None else f"a change of {point_words(round(100 * least, 1))} or more"
     yield (

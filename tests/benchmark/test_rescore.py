@@ -101,6 +101,10 @@ def test_a_corrected_task_and_another_metric(place: Path) -> None:
     asked, scored = read_run(source).data["own"], read_run(found).data["own"]
     assert scored.documents != asked.documents, "the documents say how they are scored"
 
+    without_references = benchtui("rescore", source.path, "--include-path", "tasks", "--metric", "length")
+    assert without_references.code == 0, without_references.err
+    assert samples(runs(place)[-1], "own")[0]["doc"]["targets"] == []
+
     there = runs(place)
     write_data(place / "own.jsonl", [{"prompt": "the cat counts to", "answer": "e"}, {"prompt": "x", "answer": "yq"}])
     changed = benchtui("rescore", source.path, "--include-path", "tasks", "--metric", "contains")

@@ -95,9 +95,11 @@ def test_rows_are_paired_by_what_they_ask(tmp_path: Path) -> None:
     assert ended.code == 0, ended.err
     assert "Right in every run: 2 of 6: line 6, line 8." in ended.out
     assert "Right in no run: 4 of 6: line 3, line 4, line 5, line 7." in ended.out
-    assert "Left out: 2 rows of the runs are not in the data as they are now." in ended.out
+    assert "Left out: 2 rows of the runs are not in the data as they are read now." in ended.out
     [found] = json.loads(benchtui(*check, "--json").out)
     assert (found["right_in_every_run"], found["left_out"]) == (["6", "8"], 2)
+    without = benchtui(*check, "--metric", "length")
+    assert "not in the data as they are read now. Give --metric and" in without.out
 
 
 def test_hostile_rows_stay_text(tmp_path: Path) -> None:
