@@ -22,7 +22,7 @@ from benchtui.results.samples import Value as SampleValue
 from benchtui.tasks.data.documents.cells import Choices, choices_of, texts_of
 from benchtui.tasks.data.documents.extras import extras, read_schema, text_or_json
 from benchtui.tasks.data.documents.gold import GoldSurvey, Question
-from benchtui.tasks.data.documents.templates import Column
+from benchtui.tasks.data.documents.templates import Column, listed, quoted
 from benchtui.tasks.data.read import DataFile, open_data, read_rows
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.metrics.answer import Answer, Value
@@ -35,7 +35,7 @@ from benchtui.text import one_line
 
 PREDICTIONS = ("prediction", "predicted", "pred", "generated", "generation", "model_output", "output", "response")
 REFERENCES = ("reference", "references", "target", "targets", "gold", "expected", "label", "answer", "answers")
-"""Names of columns, the first that is there is meant."""
+"""Names of columns; where several of one list are there, the user says which is meant."""
 _SAMPLES = frozenset({"doc_id", "doc", "filtered_resps"})
 _CHOICES = "choices"
 
@@ -213,12 +213,17 @@ class _Columns:
         reference: str | None,
         said: list[str],
     ) -> _Columns:
-        """Find the columns, those that are named first. Raises UsageError where one is missing."""
-        given = _column(data, prediction, PREDICTIONS, "--prediction")
+        """Find the columns, those that are named first. Raises UsageError where one is missing, or several fit."""
+        if prediction is not None and prediction == reference:
+            raise UsageError(
+                f"--prediction and --reference both name {quoted(prediction)}: every answer would be right.",
+                "Name two columns.",
+            )
+        given = _column(data, prediction, PREDICTIONS, "--prediction", reference)
         needed = any(each.metric.needs in ("reference", "JSON reference", "choices") for each in chosen)
         wanted = None
-        if needed or reference or any(name in data.columns for name in REFERENCES):
-            wanted = _column(data, reference, REFERENCES, "--reference")
+        if needed or reference or any(name in data.columns for name in REFERENCES if name != given.name):
+            wanted = _column(data, reference, REFERENCES, "--reference", given.name)
         said.append(f"Answers: {given}." + (f" References: {wanted}." if wanted else ""))
         found = cls(given, wanted, chosen, read_schema(chosen))
         return found._with_choices(data, said) if any(each.metric.needs == "choices" for each in chosen) else found
@@ -258,17 +263,28 @@ class _Columns:
         return _Scored(row.place, answer)
 
 
-def _column(data: DataFile, named: str | None, known: Sequence[str], flag: str) -> Column:
+def _column(data: DataFile, named: str | None, known: Sequence[str], flag: str, other: str | None) -> Column:
+    """Return the column that is named, else the one that has a known name and is not the `other` one.
+
+    Raises UsageError where none or several fit.
+    """
     there = data.columns
-    columns = one_line(", ".join(there), 300)
     if named is not None:
         if named not in there:
+            columns = one_line(", ".join(there), 300)
             raise UsageError(f"{one_line(data.path.name)} has no column {one_line(named, 60)!r}.", f"It has {columns}.")
         return Column(named)
-    found = next((name for name in known if name in there), None)
-    if found is None:
-        what = "answers" if flag == "--prediction" else "references"
+    found = [name for name in known if name in there and name != other]
+    what = "answers" if flag == "--prediction" else "references"
+    if len(found) > 1:
         raise UsageError(
-            f"It is not known which column of {data.path.name} holds the {what}.", f"Name it with {flag}: {columns}."
+            f"Both {quoted(found[0])} and {quoted(found[1])} could be the {what}; the columns are {listed(there)}.",
+            f"Say which: {flag} {found[0]}",
         )
-    return Column(found)
+    if not found:
+        columns = one_line(", ".join(name for name in there if name != other), 300)
+        raise UsageError(
+            f"It is not known which column of {one_line(data.path.name)} holds the {what}.",
+            f"Name it with {flag}: {columns}.",
+        )
+    return Column(found[0])

@@ -53,6 +53,13 @@ def test_a_file_is_scored_as_its_text_stands(tmp_path: Path) -> None:
     assert found["stderr"] == pytest.approx((0.5 * 0.5 * 4 / 3 / 4) ** 0.5)
 
 
+def test_the_column_that_is_named_is_not_taken_for_the_other_one(tmp_path: Path) -> None:
+    file = write(tmp_path, [{"answer": "1", "label": "2"}, {"answer": "2", "label": "2"}])
+    assert scores(file, "--prediction", "answer")["exact_match"]["value"] == 0.5
+    file = write(tmp_path, [{"output": "1", "response": "2"}, {"output": "2", "response": "2"}])
+    assert scores(file, "--reference", "output")["exact_match"]["value"] == 0.5
+
+
 def test_a_corpus_metric_is_of_all_answers_together(tmp_path: Path) -> None:
     rows = [{**row, "prediction": f"{row['prediction']} {i}", "answer": f"{row['answer']} {i % 40}"}
             for i in range(60) for row in ROWS]  # fmt: skip
@@ -97,6 +104,18 @@ def test_choices(tmp_path: Path) -> None:
         ([{"x": "1", "y": "2"}], (), ["which column", "--prediction", "x, y"]),
         ([{"output": "1", "y": "2"}], (), ["which column", "--reference"]),
         ([{"output": "1", "answer": "2"}], ("--prediction", "z"), ["no column 'z'"]),
+        ([{"answer": "1", "correct": "2"}], ("--prediction", "answer"), ["the references", "--reference: correct."]),
+        ([{"answer": "1"}], ("--prediction", "answer", "--reference", "answer"), ['both name "answer"']),
+        (
+            [{"output": "1", "response": "2", "answer": "2"}],
+            (),
+            ['Both "output" and "response" could be the answers', "--prediction output"],
+        ),
+        (
+            [{"output": "1", "label": "1", "answer": "2"}],
+            (),
+            ['Both "label" and "answer" could be the references', "--reference label"],
+        ),
         ([{"output": "1", "answer": " "}], (), ["line 1", "empty"]),
         ([{"output": "1", "answer": "2"}, {"answer": "2"}], (), ["line 2", "output"]),
         ([{"output": ["1"], "answer": "2"}], (), ["line 1", "no text"]),
