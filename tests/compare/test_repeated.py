@@ -83,7 +83,13 @@ def own_data(folder: Path, right: Sequence[bool], *, copies: int, prompt: str = 
     """A run over people's own data, every row of which stands there so many times, each with its own id and place."""
     values = [value for value in right for _ in range(copies)]
     names = [f"row {i}" for i in range(len(values))]
-    write_run(folder, {"own": Task({("exact_match", "none"): values}, documents=names)})
+    config = {
+        "dataset_path": "parquet",
+        "output_type": "multiple_choice",
+        "metric_list": [{"metric": "exact_match", "aggregation": "mean"}],
+    }
+    made = {"own": Task({("exact_match", "none"): values}, documents=names)}
+    write_run(folder, made, settings={"configs": {"own": config}})
     (file,) = folder.rglob("samples_*")
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     for i, line in enumerate(lines):

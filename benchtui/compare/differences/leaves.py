@@ -197,7 +197,7 @@ def read_leaf(task: str, first: SampleSource, second: SampleSource) -> list[Leaf
         if theirs.filter not in joined:
             pairs = pair(task, theirs.filter, samples_first, samples_second)
             asked = _with_asked(pairs, first.results, second.results)
-            joined[theirs.filter] = with_same(asked, first.file(task))
+            joined[theirs.filter] = with_same(asked, first.results, first.file(task))
         scored = (
             scored_terms(first.results, mine, samples_first),
             scored_terms(second.results, theirs, samples_second),

@@ -13,17 +13,19 @@ import msgspec
 from benchtui.compare.differences.pairing import PairedSamples
 from benchtui.compare.differences.repeated import repeated
 from benchtui.errors import BenchtuiError
+from benchtui.results.records import RunResults
 from benchtui.results.samples import Sample
 from benchtui.tasks.data.documents.make import Document
 
 _COLUMNS = frozenset(Document.__dataclass_fields__)
 
 
-def with_same(joined: PairedSamples, file: Path | None) -> PairedSamples:
-    """Return the pairs with the numbers of their questions; `file` holds the first run's samples. Raises BenchtuiError
-    when it cannot be read."""
-    samples = [first for first, _ in joined.pairs]
-    return msgspec.structs.replace(joined, same=repeated(questions(file, samples)))
+def with_same(joined: PairedSamples, first: RunResults, file: Path | None) -> PairedSamples:
+    """Return the pairs with the numbers of their questions; `file` holds the samples of the `first` run. Raises
+    BenchtuiError when it cannot be read."""
+    facts, samples = first.task(joined.task), [sample for sample, _ in joined.pairs]
+    may_be_own = facts is not None and facts.dataset == "parquet"
+    return msgspec.structs.replace(joined, same=repeated(questions(file if may_be_own else None, samples)))
 
 
 def questions(file: Path | None, samples: Sequence[Sample]) -> list[str]:
