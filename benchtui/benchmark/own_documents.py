@@ -43,16 +43,17 @@ def _text(cells: Mapping[str, Cell]) -> str:
     return "\n".join([str(cells["prompt"] or ""), *map(str, answers)])
 
 
-def check_same_documents(run: RunDirectory, spec: DataSpec, now: MadeTask, *, metric_code: bool = False) -> None:
+def check_same_documents(run: RunDirectory, spec: DataSpec, now: MadeTask, *, metric_code: bool = False) -> str:
     """Raise BenchtuiError where the documents of `now`, made of the data of `spec` with other metrics, are not those
     that `run` answered: no answer is held against a reference that was changed since.
 
-    How they are scored may be another. Raises BenchtuiError also where no samples tell what was answered, and
-    UsageError where the data cannot be read as they were.
+    How they are scored may be another. Returns a sentence where the run had no references, so that whether they were
+    changed is not known; else "". Raises BenchtuiError also where no samples tell what was answered, and UsageError
+    where the data cannot be read as they were.
     """
     answered = dict(_answered(run, spec.name))
     if not _first_other(now.data, answered):
-        return
+        return ""
     with tempfile.TemporaryDirectory(prefix="benchtui-rescore-") as folder:  # some metrics have references of their own
         as_then = make_task(spec, Path(folder), offline=True, metric_code=metric_code)
         if place := _first_other(as_then.data, answered):
@@ -60,6 +61,10 @@ def check_same_documents(run: RunDirectory, spec: DataSpec, now: MadeTask, *, me
                 f"{place} of {one_line(spec.origin, 200)} is not what it was when {shown_name(run)} was evaluated.",
                 "Put the file back as it was, or evaluate the model again.",
             )
+        if any(row.cells["targets"] for row in read_rows(open_data(as_then.data))):
+            return ""
+    place = one_line(spec.origin, 200)
+    return f"The metrics of {shown_name(run)} had no references: they are those of {place} as it is now."
 
 
 def _first_other(parquet: Path, answered: Mapping[int, str]) -> str:

@@ -93,15 +93,15 @@ def _rescored(source: RunDirectory, model: Path, how: Rescoring, say: Said, cont
     new = new_fine_tuned_run(model / BENCHMARKS, dt.datetime.now().astimezone())
     by = ", ".join([*(one_line(str(path), 200) for path in how.task_files), *how.metrics]) or "the tasks of today"
     try:
-        planned = _planned(source, plan, model, new, how)
+        planned, doubts = _planned(source, plan, model, new, how)
         write_run_plan(new, planned, new_bench_id(), None)
         _take_answers(source, new, planned)
-        write_note(new, f"The answers of {name}, scored again with {by}.")
+        write_note(new, f"The answers of {name}, scored again with {by}.{doubts}")
         _score(new, control)
     except BaseException:
         shutil.rmtree(new.path, ignore_errors=True)  # it has nothing that its source has not
         raise
-    say(f"{name} was scored again with {by}: {shown_name(new)}")
+    say(f"{name} was scored again with {by}: {shown_name(new)}{doubts and '.'}{doubts}")
     return new
 
 
@@ -118,8 +118,10 @@ def _take_answers(source: RunDirectory, new: RunDirectory, plan: BenchmarkPlan) 
 
 def _planned(
     source: RunDirectory, plan: BenchmarkPlan, model: Path, new: RunDirectory, how: Rescoring
-) -> BenchmarkPlan:
-    """Return the plan with the tasks that answers are now scored by. A run with it is never the model's result."""
+) -> tuple[BenchmarkPlan, str]:
+    """Return the plan with the tasks that answers are now scored by, and what of their data is not known to be as it
+    was, as sentences. A run with it is never the model's result."""
+    doubts = ""
     name = shown_name(source)
     check_permissions(plan, how.allowed, name)
     check_arguments(plan, how.allowed)
@@ -135,7 +137,8 @@ def _planned(
         allowed = how.allowed.metric_code
         made = [make_task(spec, new.path / "tasks", offline=plan.offline, metric_code=allowed) for spec in data]
         for spec, task in zip(plan.data, made, strict=True):
-            check_same_documents(source, spec, task, metric_code=allowed)
+            if said := check_same_documents(source, spec, task, metric_code=allowed):
+                doubts += f" {said}"
         files += [task.file for task in made]
     tasks = _tasks(plan, name, model, files, how.include_paths)
     if tasks.unsafe and not how.allowed.unsafe_code:
@@ -144,7 +147,7 @@ def _planned(
             "Allow it for this run with --confirm-unsafe-code.",
         )
     base = f"{plan.model_name} base" if plan.role == "base" else plan.model_name
-    return msgspec.structs.replace(
+    planned = msgspec.structs.replace(
         plan,
         role="model",
         model_name=one_line(base, 200),
@@ -159,6 +162,7 @@ def _planned(
         created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         command=how.command,
     )
+    return planned, doubts
 
 
 def _tasks(

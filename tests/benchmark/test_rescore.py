@@ -104,6 +104,10 @@ def test_a_corrected_task_and_another_metric(place: Path) -> None:
     without_references = benchtui("rescore", source.path, "--include-path", "tasks", "--metric", "length")
     assert without_references.code == 0, without_references.err
     assert samples(runs(place)[-1], "own")[0]["doc"]["targets"] == []
+    of_now = benchtui("rescore", runs(place)[-1].path, "--include-path", "tasks", "--metric", "contains")
+    assert "had no references: they are those of own.jsonl as it is now." in of_now.err
+    assert "as it is now" in read_note(runs(place)[-1])
+    assert "as it is now" not in contained.err + read_note(found)
 
     there = runs(place)
     write_data(place / "own.jsonl", [{"prompt": "the cat counts to", "answer": "e"}, {"prompt": "x", "answer": "yq"}])
