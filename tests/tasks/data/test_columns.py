@@ -42,6 +42,9 @@ KNOWN: list[tuple[dict[str, Any], str, str, str]] = [
     ({"question": "q", **ABCD, "answer": "B"}, "choices", "q", "x"),
     ({"question": "q", "option_a": "x", "option_b": "y", "answer": "b"}, "choices", "q", "y"),
     ({"question": "q", "opa": "x", "opb": "y", "cop": "2"}, "choices", "q", "y"),
+    ({"question": "q", **{f"option_{n}": f"x{n}" for n in range(1, 13)}, "answer": "L"}, "choices", "q", "x12"),
+    ({"question": "q", **{f"ending{n:02}": f"x{n}" for n in range(11)}, "answer": "x10"}, "choices", "q", "x10"),
+    ({"question": "q", **{f"Option {c}": c for c in "ABCDEFGHIJKL"}, "answer": "L"}, "choices", "q", "L"),
     ({"goal": "q", "sol1": "x", "sol2": "y", "label": "0"}, "choices", "q", "x"),
     ({"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}, "choices", "q", "y"),
     ({"question": "q", "options": {"A": "x", "B": "y"}, "answer_idx": "B"}, "choices", "q", "y"),
@@ -69,6 +72,15 @@ def test_what_is_recognised(tmp_path: Path, row: dict[str, Any], kind: str, prom
         ({"question": "q", "answer": "a", "target": "b"}, 'Both "answer" and "target" could be the answer'),
         ({"question": "q", "choices": ["a", "b"], "x": "A"}, "--answer x"),
         ({"question": "q", "options": ["a", "b"], "answer": "a", "answer_idx": "A"}, "could be the right answer"),
+        ({"q": "q", **ABCD, "F": "v", "answer": "A"}, '"C", "D" could be the choices, but "F" would be left out'),
+        (
+            {"q": "q", "option_1": "x", "option1": "y", "option_2": "z"},
+            '"option_2" could be the choices, but "option1"',
+        ),
+        (
+            {"question": "q", "answer_1": "w", "answer_2": "x", "option_a": "y", "option_b": "z", "correct": "A"},
+            'and "option_a", "option_b" could be the choices. Say which: --choices answer_1,answer_2',
+        ),
         ({"my column's name": "q", "b": "a"}, "--prompt 'my column'\"'\"'s name'"),
         ({"\x1b[31mred\n": "q", "b": "a"}, '"red"'),
         ({f"c{n}": "x" for n in range(40)}, "and 28 more"),
@@ -100,6 +112,11 @@ def test_flags_win_over_what_is_recognised(tmp_path: Path) -> None:
     assert make(tmp_path, [row], prompt="A", answer="B", kind="loglikelihood").previews == (("w", "x"),)
     assert make(tmp_path, [{"A": "q", "B": "a"}], prompt="A", answer="B").kind == "generate"
     assert make(tmp_path, [{"question": "q", "text": "t"}], kind="perplexity").previews == (("", "t"),)
+    gap = {"question": "q", "A": "x", "B": "y", "D": "z", "answer": "B"}
+    assert make(tmp_path, [gap], choices="A,B,D", count_from="auto").kind == "choices"
+    assert make(tmp_path, [gap], kind="loglikelihood").previews == (("q", "B"),)
+    plural = {"question": "q", "answer_a": "x", "answer_b": "y", "answers": "B"}
+    assert make(tmp_path, [plural], answer="{{answers}}").previews == (("q", "y"),)
     assert make(tmp_path, [{"messages": TURNS}], kind="loglikelihood").kind == "loglikelihood"
     with pytest.raises(UsageError, match="No column holds the choices"):
         make(tmp_path, [{"question": "q", "answer": "a"}], kind="choices")

@@ -166,6 +166,8 @@ class _Finder:
             return field_of(said, self._columns, "--choices")
         if found := next((self._plain[name] for name in names.CHOICES if name in self._plain), None):
             return Column(found)
+        if self._spec.kind == "loglikelihood":
+            return None
         run = names.choice_columns(self._plain, (self._spec.prompt, self._spec.answer))
         return None if run is None else tuple(Column(name) for name in run)
 

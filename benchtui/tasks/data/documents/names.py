@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+import shlex
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count, takewhile
+
+from benchtui.errors import UsageError
+from benchtui.tasks.data.documents.templates import listed
+from benchtui.text import one_line
 
 IDS = ("id", "_id", "uid", "uuid", "qid", "question_id", "example_id", "sample_id", "doc_id")
 SYSTEM = ("system", "system_prompt", "system_message")
@@ -31,7 +38,10 @@ CHOICES = ("choices", "options", "endings", "candidates", "alternatives", "answe
 CONTEXTS = ("context", "passage", "article", "paragraph", "story", "background")
 TEXTS = ("text", "content", "document", "body", "page", "article", "story", "passage", "sentence", "code")
 CHOSEN, REJECTED = "chosen", "rejected"
-_ONE_CHOICE = re.compile(r"(|option|options|choice|ending|answer|op|opt|sol|alternative)[ _-]?([a-j]|[0-9])")
+_ONE_CHOICE = re.compile(
+    r"(|option|options|choice|ending|answer|op|opt|sol|alternative)[ _-]?([a-rt-z]|(?<![a-z])s|[0-9]{1,3})"
+)
+"""A prefix and what tells the choices apart; an s right after the prefix makes a plural, as in "answers"."""
 
 
 def plain(name: str) -> str:
@@ -42,20 +52,48 @@ def plain(name: str) -> str:
 def choice_columns(columns: Mapping[str, str], taken: Collection[str | None]) -> tuple[str, ...] | None:
     """Return the columns A, B, C, D, or option_a, option_b, …, or choice1, choice2, …: at least two, none left out.
 
-    `columns` has them by their plain names; those that are `taken` hold something else.
+    `columns` has them by their plain names; those that are `taken` hold something else. Raises UsageError where two
+    such series are there, or columns of one do not continue it.
     """
-    series: dict[str, dict[str, str]] = {}
+    found = [each for each in _series(columns, taken) if len(each.run) > 1]
+    if not found:
+        return None
+    first = found[0]
+    if len(found) > 1:
+        raise UsageError(
+            f"Both {listed(first.run)} and {listed(found[1].run)} could be the choices.",
+            f"Say which: {_flag(first.run)}",
+        )
+    if first.left:
+        raise UsageError(
+            f"{listed(first.run)} could be the choices, but {listed(first.left)} would be left out.",
+            f"Name all choices, for example {_flag(first.run + first.left)}",
+        )
+    return first.run
+
+
+@dataclass(frozen=True)
+class _Series:
+    """Columns of one prefix: those that count without a gap from a, 0 or 1, and those that are `left`."""
+
+    run: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def _series(columns: Mapping[str, str], taken: Collection[str | None]) -> Iterator[_Series]:
+    members: dict[tuple[str, bool], list[tuple[int, str]]] = {}
     for name, column in columns.items():
-        if column not in taken and (found := _ONE_CHOICE.fullmatch(name)):
-            series.setdefault(found[1], {})[found[2]] = column
-    for prefix, by_end in series.items():
-        for first in "a10":
-            names = [chr(ord(first) + step) for step in range(10)]
-            run = [by_end[name] for name in names[: _run(names, by_end)]]
-            if len(run) == len(by_end) and len(run) >= 2 and (prefix or "".join(run).isupper()):
-                return tuple(run)
-    return None
+        found = _ONE_CHOICE.fullmatch(name)
+        if found and column not in taken and (found[1] or column.isupper()):
+            end = found[2]
+            number = int(end) if end.isdecimal() else ord(end) - ord("a")
+            members.setdefault((found[1], end.isdecimal()), []).append((number, column))
+    for (_, counted), numbered in members.items():
+        by_number = dict(reversed(numbered))
+        start = 1 if counted and 0 not in by_number else 0
+        run = tuple(by_number[number] for number in takewhile(by_number.__contains__, count(start)))
+        yield _Series(run, tuple(column for _, column in numbered if column not in run))
 
 
-def _run(names: Sequence[str], found: Collection[str]) -> int:
-    return next((place for place, name in enumerate(names) if name not in found), len(names))
+def _flag(run: Sequence[str]) -> str:
+    return f"--choices {shlex.quote(one_line(','.join(run), 10_000))}"
