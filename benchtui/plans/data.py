@@ -82,27 +82,37 @@ def own_data(choice: Choice, config: Config, catalogue: Catalogue, tasks: Iterab
     return OwnData(dict(zip(named, specs, strict=False)), tuple(specs[len(named) :]))
 
 
-def make_tasks(choice: Choice, specs: Sequence[DataSpec], arrived: Arrived) -> tuple[MadeTask, ...]:
-    """Make a task of each data set, in the folder tasks/ beside outputs/; `arrived` is told how far a download is.
+def make_tasks(
+    choice: Choice, specs: Sequence[DataSpec], arrived: Arrived, folder: Path | None = None
+) -> tuple[MadeTask, ...]:
+    """Make a task of each data set, in `folder`, else in the folder tasks/ beside outputs/; `arrived` is told how far a
+    download is.
 
     Raises BenchtuiError naming the file and the row where that cannot be done.
     """
-    folder, allowed = tasks_folder(choice), choice.permissions.metric_code
+    folder, allowed = folder or tasks_folder(choice), choice.permissions.metric_code
     return tuple(
         make_task(spec, folder, offline=choice.offline, metric_code=allowed, arrived=arrived) for spec in specs
     )
 
 
-def check_examples(choice: Choice, specs: Sequence[DataSpec], tasks: Sequence[TaskPlan]) -> None:
-    """Raise UsageError where prompts shall hold examples and the data have none, or have some that nobody asked for.
+def check_examples(
+    choice: Choice, specs: Sequence[DataSpec], made: Sequence[MadeTask], tasks: Sequence[TaskPlan]
+) -> None:
+    """Raise UsageError where prompts shall hold examples and the data have too few, or have some that nobody asked for.
     Without this, lm-eval would take examples from the very questions that are asked."""
     shots = {task.name: task.num_fewshot or 0 for task in tasks}
-    for spec in specs:
+    for spec, task in zip(specs, made, strict=True):
         number = shots.get(spec.name, 0)
         if number and spec.fewshot_from is None:
             raise UsageError(
                 f"{number} examples in every prompt are asked for, and {spec.name} has none to take.",
                 "Give --fewshot-from FILE (or a split), or --num-fewshot 0.",
+            )
+        if spec.fewshot_from is not None and number > task.examples:
+            raise UsageError(
+                f"{number} examples in every prompt are asked for, and {spec.name} has {task.examples} to take.",
+                f"Name more data as --fewshot-from, or give --num-fewshot {task.examples}.",
             )
         if choice.fewshot_from is not None and not number:
             raise UsageError("--fewshot-from gives examples, and no prompt holds any.", "Give --num-fewshot N as well.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -33,10 +34,14 @@ class PlannedTasks:
 
 
 def plan_tasks(
-    choice: Choice, config: Config, catalogue: Catalogue, arrived: Arrived = lambda *_: None
+    choice: Choice,
+    config: Config,
+    catalogue: Catalogue,
+    arrived: Arrived = lambda *_: None,
+    made_in: Path | None = None,
 ) -> PlannedTasks:
     """The tasks of the suite, or those named, among which suites may be, and the user's own data, of which tasks are
-    made; `arrived` is told how far their download is.
+    made, in the folder `made_in` where nothing shall be run yet; `arrived` is told how far their download is.
 
     Raises UsageError for unknown names and for tasks that run model code, BenchtuiError for data that cannot be read.
     """
@@ -46,7 +51,7 @@ def plan_tasks(
         task for name in choice.tasks or meant for task in (meant[name].tasks if name in meant else [TaskPlan(name)])
     )
     own = own_data(choice, config, catalogue, [task.name for task in wanted])
-    made = make_tasks(choice, own.specs, arrived)
+    made = make_tasks(choice, own.specs, arrived, made_in)
     for task in made:
         catalogue, _ = catalogue.with_file(task.file)
     wanted = (
@@ -66,7 +71,7 @@ def plan_tasks(
         for task in wanted
         for name in resolved.requested[task.name]
     )
-    check_examples(choice, own.specs, plans)
+    check_examples(choice, own.specs, made, plans)
     return PlannedTasks(plans, resolved, suite, notes_on(meant), own.specs, made)
 
 

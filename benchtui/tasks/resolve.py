@@ -142,10 +142,21 @@ def _below(catalogue: Catalogue, names: Iterable[str]) -> set[str]:
     return seen
 
 
+def task_digest(name: str, file: Path) -> str:
+    """Return the digest that `resolve` gives the task `name` where `file` alone registers it."""
+    return _whole([(name, SourceDigests().of(file.resolve()))])
+
+
 def _digest(catalogue: Catalogue, name: str, digests: SourceDigests) -> str:
     """Return sixteen hex digits over the files of `name` and of everything below it."""
+    return _whole(
+        (met, digests.of(file.resolve()) if (file := catalogue.file(met)) else catalogue.entries[met].members)
+        for met in sorted(_below(catalogue, [name]))
+    )
+
+
+def _whole(parts: Iterable[tuple[str, object]]) -> str:
     whole = hashlib.sha256()
-    for met in sorted(_below(catalogue, [name])):
-        file = catalogue.file(met)
-        whole.update(f"{met}\0{digests.of(file.resolve()) if file else catalogue.entries[met].members}\n".encode())
+    for name, content in parts:
+        whole.update(f"{name}\0{content}\n".encode())
     return whole.hexdigest()[:16]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,13 +29,16 @@ _OF_IFEVAL = ("IFEval", "NLTK data")
 def preflight(choice: Choice) -> list[Check]:
     """Return what was found, problems first. Describes both models as the run itself will, so it may ask the hub:
     call it in a thread; it may take some seconds."""
-    try:
-        tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths))
-    except BenchtuiError as error:
-        found = [_problem(error), *_machine(choice, [])]
-    else:
-        leaves = [leaf for names in tasks.resolved.leaves.values() for leaf in names]
-        found = [*_plans(choice, tasks, len(leaves)), *_machine(choice, leaves)]
+    # A run that waits may be about to load a task of the same name.
+    with tempfile.TemporaryDirectory(prefix="benchtui-look-") as folder:
+        try:
+            catalogue = load_catalogue(choice.include_paths)
+            tasks = plan_tasks(choice, load_config(), catalogue, made_in=Path(folder))
+        except BenchtuiError as error:
+            found = [_problem(error), *_machine(choice, [])]
+        else:
+            leaves = [leaf for names in tasks.resolved.leaves.values() for leaf in names]
+            found = [*_plans(choice, tasks, len(leaves)), *_machine(choice, leaves)]
     order = {"problem": 0, "warning": 1, "absent": 2, "ok": 3}
     return sorted(found, key=lambda check: order[check.status])
 

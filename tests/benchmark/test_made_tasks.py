@@ -64,8 +64,10 @@ def test_its_task_is_made_again_from_the_same_data(laid: Laid, file: Path) -> No
     made = next(laid.tasks.glob("*.parquet"))
     made.unlink()
     write(file, answer="other")
+    task = (laid.tasks / "mine.yaml").read_bytes()
     with pytest.raises(BenchtuiError, match="The data of mine changed since this run was begun") as refused:
         resumed(run)
+    assert (laid.tasks / "mine.yaml").read_bytes() == task, "another run may be about to load it"
     assert str(file) in refused.value.what
     file.unlink()
     with pytest.raises(BenchtuiError, match="or are gone"):

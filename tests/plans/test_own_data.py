@@ -132,6 +132,8 @@ def test_examples_never_come_from_the_questions_themselves(tmp_path: Path, plann
     found = planned("mine.jsonl", num_fewshot=2, fewshot_from="train.jsonl")
     assert found.plans == (TaskPlan("mine", num_fewshot=2),)
     assert found.data[0].fewshot_from == str(tmp_path / "train.jsonl")
+    with pytest.raises(UsageError, match=f"mine has {found.made[0].examples} to take"):
+        planned("mine.jsonl", num_fewshot=found.made[0].examples + 1, fewshot_from="train.jsonl")
 
 
 def test_only_other_content_is_another_task(tmp_path: Path, planned: Callable[..., Any], monkeypatch: Any) -> None:

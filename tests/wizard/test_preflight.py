@@ -35,3 +35,4 @@ def test_the_review_says_from_which_gains_on_the_samples_show_something(tmp_path
     assert lines[0] == "mine, 400 samples, an answer is written and matched."
     assert "| [red]What is 0?" in lines, "three prompts as they will be asked"
     assert "expected: 002" in lines
+    assert not (tmp_path / "tasks").exists(), "a run that waits may be about to load a task of the same name"

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.errors import UsageError
+from benchtui.tasks.data.documents.asked import Unasked
 from benchtui.tasks.data.documents.columns import recognise
 from benchtui.tasks.data.documents.extras import read_schema
 from benchtui.tasks.data.documents.make import Document, Recipe, documents, sampled, survey
@@ -32,6 +33,8 @@ _BY_LETTER = ("choice_letter",)
 
 Arrived = Callable[[str, int, int], None]
 """Told how far a download is: name of a file, bytes there, bytes in all."""
+
+_Kept = Callable[[Iterator[Document]], Iterator[Document]]
 
 
 @dataclass(frozen=True)
@@ -73,13 +76,17 @@ def make_task(
         others = open_source(_examples(spec, spec.fewshot_from), offline=offline, arrived=arrived)
         whole = msgspec.structs.replace(spec, kind=kind, sample=None)
         with permitted(allowed=metric_code):
-            examples = _write_examples(whole, source, others, folder, name)
+            unasked = _unasked(source, others, written)
+            examples = _write_examples(whole, others, unasked, folder, name)
         said.append(f"Examples for few-shot prompts: {examples.documents:,} documents of {others.name}.")
+        if unasked.left_out:
+            said.append(f"{unasked.left_out:,} of {unasked.met:,} examples are asked themselves and are left out.")
     about = f"{written.documents:,} documents of {source.name}"
     file = write_yaml(folder, name, kind, part.metrics, written, about=about, fewshot=examples)
     said += _how_asked(part, examples)
     previews = tuple(_preview(one) for one in written.first)
-    return MadeTask(name, file, written.path, written.documents, kind, tuple(said), previews)
+    number = 0 if examples is None else examples.documents
+    return MadeTask(name, file, written.path, written.documents, kind, tuple(said), previews, number)
 
 
 def _check_place(file: Path) -> None:
@@ -88,8 +95,8 @@ def _check_place(file: Path) -> None:
         raise UsageError(f"{file} is not a task that benchtui made.", "Give the data another name, or move it.")
 
 
-def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str) -> _Part:
-    """Recognise the columns, survey all rows where that decides something, and write the documents."""
+def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str, kept: _Kept = lambda made: made) -> _Part:
+    """Recognise the columns, survey all rows where that decides something, and write the documents that are `kept`."""
     rows = source.rows()
     reading = recognise(spec, source.columns, list(islice(rows, _HEAD_ROWS)))
     by_letter = reading.kind == "generate" and isinstance(reading.shape, WithChoices)
@@ -106,7 +113,7 @@ def _write_part(spec: DataSpec, source: Source, folder: Path, file_name: str) ->
     if any(is_own(chosen.metric.name) for chosen in metrics):
         recipe = _pinned(recipe, next(documents(source.rows(), recipe, numbers)))
     made = documents(source.rows(said), recipe, numbers)
-    return _Part(reading, recipe.metrics, write_documents(made, folder, file_name), tuple(said))
+    return _Part(reading, recipe.metrics, write_documents(kept(made), folder, file_name), tuple(said))
 
 
 def _pinned(recipe: Recipe, first: Document) -> Recipe:
@@ -117,18 +124,29 @@ def _pinned(recipe: Recipe, first: Document) -> Recipe:
     return replace(recipe, metrics=tuple(metrics))
 
 
-def _write_examples(spec: DataSpec, asked: Source, others: Source, folder: Path, name: str) -> Written:
-    """Write the documents of which few-shot prompts show some. Raises UsageError where they are those that are asked:
-    lm-eval would show a question its own answer."""
+def _unasked(asked: Source, others: Source, written: Written) -> Unasked:
+    """Return what leaves the documents that are asked out of the examples: lm-eval would show a question its own
+    answer. Raises UsageError where both are the same file."""
     if {file.sha256 for file in asked.files} & {file.sha256 for file in others.files}:
-        raise UsageError(
-            f"The examples of {others.name} are the questions that are asked.",
-            "Name another file or split as --fewshot-from.",
-        )
+        raise _all_asked(others)
+    return Unasked(written.path)
+
+
+def _write_examples(spec: DataSpec, others: Source, unasked: Unasked, folder: Path, name: str) -> Written:
+    """Write the documents of which few-shot prompts show some. Raises UsageError where all of them are asked."""
     try:
-        return _write_part(spec, others, folder, f"{name}-fewshot").written
+        return _write_part(spec, others, folder, f"{name}-fewshot", unasked.of).written
     except UsageError as error:
+        if unasked.all_asked:
+            raise _all_asked(others) from None
         raise UsageError(f"--fewshot-from {others.name}: {error.what}", error.next_step) from None
+
+
+def _all_asked(others: Source) -> UsageError:
+    return UsageError(
+        f"The examples of {others.name} are the questions that are asked.",
+        "Name another file or split as --fewshot-from.",
+    )
 
 
 def _examples(spec: DataSpec, named: str) -> str:

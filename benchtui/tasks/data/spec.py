@@ -51,7 +51,8 @@ class MadeTask:
     """A task that lm-eval can run: `file` is the YAML, `data` the Parquet file beside it.
 
     `documents` counts its rows, `kind` is what they are asked; `said` are lines for the user (what was recognised, what
-    was left out and why), `previews` up to three rendered prompts, each with its expected answer.
+    was left out and why), `previews` up to three rendered prompts, each with its expected answer; `examples` counts
+    those for few-shot prompts.
     """
 
     name: str
@@ -61,3 +62,4 @@ class MadeTask:
     kind: DataKind
     said: tuple[str, ...] = ()
     previews: tuple[tuple[str, str], ...] = ()
+    examples: int = 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from benchtui.errors import UsageError
@@ -85,6 +86,50 @@ def test_examples_are_not_the_questions_themselves(tmp_path: Path) -> None:
     other = write(tmp_path / "other.jsonl", [{"question": "q", "answer": "a"}, {"question": "q", "answer": ""}])
     with pytest.raises(UsageError, match=r"--fewshot-from other.jsonl: line 2: the reference"):
         make(tmp_path, [QUESTION], fewshot_from=str(other))
+
+
+def test_rows_that_are_asked_are_no_examples(tmp_path: Path) -> None:
+    asked = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(4)]
+    more = [asked[2], {"question": "other", "answer": "b"}, asked[0], asked[3], asked[1]]
+    made = make(tmp_path, asked, fewshot_from=str(write(tmp_path / "all.jsonl", more)))
+    assert "4 of 5 examples are asked themselves and are left out." in made.said
+    assert "Examples for few-shot prompts: 1 documents of all.jsonl." in made.said
+    (examples,) = (tmp_path / "tasks").glob("mine-fewshot-*.parquet")
+    assert [row["prompt"] for row in pq.read_table(examples).to_pylist()] == ["other"]
+    sampled_ones = make(tmp_path, asked, sample=1, fewshot_from=str(tmp_path / "all.jsonl"))
+    assert sampled_ones.examples == 4, "only what is asked is left out"
+
+
+def test_the_same_rows_in_another_file_are_no_examples(tmp_path: Path) -> None:
+    asked = [{"question": f"q{n}", "answer": f"a{n}"} for n in range(3)]
+    shuffled = write(tmp_path / "shuffled.jsonl", asked[::-1])
+    text = "question,answer\n" + "".join(f"{row['question']} ,{row['answer']}\n" for row in asked)
+    for copy in (shuffled, write(tmp_path / "copy.csv", text)):
+        with pytest.raises(UsageError, match="are the questions that are asked"):
+            make(tmp_path, asked, fewshot_from=str(copy))
+
+
+@pytest.mark.parametrize(
+    ("asked", "same", "other"),
+    [
+        (
+            {"question": "q", "choices": ["x", "y"], "answer": "x"},
+            {"question": "q", "choices": ["y", "x"], "answer": "x"},
+            {"question": "q", "choices": ["x", "z"], "answer": "x"},
+        ),
+        ({"text": "one"}, {"text": "one"}, {"text": "two"}),
+        (
+            {"prompt": "p", "chosen": "x", "rejected": "y"},
+            {"prompt": "p", "chosen": "x", "rejected": "y"},
+            {"prompt": "p", "chosen": "x", "rejected": "z"},
+        ),
+    ],
+)
+def test_documents_are_told_apart_by_prompt_and_choices(
+    tmp_path: Path, asked: dict[str, object], same: dict[str, object], other: dict[str, object]
+) -> None:
+    made = make(tmp_path, [asked], fewshot_from=str(write(tmp_path / "all.jsonl", [other, same])))
+    assert (made.examples, made.said.count("1 of 2 examples are asked themselves and are left out.")) == (1, 1)
 
 
 def test_long_references_are_told_where_exact_match_is_the_metric(tmp_path: Path) -> None:

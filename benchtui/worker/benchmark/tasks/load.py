@@ -21,6 +21,7 @@ from benchtui.models.hub.cache import unwritable_cache
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
+from benchtui.tasks.resolve import task_digest
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.benchmark.tasks.local_names import refuse_local_dataset, refuse_local_metrics
@@ -96,6 +97,7 @@ def load_tasks(plan: BenchmarkPlan, metadata: dict[str, Any], built: Callable[[s
     `built` is called with each leaf task's name. Raises BenchtuiError naming the task and its dataset.
     """
     refuse_local_metrics()
+    _refuse_others(plan)
     manager = PlannedTaskManager(plan.task_files, metadata, built)
     tasks: dict[str, LoadedTask] = {}
     groups: dict[str, Group] = {}
@@ -110,7 +112,23 @@ def load_tasks(plan: BenchmarkPlan, metadata: dict[str, Any], built: Callable[[s
             _refuse_unsafe(name, task, plan)
             repeats = _apply_settings(name, task, wanted, plan)
             tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit), repeats)
+    _refuse_others(plan)  # loading a data set may take minutes
     return LoadedTasks(tuple(tasks.values()), groups)
+
+
+def _refuse_others(plan: BenchmarkPlan) -> None:
+    """Raise BenchtuiError where the file of a task of the user's own data is not the one that was planned: another run
+    may have written its own under that name since."""
+    for spec in plan.data:
+        try:
+            found = task_digest(spec.name, Path(plan.task_files[spec.name]))
+        except OSError:
+            found = ""  # its data are gone
+        if found != plan.task_digests.get(spec.name):
+            raise BenchtuiError(
+                f"The file of task {one_line(spec.name, 80)} is not the one that this run was planned with.",
+                "Start the run again.",
+            )
 
 
 def _load(manager: PlannedTaskManager, name: str) -> Any:
