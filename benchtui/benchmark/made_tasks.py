@@ -47,7 +47,7 @@ def _task_file(catalogue: Catalogue, plan: BenchmarkPlan, spec: DataSpec, model:
     wanted, folder = plan.task_digests.get(spec.name), tasks_folder_of(model)
     there = Path(plan.task_files.get(spec.name, ""))
     for file in (there, folder / f"{spec.name}.yaml"):
-        if is_ours(file) and _digest(catalogue, file, spec.name) == wanted:
+        if is_ours(file, spec.metrics) and _digest(catalogue, file, spec.name) == wanted:
             return file
     tampered = there.is_file() and not is_made(there)
     for source in _sources(spec, there, folder):

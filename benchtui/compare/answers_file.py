@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +29,7 @@ from benchtui.tasks.data.rows import Row
 from benchtui.tasks.metrics.answer import Answer, Value
 from benchtui.tasks.metrics.checks import Checks
 from benchtui.tasks.metrics.metric import ChosenMetric
-from benchtui.tasks.metrics.own_file import check_allowed, is_own, permitted, pinned
+from benchtui.tasks.metrics.own_file import PERMISSION, check_allowed, is_own, permitted, pinned
 from benchtui.tasks.metrics.registry import choose, choose_all
 from benchtui.tasks.metrics.scoring import answer_to, score_answer
 from benchtui.text import one_line
@@ -96,7 +97,7 @@ def score_file(
                 f"{one_line(path.name)} holds lm-eval's samples, whose answers and references are known.",
                 "Leave --prediction and --reference out.",
             )
-        found = choose_all(metrics or _metrics_of(next(read_rows(data))), "generate")
+        found = choose_all(metrics or _metrics_of(next(read_rows(data)), path), "generate")
         said.append("Samples of lm-eval: the answers after its filter, against the targets.")
         answers: Callable[[], Iterator[_Scored]] = lambda: map(_sample, read_rows(data))  # noqa: E731
     else:
@@ -149,14 +150,22 @@ def _as_stored(value: Value) -> object:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _metrics_of(sample: Row) -> tuple[str, ...]:
-    """Return the metrics that a sample of a task of ours names."""
+def _metrics_of(sample: Row, path: Path) -> tuple[str, ...]:
+    """Return the metrics that a sample of a task of ours names. Raises UsageError where one is a Python file: those
+    are run only where they are typed."""
     scoring = _doc(sample).get("scoring")
     try:
         named = json.loads(scoring)["metrics"] if isinstance(scoring, str) else []
     except (ValueError, KeyError, TypeError):
         named = []
-    return tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()
+    found = tuple(each for each in named if isinstance(each, str)) if isinstance(named, list) else ()
+    if own := next(filter(is_own, found), None):
+        file = choose(own).metric.name
+        raise UsageError(
+            f"{one_line(path.name)} names the Python file {one_line(file, 200)} as a metric, which is not run.",
+            f"Read it; if you trust it: --metric {shlex.quote(one_line(file, 200))} {PERMISSION}",
+        )
+    return found
 
 
 def _doc(sample: Row) -> Mapping[str, Any]:

@@ -145,7 +145,7 @@ def _refuse_code(
     if path := next((name for name in named if is_task_file(name)), None):
         raise _only_typed(file, "tasks", f"the task file {one_line(path, 60)} can run code", own)
     if metric := next((metric for spec in data for metric in spec.metrics if is_own(metric)), None):
-        raise _only_typed(file, "metric", f"the metric {one_line(metric, 60)} is code", own)
+        raise _only_typed(file, "metric", f"the metric {one_line(Path(metric).name, 60)} is code", own)
     _refuse_arguments(file, own, defaults.get("model_args", {}), defaults.get("backend", DEFAULT_BACKEND))
     for name in code_in_generation(defaults.get("gen_kwargs", {})):
         raise _only_typed(file, "gen-kwargs", f"{name} can run code", own)

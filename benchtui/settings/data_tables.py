@@ -13,6 +13,7 @@ from benchtui.settings.tables import checked, known_keys
 from benchtui.settings.values import text
 from benchtui.tasks.data.hub import HUB
 from benchtui.tasks.data.spec import DataSpec
+from benchtui.tasks.metrics.registry import placed
 from benchtui.text import one_line
 
 _ROWS = {
@@ -58,6 +59,8 @@ def _spec(name: str, table: Mapping[str, Any], file: Path) -> DataSpec:
     }
     if examples := said.get("fewshot_from"):
         said["fewshot_from"] = _examples(examples, file.parent)
+    if metrics := said.get("metrics"):
+        said["metrics"] = tuple(_metric(metric, file, f"{where}.metric") for metric in metrics)
     return DataSpec(name=name, source=_placed(source, file.parent), **said)
 
 
@@ -69,6 +72,14 @@ def _plain(value: object) -> object:
 def _placed(source: str, folder: Path) -> str:
     """A path in a file means the same from wherever benchtui is started."""
     return source if source.startswith(HUB) else str(folder / Path(source).expanduser())
+
+
+def _metric(named: str, file: Path, where: str) -> str:
+    """Return what names a metric with the files of it placed; a name that is unknown is told where it is used."""
+    try:
+        return placed(named, file.parent)
+    except UsageError as error:
+        raise UsageError(f"{file}: {where}: {error.what}", error.next_step) from None
 
 
 def _examples(named: str, folder: Path) -> str:

@@ -10,6 +10,7 @@ import pytest
 import sacrebleu
 
 from benchtui.evidence.shares import wilson
+from benchtui.tasks.metrics.own_file import ALLOWED
 from benchtui.tasks.metrics.registry import METRICS
 from tests.cli.results_commands import benchtui, one_line_error
 
@@ -158,12 +159,18 @@ def test_samples_of_a_task_of_ones_own_keep_their_metrics(tmp_path: Path) -> Non
     assert {name: each["value"] for name, each in found.items()} == {"exact_match": 1.0, "f1": 1.0}
 
 
-def test_samples_run_no_code_that_was_not_allowed_or_has_changed(tmp_path: Path) -> None:
+def test_samples_run_no_code_that_was_not_typed_and_allowed_or_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     near = tmp_path / "near.py"
     near.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef score(p, r, d):\n    return 1.0\n")
+    monkeypatch.setenv(ALLOWED, "1")
+    changed = ("--metric", f"{near}:sha256={'0' * 64}", "--allow-metric-code")
     for digest, code, more, words in (
-        ("", 2, (), ["--allow-metric-code"]),
-        (f":sha256={'0' * 64}", 1, ("--allow-metric-code",), ["its text has changed"]),
+        ("", 2, (), ["samples_own.jsonl", "near.py", "--metric", "--allow-metric-code"]),
+        ("", 2, ("--allow-metric-code",), ["samples_own.jsonl", "near.py", "--metric", "--allow-metric-code"]),
+        ("", 2, ("--metric", str(near)), ["near.py", "--allow-metric-code"]),
+        (f":sha256={'0' * 64}", 1, changed, ["its text has changed"]),
     ):
         doc = {"target": "x", "targets": ["x"], "scoring": json.dumps({"metrics": [f"{near}{digest}"]}), "gold": None}
         file = write(tmp_path, [sample(doc=doc)], "samples_own.jsonl")

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.settings.config import load_config
 from benchtui.tasks.data.spec import DataSpec
+from benchtui.tasks.metrics.registry import choose
 from tests.settings.test_config import load, refused
 
 WHOLE = """
@@ -82,7 +84,22 @@ def test_a_metric_that_is_code_counts_in_the_users_own_file_alone(tmp_path: Path
     assert "the metric mine.py is code" in said
     assert "--metric" in said
     (tmp_path / "benchtui.toml").unlink()
-    assert load(tmp_path, user=text).data[0].metrics == ("mine.py",)
+    (there,) = load(tmp_path, user=text).data[0].metrics
+    assert there.endswith("/mine.py")
+
+
+def test_files_of_metrics_lie_beside_the_settings(tmp_path: Path) -> None:
+    text = '[tasks.a]\ndata = "a"\nmetric = ["near.py:better=lower", "json_schema:schema=s.json,fence=no", "f1"]\n'
+    (tmp_path / "user").mkdir()
+    (tmp_path / "user" / "benchtui.toml").write_text(text)
+    (tmp_path / "here").mkdir()
+    found = load_config(tmp_path / "here", user_file=tmp_path / "user" / "benchtui.toml").data[0].metrics
+    folder = tmp_path / "user"
+    near, schema, plain = map(choose, found)
+    assert near.metric.name == str(folder / "near.py")
+    assert near.options["better"] == "lower"
+    assert schema.options["schema"] == str(folder / "s.json")
+    assert plain.written == "f1"
 
 
 def test_data_of_the_hub_in_a_suite_are_no_task_file(tmp_path: Path) -> None:

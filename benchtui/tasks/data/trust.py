@@ -11,13 +11,15 @@ import json
 import os
 import re
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
+from benchtui.errors import BenchtuiError
 from benchtui.files import open_regular_file, read_regular
 from benchtui.tasks.data.write_task import DIGITS, LONGEST_NAME, digest_of, schema
 from benchtui.tasks.metrics.own_file import is_own
-from benchtui.tasks.metrics.registry import METRICS
-from benchtui.tasks.metrics.scoring import PROCESS_RESULTS
+from benchtui.tasks.metrics.registry import METRICS, choose
+from benchtui.tasks.metrics.scoring import PROCESS_RESULTS, metric_list
 
 _LARGEST = 256 * 1024
 _TEXT = r'"(?:[ !#-\[\]-~]|\\[\\"/abtnvfre0_]|\\x[0-9A-F]{2}|\\u[0-9A-F]{4}|\\U[0-9A-F]{8})*"'
@@ -60,9 +62,10 @@ doc_to_text: prompt
 )
 
 
-def is_ours(yaml: Path) -> bool:
-    """Return whether the task of this YAML holds only what benchtui writes, and so runs no code and asks no network."""
-    return not why_not_ours(yaml)
+def is_ours(yaml: Path, metrics: Sequence[str] = ()) -> bool:
+    """Return whether the task of this YAML holds only what benchtui writes, and so asks no network and runs no code but
+    that of the metrics of one's own among `metrics`, those that its data set is scored with."""
+    return not why_not_ours(yaml, metrics)
 
 
 def is_made(yaml: Path) -> bool:
@@ -71,17 +74,18 @@ def is_made(yaml: Path) -> bool:
     return _parsed(yaml) is not None
 
 
-def why_not_ours(yaml: Path, *, check_data: bool = True) -> str:
+def why_not_ours(yaml: Path, metrics: Sequence[str] = (), *, check_data: bool = True) -> str:
     """Return why a task is not trusted, for a sentence; "" when it is. With `check_data` its Parquet files are read to
-    their end and compared with their digests."""
+    their end and compared with their digests. Of metrics that are Python files it may have those among `metrics`."""
+    own = [choose(metric).metric.name for metric in metrics if is_own(metric)]
     found = _parsed(yaml)
     if found is None:
         return "it is not written as benchtui writes tasks"
     if (reason := _metrics_reason(found)) or (reason := _import_reason(yaml.parent)):
         return reason
-    own = any(name.partition(":")[0].partition(".")[0] not in METRICS for name in _metric_names(found))
-    for quoted in filter(None, (found["test"], found["fewshot"])):
-        if reason := _data_reason(yaml, quoted, check_data, own=own):
+    for split in filter(found.group, ("test", "fewshot")):
+        named = _metric_names(found) if split == "test" else None  # examples are not scored
+        if reason := _data_reason(yaml, found[split], check_data, named, own):
             return reason
     return ""
 
@@ -111,7 +115,7 @@ def _import_reason(folder: Path) -> str:
     return "a file or folder called benchtui lies beside it" if os.path.lexists(folder / "benchtui") else ""
 
 
-def _data_reason(yaml: Path, quoted: str, check_data: bool, *, own: bool) -> str:
+def _data_reason(yaml: Path, quoted: str, check_data: bool, metrics: list[str] | None, own: list[str]) -> str:
     pattern = str(_unquoted(quoted))
     path = Path(re.sub(r"\[([*?\[])\]", r"\1", pattern))
     named = re.fullmatch(rf"{re.escape(yaml.stem)}(?:-fewshot)?-([0-9a-f]{{{DIGITS}}})\.parquet", path.name)
@@ -128,7 +132,7 @@ def _data_reason(yaml: Path, quoted: str, check_data: bool, *, own: bool) -> str
                 return f"{path.name} is not the file that it was"
     except OSError:
         return f"{path.name} cannot be read"
-    return _schema_reason(beside / path.name) or ("" if own else _scoring_reason(beside / path.name))
+    return _schema_reason(beside / path.name) or _scoring_reason(beside / path.name, metrics, own)
 
 
 def _schema_reason(path: Path) -> str:
@@ -145,21 +149,31 @@ def _schema_reason(path: Path) -> str:
     return ""
 
 
-def _scoring_reason(path: Path) -> str:
-    """A Python file that documents name as a metric, and the task does not, would run where another task of the same
-    run has the permission for its own."""
+def _scoring_reason(path: Path, metrics: list[str] | None, own: list[str]) -> str:
+    """A Python file that documents name as a metric, and the data set does not, would run where another task of the
+    same run has the permission for its own."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        seen: set[tuple[str, ...]] = set()
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(1000, columns=["scoring"]):
-                for text in batch.column(0).unique().to_pylist():
-                    if any(is_own(str(name)) for name in json.loads(text)["metrics"]):
-                        return f"{path.name} names a Python file as a metric"
-    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, RecursionError):
+                seen |= {tuple(map(str, json.loads(text)["metrics"])) for text in batch.column(0).unique().to_pylist()}
+                if len(seen) > 1:
+                    return f"{path.name} has documents that are scored in different ways"
+        chosen = [choose(name) for names in seen for name in names]
+    except (pa.ArrowException, OSError, ValueError, TypeError, KeyError, RecursionError, BenchtuiError):
         return f"{path.name} does not say how it is scored as benchtui says it"
-    return ""
+    if any(is_own(each.metric.name) and not _is_among(each.metric.name, own) for each in chosen):
+        return f"{path.name} names a Python file as a metric"
+    same = metrics is None or [listed.metric for listed in metric_list(chosen)] == metrics
+    return "" if same else f"{path.name} names other metrics than the task"
+
+
+def _is_among(file: str, own: list[str]) -> bool:
+    """Documents hold the whole path of a metric; the data set may name it from the folder that it was made in."""
+    return any(Path(file).parts[-len(Path(name).parts) :] == Path(name).parts for name in own)
 
 
 def _is_plain_file(path: Path) -> bool:

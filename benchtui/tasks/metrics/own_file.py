@@ -21,8 +21,10 @@ from typing import Any
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import read_regular
 from benchtui.tasks.metrics.answer import Answer, Options
+from benchtui.tasks.metrics.likely_metrics import LIKELY
 from benchtui.tasks.metrics.metric import ChosenMetric, Metric
 from benchtui.tasks.metrics.parameters import Parameter, read_parameters
+from benchtui.tasks.metrics.written_metrics import WRITTEN
 from benchtui.text import one_line
 
 ALLOWED = "BENCHTUI_ALLOW_METRIC_CODE"
@@ -33,11 +35,12 @@ LARGEST = 1024 * 1024
 ONE_VALUE = ""
 """The key of a value that `score` returned without a name."""
 
-_PERMITTED: ContextVar[bool] = ContextVar("permitted", default=False)
+_PERMITTED: ContextVar[bool | None] = ContextVar("permitted", default=None)
 
 Score = Callable[[str, str, dict[str, Any]], object]
 
 _NAMED = re.compile(r"(?P<file>.+?\.py)(?::(?P<said>.*))?", re.DOTALL)
+_BUILT_IN = frozenset(metric.name for metric in (*WRITTEN, *LIKELY))
 _KEY = re.compile(r"[A-Za-z_][\w.-]{0,59}", re.ASCII)
 _PARAMETERS = (
     Parameter(
@@ -49,8 +52,8 @@ _PARAMETERS = (
 
 
 def is_own(text: str) -> bool:
-    """Return whether `text` names a metric by its file."""
-    return _NAMED.fullmatch(text) is not None
+    """Return whether `text` names a metric by its file, and no built-in one before a ":"."""
+    return text.partition(":")[0] not in _BUILT_IN and _NAMED.fullmatch(text) is not None
 
 
 def choose_own(text: str) -> ChosenMetric:
@@ -94,7 +97,8 @@ def pinned(chosen: ChosenMetric, first: Answer, place: str) -> ChosenMetric:
 
 @contextmanager
 def permitted(*, allowed: bool) -> Iterator[None]:
-    """Let metric files run in this block, where whoever types the command has allowed it."""
+    """Let metric files run in this block, or not, as whoever types the command says: the variable ALLOWED, which is for
+    workers and `lm_eval run`, does not count there."""
     before = _PERMITTED.set(allowed)
     try:
         yield
@@ -116,10 +120,11 @@ def score_own(
 ) -> dict[str, float]:
     """Return the values that the file's `score` gives, by name; one without a name under ONE_VALUE.
 
-    The file is run in a block of `permitted` or where the variable ALLOWED says so, nowhere else. Raises BenchtuiError
+    The file is run where a block of `permitted` or, outside of one, the variable ALLOWED says so. Raises BenchtuiError
     that names `place`: for an error in the file, and for what is no finite number.
     """
-    check_allowed(str(path), allowed=_PERMITTED.get() or os.environ.get(ALLOWED) == "1")
+    said = _PERMITTED.get()
+    check_allowed(str(path), allowed=os.environ.get(ALLOWED) == "1" if said is None else said)
     score = _loaded(path, digest)
     try:
         value = score(prediction, reference, document)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 
 from benchtui.errors import UsageError
@@ -48,6 +49,21 @@ def choose(text: str) -> ChosenMetric:
         )
     metric = METRICS[name]
     return ChosenMetric(metric, {**metric.defaults, **read_parameters(name, said, metric.parameters)})
+
+
+def placed(text: str, folder: Path) -> str:
+    """Return what names the metric of `text` from anywhere: the files that it names lie in `folder` where their paths
+    are relative. Raises UsageError for a wrong parameter of one that is a file or names one."""
+    if not is_own(text) and text.partition(":")[0] != "json_schema":
+        return text
+    chosen = choose(text)
+    options = dict(chosen.options)
+    if options.get("schema"):
+        options["schema"] = str(folder / Path(options["schema"]).expanduser())
+    metric = chosen.metric
+    if is_own(text):
+        metric = choose_own(str(folder / Path(metric.name).expanduser())).metric
+    return text if (metric, options) == (chosen.metric, chosen.options) else ChosenMetric(metric, options).written
 
 
 def choose_all(names: Sequence[str], kind: DataKind) -> tuple[ChosenMetric, ...]:

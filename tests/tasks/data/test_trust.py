@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchtui.tasks.data.spec import DataKind, MadeTask
+from benchtui.tasks.data.make import make_task
+from benchtui.tasks.data.spec import DataKind, DataSpec, MadeTask
 from benchtui.tasks.data.trust import is_made, is_ours, why_not_ours
 from benchtui.tasks.data.write_task import DIGITS, schema
 from tests.tasks.data.made import Rows, make, write
@@ -224,3 +226,33 @@ def test_documents_that_name_python_where_the_task_does_not(made: MadeTask, scor
     table = pq.read_table(made.data)
     table = table.set_column(table.schema.get_field_index("scoring"), "scoring", pa.array([scoring], pa.string()))
     assert said in put(made, table.cast(schema()))
+
+
+@pytest.mark.parametrize("named", ["foo", "evil", "f1"])
+def test_a_name_in_the_metric_list_does_not_let_documents_name_python(made: MadeTask, named: str) -> None:
+    entry = f'  - metric: "{named}"\n    aggregation: mean\n    higher_is_better: true\n'
+    text = made.file.read_text()
+    made.file.write_text(text.replace("metadata:", f"{entry}metadata:"))
+    assert "names other metrics than the task" in why_not_ours(made.file)
+    made.file.write_text(text)
+    table = pq.read_table(made.data)
+    scoring = pa.array([json.dumps({"metrics": ["exact_match", "/x/evil.py"]})], pa.string())
+    table = table.set_column(table.schema.get_field_index("scoring"), "scoring", scoring)
+    put(made, table.cast(schema()))
+    made.file.write_text(made.file.read_text().replace("metadata:", f"{entry}metadata:"))
+    assert "names a Python file as a metric" in why_not_ours(made.file)
+    assert "names a Python file as a metric" in why_not_ours(made.file, ["near.py"])
+
+
+def test_a_metric_of_ones_own_is_trusted_where_the_data_set_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("near.py").write_text("def score(prediction, reference, document):\n    return {'a': 1, 'b': 0}\n")
+    write(tmp_path / "d.jsonl", QUESTION)
+    spec = DataSpec(name="mine", source=str(tmp_path / "d.jsonl"), metrics=("near.py", "exact_match"))
+    made = make_task(spec, tmp_path / "tasks", metric_code=True)
+    assert why_not_ours(made.file, spec.metrics) == ""
+    assert why_not_ours(made.file, [str(tmp_path / "near.py")]) == ""
+    for others in ((), ("f1",), ("ear.py",), (str(tmp_path / "other" / "near.py"),)):
+        assert "names a Python file as a metric" in why_not_ours(made.file, others)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.tasks.data.make import make_task
+from benchtui.tasks.data.spec import DataSpec
 from benchtui.tasks.metrics import own_file
 from benchtui.tasks.metrics.answer import Answer
-from benchtui.tasks.metrics.own_file import check_allowed, permitted, pinned
+from benchtui.tasks.metrics.own_file import check_allowed, is_own, permitted, pinned
 from benchtui.tasks.metrics.registry import choose
 from benchtui.tasks.metrics.scoring import metric_list
+from tests.tasks.data.made import documents_of
 
 NEAR = """
 def score(prediction: str, reference: str, document: dict) -> float:
@@ -117,3 +122,30 @@ def test_a_file_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_wrong_parameter_is_named() -> None:
     with pytest.raises(UsageError, match="better=higher"):
         choose("near.py:best=lower")
+
+
+def test_the_name_of_a_built_in_metric_before_a_colon_is_no_file() -> None:
+    chosen = choose(r"regex:pattern=main\.py")
+    assert (chosen.metric.name, chosen.options["pattern"]) == ("regex", r"main\.py")
+    assert is_own("regex.py")
+    assert is_own("near.py:better=lower")
+
+
+@pytest.mark.parametrize(
+    ("rows", "more", "target", "said"),
+    [
+        ({"question": "q", "answer": "4"}, {}, "4", 'Reference: "answer"'),
+        ({"question": "q", "mine": "4"}, {"answer": "mine"}, "4", 'Reference: "mine"'),
+        ({"question": "q", "mine": "4"}, {}, "", "Reference: none found; score() gets an empty text"),
+    ],
+)
+def test_score_gets_the_column_of_answers_where_there_is_one(
+    tmp_path: Path, rows: dict[str, str], more: dict[str, Any], target: str, said: str
+) -> None:
+    (tmp_path / "d.jsonl").write_text(json.dumps(rows) + "\n")
+    (tmp_path / "eq.py").write_text("def score(prediction, reference, document):\n    return prediction == reference\n")
+    spec = DataSpec(name="d", source=str(tmp_path / "d.jsonl"), metrics=(str(tmp_path / "eq.py"),), **more)
+    made = make_task(spec, tmp_path / "tasks", metric_code=True)
+    assert any(said in line for line in made.said)
+    (document,) = documents_of(made)
+    assert (document.target or "") == target

@@ -24,6 +24,7 @@ from benchtui.tasks.data.documents.templates import (
 from benchtui.tasks.data.rows import Row
 from benchtui.tasks.data.spec import DataKind, DataSpec
 from benchtui.tasks.data.turns import is_transcript, spoken_turns
+from benchtui.tasks.metrics.own_file import is_own
 from benchtui.tasks.metrics.registry import choose
 from benchtui.text import one_line
 
@@ -89,7 +90,10 @@ class _Finder:
         answer = self._field(self._spec.answer, "--answer")
         if answer is None and (kind == "loglikelihood" or needs_reference(self._spec.metrics)):
             answer = self._one_of(names.ANSWERS, "answer", "--answer", prompt)
-        self._say(f"Prompt: {prompt}. Reference: {answer or 'none, no metric needs one'}.", prompt, answer)
+        none = "none, no metric needs one"
+        if answer is None and any(map(is_own, self._spec.metrics)):
+            answer, none = self._answer_if_any(prompt), "none found; score() gets an empty text"
+        self._say(f"Prompt: {prompt}. Reference: {answer or none}.", prompt, answer)
         if isinstance(answer, Column):
             self.said += _lists_told(answer, self._rows)
         return Reading(kind, Asked(prompt, answer), self._system())
@@ -186,6 +190,12 @@ class _Finder:
                 return Column(found[0])
         left = next((name for name in self._columns if name not in self.used and Column(name) != taken), "COLUMN")
         raise self._unknown(f"No column is known to hold the {what}", flag, left)
+
+    def _answer_if_any(self, prompt: Field) -> Field | None:
+        """Return the column of answers, None where none has such a name. Raises UsageError where several fit."""
+        known = [self._plain[name] for tier in names.ANSWERS for name in tier if name in self._plain]
+        there = any(name not in self.used and Column(name) != prompt for name in known)
+        return self._one_of(names.ANSWERS, "answer", "--answer", prompt) if there else None
 
     def _field(self, said: str | None, flag: str) -> Field | None:
         return None if said is None else field_of(said, self._columns, flag)
