@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Literal
 
@@ -20,7 +20,12 @@ _TOKEN = re.compile(
     rf"(?:(?<![A-Za-z0-9_])(?<![0-9][.,])(?P<digits>[0-9]+(?:[.,{_SPACES}][0-9]+)*)|(?<![A-Za-z0-9_.,])(?P<part>[.,][0-9]+))"
     r"(?P<exponent>[eE][-+]?[0-9]{1,3}(?![A-Za-z0-9_]))?"
 )
-_FRACTION = re.compile(r"\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}")
+_FRACTION = re.compile(r"\\[dt]?frac\{([-+\u2212]?[0-9]+)\}\{([0-9]+)\}")
+_POWER = r"\s{0,2}\^\s{0,2}\{?([-+\u2212]?[0-9]{1,3})\}?(?![0-9])"
+_TIMES_POWER = re.compile(rf"(?<=[0-9])\s{{0,2}}(?:\\times|\\cdot|[×·*x])\s{{0,2}}10{_POWER}")
+_POWER_OF_TEN = re.compile(rf"(?<![0-9.,A-Za-z_])10{_POWER}")
+_MIXED = re.compile(r"(?<![0-9/.,])([0-9]{1,9}) ([0-9]{1,9})/([0-9]{1,9})(?![0-9/.,])")
+_UNDERLINED = re.compile(r"(?<![A-Za-z0-9_])(_{1,3})([^_\n]{1,60})\1(?![A-Za-z0-9_])")
 _BELOW = re.compile(r"/([0-9]+)(?![0-9/])")
 
 
@@ -28,10 +33,10 @@ def numbers_in(text: str, decimal: DecimalMark = "point") -> list[Fraction]:
     """Return the numbers in `text`, exactly, in their order.
 
     Digits of every script count. Separators of thousands are read (1,234,567; 12,34,567; 1'234; with `decimal` comma
-    1.234,5), so are fractions (3/4, \\frac{3}{4}) and powers of ten (1e5). Signs of currency and percent are left out:
-    45 % is 45. Digits that belong to a word (GPT4, x2) and versions (1.2.3) are no numbers.
+    1.234,5), so are fractions (3/4, 1 1/2, \\frac{3}{4}) and powers of ten (1e5, 1.5 * 10^3). Signs of currency and
+    percent are left out: 45 % is 45. Digits that belong to a word (GPT4, x2) and versions (1.2.3) are no numbers.
     """
-    plain = _FRACTION.sub(r"\1/\2", _plain_digits(text))
+    plain = _plain_notation(_plain_digits(text))
     return [value for value, _, _ in _found(plain, decimal)]
 
 
@@ -48,6 +53,23 @@ def with_plain_numbers(text: str) -> str:
         parts += [plain[end:start], _written(value)]
         end = stop
     return "".join([*parts, plain[end:]])
+
+
+def _plain_notation(text: str) -> str:
+    """Return `text` with numbers of LaTeX and Markdown, mixed numbers and powers of ten as plain ones."""
+    text = _UNDERLINED.sub(r" \2 ", text.replace("{,}", ","))
+    text = _FRACTION.sub(r"\1/\2", text)
+    text = _POWER_OF_TEN.sub(_exponent("1"), _TIMES_POWER.sub(_exponent(""), text))
+    return _MIXED.sub(_improper, text)
+
+
+def _exponent(before: str) -> Callable[[re.Match[str]], str]:
+    return lambda found: f"{before}e{found[1].replace(chr(0x2212), '-')}"
+
+
+def _improper(found: re.Match[str]) -> str:
+    whole, above, below = map(int, found.groups())
+    return f"{whole * below + above}/{below}" if above < below else found[0]
 
 
 def _plain_digits(text: str) -> str:
