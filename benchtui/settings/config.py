@@ -216,7 +216,7 @@ def _run_defaults(table: object, file: Path) -> dict[str, Any]:
         if key in _PER_RUN:
             raise UsageError(
                 f"{file}: {key} cannot be set in a file: it is decided for each run.",
-                f"Remove it and type --{key} where you mean it (or set {_PER_RUN[key].variable}=1).",
+                f"Remove it and type --{key} where you mean it.",
             )
         if key in _OF_DATA:
             raise UsageError(

@@ -64,7 +64,7 @@ class Setting:
     said, to undo what a file or the environment says. `key` is its name in benchtui.toml, "" where it may not stand
     there. `page` is the page of the wizard that asks for it; the review lists the others. `attribute` is where a Choice
     has the value as it is read, "" where one attribute is made of several settings. `permission` is its place in the
-    Permissions of a run: what is decided for each run anew, and never by a file.
+    Permissions of a run: what is decided for each run anew, and never by a file. `only_typed`: nor by its variable.
 
     `only_with` names the settings of which one has to be given, or it says nothing, `only_where` a setting and the word
     that has to be among its values, `unless` the setting that is used in its place where both are given, `beside` a
@@ -84,6 +84,7 @@ class Setting:
     key: str | None = None
     attribute: str | None = None
     permission: str = ""
+    only_typed: bool = False
     only_with: tuple[str, ...] = ()
     only_where: tuple[str, str] = ("", "")
     unless: str = ""

@@ -206,3 +206,16 @@ def test_hostile_text_stays_text(tmp_path: Path) -> None:
     assert "\x1b[2J" not in ended.out + ended.err
     missing = benchtui("metrics", "score", write(tmp_path, [{"\x1b[2Jx": "1"}]))
     assert "\x1b" not in missing.err
+
+
+def test_the_variable_of_lm_eval_allows_no_metric_file_on_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = tmp_path / "near.py"
+    near.write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef score(p, r, d):\n    return 1.0\n")
+    data = write(tmp_path, [{"question": "q", "answer": "a"}])
+    monkeypatch.setenv(ALLOWED, "1")
+    one_line_error(benchtui("data", "preview", data, "--metric", str(near)), 2, ["near.py", "--allow-metric-code"])
+    assert not (tmp_path / "ran").exists()
+    assert benchtui("data", "preview", data, "--metric", str(near), "--allow-metric-code").code == 0
+    assert (tmp_path / "ran").exists()

@@ -54,7 +54,7 @@ class SettingOption(click.Option):
             step = f"`benchtui {ctx.info_name} --help` lists what it takes."
             return _read(setting.flag, texts[-1], lambda: setting.typed(texts), step), ParameterSource.COMMANDLINE
         if opts.get(_ISOLATED) is not True:
-            if text := os.environ.get(setting.variable):
+            if not setting.only_typed and (text := os.environ.get(setting.variable)):
                 step = "Correct or unset the variable."
                 value = _read(setting.variable, text, lambda: setting.from_variable(text), step)
                 return value, ParameterSource.ENVIRONMENT
