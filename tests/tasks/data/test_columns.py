@@ -108,7 +108,13 @@ def test_flags_name_columns_or_templates(tmp_path: Path) -> None:
 def test_flags_win_over_what_is_recognised(tmp_path: Path) -> None:
     row = {"question": "q", "hint": "h", **ABCD, "answer": "B"}
     assert make(tmp_path, [row], prompt="{{question}} {{hint}}").previews == (("q h", "x"),)
-    assert make(tmp_path, [row], choices="C,D", answer="answer", count_from="auto", prompt="hint", kind=None).kind
+    other = {**row, "answer": "D"}
+    assert make(tmp_path, [other], choices="C,D", answer="answer", count_from="auto", prompt="hint").previews == (
+        ("h", "z"),
+    )
+    assert make(tmp_path, [row], choices="D,C,B,A").previews == (("q", "x"),), "B is the column B, wherever it stands"
+    with pytest.raises(UsageError, match='"B"'):
+        make(tmp_path, [row], choices="C,D")
     assert make(tmp_path, [row], prompt="A", answer="B", kind="loglikelihood").previews == (("w", "x"),)
     assert make(tmp_path, [{"A": "q", "B": "a"}], prompt="A", answer="B").kind == "generate"
     assert make(tmp_path, [{"question": "q", "text": "t"}], kind="perplexity").previews == (("", "t"),)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from string import ascii_uppercase
 
 from benchtui.errors import UsageError
 from benchtui.tasks.data.documents.templates import Column, Field, Template, quoted
@@ -98,6 +100,10 @@ def _of_columns(columns: tuple[Column, ...], row: Row) -> Choices:
     while cells and cells[-1] in (None, ""):
         cells.pop()
     texts = tuple("" if cell is None else _text(cell, row, "choice") for cell in cells)
+    names = tuple(column.name for column in columns)
+    letters = all(re.fullmatch("[A-Za-z]", name) for name in names)
+    if letters and "".join(names).upper() != ascii_uppercase[: len(names)]:
+        return Choices(texts, names[: len(texts)])  # B,C,D or D,C,B,A: the right answer B is what column B holds
     return Choices(texts)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import Literal
 
 from benchtui.errors import UsageError
@@ -45,11 +46,21 @@ class Question:
         if form == "label":
             return _place(self.gold, self.labels, marked=True)
         mark = _mark(self.gold)
+        if form == "letter" and _are_other_letters(self.labels):
+            return None
         if form == "letter":
             found = ord(mark.upper()) - ord("A") if mark and mark.isalpha() else -1
         else:
             found = int(mark) - (form == "from 1") if mark and mark.isdigit() else -1
         return found if 0 <= found < len(self.choices) else None
+
+
+def _are_other_letters(labels: Sequence[str]) -> bool:
+    """Return whether choices are called by letters that are not their places, as those of the columns B, C and D."""
+    letters = "".join(labels).upper()
+    return (
+        bool(labels) and len(letters) == len(labels) and letters.isalpha() and not ascii_uppercase.startswith(letters)
+    )
 
 
 def _mark(text: str) -> str:
