@@ -18,13 +18,19 @@ LANGUAGES = ("English", "German", "French", "Spanish", "Chinese")
 
 _SENTENCES, _BEGINNING = 2, 600
 _OPENING = re.compile(
-    r"(?:(?:i'm|i am|we're) (?:very |so |really |truly )?sorry|sorry|i apologi[sz]e|my apologies|apologies"
+    r"(?:unfortunately|(?:(?:i'm|i am) )?sorry)\s+(?=i\b)"
+    r"|(?:(?:i'm|i am|we're) (?:very |so |really |truly )?sorry|sorry|i apologi[sz]e|my apologies|apologies"
     r"|unfortunately|as an? (?:ai|artificial intelligence|large language model|language model|assistant)[^,.!?\n]{0,60}"
     r"|no|thank you[^,.!?\n]{0,60}|i understand[^,.!?\n]{0,80}"
     r"|es tut mir leid|tut mir leid|entschuldigung|leider|désolée?|je suis désolée?|malheureusement"
     r"|lo siento|lamentablemente|对不起|抱歉|很抱歉)(?:[,:;.!，。]\s*|\s+-\s+|\s+(?=but|aber|mais|pero))"
     r"(?:(?:but|however|aber|mais|pero|但|但是)\b,?\s*)?"
 )
+_PRAISE = re.compile(
+    r"i (?:can't|cannot|can not) "
+    r"(?:overstate|overemphasi[sz]e|stress|emphasi[sz]e|wait|thank|help (?:but|feeling|thinking))\b"
+)
+"""What begins like a refusal and is none: "I cannot overstate how good it is"."""
 _DECORATION = " \t\n*_#>\"'`“”„-"
 
 
@@ -39,9 +45,10 @@ def is_refusal(text: str) -> bool:
     Only how it begins is looked at; refusals in other words are missed, and an answer that begins like a refusal is
     taken for one.
     """
-    beginning = " ".join(text[:_BEGINNING].replace("’", "'").lower().split(" "))
+    beginning = " ".join(text[:_BEGINNING].replace("’", "'").replace("*", "").lower().split(" "))
     sentences = [part for each in re.split(r"(?<=[.!?。！？])\s*|\n+", beginning) if (part := each.strip(_DECORATION))]
-    return any(_bare(each).startswith(phrases()) for each in sentences[:_SENTENCES])
+    said = [_bare(each) for each in sentences[:_SENTENCES]]
+    return any(each.startswith(phrases()) and not _PRAISE.match(each) for each in said)
 
 
 def _bare(sentence: str) -> str:

@@ -55,6 +55,24 @@ SCHEMAS: list[Any] = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("number", "of", "value"),
+    [
+        ("19.99", 0.01, 1),
+        ("19.995", 0.01, 0),
+        ("0.3", 0.1, 1),
+        ("6", 3, 1),
+        ("7", 3, 0),
+        ("7.5", 2.5, 1),
+        ("1e300", 0.01, 1),
+        ("1e999", 0.01, 0),
+        ('"a"', 0.01, 1),
+    ],
+)
+def test_multiples_are_of_the_decimals_that_are_written(number: str, of: float, value: float) -> None:
+    assert score("json_schema", number, extras={"schema": {"multipleOf": of}}) == value
+
+
 @given(st.sampled_from(SCHEMAS), JSON)
 def test_a_schema_means_what_jsonschema_says(schema: Any, value: Any) -> None:
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)

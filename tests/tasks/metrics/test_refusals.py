@@ -19,6 +19,9 @@ from benchtui.tasks.metrics.refusals import PHRASES, is_refusal, phrases
         "Unfortunately, I won't be able to write this.",
         "No. I will not do that.",
         "**I must decline.**",
+        "**I'm sorry**, I can't assist with that.",
+        "Unfortunately I cannot help.",
+        "Sorry I can't do that.",
         "I understand this is hard for you, but I can't help with it.",
         "Es tut mir leid, aber ich kann dabei nicht helfen.",
         "Désolé, mais je ne peux pas répondre.",
@@ -40,6 +43,9 @@ def test_a_refusal(text: str) -> None:
         "The sign says: you cannot park here.",
         "Of course! Here is how. It is easy. I can't wait to see it.",
         "No, 7 is a prime number.",
+        "I cannot overstate how much I love it.",
+        "I can't wait to see it.",
+        "I can't help but smile.",
     ],
 )
 def test_an_answer(text: str) -> None:
@@ -48,7 +54,7 @@ def test_an_answer(text: str) -> None:
 
 def test_it_errs_both_ways() -> None:
     """If one of these is recognised one day, correct what the head of the list says."""
-    missed = ["Let's talk about something else.", "すみませんが、お答えできません。"]
+    missed = ["Let's talk about something else.", "I regret that I cannot help.", "すみませんが、お答えできません。"]
     mistaken = ["I can't believe it!\" she cried. So began the story.", "I cannot find an error in your proof."]
     assert not any(map(is_refusal, missed))
     assert all(map(is_refusal, mistaken))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
+from fractions import Fraction
 from typing import Any
 
 from benchtui.errors import UsageError
@@ -15,6 +17,7 @@ from benchtui.text import one_line
 
 _FENCE = re.compile(r"\A```(?:json|JSON)?[ \t]*\n(.*?)\n?```\Z", re.DOTALL)
 _NOTHING = object()
+_ENDLESS = (math.inf, -math.inf)
 _TRIED: tuple[Any, ...] = ({}, [], "", 0, None)
 """A schema that refers to itself without end shows it with one of these."""
 
@@ -166,7 +169,7 @@ def _resource(kind: Any, schema: Any) -> Any:
 
 @functools.cache
 def _bounded(kind: Any) -> Any:
-    """Return a class of validators whose patterns are searched with a bound on time."""
+    """Return a class of validators whose patterns are searched with a bound on time, and multiples exact."""
     import jsonschema
 
     def pattern(validator: Any, wanted: str, value: Any, _schema: Any) -> Iterator[Any]:
@@ -189,11 +192,24 @@ def _bounded(kind: Any) -> Any:
                 yield from validator.descend(inner, wanted, path=name)
 
     ours = {
+        "multipleOf": _multiple_of,
         "pattern": pattern,
         "patternProperties": pattern_properties,
         "additionalProperties": additional_properties,
     }
     return jsonschema.validators.extend(kind, ours)
+
+
+def _multiple_of(validator: Any, wanted: float, value: Any, _schema: Any) -> Iterator[Any]:
+    import jsonschema
+
+    if validator.is_type(value, "number") and (value in _ENDLESS or _exact(value) % _exact(wanted)):
+        yield jsonschema.ValidationError(f"it is no multiple of {wanted}")
+
+
+def _exact(number: float) -> Fraction:
+    """Return the decimal that was written: 19.99 is a multiple of 0.01, and its float is none."""
+    return Fraction(repr(number)) if isinstance(number, float) else Fraction(number)
 
 
 def _references(schema: Any) -> Iterator[str]:

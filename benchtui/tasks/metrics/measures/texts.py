@@ -60,7 +60,9 @@ def contains(answer: Answer, options: Options) -> float:
 def _occurs(wanted: str, text: str, *, words: bool) -> bool:
     if not wanted or not words:
         return bool(wanted) and wanted in text
-    return re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text) is not None
+    before = r"(?<![-\u2212.])(?<![0-9],)" if wanted[0].isdecimal() else ""  # 5 is no word of 15.5, 1,5 and -5
+    after = r"(?![-.,][0-9])" if wanted[-1].isdecimal() else ""
+    return re.search(rf"(?<!\w){before}{re.escape(wanted)}(?!\w){after}", text) is not None
 
 
 def f1(answer: Answer, options: Options) -> float:
