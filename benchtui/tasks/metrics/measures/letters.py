@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from benchtui.tasks.metrics.answer import Answer, Options
 
-_SAYS = r"answer|antwort|réponse|respuesta|risposta|resposta|ответ|答案|回答|選択肢|정답"
+_SAYS = (
+    r"answer|\b(?:correct|right|best) (?:option|choice)"
+    r"|antwort|réponse|respuesta|risposta|resposta|ответ|答案|回答|選択肢|정답"
+)
 _BETWEEN = (
     r"(?:\s{1,4}(?:is|ist|est|es|è|é|would be|should be))?[\s:：=*_`'\"是为為はは]{0,12}"
     r"(?:(?:option|choice)\s{1,4})?[(\[*_`'\"{]{0,6}"

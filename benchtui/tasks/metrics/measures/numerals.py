@@ -21,10 +21,11 @@ _TOKEN = re.compile(
     r"(?P<exponent>[eE][-+]?[0-9]{1,3}(?![A-Za-z0-9_]))?"
 )
 _FRACTION = re.compile(r"\\[dt]?frac\{([-+\u2212]?[0-9]+)\}\{([0-9]+)\}")
-_POWER = r"\s{0,2}\^\s{0,2}\{?([-+\u2212]?[0-9]{1,3})\}?(?![0-9])"
+_AFTER_WHOLE = re.compile(r"(?<=[0-9])(?=\\[dt]?frac\{[0-9])")  # 2\frac{1}{2} is 2 1/2
+_POWER = r"\s{0,2}\^\s{0,2}\{?([-+\u2212]?[0-9]{1,3})\}?(?![A-Za-z0-9_])"
 _TIMES_POWER = re.compile(rf"(?<=[0-9])\s{{0,2}}(?:\\times|\\cdot|[×·*x])\s{{0,2}}10{_POWER}")
 _POWER_OF_TEN = re.compile(rf"(?<![0-9.,A-Za-z_])10{_POWER}")
-_MIXED = re.compile(r"(?<![0-9/.,])([0-9]{1,9}) ([0-9]{1,9})/([0-9]{1,9})(?![0-9/.,])")
+_MIXED = re.compile(r"(?<![0-9/.,])([0-9]{1,9}) ([0-9]{1,9})/([0-9]{1,9})(?![0-9/]|[.,][0-9])")
 _UNDERLINED = re.compile(r"(?<![A-Za-z0-9_])(_{1,3})([^_\n]{1,60})\1(?![A-Za-z0-9_])")
 _BELOW = re.compile(r"/([0-9]+)(?![0-9/])")
 
@@ -58,7 +59,7 @@ def with_plain_numbers(text: str) -> str:
 def _plain_notation(text: str) -> str:
     """Return `text` with numbers of LaTeX and Markdown, mixed numbers and powers of ten as plain ones."""
     text = _UNDERLINED.sub(r" \2 ", text.replace("{,}", ","))
-    text = _FRACTION.sub(r"\1/\2", text)
+    text = _FRACTION.sub(r"\1/\2", _AFTER_WHOLE.sub(" ", text))
     text = _POWER_OF_TEN.sub(_exponent("1"), _TIMES_POWER.sub(_exponent(""), text))
     return _MIXED.sub(_improper, text)
 
