@@ -48,3 +48,14 @@ def _without_nan(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nan(inner) for key, inner in value.items()}
     return [_without_nan(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def stands_in(text: str, whole: str) -> bool:
+    """Return whether `text` is in `whole`, and not only as a part of a word or number."""
+    at = whole.find(text) if text else -1
+    while at >= 0:
+        before, after = whole[at - 1 : at], whole[at + len(text) : at + len(text) + 1]
+        if not (before.isalnum() and text[0].isalnum()) and not (after.isalnum() and text[-1].isalnum()):
+            return True
+        at = whole.find(text, at + 1)
+    return False

@@ -83,7 +83,7 @@ def _gives() -> dict[str, dict[str, str]]:
 
 
 def test_the_table_says_of_every_backend_what_it_gives() -> None:
-    """ "✓" for what each of its models gives, words for some of them; "–" stands for none."""
+    """A cell holds "✓" where each of its models gives it, words where some do, and "–" where none does."""
     said = _gives()
     assert list(said) == list(BUILT_IN)
     for name, backend in BUILT_IN.items():

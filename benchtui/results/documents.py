@@ -11,6 +11,7 @@ import msgspec
 
 from benchtui.errors import BenchtuiError
 from benchtui.results.question import KEYS, question
+from benchtui.text import stands_in
 
 
 class BenchmarkDocument(msgspec.Struct, frozen=True):
@@ -31,7 +32,7 @@ def document_text(doc: object, rendered: Sequence[str]) -> str:
     no field counts, because the task rewrites them, it is what was rendered.
     """
     shown = [" ".join(text.split()) for text in rendered if text.strip()]
-    fields = [field for field in _fields(doc) if field.named or all(_occurs(text, shown) for text in field.texts)]
+    fields = [field for field in _fields(doc) if field.named or all(_is_shown(text, shown) for text in field.texts)]
     own = [" ".join(field.texts) for field in sorted(fields, key=lambda field: not field.named)]
     kept = [text for number, text in enumerate(own) if not _is_within_another(number, own)]
     return "\n".join(kept or shown)
@@ -60,24 +61,14 @@ def _fields(value: object, name: str = "") -> Iterator[_Field]:
                 yield from _fields(item, name)
 
 
-def _occurs(text: str, shown: Sequence[str]) -> bool:
-    """Return whether `text` is in one of these, and not only as a part of a word."""
-    for whole in shown:
-        at = whole.find(text)
-        while at >= 0:
-            end = at + len(text)
-            if not (whole[at - 1 : at].isalnum() and text[0].isalnum()) and not (
-                whole[end : end + 1].isalnum() and text[-1].isalnum()
-            ):
-                return True
-            at = whole.find(text, at + 1)
-    return False
+def _is_shown(text: str, shown: Sequence[str]) -> bool:
+    return any(stands_in(text, whole) for whole in shown)
 
 
 def _is_within_another(number: int, texts: Sequence[str]) -> bool:
     mine = texts[number].casefold()
     return any(
-        (other.casefold() == mine and place < number) or (len(other) > len(mine) and _occurs(mine, (other.casefold(),)))
+        (other.casefold() == mine and place < number) or (len(other) > len(mine) and stands_in(mine, other.casefold()))
         for place, other in enumerate(texts)
         if place != number
     )

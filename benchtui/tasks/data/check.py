@@ -22,7 +22,7 @@ from benchtui.tasks.metrics.metric import ChosenMetric
 from benchtui.tasks.metrics.registry import choose
 from benchtui.tasks.metrics.scoring import answer_to
 from benchtui.tasks.overlap.words import folded
-from benchtui.text import one_line
+from benchtui.text import one_line, stands_in
 
 WRONG = ("wrong", "wrong_answer", "wrong_answers", "incorrect", "incorrect_answers")
 """Names of a column with answers that are known to be wrong: a text, or a list of texts."""
@@ -152,7 +152,7 @@ class _Found:
         self._by_question[question].append((place, hash(tuple(sorted(map(_plain, answers))))))
         if self._kind == "generate":
             self._try(document, scoring, targets, wrong)
-            if not choices and any(_stands_in(_plain(text), _plain(prompt)) for text in targets):
+            if not choices and any(stands_in(_plain(text), _plain(prompt)) for text in targets):
                 self._given_away.append(place)
         elif choices and cells["gold"] is not None:
             self._wrong += len(wrong)
@@ -214,14 +214,3 @@ def _full_marks(chosen: ChosenMetric) -> float | None:
 def _plain(text: str) -> str:
     """Return `text` in NFKC form with its case folded, and with single spaces."""
     return " ".join(folded(text).split())
-
-
-def _stands_in(text: str, whole: str) -> bool:
-    """Return whether `text` is in `whole`, and not only as a part of a word or number."""
-    at = whole.find(text) if text else -1
-    while at >= 0:
-        before, after = whole[at - 1 : at], whole[at + len(text) : at + len(text) + 1]
-        if not (before.isalnum() and text[0].isalnum()) and not (after.isalnum() and text[-1].isalnum()):
-            return True
-        at = whole.find(text, at + 1)
-    return False
