@@ -5,9 +5,9 @@ Whoever needs one of them asks with isinstance; a plan is refused before where t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,65 @@ class Distributions(Protocol):
     def distributions(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:
         """Log-probabilities at the places `first` … `len(ids)` (the last is that of the token after the text), in
         order, in chunks that memory holds. `first` is at least 1. At temperature 1, without any sampling setting."""
+
+
+@dataclass(frozen=True)
+class HiddenStates:
+    """What the output head reads at consecutive places of one text, on the model's device.
+
+    `states` is a tensor [n, width] in the model's own precision; row i belongs to the place `first + i`, whose token it
+    predicts.
+    """
+
+    first: int
+    states: Any
+
+
+@runtime_checkable
+class HidesStates(Protocol):
+    """A model that gives what its output head reads, and the head's own logits apart from it."""
+
+    def hidden_states(self, texts: Sequence[tuple[Ids, int]], observer: Observer) -> Iterator[tuple[int, HiddenStates]]:
+        """For each text (its ids and the first place wanted, at least 1) its number and its states at the places
+        `first` … `len(ids) - 1`, in any order, several texts in one forward pass where memory allows. The same texts
+        give the same bits. Raises what `distributions` raises."""
+
+    def head_logits(self, states: Any) -> Any:
+        """Float32 logits [n, rows of the output matrix] of some states, with whatever the family does after its output
+        projection, as a tensor on the model's device. n must be as few as memory holds."""
+
+    def head_digest(self) -> str:
+        """A digest of all that `head_logits` depends on."""
+
+
+@dataclass(frozen=True)
+class TopLogProbs:
+    """The likeliest tokens at consecutive places of a text: `ids` int32 and `logprobs` float32 [n, k] in nats, the
+    likeliest first (id -1 where fewer were told); row i belongs to the place `first + i`. `given` float32 [n] and
+    `rank` int32 [n] are those of the text's own token there."""
+
+    first: int
+    ids: NDArray[np.int32]
+    logprobs: LogProbs
+    given: LogProbs
+    rank: NDArray[np.int32]
+
+
+@runtime_checkable
+class TopDistributions(Protocol):
+    """A model that tells the likeliest tokens at every place of a given text, as servers do."""
+
+    def top_logprobs(self, ids: Ids, first: int, k: int, observer: Observer) -> TopLogProbs:
+        """The `k` likeliest tokens at the places `first` … `len(ids) - 1`, at temperature 1."""
+
+
+@runtime_checkable
+class Vocabulary(Protocol):
+    """A model that tells which token each of its ids is."""
+
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """For each id that the tokenizer knows, from 0 on, the bytes of its token and whether it is a special one; of
+        an id that no token has, (b"", True)."""
 
 
 class GrowingText(Protocol):

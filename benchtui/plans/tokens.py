@@ -1,0 +1,173 @@
+"""The plan of a comparison by token: which models, which texts, and everything that can change a number."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any, Literal
+
+import msgspec
+
+from benchtui.models.source import Source
+from benchtui.plans.benchmark import PromptSettings
+from benchtui.plans.load import LoadPlan
+from benchtui.plans.plan import Plan
+from benchtui.tasks.data.spec import DataSpec
+from benchtui.tasks.suites import TaskPlan
+from benchtui.tokens.records import Change, Keep, Mode
+
+
+class TokenModel(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the models: `label` is what it is called everywhere, by no other model of the plan.
+
+    `backend_settings`, `backend_options` and `backend_identity` are as in a benchmark's plan.
+    """
+
+    label: str
+    source: Source
+    prompts: PromptSettings
+    backend: str
+    backend_settings: dict[str, str] = msgspec.field(default_factory=dict)
+    backend_options: dict[str, str] = msgspec.field(default_factory=dict)
+    backend_identity: dict[str, str] = msgspec.field(default_factory=dict)
+
+    def score_settings(self) -> dict[str, Any]:
+        """Everything of it that can change a number, flat, by the names used in messages."""
+        prompts = msgspec.to_builtins(self.prompts)
+        return {**self.source.score_settings(), "backend": self.backend} | {
+            **self.backend_settings,
+            **self.backend_identity,
+            **{f"prompts: {name}": value for name, value in prompts.items()},
+        }
+
+
+class ChosenDocument(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A document of a run that was chosen, and what became of it from the first run to the second."""
+
+    task: str
+    doc_id: int
+    filter: str = ""
+    change: Change = ""
+
+
+class StoredAnswers(msgspec.Struct, frozen=True, tag="answers", tag_field="type"):
+    """The answers that runs have stored: `runs` are their folders (absolute), `labels` who wrote the answers of each.
+
+    `tasks` are leaf tasks, () for all; `limit` is the most documents of each task; `chosen` are the only documents
+    wanted, () for all. With `prompts_too` the tokens of the prompt are scored as well (not those of few-shot examples,
+    where it is known which they are).
+    """
+
+    runs: tuple[str, ...]
+    labels: tuple[str, ...]
+    tasks: tuple[str, ...] = ()
+    limit: int | None = None
+    chosen: tuple[ChosenDocument, ...] = ()
+    prompts_too: bool = False
+
+
+class TaskReferences(msgspec.Struct, frozen=True, tag="tasks", tag_field="type"):
+    """The references of tasks, behind the prompts that a benchmark would ask with; the fields are those of a
+    benchmark's plan. A task may be made of the user's own data (`data` says of which)."""
+
+    tasks: tuple[TaskPlan, ...]
+    task_files: dict[str, str]
+    task_digests: dict[str, str]
+    leaves: dict[str, tuple[str, ...]]
+    include_paths: tuple[str, ...] = ()
+    data: tuple[DataSpec, ...] = ()
+    lm_eval_version: str = ""
+
+
+class GivenText(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A prompt, and the text behind it: where that is empty, the tokens of the prompt itself are scored."""
+
+    prompt: str
+    answer: str = ""
+
+
+class GivenTexts(msgspec.Struct, frozen=True, tag="texts", tag_field="type"):
+    """Texts that stand in the plan; `name` says where they are from ("benchtui's own prompts, version 1").
+
+    `chat`: they are what a user says to the model, and are put into its chat template.
+    """
+
+    name: str
+    texts: tuple[GivenText, ...]
+    chat: bool = False
+
+
+TextSource = StoredAnswers | TaskReferences | GivenTexts
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How a model writes its own text: temperature 0 takes the likeliest token; `top_k` 0, `top_p` 1 and `min_p` 0 cut
+    nothing off. Applied in the order of transformers: temperature, top-k, top-p, min-p."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    seed: int = 1234
+
+
+class TokensPlan(Plan, frozen=True, kw_only=True):
+    """Several models, one after another, over the same texts (`mode` "given") or over what each writes ("own").
+
+    The first model is the reference. `pairs` are numbers of models to be compared position by position; () in mode
+    "own". `keep` is what is stored of each position, `top_k` how many of the likeliest tokens; `largest` the most
+    bytes that the store may take. `keep_heads` puts the output heads into the store. `comparison` names the runs whose
+    comparison the texts come from (`--flips`), first and second.
+    """
+
+    kind: Literal["tokens"] = "tokens"
+    models: tuple[TokenModel, ...]
+    texts: TextSource
+    mode: Mode = "given"
+    pairs: tuple[tuple[int, int], ...] = ()
+    keep: Keep = "hidden"
+    top_k: int = 64
+    keep_heads: bool = False
+    largest: int = 10 << 30
+    sampling: Sampling = Sampling()
+    batch_size: int | Literal["auto"] = "auto"
+    comparison: tuple[str, str] | None = None
+    experiment: str = ""
+
+    def load_plan(self, model: int) -> LoadPlan:
+        """Return how the model of this number is loaded."""
+        one = self.models[model]
+        return LoadPlan(
+            one.backend,
+            one.source,
+            one.prompts,
+            self.device,
+            self.batch_size,
+            self.permissions,
+            one.backend_settings,
+            one.backend_options,
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """Digest of everything that can change a number."""
+        facts = [
+            [model.score_settings() for model in self.models],
+            msgspec.to_builtins(self.texts),
+            self.mode,
+            self.pairs,
+            self.keep,
+            self.top_k,
+            msgspec.to_builtins(self.sampling) if self.mode == "own" else None,
+        ]
+        return hashlib.sha256(msgspec.json.encode(facts, order="sorted")).hexdigest()[:16]
+
+
+def reference_pairs(models: int) -> tuple[tuple[int, int], ...]:
+    """Each model with the first one, and with the one before it: what is compared where nobody says otherwise."""
+    found: Iterable[tuple[int, int]] = (
+        pair for number in range(1, models) for pair in ((0, number), (number - 1, number))
+    )
+    return tuple(dict.fromkeys(found))

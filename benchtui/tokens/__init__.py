@@ -1,0 +1,1 @@
+"""What models make of single tokens: records, their store, and statistics over them; numpy only."""

@@ -1,0 +1,287 @@
+"""The files that hold what models make of tokens: written a shard at a time, read without any model.
+
+    store.json                        what it is of
+    texts/<set>.jsonl                 the documents of a text set, one a line
+    texts/<set>.safetensors           their tokens, and which documents each shard has
+    models/<n>/shard-0000.safetensors numbers of one model, and its hidden states or distributions
+    models/<n>/model.json             written last: all its shards are there
+    pairs/<a>-<b>/shard-0000.safetensors  divergences of two models
+    heads/<digest>.safetensors        output heads, where they are kept
+
+Every file is written whole under a temporary name and renamed. A store may come from anybody: what is read is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import open_regular_file, read_regular, write_run_file
+from benchtui.text import one_line
+from benchtui.tokens.records import (
+    PairScores,
+    StoredModel,
+    StoreHeader,
+    TextTokens,
+    TokenDocument,
+    TokenScores,
+)
+
+STORE = "tokens"
+"""The folder of a run that holds its store."""
+SHARD_TOKENS = 4096
+"""A shard ends with the document that reaches so many scored tokens: what is lost at most when a worker dies."""
+LARGEST_TEXTS = 2 << 30
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """Documents and their tokens: `tokens[i]` belongs to `documents[i]`; `shards` has the first document of each
+    shard, and the number of documents last."""
+
+    documents: Sequence[TokenDocument]
+    tokens: Sequence[TextTokens]
+    shards: Sequence[int]
+
+    def shard_of(self, document: int) -> int:
+        """The number of the shard that a document lies in."""
+        return int(np.searchsorted(np.asarray(self.shards), document, side="right")) - 1
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """Where the scored tokens of each document begin among those of all, and their number last."""
+        counts = [len(tokens.scored) for tokens in self.tokens]
+        return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+
+
+def divided(tokens: Sequence[TextTokens], most: int = SHARD_TOKENS) -> list[int]:
+    """Return the first document of each shard, and the number of documents: what `TextSet.shards` is."""
+    shards, here = [0], 0
+    for number, text in enumerate(tokens):
+        here += len(text.scored)
+        if here >= most and number + 1 < len(tokens):
+            shards.append(number + 1)
+            here = 0
+    return [*shards, len(tokens)]
+
+
+class StoreWriter:
+    """Writes a store into `folder`. Raises OSError where that fails."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def header(self, header: StoreHeader) -> None:
+        """Write store.json."""
+        write_run_file(self.folder / "store.json", msgspec.json.format(msgspec.json.encode(header), indent=2))
+
+    def texts(self, number: int, texts: TextSet) -> None:
+        """Write a text set."""
+        lines = msgspec.json.Encoder().encode_lines(texts.documents)
+        write_run_file(self.folder / "texts" / f"{number}.jsonl", lines)
+        flat: Arrays = {
+            "ids": np.concatenate([text.ids for text in texts.tokens]).astype(np.int32),
+            "starts": np.concatenate([text.starts for text in texts.tokens]).astype(np.int32),
+            "ends": np.concatenate([text.ends for text in texts.tokens]).astype(np.int32),
+            "lengths": np.array([len(text.ids) for text in texts.tokens], np.int32),
+            "first": np.array([text.first for text in texts.tokens], np.int32),
+            "answer": np.array([text.answer for text in texts.tokens], np.int32),
+            "shards": np.array(texts.shards, np.int64),
+        }
+        self._arrays(self.folder / "texts" / f"{number}.safetensors", flat)
+
+    def shard(self, model: int, shard: int, scores: TokenScores, more: Arrays, facts: Mapping[str, str]) -> None:
+        """Write a shard of a model: its numbers, what else is kept of each position, and facts of the shard."""
+        arrays = {field.name: getattr(scores, field.name) for field in fields(TokenScores)}
+        self._arrays(self.shard_file(model, shard), {**arrays, **more}, facts)
+
+    def model(self, number: int, model: StoredModel) -> None:
+        """Write model.json: all shards of the model are there."""
+        place = self.folder / "models" / str(number) / "model.json"
+        write_run_file(place, msgspec.json.format(msgspec.json.encode(model), indent=2))
+
+    def pair(self, first: int, second: int, shard: int, scores: PairScores) -> None:
+        """Write the divergences of two models over one shard."""
+        names = ("kl", "kl_reverse", "js", "tv", "shift")
+        arrays = {name: getattr(scores, name) for name in names}
+        self._arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
+
+    def shard_file(self, model: int, shard: int) -> Path:
+        """Where a shard of a model lies."""
+        return self.folder / "models" / str(model) / f"shard-{shard:04}.safetensors"
+
+    def pair_file(self, first: int, second: int, shard: int) -> Path:
+        """Where the divergences of two models over one shard lie."""
+        return self.folder / "pairs" / f"{first}-{second}" / f"shard-{shard:04}.safetensors"
+
+    @staticmethod
+    def _arrays(place: Path, arrays: Arrays, facts: Mapping[str, str] | None = None) -> None:
+        from safetensors.numpy import save
+
+        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+        write_run_file(place, save(whole, metadata=dict(facts) if facts else None))
+
+
+class DistributionStore:
+    """What models make of the tokens of texts, read from a folder that `StoreWriter` wrote.
+
+    Raises BenchtuiError, from every method, naming the file that is missing or damaged.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.header = _record(folder / "store.json", StoreHeader)
+        self._texts = lru_cache(maxsize=None)(self._read_texts)
+        self._open = lru_cache(maxsize=64)(ShardFile)
+
+    @cached_property
+    def models(self) -> tuple[StoredModel, ...]:
+        """The models, in order; all of their shards are there."""
+        found = (
+            _record(self.folder / "models" / str(n) / "model.json", StoredModel) for n in range(len(self.header.labels))
+        )
+        return tuple(found)
+
+    def texts(self, model: int) -> TextSet:
+        """The text set that a model read."""
+        return self._texts(self.models[model].texts)
+
+    def scores(self, model: int, document: int) -> TokenScores:
+        """What a model makes of the scored tokens of a document."""
+        file, rows = self._rows(model, document)
+        return TokenScores(**{field.name: file.read(field.name, rows) for field in fields(TokenScores)})
+
+    def column(self, model: int, name: str) -> NDArray[Any]:
+        """One of the numbers of `TokenScores` for the scored tokens of all documents, in order."""
+        shards = range(len(self.texts(model).shards) - 1)
+        return np.concatenate([self.shard(model, shard).read(name) for shard in shards])
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """The pairs of models whose divergences are stored."""
+        return [pair for pair in self.header.pairs if (self.folder / "pairs" / "{}-{}".format(*pair)).is_dir()]
+
+    def pair(self, first: int, second: int, document: int) -> PairScores:
+        """How two models differ at the scored tokens of a document."""
+        texts = self.texts(first)
+        shard = texts.shard_of(document)
+        return _pair_of(self.pair_shard(first, second, shard), _rows_of(texts, document, shard))
+
+    def pair_column(self, first: int, second: int, name: str) -> NDArray[Any]:
+        """One of the numbers of `PairScores` for the scored tokens of all documents, in order."""
+        shards = range(len(self.texts(first).shards) - 1)
+        return np.concatenate([self.pair_shard(first, second, shard).read(name) for shard in shards])
+
+    def shard(self, model: int, shard: int) -> ShardFile:
+        """A shard of a model, with everything that is kept in it."""
+        return self._open(StoreWriter(self.folder).shard_file(model, shard))
+
+    def pair_shard(self, first: int, second: int, shard: int) -> ShardFile:
+        """The divergences of two models over one shard."""
+        return self._open(StoreWriter(self.folder).pair_file(first, second, shard))
+
+    def _rows(self, model: int, document: int) -> tuple[ShardFile, slice]:
+        texts = self.texts(model)
+        shard = texts.shard_of(document)
+        return self.shard(model, shard), _rows_of(texts, document, shard)
+
+    def _read_texts(self, number: int) -> TextSet:
+        place = self.folder / "texts" / f"{number}.jsonl"
+        try:
+            documents = msgspec.json.Decoder(TokenDocument).decode_lines(read_regular(place, LARGEST_TEXTS))
+        except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise _damaged(place, str(error)) from None
+        file = ShardFile(place.with_suffix(".safetensors"))
+        lengths, first, answer = (file.read(name) for name in ("lengths", "first", "answer"))
+        ids, starts, ends = (file.read(name) for name in ("ids", "starts", "ends"))
+        shards = file.read("shards").tolist()
+        if len(lengths) != len(documents) or lengths.sum() != len(ids) or shards[-1:] != [len(documents)]:
+            raise _damaged(file.path, "its numbers do not fit the texts")
+        cuts = np.concatenate(([0], np.cumsum(lengths)))
+        tokens = [
+            TextTokens(ids[a:b], starts[a:b], ends[a:b], int(one), int(other))
+            for a, b, one, other in zip(cuts[:-1], cuts[1:], first, answer, strict=True)
+        ]
+        return TextSet(documents, tokens, shards)
+
+
+def open_store(run: Path) -> DistributionStore:
+    """Open the store of a run's folder. Raises BenchtuiError where there is none yet, or it cannot be read."""
+    return DistributionStore(run / STORE)
+
+
+class ShardFile:
+    """A safetensors file of numpy arrays, read a slice at a time. Raises BenchtuiError where it cannot be read."""
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        self.path = path
+        try:
+            open_regular_file(path).close()
+            file: Any = safe_open(path, "np")
+            self._file = file
+            self._names: frozenset[str] = frozenset(file.keys())
+        except (OSError, SafetensorError) as error:
+            raise _damaged(path, str(error)) from None
+
+    @property
+    def facts(self) -> Mapping[str, str]:
+        """What was written beside the arrays."""
+        return self._file.metadata() or {}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def read(self, name: str, rows: slice = slice(None)) -> NDArray[Any]:
+        """Rows of an array. Raises BenchtuiError where there is no such array, or it is too short."""
+        if name not in self._names:
+            raise _damaged(self.path, f"it has no {one_line(name, 40)}")
+        stored = self._file.get_slice(name)
+        found: NDArray[Any] = np.asarray(stored[rows])
+        if rows.stop is not None and len(found) != rows.stop - rows.start:
+            raise _damaged(self.path, "it ends early")
+        return found
+
+
+def _rows_of(texts: TextSet, document: int, shard: int) -> slice:
+    begins = int(texts.offsets[texts.shards[shard]])
+    return slice(int(texts.offsets[document]) - begins, int(texts.offsets[document + 1]) - begins)
+
+
+def _pair_of(file: ShardFile, rows: slice) -> PairScores:
+    arrays = {name: file.read(name, rows) for name in ("kl", "kl_reverse", "js", "tv", "shift")}
+    return PairScores(**arrays, bound="lower" if file.facts.get("bound") == "lower" else "exact")
+
+
+def documents_of(texts: TextSet) -> Iterator[tuple[TokenDocument, TextTokens]]:
+    """Each document with its tokens."""
+    return zip(texts.documents, texts.tokens, strict=True)
+
+
+def _record(place: Path, of: type[Any]) -> Any:
+    try:
+        return msgspec.json.decode(read_regular(place), type=of)
+    except FileNotFoundError:
+        raise BenchtuiError(
+            f"{one_line(str(place), 400)} is missing: the tokens were not scored to the end.",
+            "Resume the run: `benchtui runs` names it.",
+        ) from None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(place, str(error)) from None
+
+
+def _damaged(place: Path, why: str) -> BenchtuiError:
+    return BenchtuiError(
+        f"{one_line(str(place), 400)} cannot be read: {one_line(why, 200)}.", "Run the comparison of tokens again."
+    )
