@@ -6,6 +6,7 @@
     models/<n>/shard-0000.safetensors numbers of one model, and its hidden states or distributions
     models/<n>/model.json             written last: all its shards are there
     pairs/<a>-<b>/shard-0000.safetensors  divergences of two models
+    vocabularies/<digest>.safetensors the tokens that the ids of a tokenizer mean
     heads/<digest>.safetensors        output heads, where they are kept
 
 Every file is written whole under a temporary name and renamed. A store may come from anybody: what is read is checked.
@@ -13,6 +14,7 @@ Every file is written whole under a temporary name and renamed. A store may come
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
@@ -34,12 +36,14 @@ from benchtui.tokens.records import (
     TokenDocument,
     TokenScores,
 )
+from benchtui.tokens.vocabulary import StoredVocabulary
 
 STORE = "tokens"
 """The folder of a run that holds its store."""
 SHARD_TOKENS = 4096
 """A shard ends with the document that reaches so many scored tokens: what is lost at most when a worker dies."""
 LARGEST_TEXTS = 2 << 30
+_DIGEST = re.compile(r"[0-9a-zA-Z]{1,64}")
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -116,6 +120,20 @@ class StoreWriter:
         arrays = {name: getattr(scores, name) for name in names}
         self._arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
 
+    def vocabulary(self, vocabulary: StoredVocabulary) -> str:
+        """Write what the ids of a tokenizer mean; returns its digest, which `StoredModel.tokenizer` is."""
+        arrays: Arrays = {
+            "data": vocabulary.data,
+            "ends": vocabulary.ends,
+            "special": vocabulary.special.astype(np.uint8),
+        }
+        self._arrays(self.vocabulary_file(vocabulary.digest), arrays)
+        return vocabulary.digest
+
+    def vocabulary_file(self, digest: str) -> Path:
+        """Where the tokens of a tokenizer lie."""
+        return self.folder / "vocabularies" / f"{digest}.safetensors"
+
     def shard_file(self, model: int, shard: int) -> Path:
         """Where a shard of a model lies."""
         return self.folder / "models" / str(model) / f"shard-{shard:04}.safetensors"
@@ -143,6 +161,7 @@ class DistributionStore:
         self.header = _record(folder / "store.json", StoreHeader)
         self._texts = lru_cache(maxsize=None)(self._read_texts)
         self._open = lru_cache(maxsize=64)(ShardFile)
+        self._vocabularies = lru_cache(maxsize=None)(self._read_vocabulary)
 
     @cached_property
     def models(self) -> tuple[StoredModel, ...]:
@@ -155,6 +174,10 @@ class DistributionStore:
     def texts(self, model: int) -> TextSet:
         """The text set that a model read."""
         return self._texts(self.models[model].texts)
+
+    def vocabulary(self, model: int) -> StoredVocabulary:
+        """The tokens that a model's ids mean."""
+        return self._vocabularies(self.models[model].tokenizer)
 
     def scores(self, model: int, document: int) -> TokenScores:
         """What a model makes of the scored tokens of a document."""
@@ -213,6 +236,15 @@ class DistributionStore:
             for a, b, one, other in zip(cuts[:-1], cuts[1:], first, answer, strict=True)
         ]
         return TextSet(documents, tokens, shards)
+
+    def _read_vocabulary(self, digest: str) -> StoredVocabulary:
+        if not _DIGEST.fullmatch(digest):
+            raise _damaged(self.folder / "models", f"{digest!r} is no digest of a tokenizer")
+        file = ShardFile(StoreWriter(self.folder).vocabulary_file(digest))
+        data, ends, special = (file.read(name) for name in ("data", "ends", "special"))
+        if len(ends) != len(special) or (np.diff(ends, prepend=0) < 0).any() or ends[-1:].sum() != len(data):
+            raise _damaged(file.path, "its numbers do not fit each other")
+        return StoredVocabulary(data, ends, special.astype(np.bool_))
 
 
 def open_store(run: Path) -> DistributionStore:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchtui.tokens.records import TOP, PairScores, StoredModel, StoreHeader, TextTokens, TokenDocument, TokenScores
 from benchtui.tokens.store import DistributionStore, StoreWriter, TextSet, divided
+from benchtui.tokens.vocabulary import StoredVocabulary
 
 VOCABULARY = 50
 
@@ -49,8 +50,9 @@ def made_store(
             writer.shard(number, shard, scores_of(found, ids), {}, {})
         for one, other in pairs:
             writer.pair(one, other, shard, pair_of(logprobs[one], logprobs[other]))
+    tokenizer = writer.vocabulary(_vocabulary(documents, tokens))
     for number, label in enumerate(labels):
-        writer.model(number, StoredModel(label, 0, "hf", "made", "made", "scalars", "made", VOCABULARY))
+        writer.model(number, StoredModel(label, 0, "hf", "made", "made", "scalars", tokenizer, VOCABULARY))
     return DistributionStore(folder)
 
 
@@ -81,6 +83,15 @@ def pair_of(first: NDArray[np.float64], second: NDArray[np.float64]) -> PairScor
     shift = (first > first[np.arange(len(top)), top][:, None]).sum(-1) + 1
     numbers = [(p * (first - second)).sum(-1), (q * (second - first)).sum(-1), js, 0.5 * np.abs(p - q).sum(-1)]
     return PairScores(*(number.astype(np.float32) for number in numbers), shift.astype(np.int32))
+
+
+def _vocabulary(documents: Sequence[TokenDocument], tokens: Sequence[TextTokens]) -> StoredVocabulary:
+    """Each id is the word that has it; where several have, the first of them; where none has, a letter of its own."""
+    words = {number: chr(0x3B1 + number).encode() for number in range(VOCABULARY)}
+    for document, text in zip(reversed(documents), reversed(tokens), strict=True):
+        for one, a, b in zip(text.ids[::-1], text.starts[::-1], text.ends[::-1], strict=True):
+            words[int(one)] = document.text[a:b].encode()
+    return StoredVocabulary.of([(words[number], False) for number in range(VOCABULARY)])
 
 
 def _words(text: str) -> TextTokens:
