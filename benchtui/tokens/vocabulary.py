@@ -72,6 +72,7 @@ def _text(raw: bytes) -> str:
     return "".join(parts)
 
 
-def shown_token(text: str) -> str:
-    """A token as people read it in a line: line ends and tabs as signs, nothing that steers a terminal."""
-    return printable(text.replace("\r", "␍").replace("\n", "⏎").replace("\t", "⇥"), 60)
+def shown_token(text: str, limit: int | None = 60) -> str:
+    """A token as people read it in a line: line ends and tabs as signs, nothing that steers a terminal, at most `limit`
+    characters."""
+    return printable(text.replace("\r", "␍").replace("\n", "⏎").replace("\t", "⇥"), limit)

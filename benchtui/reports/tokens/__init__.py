@@ -1,0 +1,1 @@
+"""Reports of comparisons by token: tables, coloured texts, plots, pages and files."""
