@@ -1,0 +1,86 @@
+"""Finds comparisons by token among the runs, and opens what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import read_regular
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.find import find
+from benchtui.runs.kinds.registry import kind_of
+from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
+from benchtui.text import one_line
+from benchtui.tokens.store import STORE, DistributionStore
+from benchtui.tokens.summary import SUMMARY, TokensSummary
+
+KIND = "tokens"
+
+
+@dataclass(frozen=True)
+class TokensResults:
+    """What a comparison by token found: the folder of its run, its store, and its summary."""
+
+    run: Path
+    store: DistributionStore
+    summary: TokensSummary
+
+    @property
+    def name(self) -> str:
+        """The run as users name it."""
+        return shown_name(RunDirectory(self.run))
+
+
+def find_tokens(outputs: Path, text: str | None) -> TokensResults:
+    """Open the comparison by token that `text` names: a run, a store's folder, a model (its newest one), or None for
+    the newest of all. Raises BenchtuiError where there is none, or it has not finished."""
+    if text is not None and (Path(text) / "store.json").is_file():
+        return read_tokens(Path(text).absolute().parent)
+    if text is None:
+        return read_tokens(_newest(known_runs(outputs), "").path)
+    named = find(outputs, text)
+    if named.run is None:
+        assert named.model is not None  # noqa: S101 - no run was named: a model was
+        return read_tokens(_newest(model_runs(named.model), f" of {one_line(named.model.name, 100)}").path)
+    if not _is_tokens(named.run):
+        raise BenchtuiError(
+            f"{one_line(str(named.run.path), 200)} is no comparison by token.", "`benchtui runs` lists them."
+        )
+    return read_tokens(named.run.path)
+
+
+def read_tokens(run: Path) -> TokensResults:
+    """Open the store and the summary in a run's folder. Raises BenchtuiError where they are missing or damaged."""
+    store = DistributionStore(run / STORE)
+    place = run / STORE / SUMMARY
+    try:
+        summary = msgspec.json.decode(read_regular(place), type=TokensSummary)
+    except FileNotFoundError:
+        raise BenchtuiError(
+            f"{one_line(shown_name(RunDirectory(run)), 100)} has not finished.", "Resume it: `benchtui resume`."
+        ) from None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BenchtuiError(
+            f"{one_line(str(place), 300)} cannot be read: {one_line(str(error), 200)}.", "Run the comparison again."
+        ) from None
+    return TokensResults(run, store, summary)
+
+
+def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:
+    found = [known.run for known in runs if _is_tokens(known.run)]
+    if not found:
+        raise BenchtuiError(
+            f"There is no comparison by token{whose}.", "`benchtui tokens compare base MODEL` makes one."
+        )
+    return max(found, key=begun)
+
+
+def _is_tokens(run: RunDirectory) -> bool:
+    try:
+        return kind_of(run).name == KIND
+    except BenchtuiError:
+        return False  # `benchtui runs` says what is wrong with it
