@@ -6,8 +6,13 @@ unit (a ratio of sums over groups, its error clustered by group).
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 
+from benchtui.errors import BenchtuiError
+from benchtui.files import read_regular, write_run_file
+from benchtui.text import one_line
 from benchtui.tokens.records import Bound, Change, Mode
 
 SUMMARY = "summary.json"
@@ -190,3 +195,25 @@ class TokensSummary(msgspec.Struct, frozen=True, omit_defaults=True):
     spans: tuple[SpanStatistics, ...] = ()
     notes: tuple[str, ...] = ()
     schema: int = 1
+
+
+def write_summary(folder: Path, summary: TokensSummary) -> None:
+    """Write summary.json into the folder of a store. Raises OSError where that fails."""
+    write_run_file(folder / SUMMARY, msgspec.json.format(msgspec.json.encode(summary), indent=2))
+
+
+def read_summary(folder: Path) -> TokensSummary:
+    """Read summary.json from the folder of a store. Raises BenchtuiError where there is none, or it is damaged."""
+    place = folder / SUMMARY
+    try:
+        return msgspec.json.decode(read_regular(place), type=TokensSummary)
+    except FileNotFoundError:
+        raise BenchtuiError(
+            f"{one_line(str(place), 400)} is missing: the tokens were not compared to the end.",
+            "Resume the run: `benchtui runs` names it.",
+        ) from None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BenchtuiError(
+            f"{one_line(str(place), 400)} cannot be read: {one_line(str(error), 200)}.",
+            "Run the comparison of tokens again.",
+        ) from None
