@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from benchtui.reports.tokens.cells import stacked, table, texts
+from benchtui.reports.tokens.curves import curves
 from benchtui.reports.tokens.parting import parting_view
+from benchtui.reports.tokens.plot import curve_lines
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
 from benchtui.reports.wording.tokens import (
     NATS,
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from benchtui.tokens.store import DistributionStore
     from benchtui.tokens.summary import Estimate, ModelStatistics, PairStatistics, Spread, TokensSummary
 
+WIDEST_PLOT = 100
+
 
 def print_tokens(
     summary: TokensSummary,
@@ -40,7 +44,9 @@ def print_tokens(
 ) -> None:
     """Print everything on a terminal, a pipe or a file. Where the models part is shown for `pair`, else for the
     reference and the last model. Raises BenchtuiError where the store cannot be read."""
-    for part in tokens_view(summary, store, pair=pair, unit=unit, glyphs=glyphs_for(console.encoding)):
+    for part in tokens_view(
+        summary, store, pair=pair, unit=unit, glyphs=glyphs_for(console.encoding), width=console.width
+    ):
         console.print(part)
 
 
@@ -51,8 +57,10 @@ def tokens_view(
     pair: tuple[int, int] | None = None,
     unit: Unit = NATS,
     glyphs: Glyphs = UNICODE,
+    width: int = 100,
 ) -> Iterator[RenderableType]:
-    """Yield the tables and sentences, to be printed by rich in 80 columns or more."""
+    """Yield the tables and sentences, to be printed by rich in `width` columns, and of three models or more the curves
+    over them."""
     from rich.text import Text
 
     labels = store.header.labels
@@ -61,6 +69,10 @@ def tokens_view(
     if len(summary.pairs) > 1:
         yield Text("")
         yield pairs_table(summary.pairs, labels, unit, glyphs)
+    if len(summary.models) > 2:
+        for curve in curves(summary, unit):
+            yield Text("")
+            yield from curve_lines(curve, min(width, WIDEST_PLOT), glyphs)
     if (shown := chosen_pair(summary, pair)) is not None:
         yield Text("")
         yield pair_table(shown, labels, unit, glyphs)
