@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
 import io
 import os
 import re
@@ -15,6 +14,7 @@ import click
 from click.core import ParameterSource
 
 from benchtui import __version__
+from benchtui.cli.lazy_group import LazyGroup
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.text import printable
@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quantizations": ("benchtui.cli.quantizations", "Compare the GGUF files of a model with their 16-bit parent."),
     "rescore": ("benchtui.cli.rescore", "Score a run's stored answers again, with a corrected task or another metric."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
+    "tokens": ("benchtui.cli.tokens.group", "Compare models token by token: where exactly did the model change?"),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
     "overlap": ("benchtui.cli.overlap", "Find the documents of a benchmark that occur in training data."),
     "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),
@@ -60,39 +61,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
 """name: (module, one line of help). Help stands here so that `benchtui --help` imports none of them."""
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they run, so that `--help` answers at once."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
-            return None
-        module, _ = COMMANDS[cmd_name]
-        command = importlib.import_module(module).command
-        assert isinstance(command, click.Command)  # noqa: S101 - a programming error, not a user's
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name = click.utils.make_str(args[0])
-        if name not in COMMANDS and not name.startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            ctx.fail(f"There is no command {name!r}.{hint}")
-        return super().resolve_command(ctx, args)
-
-
 @click.group(
     cls=LazyGroup,
+    table=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Ability, Backend
@@ -50,8 +51,31 @@ def check_abilities(
             f"{_named(names)} {verb} {_WORDS[ability]}; {_giver(backend, model)} gives none{reason}.",
             gives.instead
             if ability == "loglikelihood" and gives.instead
-            else _next_step(backend, form, model, ability),
+            else _next_step(backend, form.kind, model, _giving(ability)) or "Choose other tasks.",
         )
+
+
+def check_distributions(
+    backend: Backend, form: ModelFormat | None, model: ModelDescription, access: Access, *, writes: bool
+) -> None:
+    """Raise UsageError where `backend` does not tell the distribution of a next token of `model`, or where the model
+    shall write (`writes`) and it gives no text, naming a backend that does. Nothing has been asked by then."""
+    gives = backend.gives_of(model, access)
+    if writes and not gives.generate:
+        raise UsageError(
+            f"{_giver(backend, model)} gives no generated text, which --mode own needs.", "Use --mode given."
+        )
+    if gives.distributions != "none":
+        return
+    reason = f" ({one_line(gives.no_loglikelihood, 300)})" if gives.no_loglikelihood else ""
+    kind: Kind = form.kind if form is not None else "hub"
+    raise UsageError(
+        f"{one_line(model.name, 200)}: {_giver(backend, model)} tells nothing of the other tokens that could have come "
+        f"next{reason}.",
+        gives.instead
+        or _next_step(backend, kind, model, lambda other: other.gives.distributions != "none")
+        or "Compare models whose weights are on this machine.",
+    )
 
 
 def _named(tasks: list[str]) -> str:
@@ -68,14 +92,16 @@ def _giver(backend: Backend, model: ModelDescription) -> str:
     return f"the {backend.name} backend"
 
 
-def _next_step(backend: Backend, form: ModelFormat, model: ModelDescription, ability: Ability) -> str:
-    """Name a backend that opens the same files and gives it."""
-    able = [other for other in all_backends() if other.can(ability) and other.name != backend.name]
-    if isinstance(model, ServedDescription) and model.gguf is not None:
-        kind: Kind = "gguf"
-        if other := next((other for other in able if kind in other.takes), None):
-            file = shlex.quote(one_line(model.gguf, 300))
-            return f"Use --backend {other.name} --model {file}, which opens the same file."
-    if other := next((other for other in able if form.kind in other.takes and not other.served), None):
+def _giving(ability: Ability) -> Callable[[Backend], bool]:
+    return lambda backend: backend.can(ability)
+
+
+def _next_step(backend: Backend, opened: Kind, model: ModelDescription, can: Callable[[Backend], bool]) -> str:
+    """Name a backend that opens the same files and `can` give what is needed; "" where there is none."""
+    able = [other for other in all_backends() if can(other) and other.name != backend.name]
+    file = model.gguf if isinstance(model, ServedDescription) else None
+    if file is not None and (other := next((other for other in able if "gguf" in other.takes), None)):
+        return f"Use --backend {other.name} --model {shlex.quote(one_line(file, 300))}, which opens the same file."
+    if other := next((other for other in able if opened in other.takes and not other.served), None):
         return f"Use --backend {other.name}, which opens the same files."
-    return "Choose other tasks."
+    return ""

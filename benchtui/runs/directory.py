@@ -169,12 +169,17 @@ def base_run(benchmarks: Path) -> RunDirectory:
 
 
 def new_fine_tuned_run(benchmarks: Path, now: dt.datetime) -> RunDirectory:
-    """An unused directory, named by local time to the second (with a suffix when two start within one)."""
+    """As `new_run`, for a fine-tuned model's benchmark."""
+    return new_run(benchmarks / "fine-tuned", now)
+
+
+def new_run(folder: Path, now: dt.datetime) -> RunDirectory:
+    """An unused directory in `folder`, named by local time to the second (with a suffix when two start within one)."""
     stamp = now.strftime("%Y-%m-%dT%H-%M-%S")
-    candidate, n = benchmarks / "fine-tuned" / stamp, 1
+    candidate, n = folder / stamp, 1
     while candidate.exists():
         n += 1
-        candidate = benchmarks / "fine-tuned" / f"{stamp}-{n}"
+        candidate = folder / f"{stamp}-{n}"
     return RunDirectory(candidate)
 
 

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import click
+
 from benchtui.backends.registry import reserved_arguments
 from benchtui.cli.main import COMMANDS
 from benchtui.settings.rows import SETTINGS
@@ -26,11 +28,17 @@ NO_WORDS = ("reports/style.py",)
 def flags_of_commands() -> set[str]:
     flags = {"--help", "--version", *(flag for setting in SETTINGS for flag in setting.flags)}
     for module, _ in COMMANDS.values():
-        command = importlib.import_module(module).command
-        for one in (command, *getattr(command, "commands", {}).values()):  # a group's own commands too
+        for one in with_own(importlib.import_module(module).command):
             for parameter in one.params:
                 flags |= {*parameter.opts, *parameter.secondary_opts}
     return flags
+
+
+def with_own(command: click.Command) -> list[click.Command]:
+    """A command, and those of a group."""
+    context = click.Context(command)
+    names = command.list_commands(context) if isinstance(command, click.Group) else []
+    return [command, *(command.get_command(context, name) for name in names)]
 
 
 def texts() -> Iterator[tuple[Path, str]]:

@@ -1,0 +1,186 @@
+"""The flags of `benchtui tokens compare` that are no settings of a run, and the choice that is made of all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, get_args
+
+import click
+from click.core import ParameterSource
+
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.errors import UsageError
+from benchtui.models.layout import size_text
+from benchtui.plans.token_choice import KEPT_TOP, LARGEST, OF_SAMPLING, TOKEN_SETTINGS, TokensChoice
+from benchtui.plans.tokens import Sampling
+from benchtui.settings.forms import TASKS
+from benchtui.settings.rows import NO_SUITE, SETTING, SETTINGS
+from benchtui.text import one_line
+from benchtui.tokens.records import Keep, Mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?i?b?)", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes: 500MB, 10GB, 2GiB, or the number itself."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value.isascii() and value.isdigit():
+            return int(value)
+        found = _SIZE.fullmatch(value.strip())
+        if not found:
+            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
+        unit = found[2].lower().removesuffix("b")
+        factor = _BINARY[unit[0]] if unit.endswith("i") and unit[:1] in _BINARY else _UNITS.get(unit)
+        if factor is None:
+            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
+        return round(float(found[1]) * factor)
+
+
+class _Option(click.Option):
+    """An option that is listed under a heading of its own."""
+
+    def __init__(self, *arguments: Any, section: str, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.section = section
+
+
+MODELS, TEXTS, HOW, KEEP = "Which models", "Which texts", "How they are compared", "What is kept"
+
+
+def _option(section: str, *names: str, help: str, **more: Any) -> Callable[[F], F]:
+    return click.option(*names, cls=_Option, section=section, help=help, **more)
+
+
+_OPTIONS = (
+    _option(MODELS, "--names", metavar="A,B", help="What the models are called, in their order."),
+    _option(
+        MODELS, "--checkpoints", is_flag=True, help="Add the checkpoints of each trained model, in the order of their "
+        "steps, before it.",
+    ),
+    _option(
+        TEXTS, "--tasks", metavar="A,B", help="References of lm-eval's tasks, behind the prompts of a benchmark.",
+    ),
+    _option(
+        TEXTS, "--prompt", "prompt_text", metavar="TEXT", help="A prompt; without --answer its own tokens are "
+        "compared. With --data: the column that is asked, or a template.",
+    ),
+    _option(
+        TEXTS, "--answer", "answer_text", metavar="TEXT", help="The text behind --prompt. With --data: the column, or "
+        "template, with the right answer.",
+    ),
+    _option(TEXTS, "--chat", is_flag=True, help="--prompt is what a user says: put it into the chat template."),
+    _option(
+        HOW, "--mode", type=click.Choice(get_args(Mode)), default="given", show_default=True, help="given: all models "
+        "read the same texts. own: each writes its own.",
+    ),
+    _option(
+        HOW, "--max-new-tokens", type=click.IntRange(1, 1 << 20), default=Sampling().max_new_tokens, metavar="N",
+        help=f"With --mode own: the most tokens of a text. [default: {Sampling().max_new_tokens}]",
+    ),
+    _option(
+        HOW, "--stop", multiple=True, metavar="TEXT", help="With --mode own: a text ends before this; may be repeated.",
+    ),
+    _option(
+        HOW, "--all-pairs", is_flag=True, help="Compare each model with each. Otherwise with the first one, and with "
+        "the one before it.",
+    ),
+    _option(HOW, "--experiment", metavar="NAME", default="", help="A name that is kept with the result."),
+    _option(
+        KEEP, "--keep", type=click.Choice(get_args(Keep)), help="hidden: what the output head reads, from which all "
+        "can be computed again; full: all log-probabilities; topk: those of the likeliest tokens; scalars: only the "
+        "numbers. [default: hidden, or the most that a backend tells]",
+    ),
+    _option(
+        KEEP, "--keep-top", type=click.IntRange(1, 1 << 16), default=KEPT_TOP, metavar="K", help="How many of the "
+        f"likeliest tokens are kept. [default: {KEPT_TOP}]",
+    ),
+    _option(
+        KEEP, "--keep-heads", is_flag=True, help="Keep the output heads too, so that all can be computed again when "
+        "the models are gone.",
+    ),
+    _option(
+        KEEP, "--largest", type=_Size(), default=LARGEST, metavar="SIZE", help="The most that may be written. "
+        f"[default: {size_text(LARGEST)}]",
+    ),
+)  # fmt: skip
+
+
+def token_options(command: F) -> F:
+    """Add the flags that are no settings of a run."""
+    for add in reversed(_OPTIONS):
+        command = add(command)
+    return command
+
+
+def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoice:
+    """Make the choice of the values of all flags. Raises UsageError for combinations that make no sense."""
+    said = dict(values)
+    sampling = _sampling(said)
+    about_data = bool(said["data"])
+    prompt, answer = said.pop("prompt_text"), said.pop("answer_text")
+    tasks = _tasks(said.pop("tasks"))
+    defaults = {row.parameter: row.default for row in SETTINGS}
+    names = {SETTING[name].parameter for name in TOKEN_SETTINGS}
+    settings = {name: value for name, value in said.items() if name in names}
+    if about_data:
+        settings |= {"prompt": prompt, "answer": answer}
+    elif answer is not None and prompt is None:
+        raise UsageError("--answer is the text behind a prompt, and none is given.", "Give --prompt as well.")
+    elif said["chat"] and prompt is None:
+        raise UsageError("--chat says nothing without --prompt, which is not given.", "Give both.")
+    choice = choice_from_flags(defaults | settings | {"tasks": tasks, "no_base": True, "suite": NO_SUITE})
+    return TokensChoice(
+        settings=choice,
+        models=models,
+        names=tuple(name.strip() for name in said["names"].split(",")) if said["names"] else (),
+        checkpoints=said["checkpoints"],
+        prompt=None if about_data else prompt,
+        answer=None if about_data else answer,
+        chat=said["chat"],
+        mode=said["mode"],
+        sampling=sampling,
+        keep=said["keep"],
+        kept_top=said["keep_top"],
+        keep_heads=said["keep_heads"],
+        largest=said["largest"],
+        all_pairs=said["all_pairs"],
+        experiment=said["experiment"],
+    )
+
+
+def _sampling(said: dict[str, Any]) -> Sampling:
+    """Take the flags of how a text is written out of `said`. Raises UsageError where they are typed and no text is."""
+    names = [SETTING[name].parameter for name in OF_SAMPLING]
+    drawn = {name: said.pop(name) for name in names}
+    if said["mode"] == "given":
+        if typed := [name for name in (*names, "max_new_tokens", "stop") if _typed(name)]:
+            raise UsageError(
+                f"--{typed[0].replace('_', '-')} says how a model writes, and here all read the same texts.",
+                "Give --mode own as well, or leave it out.",
+            )
+        return Sampling()
+    given = {name: value for name, value in drawn.items() if value is not None}
+    return Sampling(**given, max_new_tokens=said["max_new_tokens"], stop=said["stop"])
+
+
+def _tasks(typed: str | None) -> tuple[str, ...]:
+    try:
+        found: tuple[str, ...] = TASKS.typed(typed or "")
+    except ValueError as error:
+        raise UsageError(f"--tasks: {one_line(str(typed), 60)!r} is not {error}.") from None
+    return found
+
+
+def _typed(name: str) -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE

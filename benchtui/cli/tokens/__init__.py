@@ -1,0 +1,1 @@
+"""`benchtui tokens`: a file for each of its commands."""

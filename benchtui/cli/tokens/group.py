@@ -1,0 +1,22 @@
+"""`benchtui tokens`: a table of its commands, each imported only when it is called."""
+
+from __future__ import annotations
+
+import click
+
+from benchtui.cli.lazy_group import LazyGroup
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "compare": ("benchtui.cli.tokens.compare", "Compare models token by token on the same texts, or on their own."),
+}
+"""name: (module, one line of help)."""
+
+
+@click.group("tokens", cls=LazyGroup, table=COMMANDS)
+def command() -> None:
+    """Where exactly did the model change? Models are compared at every token of the same texts: how likely each finds
+    it, how sure it is, what it would have written instead.
+
+    `benchtui tokens compare base my-model` begins; what it has computed is kept and can be looked at without the
+    models.
+    """
