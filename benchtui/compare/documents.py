@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.results.question import question
 from benchtui.results.records import RunResults
 from benchtui.results.repeats import parted
-from benchtui.results.samples import Sample, Value
+from benchtui.results.samples import Sample, Value, read_line
 
 Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong", "same"]
 """`fixed` and `broken` where the metric counts right and wrong; `better` and `worse` where it is a number."""
@@ -129,7 +128,7 @@ class PairedDocuments:
         found = []
         for document in documents:
             try:
-                found.append(_question(_raw_line(self._file(1, document.task), document.at[1]))[:500])
+                found.append(_question(read_line(self._file(1, document.task), document.at[1]))[:500])
             except BenchtuiError:
                 found.append("")
         return found
@@ -184,22 +183,10 @@ def _change(first: float, second: float, higher_is_better: bool) -> Change:
     return "better" if (second > first) == higher_is_better else "worse"
 
 
-def _raw_line(file: Path, at: int) -> dict[str, Any]:
-    try:
-        with file.open("rb") as lines:
-            lines.seek(at)
-            raw = json.loads(lines.readline())
-    except (OSError, ValueError, RecursionError) as error:
-        raise BenchtuiError(f"{file} cannot be read at byte {at}: {error}.") from None
-    if not isinstance(raw, dict):
-        raise BenchtuiError(f"{file} holds no sample at byte {at}.")
-    return raw
-
-
 def read_document(file: Path, at: int, metric: str) -> Document:
     """Return the texts of the sample whose line begins at byte `at`, its choices weighed as `metric` does. Raises
     BenchtuiError when there is none."""
-    raw = _raw_line(file, at)
+    raw = read_line(file, at)
     choices = tuple(_choices(raw, metric))
     chosen = max(choices, key=lambda choice: choice.weight) if choices else None
     drawn = () if chosen else tuple(_drawn(raw, metric))

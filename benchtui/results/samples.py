@@ -86,6 +86,20 @@ def read_samples(file: Path, task: str) -> Iterator[Sample]:
         raise BenchtuiError(f"{file} cannot be read: {error.strerror or error}.") from None
 
 
+def read_line(file: Path, at: int) -> dict[str, Any]:
+    """Return everything in the line that begins at byte `at`. Raises BenchtuiError naming the file where it cannot be
+    read."""
+    try:
+        with file.open("rb") as lines:
+            lines.seek(at)
+            raw = json.loads(lines.readline())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BenchtuiError(f"{file} cannot be read at byte {at}: {error}.") from None
+    if not isinstance(raw, dict):
+        raise BenchtuiError(f"{file} holds no sample at byte {at}.")
+    return raw
+
+
 def _decode(lines: Iterator[bytes] | Any, file: Path, task: str) -> Iterator[Sample]:
     metrics: tuple[str, ...] = ()
     decoder: msgspec.json.Decoder[Any] | None = None

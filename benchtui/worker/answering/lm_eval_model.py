@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from lm_eval import utils
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
@@ -196,7 +197,10 @@ class LmEvalModel(TemplateLM):
                 # A stop string can be spelled in more tokens than a backend looks through while the text grows.
                 stopped = text != self._answer_end.text(generated, (), self.answering)
                 at_limit = generated.finish == "length" and not stopped
-                self.observer.answer_facts((request.text,), self._facts(request, generated, lengths, at_limit))
+                facts = self._facts(request, generated, lengths, at_limit)
+                # A server that tells no ids may say of a stop string, too, that the answer ended.
+                ended = generated.finish == "end" and not stopped and len(generated.ids) > 0
+                self.observer.answer_facts((request.text,), msgspec.structs.replace(facts, ended=ended))
                 texts[index] = text
                 self.cache_hook.add_partial("generate_until", request.args, text)
                 bar.update(1)

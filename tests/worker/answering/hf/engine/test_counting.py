@@ -34,8 +34,11 @@ def by_hand(model: Any, tokenizer: Any, prompt: str, until: list[str], window: i
         kept, attention_mask=torch.ones_like(kept), max_new_tokens=LIMIT, stopping_criteria=stop, do_sample=False
     )[0, kept.shape[1] :].tolist()
     ends = model.generation_config.eos_token_id
-    ended = row[-1] in (ends if isinstance(ends, list) else [ends]) or any(found.done_tracker[0] for found in stop)
-    return AnswerFacts(len(ids), len(ids) - kept.shape[1], len(row), not ended, first=tuple(ids[:FIRST_IDS]))
+    stopped = any(found.done_tracker[0] for found in stop)
+    ended = row[-1] in (ends if isinstance(ends, list) else [ends])
+    first = tuple(ids[:FIRST_IDS])
+    lost = len(ids) - kept.shape[1]
+    return AnswerFacts(len(ids), lost, len(row), not (ended or stopped), first=first, ended=ended and not stopped)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
