@@ -58,9 +58,10 @@ def tokens_view(
     unit: Unit = NATS,
     glyphs: Glyphs = UNICODE,
     width: int = 100,
+    plots: bool = True,
 ) -> Iterator[RenderableType]:
-    """Yield the tables and sentences, to be printed by rich in `width` columns, and of three models or more the curves
-    over them."""
+    """Yield the tables and sentences, to be printed by rich in `width` columns, and with `plots` the curves over
+    three models or more."""
     from rich.text import Text
 
     labels = store.header.labels
@@ -69,7 +70,7 @@ def tokens_view(
     if len(summary.pairs) > 1:
         yield Text("")
         yield pairs_table(summary.pairs, labels, unit, glyphs)
-    if len(summary.models) > 2:
+    if plots and len(summary.models) > 2:
         for curve in curves(summary, unit):
             yield Text("")
             yield from curve_lines(curve, min(width, WIDEST_PLOT), glyphs)

@@ -36,6 +36,12 @@ def made_summary(store: DistributionStore) -> TokensSummary:
     )
 
 
+def made_own_summary(store: DistributionStore) -> TokensSummary:
+    """Return a summary of models that wrote their own texts."""
+    models = tuple(_model(store, number) for number in range(len(store.header.labels)))
+    return TokensSummary("own", store.header.texts, store.header.documents, models)
+
+
 def estimate(values: np.ndarray, documents: int) -> Estimate:
     mean = float(np.mean(values))
     return Estimate(mean, len(values), documents, 0.01, mean - 0.02, mean + 0.02)
