@@ -6,7 +6,7 @@ import dataclasses
 import random
 from contextlib import ExitStack, closing
 
-from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.benchmark import PromptSettings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
@@ -41,7 +41,7 @@ def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -
     plan = run.plan()
     reporter = Reporter(EventWriter(run.events))
     process.libraries.reporter = reporter
-    _seed(plan)
+    set_seeds(plan.prompts)
     reporter.phase("loading task")
 
     def built(name: str) -> None:
@@ -65,12 +65,12 @@ def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -
     )
 
 
-def _seed(plan: BenchmarkPlan) -> None:
+def set_seeds(prompts: PromptSettings) -> None:
     """Set lm-eval's seeds but that of the model, which is set where one is opened, and langdetect's: unseeded, IFEval's
     language checks differ from run to run (EH#4213)."""
     import numpy as np
 
-    python_seed, numpy_seed, _, _ = plan.prompts.seeds
+    python_seed, numpy_seed, _, _ = prompts.seeds
     random.seed(python_seed)
     np.random.seed(numpy_seed)  # the global generator is what lm-eval and its tasks use
     try:

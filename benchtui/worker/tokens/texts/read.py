@@ -27,7 +27,9 @@ def read_texts(plan: TokensPlan, reporter: Reporter, check: Callable[[], None] =
         return given_documents(texts, template.chat if texts.chat else None)
     if isinstance(texts, StoredAnswers):
         return stored_documents(texts, template.rendered, reporter.warn, check)
-    raise NotImplementedError(type(texts).__name__)
+    from benchtui.worker.tokens.texts.references import reference_documents  # imports lm-eval
+
+    return reference_documents(plan, texts, template.chat, reporter, check)
 
 
 class PlanTemplate:
