@@ -36,11 +36,11 @@ def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource) 
     Raises UsageError and BenchtuiError where the models cannot be prompted alike, or need different Pythons.
     """
     settings = dataclasses.replace(choice.settings, compare=True)
-    if isinstance(texts, StoredAnswers):  # the prompts are those that the runs stored
-        settings = dataclasses.replace(settings, chat_template="off", system_instruction=None)
     prompted = [Prompted(label, one.own, one.stands_on) for label, one in zip(found.labels, found.models, strict=True)]
     shots = max((task.num_fewshot or 0 for task in texts.tasks), default=0) if isinstance(texts, TaskReferences) else 0
     prompts, notes = shared_prompts(settings, prompted, shots=shots)
+    if isinstance(texts, StoredAnswers) or (isinstance(texts, GivenTexts) and not texts.chat):
+        notes = []  # it is put on nothing: the prompts are there already
     own = choice.mode == "own"
     count = len(found.models)
     pairs = tuple(combinations(range(count), 2)) if choice.all_pairs else reference_pairs(count)

@@ -55,10 +55,14 @@ class FoundModel:
         """What has its tokenizer and chat template."""
         return self.own if self.own.has_tokenizer or self.stands_on is None else self.stands_on
 
-    def source(self) -> Source:
+    @property
+    def unread_source(self) -> Source:
         """Where its weights come from."""
-        found = self.backend.source(self.form, self.own, self.stands_on, self.access)
-        return read_whole(found) if self.choice.verify else found
+        return self.backend.source(self.form, self.own, self.stands_on, self.access)
+
+    def source(self) -> Source:
+        """The same, read through where --verify asks for it."""
+        return read_whole(self.unread_source) if self.choice.verify else self.unread_source
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,16 @@ _OPTIONS = (
         "steps, before it.",
     ),
     _option(
-        TEXTS, "--tasks", metavar="A,B", help="References of lm-eval's tasks, behind the prompts of a benchmark.",
+        TEXTS, "--answers", multiple=True, metavar="RUN", help="What a run answered, or a model's run that counts; "
+        "last: both runs of the last comparison. May be repeated.",
+    ),
+    _option(
+        TEXTS, "--flips", is_flag=True, help="Of the answers of two runs, by default those of the last comparison, the "
+        "documents that changed side, and as many that did not.",
+    ),
+    _option(
+        TEXTS, "--tasks", metavar="A,B", help="References of lm-eval's tasks, behind the prompts of a benchmark; "
+        "with --answers and --flips: only these tasks.",
     ),
     _option(
         TEXTS, "--prompt", "prompt_text", metavar="TEXT", help="A prompt; without --answer its own tokens are "
@@ -144,6 +153,8 @@ def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensC
         models=models,
         names=tuple(name.strip() for name in said["names"].split(",")) if said["names"] else (),
         checkpoints=said["checkpoints"],
+        answers=said["answers"],
+        flips=said["flips"],
         prompt=None if about_data else prompt,
         answer=None if about_data else answer,
         chat=said["chat"],
