@@ -29,7 +29,7 @@ PACKAGE = Path(__file__).resolve().parent
 BENCHMARKS = "benchmarks"
 _INSIDE_BENCHMARKS = frozenset({"base", "fine-tuned"})
 _INSIDE_RUN = frozenset({"run", "lm-eval"})
-_OTHER_KINDS = frozenset({"tokens", "switching", "routing", "chats"})
+OTHER_KINDS = frozenset({"tokens", "switching", "routing", "chats"})
 """The folders of other kinds of run, beside benchmarks/."""
 _RUN_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-\d+)?")
 """What a run's folder is called: the time when it began."""
@@ -181,7 +181,7 @@ def _trusted(folder: Path) -> tuple[Path, tuple[str, ...]]:
     for place in range(len(parts) - 1, 0, -1):
         if parts[place] == BENCHMARKS and (place == len(parts) - 1 or parts[place + 1] in _INSIDE_BENCHMARKS):
             return Path(*parts[:place]), parts[place:]
-        if parts[place] in _OTHER_KINDS and (place == len(parts) - 1 or _RUN_NAME.fullmatch(parts[place + 1])):
+        if parts[place] in OTHER_KINDS and (place == len(parts) - 1 or _RUN_NAME.fullmatch(parts[place + 1])):
             return Path(*parts[:place]), parts[place:]
     if parts[-1] in _INSIDE_RUN:
         return Path(*parts[:-1]), parts[-1:]

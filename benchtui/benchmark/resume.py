@@ -64,17 +64,22 @@ def resume(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control:
     return resume_kind(run, choice, frontend, control)
 
 
+def check_unfinished(run: RunDirectory) -> None:
+    """Raise BenchtuiError where there is nothing to resume, or the run would be written to another place."""
+    if run_state(run) == "finished":
+        raise BenchtuiError(f"{shown_name(run)} has finished: there is nothing to resume.")
+    for folder in (run.path, run.path.parent):
+        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
+            raise BenchtuiError(f"{folder} is a link to another place.", "Replace it with a folder.")
+
+
 def _resume_as_planned(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
     """Let a worker do what is left of the plan, which needs nothing but what it holds."""
     name, plan = shown_name(run), run.header()
     check_permissions(plan, choice.allowed, name)
     if trusted_environment(plan, choice.python, name).python != plan.python:
         raise BenchtuiError(f"{name} can only be resumed with the Python {one_line(plan.python or 'own', 500)}.")
-    if run_state(run) == "finished":
-        raise BenchtuiError(f"{name} has finished: there is nothing to resume.")
-    for folder in (run.path, run.path.parent):
-        if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
-            raise BenchtuiError(f"{folder} is a link to another place.", "Replace it with a folder.")
+    check_unfinished(run)
     with FolderLock(run.model_lock, plan.model_name):
         try:
             wait_again(run)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from benchtui.models.source import Source
-from benchtui.plans.benchmark import PromptSettings
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.load import LoadPlan
 from benchtui.plans.plan import Plan
 from benchtui.tasks.data.spec import DataSpec
@@ -150,12 +150,49 @@ class TokensPlan(Plan, frozen=True, kw_only=True):
             one.backend_options,
         )
 
+    def benchmark_plan(self, model: int) -> BenchmarkPlan:
+        """Return the plan of a benchmark that asks the model of this number the plan's tasks: so what has to be looked
+        at in both, such as whose code would run, is looked at by the same functions."""
+        one, texts = self.models[model], self.texts
+        asked = texts if isinstance(texts, TaskReferences) else TaskReferences((), {}, {}, {})
+        return BenchmarkPlan(
+            role="model",
+            model_name=self.model_name,
+            bench_id=self.bench_id,
+            created=self.created,
+            device=self.device,
+            permissions=self.permissions,
+            offline=self.offline,
+            command=self.command,
+            python=self.python,
+            source=one.source,
+            prompts=one.prompts,
+            backend=one.backend,
+            backend_settings=one.backend_settings,
+            backend_options=one.backend_options,
+            backend_identity=one.backend_identity,
+            batch_size=self.batch_size,
+            tasks=asked.tasks,
+            task_files=asked.task_files,
+            task_digests=asked.task_digests,
+            leaves=asked.leaves,
+            include_paths=asked.include_paths,
+            data=asked.data,
+            lm_eval_version=asked.lm_eval_version,
+        )
+
+    def text_facts(self) -> dict[str, Any]:
+        """Everything of the texts that can change a number; of tasks their content counts, not where it lies."""
+        facts: dict[str, Any] = msgspec.to_builtins(self.texts)
+        left_out = ("task_files", "include_paths", "data") if isinstance(self.texts, TaskReferences) else ()
+        return {name: value for name, value in facts.items() if name not in left_out}
+
     @property
     def fingerprint(self) -> str:
         """Digest of everything that can change a number."""
         facts = [
             [model.score_settings() for model in self.models],
-            msgspec.to_builtins(self.texts),
+            self.text_facts(),
             self.mode,
             self.pairs,
             self.keep,

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
-from benchtui.files import BENCHMARKS, PACKAGE
+from benchtui.files import BENCHMARKS, OTHER_KINDS, PACKAGE
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
@@ -43,6 +43,8 @@ def folders_to_offer(run: RunDirectory, plan: BenchmarkPlan) -> list[str]:
 
 def _model_folder(run: RunDirectory) -> Path:
     place = run.path.absolute()
+    if place.parent.name in OTHER_KINDS:
+        return place.parent.parent
     return next((parent.parent for parent in place.parents if parent.name == BENCHMARKS), place)
 
 

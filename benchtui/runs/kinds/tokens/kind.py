@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from benchtui.plans.tokens import StoredAnswers, TaskReferences, TokensPlan
+from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event
+from benchtui.runs.kinds.benchmark.task_folders import own_task_folders, resume_flags
 from benchtui.runs.kinds.kind import About, Kind, Working
 from benchtui.runs.kinds.tokens.events import PairsCompared, TextsWritten, TokensPlanned, TokensScored
 from benchtui.runs.kinds.tokens.fold import TokensFold
@@ -29,6 +31,16 @@ def working(event: Event) -> Working | None:
     return Working(f"model {event.model + 1}", event.documents, event.documents_total)
 
 
+def own_code(plan: TokensPlan) -> list[str]:
+    """The folders whose task code the worker would run."""
+    return own_task_folders(plan.benchmark_plan(0))
+
+
+def needed_again(run: RunDirectory, plan: TokensPlan) -> list[str]:
+    """The flags that a command which resumes the run needs."""
+    return resume_flags(run, plan.benchmark_plan(0))
+
+
 TOKENS = Kind(
     name="tokens",
     folder="tokens",
@@ -39,4 +51,7 @@ TOKENS = Kind(
     working=working,
     worker="benchtui.worker.tokens.session",
     starting="importing PyTorch",
+    resume="benchtui.benchmark.resume_tokens:resume_tokens",
+    own_code=own_code,
+    resume_flags=needed_again,
 )

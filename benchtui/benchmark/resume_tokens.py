@@ -1,0 +1,117 @@
+"""Resume a comparison by token that died, was stopped or finished in part: what its store holds is not done again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchtui.backends.registry import find_backend
+from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.resume import ResumeChoice, check_unfinished
+from benchtui.benchmark.tokens import supervise
+from benchtui.benchmark.trust import (
+    check_arguments,
+    check_permissions,
+    trusted_environment,
+    trusted_folders,
+    trusted_tasks,
+)
+from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.plans.plan import Permissions, read_plan, write_plan
+from benchtui.plans.prepare import read_whole
+from benchtui.plans.tokens import TaskReferences, TextSource, TokenModel, TokensPlan
+from benchtui.python_environment import PythonEnvironment
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import model_folder, shown_name
+from benchtui.runs.lock import FolderLock
+from benchtui.supervise.control import Control
+from benchtui.text import one_line
+
+
+def resume_tokens(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
+    """Do what is left of a comparison by token, with what the user allows now.
+
+    A plan may come from anybody: permissions, another Python and the folders of task code are given again. Raises
+    BenchtuiError for that, and where something that can change a number is different now, naming what.
+    """
+    plan = read_plan(run.plan_file, TokensPlan)
+    check_unfinished(run)
+    with FolderLock(run.model_lock, plan.model_name):
+        now = _with_present_facts(plan, run, choice)
+        if differences := list(_differences(plan, now)):
+            raise BenchtuiError(
+                f"{shown_name(run)} cannot be resumed: {'; '.join(differences[:5])}.",
+                "Start a new one with `benchtui tokens compare`; what this one has stays where it is.",
+            )
+        write_plan(run.plan_file, now)
+        return supervise(run, choice.settings, frontend, control)
+
+
+def _with_present_facts(plan: TokensPlan, run: RunDirectory, choice: ResumeChoice) -> TokensPlan:
+    """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
+    name = shown_name(run)
+    check_permissions(plan, choice.allowed, name)
+    for number in range(len(plan.models)):
+        check_arguments(plan.benchmark_plan(number), choice.allowed)
+    texts = _present_texts(plan, run, choice.include_paths)
+    environment = trusted_environment(plan, choice.python, name, backend=plan.models[0].backend)
+    if isinstance(texts, TaskReferences):
+        texts = msgspec.structs.replace(texts, lm_eval_version=environment.version_of("lm_eval") or "")
+    return msgspec.structs.replace(
+        plan,
+        models=tuple(_present(plan, number, environment, choice.allowed) for number in range(len(plan.models))),
+        texts=texts,
+        permissions=choice.allowed,
+        python=environment.python,
+    )
+
+
+def _present_texts(plan: TokensPlan, run: RunDirectory, include_paths: Sequence[Path]) -> TextSource:
+    texts = plan.texts
+    if not isinstance(texts, TaskReferences):
+        return texts
+    asked = plan.benchmark_plan(0)
+    tasks = trusted_tasks(asked, include_paths, shown_name(run), model_folder(run))
+    folders = (
+        *trusted_folders(asked, include_paths),
+        *(Path(tasks.task_files[spec.name]).parent for spec in texts.data),
+    )
+    return msgspec.structs.replace(
+        texts,
+        task_files=dict(tasks.task_files),
+        task_digests={task: tasks.digests[task] for task in tasks.leaves},
+        leaves=dict(tasks.leaves),
+        include_paths=tuple(dict.fromkeys(str(path.resolve()) for path in folders)),
+    )
+
+
+def _present(plan: TokensPlan, number: int, environment: PythonEnvironment, allowed: Permissions) -> TokenModel:
+    """Return a model with the content and the versions that it has now."""
+    one = plan.models[number]
+    backend = find_backend(one.backend)
+    asked = msgspec.structs.replace(plan.benchmark_plan(number), permissions=allowed)
+    access = dataclasses.replace(asked.access, environment=environment)
+    source = msgspec.structs.replace(one.source, identity=backend.identify(one.source, access))
+    return msgspec.structs.replace(
+        one,
+        source=read_whole(source) if source.whole else source,
+        backend_identity=backend.identity(access),
+    )
+
+
+def _differences(plan: TokensPlan, now: TokensPlan) -> Iterator[str]:
+    """Yield what keeps the store from being continued, in words."""
+    for before, after in zip(plan.models, now.models, strict=True):
+        was, is_now = before.score_settings(), after.score_settings()
+        label = one_line(before.label, 60)
+        for name in dict.fromkeys((*was, *is_now)):
+            if was.get(name) != is_now.get(name):
+                there, here = one_line(repr(was.get(name)), 80), one_line(repr(is_now.get(name)), 80)
+                yield f"{label}: {name} was {there}, and is {here} now"
+        if before.source.whole != after.source.whole:
+            yield f"{label}: its bytes are other ones now"
+    was, is_now = plan.text_facts(), now.text_facts()
+    yield from (f"the {name.replace('_', ' ')} of its tasks changed" for name in was if was[name] != is_now.get(name))
