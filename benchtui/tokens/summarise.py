@@ -18,9 +18,11 @@ from benchtui.tokens.estimates import (
     root,
     spread,
 )
+from benchtui.tokens.flips import flips
+from benchtui.tokens.parting import parting
 from benchtui.tokens.records import TOP, TextTokens, TokenDocument
 from benchtui.tokens.store import DistributionStore, TextSet, documents_of
-from benchtui.tokens.summary import Estimate, ModelStatistics, PairStatistics, TokensSummary
+from benchtui.tokens.summary import Estimate, Flips, ModelStatistics, PairStatistics, TokensSummary
 
 
 def summarise(store: DistributionStore) -> TokensSummary:
@@ -28,8 +30,18 @@ def summarise(store: DistributionStore) -> TokensSummary:
     header = store.header
     groups = {model.texts: Groups(store.texts(number)) for number, model in enumerate(store.models)}
     models = tuple(model_statistics(store, number, groups[model.texts]) for number, model in enumerate(store.models))
-    pairs = tuple(pair_statistics(store, *pair, groups[store.models[pair[0]].texts]) for pair in compared(store))
-    return TokensSummary(header.mode, header.texts, header.documents, models, pairs, notes=tuple(_notes(store, models)))
+    pairs = [(*pair, groups[store.models[pair[0]].texts]) for pair in compared(store)]
+    changed = next((flips(store, *pair) for pair in pairs if pair[:2] == (0, 1)), None)
+    return TokensSummary(
+        header.mode,
+        header.texts,
+        header.documents,
+        models,
+        tuple(pair_statistics(store, *pair) for pair in pairs),
+        tuple(parting(store, *pair) for pair in pairs),
+        changed,
+        notes=(*_notes(store, models), *_flip_notes(changed)),
+    )
 
 
 def compared(store: DistributionStore) -> list[tuple[int, int]]:
@@ -188,3 +200,11 @@ def _notes(store: DistributionStore, models: tuple[ModelStatistics, ...]) -> Ite
             yield f"{model.label}: the entropy of {unknown:,} of {model.positions:,} tokens is not known."
         if infinite := model.positions - model.surprisal.n:
             yield f"{model.label}: {infinite:,} tokens of the text have no known probability and are in no mean of it."
+
+
+def _flip_notes(found: Flips | None) -> Iterator[str]:
+    if found is not None and found.unflipped and all(each.js_before is None for each in found.flipped):
+        yield (
+            "Nothing that was scored by token stands before the part of the documents that decided their scores: of "
+            "multiple choice, the prompts have to be read too."
+        )
