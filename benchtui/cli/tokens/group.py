@@ -8,6 +8,8 @@ from benchtui.cli.lazy_group import LazyGroup
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("benchtui.cli.tokens.compare", "Compare models token by token on the same texts, or on their own."),
+    "show": ("benchtui.cli.tokens.show", "Show what a comparison found, or the text of one document in colour."),
+    "export": ("benchtui.cli.tokens.export", "Write a comparison as a page, a picture, Parquet, CSV or JSON."),
 }
 """name: (module, one line of help)."""
 

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from benchtui.cli.parameters.settings import setting_option
 from benchtui.errors import UsageError
-from benchtui.text import one_line
-
-if TYPE_CHECKING:
-    from benchtui.tokens.store import DistributionStore
 
 WIDTH = 120
 """Columns in a pipe or a file."""
@@ -43,6 +38,7 @@ def command(run: str | None, doc: str | None, pair: str | None, metric: str | No
     benchtui tokens show my-model --doc 17
     benchtui tokens show my-model --doc "gsm8k #17" --pair base,my-model --metric entropy
     """
+    from benchtui.cli.tokens.models import chosen_models, default_models
     from benchtui.reports.stdout import stdout_console
     from benchtui.reports.tokens.metrics import find_metric
     from benchtui.reports.tokens.shown import find_documents, print_document
@@ -65,31 +61,3 @@ def command(run: str | None, doc: str | None, pair: str | None, metric: str | No
         if number:
             console.print()
         print_document(store, document, (first, second) if compared else (second, second), how, console, unit)
-
-
-def default_models(store: DistributionStore) -> tuple[int, int]:
-    """Return the reference and the last model, where they were compared; else the last pair, else the last model with
-    itself."""
-    pairs, last = store.pairs, len(store.header.labels) - 1
-    if (0, last) in pairs or not pairs:
-        return (0, last) if pairs else (last, last)
-    return pairs[-1]
-
-
-def chosen_models(store: DistributionStore, named: str) -> tuple[int, int]:
-    """Return the numbers of two models that a user names, "A,B". Raises UsageError where there are none, or they were
-    not compared."""
-    labels = store.header.labels
-    for first in range(len(labels)):
-        for second in range(len(labels)):
-            if f"{labels[first]},{labels[second]}" == named and first != second:
-                if (first, second) in store.pairs:
-                    return first, second
-                if (second, first) in store.pairs:
-                    return second, first
-                raise UsageError(
-                    f"{one_line(named, 120)} were not compared in this run.",
-                    "`benchtui tokens pair RUN A B` compares them, without the models.",
-                )
-    known = ", ".join(one_line(label, 40) for label in labels)
-    raise UsageError(f"--pair {one_line(named, 120)!r} names no two models of this run.", f"They are: {known}.")
