@@ -49,7 +49,13 @@ class HiddenStates:
 
 @runtime_checkable
 class HidesStates(Protocol):
-    """A model that gives what its output head reads, and the head's own logits apart from it."""
+    """A model that gives what its output head reads, and the head's own logits apart from it.
+
+    Where `why_no_states` says why not, nothing else of this may be asked: `Distributions` has the same numbers.
+    """
+
+    def why_no_states(self) -> str:
+        """Why this model's states cannot be had apart from its output head, in a few words; "" where they can."""
 
     def hidden_states(self, texts: Sequence[tuple[Ids, int]], observer: Observer) -> Iterator[tuple[int, HiddenStates]]:
         """For each text (its ids and the first place wanted, at least 1) its number and its states at the places

@@ -15,18 +15,15 @@ from benchtui.models.source import HuggingFaceSource, Source, hugging_face
 from benchtui.out_of_memory import fewer_rows, is_out_of_memory
 from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.chat import HFChat
-from benchtui.worker.answering.hf.distributions import TextDistributions
-from benchtui.worker.answering.hf.growing_text import grow
 from benchtui.worker.answering.hf.load import NoRoomForModelError, choose_device, choose_dtype, construct
 from benchtui.worker.answering.hf.memory import free_memory, release_memory
+from benchtui.worker.answering.hf.next_token import NextTokens
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
-from benchtui.worker.answering.next_token import GrowingText, TokenLogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
     BatchTooLargeError,
     GenerateRequest,
-    Ids,
     ModelPlan,
     Observer,
     OutOfMemoryError,
@@ -43,11 +40,11 @@ ROOM_BESIDE = 2
 """Free memory required before loading a second model, as a multiple of its weights."""
 
 
-class HFAnswering(Answering):
+class HFAnswering(NextTokens, Answering):
     """Weights that answer for a plan. `lm` is lm-eval's `hf` model with benchtui's ways of asking it."""
 
     def __init__(self, lm: HFModel, plan: ModelPlan, device: str, dtype: str) -> None:
-        self.lm = lm
+        super().__init__(lm)
         self._plan = plan
         self._device = device
         self._dtype = dtype
@@ -55,7 +52,6 @@ class HFAnswering(Answering):
         self._shares_weights = False
         # While it answers, the adapter is switched off: it is the base then, as was proven when the adapter was put on.
         self._adapter_off = False
-        self._distributions: TextDistributions | None = None
 
     @classmethod
     def open(cls, plan: ModelPlan, reporter: Reporter, memory_share: float) -> HFAnswering:
@@ -105,25 +101,6 @@ class HFAnswering(Answering):
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         self._ask(lambda: self.lm.generate(requests, answered, observer))
-
-    def distributions(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:
-        """As `Distributions.distributions`. Raises BenchtuiError for an encoder-decoder model."""
-        return self._text_distributions().of(ids, first, observer)
-
-    def grow(self, observer: Observer) -> GrowingText:
-        """As `TextGrower.grow`. Raises BenchtuiError for an encoder-decoder model."""
-        return grow(self._text_distributions(), observer)
-
-    def _text_distributions(self) -> TextDistributions:
-        known = self._distributions
-        if known is None or known.backbone.model is not self.lm.model:
-            known = self._distributions = TextDistributions(
-                self.lm.model,
-                self.lm.max_length,
-                autocast=self.lm.mixed_precision_dtype,
-                as_planned=self.as_planned,
-            )
-        return known
 
     def _ask(self, ask: Callable[[], None]) -> None:
         try:

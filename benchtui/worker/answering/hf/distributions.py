@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from benchtui.worker.answering.hf.engine.prefix_cache import read_prefix
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 from benchtui.worker.answering.next_token import TokenLogProbs
 from benchtui.worker.answering.protocol import Ids, Observer
+
+T = TypeVar("T")
 
 
 class TextDistributions:
@@ -82,7 +84,7 @@ class TextDistributions:
                 observer.decision("output projection", precision, "it is not a plain matrix: float32 is not possible")
         return self._budget
 
-    def compute(self, forward: Callable[[], torch.Tensor]) -> torch.Tensor:
+    def compute(self, forward: Callable[[], T]) -> T:
         """Call `forward` with the model as planned."""
         with self._as_planned():
             return forward()

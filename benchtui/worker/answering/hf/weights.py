@@ -31,7 +31,7 @@ class AccountedLM(HFLM):
     def __init__(self, *args: Any, peft: str | None = None, **settings: Any) -> None:
         self.caveats: list[str] = []
         self._guard: Any = None
-        self._known_tokens = 0
+        self.known_tokens = 0
         super().__init__(*args, **settings)
         if peft:
             self.apply_adapter(peft)
@@ -40,7 +40,7 @@ class AccountedLM(HFLM):
 
     def _create_tokenizer(self, *args: Any, **settings: Any) -> None:
         super()._create_tokenizer(*args, **settings)
-        self._known_tokens = len(self.tokenizer)  # before a padding token is added to one that has none
+        self.known_tokens = len(self.tokenizer)  # before a padding token is added to one that has none
 
     def _create_model(self, pretrained: str, *args: Any, **settings: Any) -> None:
         chosen: Any = self.AUTO_MODEL_CLASS
@@ -62,8 +62,8 @@ class AccountedLM(HFLM):
         """
         config = self._model.config
         text = getattr(config, "text_config", None)
-        if (getattr(text, "vocab_size", None) or config.vocab_size) != self._known_tokens:
-            self._model.resize_token_embeddings(self._known_tokens)
+        if (getattr(text, "vocab_size", None) or config.vocab_size) != self.known_tokens:
+            self._model.resize_token_embeddings(self.known_tokens)
         wrapped, caveats = put_on(self._model, adapter)
         self.caveats += caveats
         wrapped.eval()

@@ -118,16 +118,21 @@ class Backbone:
     @property
     def projects_in_float32(self) -> bool:
         """Whether `float32_logits` can compute the output projection in float32."""
-        projection = self.causal.get_output_embeddings()
-        plain = type(projection).forward is torch.nn.Linear.forward and "forward" not in projection.__dict__
-        return plain or self.dtype == torch.float32
+        return self.projection_is_plain or self.dtype == torch.float32
+
+    @property
+    def projection_is_plain(self) -> bool:
+        """Whether the output projection is a matrix and perhaps a bias: not quantised, under an adapter, or in parts on
+        several devices."""
+        projection = projecting(self.causal.get_output_embeddings())
+        return type(projection).forward is torch.nn.Linear.forward and "forward" not in projection.__dict__
 
     @contextlib.contextmanager
     def _float32_projection(self) -> Iterator[None]:
         if self.dtype == torch.float32 or not self.projects_in_float32:
             yield
             return
-        projection = self.causal.get_output_embeddings()
+        projection = projecting(self.causal.get_output_embeddings())
         with _forward_replaced(projection, functools.partial(_project, projection)):
             yield
 
@@ -146,6 +151,18 @@ class Backbone:
         with self._inference():
             logits: torch.Tensor = self.model(ids).logits
         return logits
+
+
+def projecting(module: Any) -> Any:
+    """Return the module that really projects: of one that PEFT has wrapped the base's own where the adapter is switched
+    off, and the trained copy where it was trained whole (`modules_to_save`)."""
+    off = getattr(module, "disable_adapters", False) is True
+    if hasattr(module, "original_module"):
+        trained, active = getattr(module, "modules_to_save", {}), getattr(module, "active_adapters", [])
+        if off or any(name not in trained for name in active):
+            return module.original_module if off or trained else module
+        return trained[active[0]] if len(active) == 1 else module
+    return module.base_layer if off and hasattr(module, "base_layer") else module
 
 
 def _project(projection: Any, hidden: torch.Tensor) -> torch.Tensor:

@@ -53,6 +53,16 @@ class CapabilityProbe:
 
         return self._compared(compute, slice(None))
 
+    def split(self) -> str:
+        """Run the layers and the output projection apart, each continuation by itself."""
+
+        def compute() -> torch.Tensor:
+            rows = (torch.cat([self._prefix, part], dim=1) for part in (self._short, self._long))
+            states = [self.backbone.hidden(ids)[0, _PREFIX:] for ids in rows]
+            return self.backbone.logits(torch.cat(states))
+
+        return self._compared(compute, slice(None))
+
     def kept(self) -> str:
         """Run both continuations as rows after the cached prefix."""
         padding = self._long.new_zeros((1, _LONG - _SHORT))
@@ -117,8 +127,9 @@ class Capabilities:
     `shares_prefixes`: many rows can continue a prefix's cache. `tree_masks`: the form of the masks with which a row can
     hold a tree of continuations, None where it cannot. `decode_masks`: the same for decoding rows of unequal length in
     one batch; `shared_attention`: those rows may attend to one copy of their shared prefix. All of this holds for
-    sequences of up to `longest` tokens. `cache_bytes_per_token`: size of one position in the key-value cache. `why`:
-    the reason why a capability is missing, "" when none is.
+    sequences of up to `longest` tokens. `splits`: the output projection can be applied apart from the layers, whatever
+    the length. `cache_bytes_per_token`: size of one position in the key-value cache. `why`: the reason why a capability
+    is missing, "" when none is.
     """
 
     shares_prefixes: bool
@@ -126,29 +137,51 @@ class Capabilities:
     decode_masks: MaskStyle | None
     shared_attention: bool
     longest: int
+    splits: bool
     cache_bytes_per_token: int
     why: str
 
 
 def detect(backbone: Backbone, encoder_decoder: bool) -> tuple[Backbone, Capabilities]:
     """Return what works for the model, and the backbone with which it does. Runs a few dozen tokens to check it."""
-    obstacle = _obstacle(backbone, encoder_decoder)
-    if obstacle:
-        return backbone, Capabilities(False, None, None, False, 0, 0, obstacle)
+    if why := _in_one_piece(backbone, encoder_decoder):
+        return backbone, _alone(why, splits=False)
     probe = CapabilityProbe(backbone)
-    kept = probe.kept()
-    if kept:
+    if why := _no_cache(backbone):
+        return backbone, _alone(why, splits=not probe.split())
+    if kept := probe.kept():
         probe = CapabilityProbe(backbone.at_decoder())
         if probe.kept():
-            return backbone, Capabilities(False, None, None, False, 0, 0, f"its cache cannot be shared ({kept})")
+            return _divided_at(backbone, f"its cache cannot be shared ({kept})")
     return probe.backbone, _with_prefixes(probe)
+
+
+def _divided_at(backbone: Backbone, why: str) -> tuple[Backbone, Capabilities]:
+    """Return where the output projection can be applied apart, for a model whose cache cannot be shared."""
+    for place in (backbone, backbone.at_decoder()):
+        if not CapabilityProbe(place).split():
+            return place, _alone(why, splits=True)
+    return backbone, _alone(why, splits=False)
+
+
+def _alone(why: str, splits: bool) -> Capabilities:
+    return Capabilities(
+        shares_prefixes=False,
+        tree_masks=None,
+        decode_masks=None,
+        shared_attention=False,
+        longest=0,
+        splits=splits,
+        cache_bytes_per_token=0,
+        why=why,
+    )
 
 
 def _with_prefixes(probe: CapabilityProbe) -> Capabilities:
     longest = _longest(probe.backbone.config)
     style, why = _style(probe.backbone)
     if style is None:
-        return Capabilities(True, None, None, False, longest, probe.cache_bytes_per_token, why)
+        return Capabilities(True, None, None, False, longest, True, probe.cache_bytes_per_token, why)
     packed, stepped = probe.packed(style), probe.stepped(style, shared_attention=False)
     return Capabilities(
         shares_prefixes=True,
@@ -156,18 +189,23 @@ def _with_prefixes(probe: CapabilityProbe) -> Capabilities:
         decode_masks=None if stepped else style,
         shared_attention=not stepped and not probe.stepped(style, shared_attention=True),
         longest=longest,
+        splits=True,
         cache_bytes_per_token=probe.cache_bytes_per_token,
         why=f"it does not take masks of one's own ({packed or stepped})" if packed or stepped else "",
     )
 
 
-def _obstacle(backbone: Backbone, encoder_decoder: bool) -> str:
+def _in_one_piece(backbone: Backbone, encoder_decoder: bool) -> str:
+    """Return why nothing but the whole model can be called, "" where its layers can be called by themselves."""
     if encoder_decoder:
         return "an encoder-decoder model has no prefix to share"
     if adapter := _adapter_obstacle(getattr(backbone.model, "active_peft_config", None)):
         return adapter
-    if backbone.base is backbone.causal:
-        return "its layers are not separate from its output projection"
+    return "its layers are not separate from its output projection" if backbone.base is backbone.causal else ""
+
+
+def _no_cache(backbone: Backbone) -> str:
+    """Return why the model's cache cannot be made by the engine, "" where that is to be tried."""
     if getattr(backbone.causal, "_is_stateful", False):
         return "recurrent layers keep a state that cannot be shared or cut"
     others = {type(layer) for layer in _layers(backbone)} - {DynamicLayer, DynamicSlidingWindowLayer}

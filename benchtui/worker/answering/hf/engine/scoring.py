@@ -13,8 +13,9 @@ from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch, TokenBudget
 from benchtui.worker.answering.hf.engine.capabilities import Engine
 from benchtui.worker.answering.hf.engine.fallback import Fallback
-from benchtui.worker.answering.hf.engine.loglikelihood import Query, ScoringSetup, TreeScorer
+from benchtui.worker.answering.hf.engine.loglikelihood import TreeScorer
 from benchtui.worker.answering.hf.engine.output_head import OutputHead
+from benchtui.worker.answering.hf.engine.tree_pass import PassSetup, Query
 from benchtui.worker.answering.protocol import Observer, Score, Scored, ScoreRequest
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def _by_tree(
     queries = [_query(requests[index]) for index in indices]
     requested = RequestedBatch.of(lm.batch_size, max(len(query.inputs) for query in queries), lm.memory_share)
     tokens, why = batching.token_budget(engine.backbone, requested)
-    setup = ScoringSetup(
+    head = OutputHead(engine.backbone, lm.softmax_dtype)
+    setup = PassSetup(
         engine.backbone,
-        OutputHead(engine.backbone, lm.softmax_dtype),
         engine.capabilities.tree_masks,
         batching.costs(engine.backbone),
         TokenBudget(tokens, observer, why),
@@ -59,7 +60,7 @@ def _by_tree(
         answered(indices[place], Score(loglikelihood, greedy))
 
     with torch.inference_mode():
-        TreeScorer(setup, queries, lambda place: requests[indices[place]].args, passed_on).run()
+        TreeScorer(setup, head, queries, lambda place: requests[indices[place]].args, passed_on).run()
 
 
 def _query(request: ScoreRequest) -> Query:

@@ -1,0 +1,78 @@
+"""What a transformers model tells of the next token: distributions, what its output head reads, texts that grow."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import torch
+
+from benchtui.worker.answering.hf.distributions import TextDistributions
+from benchtui.worker.answering.hf.growing_text import grow
+from benchtui.worker.answering.hf.states.text_states import TextStates
+from benchtui.worker.answering.hf.token_bytes import token_bytes
+from benchtui.worker.answering.next_token import GrowingText, HiddenStates, TokenLogProbs
+from benchtui.worker.answering.protocol import Ids, Observer
+
+if TYPE_CHECKING:
+    from benchtui.worker.answering.hf.model import HFModel
+
+
+class NextTokens:
+    """`Distributions`, `HidesStates`, `TextGrower` and `Vocabulary` of the weights of `lm`, which may be replaced."""
+
+    def __init__(self, lm: HFModel) -> None:
+        self.lm = lm
+        self._distributions: TextDistributions | None = None
+        self._states: TextStates | None = None
+
+    @abstractmethod
+    def as_planned(self) -> AbstractContextManager[None]:
+        """While open, the model in memory is what the plan says."""
+
+    def distributions(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:
+        """As `Distributions.distributions`. Raises BenchtuiError for an encoder-decoder model."""
+        return self._text_distributions().of(ids, first, observer)
+
+    def grow(self, observer: Observer) -> GrowingText:
+        """As `TextGrower.grow`. Raises BenchtuiError for an encoder-decoder model."""
+        return grow(self._text_distributions(), observer)
+
+    def why_no_states(self) -> str:
+        """As `HidesStates.why_no_states`. Raises BenchtuiError for an encoder-decoder model."""
+        return self._text_states().why_not
+
+    def hidden_states(self, texts: Sequence[tuple[Ids, int]], observer: Observer) -> Iterator[tuple[int, HiddenStates]]:
+        """As `HidesStates.hidden_states`."""
+        return self._text_states().of(texts, observer)
+
+    def head_logits(self, states: torch.Tensor) -> torch.Tensor:
+        """As `HidesStates.head_logits`."""
+        return self._text_states().logits(states)
+
+    def head_digest(self) -> str:
+        """As `HidesStates.head_digest`."""
+        return self._text_states().digest()
+
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`."""
+        return token_bytes(self.lm.tokenizer, self.lm.known_tokens)
+
+    def _text_states(self) -> TextStates:
+        distributions, known = self._text_distributions(), self._states
+        if known is None or known.distributions is not distributions:
+            known = self._states = TextStates(distributions)
+        return known
+
+    def _text_distributions(self) -> TextDistributions:
+        known = self._distributions
+        if known is None or known.backbone.model is not self.lm.model:
+            known = self._distributions = TextDistributions(
+                self.lm.model,
+                self.lm.max_length,
+                autocast=self.lm.mixed_precision_dtype,
+                as_planned=self.as_planned,
+            )
+        return known
