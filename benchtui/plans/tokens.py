@@ -12,6 +12,7 @@ from benchtui.models.source import Source
 from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.plans.load import LoadPlan
 from benchtui.plans.plan import Plan
+from benchtui.routing.records import Sampling as Sampling
 from benchtui.tasks.data.spec import DataSpec
 from benchtui.tasks.suites import TaskPlan
 from benchtui.tokens.records import Change, Keep, Mode
@@ -98,19 +99,6 @@ class GivenTexts(msgspec.Struct, frozen=True, tag="texts", tag_field="type"):
 
 
 TextSource = StoredAnswers | TaskReferences | GivenTexts
-
-
-class Sampling(msgspec.Struct, frozen=True):
-    """How a model writes its own text: temperature 0 takes the likeliest token; `top_k` 0, `top_p` 1 and `min_p` 0 cut
-    nothing off. Applied in the order of transformers: temperature, top-k, top-p, min-p."""
-
-    temperature: float = 0.0
-    top_k: int = 0
-    top_p: float = 1.0
-    min_p: float = 0.0
-    max_new_tokens: int = 256
-    stop: tuple[str, ...] = ()
-    seed: int = 1234
 
 
 class TokensPlan(Plan, frozen=True, kw_only=True):

@@ -1,0 +1,88 @@
+"""What is known of a text that two models have written together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Side = Literal["a", "b"]
+"""The first and the second model."""
+Ended = Literal["end", "stop", "length", "window"]
+"""Why a text ended: an end token, a stop string, the greatest number of tokens, the end of a model's window."""
+
+
+def other(side: Side) -> Side:
+    """Return the other of the two models."""
+    return "b" if side == "a" else "a"
+
+
+class Sampling(msgspec.Struct, frozen=True):
+    """How a model writes: temperature 0 takes the likeliest token; `top_k` 0, `top_p` 1 and `min_p` 0 cut nothing off.
+    Applied in the order of transformers: temperature, top-k, top-p, min-p."""
+
+    temperature: float = 0.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    max_new_tokens: int = 256
+    stop: tuple[str, ...] = ()
+    seed: int = 1234
+
+
+class Cost(msgspec.Struct, frozen=True):
+    """What one model had to do: `calls` one after another, `positions` computed in them, `chosen` tokens written by it,
+    positions `discarded` since the text was cut before them, and `seconds` until its calls returned."""
+
+    model: str
+    calls: int = 0
+    positions: int = 0
+    chosen: int = 0
+    discarded: int = 0
+    seconds: float = 0.0
+
+    def plus(self, more: Cost) -> Cost:
+        """Return the sum of both."""
+        return Cost(
+            self.model,
+            self.calls + more.calls,
+            self.positions + more.positions,
+            self.chosen + more.chosen,
+            self.discarded + more.discarded,
+            self.seconds + more.seconds,
+        )
+
+
+class SwitchPoint(msgspec.Struct, frozen=True):
+    """At the token `position` of the answer, counted from 0, the text went from one model to the other, which wrote
+    that token; `divergence` in nats (of TV: 0 to 1)."""
+
+    position: int
+    from_model: Side
+    to_model: Side
+    divergence: float
+
+
+class SwitchedText(msgspec.Struct, frozen=True):
+    """A text that two models have written: `tokens` and their `response`, `writers` the model of each token ("aab"),
+    `divergences` that of both models at each, before it was written. `costs` are those of "a" and "b"."""
+
+    response: str
+    tokens: tuple[int, ...]
+    writers: str
+    divergences: tuple[float, ...]
+    switch_points: tuple[SwitchPoint, ...]
+    ended: Ended
+    costs: tuple[Cost, Cost]
+
+    @property
+    def run_lengths(self) -> list[tuple[Side, int]]:
+        """Who wrote, and how many tokens in a row, in order."""
+        found: list[tuple[Side, int]] = []
+        for writer in self.writers:
+            side: Side = "a" if writer == "a" else "b"
+            if found and found[-1][0] == side:
+                found[-1] = (side, found[-1][1] + 1)
+            else:
+                found.append((side, 1))
+        return found

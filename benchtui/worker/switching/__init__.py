@@ -1,0 +1,1 @@
+"""Two models in memory that write one text by turns."""
