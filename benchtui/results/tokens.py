@@ -6,17 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
-
 from benchtui.errors import BenchtuiError
-from benchtui.files import read_regular
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.find import find
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
 from benchtui.text import one_line
 from benchtui.tokens.store import STORE, DistributionStore
-from benchtui.tokens.summary import SUMMARY, TokensSummary
+from benchtui.tokens.summary import TokensSummary, read_summary
 
 KIND = "tokens"
 
@@ -55,19 +52,7 @@ def find_tokens(outputs: Path, text: str | None) -> TokensResults:
 
 def read_tokens(run: Path) -> TokensResults:
     """Open the store and the summary in a run's folder. Raises BenchtuiError where they are missing or damaged."""
-    store = DistributionStore(run / STORE)
-    place = run / STORE / SUMMARY
-    try:
-        summary = msgspec.json.decode(read_regular(place), type=TokensSummary)
-    except FileNotFoundError:
-        raise BenchtuiError(
-            f"{one_line(shown_name(RunDirectory(run)), 100)} has not finished.", "Resume it: `benchtui resume`."
-        ) from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BenchtuiError(
-            f"{one_line(str(place), 300)} cannot be read: {one_line(str(error), 200)}.", "Run the comparison again."
-        ) from None
-    return TokensResults(run, store, summary)
+    return TokensResults(run, DistributionStore(run / STORE), read_summary(run / STORE))
 
 
 def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:

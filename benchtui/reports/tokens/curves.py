@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from benchtui.reports.wording.tokens import NATS, Unit
 from benchtui.text import one_line
+from benchtui.tokens.curves import curve
 
 if TYPE_CHECKING:
     from benchtui.tokens.summary import Estimate, TokensSummary
@@ -41,21 +42,20 @@ class Curve:
 def curves(summary: TokensSummary, unit: Unit = NATS) -> Iterator[Curve]:
     """Yield the curves that have two points or more: how likely the text is, how sure the models are, how far they are
     from the reference and from the one before."""
-    labels = [one_line(model.label, 40) for model in summary.models]
-    models = list(zip(labels, summary.models, strict=True))
-    from_first = [(labels[pair.second], pair.js) for pair in summary.pairs if pair.first == 0]
-    from_previous = [(labels[pair.second], pair.js) for pair in summary.pairs if pair.first == pair.second - 1]
-    told: list[tuple[str, list[tuple[str, Estimate]]]] = [
-        (f"-{unit.logarithm} p of the text, {unit.name} a token", [(name, model.surprisal) for name, model in models]),
-        (f"entropy, {unit.name}", [(name, model.entropy) for name, model in models]),
-        (f"JS to {labels[0] if labels else ''}, {unit.name}", from_first),
-        (f"JS to the model before, {unit.name}", from_previous if from_previous != from_first else []),
+    found = curve(summary)
+    first = one_line(found[0].label, 40) if found else ""
+    previous = [(each.label, each.js_previous) for each in found if each.model > 1]
+    told: list[tuple[str, list[tuple[str, Estimate | None]]]] = [
+        (f"-{unit.logarithm} p of the text, {unit.name} a token", [(each.label, each.surprisal) for each in found]),
+        (f"entropy, {unit.name}", [(each.label, each.entropy) for each in found]),
+        (f"JS to {first}, {unit.name}", [(each.label, each.js_first) for each in found]),
+        (f"JS to the model before, {unit.name}", previous),
     ]
     for title, estimates in told:
         points = tuple(
-            Point(name, unit.factor * each.value, *_scaled(each, unit))
+            Point(one_line(name, 40), unit.factor * each.value, *_scaled(each, unit))
             for name, each in estimates
-            if each.value is not None
+            if each is not None and each.value is not None
         )
         if len(points) > 1:
             yield Curve(title, points)

@@ -9,6 +9,7 @@ from benchtui.reports.tokens.cells import stacked, table, texts
 from benchtui.reports.tokens.curves import curves
 from benchtui.reports.tokens.parting import parting_view
 from benchtui.reports.tokens.plot import curve_lines
+from benchtui.reports.tokens.quantized import is_quantised, llama_cpp_lines
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
 from benchtui.reports.wording.tokens import (
     NATS,
@@ -78,6 +79,9 @@ def tokens_view(
         yield Text("")
         yield pair_table(shown, labels, unit, glyphs)
         yield Text(shift_words(shown))
+        if any(is_quantised(store.models[model]) for model in _ends(shown)):
+            yield Text("\nAs llama.cpp prints it (± one standard error, here by documents)", style="bold")
+            yield from (Text(line) for line in llama_cpp_lines(summary, shown, glyphs))
     found = next((each for each in summary.partings if shown and (each.first, each.second) == _ends(shown)), None)
     if found is not None:
         yield from parting_view(found, store, unit, glyphs)
