@@ -23,6 +23,7 @@ from benchtui.tokens.parting import parting
 from benchtui.tokens.records import TOP, TextTokens, TokenDocument
 from benchtui.tokens.store import DistributionStore, TextSet, documents_of
 from benchtui.tokens.summary import Estimate, Flips, ModelStatistics, PairStatistics, TokensSummary
+from benchtui.tokens.unshared import span_statistics, unshared_pairs
 
 
 def summarise(store: DistributionStore) -> TokensSummary:
@@ -40,6 +41,7 @@ def summarise(store: DistributionStore) -> TokensSummary:
         tuple(pair_statistics(store, *pair) for pair in pairs),
         tuple(parting(store, *pair) for pair in pairs),
         changed,
+        tuple(span_statistics(store, *pair, groups[store.models[pair[0]].texts]) for pair in unshared_pairs(store)),
         notes=(*_notes(store, models), *_flip_notes(changed)),
     )
 
