@@ -14,6 +14,7 @@ Every file is written whole under a temporary name and renamed. A store may come
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -89,10 +90,10 @@ class StoreWriter:
         """Write store.json."""
         write_run_file(self.folder / "store.json", msgspec.json.format(msgspec.json.encode(header), indent=2))
 
-    def texts(self, number: int, texts: TextSet) -> None:
-        """Write a text set."""
+    def texts(self, number: int, texts: TextSet) -> str:
+        """Write a text set; returns a digest of its files."""
         lines = msgspec.json.Encoder().encode_lines(texts.documents)
-        write_run_file(self.folder / "texts" / f"{number}.jsonl", lines)
+        write_run_file(self.texts_file(number), lines)
         flat: Arrays = {
             "ids": np.concatenate([text.ids for text in texts.tokens]).astype(np.int32),
             "starts": np.concatenate([text.starts for text in texts.tokens]).astype(np.int32),
@@ -102,23 +103,25 @@ class StoreWriter:
             "answer": np.array([text.answer for text in texts.tokens], np.int32),
             "shards": np.array(texts.shards, np.int64),
         }
-        self._arrays(self.folder / "texts" / f"{number}.safetensors", flat)
+        arrays = self._arrays(self.texts_file(number).with_suffix(".safetensors"), flat)
+        return _both(hashlib.sha256(lines).hexdigest(), arrays)
 
-    def shard(self, model: int, shard: int, scores: TokenScores, more: Arrays, facts: Mapping[str, str]) -> None:
-        """Write a shard of a model: its numbers, what else is kept of each position, and facts of the shard."""
+    def shard(self, model: int, shard: int, scores: TokenScores, more: Arrays, facts: Mapping[str, str]) -> str:
+        """Write a shard of a model: its numbers, what else is kept of each position, and facts of the shard. Returns
+        a digest of the file."""
         arrays = {field.name: getattr(scores, field.name) for field in fields(TokenScores)}
-        self._arrays(self.shard_file(model, shard), {**arrays, **more}, facts)
+        return self._arrays(self.shard_file(model, shard), {**arrays, **more}, facts)
 
     def model(self, number: int, model: StoredModel) -> None:
         """Write model.json: all shards of the model are there."""
         place = self.folder / "models" / str(number) / "model.json"
         write_run_file(place, msgspec.json.format(msgspec.json.encode(model), indent=2))
 
-    def pair(self, first: int, second: int, shard: int, scores: PairScores) -> None:
-        """Write the divergences of two models over one shard."""
+    def pair(self, first: int, second: int, shard: int, scores: PairScores) -> str:
+        """Write the divergences of two models over one shard; returns a digest of the file."""
         names = ("kl", "kl_reverse", "js", "tv", "shift")
         arrays = {name: getattr(scores, name) for name in names}
-        self._arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
+        return self._arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
 
     def vocabulary(self, vocabulary: StoredVocabulary) -> str:
         """Write what the ids of a tokenizer mean; returns its digest, which `StoredModel.tokenizer` is."""
@@ -129,6 +132,14 @@ class StoreWriter:
         }
         self._arrays(self.vocabulary_file(vocabulary.digest), arrays)
         return vocabulary.digest
+
+    def texts_file(self, number: int) -> Path:
+        """Where the documents of a text set lie; its tokens lie beside them."""
+        return self.folder / "texts" / f"{number}.jsonl"
+
+    def head_file(self, digest: str) -> Path:
+        """Where an output head lies, where it is kept."""
+        return self.folder / "heads" / f"{digest}.safetensors"
 
     def vocabulary_file(self, digest: str) -> Path:
         """Where the tokens of a tokenizer lie."""
@@ -143,11 +154,13 @@ class StoreWriter:
         return self.folder / "pairs" / f"{first}-{second}" / f"shard-{shard:04}.safetensors"
 
     @staticmethod
-    def _arrays(place: Path, arrays: Arrays, facts: Mapping[str, str] | None = None) -> None:
+    def _arrays(place: Path, arrays: Arrays, facts: Mapping[str, str] | None = None) -> str:
         from safetensors.numpy import save
 
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        write_run_file(place, save(whole, metadata=dict(facts) if facts else None))
+        data = save(whole, metadata=dict(facts) if facts else None)
+        write_run_file(place, data)
+        return hashlib.sha256(data).hexdigest()
 
 
 class DistributionStore:
@@ -156,9 +169,10 @@ class DistributionStore:
     Raises BenchtuiError, from every method, naming the file that is missing or damaged.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, header: StoreHeader | None = None) -> None:
+        """Another `header` than that of the folder has fewer models or pairs: those that are there already."""
         self.folder = folder
-        self.header = _record(folder / "store.json", StoreHeader)
+        self.header: StoreHeader = header or _record(folder / "store.json", StoreHeader)
         self._texts = lru_cache(maxsize=None)(self._read_texts)
         self._open = lru_cache(maxsize=64)(ShardFile)
         self._vocabularies = lru_cache(maxsize=None)(self._read_vocabulary)
@@ -173,7 +187,11 @@ class DistributionStore:
 
     def texts(self, model: int) -> TextSet:
         """The text set that a model read."""
-        return self._texts(self.models[model].texts)
+        return self.text_set(self.models[model].texts)
+
+    def text_set(self, number: int) -> TextSet:
+        """The text set of this number, whether a model has read it or not."""
+        return self._texts(number)
 
     def vocabulary(self, model: int) -> StoredVocabulary:
         """The tokens that a model's ids mean."""
@@ -219,7 +237,7 @@ class DistributionStore:
         return self.shard(model, shard), _rows_of(texts, document, shard)
 
     def _read_texts(self, number: int) -> TextSet:
-        place = self.folder / "texts" / f"{number}.jsonl"
+        place = StoreWriter(self.folder).texts_file(number)
         try:
             documents = msgspec.json.Decoder(TokenDocument).decode_lines(read_regular(place, LARGEST_TEXTS))
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -294,6 +312,28 @@ def _rows_of(texts: TextSet, document: int, shard: int) -> slice:
 def _pair_of(file: ShardFile, rows: slice) -> PairScores:
     arrays = {name: file.read(name, rows) for name in ("kl", "kl_reverse", "js", "tv", "shift")}
     return PairScores(**arrays, bound="lower" if file.facts.get("bound") == "lower" else "exact")
+
+
+def file_digest(place: Path) -> str:
+    """Return the digest of a file of a store; "" where it is not there. Raises OSError where it cannot be read."""
+    try:
+        with open_regular_file(place) as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
+    except FileNotFoundError:
+        return ""
+
+
+def texts_digest(folder: Path, number: int) -> str:
+    """Return the digest of a text set as `StoreWriter.texts` does; "" where it is not there."""
+    place = StoreWriter(folder).texts_file(number)
+    return _both(file_digest(place), file_digest(place.with_suffix(".safetensors")))
+
+
+def _both(documents: str, tokens: str) -> str:
+    return hashlib.sha256(f"{documents} {tokens}".encode()).hexdigest() if documents and tokens else ""
 
 
 def documents_of(texts: TextSet) -> Iterator[tuple[TokenDocument, TextTokens]]:
