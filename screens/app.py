@@ -34,7 +34,7 @@ class BenchtuiApp(App[int]):
     the user left it."""
 
     TITLE = "benchtui"
-    CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results")]  # noqa: RUF012
+    CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results", "tokens")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
@@ -86,6 +86,18 @@ class BenchtuiApp(App[int]):
         from screens.compare.compare import ComparePage
 
         self.push_screen(ComparePage(model, of=run))
+
+    def open_tokens(self, run: Path, tab: str = "overview") -> None:
+        """Show what a comparison by token found; go back to where it is shown already."""
+        from screens.tokens.run import TokensPage
+
+        page = next((one for one in self.screen_stack if isinstance(one, TokensPage) and one.comparison == run), None)
+        if page is None:
+            self.push_screen(TokensPage(run, tab=tab))
+            return
+        while self.screen is not page:
+            self.pop_screen()
+        page.action_tab(tab)
 
     def open_history(self, model: Path) -> None:
         from screens.history.history import HistoryPage

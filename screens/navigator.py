@@ -26,6 +26,9 @@ class Navigator(Protocol):
     def open_comparison(self, model: Path, run: RunDirectory | None = None) -> None:
         """Show the comparison of `run`, or of the run that counts for the model."""
 
+    def open_tokens(self, run: Path, tab: str = "overview") -> None:
+        """Show what a comparison by token found; go back to where it is shown already."""
+
     def open_history(self, model: Path) -> None:
         """List what was ever benchmarked of a model."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
 from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
@@ -19,8 +20,10 @@ from benchtui.reports.log import tasks_of
 from benchtui.reports.wording.numbers import direction
 from benchtui.results.choose import base_of
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.known import started_together
-from benchtui.runs.listing import ListedRun
+from benchtui.runs.kinds.registry import read_kind
+from benchtui.runs.kinds.tokens.kind import TOKENS
+from benchtui.runs.known import model_runs, started_together
+from benchtui.runs.listing import ListedRun, list_run
 from benchtui.runs.outcome import RESUMABLE
 from benchtui.runs.unfinished import fine_tuned_listed
 from benchtui.tasks.words import task_title
@@ -41,9 +44,12 @@ TREND = 24
 
 
 class RunRows(Rows):
-    HELP = "The runs of this model, newest first. Enter compares one with its base."
+    HELP = (
+        "The runs of this model, newest first. Enter compares one with its base; of a comparison by token it shows "
+        "what was found."
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Compare", tooltip="This run with its base"),
+        Binding("enter", "choose", "Compare", tooltip="This run with its base; a comparison by token"),
     ]
 
 
@@ -118,7 +124,7 @@ class HistoryPage(Page):
         when = f"{run.created:%Y-%m-%d %H:%M}" if run.created else one_line(run.run.name, 17)
         note = Text(one_line(run.problem, 200), style=colours.loss) if run.problem else Text(one_line(run.note, 200))
         outcomes = [self._outcome(run.outcome(task)) for task in self._tasks[:MOST_TASKS]]
-        return (Text.assemble(glyph, when), Text(one_line(run.suite, 30), style=colours.muted), *outcomes, note)
+        return (Text.assemble(glyph, when), Text(one_line(run.suite, 60), style=colours.muted), *outcomes, note)
 
     def _outcome(self, outcome: Outcome | None) -> Text:
         colours = self.colours
@@ -148,6 +154,9 @@ class HistoryPage(Page):
 
         experiment, model = self._runs[message.index], self._model
         run = RunDirectory(experiment.run)
+        if experiment.state == "finished" and run.path.parent.name == TOKENS.folder:
+            self.navigator.open_tokens(run.path)
+            return
         if not experiment.outcomes and run.exists():
             self.load(lambda: started_together(run), self.navigator.open_runs, group="base")
             return
@@ -209,7 +218,10 @@ def _all_runs(model: Path, now: float) -> list[Experiment]:
     scored = model_history(model)
     places = {experiment.run for experiment in scored}
     others = [_without_results(run, now) for run in fine_tuned_listed(model) if Path(run.path) not in places]
-    return sorted((*scored, *others), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name))
+    tokens = [_of_tokens(run, now) for run in map(list_run, model_runs(model)) if run.kind == TOKENS.name]
+    return sorted(
+        (*scored, *others, *tokens), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name)
+    )
 
 
 def _without_results(run: ListedRun, now: float) -> Experiment:
@@ -228,6 +240,14 @@ def _without_results(run: ListedRun, now: float) -> Experiment:
         read_note(RunDirectory(place)),
         problem=words,
     )
+
+
+def _of_tokens(listed: ListedRun, now: float) -> Experiment:
+    """A comparison by token: which models it compares stands where a benchmark has its suite."""
+    shown = _without_results(listed, now)
+    kind, plan = read_kind(RunDirectory(shown.run))
+    problem = "" if listed.state == "finished" else shown.problem
+    return msgspec.structs.replace(shown, suite=f"tokens: {kind.about(plan).weights}", problem=problem)
 
 
 def _value(outcome: Outcome) -> str:

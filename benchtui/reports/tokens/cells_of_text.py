@@ -66,7 +66,7 @@ def coloured_text(
         most_so = max(range(at, last + 1), key=lambda n: (int(steps[n]), float(values[n])))
         pieces.append(
             Piece(
-                shown_token(written, None),
+                _visible(shown_token(written, None)),
                 at,
                 last,
                 float(values[most_so]),
@@ -77,6 +77,14 @@ def coloured_text(
         )
         at = last + 1
     return ColouredText(pieces, len(values) - count)
+
+
+def _visible(text: str) -> str:
+    """Return a token's text so that it takes a column at least: a mark that goes over a letter stands over a circle,
+    what cannot be shown is ⟨⟩."""
+    from rich.cells import cell_len
+
+    return text if cell_len(text) else f"◌{text}" if text else "⟨⟩"
 
 
 def _unscored(text: str) -> list[Piece]:

@@ -25,11 +25,11 @@ def text_lines(pieces: Sequence[Piece], width: int, glyphs: Glyphs = UNICODE) ->
     one of `^`. What was not scored has no bars."""
     from rich.text import Text
 
-    for line in _lines(pieces, max(width, 8)):
+    for line in piece_lines(pieces, width):
         written, bars, marks = Text(no_wrap=True), "", ""
         for piece, part, begins in line:
             scored = piece.first >= 0
-            columns = _columns(part)
+            columns = columns_of(part)
             written.append(part, COLOURS[piece.step] if scored else "dim")
             if not columns:
                 continue
@@ -46,13 +46,15 @@ Line = list[tuple[Piece, str, bool]]
 """Pieces, or parts of them where one is wider than a line; whether a part is the first of its piece."""
 
 
-def _lines(pieces: Sequence[Piece], width: int) -> Iterator[Line]:
+def piece_lines(pieces: Sequence[Piece], width: int) -> Iterator[Line]:
+    """Yield the pieces in lines of at most `width` columns; the text's own line ends end one."""
+    width = max(width, 8)
     line: Line = []
     used = 0
     for piece in pieces:
         begins = True
         for part in _parts(piece.text, width):
-            columns = _columns(part)
+            columns = columns_of(part)
             if used + columns > width:
                 yield line
                 line, used = [], 0
@@ -69,7 +71,7 @@ def _parts(text: str, width: int) -> Iterator[str]:
     """Yield text in parts of at most `width` columns."""
     part, used = "", 0
     for sign in text:
-        columns = _columns(sign)
+        columns = columns_of(sign)
         if used + columns > width:
             yield part
             part, used = "", 0
@@ -77,7 +79,8 @@ def _parts(text: str, width: int) -> Iterator[str]:
     yield part
 
 
-def _columns(text: str) -> int:
+def columns_of(text: str) -> int:
+    """Return how many columns a text takes in a terminal."""
     from rich.cells import cell_len
 
     return cell_len(text)

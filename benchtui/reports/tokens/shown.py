@@ -13,7 +13,7 @@ from benchtui.reports.tokens.cells_of_text import coloured_text
 from benchtui.reports.tokens.lines import BARS, text_lines
 from benchtui.reports.tokens.metrics import TokenMetric, values_of
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
-from benchtui.reports.wording.tokens import Unit, number, pair_words, quoted
+from benchtui.reports.wording.tokens import Unit, number, pair_words, quoted, shift_word
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
@@ -132,8 +132,7 @@ def place_view(
     heading = f"token {position + 1}{glyphs.dot}entropy {glyphs.dot.join(told)} {unit.name}"
     if len(labels) == 2:
         numbers = store.pair(*pair, document)
-        shift = int(numbers.shift[position])
-        word = "unshifted" if shift == 1 else "marginal" if shift <= 3 else "shifted"
+        word = shift_word(int(numbers.shift[position]))
         heading += f"{glyphs.dot}JS {number(unit.factor * float(numbers.js[position]), glyphs)}{glyphs.dot}{word}"
     yield Text(f"{glyphs.rest * 2} {heading} ".ljust(width, glyphs.rest), style="bold")
     tokens = store.texts(pair[1]).tokens[document]

@@ -143,8 +143,12 @@ def pairs_table(pairs: Sequence[PairStatistics], labels: Sequence[str], unit: Un
     return found
 
 
-def pair_table(pair: PairStatistics, labels: Sequence[str], unit: Unit, glyphs: Glyphs) -> Table:
-    """Return a table of one pair, with a line a number: its mean with the interval, and its quantiles."""
+def pair_table(
+    pair: PairStatistics, labels: Sequence[str], unit: Unit, glyphs: Glyphs, *, narrow: bool = False
+) -> Table:
+    """Return a table of one pair, with a line a number: its mean with the interval, and its quantiles. `narrow` puts
+    the intervals below the means."""
+    words = stacked if narrow else estimate_words
     first, second = (one_line(labels[n], 24) for n in (pair.first, pair.second))
     between = "‖" if glyphs is UNICODE else "||"
     title = pair_words(labels[pair.first], labels[pair.second], glyphs)
@@ -157,17 +161,17 @@ def pair_table(pair: PairStatistics, labels: Sequence[str], unit: Unit, glyphs: 
     ]
     for name, key, estimate, in_nats in nats:
         factor = unit.factor if in_nats else 1.0
-        mean = _bounded(estimate_words(estimate, glyphs, factor=factor), pair, glyphs)
+        mean = _bounded(words(estimate, glyphs, factor=factor), pair, glyphs)
         found.add_row(*texts(name, mean, *_quantiles(pair.spreads.get(key), factor, glyphs)))
     rest: list[tuple[str, str]] = [
-        ("Same top token", estimate_words(pair.same_top, glyphs, share=True)),
-        ("Δp of the text's token", estimate_words(pair.delta_p, glyphs, share=True)),
-        ("Δp, root mean square", estimate_words(pair.delta_p_rms, glyphs, share=True)),
+        ("Same top token", words(pair.same_top, glyphs, share=True)),
+        ("Δp of the text's token", words(pair.delta_p, glyphs, share=True)),
+        ("Δp, root mean square", words(pair.delta_p_rms, glyphs, share=True)),
         (
             f"Δ {unit.logarithm} p of the text's token",
-            estimate_words(pair.delta_logprob, glyphs, factor=unit.factor, signed=True),
+            words(pair.delta_logprob, glyphs, factor=unit.factor, signed=True),
         ),
-        ("Perplexity ratio", estimate_words(pair.perplexity_ratio, glyphs)),
+        ("Perplexity ratio", words(pair.perplexity_ratio, glyphs)),
     ]
     for name, mean in rest:
         found.add_row(*texts(name, mean, "", "", "", ""))

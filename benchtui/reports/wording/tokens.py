@@ -103,6 +103,11 @@ def shift_words(pair: PairStatistics) -> str:
     )
 
 
+def shift_word(rank: int) -> str:
+    """Return what it is called that the second model's likeliest token has this rank in the first."""
+    return "unshifted" if rank == 1 else "marginal" if rank <= 3 else "shifted"
+
+
 def flip_sentences(flips: Flips) -> Iterator[str]:
     """Yield how many documents changed side, and whether the models differ more there, before the answer."""
     fixed = sum(each.change == "fixed" for each in flips.flipped)
