@@ -22,7 +22,7 @@ def lower_bounds(first_ids: Ids, first: LogProbs, second_ids: Ids, second: LogPr
     """Compute lower bounds of the divergences from the likeliest tokens of both models.
 
     Ids [n, k] and their log-probabilities, the likeliest first; id -1 where fewer are known. The two lists may differ
-    in length. The shift is the place of the second's likeliest token in the first's list, one more than the list has
+    in length. The shift is the rank of the second's likeliest token in the first's list, one more than the list has
     where it is not in it.
     """
     p, q = _shared(first_ids, first, second_ids, second)
@@ -30,7 +30,7 @@ def lower_bounds(first_ids: Ids, first: LogProbs, second_ids: Ids, second: LogPr
     middle = (p + q) / 2
     numbers = (_kl(p, q), _kl(q, p), (_kl(p, middle) + _kl(q, middle)) / 2, np.abs(p - q).sum(-1) / 2)
     kl, kl_reverse, js, tv = (number.clip(min=0).astype(np.float32) for number in numbers)
-    return PairScores(kl, kl_reverse, js, tv, _shift(first_ids, second_ids), "lower")
+    return PairScores(kl, kl_reverse, js, tv, _shift(first_ids, first, second_ids), "lower")
 
 
 def _shared(
@@ -57,7 +57,8 @@ def _kl(p: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
     return found
 
 
-def _shift(first_ids: Ids, second_ids: Ids) -> NDArray[np.int32]:
+def _shift(first_ids: Ids, first: LogProbs, second_ids: Ids) -> NDArray[np.int32]:
     same = first_ids == second_ids[:, :1]
-    place: NDArray[np.int64] = np.where(same.any(-1), same.argmax(-1), first_ids.shape[1])
-    return (place + 1).astype(np.int32)
+    value = np.where(same, first, -np.inf).max(-1, keepdims=True)
+    above: NDArray[np.int64] = np.where(same.any(-1), (first > value).sum(-1), (first_ids >= 0).sum(-1))
+    return (above + 1).astype(np.int32)
