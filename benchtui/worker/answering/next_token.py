@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -68,6 +69,10 @@ class HidesStates(Protocol):
 
     def head_digest(self) -> str:
         """A digest of all that `head_logits` depends on."""
+
+    def save_head(self, file: Path) -> None:
+        """Write the head into a safetensors file of its own, from which its logits can be computed without the model.
+        Raises OSError."""
 
 
 @dataclass(frozen=True)

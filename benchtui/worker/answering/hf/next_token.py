@@ -5,12 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
 from benchtui.worker.answering.hf.distributions import TextDistributions
 from benchtui.worker.answering.hf.growing_text import grow
+from benchtui.worker.answering.hf.head_alone import save_head
 from benchtui.worker.answering.hf.states.text_states import TextStates
 from benchtui.worker.answering.hf.token_bytes import token_bytes
 from benchtui.worker.answering.next_token import GrowingText, HiddenStates, TokenLogProbs
@@ -55,6 +57,11 @@ class NextTokens:
     def head_digest(self) -> str:
         """As `HidesStates.head_digest`."""
         return self._text_states().digest()
+
+    def save_head(self, file: Path) -> None:
+        """As `HidesStates.save_head`."""
+        distributions = self._text_distributions()
+        distributions.compute(lambda: save_head(distributions.backbone, file))
 
     def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
         """As `Vocabulary.token_bytes`."""
