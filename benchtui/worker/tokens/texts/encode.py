@@ -56,3 +56,13 @@ def _tokens(
 def _first_reaching(ends: NDArray[np.int32], place: int) -> int:
     """The first token that has a character behind `place`."""
     return int(np.searchsorted(ends, place, side="right"))
+
+
+def unlike_lm_eval(documents: Sequence[TokenDocument], tokens: Sequence[TextTokens], tokenizer: Tokenizer) -> int:
+    """Count the documents of whose answer lm-eval would score other tokens: it moves white space at the end of a prompt
+    into the answer, and divides by the number of the prompt's own tokens (`TemplateLM._encode_pair`)."""
+    prompts = tokenizer.encode({document.prompt.rstrip() for document in documents if document.prompt})
+    return sum(
+        bool(document.prompt and document.answer) and text.answer != max(len(prompts[document.prompt.rstrip()]), 1)
+        for document, text in zip(documents, tokens, strict=True)
+    )
