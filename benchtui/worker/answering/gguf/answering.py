@@ -138,6 +138,10 @@ class GgufAnswering(Answering):
         check_length(len(ids), self.window)
         return distributions(self._contexts, ids, first, observer)
 
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`."""
+        return self._tokens.token_bytes()
+
     def grow(self, observer: Observer) -> GrowingText:
         """As `TextGrower.grow`."""
         if self._model.shares_prefixes:

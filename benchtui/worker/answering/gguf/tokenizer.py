@@ -12,6 +12,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.gguf.library import llama
 from benchtui.worker.answering.gguf.model import Model
 from benchtui.worker.answering.protocol import Ids, Tokenizer
+from benchtui.worker.answering.special_tokens import looks_special
 
 _BYTE_PAIR = "gpt2"
 _SENTENCEPIECE = "llama"
@@ -120,6 +121,22 @@ class GgufTokenizer(Tokenizer):
                 length = ask(self._model.vocabulary, token, buffer, -length, 0, True)
             known = self._pieces[token] = buffer.raw[:length]
         return known
+
+    def token_bytes(self) -> list[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`. What a converter filled the vocabulary up with to the number of rows of the
+        model's matrices is no token."""
+        library, found = self._library, []
+        for token in range(self._model.vocabulary_size):
+            kind = int(library.llama_vocab_get_attr(self._model.vocabulary, token))
+            unused = kind & library.LLAMA_TOKEN_ATTR_UNUSED
+            special = kind & (library.LLAMA_TOKEN_ATTR_CONTROL | library.LLAMA_TOKEN_ATTR_UNKNOWN)
+            piece = b"" if unused else self.piece(token)
+            if kind & library.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                special = special or looks_special(piece.decode(errors="replace"))
+            found.append((piece, bool(unused or special)))
+        while found and not found[-1][0]:
+            found.pop()
+        return found
 
     @property
     def special_tokens(self) -> dict[str, str]:

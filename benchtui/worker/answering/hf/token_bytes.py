@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from benchtui.worker.answering.special_tokens import looks_special
+
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _WORD_START = "▁"
 
@@ -16,7 +18,8 @@ def token_bytes(tokenizer: Any, known: int) -> list[tuple[bytes, bool]]:
     them, no model was trained with."""
     spelled = _spelling(tokenizer)
     added = {int(one): token for one, token in tokenizer.added_tokens_decoder.items()}
-    special = {*tokenizer.all_special_ids, *(one for one, token in added.items() if token.special)}
+    special = {one for one, token in added.items() if token.special or looks_special(token.content)}
+    special.update(tokenizer.all_special_ids)
     tokens = sorted(((int(one), token) for token, one in tokenizer.get_vocab().items()), key=lambda pair: pair[0])
     tokens = tokens[:known]
     found = [(b"", True)] * (tokens[-1][0] + 1 if tokens else 0)

@@ -13,7 +13,11 @@ from transformers import PreTrainedTokenizerFast
 from benchtui.worker.answering.hf.token_bytes import token_bytes
 
 CORPUS = ["the quick brown fox jumps over the lazy dog", "naïve 🙂 日本", "a  b\n\tc"] * 3
-ADDED = [AddedToken("<|end|>", special=True), AddedToken("Ġ<tool>", special=False)]
+ADDED = [
+    AddedToken("<|end|>", special=True),
+    AddedToken("Ġ<tool>", special=False),
+    AddedToken("<|fim|>", special=False),
+]
 
 
 def wrapped(tokenizer: Tokenizer) -> Any:
@@ -63,6 +67,7 @@ def test_added_tokens_are_what_they_are_written_as(kind: str) -> None:
     assert len(tokens) == len(tokenizer)
     assert tokens[tokenizer.convert_tokens_to_ids("<|end|>")] == (b"<|end|>", True)
     assert tokens[tokenizer.convert_tokens_to_ids("Ġ<tool>")] == ("Ġ<tool>".encode(), False)
+    assert tokens[tokenizer.convert_tokens_to_ids("<|fim|>")] == (b"<|fim|>", True)  # as a GGUF has it
 
 
 def test_what_was_added_behind_the_known_tokens_is_left_out() -> None:
