@@ -6,11 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchtui.benchmark.frontend import Frontend
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.token_flips import chosen_documents
-from benchtui.errors import UsageError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.hub.cache import has_token
 from benchtui.plans.prepare_tokens import given_text, task_references
 from benchtui.plans.tasks import plan_tasks
@@ -21,7 +22,7 @@ from benchtui.reports.own_data import about_tasks
 from benchtui.results.choose import find_scored_run, places_to_compare
 from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.known import shown_name
+from benchtui.runs.known import run_name, shown_name
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import NO_SUITE
 from benchtui.tasks.catalogue import load_catalogue
@@ -31,9 +32,11 @@ from benchtui.text import one_line
 
 @dataclass(frozen=True)
 class ChosenTexts:
-    """What the models are compared on; `compared` are the folders of the two runs whose comparison it comes from."""
+    """What the models are compared on, None for benchtui's own prompts. `answers` are the runs whose answers they are,
+    as one types them, and `compared` the folders of the two whose comparison they come from."""
 
-    source: TextSource
+    source: TextSource | None
+    answers: tuple[str, ...] = ()
     compared: tuple[str, str] | None = None
 
 
@@ -53,12 +56,14 @@ def texts_of(choice: TokensChoice, found: FoundModels, frontend: Frontend) -> Ch
     named = [flag for flag, there in said.items() if there]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(named)} each say which texts.", "Give one of them.")
+    if choice.settings.limit is not None and (choice.prompt is not None or choice.flips):
+        raise UsageError(f"--limit says nothing with {named[0]}.", "Leave it out.")
     if choice.prompt is not None:
         return ChosenTexts(given_text(choice))
     if stored:
         return _stored(choice, found, frontend)
     if not named:
-        raise UsageError("No texts are named.", "Give --answers, --tasks, --data or --prompt.")
+        return ChosenTexts(None)
     return ChosenTexts(_references(choice, found, frontend))
 
 
@@ -90,7 +95,18 @@ def _stored(choice: TokensChoice, found: FoundModels, frontend: Frontend) -> Cho
     )
     for run, label in zip(runs, source.labels, strict=True):
         frontend.say(f"Texts: the answers in {shown_name(run)}, written by {one_line(label, 100)}.")
-    return ChosenTexts(source, (source.runs[0], source.runs[1]) if choice.flips else None)
+    names = tuple(_typed(run, choice.settings.outputs) for run in runs)
+    return ChosenTexts(source, names, (source.runs[0], source.runs[1]) if choice.flips else None)
+
+
+def _typed(run: RunDirectory, outputs: Path) -> str:
+    """What to type to mean a run: its name where that means it here, else its path."""
+    place, name = run.path.absolute(), run_name(run)
+    try:
+        same = find_scored_run(outputs, name).path.absolute() == place
+    except BenchtuiError:
+        same = False
+    return name if same else str(place)
 
 
 def _runs(choice: TokensChoice, found: FoundModels) -> list[RunDirectory]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from dataclasses import dataclass
 
@@ -40,6 +41,7 @@ def compare_tokens(choice: TokensChoice, frontend: Frontend, control: Control) -
     started."""
     found = find_models(choice)
     texts = texts_of(choice, found, frontend)
+    choice = dataclasses.replace(choice, answers=texts.answers)  # so that the command means the same runs later
     plan, notes = prepare_tokens(choice, found, texts.source)
     plan = msgspec.structs.replace(plan, comparison=texts.compared)
     for line in notes:

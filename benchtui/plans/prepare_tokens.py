@@ -15,6 +15,7 @@ from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.choice import backend_options, backend_settings
 from benchtui.plans.prepare import new_bench_id
 from benchtui.plans.shared_prompts import Prompted, shared_prompts
+from benchtui.plans.shipped_texts import shipped_texts
 from benchtui.plans.tasks import PlannedTasks
 from benchtui.plans.token_choice import TokensChoice
 from benchtui.plans.token_models import FoundModel, FoundModels
@@ -30,8 +31,9 @@ from benchtui.plans.tokens import (
 )
 
 
-def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource) -> tuple[TokensPlan, list[str]]:
-    """Make the plan of comparing the models that were `found` on `texts`, and the notes that the user should know of.
+def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource | None) -> tuple[TokensPlan, list[str]]:
+    """Make the plan of comparing the models that were `found` on `texts` (None: on benchtui's own prompts), and the
+    notes that the user should know of.
 
     Raises UsageError and BenchtuiError where the models cannot be prompted alike, or need different Pythons.
     """
@@ -39,7 +41,10 @@ def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource) 
     prompted = [Prompted(label, one.own, one.stands_on) for label, one in zip(found.labels, found.models, strict=True)]
     shots = max((task.num_fewshot or 0 for task in texts.tasks), default=0) if isinstance(texts, TaskReferences) else 0
     prompts, notes = shared_prompts(settings, prompted, shots=shots)
-    if isinstance(texts, StoredAnswers) or (isinstance(texts, GivenTexts) and not texts.chat):
+    if texts is None:
+        texts = _shipped(choice, chat=prompts.chat_template is not None)
+        notes.append(f"Texts: {texts.name}, {len(texts.texts)} of them (--answers, --tasks and --data name others).")
+    elif isinstance(texts, StoredAnswers) or (isinstance(texts, GivenTexts) and not texts.chat):
         notes = []  # it is put on nothing: the prompts are there already
     own = choice.mode == "own"
     count = len(found.models)
@@ -99,6 +104,14 @@ def _python(found: FoundModels) -> str | None:
 
 
 # Texts that need no run.
+
+
+def _shipped(choice: TokensChoice, *, chat: bool) -> GivenTexts:
+    texts, limit = shipped_texts(chat=chat), choice.settings.limit
+    count = len(texts.texts)
+    if limit is not None:
+        count = int(min(limit, count)) if limit >= 1 else max(round(limit * count), 1)
+    return msgspec.structs.replace(texts, texts=texts.texts[:count])
 
 
 def task_references(tasks: PlannedTasks, include_paths: Sequence[Path], lm_eval_version: str) -> TaskReferences:

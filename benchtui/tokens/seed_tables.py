@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from benchtui.tokens.spans import token_texts
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from benchtui.tokens.store import DistributionStore, TextSet
-    from benchtui.tokens.vocabulary import StoredVocabulary
 
 COLUMNS = ("current_token", "next_token", "entropy", "probability_of_next_token")
 BINS = 10
@@ -50,7 +50,7 @@ def token_table(store: DistributionStore, model: int, prompts: Sequence[int]) ->
     parts: list[dict[str, Any]] = []
     for number, tokens in enumerate(texts.tokens):
         begin = _first_of_text(texts, number)
-        spelled = _spelled(texts, number, vocabulary, begin - 1)
+        spelled = token_texts(texts.documents[number].text, tokens, vocabulary, signs=False)[begin - 1 :]
         count = len(tokens.ids) - begin
         parts.append(
             {
@@ -80,25 +80,6 @@ def _first_of_text(texts: TextSet, document: int) -> int:
     """The first token that counts: the text's, or, where there is a prompt alone, the first one that was scored."""
     tokens = texts.tokens[document]
     return tokens.answer if tokens.answer < len(tokens.ids) else tokens.first
-
-
-def _spelled(texts: TextSet, document: int, vocabulary: StoredVocabulary, begin: int) -> list[str]:
-    """Return the tokens of a document from `begin` on as text: the characters that they are in it; what the tokenizer
-    calls a token that is no text, and the bytes of one that is a part of a character."""
-    text, tokens = texts.documents[document].text, texts.tokens[document]
-    spelled = []
-    for place in range(begin, len(tokens.ids)):
-        start, end = int(tokens.starts[place]), int(tokens.ends[place])
-        alone = start < end and _is_alone(tokens.starts, tokens.ends, place)
-        spelled.append(text[start:end] if alone else vocabulary.text(int(tokens.ids[place])))
-    return spelled
-
-
-def _is_alone(starts: NDArray[np.int32], ends: NDArray[np.int32], place: int) -> bool:
-    """Whether a token shares no character with its neighbours."""
-    before = place > 0 and ends[place - 1] > starts[place] and ends[place - 1] > starts[place - 1]
-    behind = place + 1 < len(starts) and starts[place + 1] < ends[place] and ends[place + 1] > starts[place + 1]
-    return not (before or behind)
 
 
 def by_token(table: pd.DataFrame, side: str) -> pd.DataFrame:

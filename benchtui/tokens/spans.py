@@ -15,8 +15,10 @@ SIGNS = {" ": "␣", "\n": "⏎", "\t": "→", "\r": "␍"}
 """How white space is written where a token is nothing else."""
 
 
-def token_texts(text: str, tokens: TextTokens, vocabulary: StoredVocabulary | None = None) -> list[str]:
-    """Return every token as people read it: its characters; signs for one of white space alone.
+def token_texts(
+    text: str, tokens: TextTokens, vocabulary: StoredVocabulary | None = None, *, signs: bool = True
+) -> list[str]:
+    """Return every token as people read it: its characters; with `signs`, signs for one of white space alone.
 
     A part of a character is its bytes, ⟨E6 97⟩, where the vocabulary is known, else its number among the parts,
     ⟨日 1/3⟩; a token that stands nowhere in the text (an end token) is spelled as the vocabulary does, else ⟨id 7⟩.
@@ -29,8 +31,8 @@ def token_texts(text: str, tokens: TextTokens, vocabulary: StoredVocabulary | No
         if place in sharing or start == end:
             found.append(_odd(text, token, sharing.get(place), start, end, vocabulary))
         else:
-            found.append(_signed(text[start:end]))
-    return found
+            found.append(text[start:end])
+    return [_signed(one) for one in found] if signs else found
 
 
 def _sharing(starts: list[int], ends: list[int]) -> dict[int, tuple[int, int, int]]:
@@ -58,7 +60,7 @@ def _odd(
 ) -> str:
     if vocabulary is not None:
         raw = vocabulary.text(token)
-        return _signed(raw.lstrip(" ") if not text[start:end].startswith(" ") else raw)
+        return raw.lstrip(" ") if not text[start:end].startswith(" ") else raw
     if part is None:
         return f"⟨id {token}⟩"
     character, number, of = part

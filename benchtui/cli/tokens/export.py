@@ -13,13 +13,13 @@ from benchtui.errors import BenchtuiError, UsageError
 if TYPE_CHECKING:
     from benchtui.results.tokens import TokensResults
 
-FORMATS = ("html", "svg", "parquet", "csv", "json")
+FORMATS = ("html", "svg", "parquet", "csv", "json", "seed")
 
 
 @click.command("export")
 @click.argument("run", required=False)
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="What to write.")
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file, not to stdout.")
+@click.option("--output", type=click.Path(path_type=Path), help="A file instead of stdout; seed: a folder.")
 @click.option("--pair", metavar="A,B", help="html, svg: two of the models. [default: the reference and the last one]")
 @click.option("--doc", metavar="N|PLACE", help="svg: the document, as for `benchtui tokens show`.")
 @click.option("--bits", is_flag=True, help="html, svg: show bits instead of nats.")
@@ -37,12 +37,14 @@ def command(
 
     html is one page that loads nothing: the coloured texts, what both models would have written at each token, tables
     and curves. svg is the text of one document. parquet and csv have a line for each model and token with everything
-    that is known of it; json has that and the summary.
+    that is known of it; json has that and the summary. seed are the files of eval.py: CSV files of each prompt and
+    model, and their statistics as pandas computes them.
 
     \b
     benchtui tokens export my-model --format html --output my-model-tokens.html
     benchtui tokens export my-model --format parquet --output tokens.parquet
     benchtui tokens export my-model --format svg --doc 17 --output text.svg
+    benchtui tokens export my-model --format seed --output results
     """
     from benchtui.files import write_run_file
     from benchtui.results.tokens import find_tokens
@@ -53,6 +55,9 @@ def command(
         raise UsageError(f"--doc names the document of an SVG; {format_} has all of them.", "Leave it out.")
     if format_ == "parquet" and output is None:
         raise UsageError("Parquet is no text.", "Name a file: --output tokens.parquet.")
+    if format_ == "seed":
+        write_as_seed(find_tokens(outputs, run), output)
+        return
     content = _content(find_tokens(outputs, run), format_, pair, doc, bits=bits)
     if output is None:
         click.echo(content, nl=False)
@@ -64,6 +69,24 @@ def command(
             f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
         ) from None
     click.echo(f"Written: {output}", err=True)
+
+
+def write_as_seed(found: TokensResults, output: Path | None) -> None:
+    """Write the files of eval.py into a folder, and say so. Raises BenchtuiError where that fails."""
+    import datetime as dt
+
+    from benchtui.plans.plan import read_plan
+    from benchtui.plans.tokens import TokensPlan
+    from benchtui.runs.directory import RunDirectory
+    from benchtui.tokens.seed_files import write_seed_files
+
+    if output is None:
+        raise UsageError("seed is many files.", "Name a folder: --output results.")
+    run = RunDirectory(found.run)
+    experiment = read_plan(run.plan_file, TokensPlan).experiment if run.exists() else ""
+    stamp = dt.datetime.now().astimezone().strftime("%Y%m%d_%H%M%S")
+    written = write_seed_files(found.store, output, stamp=stamp, experiment=experiment)
+    click.echo(f"Written: {len(written):,} files in {output}, with {stamp} in their names", err=True)
 
 
 def _content(found: TokensResults, format_: str, pair: str | None, doc: str | None, *, bits: bool) -> str | bytes:
