@@ -1,4 +1,4 @@
-"""Resume a comparison by token that died, was stopped or finished in part: what its store holds is not done again."""
+"""Resume a run over texts that died, was stopped or finished in part: what it has on disk is not done again."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from benchtui.benchmark.trust import (
     trusted_tasks,
 )
 from benchtui.errors import BenchtuiError, ExitCode
-from benchtui.plans.plan import Permissions, read_plan, write_plan
+from benchtui.plans.plan import Permissions, write_plan
 from benchtui.plans.prepare import read_whole
-from benchtui.plans.tokens import TaskReferences, TextSource, TokenModel, TokensPlan
+from benchtui.plans.tokens import TaskReferences, TextSource, TextsPlan, TokenModel
 from benchtui.python_environment import PythonEnvironment
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.lock import FolderLock
 from benchtui.supervise.control import Control
@@ -32,25 +33,26 @@ from benchtui.text import one_line
 
 
 def resume_tokens(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
-    """Do what is left of a comparison by token, with what the user allows now.
+    """Do what is left of a comparison by token, or of texts that two models write, with what the user allows now.
 
     A plan may come from anybody: permissions, another Python and the folders of task code are given again. Raises
     BenchtuiError for that, and where something that can change a number is different now, naming what.
     """
-    plan = read_plan(run.plan_file, TokensPlan)
+    _, plan = read_kind(run)
+    assert isinstance(plan, TextsPlan)  # noqa: S101 - the kinds that name this function have such plans
     check_unfinished(run)
     with FolderLock(run.model_lock, plan.model_name):
         now = _with_present_facts(plan, run, choice)
         if differences := list(_differences(plan, now)):
             raise BenchtuiError(
                 f"{shown_name(run)} cannot be resumed: {'; '.join(differences[:5])}.",
-                "Start a new one with `benchtui tokens compare`; what this one has stays where it is.",
+                "Start a new one; what this one has stays where it is.",
             )
         write_plan(run.plan_file, now)
         return supervise(run, choice.settings, frontend, control)
 
 
-def _with_present_facts(plan: TokensPlan, run: RunDirectory, choice: ResumeChoice) -> TokensPlan:
+def _with_present_facts(plan: TextsPlan, run: RunDirectory, choice: ResumeChoice) -> TextsPlan:
     """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
     name = shown_name(run)
     check_permissions(plan, choice.allowed, name)
@@ -69,7 +71,7 @@ def _with_present_facts(plan: TokensPlan, run: RunDirectory, choice: ResumeChoic
     )
 
 
-def _present_texts(plan: TokensPlan, run: RunDirectory, include_paths: Sequence[Path]) -> TextSource:
+def _present_texts(plan: TextsPlan, run: RunDirectory, include_paths: Sequence[Path]) -> TextSource:
     texts = plan.texts
     if not isinstance(texts, TaskReferences):
         return texts
@@ -88,7 +90,7 @@ def _present_texts(plan: TokensPlan, run: RunDirectory, include_paths: Sequence[
     )
 
 
-def _present(plan: TokensPlan, number: int, environment: PythonEnvironment, allowed: Permissions) -> TokenModel:
+def _present(plan: TextsPlan, number: int, environment: PythonEnvironment, allowed: Permissions) -> TokenModel:
     """Return a model with the content and the versions that it has now."""
     one = plan.models[number]
     backend = find_backend(one.backend)
@@ -102,7 +104,7 @@ def _present(plan: TokensPlan, number: int, environment: PythonEnvironment, allo
     )
 
 
-def _differences(plan: TokensPlan, now: TokensPlan) -> Iterator[str]:
+def _differences(plan: TextsPlan, now: TextsPlan) -> Iterator[str]:
     """Yield what keeps the store from being continued, in words."""
     for before, after in zip(plan.models, now.models, strict=True):
         was, is_now = before.score_settings(), after.score_settings()

@@ -101,28 +101,14 @@ class GivenTexts(msgspec.Struct, frozen=True, tag="texts", tag_field="type"):
 TextSource = StoredAnswers | TaskReferences | GivenTexts
 
 
-class TokensPlan(Plan, frozen=True, kw_only=True):
-    """Several models, one after another, over the same texts (`mode` "given") or over what each writes ("own").
+class TextsPlan(Plan, frozen=True, kw_only=True):
+    """What every plan has that asks several models about the same texts. `sampling` says how they write, where they
+    do."""
 
-    The first model is the reference. `pairs` are numbers of models to be compared position by position; () in mode
-    "own". `keep` is what is stored of each position, `top_k` how many of the likeliest tokens; `largest` the most
-    bytes that the store may take. `keep_heads` puts the output heads into the store. `comparison` names the runs whose
-    comparison the texts come from (`--flips`), first and second.
-    """
-
-    kind: Literal["tokens"] = "tokens"
     models: tuple[TokenModel, ...]
     texts: TextSource
-    mode: Mode = "given"
-    pairs: tuple[tuple[int, int], ...] = ()
-    keep: Keep = "hidden"
-    top_k: int = 64
-    keep_heads: bool = False
-    largest: int = 10 << 30
     sampling: Sampling = Sampling()
     batch_size: int | Literal["auto"] = "auto"
-    comparison: tuple[str, str] | None = None
-    experiment: str = ""
 
     def load_plan(self, model: int) -> LoadPlan:
         """Return how the model of this number is loaded."""
@@ -174,6 +160,26 @@ class TokensPlan(Plan, frozen=True, kw_only=True):
         facts: dict[str, Any] = msgspec.to_builtins(self.texts)
         left_out = ("task_files", "include_paths", "data") if isinstance(self.texts, TaskReferences) else ()
         return {name: value for name, value in facts.items() if name not in left_out}
+
+
+class TokensPlan(TextsPlan, frozen=True, kw_only=True):
+    """Several models, one after another, over the same texts (`mode` "given") or over what each writes ("own").
+
+    The first model is the reference. `pairs` are numbers of models to be compared position by position; () in mode
+    "own". `keep` is what is stored of each position, `top_k` how many of the likeliest tokens; `largest` the most
+    bytes that the store may take. `keep_heads` puts the output heads into the store. `comparison` names the runs whose
+    comparison the texts come from (`--flips`), first and second.
+    """
+
+    kind: Literal["tokens"] = "tokens"
+    mode: Mode = "given"
+    pairs: tuple[tuple[int, int], ...] = ()
+    keep: Keep = "hidden"
+    top_k: int = 64
+    keep_heads: bool = False
+    largest: int = 10 << 30
+    comparison: tuple[str, str] | None = None
+    experiment: str = ""
 
     @property
     def fingerprint(self) -> str:

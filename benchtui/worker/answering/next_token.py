@@ -105,6 +105,14 @@ class Vocabulary(Protocol):
         an id that no token has, (b"", True)."""
 
 
+@runtime_checkable
+class EndsTexts(Protocol):
+    """A model that tells at which tokens what it writes is over."""
+
+    def end_tokens(self) -> frozenset[int]:
+        """The tokens that end an answer: of a text, and of a turn where the model knows turns."""
+
+
 class GrowingText(Protocol):
     """A text in the model's memory that grows by tokens and can be cut back; each fork is independent."""
 

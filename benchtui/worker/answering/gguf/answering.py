@@ -152,6 +152,10 @@ class GgufAnswering(Answering):
     def _make_context(self, cells: int) -> Context:
         return self._contexts.another(cells)
 
+    def end_tokens(self) -> frozenset[int]:
+        """As `EndsTexts.end_tokens`: all that the file or llama.cpp knows as an end of turn or text."""
+        return frozenset(token for token in range(self._model.vocabulary_size) if self._tokens.ends(token))
+
     def adapt(self, plan: ModelPlan, reporter: Reporter, memory_share: float) -> bool:
         """Answer for another plan of the same file and settings; see `Answering.adapt`."""
         del reporter, memory_share

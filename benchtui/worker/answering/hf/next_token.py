@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 class NextTokens:
-    """`Distributions`, `HidesStates`, `TextGrower` and `Vocabulary` of the weights of `lm`, which may be replaced."""
+    """`Distributions`, `HidesStates`, `TextGrower`, `Vocabulary` and `EndsTexts` of the weights of `lm`, which may
+    be replaced."""
 
     def __init__(self, lm: HFModel) -> None:
         self.lm = lm
@@ -66,6 +67,12 @@ class NextTokens:
     def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
         """As `Vocabulary.token_bytes`."""
         return token_bytes(self.lm.tokenizer, self.lm.known_tokens)
+
+    def end_tokens(self) -> frozenset[int]:
+        """As `EndsTexts.end_tokens`: those of the model's generation settings, and its tokenizer's."""
+        named = getattr(self.lm.model.generation_config, "eos_token_id", None)
+        own = named if isinstance(named, list | tuple) else [] if named is None else [named]
+        return frozenset((*own, int(self.lm.eot_token_id)))
 
     def _text_states(self) -> TextStates:
         distributions, known = self._text_distributions(), self._states

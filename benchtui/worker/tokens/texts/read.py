@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.tokens import GivenTexts, StoredAnswers, TokensPlan
+from benchtui.plans.tokens import GivenTexts, StoredAnswers, TextsPlan
 from benchtui.tokens.records import TokenDocument
 from benchtui.worker.answering.opening import open_chat
 from benchtui.worker.answering.protocol import ChatRenderer
@@ -16,7 +16,7 @@ from benchtui.worker.tokens.texts.given import given_documents
 from benchtui.worker.tokens.texts.stored import stored_documents
 
 
-def read_texts(plan: TokensPlan, reporter: Reporter, check: Callable[[], None] = lambda: None) -> list[TokenDocument]:
+def read_texts(plan: TextsPlan, reporter: Reporter, check: Callable[[], None] = lambda: None) -> list[TokenDocument]:
     """Return the documents that the plan's models are compared on, telling the reporter what a reader of the numbers
     must know of them; `check` is called between documents.
 
@@ -35,7 +35,7 @@ def read_texts(plan: TokensPlan, reporter: Reporter, check: Callable[[], None] =
 class PlanTemplate:
     """The chat template that a plan's prompts are put into, opened when the first of them needs it."""
 
-    def __init__(self, plan: TokensPlan, reporter: Reporter) -> None:
+    def __init__(self, plan: TextsPlan, reporter: Reporter) -> None:
         self._plan = plan
         self._reporter = reporter
 

@@ -12,7 +12,7 @@ from lm_eval.api.utils import maybe_delimit
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.plans.tokens import TaskReferences, TokensPlan
+from benchtui.plans.tokens import TaskReferences, TextsPlan
 from benchtui.text import one_line
 from benchtui.tokens.records import TokenDocument
 from benchtui.worker.answering.protocol import ChatRenderer
@@ -27,7 +27,7 @@ REFERENCE = "reference"
 
 
 def reference_documents(
-    plan: TokensPlan,
+    plan: TextsPlan,
     texts: TaskReferences,
     chat: ChatRenderer | None,
     reporter: Reporter,
@@ -58,7 +58,7 @@ def reference_documents(
     return found
 
 
-def _benchmark(plan: TokensPlan, texts: TaskReferences) -> BenchmarkPlan:
+def _benchmark(plan: TextsPlan, texts: TaskReferences) -> BenchmarkPlan:
     """The benchmark that would ask these prompts."""
     one = plan.models[0]
     return BenchmarkPlan(

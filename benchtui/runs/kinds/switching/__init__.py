@@ -1,0 +1,1 @@
+"""Two models that write texts by turns, as a kind of run."""
