@@ -15,10 +15,10 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `prompt` is the length of the prompt before anything was cut from it, `lost` what was cut to fit the window.
     `tokens` is the length of a generated answer, with thoughts and end token; `at_limit` says that the greatest number
-    of tokens ended it, and neither an end token nor a stop string; `ended` that it is known to have been an end token;
-    `thinking` that the limit came before any answer began, `window_full` that it was the model's window. `first` has
-    the first FIRST_IDS token ids of the prompt, before anything was cut: two tokenizers, or two ways to begin a text,
-    differ in them or in the length.
+    of tokens ended it, and neither an end token nor a stop string; `end_token` is the end token that did, as it is
+    written, "" where that is not known; `thinking` that the limit came before any answer began, `window_full` that it
+    was the model's window. `first` has the first FIRST_IDS token ids of the prompt, before anything was cut: two
+    tokenizers, or two ways to begin a text, differ in them or in the length.
     """
 
     prompt: int | None = None
@@ -28,7 +28,7 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     thinking: bool | None = None
     window_full: bool = False
     first: tuple[int, ...] = ()
-    ended: bool = False
+    end_token: str = ""
 
 
 class TaskHealth(msgspec.Struct, frozen=True):

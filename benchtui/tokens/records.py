@@ -34,9 +34,10 @@ class TokenDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     ("" and -1: none). `written_by` is the label of the model that wrote `answer`, "reference" for a task's own, "" for
     a text as it was given. `group` is what statistics take as one unit: documents of one question share it. `span` is
     where in `answer`, in characters, the part stands that was scored (of a worked answer the last number), None where
-    that is not known. `ended` says that the answer ends here, so that the end token behind it is scored too. `lost`
-    counts characters of the prompt that did not fit and were left out at its start. `scored_from` is the character of
-    the prompt from which on its tokens are scored as well, None where only those of the answer are.
+    that is not known. `ended` says that the answer ends here, so that the end token behind it is scored too: the one
+    that is written `end`, where that is "" the end token of the model that reads it. `lost` counts characters of the
+    prompt that did not fit and were left out at its start. `scored_from` is the character of the prompt from which on
+    its tokens are scored as well, None where only those of the answer are.
     """
 
     place: str
@@ -50,6 +51,7 @@ class TokenDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     change: Change = ""
     span: tuple[int, int] | None = None
     ended: bool = False
+    end: str = ""
     lost: int = 0
     scored_from: int | None = None
 

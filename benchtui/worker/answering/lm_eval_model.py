@@ -198,9 +198,8 @@ class LmEvalModel(TemplateLM):
                 stopped = text != self._answer_end.text(generated, (), self.answering)
                 at_limit = generated.finish == "length" and not stopped
                 facts = self._facts(request, generated, lengths, at_limit)
-                # A server that tells no ids may say of a stop string, too, that the answer ended.
-                ended = generated.finish == "end" and not stopped and len(generated.ids) > 0
-                self.observer.answer_facts((request.text,), msgspec.structs.replace(facts, ended=ended))
+                end = "" if stopped else self._end_token(generated)
+                self.observer.answer_facts((request.text,), msgspec.structs.replace(facts, end_token=end))
                 texts[index] = text
                 self.cache_hook.add_partial("generate_until", request.args, text)
                 bar.update(1)
@@ -208,6 +207,12 @@ class LmEvalModel(TemplateLM):
             if asked:
                 self.answering.generate(asked, answered, self.observer)
         return texts
+
+    def _end_token(self, generated: Generated) -> str:
+        """The end token of an answer, as it is written; "" where it has none, or its server does not tell."""
+        if generated.finish != "end" or not generated.ids or self.answering.tokens is None:
+            return ""
+        return self.answering.tokens.decode(generated.ids[-1:], special=True)
 
     def _facts(
         self, request: GenerateRequest, generated: Generated, lengths: Mapping[str, int], at_limit: bool

@@ -22,8 +22,9 @@ def encode_texts(
     """Encode each document as a whole, with the special tokens that a benchmark's prompts have (lm-eval's rules).
 
     A token that reaches from the prompt into the answer is the answer's. `end` are the tokens behind an answer that
-    `ended`. Where nothing stands before the first token that is to be scored, the tokenizer's `prefix` is put there; a
-    document that is scored from its start, `scored_from` 0, is scored from its second token on instead.
+    `ended` where the document does not say which one did. Where nothing stands before the first token that is to be
+    scored, the tokenizer's `prefix` is put there; a document that is scored from its start, `scored_from` 0, is scored
+    from its second token on instead.
     """
     with_prompt = tokenizer.encode({document.text for document in documents if document.prompt})
     without = tokenizer.encode({document.text for document in documents if not document.prompt}, special=False)
@@ -46,11 +47,18 @@ def _tokens(
         ids, starts, ends = [tokenizer.prefix, *ids], np.insert(starts, 0, 0), np.insert(ends, 0, 0)
     answer = max(answer, 1)
     first = answer if document.scored_from is None else min(_first_reaching(ends, document.scored_from), answer)
+    end = _end_of(document, tokenizer, end)
     if document.ended and (not end or ids[-len(end) :] != list(end)):
         ids = [*ids, *end]
         behind = np.full(len(end), len(text), np.int32)
         starts, ends = np.append(starts, behind), np.append(ends, behind)
     return TextTokens(np.array(ids, np.int32), starts, ends, max(first, 1), answer)
+
+
+def _end_of(document: TokenDocument, tokenizer: Tokenizer, otherwise: Ids) -> Ids:
+    """The token that ended an answer, where this tokenizer has it as well."""
+    ids = tokenizer.encode([document.end], special=False)[document.end] if document.end else []
+    return ids if len(ids) == 1 else otherwise
 
 
 def _first_reaching(ends: NDArray[np.int32], place: int) -> int:

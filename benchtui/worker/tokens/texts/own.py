@@ -62,6 +62,16 @@ def write_own_texts(
     return writing.documents()
 
 
+class _Written(msgspec.Struct, frozen=True):
+    """A text; whether it ended by itself, and by which token, as it is written; whether the tokenizer makes the same
+    tokens of it as the model wrote."""
+
+    text: str
+    ended: bool = False
+    end: str = ""
+    alike: bool = True
+
+
 class _Writing(Unobserved):
     """The texts of one model; watches it while it writes."""
 
@@ -87,11 +97,11 @@ class _Writing(Unobserved):
         self._requests = _requests(documents, sampling, answering)
         self._task = f"own texts of model {model}"
         kept = journal.answers(self._task)
-        self._texts: dict[int, tuple[str, bool, bool]] = {}
+        self._texts: dict[int, _Written] = {}
         for number in range(len(documents)):
             digest, answer = kept.get(RequestKey(self._task, number, 0), ("", None))
             if digest == self._digest(number) and answer is not None:
-                self._texts[number] = (str(answer[0]), bool(answer[1]), bool(answer[2]))
+                self._texts[number] = msgspec.convert(answer, _Written)
         self._told = 0.0
 
     def write(self) -> None:
@@ -114,8 +124,9 @@ class _Writing(Unobserved):
         return [
             msgspec.structs.replace(
                 document,
-                answer=self._texts[number][0],
-                ended=self._texts[number][1],
+                answer=self._texts[number].text,
+                ended=self._texts[number].ended,
+                end=self._texts[number].end,
                 written_by=self._label,
                 change="",
                 span=None,
@@ -130,7 +141,7 @@ class _Writing(Unobserved):
         def written(place: int, generated: Generated) -> None:
             number = missing[place]
             found = self._read(number, generated)
-            self._journal.record(RequestKey(self._task, number, 0), self._digest(number), list(found))
+            self._journal.record(RequestKey(self._task, number, 0), self._digest(number), msgspec.to_builtins(found))
             self._texts[number] = found
             self._tell()
 
@@ -140,19 +151,20 @@ class _Writing(Unobserved):
             return str(error)
         return None
 
-    def _read(self, number: int, generated: Generated) -> tuple[str, bool, bool]:
-        """The text up to a stop string; whether it ended by itself; whether its tokens are those that the tokenizer
-        makes of it."""
+    def _read(self, number: int, generated: Generated) -> _Written:
+        """The text up to a stop string."""
         self._refuse_other_limit(number, generated)
-        ids = list(generated.ids)
+        ids, end = list(generated.ids), ""
         # A server that tells no ids may say of a stop string, too, that the answer ended.
         ended = generated.finish == "end" and (bool(ids) or not self._stops)
-        ids = ids[: len(ids) - ended]
+        if ended and ids and (tokens := self._answering.tokens) is not None:
+            end = tokens.decode(ids[-1:], special=True)
+            ids = ids[:-1]
         text = self._text_of(number, ids) if ids else generated.text
         cuts = [at for stop in self._stops if (at := text.find(stop)) >= 0]
         if cuts:
-            return text[: min(cuts)], False, True
-        return text, ended, self._is_encoded_alike(number, text, ids)
+            return _Written(text[: min(cuts)])
+        return _Written(text, ended, end, self._is_encoded_alike(number, text, ids))
 
     def _text_of(self, number: int, ids: list[int]) -> str:
         """What was written behind the prompt: alone, a text may lose its first space, and its special tokens. A part of
@@ -187,7 +199,7 @@ class _Writing(Unobserved):
                 "longer than the model's window.",
                 "Write less with --max-new-tokens.",
             )
-        others = sum(not alike for _, _, alike in self._texts.values())
+        others = sum(not written.alike for written in self._texts.values())
         if others:
             self._reporter.warn(
                 f"{self._label} wrote {others:,} of {len(self._texts):,} texts in other tokens than its tokenizer "

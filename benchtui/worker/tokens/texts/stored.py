@@ -220,7 +220,9 @@ class _Document:
         several = len(records[0].answers) > 1
         for repeat, answer in enumerate(records[0].answers):
             counted = facts.get(RequestKey(self.task, self.doc_id, 0, repeat))
-            ended = counted is not None and (counted.ended or (counted.at_limit is False and not records[0].stops))
+            ended = counted is not None and bool(
+                counted.end_token or (counted.at_limit is False and not records[0].stops)
+            )
             if not (answer or ended):
                 seen.counts["empty"] += 1
                 continue
@@ -232,6 +234,7 @@ class _Document:
                 written_by=run.label,
                 span=_span(records, repeat, answer),
                 ended=ended,
+                end=counted.end_token if counted is not None else "",
                 scored_from=made.scored_from if repeat == 0 else None,
             )
 

@@ -120,6 +120,12 @@ def test_an_answer_of_nothing_has_its_end_alone(tokenizer: HFTokenizer) -> None:
     assert tokens.scored.tolist() == [tokenizer.eos]
 
 
+def test_the_end_is_the_token_that_ended_the_answer(tokenizer: HFTokenizer) -> None:
+    documents = [TokenDocument("made", "all", " day", "1", ended=True, end=end) for end in ("</s>", "", "no token")]
+    found = encode_texts(documents, tokenizer, end=[7])
+    assert [tokens.ids[-1] for tokens in found] == [tokenizer.eos, 7, 7]
+
+
 def test_part_of_the_prompt_can_be_scored_too(tokenizer: HFTokenizer) -> None:
     text = "the cat sleeps. the dog"
     tokens = one(tokenizer, text, " sleeps", scored_from=text.index(" the dog"))

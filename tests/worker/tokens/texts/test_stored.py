@@ -89,19 +89,26 @@ def test_places(text: str, place: tuple[int, int] | None) -> None:
 
 
 def test_ended_is_what_the_run_noted(tmp_path: Path) -> None:
-    run = made(tmp_path, ["by itself", "cut", "unknown", "stopped"])
+    run = made(tmp_path, ["by itself", "cut", "unknown", "stopped", "nothing to stop it"])
     changed(run, 3, arguments={"gen_args_0": {"arg_0": "q", "arg_1": {"until": ["\n"]}}})
     facts = {
-        0: AnswerFacts(tokens=3, at_limit=False, ended=True),
+        0: AnswerFacts(tokens=3, at_limit=False, end_token="<end>"),
         1: AnswerFacts(tokens=9, at_limit=True),
         3: AnswerFacts(tokens=3, at_limit=False),
+        4: AnswerFacts(tokens=3, at_limit=False),
     }
     directory = RunDirectory(run)
     directory.records.mkdir()
     with Journal(directory.journal) as journal:
         for doc_id, counted in facts.items():
             journal.record(RequestKey("sums", doc_id, 0), "digest", "text", counted)
-    assert [document.ended for document in read(run)] == [True, False, False, False]
+    assert [(document.ended, document.end) for document in read(run)] == [
+        (True, "<end>"),
+        (False, ""),
+        (False, ""),
+        (False, ""),
+        (True, ""),
+    ]
 
 
 def test_answers_of_nothing_are_left_out_and_counted(tmp_path: Path) -> None:

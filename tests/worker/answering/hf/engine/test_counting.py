@@ -37,8 +37,9 @@ def by_hand(model: Any, tokenizer: Any, prompt: str, until: list[str], window: i
     stopped = any(found.done_tracker[0] for found in stop)
     ended = row[-1] in (ends if isinstance(ends, list) else [ends])
     first = tuple(ids[:FIRST_IDS])
+    end = tokenizer.decode(row[-1:]) if ended and not stopped else ""
     lost = len(ids) - kept.shape[1]
-    return AnswerFacts(len(ids), lost, len(row), not (ended or stopped), first=first, ended=ended and not stopped)
+    return AnswerFacts(len(ids), lost, len(row), not (ended or stopped), first=first, end_token=end)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
