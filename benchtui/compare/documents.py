@@ -29,7 +29,7 @@ _HELD = 400_000
 @dataclass(frozen=True, slots=True)
 class PairedDocument:
     """One document in both runs. `first` and `second` are the metric's values, `at` the bytes where its lines begin in
-    the sample files of its task."""
+    the sample files of its task, `doc_hashes` what lm-eval wrote of it in each, "" where it did not."""
 
     task: str
     doc_id: int
@@ -37,6 +37,7 @@ class PairedDocument:
     first: float
     second: float
     at: tuple[int, int]
+    doc_hashes: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ class PairedDocuments:
             a, b = _value(first, row.metric), _value(second, row.metric)
             if a is not None and b is not None:
                 change = _change(a, b, row.higher_is_better)
-                yield PairedDocument(task, second.doc_id, change, a, b, (first.offset, second.offset))
+                at, hashes = (first.offset, second.offset), (first.doc_hash, second.doc_hash)
+                yield PairedDocument(task, second.doc_id, change, a, b, at, hashes)
 
     def read(self, document: PairedDocument) -> tuple[Document, Document]:
         """Return the texts of a document in both runs. Raises BenchtuiError when a file has changed."""

@@ -43,7 +43,7 @@ def find_tokens(outputs: Path, text: str | None) -> TokensResults:
     if named.run is None:
         assert named.model is not None  # noqa: S101 - no run was named: a model was
         return read_tokens(_newest(model_runs(named.model), f" of {one_line(named.model.name, 100)}").path)
-    if not _is_tokens(named.run):
+    if not is_tokens(named.run):
         raise BenchtuiError(
             f"{one_line(str(named.run.path), 200)} is no comparison by token.", "`benchtui runs` lists them."
         )
@@ -56,7 +56,7 @@ def read_tokens(run: Path) -> TokensResults:
 
 
 def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:
-    found = [known.run for known in runs if _is_tokens(known.run)]
+    found = [known.run for known in runs if is_tokens(known.run)]
     if not found:
         raise BenchtuiError(
             f"There is no comparison by token{whose}.", "`benchtui tokens compare base MODEL` makes one."
@@ -64,7 +64,8 @@ def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:
     return max(found, key=begun)
 
 
-def _is_tokens(run: RunDirectory) -> bool:
+def is_tokens(run: RunDirectory) -> bool:
+    """Whether a run is a comparison by token."""
     try:
         return kind_of(run).name == KIND
     except BenchtuiError:

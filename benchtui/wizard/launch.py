@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.interpreter import this_python
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import resume_arguments, run_arguments
+from benchtui.plans.token_choice import TokensChoice
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import printable
 
@@ -21,7 +23,16 @@ def launch(choice: Choice) -> list[RunDirectory]:
 
     Raises BenchtuiError with the command's own words when it does not start. Call it in a thread.
     """
-    return _detached("run", *run_arguments(choice))
+    return _detached(("run",), *run_arguments(choice))
+
+
+def launch_tokens(choice: TokensChoice) -> list[RunDirectory]:
+    """Start `benchtui tokens compare --detach` in the same way: the run that compares.
+
+    Raises BenchtuiError with the command's own words when it does not start. Call it in a thread.
+    """
+    _, *command = choice.command
+    return _detached(command[:2], *command[2:])
 
 
 def resume(run: RunDirectory, choice: Choice) -> list[RunDirectory]:
@@ -32,13 +43,13 @@ def resume(run: RunDirectory, choice: Choice) -> list[RunDirectory]:
     Returns the resumed runs, in their order, once the first has started. Raises BenchtuiError with the command's own
     words when it does not start.
     """
-    return _detached("resume", *resume_arguments(choice), "--", str(run.path))
+    return _detached(("resume",), *resume_arguments(choice), "--", str(run.path))
 
 
-def _detached(command: str, *arguments: str) -> list[RunDirectory]:
+def _detached(command: Sequence[str], *arguments: str) -> list[RunDirectory]:
     try:
         done = subprocess.run(
-            this_python("-m", "benchtui", command, "--detach", *arguments),
+            this_python("-m", "benchtui", *command, "--detach", *arguments),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -17,6 +17,7 @@ from benchtui.compare.records import Comparison, Row
 from benchtui.tasks.data.capture import KEPT, KEPT_CHOICES, keep_row
 from benchtui.text import one_line
 from screens.compare.kept_row import kept_row
+from screens.compare.sample_tokens import show_tokens
 from screens.compare.sample_view import SampleView
 from screens.dialogs import Enter
 from screens.page import Page
@@ -55,6 +56,7 @@ class SamplesPage(Page):
         Binding("n", "step(1)", "Next", tooltip="The next sample", show=False),
         Binding("p", "step(-1)", "Previous", tooltip="The previous sample", show=False),
         Binding("a", "keep", "Add to tests", tooltip="Keep this sample as a test of your own"),
+        Binding("t", "tokens", "Tokens", tooltip="Both answers token by token: where the models part"),
         Binding("c", "copy", "Copy", tooltip="Copy prompt and both answers"),
         Binding("escape", "leave", "Back", tooltip="End the search, or back to the comparison"),
     ]
@@ -274,6 +276,10 @@ class SamplesPage(Page):
     def _kept(self, file: Path, number: int | None) -> None:
         said = "It is there already" if number is None else f"Kept as row {number}"
         self.tell(f"{said}: {file}", f"benchtui run --data {shlex.quote(str(file))}")
+
+    def action_tokens(self) -> None:
+        if self._shown_document is not None:
+            show_tokens(self, self._comparison, self._shown_document)
 
     def action_copy(self) -> None:
         if self._texts is not None:

@@ -108,7 +108,8 @@ def _store(
     rng = np.random.default_rng(7)
     documents = [
         TokenDocument(
-            place=text.place, prompt=text.prompt, answer=text.answer, group=text.place, task="gsm8k",
+            place=text.place, prompt=text.prompt, answer=text.answer, group=text.place,
+            task=text.place.rsplit(" #", 1)[0],
             doc_id=int(text.place.rsplit("#", 1)[-1]) if "#" in text.place else -1,
             written_by=text.written_by, change=text.change, ended=True,
         )
