@@ -31,9 +31,26 @@ _NAMES = (
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @click.option("--parent", metavar="FILE", help="The file the others are compared with. [default: the widest of them]")
 @click.option("--once", is_flag=True, help="Run the parent once: half the time for it, and no noise floor.")
+@click.option(
+    "--token-texts",
+    metavar="TEXTS",
+    default="prompts",
+    help="What the files are compared on token by token: prompts (60 of benchtui's own), tasks (the references of the "
+    "tasks), or data of your own, as --data takes them. [default: prompts]",
+)
+@click.option("--no-tokens", is_flag=True, help="Leave the comparison token by token out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, as it is kept in quantizations.json.")
 @setting_options(*_NAMES)
-def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, as_json: bool, **values: Any) -> int:
+def command(
+    model: str,
+    files: tuple[str, ...],
+    parent: str | None,
+    once: bool,
+    token_texts: str,
+    no_tokens: bool,
+    as_json: bool,
+    **values: Any,
+) -> int:
     """Compare the GGUF files of MODEL with their 16-bit parent.
 
     Each FILE is a quantisation (Q4_K_M), a file's name or a path; without any, all GGUF files of the model. The parent
@@ -42,6 +59,10 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
     The files are evaluated one after another, each in a run of its own. Runs of the same plan that exist are used
     again, unfinished ones are resumed: after Ctrl+C type the same command. The parent runs twice, which shows how many
     answers change by themselves (the noise floor).
+
+    Then every file and the parent read the same texts, and their distributions are compared at every token: KL
+    divergence, same top token, Δp and ratio of perplexities, as llama.cpp's users know them, with 95 % intervals by
+    document.
 
     The table has for each file its size, its changes with 95 % intervals, its perplexity against the parent's where a
     task measures one (--tasks wikitext), and its speed here. All tests are corrected together. "Not shown worse" does
@@ -56,8 +77,11 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
     defaults = {setting.parameter: setting.default for setting in SETTINGS}
     choice = choice_from_flags(defaults | values | {"backend": BACKEND, "no_base": True, "model": model})
     from benchtui.backends.registry import find_backend
+    from benchtui.benchmark.quantization_tokens import ComparedFiles, compare_files
+    from benchtui.benchmark.quantization_tokens import token_texts as read_texts
     from benchtui.benchmark.quantizations import evaluate_family
     from benchtui.cli.terminal.main_job import Terminal
+    from benchtui.compare.quantizations import with_tokens
     from benchtui.models.quantizations import find_family
     from benchtui.plans.choice import access_of
     from benchtui.plans.tasks import plan_tasks
@@ -74,12 +98,17 @@ def command(model: str, files: tuple[str, ...], parent: str | None, once: bool, 
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
     for line in about_tasks(tasks.made):
         frontend.say(line)
+    texts = None if no_tokens else read_texts(token_texts, choice, tasks, frontend)
     with Control(say_on_stderr) as control:
         evaluated = evaluate_family(choice, backend, found, family, tasks, frontend, control, twice=not once)
+        code, tokens = evaluated.exit_code, ComparedFiles({}, ExitCode.DONE)
+        if texts is not None and code == ExitCode.DONE:
+            tokens = compare_files(choice, found, family, texts, frontend, control)
+            code = tokens.exit_code
     compared = _compare(evaluated)
     if compared is not None:
-        _report(compared, found.path, whole=evaluated.exit_code == ExitCode.DONE, as_json=as_json)
-    return int(evaluated.exit_code)
+        _report(with_tokens(compared, tokens.files), found.path, whole=code == ExitCode.DONE, as_json=as_json)
+    return int(code)
 
 
 def _compare(evaluated: EvaluatedFiles) -> Quantizations | None:

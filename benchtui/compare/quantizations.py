@@ -21,6 +21,7 @@ from benchtui.evidence.records import ALPHA, Floats, Interval
 from benchtui.evidence.student import t_interval, t_test, weighted_stderr
 from benchtui.results.records import RunResults
 from benchtui.results.samples import Sample, Value
+from benchtui.tokens.summary import PairStatistics
 
 PERPLEXITIES = ("word_perplexity", "byte_perplexity", "perplexity")
 """Metrics that are exp of a mean of log-likelihoods; of the last one each document weighs the same."""
@@ -64,15 +65,28 @@ class Weights(msgspec.Struct, frozen=True):
     bits: float | None
 
 
+class FileTokens(msgspec.Struct, frozen=True):
+    """A quantisation against the parent at every token of the same `documents` texts, as the run of that name found
+    them; `texts` says what they are. KL is KL(parent‖file)."""
+
+    run: str
+    texts: str
+    documents: int
+    pair: PairStatistics
+    notes: tuple[str, ...] = ()
+
+
 class Quantization(msgspec.Struct, frozen=True):
     """One quantisation against the parent. `answers` says how many answers are others than the parent's; `slower` is a
-    sentence where it is smaller but slower here, beyond the spread of both."""
+    sentence where it is smaller but slower here, beyond the spread of both; `tokens` is None where no distributions
+    were compared."""
 
     weights: Weights
     comparison: Comparison
     changes: tuple[TaskChange, ...]
     answers: DifferingAnswers
     slower: str | None
+    tokens: FileTokens | None = None
 
     @property
     def worse(self) -> bool:
@@ -117,6 +131,12 @@ class Quantizations(msgspec.Struct, frozen=True):
         """The same by the scores alone, without perplexities."""
         good = [found for found in self.found if not found.worse_by_score and _tested(found, scores=True)]
         return min(good, key=lambda found: found.weights.bytes, default=None)
+
+
+def with_tokens(found: Quantizations, tokens: Mapping[str, FileTokens]) -> Quantizations:
+    """Return the same with what was found at every token of the same texts, by the files' labels."""
+    files = tuple(msgspec.structs.replace(each, tokens=tokens.get(each.weights.label)) for each in found.found)
+    return msgspec.structs.replace(found, found=files)
 
 
 def _tested(found: Quantization, *, scores: bool = False) -> bool:

@@ -13,6 +13,7 @@ from benchtui.compare.quantizations import PerplexityRatio, Quantization, Quanti
 from benchtui.compare.records import Kind
 from benchtui.compare.speed import tokens_per_second
 from benchtui.compare.wording import between, p_number
+from benchtui.reports.tokens.files_of_a_model import tokens_parts
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, score_words
 from benchtui.reports.wording.quantizations import (
@@ -43,6 +44,8 @@ def quantizations_view(found: Quantizations, *, glyphs: Glyphs = UNICODE) -> Ren
     from rich.text import Text
 
     parts: list[RenderableType] = [_files_table(found), Text(""), _changes_table(found, glyphs)]
+    if any(each.tokens for each in found.found):
+        parts += [Text(""), *tokens_parts(found, glyphs)]
     if (speeds := _speed_table(found)) is not None:
         parts += [Text(""), speeds]
     parts.append(Text(""))
@@ -214,6 +217,7 @@ def _quantization(each: Quantization) -> dict[str, Any]:
         "speed": msgspec.to_builtins(each.comparison.second.speed),
         "smaller_but_slower": each.slower,
         "answers": msgspec.to_builtins(each.answers),
+        "tokens": msgspec.to_builtins(each.tokens),
         "shown_worse": each.worse,
         "losses_excluded_over": each.excluded,
         "tasks": [_change(change) for change in each.changes],
