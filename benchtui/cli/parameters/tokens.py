@@ -131,6 +131,34 @@ def token_options(command: F) -> F:
     return command
 
 
+_OF_A_RUN = ("tasks", "prompt_text", "answer_text", "chat", "mode", "max_new_tokens", "stop", "largest")
+"""Of them those of the commands that write one file: what is kept, and which pairs, such a command says itself."""
+RUN_SETTINGS = tuple(name for name in TOKEN_SETTINGS if name not in ("prompt", "answer", "detach", "json"))
+"""The settings of those commands."""
+
+
+def run_options(command: F) -> F:
+    """Add the flags that are no settings of a run to a command that writes one file."""
+    for add in reversed(_OPTIONS):
+        command = add(command)
+        known: list[click.Parameter] = command.__click_params__  # type: ignore[attr-defined]
+        if known[-1].name not in _OF_A_RUN:
+            known.pop()
+    return command
+
+
+def run_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoice:
+    """Make the choice of the values of a command that has `run_options`. Raises UsageError for combinations that make
+    no sense, and where no texts are named."""
+    if not (values["tasks"] or values["data"] or values["prompt_text"] is not None):
+        raise UsageError("No texts are named.", "Give --data, --tasks or --prompt.")
+    plain: dict[str, Any] = {
+        "names": None, "checkpoints": False, "answers": (), "flips": False, "keep": None, "keep_top": KEPT_TOP,
+        "keep_heads": False, "all_pairs": False, "experiment": "", "detach": False, "json": False, "top_k": None,
+    }  # fmt: skip
+    return tokens_choice(models, plain | dict(values))
+
+
 def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoice:
     """Make the choice of the values of all flags. Raises UsageError for combinations that make no sense."""
     said = dict(values)

@@ -9,6 +9,8 @@ from benchtui.cli.lazy_group import LazyGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("benchtui.cli.tokens.compare", "Compare models token by token on the same texts, or on their own."),
     "show": ("benchtui.cli.tokens.show", "Show what a comparison found, or the text of one document in colour."),
+    "distributions": ("benchtui.cli.tokens.distributions", "Write what a model would write at every token, as arrays."),
+    "divergences": ("benchtui.cli.tokens.divergences", "Write how far two models are apart at every token, as JSON."),
     "export": ("benchtui.cli.tokens.export", "Write a comparison as a page, a picture, Parquet, CSV or JSON."),
 }
 """name: (module, one line of help)."""

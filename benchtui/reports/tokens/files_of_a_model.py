@@ -63,6 +63,7 @@ def _about(one: FileTokens, parent: str, glyphs: Glyphs) -> str:
     lower = " A lower bound: only the likeliest tokens were kept." if one.pair.bound == "lower" else ""
     texts_ = f"{one.documents:,} documents ({one_line(one.texts, 100)})"
     return (
-        f"KL({one_line(parent, 40)}{between}file) in nats, over {one.pair.kl.n:,} tokens of {texts_}, with 95 % intervals by document; Δp of the text's own token, perplexity by the "
+        f"KL({one_line(parent, 40)}{between}file) in nats, over {one.pair.kl.n:,} tokens of {texts_}, with 95 % "
+        "intervals by document; Δp of the text's own token, perplexity by the "
         f"parent's.{lower} The coloured texts: benchtui tokens show {one_line(one.run, 100)}"
     )
