@@ -15,9 +15,18 @@ if TYPE_CHECKING:
     from benchtui.tokens.summary import Estimate
 
 
-def stacked(found: Estimate, glyphs: Glyphs, *, factor: float = 1.0, share: bool = False, signed: bool = False) -> str:
+def stacked(
+    found: Estimate,
+    glyphs: Glyphs,
+    *,
+    factor: float = 1.0,
+    share: bool = False,
+    signed: bool = False,
+    decimals: int | None = None,
+) -> str:
     """Return an estimate with its interval below it, for narrow columns."""
-    return estimate_words(found, glyphs, factor=factor, share=share, signed=signed).replace(" (", "\n(", 1)
+    words = estimate_words(found, glyphs, factor=factor, share=share, signed=signed, decimals=decimals)
+    return words.replace(" (", "\n(", 1)
 
 
 def table(*columns: str, left: tuple[str, ...] = ()) -> Table:

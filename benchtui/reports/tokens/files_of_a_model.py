@@ -28,13 +28,13 @@ def tokens_parts(found: Quantizations, glyphs: Glyphs = UNICODE) -> Iterator[Ren
     for label, one in told:
         pair = one.pair
         divergences.add_row(*texts(label, _least(one, glyphs) + stacked(pair.kl, glyphs), *_quantiles(one, glyphs)))
-        ratio = stacked(pair.perplexity_ratio, glyphs)
+        ratio = stacked(pair.perplexity_ratio, glyphs, decimals=4)
         tokens.add_row(
             *texts(
                 label,
                 stacked(pair.same_top, glyphs, share=True),
-                stacked(pair.delta_p, glyphs, share=True),
-                stacked(pair.delta_p_rms, glyphs, share=True),
+                stacked(pair.delta_p, glyphs, share=True, decimals=2),
+                stacked(pair.delta_p_rms, glyphs, share=True, decimals=2),
                 f"{'×' if glyphs is UNICODE else 'x'} {ratio}",
             )
         )

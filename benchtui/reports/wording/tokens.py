@@ -60,20 +60,30 @@ def number(value: float | None, glyphs: Glyphs = UNICODE, *, signed: bool = Fals
 
 
 def estimate_words(
-    found: Estimate, glyphs: Glyphs = UNICODE, *, factor: float = 1.0, share: bool = False, signed: bool = False
+    found: Estimate,
+    glyphs: Glyphs = UNICODE,
+    *,
+    factor: float = 1.0,
+    share: bool = False,
+    signed: bool = False,
+    decimals: int | None = None,
 ) -> str:
-    """Return a mean with its 95 % interval: "0.0313 (0.025 to 0.0376)", "97.1% (96.5 to 97.7)"."""
+    """Return a mean with its 95 % interval: "0.0313 (0.025 to 0.0376)"; of a `share` in percent, "97.1% (96.5 to
+    97.7)"; with `decimals` so many of them instead of three figures."""
     if found.value is None:
         return number(None, glyphs)
-    if share:
-        value = score_words(found.value, is_share=True, digits=1)
-        ends = "" if found.low is None or found.high is None else f" ({100 * found.low:.1f} to {100 * found.high:.1f})"
-        return _minus(value + ends, glyphs)
-    value = number(factor * found.value, glyphs, signed=signed)
+
+    def said(value: float, *, plus: bool = False) -> str:
+        if not share and decimals is None:
+            return number(factor * value, glyphs, signed=plus)
+        places = 1 if decimals is None else decimals
+        rounded = round((100 if share else factor) * value, places) + 0.0  # no negative zero
+        return _minus(f"{rounded:{'+' if plus else ''}.{places}f}", glyphs)
+
+    value = said(found.value, plus=signed) + ("%" if share else "")
     if found.low is None or found.high is None:
         return value
-    ends = " to ".join(number(factor * end, glyphs) for end in (found.low, found.high))
-    return f"{value} ({ends})"
+    return f"{value} ({said(found.low)} to {said(found.high)})"
 
 
 def _minus(said: str, glyphs: Glyphs) -> str:

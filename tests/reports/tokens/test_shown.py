@@ -111,6 +111,7 @@ def test_nothing_is_lost_or_too_wide(raw: list[tuple[str, bool, int, bool]], wid
     assert bars - wanted <= visible
 
 
+@settings(max_examples=25)
 @given(st.text(min_size=1, max_size=30))
 def test_hostile_text_stays_text(text: str) -> None:
     import tempfile
