@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from benchtui.text import one_line
 from benchtui.tokens.estimates import (
     Groups,
     Numbers,
@@ -18,7 +19,7 @@ from benchtui.tokens.estimates import (
     root,
     spread,
 )
-from benchtui.tokens.flips import flips
+from benchtui.tokens.flips import flips, read_as_a_whole
 from benchtui.tokens.parting import parting
 from benchtui.tokens.records import TOP, TextTokens, TokenDocument
 from benchtui.tokens.store import DistributionStore, TextSet, documents_of
@@ -42,7 +43,7 @@ def summarise(store: DistributionStore) -> TokensSummary:
         tuple(parting(store, *pair) for pair in pairs),
         changed,
         tuple(span_statistics(store, *pair, groups[store.models[pair[0]].texts]) for pair in unshared_pairs(store)),
-        notes=(*_notes(store, models), *_flip_notes(changed)),
+        notes=(*_notes(store, models), *_flip_notes(store, changed)),
     )
 
 
@@ -204,9 +205,9 @@ def _notes(store: DistributionStore, models: tuple[ModelStatistics, ...]) -> Ite
             yield f"{model.label}: {infinite:,} tokens of the text have no known probability and are in no mean of it."
 
 
-def _flip_notes(found: Flips | None) -> Iterator[str]:
-    if found is not None and found.unflipped and all(each.js_before is None for each in found.flipped):
+def _flip_notes(store: DistributionStore, found: Flips | None) -> Iterator[str]:
+    if found is not None and (tasks := read_as_a_whole(store.texts(found.first))):
         yield (
-            "Nothing that was scored by token stands before the part of the documents that decided their scores: of "
-            "multiple choice, the prompts have to be read too."
+            f"Documents that changed side: of {one_line(', '.join(tasks), 200)}, the JS of the whole answers is taken, "
+            "since nothing that was scored by token stands before the part that decided the score."
         )

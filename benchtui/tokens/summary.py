@@ -147,7 +147,7 @@ class Parting(msgspec.Struct, frozen=True, omit_defaults=True):
 class FlippedDocument(msgspec.Struct, frozen=True, omit_defaults=True):
     """A document that changed side, by the first of its texts: where the likeliest tokens of the models differ first
     among the scored ones (None: nowhere), and the mean JS before the part that was scored, over all its texts (None
-    where nothing stands before it)."""
+    where nothing stands before it; of the whole answers to a task where that is so in all of them)."""
 
     document: int
     change: Change
@@ -157,9 +157,9 @@ class FlippedDocument(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class Flips(msgspec.Struct, frozen=True, omit_defaults=True):
     """The documents that changed side, one a group, against those that did not: `p` of the Mann-Whitney test on the
-    mean JS before the part that was scored, one value a group; None where one side has none. `larger` is the share of
-    pairs (flipped, not flipped) in which the flipped one has the greater JS. `replacements` are those of all texts of
-    the flipped documents."""
+    mean JS before the part that was scored, one value a group, compared within each task; None where one side has none.
+    `larger` is the share of pairs (flipped, not flipped) of a task in which the flipped one has the greater JS.
+    `replacements` are those of all texts of the flipped documents."""
 
     first: int
     second: int

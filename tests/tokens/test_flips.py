@@ -104,15 +104,16 @@ def test_a_summary_has_flips_only_where_documents_changed(tmp_path: Path) -> Non
     assert not summary.notes
 
 
-def test_scored_parts_with_nothing_before_them_are_said(tmp_path: Path) -> None:
-    store = store_of_answers(tmp_path / "tokens")
+def test_where_the_whole_answer_is_scored_the_whole_answer_is_looked_at(tmp_path: Path) -> None:
+    store = store_of_answers(tmp_path / "tokens", louder=1.2)
     place = store.folder / "texts" / "0.jsonl"
     lines = [msgspec.json.decode(line, type=TokenDocument) for line in place.read_bytes().splitlines()]
-    choices = [msgspec.structs.replace(line, span=(0, len(line.answer))) for line in lines]
-    place.write_bytes(msgspec.json.Encoder().encode_lines(choices))
-    for tokens in store.texts(0).tokens:
-        assert tokens.first == 1
-    summary = summarise(DistributionStore(store.folder))
+    whole = [msgspec.structs.replace(line, span=(0, len(line.answer))) for line in lines]
+    place.write_bytes(msgspec.json.Encoder().encode_lines(whole))
+    store = DistributionStore(store.folder)
+    tokens, js = store.texts(0).tokens, [store.pair(0, 1, number).js for number in range(2)]
+    answers = [one[text.answer - text.first :] for one, text in zip(js, tokens, strict=False)]
+    summary = summarise(store)
     assert summary.flips is not None
-    assert summary.flips.p is None
-    assert any("prompts have to be read too" in note for note in summary.notes)
+    assert summary.flips.flipped[0].js_before == pytest.approx(np.concatenate(answers).mean())
+    assert any("of made, the JS of the whole answers" in note for note in summary.notes)
