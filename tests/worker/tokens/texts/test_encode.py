@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchtui import api
 from benchtui.tokens.records import TextTokens, TokenDocument
 from benchtui.tokens.vocabulary import StoredVocabulary
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
@@ -81,6 +82,25 @@ def test_bytes_and_decoding_find_the_same(tokenizer: HFTokenizer, vocabulary: St
     assert pieces(document.text, by_bytes) == pieces(document.text, decoded)
 
 
+def offsets(tokenizer: HFTokenizer, text: str) -> list[tuple[int, int]]:
+    """The characters of each token as transformers tells them."""
+    fast = tokenizer._lm.tokenizer
+    encoded = fast(text, add_special_tokens=False, return_offsets_mapping=True)
+    return [tuple(pair) for pair in encoded["offset_mapping"]]
+
+
+@settings(max_examples=150)
+@given(text=TEXTS)
+def test_they_are_transformers_own_offsets(tokenizer: HFTokenizer, vocabulary: StoredVocabulary, text: str) -> None:
+    """But for the space that SentencePiece puts first: a token of its own has no characters."""
+    tokens = encode_texts([TokenDocument("made", "", text, "1")], tokenizer, vocabulary)[0]
+    found = list(zip(tokens.starts[1:].tolist(), tokens.ends[1:].tolist(), strict=True))
+    expected = offsets(tokenizer, text)
+    if text and len(found) == len(expected) and found[0] == (0, 0):
+        found, expected = found[1:], expected[1:]
+    assert found == expected[-len(found) :]
+
+
 def test_prompt_and_answer_are_encoded_together() -> None:
     """Two encodings glued differ as soon as the prompt ends in a space."""
     if not STORIES.is_dir():
@@ -130,6 +150,19 @@ def test_part_of_the_prompt_can_be_scored_too(tokenizer: HFTokenizer) -> None:
     text = "the cat sleeps. the dog"
     tokens = one(tokenizer, text, " sleeps", scored_from=text.index(" the dog"))
     assert "".join(pieces(text + " sleeps", tokens)[tokens.first : tokens.answer]) == " the dog"
+
+
+@pytest.mark.real
+@pytest.mark.gguf
+def test_llama_cpps_tokenizer_finds_the_same(real_model: Path, llama_cpp: None) -> None:
+    texts = ["naïve 🙂 日本  \n\tx", "16 - 3 = <<16-3=13>>13\n#### 13", "<|im_start|>user\nhi<|im_end|>\n"]
+    documents = [TokenDocument("made", "Q: ", text, "1", ended=True) for text in texts]
+    expected = encode_texts(documents, tokenizer_of(SMOL), byte_vocabulary(SMOL), [2])
+    with api.load(real_model / "SmolLM2-135M-Instruct.Q4_1.gguf", backend="gguf") as model:
+        found = encode_texts(documents, model.get_tokenizer(), None, [2])
+    for one, other in zip(found, expected, strict=True):
+        assert (one.ids.tolist(), one.first, one.answer) == (other.ids.tolist(), other.first, other.answer)
+        assert (one.starts.tolist(), one.ends.tolist()) == (other.starts.tolist(), other.ends.tolist())
 
 
 @pytest.mark.real
