@@ -44,6 +44,8 @@ STORE = "tokens"
 SHARD_TOKENS = 4096
 """A shard ends with the document that reaches so many scored tokens: what is lost at most when a worker dies."""
 LARGEST_TEXTS = 2 << 30
+_FACTS = "benchtui"
+"""The one entry that a file's metadata have."""
 _DIGEST = re.compile(r"[0-9a-zA-Z]{1,64}")
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -158,7 +160,9 @@ class StoreWriter:
         from safetensors.numpy import save
 
         whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        data = save(whole, metadata=dict(facts) if facts else None)
+        # One entry: of several, safetensors writes the order at random, and a shard has the same bytes each time.
+        noted = {_FACTS: msgspec.json.encode(facts, order="sorted").decode()} if facts else None
+        data = save(whole, metadata=noted)
         write_run_file(place, data)
         return hashlib.sha256(data).hexdigest()
 
@@ -288,7 +292,10 @@ class ShardFile:
     @property
     def facts(self) -> Mapping[str, str]:
         """What was written beside the arrays."""
-        return self._file.metadata() or {}
+        try:
+            return msgspec.json.decode((self._file.metadata() or {}).get(_FACTS, "{}"), type=dict[str, str])
+        except (msgspec.MsgspecError, RecursionError) as error:
+            raise _damaged(self.path, str(error)) from None
 
     def __contains__(self, name: str) -> bool:
         return name in self._names
