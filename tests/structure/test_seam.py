@@ -46,6 +46,7 @@ ELSEWHERE = {
     "benchtui/worker/answering/vllm/open.py": "vLLM loads the same files: precision, pickles and errors are hf's",
     "benchtui/worker/answering/vllm/answering.py": "vLLM loads the same files: tokenizer and chat template are hf's",
     "benchtui/worker/tokens/statistics.py": "PyTorch computes the numbers of any backend's distributions",
+    "benchtui/worker/tokens/heads.py": "only models of the hf backend have an output head that can be loaded alone",
     "benchtui/worker/tokens/states.py": "hidden states are tensors, and arrays in a store",
     "benchtui/worker/tokens/reading.py": "takes every backend's distributions as tensors",
     "benchtui/worker/tokens/pairs.py": "takes every backend's distributions as tensors",

@@ -3,51 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from pathlib import Path
 
+from benchtui.errors import BenchtuiError
+from benchtui.models.source import hugging_face
 from benchtui.tokens.store import DistributionStore
-from benchtui.worker.answering.next_token import HidesStates
-from benchtui.worker.answering.opening import open_answering
-from benchtui.worker.answering.protocol import Answering
+from benchtui.worker.answering.hf.head_alone import HeadAlone, open_head, open_kept_head
+from benchtui.worker.answering.hf.load import choose_device
 from benchtui.worker.tokens.context import TokensContext
 
 
-class Head(Protocol):
-    """An output head by itself."""
-
-    @property
-    def device(self) -> str:
-        """The kind of device that it computes on."""
-
-    def logits(self, states: Any) -> Any:
-        """As `HidesStates.head_logits`."""
-
-
 class HeadsOfRun:
-    """The output heads of some models of a run, each distinct one loaded once."""
+    """The output heads of some models of a run, each distinct one loaded once; `device` is where they compute.
+
+    One that was put into the store is read from there, else the model's files have it. Raises BenchtuiError where they
+    are gone, or have another head now.
+    """
 
     def __init__(self, context: TokensContext, store: DistributionStore, numbers: Sequence[int]) -> None:
         self._digests = {number: store.models[number].head for number in numbers}
-        self._heads: dict[str, Head] = {}
-        for number, digest in self._digests.items():
-            if digest and digest not in self._heads:
-                self._heads[digest] = _open(context, number)
+        self._heads: dict[str, HeadAlone] = {}
+        self.device = "cpu"
+        for digest in dict.fromkeys(self._digests.values()):
+            if digest:
+                self._heads[digest] = self._open(context, store, digest)
 
-    def of(self, number: int) -> Head | None:
+    def of(self, number: int) -> HeadAlone | None:
         """The head of a model; None where no hidden states of it are stored."""
         return self._heads.get(self._digests[number])
 
+    def _open(self, context: TokensContext, store: DistributionStore, digest: str) -> HeadAlone:
+        """From the store, else from the first model that still has it."""
+        owners = [number for number, model in enumerate(store.models) if model.head == digest]
+        self.device, _ = choose_device(context.plan.load_plan(owners[0]))
+        label = context.plan.models[owners[0]].label
+        context.reporter.phase("loading model", task=label, detail="its output head alone")
+        context.process.stop.check()
+        if (kept := kept_head(context, digest)) is not None:
+            return open_kept_head(kept, digest, device=self.device)
+        refused: BenchtuiError | None = None
+        for number in owners:
+            plan, dtype = context.plan.load_plan(number), store.models[number].dtype
+            remote = plan.permissions.remote_code
+            try:
+                return open_head(hugging_face(plan.source), digest, dtype, device=self.device, remote_code=remote)
+            except BenchtuiError as error:
+                refused = refused or error
+        assert refused is not None  # noqa: S101 - a digest in use has an owner
+        raise refused
 
-def _open(context: TokensContext, number: int) -> Head:
-    answering = open_answering(context.plan.load_plan(number), context.reporter, context.process.memory_share)
-    return _Whole(answering)
 
-
-class _Whole:
-    def __init__(self, answering: Answering) -> None:
-        assert isinstance(answering, HidesStates)  # noqa: S101
-        self._answering: HidesStates = answering
-        self.device = answering.facts.device.split(":")[0]
-
-    def logits(self, states: Any) -> Any:
-        return self._answering.head_logits(states)
+def kept_head(context: TokensContext, digest: str) -> Path | None:
+    """The file in the store that has this head; None where there is none."""
+    file = context.writer.head_file(digest)
+    return file if file.is_file() else None

@@ -17,11 +17,13 @@ from benchtui.worker.answering.opening import open_answering
 from benchtui.worker.answering.protocol import Answering, BatchTooLargeError, Observer, Unobserved
 from benchtui.worker.not_a_number import NotANumberError
 from benchtui.worker.tokens.context import TokensContext, model_shard, request_of
+from benchtui.worker.tokens.heads import kept_head
 from benchtui.worker.tokens.observer import PassObserver
 from benchtui.worker.tokens.reading import Found, ModelReader, hides_states, kept_of
 from benchtui.worker.tokens.sizes import bytes_per_position, check_size, pair_bytes
 from benchtui.worker.tokens.statistics import KnownTokens
-from benchtui.worker.tokens.text_sets import NumberedTexts, TextSets
+from benchtui.worker.tokens.text_sets import NumberedTexts, TextSets, encoded
+from benchtui.worker.tokens.texts.own import write_own_texts
 from benchtui.worker.tokens.windows import windows_of
 
 
@@ -66,15 +68,45 @@ class ModelPasses:
         context.journal.bind({f"dtype of model {number}": answering.facts.dtype})
         vocabulary = _vocabulary(answering)
         tokenizer = context.writer.vocabulary(vocabulary)
-        texts = self._sets.of(tokenizer, self._documents, answering, vocabulary)
+        texts = self._texts(number, answering, vocabulary)
         keep = kept_of(answering, context.plan.keep)
         known = KnownTokens.of(vocabulary)
         model = _described(context, number, answering, keep=keep, texts=texts, tokenizer=tokenizer, known=known)
         reader = ModelReader(answering, known, keep, context.plan.top_k)
         self._count(number, texts.texts, _position_bytes(answering, model, texts.texts, context.plan.top_k))
         context.note_model(number, model)
+        if (
+            context.plan.keep_heads
+            and hides_states(answering)
+            and model.head
+            and kept_head(context, model.head) is None
+        ):
+            answering.save_head(context.writer.head_file(model.head))
         self._pass(number, model, texts, reader)
         self._finish(number, model, texts)
+
+    def _texts(self, number: int, answering: Answering, vocabulary: StoredVocabulary) -> NumberedTexts:
+        """The texts that a model reads: those of all models of its tokenizer, or its own, which it writes first."""
+        context, plan = self._context, self._context.plan
+        key = vocabulary.digest if plan.mode == "given" else f"model {number}"
+        if (found := self._sets.of(key)) is not None:
+            return found
+        documents = self._documents
+        if plan.mode == "own":
+            nothing = (0,) * len(plan.models)  # how much there is to score is known once it is written
+            context.reporter.emit(TokensPlanned(documents=len(documents), positions=nothing, bytes=0))
+            context.reporter.phase("evaluating", task=plan.models[number].label, detail="writing texts")
+            documents = write_own_texts(
+                documents,
+                number,
+                plan.models[number].label,
+                plan.sampling,
+                answering,
+                context.journal,
+                context.reporter,
+                context.process.stop,
+            )
+        return self._sets.add(key, documents, encoded(context, number, documents, answering, vocabulary))
 
     def _pass(self, number: int, model: StoredModel, texts: NumberedTexts, reader: ModelReader) -> None:
         context, total = self._context, len(texts.texts.documents)

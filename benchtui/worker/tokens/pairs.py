@@ -17,8 +17,9 @@ from benchtui.tokens.bounds import lower_bounds
 from benchtui.tokens.records import PairScores, StoredModel
 from benchtui.tokens.store import DistributionStore, ShardFile
 from benchtui.tokens.vocabulary import shown_token
+from benchtui.worker.answering.hf.head_alone import HeadAlone
 from benchtui.worker.tokens.context import TokensContext, pair_shard, request_of, texts_and_models
-from benchtui.worker.tokens.heads import Head, HeadsOfRun
+from benchtui.worker.tokens.heads import HeadsOfRun
 from benchtui.worker.tokens.observer import INTERVAL
 from benchtui.worker.tokens.reading import FULL, LIKELIEST, LIKELIEST_IDS
 from benchtui.worker.tokens.states import HIDDEN, states_tensor
@@ -58,7 +59,7 @@ def _compare(
     heads = HeadsOfRun(context, store, sorted({number for _, pair in work for number in pair}))
     for shard, pair in work:
         check()
-        first, second = (Side(store, number, shard, heads.of(number)) for number in pair)
+        first, second = (Side(store, number, shard, heads.of(number), heads.device) for number in pair)
         found = compared(first, second, check)
         digest = context.writer.pair(*pair, shard, found)
         context.keep(pair_shard(*pair, shard), _request(context, store, pair, shard), digest)
@@ -103,7 +104,8 @@ class Side:
     store: DistributionStore
     number: int
     shard: int
-    head: Head | None
+    head: HeadAlone | None
+    device: str
 
     @property
     def model(self) -> StoredModel:
@@ -121,9 +123,9 @@ class Side:
     def logprobs(self, rows: slice, known: KnownTokens) -> torch.Tensor:
         """The log-probabilities over the known ids, float32 [rows, count]."""
         if self.model.keep == "full":
-            return distributions(torch.from_numpy(self.file.read(FULL, rows)), known).logprobs
+            return distributions(torch.from_numpy(self.file.read(FULL, rows)).to(self.device), known).logprobs
         assert self.head is not None  # noqa: S101 - hidden states are stored with a head's digest
-        states = states_tensor(self.file.read(HIDDEN, rows), self.model.dtype, self.head.device)
+        states = states_tensor(self.file.read(HIDDEN, rows), self.model.dtype, self.device)
         return distributions(self.head.logits(states), known).logprobs
 
     def likeliest(self, rows: slice, known: KnownTokens, k: int) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -148,9 +150,8 @@ def compared(first: Side, second: Side, check: Callable[[], None] = lambda: None
             return pair_scores(first.logprobs(rows, known), second.logprobs(rows, known))
         return lower_bounds(*first.likeliest(rows, known, k), *second.likeliest(rows, known, k))
 
-    device = next((side.head.device for side in (first, second) if side.head is not None), "cpu")
     bound = "exact" if first.whole and second.whole else "lower"
-    return _joined(list(in_chunks(total, rows_at_once(device, known.count), compute)), bound)
+    return _joined(list(in_chunks(total, rows_at_once(first.device.split(":")[0], known.count), compute)), bound)
 
 
 def _joined(parts: Sequence[PairScores], bound: Any) -> PairScores:

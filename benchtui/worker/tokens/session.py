@@ -61,7 +61,7 @@ def _documents(context: TokensContext, sets: TextSets) -> Sequence[TokenDocument
     if (begun := sets.first_documents()) is not None:
         return begun
     context.reporter.phase("building prompts")
-    documents = read_texts(context.plan, context.reporter)
+    documents = read_texts(context.plan, context.reporter, context.process.stop.check)
     if not documents:
         raise BenchtuiError("There are no texts to compare the models on.", "Choose other tasks or data.")
     return documents

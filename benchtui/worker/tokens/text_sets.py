@@ -12,9 +12,10 @@ from benchtui.text import one_line
 from benchtui.tokens.records import StoreHeader, TextTokens, TokenDocument
 from benchtui.tokens.store import SHARD_TOKENS, DistributionStore, TextSet, divided, texts_digest
 from benchtui.tokens.vocabulary import StoredVocabulary
-from benchtui.worker.answering.protocol import Answering, Tokenizer
+from benchtui.worker.answering.protocol import Answering
 from benchtui.worker.tokens.context import TokensContext
-from benchtui.worker.tokens.texts.encode import encode_texts
+from benchtui.worker.tokens.texts.encode import encode_texts, unlike_lm_eval
+from benchtui.worker.tokens.texts.ends import end_tokens
 
 _FULL = 16
 """Where whole vocabularies are kept, a shard has so many times fewer tokens."""
@@ -53,40 +54,49 @@ class TextSets:
             self._known[number] = NumberedTexts(number, DistributionStore(folder).text_set(number), digest)
         return self._known[number]
 
-    def of(
-        self, key: str, documents: Sequence[TokenDocument], answering: Answering, vocabulary: StoredVocabulary
-    ) -> NumberedTexts:
-        """The documents as tokens of a model that is open; written where there is no set of that `key`, a tokenizer's
-        digest or a model's number."""
-        if key in self._noted:
-            return self.numbered(int(self._noted[key][0]))
-        tokens = encoded(documents, answering, vocabulary)
-        plan = self._context.plan
-        texts = TextSet(documents, tokens, divided(tokens, shard_tokens(plan)))
-        number = len(self._noted)
-        digest = self._context.writer.texts(number, texts)
+    def of(self, key: str) -> NumberedTexts | None:
+        """The set of a `key`, a tokenizer's digest or a model's number; None where it was not written yet."""
+        return self.numbered(int(self._noted[key][0])) if key in self._noted else None
+
+    def add(self, key: str, documents: Sequence[TokenDocument], tokens: Sequence[TextTokens]) -> NumberedTexts:
+        """Write the set of a `key`."""
+        context, number = self._context, len(self._noted)
+        texts = TextSet(documents, tokens, divided(tokens, shard_tokens(context.plan)))
+        digest = context.writer.texts(number, texts)
         self._noted[key] = [number, digest]
-        self._context.journal.note("text sets", self._noted)
+        context.journal.note("text sets", self._noted)
         self._known[number] = NumberedTexts(number, texts, digest)
         return self._known[number]
 
 
-def encoded(documents: Sequence[TokenDocument], answering: Answering, vocabulary: StoredVocabulary) -> list[TextTokens]:
-    """Turn documents into tokens of a model. Raises BenchtuiError where it has no tokenizer here."""
+def encoded(
+    context: TokensContext,
+    number: int,
+    documents: Sequence[TokenDocument],
+    answering: Answering,
+    vocabulary: StoredVocabulary,
+) -> list[TextTokens]:
+    """Turn documents into tokens of a model. Raises BenchtuiError where it has no tokenizer here, or where there is
+    nothing to score."""
     tokenizer = answering.tokens
     if tokenizer is None:
         raise BenchtuiError(
             f"The {answering.facts.backend} backend has no tokenizer to ask: texts cannot be divided into tokens.",
             "Choose another backend, or name the model's folder with --tokenizer.",
         )
-    return encode_texts(documents, tokenizer, vocabulary, _end(tokenizer))
-
-
-def _end(tokenizer: Tokenizer) -> tuple[int, ...]:
-    try:
-        return (tokenizer.eos,)
-    except BenchtuiError:
-        return ()
+    templated = context.plan.models[number].prompts.chat_template is not None
+    tokens = encode_texts(
+        documents, tokenizer, vocabulary, end_tokens(tokenizer, answering.chat if templated else None)
+    )
+    if not any(len(text.scored) for text in tokens):
+        raise BenchtuiError("The texts have no token to score.", "Choose texts with answers.")
+    if unlike := unlike_lm_eval(documents, tokens, tokenizer):
+        context.reporter.warn(
+            f"lm-eval would score other tokens of {unlike:,} of {len(documents):,} answers: it moves white space at "
+            "the end of a prompt into the answer.",
+            "Here each text is divided into tokens as a whole.",
+        )
+    return tokens
 
 
 def header_of(context: TokensContext, documents: int) -> StoreHeader:
