@@ -34,6 +34,8 @@ UNVERIFIED: Mapping[str, str] = {
 OWN_SCORES = frozenset({LLAMA_SERVER})
 """Products that give log-likelihoods by a way of their own, without --tokenizer: those of
 benchtui/worker/answering/openai/products.py."""
+TELLS_LIKELIEST = frozenset({SGLANG, VLLM})
+"""Products that tell the likeliest tokens at every place of a given text."""
 MESSAGES = "{{ messages | tojson }}"
 """Written in place of the server's own chat template: prompts are lists of messages, written as JSON."""
 
@@ -114,6 +116,8 @@ class _OpenAI(Backend):
         why = why_no_echo(facts.url, facts.model(model.name).name)
         if why:
             return _only_text(why, "Open the model's files with --backend hf or gguf, or choose other tasks.")
+        if facts.product in TELLS_LIKELIEST:
+            return dataclasses.replace(self.gives, distributions="top-k")
         return self.gives
 
     def source(

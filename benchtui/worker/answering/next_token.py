@@ -79,7 +79,7 @@ class HidesStates(Protocol):
 class TopLogProbs:
     """The likeliest tokens at consecutive places of a text: `ids` int32 and `logprobs` float32 [n, k] in nats, the
     likeliest first (id -1 where fewer were told); row i belongs to the place `first + i`. `given` float32 [n] and
-    `rank` int32 [n] are those of the text's own token there."""
+    `rank` int32 [n] are those of the text's own token there; a rank beyond those told may be the lowest possible."""
 
     first: int
     ids: NDArray[np.int32]
@@ -92,8 +92,14 @@ class TopLogProbs:
 class TopDistributions(Protocol):
     """A model that tells the likeliest tokens at every place of a given text, as servers do."""
 
-    def top_logprobs(self, ids: Ids, first: int, k: int, observer: Observer) -> TopLogProbs:
-        """The `k` likeliest tokens at the places `first` … `len(ids) - 1`, at temperature 1."""
+    def top_logprobs(
+        self, texts: Sequence[tuple[Ids, int]], k: int, observer: Observer
+    ) -> Iterator[tuple[int, TopLogProbs]]:
+        """For each text (its ids and the first place wanted, at least 1) its number and the `k` likeliest tokens at the
+        places `first` … `len(ids) - 1`, in any order, at temperature 1.
+
+        Raises BenchtuiError where what is told cannot be believed, or is not told of a text.
+        """
 
 
 @runtime_checkable

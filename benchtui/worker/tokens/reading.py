@@ -58,10 +58,12 @@ class ModelReader:
         the observer raises.
         """
         pieces = _pieces(texts, self.answering.facts.context_length)
-        if isinstance(self.answering, HidesStates | Distributions):
-            return self._from_distributions(pieces, observer)
-        if isinstance(self.answering, TopDistributions):
+        whole = isinstance(self.answering, HidesStates | Distributions)
+        # What tells both needs a request a token for the whole, and one a text for the likeliest.
+        if isinstance(self.answering, TopDistributions) and (self.keep == "topk" or not whole):
             return _from_tops(self.answering, pieces, self.keep, self.top_k, observer)
+        if whole:
+            return self._from_distributions(pieces, observer)
         raise _gives_none(self.answering)
 
     def _from_distributions(self, pieces: Sequence[_Piece], observer: Observer) -> Found:
@@ -205,16 +207,16 @@ def _from_tops(
     answering: TopDistributions, pieces: Sequence[_Piece], keep: Keep, top_k: int, observer: Observer
 ) -> Found:
     k = max(TOP, top_k) if keep == "topk" else TOP
-    parts = []
-    for piece in pieces:
-        told = answering.top_logprobs(piece.ids.tolist(), piece.first, k, observer)
+    parts: dict[int, Found] = {}
+    for number, told in answering.top_logprobs([(piece.ids.tolist(), piece.first) for piece in pieces], k, observer):
         unknown = np.full(len(told.given), np.nan, np.float32)
         ids, logprobs = _wide(told.ids, k, -1), _wide(told.logprobs, k, -np.inf)
         scores = TokenScores(
             told.given, unknown, told.rank, ids[:, :TOP].copy(), logprobs[:, :TOP].copy(), unknown.copy()
         )
-        parts.append(Found(scores, {LIKELIEST: logprobs, LIKELIEST_IDS: ids} if keep == "topk" else {}, 0.0))
-    return _joined(parts)
+        more = {LIKELIEST: logprobs, LIKELIEST_IDS: ids} if keep == "topk" else {}
+        parts[number] = Found(scores, more, 0.0)
+    return _joined([parts[number] for number in range(len(pieces))])
 
 
 def _wide(values: NDArray[Any], k: int, missing: float) -> NDArray[Any]:

@@ -24,6 +24,7 @@ class TokenizerAlone(HFLM):
             source.path, source.tokenizer_place, add_bos_token=self.add_bos_token,
             use_fast_tokenizer=arguments.get("use_fast_tokenizer", True), **places,
         )  # fmt: skip
+        self.known_tokens = len(self.tokenizer)
         self._max_length = plan.prompts.max_length
         self._config = AutoConfig.from_pretrained(source.path, **places)
 

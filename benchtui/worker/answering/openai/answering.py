@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from benchtui.backends.openai import OPENAI
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.http.failures import RefusedError, UnansweredError
+from benchtui.worker.answering.next_token import TopLogProbs
 from benchtui.worker.answering.openai import texts
 from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of, known_text
 from benchtui.worker.answering.openai.server import Server, Streamed, window_of
+from benchtui.worker.answering.openai.tokens import NamedTokenizer
+from benchtui.worker.answering.openai.tops import Tops
 from benchtui.worker.answering.protocol import (
     TOP_K,
     Answering,
@@ -39,13 +42,20 @@ class OpenAIAnswering(Answering):
     after its `prove` alone, it gives no log-likelihoods."""
 
     def __init__(
-        self, plan: ModelPlan, server: Server, tokenizer: Tokenizer | None, scorer: Scorer | None, reporter: Reporter
+        self,
+        plan: ModelPlan,
+        server: Server,
+        tokenizer: NamedTokenizer | None,
+        scorer: Scorer | None,
+        reporter: Reporter,
+        tops: Tops | None = None,
     ) -> None:
         self._plan = plan
         self._server = server
         self._tokens = tokenizer
         self._is_chat = endpoint_of(plan) == "chat"
         self._scorer = scorer
+        self._tops = tops
         self._is_proven = False
         if isinstance(plan.batch_size, int):
             server.width = plan.batch_size
@@ -222,6 +232,27 @@ class OpenAIAnswering(Answering):
                     observer.decoded(generated.count - 1, streamed.seconds)
 
         self._server.ask_all(requests, ask, take, lambda request: [request], observer)
+
+    def top_logprobs(
+        self, texts: Sequence[tuple[Ids, int]], k: int, observer: Observer
+    ) -> Iterator[tuple[int, TopLogProbs]]:
+        """As `TopDistributions.top_logprobs`. Raises BenchtuiError where the server has no way to tell them."""
+        self._proven()
+        if self._tops is None:
+            raise BenchtuiError(
+                f"{self._server.address.name} does not tell the likeliest tokens of a given text by their ids.",
+                "vLLM, SGLang and llama-server do; or open the model's files with --backend hf or gguf.",
+            )
+        return self._tops.of(texts, k, observer)
+
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`. Raises BenchtuiError where the model's tokenizer is not named."""
+        if self._tokens is None:
+            raise BenchtuiError(
+                f"{self._server.address.name} does not tell which tokens its ids are.",
+                "Name the folder or hub id of its model with --tokenizer.",
+            )
+        return self._tokens.token_bytes()
 
     def close(self) -> None:
         """Close the connections; the server stays."""

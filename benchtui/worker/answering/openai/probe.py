@@ -27,7 +27,7 @@ _COLD = 0.5
 """The temperature that log-probabilities are compared at with those at 1."""
 _MORE_THAN_ALL = 0.02
 """What probabilities of different tokens may sum up to above 1: two tokens may have one text."""
-_TEMPERED = "its log-probabilities depend on the temperature"
+TEMPERED = "its log-probabilities depend on the temperature"
 
 Post = Callable[[dict[str, Any]], Awaitable[Any]]
 
@@ -136,7 +136,7 @@ async def _check_cold_echo(post: Post, model: str, prompt: list[int], before: Se
     except (RefusedError, UnansweredError):
         return
     if _apart(before, _numbers(read_echo(cold, len(prompt)))) > TOLERANCE:
-        raise UnbelievableError(_TEMPERED)
+        raise UnbelievableError(TEMPERED)
 
 
 async def _check_drafts(post: Post, model: str, prompt: list[int]) -> None:
@@ -160,13 +160,13 @@ async def _check_temperature(post: Post, model: str, encode: Callable[[str], lis
     first, cold = seen
     common = first.keys() & cold.keys()
     if any(abs(first[token] - cold[token]) > TOLERANCE for token in common):
-        raise UnbelievableError(_TEMPERED)
+        raise UnbelievableError(TEMPERED)
     if not common:
         drawn, value = _first_generated(answer)
         whole = encode(SENTENCE + drawn)
         echoed = _numbers(read_echo(await post(echo_body(model, whole)), len(whole)))
         if whole[:-1] == prompt and abs(echoed[-1] - value) > TOLERANCE:
-            raise UnbelievableError(_TEMPERED)
+            raise UnbelievableError(TEMPERED)
 
 
 def _told_first(answer: Any) -> dict[str, float]:

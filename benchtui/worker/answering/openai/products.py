@@ -16,6 +16,7 @@ from benchtui.worker.answering.openai.llama_server import LlamaServer
 from benchtui.worker.answering.openai.server import Server
 from benchtui.worker.answering.openai.sglang_scores import SglangScorer
 from benchtui.worker.answering.openai.tokens import NamedTokenizer
+from benchtui.worker.answering.openai.tops import SGLANG_WAY, VLLM_WAY, Tops
 from benchtui.worker.answering.openai.vllm_scores import VllmScorer
 from benchtui.worker.answering.protocol import Answering, ModelPlan
 from benchtui.worker.report import Reporter
@@ -54,7 +55,9 @@ def _vllm(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
     if place == NO_TOKENIZER:
         return OpenAIAnswering(plan, server, None, None, reporter)
     tokenizer = NamedTokenizer(place, plan)
-    answering = OpenAIAnswering(plan, server, tokenizer, VllmScorer(server, tokenizer), reporter)
+    scorer = VllmScorer(server, tokenizer)
+    tops = Tops(server, tokenizer, scorer, VLLM_WAY)
+    answering = OpenAIAnswering(plan, server, tokenizer, scorer, reporter, tops)
     if any(model.parent for model in server.facts.models):
         server.width = 1
         reporter.decision("requests at a time", "1", "the server has adapters, which vLLM mixes up within a batch")
@@ -67,7 +70,8 @@ def _sglang(plan: ModelPlan, server: Server, reporter: Reporter) -> Answering:
     if place == NO_TOKENIZER:
         return OpenAIAnswering(plan, server, None, None, reporter)
     tokenizer = NamedTokenizer(place, plan)
-    return OpenAIAnswering(plan, server, tokenizer, SglangScorer(server, tokenizer), reporter)
+    scorer = SglangScorer(server, tokenizer)
+    return OpenAIAnswering(plan, server, tokenizer, scorer, reporter, Tops(server, tokenizer, scorer, SGLANG_WAY))
 
 
 _OWN: Mapping[str, Callable[[ModelPlan, Server, Reporter], Answering]] = {

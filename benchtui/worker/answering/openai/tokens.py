@@ -70,6 +70,12 @@ class NamedTokenizer(Tokenizer):
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=not special)
         return text
 
+    def token_bytes(self) -> list[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`."""
+        from benchtui.worker.answering.hf.token_bytes import token_bytes
+
+        return token_bytes(self._tokenizer, len(self._tokenizer))
+
     def describe(self) -> dict[str, Any]:
         """As lm-eval does it for its `hf` model."""
         found = self._tokenizer

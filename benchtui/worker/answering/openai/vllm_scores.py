@@ -19,7 +19,7 @@ from benchtui.worker.answering.protocol import Ids, Score, ScoreRequest, Tokeniz
 
 MOST_LAST_TOKENS = 100
 """Tokens whose log-probability one request asks for; vLLM refuses more than 128."""
-_LOWEST = -9999.0
+LOWEST = -9999.0
 """What vLLM writes for minus infinity."""
 
 
@@ -121,6 +121,6 @@ def _score(request: ScoreRequest, choice: Mapping[str, Any]) -> Score:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= _LOWEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= LOWEST:
         raise UnansweredError("no score for a token: it is missing or infinite in the server's answer")
     return float(value)

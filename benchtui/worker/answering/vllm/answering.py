@@ -11,9 +11,10 @@ import numpy as np
 
 from benchtui.worker.answering.chat_template import template_arguments
 from benchtui.worker.answering.hf.chat import HFChat
+from benchtui.worker.answering.hf.token_bytes import token_bytes
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
 from benchtui.worker.answering.hf.tokenizer_alone import TokenizerAlone
-from benchtui.worker.answering.next_token import TokenLogProbs
+from benchtui.worker.answering.next_token import TokenLogProbs, TopLogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -28,6 +29,7 @@ from benchtui.worker.answering.protocol import (
 from benchtui.worker.answering.vllm.engine import Asked, Engine
 from benchtui.worker.answering.vllm.generation import generate
 from benchtui.worker.answering.vllm.scoring import score
+from benchtui.worker.answering.vllm.tops import tops
 
 _PLACES_AT_ONCE = 16
 """Distributions that are asked for at once: each is a list of the whole vocabulary."""
@@ -95,6 +97,16 @@ class VllmAnswering(Answering):
             outputs: dict[int, Any] = {}
             self._engine.ask([Asked(ids[:place], _full(), ((),)) for place in places], outputs.__setitem__, observer)
             yield TokenLogProbs(begin, np.stack([_row(outputs[place]) for place in range(len(places))]))
+
+    def top_logprobs(
+        self, texts: Sequence[tuple[Ids, int]], k: int, observer: Observer
+    ) -> Iterator[tuple[int, TopLogProbs]]:
+        """As `TopDistributions.top_logprobs`."""
+        return tops(self._engine, texts, k, observer)
+
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`."""
+        return token_bytes(self._tokenizer.tokenizer, self._tokenizer.known_tokens)
 
     def close(self) -> None:
         """Free the weights and the cache."""
