@@ -36,7 +36,7 @@ _NAMES = (
     metavar="TEXTS",
     default="prompts",
     help="What the files are compared on token by token: prompts (60 of benchtui's own), tasks (the references of the "
-    "tasks), or data of your own, as --data takes them. [default: prompts]",
+    "tasks), or data of your own, as --data takes them; --limit holds for the last two. [default: prompts]",
 )
 @click.option("--no-tokens", is_flag=True, help="Leave the comparison token by token out.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, as it is kept in quantizations.json.")

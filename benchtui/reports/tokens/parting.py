@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from benchtui.tokens.store import DistributionStore, TextSet
+    from benchtui.tokens.store import DistributionStore
     from benchtui.tokens.summary import ClassStatistics, Parting, Place, Replacement, TokenChange
 
 LISTED = 10
@@ -30,17 +30,16 @@ def parting_view(parting: Parting, store: DistributionStore, unit: Unit, glyphs:
     """Yield the tables; those without a line are left out."""
     from rich.text import Text
 
-    set_of_texts = store.texts(parting.first)
     if parting.classes:
         yield Text("")
         yield classes_table(parting.classes, unit, glyphs)
     if parting.replacements:
         yield Text("")
-        yield replacements_table(parting.replacements[:LISTED], set_of_texts, unit, glyphs)
+        yield replacements_table(parting.replacements[:LISTED], store, parting.first, unit, glyphs)
     for title, changes in (("Learnt", parting.learnt), ("Forgotten", parting.forgotten)):
         if changes:
             yield Text("")
-            yield changes_table(title, changes[:LISTED], set_of_texts, unit, glyphs)
+            yield changes_table(title, changes[:LISTED], store, parting.first, unit, glyphs)
     if parting.furthest:
         yield Text("")
         yield furthest_table(parting, store, unit, glyphs)
@@ -73,7 +72,9 @@ def classes_table(classes: Sequence[ClassStatistics], unit: Unit, glyphs: Glyphs
     return found
 
 
-def replacements_table(found: Sequence[Replacement], texts_: TextSet, unit: Unit, glyphs: Glyphs) -> Table:
+def replacements_table(
+    found: Sequence[Replacement], store: DistributionStore, model: int, unit: Unit, glyphs: Glyphs
+) -> Table:
     """Return a table with a line a replacement, and one of its places."""
     lines = table("Most frequent replacements", "Times", "Groups", "JS in all", "For example", left=("For example",))
     for each in found:
@@ -84,12 +85,14 @@ def replacements_table(found: Sequence[Replacement], texts_: TextSet, unit: Unit
                 f"{each.groups:,}",
                 number(unit.factor * each.js, glyphs),
             ),
-            _example(texts_, each.places),
+            _example(store, model, each.places),
         )
     return lines
 
 
-def changes_table(title: str, changes: Sequence[TokenChange], texts_: TextSet, unit: Unit, glyphs: Glyphs) -> Table:
+def changes_table(
+    title: str, changes: Sequence[TokenChange], store: DistributionStore, model: int, unit: Unit, glyphs: Glyphs
+) -> Table:
     """Return a table with a line a token that was learnt or forgotten."""
     delta = f"Δ {unit.logarithm} p"
     found = table(title, "Times", f"{delta} in all", f"{delta} each", "For example", left=("For example",))
@@ -97,7 +100,9 @@ def changes_table(title: str, changes: Sequence[TokenChange], texts_: TextSet, u
         total = unit.factor * each.total
         mean = total / each.count if each.count else None
         numbers = [number(value, glyphs, signed=True) for value in (total, mean)]
-        found.add_row(*texts(quoted(each.token, glyphs), f"{each.count:,}", *numbers), _example(texts_, each.places))
+        found.add_row(
+            *texts(quoted(each.token, glyphs), f"{each.count:,}", *numbers), _example(store, model, each.places)
+        )
     return found
 
 
@@ -105,12 +110,14 @@ def furthest_table(parting: Parting, store: DistributionStore, unit: Unit, glyph
     """Return a table with a line for each token of the greatest JS: both models' likeliest token there."""
     labels = [one_line(store.header.labels[n], 24) for n in (parting.first, parting.second)]
     found = table("Furthest apart", "JS", *labels, "There", left=(*labels, "There"))
-    set_of_texts = store.texts(parting.first)
+    documents = store.texts(parting.first).documents
     for place in parting.furthest[:LISTED]:
         js = store.pair(parting.first, parting.second, place.document).js[place.position]
         tops = [_top(store, n, place, glyphs) for n in (parting.first, parting.second)]
-        where = f"{one_line(set_of_texts.documents[place.document].place, 40)}, token {place.position + 1}"
-        found.add_row(*texts(where, number(unit.factor * float(js), glyphs), *tops), _example(set_of_texts, [place]))
+        where = f"{one_line(documents[place.document].place, 40)}, token {place.position + 1}"
+        found.add_row(
+            *texts(where, number(unit.factor * float(js), glyphs), *tops), _example(store, parting.first, [place])
+        )
     return found
 
 
@@ -121,11 +128,15 @@ def _top(store: DistributionStore, model: int, place: Place, glyphs: Glyphs) -> 
     return f"{quoted(token, glyphs)} {score_words(probability, is_share=True, digits=0)}"
 
 
-def _example(texts_: TextSet, places: Sequence[Place]) -> Text:
-    """Return the text around the first of some places, the token itself in bold and between brackets."""
+def _example(store: DistributionStore, model: int, places: Sequence[Place]) -> Text:
+    """Return the text around the first of some places, the token itself in bold and between brackets; one that is no
+    text, as the end, by its name."""
     from rich.text import Text
 
     if not places:
         return Text("")
-    before, token, after = (shown_token(part, None) for part in context(texts_, places[0]))
+    texts_, place = store.texts(model), places[0]
+    before, token, after = context(texts_, place)
+    token = token or store.vocabulary(model).text(int(texts_.tokens[place.document].scored[place.position]))
+    before, token, after = (shown_token(part, None) for part in (before, token, after))
     return Text.assemble(before[-40:], ("[", "dim"), (token, "bold"), ("]", "dim"), after[:16])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _QUANTISED = re.compile(
     r"(?:^|[^a-z0-9])(?:i?q[1-8]_\w+|[248]-?bit|int[48]|nf4|fp4|awq|gptq)(?![a-z0-9])", re.IGNORECASE
 )
-_NAME = 15
+_NAME = 17
 
 
 def is_quantised(model: StoredModel) -> bool:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from benchtui.tokens.summary import Estimate, ModelStatistics, PairStatistics, Spread, TokensSummary
 
 WIDEST_PLOT = 100
+LONGEST = 20
+"""Characters of models' names that are written out between brackets."""
 
 
 def print_tokens(
@@ -149,10 +151,17 @@ def pair_table(
     """Return a table of one pair, with a line a number: its mean with the interval, and its quantiles. `narrow` puts
     the intervals below the means."""
     words = stacked if narrow else estimate_words
-    first, second = (one_line(labels[n], 24) for n in (pair.first, pair.second))
+    named = [one_line(labels[n], 40) for n in (pair.first, pair.second)]
+    first, second = named if max(map(len, named)) <= LONGEST else ("first", "second")
     between = "‖" if glyphs is UNICODE else "||"
-    title = pair_words(labels[pair.first], labels[pair.second], glyphs)
-    found = table(title, "Mean (95 % CI)", "Median", "99 %", "99.9 %", "Largest")
+    found = table(
+        pair_words(labels[pair.first], labels[pair.second], glyphs),
+        "Mean (95 % CI)",
+        "Median",
+        "99 %",
+        "99.9 %",
+        "Largest",
+    )
     nats: list[tuple[str, str, Estimate, bool]] = [
         ("JS", "js", pair.js, True),
         (f"KL({first}{between}{second})", "kl", pair.kl, True),

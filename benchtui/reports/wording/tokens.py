@@ -125,7 +125,12 @@ def flip_sentences(flips: Flips) -> Iterator[str]:
     sides = f"{fixed:,} fixed, {changed - fixed:,} broken"
     yield f"{changed:,} documents changed side ({sides}), {flips.unflipped:,} did not."
     if flips.p is None or flips.larger is None:
-        yield "Whether the models differ more in them cannot be told: there are none on one side."
+        yield (
+            "Whether the models differ more in them before they answer cannot be told: there are none on one side."
+            if not (changed and flips.unflipped)
+            else "Whether the models differ more in them before they answer cannot be told: nothing that was compared "
+            "stands before what was scored."
+        )
         return
     share = score_words(flips.larger, is_share=True, digits=0)
     said = (
