@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchtui.plans.plan import write_plan
 from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import Phase
 from benchtui.runs.kinds.tokens.events import PairsCompared, TokensPlanned, TokensScored
 from benchtui.runs.records import run_state
 from benchtui.supervise.control import Control
@@ -46,6 +48,22 @@ def test_a_real_worker_compares_two_models(tmp_path: Path, models: dict[str, Pat
     assert [model.label for model in summary.models] == ["base", "tuned"]
     assert summary.pairs[0].js.value == pytest.approx(compared.js, rel=1e-5)
     assert (store.folder / "tokens.parquet").is_file()
+
+
+def test_another_pair_is_asked_for_when_all_is_done(tmp_path: Path, models: dict[str, Path]) -> None:
+    """The plan names one more: the run goes through the same hands again, and no model is opened."""
+    run = new_run(tmp_path, plan_of(models, pairs=()))
+    compare(run)
+    write_plan(run.plan_file, plan_of(models, pairs=((1, 0),)))
+    (done,) = Supervisor([run], SuperviseSettings(), Control()).supervise()
+    assert done.status == "finished", done.message
+    store = open_store(run.path)
+    assert store.pairs == [(1, 0)]
+    assert read_summary(store.folder).pairs[0].js.value == pytest.approx(float(store.pair_column(1, 0, "js").mean()))
+    opened = [
+        event.detail for event in read_events(run.events) if isinstance(event, Phase) and event.name == "loading model"
+    ]
+    assert opened[-2:] == ["its output head alone"] * 2
 
 
 def test_the_same_model_twice_does_not_differ(tmp_path: Path, models: dict[str, Path]) -> None:
