@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
+from benchtui.plans.plan import write_plan
+from benchtui.plans.tokens import GivenTexts, TokensPlan
+from benchtui.runs.directory import RunDirectory
 from benchtui.tokens.store import DistributionStore
 from benchtui.tokens.summarise import summarise
 from benchtui.tokens.summary import SUMMARY
@@ -81,6 +84,9 @@ def test_every_format_has_the_stores_numbers(store: DistributionStore, tmp_path:
     found = json.loads(files["json"].read_text())
     np.testing.assert_allclose(np.concatenate([each["logprob"] for each in found["rows"]]), logprobs, rtol=1e-6)
     assert found["summary"]["pairs"][1]["js"]["value"] == pytest.approx(store.pair_column(0, 2, "js").mean())
+    assert "://" not in files["svg"].read_text().replace("http://www.w3.org/2000/svg", "").replace(
+        "https://www.text", ""
+    )
     assert "[red]x[/]" in "".join(ET.parse(files["svg"]).getroot().itertext()).replace("\xa0", " ")  # noqa: S314
     assert "\x1b" not in files["html"].read_text() + files["json"].read_text() + files["csv"].read_text()
 
@@ -89,3 +95,34 @@ def test_formats_say_what_they_need(store: DistributionStore) -> None:
     one_line_error(benchtui("tokens", "export", store.folder, "--format", "svg"), 2, ["--doc 1"])
     one_line_error(benchtui("tokens", "export", store.folder, "--format", "parquet"), 2, ["--output"])
     one_line_error(benchtui("tokens", "export", store.folder, "--format", "csv", "--doc", "1"), 2, ["Leave it out"])
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "with spaces  inside", "ünïcode-模型-🦙", "[bold]markup", "dots.v1.2..final"]
+)
+def test_a_run_is_found_by_every_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    outputs, stamps = tmp_path / "outputs", ("2026-11-20T10-30-15", "2026-11-21T10-30-15")
+    for n, stamp in enumerate(stamps):
+        run = outputs / name / "tokens" / stamp
+        made = made_store(run / "tokens", ANSWERS, labels=(f"base{n}", f"tuned{n}"))
+        (made.folder / SUMMARY).write_bytes(msgspec.json.encode(summarise(made)))
+        write_plan(
+            RunDirectory(run).plan_file,
+            TokensPlan(
+                model_name=name,
+                bench_id="b",
+                created=f"2026-11-2{n}T10:30:15+00:00",
+                device="cpu",
+                models=(),
+                texts=GivenTexts("made", ()),
+            ),
+        )
+    monkeypatch.chdir(tmp_path)
+    newest = benchtui("tokens", "show")
+    assert newest.code == 0, newest.err
+    assert "tuned1 ‖ base1" in newest.out
+    for text in (f"{name}/tokens/{stamps[0]}", outputs / name / "tokens" / stamps[0], stamps[0]):
+        ended = benchtui("tokens", "show", text)
+        assert ended.code == 0, ended.err
+        assert "tuned0 ‖ base0" in ended.out
+    assert benchtui("tokens", "show", name).out == newest.out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from benchtui.tokens.summary import TokensSummary
 
 PICTURE_COLUMNS = 100
+_FONTS = re.compile(r"@font-face\s*\{[^}]*\}")
+"""Rich names fonts on a server; without them the picture loads nothing, and takes the reader's own."""
 
 
 def tokens_csv(store: DistributionStore) -> str:
@@ -73,4 +76,4 @@ def document_svg(
     console = Console(record=True, file=io.StringIO(), width=columns, force_terminal=True, color_system="truecolor")
     for line in document_view(store, document, pair, metric, columns, unit, UNICODE):
         console.print(line, soft_wrap=True)
-    return console.export_svg(title="benchtui tokens show", theme=MONOKAI)
+    return _FONTS.sub("", console.export_svg(title="benchtui tokens show", theme=MONOKAI))

@@ -129,9 +129,9 @@ def _controls(
     for number_, each in enumerate(documents):
         one = named[each.number]
         words = [f"{each.number + 1}. {one_line(one.place, 40)}"]
-        words += [f"by {one_line(one.written_by, 30)}" if one.written_by else ""]
         words += [one.change if one.change in ("fixed", "broken") else ""]
         words += [f"JS {number(unit.factor * each.js)}"] if each.js is not None else []
+        words += [f"by {one_line(one.written_by, 30)}" if one.written_by else ""]
         options.append(f'<option value="{number_}">{_text(" · ".join(filter(None, words)))}</option>')
     metrics = "".join(f'<option value="{metric.name}">{_text(metric.title)}</option>' for metric in page_metrics(pair))
     yield (
