@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
@@ -22,7 +22,9 @@ from benchtui.plans.choice import Choice
 from benchtui.settings.rows import MAX_LOSS
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from benchtui.compare.flipped import Flipped
     from benchtui.compare.history.history import Experiment
@@ -32,9 +34,13 @@ if TYPE_CHECKING:
     from benchtui.models.listing import ListedModel
     from benchtui.results.records import RunResults
     from benchtui.results.samples import Sample
+    from benchtui.results.tokens import TokensResults
+    from benchtui.routing.records import Side, SwitchedText
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.listing import ListedRun
     from benchtui.supervise.control import Control
+    from benchtui.tokens.divergences import DivergenceKind
+    from benchtui.tokens.records import Mode
     from benchtui.worker.answering.loaded_model import LoadedModel
 
 __all__ = [
@@ -43,16 +49,20 @@ __all__ = [
     "Choice",
     "ExitCode",
     "compare",
+    "compare_tokens",
     "comparison_frame",
+    "divergence",
     "find_models",
     "flipped_samples",
     "gate",
     "history",
     "list_runs",
     "load",
+    "open_tokens",
     "read_run",
     "read_samples",
     "run_benchmark",
+    "switch_generate",
 ]
 
 OUTPUTS = Path("outputs")
@@ -210,6 +220,124 @@ def load(
     from benchtui.worker.answering.loaded_model import load_model
 
     return load_model(plan_load(choice))
+
+
+def divergence(
+    first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]], kind: DivergenceKind = "js"
+) -> NDArray[np.float64]:
+    """Compute how far apart two distributions are at each row, from what `get_logits` returns for two models.
+
+    `kind` is "js" (Jensen-Shannon, at most ln 2), "kl" (KL(first‖second)), "kl-reverse", or "tv" (total variation,
+    at most 1); nats, in float64, with no epsilon. Raises ValueError for arrays of unlike shapes, and for NaN.
+    """
+    from benchtui.tokens.divergences import divergence as computed
+
+    return computed(first, second, kind)
+
+
+def switch_generate(
+    model_a: LoadedModel,
+    model_b: LoadedModel,
+    prompts: Sequence[str],
+    *,
+    kind: DivergenceKind = "js",
+    threshold: float = 0.1,
+    back: float | None = None,
+    min_stay: int = 1,
+    start: Side = "a",
+    block: int | Literal["auto"] = "auto",
+    max_new_tokens: int = 256,
+    temperature: float = 0.0,
+    top_k: int = 0,
+    top_p: float = 1.0,
+    min_p: float = 0.0,
+    stop: Sequence[str] = (),
+    seed: int = 1234,
+) -> list[SwitchedText]:
+    """Let two loaded models write behind each prompt by turns: model B where they are further apart than `threshold`
+    (`kind`, in nats), model A again where they are nearer than `back` (half of it by default).
+
+    After a switch at least `min_stay` tokens are written before the next; `start` is who begins. `block` tokens are
+    written by one before the other reads them, which changes what it costs and no text. The random numbers depend on
+    `seed`, the prompt's place and the token's alone. Each text has its switch points and what it cost. Raises
+    BenchtuiError where the models do not share their tokens, or either of them fails, ValueError for a rule or a number
+    that makes no sense.
+    """
+    from benchtui.routing.records import Sampling
+    from benchtui.routing.rules import SwitchRule, back_threshold
+    from benchtui.worker.switching.loaded import switch_texts
+
+    rule = SwitchRule(kind, threshold, back_threshold(threshold, back), min_stay, start)
+    sampling = Sampling(temperature, top_k, top_p, min_p, max_new_tokens, tuple(stop), seed)
+    return switch_texts((model_a, model_b), prompts, rule, sampling, block)
+
+
+def compare_tokens(
+    models: Sequence[str | Path],
+    *,
+    outputs: str | Path = OUTPUTS,
+    prompt: str | None = None,
+    answer: str | None = None,
+    answers: Sequence[str] = (),
+    tasks: Sequence[str] = (),
+    data: Sequence[str] = (),
+    limit: float | None = None,
+    mode: Mode = "given",
+    say: Callable[[str], None] | None = None,
+    **settings: Any,
+) -> TokensResults:
+    """Compare models at every token of the same texts, as `benchtui tokens compare` does, and open what was found.
+
+    The texts are a `prompt` and the `answer` behind it, the `answers` of runs, the references of `tasks` or of `data`
+    (of which `prompt` and `answer` name the columns), else benchtui's own prompts. With `mode` "own" each model writes.
+    `settings` are those of `benchtui run` that say how models are loaded, under the same names. Progress is printed on
+    stderr, or given to `say`. Raises BenchtuiError where it cannot be started, or did not finish.
+    """
+    from benchtui.benchmark.tokens import compare_tokens as compare_models
+    from benchtui.plans.token_choice import TokensChoice
+    from benchtui.results.tokens import read_tokens
+    from benchtui.settings.rows import NO_SUITE
+    from benchtui.supervise.control import Control
+
+    shared = Choice(
+        Path(outputs),
+        suite=NO_SUITE,
+        compare=False,
+        tasks=tuple(tasks),
+        data=tuple(data),
+        prompt=prompt if data else None,
+        answer=answer if data else None,
+        limit=limit,
+        **settings,
+    )
+    choice = TokensChoice(
+        shared,
+        tuple(str(model) for model in models),
+        answers=tuple(answers),
+        prompt=None if data else prompt,
+        answer=None if data else answer,
+        mode=mode,
+    )
+    frontend = _Script(say or _on_stderr, resume=True)
+    control = Control(frontend.say)
+    signals = control if threading.current_thread() is threading.main_thread() else nullcontext()
+    with signals:
+        outcome = compare_models(choice, frontend, control)
+    if outcome.exit_code != ExitCode.DONE:
+        raise BenchtuiError(
+            f"The comparison in {outcome.run.path} did not finish.", "`benchtui resume` does what is left of it."
+        )
+    return read_tokens(outcome.run.path)
+
+
+def open_tokens(run: str | Path | None = None, outputs: str | Path = OUTPUTS) -> TokensResults:
+    """Open what a comparison by token found: its store of distributions, and its summary. No model is loaded.
+
+    `run` is a run, a model (its newest comparison) or the folder of a store; without it, the newest of all.
+    """
+    from benchtui.results.tokens import find_tokens
+
+    return find_tokens(Path(outputs), None if run is None else str(run))
 
 
 def _on_stderr(text: str) -> None:

@@ -67,7 +67,13 @@ class TokensChoice:
     @property
     def command(self) -> tuple[str, ...]:
         """What does the same when typed, whatever benchtui.toml and the environment say."""
-        return ("benchtui", "tokens", "compare", ISOLATED, *self._settings(), *self._own(), "--", *self.models)
+        shared = self.shared_arguments()
+        return ("benchtui", "tokens", "compare", ISOLATED, *shared, *self._own(), "--", *self.models)
+
+    def shared_arguments(self) -> Iterator[str]:
+        """Yield the flags of settings, names of models, and texts: those that other commands over texts have too."""
+        yield from self._settings()
+        yield from self._texts()
 
     def _settings(self) -> Iterator[str]:
         values = settings_of(dataclasses.replace(self.settings, compare=False))
@@ -78,8 +84,7 @@ class TokensChoice:
         if self.settings.tasks:
             yield from ("--tasks", ",".join(self.settings.tasks))
 
-    def _own(self) -> Iterator[str]:
-        plain = TokensChoice(self.settings, ())
+    def _texts(self) -> Iterator[str]:
         if self.names:
             yield from ("--names", ",".join(self.names))
         for run in self.answers:
@@ -89,8 +94,11 @@ class TokensChoice:
                 yield from (flag, said)
         switches = {"--checkpoints": self.checkpoints, "--flips": self.flips, "--chat": self.chat}
         yield from (flag for flag, on in switches.items() if on)
+
+    def _own(self) -> Iterator[str]:
+        plain = TokensChoice(self.settings, ())
         if self.mode != plain.mode:
-            yield from ("--mode", self.mode, *_sampling(self.sampling))
+            yield from ("--mode", self.mode, *sampling_arguments(self.sampling))
         if self.keep is not None:
             yield from ("--keep", self.keep)
         if self.kept_top != plain.kept_top:
@@ -105,8 +113,8 @@ class TokensChoice:
             yield from ("--experiment", self.experiment)
 
 
-def _sampling(sampling: Sampling) -> Iterator[str]:
-    """The flags of what differs from greedy decoding."""
+def sampling_arguments(sampling: Sampling) -> Iterator[str]:
+    """Yield the flags of what differs from greedy decoding."""
     for name in ("temperature", "top_k", "top_p", "min_p", "max_new_tokens"):
         if (value := getattr(sampling, name)) != getattr(GREEDY, name):
             yield from (f"--{name.replace('_', '-')}", number_words(value))

@@ -11,6 +11,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("benchtui.cli.tokens.show", "Show what a comparison found, or the text of one document in colour."),
     "distributions": ("benchtui.cli.tokens.distributions", "Write what a model would write at every token, as arrays."),
     "divergences": ("benchtui.cli.tokens.divergences", "Write how far two models are apart at every token, as JSON."),
+    "switch": ("benchtui.cli.tokens.switch", "Let two models write one text by turns, by how far they are apart."),
     "export": ("benchtui.cli.tokens.export", "Write a comparison as a page, a picture, Parquet, CSV or JSON."),
 }
 """name: (module, one line of help)."""
