@@ -13,8 +13,8 @@ from benchtui.errors import UsageError
 from benchtui.plans.plan import read_plan
 from benchtui.plans.switching import SwitchingPlan
 from benchtui.routing.switching_file import read_switching
+from benchtui.runs.directory import RunDirectory
 from benchtui.runs.listing import list_runs
-from benchtui.runs.records import run_state
 from tests.e2e.commands import benchtui
 from tests.worker.switching.runs import make_pair
 
@@ -33,8 +33,8 @@ def test_two_models_write_behind_data_of_ones_own(outputs: Path, tmp_path: Path)
     data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     output = tmp_path / "switching.json"
     done = benchtui(
-        "tokens", "switch", "first", "second", "--outputs", outputs, "--data", data, "--prompt", "{question} and",
-        "--answer", "{answer}", "--threshold", "p80", "--min-stay", "2", "--max-new-tokens", "20", "--temperature",
+        "tokens", "switch", "first", "second", "--outputs", outputs, "--data", data, "--prompt", "{{question}} and",
+        "--answer", "answer", "--threshold", "p80", "--min-stay", "2", "--max-new-tokens", "20", "--temperature",
         "0.8", "--seed", "5", "--stop", "zzz", "--device", "cpu", "--dtype", "float32", "--offline", "--output", output,
         cwd=tmp_path,
     )  # fmt: skip
@@ -46,9 +46,8 @@ def test_two_models_write_behind_data_of_ones_own(outputs: Path, tmp_path: Path)
     assert f"{found.summary.total_switches} switches" in done.out
     assert "an instrument, and no way to save time" in " ".join(done.out.split())
     listed = list_runs(outputs)[0]
-    assert listed.kind == "switching"
-    assert run_state(listed.run) == "finished"
-    plan = read_plan(listed.run.plan_file, SwitchingPlan)
+    assert (listed.kind, listed.state, listed.tasks) == ("switching", "finished", ("questions",))
+    plan = read_plan(RunDirectory(Path(listed.path)).plan_file, SwitchingPlan)
     again = benchtui(*plan.command[1:], cwd=tmp_path)  # what is shown makes the same
     assert again.code == 0, again.err
     newest = max(path for path in (outputs / "first" / "switching").iterdir())
