@@ -20,7 +20,7 @@ from benchtui.worker.tokens.context import TokensContext, model_shard, request_o
 from benchtui.worker.tokens.heads import kept_head
 from benchtui.worker.tokens.observer import PassObserver
 from benchtui.worker.tokens.reading import Found, ModelReader, hides_states, kept_of
-from benchtui.worker.tokens.sizes import bytes_per_position, check_size, pair_bytes
+from benchtui.worker.tokens.sizes import bytes_per_position, check_size, guessed_bytes, pair_bytes
 from benchtui.worker.tokens.statistics import KnownTokens
 from benchtui.worker.tokens.text_sets import NumberedTexts, TextSets, encoded
 from benchtui.worker.tokens.texts.own import write_own_texts
@@ -46,7 +46,8 @@ class ModelPasses:
         if noted is not None:
             texts = self._sets.numbered(noted.texts)
             if not _missing(self._context, number, noted, texts):
-                self._count(number, texts.texts, int(self._context.journal.noted(f"size of model {number}") or 0))
+                each = int(self._context.journal.noted(f"size of model {number}") or 0)
+                self._count(number, texts.texts, each, noted.vocabulary)
                 self._finish(number, noted, texts)
                 return
         self._open_and_read(number)
@@ -73,7 +74,8 @@ class ModelPasses:
         known = KnownTokens.of(vocabulary)
         model = _described(context, number, answering, keep=keep, texts=texts, tokenizer=tokenizer, known=known)
         reader = ModelReader(answering, known, keep, context.plan.top_k)
-        self._count(number, texts.texts, _position_bytes(answering, model, texts.texts, context.plan.top_k))
+        each = _position_bytes(answering, model, texts.texts, context.plan.top_k)
+        self._count(number, texts.texts, each, model.vocabulary)
         context.note_model(number, model)
         if (
             context.plan.keep_heads
@@ -135,14 +137,16 @@ class ModelPasses:
         dtype = next((file.facts["dtype"] for file in files if file.facts.get("dtype")), "")
         writer.model(number, msgspec.structs.replace(model, removed=removed, dtype=dtype))
 
-    def _count(self, number: int, texts: TextSet, each: int) -> None:
-        """Tell how much there is to do, where a position takes `each` bytes; the models that are not opened yet are
-        taken for ones like this."""
+    def _count(self, number: int, texts: TextSet, each: int, vocabulary: int) -> None:
+        """Tell how much there is to do, where a position of this model takes `each` bytes."""
         plan = self._context.plan
         positions = int(texts.offsets[-1])
         self._sizes[number] = positions, each
         self._context.journal.note(f"size of model {number}", each)
-        sizes = [self._sizes.get(one, (positions, each)) for one in range(len(plan.models))]
+        sizes = [
+            self._sizes.get(one) or (positions, guessed_bytes(plan, one, number, each, vocabulary))
+            for one in range(len(plan.models))
+        ]
         counts = tuple(count for count, _ in sizes)
         total = sum(count * size for count, size in sizes) + positions * pair_bytes(plan)
         self._context.reporter.emit(TokensPlanned(documents=len(texts.documents), positions=counts, bytes=total))

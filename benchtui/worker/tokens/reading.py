@@ -104,11 +104,16 @@ def hides_states(answering: Answering) -> TypeGuard[HidesStates]:
 
 def kept_of(answering: Answering, wanted: Keep) -> Keep:
     """Return what can be kept of an open model's positions: of one that tells no hidden states its log-probabilities,
-    of one that tells the likeliest tokens only, those. Raises BenchtuiError where it tells no distribution."""
+    of one that tells the likeliest tokens only, or more at a request a token, those.
+
+    Raises BenchtuiError where it tells no distribution.
+    """
     if hides_states(answering):
         return wanted
     if isinstance(answering, Distributions):
-        return "full" if wanted == "hidden" else wanted
+        if wanted != "hidden":
+            return wanted
+        return "topk" if isinstance(answering, TopDistributions) else "full"
     if isinstance(answering, TopDistributions):
         return "topk" if wanted != "scalars" else wanted
     raise _gives_none(answering)

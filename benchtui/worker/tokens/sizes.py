@@ -8,6 +8,8 @@ from benchtui.plans.tokens import TokensPlan
 from benchtui.tokens.records import TOP, Keep
 
 _SCALARS = 4 * 4 + TOP * 8
+_TELL_ALL = ("gguf", "ollama")
+"""Backends that tell whole distributions and no hidden states."""
 _PAIR = 5 * 4
 _TABLE = 24
 """Bytes of a position in tokens.parquet for each model or pair, about: compression differs."""
@@ -17,6 +19,18 @@ def bytes_per_position(keep: Keep, *, state_bytes: int, vocabulary: int, top_k: 
     """Return the bytes that a model's position takes: `state_bytes` are those of one hidden state."""
     more = {"hidden": state_bytes, "full": 2 * vocabulary, "topk": 8 * top_k, "scalars": 0}
     return _SCALARS + _TABLE + more[keep]
+
+
+def guessed_bytes(plan: TokensPlan, number: int, opened: int, each: int, vocabulary: int) -> int:
+    """Return the bytes that a position takes of a model that is not open yet, rather too few: as many as of the
+    `opened` one (`each`) where one backend has both."""
+    backend = plan.models[number].backend
+    if backend == plan.models[opened].backend:
+        return each
+    keep = plan.keep
+    if keep == "hidden":
+        keep = "full" if backend in _TELL_ALL else "scalars"
+    return bytes_per_position(keep, state_bytes=0, vocabulary=vocabulary, top_k=plan.top_k)
 
 
 def pair_bytes(plan: TokensPlan) -> int:
