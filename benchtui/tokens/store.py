@@ -26,9 +26,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchtui.errors import BenchtuiError
-from benchtui.files import open_regular_file, read_regular, write_run_file
-from benchtui.text import one_line
+from benchtui.files import read_regular, write_run_file
+from benchtui.tokens.arrays import Arrays, ShardFile, damaged, file_digest, read_record, write_arrays
 from benchtui.tokens.records import (
     PairScores,
     StoredModel,
@@ -44,11 +43,7 @@ STORE = "tokens"
 SHARD_TOKENS = 4096
 """A shard ends with the document that reaches so many scored tokens: what is lost at most when a worker dies."""
 LARGEST_TEXTS = 2 << 30
-_FACTS = "benchtui"
-"""The one entry that a file's metadata have."""
 _DIGEST = re.compile(r"[0-9a-zA-Z]{1,64}")
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -105,14 +100,14 @@ class StoreWriter:
             "answer": np.array([text.answer for text in texts.tokens], np.int32),
             "shards": np.array(texts.shards, np.int64),
         }
-        arrays = self._arrays(self.texts_file(number).with_suffix(".safetensors"), flat)
+        arrays = write_arrays(self.texts_file(number).with_suffix(".safetensors"), flat)
         return _both(hashlib.sha256(lines).hexdigest(), arrays)
 
     def shard(self, model: int, shard: int, scores: TokenScores, more: Arrays, facts: Mapping[str, str]) -> str:
         """Write a shard of a model: its numbers, what else is kept of each position, and facts of the shard. Returns
         a digest of the file."""
         arrays = {field.name: getattr(scores, field.name) for field in fields(TokenScores)}
-        return self._arrays(self.shard_file(model, shard), {**arrays, **more}, facts)
+        return write_arrays(self.shard_file(model, shard), {**arrays, **more}, facts)
 
     def model(self, number: int, model: StoredModel) -> None:
         """Write model.json: all shards of the model are there."""
@@ -123,7 +118,7 @@ class StoreWriter:
         """Write the divergences of two models over one shard; returns a digest of the file."""
         names = ("kl", "kl_reverse", "js", "tv", "shift")
         arrays = {name: getattr(scores, name) for name in names}
-        return self._arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
+        return write_arrays(self.pair_file(first, second, shard), arrays, {"bound": scores.bound})
 
     def vocabulary(self, vocabulary: StoredVocabulary) -> str:
         """Write what the ids of a tokenizer mean; returns its digest, which `StoredModel.tokenizer` is."""
@@ -132,7 +127,7 @@ class StoreWriter:
             "ends": vocabulary.ends,
             "special": vocabulary.special.astype(np.uint8),
         }
-        self._arrays(self.vocabulary_file(vocabulary.digest), arrays)
+        write_arrays(self.vocabulary_file(vocabulary.digest), arrays)
         return vocabulary.digest
 
     def texts_file(self, number: int) -> Path:
@@ -155,17 +150,6 @@ class StoreWriter:
         """Where the divergences of two models over one shard lie."""
         return self.folder / "pairs" / f"{first}-{second}" / f"shard-{shard:04}.safetensors"
 
-    @staticmethod
-    def _arrays(place: Path, arrays: Arrays, facts: Mapping[str, str] | None = None) -> str:
-        from safetensors.numpy import save
-
-        whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-        # One entry: of several, safetensors writes the order at random, and a shard has the same bytes each time.
-        noted = {_FACTS: msgspec.json.encode(facts, order="sorted").decode()} if facts else None
-        data = save(whole, metadata=noted)
-        write_run_file(place, data)
-        return hashlib.sha256(data).hexdigest()
-
 
 class DistributionStore:
     """What models make of the tokens of texts, read from a folder that `StoreWriter` wrote.
@@ -176,7 +160,7 @@ class DistributionStore:
     def __init__(self, folder: Path, header: StoreHeader | None = None) -> None:
         """Another `header` than that of the folder has fewer models or pairs: those that are there already."""
         self.folder = folder
-        self.header: StoreHeader = header or _record(folder / "store.json", StoreHeader)
+        self.header: StoreHeader = header or read_record(folder / "store.json", StoreHeader)
         self._texts = lru_cache(maxsize=None)(self._read_texts)
         self._open = lru_cache(maxsize=64)(ShardFile)
         self._vocabularies = lru_cache(maxsize=None)(self._read_vocabulary)
@@ -184,10 +168,8 @@ class DistributionStore:
     @cached_property
     def models(self) -> tuple[StoredModel, ...]:
         """The models, in order; all of their shards are there."""
-        found = (
-            _record(self.folder / "models" / str(n) / "model.json", StoredModel) for n in range(len(self.header.labels))
-        )
-        return tuple(found)
+        places = (self.folder / "models" / str(n) / "model.json" for n in range(len(self.header.labels)))
+        return tuple(read_record(place, StoredModel) for place in places)
 
     def texts(self, model: int) -> TextSet:
         """The text set that a model read."""
@@ -245,13 +227,13 @@ class DistributionStore:
         try:
             documents = msgspec.json.Decoder(TokenDocument).decode_lines(read_regular(place, LARGEST_TEXTS))
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise _damaged(place, str(error)) from None
+            raise damaged(place, str(error)) from None
         file = ShardFile(place.with_suffix(".safetensors"))
         lengths, first, answer = (file.read(name) for name in ("lengths", "first", "answer"))
         ids, starts, ends = (file.read(name) for name in ("ids", "starts", "ends"))
         shards = file.read("shards").tolist()
         if len(lengths) != len(documents) or lengths.sum() != len(ids) or shards[-1:] != [len(documents)]:
-            raise _damaged(file.path, "its numbers do not fit the texts")
+            raise damaged(file.path, "its numbers do not fit the texts")
         cuts = np.concatenate(([0], np.cumsum(lengths)))
         tokens = [
             TextTokens(ids[a:b], starts[a:b], ends[a:b], int(one), int(other))
@@ -260,55 +242,18 @@ class DistributionStore:
         return TextSet(documents, tokens, shards)
 
     def _read_vocabulary(self, digest: str) -> StoredVocabulary:
-        if not _DIGEST.fullmatch(digest):
-            raise _damaged(self.folder / "models", f"{digest!r} is no digest of a tokenizer")
+        if not is_digest(digest):
+            raise damaged(self.folder / "models", f"{digest!r} is no digest of a tokenizer")
         file = ShardFile(StoreWriter(self.folder).vocabulary_file(digest))
         data, ends, special = (file.read(name) for name in ("data", "ends", "special"))
         if len(ends) != len(special) or (np.diff(ends, prepend=0) < 0).any() or ends[-1:].sum() != len(data):
-            raise _damaged(file.path, "its numbers do not fit each other")
+            raise damaged(file.path, "its numbers do not fit each other")
         return StoredVocabulary(data, ends, special.astype(np.bool_))
 
 
 def open_store(run: Path) -> DistributionStore:
     """Open the store of a run's folder. Raises BenchtuiError where there is none yet, or it cannot be read."""
     return DistributionStore(run / STORE)
-
-
-class ShardFile:
-    """A safetensors file of numpy arrays, read a slice at a time. Raises BenchtuiError where it cannot be read."""
-
-    def __init__(self, path: Path) -> None:
-        from safetensors import SafetensorError, safe_open
-
-        self.path = path
-        try:
-            open_regular_file(path).close()
-            file: Any = safe_open(path, "np")
-            self._file = file
-            self._names: frozenset[str] = frozenset(file.keys())
-        except (OSError, SafetensorError) as error:
-            raise _damaged(path, str(error)) from None
-
-    @property
-    def facts(self) -> Mapping[str, str]:
-        """What was written beside the arrays."""
-        try:
-            return msgspec.json.decode((self._file.metadata() or {}).get(_FACTS, "{}"), type=dict[str, str])
-        except (msgspec.MsgspecError, RecursionError) as error:
-            raise _damaged(self.path, str(error)) from None
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._names
-
-    def read(self, name: str, rows: slice = slice(None)) -> NDArray[Any]:
-        """Rows of an array. Raises BenchtuiError where there is no such array, or it is too short."""
-        if name not in self._names:
-            raise _damaged(self.path, f"it has no {one_line(name, 40)}")
-        stored = self._file.get_slice(name)
-        found: NDArray[Any] = np.asarray(stored[rows])
-        if rows.stop is not None and len(found) != rows.stop - rows.start:
-            raise _damaged(self.path, "it ends early")
-        return found
 
 
 def _rows_of(texts: TextSet, document: int, shard: int) -> slice:
@@ -321,16 +266,9 @@ def _pair_of(file: ShardFile, rows: slice) -> PairScores:
     return PairScores(**arrays, bound="lower" if file.facts.get("bound") == "lower" else "exact")
 
 
-def file_digest(place: Path) -> str:
-    """Return the digest of a file of a store; "" where it is not there. Raises OSError where it cannot be read."""
-    try:
-        with open_regular_file(place) as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-            return digest.hexdigest()
-    except FileNotFoundError:
-        return ""
+def is_digest(text: str) -> bool:
+    """Whether a text of a store is a digest, and may be part of a file's name."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 def texts_digest(folder: Path, number: int) -> str:
@@ -346,21 +284,3 @@ def _both(documents: str, tokens: str) -> str:
 def documents_of(texts: TextSet) -> Iterator[tuple[TokenDocument, TextTokens]]:
     """Each document with its tokens."""
     return zip(texts.documents, texts.tokens, strict=True)
-
-
-def _record(place: Path, of: type[Any]) -> Any:
-    try:
-        return msgspec.json.decode(read_regular(place), type=of)
-    except FileNotFoundError:
-        raise BenchtuiError(
-            f"{one_line(str(place), 400)} is missing: the tokens were not scored to the end.",
-            "Resume the run: `benchtui runs` names it.",
-        ) from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise _damaged(place, str(error)) from None
-
-
-def _damaged(place: Path, why: str) -> BenchtuiError:
-    return BenchtuiError(
-        f"{one_line(str(place), 400)} cannot be read: {one_line(why, 200)}.", "Run the comparison of tokens again."
-    )

@@ -40,7 +40,7 @@ LIBRARIES = frozenset({"accelerate", "bitsandbytes", "peft", "safetensors", "tor
 BACKEND = "benchtui.worker.answering.hf"
 
 ELSEWHERE = {
-    "benchtui/tokens/store.py": "safetensors is the format of stores, whatever computed them",
+    "benchtui/tokens/arrays.py": "safetensors is the format of stores, whatever computed them",
     "benchtui/worker/answering/openai/tokens.py": "the tokenizer of a server's model, where its folder is known here",
     "benchtui/worker/benchmark/machine.py": "asks PyTorch which accelerator a run was computed on",
     "benchtui/worker/answering/vllm/open.py": "vLLM loads the same files: precision, pickles and errors are hf's",

@@ -14,8 +14,9 @@ from benchtui.plans.tokens import TokensPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.journal.journal import Journal, RequestKey
+from benchtui.tokens.arrays import file_digest
 from benchtui.tokens.records import StoredModel
-from benchtui.tokens.store import STORE, StoreWriter, file_digest
+from benchtui.tokens.store import STORE, StoreWriter
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchtui.errors import BenchtuiError
 from benchtui.models.source import hugging_face
-from benchtui.tokens.store import DistributionStore
+from benchtui.tokens.store import DistributionStore, is_digest
 from benchtui.worker.answering.hf.head_alone import HeadAlone, open_head, open_kept_head
 from benchtui.worker.answering.hf.load import choose_device
 from benchtui.worker.tokens.context import TokensContext
@@ -56,4 +56,4 @@ class HeadsOfRun:
 def kept_head(context: TokensContext, digest: str) -> Path | None:
     """The file in the store that has this head; None where there is none."""
     file = context.writer.head_file(digest)
-    return file if file.is_file() else None
+    return file if is_digest(digest) and file.is_file() else None

@@ -9,8 +9,9 @@ import msgspec
 
 from benchtui.errors import BenchtuiError
 from benchtui.runs.kinds.tokens.events import TokensPlanned
+from benchtui.tokens.arrays import ShardFile
 from benchtui.tokens.records import StoredModel, TextTokens, TokenDocument
-from benchtui.tokens.store import ShardFile, TextSet
+from benchtui.tokens.store import TextSet
 from benchtui.tokens.vocabulary import StoredVocabulary
 from benchtui.worker.answering.next_token import Vocabulary
 from benchtui.worker.answering.opening import open_answering

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from benchtui.runs.kinds.tokens.events import PairsCompared
 from benchtui.text import one_line
+from benchtui.tokens.arrays import ShardFile
 from benchtui.tokens.bounds import lower_bounds
 from benchtui.tokens.records import PairScores, StoredModel
-from benchtui.tokens.store import DistributionStore, ShardFile
+from benchtui.tokens.store import DistributionStore
 from benchtui.tokens.vocabulary import shown_token
 from benchtui.worker.answering.hf.head_alone import HeadAlone
 from benchtui.worker.tokens.context import TokensContext, pair_shard, request_of, texts_and_models
