@@ -49,11 +49,21 @@ def test_a_document(store: DistributionStore) -> None:
     assert benchtui("tokens", "show", store.folder, "--doc", "2", "--metric", "entropy").out == ended.out
 
 
+def test_one_model_alone(store: DistributionStore) -> None:
+    ended = benchtui("tokens", "show", store.folder, "--doc", "1", "--pair", "sft")
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("sft ·")
+    assert f"{store.scores(1, 0).entropy.max():.2f}" in ended.out
+    assert "dpo" not in ended.out
+    named = benchtui("tokens", "show", store.folder, "--doc", "1", "--pair", "sft", "--metric", "js")
+    one_line_error(named, 2, ["compares two models"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("--doc", "9"), ["no document", "number from 1 to 3"]),
-        (("--pair", "base,other"), ["names no two models", "base, sft, dpo"]),
+        (("--pair", "base,other"), ["names no models", "base, sft, dpo"]),
         (("--pair", "sft,dpo"), ["were not compared"]),
         (("--metric", "kl"), ["--doc 1"]),
     ],

@@ -1,4 +1,4 @@
-"""Which two models of a comparison by token a command shows."""
+"""Which models of a comparison by token a command shows."""
 
 from __future__ import annotations
 
@@ -21,9 +21,11 @@ def default_models(store: DistributionStore) -> tuple[int, int]:
 
 
 def chosen_models(store: DistributionStore, named: str) -> tuple[int, int]:
-    """Return the numbers of two models that a user names, "A,B". Raises UsageError where there are none, or they were
-    not compared."""
+    """Return the numbers of two models that a user names, "A,B", or twice that of one, "A". Raises UsageError where
+    there are none, or they were not compared."""
     labels = store.header.labels
+    if named in labels:
+        return labels.index(named), labels.index(named)
     for first in range(len(labels)):
         for second in range(len(labels)):
             if f"{labels[first]},{labels[second]}" == named and first != second:
@@ -36,4 +38,4 @@ def chosen_models(store: DistributionStore, named: str) -> tuple[int, int]:
                     "`benchtui tokens pair RUN A B` compares them, without the models.",
                 )
     known = ", ".join(one_line(label, 40) for label in labels)
-    raise UsageError(f"--pair {one_line(named, 120)!r} names no two models of this run.", f"They are: {known}.")
+    raise UsageError(f"--pair {one_line(named, 120)!r} names no models of this run.", f"They are: {known}.")

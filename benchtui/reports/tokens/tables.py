@@ -93,7 +93,7 @@ def tokens_view(
     yield from (Text(printable(span_sentence(each, labels))) for each in summary.spans)
     yield Text("")
     yield from (Text(f"! {note}", style="yellow") for note in notes(summary, store.models))
-    yield Text(legend(unit), style="dim")
+    yield Text(legend(unit, pairs=bool(summary.pairs)), style="dim")
 
 
 def chosen_pair(summary: TokensSummary, pair: tuple[int, int] | None) -> PairStatistics | None:

@@ -180,11 +180,15 @@ def notes(summary: TokensSummary, models: tuple[StoredModel, ...] = ()) -> list[
     return list(told)
 
 
-def legend(unit: Unit = NATS) -> str:
-    """Return what the numbers are."""
-    return (
+def legend(unit: Unit = NATS, *, pairs: bool = True) -> str:
+    """Return what the numbers are; those of pairs where there are `pairs`."""
+    said = (
         f"In {unit.name}, at temperature 1. The tokens of one text are not independent: each 95 % interval, in "
-        "brackets, takes a document's group as one unit. JS 0: the same distribution; "
-        f"{number(unit.factor * math.log(2))}: nothing in common. Δ {unit.logarithm} p: of the text's own token, above "
-        "0 the second model finds it likelier."
+        "brackets, takes a document's group as one unit."
+    )
+    if not pairs:
+        return said
+    return (
+        f"{said} JS 0: the same distribution; {number(unit.factor * math.log(2))}: nothing in common. "
+        f"Δ {unit.logarithm} p: of the text's own token, above 0 the second model finds it likelier."
     )
