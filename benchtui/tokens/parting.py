@@ -3,6 +3,7 @@ models are furthest from each other."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -20,6 +21,9 @@ PLACES = 5
 FURTHEST = 100
 SURE, DIFFERENT = 0.2, 0.95
 """Quantiles: silent errors are where the first model's entropy is at most the one and the KL at least the other."""
+
+CLEAR = math.log(2) / 2
+"""The JS, half of its greatest value, from which a replacement is clear: else it may be one of two equal tokens."""
 
 _ID_BITS = 32
 
@@ -46,17 +50,18 @@ def parting(store: DistributionStore, first: int, second: int, groups: Groups) -
 def replacements(
     store: DistributionStore, first: int, second: int, groups: Groups, where: Mask | None = None
 ) -> Iterator[Replacement]:
-    """Yield the most frequent changes of the likeliest token, among the scored tokens that `where` says."""
+    """Yield the most frequent changes of the likeliest token, among the scored tokens that `where` says: by how often
+    they are clear, then by how often there are any."""
     one, other = top_ids(store, first), top_ids(store, second)
     changed = (one != other) & (one >= 0) & (other >= 0)
     at = np.flatnonzero(changed if where is None else changed & where)
     js = store.pair_column(first, second, "js")[at].astype(np.float64)
     keys, which, counts = np.unique(_pairs_of(one[at], other[at]), return_inverse=True, return_counts=True)
-    totals = np.bincount(which, js, len(keys))
+    totals, clear = np.bincount(which, js, len(keys)), np.bincount(which, js >= CLEAR, len(keys)).astype(np.int64)
     units = np.unique(_pairs_of(which, groups.of_tokens[at]))
     in_groups = np.bincount(units >> _ID_BITS, minlength=len(keys))
     vocabulary, texts = store.vocabulary(first), store.texts(first)
-    for number in np.lexsort((-totals, -counts))[:LISTED]:
+    for number in np.lexsort((-totals, -counts, -clear))[:LISTED]:
         key = int(keys[number])
         first_id, second_id = key >> _ID_BITS, key & ((1 << _ID_BITS) - 1)
         mine = np.flatnonzero(which == number)
@@ -69,6 +74,7 @@ def replacements(
             int(in_groups[number]),
             float(totals[number]),
             _places(texts, at[mine[_greatest(js[mine], PLACES)]]),
+            int(clear[number]),
         )
 
 

@@ -93,7 +93,8 @@ class Place(msgspec.Struct, frozen=True):
 
 class Replacement(msgspec.Struct, frozen=True, omit_defaults=True):
     """How often the first model's likeliest token was one and the second's another, in how many groups, with the total
-    JS there and some places."""
+    JS there and some places. `clear` counts the times when the JS was at least half of its greatest value, ln 2 / 2:
+    elsewhere both tokens may be nearly as likely in either model."""
 
     first_id: int
     second_id: int
@@ -103,6 +104,7 @@ class Replacement(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: int
     js: float
     places: tuple[Place, ...] = ()
+    clear: int = 0
 
 
 class ClassStatistics(msgspec.Struct, frozen=True, omit_defaults=True):

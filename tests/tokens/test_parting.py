@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_replacements_are_those_counted_by_hand(store: DistributionStore) -> Non
                 documents[one, other].add(number)
                 js[one, other].append((float(store.pair(0, 1, number).js[place]), Place(number, place)))
     found = list(replacements(store, 0, 1, Groups(store.texts(0))))
-    assert [each.count for each in found] == sorted(counts.values(), reverse=True)[: len(found)]
+    clear = {key: sum(value >= math.log(2) / 2 for value, _ in places) for key, places in js.items()}
+    order = sorted(((clear[key], count) for key, count in counts.items()), reverse=True)
+    assert [(each.clear, each.count) for each in found] == order[: len(found)]
     for each in found:
         key = (each.first_id, each.second_id)
         assert (each.count, each.groups) == (counts[key], len(documents[key]))

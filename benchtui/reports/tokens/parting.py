@@ -76,11 +76,14 @@ def replacements_table(
     found: Sequence[Replacement], store: DistributionStore, model: int, unit: Unit, glyphs: Glyphs
 ) -> Table:
     """Return a table with a line a replacement, and one of its places."""
-    lines = table("Most frequent replacements", "Times", "Groups", "JS in all", "For example", left=("For example",))
+    lines = table(
+        "Most frequent replacements", "Clearly", "Times", "Groups", "JS in all", "For example", left=("For example",)
+    )
     for each in found:
         lines.add_row(
             *texts(
                 f"{quoted(each.first, glyphs)} {glyphs.next_step} {quoted(each.second, glyphs)}",
+                f"{each.clear:,}",
                 f"{each.count:,}",
                 f"{each.groups:,}",
                 number(unit.factor * each.js, glyphs),
