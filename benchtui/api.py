@@ -39,8 +39,7 @@ if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory
     from benchtui.runs.listing import ListedRun
     from benchtui.supervise.control import Control
-    from benchtui.tokens.divergences import DivergenceKind
-    from benchtui.tokens.records import Mode
+    from benchtui.tokens.modes import DivergenceKind, Mode
     from benchtui.worker.answering.loaded_model import LoadedModel
 
 __all__ = [

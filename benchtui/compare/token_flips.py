@@ -12,7 +12,7 @@ from benchtui.compare.records import Comparison, Row
 from benchtui.errors import BenchtuiError
 from benchtui.plans.tokens import ChosenDocument
 from benchtui.text import one_line
-from benchtui.tokens.records import Change
+from benchtui.tokens.modes import Change
 
 FEWEST_OTHERS = 50
 """How many documents that did not change side are wanted at least."""

@@ -21,13 +21,15 @@ def run_arguments(choice: Choice) -> list[str]:
 
 def changed_settings(choice: Choice) -> list[str]:
     """The flags of what differs from the defaults."""
-    return [flag for setting, value in _said(choice) for flag in setting.arguments(value)]
+    return [flag for setting, value in said_settings(choice) for flag in setting.arguments(value)]
 
 
 def resume_arguments(choice: Choice) -> list[str]:
     """The flags after `benchtui resume`: where the user's own tasks are, how the run is watched and reported. What
     `choice` allows was said of another run."""
-    said = [(setting, value) for setting, value in _said(choice) if setting.at_resume and not setting.permission]
+    said = [
+        (setting, value) for setting, value in said_settings(choice) if setting.at_resume and not setting.permission
+    ]
     return [
         ISOLATED,
         *(flag for setting, value in said if setting.name not in _NOT_RESUMED for flag in setting.arguments(value)),
@@ -41,10 +43,10 @@ def command_line(choice: Choice) -> str:
 
 def other_settings(choice: Choice) -> list[str]:
     """The flags of those settings that no page of the wizard asks for, each as one types it."""
-    return [shlex.join(setting.arguments(value)) for setting, value in _said(choice) if setting.page is None]
+    return [shlex.join(setting.arguments(value)) for setting, value in said_settings(choice) if setting.page is None]
 
 
-def _said(choice: Choice) -> Iterator[tuple[Setting, object]]:
+def said_settings(choice: Choice) -> Iterator[tuple[Setting, object]]:
     """Settings that have to be said, with their values."""
     values = settings_of(choice)
     for setting in SETTINGS:

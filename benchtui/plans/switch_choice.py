@@ -19,7 +19,7 @@ from benchtui.routing.records import Side
 from benchtui.settings.rows import ISOLATED
 from benchtui.settings.values import number_words
 from benchtui.text import one_line
-from benchtui.tokens.divergences import DivergenceKind
+from benchtui.tokens.modes import DivergenceKind
 
 DEFAULT_THRESHOLD = "p95"
 

@@ -11,7 +11,7 @@ import msgspec
 from benchtui.plans.tokens import TextsPlan
 from benchtui.routing.records import Side
 from benchtui.routing.rules import SwitchRule, back_threshold
-from benchtui.tokens.divergences import DivergenceKind
+from benchtui.tokens.modes import DivergenceKind
 
 PROFILED = 50
 """The most texts that a threshold in percent is taken from."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from benchtui.plans.choice import Choice, settings_of
+from benchtui.plans.choice import Choice
+from benchtui.plans.command import said_settings
 from benchtui.plans.tokens import Sampling
-from benchtui.settings.rows import ISOLATED, OF_OWN_DATA, SETTING
+from benchtui.settings.rows import ISOLATED, OF_OWN_DATA
 from benchtui.settings.values import number_words
-from benchtui.tokens.records import Keep, Mode
+from benchtui.tokens.modes import Keep, Mode
 
 BASE = "base"
 """Means the base of the first trained model among the names of models."""
@@ -76,11 +76,9 @@ class TokensChoice:
         yield from self._texts()
 
     def _settings(self) -> Iterator[str]:
-        values = settings_of(dataclasses.replace(self.settings, compare=False))
-        for name in TOKEN_SETTINGS:
-            row = SETTING[name]
-            if name not in OF_SAMPLING and values[row.parameter] != row.default:
-                yield from row.arguments(values[row.parameter])
+        for row, value in said_settings(self.settings):
+            if row.name in TOKEN_SETTINGS:
+                yield from row.arguments(value)
         if self.settings.tasks:
             yield from ("--tasks", ",".join(self.settings.tasks))
 

@@ -15,7 +15,7 @@ from benchtui.plans.plan import Plan
 from benchtui.routing.records import Sampling as Sampling
 from benchtui.tasks.data.spec import DataSpec
 from benchtui.tasks.suites import TaskPlan
-from benchtui.tokens.records import Change, Keep, Mode
+from benchtui.tokens.modes import Change, Keep, Mode
 
 
 class TokenModel(msgspec.Struct, frozen=True, kw_only=True):

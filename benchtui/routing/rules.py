@@ -6,7 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from benchtui.routing.records import Side
-from benchtui.tokens.divergences import DivergenceKind
+from benchtui.tokens.modes import DivergenceKind
 
 
 class SwitchRule(msgspec.Struct, frozen=True):

@@ -6,14 +6,12 @@ where only the second has none, KL is infinite.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-DivergenceKind = Literal["js", "kl", "kl-reverse", "tv"]
-"""js: Jensen-Shannon, 0 to ln 2 (not its square root). kl: KL(first‖second). kl-reverse: KL(second‖first). tv: total
-variation, half of the sum of absolute differences, 0 to 1."""
+from benchtui.tokens.modes import DivergenceKind
 
 _ROUNDING = 1e-9
 """How far below 0 rounding can bring a sum that is not negative."""

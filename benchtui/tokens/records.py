@@ -7,21 +7,12 @@ everything before it, at temperature 1. All are in nats. Arrays have one entry a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-Mode = Literal["given", "own"]
-"""given: every model reads the same texts. own: each model writes its own, so that nothing is compared by position."""
-Keep = Literal["hidden", "full", "topk", "scalars"]
-"""What is stored of each position beside its numbers: what the output head reads; log-probabilities of the whole
-vocabulary; of the likeliest tokens; nothing."""
-Bound = Literal["exact", "lower"]
-"""lower: computed from the likeliest tokens of both models and one rest each, so the true value may be greater."""
-Change = Literal["fixed", "broken", "same", ""]
-"""Which side a document changed to from the first run to the second; "" where nothing was compared."""
+from benchtui.tokens.modes import Bound, Change, Keep, Mode
 
 TOP = 10
 """How many of the likeliest tokens are kept at every position, whatever else is."""

@@ -13,7 +13,7 @@ import msgspec
 from benchtui.errors import BenchtuiError
 from benchtui.files import read_regular, write_run_file
 from benchtui.text import one_line
-from benchtui.tokens.records import Bound, Change, Mode
+from benchtui.tokens.modes import Bound, Change, Mode
 
 SUMMARY = "summary.json"
 """Its name in the store's folder."""

@@ -12,7 +12,8 @@ from scipy import stats
 
 from benchtui.tokens.estimates import Groups
 from benchtui.tokens.flips import flips
-from benchtui.tokens.records import Change, PairScores, TokenDocument
+from benchtui.tokens.modes import Change
+from benchtui.tokens.records import PairScores, TokenDocument
 from benchtui.tokens.store import DistributionStore, StoreWriter
 from benchtui.tokens.summarise import summarise
 from benchtui.tokens.summary import Flips

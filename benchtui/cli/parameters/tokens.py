@@ -17,7 +17,7 @@ from benchtui.plans.tokens import Sampling
 from benchtui.settings.forms import TASKS
 from benchtui.settings.rows import NO_SUITE, SETTING, SETTINGS
 from benchtui.text import one_line
-from benchtui.tokens.records import Keep, Mode
+from benchtui.tokens.modes import Keep, Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -76,7 +76,7 @@ _OPTIONS = (
         "documents that changed side, and as many that did not.",
     ),
     _option(
-        TEXTS, "--tasks", metavar="A,B", help="References of lm-eval's tasks, behind the prompts of a benchmark; "
+        TEXTS, "--tasks", "task_names", metavar="A,B", help="References of lm-eval's tasks, behind their prompts; "
         "with --answers and --flips: only these tasks.",
     ),
     _option(
@@ -165,7 +165,7 @@ def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensC
     sampling = _sampling(said)
     about_data = bool(said["data"])
     prompt, answer = said.pop("prompt_text"), said.pop("answer_text")
-    tasks = _tasks(said.pop("tasks"))
+    tasks = _tasks(said.pop("task_names"))
     defaults = {row.parameter: row.default for row in SETTINGS}
     names = {SETTING[name].parameter for name in TOKEN_SETTINGS}
     settings = {name: value for name, value in said.items() if name in names}

@@ -14,7 +14,7 @@ from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.switch_choice import DEFAULT_THRESHOLD, SwitchChoice
 from benchtui.plans.token_choice import KEPT_TOP, LARGEST, TOKEN_SETTINGS
 from benchtui.routing.records import Sampling
-from benchtui.tokens.divergences import DivergenceKind
+from benchtui.tokens.modes import DivergenceKind
 
 if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory

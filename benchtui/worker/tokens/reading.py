@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
-from benchtui.tokens.records import TOP, Keep, TextTokens, TokenScores
+from benchtui.tokens.modes import Keep
+from benchtui.tokens.records import TOP, TextTokens, TokenScores
 from benchtui.worker.answering.next_token import Distributions, HidesStates, TopDistributions
 from benchtui.worker.answering.protocol import Answering, Observer
 from benchtui.worker.not_a_number import NotANumberError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchtui.errors import BenchtuiError
 from benchtui.models.layout import size_text
 from benchtui.plans.tokens import TokensPlan
-from benchtui.tokens.records import TOP, Keep
+from benchtui.tokens.modes import Keep
+from benchtui.tokens.records import TOP
 
 _SCALARS = 4 * 4 + TOP * 8
 _TELL_ALL = ("gguf", "ollama")

@@ -18,7 +18,8 @@ from benchtui.plans.plan import write_plan
 from benchtui.plans.tokens import GivenTexts, TokenModel, TokensPlan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord, write_record
-from benchtui.tokens.records import Change, StoredModel, StoreHeader, TextTokens, TokenDocument
+from benchtui.tokens.modes import Change
+from benchtui.tokens.records import StoredModel, StoreHeader, TextTokens, TokenDocument
 from benchtui.tokens.store import STORE, DistributionStore, StoreWriter, TextSet, divided
 from benchtui.tokens.summary import SUMMARY, Spread, TokensSummary
 from benchtui.tokens.vocabulary import StoredVocabulary
