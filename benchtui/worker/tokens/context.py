@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -33,10 +34,16 @@ class TokensContext:
     reporter: Reporter
     writer: StoreWriter
 
-    def is_kept(self, key: RequestKey, request: str) -> bool:
-        """Whether the file of `key` (a shard of a model or of a pair) was written, from the same, and is intact."""
-        noted, digest = self.journal.answers(key.task).get(key, ("", ""))
-        return bool(digest) and noted == request and file_digest(self._place(key)) == digest
+    def missing(self, requests: Mapping[RequestKey, str]) -> list[RequestKey]:
+        """Those of some files (shards of one model or of one pair, each with what it is computed from) that were not
+        written, were written from something else, or are not intact."""
+        noted: dict[RequestKey, tuple[str, Any]] = {}
+        for task in {key.task for key in requests}:
+            noted.update(self.journal.answers(task))
+        return [key for key, request in requests.items() if not self._is_kept(key, request, noted.get(key))]
+
+    def _is_kept(self, key: RequestKey, request: str, noted: tuple[str, Any] | None) -> bool:
+        return noted is not None and noted[0] == request and file_digest(self._place(key)) == noted[1]
 
     def keep(self, key: RequestKey, request: str, digest: str) -> None:
         """Note that the file of `key` is complete."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError
@@ -12,30 +11,40 @@ from benchtui.worker.answering.hf.head_alone import HeadAlone, open_head, open_k
 from benchtui.worker.answering.hf.load import choose_device
 from benchtui.worker.tokens.context import TokensContext
 
+AT_ONCE = 4
+"""Heads that are in memory together, at most."""
+
 
 class HeadsOfRun:
-    """The output heads of some models of a run, each distinct one loaded once; `device` is where they compute.
+    """The output heads of the models of a run, each distinct one loaded when it is asked for first; `device` is where
+    they compute.
 
     One that was put into the store is read from there, else the model's files have it. Raises BenchtuiError where they
     are gone, or have another head now.
     """
 
-    def __init__(self, context: TokensContext, store: DistributionStore, numbers: Sequence[int]) -> None:
-        self._digests = {number: store.models[number].head for number in numbers}
+    def __init__(self, context: TokensContext, store: DistributionStore) -> None:
+        self._context = context
+        self._store = store
         self._heads: dict[str, HeadAlone] = {}
-        self.device = "cpu"
-        for digest in dict.fromkeys(self._digests.values()):
-            if digest:
-                self._heads[digest] = self._open(context, store, digest)
+        self.device, _ = _device(context, store)
 
     def of(self, number: int) -> HeadAlone | None:
         """The head of a model; None where no hidden states of it are stored."""
-        return self._heads.get(self._digests[number])
+        digest = self._store.models[number].head
+        if not digest:
+            return None
+        head = self._heads.pop(digest, None)
+        if head is None:
+            while len(self._heads) >= AT_ONCE:
+                del self._heads[next(iter(self._heads))]  # the one that was asked for longest ago
+            head = self._open(self._context, self._store, digest)
+        self._heads[digest] = head
+        return head
 
     def _open(self, context: TokensContext, store: DistributionStore, digest: str) -> HeadAlone:
         """From the store, else from the first model that still has it."""
         owners = [number for number, model in enumerate(store.models) if model.head == digest]
-        self.device, _ = choose_device(context.plan.load_plan(owners[0]))
         label = context.plan.models[owners[0]].label
         context.reporter.phase("loading model", task=label, detail="its output head alone")
         context.process.stop.check()
@@ -51,6 +60,13 @@ class HeadsOfRun:
                 refused = refused or error
         assert refused is not None  # noqa: S101 - a digest in use has an owner
         raise refused
+
+
+def _device(context: TokensContext, store: DistributionStore) -> tuple[str, str]:
+    """Where the first model with hidden states would be loaded."""
+    owners = (number for number, model in enumerate(store.models) if model.head)
+    number = next(owners, None)
+    return ("cpu", "") if number is None else choose_device(context.plan.load_plan(number))
 
 
 def kept_head(context: TokensContext, digest: str) -> Path | None:

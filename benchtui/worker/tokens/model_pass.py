@@ -209,7 +209,10 @@ def _windows_caveat(texts: TextSet, longest: int) -> list[str]:
 def _missing(context: TokensContext, number: int, model: StoredModel, texts: NumberedTexts) -> set[int]:
     """The shards that are not there."""
     shards = range(len(texts.texts.shards) - 1)
-    return {s for s in shards if not context.is_kept(model_shard(number, s), _request(model, texts, s))}
+    return {
+        key.doc_id
+        for key in context.missing({model_shard(number, shard): _request(model, texts, shard) for shard in shards})
+    }
 
 
 def _request(model: StoredModel, texts: NumberedTexts, shard: int) -> str:

@@ -43,7 +43,7 @@ def compare_pairs(context: TokensContext, store: DistributionStore) -> None:
     OSError or sqlite3.OperationalError (a full disk).
     """
     pairs = [pair for pair in store.header.pairs if can_compare(context, store, pair)]
-    work = sorted((shard, pair) for pair in pairs for shard in _missing(context, store, pair))
+    work = [(shard, pair) for pair in sorted(pairs) for shard in _missing(context, store, pair)]
     progress = _Progress(context, store, pairs)
     progress.begin(work)
     if work:
@@ -57,14 +57,18 @@ def _compare(
     context: TokensContext, store: DistributionStore, work: Sequence[tuple[int, Pair]], progress: _Progress
 ) -> None:
     check = context.process.stop.check
-    heads = HeadsOfRun(context, store, sorted({number for _, pair in work for number in pair}))
+    heads = HeadsOfRun(context, store)
+
+    def advanced(tokens: int) -> None:
+        context.reporter.advance("tokens", tokens)
+        check()
+
     for shard, pair in work:
         check()
         first, second = (Side(store, number, shard, heads.of(number), heads.device) for number in pair)
-        found = compared(first, second, check)
+        found = compared(first, second, advanced)
         digest = context.writer.pair(*pair, shard, found)
         context.keep(pair_shard(*pair, shard), _request(context, store, pair, shard), digest)
-        context.reporter.advance("tokens", len(found.js))
         progress.done(pair, shard, found.js)
 
 
@@ -139,14 +143,15 @@ class Side:
         return ids, values
 
 
-def compared(first: Side, second: Side, check: Callable[[], None] = lambda: None) -> PairScores:
-    """Compute how two models differ at the tokens of one shard. Raises what `check` raises, between chunks."""
+def compared(first: Side, second: Side, advanced: Callable[[int], None] = lambda _: None) -> PairScores:
+    """Compute how two models differ at the tokens of one shard; `advanced` is told how many tokens each chunk has, and
+    what it raises is raised."""
     vocabulary = first.store.vocabulary(first.number)
     known, total = KnownTokens.of(vocabulary), len(first.file.read("logprob"))
     k = first.store.header.top_k
 
     def compute(rows: slice) -> PairScores:
-        check()
+        advanced(rows.stop - rows.start)
         if first.whole and second.whole:
             return pair_scores(first.logprobs(rows, known), second.logprobs(rows, known))
         return lower_bounds(*first.likeliest(rows, known, k), *second.likeliest(rows, known, k))
@@ -171,11 +176,8 @@ def _shards(store: DistributionStore, pair: Pair) -> range:
 
 def _missing(context: TokensContext, store: DistributionStore, pair: Pair) -> list[int]:
     """The shards of a pair that are not there."""
-    return [
-        shard
-        for shard in _shards(store, pair)
-        if not context.is_kept(pair_shard(*pair, shard), _request(context, store, pair, shard))
-    ]
+    requests = {pair_shard(*pair, shard): _request(context, store, pair, shard) for shard in _shards(store, pair)}
+    return [key.doc_id for key in context.missing(requests)]
 
 
 def _request(context: TokensContext, store: DistributionStore, pair: Pair, shard: int) -> str:

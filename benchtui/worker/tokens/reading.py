@@ -180,9 +180,12 @@ def _of_states(answering: HidesStates, pieces: Sequence[_Piece], score: _Score, 
         return
     whole = states
     rows = rows_at_once(whole.device.type, answering.head_logits(whole[:1]).shape[1])
-    yield from in_chunks(
-        len(whole), rows, lambda part: score(_Chunk(answering.head_logits(whole[part]), whole[part]), part)
-    )
+
+    def compute(part: slice) -> Found:
+        observer.tokens(0)  # a sign of life: the tokens themselves were counted when they were read
+        return score(_Chunk(answering.head_logits(whole[part]), whole[part]), part)
+
+    yield from in_chunks(len(whole), rows, compute)
 
 
 def _of_logprobs(
