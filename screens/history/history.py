@@ -41,6 +41,8 @@ MOST_TASKS = 4
 """Tasks that get a column; all of them have a trend."""
 MOST_TRENDS = 8
 TREND = 24
+_TOKENS = "tokens: "
+"""Before the models that a comparison by token compares."""
 
 
 class RunRows(Rows):
@@ -123,6 +125,8 @@ class HistoryPage(Page):
         )
         when = f"{run.created:%Y-%m-%d %H:%M}" if run.created else one_line(run.run.name, 17)
         note = Text(one_line(run.problem, 200), style=colours.loss) if run.problem else Text(one_line(run.note, 200))
+        if run.suite.startswith(_TOKENS) and not note:  # it has no scores: what it compares would be cut off
+            note = Text(one_line(run.suite.removeprefix(_TOKENS), 120), style=colours.muted)
         outcomes = [self._outcome(run.outcome(task)) for task in self._tasks[:MOST_TASKS]]
         return (Text.assemble(glyph, when), Text(one_line(run.suite, 60), style=colours.muted), *outcomes, note)
 
@@ -247,7 +251,7 @@ def _of_tokens(listed: ListedRun, now: float) -> Experiment:
     shown = _without_results(listed, now)
     kind, plan = read_kind(RunDirectory(shown.run))
     problem = "" if listed.state == "finished" else shown.problem
-    return msgspec.structs.replace(shown, suite=f"tokens: {kind.about(plan).weights}", problem=problem)
+    return msgspec.structs.replace(shown, suite=f"{_TOKENS}{kind.about(plan).weights}", problem=problem)
 
 
 def _value(outcome: Outcome) -> str:

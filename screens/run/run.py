@@ -25,6 +25,7 @@ from benchtui.reports.wording.states import (
 from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
+from benchtui.runs.kinds.tokens.fold import TokensView
 from benchtui.runs.kinds.tokens.kind import TOKENS
 from benchtui.runs.known import model_folder, run_name
 from benchtui.runs.outcome import RESUMABLE, step_after
@@ -34,7 +35,7 @@ from screens.page import Page
 from screens.run.reader import RunReader, Snapshot, Tick
 from screens.run.resuming import resume_from
 from screens.run.status import decisions_text, ending_words, of_words, samples_text, status_text
-from screens.run.task_rows import Tasks, score_text, time_words
+from screens.run.task_rows import Tasks, score_text, time_words, tokens_text
 from screens.widgets.drawing import bar, graph
 from screens.widgets.log_lines import LogLines
 from screens.widgets.plain import Plain
@@ -165,7 +166,9 @@ class RunPage(Page):
             Text(f"{row.documents}/{row.documents_total}" if row.documents_total else "", style=colours.muted),
             Text(time_words(row, now, self._width(TIME), going=going), style="" if going else colours.muted),
             Text(rate_words(row.rate) if row.rate and going else "", style=colours.muted),
-            score_text(row, colours),
+            tokens_text(view.own, view.rows.index(row), colours)
+            if isinstance(view.own, TokensView)
+            else score_text(row, colours),
         )
 
     def shares(self) -> list[float]:

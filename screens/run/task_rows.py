@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from benchtui.durations import rough_duration
 from benchtui.reports.wording.states import few_answers, left_words, live_n_words, live_score_words
+from benchtui.reports.wording.tokens import number
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RowView
+from benchtui.runs.kinds.tokens.fold import TokensView
 from screens.themes import Colours
 from screens.widgets.rows import Rows
 
@@ -45,3 +49,16 @@ def score_text(row: RowView, colours: Colours) -> Text:
         text.append(f" ±{error}", style="not bold")
     text.append(f" {live_n_words(row.score)}", style=f"not bold {colours.muted}")
     return text.append(" ▲", style=colours.warning) if health_words(row.health) else text
+
+
+def tokens_text(tokens: TokensView, place: int, colours: Colours) -> Text:
+    """What a comparison by token knows so far of the model in this row, or, behind the models, of all of them."""
+    numbers: Sequence[tuple[str, float | None]] = (("JS", tokens.js),)
+    if place < len(tokens.models):
+        model = tokens.models[place]
+        numbers = (("-ln p", model.surprisal), ("H", model.entropy))
+    text = Text()
+    for name, value in numbers:
+        if value is not None:
+            text.append(f"{name} ", style=colours.muted).append(f"{number(value)} ")
+    return text

@@ -69,19 +69,21 @@ def _side(read: ReadDocument, side: int, position: int, colours: Colours) -> Ite
         p = math.exp(logprob)
         shown += p
         here = token == own
-        line = Text(
-            set_cell_size(quoted(vocabulary.text(token)), _TOKEN), style=f"bold {colours.accent}" if here else ""
+        style = f"bold {colours.accent}" if here else ""
+        yield Text.assemble(
+            (set_cell_size(quoted(vocabulary.text(token)), _TOKEN), style),
+            f" {_share(p)} ",
+            (_bar(p), colours.primary),
+            (" ← text" if here else "", colours.muted),
         )
-        line.append(f" {_share(p)} ", style="not bold").append(_bar(p), style=colours.primary)
-        yield line.append(" ← text" if here else "", style=colours.muted)
     p = math.exp(float(scores.logprob[position]))
     yield Text.assemble(
-        ("others ", colours.muted),
+        ("rest ", colours.muted),
         f"{max(1 - shown, 0.0):.3f}",
-        ("  text: rank ", colours.muted),
+        ("  text rank ", colours.muted),
         f"{int(scores.rank[position]):,}",
-        (", p ", colours.muted),
-        number(p),
+        (" p ", colours.muted),
+        f"{p:.3f}" if p >= 0.001 else f"{p:.1e}",
     )
 
 

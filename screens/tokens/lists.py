@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchtui.reports.tokens.context import context
@@ -37,37 +36,55 @@ def replacement_rows(found: TokensResults, parting: Parting) -> list[PlaceRow]:
 
 
 def change_rows(found: TokensResults, parting: Parting) -> list[PlaceRow]:
-    """The tokens that were learnt, then those that were forgotten, with the change of ln p of all their places."""
-    rows = []
-    for sign, changes in (("▲", parting.learnt), ("▼", parting.forgotten)):
-        for one in changes:
-            total = number(one.total, signed=True)
-            rows.append(_row(found, parting, f"{sign} {quoted(one.token)}", f"{one.count:,}", total, one.places))
-    return rows
+    """The tokens that were learnt (▲) or forgotten (▼), those with the greatest change of ln p in all first."""
+    changes = sorted((*parting.learnt, *parting.forgotten), key=lambda one: -abs(one.total))
+    return [
+        _row(
+            found,
+            parting,
+            f"{'▲' if one.total > 0 else '▼'} {quoted(one.token)}",
+            f"{one.count:,}",
+            number(one.total, signed=True),
+            one.places,
+        )
+        for one in changes
+    ]
 
 
 def far_rows(found: TokensResults, parting: Parting) -> list[PlaceRow]:
-    """Where the models are furthest apart, then the silent errors, each with its JS."""
-    return list(_far(found, parting))
+    """Where the models are furthest apart, then the silent errors, with what both would have written and the JS."""
+    return [
+        _row(found, parting, _both_tops(found, parting, place), kind, number(_js(found, parting, place)), (place,))
+        for kind, places in (("", parting.furthest), ("silent", parting.silent))
+        for place in places
+        if _known(found, parting, place)
+    ]
 
 
-def _far(found: TokensResults, parting: Parting) -> Iterator[PlaceRow]:
-    for name, places in (("furthest", parting.furthest), ("silent error", parting.silent)):
-        for place in places:
-            js = found.store.pair(parting.first, parting.second, place.document).js
-            if 0 <= place.position < len(js):
-                yield _row(found, parting, name, "", number(float(js[place.position])), (place,))
+def _both_tops(found: TokensResults, parting: Parting, place: Place) -> str:
+    tops = []
+    for model in (parting.first, parting.second):
+        token = int(found.store.scores(model, place.document).top_ids[place.position, 0])
+        tops.append(quoted(found.store.vocabulary(model).text(token)))
+    return " → ".join(tops)
+
+
+def _js(found: TokensResults, parting: Parting, place: Place) -> float:
+    return float(found.store.pair(parting.first, parting.second, place.document).js[place.position])
+
+
+def _known(found: TokensResults, parting: Parting, place: Place) -> bool:
+    """Whether the store has a place: a summary may come from anybody."""
+    tokens = found.store.texts(parting.second).tokens
+    return 0 <= place.document < len(tokens) and 0 <= place.position < len(tokens[place.document].scored)
 
 
 def _row(
     found: TokensResults, parting: Parting, what: str, times: str, value: str, places: tuple[Place, ...]
 ) -> PlaceRow:
     texts = found.store.texts(parting.second)
-    known = tuple(place for place in places if 0 <= place.document < len(texts.documents))
-    try:
-        around = tuple(shown_token(part, None) for part in context(texts, known[0])) if known else ("", "", "")
-    except IndexError:  # a summary that belongs to other texts
-        known, around = (), ("", "", "")
+    known = tuple(place for place in places if _known(found, parting, place))
+    around = tuple(shown_token(part, None) for part in context(texts, known[0])) if known else ("", "", "")
     return PlaceRow(what, times, value, around[0][-30:], around[1] or "", around[2][:30], known)
 
 
@@ -99,8 +116,3 @@ def flip_rows(found: TokensResults) -> list[FlipRow]:
                 FlipRow(one, one_line(about.place, 60), one_line(about.written_by, 40), number(one.js_before), at, text)
             )
     return rows
-
-
-def places_of(rows: Sequence[PlaceRow]) -> Iterator[Place]:
-    """The first place of each row."""
-    return (row.places[0] for row in rows if row.places)

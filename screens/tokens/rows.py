@@ -20,14 +20,14 @@ ALONE = "Nothing was compared token by token in this run."
 PLACES = {
     name: (
         Column(title, 22, grow=1),
-        Column("Times", 6, right=True),
+        Column(times, 6, right=True),
         Column(value, 9, right=True),
         Column("Text", 24, grow=3),
     )
-    for name, title, value in (
-        ("replacements", "Likeliest token", "JS in all"),
-        ("learnt", "Token", "Δ ln p"),
-        ("furthest", "Place", "JS"),
+    for name, title, times, value in (
+        ("replacements", "Likeliest token", "Times", "JS in all"),
+        ("learnt", "▲ learnt ▼ forgotten", "Times", "Δ ln p"),
+        ("furthest", "Likeliest token", "Error", "JS"),
     )
 }
 FLIPS = (
@@ -36,15 +36,6 @@ FLIPS = (
     Column("Written by", 10, drop=2),
     Column("Parts at", 8, right=True),
     Column("JS before", 9, right=True),
-    Column("Text", 12, grow=3, drop=1),
-)
-DOCUMENTS = (
-    Column("", 1),
-    Column("Place", 14, grow=1),
-    Column("Written by", 10, drop=2),
-    Column("Tokens", 6, right=True, drop=3),
-    Column("Mean", 8, right=True),
-    Column("Largest", 8, right=True),
     Column("Text", 12, grow=3, drop=1),
 )
 
@@ -59,6 +50,20 @@ class PlaceRows(Rows):
 class DocumentRows(Rows):
     HELP = "The texts that were compared. Enter shows one, token by token."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "choose", "Read", tooltip="This text, token by token")]
+
+
+def document_columns(*, compared: bool) -> tuple[Column, ...]:
+    """Those of the list of documents: of two models their JS, of one alone its entropy."""
+    measure = "JS" if compared else "H"
+    return (
+        Column("", 1),
+        Column("Place", 14, grow=1),
+        Column("Written by", 10, drop=2),
+        Column("Tokens", 6, right=True, drop=3),
+        Column(f"{measure} mean", 8, right=True),
+        Column(f"{measure} max", 8, right=True),
+        Column("Text", 12, grow=3, drop=1),
+    )
 
 
 def place_cells(row: PlaceRow, colours: Colours) -> Sequence[Text]:

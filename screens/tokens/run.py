@@ -21,13 +21,13 @@ from screens.tokens.loaded import Loaded, load_comparison
 from screens.tokens.reading import ListedDocument, Sides, all_sides, chosen_documents
 from screens.tokens.rows import (
     ALONE,
-    DOCUMENTS,
     EMPTY,
     FLIPS,
     PLACES,
     DocumentRows,
     PlaceRows,
     document_cells,
+    document_columns,
     flip_cells,
     place_cells,
 )
@@ -94,7 +94,7 @@ class TokensPage(Page):
             yield Plain(id="flips-text")
         if name == "documents":
             yield Input(placeholder="Only documents with these words", id="document-search", compact=True)
-            yield DocumentRows(DOCUMENTS, id="documents-rows", empty="Reading …")
+            yield DocumentRows(document_columns(compared=True), id="documents-rows", empty="Reading …")
         else:
             yield PlaceRows(FLIPS if name == "flips" else PLACES[name], id=f"{name}-rows", empty="Reading …")
 
@@ -116,7 +116,7 @@ class TokensPage(Page):
         first = self._loaded is None
         self._loaded = loaded
         self.clear_notice()
-        self.crumbs("Tokens", loaded.found.name, right=title_of(loaded.found, loaded.sides))
+        self.crumbs("Tokens", self.comparison.name, right=title_of(loaded.found, loaded.sides))
         self.query_one("#classes-text", Plain).update(loaded.classes)
         self.query_one("#flips-text", Plain).update(flips_text(loaded.found))
         for name, rows in loaded.lists.items():
@@ -124,6 +124,7 @@ class TokensPage(Page):
             self._rows(name).show(len(rows), self._cells_of(rows), cursor=0)
         self._rows("flips").empty = ""
         self._rows("flips").show(len(loaded.flips), lambda n: flip_cells(loaded.flips[n], self.colours), cursor=0)
+        self._rows("documents").columns = document_columns(compared=loaded.sides.compared)
         self._draw_wide()
         self._choose()
         if first:

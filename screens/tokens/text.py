@@ -35,8 +35,8 @@ class TokenText(ScrollView, can_focus=True):
     TokenText { height: 1fr; scrollbar-size-vertical: 1; scrollbar-size-horizontal: 0; overflow-x: hidden; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left", "move(-1)", "Token", key_display="←/→", tooltip="The token before"),
-        Binding("right", "move(1)", "Next token", tooltip="The next token", show=False),
+        Binding("left", "move(-1)", "Token before", show=False),
+        Binding("right", "move(1)", "Next token", show=False),
         Binding("up,k", "line(-1)", "Line up", show=False),
         Binding("down,j", "line(1)", "Line down", show=False),
         Binding("pageup", "page(-1)", "Page up", show=False),
@@ -134,8 +134,9 @@ class TokenText(ScrollView, can_focus=True):
         if kind == "text":
             if not scored:
                 return cell.part, Style(color=colours(self.app).muted)
-            shade = self._shades[piece.step] if self._shades else Style()
-            return cell.part, shade + Style(reverse=True, bold=True) if here else shade
+            if here:
+                return cell.part, Style(reverse=True, bold=True)
+            return cell.part, self._shades[piece.step] if self._shades else Style()
         sign = ""
         if scored and cell.begins:
             sign = _BARS[piece.step] if kind == "bars" else "^" if piece.changed else ""

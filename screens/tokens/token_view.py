@@ -44,11 +44,11 @@ class TokenView(Page):
         Binding("f", "flipped", "Flipped", tooltip="Only documents that became right or wrong; again: all"),
         Binding("m", "metric", "Metric", tooltip="What colour and bars show"),
         Binding("left_square_bracket", "sides(-1)", "Pair before", tooltip="The pair or model before", show=False),
-        Binding("right_square_bracket", "sides(1)", "Pair", key_display="[/]", tooltip="The next pair, or model"),
+        Binding("right_square_bracket", "sides(1)", "Next pair", tooltip="The next pair, or model", show=False),
         Binding("full_stop", "tour(1)", "Next place", tooltip="The next of the places that were chosen", show=False),
         Binding("comma", "tour(-1)", "Place before", tooltip="The place before of those", show=False),
         Binding("slash", "find", "Find", tooltip="Find words in the text; again: the next place"),
-        Binding("c", "classes", "Classes", tooltip="The tables of this run: classes of tokens"),
+        Binding("c", "classes", "Classes", tooltip="The tables of this run: classes of tokens", show=False),
         Binding("h", "page", "HTML", tooltip="Write a page for browsers: texts in colour, tables and curves"),
         Binding("question_mark", "app.help", "Help", show=False),
     ]
@@ -84,7 +84,7 @@ class TokenView(Page):
                 yield Plain(id="token-detail-text")
 
     def on_mount(self) -> None:
-        self.crumbs("Tokens", self._found.name)
+        self.crumbs("Tokens", self._found.run.name)
         self.query_one(TokenText).focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
@@ -128,7 +128,7 @@ class TokenView(Page):
         if read is None:
             return
         colours, about = self.colours, read.about
-        line = Text(one_line(about.place, 60), style="bold")
+        line = Text.assemble((one_line(about.place, 60), "bold"))
         if changed_side(about):
             style = colours.gain if about.change == "fixed" else colours.loss
             line.append(f"  {_CHANGES[about.change]}", style=style)
@@ -141,7 +141,7 @@ class TokenView(Page):
         line.append("\n").append_text(self._numbers(read))
         self.query_one("#token-head", Plain).update(line)
         who = pair_words(*read.labels) if len(read.labels) == 2 else one_line(read.labels[0], 40)
-        self.crumbs("Tokens", self._found.name, right=who)
+        self.crumbs("Tokens", self._found.run.name, right=who)
 
     def _numbers(self, read: ReadDocument) -> Text:
         colours = self.colours

@@ -61,7 +61,7 @@ async def test_bars_and_marks_stand_below_their_tokens(app: BenchtuiApp, model: 
         assert lines[row + 1][place] in "▆▇█"
         assert lines[row + 2][place] == "^", "the likeliest token has changed"
         changed = ~store.pair(0, 1, 0).same_top
-        assert sum(line.count("^") for line in lines) == changed.sum(), "the whole text is in sight"
+        assert sum(line.count("^") for line in lines[:-1]) == changed.sum(), "the whole text is in sight"
 
 
 async def test_keys_go_from_divergence_to_divergence(app: BenchtuiApp, model: Path) -> None:
