@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from benchtui.tokens.modes import Bound, Change, Keep, Mode
 
+REFERENCE = "reference"
+"""Who wrote the right answers of a task (`TokenDocument.written_by`)."""
 TOP = 10
 """How many of the likeliest tokens are kept at every position, whatever else is."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchtui.tokens.records import TextTokens, TokenDocument
+from benchtui.tokens.records import REFERENCE, TextTokens, TokenDocument
 from benchtui.tokens.vocabulary import StoredVocabulary
 from benchtui.worker.answering.protocol import Ids, Tokenizer
 from benchtui.worker.tokens.texts.places import token_places
@@ -67,10 +67,13 @@ def _first_reaching(ends: NDArray[np.int32], place: int) -> int:
 
 
 def unlike_lm_eval(documents: Sequence[TokenDocument], tokens: Sequence[TextTokens], tokenizer: Tokenizer) -> int:
-    """Count the documents of whose answer lm-eval would score other tokens: it moves white space at the end of a prompt
-    into the answer, and divides by the number of the prompt's own tokens (`TemplateLM._encode_pair`)."""
-    prompts = tokenizer.encode({document.prompt.rstrip() for document in documents if document.prompt})
-    return sum(
-        bool(document.prompt and document.answer) and text.answer != max(len(prompts[document.prompt.rstrip()]), 1)
+    """Count the answers of which lm-eval, too, computes the log-likelihood (the right ones of choices), but of other
+    tokens: it moves white space at the end of a prompt into the answer, and divides the tokens by the number of those
+    of the prompt alone (`TemplateLM._encode_pair`)."""
+    asked = [
+        (document, text)
         for document, text in zip(documents, tokens, strict=True)
-    )
+        if document.prompt and document.written_by == REFERENCE and document.span == (0, len(document.answer))
+    ]
+    prompts = tokenizer.encode({document.prompt.rstrip() for document, _ in asked})
+    return sum(text.answer != max(len(prompts[document.prompt.rstrip()]), 1) for document, text in asked)

@@ -14,16 +14,13 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.tokens import TaskReferences, TextsPlan
 from benchtui.text import one_line
-from benchtui.tokens.records import TokenDocument
+from benchtui.tokens.records import REFERENCE, TokenDocument
 from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.answers.scoring import document_hash
 from benchtui.worker.benchmark.open_run import set_seeds
 from benchtui.worker.benchmark.tasks.building import build_requests
 from benchtui.worker.benchmark.tasks.load import LoadedTask, load_tasks
 from benchtui.worker.report import Reporter
-
-REFERENCE = "reference"
-"""Who wrote a task's own answers."""
 
 
 def reference_documents(

@@ -21,7 +21,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.result_files import file_part, sample_files
 from benchtui.text import one_line
-from benchtui.tokens.records import TokenDocument
+from benchtui.tokens.records import REFERENCE, TokenDocument
 from benchtui.worker.tokens.texts.sample_record import SampleRecord, place_of, read_record
 
 Rendered = Callable[[str], str]
@@ -196,7 +196,7 @@ class _Document:
                     found[number, len(found)] = document
             else:
                 answer = first.continuations[first.gold or 0]
-                document = msgspec.structs.replace(made, answer=answer, written_by="reference", span=(0, len(answer)))
+                document = msgspec.structs.replace(made, answer=answer, written_by=REFERENCE, span=(0, len(answer)))
                 found.setdefault((group, prompt, answer), document)
         seen.counts["prompts"] += len(prompts) > 1 and len(hashes) == 1
         return list(found.values())

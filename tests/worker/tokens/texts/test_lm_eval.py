@@ -10,7 +10,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from benchtui import api
-from benchtui.tokens.records import TokenDocument
+from benchtui.tokens.records import REFERENCE, TokenDocument
 from benchtui.worker.answering.loaded_model import LoadedModel
 from benchtui.worker.answering.next_token import Distributions
 from benchtui.worker.answering.protocol import Unobserved
@@ -54,7 +54,10 @@ def lm_evals(model: LoadedModel, requests: list[tuple[str, str]]) -> list[float]
 
 def unlike(model: LoadedModel, *requests: tuple[str, str]) -> int:
     tokenizer = model.get_tokenizer()
-    documents = [TokenDocument("made", *request, group="1") for request in requests]
+    documents = [
+        TokenDocument("made", prompt, answer, group="1", written_by=REFERENCE, span=(0, len(answer)))
+        for prompt, answer in requests
+    ]
     return unlike_lm_eval(documents, encode_texts(documents, tokenizer), tokenizer)
 
 
@@ -68,6 +71,12 @@ def test_where_lm_eval_divides_elsewhere_it_is_counted(tiny: LoadedModel) -> Non
     assert unlike(tiny, *REQUESTS, ENDS_IN_LINE_END) == 1
     (own,), (other,) = ours(tiny, [ENDS_IN_LINE_END]), lm_evals(tiny, [ENDS_IN_LINE_END])
     assert own > other + 0.01
+
+
+def test_of_answers_that_were_written_lm_eval_computes_nothing(tiny: LoadedModel) -> None:
+    documents = [TokenDocument("made", *ENDS_IN_LINE_END, group="1", written_by="m")]
+    tokenizer = tiny.get_tokenizer()
+    assert unlike_lm_eval(documents, encode_texts(documents, tokenizer), tokenizer) == 0
 
 
 @pytest.mark.real
