@@ -10,7 +10,7 @@ from rich.text import Text
 from benchtui.reports.tokens.curves import curves
 from benchtui.reports.tokens.parting import classes_table
 from benchtui.reports.tokens.plot import curve_lines
-from benchtui.reports.tokens.tables import chosen_pair, models_table, pair_table, pairs_table
+from benchtui.reports.tokens.tables import chosen_pair, flips_scope, models_table, pair_table, pairs_table
 from benchtui.reports.wording.glyphs import UNICODE
 from benchtui.reports.wording.tokens import (
     NATS,
@@ -91,7 +91,8 @@ def flips_text(found: TokensResults) -> RenderableType:
     """How many documents changed side, and what the models do in them, in words."""
     if found.summary.flips is None:
         return Text("These texts are not from a comparison of two runs: `benchtui tokens compare A B --flips`.")
-    lines = list(flip_sentences(found.summary.flips))
+    scope = flips_scope(found.store.texts(found.summary.flips.first))
+    lines = list(flip_sentences(found.summary.flips, scope))
     return Group(Text(lines[0], style="bold"), *(Text(line) for line in lines[1:]))
 
 

@@ -13,6 +13,7 @@ from benchtui.reports.tokens.quantized import is_quantised, llama_cpp_lines
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
 from benchtui.reports.wording.tokens import (
     NATS,
+    Scope,
     Unit,
     estimate_words,
     flip_sentences,
@@ -24,12 +25,13 @@ from benchtui.reports.wording.tokens import (
     span_sentence,
 )
 from benchtui.text import one_line, printable
+from benchtui.tokens.flips import read_as_a_whole
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
-    from benchtui.tokens.store import DistributionStore
+    from benchtui.tokens.store import DistributionStore, TextSet
     from benchtui.tokens.summary import Estimate, ModelStatistics, PairStatistics, Spread, TokensSummary
 
 WIDEST_PLOT = 100
@@ -88,8 +90,11 @@ def tokens_view(
     if found is not None:
         yield from parting_view(found, store, unit, glyphs)
     if summary.flips is not None:
+        scope = flips_scope(store.texts(summary.flips.first))
         yield Text("")
-        yield from (Text(line, style="bold" if not n else "") for n, line in enumerate(flip_sentences(summary.flips)))
+        yield from (
+            Text(line, style="bold" if not n else "") for n, line in enumerate(flip_sentences(summary.flips, scope))
+        )
     yield from (Text(printable(span_sentence(each, labels))) for each in summary.spans)
     yield Text("")
     yield from (Text(f"! {note}", style="yellow") for note in notes(summary, store.models))
@@ -108,6 +113,13 @@ def chosen_pair(summary: TokensSummary, pair: tuple[int, int] | None) -> PairSta
 
 def _ends(pair: PairStatistics) -> tuple[int, int]:
     return pair.first, pair.second
+
+
+def flips_scope(texts_: TextSet) -> Scope:
+    """Return which tokens of a text set the JS of documents that changed side is of."""
+    whole = set(read_as_a_whole(texts_))
+    every = {document.task for document in texts_.documents}
+    return "before" if not whole else "whole" if whole == every else "mixed"
 
 
 def models_table(models: Sequence[ModelStatistics], unit: Unit, glyphs: Glyphs) -> Table:

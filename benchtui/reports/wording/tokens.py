@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from benchtui.compare.wording import p_words
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
@@ -118,27 +118,36 @@ def shift_word(rank: int) -> str:
     return "unshifted" if rank == 1 else "marginal" if rank <= 3 else "shifted"
 
 
-def flip_sentences(flips: Flips) -> Iterator[str]:
-    """Yield how many documents changed side, and whether the models differ more there, before the answer."""
+Scope = Literal["before", "mixed", "whole"]
+"""Which tokens the JS of documents that changed side is of: those before the part that was scored; of some tasks those
+of the whole answers; of all tasks those of the whole answers."""
+_SCOPES: dict[Scope, str] = {
+    "before": "Before the part that was scored",
+    "mixed": "Before the part that was scored (of some tasks over the whole answers)",
+    "whole": "Over the whole answers",
+}
+
+
+def flip_sentences(flips: Flips, scope: Scope = "before") -> Iterator[str]:
+    """Yield how many documents changed side, and whether the models differ more there, in tokens of `scope`."""
     fixed = sum(each.change == "fixed" for each in flips.flipped)
     changed = len(flips.flipped)
     sides = f"{fixed:,} fixed, {changed - fixed:,} broken"
     yield f"{changed:,} documents changed side ({sides}), {flips.unflipped:,} did not."
     if flips.p is None or flips.larger is None:
-        yield (
-            "Whether the models differ more in them before they answer cannot be told: there are none on one side."
-            if not (changed and flips.unflipped)
-            else "Whether the models differ more in them before they answer cannot be told: nothing that was compared "
-            "stands before what was scored."
-        )
+        none = not (changed and flips.unflipped)
+        why = "there are none on one side" if none else "nothing that was compared stands before what was scored"
+        yield f"Whether the models differ more in them cannot be told: {why}."
         return
     share = score_words(flips.larger, is_share=True, digits=0)
     said = (
-        f"Before the part that was scored, the JS of one that changed is the greater in {share} of all pairs with one "
+        f"{_SCOPES[scope]}, the JS of one that changed is the greater in {share} of all pairs with one of its task "
         f"that did not (Mann-Whitney, {p_words(flips.p)}, one value a document's group)"
     )
     if flips.p >= 0.05:
         yield f"{said}: so many documents do not show that it differs."
+    elif scope != "before":
+        yield f"{said}: the models differ {'more' if flips.larger > 0.5 else 'less'} in those that changed side."
     elif flips.larger > 0.5:
         yield f"{said}: the models part before they answer."
     else:

@@ -89,8 +89,11 @@ def test_own_texts_are_never_subtracted(store: DistributionStore) -> None:
     ],
 )
 def test_a_test_of_flips_says_no_more_than_it_shows(p: float | None, larger: float | None, words: str) -> None:
-    told = " ".join(flip_sentences(Flips(0, 1, (FlippedDocument(0, "fixed", None, None),), 5, p, larger)))
-    assert words in told
+    flips = Flips(0, 1, (FlippedDocument(0, "fixed", None, None),), 5, p, larger)
+    assert words in " ".join(flip_sentences(flips))
+    whole = " ".join(flip_sentences(flips, "whole"))
+    assert "before" not in whole.lower() or p is None
+    assert "answer itself" not in whole
 
 
 @given(st.text(min_size=1), st.integers(30, 140))
