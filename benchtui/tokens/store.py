@@ -190,8 +190,9 @@ class DistributionStore:
 
     def column(self, model: int, name: str) -> NDArray[Any]:
         """One of the numbers of `TokenScores` for the scored tokens of all documents, in order."""
-        shards = range(len(self.texts(model).shards) - 1)
-        return np.concatenate([self.shard(model, shard).read(name) for shard in shards])
+        texts = self.texts(model)
+        shards = range(len(texts.shards) - 1)
+        return np.concatenate([self.shard(model, shard).read(name, _all_rows(texts, shard)) for shard in shards])
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -206,8 +207,9 @@ class DistributionStore:
 
     def pair_column(self, first: int, second: int, name: str) -> NDArray[Any]:
         """One of the numbers of `PairScores` for the scored tokens of all documents, in order."""
-        shards = range(len(self.texts(first).shards) - 1)
-        return np.concatenate([self.pair_shard(first, second, shard).read(name) for shard in shards])
+        texts = self.texts(first)
+        rows = [_all_rows(texts, shard) for shard in range(len(texts.shards) - 1)]
+        return np.concatenate([self.pair_shard(first, second, n).read(name, each) for n, each in enumerate(rows)])
 
     def shard(self, model: int, shard: int) -> ShardFile:
         """A shard of a model, with everything that is kept in it."""
@@ -259,6 +261,11 @@ def open_store(run: Path) -> DistributionStore:
 def _rows_of(texts: TextSet, document: int, shard: int) -> slice:
     begins = int(texts.offsets[texts.shards[shard]])
     return slice(int(texts.offsets[document]) - begins, int(texts.offsets[document + 1]) - begins)
+
+
+def _all_rows(texts: TextSet, shard: int) -> slice:
+    begin, end = (int(texts.offsets[texts.shards[number]]) for number in (shard, shard + 1))
+    return slice(0, end - begin)
 
 
 def _pair_of(file: ShardFile, rows: slice) -> PairScores:

@@ -35,3 +35,17 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokens" / "models" / "1" / "model.json").unlink()
     with pytest.raises(BenchtuiError, match="not scored to the end"):
         _ = DistributionStore(tmp_path / "tokens").models
+
+
+def test_a_shard_with_too_few_numbers_is_named(tmp_path: Path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    store = made_store(tmp_path / "tokens", ANSWERS)
+    for name, read in (
+        ("models/0/shard-0001", lambda: store.column(0, "logprob")),
+        ("pairs/0-1/shard-0002", lambda: store.pair_column(0, 1, "js")),
+    ):
+        file = tmp_path / "tokens" / f"{name}.safetensors"
+        save_file({key: array[:-1].copy() for key, array in load_file(file).items()}, file)
+        with pytest.raises(BenchtuiError, match=f"{file.stem}.*ends early"):
+            read()
