@@ -92,7 +92,7 @@ def find_models(choice: TokensChoice) -> FoundModels:
     trained = [() if name == BASE else tuple(_named(choice, name)) for name in choice.models]
     base, notes = None, list[str]()
     if BASE in choice.models:
-        each = [found for models in trained for found in models]
+        each = [models[-1] for models in trained if models]
         base, note = _base_of(next((found for found in each if "hub" in found.backend.takes), each[0]))
         notes.append(note)
     models = tuple(found for group in trained for found in (group or filter(None, [base])))
@@ -148,7 +148,10 @@ def _is_there(name: str, outputs: Path) -> bool:
 def _base_of(found: FoundModel) -> tuple[FoundModel, str]:
     """Return the base of a trained model, and what the user should know of that choice."""
     assert found.form is not None  # noqa: S101 - it was named
-    wanted = wanted_base(found.model, found.form, found.choice, found.backend)
+    try:
+        wanted = wanted_base(found.model, found.form, found.choice, found.backend)
+    except BenchtuiError as error:
+        raise UsageError(error.what, "Name that model instead of base, or with --adapter-base.") from None
     if wanted.choice is None:
         raise UsageError(
             f"The {found.backend.name} backend does not know the base of {one_line(found.model.name, 100)}.",
