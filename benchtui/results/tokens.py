@@ -13,7 +13,7 @@ from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
 from benchtui.text import one_line
 from benchtui.tokens.store import STORE, DistributionStore
-from benchtui.tokens.summary import TokensSummary, read_summary
+from benchtui.tokens.summary import SUMMARY, TokensSummary, read_summary
 
 KIND = "tokens"
 
@@ -52,6 +52,11 @@ def find_tokens(outputs: Path, text: str | None) -> TokensResults:
 
 def read_tokens(run: Path) -> TokensResults:
     """Open the store and the summary in a run's folder. Raises BenchtuiError where they are missing or damaged."""
+    if not (run / STORE / SUMMARY).exists():
+        raise BenchtuiError(
+            f"{one_line(shown_name(RunDirectory(run)), 100)} has not finished: there is nothing to show yet.",
+            "`benchtui resume` does what is left.",
+        )
     return TokensResults(run, DistributionStore(run / STORE), read_summary(run / STORE))
 
 

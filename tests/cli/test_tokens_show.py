@@ -74,7 +74,7 @@ def test_what_is_not_there_is_named(store: DistributionStore, arguments: tuple[s
 
 def test_one_that_has_not_finished_is_named(store: DistributionStore, tmp_path: Path) -> None:
     (store.folder / SUMMARY).unlink()
-    one_line_error(benchtui("tokens", "show", store.folder), 1, ["not compared to the end", "Resume the run"])
+    one_line_error(benchtui("tokens", "show", store.folder), 1, ["has not finished", "benchtui resume"])
     (tmp_path / "outputs").mkdir()
     one_line_error(benchtui("tokens", "show", "--outputs", tmp_path / "outputs"), 1, ["no comparison by token"])
 
