@@ -62,8 +62,8 @@ class PlanTemplate:
             return prompt
         if self.chat is None:
             raise BenchtuiError(
-                "A chat server was asked with messages, and no model here has a chat template to put them into.",
-                "Name one with --chat-template.",
+                "The run asked a server's chat route with messages: the text that its model read is not known.",
+                "Run the benchmark again with --endpoint completions, or compare on references (--tasks).",
             )
         return self.chat.render(messages, add_generation_prompt=True)
 
