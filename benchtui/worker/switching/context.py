@@ -260,7 +260,6 @@ def open_run(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> Swi
     plan = read_plan(run.plan_file, SwitchingPlan)
     reporter = Reporter(EventWriter(run.events))
     process.libraries.reporter = reporter
-    stack.callback(reporter.close)
     journal = stack.enter_context(Journal(run.journal))
     if journal.salvaged:
         reporter.warn(journal.salvaged, "What was lost is written again.")
