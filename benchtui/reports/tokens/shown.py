@@ -26,6 +26,8 @@ FURTHEST = 3
 """Places that are shown with the likeliest tokens of both models."""
 NARROWEST = 34
 """Columns that the likeliest tokens of one model need beside those of another."""
+NAME = 16
+"""Columns of a token's name."""
 LISTED = 5
 """Likeliest tokens that are listed."""
 
@@ -126,7 +128,7 @@ def place_view(
     """Yield the likeliest tokens of both models at a scored token (from 0), the text's own marked."""
     from rich.text import Text
 
-    labels = [one_line(store.header.labels[model], 24) for model in dict.fromkeys(pair)]
+    labels = [one_line(store.header.labels[model], max(width // 5, 8)) for model in dict.fromkeys(pair)]
     scores = [store.scores(model, document) for model in dict.fromkeys(pair)]
     told = [f"{label} {number(unit.factor * float(one.entropy[position]), glyphs)}" for label, one in zip(labels, scores, strict=True)]  # fmt: skip  # noqa: E501
     heading = f"token {position + 1}{glyphs.dot}entropy {glyphs.dot.join(told)} {unit.name}"
@@ -169,7 +171,9 @@ def _own_text(store: DistributionStore, document: int, position: int, model: int
 def _side(
     store: DistributionStore, model: int, ids: Sequence[int], logprobs: Sequence[float], own: int, glyphs: Glyphs
 ) -> list[str]:
-    """Return lines of equal number: the likeliest tokens with their probabilities as bars."""
+    """Return lines of equal number: the likeliest tokens with their probabilities as bars, the text's own marked."""
+    from rich.cells import set_cell_size
+
     vocabulary = store.vocabulary(model)
     lines = []
     for token, logprob in list(zip(ids, logprobs, strict=True))[:LISTED]:
@@ -177,11 +181,11 @@ def _side(
             lines.append("")
             continue
         p = math.exp(float(logprob))
-        here = f" {glyphs.next_step} in the text" if int(token) == own else ""
-        bar = glyphs.full * round(8 * p)
-        lines.append(f"{quoted(vocabulary.text(int(token)), glyphs)[:18]:<18} {p:.3f} {bar}{here}")
+        here = f" {'←' if glyphs is UNICODE else '<-'} text" if int(token) == own else ""
+        name = set_cell_size(quoted(vocabulary.text(int(token)), glyphs), NAME)
+        lines.append(f"{name} {p:.3f} {glyphs.full * round(6 * p)}{here}".rstrip())
     rest = 1 - sum(math.exp(float(logprob)) for logprob in logprobs[:LISTED] if math.isfinite(logprob))
-    return [*lines, f"{'all others':<18} {max(rest, 0.0):.3f}"]
+    return [*lines, f"{'all others':<{NAME}} {max(rest, 0.0):.3f}"]
 
 
 def _fitted(cell: str, width: int) -> str:
