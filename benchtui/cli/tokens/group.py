@@ -9,6 +9,7 @@ from benchtui.cli.lazy_group import LazyGroup
 COMMANDS: dict[str, tuple[str, str]] = {
     "compare": ("benchtui.cli.tokens.compare", "Compare models token by token on the same texts, or on their own."),
     "show": ("benchtui.cli.tokens.show", "Show what a comparison found, or the text of one document in colour."),
+    "pair": ("benchtui.cli.tokens.pair", "Compare two more models of a finished comparison, from what it stored."),
     "distributions": ("benchtui.cli.tokens.distributions", "Write what a model would write at every token, as arrays."),
     "divergences": ("benchtui.cli.tokens.divergences", "Write how far two models are apart at every token, as JSON."),
     "switch": ("benchtui.cli.tokens.switch", "Let two models write one text by turns, by how far they are apart."),
