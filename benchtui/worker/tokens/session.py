@@ -9,6 +9,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.tokens.records import TokenDocument
 from benchtui.tokens.store import DistributionStore
+from benchtui.worker.freed_memory import give_back_freed_memory
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.tokens.conclude import conclude
@@ -22,6 +23,7 @@ from benchtui.worker.tokens.texts.read import read_texts
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
     """Compare the models of each run and write its store. Told to stop, it writes what is said of the models that are
     complete, then raises StopRequested. Raises what `ModelPasses.read` and `compare_pairs` raise."""
+    give_back_freed_memory()
     for run in runs:
         with ExitStack() as stack:
             context = open_run(process, run, stack)
