@@ -10,13 +10,12 @@ import msgspec
 
 from benchtui.backends.registry import find_backend
 from benchtui.benchmark.frontend import Frontend
-from benchtui.benchmark.tokens import TokensOutcome, start, supervise
+from benchtui.benchmark.tokens import start, tokens_plan, tokens_runs
 from benchtui.compare.quantizations import FileTokens
-from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.errors import ExitCode
 from benchtui.models.layout import TrainedModel
 from benchtui.models.quantizations import Family, WeightsFile
 from benchtui.plans.choice import Choice, access_of
-from benchtui.plans.plan import read_plan, write_plan
 from benchtui.plans.prepare_tokens import prepare_tokens, task_references
 from benchtui.plans.shipped_texts import shipped_texts
 from benchtui.plans.tasks import PlannedTasks, plan_tasks
@@ -25,13 +24,11 @@ from benchtui.plans.token_models import FoundModels, find_models
 from benchtui.plans.tokens import GivenTexts, TextSource, TokensPlan
 from benchtui.results.tokens import read_tokens
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.known import model_runs, shown_name
-from benchtui.runs.lock import FolderLock
+from benchtui.runs.known import shown_name
 from benchtui.runs.records import run_state
 from benchtui.settings.config import load_config
 from benchtui.settings.rows import NO_SUITE
 from benchtui.supervise.control import Control
-from benchtui.supervise.settings import SuperviseSettings
 from benchtui.tasks.catalogue import load_catalogue
 from benchtui.text import one_line
 
@@ -80,35 +77,10 @@ def compare_files(
     plan, notes = _plan(rest, texts)
     for line in notes:
         frontend.say(line)
-    outcome = _resumed(model, plan, rest, frontend, control) or start(plan, model, rest, frontend, control)
+    outcome = start(plan, model, rest, frontend, control)
     if run_state(outcome.run) == "finished":
         known |= _files(outcome.run, plan, [file.label for file in missing])
     return ComparedFiles(known, outcome.exit_code)
-
-
-def _resumed(
-    model: TrainedModel, plan: TokensPlan, choice: TokensChoice, frontend: Frontend, control: Control
-) -> TokensOutcome | None:
-    """Do what is left of the newest unfinished run of exactly this plan; None where there is none, or the user wants a
-    new one."""
-    for run in _runs(model):
-        theirs = _tokens_plan(run)
-        if theirs is None or theirs.fingerprint != plan.fingerprint or run_state(run) in ("finished", "running"):
-            continue
-        if not frontend.may_resume(run):
-            return None
-        frontend.say(f"{shown_name(run)} is resumed.")
-        with FolderLock(run.model_lock, plan.model_name):
-            write_plan(run.plan_file, plan)
-            settings = SuperviseSettings(choice.settings.timeout, choice.settings.skip_stalled)
-            return TokensOutcome(run, supervise(run, settings, frontend, control))
-    return None
-
-
-def _runs(model: TrainedModel) -> list[RunDirectory]:
-    """The runs of a model, the newest first."""
-    runs = [known.run for known in model_runs(model.path) if not known.problem]
-    return sorted(runs, key=lambda run: run.path.name, reverse=True)
 
 
 def _choice(choice: Choice, files: Sequence[WeightsFile]) -> TokensChoice:
@@ -138,20 +110,13 @@ def _fits(found: FoundModels, texts: TextSource) -> bool:
 def _known(model: TrainedModel, plan: TokensPlan, labels: Sequence[str]) -> list[tuple[str, FileTokens]]:
     """Return the files that finished comparisons of the model have already, the newest first."""
     found: dict[str, FileTokens] = {}
-    for run in _runs(model):
-        theirs = _tokens_plan(run)
+    for run in tokens_runs(model):
+        theirs = tokens_plan(run)
         if theirs is None or run_state(run) != "finished" or not _same_texts(theirs, plan):
             continue
         for label, one in _files(run, theirs, labels, plan).items():
             found.setdefault(label, one)
     return list(found.items())
-
-
-def _tokens_plan(run: RunDirectory) -> TokensPlan | None:
-    try:
-        return read_plan(run.plan_file, TokensPlan)
-    except BenchtuiError:
-        return None  # of another kind, or damaged: `benchtui runs` says so
 
 
 def _same_texts(one: TokensPlan, other: TokensPlan) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from benchtui.benchmark.resume import ResumeChoice, resume
 from benchtui.benchmark.token_texts import texts_of
+from benchtui.benchmark.tokens import compare_tokens
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.choice import Choice
 from benchtui.plans.plan import Permissions, write_plan
@@ -314,3 +315,13 @@ def test_nothing_is_written_through_a_link(run: RunDirectory, folder: Path, abov
     place.symlink_to(elsewhere)
     with pytest.raises(BenchtuiError, match="is a link to another place"):
         resumed(run)
+
+
+@pytest.mark.parametrize(("wanted", "prompt", "runs"), [(True, "x", 1), (False, "x", 2), (True, "another", 2)])
+def test_the_same_command_again_resumes_what_is_unfinished(
+    run: RunDirectory, folder: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool, prompt: str, runs: int
+) -> None:
+    monkeypatch.setattr(Quiet, "may_resume", lambda *_: wanted)
+    with pytest.raises(AssertionError, match="a worker would be started"):
+        compare_tokens(chosen(folder, "base", "tuned", prompt=prompt), Quiet(), Control())  # type: ignore[arg-type]
+    assert len(list(run.path.parent.glob("2*"))) == runs

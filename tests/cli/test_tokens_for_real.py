@@ -76,6 +76,7 @@ def test_the_command_line_of_eval_py_writes_its_files(demo: Path) -> None:
         assert len(table) == summary[f"{name}_total_tokens"]
 
 
+@pytest.mark.long
 def test_without_teacher_forcing_each_model_writes(demo: Path) -> None:
     models = ["--model_1", "models/islands-400k", "--model_2", f"outputs/{TUNED}", "--output_dir", "own"]
     ran = benchtui(demo, "tokens", "compare", *models, "--max_prompts", "2", "--max_new_tokens", "8")
@@ -105,6 +106,7 @@ def test_it_is_cancelled_and_resumed(demo: Path) -> None:
     assert read_summary(run.path / "tokens").documents == 60
 
 
+@pytest.mark.long
 def test_it_is_started_in_the_background_and_watched(demo: Path) -> None:
     ran = benchtui(demo, "tokens", "compare", "base", TUNED, *TEXT, "--detach")
     assert ran.returncode == 0, ran.stderr

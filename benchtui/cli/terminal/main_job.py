@@ -90,10 +90,13 @@ class Terminal:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):
             return True
         from benchtui.runs.journal.shards import answered_in
+        from benchtui.runs.kinds.benchmark.kind import BENCHMARK
+        from benchtui.runs.kinds.registry import read_kind
 
-        plan, answered = run.plan(), answered_in(run)
-        which = "the base model" if plan.role == "base" else plan.model_name
-        question = f"An unfinished run of {which} from {plan.created[:16]} holds {answered} answers. Go on with it?"
+        kind, plan = read_kind(run)
+        which = "the base model" if kind.about(plan).role == "base" else one_line(plan.model_name, 100)
+        answers = f" holds {answered_in(run)} answers" if kind.name == BENCHMARK.name else ""
+        question = f"An unfinished run of {which} from {plan.created[:16]}{answers or ' is there'}. Go on with it?"
         return click.confirm(question, default=True, err=True)
 
 

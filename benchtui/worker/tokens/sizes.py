@@ -47,7 +47,7 @@ def check_size(total: int, positions: int, plan: TokensPlan) -> None:
     keep = less.get(plan.keep, "--keep scalars" if plan.keep == "topk" else "")
     raise BenchtuiError(
         f"The store would take {size_text(total)} for {positions:,} positions: more than {size_text(plan.largest)}.",
-        f"Keep less ({keep}), fewer texts (--limit N), or allow it: --largest {size_text(total)}."
+        f"Keep less ({keep}), fewer texts (--limit N), or allow it: --largest {total}."
         if keep
-        else f"Take fewer texts (--limit N), or allow it: --largest {size_text(total)}.",
+        else f"Take fewer texts (--limit N), or allow it: --largest {total}.",
     )
