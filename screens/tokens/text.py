@@ -20,6 +20,7 @@ from screens.tokens.layout import Cell, Layout
 from screens.tokens.shades import shades
 
 _BARS = BARS[True]
+_HERE = Style(reverse=True, bold=True)
 _NOTHING = Layout((), (), (), ())
 
 
@@ -64,6 +65,7 @@ class TokenText(ScrollView, can_focus=True):
         self.layout_shown = _NOTHING
         self.cursor = 0
         self._shades: Sequence[Style] = ()
+        self._unscored = self._mark = self._here = Style()
 
     @property
     def columns(self) -> int:
@@ -75,7 +77,10 @@ class TokenText(ScrollView, can_focus=True):
         self._recolour()
 
     def _recolour(self) -> None:
+        own = colours(self.app)
         self._shades = shades(self.app)
+        self._unscored, self._mark = Style(color=own.muted), Style(color=own.accent)
+        self._here = Style(color=own.text, bold=True)
         self.refresh()
 
     def show(self, layout: Layout, cursor: int) -> None:
@@ -117,29 +122,25 @@ class TokenText(ScrollView, can_focus=True):
         self.post_message(self.Resized(self.columns))
 
     def render_line(self, y: int) -> Strip:
-        width, row = self.size.width, round(self.scroll_offset.y) + y
-        if row >= len(self.layout_shown.rows):
-            return Strip.blank(width, self.rich_style)
+        width, row, base = self.size.width, round(self.scroll_offset.y) + y, self.rich_style
+        if row >= len(self.layout_shown.rows) or not self._shades:
+            return Strip.blank(width, base)
         line, kind = self.layout_shown.rows[row]
-        segments = [Segment(" ", self.rich_style)]
+        segments = [Segment(" ", base)]
         for cell in self.layout_shown.lines[line]:
             text, style = self._drawn(cell, kind)
-            segments.append(Segment(text, self.rich_style + style))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            segments.append(Segment(text, base + style))
+        return Strip(segments).adjust_cell_length(width, base)
 
     def _drawn(self, cell: Cell, kind: str) -> tuple[str, Style]:
         piece = cell.piece
-        scored = piece.first >= 0
-        here = scored and piece.first <= self.cursor <= piece.last
+        if piece.first < 0:
+            return (cell.part if kind == "text" else " " * cell.width), self._unscored
+        here = piece.first <= self.cursor <= piece.last
         if kind == "text":
-            if not scored:
-                return cell.part, Style(color=colours(self.app).muted)
-            if here:
-                return cell.part, Style(reverse=True, bold=True)
-            return cell.part, self._shades[piece.step] if self._shades else Style()
+            return cell.part, _HERE if here else self._shades[piece.step]
         sign = ""
-        if scored and cell.begins:
+        if cell.begins:
             sign = _BARS[piece.step] if kind == "bars" else "^" if piece.changed else ""
-        own = colours(self.app)
-        style = Style(color=own.text if here else own.muted if kind == "bars" else own.accent, bold=here)
+        style = self._here if here else self._unscored if kind == "bars" else self._mark
         return sign.ljust(cell.width)[: cell.width], style

@@ -75,6 +75,7 @@ class TokenView(Page):
         self._read: ReadDocument | None = None
         self._words = ""
         self._tour, self._at_place = tour, 0
+        self._detail_lines = -1
 
     def body(self) -> ComposeResult:
         yield Plain(id="token-head")
@@ -167,7 +168,10 @@ class TokenView(Page):
         text, place = self.query_one(TokenText), self.query_one("#token-detail-text", Plain)
         if self._read is not None and text.layout_shown.tokens:
             width = max(place.size.width, 30)
-            place.update(details(self._read, text.cursor, width, self.colours))
+            found = details(self._read, text.cursor, width, self.colours)
+            lines = found.plain.count("\n")
+            place.update(found, layout=lines != self._detail_lines)
+            self._detail_lines = lines
 
     # What can be done.
 
