@@ -131,7 +131,7 @@ def token_options(command: F) -> F:
     return command
 
 
-_OF_A_RUN = ("tasks", "prompt_text", "answer_text", "chat", "mode", "max_new_tokens", "stop", "largest")
+_OF_A_RUN = ("task_names", "prompt_text", "answer_text", "chat", "mode", "max_new_tokens", "stop", "largest")
 """Of them those of the commands that write one file: what is kept, and which pairs, such a command says itself."""
 RUN_SETTINGS = tuple(name for name in TOKEN_SETTINGS if name not in ("prompt", "answer", "detach", "json"))
 """The settings of those commands."""
@@ -150,7 +150,7 @@ def run_options(command: F) -> F:
 def run_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoice:
     """Make the choice of the values of a command that has `run_options`. Raises UsageError for combinations that make
     no sense, and where no texts are named."""
-    if not (values["tasks"] or values["data"] or values["prompt_text"] is not None):
+    if not (values["task_names"] or values["data"] or values["prompt_text"] is not None):
         raise UsageError("No texts are named.", "Give --data, --tasks or --prompt.")
     plain: dict[str, Any] = {
         "names": None, "checkpoints": False, "answers": (), "flips": False, "keep": None, "keep_top": KEPT_TOP,

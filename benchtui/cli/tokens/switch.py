@@ -74,7 +74,7 @@ class _Block(click.ParamType[int | Literal["auto"]]):
 @click.option(
     "--answer", "answer_text", metavar="COLUMN", help="With --data: the column, or template, with the right answer."
 )
-@click.option("--tasks", metavar="A,B", help="Write behind the prompts of lm-eval's tasks.")
+@click.option("--tasks", "task_names", metavar="A,B", help="Write behind the prompts of lm-eval's tasks.")
 @click.option("--chat", is_flag=True, help="--prompt is what a user says: put it into the chat template.")
 @click.option("--names", metavar="A,B", help="What the models are called, in their order.")
 @click.option(
