@@ -187,6 +187,10 @@ class OllamaAnswering(Answering):
         """As `Distributions.distributions`, by the model's own GGUF."""
         return self._opened().answering.distributions(ids, first, observer)
 
+    def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
+        """As `Vocabulary.token_bytes`, by the model's own GGUF."""
+        return self._opened().answering.token_bytes()
+
     def grow(self, observer: Observer) -> GrowingText:
         """As `TextGrower.grow`, by the model's own GGUF."""
         return self._opened().answering.grow(observer)
