@@ -75,8 +75,16 @@ class FoundModels:
 
     @property
     def owner(self) -> TrainedModel:
-        """The model whose folder the run lies in: the first that is in outputs/, else the first of all."""
-        return next((found.model for found in self.models if _in_outputs(found)), self.models[0].model)
+        """The model whose folder the run lies in: the first that is in outputs/, else the first of all, which gets one
+        there, as models of the Hub do."""
+        for found in self.models:
+            if _in_outputs(found):
+                return found.model
+        first = self.models[0]
+        if first.form is None or first.form.kind in ("hub", "served"):
+            return first.model
+        name = _short_name(first)
+        return dataclasses.replace(first.model, name=name, path=absolute(first.choice.outputs) / name)
 
 
 def find_models(choice: TokensChoice) -> FoundModels:
@@ -174,6 +182,15 @@ def _in_outputs(found: FoundModel) -> bool:
 # What they are called.
 
 
+def _short_name(found: FoundModel) -> str:
+    """The model's own name, without what is above it; outside outputs/ that of its folder or file, since what lies
+    beside it there need not belong to it."""
+    form, name = found.form, found.model.name.rpartition("/")[2]
+    if form is not None and not _in_outputs(found) and form.kind in ("full", "gguf"):
+        name = form.path.stem if form.kind == "gguf" else form.path.name
+    return name
+
+
 def _labels(choice: TokensChoice, models: Sequence[FoundModel]) -> tuple[str, ...]:
     """Return what each model is called: as the user says, else as short as tells it from the others."""
     if choice.names:
@@ -202,7 +219,7 @@ def _spellings(found: FoundModel) -> list[str]:
     if found.form is None:
         return [BASE]
     name, form = one_line(found.model.name, 80), one_line(found.form.label, 80)
-    short = name.rpartition("/")[2]
+    short = one_line(_short_name(found), 80)
     return [short, f"{short}:{form}", f"{name}:{form}", f"{found.backend.name}:{name}:{form}"]
 
 

@@ -103,6 +103,14 @@ def test_the_run_lies_with_the_first_model_of_outputs(folder: Path) -> None:
     assert found.owner.path == folder / "outputs" / "other"
 
 
+def test_a_model_that_lies_elsewhere_has_its_run_in_outputs(folder: Path) -> None:
+    """Also beside another one: nothing is written where it lies."""
+    full_model(folder / "base-2")
+    found = find_models(chosen(folder, str(folder / "base"), str(folder / "base-2")))
+    assert found.owner.path == folder / "outputs" / "base"
+    assert found.labels == ("base", "base-2")
+
+
 def test_checkpoints_come_before_the_model_in_the_order_of_their_steps(folder: Path) -> None:
     plan, _ = planned(chosen(folder, "base", "tuned", prompt="x", checkpoints=True))
     assert [model.label for model in plan.models] == [
