@@ -96,6 +96,7 @@ class SwitchingContext:
     reporter: Reporter
     journal: Journal
     questions: tuple[Question, ...] = ()
+    _texts: dict[int, SwitchedText] | None = None
 
     @property
     def to_profile(self) -> int:
@@ -104,7 +105,9 @@ class SwitchingContext:
 
     def texts(self) -> dict[int, SwitchedText]:
         """What the journal holds, by the number of the question."""
-        return self._recorded(TEXTS, SwitchedText)
+        if self._texts is None:
+            self._texts = self._recorded(TEXTS, SwitchedText)
+        return self._texts
 
     def profiles(self) -> dict[int, tuple[float, ...]]:
         """The divergences in the texts for the threshold, by the number of the question."""
@@ -119,6 +122,8 @@ class SwitchingContext:
 
     def record(self, task: str, question: Question, answer: object) -> None:
         """Keep an answer: it is on disk when this returns."""
+        if isinstance(answer, SwitchedText):
+            self.texts()[question.number] = answer
         text = msgspec.json.encode(answer).decode()
         self.journal.record(RequestKey(task, question.number, 0), question.digest, text)
 
