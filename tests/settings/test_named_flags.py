@@ -19,9 +19,9 @@ FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*(?![\w-])")  # lm-eval's own are wri
 OF_OTHER_PROGRAMS = frozenset(
     {"--query-gpu", "--force-reinstall", "--adapter-path", "--config", "--score", "--memory-share", "--shard", "--only"}
     | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
-    | {"--outtype", "--special", "--merge"}
+    | {"--outtype", "--special", "--merge", "--kl-divergence", "--max-logprobs"}
 )
-NO_WORDS = ("reports/style.py",)
+NO_WORDS = ("reports/style.py", "reports/tokens/page_parts.py")
 """Files in which `--name` is a variable of a style sheet."""
 
 
