@@ -23,7 +23,14 @@ from benchtui.tokens.flips import flips, read_as_a_whole
 from benchtui.tokens.parting import parting
 from benchtui.tokens.records import TOP, TextTokens, TokenDocument
 from benchtui.tokens.store import DistributionStore, TextSet, documents_of
-from benchtui.tokens.summary import Estimate, Flips, ModelStatistics, PairStatistics, TokensSummary
+from benchtui.tokens.summary import (
+    Estimate,
+    Flips,
+    ModelStatistics,
+    PairStatistics,
+    TokensSummary,
+    WriterStatistics,
+)
 from benchtui.tokens.unshared import span_statistics, unshared_pairs
 
 
@@ -70,7 +77,22 @@ def model_statistics(store: DistributionStore, number: int, groups: Groups) -> M
         margin=at_least_zero(groups.mean(margin)),
         entropies=spread(entropy),
         removed=model.removed,
+        by_writer=tuple(_by_writer(store, texts, surprisal, groups)),
     )
+
+
+def _by_writer(
+    store: DistributionStore, texts: TextSet, surprisal: Numbers, groups: Groups
+) -> Iterator[WriterStatistics]:
+    """The texts of each writer, where one of the compared models is among those who wrote the given texts."""
+    writers = [document.written_by for document in texts.documents]
+    if store.header.mode == "own" or not set(writers).intersection(store.header.labels):
+        return
+    lengths = np.diff(texts.offsets)
+    for writer in dict.fromkeys(writers):
+        theirs = np.array([each == writer for each in writers])
+        found = at_least_zero(groups.mean(surprisal, np.repeat(theirs, lengths)))
+        yield WriterStatistics(writer, int(theirs.sum()), found, exponential(found))
 
 
 def pair_statistics(store: DistributionStore, first: int, second: int, groups: Groups) -> PairStatistics:
@@ -198,6 +220,11 @@ def _notes(store: DistributionStore, models: tuple[ModelStatistics, ...]) -> Ite
     cut = sum(document.lost > 0 for document in store.texts(0).documents)
     if cut:
         yield f"{cut:,} documents have a prompt that did not fit: its start was left out."
+    if any(model.by_writer for model in models):
+        yield (
+            "Some of the texts were written by the compared models. A model finds what it wrote itself likelier than "
+            "another does, so -ln p, perplexity and Δ ln p are no measure of quality here."
+        )
     for model in models:
         if unknown := model.positions - model.entropy.n:
             yield f"{model.label}: the entropy of {unknown:,} of {model.positions:,} tokens is not known."

@@ -40,10 +40,22 @@ class Spread(msgspec.Struct, frozen=True, omit_defaults=True):
     infinite: int = 0
 
 
+class WriterStatistics(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One model over those of the texts that `writer` wrote: a model's label, "reference", or "" where it is not
+    known."""
+
+    writer: str
+    documents: int
+    surprisal: Estimate
+    perplexity: Estimate
+
+
 class ModelStatistics(msgspec.Struct, frozen=True, omit_defaults=True):
     """One model: `surprisal` is -ln p of the text's tokens, `perplexity` its exponential with the interval's; nats per
     byte count the bytes of the scored text only. `uncertainty` is the entropy of the ten likeliest tokens,
-    renormalised, by ln 10; `margin` the difference of the two greatest probabilities."""
+    renormalised, by ln 10; `margin` the difference of the two greatest probabilities. `by_writer` is there where one of
+    the compared models wrote some of the texts: each finds its own likelier than another does.
+    """
 
     label: str
     documents: int
@@ -56,6 +68,7 @@ class ModelStatistics(msgspec.Struct, frozen=True, omit_defaults=True):
     margin: Estimate
     entropies: Spread
     removed: float = 0.0
+    by_writer: tuple[WriterStatistics, ...] = ()
 
 
 class PairStatistics(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -10,7 +10,14 @@ from rich.text import Text
 from benchtui.reports.tokens.curves import curves
 from benchtui.reports.tokens.parting import classes_table
 from benchtui.reports.tokens.plot import curve_lines
-from benchtui.reports.tokens.tables import chosen_pair, flips_scope, models_table, pair_table, pairs_table
+from benchtui.reports.tokens.tables import (
+    chosen_pair,
+    flips_scope,
+    models_table,
+    pair_table,
+    pairs_table,
+    writers_table,
+)
 from benchtui.reports.wording.glyphs import UNICODE
 from benchtui.reports.wording.tokens import (
     NATS,
@@ -64,6 +71,9 @@ def _overview(found: TokensResults, sides: Sides, *, narrow: bool) -> Iterator[R
         yield Text(shift_words(pair))
         yield Text("")
     yield models_table(summary.models, NATS, UNICODE)
+    if any(model.by_writer for model in summary.models):
+        yield Text("")
+        yield writers_table(summary.models, NATS, UNICODE)
     if len(summary.pairs) > 1:
         yield Text("")
         yield pairs_table(summary.pairs, labels, NATS, UNICODE)

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError
 from benchtui.tokens.records import TextTokens, TokenDocument
-from benchtui.tokens.store import DistributionStore
+from benchtui.tokens.store import DistributionStore, StoreWriter
 from benchtui.tokens.summarise import scored_bytes, summarise, uncertainty
 from benchtui.tokens.summary import read_summary, write_summary
 from tests.tokens.made_store import made_store
@@ -69,6 +70,38 @@ def test_models_and_pairs_have_pandas_s_numbers(store: DistributionStore) -> Non
     by_place = {begin: found.value for begin, found in pair.by_position}
     assert list(by_place) == [0, 1, 2, 4, 8][: len(by_place)]
     assert by_place[2] == pytest.approx(table.js[table.place.between(2, 3)].mean(), abs=1e-6)
+
+
+def test_texts_of_the_compared_models_are_also_told_by_who_wrote_them(tmp_path: Path) -> None:
+    store = made_store(tmp_path / "tokens", ANSWERS)
+    assert not any(model.by_writer for model in summarise(store).models)
+    writers = ["base" if number % 3 else "tuned" for number in range(len(ANSWERS))]
+    written_by(store, writers)
+    store = DistributionStore(store.folder)
+    summary = summarise(store)
+    for number, model in enumerate(summary.models):
+        surprisal = -store.column(number, "logprob").astype(float)
+        of = np.repeat(writers, [len(tokens.scored) for tokens in store.texts(0).tokens])
+        found = {each.writer: each for each in model.by_writer}
+        assert {name: each.documents for name, each in found.items()} == {"tuned": 10, "base": 20}
+        for name, each in found.items():
+            mean = surprisal[of == name].mean()
+            assert each.surprisal.value == pytest.approx(mean, abs=1e-6)
+            assert each.perplexity.value == pytest.approx(math.exp(mean), rel=1e-6)
+            assert each.surprisal.groups == each.documents
+    assert any("no measure of quality" in note for note in summary.notes)
+    StoreWriter(store.folder).header(msgspec.structs.replace(store.header, mode="own"))
+    assert not any(model.by_writer for model in summarise(DistributionStore(store.folder)).models)
+
+
+def written_by(store: DistributionStore, writers: list[str]) -> None:
+    """Say of each document of a made store who wrote it."""
+    texts = store.texts(0).documents
+    made = [
+        msgspec.structs.replace(document, written_by=writer)
+        for document, writer in zip(texts, writers, strict=True)
+    ]  # fmt: skip
+    (store.folder / "texts" / "0.jsonl").write_bytes(msgspec.json.Encoder().encode_lines(made))
 
 
 def test_the_same_model_twice_differs_by_exactly_nothing(tmp_path: Path) -> None:

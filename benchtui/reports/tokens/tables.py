@@ -72,6 +72,9 @@ def tokens_view(
     labels = store.header.labels
     yield Text(printable(f"{one_line(summary.texts, 200)}: {summary.documents:,} documents."), style="bold")
     yield models_table(summary.models, unit, glyphs)
+    if any(model.by_writer for model in summary.models):
+        yield Text("")
+        yield writers_table(summary.models, unit, glyphs)
     if len(summary.pairs) > 1:
         yield Text("")
         yield pairs_table(summary.pairs, labels, unit, glyphs)
@@ -137,6 +140,26 @@ def models_table(models: Sequence[ModelStatistics], unit: Unit, glyphs: Glyphs) 
                 stacked(model.nats_per_byte, glyphs, factor=unit.factor),
             )
         )
+    return found
+
+
+def writers_table(models: Sequence[ModelStatistics], unit: Unit, glyphs: Glyphs) -> Table:
+    """Return a table of how likely each model finds the texts of each writer, where a compared model wrote some."""
+    found = table(
+        "Text written by", "Read by", "Texts", f"-{unit.logarithm} p of the text", "Perplexity", left=("Read by",)
+    )
+    for number_ in range(max((len(model.by_writer) for model in models), default=0)):
+        for model in models:
+            each = model.by_writer[number_]
+            found.add_row(
+                *texts(
+                    one_line(each.writer, 60) or "not known",
+                    one_line(model.label, 60),
+                    f"{each.documents:,}",
+                    stacked(each.surprisal, glyphs, factor=unit.factor),
+                    stacked(each.perplexity, glyphs),
+                )
+            )
     return found
 
 
