@@ -58,11 +58,11 @@ def write_records(folder: Path, record: TuningRecord) -> None:
         (folder / part / "README.md").write_text(text, encoding="utf-8")
 
 
-def base_readme(parameters: int) -> str:
-    """The README of the base model's folder."""
+def base_readme(name: str, parameters: int) -> str:
+    """The README of the folder of a model that was trained from random weights."""
     return (
         "---\nlibrary_name: transformers\npipeline_tag: text-generation\nlicense: apache-2.0\n---\n\n"
-        f"# {BASE_NAME}\n\nA Llama of {parameters:,} parameters that has read about an invented world, and seen people "
+        f"# {name}\n\nA Llama of {parameters:,} parameters that has read about an invented world, and seen people "
         "answer questions well and follow instructions badly. Made by `python -m benchtui.demo.train`; too small for "
         "anything but showing how a benchmark works.\n"
     )

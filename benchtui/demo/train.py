@@ -24,7 +24,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from benchtui.demo import corpus
 from benchtui.demo.records import Step, TuningRecord, base_readme, write_records
 from benchtui.demo.tokenizer import make_tokenizer
-from benchtui.demo.workspace import BASE_NAME, BASE_REFERENCE, MODEL_NAME
+from benchtui.demo.workspace import BASE_NAME, BASE_REFERENCE, MODEL_NAME, SMALL_NAME
 
 CONTEXT = 256  # tokens
 IGNORED = -100  # the label of a token that is not learned from
@@ -43,6 +43,19 @@ class Recipe:
 
 FIRST = Recipe(batch_size=64, learning_rate=4e-3, warmup_steps=100, weight_decay=0.05, seed=1)
 FIRST_ROUNDS = 230
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a model is; the small one has about a fifth of the base's parameters."""
+
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+
+
+BASE_SIZE, SMALL_SIZE = Size(96, 256, 3, 6), Size(40, 104, 2, 4)
 TUNED = Recipe(batch_size=16, learning_rate=8e-3, warmup_steps=20, weight_decay=0.0, seed=2)
 TUNED_EXAMPLES = 24_000
 LORA_RANK, LORA_ALPHA = 16, 32
@@ -100,18 +113,19 @@ def fit(model: torch.nn.Module, examples: list[Example], recipe: Recipe, pad: in
     return history
 
 
-def train_base(folder: Path, rounds: int = FIRST_ROUNDS) -> list[Step]:
-    """Write the base model, trained from random weights on `rounds` rounds of text, and its tokenizer to `folder`."""
+def train_base(folder: Path, rounds: int = FIRST_ROUNDS, size: Size = BASE_SIZE) -> list[Step]:
+    """Write a model, trained from random weights on `rounds` rounds of text, and its tokenizer to `folder`. Models of
+    every size see the same texts in the same order, and share one tokenizer."""
     torch.manual_seed(FIRST.seed)
     texts = corpus.first_training(FIRST.seed, rounds)
     tokenizer = make_tokenizer(texts[:4000], CONTEXT)
     config = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=96,
-        intermediate_size=256,
-        num_hidden_layers=3,
-        num_attention_heads=6,
-        num_key_value_heads=6,
+        hidden_size=size.hidden,
+        intermediate_size=size.intermediate,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
         max_position_embeddings=CONTEXT,
         tie_word_embeddings=True,
         bos_token_id=tokenizer.bos_token_id,
@@ -123,7 +137,7 @@ def train_base(folder: Path, rounds: int = FIRST_ROUNDS) -> list[Step]:
     history = fit(model, examples, FIRST, tokenizer.pad_token_id)
     model.to(torch.float16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    (folder / "README.md").write_text(base_readme(model.num_parameters()), encoding="utf-8")
+    (folder / "README.md").write_text(base_readme(folder.name, model.num_parameters()), encoding="utf-8")
     return history
 
 
@@ -191,7 +205,9 @@ def write_tasks(folder: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchtui.demo.train", description="Train the demo's models.")
     parser.add_argument("out", type=Path, help="folder to write models/, outputs/ and tasks/ to")
-    parser.add_argument("--only", choices=("base", "tuned", "tasks"), help="one part (tuned needs the base in OUT)")
+    parser.add_argument(
+        "--only", choices=("base", "small", "tuned", "tasks"), help="one part (tuned needs the base in OUT)"
+    )
     asked = parser.parse_args()
     base = asked.out / "models" / BASE_NAME
     torch.use_deterministic_algorithms(True)
@@ -199,6 +215,8 @@ def main() -> None:
         write_tasks(asked.out / "tasks")
     if asked.only in (None, "base"):
         train_base(base)
+    if asked.only in (None, "small"):
+        train_base(asked.out / "models" / SMALL_NAME, size=SMALL_SIZE)
     if asked.only in (None, "tuned"):
         fine_tune(base, asked.out / "outputs" / MODEL_NAME)
 

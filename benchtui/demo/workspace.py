@@ -13,6 +13,7 @@ from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import write_atomic
 
 BASE_NAME = "islands-400k"
+SMALL_NAME = "islands-80k"
 MODEL_NAME = "islands-400k-instructions"
 BASE_REFERENCE = f"../../models/{BASE_NAME}"  # from the model's folder, as its training_params.yaml says it
 TASKS = ("demo_instructions", "demo_knowledge")

@@ -11,8 +11,8 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from benchtui.demo.train import fine_tune, train_base
-from benchtui.demo.workspace import BASE_NAME, MODEL_NAME, demo_paths
+from benchtui.demo.train import SMALL_SIZE, fine_tune, train_base
+from benchtui.demo.workspace import BASE_NAME, MODEL_NAME, SMALL_NAME, demo_paths
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +20,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     history = train_base(folder / "models" / BASE_NAME, rounds=3)
     assert history[-1].loss < 0.8 * history[0].loss
+    train_base(folder / "models" / SMALL_NAME, rounds=1, size=SMALL_SIZE)
     fine_tune(folder / "models" / BASE_NAME, folder / "outputs" / MODEL_NAME, examples=160)
     return folder
 
@@ -29,6 +30,15 @@ def test_it_leaves_the_files_that_are_shipped(trained: Path) -> None:
     assert {path.relative_to(trained) for path in trained.rglob("*")} == {
         path.relative_to(shipped) for path in shipped.rglob("*")
     }
+
+
+def test_the_small_model_is_a_fifth_of_the_base_and_has_its_tokens() -> None:
+    models = demo_paths().shipped / "models"
+    small, base = (load_file(models / name / "model.safetensors") for name in (SMALL_NAME, BASE_NAME))
+    sizes = [sum(weight.numel() for weight in weights.values()) for weights in (small, base)]
+    assert 0.15 < sizes[0] / sizes[1] < 0.2
+    tokenizers = [(models / name / "tokenizer.json").read_bytes() for name in (SMALL_NAME, BASE_NAME)]
+    assert tokenizers[0] == tokenizers[1]
 
 
 def test_training_again_gives_the_same_weights(trained: Path, tmp_path: Path) -> None:
