@@ -92,6 +92,7 @@ def _stored(choice: TokensChoice, found: FoundModels, frontend: Frontend) -> Cho
         tasks=tasks,
         limit=None if choice.flips else _limit(choice),
         chosen=chosen,
+        prompts_too=choice.score_prompts,
     )
     for run, label in zip(runs, source.labels, strict=True):
         frontend.say(f"Texts: the answers in {shown_name(run)}, written by {one_line(label, 100)}.")

@@ -21,7 +21,8 @@ FEWEST_OTHERS = 50
 def chosen_documents(
     comparison: Comparison, *, tasks: Collection[str] = (), others: int | None = None, seed: int = 1234
 ) -> tuple[ChosenDocument, ...]:
-    """Return the documents that changed side under the main metric of a task, then some that did not, drawn by `seed`.
+    """Return the documents that changed side under the main metric of a task, then some of the same tasks that did
+    not, drawn by `seed`.
 
     `tasks` are the only tasks wanted, or groups of tasks, () for all; `others` is how many to draw, None for as many as
     changed and at least FEWEST_OTHERS. Tasks whose metric is not 0/1 have no sides. Raises BenchtuiError where nothing
@@ -36,8 +37,9 @@ def chosen_documents(
         kept.setdefault(key, ChosenDocument(document.task, document.doc_id, row.filter, change))
     if not changed:
         raise BenchtuiError(_nothing(comparison, len(same)), "Compare two runs that differ, or leave out --flips.")
+    parted = {task for task, _ in changed}
     wanted = max(len(changed), FEWEST_OTHERS) if others is None else others
-    keys = sorted(same)
+    keys = sorted(key for key in same if key[0] in parted)
     drawn = np.random.default_rng(seed).permutation(len(keys))[:wanted]
     return (*changed.values(), *(same[keys[number]] for number in sorted(drawn.tolist())))
 

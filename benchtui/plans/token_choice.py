@@ -39,11 +39,11 @@ class TokensChoice:
 
     `settings` has what it shares with `benchtui run`; of its tasks only `tasks`, `data` and what is said of data count,
     and its `gen_kwargs` are empty: `sampling` says how a model writes in the mode "own", with the third of the seeds.
-    `models` are as they were
-    typed, BASE among them; `names` what they are called, () for what suits. `checkpoints` adds those of each trained
-    model. The texts are the `answers` of runs (LAST: both of the last comparison), those of the documents that changed
-    sides (`flips`), a `prompt` with or without an `answer`, references of tasks and data, or benchtui's own prompts.
-    `chat` puts a prompt into the chat template. `keep` None keeps the most that a model gives; `largest` is in bytes.
+    `models` are as they were typed, BASE among them; `names` what they are called, () for what suits. `checkpoints`
+    adds those of each trained model. The texts are the `answers` of runs (LAST: both of the last comparison), those of
+    the documents that changed sides (`flips`), a `prompt` with or without an `answer`, references of tasks and data, or
+    benchtui's own prompts. With `score_prompts` the questions of stored answers are scored too. `chat` puts a prompt
+    into the chat template. `keep` None keeps the most that a model gives; `largest` is in bytes.
     """
 
     settings: Choice
@@ -52,6 +52,7 @@ class TokensChoice:
     checkpoints: bool = False
     answers: tuple[str, ...] = ()
     flips: bool = False
+    score_prompts: bool = False
     prompt: str | None = None
     answer: str | None = None
     chat: bool = False
@@ -90,7 +91,12 @@ class TokensChoice:
         for flag, said in (("--prompt", self.prompt), ("--answer", self.answer)):
             if said is not None:
                 yield from (flag, said)
-        switches = {"--checkpoints": self.checkpoints, "--flips": self.flips, "--chat": self.chat}
+        switches = {
+            "--checkpoints": self.checkpoints,
+            "--flips": self.flips,
+            "--score-prompts": self.score_prompts,
+            "--chat": self.chat,
+        }
         yield from (flag for flag, on in switches.items() if on)
 
     def _own(self) -> Iterator[str]:

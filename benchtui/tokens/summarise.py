@@ -236,5 +236,6 @@ def _flip_notes(store: DistributionStore, found: Flips | None) -> Iterator[str]:
     if found is not None and (tasks := read_as_a_whole(store.texts(found.first))):
         yield (
             f"Documents that changed side: of {one_line(', '.join(tasks), 200)}, the JS of the whole answers is taken, "
-            "since nothing that was scored by token stands before the part that decided the score."
+            "since nothing that was scored by token stands before the part that decided the score (--score-prompts "
+            "scores the questions too)."
         )

@@ -28,6 +28,7 @@ OWN: dict[str, st.SearchStrategy[str] | None] = {
     "--checkpoints": None,
     "--answers": NAMES,
     "--flips": None,
+    "--score-prompts": None,
     "--tasks": st.sampled_from(["", "gsm8k", "gsm8k, piqa"]),
     "--prompt": TEXTS,
     "--answer": TEXTS,
@@ -96,6 +97,7 @@ def here(tmp_path: Path) -> Place:
     [
         (["--answer", "x"], "--answer is the text behind a prompt"),
         (["--chat"], "--chat says nothing without --prompt"),
+        (["--score-prompts"], "--score-prompts is of stored answers"),
         (["--temperature", "1"], "--temperature says how a model writes, and here all read the same texts"),
         (["--stop", "x", "--prompt", "y"], "--stop says how a model writes"),
         (["--data-kind", "generate"], "--data-kind says nothing without"),

@@ -132,3 +132,13 @@ def test_the_documents_that_changed_side(demo: Path) -> None:
     assert len(changed) >= 10
     assert summary.flips is not None
     assert len(summary.flips.flipped) == len(changed)
+    whole = [note for note in summary.notes if "the JS of the whole answers" in note]
+    assert len(whole) == 1, "nothing stands before an option that is chosen"
+    ran = benchtui(demo, "tokens", "compare", "base", TUNED, "--flips", "--score-prompts")
+    assert ran.returncode == 0, ran.stderr
+    asked = read_summary(newest(demo).path / "tokens")
+    assert not [note for note in asked.notes if "the JS of the whole answers" in note]
+    assert asked.flips is not None
+    assert asked.flips.p is not None
+    assert asked.models[0].positions > summary.models[0].positions
+    assert "Before the part that was scored, the JS" in " ".join(ran.stdout.split())

@@ -49,6 +49,17 @@ def test_the_others_are_drawn_by_the_seed(tmp_path: Path) -> None:
     assert len(draws[2]) == 22
 
 
+def test_the_others_are_of_tasks_in_which_something_changed(tmp_path: Path) -> None:
+    """They are compared within their task."""
+    runs = [
+        write_run(tmp_path / side, {"school": Task({("acc", "none"): values}), "idle": Task({("acc", "none"): FIRST})})
+        for side, values in (("a", FIRST), ("b", SECOND))
+    ]
+    chosen = chosen_documents(compare_runs(*map(read_run, runs)))
+    assert len(chosen) == 52
+    assert {one.task for one in chosen} == {"school"}
+
+
 def test_where_nothing_changed_side_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(BenchtuiError, match="None of 80 documents is right in one"):
         chosen_documents(compared(tmp_path, FIRST, FIRST))

@@ -76,6 +76,10 @@ _OPTIONS = (
         "documents that changed side, and as many that did not.",
     ),
     _option(
+        TEXTS, "--score-prompts", is_flag=True, help="With --answers and --flips: score the tokens of the questions "
+        "too (not those of examples), so that models are also compared before they answer.",
+    ),
+    _option(
         TEXTS, "--tasks", "task_names", metavar="A,B", help="References of lm-eval's tasks, behind their prompts; "
         "with --answers and --flips: only these tasks.",
     ),
@@ -131,6 +135,11 @@ def token_options(command: F) -> F:
     return command
 
 
+OF_COMPARISONS: dict[str, Any] = {
+    "checkpoints": False, "answers": (), "flips": False, "score_prompts": False, "keep": None, "keep_top": KEPT_TOP,
+    "keep_heads": False, "largest": LARGEST, "all_pairs": False, "experiment": "",
+}  # fmt: skip
+"""The flags that only `benchtui tokens compare` has, as they are where nobody types them."""
 _OF_A_RUN = ("task_names", "prompt_text", "answer_text", "chat", "mode", "max_new_tokens", "stop", "largest")
 """Of them those of the commands that write one file: what is kept, and which pairs, such a command says itself."""
 RUN_SETTINGS = tuple(name for name in TOKEN_SETTINGS if name not in ("prompt", "answer", "detach", "json"))
@@ -152,11 +161,8 @@ def run_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoi
     no sense, and where no texts are named."""
     if not (values["task_names"] or values["data"] or values["prompt_text"] is not None):
         raise UsageError("No texts are named.", "Give --data, --tasks or --prompt.")
-    plain: dict[str, Any] = {
-        "names": None, "checkpoints": False, "answers": (), "flips": False, "keep": None, "keep_top": KEPT_TOP,
-        "keep_heads": False, "all_pairs": False, "experiment": "", "detach": False, "json": False, "top_k": None,
-    }  # fmt: skip
-    return tokens_choice(models, plain | dict(values))
+    plain = {"names": None, "detach": False, "json": False, "top_k": None}
+    return tokens_choice(models, OF_COMPARISONS | plain | dict(values))
 
 
 def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensChoice:
@@ -175,6 +181,8 @@ def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensC
         raise UsageError("--answer is the text behind a prompt, and none is given.", "Give --prompt as well.")
     elif said["chat"] and prompt is None:
         raise UsageError("--chat says nothing without --prompt, which is not given.", "Give both.")
+    if said["score_prompts"] and not (said["answers"] or said["flips"]):
+        raise UsageError("--score-prompts is of stored answers, and none are named.", "Give --answers or --flips.")
     choice = choice_from_flags(defaults | settings | {"tasks": tasks, "no_base": True, "suite": NO_SUITE})
     return TokensChoice(
         settings=choice,
@@ -183,6 +191,7 @@ def tokens_choice(models: tuple[str, ...], values: Mapping[str, Any]) -> TokensC
         checkpoints=said["checkpoints"],
         answers=said["answers"],
         flips=said["flips"],
+        score_prompts=said["score_prompts"],
         prompt=None if about_data else prompt,
         answer=None if about_data else answer,
         chat=said["chat"],

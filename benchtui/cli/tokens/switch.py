@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import click
 
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
-from benchtui.cli.parameters.tokens import tokens_choice
+from benchtui.cli.parameters.tokens import OF_COMPARISONS, tokens_choice
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.switch_choice import DEFAULT_THRESHOLD, SwitchChoice
-from benchtui.plans.token_choice import KEPT_TOP, LARGEST, TOKEN_SETTINGS
+from benchtui.plans.token_choice import TOKEN_SETTINGS
 from benchtui.routing.records import Sampling
 from benchtui.tokens.modes import DivergenceKind
 
@@ -23,11 +23,6 @@ WIDTH = 120
 """Columns in a pipe or a file."""
 _NOT_HERE = ("prompt", "answer")
 """Settings whose flags mean a text of its own here, where no data are named."""
-_ELSEWHERE: dict[str, Any] = {
-    "checkpoints": False, "answers": (), "flips": False, "mode": "own", "keep": None, "keep_top": KEPT_TOP,
-    "keep_heads": False, "largest": LARGEST, "all_pairs": False, "experiment": "",
-}  # fmt: skip
-"""Flags of `benchtui tokens compare` that mean nothing here."""
 
 
 class _Threshold(click.ParamType[float | str]):
@@ -147,7 +142,7 @@ def command(
     """
     if values["answer_text"] is not None and not values["data"]:
         raise UsageError("--answer says which column of --data has the right answers.", "Give --data, or leave it out.")
-    tokens = tokens_choice(models, _ELSEWHERE | values)
+    tokens = tokens_choice(models, OF_COMPARISONS | {"mode": "own"} | values)
     choice = SwitchChoice(tokens, divergence, threshold, back, min_stay, start, block)
     from benchtui.benchmark.switching import switch_models
     from benchtui.cli.terminal.detach import in_background, start_detached

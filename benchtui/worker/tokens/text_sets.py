@@ -122,7 +122,8 @@ def about_texts(context: TokensContext) -> str:
         found = f"references of {', '.join(task.name for task in texts.tasks)}"
     else:
         tasks = f" to {', '.join(texts.tasks)}" if texts.tasks else ""
-        found = f"stored answers of {', '.join(texts.labels)}{tasks}"
+        what = "stored answers and their questions" if texts.prompts_too else "stored answers"
+        found = f"{what} of {', '.join(texts.labels)}{tasks}"
     return one_line(found, 200)
 
 
