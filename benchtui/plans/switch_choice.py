@@ -11,11 +11,12 @@ import msgspec
 
 from benchtui.errors import UsageError
 from benchtui.plans.prepare_tokens import prepare_tokens
-from benchtui.plans.switching import SwitchingPlan, percent_of
+from benchtui.plans.switching import SwitchingPlan
 from benchtui.plans.token_choice import TokensChoice, sampling_arguments
 from benchtui.plans.token_models import FoundModels
 from benchtui.plans.tokens import TextSource, TextsPlan
 from benchtui.routing.records import Side
+from benchtui.routing.rules import percent_of
 from benchtui.settings.rows import ISOLATED
 from benchtui.settings.values import number_words
 from benchtui.text import one_line

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from typing import Any, Literal
 
 import msgspec
@@ -15,18 +14,6 @@ from benchtui.tokens.modes import DivergenceKind
 
 PROFILED = 50
 """The most texts that a threshold in percent is taken from."""
-
-_PERCENT = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)", re.ASCII)
-
-
-def percent_of(threshold: float | str) -> float | None:
-    """Return the percentage of a threshold like "p95", None for a number. Raises ValueError for what is neither."""
-    if not isinstance(threshold, str):
-        return None
-    found = _PERCENT.fullmatch(threshold)
-    if found is None:
-        raise ValueError(f"{threshold!r} is no number, and no quantile like p95")
-    return float(found[1])
 
 
 class SwitchingPlan(TextsPlan, frozen=True, kw_only=True):

@@ -149,8 +149,7 @@ def _of_tops(store: DistributionStore, number: int) -> tuple[NDArray[np.float32]
         known = file.read("top_ids") >= 0
         logprobs = np.where(known, file.read("top_logprobs"), -np.inf).astype(np.float32)
         uncertainties.append(np.where(known.all(-1), uncertainty(logprobs), np.nan).astype(np.float32))
-        greatest = np.exp(logprobs[:, :2])
-        margins.append(np.where(known[:, 1], greatest[:, 0] - greatest[:, 1], np.nan).astype(np.float32))
+        margins.append(np.where(known[:, 1], margin(logprobs), np.nan).astype(np.float32))
     return np.concatenate(uncertainties), np.concatenate(margins)
 
 
@@ -161,6 +160,13 @@ def uncertainty(top_logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
         p /= p.sum(-1, keepdims=True)
         terms = np.where(p > 0, -p * np.log(np.where(p > 0, p, 1)), 0)
     found: NDArray[np.float32] = terms.sum(-1) / np.float32(np.log(TOP))
+    return found
+
+
+def margin(top_logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute the difference of the two greatest probabilities from the likeliest tokens [n, at least 2], in order."""
+    greatest = np.exp(top_logprobs[:, :2])
+    found: NDArray[np.float32] = greatest[:, 0] - greatest[:, 1]
     return found
 
 

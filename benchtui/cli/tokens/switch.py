@@ -31,7 +31,7 @@ class _Threshold(click.ParamType[float | str]):
     name = "threshold"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
-        from benchtui.plans.switching import percent_of
+        from benchtui.routing.rules import percent_of
 
         try:
             number = float(value)

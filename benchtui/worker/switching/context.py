@@ -12,9 +12,10 @@ from benchtui import __version__
 from benchtui.errors import BenchtuiError
 from benchtui.files import write_run_file
 from benchtui.plans.plan import read_plan
-from benchtui.plans.switching import PROFILED, SwitchingPlan, percent_of
+from benchtui.plans.switching import PROFILED, SwitchingPlan
 from benchtui.plans.tokens import GivenTexts, StoredAnswers
 from benchtui.routing.records import SwitchedText
+from benchtui.routing.rules import percent_of
 from benchtui.routing.switching_file import (
     FILE,
     FOLDER,

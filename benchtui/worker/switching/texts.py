@@ -7,9 +7,8 @@ import math
 import numpy as np
 
 from benchtui.errors import BenchtuiError
-from benchtui.plans.switching import percent_of
 from benchtui.routing.records import SwitchedText
-from benchtui.routing.rules import SwitchRule
+from benchtui.routing.rules import SwitchRule, percent_of
 from benchtui.runs.kinds.switching.events import Profiled
 from benchtui.runs.kinds.switching.fold import PROFILE, TEXTS
 from benchtui.text import one_line
