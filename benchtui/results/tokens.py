@@ -12,7 +12,7 @@ from benchtui.runs.find import find
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
 from benchtui.text import one_line
-from benchtui.tokens.store import STORE, DistributionStore
+from benchtui.tokens.store import STORE, DistributionStore, open_store
 from benchtui.tokens.summary import SUMMARY, TokensSummary, read_summary
 
 KIND = "tokens"
@@ -57,7 +57,7 @@ def read_tokens(run: Path) -> TokensResults:
             f"{one_line(shown_name(RunDirectory(run)), 100)} has not finished: there is nothing to show yet.",
             "`benchtui resume` does what is left.",
         )
-    return TokensResults(run, DistributionStore(run / STORE), read_summary(run / STORE))
+    return TokensResults(run, open_store(run), read_summary(run / STORE))
 
 
 def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:

@@ -11,7 +11,7 @@ from benchtui.tokens.summary import Estimate, PairStatistics, TokensSummary
 @dataclass(frozen=True)
 class CurvePoint:
     """One checkpoint: its entropy and the surprisal of the texts, and how far it is from the first model and from the
-    one before it (`js`, and the change of ln p of the text's tokens), None where these were not compared."""
+    one before it, None where these were not compared."""
 
     model: int
     label: str
@@ -19,8 +19,6 @@ class CurvePoint:
     surprisal: Estimate
     js_first: Estimate | None
     js_previous: Estimate | None
-    change_first: Estimate | None
-    change_previous: Estimate | None
 
 
 def curve(summary: TokensSummary) -> tuple[CurvePoint, ...]:
@@ -39,14 +37,8 @@ def _points(summary: TokensSummary) -> Iterator[CurvePoint]:
             model.surprisal,
             _js(first),
             _js(previous),
-            _change(first),
-            _change(previous),
         )
 
 
 def _js(pair: PairStatistics | None) -> Estimate | None:
     return None if pair is None else pair.js
-
-
-def _change(pair: PairStatistics | None) -> Estimate | None:
-    return None if pair is None else pair.delta_logprob

@@ -31,4 +31,4 @@ def test_each_checkpoint_is_seen_against_the_first_and_the_one_before(tmp_path: 
     assert points[0].js_first is points[0].js_previous is None
     assert points[1].js_first == points[1].js_previous == pairs[0, 1].js
     assert points[2].js_first == pairs[0, 2].js
-    assert points[2].change_previous == pairs[1, 2].delta_logprob
+    assert points[2].js_previous == pairs[1, 2].js

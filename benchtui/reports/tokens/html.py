@@ -130,7 +130,9 @@ def _controls(
         one = named[each.number]
         words = [f"{each.number + 1}. {one_line(one.place, 40)}"]
         words += [one.change if one.change in ("fixed", "broken") else ""]
-        words += [f"JS {number(unit.factor * each.js)}"] if each.js is not None else []
+        if each.js is not None:
+            least = "≥" if store.pair(*pair, each.number).bound == "lower" else ""
+            words.append(f"JS {least}{number(unit.factor * each.js)}")
         words += [f"by {one_line(one.written_by, 30)}" if one.written_by else ""]
         options.append(f'<option value="{number_}">{_text(" · ".join(filter(None, words)))}</option>')
     metrics = "".join(f'<option value="{metric.name}">{_text(metric.title)}</option>' for metric in page_metrics(pair))

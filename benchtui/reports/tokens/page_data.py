@@ -98,7 +98,7 @@ def _pieces(
 ) -> Iterator[dict[str, Any]]:
     models = list(dict.fromkeys(pair))
     scores = [store.scores(model, document) for model in models]
-    js = store.pair(*pair, document).js if len(models) == 2 else None
+    compared = store.pair(*pair, document) if len(models) == 2 else None
     own = store.texts(models[-1]).tokens[document].scored
     for piece in scored:
         at = piece.first
@@ -107,8 +107,9 @@ def _pieces(
             f"{int(one.rank[at]):,}, p {math.exp(float(one.logprob[at])):.3f}"
             for model, one in zip(models, scores, strict=True)
         ]
-        if js is not None:
-            facts.insert(0, f"JS {number(unit.factor * float(js[at]))}")
+        if compared is not None:
+            least = "≥" if compared.bound == "lower" else ""
+            facts.insert(0, f"JS {least}{number(unit.factor * float(compared.js[at]))}")
         more = f" to {piece.last + 1}, one character" if piece.last > at else ""
         tops = [
             [

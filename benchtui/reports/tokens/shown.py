@@ -85,7 +85,8 @@ def document_view(
     about += [one.change] if one.change in ("fixed", "broken") else []
     yield Text(glyphs.dot.join(about), style="bold")
     values = values_of(store, metric, first, second, document)
-    yield Text(_total(values, metric, unit, glyphs))
+    lower = metric.of_pair and store.pair(first, second, document).bound == "lower"
+    yield Text(_total(values, metric, unit, glyphs, least=glyphs.least if lower else ""))
     yield Text(glyphs.rest * width, style="dim")
     coloured = coloured_text(store, metric, first, second, document)
     yield from text_lines(coloured.pieces, width, glyphs)
@@ -102,12 +103,12 @@ def document_view(
     )
 
 
-def _total(values: np.ndarray, metric: TokenMetric, unit: Unit, glyphs: Glyphs) -> str:
+def _total(values: np.ndarray, metric: TokenMetric, unit: Unit, glyphs: Glyphs, *, least: str) -> str:
     known = values[np.isfinite(values)]
     if not len(known):
         return f"{len(values):,} tokens."
     factor, name = (unit.factor, f" {unit.name}") if metric.in_nats else (1.0, "")
-    mean, most = (number(factor * float(value), glyphs) for value in (known.mean(), known.max()))
+    mean, most = (least + number(factor * float(value), glyphs) for value in (known.mean(), known.max()))
     return f"{metric.title}: mean {mean}{name}, largest {most}, over the {len(values):,} scored tokens of this text."
 
 
@@ -135,7 +136,9 @@ def place_view(
     if len(labels) == 2:
         numbers = store.pair(*pair, document)
         word = shift_word(int(numbers.shift[position]))
-        heading += f"{glyphs.dot}JS {number(unit.factor * float(numbers.js[position]), glyphs)}{glyphs.dot}{word}"
+        least = glyphs.least if numbers.bound == "lower" else ""
+        js = number(unit.factor * float(numbers.js[position]), glyphs)
+        heading += f"{glyphs.dot}JS {least}{js}{glyphs.dot}{word}"
     yield Text(f"{glyphs.rest * 2} {heading} ".ljust(width, glyphs.rest), style="bold")
     tokens = store.texts(pair[1]).tokens[document]
     own = int(tokens.scored[position])

@@ -35,8 +35,7 @@ from benchtui.runs.kinds.switching.events import Switched
 from benchtui.runs.kinds.switching.fold import PROFILE, TEXTS
 from benchtui.text import one_line
 from benchtui.tokens.records import TokenDocument
-from benchtui.worker.answering.protocol import Answering, Unobserved
-from benchtui.worker.guard import StopFlag
+from benchtui.worker.answering.protocol import Answering
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter
 from benchtui.worker.tokens.texts.read import read_texts
@@ -44,27 +43,6 @@ from benchtui.worker.tokens.texts.read import read_texts
 _THRESHOLD, _MODELS, _REMOVED = "threshold", "facts of the models", "facts of the tokens"
 WARNED_FROM = 1e-6
 """A probability of ids that are no tokens from which on a reader is told."""
-
-
-class Watching(Unobserved):
-    """Tells the run of every position, and stops where the user wants it to."""
-
-    def __init__(self, reporter: Reporter, stop: StopFlag) -> None:
-        self._reporter = reporter
-        self._stop = stop
-
-    def tokens(self, n: int) -> None:
-        """As `Observer.tokens`."""
-        self._reporter.advance("tokens", n)
-        self._stop.check()
-
-    def check(self) -> None:
-        """As `Observer.check`."""
-        self._stop.check()
-
-    def decision(self, what: str, choice: str, why: str) -> None:
-        """As `Observer.decision`."""
-        self._reporter.decision(what, choice, why)
 
 
 @dataclass(frozen=True)

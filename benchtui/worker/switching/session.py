@@ -10,9 +10,10 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.switching.events import SwitchingPlanned
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
-from benchtui.worker.switching.context import SwitchingContext, Watching, open_run
+from benchtui.worker.switching.context import SwitchingContext, open_run
 from benchtui.worker.switching.models import open_two, two_models
 from benchtui.worker.switching.texts import Writer
+from benchtui.worker.watching import Watching
 
 
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:

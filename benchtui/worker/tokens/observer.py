@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from benchtui.runs.kinds.tokens.events import TokensScored
 from benchtui.tokens.records import TokenDocument
-from benchtui.worker.answering.protocol import Unobserved
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.report import Reporter
+from benchtui.worker.watching import Watching
 
 Values = NDArray[np.float32]
 
@@ -20,12 +20,11 @@ INTERVAL = 0.25
 """Seconds between two events that tell how far a model is."""
 
 
-class PassObserver(Unobserved):
+class PassObserver(Watching):
     """Tells the events of one model's pass over all texts."""
 
     def __init__(self, reporter: Reporter, stop: StopFlag, number: int, label: str, documents: int) -> None:
-        self._reporter = reporter
-        self._stop = stop
+        super().__init__(reporter, stop)
         self._number = number
         self._label = label
         self._total = documents
@@ -66,20 +65,3 @@ class PassObserver(Unobserved):
                 surprisal=means["surprisal"],
             )
         )
-
-    def tokens(self, n: int) -> None:
-        """Count computed tokens; raises StopRequested where the run was told to stop."""
-        self._reporter.advance("tokens", n)
-        self._stop.check()
-
-    def check(self) -> None:
-        """Stop waiting for the model where the run was told to stop."""
-        self._stop.check()
-
-    def decision(self, what: str, choice: str, why: str) -> None:
-        """Tell what was chosen for the user."""
-        self._reporter.decision(what, choice, why)
-
-    def batch_size(self, rows: int, why: str) -> None:
-        """Tell how many sequences are read at once from now on."""
-        self._reporter.batch_size(rows, why)

@@ -1,6 +1,7 @@
 """The text of a document in the terminal: every token with its bar, both models' likeliest tokens, nothing broken."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,14 @@ from rich.console import Console
 
 from benchtui.errors import UsageError
 from benchtui.reports.tokens.cells_of_text import Piece, coloured_text
+from benchtui.reports.tokens.html import tokens_html
 from benchtui.reports.tokens.lines import BARS, text_lines
 from benchtui.reports.tokens.metrics import METRICS, find_metric, steps_of, values_of
 from benchtui.reports.tokens.shown import find_documents, print_document
-from benchtui.reports.wording.tokens import BITS, NATS
-from benchtui.tokens.store import DistributionStore
+from benchtui.reports.wording.tokens import BITS, NATS, number
+from benchtui.tokens.store import DistributionStore, StoreWriter
 from benchtui.tokens.vocabulary import shown_token
+from tests.reports.tokens.made_summary import made_summary
 from tests.tokens.made_store import made_store
 
 ANSWERS = ["so the answer is 18", "two\nlines and 日本 🙂 here", " ".join(f"w{n}" for n in range(300))]
@@ -74,6 +77,19 @@ def test_the_furthest_place_has_what_both_would_write(store: DistributionStore) 
         assert f'"{shown_token(token)}"'[:16] in text
         assert f"{np.exp(scores.top_logprobs[place, 0]):.3f}" in text
     assert f"mean {pair.js.mean():.3g}"[:9] in text
+
+
+def test_lower_bounds_are_marked_at_every_token(tmp_path: Path) -> None:
+    store = made_store(tmp_path / "tokens", ANSWERS[:1])
+    assert "≥" not in shown(store, 0) + tokens_html(made_summary(store), store)
+    StoreWriter(store.folder).pair(0, 1, 0, replace(store.pair(0, 1, 0), bound="lower"))
+    store = DistributionStore(store.folder)
+    js = store.pair(0, 1, 0).js.astype(float)
+    text = shown(store, 0)
+    assert f"JS: mean ≥{number(js.mean())} nats, largest ≥{number(js.max())}" in text
+    assert f"JS ≥{number(js.max())}" in text
+    page = tokens_html(made_summary(store), store)
+    assert all(f"JS ≥{number(value)}" in page for value in (js.mean(), *js))
 
 
 def test_bits(store: DistributionStore) -> None:

@@ -20,10 +20,10 @@ from benchtui.worker.answering.protocol import (
     BatchTooLargeError,
     Generated,
     GenerateRequest,
-    Unobserved,
 )
 from benchtui.worker.guard import StopFlag
 from benchtui.worker.report import Reporter
+from benchtui.worker.watching import Watching
 
 _INTERVAL = 0.25
 """Seconds between two events that tell how many texts are written."""
@@ -72,7 +72,7 @@ class _Written(msgspec.Struct, frozen=True):
     alike: bool = True
 
 
-class _Writing(Unobserved):
+class _Writing(Watching):
     """The texts of one model; watches it while it writes."""
 
     def __init__(
@@ -86,13 +86,12 @@ class _Writing(Unobserved):
         reporter: Reporter,
         stop: StopFlag,
     ) -> None:
+        super().__init__(reporter, stop)
         self._documents = documents
         self._model = model
         self._label = label
         self._answering = answering
         self._journal = journal
-        self._reporter = reporter
-        self._stop = stop
         self._stops = tuple(stop for stop in sampling.stop if stop)
         self._requests = _requests(documents, sampling, answering)
         self._task = f"own texts of model {model}"
@@ -222,23 +221,6 @@ class _Writing(Unobserved):
         """Name the documents that are answered from now on."""
         numbers = [int(args[2]) for args in request_args]
         self._reporter.in_flight(self._label, [(number, self._documents[number].place) for number in numbers])
-
-    def tokens(self, n: int) -> None:
-        """Count computed tokens; raises StopRequested where the run was told to stop."""
-        self._reporter.advance("tokens", n)
-        self._stop.check()
-
-    def check(self) -> None:
-        """Stop waiting for the model where the run was told to stop."""
-        self._stop.check()
-
-    def decision(self, what: str, choice: str, why: str) -> None:
-        """Tell what was chosen for the user."""
-        self._reporter.decision(what, choice, why)
-
-    def batch_size(self, rows: int, why: str) -> None:
-        """Tell how many texts are written at once from now on."""
-        self._reporter.batch_size(rows, why)
 
 
 def _requests(documents: Sequence[TokenDocument], sampling: Sampling, answering: Answering) -> list[GenerateRequest]:
