@@ -77,8 +77,8 @@ class RouteRule(msgspec.Struct, frozen=True):
             raise ValueError(f"k is {self.k}: must be at least 2")
 
     def reached(self, signal: float) -> bool:
-        """Whether the small model is unsure at a position. Raises ValueError where that is not known (NaN)."""
-        if math.isnan(signal):
+        """Whether the small model is unsure at a position. Raises ValueError where that is not known."""
+        if not math.isfinite(signal):
             raise ValueError(f"the signal {self.signal} is not known at a position, so no model can be chosen there")
         return float(signal) >= self.threshold
 
