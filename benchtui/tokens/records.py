@@ -18,6 +18,8 @@ REFERENCE = "reference"
 """Who wrote the right answers of a task (`TokenDocument.written_by`)."""
 TOP = 10
 """How many of the likeliest tokens are kept at every position, whatever else is."""
+LIKELIEST_IDS, LIKELIEST, FULL = "likeliest_ids", "likeliest_logprobs", "logprobs"
+"""Names of what else a shard of a store may keep: the likeliest tokens and their log-probabilities, or all of these."""
 
 
 class TokenDocument(msgspec.Struct, frozen=True, omit_defaults=True):

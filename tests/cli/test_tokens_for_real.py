@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -114,6 +115,43 @@ def test_it_is_started_in_the_background_and_watched(demo: Path) -> None:
     watched = benchtui(demo, "attach", f"{TUNED}/tokens/{place.name}", "--plain")
     assert watched.returncode == 0, watched.stderr
     assert run_state(RunDirectory(place)) == "finished"
+
+
+def test_divergences_and_distributions_are_those_of_transformers(demo: Path, tmp_path: Path) -> None:
+    """Files of RL_onoff's form, against float64 of logits that transformers computes."""
+    import torch
+    from scipy.special import entr, log_softmax, rel_entr
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    for arguments in (
+        ("divergences", "base", TUNED, "--output", str(tmp_path / "divergences.json")),
+        ("distributions", TUNED, "--top-k", "50", "--output", str(tmp_path / "distributions")),
+    ):
+        ran = benchtui(demo, "tokens", *arguments, *TEXT, "--dtype", "float32", "--device", "cpu")
+        assert ran.returncode == 0, ran.stderr
+    prompt, answer = TEXT[1], TEXT[3]
+    found = []
+    for place in ("models/islands-400k", f"outputs/{TUNED}/merged_16bit"):
+        tokenizer = AutoTokenizer.from_pretrained(demo / place)
+        ids, n = tokenizer(prompt + answer).input_ids, len(tokenizer(prompt).input_ids)
+        model = AutoModelForCausalLM.from_pretrained(demo / place, dtype=torch.float32)
+        with torch.inference_mode():
+            logits = model(torch.tensor([ids])).logits[0, n - 1 : -1].double().numpy()
+        found.append(np.exp(log_softmax(logits[:, : len(tokenizer)], axis=-1)))
+    first, second = found
+    middle = (first + second) / 2
+    (line,) = json.loads((tmp_path / "divergences.json").read_text())["results"]
+    js = (rel_entr(first, middle) + rel_entr(second, middle)).sum(-1) / 2
+    np.testing.assert_allclose(line["kl_divergence"], rel_entr(first, second).sum(-1), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(line["js_divergence"], js, rtol=1e-3, atol=1e-5)
+    said = json.loads((tmp_path / "distributions" / "distributions.json").read_text())
+    (sample,) = said["results"][0]["samples"]
+    assert (sample["token_ids"], said["statistics"]["vocab_size"]) == (ids[n:], second.shape[1])
+    np.testing.assert_allclose(sample["per_token_entropy"], entr(second).sum(-1), atol=1e-4)
+    with np.load(tmp_path / "distributions" / "distributions.npz") as arrays:
+        ids_of, values = arrays["dist_0_indices"], arrays["dist_0_values"]
+    np.testing.assert_allclose(values, -np.sort(-second, axis=-1)[:, :50], atol=1e-5)
+    np.testing.assert_allclose(values, np.take_along_axis(second, ids_of, -1), atol=1e-5)
 
 
 @pytest.mark.long

@@ -17,17 +17,17 @@ from benchtui.errors import BenchtuiError
 from benchtui.files import open_run_file, run_folder
 from benchtui.models.layout import size_text
 from benchtui.text import json_text
-from benchtui.tokens.records import TextTokens, TokenDocument
+from benchtui.tokens.records import FULL, LIKELIEST, LIKELIEST_IDS, TextTokens, TokenDocument
 from benchtui.tokens.store import DistributionStore
 
 JSON_FILE, ARRAYS_FILE = "distributions.json", "distributions.npz"
-_IDS, _LOGPROBS, _FULL = "likeliest_ids", "likeliest_logprobs", "logprobs"
 
 
 @dataclass(frozen=True)
 class Distributions:
     """The distributions at some tokens of a text: `ids` int32 and `probabilities` float32 [tokens, k], the likeliest
-    first; of a whole vocabulary in the order of the ids."""
+    first; of a whole vocabulary in the order of the ids. Where a server told fewer, the id is -1 and the probability 0.
+    """
 
     ids: NDArray[np.int32]
     probabilities: NDArray[np.float32]
@@ -40,22 +40,20 @@ def answer_rows(tokens: TextTokens) -> slice:
 
 
 def distributions_of(store: DistributionStore, model: int, document: int) -> Distributions:
-    """Read the distributions at the answer of a document. Raises BenchtuiError where the store keeps none."""
+    """Read the distributions at the answer of a document."""
     texts = store.texts(model)
     shard = texts.shard_of(document)
     file, begins = store.shard(model, shard), int(texts.offsets[document] - texts.offsets[texts.shards[shard]])
     own = answer_rows(texts.tokens[document])
     rows = slice(begins + own.start, begins + own.stop)
-    if _FULL in file:
-        probabilities = np.exp(file.read(_FULL, rows).astype(np.float32))
+    if FULL in file:
+        probabilities = np.exp(file.read(FULL, rows).astype(np.float32))
         probabilities /= probabilities.sum(-1, keepdims=True)
         ids = np.broadcast_to(np.arange(probabilities.shape[1], dtype=np.int32), probabilities.shape)
         return Distributions(ids, probabilities)
-    if _IDS not in file:
-        raise BenchtuiError(
-            "The store of this run keeps no distributions.", "Compare again with --keep topk or --keep full."
-        )
-    return Distributions(file.read(_IDS, rows).astype(np.int32), np.exp(file.read(_LOGPROBS, rows).astype(np.float32)))
+    columns = slice(0, _width(store, model))
+    ids, logprobs = file.read(LIKELIEST_IDS, rows)[:, columns], file.read(LIKELIEST, rows)[:, columns]
+    return Distributions(ids.astype(np.int32), np.exp(logprobs.astype(np.float32)))
 
 
 def size_of(store: DistributionStore, model: int) -> int:
@@ -67,14 +65,19 @@ def size_of(store: DistributionStore, model: int) -> int:
 
 
 def _width(store: DistributionStore, model: int) -> int:
+    """How many tokens there are at a place: as many as were kept, and no more than the tokenizer knows."""
     file = store.shard(model, 0)
-    name = _FULL if _FULL in file else _IDS
-    return int(file.read(name, slice(0, 1)).shape[1])
+    name = FULL if FULL in file else LIKELIEST_IDS
+    if name not in file:
+        raise BenchtuiError(
+            "The store of this run keeps no distributions.", "Compare again with --keep topk or --keep full."
+        )
+    return min(int(file.read(name, slice(0, 1)).shape[1]), store.models[model].vocabulary)
 
 
 def write_distributions(store: DistributionStore, model: int, folder: Path, largest: int) -> tuple[Path, Path]:
     """Write both files into `folder`; returns their places. Raises BenchtuiError where the arrays would be larger than
-    `largest` bytes, OSError where they cannot be written."""
+    `largest` bytes, or the store keeps none; OSError where they cannot be written."""
     if (size := size_of(store, model)) > largest:
         raise BenchtuiError(
             f"The arrays would take {size_text(size)}: more than {size_text(largest)}.",
@@ -111,7 +114,7 @@ def _write_arrays(store: DistributionStore, model: int, file: BinaryIO) -> None:
             }
             for name, array in arrays.items():
                 with archive.open(f"dist_{number}_{name}.npy", "w", force_zip64=True) as entry:
-                    np.lib.format.write_array(entry, np.ascontiguousarray(array), allow_pickle=False)
+                    np.lib.format.write_array(entry, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def _json(store: DistributionStore, model: int) -> str:

@@ -15,14 +15,13 @@ from benchtui.runs.kinds.tokens.events import PairsCompared
 from benchtui.text import one_line
 from benchtui.tokens.arrays import ShardFile
 from benchtui.tokens.bounds import lower_bounds
-from benchtui.tokens.records import PairScores, StoredModel
+from benchtui.tokens.records import FULL, LIKELIEST, LIKELIEST_IDS, PairScores, StoredModel
 from benchtui.tokens.store import DistributionStore
 from benchtui.tokens.vocabulary import shown_token
 from benchtui.worker.answering.hf.head_alone import HeadAlone
 from benchtui.worker.tokens.context import TokensContext, pair_shard, request_of, texts_and_models
 from benchtui.worker.tokens.heads import HeadsOfRun
 from benchtui.worker.tokens.observer import INTERVAL
-from benchtui.worker.tokens.reading import FULL, LIKELIEST, LIKELIEST_IDS
 from benchtui.worker.tokens.states import HIDDEN, states_tensor
 from benchtui.worker.tokens.statistics import (
     KnownTokens,

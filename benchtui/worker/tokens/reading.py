@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
 from benchtui.tokens.modes import Keep
-from benchtui.tokens.records import TOP, TextTokens, TokenScores
+from benchtui.tokens.records import FULL, LIKELIEST, LIKELIEST_IDS, TOP, TextTokens, TokenScores
 from benchtui.worker.answering.next_token import Distributions, HidesStates, TopDistributions
 from benchtui.worker.answering.protocol import Answering, Observer
 from benchtui.worker.not_a_number import NotANumberError
@@ -27,9 +27,6 @@ from benchtui.worker.tokens.statistics import (
     token_scores,
 )
 from benchtui.worker.tokens.windows import windows_of
-
-LIKELIEST_IDS, LIKELIEST, FULL = "likeliest_ids", "likeliest_logprobs", "logprobs"
-"""The names of the arrays of a shard: of the likeliest tokens, and of the whole vocabulary."""
 
 
 @dataclass(frozen=True)
