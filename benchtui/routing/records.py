@@ -63,15 +63,13 @@ class SwitchPoint(msgspec.Struct, frozen=True):
     divergence: float
 
 
-class SwitchedText(msgspec.Struct, frozen=True):
-    """A text that two models have written: `tokens` and their `response`, `writers` the model of each token ("aab"),
-    `divergences` that of both models at each, before it was written. `costs` are those of "a" and "b"."""
+class WrittenText(msgspec.Struct, frozen=True):
+    """A text that two models have written: `tokens` and their `response`, `writers` the model of each token ("aab").
+    `costs` are those of "a" and "b"."""
 
     response: str
     tokens: tuple[int, ...]
     writers: str
-    divergences: tuple[float, ...]
-    switch_points: tuple[SwitchPoint, ...]
     ended: Ended
     costs: tuple[Cost, Cost]
 
@@ -86,3 +84,18 @@ class SwitchedText(msgspec.Struct, frozen=True):
             else:
                 found.append((side, 1))
         return found
+
+
+class SwitchedText(WrittenText, frozen=True):
+    """A text that two models have written by turns: `divergences` is that of both models at each token, before it was
+    written."""
+
+    divergences: tuple[float, ...]
+    switch_points: tuple[SwitchPoint, ...]
+
+
+class RoutedText(WrittenText, frozen=True):
+    """A text of a small model "a", in which a large one "b" has written where the small one was unsure: `signals` is
+    how unsure it was of each token, before it was written (benchtui/routing/signals.py)."""
+
+    signals: tuple[float, ...]

@@ -23,7 +23,7 @@ def switch_texts(
     is not whole is not returned."""
     opened = (models[0]._answering, models[1]._answering)  # noqa: SLF001 - what is loaded is asked in another way
     both = two_models(("A", "B"), opened, Unobserved())
-    writing = Writing(rule, sampling, both.ends, both.decode, both.window, block)
+    writing = Writing(rule, both.answers(sampling), block)
     return [
         write_switched(both.first, both.second, both.prompt_ids(prompt), writing, document=number)
         for number, prompt in enumerate(prompts)

@@ -10,13 +10,15 @@ from benchtui.errors import BenchtuiError
 from benchtui.machine import free_memory
 from benchtui.models.layout import size_text
 from benchtui.models.source import ModelSource
+from benchtui.routing.records import Sampling
 from benchtui.text import one_line
 from benchtui.tokens.vocabulary import StoredVocabulary, shown_token
 from benchtui.worker.answering.next_token import EndsTexts, TextGrower, Vocabulary
 from benchtui.worker.answering.opening import open_answering, open_beside
-from benchtui.worker.answering.protocol import Answering, Ids, ModelPlan, Observer, OutOfMemoryError, Tokenizer
+from benchtui.worker.answering.protocol import Answering, ModelPlan, Observer, OutOfMemoryError, Tokenizer
+from benchtui.worker.answering.stepped import SteppedModel, known_ids
+from benchtui.worker.answering.written import Answers
 from benchtui.worker.report import Reporter
-from benchtui.worker.switching.stepped import SteppedModel, known_ids
 
 ROOM_BESIDE = 2
 """Free memory required before a second model is opened, as a multiple of its files."""
@@ -44,9 +46,9 @@ class TwoModels:
             )
         return ids or [self.tokens.prefix]
 
-    def decode(self, ids: Ids) -> str:
-        """Return the text of an answer, without special tokens."""
-        return self.tokens.decode(ids)
+    def answers(self, sampling: Sampling) -> Answers:
+        """Return how their answers are written."""
+        return Answers(sampling, self.ends, self.tokens.decode, self.window)
 
 
 def two_models(labels: tuple[str, str], answering: tuple[Answering, Answering], observer: Observer) -> TwoModels:

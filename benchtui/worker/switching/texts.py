@@ -70,7 +70,7 @@ class Writer:
 
     def _written(self, question: Question, rule: SwitchRule) -> SwitchedText:
         models, plan = self._models, self._context.plan
-        writing = Writing(rule, plan.sampling, models.ends, models.decode, models.window, plan.block)
+        writing = Writing(rule, models.answers(plan.sampling), plan.block)
         return write_switched(
             models.first, models.second, models.prompt_ids(question.prompt), writing, document=question.number
         )

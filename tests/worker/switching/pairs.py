@@ -17,7 +17,7 @@ from benchtui.routing.rules import SwitchRule
 from benchtui.routing.uniforms import uniform
 from benchtui.worker.answering.loaded_model import LoadedModel
 from benchtui.worker.answering.protocol import Unobserved
-from benchtui.worker.switching.stepped import SteppedModel
+from benchtui.worker.answering.stepped import SteppedModel
 from tests.worker.tiny_models import make_base
 
 END = 1
@@ -60,6 +60,23 @@ def opened_pair(folder: Path, noise: float = 0.03, **changes: Any) -> Iterator[P
     with api.load(first, **settings) as one, api.load(second, **settings) as other:
         networks = tuple(AutoModelForCausalLM.from_pretrained(path, dtype="float32") for path in (first, second))
         yield Pair((one, other), networks, AutoTokenizer.from_pretrained(first))  # type: ignore[arg-type]
+
+
+@contextmanager
+def counted_calls(pair: Pair) -> Iterator[tuple[list[int], list[int]]]:
+    """For each model the positions of every forward pass, counted by a hook on its first layer."""
+    seen: tuple[list[int], list[int]] = ([], [])
+    hooks = [
+        model._answering.lm.model.model.layers[0].register_forward_pre_hook(  # type: ignore[attr-defined]
+            lambda _, args, counts=counts: counts.append(args[0].shape[1])
+        )
+        for model, counts in zip(pair.loaded, seen, strict=True)
+    ]
+    try:
+        yield seen
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 @dataclass

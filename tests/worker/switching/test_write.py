@@ -12,8 +12,9 @@ from benchtui.errors import BenchtuiError
 from benchtui.routing.records import Sampling, SwitchedText
 from benchtui.routing.rules import SwitchRule
 from benchtui.worker.answering.growing_text import RecomputedText
+from benchtui.worker.answering.written import Answers
 from benchtui.worker.switching.write import Block, Writing, write_switched
-from tests.worker.switching.pairs import END, Pair, naive, opened_pair
+from tests.worker.switching.pairs import END, Pair, counted_calls, naive, opened_pair
 
 PROMPTS = ("the quick brown", "and counts to ten while the cat", "a")
 RULES = (
@@ -39,7 +40,7 @@ def write(
     pair: Pair, prompt: str, rule: SwitchRule, sampling: Sampling, block: Block, *, end: int = END, window: int = 0
 ) -> SwitchedText:
     decode = pair.loaded[0].get_tokenizer().decode
-    writing = Writing(rule, sampling, frozenset({end}), decode, window, block)
+    writing = Writing(rule, Answers(sampling, frozenset({end}), decode, window), block)
     return write_switched(*pair.stepped(), pair.ids(prompt), writing, document=3)
 
 
@@ -88,18 +89,8 @@ def test_a_prompt_that_fills_the_window_is_refused(pair: Pair) -> None:
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_what_is_reported_as_cost_is_what_hooks_count(pair: Pair, block: Block) -> None:
-    seen: tuple[list[int], list[int]] = ([], [])
-    hooks = [
-        model._answering.lm.model.model.layers[0].register_forward_pre_hook(  # type: ignore[attr-defined]
-            lambda _, args, counts=counts: counts.append(args[0].shape[1])
-        )
-        for model, counts in zip(pair.loaded, seen, strict=True)
-    ]
-    try:
+    with counted_calls(pair) as seen:
         found = write(pair, PROMPTS[1], RULES[0], GREEDY, block)
-    finally:
-        for hook in hooks:
-            hook.remove()
     for cost, counts in zip(found.costs, seen, strict=True):
         assert (cost.calls, cost.positions) == (len(counts), sum(counts))
         # Every position is of the text, without its last token, or was dropped again.

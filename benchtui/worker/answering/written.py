@@ -1,0 +1,111 @@
+"""An answer that two models write into one text: how its tokens are drawn, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from benchtui.errors import BenchtuiError
+from benchtui.routing.records import Ended, Sampling
+from benchtui.routing.sampling import draw
+from benchtui.routing.uniforms import uniform
+from benchtui.worker.answering.protocol import Ids
+from benchtui.worker.answering.stepped import LogProbs, SteppedText
+
+
+@dataclass(frozen=True)
+class Answers:
+    """How answers are written: `ends` are the tokens that end one, `decode` makes text of ids, `window` is the longest
+    text that both models can read, in tokens (0: not known)."""
+
+    sampling: Sampling
+    ends: frozenset[int]
+    decode: Callable[[Ids], str]
+    window: int = 0
+
+    def begin(self, prompt: Ids, document: int, repeat: int = 0) -> Answer:
+        """Begin the answer to a prompt of at least one token. `document` and `repeat` choose the random numbers of a
+        text that is sampled. Raises BenchtuiError where the prompt fills the window."""
+        room = self.window - len(prompt) if self.window else self.sampling.max_new_tokens
+        if room < 1:
+            raise BenchtuiError(
+                f"A prompt of {len(prompt):,} tokens leaves no room in a window of {self.window:,}.",
+                "Shorten it, or choose models that read more.",
+            )
+        return Answer(self, prompt, (document, repeat), room)
+
+
+class Answer:
+    """An answer in the making: `ids` are the tokens of its prompt and its own, `ended` says why it is over (None: it is
+    not)."""
+
+    def __init__(self, answers: Answers, prompt: Ids, place: tuple[int, int], room: int) -> None:
+        self.ids = list(prompt)
+        self.ended: Ended | None = None
+        self._answers = answers
+        self._begin = len(prompt)
+        self._place = place
+        self._room = room
+
+    @property
+    def tokens(self) -> list[int]:
+        """Its own tokens, without those of the prompt."""
+        return self.ids[self._begin :]
+
+    @property
+    def length(self) -> int:
+        """How many tokens of its own it has."""
+        return len(self.ids) - self._begin
+
+    @property
+    def left(self) -> int:
+        """How many tokens can still be written."""
+        return min(self._answers.sampling.max_new_tokens, self._room) - self.length
+
+    @property
+    def response(self) -> str:
+        """Its text, without an end token, and up to a stop string."""
+        text = self._answers.decode(self.tokens[:-1] if self.ended == "end" else self.tokens)
+        return text if (place := self._first_stop(text)) is None else text[:place]
+
+    def append(self, token: int) -> None:
+        """Write a token."""
+        self.ids.append(token)
+        self.ended = self.ending()
+
+    def ending(self, drafted: Sequence[int] = ()) -> Ended | None:
+        """Return why the answer would end with the last of some more tokens, looking at the last alone; None where it
+        would not."""
+        tokens = [*self.tokens, *drafted]
+        sampling = self._answers.sampling
+        if tokens[-1] in self._answers.ends:
+            return "end"
+        if sampling.stop and self._first_stop(self._answers.decode(tokens)) is not None:
+            return "stop"
+        if len(tokens) >= sampling.max_new_tokens:
+            return "length"
+        return "window" if len(tokens) >= self._room else None
+
+    def drawn(self, row: LogProbs, ahead: int = 0) -> int:
+        """Draw the token of a distribution, `ahead` places behind the next one."""
+        return draw(row, self._answers.sampling, self.number(ahead))
+
+    def number(self, ahead: int = 0) -> float:
+        """Return the random number of a place, `ahead` behind the next one; 0 where nothing is sampled."""
+        sampling = self._answers.sampling
+        return uniform(sampling.seed, *self._place, self.length + ahead) if sampling.temperature else 0.0
+
+    def _first_stop(self, text: str) -> int | None:
+        found = [place for stop in self._answers.sampling.stop if (place := text.find(stop)) >= 0]
+        return min(found, default=None)
+
+
+def draft(text: SteppedText, answer: Answer, most: int) -> tuple[list[LogProbs], list[int]]:
+    """Let the model of a text write up to `most` tokens behind an answer, fewer where one would end it; returns the
+    distribution of each, and the tokens. The answer is not changed."""
+    rows: list[LogProbs] = []
+    drafted: list[int] = []
+    while len(drafted) < most and not (drafted and answer.ending(drafted)):
+        rows.append(text.read([*answer.ids, *drafted], last=1)[0])
+        drafted.append(answer.drawn(rows[-1], len(drafted)))
+    return rows, drafted
