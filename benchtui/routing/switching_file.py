@@ -1,10 +1,9 @@
-"""switching.json: what two models have written by turns, in the words of seed 003, and ours beside."""
+"""switching.json: what two models wrote by turns, in the words of RL_onoff's switch_generate, and ours beside."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -37,7 +36,7 @@ class Written(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """The sums of seed 003; the mean is over the questions that were answered."""
+    """The sums of switch_generate; the mean is over the questions that were answered."""
 
     total_switches: int
     avg_switches_per_question: float
@@ -53,8 +52,9 @@ class Profile(msgspec.Struct, frozen=True):
 
 
 class Ours(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What seed 003 does not have. `cost` are the sums by model; `removed` the greatest probability that each gave to
-    ids that are no tokens; `fingerprint` that of the plan, `tokenizer` that of the tokens that both models share."""
+    """What switch_generate does not have. `cost` are the sums by model; `removed` the greatest probability that each
+    gave to ids that are no tokens; `fingerprint` that of the plan, `tokenizer` that of the tokens that both models
+    share."""
 
     version: str
     fingerprint: str
@@ -138,12 +138,3 @@ def read_switching(path: Path) -> SwitchingFile:
         return msgspec.json.decode(read_regular(path, LARGEST), type=SwitchingFile)
     except (OSError, msgspec.MsgspecError, RecursionError) as error:
         raise BenchtuiError(f"{path} cannot be read as what two models wrote by turns: {error}") from None
-
-
-def seed_facts(file: SwitchingFile) -> dict[str, Any]:
-    """Return what is in the file in the words of seed 003 alone."""
-    facts: dict[str, Any] = msgspec.to_builtins(file)
-    del facts["benchtui"]
-    keys = ("question", "response", "num_switches", "switch_points", "error")
-    facts["results"] = [{key: line[key] for key in keys if key in line} for line in facts["results"]]
-    return facts

@@ -141,16 +141,23 @@ def _difference(one: Numbers, other: Numbers) -> NDArray[np.float64]:
 
 
 def _of_tops(store: DistributionStore, number: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The entropy of the ten likeliest tokens by ln 10, and the difference of the two greatest probabilities; NaN where
-    fewer are known."""
-    uncertainties, margins = [], []
-    for shard in range(len(store.texts(number).shards) - 1):
-        file = store.shard(number, shard)
-        known = file.read("top_ids") >= 0
-        logprobs = np.where(known, file.read("top_logprobs"), -np.inf).astype(np.float32)
-        uncertainties.append(np.where(known.all(-1), uncertainty(logprobs), np.nan).astype(np.float32))
-        margins.append(np.where(known[:, 1], margin(logprobs), np.nan).astype(np.float32))
-    return np.concatenate(uncertainties), np.concatenate(margins)
+    """What `of_likeliest` finds, for all scored tokens."""
+    shards = [store.shard(number, shard) for shard in range(len(store.texts(number).shards) - 1)]
+    found = [of_likeliest(file.read("top_ids"), file.read("top_logprobs")) for file in shards]
+    return np.concatenate([each for each, _ in found]), np.concatenate([each for _, each in found])
+
+
+def of_likeliest(
+    ids: NDArray[np.int32], top_logprobs: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return uncertainty and margin of the likeliest tokens [n, TOP], id -1 where there is none; NaN where fewer are
+    known than each takes."""
+    known = ids >= 0
+    logprobs = np.where(known, top_logprobs, -np.inf).astype(np.float32)
+    return (
+        np.where(known.all(-1), uncertainty(logprobs), np.nan).astype(np.float32),
+        np.where(known[:, 1], margin(logprobs), np.nan).astype(np.float32),
+    )
 
 
 def uncertainty(top_logprobs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -10,15 +10,16 @@ import numpy as np
 
 from benchtui.tokens.records import PairScores, TextTokens, TokenDocument, TokenScores
 from benchtui.tokens.store import DistributionStore
+from benchtui.tokens.summarise import of_likeliest
 
 COLUMNS = (
     "model", "document", "place", "task", "doc_id", "group", "written_by", "change", "part", "position", "token_id",
-    "token", "start", "end", "logprob", "entropy", "rank", "logsumexp", "top_id", "p_top", "p_second", "js", "kl",
-    "kl_reverse", "tv", "shift",
+    "token", "start", "end", "logprob", "entropy", "rank", "logsumexp", "top_id", "p_top", "p_second", "margin",
+    "uncertainty", "js", "kl", "kl_reverse", "tv", "shift", "bound",
 )  # fmt: skip
 """`document` numbers the texts from 0, `position` the scored tokens of one; `part` is "prompt" or "answer"; `start` and
-`end` count characters of prompt and answer together. The last five are with the first model, empty for itself and where
-it was not compared: `kl` is KL(first‖model)."""
+`end` count characters of prompt and answer together. The last six are with the first model, empty for itself and where
+it was not compared: `kl` is KL(first‖model), `bound` "lower" where divergences are lower bounds, else "exact"."""
 
 Rows = dict[str, list[Any]]
 """The columns of some lines, all of one length."""
@@ -61,6 +62,7 @@ def _places(
 
 def _scores(scores: TokenScores) -> Rows:
     tops = np.exp(scores.top_logprobs[:, :2].astype(np.float64))
+    uncertainty, margin = of_likeliest(scores.top_ids, scores.top_logprobs)
     return {
         "logprob": scores.logprob.tolist(),
         "entropy": scores.entropy.tolist(),
@@ -69,12 +71,16 @@ def _scores(scores: TokenScores) -> Rows:
         "top_id": scores.top_ids[:, 0].tolist(),
         "p_top": tops[:, 0].tolist(),
         "p_second": tops[:, 1].tolist(),
+        "margin": margin.tolist(),
+        "uncertainty": uncertainty.tolist(),
     }
 
 
 def _pair(pair: PairScores | None, n: int) -> Rows:
     names = ("js", "kl", "kl_reverse", "tv", "shift")
-    return {name: [None] * n if pair is None else getattr(pair, name).tolist() for name in names}
+    if pair is None:
+        return {name: [None] * n for name in (*names, "bound")}
+    return {name: getattr(pair, name).tolist() for name in names} | {"bound": [pair.bound] * n}
 
 
 def write_parquet(store: DistributionStore, file: BinaryIO) -> None:
@@ -83,7 +89,7 @@ def write_parquet(store: DistributionStore, file: BinaryIO) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    words = ("model", "place", "task", "group", "written_by", "change", "part", "token")
+    words = ("model", "place", "task", "group", "written_by", "change", "part", "token", "bound")
     whole = ("document", "doc_id", "position", "token_id", "start", "end", "rank", "top_id", "shift")
     kinds = {name: pa.string() if name in words else pa.int32() if name in whole else pa.float32() for name in COLUMNS}
     schema = pa.schema([(name, kinds[name]) for name in COLUMNS])

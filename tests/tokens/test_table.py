@@ -28,6 +28,12 @@ def test_every_number_is_the_stores(tmp_path: Path) -> None:
                 np.testing.assert_array_equal(of_model[name].to_numpy(), store.pair_column(0, number, name))
             else:
                 assert of_model[name].isna().all()
+        assert set(of_model.bound.dropna()) == ({"exact"} if number else set())
+        np.testing.assert_allclose(of_model.margin, of_model.p_top - of_model.p_second, atol=1e-6)
+        tops = np.exp(store.column(number, "top_logprobs").astype(float))
+        shares = tops / tops.sum(-1, keepdims=True)
+        uncertainty = -(shares * np.log(shares)).sum(-1) / np.log(10)
+        np.testing.assert_allclose(of_model.uncertainty, uncertainty, atol=1e-5)
         first = of_model[of_model.document == 1]
         text = store.texts(0).documents[1].text
         assert "".join(text[a:b] for a, b in zip(first.start, first.end, strict=True)) == text[first.start.min() :]

@@ -73,7 +73,7 @@ _OPTIONS = (
     ),
     _option(
         TEXTS, "--flips", is_flag=True, help="Of the answers of two runs, by default those of the last comparison, the "
-        "documents that changed side, and as many that did not.",
+        "documents that changed side, and as many of the same tasks that did not.",
     ),
     _option(
         TEXTS, "--score-prompts", is_flag=True, help="With --answers and --flips: score the tokens of the questions "

@@ -21,6 +21,7 @@ from benchtui.reports.wording.tokens import (
     notes,
     number,
     pair_words,
+    place_words,
     shift_words,
     span_sentence,
 )
@@ -86,6 +87,8 @@ def tokens_view(
         yield Text("")
         yield pair_table(shown, labels, unit, glyphs)
         yield Text(shift_words(shown))
+        if said := place_words(shown, unit, glyphs):
+            yield Text(said)
         if any(is_quantised(store.models[model]) for model in _ends(shown)):
             yield Text("\nAs llama.cpp prints it (± one standard error, here by documents)", style="bold")
             yield from (Text(line) for line in llama_cpp_lines(summary, shown, glyphs))

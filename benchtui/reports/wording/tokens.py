@@ -103,6 +103,17 @@ def pair_words(first: str, second: str, glyphs: Glyphs = UNICODE) -> str:
     return f"{one_line(second, 40)} {'‖' if glyphs is UNICODE else '||'} {one_line(first, 40)}"
 
 
+def place_words(pair: PairStatistics, unit: Unit = NATS, glyphs: Glyphs = UNICODE) -> str:
+    """Return the mean JS of the answers' tokens 1, 2, 3 to 4, 5 to 8 …, in one sentence; "" where there are none."""
+    least = glyphs.least if pair.bound == "lower" else ""
+    told = []
+    for begin, found in pair.by_position:
+        last = max(2 * begin, 1)
+        named = f"{begin + 1}" if last == begin + 1 else f"{begin + 1} to {last}"
+        told.append(f"{named}: {least}{number(None if found.value is None else unit.factor * found.value, glyphs)}")
+    return f"JS by the place of a token in its answer: {glyphs.dot.join(told)}." if told else ""
+
+
 def shift_words(pair: PairStatistics) -> str:
     """Return how far the second model's likeliest token is from the first's, in three shares."""
     shares = (pair.unshifted, pair.marginal, pair.shifted)

@@ -13,6 +13,7 @@ from rich.console import Console
 from benchtui.reports.tokens.tables import print_tokens
 from benchtui.reports.wording.tokens import BITS, NATS, Unit, estimate_words, flip_sentences, number
 from benchtui.tokens.store import DistributionStore
+from benchtui.tokens.summarise import summarise
 from benchtui.tokens.summary import Estimate, FlippedDocument, Flips, TokensSummary, WriterStatistics
 from tests.reports.tokens.made_summary import made_summary
 from tests.tokens.made_store import made_store
@@ -44,6 +45,17 @@ def test_the_numbers_are_the_stores(store: DistributionStore) -> None:
     scores = store.scores(2, 0)
     likeliest = store.vocabulary(2).text(int(scores.top_ids[place, 0]))
     assert f'"{likeliest}" {100 * np.exp(scores.top_logprobs[place, 0]):.0f}%' in text
+
+
+def test_where_in_the_answers_the_models_part_is_told(store: DistributionStore) -> None:
+    text = " ".join(shown(summarise(store), store).split())
+    tokens = store.texts(0).tokens
+    places = np.concatenate([np.arange(len(each.scored)) - (each.answer - each.first) for each in tokens])
+    js = store.pair_column(0, 2, "js").astype(float)
+    means = [js[(places >= begin) & (places < end)].mean() for begin, end in ((0, 1), (1, 2), (2, 4), (4, 8), (8, 16))]
+    names = ("1", "2", "3 to 4", "5 to 8", "9 to 16")
+    told = " · ".join(f"{name}: {number(mean)}" for name, mean in zip(names, means, strict=True))
+    assert f"JS by the place of a token in its answer: {told}." in text
 
 
 def test_bits_are_nats_by_ln_2(store: DistributionStore) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from benchtui.models.source import FolderSource
@@ -77,3 +78,12 @@ def do(run: RunDirectory) -> SwitchingFile:
 
 def written(run: RunDirectory) -> SwitchingFile:
     return read_switching(run.path / FOLDER / FILE)
+
+
+def seed_facts(file: SwitchingFile) -> dict[str, Any]:
+    """Return what is in the file in the words of RL_onoff's switch_generate alone."""
+    facts: dict[str, Any] = msgspec.to_builtins(file)
+    del facts["benchtui"]
+    keys = ("question", "response", "num_switches", "switch_points", "error")
+    facts["results"] = [{key: line[key] for key in keys if key in line} for line in facts["results"]]
+    return facts

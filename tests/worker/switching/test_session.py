@@ -15,14 +15,14 @@ import pytest
 
 from benchtui.errors import BenchtuiError
 from benchtui.routing.records import Sampling
-from benchtui.routing.switching_file import FILE, FOLDER, seed_facts
+from benchtui.routing.switching_file import FILE, FOLDER
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import InFlight, Results, Warned
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.kinds.switching.events import Profiled, Switched
 from benchtui.worker.switching import texts
-from tests.worker.switching.runs import PROMPTS, do, make_pair, make_run, written
+from tests.worker.switching.runs import PROMPTS, do, make_pair, make_run, seed_facts, written
 from tests.worker.tiny_models import make_base
 
 
