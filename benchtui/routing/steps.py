@@ -46,32 +46,36 @@ def swept(signal: ArrayLike, small: ArrayLike, large: ArrayLike) -> Steps:
 
     Minus infinity (no probability) makes a sum minus infinity. Raises ValueError for a signal that is not known.
     """
-    found = known(signal)
-    order = np.argsort(-found, kind="stable")
-    ordered = found[order]
-    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)[: len(ordered)]
+    order, edges, last = ranked(signal)
     sums, impossible = _parts(np.asarray(small, np.float64), np.asarray(large, np.float64), order)
     values = np.where(impossible > 0, -np.inf, sums)
-    return Steps(ordered[last], values[np.append(0, last + 1)])
+    return Steps(edges, values[np.append(0, last + 1)])
 
 
 def total(parts: Sequence[Steps]) -> Steps:
     """Add step functions, of finite values."""
-    edges = np.concatenate([part.edges for part in parts])
-    order = np.argsort(-edges, kind="stable")
+    order, edges, last = ranked(np.concatenate([part.edges for part in parts]))
     jumps = np.concatenate([np.diff(part.values.astype(np.float64), axis=0) for part in parts])[order]
     start = np.sum([np.asarray(part.values[:1], np.float64) for part in parts], axis=0)
     values = start + np.concatenate([np.zeros_like(start), np.cumsum(jumps, axis=0)])
-    edges = edges[order]
-    last = np.append(np.flatnonzero(np.diff(edges)), len(edges) - 1)[: len(edges)]
-    return Steps(edges[last], values[np.append(0, last + 1)])
+    return Steps(edges, values[np.append(0, last + 1)])
 
 
 def together(parts: Sequence[Steps]) -> Steps:
     """Return step functions side by side, with the edges of all: values (m+1, parts)."""
     edges = -np.unique(-np.concatenate([part.edges for part in parts]))
-    thresholds = np.append(np.inf, edges)
+    thresholds = np.append(np.inf, edges)  # one of each step
     return Steps(edges, np.stack([part.at(thresholds) for part in parts], axis=-1))
+
+
+def ranked(signal: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]:
+    """Return the order (n,) in which items go to the large model as the threshold falls, the distinct values (m,) of
+    the signal, and the place in that order (m,) of the last item with each. Raises ValueError as `known` does."""
+    found = known(signal)
+    order = np.argsort(-found, kind="stable")
+    ordered = found[order]
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)[: len(ordered)]
+    return order, ordered[last], last
 
 
 def known(signal: ArrayLike) -> NDArray[np.float64]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from benchtui.routing.steps import Numbers, Steps, known, swept, together
+from benchtui.routing.steps import Numbers, Steps, known, ranked, swept, together, total
 
 Mask = NDArray[np.bool_]
 
@@ -130,6 +130,17 @@ def large_tokens(document: Choices) -> Steps:
     return swept(signals, np.zeros(len(signals)), np.ones(len(signals)))
 
 
+def large_positions(document: Choices, prompt: int) -> Steps:
+    """Return how many positions the large model computes, at every threshold, where it reads what it has not read as
+    late as it can, and the `prompt` of so many tokens once for all choices.
+
+    It must read everything before the last token that it scores: so its positions fall far less than its tokens.
+    """
+    behind = total([_read_before_last(request) for request in document.requests])
+    some = large_tokens(document)
+    return Steps(some.edges, (behind.at(np.append(np.inf, some.edges)) + prompt) * (some.values > 0))
+
+
 def tokens_of(document: Choices) -> int:
     """Count the tokens of all choices."""
     return sum(len(request.small) for request in document.requests)
@@ -152,6 +163,13 @@ def defer(signal: ArrayLike, small: ArrayLike, large: ArrayLike) -> tuple[Steps,
 def per_document(parts: Sequence[Steps], thresholds: ArrayLike) -> Numbers:
     """Return a number of each document at thresholds (t,): [t, documents]."""
     return np.stack([part.at(thresholds) for part in parts], axis=-1)
+
+
+def _read_before_last(request: Request) -> Steps:
+    """How many tokens of the continuation stand before the last one that the large model scores."""
+    order, edges, last = ranked(request.signal)
+    farthest = np.maximum.accumulate(order)
+    return Steps(edges, np.append(0, farthest[last]))
 
 
 def _greatest_of_last(values: NDArray[np.float64], count: int) -> NDArray[np.float64]:

@@ -17,6 +17,7 @@ from benchtui.routing.sweep import (
     Request,
     correct,
     defer,
+    large_positions,
     large_tokens,
     per_document,
     predictions,
@@ -120,6 +121,18 @@ def test_a_document_with_choices_is_predicted_as_at_each_threshold_alone(
         assert counted[row] == sum(large for _, large, _ in runs)
     assert counted[0] == tokens_of(document)
     assert counted[-1] == 0
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, choices=st.integers(1, 3), prompt=st.integers(1, 9))
+def test_the_large_model_reads_everything_before_the_last_token_that_it_scores(seed, choices, prompt) -> None:
+    rng = np.random.default_rng(seed)
+    requests = tuple(request(rng, int(rng.integers(1, 6))) for _ in range(choices))
+    found = large_positions(Choices(requests, 0), prompt)
+    for threshold in thresholds_of(*requests):
+        scored = [[place for place, u in enumerate(each.signal) if float(u) >= threshold] for each in requests]
+        read = sum(max(places) for places in scored if places) + prompt if any(scored) else 0
+        assert found.at([threshold])[0] == read
 
 
 @settings(max_examples=40, deadline=None)
