@@ -20,9 +20,7 @@ FORMATS = ("html", "svg", "parquet", "csv", "json", "seed")
 @click.argument("run", required=False)
 @click.option("--format", "format_", type=click.Choice(FORMATS), required=True, help="What to write.")
 @click.option("--output", type=click.Path(path_type=Path), help="A file instead of stdout; seed: a folder.")
-@click.option(
-    "--pair", metavar="A,B", help="html, svg: two of the models, or one. [default: the reference and the last]"
-)
+@click.option("--pair", metavar="A,B", help="html, svg: two of the models, or one. [default: the first and the last]")
 @click.option("--doc", metavar="N|PLACE", help="svg: the document, as for `benchtui tokens show`.")
 @click.option("--bits", is_flag=True, help="html, svg: show bits instead of nats.")
 @setting_option("outputs")

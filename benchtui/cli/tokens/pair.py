@@ -17,7 +17,7 @@ from benchtui.errors import ExitCode
 @setting_option("outputs")
 @setting_option("json")
 def command(run: str, first: str, second: str, outputs: Path, json: bool) -> int:
-    """Compare two models of a comparison by token that were not compared with each other: A is the reference.
+    """Compare two models of a comparison by token that were not compared with each other: A is the first of them.
 
     RUN is a run or a model (its newest comparison); A and B are models by their names in it. What was stored of both
     is enough: only their output heads are read, from the models' files, or from the run where --keep-heads put them.

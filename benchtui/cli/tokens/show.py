@@ -16,7 +16,7 @@ WIDTH = 120
 @click.command("show")
 @click.argument("run", required=False)
 @click.option("--doc", metavar="N|PLACE", help='One document: its number, from 1 on, or its place, as "gsm8k #17".')
-@click.option("--pair", metavar="A,B", help="Two of the models, or one alone. [default: the reference and the last]")
+@click.option("--pair", metavar="A,B", help="Two of the models, or one alone. [default: the first and the last]")
 @click.option(
     "--metric",
     type=click.Choice(["js", "kl", "entropy", "logprob", "rank"]),

@@ -27,6 +27,7 @@ from benchtui.reports.wording.tokens import (
 )
 from benchtui.text import one_line, printable
 from benchtui.tokens.flips import read_as_a_whole
+from benchtui.tokens.records import REFERENCE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -156,7 +157,7 @@ def writers_table(models: Sequence[ModelStatistics], unit: Unit, glyphs: Glyphs)
             each = model.by_writer[number_]
             found.add_row(
                 *texts(
-                    one_line(each.writer, 60) or "not known",
+                    "(references)" if each.writer == REFERENCE else one_line(each.writer, 60) or "not known",
                     one_line(model.label, 60),
                     f"{each.documents:,}",
                     stacked(each.surprisal, glyphs, factor=unit.factor),

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchtui.reports.tokens.tables import print_tokens
 from benchtui.reports.wording.tokens import BITS, NATS, Unit, estimate_words, flip_sentences, number
+from benchtui.tokens.records import REFERENCE
 from benchtui.tokens.store import DistributionStore
 from benchtui.tokens.summarise import summarise
 from benchtui.tokens.summary import Estimate, FlippedDocument, Flips, TokensSummary, WriterStatistics
@@ -78,14 +79,15 @@ def test_what_a_reader_must_know_is_said(store: DistributionStore) -> None:
 
 def test_who_wrote_the_texts_stands_beside_the_numbers(store: DistributionStore) -> None:
     summary = made_summary(store)
-    found = [Estimate(value, 9, 3) for value in (0.123, 0.456)]
-    parts = tuple(WriterStatistics(who, 3, one, one) for who, one in zip(("sft", ""), found, strict=True))
+    found = [Estimate(value, 9, 3) for value in (0.123, 0.456, 0.789)]
+    parts = tuple(WriterStatistics(who, 3, one, one) for who, one in zip(("sft", "", REFERENCE), found, strict=True))
     models = tuple(msgspec.structs.replace(model, by_writer=parts) for model in summary.models)
     lines = shown(msgspec.structs.replace(summary, models=models), store).splitlines()
     begin = next(n for n, line in enumerate(lines) if line.startswith("Text written by"))
-    rows = [line.split() for line in lines[begin + 2 : begin + 8]]
+    rows = [line.split() for line in lines[begin + 2 : begin + 11]]
     assert rows[1] == ["sft", "sft", "3", "0.123", "0.123"]
     assert rows[3] == ["not", "known", "base", "3", "0.456", "0.456"]
+    assert rows[8] == ["(references)", "dpo", "3", "0.789", "0.789"]
     assert "Text written by" not in shown(summary, store)
 
 
