@@ -176,6 +176,7 @@ def _greatest_of_last(values: NDArray[np.float64], count: int) -> NDArray[np.flo
     """The greatest of each value and the `count` - 1 before it."""
     if not len(values):
         return values
+    count = min(count, len(values))
     padded = np.concatenate([np.full(count - 1, -np.inf), values])
     found: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, count).max(-1)
     return found

@@ -199,6 +199,13 @@ def test_what_is_not_known_or_not_alike_is_refused() -> None:
         defer([], [], [])
 
 
+def test_a_rule_may_hold_until_the_end_of_the_text() -> None:
+    one = request(np.random.default_rng(1), 9)
+    found, first = routed(one.held(10**12)), float(one.signal[0])
+    assert found.large.at([first])[0] == 9
+    assert found.score.at([0.9])[0] == pytest.approx(naive(one, 0.9, 10**12)[0])
+
+
 def test_a_threshold_is_compared_with_the_signal_as_it_was_stored() -> None:
     found = swept(np.array([0.7], np.float32), [0.0], [1.0])
     assert found.at([0.7, float(np.float32(0.7))]).tolist() == [0.0, 1.0]
