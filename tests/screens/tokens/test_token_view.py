@@ -174,4 +174,4 @@ async def test_an_unfinished_comparison_says_so(app: BenchtuiApp, model: Path) -
         await settle(pilot)
         app.open_tokens(run.path)
         await settle(pilot)
-        assert "not compared to the end" in " ".join(shown(pilot).split())
+        assert "has not finished" in " ".join(shown(pilot).split())
