@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,8 +12,18 @@ from benchtui.runs.find import find
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
 from benchtui.text import one_line
+from benchtui.tokens.arrays import damaged
 from benchtui.tokens.store import STORE, DistributionStore, open_store
-from benchtui.tokens.summary import SUMMARY, TokensSummary, read_summary
+from benchtui.tokens.summary import (
+    SUMMARY,
+    Flips,
+    Parting,
+    Place,
+    Replacement,
+    TokenChange,
+    TokensSummary,
+    read_summary,
+)
 
 KIND = "tokens"
 
@@ -57,7 +67,34 @@ def read_tokens(run: Path) -> TokensResults:
             f"{one_line(shown_name(RunDirectory(run)), 100)} has not finished: there is nothing to show yet.",
             "`benchtui resume` does what is left.",
         )
-    return TokensResults(run, open_store(run), read_summary(run / STORE))
+    store, summary = open_store(run), read_summary(run / STORE)
+    if not _fits(summary, store):
+        raise damaged(run / STORE / SUMMARY, "it names models or places that the store does not have")
+    return TokensResults(run, store, summary)
+
+
+def _fits(summary: TokensSummary, store: DistributionStore) -> bool:
+    """Whether every model and place that a summary names is there: it may come from anybody."""
+    flips = () if summary.flips is None else (summary.flips,)
+    named = [*summary.pairs, *summary.partings, *summary.spans, *flips]
+    models = range(min(len(summary.models), len(store.header.labels)))
+    if len(summary.models) > len(models) or any(one.first not in models or one.second not in models for one in named):
+        return False
+    return all(
+        0 <= place.document < len(texts.tokens) and 0 <= place.position < len(texts.tokens[place.document].scored)
+        for one in (*summary.partings, *flips)
+        for texts in (store.texts(one.first),)
+        for place in _places(one)
+    ) and all(0 <= each.document < len(store.texts(one.first).tokens) for one in flips for each in one.flipped)
+
+
+def _places(found: Parting | Flips) -> Iterator[Place]:
+    changes = list[Replacement | TokenChange](found.replacements)
+    if isinstance(found, Parting):
+        yield from (*found.furthest, *found.silent)
+        changes += (*found.learnt, *found.forgotten)
+    for change in changes:
+        yield from change.places
 
 
 def _newest(runs: Iterable[KnownRun], whose: str) -> RunDirectory:

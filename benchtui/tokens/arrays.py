@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from benchtui.errors import BenchtuiError
 from benchtui.files import open_regular_file, read_regular, write_run_file
 from benchtui.text import one_line
+from benchtui.tokens.layout import LAYOUTS
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -60,13 +61,18 @@ class ShardFile:
         return name in self._names
 
     def read(self, name: str, rows: slice = slice(None)) -> NDArray[Any]:
-        """Rows of an array. Raises BenchtuiError where there is no such array, or it is too short."""
+        """Rows of an array. Raises BenchtuiError where there is no such array, it is too short, or not as `LAYOUTS` has
+        it."""
         if name not in self._names:
             raise damaged(self.path, f"it has no {one_line(name, 40)}")
         stored = self._file.get_slice(name)
-        if rows.stop is not None and rows.stop > (stored.get_shape() or [0])[0]:
+        length = (stored.get_shape() or [0])[0]
+        if rows.stop is not None and rows.stop > length:
             raise damaged(self.path, "it ends early")
-        found: NDArray[Any] = np.asarray(stored[rows])
+        # Of nothing safetensors takes no slice: a shard whose texts have no scored token.
+        found: NDArray[Any] = np.asarray(stored[rows] if length else self._file.get_tensor(name))
+        if (layout := LAYOUTS.get(name)) is not None and (misfit := layout.misfit(found)):
+            raise damaged(self.path, f"its {name} {misfit}")
         return found
 
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from benchtui.files import read_regular, write_run_file
 from benchtui.tokens.arrays import Arrays, ShardFile, damaged, file_digest, read_record, write_arrays
+from benchtui.tokens.layout import texts_fit
 from benchtui.tokens.records import (
     PairScores,
     StoredModel,
@@ -231,17 +232,17 @@ class DistributionStore:
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise damaged(place, str(error)) from None
         file = ShardFile(place.with_suffix(".safetensors"))
-        lengths, first, answer = (file.read(name) for name in ("lengths", "first", "answer"))
-        ids, starts, ends = (file.read(name) for name in ("ids", "starts", "ends"))
-        shards = file.read("shards").tolist()
-        if len(lengths) != len(documents) or lengths.sum() != len(ids) or shards[-1:] != [len(documents)]:
+        names = ("ids", "starts", "ends", "lengths", "first", "answer", "shards")
+        arrays = {name: file.read(name) for name in names}
+        if not texts_fit(documents, arrays):
             raise damaged(file.path, "its numbers do not fit the texts")
-        cuts = np.concatenate(([0], np.cumsum(lengths)))
+        ids, starts, ends, lengths, first, answer, shards = arrays.values()
+        cuts = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
         tokens = [
             TextTokens(ids[a:b], starts[a:b], ends[a:b], int(one), int(other))
             for a, b, one, other in zip(cuts[:-1], cuts[1:], first, answer, strict=True)
         ]
-        return TextSet(documents, tokens, shards)
+        return TextSet(documents, tokens, shards.tolist())
 
     def _read_vocabulary(self, digest: str) -> StoredVocabulary:
         if not is_digest(digest):

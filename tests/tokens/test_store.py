@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
-from benchtui.tokens.store import DistributionStore
+from benchtui.tokens.arrays import ShardFile
+from benchtui.tokens.records import TOP, TokenScores
+from benchtui.tokens.store import DistributionStore, StoreWriter
 from tests.tokens.made_store import made_store
 
 ANSWERS = [f"{n} and {n} are {2 * n} , so the answer is {2 * n}" for n in range(12)]
@@ -49,3 +53,45 @@ def test_a_shard_with_too_few_numbers_is_named(tmp_path: Path) -> None:
         save_file({key: array[:-1].copy() for key, array in load_file(file).items()}, file)
         with pytest.raises(BenchtuiError, match=f"{file.stem}.*ends early"):
             read()
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "array"),
+    [
+        ("models/0/shard-0000", "entropy", np.full(60, np.inf, np.float32)),
+        ("models/0/shard-0000", "entropy", np.zeros((60, 1), np.float32)),
+        ("models/0/shard-0000", "top_ids", np.zeros((60, 0), np.int32)),
+        ("models/0/shard-0000", "top_logprobs", np.full((60, 10), np.nan, np.float32)),
+        ("models/0/shard-0000", "rank", np.ones(60, np.bool_)),
+        ("pairs/0-1/shard-0000", "js", np.full(60, -1, np.float32)),
+        ("texts/0", "first", np.zeros(12, np.int32)),
+        ("texts/0", "answer", np.full(12, 999, np.int32)),
+        ("texts/0", "starts", np.zeros(3, np.int32)),
+        ("texts/0", "shards", np.zeros(0, np.int64)),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(tmp_path: Path, name: str, key: str, array: NDArray[Any]) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    store = made_store(tmp_path / "tokens", ANSWERS)
+    file = tmp_path / "tokens" / f"{name}.safetensors"
+    save_file({**load_file(file), key: array}, file)
+    with pytest.raises(BenchtuiError, match=f"{file.name} cannot be read"):
+        _read_all(store)
+
+
+def test_a_shard_whose_texts_have_nothing_to_score(tmp_path: Path) -> None:
+    """Answers may be empty: where a shard ends before such ones, the next has no token at all."""
+    writer = StoreWriter(tmp_path)
+    none, lists = np.zeros(0, np.float32), np.zeros((0, TOP), np.float32)
+    empty = TokenScores(none, none, none.astype(np.int32), lists.astype(np.int32), lists, none)
+    writer.shard(0, 0, empty, {"hidden": np.zeros((0, 4), np.float32)}, {})
+    file = ShardFile(writer.shard_file(0, 0))
+    assert file.read("entropy").shape == (0,)
+    assert file.read("hidden", slice(0, 0)).shape == (0, 4)
+
+
+def _read_all(store: DistributionStore) -> None:
+    for document in range(len(store.texts(0).documents)):
+        store.scores(0, document)
+        store.pair(0, 1, document)
