@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from typing import Literal
 
 import msgspec
@@ -20,7 +21,7 @@ from benchtui.routing.rules import percent_of
 from benchtui.settings.rows import ISOLATED
 from benchtui.settings.values import number_words
 from benchtui.text import one_line
-from benchtui.tokens.modes import DivergenceKind
+from benchtui.tokens.modes import GREATEST, DivergenceKind
 
 DEFAULT_THRESHOLD = "p95"
 
@@ -65,7 +66,13 @@ def check_choice(choice: SwitchChoice) -> None:
     except ValueError as error:
         raise UsageError(f"--threshold: {one_line(str(error))}.", "Give a number, or for example p95.") from None
     if percent is None:
-        up = float(choice.threshold)
+        up, most = float(choice.threshold), GREATEST.get(choice.divergence, inf)
+        if up >= most:
+            raise UsageError(
+                f"--threshold {up:g}: {choice.divergence.upper()} is never above {most:.4g}, so the second "
+                "model would write nothing.",
+                "Give a smaller number, or for example p95.",
+            )
         if choice.back is not None and choice.back > up:
             raise UsageError(
                 f"--back {choice.back:g} is greater than --threshold {up:g}: at a divergence between them each model "

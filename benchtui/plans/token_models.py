@@ -26,6 +26,7 @@ from benchtui.plans.prepare import check_code, describe_model, loading_base, rea
 from benchtui.plans.token_choice import BASE, TokensChoice
 from benchtui.plans.tokenizer import choose_form
 from benchtui.text import one_line, printable
+from benchtui.tokens.modes import REFERENCE
 
 _STEPS = ("checkpoint", "epoch")
 
@@ -202,8 +203,12 @@ def _labels(choice: TokensChoice, models: Sequence[FoundModel]) -> tuple[str, ..
         again = [name for name, times in Counter(choice.names).items() if times > 1]
         if again:
             raise UsageError(f"--names has {one_line(again[0], 60)!r} twice.", "Give each model a name of its own.")
+        if REFERENCE in choice.names:
+            raise UsageError(
+                f"--names: {REFERENCE} is who wrote the right answers of tasks, and no model.", "Choose another name."
+            )
         return choice.names
-    spellings = [_spellings(found) for found in models]
+    spellings = [[name for name in _spellings(found) if name != REFERENCE] for found in models]
     chosen = [names[0] for names in spellings]
     for longer in range(1, max(map(len, spellings))):
         counts = Counter(chosen)

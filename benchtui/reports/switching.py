@@ -42,14 +42,14 @@ def switching_lines(file: SwitchingFile) -> Iterator[str]:
             f" ({ours.profile.asked} of {ours.profile.positions:,} tokens in {ours.profile.documents:,} texts "
             f"{one_line(ours.profile.texts, 100)})"
         )
-    yield f"A = {first}, B = {second}: {file.num_questions:,} questions"
+    yield f"A = {first}, B = {second}: {_counted(file.num_questions, 'question')}"
     yield (
         f"to B where {name} > {file.threshold:.4g}{unit}{asked}, back to A where it is < "
         f"{file.switch_back_threshold:.4g}"
     )
     answered = [line for line in file.results if line.error is None]
     yield (
-        f"{file.summary.total_switches:,} switches, {file.summary.avg_switches_per_question:.2f} a question; "
+        f"{_counted(file.summary.total_switches, 'switch')}, {file.summary.avg_switches_per_question:.2f} a question; "
         f"{ours.tokens_by_model[0]:,} tokens by A, {ours.tokens_by_model[1]:,} by B"
     )
     if answered:
@@ -64,12 +64,18 @@ def switching_lines(file: SwitchingFile) -> Iterator[str]:
     yield INSTRUMENT
     for line in answered[:SHOWN]:
         yield ""
-        yield f"{one_line(line.place, 60)}: {line.num_switches} switches"
+        yield f"{one_line(line.place, 60)}: {_counted(line.num_switches or 0, 'switch')}"
         yield f"  {written_line(line)}"
     for line in file.results:
         if line.error is not None:
             yield f"{one_line(line.place, 60)} has no text: {one_line(line.error, 300)}"
     yield from (one_line(caveat, 300) for caveat in ours.caveats)
+
+
+def _counted(count: int, noun: str) -> str:
+    """ "1 switch", "2 switches"."""
+    ending = "" if count == 1 else "es" if noun.endswith("ch") else "s"
+    return f"{count:,} {noun}{ending}"
 
 
 def written_line(line: Written) -> str:

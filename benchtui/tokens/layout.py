@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from benchtui.tokens.records import TokenDocument
 
+_LARGEST_ID = 2**63 - 1
 _ROUNDING = 0.01
 """How far above 0 a log-probability may be, as some server rounds it, and below it what is never negative."""
 
@@ -75,6 +76,8 @@ LAYOUTS: Mapping[str, Layout] = {
 def texts_fit(documents: Sequence[TokenDocument], arrays: Mapping[str, NDArray[Any]]) -> bool:
     """Whether the arrays of a text set fit its documents and each other."""
     lengths, shards, starts, ends = (arrays[name] for name in ("lengths", "shards", "starts", "ends"))
+    if not all(-1 <= document.doc_id <= _LARGEST_ID for document in documents):
+        return False
     if not len(documents) == len(lengths) == len(arrays["first"]) == len(arrays["answer"]):
         return False
     if not int(lengths.sum(dtype=np.int64)) == len(arrays["ids"]) == len(starts) == len(ends):

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import log
+from types import MappingProxyType
 from typing import Literal
 
+REFERENCE = "reference"
+"""Who wrote the right answers of a task (`TokenDocument.written_by`)."""
 Mode = Literal["given", "own"]
 """given: every model reads the same texts. own: each model writes its own, so that nothing is compared by position."""
 Keep = Literal["hidden", "full", "topk", "scalars"]
@@ -16,3 +21,5 @@ Change = Literal["fixed", "broken", "same", ""]
 DivergenceKind = Literal["js", "kl", "kl-reverse", "tv"]
 """js: Jensen-Shannon, 0 to ln 2 (not its square root). kl: KL(first‖second). kl-reverse: KL(second‖first). tv: total
 variation, half of the sum of absolute differences, 0 to 1."""
+GREATEST: Mapping[DivergenceKind, float] = MappingProxyType({"js": log(2), "tv": 1.0})
+"""What a divergence is never above; those that are not named have no upper end."""

@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from benchtui.tokens.modes import Bound, Change, Keep, Mode
 
-REFERENCE = "reference"
-"""Who wrote the right answers of a task (`TokenDocument.written_by`)."""
 TOP = 10
 """How many of the likeliest tokens are kept at every position, whatever else is."""
 LIKELIEST_IDS, LIKELIEST, FULL = "likeliest_ids", "likeliest_logprobs", "logprobs"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.text import printable
+
+_SIGNS = {"\r": "␍", "\n": "⏎", "\t": "⇥"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,12 @@ def _text(raw: bytes) -> str:
 
 
 def shown_token(text: str, limit: int | None = 60) -> str:
-    """A token as people read it in a line: line ends and tabs as signs, nothing that steers a terminal, at most `limit`
-    characters."""
-    return printable(text.replace("\r", "␍").replace("\n", "⏎").replace("\t", "⇥"), limit)
+    """A token as people read it in a line: line ends and tabs as signs, control characters, and a token of nothing that
+    has a width, as their bytes in brackets; nothing that steers a terminal, at most `limit` characters."""
+    kinds = [unicodedata.category(one) for one in text]
+    unseen = {"Cc", "Cf"} if set(kinds) <= {"Cc", "Cf"} else {"Cc"}
+    signs = (
+        _SIGNS.get(one, one if kind not in unseen else f"⟨{one.encode().hex(' ').upper()}⟩")
+        for one, kind in zip(text, kinds, strict=True)
+    )
+    return printable("".join(signs), limit)

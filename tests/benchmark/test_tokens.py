@@ -138,6 +138,11 @@ def test_names_are_the_users_or_tell_the_models_apart(folder: Path) -> None:
         find_models(chosen(folder, "tuned", "other", names=("a", "a")))
 
 
+def test_no_model_is_called_as_the_right_answers_of_tasks_are(folder: Path) -> None:
+    with pytest.raises(UsageError, match="reference is who wrote the right answers"):
+        find_models(chosen(folder, "tuned", "other", names=("reference", "mine")))
+
+
 def test_a_base_that_nothing_names_is_asked_for(folder: Path) -> None:
     with pytest.raises(UsageError, match="Nothing names the base model of other") as raised:
         find_models(chosen(folder, "base", "other"))

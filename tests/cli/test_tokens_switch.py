@@ -62,6 +62,8 @@ def test_two_models_write_behind_data_of_ones_own(outputs: Path, tmp_path: Path)
         (["first", "second", "--threshold", "0.1", "--back", "0.2"], "--back 0.2 is greater than --threshold 0.1"),
         (["first", "second", "--threshold", "p100"], "no quantile like p95"),
         (["first", "second", "--threshold", "-1"], "not a number from 0 on"),
+        (["first", "second", "--threshold", "0.7"], "JS is never above 0.6931"),
+        (["first", "second", "--threshold", "1", "--divergence", "tv"], "TV is never above 1"),
         (["first", "second", "--min-stay", "0"], "--min-stay"),
         (["first", "second", "--block", "0"], "--block"),
         (["first", "second", "--answer", "dog"], "--answer says which column of --data"),

@@ -95,3 +95,11 @@ def _read_all(store: DistributionStore) -> None:
     for document in range(len(store.texts(0).documents)):
         store.scores(0, document)
         store.pair(0, 1, document)
+
+
+def test_a_number_of_a_document_that_no_table_holds_is_refused(tmp_path: Path) -> None:
+    made_store(tmp_path / "tokens", ANSWERS)
+    file = tmp_path / "tokens" / "texts" / "0.jsonl"
+    file.write_text(file.read_text().replace('"doc_id":3,', f'"doc_id":{2**70},'))
+    with pytest.raises(BenchtuiError, match=r"texts/0"):
+        DistributionStore(tmp_path / "tokens").texts(0)

@@ -54,3 +54,17 @@ def test_a_digest_never_leads_out_of_the_store(tmp_path: Path) -> None:
     StoreWriter(tmp_path / "store").model(0, moved)
     with pytest.raises(BenchtuiError, match="no digest"):
         DistributionStore(tmp_path / "store").vocabulary(0)
+
+
+@pytest.mark.parametrize(
+    ("token", "seen"),
+    [
+        ("\x01", "⟨01⟩"),
+        ("\x1b[31m", "⟨1B⟩[31m"),
+        ("a\x7f", "a⟨7F⟩"),
+        ("\u200b", "⟨E2 80 8B⟩"),
+        ("👩\u200d🔬", "👩\u200d🔬"),
+    ],
+)
+def test_a_token_that_has_no_width_is_seen(token: str, seen: str) -> None:
+    assert shown_token(token) == seen

@@ -27,7 +27,7 @@ from benchtui.reports.wording.tokens import (
 )
 from benchtui.text import one_line, printable
 from benchtui.tokens.flips import read_as_a_whole
-from benchtui.tokens.records import REFERENCE
+from benchtui.tokens.modes import REFERENCE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

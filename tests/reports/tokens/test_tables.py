@@ -12,7 +12,7 @@ from rich.console import Console
 
 from benchtui.reports.tokens.tables import print_tokens
 from benchtui.reports.wording.tokens import BITS, NATS, Unit, estimate_words, flip_sentences, number
-from benchtui.tokens.records import REFERENCE
+from benchtui.tokens.modes import REFERENCE
 from benchtui.tokens.store import DistributionStore
 from benchtui.tokens.summarise import summarise
 from benchtui.tokens.summary import Estimate, FlippedDocument, Flips, TokensSummary, WriterStatistics

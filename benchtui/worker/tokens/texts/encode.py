@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from benchtui.tokens.records import REFERENCE, TextTokens, TokenDocument
+from benchtui.tokens.modes import REFERENCE
+from benchtui.tokens.records import TextTokens, TokenDocument
 from benchtui.tokens.vocabulary import StoredVocabulary
 from benchtui.worker.answering.protocol import Ids, Tokenizer
 from benchtui.worker.tokens.texts.places import token_places

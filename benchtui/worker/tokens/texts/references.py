@@ -14,7 +14,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.tokens import TaskReferences, TextsPlan
 from benchtui.text import one_line
-from benchtui.tokens.records import REFERENCE, TokenDocument
+from benchtui.tokens.modes import REFERENCE
+from benchtui.tokens.records import TokenDocument
 from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.answers.scoring import document_hash
 from benchtui.worker.benchmark.open_run import set_seeds

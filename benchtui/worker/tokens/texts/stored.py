@@ -21,7 +21,8 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.result_files import file_part, sample_files
 from benchtui.text import one_line
-from benchtui.tokens.records import REFERENCE, TokenDocument
+from benchtui.tokens.modes import REFERENCE
+from benchtui.tokens.records import TokenDocument
 from benchtui.worker.tokens.texts.sample_record import SampleRecord, place_of, read_record
 
 Rendered = Callable[[str], str]

@@ -10,7 +10,8 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from benchtui import api
-from benchtui.tokens.records import REFERENCE, TokenDocument
+from benchtui.tokens.modes import REFERENCE
+from benchtui.tokens.records import TokenDocument
 from benchtui.worker.answering.loaded_model import LoadedModel
 from benchtui.worker.answering.next_token import Distributions
 from benchtui.worker.answering.protocol import Unobserved
