@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from benchtui.demo.workspace import BASE_NAME
 from tests.e2e.commands import Finished, benchtui, results_in, samples_in
 
 pytestmark = pytest.mark.slow
@@ -103,7 +104,7 @@ def test_the_base_is_evaluated_once(place: Path, model: Path) -> None:
 def test_an_adapter_gives_what_its_merged_weights_give(place: Path, model: Path) -> None:
     """The adapter on its base, in one load; the base's scores come from the same weights with the adapter off."""
     demo = place / "benchtui-demo"
-    arguments = ["--outputs", demo / "outputs", "--base", next((demo / "models").iterdir()), "--offline"]
+    arguments = ["--outputs", demo / "outputs", "--base", demo / "models" / BASE_NAME, "--offline"]
     arguments += ["--include-path", Path(__file__).parents[2] / "benchtui" / "demo" / "tasks", "--no-readme"]
     arguments += ["--tasks", "demo_instructions,demo_knowledge", "--format", "lora", "--rerun-base"]
     finished = benchtui("run", *arguments, cwd=place)
@@ -158,7 +159,7 @@ def test_events_are_json_lines(place: Path, model: Path) -> None:
 
 def run_again(place: Path, *flags: str) -> Finished:
     demo = place / "benchtui-demo"
-    arguments = ["--outputs", demo / "outputs", "--base", next((demo / "models").iterdir()), "--offline"]
+    arguments = ["--outputs", demo / "outputs", "--base", demo / "models" / BASE_NAME, "--offline"]
     arguments += ["--include-path", Path(__file__).parents[2] / "benchtui" / "demo" / "tasks", "--no-readme"]
     return benchtui("run", *arguments, "--tasks", "demo_instructions,demo_knowledge", *flags, cwd=place)
 
