@@ -99,3 +99,23 @@ class RoutedText(WrittenText, frozen=True):
     how unsure it was of each token, before it was written (benchtui/routing/signals.py)."""
 
     signals: tuple[float, ...]
+
+
+class DraftRound(msgspec.Struct, frozen=True):
+    """How many tokens the small model has drafted, and how many of them, from the first on, were accepted."""
+
+    drafted: int
+    accepted: int
+
+
+class SpeculativeText(WrittenText, frozen=True):
+    """A text of a large model "b", for which a small one "a" has drafted: tokens of "a" are those that were
+    accepted."""
+
+    rounds: tuple[DraftRound, ...]
+
+    @property
+    def acceptance(self) -> float | None:
+        """The share of drafted tokens that was accepted; None where none was drafted."""
+        drafted = sum(each.drafted for each in self.rounds)
+        return sum(each.accepted for each in self.rounds) / drafted if drafted else None

@@ -49,10 +49,30 @@ def draw(logprobs: Floats, sampling: Sampling, number: float) -> int:
         if np.isnan(logprobs).any():
             raise ValueError("a distribution has entries that are not numbers")
         return int(np.argmax(logprobs))
-    sums = np.cumsum(processed(logprobs, sampling))
+    return picked(processed(logprobs, sampling), number)
+
+
+def picked(shares: Floats, number: float) -> int:
+    """Return the token of the `number`, uniform in [0, 1), as `draw` does, given probabilities [vocabulary]; they need
+    not sum to 1."""
+    sums = np.cumsum(shares)
     place = int(np.searchsorted(sums, number * sums[-1], side="right"))
     # Rounding can make the product the sum itself: the last token with a probability is meant then.
     return min(place, int(np.searchsorted(sums, sums[-1])))
+
+
+def accepts(token: int, target: Floats, source: Floats, number: float) -> bool:
+    """Whether a token that was drawn from `source` is accepted as one of `target`, both probabilities [vocabulary], by
+    a `number` uniform in [0, 1): with the probability min(1, target / source) (arXiv 2211.17192)."""
+    return bool(number * source[token] < target[token])
+
+
+def residual(target: Floats, source: Floats) -> NDArray[np.float64]:
+    """Return the probabilities [vocabulary] of the token instead of one that was rejected: what `target` has more than
+    `source`, normalised. Where rounding leaves nothing, they are those of `target`."""
+    more = np.maximum(0.0, np.asarray(target, np.float64) - np.asarray(source, np.float64))
+    total = more.sum()
+    return more / total if total > 0 else np.asarray(target, np.float64)
 
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:

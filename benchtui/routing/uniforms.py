@@ -11,13 +11,14 @@ import numpy as np
 _WORD = 1 << 64
 
 
-def uniform(seed: int, document: int, repeat: int, position: int) -> float:
-    """Return a number in [0, 1), 53 bits, for one position of one text.
+def uniform(seed: int, document: int, repeat: int, position: int, stream: int = 0) -> float:
+    """Return a number in [0, 1), 53 bits, for one position of one text; where more than one is needed there, each from
+    a `stream` of its own.
 
     From Philox 4x64 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): seed and repeat are its key,
-    document and position its counter.
+    document, position and stream its counter.
     """
     key = np.array([seed % _WORD, repeat % _WORD], np.uint64)
-    counter = np.array([0, position % _WORD, document % _WORD, 0], np.uint64)
+    counter = np.array([0, position % _WORD, document % _WORD, stream % _WORD], np.uint64)
     bits = int(np.random.Philox(key=key, counter=counter).random_raw())
     return float((bits >> 11) * 2.0**-53)

@@ -90,10 +90,11 @@ class Answer:
         """Draw the token of a distribution, `ahead` places behind the next one."""
         return draw(row, self._answers.sampling, self.number(ahead))
 
-    def number(self, ahead: int = 0) -> float:
-        """Return the random number of a place, `ahead` behind the next one; 0 where nothing is sampled."""
+    def number(self, ahead: int = 0, stream: int = 0) -> float:
+        """Return the random number of a place, `ahead` behind the next one, and of a `stream` of such numbers; 0 where
+        nothing is sampled."""
         sampling = self._answers.sampling
-        return uniform(sampling.seed, *self._place, self.length + ahead) if sampling.temperature else 0.0
+        return uniform(sampling.seed, *self._place, self.length + ahead, stream) if sampling.temperature else 0.0
 
     def _first_stop(self, text: str) -> int | None:
         found = [place for stop in self._answers.sampling.stop if (place := text.find(stop)) >= 0]
