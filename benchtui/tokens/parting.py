@@ -41,7 +41,7 @@ def parting(store: DistributionStore, first: int, second: int, groups: Groups) -
         tuple(replacements(store, first, second, groups)),
         learnt,
         forgotten,
-        furthest=_places(texts, _greatest(js, FURTHEST)),
+        furthest=_places(texts, _greatest(np.where(js > 0, js, np.nan), FURTHEST)),
         silent=_places(texts, silent),
         silent_share=share,
     )
