@@ -18,6 +18,8 @@ LISTED = 30
 """Replacements and tokens in each list, the most frequent or greatest first."""
 PLACES = 5
 """Places of each, those of the greatest JS or change first."""
+ROUNDING = 1e-6
+"""A JS up to here, in nats, can be that of equal distributions in float32."""
 FURTHEST = 100
 SURE, DIFFERENT = 0.2, 0.95
 """Quantiles: silent errors are where the first model's entropy is at most the one and the KL at least the other."""
@@ -41,7 +43,7 @@ def parting(store: DistributionStore, first: int, second: int, groups: Groups) -
         tuple(replacements(store, first, second, groups)),
         learnt,
         forgotten,
-        furthest=_places(texts, _greatest(np.where(js > 0, js, np.nan), FURTHEST)),
+        furthest=_places(texts, _greatest(np.where(js > ROUNDING, js, np.nan), FURTHEST)),
         silent=_places(texts, silent),
         silent_share=share,
     )
