@@ -1,4 +1,4 @@
-"""Watches a model at work for a run: signs of life, what was chosen for the user, and whether to stop."""
+"""Tells the events of a run how far its model is, and ends the work where the run was told to stop."""
 
 from __future__ import annotations
 

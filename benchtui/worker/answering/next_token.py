@@ -55,6 +55,10 @@ class HidesStates(Protocol):
     Where `why_no_states` says why not, nothing else of this may be asked: `Distributions` has the same numbers.
     """
 
+    def head_dtype(self) -> str:
+        """The precision that the output head computes in: "float32", but where that is not possible. It can be asked
+        whatever `why_no_states` says."""
+
     def why_no_states(self) -> str:
         """Why this model's states cannot be had apart from its output head, in a few words; "" where they can."""
 

@@ -109,6 +109,23 @@ def test_an_adapter_shares_the_head_of_its_base(tmp_path: Path, model: Path) -> 
     assert store.pair_column(0, 1, "kl").max() > 1e-3
 
 
+@pytest.mark.parametrize(("dtype", "said"), [("bfloat16", True), ("float32", False)])
+def test_a_head_that_computes_in_16_bits_is_said_beside_the_numbers(
+    tmp_path: Path, model: Path, dtype: str, said: bool
+) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    wrapped = get_peft_model(AutoModelForCausalLM.from_pretrained(model), LoraConfig(target_modules=["lm_head"]))
+    wrapped.save_pretrained(tmp_path / "adapter")
+    source = FolderSource(path=str(model), identity="tuned", adapter=str(tmp_path / "adapter"))
+    tuned = TokenModel(label="tuned", source=source, prompts=PromptSettings(dtype=dtype), backend="hf")
+    plan = plan_of({"base": model, "tuned": model}, prompts=PromptSettings(dtype=dtype))
+    store = compare(new_run(tmp_path, msgspec.structs.replace(plan, models=(plan.models[0], tuned))))
+    found = [[caveat for caveat in one.caveats if "output head" in caveat] for one in store.models]
+    assert [bool(caveats) for caveats in found] == [False, said]
+
+
 def test_models_write_their_own_texts(tmp_path: Path, model: Path) -> None:
     models = {"base": model, "tuned": perturbed(model, tmp_path / "tuned", noise=0.2)}
     texts = tuple(GivenText(text.prompt) for text in TEXTS)

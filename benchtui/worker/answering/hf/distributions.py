@@ -79,10 +79,15 @@ class TextDistributions:
         if self._budget is None:
             tokens, why = token_budget(self.backbone, RequestedBatch(None, self.window))
             self._budget = TokenBudget(tokens, observer, why)
-            if not self.backbone.projects_in_float32:
-                precision = str(self.backbone.dtype).removeprefix("torch.")
-                observer.decision("output projection", precision, "it is not a plain matrix: float32 is not possible")
+            if self.head_dtype != "float32":
+                why = "it is not a plain matrix: float32 is not possible"
+                observer.decision("output projection", self.head_dtype, why)
         return self._budget
+
+    @property
+    def head_dtype(self) -> str:
+        """As `HidesStates.head_dtype`."""
+        return "float32" if self.backbone.projects_in_float32 else str(self.backbone.dtype).removeprefix("torch.")
 
     def compute(self, forward: Callable[[], T]) -> T:
         """Call `forward` with the model as planned."""

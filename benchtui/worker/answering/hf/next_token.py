@@ -43,6 +43,10 @@ class NextTokens:
         """As `TextGrower.grow`. Raises BenchtuiError for an encoder-decoder model."""
         return grow(self._text_distributions(), observer)
 
+    def head_dtype(self) -> str:
+        """As `HidesStates.head_dtype`. Raises BenchtuiError for an encoder-decoder model."""
+        return self._text_distributions().head_dtype
+
     def why_no_states(self) -> str:
         """As `HidesStates.why_no_states`. Raises BenchtuiError for an encoder-decoder model."""
         return self._text_states().why_not
