@@ -88,13 +88,14 @@ def file_digest(place: Path) -> str:
         return ""
 
 
-def read_record(place: Path, of: type[Any]) -> Any:
-    """Read a file of JSON. Raises BenchtuiError where it is missing or damaged."""
+def read_record(place: Path, of: type[Any], unfinished: str = "scored") -> Any:
+    """Read a file of JSON. Raises BenchtuiError where it is damaged, or missing: then what was to be done with the
+    tokens is `unfinished`."""
     try:
         return msgspec.json.decode(read_regular(place), type=of)
     except FileNotFoundError:
         raise BenchtuiError(
-            f"{one_line(str(place), 400)} is missing: the tokens were not scored to the end.",
+            f"{one_line(str(place), 400)} is missing: the tokens were not {unfinished} to the end.",
             "Resume the run: `benchtui runs` names it.",
         ) from None
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:

@@ -10,9 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
-from benchtui.files import read_regular, write_run_file
-from benchtui.text import one_line
+from benchtui.files import write_run_file
 from benchtui.tokens.modes import Bound, Change, Mode
 
 SUMMARY = "summary.json"
@@ -221,16 +219,7 @@ def write_summary(folder: Path, summary: TokensSummary) -> None:
 
 def read_summary(folder: Path) -> TokensSummary:
     """Read summary.json from the folder of a store. Raises BenchtuiError where there is none, or it is damaged."""
-    place = folder / SUMMARY
-    try:
-        return msgspec.json.decode(read_regular(place), type=TokensSummary)
-    except FileNotFoundError:
-        raise BenchtuiError(
-            f"{one_line(str(place), 400)} is missing: the tokens were not compared to the end.",
-            "Resume the run: `benchtui runs` names it.",
-        ) from None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BenchtuiError(
-            f"{one_line(str(place), 400)} cannot be read: {one_line(str(error), 200)}.",
-            "Run the comparison of tokens again.",
-        ) from None
+    from benchtui.tokens.arrays import read_record
+
+    found: TokensSummary = read_record(folder / SUMMARY, TokensSummary, "compared")
+    return found
