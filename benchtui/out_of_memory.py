@@ -68,7 +68,7 @@ def is_caused_by_out_of_memory(error: BaseException) -> bool:
             return True
         if isinstance(found, ImportError | OSError | RuntimeError) and says_out_of_memory(str(found)):
             return True
-        if isinstance(found, SystemError) and _has(str(found), _NO_EXCEPTION) and _memory_is_limited():
+        if isinstance(found, SystemError) and _has(str(found), _NO_EXCEPTION) and memory_limit() is not None:
             return True
         found = found.__cause__ or found.__context__
     return False
@@ -79,13 +79,14 @@ def says_out_of_memory(text: str) -> bool:
     return _has(text, _PHRASES_AT_START)
 
 
-def _memory_is_limited() -> bool:
-    """Whether this process may take only so much memory (`ulimit -v`)."""
+def memory_limit() -> int | None:
+    """Return how many bytes of memory this process, and each that it starts, may take (`ulimit -v`); None for any."""
     try:
         import resource
     except ImportError:  # not a Unix
-        return False
-    return resource.getrlimit(resource.RLIMIT_AS)[0] != resource.RLIM_INFINITY
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _has(text: str, phrases: tuple[str, ...]) -> bool:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from benchtui.durations import format_duration
 from benchtui.files import UnsafePlaceError
-from benchtui.out_of_memory import smaller_share
+from benchtui.models.layout import size_text
+from benchtui.out_of_memory import memory_limit, smaller_share
 from benchtui.runs import events as ev
 from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.records import Status
@@ -218,6 +219,13 @@ def exit_words(code: int) -> str:
 
 
 def _without_a_word(code: int, log: Path) -> str:
+    limit = memory_limit()
+    if limit is not None:  # with little memory, libraries end the process in any way there is
+        return (
+            f"Memory ran out, as it seems: the worker ended ({exit_words(code)}) where `ulimit -v` allows "
+            f"{size_text(limit)}. → Allow benchtui more memory (`ulimit -v`), or close other programs; {log} may say "
+            "more."
+        )
     said = f"The worker ended without a word ({exit_words(code)})."
     if code == -signal.SIGKILL:
         return f"{said} → Something else killed it, often a limit on memory; `benchtui resume` goes on from there."

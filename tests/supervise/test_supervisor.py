@@ -14,7 +14,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.records import read_done, read_launch
 from benchtui.runs.worker_contract import NO_ROOM
-from benchtui.supervise import recovery, slot
+from benchtui.supervise import endings, recovery, slot
 from benchtui.supervise.settings import SuperviseSettings
 from tests.runs.scripted import SCORE, Script, run, said, supervise, worker
 
@@ -65,6 +65,17 @@ def test_gone_without_a_word(worker: Script, run: RunDirectory) -> None:
     (ended,) = said(run, ev.WorkerEnded)
     assert isinstance(ended, ev.WorkerEnded)
     assert ended.exit_code == -signal.SIGSEGV
+
+
+def test_gone_where_memory_is_limited(worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library that cannot allocate may abort, or crash: the limit is named, and the worker is not blamed."""
+    monkeypatch.setattr(endings, "memory_limit", lambda: 256_000_000)
+    worker.install("plan(run); os.kill(os.getpid(), signal.SIGSEGV)")
+    (done,) = supervise(run)
+    assert done.status == "failed"
+    assert done.message.startswith("Memory ran out, as it seems: the worker ended (signal SIGSEGV) where `ulimit -v`")
+    assert "256 MB" in done.message
+    assert "without a word" not in done.message
 
 
 def test_struck_after_its_last_answer_nothing_is_missing(worker: Script, run: RunDirectory) -> None:
