@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from benchtui.backends.backend import Backend
 from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
+from benchtui.backends.hybrid import HYBRID
 from benchtui.backends.ollama import OLLAMA
 from benchtui.backends.openai import OPENAI
 from benchtui.backends.vllm import VLLM
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 BUILT_IN: Mapping[str, Backend] = MappingProxyType(
-    {backend.name: backend for backend in (HF, GGUF, OLLAMA, OPENAI, VLLM)}
+    {backend.name: backend for backend in (HF, GGUF, OLLAMA, OPENAI, VLLM, HYBRID)}
 )
 DEFAULT_BACKEND = HF.name
 GROUP = "benchtui.backends"

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "hub", "served"]
+Kind = Literal["merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "hub", "served", "pair"]
 """`full` is a whole model directly in the folder, `checkpoint` an HF Trainer's checkpoint-*, `epoch` torchtune's
-epoch_*; `hub` is not on this disk, `served` is what a server has."""
+epoch_*; `hub` is not on this disk, `served` is what a server has,
+`pair` two models that answer as one."""
 
 TOKENIZER_FILES = frozenset(
     {
@@ -26,7 +27,7 @@ TOKENIZER_FILES = frozenset(
 """A folder that holds one of these has a tokenizer of its own."""
 
 DISPLAY_ORDER: tuple[Kind, ...] = (
-    "hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "served",
+    "hub", "merged_16bit", "full", "lora", "merged_4bit", "gguf", "checkpoint", "epoch", "served", "pair",
 )  # fmt: skip
 
 
@@ -34,8 +35,8 @@ DISPLAY_ORDER: tuple[Kind, ...] = (
 class ModelFormat:
     """One format of a model that can be loaded.
 
-    `path` is a folder, or the .gguf file; for `hub` and `served` the folder where results go. `bytes` counts weight
-    files only.
+    `path` is a folder, or the .gguf file; for `hub`, `served` and `pair` the folder where results go. `bytes` counts
+    weight files only.
     `problem` says why it cannot be loaded, "" when it can; `pickled` is True when the only problem is that its weights
     are pickles, which a user may allow. `adapter` is True when it needs a base. `tokenizer` is the folder with its
     tokenizer, None when the base's is used; `tokenizer_identity` a digest of that folder where the user named it.

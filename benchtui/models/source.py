@@ -188,9 +188,63 @@ class ServedSource(ModelSource, frozen=True, tag="served"):
         return {**super().score_settings(), "server": self.product, "quantization": self.quantization}
 
 
+class HybridPart(msgspec.Struct, frozen=True):
+    """One of the two models of a hybrid, and the backend that loads it, as a plan of its own would have them."""
+
+    backend: str
+    source: FolderSource | HubSource | GgufSource
+    backend_settings: dict[str, str] = {}
+    backend_identity: dict[str, str] = {}
+
+    def score_settings(self) -> dict[str, Any]:
+        """Everything of it that can change a score, flat, by the names used in messages."""
+        return {
+            **self.source.score_settings(),
+            "backend": self.backend,
+            **self.backend_settings,
+            **self.backend_identity,
+        }
+
+
+class HybridSource(ModelSource, frozen=True, tag="hybrid", kw_only=True):
+    """A small and a large model that answer as one; `path` names both, and `identity` is that of both."""
+
+    small: HybridPart
+    large: HybridPart
+
+    @property
+    def local(self) -> bool:
+        return False
+
+    @property
+    def parts(self) -> tuple[HybridPart, HybridPart]:
+        """The small one and the large one."""
+        return (self.small, self.large)
+
+    @property
+    def lm_eval_arguments(self) -> dict[str, str]:
+        return {"slm": self.small.source.path, "llm": self.large.source.path}
+
+    @property
+    def task_metadata(self) -> dict[str, str]:
+        return self.large.source.task_metadata
+
+    @property
+    def loads(self) -> tuple[object, ...]:
+        return tuple((part.backend, part.source.loads) for part in self.parts)
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(place for part in self.parts for place in part.source.places))
+
+    def score_settings(self) -> dict[str, Any]:
+        sides = (("small", self.small), ("large", self.large))
+        return {f"{side} {name}": value for side, part in sides for name, value in part.score_settings().items()}
+
+
 HuggingFaceSource = FolderSource | HubSource
 
-Source = FolderSource | HubSource | GgufSource | ServedSource
+Source = FolderSource | HubSource | GgufSource | ServedSource | HybridSource
 
 
 def hugging_face(source: Source) -> HuggingFaceSource:
@@ -198,3 +252,10 @@ def hugging_face(source: Source) -> HuggingFaceSource:
     if isinstance(source, FolderSource | HubSource):
         return source
     raise BenchtuiError(f"{one_line(source.path, 200)} is no model in Hugging Face's format.", "Start a new run.")
+
+
+def hybrid(source: Source) -> HybridSource:
+    """Return `source`, which must be that of two models. Raises BenchtuiError for a plan that was edited."""
+    if isinstance(source, HybridSource):
+        return source
+    raise BenchtuiError(f"{one_line(source.path, 200)} is one model, not two.", "Start a new run.")

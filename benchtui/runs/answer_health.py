@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from benchtui.routing.answers import RoutedFacts
+
 FIRST_IDS = 8
 """Token ids of a prompt that are kept."""
 
@@ -18,7 +20,8 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     of tokens ended it, and neither an end token nor a stop string; `end_token` is the end token that did, as it is
     written, "" where that is not known; `thinking` that the limit came before any answer began, `window_full` that it
     was the model's window. `first` has the first FIRST_IDS token ids of the prompt, before anything was cut: two
-    tokenizers, or two ways to begin a text, differ in them or in the length.
+    tokenizers, or two ways to begin a text, differ in them or in the length. `routed` says what each of two models did
+    where both answered together.
     """
 
     prompt: int | None = None
@@ -29,6 +32,7 @@ class AnswerFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     window_full: bool = False
     first: tuple[int, ...] = ()
     end_token: str = ""
+    routed: RoutedFacts | None = None
 
 
 class TaskHealth(msgspec.Struct, frozen=True):

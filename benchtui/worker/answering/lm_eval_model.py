@@ -66,6 +66,7 @@ class LmEvalModel(TemplateLM):
         self.max_length = facts.context_length or _UNKNOWN
         self.backend = "seq2seq" if facts.encoder_decoder else "causal"  # lm-eval's words
         self._encodings: dict[str, list[int]] = {}
+        self._documents: list[int | None] = []
 
     @property
     def eot_token_id(self) -> int:
@@ -102,34 +103,40 @@ class LmEvalModel(TemplateLM):
         """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
         if self.backend == "causal":
             self._encodings = self.tokens.encode(_pair_texts(request.args for request in requests))
+        self._documents = [request.doc_id for request in requests]
         try:
             answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
         finally:
-            self._encodings = {}
+            self._encodings, self._documents = {}, []
         return answers
 
     def _loglikelihood_tokens(
         self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any
     ) -> list[tuple[float, bool]]:
         answers: list[tuple[float, bool]] = [(0.0, True)] * len(requests)
-        asked = [self._score_request(context, continuation, args or ()) for args, context, continuation in requests]
-        for (args, context, _continuation), request in zip(requests, asked, strict=True):
-            if args is not None:
-                first = tuple(map(int, context[:FIRST_IDS]))
-                self.observer.answer_facts(args, AnswerFacts(len(context), request.lost, first=first))
+        documents = self._documents or [None] * len(requests)
+        asked = [
+            self._score_request(context, continuation, args or (), document)
+            for (args, context, continuation), document in zip(requests, documents, strict=True)
+        ]
         with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
 
             def answered(index: int, score: Score) -> None:
                 answers[index] = (score.loglikelihood, score.greedy)
-                args = requests[index][0]
+                args, context, _ = requests[index]
                 if args is not None:
+                    first = tuple(map(int, context[:FIRST_IDS]))
+                    facts = AnswerFacts(len(context), asked[index].lost, first=first, routed=score.routed)
+                    self.observer.answer_facts(args, facts)
                     self.cache_hook.add_partial("loglikelihood", args, answers[index])
                 bar.update(1)
 
             self._score(asked, answered)
         return answers
 
-    def _score_request(self, context: list[int], continuation: list[int], args: tuple[Any, ...]) -> ScoreRequest:
+    def _score_request(
+        self, context: list[int], continuation: list[int], args: tuple[Any, ...], document: int | None = None
+    ) -> ScoreRequest:
         if len(continuation) > self.max_length:
             raise BenchtuiError(
                 f"A continuation of {len(continuation)} tokens is longer than the model's window of {self.max_length}.",
@@ -139,7 +146,7 @@ class LmEvalModel(TemplateLM):
         context = context or [self.prefix_token_id]
         # The window holds everything but the last token of the continuation; that of an encoder the context alone.
         read = len(context) + len(continuation) - 1 if self.backend == "causal" else len(context)
-        return ScoreRequest(context, continuation, args, max(read - self.max_length, 0))
+        return ScoreRequest(context, continuation, args, max(read - self.max_length, 0), document)
 
     def _score(self, requests: Sequence[ScoreRequest], answered: Callable[[int, Score], None]) -> None:
         """Ask everything that has tokens to be predicted; what has none is certain."""
@@ -224,7 +231,8 @@ class LmEvalModel(TemplateLM):
         thinking = (generated.thinking or unended or None) if not generated.window_full else None
         full = generated.window_full and at_limit
         first = tuple(map(int, request.prompt[:FIRST_IDS]))
-        return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full, first)
+        routed = generated.routed
+        return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full, first, routed=routed)
 
     def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
         """What is asked for these requests, and the length of each prompt before anything was cut from it."""
@@ -239,16 +247,26 @@ class LmEvalModel(TemplateLM):
         encoded = tokens.encode_prompts(texts) if tokens is not None else {}
         seen: Counter[tuple[str, str]] = Counter()
         asked = []
-        for request in requests:
-            context, settings, *draw = request.args
+        for instance in requests:
+            context, settings, *draw = instance.args
             name = _name(settings)
             limits, (prompt, _) = read[name], encoded.get(context, ([], 0))
             seed = _seed(self.seed, context, settings, draw[0] if draw else seen[context, name])
             seen[context, name] += 1
             lost = max(len(prompt) - limits.room, 0)
-            stops, args = limits.stops, request.args
             asked.append(
-                GenerateRequest(prompt, context, limits.tokens, stops, settings, seed, args, lost, repeated=bool(draw))
+                GenerateRequest(
+                    prompt,
+                    context,
+                    limits.tokens,
+                    limits.stops,
+                    settings,
+                    seed,
+                    instance.args,
+                    lost,
+                    repeated=bool(draw),
+                    document=instance.doc_id,
+                )
             )
         return asked, {text: length for text, (_, length) in encoded.items()}
 

@@ -17,6 +17,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.source import Source
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.plan import Permissions
+from benchtui.routing.answers import RoutedFacts
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.report import Reporter
 
@@ -52,13 +53,15 @@ class ScoreRequest:
 
     `context` has at least one token and so has `continuation`. The first `lost` tokens of the context do not fit into
     the model's window: the model must not read them. `args` is what the observer is told of the request: lm-eval's
-    arguments, which are (context, continuation) as texts, or (text,) for one window of a longer text.
+    arguments, which are (context, continuation) as texts, or (text,) for one window of a longer text. Requests with one
+    `document` belong together; None where nobody says.
     """
 
     context: Ids
     continuation: Ids
     args: tuple[Any, ...]
     lost: int = 0
+    document: int | None = None
 
     @property
     def inputs(self) -> list[int]:
@@ -68,10 +71,12 @@ class ScoreRequest:
 
 @dataclass(frozen=True)
 class Score:
-    """`loglikelihood` of a whole continuation in nats; `greedy` where each of its tokens was the likeliest."""
+    """`loglikelihood` of a whole continuation in nats; `greedy` where each of its tokens was the likeliest. `routed`
+    where two models have scored it together."""
 
     loglikelihood: float
     greedy: bool
+    routed: RoutedFacts | None = None
 
 
 TOP_K = 50
@@ -89,7 +94,8 @@ class GenerateRequest:
     `settings` are the task's own (lm-eval's `gen_kwargs` as the task has them, with `do_sample`, `temperature` …).
     `seed` has 256 bits and belongs to this request alone: it is the same whenever the same is asked again, whatever
     shares a batch with it. `args` is what the observer is told of the request: lm-eval's arguments, and which answer
-    it is where several are drawn to one document (`repeated`): each must then come from its own seed.
+    it is where several are drawn to one document (`repeated`): each must then come from its own seed. `document` is its
+    number, None where nobody says.
     """
 
     prompt: Ids
@@ -101,6 +107,7 @@ class GenerateRequest:
     args: tuple[Any, ...]
     lost: int = 0
     repeated: bool = False
+    document: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,7 @@ class Generated:
     A server that does not tell ids tells their `count` at most, and how many tokens it read (`read`); `read_whole`
     where it would have refused a prompt that it cannot read whole. `thinking` where the greatest number of tokens was
     reached before any answer began; `window_full` where the model's window ended it, with fewer tokens than were asked.
+    `routed` where two models have written it together.
     """
 
     text: str
@@ -121,6 +129,7 @@ class Generated:
     thinking: bool = False
     window_full: bool = False
     read_whole: bool = False
+    routed: RoutedFacts | None = None
 
     @property
     def length(self) -> int | None:
@@ -331,6 +340,11 @@ class Answering(Protocol):
         stay the same, but for rounding, while the model does. Empty where it cannot change, as in this process. Raises
         what `check_tasks` and `score` raise."""
         return ()
+
+    @property
+    def whole_documents(self) -> bool:
+        """Whether all log-likelihoods of a document must be asked together: its answers depend on each other."""
+        return False
 
     @property
     def rows(self) -> int | None:

@@ -8,7 +8,7 @@ from benchtui.routing.records import Sampling, SwitchedText
 from benchtui.routing.rules import SwitchRule
 from benchtui.worker.answering.loaded_model import LoadedModel
 from benchtui.worker.answering.protocol import Unobserved
-from benchtui.worker.switching.models import two_models
+from benchtui.worker.answering.two_models import two_models
 from benchtui.worker.switching.write import Block, Writing, write_switched
 
 

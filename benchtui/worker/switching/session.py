@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from benchtui.errors import BenchtuiError
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.switching.events import SwitchingPlanned
+from benchtui.worker.answering.two_models import open_two, two_models
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.switching.context import SwitchingContext, open_run
-from benchtui.worker.switching.models import open_two, two_models
 from benchtui.worker.switching.texts import Writer
 from benchtui.worker.watching import Watching
 

@@ -12,8 +12,8 @@ from benchtui.routing.rules import SwitchRule, percent_of
 from benchtui.runs.kinds.switching.events import Profiled
 from benchtui.runs.kinds.switching.fold import PROFILE, TEXTS
 from benchtui.text import one_line
+from benchtui.worker.answering.two_models import TwoModels
 from benchtui.worker.switching.context import Question, SwitchingContext
-from benchtui.worker.switching.models import TwoModels
 from benchtui.worker.switching.write import Writing, write_switched
 
 

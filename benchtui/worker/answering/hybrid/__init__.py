@@ -1,0 +1,1 @@
+"""A small and a large model that answer as one, by a strategy."""

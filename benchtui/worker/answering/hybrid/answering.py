@@ -1,0 +1,109 @@
+"""A small and a large model that answer as one model of lm-eval: what a benchmark asks is answered by a strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchtui.backends.hybrid import HYBRID
+from benchtui.models.source import hybrid
+from benchtui.routing.strategies import Strategy, strategy_of
+from benchtui.worker.answering.hybrid.alone import Alone
+from benchtui.worker.answering.hybrid.pair import LABELS, Pair, Way
+from benchtui.worker.answering.hybrid.part_plan import part_plan
+from benchtui.worker.answering.hybrid.routed import Routed
+from benchtui.worker.answering.protocol import (
+    Answering,
+    AnsweringFacts,
+    ChatRenderer,
+    GenerateRequest,
+    ModelPlan,
+    Observer,
+    Scored,
+    ScoreRequest,
+    Tokenizer,
+    Unobserved,
+    Written,
+)
+from benchtui.worker.answering.two_models import open_two, two_models
+from benchtui.worker.report import Reporter
+
+
+class HybridAnswering(Answering):
+    """Two open models that answer by a strategy."""
+
+    def __init__(self, pair: Pair, way: Way, plan: ModelPlan) -> None:
+        self._pair = pair
+        self._way = way
+        self._plan = plan
+
+    @classmethod
+    def open(cls, plan: ModelPlan, reporter: Reporter, memory_share: float) -> HybridAnswering:
+        """Load both models. Raises BenchtuiError where they cannot answer together."""
+        source = hybrid(plan.source)
+        strategy = strategy_of(plan.backend_settings)
+        plans = part_plan(plan, source.small), part_plan(plan, source.large)
+
+        def begin(number: int) -> None:
+            reporter.phase("loading model", detail=f"{LABELS[number]}: {plans[number].source.path}")
+
+        opened = open_two(plans, reporter, memory_share, begin)
+        try:
+            two_models(LABELS, opened.models, Unobserved())  # whether they have one set of tokens
+            pair = Pair(*opened.models, strategy)
+            return cls(pair, way_of(pair), plan)
+        except BaseException:
+            opened.close()
+            raise
+
+    @property
+    def facts(self) -> AnsweringFacts:
+        """As `Answering.facts`: of both, with the shorter window."""
+        small, large = self._pair.small.facts, self._pair.large.facts
+        windows = [one.context_length for one in (small, large) if one.context_length]
+        return AnsweringFacts(
+            HYBRID.name,
+            large.version,
+            large.device,
+            large.dtype if small.dtype == large.dtype else f"{small.dtype} + {large.dtype}",
+            min(windows, default=0),
+            caveats=tuple(dict.fromkeys((*small.caveats, *large.caveats))),
+        )
+
+    @property
+    def tokens(self) -> Tokenizer | None:
+        """As `Answering.tokens`: both have the same."""
+        return self._pair.large.tokens
+
+    @property
+    def chat(self) -> ChatRenderer:
+        """As `Answering.chat`."""
+        return self._pair.large.chat
+
+    @property
+    def whole_documents(self) -> bool:
+        """As `Answering.whole_documents`."""
+        return self._way.whole_documents
+
+    def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
+        """As `Answering.score`."""
+        self._way.score(list(requests), answered, observer)
+
+    def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
+        """As `Answering.generate`."""
+        self._way.generate(list(requests), answered, observer)
+
+    def close(self) -> None:
+        """Free both."""
+        self._pair.small.close()
+        self._pair.large.close()
+
+
+def way_of(pair: Pair) -> Way:
+    """Return how a pair answers by its strategy."""
+    strategy: Strategy = pair.strategy
+    if strategy.name == "small":
+        return Alone(pair.small)
+    if strategy.name == "large":
+        return Alone(pair.large)
+    assert not isinstance(strategy.threshold, str)  # noqa: S101 - quantiles are measured first
+    return Routed(pair, strategy.route(strategy.threshold))

@@ -1,0 +1,92 @@
+"""The two models of a hybrid in memory, and what every strategy needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lm_eval.models.utils import normalize_gen_kwargs
+
+from benchtui.errors import BenchtuiError
+from benchtui.routing.records import Ended, Sampling
+from benchtui.routing.strategies import Strategy
+from benchtui.text import one_line
+from benchtui.worker.answering.protocol import (
+    TOP_K,
+    Answering,
+    Finish,
+    GenerateRequest,
+    Observer,
+    Scored,
+    ScoreRequest,
+    Written,
+)
+from benchtui.worker.answering.two_models import TwoModels, two_models
+
+LABELS = ("small", "large")
+_READ_ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample"})
+_KNOWN = frozenset({"temperature", "top_k", "top_p", "min_p"})
+FINISHES: Mapping[Ended, Finish] = {"end": "end", "stop": "stop", "length": "length", "window": "length"}
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A small and a large model that are open, and the strategy by which they answer."""
+
+    small: Answering
+    large: Answering
+    strategy: Strategy
+
+    def stepped(self, observer: Observer) -> TwoModels:
+        """Return both as models that are stepped token by token; `observer` is told of what they compute."""
+        return two_models(LABELS, (self.small, self.large), observer)
+
+
+class Way(Protocol):
+    """How two models answer by one strategy, or some of them."""
+
+    @property
+    def whole_documents(self) -> bool:
+        """As `Answering.whole_documents`."""
+        return False
+
+    def score(self, requests: list[ScoreRequest], answered: Scored, observer: Observer) -> None:
+        """As `Answering.score`."""
+
+    def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
+        """As `Answering.generate`."""
+
+
+def sampling_of(request: GenerateRequest) -> Sampling:
+    """Return how the answer to a request is written: as its task says, with transformers' defaults. Raises
+    BenchtuiError for a generation setting that two models cannot follow together."""
+    kwargs: dict[str, Any] = {
+        name: value
+        for name, value in normalize_gen_kwargs(dict(request.settings)).items()
+        if value is not None or name == "do_sample"
+    }
+    drawn = bool(kwargs.get("do_sample"))
+    unknown = kwargs.keys() - _READ_ELSEWHERE - _KNOWN
+    if unknown:
+        raise BenchtuiError(
+            f"Two models that write together do not know the setting {one_line(', '.join(sorted(unknown)))}.",
+            f"Use {', '.join(sorted(_KNOWN))}, or a strategy that writes with one model alone.",
+        )
+    if not drawn:
+        return Sampling(max_new_tokens=request.limit, stop=request.stops)
+    temperature = float(kwargs.get("temperature", 1.0))
+    if temperature <= 0:
+        raise BenchtuiError(
+            "A temperature of 0 with do_sample is no distribution to draw from.",
+            "Set do_sample=false in --gen-kwargs, or a temperature above 0.",
+        )
+    return Sampling(
+        temperature=temperature,
+        top_k=int(kwargs.get("top_k", TOP_K)),
+        top_p=float(kwargs.get("top_p", 1.0)),
+        min_p=float(kwargs.get("min_p", 0.0)),
+        max_new_tokens=request.limit,
+        stop=request.stops,
+        seed=request.seed,
+    )
