@@ -11,8 +11,7 @@ from benchtui.backends.backend import Backend, OwnSetting
 from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
 from benchtui.errors import UsageError
-from benchtui.routing.rules import DeferScore
-from benchtui.routing.strategies import FIRST_DRAFT, OWN, STRATEGIES, Version, strategy_of
+from benchtui.routing.names import FIRST_DRAFT, OWN, STRATEGIES, VERSION, DeferScore
 from benchtui.text import one_line
 from benchtui.tokens.modes import DivergenceKind
 
@@ -31,6 +30,7 @@ class _Hybrid(Backend):
         from benchtui.backends.hybrid_parts import find_part, joined
         from benchtui.models.discovery import absolute
         from benchtui.models.layout import ModelFormat, TrainedModel
+        from benchtui.routing.strategies import strategy_of
 
         named = self.setting(access.settings, LARGE)
         if selector is None or named == NONE:
@@ -78,7 +78,7 @@ class _Hybrid(Backend):
         return SEPARATOR.join(BACKENDS[part.backend].identify(part.source, access) for part in parts)
 
     def identity(self, access: Access) -> dict[str, str]:
-        return {**HF.identity(access), "routing": Version}
+        return {**HF.identity(access), "routing": VERSION}
 
 
 HYBRID = _Hybrid(

@@ -9,17 +9,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from benchtui.routing.names import DeferScore as DeferScore
+from benchtui.routing.names import SignalName as SignalName
 from benchtui.routing.records import Side
 from benchtui.tokens.modes import DivergenceKind
-
-SignalName = Literal["uncertainty", "entropy", "margin", "least-confidence", "logtoku", "logtoku-eu"]
-"""What says how unsure a model is of the next token (benchtui/routing/signals.py): greater, less sure."""
-DeferScore = Literal["margin", "confidence", "mean-logprob", "low-logprob"]
-"""What says how unsure a model is of its answer to a document (benchtui/routing/signals.py): greater, less sure."""
 
 _PERCENT = re.compile(r"p(\d{1,2}(?:\.\d{1,3})?)", re.ASCII)
 

@@ -3,40 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, cast, get_args
+from typing import cast, get_args
 
 import msgspec
 
 from benchtui.errors import UsageError
-from benchtui.routing.rules import (
-    DeferRule,
-    DeferScore,
-    RouteRule,
-    SignalName,
-    SwitchRule,
-    back_threshold,
-    parse_threshold,
-)
+from benchtui.routing.names import FIRST_DRAFT, OWN, STRATEGIES, DeferScore, Drafts, SignalName, StrategyName
+from benchtui.routing.rules import DeferRule, RouteRule, SwitchRule, back_threshold, parse_threshold
 from benchtui.text import one_line
 from benchtui.tokens.modes import DivergenceKind
 
-StrategyName = Literal[
-    "uncertainty", "entropy", "margin", "least-confidence", "logtoku", "logtoku-eu",
-    "switch", "defer", "speculative", "small", "large",
-]  # fmt: skip
-"""The signals: the large model writes (or scores) the tokens of which the small one is unsure. `switch`: those at which
-both are far apart. `defer`: the documents of which the small one is unsure. `speculative`: all, and the small one
-drafts. `small`, `large`: one of them alone."""
-STRATEGIES: tuple[StrategyName, ...] = get_args(StrategyName)
-Drafts = int | Literal["auto"]
-Version = "1"
-"""Of what the strategies compute: part of a run's fingerprint, to be counted up where an answer could change."""
-
-OWN = "auto"
-"""A setting that is left to the strategy."""
 _THRESHOLDS: Mapping[str, float | str] = {"entropy": 2.0, "switch": "p95", "logtoku": "p70", "logtoku-eu": "p70"}
 _OTHERWISE = 0.5
-FIRST_DRAFT = 4
 
 
 class Strategy(msgspec.Struct, frozen=True):

@@ -142,7 +142,7 @@ def test_what_it_does_not_take_or_nobody_has_is_refused_before_the_run(place: Pa
     nowhere = benchtui(*arguments(place), cwd=place, env={"HF_HUB_OFFLINE": "1"})
     assert nowhere.code == 2
     assert "There is no backend 'echo'" in nowhere.err
-    assert "This version evaluates with hf, gguf, ollama, openai, vllm." in nowhere.err
+    assert "This version evaluates with hf, gguf, ollama, openai, vllm, hybrid." in nowhere.err
     lora = place / "outputs" / "tuned" / "lora"
     lora.mkdir()
     (lora / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "base_model_name_or_path": "base"}))

@@ -51,7 +51,7 @@ def test_an_unknown_name_is_refused_with_all_that_there_are(tmp_path: Path, monk
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(UsageError, match="There is no backend 'vlm'") as error:
         find_backend("vlm")
-    assert error.value.next_step == "This version evaluates with hf, gguf, ollama, openai, vllm, parrot."
+    assert error.value.next_step == "This version evaluates with hf, gguf, ollama, openai, vllm, hybrid, parrot."
 
 
 def test_an_installed_backend_is_found_by_its_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
