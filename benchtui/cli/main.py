@@ -48,6 +48,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rescore": ("benchtui.cli.rescore", "Score a run's stored answers again, with a corrected task or another metric."),
     "compare": ("benchtui.cli.compare", "Compare two runs, sample by sample."),
     "tokens": ("benchtui.cli.tokens.group", "Compare models token by token: where exactly did the model change?"),
+    "hybrid": ("benchtui.cli.hybrid.group", "A small and a large model that answer as one: what is lost, what saved?"),
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
     "overlap": ("benchtui.cli.overlap", "Find the documents of a benchmark that occur in training data."),
     "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, run_options
+
+if TYPE_CHECKING:
+    from benchtui.plans.choice import Choice
 
 
 @click.command("run", cls=SectionedCommand)
@@ -25,7 +28,11 @@ def command(**values: Any) -> int:
     benchtui run --suite core --timeout 30min    unattended over night
     benchtui run --tasks arc_easy,mmlu --limit 100
     """
-    choice = choice_from_flags(values)
+    return start(choice_from_flags(values))
+
+
+def start(choice: Choice) -> int:
+    """Run what was chosen, here or, with --detach, in the background; returns the exit code."""
     from benchtui.cli.terminal.detach import in_background, start_detached
     from benchtui.cli.terminal.main_job import run_on_terminal
 

@@ -107,6 +107,14 @@ def _read(where: str, text: str, read: Callable[[], Any], step: str) -> Any:
         raise UsageError(f"{where}: {error.what}", error.next_step) from None
 
 
+class SectionedOption(click.Option):
+    """An option that is no setting, and is listed under a heading."""
+
+    def __init__(self, *arguments: Any, section: str, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.section = section
+
+
 class SectionedCommand(click.Command):
     """A command whose defaults come from benchtui.toml and whose flags are listed under headings."""
 
@@ -164,6 +172,11 @@ def setting_option(name: str, help: str = "") -> Callable[[F], F]:
 
 def setting_options(*names: str) -> Callable[[F], F]:
     """Add the flags of these settings to a command, and --isolated."""
+    return settings_as([SETTING[name] for name in names])
+
+
+def settings_as(rows: Sequence[Setting]) -> Callable[[F], F]:
+    """The same for rows that say of a setting what it is called, or means, in one command."""
 
     def add(command: F) -> F:
         isolated = click.option(
@@ -171,8 +184,8 @@ def setting_options(*names: str) -> Callable[[F], F]:
             help="Read no settings from benchtui.toml's [run] or BENCHTUI_ variables; these flags say all.",
         )  # fmt: skip
         command = isolated(command)
-        for name in reversed(names):
-            _add(command, SettingOption(SETTING[name]))
+        for row in reversed(rows):
+            _add(command, SettingOption(row))
         return command
 
     return add

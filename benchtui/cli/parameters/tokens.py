@@ -10,6 +10,7 @@ import click
 from click.core import ParameterSource
 
 from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import SectionedOption
 from benchtui.errors import UsageError
 from benchtui.models.layout import size_text
 from benchtui.plans.token_choice import KEPT_TOP, LARGEST, OF_SAMPLING, TOKEN_SETTINGS, TokensChoice
@@ -46,19 +47,11 @@ class _Size(click.ParamType[int]):
         return round(float(found[1]) * factor)
 
 
-class _Option(click.Option):
-    """An option that is listed under a heading of its own."""
-
-    def __init__(self, *arguments: Any, section: str, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.section = section
-
-
 MODELS, TEXTS, HOW, KEEP = "Which models", "Which texts", "How they are compared", "What is kept"
 
 
 def _option(section: str, *names: str, help: str, **more: Any) -> Callable[[F], F]:
-    return click.option(*names, cls=_Option, section=section, help=help, **more)
+    return click.option(*names, cls=SectionedOption, section=section, help=help, **more)
 
 
 _OPTIONS = (

@@ -1,0 +1,1 @@
+"""`benchtui hybrid`: a file for each of its commands."""

@@ -1,0 +1,98 @@
+"""The flags of `benchtui hybrid`: settings of a run, under the names that two models have."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from benchtui.backends.gguf import GGUF
+from benchtui.backends.hf import HF
+from benchtui.backends.hybrid import HYBRID, LARGE
+from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.settings import SectionedCommand, SectionedOption, settings_as
+from benchtui.errors import UsageError
+from benchtui.plans.choice import Choice
+from benchtui.settings.rows import SETTING, SETTINGS, WHAT
+from benchtui.settings.setting import Alias, Setting
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+TOGETHER = "How the two answer"
+_NAMED: Mapping[str, Setting] = {
+    "model": dataclasses.replace(
+        SETTING["model"],
+        help="The small model: name, path or hub id.",
+        aliases=(Alias("--small"), Alias("--slm")),
+    ),
+    LARGE: dataclasses.replace(
+        SETTING[LARGE], section=WHAT, help="The large model, named likewise.", aliases=(Alias("--llm"),)
+    ),
+}
+"""Settings that have more names here."""
+_OF_TWO = frozenset(own.name for own in HYBRID.settings if own not in (*HF.settings, *GGUF.settings))
+"""How two models answer as one."""
+_ALONE = tuple(
+    click.option(
+        *flags, is_flag=True, cls=SectionedOption, section=TOGETHER,
+        help=f"Only the {name} one answers: --strategy {name}."
+        + (f"  (also {', '.join(flags[1:])})" if flags[1:] else ""),
+    )
+    for name, flags in (("large", ("--large-only",)), ("small", ("--small-only", "--use-slm-only")))
+)  # fmt: skip
+_NOT_HERE = ("backend", "server")
+"""The backend is the one with two models, and asks no server."""
+
+
+class HybridCommand(SectionedCommand):
+    """A command whose flags may be typed with underscores too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        flags = {flag for parameter in self.params if isinstance(parameter, click.Option) for flag in parameter.opts}
+        return super().parse_args(ctx, dashed(args, flags))
+
+
+def dashed(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
+    """Return arguments with those of `flags` that are typed with underscores (--num_drafts) in their own spelling."""
+    found = list(arguments)
+    for number, word in enumerate(found):
+        if word == "--":
+            break
+        flag, equals, value = word.partition("=")
+        own = flag.replace("_", "-")
+        if flag.startswith("--") and own in flags:
+            found[number] = f"{own}{equals}{value}"
+    return found
+
+
+def hybrid_options(command: F) -> F:
+    """Add the flags of all settings of a run whose backend is the one with two models."""
+    rows = [_here(row) for row in SETTINGS if row.name not in _NOT_HERE]
+    rows.sort(key=lambda row: (row.name not in _NAMED, row.section != TOGETHER))
+    for add in (*_ALONE, settings_as(rows)):
+        command = add(command)
+    return command
+
+
+def hybrid_choice(values: Mapping[str, Any]) -> Choice:
+    """Make the Choice of the values of `hybrid_options`. Raises UsageError for combinations that make no sense."""
+    said = dict(values)
+    alone = [name for name in ("small", "large") if said.pop(f"{name}_only")]
+    if len(alone) > 1:
+        raise UsageError("--small-only and --large-only contradict each other.", "Give one of them.")
+    if alone:
+        said["strategy"] = alone[0]
+    nowhere = {name: SETTING[name].default for name in _NOT_HERE}
+    return choice_from_flags(nowhere | said | {"backend": HYBRID.name})
+
+
+def _here(row: Setting) -> Setting:
+    """Return a row as it is read and described here."""
+    if row.name in _NAMED:
+        return _NAMED[row.name]
+    if row.name in _OF_TWO:
+        said = row.help.removeprefix(f"With --backend {HYBRID.name}: ")
+        return dataclasses.replace(row, section=TOGETHER, help=said[0].upper() + said[1:])
+    return row
