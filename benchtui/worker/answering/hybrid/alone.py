@@ -9,6 +9,7 @@ class Alone:
     """All answers are those of one model."""
 
     whole_documents = False
+    caveats = ()
 
     def __init__(self, model: Answering) -> None:
         self._model = model

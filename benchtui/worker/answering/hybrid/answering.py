@@ -11,6 +11,8 @@ from benchtui.worker.answering.hybrid.alone import Alone
 from benchtui.worker.answering.hybrid.pair import LABELS, Pair, Way
 from benchtui.worker.answering.hybrid.part_plan import part_plan
 from benchtui.worker.answering.hybrid.routed import Routed
+from benchtui.worker.answering.hybrid.speculative import Speculative
+from benchtui.worker.answering.hybrid.switch import Switch
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -66,7 +68,7 @@ class HybridAnswering(Answering):
             large.device,
             large.dtype if small.dtype == large.dtype else f"{small.dtype} + {large.dtype}",
             min(windows, default=0),
-            caveats=tuple(dict.fromkeys((*small.caveats, *large.caveats))),
+            caveats=tuple(dict.fromkeys((*self._way.caveats, *small.caveats, *large.caveats))),
         )
 
     @property
@@ -105,5 +107,9 @@ def way_of(pair: Pair) -> Way:
         return Alone(pair.small)
     if strategy.name == "large":
         return Alone(pair.large)
+    if strategy.name == "speculative":
+        return Speculative(pair)
     assert not isinstance(strategy.threshold, str)  # noqa: S101 - quantiles are measured first
+    if strategy.name == "switch":
+        return Switch(pair, strategy.switch(strategy.threshold))
     return Routed(pair, strategy.route(strategy.threshold))

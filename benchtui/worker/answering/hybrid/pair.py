@@ -51,6 +51,11 @@ class Way(Protocol):
         """As `Answering.whole_documents`."""
         return False
 
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """Sentences on the way of answering to be shown beside the scores."""
+        return ()
+
     def score(self, requests: list[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
 

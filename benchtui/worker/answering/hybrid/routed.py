@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchtui.routing.answers import RoutedFacts, Run, Work
-from benchtui.routing.records import WrittenText
+from benchtui.routing.records import DraftRound, WrittenText
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.signals import of_distributions
 from benchtui.routing.sweep import Request
@@ -36,6 +36,7 @@ class Routed:
     """
 
     whole_documents = False
+    caveats = ()
 
     def __init__(self, pair: Pair, rule: RouteRule) -> None:
         self._pair = pair
@@ -78,9 +79,15 @@ class Routed:
             answered(index, generated(text, both.tokens))
 
 
-def generated(text: WrittenText, tokens: Tokenizer) -> Generated:
-    """Return a text that two models have written as an answer."""
-    facts = RoutedFacts(Work.of(text.costs[0]), Work.of(text.costs[1]), runs_of(text, tokens))
+def generated(text: WrittenText, tokens: Tokenizer, rounds: Sequence[DraftRound] = ()) -> Generated:
+    """Return a text that two models have written as an answer; `rounds` are those in which it was drafted."""
+    facts = RoutedFacts(
+        Work.of(text.costs[0]),
+        Work.of(text.costs[1]),
+        runs_of(text, tokens),
+        sum(each.drafted for each in rounds),
+        sum(each.accepted for each in rounds),
+    )
     end = FINISHES[text.ended]
     return Generated(tokens.decode(text.tokens), text.tokens, end, window_full=text.ended == "window", routed=facts)
 

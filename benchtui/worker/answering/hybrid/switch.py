@@ -1,0 +1,86 @@
+"""Both models answer by turns: the large one from where they are far apart, the small one again from where they are
+not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchtui.routing.answers import RoutedFacts, Work
+from benchtui.routing.rules import SwitchRule
+from benchtui.routing.sweep import switched
+from benchtui.tokens.divergences import divergence
+from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
+from benchtui.worker.answering.hybrid.routed import generated
+from benchtui.worker.answering.next_token import Distributions, LogProbs
+from benchtui.worker.answering.protocol import (
+    Answering,
+    GenerateRequest,
+    Observer,
+    Score,
+    Scored,
+    ScoreRequest,
+    Written,
+)
+from benchtui.worker.answering.two_models import TwoModels
+from benchtui.worker.switching.write import Writing, write_switched
+
+
+class Switch:
+    """Each token is written, or scored, by the model that the rule has in charge.
+
+    A log-likelihood is then the sum of log-probabilities of both models (a token mixture): it is a log-probability,
+    since the divergence before a token depends on the text before it alone.
+    """
+
+    whole_documents = False
+    caveats = ()
+
+    def __init__(self, pair: Pair, rule: SwitchRule) -> None:
+        self._pair = pair
+        self._rule = rule
+
+    def score(self, requests: list[ScoreRequest], answered: Scored, observer: Observer) -> None:
+        """As `Answering.score`."""
+        both = self._pair.stepped(observer)
+        for index, request in enumerate(requests):
+            observer.batch_started([request.args])
+            answered(index, self._scored(request, both, observer))
+
+    def _scored(self, request: ScoreRequest, both: TwoModels, observer: Observer) -> Score:
+        """Score a continuation by both models, and take each token from the one that is in charge there."""
+        rows = (_rows(model, request, observer) for model in (self._pair.small, self._pair.large))
+        logprobs, top, apart = [], [], []
+        for token, small, large in zip(request.continuation, *rows, strict=True):
+            logprobs.append((small[token], large[token]))
+            top.append((small.argmax() == token, large.argmax() == token))
+            apart.append(self._divergence(both, small, large))
+        by_large = switched(apart, [self._rule.up], [self._rule.down], self._rule.min_stay, self._rule.start)[0]
+        side = np.arange(len(by_large)), by_large.astype(int)
+        count, chosen = len(request.inputs), int(by_large.sum())
+        # Both must read the whole text: who is in charge depends on both distributions at every token.
+        facts = RoutedFacts(Work(1, count, len(by_large) - chosen), Work(1, count, chosen))
+        return Score(float(np.array(logprobs)[side].sum()), bool(np.array(top)[side].all()), facts)
+
+    def _divergence(self, both: TwoModels, small: LogProbs, large: LogProbs) -> float:
+        one, other = both.first.restricted(small[None]), both.second.restricted(large[None])
+        return float(divergence(one, other, self._rule.divergence)[0])
+
+    def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
+        """As `Answering.generate`."""
+        both = self._pair.stepped(observer)
+        for index, request in enumerate(requests):
+            observer.batch_started([request.args])
+            writing = Writing(self._rule, both.answers(sampling_of(request)))
+            prompt = list(request.prompt[request.lost :])
+            text = write_switched(both.first, both.second, prompt, writing, request.document or 0)
+            answered(index, generated(text, both.tokens))
+
+
+def _rows(model: Answering, request: ScoreRequest, observer: Observer) -> Iterator[LogProbs]:
+    """Yield the distribution before each token of the continuation, float32 [vocabulary] in nats."""
+    assert isinstance(model, Distributions)  # noqa: S101 - checked when the pair was opened
+    ids = request.inputs
+    for part in model.distributions(ids, len(ids) + 1 - len(request.continuation), observer):
+        yield from part.logprobs
