@@ -151,3 +151,68 @@ class TextGrower(Protocol):
 
     def grow(self, observer: Observer) -> GrowingText:
         """Begin a text that has no tokens yet."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Tokens `ids`, at least one, by which the text with the number `text` grows; the distributions after its last
+    `last` tokens are wanted."""
+
+    text: int
+    ids: Ids
+    last: int = 1
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What a text that grew in a batch gives: `logprobs` float32 [last, vocabulary] in nats.
+
+    `positions` the model had to read for this text; `shared` of them it had computed before, for another text with the
+    same beginning. `padding` it computed beside them, since the rows of a forward pass have one length. What it has
+    computed are `positions - shared + padding`.
+    """
+
+    logprobs: LogProbs
+    positions: int
+    shared: int = 0
+    padding: int = 0
+
+
+class GrowingBatch(Protocol):
+    """Texts in the model's memory that grow together, each by any number of tokens, and are cut back each by itself."""
+
+    @property
+    def rows(self) -> int:
+        """How many texts there may be at once."""
+
+    def begin(self) -> int:
+        """Begin a text without tokens; returns its number, which no other text of this batch has had. Raises ValueError
+        where there are `rows` texts already."""
+
+    def ids(self, text: int) -> Ids:
+        """All tokens of a text."""
+
+    def step(self, growths: Sequence[Growth]) -> list[Grown]:
+        """Let texts grow, in as few forward passes as that takes; texts that are not named stay as they are. Returns
+        what each gives, in the order of `growths`, the same as if it grew alone.
+
+        Raises BenchtuiError where a text would be longer than the model's window, BatchTooLargeError where memory runs
+        out for so many texts, OutOfMemoryError where it does for one, NotANumberError where the model computes NaN. A
+        text whose growth failed is unchanged or has grown; `ids` tells.
+        """
+
+    def cut(self, text: int, length: int) -> None:
+        """Keep the first `length` tokens of a text. Raises ValueError where there are fewer."""
+
+    def end(self, text: int) -> None:
+        """Forget a text; another may be begun in its place."""
+
+
+@runtime_checkable
+class BatchGrower(Protocol):
+    """A model in which many texts grow in one forward pass. Of a `TextGrower` that is none, texts grow one by one:
+    `growing_batch.batch_of` makes the same of both."""
+
+    def grow_batch(self, rows: int | None, longest: int, observer: Observer, share: float = 1.0) -> GrowingBatch:
+        """Make room for texts of up to `longest` tokens: for as many as a batch size of `rows` means (None: the
+        model chooses), and as memory holds, of which `share` may be used. The observer is told how many, and why."""

@@ -1,41 +1,23 @@
-"""A model that is stepped token by token: its text, which reads what it misses, and what that cost."""
+"""A model that is stepped token by token: its texts, which read what they miss, and what that cost."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
 from benchtui.routing.records import Cost
 from benchtui.tokens.divergences import normalised
-from benchtui.worker.answering.next_token import GrowingText, TextGrower
-from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
+from benchtui.worker.answering.growing_batch import TextByText, batch_of
+from benchtui.worker.answering.next_token import GrowingBatch, Grown, Growth, TextGrower
+from benchtui.worker.answering.protocol import Ids, Observer
 
 LogProbs = NDArray[np.float64]
-
-
-class CountingObserver(Unobserved):
-    """Counts the positions that a model computes, and passes on what it tells."""
-
-    def __init__(self, to: Observer) -> None:
-        self._to = to
-        self.positions = 0
-
-    def tokens(self, n: int) -> None:
-        """As `Observer.tokens`."""
-        self.positions += n
-        self._to.tokens(n)
-
-    def check(self) -> None:
-        """As `Observer.check`."""
-        self._to.check()
-
-    def decision(self, what: str, choice: str, why: str) -> None:
-        """As `Observer.decision`."""
-        self._to.decision(what, choice, why)
 
 
 class SteppedModel:
@@ -49,11 +31,15 @@ class SteppedModel:
         self.removed = 0.0
         self._grower = grower
         self._known = known
-        self._observer = CountingObserver(observer)
+        self._observer = observer
 
     def begin(self) -> SteppedText:
-        """Begin a text."""
-        return SteppedText(self, self._grower.grow(self._observer), self._observer)
+        """Begin a text that is read by itself."""
+        return SteppedBatch(self, TextByText(self._grower, self._observer)).begin()
+
+    def batch(self, rows: int | None, longest: int, share: float = 1.0) -> SteppedBatch:
+        """Make room for texts of up to `longest` tokens that are read together, as `BatchGrower.grow_batch` does."""
+        return SteppedBatch(self, batch_of(self._grower, rows, longest, self._observer, share))
 
     def restricted(self, logprobs: NDArray[np.float32]) -> LogProbs:
         """Return rows of log-probabilities over the known ids alone, -inf for the others, float64 [n, ids]. Raises
@@ -69,49 +55,98 @@ class SteppedModel:
         return normalised(np.where(self._known, logprobs[:, :count], -np.inf))
 
 
+@dataclass(frozen=True)
+class Reading:
+    """The text that a model is to have read up to the end of `ids`; the distributions after the last `last` tokens are
+    wanted."""
+
+    text: SteppedText
+    ids: Ids
+    last: int = 1
+
+
+class SteppedBatch:
+    """Texts of one model that are read together, `rows` of them at once."""
+
+    def __init__(self, model: SteppedModel, batch: GrowingBatch) -> None:
+        self.model = model
+        self.batch = batch
+
+    @property
+    def rows(self) -> int:
+        """How many texts there may be at once."""
+        return self.batch.rows
+
+    def begin(self) -> SteppedText:
+        """Begin a text. Raises ValueError where there is no room."""
+        return SteppedText(self, self.batch.begin())
+
+    def read(self, readings: Sequence[Reading]) -> list[LogProbs]:
+        """Read what is missing of some texts in one call; returns for each the distributions after its last tokens,
+        float64 [last, known ids] in nats. Raises what `GrowingBatch.step` does."""
+        growths = [reading.text.missing(reading.ids, reading.last) for reading in readings]
+        began = time.perf_counter()
+        found = self.batch.step(growths)
+        seconds = time.perf_counter() - began
+        weights = [grown.positions - grown.shared + grown.padding for grown in found]
+        each = seconds / max(1, sum(weights))
+        for reading, grown, weight in zip(readings, found, weights, strict=True):
+            reading.text.has_read(len(reading.ids), grown, each * weight)
+        return [self.model.restricted(grown.logprobs) for grown in found]
+
+
 class SteppedText:
     """The text of one model, which begins as the text that two models write does, and may end before it."""
 
-    def __init__(self, model: SteppedModel, text: GrowingText, observer: CountingObserver) -> None:
-        self._model = model
-        self._text = text
-        self._observer = observer
-        self._before = observer.positions
+    def __init__(self, batch: SteppedBatch, number: int) -> None:
+        self._batch = batch
+        self._number = number
         self._length = 0
-        self._calls = 0
-        self._discarded = 0
-        self._seconds = 0.0
+        self._cost = Cost(batch.model.label)
+
+    @property
+    def ids(self) -> Ids:
+        """The tokens that the model has read."""
+        return self._batch.batch.ids(self._number)
 
     @property
     def length(self) -> int:
-        """How many tokens the model has read."""
-        if len(self._text.ids) != self._length:
-            raise RuntimeError(f"{self._model.label} has {len(self._text.ids)} tokens in memory, not {self._length}")
+        """How many they are."""
+        in_memory = len(self.ids)
+        if in_memory != self._length:
+            raise RuntimeError(f"{self._cost.model} has {in_memory} tokens in memory, not {self._length}")
         return self._length
 
     def read(self, ids: Ids, last: int) -> LogProbs:
-        """Read what is missing of the text `ids` in one call; returns the distributions after its last `last` tokens,
-        float64 [last, known ids] in nats. Raises what `GrowingText.step` does; the text is unchanged then."""
+        """As `SteppedBatch.read`, for this text alone."""
+        return self._batch.read([Reading(self, ids, last)])[0]
+
+    def missing(self, ids: Ids, last: int) -> Growth:
+        """Return how the text in memory grows to `ids`, at the end of which `last` distributions are wanted; what it
+        has of those already it forgets."""
         if self.length > len(ids) - last:
             self.cut(len(ids) - last)
-        began = time.perf_counter()
-        found = self._text.step(list(ids[self._length :]), last=last)
-        self._seconds += time.perf_counter() - began
-        self._calls += 1
-        self._length = len(ids)
-        return self._model.restricted(found)
+        return Growth(self._number, list(ids[self._length :]), last)
+
+    def has_read(self, length: int, grown: Grown, seconds: float) -> None:
+        """Count a call, after which the model has read `length` tokens."""
+        self._length = length
+        self._cost = self._cost.plus(Cost(self._cost.model, 1, grown.positions, seconds=seconds))
 
     def cut(self, length: int) -> None:
         """Forget the tokens from `length` on, if there are any."""
         if self._length > length:
-            self._text.cut(length)
-            self._discarded += self._length - length
+            self._batch.batch.cut(self._number, length)
+            self._cost = self._cost.plus(Cost(self._cost.model, discarded=self._length - length))
             self._length = length
+
+    def end(self) -> None:
+        """Forget all of it: another text may be begun in its place."""
+        self._batch.batch.end(self._number)
 
     def cost(self, chosen: int) -> Cost:
         """Return what the text has cost, `chosen` of whose tokens this model wrote."""
-        positions = self._observer.positions - self._before
-        return Cost(self._model.label, self._calls, positions, chosen, self._discarded, self._seconds)
+        return msgspec.structs.replace(self._cost, chosen=chosen)
 
 
 def known_ids(tokens: Sequence[tuple[bytes, bool]]) -> NDArray[np.bool_]:

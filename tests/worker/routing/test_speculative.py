@@ -147,8 +147,8 @@ def test_after_every_draft_the_caches_hold_the_text_without_its_last_token(
         for stepped, length in ((text.large, len(ids) - 1), (text.small, len(ids) - 1 - missing)):
             if stepped is text.small and not last.drafted:
                 continue  # nothing was drafted for the last token
-            assert stepped._text.ids == ids[:length]
-            assert stepped._text._cache.length == length
+            assert stepped.ids == ids[:length]
+            assert stepped._batch.batch._text[1]._cache.length == length
 
     monkeypatch.setattr(speculative._Text, "_write_round", checked)
     with counted_calls(pair) as seen:
