@@ -54,7 +54,9 @@ class Recovered(msgspec.Struct, frozen=True):
 @dataclass(frozen=True)
 class Curve:
     """A rule at `thresholds` (t,), which decrease from infinity, the small model alone, to minus infinity, the large
-    one: `scores` [t, documents], and the large model's `work` [t, documents] (calls, tokens, documents).
+    one: `scores` [t, documents], and the large model's `work` [t, documents] (calls, tokens, documents). Documents
+    count by their `weights` (documents,), None: alike. `bounded`: scores from 0 to 1 have these as the ends of their
+    scale.
 
     Raises ValueError for other shapes, without documents, and where the work does not begin at 0 or is nothing.
     """
@@ -62,6 +64,8 @@ class Curve:
     thresholds: NDArray[np.float64]
     scores: NDArray[np.float64]
     work: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
+    bounded: bool = True
 
     def __post_init__(self) -> None:
         shape = (len(self.thresholds), self.scores.shape[-1])
@@ -75,12 +79,24 @@ class Curve:
     @property
     def points(self) -> tuple[Point, ...]:
         """One a threshold, from the small model alone to the large one alone, with intervals by document."""
-        ones = np.ones(self.scores.shape[-1])
-        of_scores = share if np.isin(self.scores, (0, 1)).all() else ratio
         return tuple(
-            Point(float(self.thresholds[row]), self._work_at(row), of_scores(self.scores[row], ones, len(ones)))
+            Point(float(self.thresholds[row]), self.work_at(row), self.score_at(row))
             for row in range(len(self.thresholds))
         )
+
+    def score_at(self, row: int) -> Estimate:
+        """Estimate the score at a threshold; its interval takes documents as the units."""
+        scores, each = self.scores[row], self._each
+        of_scores = share if self.weights is None and np.isin(scores, (0, 1)).all() else ratio
+        return of_scores(scores * each, each, len(each))
+
+    def work_at(self, row: int) -> Estimate:
+        """Estimate the large model's work at a threshold by what it does alone. It can be more, where texts become
+        longer: then it is no share."""
+        work, alone = self.work[row], self.work[-1]
+        at_an_end = row in (0, len(self.work) - 1)  # there it is 0 and 1, whatever the documents
+        a_share = not at_an_end and bool((work <= alone).all())
+        return (share if a_share else ratio)(work, alone, int(alone.sum()))
 
     @cached_property
     def shares(self) -> NDArray[np.float64]:
@@ -99,13 +115,13 @@ class Curve:
     @cached_property
     def means(self) -> NDArray[np.float64]:
         """The mean score (t,)."""
-        found: NDArray[np.float64] = self.scores.mean(-1)
+        found: NDArray[np.float64] = self.scores @ self._each / self._each.sum()
         return found
 
     @cached_property
     def difference(self) -> Paired:
         """The large model alone against the small one alone."""
-        return paired(self.scores[0], self.scores[-1])
+        return paired(self.scores[0], self.scores[-1], self.weights, bounded=self.bounded)
 
     def line(self, shares: ArrayLike) -> NDArray[np.float64]:
         """Return the straight line between both models at shares of work (n,): exactly what is expected of deferring
@@ -117,12 +133,12 @@ class Curve:
         """Return shares of work and scores, (documents + 1,) each, of deferring documents by what each gains for its
         work: those first that the large model gets right and the small one wrong. No rule that defers whole documents
         is above it; one that mixes tokens can be."""
-        gains, work = self.scores[-1] - self.scores[0], self.work[-1]
+        gains, work = (self.scores[-1] - self.scores[0]) * self._each, self.work[-1]
         with np.errstate(divide="ignore", invalid="ignore"):
             worth = np.where(work > 0, gains / work, np.sign(gains) * np.inf)
         order = np.argsort(-np.nan_to_num(worth), kind="stable")
         shares = np.append(0.0, np.cumsum(work[order])) / work.sum()
-        return shares, self.means[0] + np.append(0.0, np.cumsum(gains[order])) / len(gains)
+        return shares, self.means[0] + np.append(0.0, np.cumsum(gains[order])) / self._each.sum()
 
     @property
     def refused(self) -> Why:
@@ -139,12 +155,13 @@ class Curve:
         (I. Ong et al., "RouteLLM", arXiv 2406.18665, section 3). The area is over all shares from 0 to 1."""
         if self.refused:
             return Recovered(None, None, self.refused)
-        order = np.argsort(self.shares, kind="stable")
-        t, terms = len(order), np.concatenate([self.scores[order], self.work[order]]).T
+        order = self._order
+        t, each = len(order), self._each
+        terms = np.concatenate([self.scores[order] * each, self.work[order], each[None]]).T
 
         def figure(sums: Floats) -> Floats:
-            scores, work = sums[..., :t], sums[..., t:]
-            return _recovered(scores, work / work[..., -1:])
+            scores, work = sums[..., :t] / sums[..., -1:], sums[..., t:-1]
+            return _recovered(scores, np.minimum(work / work[..., -1:], 1.0))
 
         value = float(figure(terms.sum(0) / len(terms)))
         draws = bootstrap(terms, figure)
@@ -158,8 +175,8 @@ class Curve:
         is not "". Read from the non-decreasing envelope of the curve, since a score may fall where more is routed."""
         if self.refused:
             return None
-        order = np.argsort(self.shares, kind="stable")
-        shares, best = self.shares[order], np.maximum.accumulate(self.means[order])
+        order = self._order
+        shares, best = np.minimum(self.shares[order], 1.0), np.maximum.accumulate(self.means[order])
         wanted = self.means[0] + part * (self.means[-1] - self.means[0])
         place = int(np.argmax(best >= wanted - 1e-12))
         if place == 0:
@@ -167,12 +184,16 @@ class Curve:
         rise = (wanted - best[place - 1]) / (best[place] - best[place - 1])
         return float(shares[place - 1] + min(rise, 1.0) * (shares[place] - shares[place - 1]))
 
-    def _work_at(self, row: int) -> Estimate:
-        alone = self.work[-1]
-        of_work = (
-            ratio if row in (0, len(self.work) - 1) else share
-        )  # at the ends it is 0 and 1, whatever the documents
-        return of_work(self.work[row], alone, int(alone.sum()))
+    @property
+    def _each(self) -> NDArray[np.float64]:
+        """What each document counts."""
+        return np.ones(self.scores.shape[-1]) if self.weights is None else self.weights
+
+    @property
+    def _order(self) -> NDArray[np.intp]:
+        """The thresholds by growing work, between both ends."""
+        inner = 1 + np.argsort(self.shares[1:-1], kind="stable")
+        return np.concatenate([[0], inner, [len(self.shares) - 1]])
 
 
 def curve(scores: Sequence[Steps], work: Sequence[Steps], thresholds: ArrayLike | None = None) -> Curve:
@@ -181,7 +202,8 @@ def curve(scores: Sequence[Steps], work: Sequence[Steps], thresholds: ArrayLike 
     drawn = _grid([*scores, *work]) if thresholds is None else np.asarray(thresholds, np.float64)
     inner = -np.unique(-drawn[np.isfinite(drawn)])
     wanted = np.concatenate([[np.inf], inner, [-np.inf]])
-    return Curve(wanted, *(per_document(each, wanted).astype(np.float64) for each in (scores, work)))
+    of_scores, of_work = (per_document(each, wanted).astype(np.float64) for each in (scores, work))
+    return Curve(wanted, of_scores, of_work)
 
 
 def routed_at_random(

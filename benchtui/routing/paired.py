@@ -22,27 +22,43 @@ class Paired(msgspec.Struct, frozen=True):
     interval: Interval | None
 
 
-def paired(first: ArrayLike, second: ArrayLike, alpha: float = ALPHA) -> Paired:
-    """Compare two scores of each document (n,). Raises ValueError for unlike shapes and without documents."""
+def paired(
+    first: ArrayLike,
+    second: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    bounded: bool = True,
+    alpha: float = ALPHA,
+) -> Paired:
+    """Compare two scores of each document (n,), which count by their `weights` (n,), None: alike. `bounded`: scores
+    from 0 to 1 have these as the ends of their scale. Raises ValueError for unlike shapes and without documents."""
     one, other = _scores(first, second)
-    n = len(one)
-    counts = _flips(one, other)
+    n, part = len(one), _parts(one, weights)
+    counts = _flips(one, other, part)
     if counts is not None:
         interval: Interval | None = matched_pairs.matched_interval(*counts, n, alpha)
     else:
-        units = _units(one, other)
+        units = _units(one, other, part, bounded)
         interval = None if units is None else means.mean_interval(units, alpha)
-    return Paired(n, float(one.mean()), float(other.mean()), float((other - one).mean()), interval)
+    return Paired(n, float(part @ one), float(part @ other), float(part @ (other - one)), interval)
 
 
-def chance_of_no_more(first: ArrayLike, second: ArrayLike, difference: float) -> float:
+def chance_of_no_more(
+    first: ArrayLike,
+    second: ArrayLike,
+    difference: float,
+    weights: ArrayLike | None = None,
+    *,
+    bounded: bool = True,
+) -> float:
     """Compute the one-sided p-value of the claim that second minus first is truly no more than `difference`: small
     where the documents show that it is more, 1 where they can show nothing."""
     one, other = _scores(first, second)
-    counts = _flips(one, other)
+    part = _parts(one, weights)
+    counts = _flips(one, other, part)
     if counts is not None:
         return matched_pairs.chance_of_no_more(*counts, len(one), difference)
-    units = _units(one, other)
+    units = _units(one, other, part, bounded)
     return 1.0 if units is None else means.chance_of_no_more(units, difference)
 
 
@@ -53,14 +69,24 @@ def _scores(first: ArrayLike, second: ArrayLike) -> tuple[Floats, Floats]:
     return one, other
 
 
-def _flips(one: Floats, other: Floats) -> tuple[int, int] | None:
-    """How many documents got right and wrong; None where scores are neither."""
-    if not np.isin(one, (0, 1)).all() or not np.isin(other, (0, 1)).all():
+def _parts(scores: Floats, weights: ArrayLike | None) -> Floats:
+    """What part of the whole each document is."""
+    if weights is None:
+        return np.full(len(scores), 1 / len(scores))
+    found: Floats = np.asarray(weights, np.float64) / np.sum(weights)
+    if found.shape != scores.shape or not (found > 0).all():
+        raise ValueError("every document must have a weight above 0")
+    return found
+
+
+def _flips(one: Floats, other: Floats, part: Floats) -> tuple[int, int] | None:
+    """How many documents got right and wrong; None where scores are neither, and where documents do not count alike."""
+    if not np.isin(one, (0, 1)).all() or not np.isin(other, (0, 1)).all() or not np.allclose(part, part[0]):
         return None
     return int(((one == 0) & (other == 1)).sum()), int(((one == 1) & (other == 0)).sum())
 
 
-def _units(one: Floats, other: Floats) -> means.Units | None:
-    scale, shares = means.scale_of(one, other), np.full(len(one), 1 / len(one))
+def _units(one: Floats, other: Floats, part: Floats, bounded: bool) -> means.Units | None:
+    scale = means.scale_of(one, other) if bounded else None
     ends = None if scale is None else (scale[0] - scale[1], scale[1] - scale[0])
-    return means.units_of((other - one) * shares, shares, ends)
+    return means.units_of((other - one) * part, part, ends)

@@ -65,10 +65,13 @@ def held_out_share(signals: Sequence[ArrayLike], threshold: float) -> Estimate:
     return share(reached, sizes, int(sizes.sum()))
 
 
-def verdict(rule: ArrayLike, large: ArrayLike, margin: float) -> Verdict:
+def verdict(
+    rule: ArrayLike, large: ArrayLike, margin: float, weights: ArrayLike | None = None, *, bounded: bool = True
+) -> Verdict:
     """Judge a rule against the large model alone, from both scores of each document (n,) that the threshold was not
-    chosen on: 0..1, higher is better. Raises ValueError for a margin outside 0..1."""
+    chosen on: 0..1, higher is better, and what each counts (None: alike). Raises ValueError for a margin outside
+    0..1."""
     if not 0 <= margin <= 1:
         raise ValueError(f"a margin of {margin:g}: must be from 0 to 1")
-    p = chance_of_no_more(large, rule, -margin)
-    return Verdict(margin, paired(large, rule), p, p < ALPHA)
+    p = chance_of_no_more(large, rule, -margin, weights, bounded=bounded)
+    return Verdict(margin, paired(large, rule, weights, bounded=bounded), p, p < ALPHA)
