@@ -37,6 +37,7 @@ class Signal(msgspec.Struct, frozen=True):
     warning: str = ""
 
 
+_BLOCK = 32
 _LOGTOKU_WARNING = (
     "It depends on the level of the logits, which differs between models and says nothing about a distribution: all "
     "values of AU may lie between 2.2 and 2.3. Take a threshold like p70, not a number. It is not known where one of "
@@ -65,8 +66,23 @@ def of_distributions(name: SignalName, logprobs: Floats, logsumexp: Floats | Non
         return entropy(logprobs).astype(np.float32)
     if np.isnan(logprobs).any():
         raise ValueError("a distribution has entries that are not numbers")
-    wanted = k if SIGNALS[name].needs == "raw logits" else TOP
-    return _of_likeliest(name, likeliest(logprobs, wanted), logsumexp, k)
+    return of_likeliest(name, likeliest(logprobs, wanted(name, k)), logsumexp, k)
+
+
+def of_logits(name: SignalName, logits: NDArray[np.float32], k: int = TOP) -> Signals:
+    """Compute a signal from raw logits float32 [n, vocabulary], in their own precision: float32 [n]; NaN rows give NaN.
+    As many rows as memory holds twice."""
+    if name == "entropy":
+        return _entropy_of_logits(logits)
+    top = likeliest(logits, wanted(name, k))
+    if SIGNALS[name].needs == "raw logits":
+        return of_likeliest(name, top, np.zeros(len(top), np.float32), k)
+    return of_likeliest(name, top - _logsumexp(logits)[:, None], None, k)
+
+
+def wanted(name: SignalName, k: int = TOP) -> int:
+    """Return how many of the likeliest tokens `of_likeliest` takes for a signal other than the entropy."""
+    return k if SIGNALS[name].needs == "raw logits" else TOP
 
 
 def of_scores(name: SignalName, scores: TokenScores, k: int = TOP) -> Signals:
@@ -77,16 +93,63 @@ def of_scores(name: SignalName, scores: TokenScores, k: int = TOP) -> Signals:
         return scores.entropy
     known = scores.top_ids >= 0
     top = np.where(known, scores.top_logprobs, -np.inf).astype(np.float32)
-    found = _of_likeliest(name, top, scores.logsumexp, k)
+    found = of_likeliest(name, top, scores.logsumexp, k)
     return np.where(known[:, : _read(name, k)].all(-1), found, np.nan).astype(np.float32)
+
+
+def of_likeliest(name: SignalName, top: NDArray[np.float32], logsumexp: Floats | None = None, k: int = TOP) -> Signals:
+    """Compute a signal from log-probabilities of the likeliest tokens, float32 [n, `wanted`], in order: float32 [n].
+    Raises ValueError as `of_distributions` does; the entropy cannot be had."""
+    if name == "uncertainty":
+        return uncertainty(top[:, :TOP])
+    if name == "margin":
+        return 1 - margin(top)
+    if name == "least-confidence":
+        return np.asarray(-np.expm1(top[:, 0]), np.float32)
+    if logsumexp is None or np.isnan(logsumexp).any():
+        raise ValueError(f"{name} needs raw logits, and this source gives log-probabilities only")
+    if k > top.shape[-1] or np.isneginf(top[:, :k]).any():
+        raise ValueError(f"{name} reads the {k} greatest logits, and fewer are known")
+    logits = top[:, :k].astype(np.float64) + np.asarray(logsumexp, np.float64)[:, None]
+    return aleatoric(logits) if name == "logtoku" else epistemic(logits)
 
 
 def likeliest(logprobs: Floats, k: int = TOP) -> NDArray[np.float32]:
     """Return the greatest log-probabilities of each row, float32 [n, k], in order; -inf where there are fewer."""
     rows, size = logprobs.shape
+    if size >= _BLOCK * _BLOCK * k:
+        logprobs = _of_greatest_blocks(logprobs, k)
+        size = logprobs.shape[1]
     cut = min(k, size)
     found = -np.sort(-np.partition(logprobs, size - cut, axis=-1)[:, size - cut :], axis=-1)
     return np.concatenate([found, np.full((rows, k - cut), -np.inf)], axis=-1).astype(np.float32)
+
+
+def _of_greatest_blocks(logprobs: Floats, k: int) -> Floats:
+    """Those columns that may be among the k greatest of each row: the k greatest are in the k blocks of columns with
+    the greatest maxima. A block is every n-th column, so that the maxima are taken of whole vectors."""
+    rows, size = logprobs.shape
+    count = size // _BLOCK
+    blocks = logprobs[:, : count * _BLOCK].reshape(rows, _BLOCK, count)
+    greatest = np.argpartition(blocks.max(1), count - k, axis=-1)[:, count - k :]
+    found = np.take_along_axis(blocks, greatest[:, None, :], axis=-1).reshape(rows, _BLOCK * k)
+    return np.concatenate([found, logprobs[:, count * _BLOCK :]], axis=-1)
+
+
+def _logsumexp(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    greatest: NDArray[np.float32] = logits.max(-1)
+    found: NDArray[np.float32] = greatest + np.log(np.exp(logits - greatest[:, None]).sum(-1))
+    return found
+
+
+def _entropy_of_logits(logits: NDArray[np.float32]) -> Signals:
+    """ln Σ exp(z) - Σ exp(z) z / Σ exp(z), z below the greatest logit."""
+    below = logits - logits.max(-1, keepdims=True)
+    weights = np.exp(below)
+    total = weights.sum(-1)
+    np.multiply(weights, below, out=below, where=weights > 0)
+    found: Signals = np.log(total) - np.where(weights > 0, below, 0).sum(-1) / total
+    return found
 
 
 def aleatoric(logits: Floats) -> Signals:
@@ -147,22 +210,6 @@ def of_text(score: DeferScore, logprobs: ArrayLike, quantile: float = 0.1) -> fl
     if score == "low-logprob":
         return float(-np.quantile(found, quantile, method="lower"))
     raise ValueError(f"{score} is of choices, not of the tokens of a text")
-
-
-def _of_likeliest(name: SignalName, top: NDArray[np.float32], logsumexp: Floats | None, k: int) -> Signals:
-    """A signal from the likeliest tokens, float32 [n, at least k], in order."""
-    if name == "uncertainty":
-        return uncertainty(top[:, :TOP])
-    if name == "margin":
-        return 1 - margin(top)
-    if name == "least-confidence":
-        return np.asarray(-np.expm1(top[:, 0]), np.float32)
-    if logsumexp is None or np.isnan(logsumexp).any():
-        raise ValueError(f"{name} needs raw logits, and this source gives log-probabilities only")
-    if k > top.shape[-1] or np.isneginf(top[:, :k]).any():
-        raise ValueError(f"{name} reads the {k} greatest logits, and fewer are known")
-    logits = top[:, :k].astype(np.float64) + np.asarray(logsumexp, np.float64)[:, None]
-    return aleatoric(logits) if name == "logtoku" else epistemic(logits)
 
 
 def _read(name: SignalName, k: int) -> int:

@@ -1,11 +1,12 @@
-"""What only some models can give: the distribution of the next token, and texts that grow token by token.
+"""What only some models can give: the distribution of the next token, what it says of given tokens, and texts that grow
+token by token.
 
 Whoever needs one of them asks with isinstance; a plan is refused before where the backend's description denies it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -13,7 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from benchtui.worker.answering.protocol import Ids, Observer
+from benchtui.routing.rules import SignalName
+from benchtui.worker.answering.protocol import Ids, Observer, ScoreRequest
 
 LogProbs = NDArray[np.float32]
 
@@ -34,6 +36,45 @@ class Distributions(Protocol):
     def distributions(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:
         """Log-probabilities at the places `first` … `len(ids)` (the last is that of the token after the text), in
         order, in chunks that memory holds. `first` is at least 1. At temperature 1, without any sampling setting."""
+
+
+@dataclass(frozen=True)
+class TokenScore:
+    """What a model says of the n tokens of a continuation.
+
+    `logprobs` float32 [n] is the log-probability of each in nats, given all before it, as `Answering.score` has it;
+    `greedy` bool [n] whether it is the likeliest one; `signal` float32 [n] how unsure the model is before it, None
+    where no signal was asked. `loglikelihood` is what `Answering.score` gives: their sum, rounded as that is.
+    """
+
+    logprobs: LogProbs
+    greedy: NDArray[np.bool_]
+    signal: NDArray[np.float32] | None
+    loglikelihood: float
+
+
+TokensScored = Callable[[int, TokenScore], None]
+"""Takes the place of a request in the sequence that was given, and what its model says of its tokens."""
+
+
+@runtime_checkable
+class TokenScorer(Protocol):
+    """A model that scores continuations token by token, in the batches and with the speed of `Answering.score`."""
+
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: SignalName | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> None:
+        """Answer every request, each as soon as it is known, in any order.
+
+        The signal (benchtui/routing/signals.py) is that of the distribution over the ids that are tokens: rows beyond
+        them, with which some vocabularies are padded, do not count; NaN where it is not known. The log-probabilities
+        are those of the whole output, as lm-eval takes them. Raises what `Answering.score` raises, and BenchtuiError
+        for a signal of raw logits where this model gives none.
+        """
 
 
 @dataclass(frozen=True)

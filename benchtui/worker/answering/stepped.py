@@ -45,14 +45,10 @@ class SteppedModel:
         """Return rows of log-probabilities over the known ids alone, -inf for the others, float64 [n, ids]. Raises
         BenchtuiError where the model has fewer outputs than the tokenizer has ids."""
         count = len(self._known)
-        if logprobs.shape[1] < count:
-            raise BenchtuiError(
-                f"{self.label} has {logprobs.shape[1]:,} outputs for a tokenizer of {count:,} tokens.",
-                "Choose a model that is whole.",
-            )
+        found = of_known(self.label, logprobs, self._known)
         unknown = np.concatenate((logprobs[:, count:], logprobs[:, :count][:, ~self._known]), axis=1)
         self.removed = max(self.removed, float(np.exp(unknown.astype(np.float64)).sum(-1).max()))
-        return normalised(np.where(self._known, logprobs[:, :count], -np.inf))
+        return found
 
 
 @dataclass(frozen=True)
@@ -152,3 +148,19 @@ class SteppedText:
 def known_ids(tokens: Sequence[tuple[bytes, bool]]) -> NDArray[np.bool_]:
     """Return which ids are tokens, given the bytes of each and whether it is a special one (bool [ids])."""
     return np.array([bool(token) for token, _ in tokens], np.bool_)
+
+
+def of_known(label: str, logprobs: NDArray[np.float32], known: NDArray[np.bool_]) -> LogProbs:
+    """Return rows of log-probabilities [n, outputs] over the `known` ids (bool [ids]) alone, -inf for the others,
+    float64 [n, ids]. Raises BenchtuiError where the model `label` has fewer outputs than the tokenizer has ids."""
+    count = len(known)
+    if logprobs.shape[1] < count:
+        raise too_few_outputs(label, logprobs.shape[1], count)
+    return normalised(np.where(known, logprobs[:, :count], -np.inf))
+
+
+def too_few_outputs(label: str, outputs: int, tokens: int) -> BenchtuiError:
+    """The error of a model whose output does not reach all tokens."""
+    return BenchtuiError(
+        f"{label} has {outputs:,} outputs for a tokenizer of {tokens:,} tokens.", "Choose a model that is whole."
+    )

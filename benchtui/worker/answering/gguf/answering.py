@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from benchtui.backends.gguf import GGUF
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.machine import free_memory
+from benchtui.routing.rules import SignalName
 from benchtui.text import one_line
 from benchtui.worker.answering.chat_template import TemplateRenderer
 from benchtui.worker.answering.gguf.context import Context, Contexts, ContextSettings
@@ -19,10 +23,10 @@ from benchtui.worker.answering.gguf.generating import generate
 from benchtui.worker.answering.gguf.growing_text import CachedText, TextCache
 from benchtui.worker.answering.gguf.library import llama
 from benchtui.worker.answering.gguf.model import Model
-from benchtui.worker.answering.gguf.scoring import score
+from benchtui.worker.answering.gguf.scoring import SignalOfLogits, score, score_tokens
 from benchtui.worker.answering.gguf.tokenizer import GgufTokenizer
 from benchtui.worker.answering.growing_text import RecomputedText
-from benchtui.worker.answering.next_token import GrowingText, TokenLogProbs
+from benchtui.worker.answering.next_token import GrowingText, TokenLogProbs, TokensScored
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -34,6 +38,7 @@ from benchtui.worker.answering.protocol import (
     ScoreRequest,
     Written,
 )
+from benchtui.worker.answering.stepped import known_ids
 from benchtui.worker.report import Reporter
 
 _ROOM_BESIDE = 2
@@ -129,6 +134,17 @@ class GgufAnswering(Answering):
         """As `Answering.score`."""
         score(self._contexts, self._model.shares_prefixes, requests, answered, observer)
 
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: SignalName | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> None:
+        """As `TokenScorer.score_tokens`."""
+        computed = SignalOfLogits(signal, self._known) if signal is not None else None
+        score_tokens(self._contexts, self._model.shares_prefixes, requests, computed, answered, observer)
+
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         generate(self._contexts, self._tokens, requests, answered, observer)
@@ -137,6 +153,10 @@ class GgufAnswering(Answering):
         """As `Distributions.distributions`."""
         check_length(len(ids), self.window)
         return distributions(self._contexts, ids, first, observer)
+
+    @functools.cached_property
+    def _known(self) -> NDArray[np.bool_]:
+        return known_ids(self.token_bytes())
 
     def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
         """As `Vocabulary.token_bytes`."""

@@ -17,7 +17,7 @@ from benchtui.worker.answering.hf import remembered
 from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.hf.load import NoRoomForModelError, choose_device, choose_dtype, construct
 from benchtui.worker.answering.hf.memory import free_memory, release_memory
-from benchtui.worker.answering.hf.next_token import NextTokens
+from benchtui.worker.answering.hf.next_token import NextTokens, T
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -96,22 +96,21 @@ class HFAnswering(NextTokens, Answering):
 
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
-        self._ask(lambda: self.lm.score(requests, answered, observer))
+        self.asked(lambda: self.lm.score(requests, answered, observer))
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
-        self._ask(lambda: self.lm.generate(requests, answered, observer))
+        self.asked(lambda: self.lm.generate(requests, answered, observer))
 
-    def _ask(self, ask: Callable[[], None]) -> None:
+    def asked(self, ask: Callable[[], T]) -> T:
+        """As `NextTokens.asked`."""
         try:
             with self.as_planned():
-                ask()
+                return ask()
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             said = " ".join(str(error).split())[:160]
-        else:
-            return
         # Outside the handler: the first error must not live on as this one's context, with every tensor of its frames.
         raise BatchTooLargeError(said)
 

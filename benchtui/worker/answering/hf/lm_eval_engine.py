@@ -11,8 +11,10 @@ import lm_eval.models.huggingface as huggingface
 from lm_eval.api.model import CacheHook
 from lm_eval.models.utils import Collator
 
+from benchtui.worker.answering.hf.engine.output_head import Signal
 from benchtui.worker.answering.hf.model import HFModel
 from benchtui.worker.answering.hf.timing import causal_of, told_of_forwards
+from benchtui.worker.answering.next_token import TokensScored
 from benchtui.worker.answering.protocol import (
     GenerateRequest,
     Observer,
@@ -47,6 +49,17 @@ class LmEvalEngine(HFModel):
                 answers = self._loglikelihood_tokens(encoded, disable_tqdm=True, override_bs=len(batch))
                 for index, answer in zip(batch, answers, strict=True):
                     answered(index, Score(*answer))
+
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: Signal | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> list[int]:
+        """As `HFModel.score_tokens`: lm-eval tells sums, so it can answer none."""
+        del signal, answered, observer
+        return list(range(len(requests)))
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""

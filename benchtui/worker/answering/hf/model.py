@@ -12,7 +12,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
+from benchtui.worker.answering.hf.engine.output_head import Signal
 from benchtui.worker.answering.hf.weights import AccountedLM
+from benchtui.worker.answering.next_token import TokensScored
 from benchtui.worker.answering.protocol import (
     Finish,
     Generated,
@@ -42,6 +44,17 @@ class HFModel(AccountedLM):
     @abstractmethod
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
+
+    @abstractmethod
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: Signal | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> list[int]:
+        """Answer those requests as `TokenScorer.score_tokens` does that this engine can, and return the numbers of the
+        others."""
 
     @abstractmethod
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:

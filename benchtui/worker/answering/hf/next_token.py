@@ -3,41 +3,67 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from benchtui.routing.rules import SignalName
 from benchtui.worker.answering.hf.distributions import TextDistributions
+from benchtui.worker.answering.hf.engine.signals import SignalOfLogits
 from benchtui.worker.answering.hf.growing_text import grow
 from benchtui.worker.answering.hf.head_alone import save_head
 from benchtui.worker.answering.hf.states.text_states import TextStates
 from benchtui.worker.answering.hf.token_bytes import token_bytes
-from benchtui.worker.answering.next_token import GrowingText, HiddenStates, TokenLogProbs
-from benchtui.worker.answering.protocol import Ids, Observer
+from benchtui.worker.answering.next_token import GrowingText, HiddenStates, TokenLogProbs, TokensScored
+from benchtui.worker.answering.plain_scores import score_plainly
+from benchtui.worker.answering.protocol import Ids, Observer, ScoreRequest
+from benchtui.worker.answering.stepped import known_ids
 
 if TYPE_CHECKING:
     from benchtui.worker.answering.hf.model import HFModel
 
+T = TypeVar("T")
+
 
 class NextTokens:
-    """`Distributions`, `HidesStates`, `TextGrower`, `Vocabulary` and `EndsTexts` of the weights of `lm`, which may
-    be replaced."""
+    """`Distributions`, `TokenScorer`, `HidesStates`, `TextGrower`, `Vocabulary` and `EndsTexts` of the weights of `lm`,
+    which may be replaced."""
 
     def __init__(self, lm: HFModel) -> None:
         self.lm = lm
         self._distributions: TextDistributions | None = None
         self._states: TextStates | None = None
+        self._bytes: tuple[HFModel, Sequence[tuple[bytes, bool]]] | None = None
 
     @abstractmethod
     def as_planned(self) -> AbstractContextManager[None]:
         """While open, the model in memory is what the plan says."""
 
+    @abstractmethod
+    def asked(self, ask: Callable[[], T]) -> T:
+        """Return what `ask` returns, with the model as planned. Raises BatchTooLargeError where memory runs out."""
+
     def distributions(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:
         """As `Distributions.distributions`. Raises BenchtuiError for an encoder-decoder model."""
         return self._text_distributions().of(ids, first, observer)
+
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: SignalName | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> None:
+        """As `TokenScorer.score_tokens`. Raises BenchtuiError for an encoder-decoder model, and for a signal of raw
+        logits where the engine does not answer."""
+        computed = SignalOfLogits(signal, known_ids(self.token_bytes())) if signal is not None else None
+        others = self.asked(lambda: self.lm.score_tokens(requests, computed, answered, observer))
+        if others:
+            asked = [requests[index] for index in others]
+            score_plainly(self, asked, signal, lambda place, found: answered(others[place], found), observer)
 
     def grow(self, observer: Observer) -> GrowingText:
         """As `TextGrower.grow`. Raises BenchtuiError for an encoder-decoder model."""
@@ -70,7 +96,9 @@ class NextTokens:
 
     def token_bytes(self) -> Sequence[tuple[bytes, bool]]:
         """As `Vocabulary.token_bytes`."""
-        return token_bytes(self.lm.tokenizer, self.lm.known_tokens)
+        if self._bytes is None or self._bytes[0] is not self.lm:
+            self._bytes = self.lm, token_bytes(self.lm.tokenizer, self.lm.known_tokens)
+        return self._bytes[1]
 
     def end_tokens(self) -> frozenset[int]:
         """As `EndsTexts.end_tokens`: those of the model's generation settings, and its tokenizer's."""

@@ -7,7 +7,9 @@ from typing import Any
 
 from benchtui.worker.answering.hf.engine import generation_requests, scoring
 from benchtui.worker.answering.hf.engine.capabilities import Engine
+from benchtui.worker.answering.hf.engine.output_head import Signal
 from benchtui.worker.answering.hf.model import HFModel
+from benchtui.worker.answering.next_token import TokensScored
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, Scored, ScoreRequest, Written
 
 
@@ -28,6 +30,16 @@ class FastLM(HFModel):
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
         scoring.score(self, self._prepared(observer), requests, answered, observer)
+
+    def score_tokens(
+        self,
+        requests: Sequence[ScoreRequest],
+        signal: Signal | None,
+        answered: TokensScored,
+        observer: Observer,
+    ) -> list[int]:
+        """As `HFModel.score_tokens`."""
+        return scoring.score_tokens(self, self._prepared(observer), requests, signal, answered, observer)
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""

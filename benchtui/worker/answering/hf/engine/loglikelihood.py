@@ -1,4 +1,4 @@
-"""Log-likelihoods of given tokens after given ones, many queries at a time."""
+"""Log-probabilities of given tokens after given ones, many queries at a time."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from benchtui.worker.answering.hf.engine.output_head import OutputHead, ScoredTokens
 from benchtui.worker.answering.hf.engine.tree_pass import Computed, PassSetup, Query, TargetSpan, TreePass
 from benchtui.worker.answering.hf.timing import finished
-
-Answered = Callable[[int, float, bool], None]
+from benchtui.worker.answering.next_token import TokenScore, TokensScored
 
 
 class TreeScorer:
-    """Answers queries, and calls `answered(index, log-likelihood, greedy)` as soon as each is known.
+    """Answers queries, and calls `answered(index, what is said of its targets)` as soon as each is known.
 
     `args(index)` returns the arguments of the query's request, for the observer.
     """
@@ -29,7 +27,7 @@ class TreeScorer:
         head: OutputHead,
         queries: Sequence[Query],
         args: Callable[[int], tuple[Any, ...]],
-        answered: Answered,
+        answered: TokensScored,
     ) -> None:
         self._setup = setup
         self._head = head
@@ -61,14 +59,13 @@ class TreeScorer:
 @dataclass(frozen=True)
 class _Part:
     first: int
-    logprobs: torch.Tensor
-    greedy: bool
+    scored: ScoredTokens
 
 
 class AnswerCollector:
     """Collects the parts of each answer, and calls `answered` when they are complete."""
 
-    def __init__(self, queries: Sequence[Query], answered: Answered) -> None:
+    def __init__(self, queries: Sequence[Query], answered: TokensScored) -> None:
         self._missing = [len(query.targets) for query in queries]
         self._parts: dict[int, list[_Part]] = {}
         self._answered = answered
@@ -82,8 +79,7 @@ class AnswerCollector:
         begin = 0
         for span in spans:
             end = begin + len(span.targets)
-            part = _Part(span.first, scored.logprobs[begin:end], bool(scored.greedy[begin:end].all()))
-            self._parts.setdefault(span.query, []).append(part)
+            self._parts.setdefault(span.query, []).append(_Part(span.first, scored.at(slice(begin, end))))
             self._missing[span.query] -= end - begin
             if not self._missing[span.query]:
                 self._finish(span.query)
@@ -91,8 +87,9 @@ class AnswerCollector:
 
     def _finish(self, query: int) -> None:
         parts = sorted(self._parts.pop(query), key=lambda part: part.first)
-        logprobs = parts[0].logprobs if len(parts) == 1 else torch.cat([part.logprobs for part in parts])
-        self._answered(query, float(logprobs.sum()), all(part.greedy for part in parts))
+        scored = ScoredTokens.joined([part.scored for part in parts])
+        own = scored.logprobs
+        self._answered(query, TokenScore(own.float().numpy(), scored.greedy, scored.signal, float(own.sum())))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,20 +20,46 @@ _CHUNK_BYTES = {"cpu": 32 << 20, "cuda": 512 << 20, "mps": 128 << 20}
 _FEWEST_POSITIONS = 16
 
 
+Signal = Callable[[torch.Tensor], NDArray[np.float32]]
+"""Computes how unsure the model is, float32 [n], from logits [n, vocabulary]."""
+
+
 @dataclass(frozen=True)
 class ScoredTokens:
-    """For each (position, token): its log-probability, and whether it is the most likely token. On the CPU."""
+    """For each (position, token): its log-probability, whether it is the most likely token, and how unsure the model is
+    at the position (None where that is not asked). On the CPU."""
 
     logprobs: torch.Tensor
     greedy: NDArray[np.bool_]
+    signal: NDArray[np.float32] | None
+
+    def at(self, places: slice | NDArray[np.int64]) -> ScoredTokens:
+        """Return those at some places."""
+        picked = places if isinstance(places, slice) else torch.from_numpy(places)
+        signal = self.signal[places] if self.signal is not None else None
+        return ScoredTokens(self.logprobs[picked], self.greedy[places], signal)
+
+    @classmethod
+    def joined(cls, parts: Sequence[ScoredTokens]) -> ScoredTokens:
+        """Return all parts, in order."""
+        if len(parts) == 1:
+            return parts[0]
+        signals = [part.signal for part in parts if part.signal is not None]
+        return cls(
+            torch.cat([part.logprobs for part in parts]),
+            np.concatenate([part.greedy for part in parts]),
+            np.concatenate(signals) if signals else None,
+        )
 
 
 class OutputHead:
-    """Computes log-probabilities from hidden states, in chunks of positions and in the dtypes of lm-eval's `hf`."""
+    """Computes log-probabilities from hidden states, in chunks of positions and in the dtypes of lm-eval's `hf`; and a
+    `signal` from the same logits."""
 
-    def __init__(self, backbone: Backbone, softmax_dtype: torch.dtype | None) -> None:
+    def __init__(self, backbone: Backbone, softmax_dtype: torch.dtype | None, signal: Signal | None = None) -> None:
         self._backbone = backbone
         self._softmax_dtype = softmax_dtype
+        self._signal = signal
         size = int(backbone.config.vocab_size)
         chunk = _CHUNK_BYTES.get(backbone.device.type, _CHUNK_BYTES["cpu"])
         self._positions = max(_FEWEST_POSITIONS, chunk // (4 * size))
@@ -42,8 +69,7 @@ class OutputHead:
         order = np.argsort(positions, kind="stable")
         distinct, place = np.unique(positions[order], return_inverse=True)
         sought = tokens[order]
-        logprobs: list[torch.Tensor] = []
-        greedy: list[NDArray[np.bool_]] = []
+        parts: list[ScoredTokens] = []
         first = 0
         while first < len(distinct):
             last = min(first + self._positions, len(distinct))
@@ -55,12 +81,11 @@ class OutputHead:
             if scored is None:
                 self._shrink(hidden.device)
                 continue
-            logprobs.append(scored.logprobs)
-            greedy.append(scored.greedy)
+            parts.append(scored)
             first = last
         inverse = np.empty_like(order)
         inverse[order] = np.arange(len(order))
-        return ScoredTokens(torch.cat(logprobs)[torch.from_numpy(inverse)], np.concatenate(greedy)[inverse])
+        return ScoredTokens.joined(parts).at(inverse)
 
     def _chunk(
         self, hidden: torch.Tensor, rows: NDArray[np.int64], place: NDArray[np.int64], tokens: NDArray[np.int64]
@@ -68,11 +93,12 @@ class OutputHead:
         device = hidden.device
         with torch.inference_mode():
             logits = self._backbone.logits(hidden.index_select(0, torch.from_numpy(rows).to(device)))
+            signal = self._signal(logits) if self._signal is not None else None
             logprobs = F.log_softmax(logits, dim=-1, dtype=self._softmax_dtype)
             del logits
             best = logprobs.argmax(dim=-1).cpu().numpy()
             chosen = logprobs[torch.from_numpy(place).to(device), torch.from_numpy(tokens).to(device)].cpu()
-        return ScoredTokens(chosen, best[place] == tokens)
+        return ScoredTokens(chosen, best[place] == tokens, None if signal is None else signal[place])
 
     def next_token_logprobs(self, hidden: torch.Tensor) -> NDArray[np.float32]:
         """Return float32 log-probabilities [k, vocabulary] for the first k rows of `hidden` [n, width].
