@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -11,6 +11,7 @@ from rich.text import Text
 from benchtui.displays.rows import Columns, choose_columns, row_line
 from benchtui.durations import format_duration
 from benchtui.reports.wording.glyphs import Glyphs
+from benchtui.reports.wording.routing import Author, answer_words, bar_parts, legend_parts, routing_words
 from benchtui.reports.wording.states import (
     in_flight_words,
     life_words,
@@ -22,10 +23,15 @@ from benchtui.reports.wording.states import (
 )
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
+from benchtui.runs.kinds.benchmark.view import newest_routed, routing_of
 from benchtui.text import one_line
 
 STALLED_AFTER = 60.0
 ROOMY = 100
+ROUTED_SHOWN = 3
+"""Newest answers of two models that are drawn."""
+STRIP = 24
+_AUTHORS: Mapping[Author, str] = {"small": "cyan", "large": "magenta", "both": "blue"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +114,8 @@ def _section(view: RunView, current: bool, columns: Columns, width: int, glyphs:
         if words := "; ".join(health_words(row.health)):
             rows.append(Text(f"    {glyphs.warning} {words}", style="yellow"))
     active = len(rows) - 1 if active is None else active
+    if routing := routing_of(view):
+        rows.append(Text(f"    {routing_words(routing, glyphs)}"))
     if message := _message(view):
         rows.append(Text.assemble("  ", (message, "red" if view.state in ("failed", "died") else "yellow")))
     return _Section(_head(view, current, width, glyphs), rows, active, current, view.ended)
@@ -155,6 +163,7 @@ def _footer(current: RunView | None, views: Sequence[RunView], glyphs: Glyphs, n
     lines = []
     if current is not None:
         lines += _life_lines(current, glyphs, now)
+        lines += _routed_lines(current, glyphs)
     newest = max((view.warning for view in views if view.warning), key=lambda warning: warning.t, default=None)
     if newest is not None:
         lines.append(Text.assemble((f"{glyphs.warning} ", "yellow"), one_line(newest.message, 300)))
@@ -176,6 +185,21 @@ def _life_lines(view: RunView, glyphs: Glyphs, now: float) -> list[Text]:
     speed = f"{view.tokens_per_second:,.0f} tokens/s" if evaluating and view.tokens_per_second else ""
     words = glyphs.dot.join(part for part in (life, speed if not life else "") if part)
     return [Text(words, style="dim")]
+
+
+def _routed_lines(view: RunView, glyphs: Glyphs) -> list[Text]:
+    """Who of two models wrote the newest answers, newest first, and what the signs mean."""
+    lines = []
+    for task, answer in reversed(newest_routed(view)[-ROUTED_SHOWN:]):
+        line = Text(f"  {one_line(task, 24)} #{answer.doc_id} ")
+        for signs, author in bar_parts(answer.strip, STRIP, glyphs):
+            line.append(signs, style=_AUTHORS[author])
+        lines.append(line.append(f" {answer_words(answer, glyphs)}", style="dim"))
+    if lines:
+        lines[0].append("  ")
+        for words, author in legend_parts(glyphs):
+            lines[0].append(f" {words}", style=_AUTHORS[author])
+    return lines
 
 
 def _make_fit(sections: list[_Section], room: int, glyphs: Glyphs) -> None:

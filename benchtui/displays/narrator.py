@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from benchtui.durations import format_duration
 from benchtui.reports.wording.glyphs import Glyphs
+from benchtui.reports.wording.routing import routing_words
 from benchtui.reports.wording.states import (
     clock_words,
     decision_words,
@@ -23,7 +24,7 @@ from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.follow.view import RowView, RunView
 from benchtui.runs.kinds.benchmark.events import Planned, Scores
-from benchtui.runs.kinds.benchmark.view import leaf_tasks
+from benchtui.runs.kinds.benchmark.view import leaf_tasks, row_routing
 from benchtui.text import one_line
 
 PROGRESS_AT_MOST = 10.0
@@ -72,7 +73,7 @@ class Narrator:
                 if row.documents >= row.documents_total:
                     self._scored.add(row.name)
             elif row.active and row.share:
-                lines.append(self._progress(row, t))
+                lines.append(self._progress(view, row, t))
                 self._told[row.name] = _Told(t, row.share)
         return [Line(t, line) for line in lines]
 
@@ -140,11 +141,15 @@ class Narrator:
             extra = ", ".join(part for part in (done, took) if part)
             yield Line(event.t, f"{name}: {scores}" + (f" ({extra})" if extra else ""))
             yield from (Line(event.t, f"{name}: {words}") for words in health_words(task.health))
+            if task.routing is not None:
+                yield Line(event.t, f"{name}: {routing_words(task.routing, self._glyphs)}")
         elif row.over and row.name not in self._scored:
             self._scored.add(row.name)
             score = score_text(row.score, self._glyphs.plus_minus) if row.score else "no common score"
             yield Line(event.t, f"{one_line(row.name, 60)}: {score}, average of {row.leaves} tasks")
             yield from (Line(event.t, f"{one_line(row.name, 60)}: {words}") for words in health_words(row.health))
+            if routing := row_routing(view, row):
+                yield Line(event.t, f"{one_line(row.name, 60)}: {routing_words(routing, self._glyphs)}")
 
     def _words(self, event: ev.Warned | ev.Log | ev.Failed | ev.Decision) -> Iterator[Line]:
         match event:
@@ -189,9 +194,9 @@ class Narrator:
             due = passed >= PROGRESS_AT_MOST and (moved >= 0.1 or passed >= PROGRESS_AT_LEAST)
             if moved > 0 and due:
                 self._told[row.name] = _Told(t, row.share)
-                yield Line(t, self._progress(row, t))
+                yield Line(t, self._progress(view, row, t))
 
-    def _progress(self, row: RowView, t: float) -> str:
+    def _progress(self, view: RunView, row: RowView, t: float) -> str:
         parts = [f"{one_line(row.name, 60)} {row.documents}/{row.documents_total} ({int(100 * row.share)}%)"]
         if row.rate:
             parts.append(rate_words(row.rate))
@@ -199,6 +204,8 @@ class Narrator:
             parts.append(left.replace("?", " (a guess: few answers so far)"))
         if row.score is not None:
             parts.append(score_text(row.score, self._glyphs.plus_minus))
+        if routing := row_routing(view, row):
+            parts.append(routing_words(routing, self._glyphs))
         return ", ".join(parts)
 
 

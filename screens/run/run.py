@@ -18,10 +18,7 @@ from textual.worker import get_current_worker
 from benchtui.durations import format_duration
 from benchtui.errors import BenchtuiError
 from benchtui.machine import MachineReading
-from benchtui.reports.wording.states import (
-    rate_words,
-    role_words,
-)
+from benchtui.reports.wording.states import rate_words, role_words
 from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
@@ -34,6 +31,7 @@ from screens.dialogs import Ask
 from screens.page import Page
 from screens.run.reader import RunReader, Snapshot, Tick
 from screens.run.resuming import resume_from
+from screens.run.routing import Routing
 from screens.run.status import decisions_text, ending_words, of_words, samples_text, status_text
 from screens.run.task_rows import Tasks, score_text, time_words, tokens_text
 from screens.widgets.drawing import bar, graph
@@ -90,6 +88,7 @@ class RunPage(Page):
             empty="Waiting for the worker to say what there is to do …",
         )
         yield Plain(id="status")
+        yield Routing(id="routing")
         yield Plain(id="machine")
         with TabbedContent(id="tabs", initial="log"):
             with TabPane("Log", id="log"):
@@ -128,6 +127,7 @@ class RunPage(Page):
             rows.styles.height = min(len(self._rows) + 1, 12)
             self._draw_top(views)
             self.query_one("#status", Plain).update(status_text(views, self.settings.clock()))
+            self.query_one(Routing).follow(views, *self.size)
             self._draw_machine(snapshot.machine)
             self._draw_tab(snapshot)
         self._notice_end(views)

@@ -12,8 +12,10 @@ from benchtui.models.layout import size_text
 from benchtui.reports.wording.states import decision_words, in_flight_words, phase_words, role_words, watchdog_words
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
+from benchtui.runs.kinds.benchmark.view import newest_routed
 from benchtui.text import one_line, printable
 from screens.run.reader import Snapshot
+from screens.run.routing import answer_bar
 
 QUIET = 10.0
 """Seconds without a sign of life from which on the words about it stand out."""
@@ -97,17 +99,21 @@ def decisions_text(views: Sequence[RunView]) -> Content:
 
 
 def samples_text(snapshot: Snapshot, width: int, height: int) -> Content:
-    """The newest answers, newest first, as many as have room, each on two lines of `width` cells at most."""
+    """The newest answers, newest first, as many as have room, each on two lines of `width` cells at most, and a
+    third one with who wrote it where two models answer."""
     if not snapshot.newest:
         return Content.assemble(("No answers yet.", "$muted"))
     lines = []
-    for answer in snapshot.newest[: max(height // 2, 1)]:
+    written = {(task, one.doc_id): one for view in snapshot.views for task, one in newest_routed(view)}
+    for answer in snapshot.newest[: max(height // (3 if written else 2), 1)]:
         asked = one_line(snapshot.questions.get((answer.task, answer.doc_id), ""), 200)
         name = (f"{one_line(answer.task, 40)} ", "$secondary")
         mark = _MARKS[snapshot.marks.get((answer.task, answer.doc_id))]
         lines.append(Content.assemble(mark, name, (f"#{answer.doc_id} ", "bold"), (asked, "$muted")))
         text = " ".join(printable(answer.answer, 600).split()) or "(empty)"
         lines.append(Content(f"{' ' * len(mark[0])}{one_line(text, 300)}"))
+        if routed := written.get((answer.task, answer.doc_id)):
+            lines.append(Content(" " * len(mark[0])) + answer_bar(routed, width - 50))
     return Content("\n").join(line.truncate(max(width, 20), ellipsis=True) for line in lines)
 
 

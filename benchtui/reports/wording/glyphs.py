@@ -7,7 +7,8 @@ from dataclasses import astuple, dataclass
 
 @dataclass(frozen=True, slots=True)
 class Glyphs:
-    """The signs for runs and their progress, then for scores and verdicts."""
+    """The signs for runs and their progress, then for scores and verdicts, then
+    for what a small model, a large one, or both together wrote."""
 
     done: str
     active: str
@@ -31,6 +32,9 @@ class Glyphs:
     nothing: str
     odd: str
     least: str
+    by_small: str
+    by_large: str
+    by_both: str
 
 
 UNICODE = Glyphs(
@@ -56,6 +60,9 @@ UNICODE = Glyphs(
     nothing="·",
     odd="✕",
     least="≥",
+    by_small="░",
+    by_large="█",
+    by_both="▒",
 )
 ASCII = Glyphs(
     done="+",
@@ -80,6 +87,9 @@ ASCII = Glyphs(
     nothing=".",
     odd="x",
     least=">=",
+    by_small=".",
+    by_large="#",
+    by_both="+",
 )
 
 

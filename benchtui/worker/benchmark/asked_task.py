@@ -203,5 +203,6 @@ class AskedTask(TaskRun):
         self.requests.keep()
         self.context.speed.keep(self._model.answering)
         self.marks.tell()
+        self.routing.tell()
         self.context.in_hand.clear()
         self.context.stop.check()

@@ -12,6 +12,7 @@ from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.answers.health import HealthCounter
 from benchtui.worker.benchmark.answers.marks import Marks
 from benchtui.worker.benchmark.answers.requests import TaskRequests
+from benchtui.worker.benchmark.answers.routing import RoutingTold
 from benchtui.worker.benchmark.answers.scoring import TaskScorer, TaskScores
 from benchtui.worker.benchmark.context import RunContext, TaskCoverage
 from benchtui.worker.benchmark.tasks.building import build_watched
@@ -49,6 +50,7 @@ class TaskRun:
         )
         self._health = HealthCounter()
         self.marks = Marks(self.reporter, loaded.name)
+        self.routing = RoutingTold(self.reporter, loaded.name)
         self.requests = TaskRequests(loaded.name, built.instances, context.journal, self._document_answered)
         self._answered_before = self.tokens_computed = 0
         self.requests.restore()
@@ -100,6 +102,7 @@ class TaskRun:
         self.reporter.phase("scoring", self.loaded.name)
         scores = self._scorer.final()
         self.context.in_hand.clear()
+        self.routing.tell(force=True)  # before the final scores, so that whoever hears of those knows who answered
         if scores.documents:
             self._tell_scores(final=True, early=early)
         self._tell_progress(force=True)
@@ -109,7 +112,9 @@ class TaskRun:
         return scores, TaskCoverage(total - len(missing), total, wanted)
 
     def _document_answered(self, doc_id: int) -> None:
-        self._health.count(self.requests.answers_of(doc_id), choices=self.loaded.kind == "multiple_choice")
+        answers = self.requests.answers_of(doc_id)
+        self._health.count(answers, choices=self.loaded.kind == "multiple_choice")
+        self.routing.add(doc_id, answers)
         self._check_health()
         self._scorer.score(doc_id)
         self.marks.add(doc_id, self._scorer.right(doc_id), self.questions[doc_id])

@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from benchtui.routing.answers import RoutedFacts
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.events import Event
 from benchtui.runs.live_score import LiveScore
@@ -49,6 +50,34 @@ class Marked(Event, frozen=True, kw_only=True, tag="marked"):
 
     task: str
     marks: list[Mark]
+
+
+class RoutedAnswer(msgspec.Struct, frozen=True):
+    """How many tokens of a document's answer are the small and the large model's; `strip` shows where they are
+    (benchtui/routing/strip.py), a cell for each choice where choices were scored."""
+
+    doc_id: int
+    small: int
+    large: int
+    strip: str = ""
+
+
+class RoutedDocuments(msgspec.Struct, frozen=True):
+    """How many documents one of two models answered alone, and how many both."""
+
+    small: int = 0
+    large: int = 0
+    both: int = 0
+
+
+class Routed(Event, frozen=True, kw_only=True, tag="routed"):
+    """What a small and a large model did for the documents of a task that are completely answered, without their runs,
+    and who wrote the newest answers, oldest first; a fast worker leaves some out."""
+
+    task: str
+    work: RoutedFacts
+    documents: RoutedDocuments = RoutedDocuments()
+    answers: list[RoutedAnswer]
 
 
 class Scores(Event, frozen=True, kw_only=True, tag="scores"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 
 from benchtui.plans.benchmark import BenchmarkPlan
@@ -11,14 +12,16 @@ from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.events import Event, Phase
 from benchtui.runs.follow.pace import Pace
 from benchtui.runs.follow.view import RowView, TaskState, count
-from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
-from benchtui.runs.kinds.benchmark.view import BenchmarkView, TaskView, counts
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Routed, RoutedAnswer, Scores
+from benchtui.runs.kinds.benchmark.routing import bounded, bounded_answers
+from benchtui.runs.kinds.benchmark.view import BenchmarkView, Routing, TaskView, counts
 from benchtui.runs.kinds.kind import Folded
 from benchtui.runs.live_score import LiveScore, average
 from benchtui.tasks.primary_metric import ordered
 
 MOST_TASKS = 5000
 MOST_SCORES = 32
+NEWEST_ROUTED = 40
 NEARLY = 0.999
 """The share shown at most while a task is not done."""
 
@@ -46,6 +49,7 @@ class Leaf:
         self._tokens_per_second = 0.0
         self._scores: tuple[LiveScore, ...] = ()
         self._health: TaskHealth | None = None
+        self._routing: Routing | None = None
         self._began: float | None = None
         self._seconds: float | None = None
         self._ended = 0.0
@@ -93,6 +97,9 @@ class Leaf:
             whole = event.early or scored >= self._documents_total or self._documents >= self._documents_total
             self._state = "done" if whole else "partial"
 
+    def route(self, event: Routed) -> None:
+        self._routing = bounded(event)
+
     def view(self) -> TaskView:
         return TaskView(
             name=self.name,
@@ -107,6 +114,7 @@ class Leaf:
             began=self._ended - self._seconds if self._seconds is not None else self._began,
             seconds=self._seconds,
             health=self._health,
+            routing=self._routing,
         )
 
 
@@ -118,6 +126,7 @@ class BenchmarkFold:
         self._plan: BenchmarkPlan | None = None
         self._leaves: dict[str, Leaf] = {}
         self._paces: dict[str, Pace] = {}
+        self._newest: deque[tuple[str, RoutedAnswer]] = deque(maxlen=NEWEST_ROUTED)
 
     def know(self, plan: Plan) -> None:
         if isinstance(plan, BenchmarkPlan):
@@ -140,6 +149,10 @@ class BenchmarkFold:
             case Scores():
                 if leaf := self._leaf(event.task):
                     leaf.score(event)
+            case Routed():
+                if leaf := self._leaf(event.task):
+                    leaf.route(event)
+                    self._newest.extend((leaf.name, answer) for answer in bounded_answers(event, NEWEST_ROUTED))
 
     def begin_attempt(self) -> None:
         self._paces = {}
@@ -149,7 +162,7 @@ class BenchmarkFold:
     def view(self) -> Folded:
         plan, tasks = self._plan, tuple(leaf.view() for leaf in self._leaves.values())
         wanted = {task.name: len(plan.leaves.get(task.name, ())) for task in plan.tasks} if plan else {}
-        return Folded(fold_rows(tasks, wanted, self._paces), counts(tasks), BenchmarkView(tasks))
+        return Folded(fold_rows(tasks, wanted, self._paces), counts(tasks), BenchmarkView(tasks, tuple(self._newest)))
 
     def _leaf(self, name: str) -> Leaf | None:
         if name not in self._leaves and len(self._leaves) < MOST_TASKS:

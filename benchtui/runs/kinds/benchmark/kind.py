@@ -8,7 +8,7 @@ from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan, side_by_side
 from benchtui.runs.events import Event
 from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
-from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Scores
+from benchtui.runs.kinds.benchmark.events import Marked, Planned, Progress, Routed, Scores
 from benchtui.runs.kinds.benchmark.fold import BenchmarkFold
 from benchtui.runs.kinds.benchmark.task_folders import own_task_folders, resume_flags
 from benchtui.runs.kinds.kind import About, Kind, Working
@@ -32,7 +32,7 @@ BENCHMARK = Kind(
     name="benchmark",
     folder=BENCHMARKS,
     plan=BenchmarkPlan,
-    events=(Planned, Progress, Marked, Scores),
+    events=(Planned, Progress, Marked, Routed, Scores),
     fold=BenchmarkFold,
     about=about,
     working=working,

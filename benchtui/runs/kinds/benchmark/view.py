@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from benchtui.routing.answers import RoutedFacts, together
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.follow.view import Counts, RunView, TaskState
+from benchtui.runs.follow.view import Counts, RowView, RunView, TaskState
+from benchtui.runs.kinds.benchmark.events import RoutedAnswer, RoutedDocuments
 from benchtui.runs.live_score import LiveScore
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """What a small and a large model did for all documents answered so far, and for how many of them."""
+
+    work: RoutedFacts
+    documents: RoutedDocuments
+
+    @property
+    def tokens(self) -> int:
+        return self.work.small.chosen + self.work.large.chosen
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +41,8 @@ class TaskView:
     seconds: float | None
     """How long it took from when it began, once it is done."""
     health: TaskHealth | None = None
+    routing: Routing | None = None
+    """None where one model answers alone."""
 
     @property
     def work(self) -> float:
@@ -50,11 +66,44 @@ def counts(tasks: Iterable[TaskView]) -> Counts:
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkView:
-    """The leaf tasks, in the order in which they were planned."""
+    """The leaf tasks, in the order in which they were planned; and of the newest answers of two models who wrote them,
+    with their tasks, oldest first."""
 
     tasks: tuple[TaskView, ...]
+    newest: tuple[tuple[str, RoutedAnswer], ...] = ()
 
 
 def leaf_tasks(view: RunView) -> tuple[TaskView, ...]:
     """The leaf tasks of a benchmark; none for a run of another kind."""
     return view.own.tasks if isinstance(view.own, BenchmarkView) else ()
+
+
+def routing_of(view: RunView) -> Routing | None:
+    """What two models did in all tasks of a benchmark together; None where one model answers alone."""
+    return _sum([task.routing for task in leaf_tasks(view) if task.routing is not None])
+
+
+def row_routing(view: RunView, row: RowView) -> Routing | None:
+    """What two models did in the leaf tasks of one row."""
+    leaves = [task.routing for task in leaf_tasks(view) if task.group == row.name]
+    return _sum([routing for routing in leaves if routing is not None])
+
+
+def newest_routed(view: RunView) -> tuple[tuple[str, RoutedAnswer], ...]:
+    """The newest answers of two models with their tasks, oldest first."""
+    return view.own.newest if isinstance(view.own, BenchmarkView) else ()
+
+
+def _sum(parts: Sequence[Routing]) -> Routing | None:
+    """Several tasks as one."""
+    if not parts:
+        return None
+    documents = [part.documents for part in parts]
+    return Routing(
+        together(part.work for part in parts),
+        RoutedDocuments(
+            sum(each.small for each in documents),
+            sum(each.large for each in documents),
+            sum(each.both for each in documents),
+        ),
+    )

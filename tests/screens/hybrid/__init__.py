@@ -1,0 +1,1 @@
+"""Screens of runs that a small and a large model answer together."""
