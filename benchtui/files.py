@@ -29,7 +29,7 @@ PACKAGE = Path(__file__).resolve().parent
 BENCHMARKS = "benchmarks"
 _INSIDE_BENCHMARKS = frozenset({"base", "fine-tuned"})
 _INSIDE_RUN = frozenset({"run", "lm-eval"})
-OTHER_KINDS = frozenset({"tokens", "switching", "routing", "chats"})
+OTHER_KINDS = frozenset({"tokens", "switching", "sweeps", "routing", "chats"})
 """The folders of other kinds of run, beside benchmarks/."""
 _RUN_NAME = re.compile(r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-\d+)?")
 """What a run's folder is called: the time when it began."""

@@ -75,7 +75,7 @@ def runs_to_resume(
         if run_state(found) == "running":
             raise BenchtuiError(f"{found.path} is running.", "Watch it with `benchtui attach`.")
         plan = found.plan()
-        now = _with_present_facts(plan, run, allowed, include_paths, python)
+        now = with_present_facts(plan, run, allowed, include_paths, python)
         if differences := now.differences(plan):
             raise BenchtuiError(
                 f"{found.path} cannot be resumed: {'; '.join(differences)}.",
@@ -103,7 +103,7 @@ def _started_with(base: RunDirectory, plan: BenchmarkPlan, benchmarks: Path) -> 
     )
 
 
-def _with_present_facts(
+def with_present_facts(
     plan: BenchmarkPlan, run: RunDirectory, allowed: Permissions, include_paths: Sequence[Path], python: str | None
 ) -> BenchmarkPlan:
     """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""

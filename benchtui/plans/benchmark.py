@@ -67,7 +67,7 @@ class BenchmarkPlan(Plan, frozen=True, kw_only=True):
     of a task that generates text.
     """
 
-    kind: Literal["benchmark"] = "benchmark"
+    kind: str = "benchmark"
     role: Role
     source: Source
     tasks: tuple[TaskPlan, ...]

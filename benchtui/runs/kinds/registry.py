@@ -17,13 +17,14 @@ from benchtui.plans.plan import Plan, read_plan, read_plan_as
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.kind import BENCHMARK
 from benchtui.runs.kinds.kind import Kind, unknown_kind
+from benchtui.runs.kinds.sweep.kind import SWEEP
 from benchtui.runs.kinds.switching.kind import SWITCHING
 from benchtui.runs.kinds.tokens.kind import TOKENS
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (BENCHMARK, TOKENS, SWITCHING)})
+BUILT_IN: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (BENCHMARK, TOKENS, SWITCHING, SWEEP)})
 GROUP = "benchtui.kinds"
 
 

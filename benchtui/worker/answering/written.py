@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -48,11 +49,6 @@ class Answer:
         self._room = room
 
     @property
-    def prompt(self) -> int:
-        """How many tokens its prompt has."""
-        return self._begin
-
-    @property
     def tokens(self) -> list[int]:
         """Its own tokens, without those of the prompt."""
         return self.ids[self._begin :]
@@ -72,6 +68,12 @@ class Answer:
         """Its text, without an end token, and up to a stop string."""
         text = self._answers.decode(self.tokens[:-1] if self.ended == "end" else self.tokens)
         return text if (place := self._first_stop(text)) is None else text[:place]
+
+    def fork(self) -> Answer:
+        """Return a copy that grows independently."""
+        other = copy.copy(self)
+        other.ids = list(self.ids)
+        return other
 
     def append(self, token: int) -> None:
         """Write a token."""

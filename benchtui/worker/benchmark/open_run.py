@@ -6,7 +6,7 @@ import dataclasses
 import random
 from contextlib import ExitStack, closing
 
-from benchtui.plans.benchmark import PromptSettings
+from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
@@ -20,12 +20,15 @@ from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter
 
 
-def open_to_ask(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> RunContext:
-    """Open a run whose model is to be asked; `stack` closes its files.
+def open_to_ask(
+    process: WorkerProcess, run: RunDirectory, stack: ExitStack, plan: BenchmarkPlan | None = None
+) -> RunContext:
+    """Open a run whose model is to be asked; `stack` closes its files. `plan` is that of a run of another kind, which
+    asks the same tasks.
 
     Raises BenchtuiError where a task cannot be loaded, its data have changed, or the chat template fails on it.
     """
-    context = open_to_score(process, run, stack)
+    context = open_to_score(process, run, stack, plan)
     bind_data(run, context.plan, context.tasks, context.journal)
     given_up = {task for task, _ in context.journal.skipped()}  # a prompt that hung is not made again
     tried = [found for found in context.tasks.tasks if found.name not in given_up]
@@ -35,10 +38,12 @@ def open_to_ask(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> 
     return dataclasses.replace(context, caveats=tuple(caveats))
 
 
-def open_to_score(process: WorkerProcess, run: RunDirectory, stack: ExitStack) -> RunContext:
-    """Open a run whose journal is to be scored without a model: the data of its answers and the notes for
-    its scores are kept in it. `stack` closes its files. Raises BenchtuiError where a task cannot be loaded."""
-    plan = run.plan()
+def open_to_score(
+    process: WorkerProcess, run: RunDirectory, stack: ExitStack, plan: BenchmarkPlan | None = None
+) -> RunContext:
+    """Open a run whose journal is to be scored without a model: the data of its answers and the notes for its scores
+    are kept in it. `stack` and `plan` as in `open_to_ask`. Raises BenchtuiError where a task cannot be loaded."""
+    plan = plan or run.plan()
     reporter = Reporter(EventWriter(run.events))
     process.libraries.reporter = reporter
     set_seeds(plan.prompts)

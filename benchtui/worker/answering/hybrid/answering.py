@@ -58,6 +58,11 @@ class HybridAnswering(Answering):
             raise
 
     @property
+    def pair(self) -> Pair:
+        """Both models."""
+        return self._pair
+
+    @property
     def facts(self) -> AnsweringFacts:
         """As `Answering.facts`: of both, with the shorter window."""
         small, large = self._pair.small.facts, self._pair.large.facts

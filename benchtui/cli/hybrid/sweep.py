@@ -1,0 +1,66 @@
+"""`benchtui hybrid sweep`: both models at every threshold, each asked once."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from benchtui.cli.parameters.hybrid import HybridCommand, hybrid_choice, hybrid_options
+from benchtui.cli.parameters.settings import SectionedOption
+from benchtui.settings.rows import SETTING, WHAT
+
+_NOT_HERE = (
+    "threshold", "num-drafts", "defer-by", "base", "no-base", "adapter-base", "rerun-base", "decide-early",
+    "decide-delta", "decide-loss", "decide-for", "repeats", "no-readme",
+)  # fmt: skip
+"""Settings of a run that say nothing of a sweep."""
+_ALONE = ("small_only", "large_only")
+
+
+def _without(command: click.Command) -> click.Command:
+    """Leave out the flags that say nothing here."""
+    hidden = {SETTING[name].parameter for name in _NOT_HERE if name in SETTING} | set(_ALONE)
+    command.params = [parameter for parameter in command.params if parameter.name not in hidden]
+    return command
+
+
+@_without
+@click.command("sweep", cls=HybridCommand)
+@click.option(
+    "--thresholds",
+    cls=SectionedOption,
+    section=WHAT,
+    default="auto",
+    show_default=True,
+    metavar="X,Y|pN,…",
+    help="Thresholds, or quantiles of the small model's signals on each task; auto: p10, p20 … p90. Both models alone "
+    "are always evaluated too.",
+)
+@hybrid_options
+def command(thresholds: str, **values: Any) -> int:
+    """Evaluate a small and a large model that answer as one at many thresholds, without computing anything twice.
+
+    Log-likelihoods: each model reads every text once, which tells the score at every threshold. Texts: thresholds share
+    the beginnings that they have in common. The scores are those of separate runs (benchtui hybrid run) at each
+    threshold. The result is sweep.json in the folder of the run.
+
+    \b
+    benchtui hybrid sweep --small A --large B --tasks hellaswag --thresholds 0.3,0.4,0.5,0.6,0.7
+    benchtui hybrid sweep --small A --large B --tasks gsm8k --strategy margin --limit 200
+    """
+    nowhere = {SETTING[name].parameter: SETTING[name].default for name in _NOT_HERE if name in SETTING}
+    choice = hybrid_choice(nowhere | dict.fromkeys(_ALONE, False) | values)
+    from benchtui.benchmark.sweep import sweep_thresholds
+    from benchtui.cli.terminal.detach import in_background, start_detached
+    from benchtui.cli.terminal.main_job import Terminal
+    from benchtui.plans.sweep import read_thresholds
+    from benchtui.supervise.control import Control, say_on_stderr
+
+    read_thresholds(thresholds)
+    if choice.detach and not in_background():
+        return start_detached(sys.argv[1:])
+    with Control(say_on_stderr) as control:
+        frontend = Terminal(as_json=choice.json, resume=choice.resume)
+        return sweep_thresholds(choice, thresholds, frontend, control).exit_code

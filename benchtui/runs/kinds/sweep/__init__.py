@@ -1,0 +1,1 @@
+"""A sweep over thresholds, as a kind of run."""

@@ -1,0 +1,1 @@
+"""Every threshold of two models, from as few calls of either as that takes."""

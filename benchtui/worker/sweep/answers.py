@@ -1,0 +1,113 @@
+"""What lm-eval is given for each request at a threshold, and the work that this takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from benchtui.routing.answers import Work
+from benchtui.routing.sweep import Request
+from benchtui.worker.sweep.records import Pass, SweptAnswers
+
+
+@dataclass(frozen=True)
+class Given:
+    """What lm-eval is given for one request, and what each model does for it: calls, positions, and tokens that are its
+    own (`Work.chosen`)."""
+
+    answer: Any
+    small: Work
+    large: Work
+
+
+class SweptRequest(Protocol):
+    """One request at all thresholds."""
+
+    @property
+    def signals(self) -> np.ndarray[Any, Any]:
+        """How unsure the small model is at each of its tokens (n,)."""
+
+    def at(self, place: int, threshold: float) -> Given:
+        """Return what it gives at a threshold, which is the one at this place among all, decreasing."""
+
+
+class ScoredRequest:
+    """A log-likelihood: each token scored by the model that the rule takes it to. `whole` where it is that of a whole
+    text, whose windows are added, and nothing else is asked of it."""
+
+    def __init__(self, small: Sequence[Pass], large: Sequence[Pass], hold: int, *, whole: bool) -> None:
+        self._windows = [_Window(one, other, hold) for one, other in zip(small, large, strict=True)]
+        self._whole = whole
+
+    @property
+    def signals(self) -> np.ndarray[Any, Any]:
+        """As `SweptRequest.signals`."""
+        return np.concatenate([np.empty(0), *(window.signal for window in self._windows)])
+
+    def at(self, place: int, threshold: float) -> Given:
+        """As `SweptRequest.at`."""
+        del place
+        found = [window.at(threshold) for window in self._windows]
+        small, large = Work(), Work()
+        for _, _, one, other in found:
+            small, large = small.plus(one), large.plus(other)
+        score = sum(scores for scores, *_ in found)
+        return Given(float(score) if self._whole else (float(score), all(row[1] for row in found)), small, large)
+
+
+class _Window:
+    """A continuation that both models have scored."""
+
+    def __init__(self, small: Pass, large: Pass, hold: int) -> None:
+        logprobs, top, self.signal = small.arrays
+        others, other_top, _ = large.arrays
+        self._whole = (small.whole, large.whole)
+        self._read = small.read
+        self._request = Request(
+            logprobs.astype(np.float64), others.astype(np.float64), self.signal, top, other_top
+        ).held(hold)
+
+    def at(self, threshold: float) -> tuple[float, bool, Work, Work]:
+        """The score, whether each token is the likeliest, and the work of both."""
+        request = self._request
+        by_large = request.signal >= threshold
+        chosen, count = int(by_large.sum()), len(by_large)
+        if chosen in (0, count):  # as one model alone says it, to the last bit
+            score = self._whole[chosen == count]
+        else:
+            score = float(np.where(by_large, request.large, request.small).sum(dtype=np.float64))
+        greedy = bool(np.where(by_large, request.large_top, request.small_top).all())
+        behind = count - 1 - int(by_large.nonzero()[0][-1]) if chosen else 0
+        return (
+            score,
+            greedy,
+            Work(1, self._read, count - chosen),
+            Work(1, self._read - behind, chosen) if chosen else Work(),
+        )
+
+
+class WrittenRequest:
+    """A text."""
+
+    def __init__(self, answers: SweptAnswers) -> None:
+        self._answers = answers
+
+    @property
+    def signals(self) -> np.ndarray[Any, Any]:
+        """As `SweptRequest.signals`: they were measured before."""
+        return np.empty(0)
+
+    def at(self, place: int, threshold: float) -> Given:
+        """As `SweptRequest.at`. Who has written tells what a run at this threshold computes: the small model all but
+        the last token, the large one what stands before the last that it writes, as late as it can."""
+        del threshold
+        answer, writers = self._answers.at(place)
+        count, by_large, prompt = len(writers), writers.count("b"), self._answers.prompt
+        return Given(
+            answer.text,
+            Work(count, prompt + count - 1, count - by_large),
+            Work(by_large, prompt + writers.rindex("b"), by_large) if by_large else Work(),
+        )

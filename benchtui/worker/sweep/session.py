@@ -1,0 +1,222 @@
+"""The worker of a sweep: both models loaded once, then one task after another, and the file of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.plans.plan import read_plan
+from benchtui.plans.sweep import SweepPlan, check_strategy
+from benchtui.routing.rules import Threshold, percent_of
+from benchtui.routing.sweeps.conclude import halves, settled
+from benchtui.routing.sweeps.records import SWEEP, Sweep, SweptTask, write_sweep
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import Results
+from benchtui.runs.kinds.sweep.events import SweepPlanned, TaskToSweep
+from benchtui.runs.kinds.sweep.fold import LARGE, SMALL, TEXTS, THRESHOLDS
+from benchtui.worker.answering.hybrid.answering import HybridAnswering
+from benchtui.worker.answering.opening import open_chat
+from benchtui.worker.answering.protocol import ChatRenderer
+from benchtui.worker.benchmark.context import RunContext
+from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
+from benchtui.worker.benchmark.stages import bind_journal
+from benchtui.worker.guard import StopRequested
+from benchtui.worker.process import WorkerProcess
+from benchtui.worker.sweep.answers import ScoredRequest, SweptRequest, WrittenRequest
+from benchtui.worker.sweep.asking import RequestMaker
+from benchtui.worker.sweep.passes import read_by_both
+from benchtui.worker.sweep.points import Points
+from benchtui.worker.sweep.records import Pass, SweptAnswers
+from benchtui.worker.sweep.task import SweepTask, stages_of
+from benchtui.worker.sweep.texts import TextWriter
+
+PROFILED = 50
+"""The most documents whose texts quantiles are taken from."""
+_CAVEATS = "caveats of the models"
+
+
+def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+    """Evaluate each run at every threshold. Told to stop, it writes what is complete, then raises StopRequested.
+
+    Raises BenchtuiError where the models cannot answer together or a task cannot be swept, and what they raise.
+    """
+    for run in runs:
+        with ExitStack() as stack:
+            sweep = _Sweep(run, process, stack, asks=True)
+            try:
+                sweep.evaluate(process, stack)
+            except StopRequested:
+                process.stop.interruptible = False
+                sweep.conclude()
+                raise
+            sweep.conclude()
+        process.stop.interruptible = True
+
+
+def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+    """Write the file of what the journals hold; no model is opened."""
+    for run in runs:
+        with ExitStack() as stack:
+            sweep = _Sweep(run, process, stack, asks=False)
+            process.stop.interruptible = False
+            templated = sweep.plan.prompts.chat_template is not None
+            sweep.build(open_chat(sweep.plan) if templated else None)
+            sweep.conclude()
+            process.stop.check()
+
+
+@dataclass
+class _Sweep:
+    """A run with its files open, and the tasks whose prompts are built."""
+
+    plan: SweepPlan
+    context: RunContext
+    tasks: dict[str, SweepTask]
+
+    def __init__(self, run: RunDirectory, process: WorkerProcess, stack: ExitStack, *, asks: bool) -> None:
+        self.plan = read_plan(run.plan_file, SweepPlan)
+        check_strategy(self.plan.strategy)
+        open_run = open_to_ask if asks else open_to_score
+        self.context = open_run(process, run, stack, self.plan)
+        self.tasks = {}
+
+    @property
+    def quantiles(self) -> bool:
+        """Whether a threshold is one, so that it must be measured first."""
+        return any(percent_of(each) is not None for each in self.plan.thresholds)
+
+    def evaluate(self, process: WorkerProcess, stack: ExitStack) -> None:
+        """Open both models and have them answer what the journal has not."""
+        context, plan = self.context, self.plan
+        context.reporter.phase("loading model", detail=plan.source.path)
+        opened = HybridAnswering.open(plan, context.reporter, process.memory_share)
+        stack.callback(opened.close)
+        process.stop.interruptible = False
+        bind_journal(context, dtype=opened.facts.dtype)
+        context.journal.note(_CAVEATS, [*opened.facts.caveats, *context.caveats])
+        maker = RequestMaker(opened, plan.prompts)
+        self.announce()
+        self.build(opened.chat if plan.prompts.chat_template is not None else None)
+        for task in self.tasks.values():
+            context.reporter.task = task.name
+            if task.writes:
+                self._write(task, TextWriter(task, opened.pair, maker))
+            else:
+                read_by_both(task, opened.pair, maker, self._signal)
+
+    def announce(self) -> None:
+        """Tell which tasks there are."""
+        stages = [stages_of(loaded, quantiles=self.quantiles) for loaded in self.context.tasks.tasks]
+        self.context.reporter.emit(
+            SweepPlanned(
+                tasks=[
+                    TaskToSweep(loaded.name, loaded.documents, tuple(each))
+                    for loaded, each in zip(self.context.tasks.tasks, stages, strict=True)
+                ]
+            )
+        )
+
+    def build(self, chat: ChatRenderer | None) -> None:
+        """Build the prompts of every task."""
+        for loaded in self.context.tasks.tasks:
+            self.tasks[loaded.name] = SweepTask(self.context, loaded, chat)
+
+    def conclude(self) -> None:
+        """Write the file of what is complete; nothing where no document is."""
+        context, plan = self.context, self.plan
+        context.reporter.phase("scoring")
+        notes: list[str] = list(context.journal.noted(_CAVEATS) or [])
+        found: list[SweptTask] = []
+        partial = len(self.tasks) < len(context.tasks.tasks)
+        for task in self.tasks.values():
+            points = Points(task.loaded, task.instances, self._requests(task))
+            partial = partial or len(points.documents) < task.loaded.documents
+            if points.documents:
+                record, more = points.record(self._thresholds(task, points))
+                found.append(record)
+                notes += more
+            context.reporter.advance("tasks", 1)
+        if not found:
+            context.reporter.warn("No sample was completely answered yet, so there is nothing to score.")
+            return
+        context.reporter.phase("writing")
+        small, large = plan.labels
+        strategy = plan.strategy
+        write_sweep(
+            context.run.path, Sweep(small, large, strategy.name, tuple(found), strategy.hold, notes=tuple(notes))
+        )
+        context.reporter.emit(Results(file=SWEEP, folder="", partial=partial))
+
+    @property
+    def _signal(self) -> Any:
+        signal = self.plan.strategy.signal
+        if signal is None:
+            raise BenchtuiError(f"A sweep cannot take the strategy {self.plan.strategy.name}.", "Take a signal.")
+        return signal
+
+    def _write(self, task: SweepTask, writer: TextWriter) -> None:
+        """Settle the thresholds, then write every text."""
+        if self.quantiles and self._noted(task) is None:
+            choosing = self._for_choosing(task)
+            writer.measure(choosing)
+            self._settle(task, choosing)
+        writer.write_all(self._thresholds(task))
+
+    def _for_choosing(self, task: SweepTask) -> set[int]:
+        """The documents behind whose prompts the small model writes alone: the first of those for choosing."""
+        points = Points(task.loaded, task.instances, dict.fromkeys(_places(task)))  # type: ignore[arg-type]
+        chosen = halves(points.hashes)
+        documents = [doc_id for doc_id, mine in zip(points.documents, chosen, strict=True) if mine]
+        return set(documents[:PROFILED])
+
+    def _settle(self, task: SweepTask, documents: set[int]) -> None:
+        signals = task.found(THRESHOLDS, tuple[float, ...])
+        measured = [values for key, values in signals.items() if key.doc_id in documents]
+        hashes = [str(number) for number in range(len(measured))]
+        self._note(task, settled(self.plan.thresholds, measured, hashes))
+
+    def _thresholds(self, task: SweepTask, points: Points | None = None) -> tuple[Threshold, ...]:
+        """The thresholds of a task as numbers, decreasing. They are settled once."""
+        noted = self._noted(task)
+        if noted is None and (not self.quantiles or task.writes):
+            noted = settled(self.plan.thresholds, [[0.0]], ["0"]) if not self.quantiles else ()
+        if noted is None:
+            assert points is not None  # noqa: S101 - log-likelihoods are all there when they are scored
+            noted = settled(self.plan.thresholds, points.signals(), points.hashes)
+        return noted
+
+    def _note(self, task: SweepTask, thresholds: tuple[Threshold, ...]) -> None:
+        self.context.journal.note(f"thresholds of {task.name}", msgspec.to_builtins(thresholds))
+        self.context.reporter.decision(
+            f"thresholds of {task.name}",
+            ", ".join(f"{each.value:.4g}" for each in thresholds),
+            "quantiles of its texts",
+        )
+
+    def _noted(self, task: SweepTask) -> tuple[Threshold, ...] | None:
+        noted = self.context.journal.noted(f"thresholds of {task.name}")
+        return None if noted is None else msgspec.convert(noted, tuple[Threshold, ...])
+
+    def _requests(self, task: SweepTask) -> dict[tuple[int, int], SweptRequest]:
+        """What was found of each request, by document and number."""
+        found: dict[tuple[int, int], SweptRequest] = {}
+        if task.writes:
+            for key, answers in task.found(TEXTS, SweptAnswers).items():
+                found[key.doc_id, key.idx] = WrittenRequest(answers)
+            return found
+        small, large = (task.found(stage, tuple[Pass, ...]) for stage in (SMALL, LARGE))
+        whole = {each.key: each.instance.request_type == "loglikelihood_rolling" for each in task.asked}
+        for key in small.keys() & large.keys():
+            found[key.doc_id, key.idx] = ScoredRequest(
+                small[key], large[key], self.plan.strategy.hold, whole=whole[key]
+            )
+        return found
+
+
+def _places(task: SweepTask) -> list[tuple[int, int]]:
+    return [(each.key.doc_id, each.key.idx) for each in task.asked]

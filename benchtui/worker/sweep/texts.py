@@ -1,0 +1,82 @@
+"""Texts: one walk over the tree of beginnings for each document, for all thresholds at once."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+
+from benchtui.routing.rules import RouteRule, Threshold
+from benchtui.routing.strategies import Strategy
+from benchtui.runs.kinds.sweep.fold import TEXTS, THRESHOLDS
+from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
+from benchtui.worker.answering.hybrid.routed import generated
+from benchtui.worker.answering.protocol import GenerateRequest
+from benchtui.worker.answering.two_models import TwoModels
+from benchtui.worker.sweep.asking import RequestMaker
+from benchtui.worker.sweep.records import SweptAnswer, SweptAnswers
+from benchtui.worker.sweep.task import Asked, SweepTask
+from benchtui.worker.sweep.tree import Walked, walk
+from benchtui.worker.watching import Watching
+
+ALONE = (math.inf, -math.inf)
+"""Thresholds at which the small, and the large model writes everything."""
+
+
+class TextWriter:
+    """Writes the texts of a task with two models that are open."""
+
+    def __init__(self, task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
+        self._task = task
+        self._strategy: Strategy = pair.strategy
+        self._both: TwoModels = pair.stepped(Watching(task.context.reporter, task.context.stop))
+        self._maker = maker
+
+    def measure(self, documents: set[int]) -> None:
+        """Have the small model write alone behind the prompts of some documents, and keep how unsure it was."""
+        task = self._task
+        asked = [each for each in task.asked if each.key.doc_id in documents]
+        task.tell(THRESHOLDS, asked)
+        for each in [one for one in task.waiting(THRESHOLDS) if one.key.doc_id in documents]:
+            walked = self._walked(each, (math.inf,))[1]
+            task.record(THRESHOLDS, [(each, walked.texts[0].signals)])
+            task.tell(THRESHOLDS, asked)
+
+    def write_all(self, thresholds: tuple[Threshold, ...]) -> None:
+        """Write what the journal has not, at some thresholds and by each model alone: the places 0 and, the last, 1 of
+        `ALONE` stand before and behind them."""
+        task = self._task
+        values = (ALONE[0], *(each.value for each in thresholds), ALONE[1])
+        task.tell(TEXTS)
+        for each in task.waiting(TEXTS):
+            request, walked = self._walked(each, values)
+            task.record(TEXTS, [(each, self._answers(request, walked))])
+            task.tell(TEXTS)
+
+    def _walked(self, asked: Asked, values: tuple[float, ...]) -> tuple[GenerateRequest, Walked]:
+        task = self._task
+        task.context.stop.check()
+        task.context.reporter.phase("evaluating", task.name)
+        task.in_flight([asked])
+        request = self._maker.generate_requests([asked.instance])[0]
+        prompt = list(request.prompt[request.lost :])
+        rules: list[RouteRule] = [self._strategy.route(value) for value in values]
+        answers = self._both.answers(sampling_of(request))
+        return request, walk(self._both.first, self._both.second, prompt, answers, rules, request.document or 0)
+
+    def _answers(self, request: GenerateRequest, walked: Walked) -> SweptAnswers:
+        by_tokens: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for place, text in enumerate(walked.texts):
+            by_tokens[text.tokens].append(place)
+        answers = []
+        for places in by_tokens.values():
+            first = walked.texts[places[0]]
+            answer = self._maker.answer(generated(first, self._both.tokens), request)
+            writers = tuple(walked.texts[place].writers for place in places)
+            answers.append(SweptAnswer(answer, tuple(places), writers, first.ended))
+        small, large = walked.costs
+        return SweptAnswers(
+            tuple(answers),
+            len(request.prompt) - request.lost,
+            (small.calls, small.positions),
+            (large.calls, large.positions),
+        )
