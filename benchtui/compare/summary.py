@@ -22,6 +22,7 @@ from benchtui.models.last_result import SUMMARY_FILE, SUMMARY_SCHEMA, newer_summ
 from benchtui.results.choose import ChosenRuns, NewerRun, choose_runs, extent
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
+from benchtui.results.routing import told as told_routing
 from benchtui.runs.directory import benchmarks_folder
 from benchtui.text import json_text
 
@@ -143,6 +144,7 @@ def _side(results: RunResults | None) -> dict[str, Any]:
         "caveats": list(results.caveats),
         "health": msgspec.to_builtins(results.health),
         "speed": msgspec.to_builtins(results.speed),
+        **({"routing": told_routing(results.routing)} if results.routing else {}),
         "partial": {p.task: {"done": p.done, "total": p.total} for p in results.partial},
         "stopped_early": {stop.task: msgspec.to_builtins(stop) for stop in results.early},
         "settings": {setting.name: setting.value for setting in results.settings},

@@ -16,6 +16,7 @@ from benchtui.compare.records import CONFIDENCE_SEQUENCE, Comparison, Row
 from benchtui.compare.speed import smaller_but_slower
 from benchtui.evidence.records import Interval
 from benchtui.results.records import RunResults
+from benchtui.results.routing import told as told_routing
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.speed import Speed
 from benchtui.text import json_text, printable
@@ -250,5 +251,6 @@ def _run(results: RunResults, name: str) -> dict[str, Any]:
         "settings": {setting.name: setting.value for setting in results.settings},
         "caveats": list(results.caveats),
         "speed": msgspec.to_builtins(results.speed),
+        **({"routing": told_routing(results.routing)} if results.routing else {}),
         "partial": msgspec.to_builtins(results.partial),
     }

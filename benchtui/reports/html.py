@@ -34,6 +34,7 @@ from benchtui.reports.wording.scores import (
     shrunk_words,
 )
 from benchtui.reports.wording.speed import speed_words
+from benchtui.reports.wording.two_models import two_model_words
 from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.results.records import RunResults
 from benchtui.text import printable
@@ -189,6 +190,8 @@ def _runs(comparison: Comparison) -> str:
         ("State", *(_text(run.state) for run in _both(comparison))),
         ("Speed", *(_text(speed_words(run)) for run in _both(comparison))),
     ]
+    routed = tuple(". ".join(two_model_words(run)) for run in _both(comparison))
+    rows += [("Two models", *map(_text, routed))] if any(routed) else []
     told = [tuple(". ".join(repeats_of(run)) for run in _both(comparison))]
     rows += [("Several answers", *map(_text, words)) for words in told if any(words)]
     names = dict.fromkeys(setting.name for run in _both(comparison) for setting in run.settings)

@@ -21,6 +21,7 @@ from benchtui.reports.wording.scores import (
     row_n,
 )
 from benchtui.reports.wording.speed import speed_lines
+from benchtui.reports.wording.two_models import two_model_lines
 from benchtui.reports.wording.verdicts import verdict_cell
 from benchtui.text import one_line
 
@@ -85,6 +86,7 @@ def comparison_markdown(comparison: Comparison) -> str:
         parts.append(words)
     told = [populations(comparison), *notes(comparison)] if comparison.headlines else notes(comparison)
     told += repeat_lines(comparison)
+    told += two_model_lines(comparison)
     told += speed_lines(comparison)
     if told:
         parts.append("\n".join(f"- {escape(note, 400)}" for note in told))

@@ -23,6 +23,7 @@ from benchtui.reports.wording.scores import (
     row_n,
 )
 from benchtui.reports.wording.speed import speed_lines, speed_words
+from benchtui.reports.wording.two_models import two_model_lines, two_model_words
 from benchtui.reports.wording.verdicts import Tone, tone_of, verdict_cell
 from benchtui.text import one_line, printable
 
@@ -74,6 +75,7 @@ def comparison_table(comparison: Comparison, *, width: int = 80, glyphs: Glyphs 
         parts += [_hanging("!", one_line(note, 400), "yellow") for note in told]
     parts += [Text(""), Text(_legend(comparison, glyphs), style="dim")]
     parts += [Text(printable(f"{line}."), style="dim") for line in repeat_lines(comparison)]
+    parts += [Text(printable(f"{line}."), style="dim") for line in two_model_lines(comparison)]
     parts += [Text(printable(f"{line}."), style="dim") for line in speed_lines(comparison)]
     return Group(*parts)
 
@@ -168,6 +170,8 @@ def print_summary(summary: Summary, console: Console | None = None) -> None:
             console.print(_hanging("!", one_line(note, 400), "yellow"))
         console.print(printable(score_populations(results)), style="dim", markup=False, highlight=False)
         for words in repeats_of(results):
+            console.print(printable(f"{words}."), style="dim", markup=False, highlight=False)
+        for words in two_model_words(results):
             console.print(printable(f"{words}."), style="dim", markup=False, highlight=False)
         if words := speed_words(results):
             console.print(printable(f"Speed: {words}."), style="dim", markup=False, highlight=False)

@@ -92,6 +92,7 @@ def read_run(place: Path | RunDirectory) -> RunResults:
         asked=_asked(block, plan),
         origins={spec.name: spec.origin for spec in plan.data} if plan else {},
         spreads=block.repeats,
+        routing=block.routing,
         looked_at=block.looked_at if block.looked_at is not None or plan is None else plan.looked_at,
     )
 

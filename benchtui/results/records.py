@@ -11,6 +11,7 @@ import msgspec
 
 from benchtui.plans.benchmark import Role
 from benchtui.results.repeats import Spread
+from benchtui.results.routing import RoutedRun
 from benchtui.runs.answer_health import TaskHealth, together
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.records import RunState
@@ -191,6 +192,7 @@ class RunResults(msgspec.Struct, frozen=True):
     `folder` holds the result file and its samples; `run` is the run directory (or the folder itself for runs of other
     tools). `caveats` are sentences about the model that every score of it needs beside it; `health` is that of the
     answers to each leaf task, as far as the run counted it; `speed` how fast they came, None in earlier versions;
+    `routing` which two models gave them together, None where one did;
     `data` says which documents each was asked. `created` is the time in the file's name, without a zone
     as lm-eval writes it. `partial` and `early` are empty for a run that did all it was asked. `format` is the model's
     form on disk that was evaluated. `asked` is what the run was to answer, empty where no file says it.
@@ -226,6 +228,7 @@ class RunResults(msgspec.Struct, frozen=True):
     caveats: tuple[str, ...] = ()
     health: dict[str, TaskHealth] = {}
     speed: Speed | None = None
+    routing: RoutedRun | None = None
     data: dict[str, TaskData] = {}
     asked: tuple[AskedTask, ...] = ()
     looked_at: tuple[str, ...] | None = None

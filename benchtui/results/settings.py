@@ -11,6 +11,7 @@ import msgspec
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.results.repeats import Spread
+from benchtui.results.routing import RoutedRun
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.speed import Speed
@@ -44,6 +45,7 @@ class Block(msgspec.Struct):
     asked: dict[str, list[str]] = {}
     looked_at: tuple[str, ...] | None = None
     repeats: dict[str, dict[str, Spread]] = {}
+    routing: RoutedRun | None = None
 
 
 def run_settings(

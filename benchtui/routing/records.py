@@ -29,6 +29,11 @@ class Sampling(msgspec.Struct, frozen=True):
     stop: tuple[str, ...] = ()
     seed: int = 1234
 
+    @property
+    def samples(self) -> bool:
+        """Whether tokens are drawn at all."""
+        return self.temperature > 0
+
 
 class Cost(msgspec.Struct, frozen=True):
     """What one model had to do: `calls` one after another, `positions` computed in them, `chosen` tokens written by it,

@@ -58,6 +58,7 @@ ELSEWHERE = {
     "benchtui/worker/answering/lm_eval_model.py": "lm-eval calls this method of every model `apply_chat_template`",
     "benchtui/worker/benchmark/tasks/building.py": "an argument of lm-eval's build_all_requests, for every model",
     "benchtui/worker/benchmark/tasks/prompts.py": "an argument of lm-eval's fewshot_context, for every model",
+    "benchtui/worker/benchmark/routing.py": "a key of the metadata that eval_hybrid.py writes",
 }
 
 

@@ -31,11 +31,16 @@ class SteppedModel:
         self.removed = 0.0
         self._grower = grower
         self._known = known
+        self._unknown = np.flatnonzero(~known)
         self._observer = observer
 
     def begin(self) -> SteppedText:
         """Begin a text that is read by itself."""
-        return SteppedBatch(self, TextByText(self._grower, self._observer)).begin()
+        return self.one_text().begin()
+
+    def one_text(self) -> SteppedBatch:
+        """Make room for one text, which is read by itself."""
+        return SteppedBatch(self, TextByText(self._grower, self._observer))
 
     def grow(self, observer: Observer) -> GrowingText:
         """Begin a text that can be forked; the observer is told of what is computed for it."""
@@ -53,10 +58,20 @@ class SteppedModel:
     def restricted(self, logprobs: NDArray[np.float32]) -> LogProbs:
         """Return rows of log-probabilities over the known ids alone, -inf for the others, float64 [n, ids]. Raises
         BenchtuiError where the model has fewer outputs than the tokenizer has ids."""
-        count = len(self._known)
-        found = of_known(self.label, logprobs, self._known)
-        unknown = np.concatenate((logprobs[:, count:], logprobs[:, :count][:, ~self._known]), axis=1)
-        self.removed = max(self.removed, float(np.exp(unknown.astype(np.float64)).sum(-1).max()))
+        return normalised(self._known_alone(logprobs))
+
+    def likeliest(self, logprobs: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Return the likeliest of the known ids of each row [n], the first of several: that of `restricted`,
+        without its float64 copies of the vocabulary. Raises what `restricted` does."""
+        found: NDArray[np.intp] = self._known_alone(logprobs).argmax(-1)
+        return found
+
+    def _known_alone(self, logprobs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Log-probabilities over the known ids, not normalised; what the others had is noted."""
+        found, count = known_alone(self.label, logprobs, self._known), len(self._known)
+        if logprobs.shape[1] > count or len(self._unknown):
+            unknown = np.concatenate((logprobs[:, count:], logprobs[:, self._unknown]), axis=1)
+            self.removed = max(self.removed, float(np.exp(unknown.astype(np.float64)).sum(-1).max()))
         return found
 
 
@@ -89,6 +104,13 @@ class SteppedBatch:
     def read(self, readings: Sequence[Reading]) -> list[LogProbs]:
         """Read what is missing of some texts in one call; returns for each the distributions after its last tokens,
         float64 [last, known ids] in nats. Raises what `GrowingBatch.step` does."""
+        return [self.model.restricted(grown.logprobs) for grown in self._read(readings)]
+
+    def likeliest(self, readings: Sequence[Reading]) -> list[NDArray[np.intp]]:
+        """Read as `read` does; returns for each text the likeliest ids [last] alone."""
+        return [self.model.likeliest(grown.logprobs) for grown in self._read(readings)]
+
+    def _read(self, readings: Sequence[Reading]) -> list[Grown]:
         growths = [reading.text.missing(reading.ids, reading.last) for reading in readings]
         began = time.perf_counter()
         found = self.batch.step(growths)
@@ -97,7 +119,7 @@ class SteppedBatch:
         each = seconds / max(1, sum(weights))
         for reading, grown, weight in zip(readings, found, weights, strict=True):
             reading.text.has_read(len(reading.ids), grown, each * weight)
-        return [self.model.restricted(grown.logprobs) for grown in found]
+        return found
 
 
 class SteppedText:
@@ -162,10 +184,16 @@ def known_ids(tokens: Sequence[tuple[bytes, bool]]) -> NDArray[np.bool_]:
 def of_known(label: str, logprobs: NDArray[np.float32], known: NDArray[np.bool_]) -> LogProbs:
     """Return rows of log-probabilities [n, outputs] over the `known` ids (bool [ids]) alone, -inf for the others,
     float64 [n, ids]. Raises BenchtuiError where the model `label` has fewer outputs than the tokenizer has ids."""
+    return normalised(known_alone(label, logprobs, known))
+
+
+def known_alone(label: str, logprobs: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return the same [n, ids] before it is normalised."""
     count = len(known)
     if logprobs.shape[1] < count:
         raise too_few_outputs(label, logprobs.shape[1], count)
-    return normalised(np.where(known, logprobs[:, :count], -np.inf))
+    found = logprobs[:, :count]
+    return found if known.all() else np.where(known, found, np.float32(-np.inf))
 
 
 def too_few_outputs(label: str, outputs: int, tokens: int) -> BenchtuiError:

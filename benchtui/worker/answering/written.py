@@ -49,6 +49,11 @@ class Answer:
         self._room = room
 
     @property
+    def prompt(self) -> int:
+        """How many tokens its prompt has."""
+        return self._begin
+
+    @property
     def tokens(self) -> list[int]:
         """Its own tokens, without those of the prompt."""
         return self.ids[self._begin :]

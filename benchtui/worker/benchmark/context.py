@@ -10,6 +10,7 @@ import msgspec
 
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
+from benchtui.routing.answers import RoutedFacts
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
@@ -66,6 +67,7 @@ class ModelDescription:
 @dataclass(frozen=True)
 class Outcome:
     """What has been found so far: `scores`, `coverage` and `health` by leaf task, `early` by unit;
+    `routed` by leaf task, where two models answered it together;
     `prompt_lengths` in tokens, of every answered request; `started` is when the evaluation began, in seconds since the
     epoch."""
 
@@ -75,6 +77,7 @@ class Outcome:
     health: dict[str, TaskHealth] = field(default_factory=dict)
     prompt_lengths: list[int] = field(default_factory=list)
     early: dict[str, EarlyStop] = field(default_factory=dict)
+    routed: dict[str, RoutedFacts] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     @property

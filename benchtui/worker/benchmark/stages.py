@@ -90,6 +90,8 @@ def score_unit(
             continue
         outcome.scores[loaded.name], outcome.coverage[loaded.name] = task_run.finish(early=name in outcome.early)
         outcome.health[loaded.name] = task_run.health()
+        if (routed := task_run.requests.routed()) is not None:
+            outcome.routed[loaded.name] = routed
         outcome.prompt_lengths.extend(task_run.requests.prompt_lengths())
 
 

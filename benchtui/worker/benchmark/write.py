@@ -24,6 +24,7 @@ from benchtui.runs.kinds.benchmark.task_data import TaskData
 from benchtui.runs.result_files import file_part
 from benchtui.runs.speed import Speed
 from benchtui.worker.benchmark.context import Outcome
+from benchtui.worker.benchmark.routing import routing_of, seed_metadata
 from benchtui.worker.benchmark.tasks.load import LoadedTasks
 
 BOOTSTRAP_ITERATIONS = 100_000  # lm-eval's default, for the few metrics without a formula
@@ -75,6 +76,9 @@ def write_results(
         )
         write_run_file(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
     results |= _experiment(plan, outcome.started)
+    routing = routing_of(plan, outcome.routed)
+    if routing is not None:
+        results["metadata"] = seed_metadata(plan, outcome, routing)
     results["benchtui"] = {
         "schema_version": 1,
         "version": __version__,
@@ -89,6 +93,7 @@ def write_results(
         "asked": {task.name: list(plan.leaves.get(task.name, ())) for task in plan.tasks},
         "looked_at": plan.looked_at,
         **_repeats(outcome),
+        **({"routing": msgspec.to_builtins(routing)} if routing else {}),
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"

@@ -8,21 +8,31 @@ Transformers via Speculative Decoding", arXiv 2211.17192). Both are processed by
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from benchtui.routing.records import DraftRound, SpeculativeText
-from benchtui.routing.sampling import accepts, picked, processed, residual
-from benchtui.worker.answering.protocol import Ids
-from benchtui.worker.answering.stepped import LogProbs, SteppedModel, SteppedText
-from benchtui.worker.answering.written import Answer, Answers, draft
+from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
+from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedModel, SteppedText
+from benchtui.worker.answering.written import Answer, Answers
+from benchtui.worker.routing.choosing import Choosing, Row, choosing
+from benchtui.worker.routing.phases import Phases
 
 Drafts = int | Literal["auto"]
 FIRST_DRAFT, LARGEST_DRAFT = 4, 32
 _LONGER, _SHORTER = 2, 1
-_ACCEPTANCE, _RESIDUAL = 1, 2
-"""Streams of random numbers. Stream 0 is that of drafts, and of what the large model writes: where both models are
-equal, the text is the one that the large model writes alone."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A text to be written behind a prompt of at least one token; `document` and `repeat` choose the random numbers of
+    one that is sampled."""
+
+    prompt: Ids
+    answers: Answers
+    document: int
+    repeat: int = 0
 
 
 def write_speculative(
@@ -34,82 +44,148 @@ def write_speculative(
     repeat: int = 0,
     drafts: Drafts = FIRST_DRAFT,
 ) -> SpeculativeText:
-    """Write behind a prompt of at least one token, `drafts` tokens at a time; "auto" begins with FIRST_DRAFT, and takes
-    two more after a draft that was accepted as a whole, else one less. `document` and `repeat` choose the random
-    numbers of a text that is sampled.
+    """Write one text, as `Speculation` does. Raises what that raises."""
+    found: list[SpeculativeText] = []
+    asked = Asked(prompt, answers, document, repeat)
+    Speculation(small.one_text(), large.one_text(), drafts).write([asked], lambda _, text: found.append(text))
+    return found[0]
 
-    Raises BenchtuiError where the prompt fills the window, ValueError for drafts of less than one token, and what
-    either model raises.
+
+class Speculation:
+    """Writes texts with a small and a large model, as many at once as both have room for: each with its own drafts, the
+    same as if it were alone.
+
+    `drafts` tokens are drafted at a time; "auto" begins with FIRST_DRAFT, and takes two more after a draft that was
+    accepted as a whole, else one less. `started` is told the places of the texts that are being written whenever
+    others begin, `observer` what was read and written.
+
+    Raises ValueError for drafts of less than one token.
     """
-    if drafts != "auto" and drafts < 1:
-        raise ValueError(f"drafts of {drafts} tokens: must be at least 1")
-    answer = answers.begin(prompt, document, repeat)
-    return _Text(answers, answer, small.begin(), large.begin(), drafts).written()
+
+    def __init__(
+        self,
+        small: SteppedBatch,
+        large: SteppedBatch,
+        drafts: Drafts = FIRST_DRAFT,
+        observer: Observer | None = None,
+        started: Callable[[list[int]], None] = lambda _: None,
+    ) -> None:
+        if drafts != "auto" and drafts < 1:
+            raise ValueError(f"drafts of {drafts} tokens: must be at least 1")
+        self._small = small
+        self._large = large
+        self._drafts: Drafts = drafts
+        self._phases = Phases(observer or Unobserved())
+        self._started = started
+
+    def write(self, texts: Sequence[Asked], written: Callable[[int, SpeculativeText], None]) -> None:
+        """Write texts, those that are sampled last; `written` is told the place of each as soon as it is complete.
+
+        Raises BenchtuiError where a prompt fills the window, and what either model raises.
+        """
+        most = min(self._small.rows, self._large.rows)
+        for sampled in (False, True):  # what is read of a distribution differs
+            waiting = [(place, text) for place, text in enumerate(texts) if text.answers.sampling.samples == sampled]
+            active: dict[int, _Text] = {}
+            while waiting or active:
+                if waiting and len(active) < most:
+                    begun, waiting = waiting[: most - len(active)], waiting[most - len(active) :]
+                    active |= {place: self._begun(text) for place, text in begun}
+                    self._started(list(active))
+                self._write_round(active, written)
+
+    def _begun(self, asked: Asked) -> _Text:
+        answer = asked.answers.begin(asked.prompt, asked.document, asked.repeat)
+        return _Text(answer, self._small.begin(), self._large.begin(), choosing(asked.answers.sampling), self._drafts)
+
+    def _write_round(self, active: dict[int, _Text], written: Callable[[int, SpeculativeText], None]) -> None:
+        """Draft each text as far as it drafts, and verify all of them together."""
+        texts = list(active.values())
+        new = [text for text in texts if not text.rounds]
+        before = sum(text.answer.length for text in texts)
+        while drafting := [text for text in texts if text.drafts_more]:
+            rows = self._read(self._small, drafting, [text.to_draft for text in drafting])
+            for text, (row,) in zip(drafting, rows, strict=True):
+                text.draft(row)
+        verified = self._read(self._large, texts, [text.to_verify for text in texts])
+        for text, each in zip(texts, verified, strict=True):
+            text.verify(each)
+        written_now = sum(text.answer.length for text in texts) - before
+        # The first token of a text belongs to the reading of its prompt, as it does with one model.
+        self._phases.tell(sum(text.answer.prompt for text in new), written_now - len(new))
+        for place, text in list(active.items()):
+            if text.answer.ended is not None:
+                text.end()
+                written(place, active.pop(place).written)
+
+    def _read(self, batch: SteppedBatch, texts: list[_Text], readings: list[Reading]) -> list[Sequence[Row]]:
+        with self._phases.measured(readings, [text.answer.prompt for text in texts]):
+            return texts[0].choosing.read(batch, readings)
 
 
 @dataclass
 class _Text:
-    """A text in the making."""
+    """A text in the making: first drafted token by token, then verified."""
 
-    answers: Answers
     answer: Answer
     small: SteppedText
     large: SteppedText
+    choosing: Choosing
     drafts: Drafts
     size: int = FIRST_DRAFT
     rounds: list[DraftRound] = field(default_factory=list)
     writers: str = ""
+    rows: list[Row] = field(default_factory=list)
+    drafted: list[int] = field(default_factory=list)
+    draft_ends: bool = False
 
-    def written(self) -> SpeculativeText:
-        while self.answer.ended is None:
-            self._write_round()
-        return SpeculativeText(
-            response=self.answer.response,
-            tokens=tuple(self.answer.tokens),
-            writers=self.writers,
-            ended=self.answer.ended,
-            costs=(self.small.cost(self.writers.count("a")), self.large.cost(self.writers.count("b"))),
-            rounds=tuple(self.rounds),
-        )
+    @property
+    def drafts_more(self) -> bool:
+        """Whether another token is to be drafted. The large model writes one token behind a draft, so that the last one
+        of a text needs no draft; nothing is drafted behind a token that would end the text."""
+        size = self.size if self.drafts == "auto" else self.drafts
+        return len(self.drafted) < min(size, self.answer.left - 1) and not self.draft_ends
 
-    def _write_round(self) -> None:
-        """Write a draft as far as it is accepted, and one token of the large model behind it."""
-        begin = len(self.answer.ids)
-        # The large model writes one token behind a draft, so that the last one of a text needs no draft.
-        rows, drafted = draft(self.small, self.answer, min(self._size(), self.answer.left - 1))
-        asked = drafted[:-1] if drafted and self.answer.ending(drafted) else drafted
-        verified = self.large.read([*self.answer.ids, *asked], last=len(asked) + 1)
-        accepted = self._accepted(drafted, rows, verified)
+    @property
+    def to_draft(self) -> Reading:
+        """What the small model reads to draft the next token."""
+        return Reading(self.small, [*self.answer.ids, *self.drafted])
+
+    def draft(self, row: Row) -> None:
+        """Draft a token, given its distribution."""
+        self.rows.append(row)
+        self.drafted.append(self.choosing.drawn(self.answer, row, len(self.drafted)))
+        self.draft_ends = self.answer.ending(self.drafted) is not None
+
+    @property
+    def to_verify(self) -> Reading:
+        """What the large model reads to verify the draft: behind one that ends the text no token is wanted."""
+        read = self.drafted[:-1] if self.draft_ends else self.drafted
+        return Reading(self.large, [*self.answer.ids, *read], last=len(read) + 1)
+
+    def verify(self, verified: Sequence[Row]) -> None:
+        """Write the draft as far as it is accepted, and one token of the large model behind it, given its distributions
+        of each drafted token and of the next."""
+        read = len(self.answer.ids) + len(self.drafted) - 1 if self.drafted else self.small.length
+        accepted = self._accepted(verified)
         self.writers += "a" * accepted
         if self.answer.ended is None:
-            self.answer.append(self._correction(accepted, rows, verified))
+            source = self.rows[accepted] if accepted < len(self.drafted) else None
+            self.answer.append(self.choosing.corrected(self.answer, verified[accepted], source))
             self.writers += "b"
-        self.rounds.append(DraftRound(len(drafted), accepted))
+        self.rounds.append(DraftRound(len(self.drafted), accepted))
         self._adapt(self.rounds[-1])
-        self._cut_to_text(begin + len(drafted) - 1 if drafted else self.small.length)
+        self._cut_to_text(read)
+        self.rows, self.drafted, self.draft_ends = [], [], False
 
-    def _accepted(self, drafted: list[int], rows: list[LogProbs], verified: LogProbs) -> int:
+    def _accepted(self, verified: Sequence[Row]) -> int:
         """Append drafted tokens up to the first that is rejected; returns how many. Only the last can end the text: a
         draft goes no further."""
-        for place, token in enumerate(drafted):
-            target, source = self._processed(verified[place]), self._processed(rows[place])
-            if not accepts(token, target, source, self.answer.number(stream=_ACCEPTANCE)):
+        for place, token in enumerate(self.drafted):
+            if not self.choosing.accepts(self.answer, token, verified[place], self.rows[place]):
                 return place
             self.answer.append(token)
-        return len(drafted)
-
-    def _correction(self, accepted: int, rows: list[LogProbs], verified: LogProbs) -> int:
-        """Draw the token of the large model behind `accepted` drafted ones."""
-        if accepted == len(rows):
-            return self.answer.drawn(verified[accepted])
-        left = residual(self._processed(verified[accepted]), self._processed(rows[accepted]))
-        return picked(left, self.answer.number(stream=_RESIDUAL))
-
-    def _processed(self, row: LogProbs) -> LogProbs:
-        return processed(row, self.answers.sampling)
-
-    def _size(self) -> int:
-        return self.size if self.drafts == "auto" else self.drafts
+        return len(self.drafted)
 
     def _adapt(self, last: DraftRound) -> None:
         whole = last.accepted == last.drafted
@@ -125,3 +201,21 @@ class _Text:
         lengths, expected = (self.small.length, self.large.length), (min(read, length), length)
         if lengths != expected:
             raise RuntimeError(f"after a draft the models have {lengths} tokens in memory, not {expected}")
+
+    def end(self) -> None:
+        """Free the room of the text in both models."""
+        self.small.end()
+        self.large.end()
+
+    @property
+    def written(self) -> SpeculativeText:
+        """The text, which is complete."""
+        assert self.answer.ended is not None  # noqa: S101 - nobody asks before
+        return SpeculativeText(
+            response=self.answer.response,
+            tokens=tuple(self.answer.tokens),
+            writers=self.writers,
+            ended=self.answer.ended,
+            costs=(self.small.cost(self.writers.count("a")), self.large.cost(self.writers.count("b"))),
+            rounds=tuple(self.rounds),
+        )

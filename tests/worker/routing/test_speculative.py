@@ -136,10 +136,10 @@ def test_after_every_draft_the_caches_hold_the_text_without_its_last_token(
     pair: Pair, drafts: Drafts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rounds = []
-    write_round = speculative._Text._write_round
+    verify = speculative._Text.verify
 
-    def checked(text: Any) -> None:
-        write_round(text)
+    def checked(text: Any, verified: Any) -> None:
+        verify(text, verified)
         ids, last = text.answer.ids, text.rounds[-1]
         rounds.append(last)
         # The small model reads the last token of a draft that was accepted as a whole with the next draft.
@@ -150,7 +150,7 @@ def test_after_every_draft_the_caches_hold_the_text_without_its_last_token(
             assert stepped.ids == ids[:length]
             assert stepped._batch.batch._text[1]._cache.length == length
 
-    monkeypatch.setattr(speculative._Text, "_write_round", checked)
+    monkeypatch.setattr(speculative._Text, "verify", checked)
     with counted_calls(pair) as seen:
         found = write(pair, PROMPTS[4], drafts)
     assert tuple(rounds) == found.rounds

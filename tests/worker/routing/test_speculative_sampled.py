@@ -23,7 +23,7 @@ from benchtui.worker.answering.next_token import GrowingText, TokenLogProbs
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers
-from benchtui.worker.routing import speculative
+from benchtui.worker.routing import choosing
 from benchtui.worker.routing.speculative import Drafts, write_speculative
 from tests.worker.switching.pairs import transformers_scores
 
@@ -95,7 +95,7 @@ def test_a_planted_mistake_is_found(mistake: str, monkeypatch: pytest.MonkeyPatc
         "accepts always": ("accepts", lambda *_: True),
         "ignores the settings": ("processed", lambda row, _: np.exp(row)),
     }
-    monkeypatch.setattr(speculative, *wrong[mistake])
+    monkeypatch.setattr(choosing, *wrong[mistake])
     nothing_cut_off = Sampling(temperature=0.8, max_new_tokens=4)
     assert p_value(1, 3, nothing_cut_off, texts=1500) < 1e-6
 

@@ -12,12 +12,20 @@ import torch
 
 from benchtui.routing.rules import SignalName
 from benchtui.worker.answering.hf.distributions import TextDistributions
+from benchtui.worker.answering.hf.engine.batching import RequestedBatch
 from benchtui.worker.answering.hf.engine.signals import SignalOfLogits
+from benchtui.worker.answering.hf.growing_batch import grow_batch
 from benchtui.worker.answering.hf.growing_text import grow
 from benchtui.worker.answering.hf.head_alone import save_head
 from benchtui.worker.answering.hf.states.text_states import TextStates
 from benchtui.worker.answering.hf.token_bytes import token_bytes
-from benchtui.worker.answering.next_token import GrowingText, HiddenStates, TokenLogProbs, TokensScored
+from benchtui.worker.answering.next_token import (
+    GrowingBatch,
+    GrowingText,
+    HiddenStates,
+    TokenLogProbs,
+    TokensScored,
+)
 from benchtui.worker.answering.plain_scores import score_plainly
 from benchtui.worker.answering.protocol import Ids, Observer, ScoreRequest
 from benchtui.worker.answering.stepped import known_ids
@@ -29,8 +37,8 @@ T = TypeVar("T")
 
 
 class NextTokens:
-    """`Distributions`, `TokenScorer`, `HidesStates`, `TextGrower`, `Vocabulary` and `EndsTexts` of the weights of `lm`,
-    which may be replaced."""
+    """`Distributions`, `TokenScorer`, `HidesStates`, `TextGrower`, `BatchGrower`, `Vocabulary` and `EndsTexts` of the
+    weights of `lm`, which may be replaced."""
 
     def __init__(self, lm: HFModel) -> None:
         self.lm = lm
@@ -68,6 +76,10 @@ class NextTokens:
     def grow(self, observer: Observer) -> GrowingText:
         """As `TextGrower.grow`. Raises BenchtuiError for an encoder-decoder model."""
         return grow(self._text_distributions(), observer)
+
+    def grow_batch(self, rows: int | None, longest: int, observer: Observer, share: float = 1.0) -> GrowingBatch:
+        """As `BatchGrower.grow_batch`. Raises BenchtuiError for an encoder-decoder model."""
+        return grow_batch(self, self._text_distributions(), RequestedBatch(rows, longest, share), observer)
 
     def head_dtype(self) -> str:
         """As `HidesStates.head_dtype`. Raises BenchtuiError for an encoder-decoder model."""

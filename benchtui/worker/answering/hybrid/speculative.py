@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
 from benchtui.worker.answering.hybrid.routed import generated
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, Scored, ScoreRequest, Written
-from benchtui.worker.routing.speculative import write_speculative
+from benchtui.worker.routing.speculative import Asked, Speculation
 
 SCORED_BY = (
     "Log-likelihoods are those of the large model alone: speculative decoding changes no probability, so the small "
@@ -32,14 +32,15 @@ class Speculative:
     def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         both = self._pair.stepped(observer)
-        for index, request in enumerate(requests):
-            observer.batch_started([request.args])
-            text = write_speculative(
-                both.first,
-                both.second,
-                list(request.prompt[request.lost :]),
-                both.answers(sampling_of(request)),
-                request.document or 0,
-                drafts=self._pair.strategy.drafts,
-            )
-            answered(index, generated(text, both.tokens, text.rounds))
+        texts = [
+            Asked(request.prompt[request.lost :], both.answers(sampling_of(request)), request.document or 0)
+            for request in requests
+        ]
+        longest = max(len(text.prompt) + text.answers.sampling.max_new_tokens for text in texts)
+        Speculation(
+            both.first.batch(None, longest),
+            both.second.batch(None, longest),
+            self._pair.strategy.drafts,
+            observer,
+            lambda places: observer.batch_started([requests[place].args for place in places]),
+        ).write(texts, lambda place, text: answered(place, generated(text, both.tokens, text.rounds)))

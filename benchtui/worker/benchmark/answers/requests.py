@@ -11,6 +11,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
+from benchtui.routing.answers import RoutedFacts, together
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.runs.journal.journal import Journal, RequestKey, request_digest
 from benchtui.worker.benchmark.answers.health import Asked
@@ -172,6 +173,11 @@ class TaskRequests:
     def prompt_lengths(self) -> list[int]:
         """How many tokens the model read before each of its answers, where that was counted."""
         return [facts.prompt - (facts.lost or 0) for facts in self._facts.values() if facts.prompt is not None]
+
+    def routed(self) -> RoutedFacts | None:
+        """What two models did together for all answers; None where one model gave them."""
+        parts = [facts.routed for facts in self._facts.values() if facts.routed is not None]
+        return together(parts) if parts else None
 
     def _take(self, instance: Instance, key: RequestKey, answer: Any) -> None:
         self._answers[key] = answer

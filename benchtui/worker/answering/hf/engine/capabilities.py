@@ -15,7 +15,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingW
 
 from benchtui.worker.answering.hf.engine.attention import MaskStyle, distances, tree_allowed
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
+from benchtui.worker.answering.hf.engine.decoding import Slots, extend_rows, read_prompts
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache
 from benchtui.worker.answering.protocol import Observer
 
@@ -75,20 +75,24 @@ class CapabilityProbe:
         return self._compared(compute, slice(None))
 
     def stepped(self, style: MaskStyle, shared_attention: bool) -> str:
-        """Decode both continuations in one batch: run all but their last tokens, then one step.
+        """Decode both continuations in one batch: run all but their last tokens, then those in one step.
 
-        With `shared_attention` the rows share one copy of the prefix, else each has its own.
+        With `shared_attention` the rows share one copy of the prefix, else each has its own, and the longer
+        continuation grows by two tokens where the other grows by one.
         """
+        grow = (1, 1 if shared_attention else 2)
 
         def compute() -> torch.Tensor:
             cache, slots = self._cache(), Slots(2, self.backbone.device)
             shared_prefix = cache if shared_attention else None
-            rests = [row[0, :-1].cpu().numpy().astype(np.int32) for row in (self._short, self._long)]
+            rows = [row[0].cpu().numpy().astype(np.int32) for row in (self._short, self._long)]
+            rests = [row[:-last] for row, last in zip(rows, grow, strict=True)]
             read_prompts(self.backbone, slots, cache, shared_prefix, rests)
-            newest = [int(self._short[0, -1]), int(self._long[0, -1])]
-            return decode_step(self.backbone, style, slots, shared_prefix, newest)
+            newest = [row[-last:].tolist() for row, last in zip(rows, grow, strict=True)]
+            hidden = extend_rows(self.backbone, style, slots, (0, 1), newest, shared_prefix)
+            return self.backbone.logits(torch.cat([hidden[0, :1], hidden[1]]))
 
-        return self._compared(compute, [_SHORT - 1, _SHORT + _LONG - 1])
+        return self._compared(compute, [_SHORT - 1, *range(_SHORT + _LONG - grow[1], _SHORT + _LONG)])
 
     def _cache(self) -> PrefixCache:
         cache = PrefixCache().extended()

@@ -1,4 +1,4 @@
-"""Decoding: the keys and values of the rows being generated, and the two forward passes that extend them.
+"""Decoding: the keys and values of the rows being generated, and the forward passes that extend them.
 
 Each row has one slot in the cache, which is written in place.
 """
@@ -24,8 +24,8 @@ _GROWTH = 4
 class Slots(FullLengthCache):
     """Buffers [rows, heads, width, head width] for each layer; the first `len(lengths)` slots are in use.
 
-    `lengths[i]` counts the positions that row i holds. A forward pass with this cache, between `before_step` and
-    `after_step`, adds one position to every row.
+    `lengths[i]` counts the positions that row i holds. A forward pass with this cache, between `before_pass` and
+    `after_pass`, adds positions to some rows, to each as many as it is to get; a row is cut by lowering its length.
     """
 
     def __init__(self, rows: int, device: torch.device) -> None:
@@ -35,33 +35,59 @@ class Slots(FullLengthCache):
         self._rows, self._width = rows, 0
         self._keys: list[torch.Tensor] = []
         self._values: list[torch.Tensor] = []
+        self._adding: tuple[list[int], list[int]] = ([], [])
         self._at = (torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
+        self._used: tuple[slice | torch.Tensor, int] = (slice(0), 0)
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  # the same in every layer
         """Return the positions of the longest row."""
         return max(self.lengths, default=0)
 
-    def before_step(self) -> torch.Tensor:
-        """Make room for one more position in every row; returns how many positions each holds, [rows]."""
-        self.reserve(self.get_seq_length() + 1)
-        columns = torch.tensor(self.lengths, device=self._device)
-        self._at = (torch.arange(len(self.lengths), device=self._device), columns)
-        return columns
+    def before_pass(self, rows: Sequence[int], counts: Sequence[int]) -> torch.Tensor:
+        """Make room for `counts[i]` more positions in `rows[i]`; returns the position of each, [rows, most].
+
+        What a row gets fewer than another is padded, with the position of its last one.
+        """
+        lengths, most = [self.lengths[row] for row in rows], max(counts)
+        self.reserve(max(lengths) + most)
+        self._adding = (list(rows), list(counts))
+        at = torch.tensor(lengths, device=self._device).unsqueeze(1)
+        steps = torch.arange(most, device=self._device).unsqueeze(0)
+        which = torch.tensor(list(rows), device=self._device)
+        self._at = (which.unsqueeze(1), at + steps)
+        together = rows[-1] - rows[0] == len(rows) - 1 and list(rows) == sorted(rows)
+        end = max(length + count for length, count in zip(lengths, counts, strict=True))
+        self._used = (slice(rows[0], rows[-1] + 1) if together else which, end)
+        return torch.minimum(at + steps, at + torch.tensor(counts, device=self._device).unsqueeze(1) - 1)
+
+    @property
+    def positions(self) -> int:
+        """How many positions the longest row of the next forward pass has at its end."""
+        return self._used[1]
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *_args: Any, **_kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Write the new position of every row; returns keys and values as wide as the longest row."""
-        rows, columns = self._at
-        used = (slice(len(rows)), slice(None), slice(self.get_seq_length() + 1))
+        """Write the new positions of the rows; returns the rows' keys and values, as wide as the longest of them."""
+        if layer_idx == len(self._keys):
+            self._keys.append(self._buffer(key_states))
+            self._values.append(self._buffer(value_states))
+        (rows, columns), (used, end) = self._at, self._used
         keys, values = self._keys[layer_idx], self._values[layer_idx]
-        keys[rows, :, columns] = key_states[:, :, 0]
-        values[rows, :, columns] = value_states[:, :, 0]
-        return keys[used], values[used]
+        keys[rows, :, columns] = key_states.transpose(1, 2)
+        values[rows, :, columns] = value_states.transpose(1, 2)
+        return keys[:, :, :end][used], values[:, :, :end][used]
 
-    def after_step(self) -> None:
+    def after_pass(self) -> None:
         """Count the new positions."""
-        self.lengths = [length + 1 for length in self.lengths]
+        for row, count in zip(*self._adding, strict=True):
+            self.lengths[row] += count
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let a row begin with the first `length` positions of another one, and hold nothing else."""
+        for buffer in (*self._keys, *self._values):
+            buffer[target, :, :length] = buffer[source, :, :length]
+        self.lengths[target] = length
 
     def remove(self, row: int) -> None:
         """Free a slot; the last row moves into it, so that rows stay together."""
@@ -164,15 +190,30 @@ def decode_step(
 
     With `shared_prefix`, which may be empty, `SharedPrefixAttention` computes the attention.
     """
+    rows = range(len(newest))
+    hidden = extend_rows(backbone, style, slots, rows, [[token] for token in newest], shared_prefix)
+    return backbone.logits(hidden[:, 0])
+
+
+def extend_rows(
+    backbone: Backbone,
+    style: MaskStyle,
+    slots: Slots,
+    rows: Sequence[int],
+    ids: Sequence[Sequence[int]],
+    shared_prefix: PrefixCache | None = None,
+) -> torch.Tensor:
+    """Run the tokens `ids[i]` behind those of `rows[i]`, in one forward pass; returns hidden states [rows, most tokens,
+    width]: of a row with fewer tokens the first ones count. `shared_prefix` as in `decode_step`, for one token a row.
+    """
     before = shared_prefix.length if shared_prefix else 0
-    positions = slots.before_step().unsqueeze(1) + before
-    longest = before + slots.get_seq_length()
-    keys = torch.arange(longest + 1, device=backbone.device).expand(len(newest), -1)
-    distance = distances(positions, keys)
-    mask = style.mask(distance >= 0, distance, longest)
-    ids = torch.tensor(newest, device=backbone.device).unsqueeze(1)
+    positions = slots.before_pass(rows, [len(tokens) for tokens in ids]) + before
+    end = before + slots.positions
+    distance = distances(positions, torch.arange(end, device=backbone.device).expand(len(rows), -1))
+    mask = style.mask(distance >= 0, distance, end - 1)
+    most = positions.shape[1]
+    padded = torch.tensor([[*tokens, *[tokens[-1]] * (most - len(tokens))] for tokens in ids], device=backbone.device)
     with attending_to_shared_prefix(backbone, shared_prefix):
-        hidden = backbone.hidden(ids, positions, mask, slots)
-    logits = backbone.logits(hidden[:, 0])
-    slots.after_step()
-    return logits
+        hidden = backbone.hidden(padded, positions, mask, slots)
+    slots.after_pass()
+    return hidden

@@ -1,0 +1,77 @@
+"""Words for two models that answered a run together: by what strategy, who wrote how much, and what that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchtui.compare.records import Comparison
+from benchtui.results.records import RunResults
+from benchtui.results.routing import RoutedRun, shares
+from benchtui.text import one_line
+
+WHY_NOT_COMPUTE = (
+    "That is not compute: the large model reads every token once, so its calls fall, and its arithmetic does not"
+)
+"""Said wherever a share of tokens by the large model is shown."""
+_SKIPPED = "Documents that stay with the small model cost the large one nothing"
+_ALONE = {"small": "the small model alone", "large": "the large model alone"}
+_BY_DOCUMENT = "Log-likelihoods are those of one model for each document"
+_MIXTURE = "Log-likelihoods by token mixture: each token is scored by the model that the strategy takes there"
+_BY_LARGE = "Log-likelihoods by the large model alone: speculative decoding changes none"
+
+
+def two_model_words(results: RunResults) -> Iterator[str]:
+    """Yield sentences without a full stop on how two models answered a run; none where one did."""
+    routing = results.routing
+    if routing is None:
+        return
+    small, large = (one_line(part.name, 120) for part in (routing.small, routing.large))
+    yield f"Small model {small}, large model {large}: {strategy_words(routing)}"
+    if routing.strategy in _ALONE:
+        return
+    yield from filter(None, (share_words(routing), cost_words(routing)))
+    if any(task.output_type not in ("", "generate_until") for task in results.tasks):
+        yield {"defer": _BY_DOCUMENT, "speculative": _BY_LARGE}.get(routing.strategy, _MIXTURE)
+
+
+def two_model_lines(comparison: Comparison) -> Iterator[str]:
+    """Yield such sentences for each side of a comparison that two models answered."""
+    sides = ((comparison.first_name, comparison.first), (comparison.second_name, comparison.second))
+    for name, results in sides:
+        yield from (f"{name}. {words}" for words in two_model_words(results))
+
+
+def strategy_words(routing: RoutedRun) -> str:
+    """Return "uncertainty, threshold 0.3"."""
+    if routing.strategy in _ALONE:
+        return f"{_ALONE[routing.strategy]} answered"
+    if routing.strategy == "speculative":
+        return f"speculative, {routing.drafts} drafts at a time"
+    return f"{routing.strategy}, threshold {routing.threshold}"
+
+
+def share_words(routing: RoutedRun) -> str:
+    """Return how much either model wrote, with what that is not; "" where nothing was counted."""
+    facts = routing.all
+    small, large = shares(facts)
+    if not small + large:
+        return ""
+    words = f"{_percent(large, small + large)} of {small + large:,} tokens by the large model"
+    if facts.drafted:
+        words = f"{_percent(facts.accepted, facts.drafted)} of {facts.drafted:,} drafted tokens accepted, {words}"
+    return f"{words}. {_SKIPPED if routing.strategy == 'defer' else WHY_NOT_COMPUTE}"
+
+
+def cost_words(routing: RoutedRun) -> str:
+    """Return the calls and positions of each model; "" where nothing was counted."""
+    facts = routing.all
+    if not facts.small.calls + facts.large.calls:
+        return ""
+    sides = (("small", facts.small), ("large", facts.large))
+    return "Computed: " + "; ".join(
+        f"{side} model {work.positions:,} positions in {work.calls:,} calls" for side, work in sides
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"

@@ -1,0 +1,76 @@
+"""What result files tell of two models that answered a run together."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from benchtui.models.source import HybridPart, HybridSource
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.results.routing import RoutedPart, RoutedRun, costs, shares
+from benchtui.routing.answers import RoutedFacts
+from benchtui.routing.strategies import strategy_of
+from benchtui.worker.benchmark.context import Outcome
+from benchtui.worker.benchmark.machine import stored_weights
+
+
+def routing_of(plan: BenchmarkPlan, tasks: Mapping[str, RoutedFacts]) -> RoutedRun | None:
+    """Return how the two models of a plan answered, `tasks` by leaf task; None for a plan of one model."""
+    if not isinstance(plan.source, HybridSource):
+        return None
+    strategy = strategy_of(plan.backend_settings)
+    return RoutedRun(
+        _part(plan.source.small),
+        _part(plan.source.large),
+        strategy.name,
+        strategy.threshold if strategy.has_threshold else None,
+        strategy.drafts if strategy.name == "speculative" else None,
+        dict(tasks),
+    )
+
+
+def _part(part: HybridPart) -> RoutedPart:
+    return RoutedPart(part.source.path, part.backend, stored_weights(part.source))
+
+
+def seed_metadata(plan: BenchmarkPlan, outcome: Outcome, routing: RoutedRun) -> dict[str, Any]:
+    """Return the object "metadata" that eval_hybrid.py adds to lm-eval's results, with the costs of each model below
+    its keys. What differs between tasks (num_fewshot, limit) is None there."""
+    facts = outcome.model.facts
+    small, large = shares(routing.all)
+    written = sum(health.tokens or 0 for health in outcome.health.values())
+    if not routing.tasks:  # one of them answered alone, and only texts are counted
+        small, large = (written, 0) if routing.strategy == "small" else (0, written)
+    steps = routing.all.large.calls if routing.strategy == "speculative" else written
+    return {
+        "slm_model_id": routing.small.model,
+        "llm_model_id": routing.large.model,
+        "strategy": routing.strategy,
+        "threshold": routing.threshold,
+        "num_drafts": routing.drafts,
+        "use_slm_only": routing.strategy == "small",
+        "device": facts.get("device"),
+        "dtype": facts.get("dtype"),
+        "tasks": [task.name for task in plan.tasks],
+        "num_fewshot": _common({task.num_fewshot for task in plan.tasks}),
+        "batch_size": plan.batch_size,
+        "limit": _common({task.limit for task in plan.tasks}),
+        "apply_chat_template": plan.prompts.chat_template is not None,
+        "timestamp": dt.datetime.fromtimestamp(outcome.started, dt.UTC).astimezone().isoformat(),
+        "report_routing_metrics": True,
+        "report_content": False,
+        "routing_metrics": {
+            "slm_tokens": small,
+            "llm_tokens": large,
+            "total_tokens": small + large,
+            "decode_steps": steps,
+        },
+        "costs": costs(routing.tasks.values()),
+        "costs_by_task": {name: costs([part]) for name, part in routing.tasks.items()},
+        "weights": {"small": routing.small.weights, "large": routing.large.weights},
+    }
+
+
+def _common(values: set[Any]) -> Any:
+    return values.pop() if len(values) == 1 else None

@@ -1,0 +1,97 @@
+"""`benchtui hybrid run` in real processes, on a pair that was really trained: the demo's base and its small sibling."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchtui.demo.workspace import BASE_NAME, SMALL_NAME, demo_paths, open_workspace
+from benchtui.runs.directory import RunDirectory
+from tests.e2e.commands import Finished, benchtui, results_in
+
+pytestmark = pytest.mark.slow
+PAIR = f"{SMALL_NAME}+{BASE_NAME}"
+ASKED = ("--include-path", str(demo_paths().tasks), "--dtype", "float32", "--limit", "8")
+BOTH = ("--tasks", "demo_knowledge,demo_instructions")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return open_workspace(tmp_path_factory.mktemp("hybrid") / "d").root
+
+
+def hybrid(demo: Path, *more: str, small: str = "--small", large: str = "--large") -> Finished:
+    models = (small, f"models/{SMALL_NAME}", large, f"models/{BASE_NAME}")
+    done = benchtui("hybrid", "run", *models, *ASKED, *more, cwd=demo)
+    assert done.code == 0, done.err
+    return done
+
+
+def newest(demo: Path) -> RunDirectory:
+    return RunDirectory(max((demo / "outputs" / PAIR / "benchmarks" / "fine-tuned").iterdir()))
+
+
+def journaled(run: RunDirectory) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Task and facts of every answer, read without anything of benchtui."""
+    with sqlite3.connect(f"file:{run.journal}?mode=ro", uri=True) as db:
+        for task, facts in db.execute("SELECT task, facts FROM answers"):
+            yield task, json.loads(facts)
+
+
+def summed(run: RunDirectory, *tasks: str) -> dict[str, list[float]]:
+    found = [facts["routed"] for task, facts in journaled(run) if task in tasks]
+    return {
+        side: [sum(column) for column in zip(*(part[side] for part in found), strict=True)]
+        for side in ("small", "large")
+    }
+
+
+def test_results_tell_the_sums_of_the_journal_in_the_words_of_the_seed(demo: Path) -> None:
+    said = hybrid(demo, *BOTH, "--strategy", "uncertainty", "--threshold", "0.3").out
+    run = newest(demo)
+    told = results_in(run.lm_eval)["metadata"]
+    asked = {
+        "slm_model_id": str(demo / "models" / SMALL_NAME), "llm_model_id": str(demo / "models" / BASE_NAME),
+        "strategy": "uncertainty", "threshold": 0.3, "num_drafts": None, "use_slm_only": False, "device": "cpu",
+        "dtype": "float32", "tasks": ["demo_knowledge", "demo_instructions"], "num_fewshot": None,
+        "batch_size": "auto", "limit": 8.0, "apply_chat_template": True, "report_routing_metrics": True,
+        "report_content": False,
+    }  # fmt: skip
+    assert {name: told[name] for name in asked} == asked
+    sums = summed(run, "demo_knowledge", "demo_instructions")
+    small, large = (int(sums[side][2]) for side in ("small", "large"))
+    assert told["routing_metrics"]["slm_tokens"] == small > 0
+    assert told["routing_metrics"]["llm_tokens"] == large > 0
+    assert told["routing_metrics"]["total_tokens"] == small + large
+    for side in ("small", "large"):
+        cost = told["costs"][side]
+        assert [cost["calls"], cost["positions"], cost["chosen"]] == sums[side][:3]
+        (calls, *_), by_task = summed(run, "demo_instructions")[side], told["costs_by_task"]["demo_instructions"]
+        assert by_task[side]["calls"] == calls
+    texts = told["costs_by_task"]["demo_instructions"]
+    seconds = texts["small"]["seconds"] + texts["large"]["seconds"]
+    chosen = texts["small"]["chosen"] + texts["large"]["chosen"]
+    assert texts["tokens_per_second"] == pytest.approx(chosen / seconds)
+    words = " ".join(said.split())
+    assert "uncertainty, threshold 0.3" in words
+    assert f"{100 * large / (small + large):.1f} % of {small + large} tokens by the large model. That is not" in words
+    assert "Log-likelihoods by token mixture" in words
+
+
+def test_speculative_tells_what_was_accepted_and_whose_log_likelihoods_they_are(demo: Path) -> None:
+    said = hybrid(demo, *BOTH, "--strategy", "speculative", "--num-drafts", "3").out
+    run = newest(demo)
+    told = results_in(run.lm_eval)["metadata"]
+    facts = [found["routed"] for task, found in journaled(run) if task == "demo_instructions"]
+    drafted, accepted = (sum(part[name] for part in facts) for name in ("drafted", "accepted"))
+    assert 0 < accepted <= drafted
+    assert (told["costs"]["drafted"], told["costs"]["accepted"], told["num_drafts"]) == (drafted, accepted, 3)
+    words = " ".join(said.split())
+    assert f"{100 * accepted / drafted:.1f} % of {drafted} drafted tokens accepted" in words
+    assert "Log-likelihoods by the large model alone" in words
+    assert "token mixture" not in words
