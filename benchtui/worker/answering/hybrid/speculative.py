@@ -37,9 +37,10 @@ class Speculative:
             for request in requests
         ]
         longest = max(len(text.prompt) + text.answers.sampling.max_new_tokens for text in texts)
+        # Both count the same free memory, and neither takes any before it reads.
         Speculation(
-            both.first.batch(None, longest),
-            both.second.batch(None, longest),
+            both.first.batch(None, longest, share=0.5),
+            both.second.batch(None, longest, share=0.5),
             self._pair.strategy.drafts,
             observer,
             lambda places: observer.batch_started([requests[place].args for place in places]),
