@@ -16,6 +16,7 @@ from benchtui.results.question import question
 from benchtui.results.records import RunResults
 from benchtui.results.repeats import parted
 from benchtui.results.samples import Sample, Value, read_line
+from benchtui.tasks.compared import compared_size
 
 Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong", "same"]
 """`fixed` and `broken` where the metric counts right and wrong; `better` and `worse` where it is a number."""
@@ -231,13 +232,7 @@ def _choices(raw: dict[str, Any], metric: str) -> Iterator[AnswerChoice]:
             likelihood = float(first)
         except (TypeError, ValueError):
             return
-        yield AnswerChoice(text.strip()[:_HELD], likelihood / _length(ending.lstrip(), metric))
-
-
-def _length(ending: str, metric: str) -> int:
-    """Return what lm-eval divides an ending's log-likelihood by (`ConfigurableTask.process_results`)."""
-    lengths = {"acc_norm": len(ending), "acc_bytes": len(ending.encode("utf-8", "replace"))}
-    return max(lengths.get(metric, 1), 1)
+        yield AnswerChoice(text.strip()[:_HELD], likelihood / compared_size(ending, metric))
 
 
 def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from benchtui.errors import BenchtuiError
 from benchtui.routing.paired import paired
 from benchtui.routing.rules import Threshold
-from benchtui.routing.sweeps.conclude import FEWEST_IN_A_HALF, concluded, halves, settled
+from benchtui.routing.sweeps.choose import FEWEST_IN_A_HALF, halves, settled, with_grid
+from benchtui.routing.sweeps.conclude import concluded
 from benchtui.routing.sweeps.records import SWEEP, Sweep, SweptMetric, SweptTask, read_sweep, write_sweep
 from benchtui.routing.thresholds import AUTO, calibrates
 
@@ -102,6 +103,18 @@ def test_thresholds_like_p70_are_of_the_documents_for_choosing() -> None:
     assert [each.asked for each in several] == [0.9, "p50", 0.1]
     with pytest.raises(ValueError, match="no quantile"):
         settled(["p7x"], signal.tolist(), hashes)
+
+
+def test_a_curve_goes_through_all_that_changes_it_or_as_many_as_there_is_room_for() -> None:
+    named = (Threshold("p90", 0.85), Threshold(0.5, 0.5))
+    thresholds, places = with_grid(named, [0.5, 0.1, 0.9, 0.5])
+    assert [each.value for each in thresholds] == [0.9, 0.85, 0.5, 0.1]
+    assert tuple(thresholds[place] for place in places) == named
+    values = np.random.default_rng(0).random(5_000)
+    many, _ = with_grid(named, values, 101)
+    assert len(many) == 101
+    assert (many[0].value, many[-1].value) == (values.max(), values.min())
+    assert set(named) <= set(many)
 
 
 def test_of_few_documents_nothing_is_chosen_and_nothing_judged() -> None:

@@ -15,14 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from benchtui.routing.curve import Curve, Recovered
 from benchtui.routing.paired import Paired, paired
-from benchtui.routing.rules import Threshold, resolve
+from benchtui.routing.rules import Threshold
+from benchtui.routing.sweeps.choose import halves
 from benchtui.routing.sweeps.records import Measure, SweptMetric, SweptTask
-from benchtui.routing.thresholds import Verdict, calibrates, verdict
+from benchtui.routing.thresholds import Verdict, verdict
 from benchtui.text import one_line
 from benchtui.tokens.summary import Estimate
-
-FEWEST_IN_A_HALF = 10
-"""Documents; where a half has fewer, nothing is chosen, and all documents are reported."""
 
 Floats = NDArray[np.float64]
 
@@ -89,32 +87,6 @@ class Conclusion(msgspec.Struct, frozen=True):
     oracle: Line
     random: Line | None = None
     margin: float | None = None
-
-
-def settled(
-    asked: Sequence[float | str], signals: Sequence[ArrayLike], doc_hashes: Sequence[str], seed: int = 0
-) -> tuple[Threshold, ...]:
-    """Return the thresholds as numbers, decreasing; quantiles are those of the `signals` (tokens of each document, or
-    one value a document) of the documents for choosing. Two that are one number are there once.
-
-    Raises ValueError for what is no threshold, and where nothing was measured.
-    """
-    choosing = halves(doc_hashes, seed)
-    of = [np.atleast_1d(each) for each, chosen in zip(signals, choosing, strict=True) if chosen or choosing.all()]
-    profile = np.concatenate(of) if of else np.empty(0)
-    found: dict[float, Threshold] = {}
-    for each in asked:
-        threshold = resolve(each, profile)
-        if np.isfinite(threshold.value):  # infinite ones are both models alone, which are always there
-            found.setdefault(threshold.value, threshold)
-    return tuple(found[value] for value in sorted(found, reverse=True))
-
-
-def halves(doc_hashes: Sequence[str], seed: int = 0) -> NDArray[np.bool_]:
-    """Return which documents (n,) are for choosing; all of them where a half has fewer than `FEWEST_IN_A_HALF`."""
-    choosing = calibrates(doc_hashes, seed)
-    sizes = [len({each for each, mine in zip(doc_hashes, choosing, strict=True) if mine == side}) for side in (0, 1)]
-    return choosing if min(sizes) >= FEWEST_IN_A_HALF else np.ones(len(doc_hashes), np.bool_)
 
 
 def concluded(

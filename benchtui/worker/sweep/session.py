@@ -13,7 +13,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import read_plan
 from benchtui.plans.sweep import SweepPlan, check_strategy
 from benchtui.routing.rules import Threshold, percent_of
-from benchtui.routing.sweeps.conclude import halves, settled
+from benchtui.routing.sweeps.choose import halves, settled
 from benchtui.routing.sweeps.records import SWEEP, Sweep, SweptTask, write_sweep
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Results

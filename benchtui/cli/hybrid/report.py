@@ -1,0 +1,103 @@
+"""What commands that show a sweep have in common: their options, and how they print or write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from benchtui.cli.parameters.options import points_option
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.settings.rows import SAME_WITHIN
+
+if TYPE_CHECKING:
+    from benchtui.compare.hybrid.conclusions import SweptConclusions
+    from benchtui.routing.sweeps.records import Measure, Sweep
+
+_AUTO = tuple(f"p{percent}" for percent in range(10, 100, 10))
+
+
+def _thresholds(_context: click.Context, _option: click.Parameter, value: str) -> tuple[float | str, ...]:
+    from benchtui.routing.rules import parse_threshold
+
+    if value == "auto":
+        return _AUTO
+    try:
+        return tuple(parse_threshold(each.strip()) for each in value.split(","))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
+thresholds_option = click.option(
+    "--thresholds",
+    default="auto",
+    show_default=True,
+    metavar="T,T,…",
+    callback=_thresholds,
+    help="Numbers, or quantiles of what is measured like p70; auto: p10, p20 … p90.",
+)
+margin_option = points_option(
+    "--margin",
+    type=click.FloatRange(0, 100, min_open=True),
+    default=SAME_WITHIN,
+    show_default=True,
+    help="The loss against the large model alone that would not matter.",
+)
+axis_option = click.option(
+    "--axis",
+    type=click.Choice(["calls", "documents", "tokens", "positions", "flops"]),
+    help="What the curve counts the large model's work in. [default: the first that was counted]",
+)
+metric_option = click.option("--metric", help="The metric that is shown in full. [default: the main one of each task]")
+
+
+def report(
+    sweep: Sweep, *, margin: float, axis: str | None, metric: str | None, output: Path | None, as_json: bool
+) -> None:
+    """Print what follows from a sweep, or write it to a file by its ending. Raises UsageError for another ending,
+    BenchtuiError where the file cannot be written."""
+    from benchtui.compare.hybrid.conclusions import conclusions
+
+    found = conclusions(sweep, margin, cast("Measure | None", axis))
+    _check(found, metric)
+    if output is not None:
+        _write(found, output)
+    if as_json:
+        from benchtui.reports.hybrid.record import sweep_json
+
+        click.echo(sweep_json(found), nl=False)
+    elif output is None:
+        from benchtui.reports.hybrid.tables import print_sweep
+        from benchtui.reports.stdout import stdout_console
+
+        print_sweep(found, stdout_console(elsewhere=120), metric)
+
+
+def _check(found: SweptConclusions, metric: str | None) -> None:
+    names = {each.metric for _, of_metrics in found.tasks for each in of_metrics}
+    names |= {f"{each.metric},{each.filter}" for _, of_metrics in found.tasks for each in of_metrics}
+    if metric is not None and metric not in names:
+        known = ", ".join(sorted({each.metric for task in found.sweep.tasks for each in task.metrics}))
+        raise UsageError(f"--metric: no task has {metric!r}.", f"There are {known}.")
+
+
+def _write(found: SweptConclusions, output: Path) -> None:
+    from benchtui.files import write_run_file
+
+    text = _text(found, output)
+    try:
+        write_run_file(output, text)  # it may lie in a run, which may come from anybody
+    except OSError as error:
+        raise BenchtuiError(
+            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
+        ) from None
+    click.echo(f"Written: {output}", err=True)
+
+
+def _text(found: SweptConclusions, output: Path) -> str:
+    if output.suffix == ".json":
+        from benchtui.reports.hybrid.record import sweep_json
+
+        return sweep_json(found)
+    raise UsageError(f"--output {output}: what is to be written is not known.", "Name a file .json.")

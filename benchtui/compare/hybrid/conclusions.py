@@ -1,0 +1,52 @@
+"""What follows from a sweep, task by task and metric by metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchtui.errors import UsageError
+from benchtui.results.records import is_share
+from benchtui.routing.sweeps.records import Measure, Sweep, SweptMetric, SweptTask
+
+if TYPE_CHECKING:
+    from benchtui.routing.sweeps.conclude import Conclusion
+
+
+class SweptConclusions(msgspec.Struct, frozen=True):
+    """The conclusions on each task of a sweep, its main metric first; `margin` in points."""
+
+    sweep: Sweep
+    tasks: tuple[tuple[SweptTask, tuple[Conclusion, ...]], ...]
+    margin: float
+
+
+def conclusions(sweep: Sweep, margin: float, measure: Measure | None = None) -> SweptConclusions:
+    """Conclude from everything in a sweep. `margin` is in points, and is for shares: other metrics get no verdict;
+    `measure` is what curves count work in, None: the first of `MEASURES` that was counted. Raises UsageError for a
+    measure that was not."""
+    from benchtui.routing.sweeps.conclude import concluded
+
+    found = []
+    for task in sweep.tasks:
+        if measure is not None and measure not in task.measures:
+            raise UsageError(f"{measure} of {task.task} were not counted.", f"There are {', '.join(task.measures)}.")
+        of_metrics = tuple(
+            concluded(
+                task,
+                metric,
+                measure=measure,
+                margin=margin / 100 if shares(metric) else None,
+                seed=sweep.seed,
+            )
+            for metric in task.metrics
+        )
+        found.append((task, of_metrics))
+    return SweptConclusions(sweep, tuple(found), margin)
+
+
+def shares(metric: SweptMetric) -> bool:
+    """Whether a metric's scores are shares, to be shown in percent."""
+    rows = (metric.small, metric.large, *metric.scores)
+    return all(is_share(metric.metric, min(row)) and is_share(metric.metric, max(row)) for row in rows)
