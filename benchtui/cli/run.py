@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, run_options
 
 if TYPE_CHECKING:
+    from benchtui.compare.summary import Summary
     from benchtui.plans.choice import Choice
 
 
@@ -31,8 +33,9 @@ def command(**values: Any) -> int:
     return start(choice_from_flags(values))
 
 
-def start(choice: Choice) -> int:
-    """Run what was chosen, here or, with --detach, in the background; returns the exit code."""
+def start(choice: Choice, shown: Callable[[Summary], None] | None = None) -> int:
+    """Run what was chosen, here or, with --detach, in the background; returns the exit code. `shown` is told what was
+    found of each model."""
     from benchtui.cli.terminal.detach import in_background, start_detached
     from benchtui.cli.terminal.main_job import run_on_terminal
 
@@ -43,4 +46,4 @@ def start(choice: Choice) -> int:
 
             with_checkpoint(choice, Terminal().say)
         return start_detached(sys.argv[1:])
-    return run_on_terminal(choice)
+    return run_on_terminal(choice, shown)

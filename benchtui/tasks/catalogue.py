@@ -15,6 +15,11 @@ from benchtui.tasks.entries import Kind, TaskEntry
 from benchtui.tasks.scan import NotATaskError, Progress, scan, scan_file
 from benchtui.text import one_line
 
+_NOW: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"truthfulqa_mc": ("truthfulqa_mc1", "truthfulqa_mc2", "truthfulqa_gen")}
+)
+"""Tasks of earlier versions of lm-eval, and what they have become."""
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -123,7 +128,7 @@ class Catalogue:
         if self.broken:
             others = f" (and {len(self.broken) - 1} more like it)" if len(self.broken) > 1 else ""
             return UsageError(problem, f"{one_line(self.broken[0], 300)}{others}: fix it if it defines this task.")
-        near = self.nearest(name)
+        near = [other for other in _NOW.get(name, ()) if other in self] or self.nearest(name)
         hint = f"Did you mean {_or(near)}?" if near else "`benchtui tasks QUERY` searches them."
         return UsageError(problem, hint)
 

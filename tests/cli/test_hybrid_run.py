@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shlex
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -12,11 +14,17 @@ import pytest
 from benchtui.cli.hybrid.run import command
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.hybrid import dashed, hybrid_choice
+from benchtui.cli.parameters.hybrid_seed import with_template
 from benchtui.cli.run import command as run_command
+from benchtui.demo.workspace import demo_paths
 from benchtui.errors import UsageError
 from benchtui.interpreter import this_python
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import run_arguments
+from benchtui.reports.hybrid_results import default_name
+from benchtui.results.routing import RoutedPart, RoutedRun
+from benchtui.routing.names import StrategyName
+from tests.cli.results_commands import benchtui
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +35,7 @@ def nothing_is_said_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def hybrid(line: str) -> Choice:
     with command.make_context("run", shlex.split(line)) as context:
-        return hybrid_choice(context.params)
+        return hybrid_choice(with_template(context.params))
 
 
 def run(line: str) -> Choice:
@@ -92,3 +100,82 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.returncode == 0
     assert "--small, --slm" in " ".join(done.stdout.split())
     assert done.stderr.strip() == "[]"
+
+
+OUTPUT = {"output_dir": None, "output_name": None, "log_samples": False, "report_content": False}
+
+
+def values(line: str) -> dict[str, Any]:
+    with command.make_context("run", shlex.split(line)) as context:
+        return {name: context.params[name] for name in OUTPUT}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--small a --large b", {}),
+        ("--slm a --llm b", {"output_dir": Path("eval_results")}),
+        ("--slm a --llm b --output_dir=x", {"output_dir": Path("x")}),
+        ("--slm a --llm b --output-dir ''", {}),
+        ("--small a --large b --output_name n.json --log_samples", {"output_name": "n.json", "log_samples": True}),
+        ("--small a --large b --report-content --report-routing-metrics", {"report_content": True}),
+        ("--small a --large b --verbosity DEBUG", {}),
+    ],
+)
+def test_where_the_results_are_written_too(line: str, said: dict[str, Any]) -> None:
+    assert values(line) == OUTPUT | said
+
+
+@pytest.mark.parametrize("name", ["../up", "a/b", "", "..", "a\\b"])
+def test_a_name_of_a_file_leads_nowhere(name: str) -> None:
+    with pytest.raises(click.BadParameter, match="no name of a file"):
+        values(f"--small a --large b --output_name {shlex.quote(name)}")
+
+
+def test_a_chat_template_is_asked_for_once() -> None:
+    assert hybrid("--small a --large b --apply-chat-template").chat_template == "on"
+    assert hybrid("--small a --large b --apply_chat_template --chat-template on").chat_template == "on"
+    with pytest.raises(UsageError, match="contradict"):
+        hybrid("--small a --large b --apply-chat-template --chat-template off")
+
+
+def test_settings_and_tasks_are_shown_without_models() -> None:
+    shown = benchtui("hybrid", "run", "--show_config", "--strategy", "entropy", "--num_fewshot", "5")
+    assert shown.code == 0
+    lines = [line.split(maxsplit=1) for line in shown.out.splitlines()]
+    assert ["strategy", "entropy"] in lines
+    assert ["num-fewshot", "5"] in lines
+    assert ["large", "none"] in lines
+    assert "--backend hybrid --strategy entropy" in shown.out
+    wrong = benchtui("hybrid", "run", "--show_config", "--threshold", "x")
+    assert (wrong.code, "--threshold" in wrong.err) == (2, True)
+    listed = benchtui("hybrid", "run", "--list_tasks")
+    assert (listed.code, listed.out) == (0, benchtui("tasks").out)
+
+
+def test_what_truthfulqa_mc_has_become_is_said() -> None:
+    ended = benchtui(
+        "hybrid", "run", "--slm", demo_paths().base, "--llm", demo_paths().base, "--tasks", "truthfulqa_mc"
+    )
+    assert ended.code == 2
+    assert "truthfulqa_mc1, truthfulqa_mc2 or truthfulqa_gen" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("strategy", "more", "mode"),
+    [
+        ("small", {}, "slm_only"),
+        ("large", {}, "llm_only"),
+        ("speculative", {"drafts": 4}, "speculative_d4"),
+        ("uncertainty", {"threshold": 0.5}, "uncertainty_t0.5"),
+        ("margin", {"threshold": "p70"}, "margin_tp70"),
+    ],
+)
+def test_the_file_is_named_as_the_seed_names_it(strategy: StrategyName, more: dict[str, Any], mode: str) -> None:
+    routing = RoutedRun(RoutedPart("Qwen/Qwen3-0.6B"), RoutedPart("/models/qwen-8b"), strategy, **more)
+    now = dt.datetime(2025, 3, 4, 5, 6, 7, tzinfo=dt.UTC)
+    name = default_name(routing, ["hellaswag", "arc_easy"], now)
+    assert name == f"hybrid_Qwen3-0.6B_vs_qwen-8b_{mode}_hellaswag_arc_easy_20250304_050607.json"
+    long = default_name(routing, [f"mmlu_{number:04}" for number in range(60)], now)
+    assert len(long.encode()) < 255
+    assert "mmlu_0000_and_59_more" in long

@@ -95,3 +95,28 @@ def test_speculative_tells_what_was_accepted_and_whose_log_likelihoods_they_are(
     assert f"{100 * accepted / drafted:.1f} % of {drafted} drafted tokens accepted" in words
     assert "Log-likelihoods by the large model alone" in words
     assert "token mixture" not in words
+
+
+def test_a_line_of_the_seed_writes_its_file_with_questions_and_answers(demo: Path) -> None:
+    settings = '{"temperature": 0.8, "do_sample": true, "max_gen_toks": 6}'
+    said = hybrid(
+        demo, *BOTH, "--num_drafts", "4", "--gen_kwargs", settings, "--log_samples", "--report-content",
+        "--output_name", "mine.json", small="--slm", large="--llm",
+    )  # fmt: skip
+    assert "Written: eval_results/mine.json" in said.err
+    run, folder = newest(demo), demo / "eval_results"
+    written = json.loads((folder / "mine.json").read_text())
+    own = results_in(run.lm_eval)
+    told = written["metadata"].pop("content_metrics")
+    assert written.pop("metadata") == own.pop("metadata") | {"report_content": True}
+    assert written == own
+    samples = [json.loads(line) for line in (folder / "mine_samples_demo_instructions.jsonl").read_text().splitlines()]
+    questions = [(sample["arguments"]["gen_args_0"]["arg_0"], sample["resps"][0][0]) for sample in samples]
+    assert [(each["question"], each["answer"]) for each in told["detailed_content"]] == questions
+    assert told["total_questions"] == 8
+    assert max(each["num_tokens"] for each in told["detailed_content"]) <= 6
+    assert told["total_generation_time"] == pytest.approx(
+        sum(each["generation_time"] for each in told["detailed_content"])
+    )
+    for replaced in ("temperature of {} 0.8 (0.0", "do_sample of {} true (false", "max_gen_toks of {} 6 (32"):
+        assert f"{replaced.format('demo_instructions')} in the task)" in said.err

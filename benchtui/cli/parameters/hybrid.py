@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -11,15 +11,18 @@ import click
 from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
 from benchtui.backends.hybrid import HYBRID, LARGE
+from benchtui.backends.registry import BUILT_IN
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, SectionedOption, settings_as
 from benchtui.errors import UsageError
-from benchtui.plans.choice import Choice
+from benchtui.plans.choice import Choice, settings_of
 from benchtui.settings.rows import SETTING, SETTINGS, WHAT
-from benchtui.settings.setting import Alias, Setting
+from benchtui.settings.setting import Alias, Setting, Switch
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+OUTPUT_DIR, OF_THE_SEED = "--output-dir", "./eval_results"
+"""Where eval_hybrid.py writes its results."""
 TOGETHER = "How the two answer"
 _NAMED: Mapping[str, Setting] = {
     "model": dataclasses.replace(
@@ -42,16 +45,25 @@ _ALONE = tuple(
     )
     for name, flags in (("large", ("--large-only",)), ("small", ("--small-only", "--use-slm-only")))
 )  # fmt: skip
+_OF_OTHERS = {own.name for backend in BUILT_IN.values() for own in backend.settings} - {
+    own.name for own in HYBRID.settings
+}
+"""What is read, as everywhere, and says nothing of two models."""
 _NOT_HERE = ("backend", "server")
 """The backend is the one with two models, and asks no server."""
 
 
 class HybridCommand(SectionedCommand):
-    """A command whose flags may be typed with underscores too."""
+    """A command whose flags may be typed with underscores too. Where the models are named as eval_hybrid.py names them
+    and nobody says otherwise, the results are also written where it writes them."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         flags = {flag for parameter in self.params if isinstance(parameter, click.Option) for flag in parameter.opts}
-        return super().parse_args(ctx, dashed(args, flags))
+        said = dashed(args, flags)
+        there = {word.partition("=")[0] for word in said}
+        if OUTPUT_DIR in flags and there & {"--slm", "--llm"} and OUTPUT_DIR not in there:
+            said = [OUTPUT_DIR, OF_THE_SEED, *said]
+        return super().parse_args(ctx, said)
 
 
 def dashed(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
@@ -69,11 +81,14 @@ def dashed(arguments: Sequence[str], flags: Collection[str]) -> list[str]:
 
 def hybrid_options(command: F) -> F:
     """Add the flags of all settings of a run whose backend is the one with two models."""
-    rows = [_here(row) for row in SETTINGS if row.name not in _NOT_HERE]
-    rows.sort(key=lambda row: (row.name not in _NAMED, row.section != TOGETHER))
-    for add in (*_ALONE, settings_as(rows)):
+    for add in (*_ALONE, settings_as(_rows())):
         command = add(command)
     return command
+
+
+def _rows() -> list[Setting]:
+    rows = [_here(row) for row in SETTINGS if row.name not in _NOT_HERE]
+    return sorted(rows, key=lambda row: (row.name not in _NAMED, row.section != TOGETHER))
 
 
 def hybrid_choice(values: Mapping[str, Any]) -> Choice:
@@ -86,6 +101,22 @@ def hybrid_choice(values: Mapping[str, Any]) -> Choice:
         said["strategy"] = alone[0]
     nowhere = {name: SETTING[name].default for name in _NOT_HERE}
     return choice_from_flags(nowhere | said | {"backend": HYBRID.name})
+
+
+def shown_settings(choice: Choice) -> Iterator[tuple[str, str]]:
+    """Yield each setting of a choice as it is typed, in the order of the flags."""
+    values = settings_of(choice)
+    for row in _rows():
+        if row.name in _OF_OTHERS:
+            continue
+        named = {"model": "small"}.get(row.name, row.name)
+        yield named, " ".join(_words(row, values[row.parameter]))
+
+
+def _words(row: Setting, value: Any) -> list[str]:
+    if isinstance(row.form, Switch):
+        return row.arguments(value)
+    return [text for text in row.arguments(value) if text != row.flag]
 
 
 def _here(row: Setting) -> Setting:

@@ -21,22 +21,24 @@ if TYPE_CHECKING:
     from benchtui.supervise.control import Control
 
 
-def run_on_terminal(choice: Choice) -> int:
-    """Benchmark what was chosen and show it here; returns the exit code."""
+def run_on_terminal(choice: Choice, shown: Callable[[Summary], None] | None = None) -> int:
+    """Benchmark what was chosen and show it here; returns the exit code. `shown` as in a Terminal."""
     from benchtui.benchmark.run import run_choice
     from benchtui.supervise.control import Control, say_on_stderr
 
     with Control(say_on_stderr) as control:
-        return run_choice(choice, Terminal(as_json=choice.json, resume=choice.resume), control)
+        return run_choice(choice, Terminal(as_json=choice.json, resume=choice.resume, shown=shown), control)
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """The terminal as a Frontend. `resume` None asks about unfinished runs; `model`, if any, begins every line."""
+    """The terminal as a Frontend. `resume` None asks about unfinished runs; `model`, if any, begins every line;
+    `shown` is told what is shown."""
 
     as_json: bool = False
     resume: bool | None = None
     model: str = ""
+    shown: Callable[[Summary], None] | None = None
 
     def about(self, model: str) -> Terminal:
         return replace(self, model=model)
@@ -46,6 +48,11 @@ class Terminal:
             click.echo(printable(f"{self.model}: {text}" if self.model else text), err=True)
 
     def show(self, summary: Summary) -> None:
+        self._print(summary)
+        if self.shown is not None:
+            self.shown(summary)
+
+    def _print(self, summary: Summary) -> None:
         if self.as_json:
             return
         from benchtui.reports.tables import print_summary

@@ -14,8 +14,9 @@ from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.speed import SpeedMeter
 from benchtui.worker.benchmark.tasks.data import bind_data
-from benchtui.worker.benchmark.tasks.load import load_tasks
+from benchtui.worker.benchmark.tasks.load import LoadedTasks, load_tasks
 from benchtui.worker.benchmark.tasks.prompts import try_prompts
+from benchtui.worker.benchmark.tasks.repeats import Replaced
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.report import Reporter
 
@@ -33,9 +34,21 @@ def open_to_ask(
     given_up = {task for task, _ in context.journal.skipped()}  # a prompt that hung is not made again
     tried = [found for found in context.tasks.tasks if found.name not in given_up]
     caveats = try_prompts(tried, context.plan, context.in_hand)
+    for (setting, value, own), names in _replaced(context.tasks).items():
+        of = names[0] if len(names) == 1 else f"{len(names)} tasks"
+        context.reporter.decision(f"{setting} of {of}", value, own)
     for caveat in caveats:
         context.reporter.warn(caveat)
     return dataclasses.replace(context, caveats=tuple(caveats))
+
+
+def _replaced(tasks: LoadedTasks) -> dict[Replaced, list[str]]:
+    """What the user's generation settings replaced, with the names of the tasks in which they did."""
+    found: dict[Replaced, list[str]] = {}
+    for loaded in tasks.tasks:
+        for setting in loaded.replaced:
+            found.setdefault(setting, []).append(loaded.name)
+    return found
 
 
 def open_to_score(

@@ -25,18 +25,19 @@ from benchtui.tasks.resolve import task_digest
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
 from benchtui.worker.benchmark.tasks.local_names import refuse_local_dataset, refuse_local_metrics
-from benchtui.worker.benchmark.tasks.repeats import ask_repeatedly, check_generation
+from benchtui.worker.benchmark.tasks.repeats import Replaced, ask_repeatedly, check_generation, replaced_settings
 
 
 @dataclass(frozen=True)
 class LoadedTask:
     """A leaf task ready to build its prompts; `limit` is resolved to a number of documents, None for all. `repeats`
-    answers are drawn to each."""
+    answers are drawn to each. `replaced` is what --gen-kwargs set otherwise than the task does."""
 
     name: str
     task: Task
     limit: int | None
     repeats: int = 1
+    replaced: tuple[Replaced, ...] = ()
 
     @property
     def documents(self) -> int:
@@ -110,8 +111,9 @@ def load_tasks(plan: BenchmarkPlan, metadata: dict[str, Any], built: Callable[[s
                     f"Task {name} is asked for twice, the second time by {wanted.name}.", "Name it once."
                 )
             _refuse_unsafe(name, task, plan)
+            replaced = replaced_settings(task, plan.prompts.gen_kwargs)
             repeats = _apply_settings(name, task, wanted, plan)
-            tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit), repeats)
+            tasks[name] = LoadedTask(name, task, get_sample_size(task, wanted.limit), repeats, replaced)
     _refuse_others(plan)  # loading a data set may take minutes
     return LoadedTasks(tuple(tasks.values()), groups)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from benchtui.settings.sampling import is_drawn, without_effect
 from benchtui.text import one_line
 
 Aggregate = Callable[[Sequence[Any]], float]
+Replaced = tuple[str, str, str]
+"""A generation setting, its value, and in words what the task itself says of it."""
 
 
 def check_generation(name: str, task: Task, said: Mapping[str, Any]) -> None:
@@ -30,6 +33,22 @@ def check_generation(name: str, task: Task, said: Mapping[str, Any]) -> None:
             f"{one_line(', '.join(idle), 200)} would change nothing: {name} takes the likeliest token.",
             "Draw tokens with --temperature 0.7, or with do_sample=true in --gen-kwargs; or leave it out.",
         )
+
+
+def replaced_settings(task: Task, said: Mapping[str, Any]) -> tuple[Replaced, ...]:
+    """Return what the user `said` of how answers are generated and the task says otherwise."""
+    if task.get_config("output_type") != "generate_until":
+        return ()
+    own: Mapping[str, Any] = task.get_config("generation_kwargs") or {}
+    return tuple(
+        (name, _value(value), f"{_value(own[name])} in the task" if name in own else "the task does not say")
+        for name, value in said.items()
+        if name not in own or own[name] != value
+    )
+
+
+def _value(value: Any) -> str:
+    return one_line(json.dumps(value, default=str), 60)
 
 
 def ask_repeatedly(name: str, task: Task, repeats: int) -> None:
