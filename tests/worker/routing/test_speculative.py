@@ -6,22 +6,15 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from benchtui.errors import BenchtuiError
 from benchtui.routing.acceptance import greedy_acceptance, predict
 from benchtui.routing.records import Sampling, SpeculativeText
-from benchtui.worker.answering.hf.distributions import TextDistributions
-from benchtui.worker.answering.hf.growing_text import grow
-from benchtui.worker.answering.next_token import GrowingText
-from benchtui.worker.answering.protocol import Observer, Unobserved
-from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.routing import speculative
 from benchtui.worker.routing.speculative import Drafts, write_speculative
-from tests.worker.answering.hf.engine import zoo
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
 TEXT = "the quick brown fox jumps over lazy dog cat sleeps in warm sun and counts to ten a b all day while"
@@ -170,32 +163,3 @@ def test_drafts_become_longer_where_they_are_accepted_and_shorter_where_not(pair
     assert {2, -1} <= seen
     with pytest.raises(ValueError, match="must be at least 1"):
         write(pair, PROMPTS[0], 0)
-
-
-class _Grower:
-    """A network of any family, stepped."""
-
-    def __init__(self, network: Any) -> None:
-        self._distributions = TextDistributions(network, zoo.WINDOW)
-
-    def grow(self, observer: Observer) -> GrowingText:
-        return grow(self._distributions, observer)
-
-
-@pytest.mark.parametrize("family", ["mistral", "gemma3", "gpt_oss", "bamba", "falcon_h1"])
-def test_layers_with_a_sliding_window_or_a_recurrent_state_write_the_same(family: str) -> None:
-    """Drafts that were rejected must not remain in the state of a layer."""
-    large, small = zoo.make_model(family), zoo.make_model(family)
-    torch.manual_seed(5)
-    with torch.no_grad():
-        for weight in small.parameters():
-            weight += 0.01 * torch.randn_like(weight)
-    known = np.ones(zoo.VOCABULARY, np.bool_)
-    models = [SteppedModel(label, _Grower(each), known, Unobserved()) for label, each in (("A", small), ("B", large))]
-    prompt = [int(token) for token in np.random.default_rng(2).integers(3, zoo.VOCABULARY, zoo.SLIDING + 4)]
-    expected = generated(large, prompt, most=24)
-    for drafts in (1, 4, 8):
-        answers = Answers(Sampling(max_new_tokens=24), frozenset({END}), str)
-        found = write_speculative(models[0], models[1], prompt, answers, document=0, drafts=drafts)
-        assert list(found.tokens) == expected
-        assert found.costs[1].discarded or drafts == 1 or found.acceptance == 1
