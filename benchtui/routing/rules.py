@@ -109,6 +109,17 @@ class Threshold(msgspec.Struct, frozen=True):
     value: float
 
 
+class Settled(msgspec.Struct, frozen=True):
+    """The number `value` that a quantile `asked` for has come to for one task: of `values` values of what is measured
+    (`of`, in words), in its first `documents` documents."""
+
+    asked: str
+    value: float
+    of: str
+    values: int
+    documents: int
+
+
 def percent_of(threshold: float | str) -> float | None:
     """Return the percentage of a threshold like "p95", None for a number. Raises ValueError for what is neither."""
     if not isinstance(threshold, str):

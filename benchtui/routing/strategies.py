@@ -13,7 +13,13 @@ from benchtui.routing.rules import DeferRule, RouteRule, SwitchRule, back_thresh
 from benchtui.text import one_line
 from benchtui.tokens.modes import DivergenceKind
 
-_THRESHOLDS: Mapping[str, float | str] = {"entropy": 2.0, "switch": "p95", "logtoku": "p70", "logtoku-eu": "p70"}
+_THRESHOLDS: Mapping[str, float | str] = {
+    "entropy": 2.0,
+    "switch": "p95",
+    "logtoku": "p70",
+    "logtoku-eu": "p70",
+    "defer": "p70",  # what choices are compared by, sums or means by length, has no scale of its own
+}
 _OTHERWISE = 0.5
 
 
@@ -51,8 +57,10 @@ class Strategy(msgspec.Struct, frozen=True):
         return SwitchRule(self.divergence, threshold, back_threshold(threshold, self.back), self.min_stay)
 
     def defer(self, threshold: float, *, choices: bool) -> DeferRule:
-        """Return the rule of "defer", for documents whose answers are `choices`, or texts."""
-        return DeferRule(self.defer_by or ("margin" if choices else "mean-logprob"), threshold)
+        """Return the rule of "defer", for documents whose answers are `choices`, or texts. A `defer_by` of the other
+        kind is not used."""
+        fitting: tuple[DeferScore, ...] = ("margin", "confidence") if choices else ("mean-logprob", "low-logprob")
+        return DeferRule(self.defer_by if self.defer_by in fitting else fitting[0], threshold)
 
 
 def strategy_of(settings: Mapping[str, str]) -> Strategy:

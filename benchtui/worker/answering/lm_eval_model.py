@@ -23,6 +23,7 @@ from tqdm import tqdm
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.runs.answer_health import FIRST_IDS, AnswerFacts
+from benchtui.tasks.compared import compared_size
 from benchtui.worker.answering.protocol import (
     Answering,
     Generated,
@@ -48,13 +49,15 @@ class LmEvalModel(TemplateLM):
     """Gives the answers of lm-eval's `hf` model, computed by `answering`.
 
     Set `observer` to be told of batches, tokens, counts and decisions; every answer goes to the cache hook
-    (`set_cache_hook`) as soon as it is known. What the observer or the hook raises ends the call.
+    (`set_cache_hook`) as soon as it is known. What the observer or the hook raises ends the call. Set `metric` to the
+    one that compares the continuations of a document.
 
     One thing differs from `hf` on purpose: a continuation without tokens has log-likelihood 0 and is greedy, where `hf`
     stops with an error.
     """
 
     observer: Observer
+    metric: str = ""
 
     def __init__(self, answering: Answering, prompts: PromptSettings, observer: Observer | None = None) -> None:
         super().__init__()
@@ -146,7 +149,8 @@ class LmEvalModel(TemplateLM):
         context = context or [self.prefix_token_id]
         # The window holds everything but the last token of the continuation; that of an encoder the context alone.
         read = len(context) + len(continuation) - 1 if self.backend == "causal" else len(context)
-        return ScoreRequest(context, continuation, args, max(read - self.max_length, 0), document)
+        size = compared_size(args[-1], self.metric) if args else 1
+        return ScoreRequest(context, continuation, args, max(read - self.max_length, 0), document, size)
 
     def _score(self, requests: Sequence[ScoreRequest], answered: Callable[[int, Score], None]) -> None:
         """Ask everything that has tokens to be predicted; what has none is certain."""

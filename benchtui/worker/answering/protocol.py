@@ -49,12 +49,11 @@ class ModelPlan(Protocol):
 
 @dataclass(frozen=True)
 class ScoreRequest:
-    """A continuation whose log-likelihood after a context is asked.
+    """A continuation whose log-likelihood after a context is asked; both have at least one token.
 
-    `context` has at least one token and so has `continuation`. The first `lost` tokens of the context do not fit into
-    the model's window: the model must not read them. `args` is what the observer is told of the request: lm-eval's
-    arguments, which are (context, continuation) as texts, or (text,) for one window of a longer text. Requests with one
-    `document` belong together; None where nobody says.
+    The model must not read the first `lost` tokens of the context: they do not fit into its window. `args`, for the
+    observer, are lm-eval's arguments: (context, continuation) as texts, or (text,) for one window of a longer text.
+    The task's metric compares requests of one `document` (None: nobody says), each score divided by its `size`.
     """
 
     context: Ids
@@ -62,6 +61,7 @@ class ScoreRequest:
     args: tuple[Any, ...]
     lost: int = 0
     document: int | None = None
+    size: float = 1.0
 
     @property
     def inputs(self) -> list[int]:

@@ -9,13 +9,16 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
+from benchtui.plans.switching import PROFILED
 from benchtui.runs.answer_health import AnswerFacts
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.protocol import BatchTooLargeError, ModelChangedError, OutOfMemoryError
+from benchtui.worker.answering.settling import Measuring, Settles
 from benchtui.worker.benchmark import same_scores
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.task_run import CHANCE_AT_LEAST, TaskRun
 from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.thresholds import note_threshold, noted_threshold
 from benchtui.worker.not_a_number import NotANumberError
 
 CHANCE_AFTER = 10
@@ -30,7 +33,10 @@ class AskedTask(TaskRun):
         self._model = model
         self._request_type = ""
         self._in_batch: list[tuple[Any, ...]] = []
-        super().__init__(context, loaded, model.answering.chat, interruptible=interruptible)
+        answering = model.answering
+        super().__init__(
+            context, loaded, answering.chat, interruptible=interruptible, whole_documents=answering.whole_documents
+        )
 
     def ask(self, only: frozenset[int] | None = None) -> None:
         """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
@@ -76,8 +82,10 @@ class AskedTask(TaskRun):
         self.reporter.phase("evaluating", self.loaded.name)
         self._tell_progress(force=True)
         self._model.observer = self
+        self._model.metric = self.loaded.metric
         self._model.set_cache_hook(self.requests)
         with self._sized():
+            self._settle()
             self._ask_until_answered(only)
         self.marks.tell(force=True)
         self._tell_progress(force=True)
@@ -91,6 +99,30 @@ class AskedTask(TaskRun):
             if rows is not None:
                 journal.note(noted, rows)
             yield
+
+    def _settle(self) -> None:
+        """Have the threshold measured that the model's answers go by, once in a run, if it has to be."""
+        answering = self._model.answering
+        if not isinstance(answering, Settles) or (measuring := answering.measuring()) is None:
+            return
+        name, journal = self.loaded.name, self.context.journal
+        settled = noted_threshold(journal, name)
+        if settled is None:
+            self.reporter.phase("evaluating", name, detail="measuring for the threshold")
+            first = self.requests.first(PROFILED)
+            while (too_large := self._failed(lambda: self._measure(measuring, first))) is not None:
+                self._shrink(too_large)
+            settled = note_threshold(journal, name, measuring, len({asked.doc_id for asked in first}))
+            why = f"{settled.asked} of {settled.values:,} values in {settled.documents} documents: {settled.of}"
+            self.reporter.decision(f"threshold of {name}", f"{settled.value:.4g}", why)
+        answering.settle(settled.value)
+
+    def _measure(self, measuring: Measuring, first: Sequence[Instance]) -> None:
+        measuring.forget()
+        model = LmEvalModel(measuring, self.context.plan.prompts, self)
+        model.metric = self.loaded.metric
+        for _ in self._answers(model, first):
+            pass  # they are none: what was measured is kept
 
     def _ask_until_answered(self, only: frozenset[int] | None) -> None:
         while pending := self.requests.pending(only):
@@ -110,25 +142,40 @@ class AskedTask(TaskRun):
 
     def _ask_all(self, pending: Sequence[Instance]) -> str | None:
         """What was said if memory ran out and a smaller batch may help; None when everything was asked."""
+
+        def ask() -> None:
+            for instances, answers in self._answers(self._model, pending):
+                self.requests.take_rest(instances, answers)
+
+        try:
+            return self._failed(ask)
+        finally:
+            self.requests.keep()
+
+    def _answers(
+        self, model: LmEvalModel, pending: Sequence[Instance]
+    ) -> Iterator[tuple[list[Instance], Sequence[Any]]]:
+        """The answers of a model to requests, those of one type together."""
         methods: dict[str, Callable[[list[Instance]], Sequence[Any]]] = {
-            "generate_until": self._model.generate_until,
-            "loglikelihood": self._model.loglikelihood,
-            "loglikelihood_rolling": self._model.loglikelihood_rolling,
+            "generate_until": model.generate_until,
+            "loglikelihood": model.loglikelihood,
+            "loglikelihood_rolling": model.loglikelihood_rolling,
         }
         by_type: dict[str, list[Instance]] = {}
         for instance in pending:
             by_type.setdefault(instance.request_type, []).append(instance)
+        for request_type, instances in by_type.items():
+            self._request_type = request_type
+            yield instances, methods[request_type](instances)
+
+    def _failed(self, ask: Callable[[], None]) -> str | None:
+        """What was said if memory ran out while the model was asked and a smaller batch may help; else None."""
         try:
-            for request_type, instances in by_type.items():
-                self._request_type = request_type
-                answers = methods[request_type](instances)
-                self.requests.take_rest(instances, answers)
+            ask()
         except NotANumberError as error:
             raise self._at_document(error) from error
         except BatchTooLargeError as error:
             return str(error)
-        finally:
-            self.requests.keep()
         return None
 
     def _at_document(self, error: NotANumberError) -> NotANumberError:

@@ -11,6 +11,7 @@ import msgspec
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop
 from benchtui.routing.answers import RoutedFacts
+from benchtui.routing.rules import Settled
 from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
@@ -66,7 +67,7 @@ class ModelDescription:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What has been found so far: `scores`, `coverage` and `health` by leaf task, `early` by unit;
+    """What has been found so far: `scores`, `coverage`, `health` and `thresholds` by leaf task, `early` by unit;
     `routed` by leaf task, where two models answered it together;
     `prompt_lengths` in tokens, of every answered request; `started` is when the evaluation began, in seconds since the
     epoch."""
@@ -78,6 +79,7 @@ class Outcome:
     prompt_lengths: list[int] = field(default_factory=list)
     early: dict[str, EarlyStop] = field(default_factory=dict)
     routed: dict[str, RoutedFacts] = field(default_factory=dict)
+    thresholds: dict[str, Settled] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
 
     @property

@@ -16,6 +16,7 @@ from benchtui.worker.benchmark.answers.scoring import TaskScores
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext, TaskCoverage
 from benchtui.worker.benchmark.task_run import TaskRun
 from benchtui.worker.benchmark.tasks.load import LoadedTask
+from benchtui.worker.benchmark.thresholds import noted_threshold
 from benchtui.worker.benchmark.write import write_results
 
 PLANNED_AT_ONCE = 200
@@ -92,6 +93,8 @@ def score_unit(
         outcome.health[loaded.name] = task_run.health()
         if (routed := task_run.requests.routed()) is not None:
             outcome.routed[loaded.name] = routed
+        if (settled := noted_threshold(context.journal, loaded.name)) is not None:
+            outcome.thresholds[loaded.name] = settled
         outcome.prompt_lengths.extend(task_run.requests.prompt_lengths())
 
 

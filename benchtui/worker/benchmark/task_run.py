@@ -30,9 +30,16 @@ class TaskRun:
     """A task whose answers come from the journal; `AskedTask` is one that a model answers."""
 
     def __init__(
-        self, context: RunContext, loaded: LoadedTask, chat: ChatRenderer | None, *, interruptible: bool
+        self,
+        context: RunContext,
+        loaded: LoadedTask,
+        chat: ChatRenderer | None,
+        *,
+        interruptible: bool,
+        whole_documents: bool = False,
     ) -> None:
-        """Build the prompts and read what was answered before. Raises StopRequested only if `interruptible`."""
+        """Build the prompts and read what was answered before: with `whole_documents` no log-likelihoods of a document
+        of which some are missing. Raises StopRequested only if `interruptible`."""
         self.context = context
         self.loaded = loaded
         self.reporter = context.reporter
@@ -51,7 +58,9 @@ class TaskRun:
         self._health = HealthCounter()
         self.marks = Marks(self.reporter, loaded.name)
         self.routing = RoutingTold(self.reporter, loaded.name)
-        self.requests = TaskRequests(loaded.name, built.instances, context.journal, self._document_answered)
+        self.requests = TaskRequests(
+            loaded.name, built.instances, context.journal, self._document_answered, whole_documents=whole_documents
+        )
         self._answered_before = self.tokens_computed = 0
         self.requests.restore()
         self._answered_before = self.requests.answered

@@ -94,6 +94,7 @@ def write_results(
         "looked_at": plan.looked_at,
         **_repeats(outcome),
         **({"routing": msgspec.to_builtins(routing)} if routing else {}),
+        **({"thresholds": msgspec.to_builtins(outcome.thresholds)} if outcome.thresholds else {}),
         "resolved": facts,
     }
     path = run.lm_eval / f"results_{stamp}.json"

@@ -250,3 +250,38 @@ def test_a_resumed_run_draws_just_the_texts_that_are_missing(journal: Journal) -
     missing = [instance.args for instance in resumed.pending()]
     assert missing == [instance.args for place, instance in enumerate(began) if place not in (4, 1)]
     assert done == [], "a document with two of three answers is not scored"
+
+
+def test_log_likelihoods_that_depend_on_each_other_are_asked_together_again(journal: Journal) -> None:
+    asked = instances()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    requests.pending()
+    for instance in asked[:3]:
+        requests.add_partial("loglikelihood", instance.args, (-1.5, True))
+    requests.keep()
+    again = instances()
+    done: list[int] = []
+    resumed = TaskRequests("task", again, journal, done.append, whole_documents=True)
+    resumed.restore()
+    assert done == [0]
+    assert resumed.pending() == again[2:], "the half document as a whole"
+    resumed.take_rest(again[2:], [(-2.0, False)] * 6)
+    resumed.keep()
+    assert done == [0, 1, 2, 3]
+    assert again[2].resps == [(-2.0, False)], "what was answered apart from the others does not count"
+
+
+def test_a_text_does_not_depend_on_the_log_likelihoods_of_its_document(journal: Journal) -> None:
+    def mixed() -> list[Instance]:
+        text = Instance(request_type="generate_until", doc={}, arguments=("p", {}), idx=2, metadata=("task", 0, 1))
+        return [*instances(documents=1), text]
+
+    asked = mixed()
+    requests = TaskRequests("task", asked, journal, lambda _: None)
+    requests.pending()
+    requests.add_partial("loglikelihood", asked[0].args, (-1.5, True))
+    requests.add_partial("generate_until", asked[2].args, "written")
+    requests.keep()
+    resumed = TaskRequests("task", again := mixed(), journal, lambda _: None, whole_documents=True)
+    resumed.restore()
+    assert resumed.pending() == again[:2]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from benchtui.backends.hybrid import HYBRID
+from benchtui.errors import BenchtuiError
 from benchtui.models.source import hybrid
 from benchtui.routing.strategies import Strategy, strategy_of
 from benchtui.worker.answering.hybrid.alone import Alone
+from benchtui.worker.answering.hybrid.defer import Deferred
+from benchtui.worker.answering.hybrid.measuring import MeasuringPair
 from benchtui.worker.answering.hybrid.pair import LABELS, Pair, Way
 from benchtui.worker.answering.hybrid.part_plan import part_plan
 from benchtui.worker.answering.hybrid.routed import Routed
@@ -31,11 +35,11 @@ from benchtui.worker.report import Reporter
 
 
 class HybridAnswering(Answering):
-    """Two open models that answer by a strategy."""
+    """Two open models that answer by a strategy: one whose threshold is a quantile not before `settle` was called."""
 
-    def __init__(self, pair: Pair, way: Way, plan: ModelPlan) -> None:
+    def __init__(self, pair: Pair, plan: ModelPlan) -> None:
         self._pair = pair
-        self._way = way
+        self._way = way_of(pair)
         self._plan = plan
 
     @classmethod
@@ -51,8 +55,7 @@ class HybridAnswering(Answering):
         opened = open_two(plans, reporter, memory_share, begin)
         try:
             two_models(LABELS, opened.models, Unobserved())  # whether they have one set of tokens
-            pair = Pair(*opened.models, strategy)
-            return cls(pair, way_of(pair), plan)
+            return cls(Pair(*opened.models, strategy), plan)
         except BaseException:
             opened.close()
             raise
@@ -91,6 +94,21 @@ class HybridAnswering(Answering):
         """As `Answering.whole_documents`."""
         return self._way.whole_documents
 
+    def measuring(self) -> MeasuringPair | None:
+        """As `Settles.measuring`."""
+        strategy = self._pair.strategy
+        quantile = strategy.has_threshold and isinstance(strategy.threshold, str)
+        return MeasuringPair(self, self._pair) if quantile else None
+
+    def settle(self, threshold: float) -> None:
+        """As `Settles.settle`."""
+        try:
+            self._way = way_of(self._pair, threshold)
+        except ValueError as error:
+            raise BenchtuiError(
+                f"The models cannot answer together: {error}.", "Change --threshold or --back."
+            ) from None
+
     def score(self, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
         self._way.score(list(requests), answered, observer)
@@ -105,16 +123,20 @@ class HybridAnswering(Answering):
         self._pair.large.close()
 
 
-def way_of(pair: Pair) -> Way:
-    """Return how a pair answers by its strategy."""
+def way_of(pair: Pair, settled: float | None = None) -> Way:
+    """Return how a pair answers by its strategy, with the number that its threshold was `settled` to be; a quantile
+    that is not settled leaves all to the small model. Raises ValueError for a number that it cannot be."""
     strategy: Strategy = pair.strategy
+    own = math.inf if isinstance(strategy.threshold, str) else strategy.threshold
+    threshold = own if settled is None else settled
     if strategy.name == "small":
         return Alone(pair.small)
     if strategy.name == "large":
         return Alone(pair.large)
     if strategy.name == "speculative":
         return Speculative(pair)
-    assert not isinstance(strategy.threshold, str)  # noqa: S101 - quantiles are measured first
+    if strategy.name == "defer":
+        return Deferred(pair, threshold)
     if strategy.name == "switch":
-        return Switch(pair, strategy.switch(strategy.threshold))
-    return Routed(pair, strategy.route(strategy.threshold))
+        return Switch(pair, strategy.switch(threshold))
+    return Routed(pair, strategy.route(threshold))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -23,13 +23,21 @@ class TaskRequests:
 
     Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
     its answers has been journaled. The answers of a batch are journaled together by `keep`, so that a kill never parts
-    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers.
+    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers. With
+    `whole_documents` the log-likelihoods of a document are asked together: where only some are in the journal, all are.
     """
 
     def __init__(
-        self, task: str, instances: Sequence[Instance], journal: Journal, on_document: Callable[[int], None]
+        self,
+        task: str,
+        instances: Sequence[Instance],
+        journal: Journal,
+        on_document: Callable[[int], None],
+        *,
+        whole_documents: bool = False,
     ) -> None:
         self.task = task
+        self._whole_documents = whole_documents
         self._journal = journal
         self._on_document = on_document
         self._instances = list(instances)
@@ -70,8 +78,9 @@ class TaskRequests:
         """Read the answers that the journal holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
         self._facts = self._journal.facts(self.task)
+        torn = self._torn(known) if self._whole_documents else set()
         for instance in self._instances:
-            if instance.doc_id in self._skipped:
+            if instance.doc_id in self._skipped or _part(instance) in torn:
                 continue
             for key in _keys(self.task, instance):
                 if key not in known:
@@ -83,6 +92,19 @@ class TaskRequests:
                         "The dataset, tokenizer or template changed: start a new run.",
                     )
                 self._take(instance, key, _as_lm_eval(answer))
+
+    def _torn(self, known: Container[RequestKey]) -> set[tuple[int, bool]]:
+        """The log-likelihoods of which only some are known, by document."""
+        return {
+            _part(instance)
+            for instance in self._instances
+            if instance.request_type != "generate_until" and any(key not in known for key in _keys(self.task, instance))
+        }
+
+    def first(self, documents: int) -> list[Instance]:
+        """Return each request once of the first so many documents that were not given up on."""
+        wanted = [doc_id for doc_id in self._of_document if doc_id not in self._skipped][:documents]
+        return [instance for doc_id in wanted for instance in self._of_document[doc_id]]
 
     def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
         """Return the requests still to be asked (of the documents in `only`), an instance once for each repeat that is
@@ -187,6 +209,11 @@ class TaskRequests:
         self._waiting[instance.doc_id] -= 1
         if self._waiting[instance.doc_id] == 0:
             self._on_document(instance.doc_id)
+
+
+def _part(instance: Instance) -> tuple[int, bool]:
+    """The requests of a document whose answers may depend on each other: its log-likelihoods."""
+    return int(instance.doc_id or 0), instance.request_type == "generate_until"
 
 
 def _key(task: str, instance: Instance) -> RequestKey:

@@ -21,6 +21,7 @@ from benchtui.models.hub.cache import unwritable_cache
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.settings.code import code_in_generation
+from benchtui.tasks.primary_metric import MetricName, primary
 from benchtui.tasks.resolve import task_digest
 from benchtui.tasks.suites import TaskPlan
 from benchtui.text import one_line
@@ -47,6 +48,12 @@ class LoadedTask:
     @property
     def kind(self) -> Any:
         return self.task.get_config("output_type") or "mixed"
+
+    @property
+    def metric(self) -> str:
+        """The main metric of the task, as far as it is known before anything is scored; "" where none is."""
+        metrics = [MetricName(name, "none") for name in self.task.aggregation()]
+        return primary(metrics).metric if metrics else ""
 
     def docs(self) -> dict[int, Any]:
         """Documents by doc_id, in order."""
