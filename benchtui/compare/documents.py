@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from benchtui.compare.answers import HELD, DrawnAnswer, drawn_answers, numbered, parts_of
 from benchtui.compare.differences.leaves import SampleSource
 from benchtui.compare.differences.pairing import pair
 from benchtui.compare.records import Row
 from benchtui.errors import BenchtuiError
 from benchtui.results.question import question
 from benchtui.results.records import RunResults
-from benchtui.results.repeats import parted
+from benchtui.results.routed import AnsweredBy, AnswerPart, routed_answers
 from benchtui.results.samples import Sample, Value, read_line
 from benchtui.tasks.compared import compared_size
 
@@ -22,9 +23,6 @@ Change = Literal["fixed", "broken", "better", "worse", "both right", "both wrong
 """`fixed` and `broken` where the metric counts right and wrong; `better` and `worse` where it is a number."""
 
 _WEIGHINGS = {"acc_norm": " per character", "acc_bytes": " per byte"}
-
-_HELD = 400_000
-"""Longest text of one field that is returned, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +56,14 @@ class Instruction:
 
 
 @dataclass(frozen=True)
-class DrawnAnswer:
-    """One of several answers to a document, and its score; None where the metric gives it none."""
-
-    text: str
-    score: float | None
-
-
-@dataclass(frozen=True)
 class Document:
     """The texts of one document in one run, unchanged from the file: they may hold anything.
 
     `question` is the part of the prompt about this document. `answer` is what the model wrote; for a multiple choice
     the one of `choices` that counts, the first with the largest weight. `weighing` names that weight in words.
     `extracted` is what the filter made of the answer, "" when it is the answer itself. Of several answers `answer` has
-    all, numbered, and `drawn` each by itself.
+    all, numbered, and `drawn` each by itself. Where a small and a large model answered together, `answered_by` says it
+    of each choice, or of each answer, and `parts` of the text of `answer`, unless that is a choice.
     """
 
     doc_id: int
@@ -85,6 +76,8 @@ class Document:
     weighing: str
     instructions: tuple[Instruction, ...]
     drawn: tuple[DrawnAnswer, ...] = ()
+    answered_by: tuple[AnsweredBy | None, ...] = ()
+    parts: tuple[AnswerPart, ...] = ()
 
     def scored(self, score: float) -> list[DrawnAnswer]:
         """Return the answers with their scores, where the document scored `score`."""
@@ -192,21 +185,25 @@ def read_document(file: Path, at: int, metric: str) -> Document:
     raw = read_line(file, at)
     choices = tuple(_choices(raw, metric))
     chosen = max(choices, key=lambda choice: choice.weight) if choices else None
-    drawn = () if chosen else tuple(_drawn(raw, metric))
-    answer = chosen.text if chosen else _numbered(drawn) or _first_text(raw.get("resps"))
+    drawn = () if chosen else tuple(drawn_answers(raw, metric))
+    answer = chosen.text if chosen else numbered(drawn) or _first_text(raw.get("resps"))
     extracted = "" if chosen or drawn else _first_text(raw.get("filtered_resps"))
     doc_id = raw.get("doc_id")
+    routed = routed_answers(raw)
+    answered_by = tuple(one[0] if one else None for one in routed) if chosen else tuple(routed[0]) if routed else ()
     return Document(
         doc_id if isinstance(doc_id, int) else -1,
-        _question(raw)[:_HELD],
-        _prompt(raw)[:_HELD],
-        _target(raw, choices)[:_HELD],
-        answer[:_HELD],
-        "" if extracted == answer else extracted[:_HELD],
+        _question(raw)[:HELD],
+        _prompt(raw)[:HELD],
+        _target(raw, choices)[:HELD],
+        answer[:HELD],
+        "" if extracted == answer else extracted[:HELD],
         choices,
         f"log-likelihood{_WEIGHINGS.get(metric, '')}",
         tuple(_instructions(raw)),
         drawn,
+        answered_by if any(answered_by) else (),
+        () if chosen else tuple(parts_of(drawn, answer, answered_by)),
     )
 
 
@@ -232,7 +229,7 @@ def _choices(raw: dict[str, Any], metric: str) -> Iterator[AnswerChoice]:
             likelihood = float(first)
         except (TypeError, ValueError):
             return
-        yield AnswerChoice(text.strip()[:_HELD], likelihood / compared_size(ending, metric))
+        yield AnswerChoice(text.strip()[:HELD], likelihood / compared_size(ending, metric))
 
 
 def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:
@@ -241,30 +238,6 @@ def _target(raw: dict[str, Any], choices: Sequence[AnswerChoice]) -> str:
     if choices and target.isdecimal() and int(target) < len(choices):
         return choices[int(target)].text
     return target
-
-
-def _drawn(raw: dict[str, Any], metric: str) -> Iterator[DrawnAnswer]:
-    """Yield the answers to a document that was answered several times, with their scores where the file has them."""
-    responses, scores = raw.get("resps"), raw.get("repeats")
-    if not isinstance(responses, list) or len(responses) != 1 or not isinstance(responses[0], list):
-        return
-    texts = [text for text in responses[0] if isinstance(text, str)]
-    if len(texts) < 2 or len(texts) != len(responses[0]):
-        return
-    known = scores.get(parted(metric)[0]) if isinstance(scores, dict) else None
-    numbers: list[Any] = known if isinstance(known, list) and len(known) == len(texts) else [None] * len(texts)
-    for text, number in zip(texts, numbers, strict=True):
-        score = float(number) if isinstance(number, int | float) else None
-        yield DrawnAnswer(text[:_HELD], score)
-
-
-def _numbered(drawn: Sequence[DrawnAnswer]) -> str:
-    """Return several answers as one text, each under a line that numbers it."""
-    heads = (
-        f"[answer {number} of {len(drawn)}{'' if one.score is None else f', scored {one.score:g}'}]"
-        for number, one in enumerate(drawn, 1)
-    )
-    return "\n\n".join(f"{head}\n{one.text}" for head, one in zip(heads, drawn, strict=True))
 
 
 def _first_text(responses: Any) -> str:

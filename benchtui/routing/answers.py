@@ -44,13 +44,15 @@ class Run(msgspec.Struct, frozen=True, array_like=True):
 
 class RoutedFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """What both models did for one answer: `runs` are who wrote it, from its begin; none for a log-likelihood, whose
-    tokens `chosen` of each work counts. `accepted` of `drafted` tokens, where the small model drafted."""
+    tokens `chosen` of each work counts. `before` of the runs' characters stand before the answer itself: thoughts.
+    `accepted` of `drafted` tokens, where the small model drafted."""
 
     small: Work = Work()
     large: Work = Work()
     runs: tuple[Run, ...] = ()
     drafted: int = 0
     accepted: int = 0
+    before: int = 0
 
 
 def together(parts: Iterable[RoutedFacts]) -> RoutedFacts:

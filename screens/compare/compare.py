@@ -38,12 +38,14 @@ MAX_DEPTH = 1
 
 @dataclass(frozen=True)
 class _Loaded:
-    """`comparison` None where there is only one run; `alone` are its scores then."""
+    """`comparison` None where there is only one run; `alone` are its scores then, and `own` is it beside itself: its
+    rows, whose samples can be read."""
 
     comparison: Comparison | None
     alone: Table | None
     runs: tuple[RunResults | None, RunResults | None]
     newer: tuple[str, ...] = ()
+    own: Comparison | None = None
 
 
 class ComparisonRows(Rows):
@@ -138,7 +140,10 @@ class ComparePage(Page):
 
     def _show_alone(self, loaded: _Loaded) -> None:
         rows = self.query_one(Rows)
-        rows.display = False
+        self._shown = [row for row in loaded.own.rows if row.depth <= MAX_DEPTH] if loaded.own else []
+        rows.display = bool(self._shown)
+        rows.columns = (Column("Benchmark", 22, grow=3), Column("Score", 8, right=True), Column("n", 11, right=True))
+        rows.show(len(self._shown), self._own_cells)
         side = "base" if loaded.runs[0] is None else "fine-tuned"
         self.query_one("#sentence", Plain).show(
             " ".join((f"There are no {side} results: these scores have nothing to stand beside.", *loaded.newer[:1]))
@@ -172,6 +177,15 @@ class ComparePage(Page):
             Text(verdict_cell(row), style=style),
         )
 
+    def _own_cells(self, index: int) -> Sequence[Text]:
+        row, own = self._shown[index], self._loaded.own if self._loaded else None
+        assert own is not None  # noqa: S101 - rows are only shown of what was loaded
+        from benchtui.reports.wording.scores import label, row_n
+
+        indent = "" if row.level == "headline" else "  " * max(row.depth, 1)
+        name = Text(indent + one_line(label(row, own), 60), style="" if indent else "bold")
+        return name, Text(score(row.second.value, share=row.is_share)), Text(row_n(row), style=self.colours.muted)
+
     def _interval(self, row: Row, style: str) -> Text:
         ends = row.interval
         width = self.query_one(Rows).column_width(4)
@@ -202,7 +216,7 @@ class ComparePage(Page):
     # What can be done.
 
     def on_rows_chosen(self, message: Rows.Chosen) -> None:
-        comparison = self._loaded.comparison if self._loaded else None
+        comparison = (self._loaded.comparison or self._loaded.own) if self._loaded else None
         if comparison is not None:
             from screens.compare.samples import SamplesPage
 
@@ -253,13 +267,14 @@ def _compare_model(model: Path, run: RunDirectory | None) -> _Loaded:
     from benchtui.results.choose import ChosenRuns, base_of
 
     summary = summarize(model, ChosenRuns(base_of(run, model), run) if run is not None else None)
-    alone = None
+    alone = own = None
     if summary.comparison is None and (results := summary.fine_tuned or summary.base) is not None:
+        from benchtui.compare.compare import compare_runs
         from benchtui.reports.scores import scores_table
 
-        alone = scores_table(results)
+        alone, own = scores_table(results), compare_runs(results, results)
     newer = tuple(str(run) for run in summary.newer)
-    return _Loaded(summary.comparison, alone, (summary.base, summary.fine_tuned), newer)
+    return _Loaded(summary.comparison, alone, (summary.base, summary.fine_tuned), newer, own)
 
 
 def _compare_runs(first: RunDirectory, second: RunDirectory) -> _Loaded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -11,11 +12,12 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 
 from benchtui.text import one_line, printable
+from screens.compare.answer_text import AnswerText, answer_text
 from screens.themes import Colours
 from screens.widgets.plain import Plain
 
 if TYPE_CHECKING:
-    from benchtui.compare.documents import Document, Instruction, PairedDocument
+    from benchtui.compare.documents import Document, PairedDocument
 
 SHOWN = 20_000
 """Characters of one text that are shown."""
@@ -30,9 +32,9 @@ class SampleView(VerticalScroll, can_focus=True):
         yield Plain(id="sample-head")
         with Horizontal(id="answers"):
             for side in ("first", "second"):
-                with Vertical(classes="answer"):
+                with Vertical(classes=f"answer answer-{side}"):
                     yield Plain(id=f"{side}-head", classes="answer-head")
-                    yield Plain(id=f"{side}-answer")
+                    yield AnswerText(id=f"{side}-answer")
         yield Plain("Question", classes="label", id="question-label")
         yield Plain(id="question")
         yield Plain(classes="label", id="prompt-label")
@@ -43,15 +45,24 @@ class SampleView(VerticalScroll, can_focus=True):
             text.show("")
 
     def show(
-        self, document: PairedDocument, texts: tuple[Document, Document], names: tuple[str, str], colours: Colours
-    ) -> None:  # fmt: skip
+        self,
+        document: PairedDocument,
+        texts: tuple[Document, Document],
+        names: tuple[str, str],
+        colours: Colours,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """Show a document with the answers of both runs; with those of one run where it is compared with itself."""
         first, second = texts
-        self.query_one("#sample-head", Plain).update(_head(document, second, colours))
+        change = document.change.removeprefix("both ") if alone else document.change
+        self.query_one("#sample-head", Plain).update(_head(document, change, second, colours))
         marked = mark_differences(first.answer[:SHOWN], second.answer[:SHOWN], colours)
         sides = zip(("first", "second"), texts, names, (document.first, document.second), marked, strict=True)
         for side, text, name, value, answer in sides:
             self.query_one(f"#{side}-head", Plain).update(_side_head(name, value, colours))
-            self.query_one(f"#{side}-answer", Plain).update(_answer(text, answer, colours))
+            make = partial(answer_text, text, answer, shown=SHOWN, colours=colours)
+            self.query_one(f"#{side}-answer", AnswerText).draw(make)
         self.query_one("#question-label", Plain).show("Question")
         self.query_one("#question", Plain).show(second.question, SHOWN)
         more = second.prompt.strip() != second.question.strip()
@@ -60,8 +71,8 @@ class SampleView(VerticalScroll, can_focus=True):
         self.scroll_home(animate=False)
 
 
-def _head(document: PairedDocument, text: Document, colours: Colours) -> Text:
-    line = Text.assemble((f"{one_line(document.task, 60)} #{document.doc_id}", "bold"), f"  {document.change}")
+def _head(document: PairedDocument, change: str, text: Document, colours: Colours) -> Text:
+    line = Text.assemble((f"{one_line(document.task, 60)} #{document.doc_id}", "bold"), f"  {change}")
     if text.target.strip():
         line.append("\nReference  ", style=colours.muted).append(printable(text.target.strip(), 2000))
     return line
@@ -71,28 +82,6 @@ def _side_head(name: str, value: float, colours: Colours) -> Text:
     glyph, style = {1.0: ("✓", colours.gain), 0.0: ("✗", colours.loss)}.get(value, ("·", colours.muted))
     number = "" if value in (0.0, 1.0) else f" {value:.3g}"
     return Text.assemble((f"{glyph} ", style), (one_line(name, 40), "bold"), (number, colours.muted))
-
-
-def _answer(document: Document, answer: Text, colours: Colours) -> Text:
-    parts = [answer if answer.plain.strip() else Text("(empty)", style=colours.muted)]
-    if document.extracted:
-        parts.append(Text.assemble(("\ntaken as  ", colours.muted), printable(document.extracted, 500)))
-    if len(document.choices) > 1:
-        parts.append(Text(f"\n{document.weighing}", style=colours.muted))
-        best = max(choice.weight for choice in document.choices)
-        for number, choice in enumerate(document.choices, 1):
-            glyph = "▸" if choice.weight == best else " "
-            line = f"{glyph} {number} {choice.weight:8.3f}  {one_line(choice.text, 300)}"
-            parts.append(Text(line, style="" if choice.weight == best else colours.muted))
-    parts += [_instruction(instruction, colours) for instruction in document.instructions]
-    return Text("\n").join(parts)
-
-
-def _instruction(instruction: Instruction, colours: Colours) -> Text:
-    known = {True: ("✓", colours.gain), False: ("✗", colours.loss), None: ("·", colours.muted)}
-    glyph, style = known[instruction.followed]
-    words = " not followed" if instruction.followed is False else ""
-    return Text.assemble((f"{glyph} ", style), one_line(instruction.name, 100), (words, style))
 
 
 def mark_differences(first: str, second: str, colours: Colours) -> tuple[Text, Text]:

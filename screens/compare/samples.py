@@ -27,13 +27,14 @@ from screens.widgets.rows import Column, Rows
 if TYPE_CHECKING:
     from benchtui.compare.documents import Document, PairedDocument, PairedDocuments
 
-Filter = Literal["all", "fixed", "broken", "unchanged"]
+Filter = Literal["all", "fixed", "broken", "unchanged", "right", "wrong"]
 FILTERS: dict[Filter, tuple[str, ...]] = {
     "all": (),
     "fixed": ("fixed", "better"),
     "broken": ("broken", "worse"),
     "unchanged": ("both right", "both wrong", "same"),
 }
+OF_ONE_RUN: dict[Filter, tuple[str, ...]] = {"all": (), "right": ("both right",), "wrong": ("both wrong",)}
 GLYPHS = {"fixed": "▲", "better": "▲", "broken": "▼", "worse": "▼", "both right": "✓", "both wrong": "✗", "same": "·"}
 HEADS_KEPT = 5000
 
@@ -62,7 +63,10 @@ class SamplesPage(Page):
     ]
 
     def __init__(self, comparison: Comparison, row: Row) -> None:
+        """Show the documents of a row; of a run that is compared with itself, its answers alone."""
         super().__init__()
+        self._alone = comparison.first.run == comparison.second.run
+        self._filters = OF_ONE_RUN if self._alone else FILTERS
         self._comparison, self._row = comparison, row
         self._paired: PairedDocuments | None = None
         self._shown: Sequence[PairedDocument] = ()
@@ -87,8 +91,11 @@ class SamplesPage(Page):
             yield SampleView(id="sample-view")
 
     def on_mount(self) -> None:
-        self.crumbs("Compare", self._comparison.second.run.parents[2].name, self._row.title)
+        self.crumbs(
+            "Samples" if self._alone else "Compare", self._comparison.second.run.parents[2].name, self._row.title
+        )
         self.query_one("#search", Input).display = False
+        self.set_class(self._alone, "-alone")
         self.query_one(SampleRows).focus()
         first, second, row = self._comparison.first, self._comparison.second, self._row
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw_filters())
@@ -116,7 +123,7 @@ class SamplesPage(Page):
         if self._paired is None:
             return
         among = self._paired.documents if self._found is None else self._found
-        wanted = FILTERS[self._filter]
+        wanted = self._filters[self._filter]
         self._shown = [document for document in among if not wanted or document.change in wanted]
         rows = self.query_one(SampleRows)
         rows.empty = "No sample has these words." if self._query else "No such samples."
@@ -131,7 +138,7 @@ class SamplesPage(Page):
         colours = self.colours
         among = self._paired.documents if self._found is None else self._found
         line = Text()
-        for name, wanted in FILTERS.items():
+        for name, wanted in self._filters.items():
             count = sum(1 for document in among if not wanted or document.change in wanted)
             here = name == self._filter
             style = f"bold {colours.accent} underline" if here else colours.muted
@@ -141,7 +148,7 @@ class SamplesPage(Page):
         self.query_one("#filters", Plain).update(line)
 
     def action_filter(self) -> None:
-        order = list(FILTERS)
+        order = list(self._filters)
         self._filter = order[(order.index(self._filter) + 1) % len(order)]
         self._choose()
 
@@ -247,7 +254,7 @@ class SamplesPage(Page):
         self._shown_document = document
         names = (self._comparison.first_name, self._comparison.second_name)
         self.clear_notice()
-        self.query_one(SampleView).show(document, self._texts, names, self.colours)
+        self.query_one(SampleView).show(document, self._texts, names, self.colours, alone=self._alone)
 
     def on_rows_chosen(self) -> None:
         self.query_one(SampleView).focus()
@@ -278,12 +285,15 @@ class SamplesPage(Page):
         self.tell(f"{said}: {file}", f"benchtui run --data {shlex.quote(str(file))}")
 
     def action_tokens(self) -> None:
-        if self._shown_document is not None:
+        if self._alone:
+            self.tell("Tokens are compared between two runs.", "o on the screen before this one names another run.")
+        elif self._shown_document is not None:
             show_tokens(self, self._comparison, self._shown_document)
 
     def action_copy(self) -> None:
         if self._texts is not None:
             first, second = self._texts
             names = (self._comparison.first_name, self._comparison.second_name)
-            text = f"{second.prompt}\n\n--- {names[0]}\n{first.answer}\n\n--- {names[1]}\n{second.answer}\n"
+            other = "" if self._alone else f"--- {names[0]}\n{first.answer}\n\n"
+            text = f"{second.prompt}\n\n{other}--- {names[1]}\n{second.answer}\n"
             self.navigator.copy(text, f"sample {second.doc_id}")

@@ -74,19 +74,19 @@ def _name_base(model: Path) -> None:
     (model / "lora" / "training_params.yaml").unlink()
 
 
-def put_recorded(model: Path, workspace: Path) -> None:
-    """The recorded benchmarks into a model folder, with the folders of this machine."""
+def put_recorded(model: Path, workspace: Path, recorded: Path = RECORDED) -> None:
+    """Recorded benchmarks into a model folder, with the folders of this machine."""
     folders = {
         WORKSPACE: str(workspace),
         TASK_FOLDER: str(demo_paths().tasks),
         LM_EVAL: str(Path(lm_eval.__file__).parent),
     }
-    for file in RECORDED.rglob("*"):
+    for file in recorded.rglob("*"):
         if file.is_file():
             text = file.read_text(encoding="utf-8")
             for name, folder in folders.items():
                 text = text.replace(name, folder)
-            target = model / "benchmarks" / file.relative_to(RECORDED)
+            target = model / "benchmarks" / file.relative_to(recorded)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
 

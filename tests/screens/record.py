@@ -22,7 +22,7 @@ RECORDED = Path(__file__).parent / "recorded"
 WORKSPACE, TASK_FOLDER, LM_EVAL = "@WORKSPACE@", "@TASKS@", "@LM_EVAL@"
 """Stand in the recorded files for folders; `tests/screens/conftest.py` puts real ones back."""
 LIMIT = "40"
-_KEPT = ("*.json", "*.jsonl", "*.sh", "worker.log")
+KEPT = ("*.json", "*.jsonl", "*.sh", "worker.log")
 
 
 def main() -> None:
@@ -33,9 +33,9 @@ def main() -> None:
             _run(root, workspace.outputs, flags)
         shutil.rmtree(RECORDED, ignore_errors=True)
         source = workspace.model / "benchmarks"
-        for pattern in _KEPT:
+        for pattern in KEPT:
             for file in source.rglob(pattern):
-                _copy(file, RECORDED / file.relative_to(source), root)
+                copy_without_machine(file, RECORDED / file.relative_to(source), root)
 
 
 def _run(root: Path, outputs: Path, flags: list[str]) -> None:
@@ -45,7 +45,7 @@ def _run(root: Path, outputs: Path, flags: list[str]) -> None:
     subprocess.run([*command, *flags, "--no-readme"], check=True, cwd=root, env=environment)
 
 
-def _copy(file: Path, target: Path, root: Path) -> None:
+def copy_without_machine(file: Path, target: Path, root: Path) -> None:
     text = file.read_text(encoding="utf-8")
     folders = {str(root): WORKSPACE, str(demo_paths().tasks): TASK_FOLDER, str(Path(lm_eval.__file__).parent): LM_EVAL}
     for folder, name in folders.items():

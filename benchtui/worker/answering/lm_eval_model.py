@@ -236,6 +236,8 @@ class LmEvalModel(TemplateLM):
         full = generated.window_full and at_limit
         first = tuple(map(int, request.prompt[:FIRST_IDS]))
         routed = generated.routed
+        if routed is not None and (before := self._answer_end.before(generated, self.answering)):
+            routed = msgspec.structs.replace(routed, before=before)
         return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full, first, routed=routed)
 
     def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
@@ -326,6 +328,11 @@ class _AnswerEnd:
             text = text.lstrip()
         answer: str = postprocess_generated_text(text, list(stops), self.text_of_end)
         return answer
+
+    def before(self, generated: Generated, answering: Answering) -> int:
+        """How many characters of a generated text stand before the answer."""
+        answer = self.text(generated, (), answering)
+        return len(generated.text) - len(answer) if generated.text.endswith(answer) else 0
 
 
 class _Gathered:

@@ -12,7 +12,7 @@ from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.answers.health import HealthCounter
 from benchtui.worker.benchmark.answers.marks import Marks
 from benchtui.worker.benchmark.answers.requests import TaskRequests
-from benchtui.worker.benchmark.answers.routing import RoutingTold
+from benchtui.worker.benchmark.answers.routing import RoutingTold, with_routing
 from benchtui.worker.benchmark.answers.scoring import TaskScorer, TaskScores
 from benchtui.worker.benchmark.context import RunContext, TaskCoverage
 from benchtui.worker.benchmark.tasks.building import build_watched
@@ -109,7 +109,7 @@ class TaskRun:
         """Final scores over every completely answered document, and how many those are of how many; `early` when no
         more are needed."""
         self.reporter.phase("scoring", self.loaded.name)
-        scores = self._scorer.final()
+        scores = with_routing(self._scorer.final(), self.requests.answers_of)
         self.context.in_hand.clear()
         self.routing.tell(force=True)  # before the final scores, so that whoever hears of those knows who answered
         if scores.documents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,8 @@ from benchtui.runs.events import EventWriter
 from benchtui.runs.kinds.benchmark.events import Routed, RoutedDocuments
 from benchtui.worker.benchmark.answers import routing
 from benchtui.worker.benchmark.answers.health import Asked
-from benchtui.worker.benchmark.answers.routing import RoutingTold
+from benchtui.worker.benchmark.answers.routing import RoutingTold, with_routing
+from benchtui.worker.benchmark.answers.scoring import TaskScores
 from benchtui.worker.report import Reporter
 
 
@@ -82,3 +84,30 @@ def test_a_fast_worker_tells_twice_a_second_and_the_newest_answers(
     assert len(found) == 10
     assert found[-1].answers[-1].doc_id >= 4500
     assert all(len(event.answers) <= routing.SHOWN for event in found)
+
+
+def test_samples_say_who_answered_as_they_have_the_answers() -> None:
+    asked = {0: [choice(2, 0), choice(0, 3)], 1: [choice(1, 1), Asked("loglikelihood", ("q", " b"), (0.0, True), None)]}
+    samples: list[dict[str, Any]] = [{"doc_id": n, "resps": [[1], [2]], "acc": 1.0} for n in (0, 1)]
+    found = with_routing(TaskScores({}, samples, (0, 1)), asked.__getitem__).logged_samples
+    assert [one["routed"] for one in found] == [
+        [[{"small": 2, "large": 0}], [{"small": 0, "large": 3}]],
+        [[{"small": 1, "large": 1}], [None]],
+    ]
+    assert "routed" not in samples[0]
+
+
+def test_answers_drawn_to_one_request_stay_together() -> None:
+    answers = [text(Run("a", 2, 5)), text(Run("b", 1, 3))]
+    (found,) = with_routing(
+        TaskScores({}, [{"doc_id": 0, "resps": [["yes", "no"]]}], (0,)), lambda _: answers
+    ).logged_samples
+    assert [one["runs"] for one in found["routed"][0]] == [[["small", 2, 5]], [["large", 1, 3]]]
+
+
+def test_a_metric_of_that_name_is_kept_and_one_model_adds_nothing() -> None:
+    own = {"doc_id": 0, "resps": [[""]], "routed": 0.5}
+    assert with_routing(TaskScores({}, [own], (0,)), lambda _: [choice(1, 0)]).logged_samples == [own]
+    plain = {"doc_id": 0, "resps": [[""]]}
+    alone = [Asked("generate_until", ("p", {}), "answer", AnswerFacts(5))]
+    assert with_routing(TaskScores({}, [plain], (0,)), lambda _: alone).logged_samples == [plain]

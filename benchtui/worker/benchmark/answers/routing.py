@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
+from benchtui.results.routed import ROUTED, routed_record
 from benchtui.routing.answers import RoutedFacts, together
 from benchtui.routing.strip import strip_of, strip_of_parts
 from benchtui.runs.kinds.benchmark.events import Routed, RoutedAnswer, RoutedDocuments
 from benchtui.worker.benchmark.answers.health import Asked
+from benchtui.worker.benchmark.answers.scoring import TaskScores
 from benchtui.worker.report import Reporter
 
 INTERVAL = 0.5
@@ -55,3 +59,19 @@ class RoutingTold:
                 Routed(task=self._task, work=self._work, documents=documents, answers=list(self._newest))
             )
             self._newest.clear()
+
+
+def with_routing(scores: TaskScores, answers_of: Callable[[int], Sequence[Asked]]) -> TaskScores:
+    """Return scores whose samples say which model answered: a key of ours beside those of lm-eval, where two did. A
+    metric of that name is kept instead."""
+    return dataclasses.replace(scores, logged_samples=[_routed(sample, answers_of) for sample in scores.logged_samples])
+
+
+def _routed(sample: dict[str, Any], answers_of: Callable[[int], Sequence[Asked]]) -> dict[str, Any]:
+    answers = answers_of(sample["doc_id"])
+    facts = [asked.facts.routed if asked.facts is not None else None for asked in answers]
+    if not any(facts) or ROUTED in sample:
+        return sample
+    records = [routed_record(one) if one is not None else None for one in facts]
+    repeats = len(records) // max(len(sample["resps"]), 1) or 1
+    return sample | {ROUTED: [records[at : at + repeats] for at in range(0, len(records), repeats)]}
