@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchtui.cli.hybrid.report import axis_option, margin_option, metric_option, report, thresholds_option
-from benchtui.cli.parameters.options import json_option
+from benchtui.cli.hybrid.report import report, report_options, thresholds_option
 from benchtui.cli.parameters.settings import setting_option
 from benchtui.routing.names import DeferScore
 
@@ -22,11 +21,7 @@ from benchtui.routing.names import DeferScore
     "[default: margin, mean-logprob]",
 )
 @thresholds_option
-@margin_option
-@axis_option
-@metric_option
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Write FILE.json.")
-@json_option("Print everything as JSON.")
+@report_options
 @setting_option("outputs")
 def command(
     small: str,
@@ -51,7 +46,7 @@ def command(
 
     \b
     benchtui hybrid defer small-model large-model
-    benchtui hybrid defer small-model large-model --margin 1.5 --output curve.json
+    benchtui hybrid defer small-model large-model --margin 1.5 --output curve.html
     """
     from benchtui.compare.hybrid.defer import deferred
     from benchtui.results.choose import places_to_compare

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from benchtui.cli.parameters.options import points_option
+from benchtui.cli.parameters.options import json_option, points_option
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.settings.rows import SAME_WITHIN
 
 if TYPE_CHECKING:
     from benchtui.compare.hybrid.conclusions import SweptConclusions
     from benchtui.routing.sweeps.records import Measure, Sweep
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 _AUTO = tuple(f"p{percent}" for percent in range(10, 100, 10))
 
@@ -50,10 +53,26 @@ axis_option = click.option(
     help="What the curve counts the large model's work in. [default: the first that was counted]",
 )
 metric_option = click.option("--metric", help="The metric that is shown in full. [default: the main one of each task]")
+output_option = click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write FILE.html, .svg or .json."
+)
+
+
+def report_options(command: F) -> F:
+    """Add the options of every command that shows a sweep."""
+    for add in (json_option("Print everything as JSON."), output_option, metric_option, axis_option, margin_option):
+        command = add(command)
+    return command
 
 
 def report(
-    sweep: Sweep, *, margin: float, axis: str | None, metric: str | None, output: Path | None, as_json: bool
+    sweep: Sweep,
+    *,
+    margin: float = SAME_WITHIN,
+    axis: str | None = None,
+    metric: str | None = None,
+    output: Path | None = None,
+    as_json: bool = False,
 ) -> None:
     """Print what follows from a sweep, or write it to a file by its ending. Raises UsageError for another ending,
     BenchtuiError where the file cannot be written."""
@@ -62,7 +81,7 @@ def report(
     found = conclusions(sweep, margin, cast("Measure | None", axis))
     _check(found, metric)
     if output is not None:
-        _write(found, output)
+        _write(found, output, metric)
     if as_json:
         from benchtui.reports.hybrid.record import sweep_json
 
@@ -82,10 +101,10 @@ def _check(found: SweptConclusions, metric: str | None) -> None:
         raise UsageError(f"--metric: no task has {metric!r}.", f"There are {known}.")
 
 
-def _write(found: SweptConclusions, output: Path) -> None:
+def _write(found: SweptConclusions, output: Path, metric: str | None) -> None:
     from benchtui.files import write_run_file
 
-    text = _text(found, output)
+    text = _text(found, output, metric)
     try:
         write_run_file(output, text)  # it may lie in a run, which may come from anybody
     except OSError as error:
@@ -95,9 +114,17 @@ def _write(found: SweptConclusions, output: Path) -> None:
     click.echo(f"Written: {output}", err=True)
 
 
-def _text(found: SweptConclusions, output: Path) -> str:
+def _text(found: SweptConclusions, output: Path, metric: str | None) -> str:
     if output.suffix == ".json":
         from benchtui.reports.hybrid.record import sweep_json
 
         return sweep_json(found)
-    raise UsageError(f"--output {output}: what is to be written is not known.", "Name a file .json.")
+    if output.suffix == ".html":
+        from benchtui.reports.hybrid.page import sweep_html
+
+        return sweep_html(found)
+    if output.suffix == ".svg":
+        from benchtui.reports.hybrid.svg import main_svg
+
+        return main_svg(found, metric)
+    raise UsageError(f"--output {output}: what is to be written is not known.", "Name a file .html, .svg or .json.")

@@ -9,6 +9,8 @@ import click
 
 from benchtui.cli.parameters.hybrid import HybridCommand, hybrid_choice, hybrid_options
 from benchtui.cli.parameters.settings import SectionedOption
+from benchtui.errors import ExitCode
+from benchtui.runs.outcome import as_argument
 from benchtui.settings.rows import SETTING, WHAT
 
 _NOT_HERE = (
@@ -44,7 +46,7 @@ def command(thresholds: str, **values: Any) -> int:
 
     Log-likelihoods: each model reads every text once, which tells the score at every threshold. Texts: thresholds share
     the beginnings that they have in common. The scores are those of separate runs (benchtui hybrid run) at each
-    threshold. The result is sweep.json in the folder of the run.
+    threshold. What follows is printed, and again by `benchtui hybrid show`.
 
     \b
     benchtui hybrid sweep --small A --large B --tasks hellaswag --thresholds 0.3,0.4,0.5,0.6,0.7
@@ -63,4 +65,13 @@ def command(thresholds: str, **values: Any) -> int:
         return start_detached(sys.argv[1:])
     with Control(say_on_stderr) as control:
         frontend = Terminal(as_json=choice.json, resume=choice.resume)
-        return sweep_thresholds(choice, thresholds, frontend, control).exit_code
+        outcome = sweep_thresholds(choice, thresholds, frontend, control)
+    if outcome.exit_code == ExitCode.DONE and not choice.json:
+        from benchtui.cli.hybrid.report import report
+        from benchtui.routing.sweeps.records import read_sweep
+        from benchtui.runs.known import shown_name
+
+        report(read_sweep(outcome.run.path))
+        again = as_argument(shown_name(outcome.run))
+        click.echo(f"As a page: benchtui hybrid show {again} --output curve.html", err=True)
+    return outcome.exit_code

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -9,6 +10,8 @@ import msgspec
 from benchtui.errors import UsageError
 from benchtui.results.records import is_share
 from benchtui.routing.sweeps.records import Measure, Sweep, SweptMetric, SweptTask
+from benchtui.tasks.primary_metric import ordered
+from benchtui.text import one_line
 
 if TYPE_CHECKING:
     from benchtui.routing.sweeps.conclude import Conclusion
@@ -29,9 +32,12 @@ def conclusions(sweep: Sweep, margin: float, measure: Measure | None = None) -> 
     from benchtui.routing.sweeps.conclude import concluded
 
     found = []
-    for task in sweep.tasks:
-        if measure is not None and measure not in task.measures:
-            raise UsageError(f"{measure} of {task.task} were not counted.", f"There are {', '.join(task.measures)}.")
+    for each in sweep.tasks:
+        if measure is not None and measure not in each.measures:
+            raise UsageError(
+                f"{measure} of {one_line(each.task, 60)} were not counted.", f"There are {', '.join(each.measures)}."
+            )
+        task = msgspec.structs.replace(each, metrics=tuple(ordered(each.metrics)))
         of_metrics = tuple(
             concluded(
                 task,
@@ -50,3 +56,9 @@ def shares(metric: SweptMetric) -> bool:
     """Whether a metric's scores are shares, to be shown in percent."""
     rows = (metric.small, metric.large, *metric.scores)
     return all(is_share(metric.metric, min(row)) and is_share(metric.metric, max(row)) for row in rows)
+
+
+def shown_metric(of_metrics: Sequence[Conclusion], metric: str | None) -> Conclusion:
+    """Return the conclusion on a metric, that on the main one where the task has no such metric."""
+    named = (each for each in of_metrics if metric in (each.metric, f"{each.metric},{each.filter}"))
+    return next(named, of_metrics[0])

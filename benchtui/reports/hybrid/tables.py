@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from benchtui.compare.hybrid.conclusions import SweptConclusions, shares
+from benchtui.compare.hybrid.conclusions import SweptConclusions, shares, shown_metric
 from benchtui.reports.hybrid.plot import curve_lines
 from benchtui.reports.tokens.cells import texts
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs, glyphs_for
@@ -74,12 +74,6 @@ def sweep_view(
     yield Text(_plain(legend(found), glyphs), style="dim")
 
 
-def shown_metric(of_metrics: Sequence[Conclusion], metric: str | None) -> Conclusion:
-    """Return the conclusion on a metric, that on the main one where the task has no such metric."""
-    named = (each for each in of_metrics if metric in (each.metric, f"{each.metric},{each.filter}"))
-    return next(named, of_metrics[0])
-
-
 def conclusion_table(
     task: SweptTask, found: Conclusion, *, is_share: bool, glyphs: Glyphs = UNICODE, wide: bool = True
 ) -> Table:
@@ -89,9 +83,12 @@ def conclusion_table(
 
     counted = measures(task, found, wide=wide)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
-    for heading in ("threshold", *(WORK[each] for each in counted), "score", "at random", "vs large, paired", ""):
+    simulated = any(at_random(task, place) is not None for place in found.places)
+    random_heading = ("at random",) if simulated else ()
+    for heading in ("threshold", *(WORK[each] for each in counted), "score", *random_heading, "vs large, paired", ""):
         left = heading in ("threshold", "vs large, paired", "")
-        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
+        broken = heading if wide or left else heading.replace(" ", "\n")
+        table.add_column(broken, justify="left" if left else "right", no_wrap=True)
     rows = [(found.small, "small"), *((place, "") for place in reversed_by_work(found)), (found.large, "large")]
     for place, alone in rows:
         difference = ""
@@ -103,7 +100,7 @@ def conclusion_table(
             threshold_words(place, alone),
             *(percent(place.work[each].value) for each in counted),
             score_words(place.score, is_share=is_share, glyphs=glyphs),
-            random,
+            *((random,) if simulated else ()),
             difference,
             verdict_words(place, found.margin, higher_is_better=found.higher_is_better, glyphs=glyphs),
         )
@@ -142,8 +139,11 @@ def legend(found: SweptConclusions) -> str:
     """Return what the columns mean."""
     measures_ = {each for task, _ in found.tasks for each in task.measures}
     work = "; ".join(f"{WORK[each]}: {OF_WORK[each]}" for each in OF_WORK if each in measures_)
+    random = ""
+    if any(at_random(task, place) is not None for task, several in found.tasks for place in several[0].places):
+        random = " at random: the score where as much goes to the large model at random."
     return (
-        f"{work}, by what it does alone. at random: the score where as much goes to the large model at random. "
+        f"{work}, by what it does alone.{random} "
         f"Intervals: 95 %, documents as units. Verdicts: {found.margin:g} points, one-sided, at 5 %, of each threshold "
         "by itself."
     )

@@ -48,7 +48,7 @@ def cost_sentence(sweep: Sweep) -> str:
 
 def model_words(sweep: Sweep, limit: int = 60) -> str:
     """Return what a sweep is of: "defer, small a, large b"."""
-    how = f"{sweep.strategy}{'' if sweep.defer_by is None else f' by {sweep.defer_by}'}"
+    how = f"strategy {sweep.strategy}{'' if sweep.defer_by is None else f' by {sweep.defer_by}'}"
     return f"{how}{UNICODE.dot}small {one_line(sweep.small, limit)}{UNICODE.dot}large {one_line(sweep.large, limit)}"
 
 
