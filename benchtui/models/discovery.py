@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from benchtui.errors import BenchtuiError, UsageError
+from benchtui.files import BENCHMARKS, OTHER_KINDS
 from benchtui.models.formats import find_formats, holds_model
 from benchtui.models.layout import DISPLAY_ORDER, ModelFormat, TrainedModel
 from benchtui.models.reading import Unreadable, read_bytes
@@ -33,7 +34,7 @@ def discover(outputs: Path) -> list[TrainedModel]:
     folders = [entry for entry in entries.values() if not entry.name.startswith(".") and is_folder(entry)]
     if not folders:
         raise _no_models(outputs)
-    models = [model for entry in folders for model in _models_in(entry)]
+    models = [model for entry in folders for model in _models_in(entry) if not _of_two(model)]
     if not models:
         raise _no_models(outputs)
     return sorted(models, key=lambda model: (not model.formats, -model.trained_at, model.name))
@@ -83,6 +84,8 @@ def inspect_model(path: Path) -> TrainedModel:
     if snapshot:
         return dataclasses.replace(inspect_model(snapshot), name=path.name, path=path)
     formats = tuple(sorted(find_formats(path, entries), key=_display_key))
+    if not formats and is_pair(path.name, entries):
+        return TrainedModel(path.name, path, (ModelFormat("pair", path),))
     if not formats and "--" in path.name and "benchmarks" in entries:
         return hub_model(path.name.replace("--", "/", 1), path.parent)
     training, problem = read_training(path / place / METRICS for place in _metrics_places(entries))
@@ -91,6 +94,17 @@ def inspect_model(path: Path) -> TrainedModel:
         problems += (_why_no_model(path, entries),)
     modified = max((form.modified for form in formats), default=0.0)
     return TrainedModel(path.name, path, formats, training, modified, problems)
+
+
+def _of_two(model: TrainedModel) -> bool:
+    return [form.kind for form in model.formats] == ["pair"]
+
+
+def is_pair(name: str, entries: Iterable[str]) -> bool:
+    """Return whether a folder without a model has nothing but runs of two models that answered together, and what was
+    written about them (`benchtui/backends/hybrid.py` names it after both)."""
+    runs, there = {BENCHMARKS, *OTHER_KINDS}, {entry for entry in entries if not entry.startswith(".")}
+    return "+" in name.strip("+") and bool(there & runs) and there <= {*runs, "README.md"}
 
 
 def cached_snapshot(path: Path) -> Path | None:

@@ -12,6 +12,12 @@ from benchtui.models.layout import ModelFormat, TrainedModel
 from benchtui.plans.choice import Choice
 from benchtui.text import one_line
 
+_AGAINST_THE_LARGE_ONE = (
+    "Both models are evaluated together, with nothing to compare with. To see what is lost against the large one, "
+    "evaluate it by itself on the same tasks, benchtui run --model LARGE --no-base, and compare: "
+    "benchtui compare RUN_OF_LARGE RUN_OF_BOTH"
+)
+
 
 @dataclass(frozen=True)
 class WantedBase:
@@ -32,10 +38,12 @@ def wanted_base(model: TrainedModel, form: ModelFormat, choice: Choice, backend:
         return WantedBase(found, found.note)
     if choice.base is not None:
         return WantedBase(BaseChoice(choice.base, FLAG))
+    early = "; --decide-early has nothing to decide" if choice.decide_early is not None else ""
+    if "pair" in backend.takes:
+        return WantedBase(None, f"{_AGAINST_THE_LARGE_ONE}{early}.")
     named = named_base(model, form)[0]
     base = f"its base ({one_line(named.name, 120)})" if named else "a base"
     takes = "NAME, which the server has too" if backend.served else "FILE.gguf"
-    early = "; --decide-early has nothing to decide" if choice.decide_early is not None else ""
     return WantedBase(
         None,
         f"The model is evaluated alone: the {backend.name} backend does not load {base}. Compare it with another one: "

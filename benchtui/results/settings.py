@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from benchtui.backends.hybrid import HYBRID
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.records import EarlyStop, Setting
 from benchtui.results.repeats import Spread
@@ -20,6 +21,8 @@ SCHEMA_VERSION = 1
 
 # What two runs that are compared are meant to differ in.
 _IDENTITY = {"model", "model content", "adapter", "tokenizer"}
+_PARTS = ("small ", "large ")
+"""What the settings of each of two models begin with."""
 
 
 class Documents(msgspec.Struct):
@@ -57,11 +60,24 @@ def run_settings(
     (precision, template, length) replaces what was planned ("auto").
     """
     planned = block.plan or (plan.score_settings() if plan else {})
+    told = _from_lm_eval(config, facts)
+    if planned.get("backend") == HYBRID.name:
+        planned = _of_the_large_one(planned)
+        told["backend"] = None
     found = {name: value for name, value in planned.items() if name not in _IDENTITY}
-    for name, value in _from_lm_eval(config, facts).items():
+    for name, value in told.items():
         if value is not None or name not in found:
             found[name] = value
     return tuple(Setting(name, _words(name, value)) for name, value in found.items())
+
+
+def _of_the_large_one(planned: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of two models as those of the large one: runs of them are compared with it, or with each
+    other, and are meant to differ in the small one and in who answers what."""
+    own = {setting.name for setting in HYBRID.settings}
+    shared = {name: value for name, value in planned.items() if name not in own and not name.startswith(_PARTS)}
+    large = {name.removeprefix(_PARTS[1]): value for name, value in planned.items() if name.startswith(_PARTS[1])}
+    return shared | large
 
 
 def _from_lm_eval(config: dict[str, Any], facts: dict[str, Any]) -> dict[str, Any]:

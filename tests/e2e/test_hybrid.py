@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import sqlite3
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +14,9 @@ from typing import Any
 import pytest
 
 from benchtui.demo.workspace import BASE_NAME, SMALL_NAME, demo_paths, open_workspace
+from benchtui.interpreter import this_python
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.journal.journal import answered_requests
 from tests.e2e.commands import Finished, benchtui, results_in
 
 pytestmark = pytest.mark.slow
@@ -120,3 +125,51 @@ def test_a_line_of_the_seed_writes_its_file_with_questions_and_answers(demo: Pat
     )
     for replaced in ("temperature of {} 0.8 (0.0", "do_sample of {} true (false", "max_gen_toks of {} 6 (32"):
         assert f"{replaced.format('demo_instructions')} in the task)" in said.err
+
+
+def test_a_resumed_run_tells_the_sum_of_both_workers(demo: Path) -> None:
+    before = newest(demo)
+    models = ("--small", f"models/{SMALL_NAME}", "--large", f"models/{BASE_NAME}")
+    asked = ("--tasks", "demo_instructions", "--threshold", "0.2", *ASKED[:-1], "150")
+    process = subprocess.Popen(
+        this_python("-m", "benchtui", "hybrid", "run", *models, *asked),
+        cwd=demo, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 120
+    while (run := newest(demo)) == before or not 10 <= answered_requests(run.journal) < 140:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    process.wait(timeout=60)
+    early = answered_requests(run.journal)
+    assert 10 <= early < 150
+    done = benchtui("resume", f"{PAIR}/{run.path.name}", cwd=demo)
+    assert done.code == 0, done.err
+    told = results_in(run.lm_eval)["metadata"]["costs"]
+    sums = summed(run, "demo_instructions")
+    assert answered_requests(run.journal) == 150
+    assert [told[side]["calls"] for side in ("small", "large")] == [sums[side][0] for side in ("small", "large")]
+
+
+def test_a_run_of_two_models_is_compared_judged_and_listed_like_any_other(demo: Path) -> None:
+    hybrid(demo, *BOTH, "--strategy", "margin", "--threshold", "0.5")
+    run = newest(demo)
+    alone = benchtui("run", "--model", f"models/{BASE_NAME}", "--no-base", *BOTH, *ASKED, cwd=demo)
+    assert alone.code == 0, alone.err
+    (large,) = (demo / "models" / BASE_NAME / "benchmarks" / "fine-tuned").iterdir()
+    compared = benchtui("compare", large, f"{PAIR}/{run.path.name}", cwd=demo)
+    assert compared.code == 0, compared.err
+    assert "margin, threshold 0.5" in " ".join(compared.out.split())
+    assert "Runs differ" not in compared.out, "the small model and the strategy are what they are meant to differ in"
+    judged = benchtui("gate", large, f"{PAIR}/{run.path.name}", "--max-loss", "100", cwd=demo)
+    assert judged.code in (0, 3), judged.err
+    assert "differ in" not in judged.out
+    assert PAIR not in benchtui("models", cwd=demo).out
+    assert f"{PAIR}/{run.path.name}" in benchtui("runs", cwd=demo).out
+    assert PAIR in benchtui("history", PAIR, cwd=demo).out
+    assert benchtui("readme", PAIR, "--run", run.path.name, cwd=demo).code == 0
+    readme = (demo / "outputs" / PAIR / "README.md").read_text()
+    assert "A small and a large model that answer as one." in readme
+    assert "not compute" in readme
+    assert "by token mixture" in readme

@@ -222,3 +222,23 @@ def test_what_transformers_and_peft_really_write_is_whole(tmp_path: Path) -> Non
     weights(shards[0])  # another file under its name is still whole
     shards[1].unlink()
     assert "missing" in only(tmp_path).formats[0].problem
+
+
+@pytest.mark.parametrize(
+    ("name", "inside", "listed"),
+    [
+        ("small+large", ["benchmarks", "README.md"], False),
+        ("org--small+org--large", ["benchmarks", "sweeps"], False),
+        ("small+large", ["sweeps"], False),
+        ("small+large", ["benchmarks", "training.log"], True),
+        ("small+large", [], True),
+        ("small", ["benchmarks"], True),
+    ],
+)
+def test_runs_of_two_models_are_no_broken_model(tmp_path: Path, name: str, inside: list[str], listed: bool) -> None:
+    other = tmp_path / "outputs" / "other"
+    for entry in inside:
+        (tmp_path / "outputs" / name / entry).mkdir(parents=True)
+    (tmp_path / "outputs" / name).mkdir(parents=True, exist_ok=True)
+    other.mkdir()
+    assert (name in [model.name for model in discover(tmp_path / "outputs")]) == listed

@@ -63,6 +63,8 @@ def _is_hub_id(name: str, model: TrainedModel) -> bool:
 
 
 def _about(model: TrainedModel, part: str, base: str | None) -> str:
+    if any(form.kind == "pair" for form in model.formats):
+        return "A small and a large model that answer as one."
     what = PART_WORDS.get(part, "Fine-tuned model")
     origin = f" of {escape(published(base))}" if base else ""
     dataset = model.training.dataset

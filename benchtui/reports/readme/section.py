@@ -125,7 +125,7 @@ def _measured(tuned: RunResults, base: RunResults | None, comparison: Comparison
     sides = [(name, run) for name, run in (("Base", base), ("Fine-tuned", tuned)) if run is not None]
     for name, run in sides:
         lines.append(f"- {name}: {escape(published(one_line(run.model_name)))}{_form(run)}")
-    lines += [f"- {name}: {escape(published(words), 400)}" for name, run in sides for words in two_model_words(run)]
+    lines += [f"- {escape(published(words), 400)}" for _, run in sides for words in two_model_words(run)]
     lines += [f"- Speed of {name}: {escape(words, 400)}" for name, run in sides if (words := speed_words(run))]
     repeats = repeat_lines(comparison) if comparison is not None else repeats_of(tuned)
     lines += [f"- {escape(words, 400)}" for words in repeats]

@@ -16,7 +16,7 @@ WHY_NOT_COMPUTE = (
 _SKIPPED = "Documents that stay with the small model cost the large one nothing"
 _ALONE = {"small": "the small model alone", "large": "the large model alone"}
 _BY_DOCUMENT = "Log-likelihoods are those of one model for each document"
-_MIXTURE = "Log-likelihoods by token mixture: each token is scored by the model that the strategy takes there"
+_MIXTURE = "Log-likelihoods by token mixture, each token scored by the model that the strategy takes there"
 _BY_LARGE = "Log-likelihoods by the large model alone: speculative decoding changes none"
 
 
@@ -38,7 +38,8 @@ def two_model_lines(comparison: Comparison) -> Iterator[str]:
     """Yield such sentences for each side of a comparison that two models answered."""
     sides = ((comparison.first_name, comparison.first), (comparison.second_name, comparison.second))
     for name, results in sides:
-        yield from (f"{name}. {words}" for words in two_model_words(results))
+        if words := ". ".join(two_model_words(results)):
+            yield f"{name}: {words}"
 
 
 def strategy_words(routing: RoutedRun) -> str:
