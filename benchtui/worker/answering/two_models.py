@@ -10,13 +10,14 @@ from benchtui.errors import BenchtuiError
 from benchtui.machine import free_memory
 from benchtui.models.layout import size_text
 from benchtui.models.source import ModelSource
-from benchtui.routing.records import Sampling
+from benchtui.routing.records import Sampling, Side
 from benchtui.text import one_line
 from benchtui.tokens.vocabulary import StoredVocabulary, shown_token
 from benchtui.worker.answering.next_token import EndsTexts, TextGrower, Vocabulary
 from benchtui.worker.answering.opening import open_answering, open_beside
 from benchtui.worker.answering.protocol import Answering, ModelPlan, Observer, OutOfMemoryError, Tokenizer
 from benchtui.worker.answering.stepped import SteppedModel, known_ids
+from benchtui.worker.answering.stop_strings import StopStrings
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.report import Reporter
 
@@ -27,15 +28,20 @@ _WEIGHTS = frozenset({".safetensors", ".bin", ".pt", ".pth", ".gguf"})
 
 @dataclass(frozen=True)
 class TwoModels:
-    """Two models that are stepped, and what they have in common: `ends` are the tokens at which either of them ends an
+    """Two models that are stepped, and what they have in common: `ends_of` are the tokens at which each of them ends an
     answer, `window` the longest text that both read, in tokens (0: not known), `tokenizer` a digest of their tokens."""
 
     first: SteppedModel
     second: SteppedModel
     tokens: Tokenizer
-    ends: frozenset[int]
+    ends_of: tuple[frozenset[int], frozenset[int]]
     window: int
     tokenizer: str
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens at which either of them ends an answer."""
+        return self.ends_of[0] | self.ends_of[1]
 
     def prompt_ids(self, prompt: str) -> list[int]:
         """Return the tokens of a prompt, at least one. Raises BenchtuiError where the tokenizer would cut it."""
@@ -48,7 +54,9 @@ class TwoModels:
 
     def answers(self, sampling: Sampling) -> Answers:
         """Return how their answers are written."""
-        return Answers(sampling, self.ends, self.tokens.decode, self.window)
+        stopped = StopStrings.by(self.tokens, sampling.stop).found
+        ends: dict[Side, frozenset[int]] = {"a": self.ends_of[0], "b": self.ends_of[1]}
+        return Answers(sampling, self.ends, self.tokens.decode, self.window, stopped, ends)
 
 
 def two_models(labels: tuple[str, str], answering: tuple[Answering, Answering], observer: Observer) -> TwoModels:
@@ -65,12 +73,9 @@ def two_models(labels: tuple[str, str], answering: tuple[Answering, Answering], 
         SteppedModel(label, grower, known_ids(own), observer)
         for label, (grower, _), own in zip(labels, steppable, vocabularies, strict=True)
     )
-    ends = [model.end_tokens() for model in answering if isinstance(model, EndsTexts)]
+    ends = [model.end_tokens() if isinstance(model, EndsTexts) else _eos(model, tokens) for model in answering]
     windows = [model.facts.context_length for model in answering if model.facts.context_length]
-    return TwoModels(
-        first, second, tokens, frozenset((*tuple(_eos(tokens)), *(one for own in ends for one in own))),
-        min(windows, default=0), stored[0].digest,
-    )  # fmt: skip
+    return TwoModels(first, second, tokens, (ends[0], ends[1]), min(windows, default=0), stored[0].digest)
 
 
 def check_same_tokens(labels: tuple[str, str], vocabularies: tuple[StoredVocabulary, StoredVocabulary]) -> None:
@@ -96,11 +101,11 @@ def _special(vocabulary: StoredVocabulary, token: int) -> bool:
     return bool(vocabulary.special[token])
 
 
-def _eos(tokens: Tokenizer) -> list[int]:
+def _eos(model: Answering, tokens: Tokenizer) -> frozenset[int]:
     try:
-        return [tokens.eos]
+        return frozenset({(model.tokens or tokens).eos})
     except BenchtuiError:  # no such token: the text ends by its length
-        return []
+        return frozenset()
 
 
 def _steppable(label: str, model: Answering) -> tuple[TextGrower, Vocabulary]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchtui.errors import BenchtuiError
-from benchtui.routing.records import Ended, Sampling
+from benchtui.routing.records import Ended, Sampling, Side
 from benchtui.routing.sampling import draw
 from benchtui.routing.uniforms import uniform
 from benchtui.worker.answering.protocol import Ids
@@ -17,12 +17,18 @@ from benchtui.worker.answering.stepped import LogProbs, SteppedText
 @dataclass(frozen=True)
 class Answers:
     """How answers are written: `ends` are the tokens that end one, `decode` makes text of ids, `window` is the longest
-    text that both models can read, in tokens (0: not known)."""
+    text that both models can read, in tokens (0: not known).
+
+    `stopped` tells whether the last of some tokens completes a stop string; None: wherever one is in their text.
+    `ends_of` are the tokens at which the first and the second model end what they write; None: `ends` for both.
+    """
 
     sampling: Sampling
     ends: frozenset[int]
     decode: Callable[[Ids], str]
     window: int = 0
+    stopped: Callable[[Ids], bool] | None = None
+    ends_of: Mapping[Side, frozenset[int]] | None = None
 
     def begin(self, prompt: Ids, document: int, repeat: int = 0) -> Answer:
         """Begin the answer to a prompt of at least one token. `document` and `repeat` choose the random numbers of a
@@ -34,6 +40,21 @@ class Answers:
                 "Shorten it, or choose models that read more.",
             )
         return Answer(self, prompt, (document, repeat), room)
+
+    def ended_by(self, token: int, side: Side | None) -> bool:
+        """Whether a token ends an answer, where model `side` has written it (None: whoever did)."""
+        return token in (self.ends if side is None or self.ends_of is None else self.ends_of[side])
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A text to be written behind a prompt of at least one token; `document` and `repeat` choose the random numbers of
+    one that is sampled."""
+
+    prompt: Ids
+    answers: Answers
+    document: int
+    repeat: int = 0
 
 
 class Answer:
@@ -80,19 +101,23 @@ class Answer:
         other.ids = list(self.ids)
         return other
 
-    def append(self, token: int) -> None:
-        """Write a token."""
-        self.ids.append(token)
-        self.ended = self.ending()
+    def ends_at(self, token: int, side: Side) -> bool:
+        """Whether a token ends the answer, where model `side` has written it."""
+        return self._answers.ended_by(token, side)
 
-    def ending(self, drafted: Sequence[int] = ()) -> Ended | None:
+    def append(self, token: int, side: Side | None = None) -> None:
+        """Write a token, of model `side` where it is that model which knows whether it ends the answer."""
+        self.ids.append(token)
+        self.ended = self.ending(side=side)
+
+    def ending(self, drafted: Sequence[int] = (), side: Side | None = None) -> Ended | None:
         """Return why the answer would end with the last of some more tokens, looking at the last alone; None where it
         would not."""
         tokens = [*self.tokens, *drafted]
         sampling = self._answers.sampling
-        if tokens[-1] in self._answers.ends:
+        if self._answers.ended_by(tokens[-1], side):
             return "end"
-        if sampling.stop and self._first_stop(self._answers.decode(tokens)) is not None:
+        if sampling.stop and self._stopped(tokens):
             return "stop"
         if len(tokens) >= sampling.max_new_tokens:
             return "length"
@@ -107,6 +132,11 @@ class Answer:
         nothing is sampled."""
         sampling = self._answers.sampling
         return uniform(sampling.seed, *self._place, self.length + ahead, stream) if sampling.temperature else 0.0
+
+    def _stopped(self, tokens: Ids) -> bool:
+        if self._answers.stopped is not None:
+            return self._answers.stopped(tokens)
+        return self._first_stop(self._answers.decode(tokens)) is not None
 
     def _first_stop(self, text: str) -> int | None:
         found = [place for stop in self._answers.sampling.stop if (place := text.find(stop)) >= 0]

@@ -1,4 +1,4 @@
-"""One text of a small model, in which a large one writes where the small one is unsure.
+"""Texts of a small model, in which a large one writes where the small one is unsure.
 
 The small model reads every token, since its distribution decides who writes the next one. The large model reads what it
 misses when it has to write: fewer calls, not fewer positions.
@@ -6,13 +6,19 @@ misses when it has to write: fewer calls, not fewer positions.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
 from benchtui.errors import BenchtuiError
 from benchtui.routing.records import RoutedText, Side
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.signals import SIGNALS, of_distributions
-from benchtui.worker.answering.protocol import Ids
-from benchtui.worker.answering.stepped import LogProbs, SteppedModel, SteppedText
-from benchtui.worker.answering.written import Answers
+from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
+from benchtui.worker.answering.stepped import LogProbs, Reading, SteppedBatch, SteppedModel, SteppedText
+from benchtui.worker.answering.written import Answer, Answers, Asked
+from benchtui.worker.routing.phases import Phases
 
 
 def write_routed(
@@ -24,41 +30,131 @@ def write_routed(
     document: int,
     repeat: int = 0,
 ) -> RoutedText:
-    """Write behind a prompt of at least one token. `document` and `repeat` choose the random numbers of a text that is
-    sampled.
+    """Write one text, as `Routing` does. Raises what that raises."""
+    found: list[RoutedText] = []
+    asked = Asked(prompt, answers, document, repeat)
+    Routing(small.one_text(), large.one_text(), rule).write([asked], lambda _, text: found.append(text))
+    return found[0]
 
-    Raises BenchtuiError where the prompt fills the window or the rule needs raw logits, which a growing text does not
-    give, and what either model raises.
+
+class Routing:
+    """Writes texts with a small and a large model by a rule, as many at once as both have room for: each the same as if
+    it were alone.
+
+    `started` is told the places of the texts that are being written whenever others begin, `observer` what was read and
+    written. Raises BenchtuiError where the rule needs raw logits, which a growing text does not give.
     """
-    if SIGNALS[rule.signal].needs == "raw logits":
-        raise BenchtuiError(
-            f"{rule.signal} needs raw logits, and a text that grows gives log-probabilities only.",
-            "Choose another signal, such as margin.",
-        )
-    answer = answers.begin(prompt, document, repeat)
-    texts: dict[Side, SteppedText] = {"a": small.begin(), "b": large.begin()}
-    writers: list[Side] = []
-    signals: list[float] = []
+
+    def __init__(
+        self,
+        small: SteppedBatch,
+        large: SteppedBatch,
+        rule: RouteRule,
+        observer: Observer | None = None,
+        started: Callable[[list[int]], None] = lambda _: None,
+    ) -> None:
+        if SIGNALS[rule.signal].needs == "raw logits":
+            raise BenchtuiError(
+                f"{rule.signal} needs raw logits, and a text that grows gives log-probabilities only.",
+                "Choose another signal, such as margin.",
+            )
+        self._small = small
+        self._large = large
+        self._rule = rule
+        self._observer = observer or Unobserved()
+        self._phases = Phases(self._observer)
+        self._started = started
+
+    def write(self, texts: Sequence[Asked], written: Callable[[int, RoutedText], None]) -> None:
+        """Write texts; `written` is told the place of each as soon as it is complete. Those whose prompts begin alike
+        are written together, so that what they have in common is read once.
+
+        Raises BenchtuiError where a prompt fills the window, and what either model raises.
+        """
+        waiting = sorted(range(len(texts)), key=lambda place: list(texts[place].prompt))
+        most = min(self._small.rows, self._large.rows)
+        active: dict[int, _Text] = {}
+        while waiting or active:
+            if waiting and len(active) < most:
+                begun, waiting = waiting[: most - len(active)], waiting[most - len(active) :]
+                active |= {place: self._begun(texts[place]) for place in begun}
+                self._started(list(active))
+            self._observer.check()
+            self._write_tokens(list(active.values()))
+            for place, text in list(active.items()):
+                if text.answer.ended is not None:
+                    text.end()
+                    written(place, active.pop(place).written)
+
+    def _begun(self, asked: Asked) -> _Text:
+        answer = asked.answers.begin(asked.prompt, asked.document, asked.repeat)
+        return _Text(answer, self._rule, self._small.begin(), self._large.begin())
+
+    def _write_tokens(self, texts: list[_Text]) -> None:
+        """Write one token of each text."""
+        new = [text for text in texts if not text.answer.length]
+        for text, row in zip(texts, self._read(self._small, {text.small: text for text in texts}), strict=True):
+            text.route(row)
+        if routed := [text for text in texts if text.writers[-1] == "b"]:
+            for text, row in zip(routed, self._read(self._large, {text.large: text for text in routed}), strict=True):
+                text.row = row
+        for text in texts:
+            text.append()
+        # The first token of a text belongs to the reading of its prompt, as it does with one model.
+        self._phases.tell(sum(text.answer.prompt for text in new), len(texts) - len(new))
+
+    def _read(self, batch: SteppedBatch, texts: dict[SteppedText, _Text]) -> list[LogProbs]:
+        """Return the distribution of the next token of each text, float64 [known ids] in nats."""
+        readings = [Reading(stepped, text.answer.ids) for stepped, text in texts.items()]
+        with self._phases.measured(readings, [text.answer.prompt for text in texts.values()]):
+            return [rows[0] for rows in batch.read(readings)]
+
+
+@dataclass(eq=False)
+class _Text:
+    """A text in the making."""
+
+    answer: Answer
+    rule: RouteRule
+    small: SteppedText
+    large: SteppedText
+    writers: list[Side] = field(default_factory=list)
+    signals: list[float] = field(default_factory=list)
     since: int | None = None
-    while answer.ended is None:
-        row = texts["a"].read(answer.ids, last=1)[0]
-        signals.append(signal_at(rule, row))
-        if rule.reached(signals[-1]):
-            since = 0
-        elif since is not None:
-            since += 1
-        writers.append(rule.writer(since))
-        if writers[-1] == "b":
-            row = texts["b"].read(answer.ids, last=1)[0]
-        answer.append(answer.drawn(row))
-    return RoutedText(
-        response=answer.response,
-        tokens=tuple(answer.tokens),
-        writers="".join(writers),
-        ended=answer.ended,
-        costs=(texts["a"].cost(writers.count("a")), texts["b"].cost(writers.count("b"))),
-        signals=tuple(signals),
-    )
+    row: LogProbs = field(default_factory=lambda: np.zeros(0))
+    """The distribution from which the next token is drawn."""
+
+    def route(self, row: LogProbs) -> None:
+        """Settle who writes the next token, given the distribution of the small model."""
+        self.row = row
+        self.signals.append(signal_at(self.rule, row))
+        if self.rule.reached(self.signals[-1]):
+            self.since = 0
+        elif self.since is not None:
+            self.since += 1
+        self.writers.append(self.rule.writer(self.since))
+
+    def append(self) -> None:
+        """Write the next token."""
+        self.answer.append(self.answer.drawn(self.row), self.writers[-1])
+
+    def end(self) -> None:
+        """Free the room of the text in both models."""
+        self.small.end()
+        self.large.end()
+
+    @property
+    def written(self) -> RoutedText:
+        """The text, which is complete."""
+        assert self.answer.ended is not None  # noqa: S101 - nobody asks before
+        return RoutedText(
+            response=self.answer.response,
+            tokens=tuple(self.answer.tokens),
+            writers="".join(self.writers),
+            ended=self.answer.ended,
+            costs=(self.small.cost(self.writers.count("a")), self.large.cost(self.writers.count("b"))),
+            signals=tuple(self.signals),
+        )
 
 
 def signal_at(rule: RouteRule, row: LogProbs) -> float:

@@ -15,24 +15,13 @@ from typing import Literal
 from benchtui.routing.records import DraftRound, SpeculativeText
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedModel, SteppedText
-from benchtui.worker.answering.written import Answer, Answers
+from benchtui.worker.answering.written import Answer, Answers, Asked
 from benchtui.worker.routing.choosing import Choosing, Row, choosing
 from benchtui.worker.routing.phases import Phases
 
 Drafts = int | Literal["auto"]
 FIRST_DRAFT, LARGEST_DRAFT = 4, 32
 _LONGER, _SHORTER = 2, 1
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A text to be written behind a prompt of at least one token; `document` and `repeat` choose the random numbers of
-    one that is sampled."""
-
-    prompt: Ids
-    answers: Answers
-    document: int
-    repeat: int = 0
 
 
 def write_speculative(
@@ -155,7 +144,7 @@ class _Text:
         """Draft a token, given its distribution."""
         self.rows.append(row)
         self.drafted.append(self.choosing.drawn(self.answer, row, len(self.drafted)))
-        self.draft_ends = self.answer.ending(self.drafted) is not None
+        self.draft_ends = self.answer.ending(self.drafted, side="b") is not None
 
     @property
     def to_verify(self) -> Reading:
@@ -171,7 +160,7 @@ class _Text:
         self.writers += "a" * accepted
         if self.answer.ended is None:
             source = self.rows[accepted] if accepted < len(self.drafted) else None
-            self.answer.append(self.choosing.corrected(self.answer, verified[accepted], source))
+            self.answer.append(self.choosing.corrected(self.answer, verified[accepted], source), "b")
             self.writers += "b"
         self.rounds.append(DraftRound(len(self.drafted), accepted))
         self._adapt(self.rounds[-1])
@@ -184,7 +173,7 @@ class _Text:
         for place, token in enumerate(self.drafted):
             if not self.choosing.accepts(self.answer, token, verified[place], self.rows[place]):
                 return place
-            self.answer.append(token)
+            self.answer.append(token, "b")  # the text is the large model's, whoever has drafted it
         return len(self.drafted)
 
     def _adapt(self, last: DraftRound) -> None:

@@ -80,6 +80,10 @@ class _Counted:
         return Cost(self._model.label, self._calls, self._observer.positions)
 
 
+_SMALL: Side = "a"
+_LARGE: Side = "b"
+
+
 @dataclass
 class _Writers:
     """Who has written by one rule; `since` as `RouteRule.writer` has it."""
@@ -137,16 +141,16 @@ class _Walk:
                 for number, writers in branch.rules.items()
                 if writers.next(self._rules[number], branch.signals[-1]) == "b"
             ]
-            token = branch.answer.drawn(row)
+            token, side = branch.answer.drawn(row), _SMALL
             if by_large:
                 other = branch.answer.drawn(self.large.read(branch.large, branch.answer.ids))
                 if len(by_large) == len(branch.rules):
-                    token = other
-                elif other != token:
+                    token, side = other, _LARGE
+                elif other != token or branch.answer.ends_at(other, _LARGE) != branch.answer.ends_at(token, _SMALL):
                     parted = branch.split(by_large)
-                    parted.answer.append(other)
+                    parted.answer.append(other, _LARGE)
                     waiting.append(parted)
-            branch.answer.append(token)
+            branch.answer.append(token, side)
         for number, writers in branch.rules.items():
             self.texts[number] = self._text(branch, writers.sides)
 

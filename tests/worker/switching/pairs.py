@@ -68,7 +68,7 @@ def counted_calls(pair: Pair) -> Iterator[tuple[list[int], list[int]]]:
     seen: tuple[list[int], list[int]] = ([], [])
     hooks = [
         model._answering.lm.model.model.layers[0].register_forward_pre_hook(  # type: ignore[attr-defined]
-            lambda _, args, counts=counts: counts.append(args[0].shape[1])
+            lambda _, args, counts=counts: counts.append(args[0].shape[0] * args[0].shape[1])
         )
         for model, counts in zip(pair.loaded, seen, strict=True)
     ]

@@ -11,7 +11,6 @@ import torch
 from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
-from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
 from benchtui.worker.answering.hf.engine.output_head import Signal
 from benchtui.worker.answering.hf.weights import AccountedLM
 from benchtui.worker.answering.next_token import TokensScored
@@ -24,6 +23,7 @@ from benchtui.worker.answering.protocol import (
     ScoreRequest,
     Written,
 )
+from benchtui.worker.answering.stop_strings import StopStrings
 
 
 class HFModel(AccountedLM):
@@ -95,7 +95,7 @@ class HFModel(AccountedLM):
         rows: torch.Tensor = super()._model_generate(context, max_length=max_length, stop=stop, **settings)
         begin = context.shape[1] if self.backend == "causal" else 1  # a decoder begins with a token of its own
         ends = _end_tokens(self.model, settings)
-        stops = StopStrings(self.tokenizer, [*stop, *_listed(settings.get("stop_strings"))])
+        stops = StopStrings.by_transformers(self.tokenizer, [*stop, *_listed(settings.get("stop_strings"))])
         for text, row in zip(self._texts, rows[:, begin:].tolist(), strict=True):
             count, finish = _own_end(row, ends, stops)
             self._rows[text].append(Generated(self.tok_decode(row), row[:count], finish))

@@ -12,7 +12,7 @@ from benchtui.routing.strategies import Strategy, strategy_of
 from benchtui.worker.answering.hybrid.alone import Alone
 from benchtui.worker.answering.hybrid.defer import Deferred
 from benchtui.worker.answering.hybrid.measuring import MeasuringPair
-from benchtui.worker.answering.hybrid.pair import LABELS, Pair, Way
+from benchtui.worker.answering.hybrid.pair import LABELS, Pair, Room, Way
 from benchtui.worker.answering.hybrid.part_plan import part_plan
 from benchtui.worker.answering.hybrid.routed import Routed
 from benchtui.worker.answering.hybrid.speculative import Speculative
@@ -55,7 +55,8 @@ class HybridAnswering(Answering):
         opened = open_two(plans, reporter, memory_share, begin)
         try:
             two_models(LABELS, opened.models, Unobserved())  # whether they have one set of tokens
-            return cls(Pair(*opened.models, strategy), plan)
+            rows = plan.batch_size if isinstance(plan.batch_size, int) else None
+            return cls(Pair(*opened.models, strategy, Room(rows, memory_share)), plan)
         except BaseException:
             opened.close()
             raise
@@ -116,6 +117,14 @@ class HybridAnswering(Answering):
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         self._way.generate(list(requests), answered, observer)
+
+    def shrink(self, said: str, observer: Observer) -> None:
+        """As `Answering.shrink`: fewer texts are written at once, or fewer sequences scored by each model."""
+        if self._pair.room.shrink():
+            observer.decision("texts at once", "fewer", "memory ran out; what was answered is kept")
+            return
+        for model in (self._pair.small, self._pair.large):
+            model.shrink(said, observer)
 
     def close(self) -> None:
         """Free both."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lm_eval.models.utils import normalize_gen_kwargs
@@ -22,12 +22,31 @@ from benchtui.worker.answering.protocol import (
     ScoreRequest,
     Written,
 )
+from benchtui.worker.answering.stepped import SteppedBatch
 from benchtui.worker.answering.two_models import TwoModels, two_models
+from benchtui.worker.answering.written import Asked
 
 LABELS = ("small", "large")
 _READ_ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample"})
 _KNOWN = frozenset({"temperature", "top_k", "top_p", "min_p"})
 FINISHES: Mapping[Ended, Finish] = {"end": "end", "stop": "stop", "length": "length", "window": "length"}
+
+
+@dataclass
+class Room:
+    """How many texts two models may write at once: as many as a batch size of `rows` means (None: they choose), and as
+    a `share` of the memory holds. `used` were the last ones."""
+
+    rows: int | None = None
+    share: float = 1.0
+    used: int = 0
+
+    def shrink(self) -> bool:
+        """Take half of the memory from now on; False where less would not help: one text was written at a time, or
+        none since the last call."""
+        several, self.used = self.used > 1, 0
+        self.share /= 2 if several else 1
+        return several
 
 
 @dataclass(frozen=True)
@@ -37,10 +56,20 @@ class Pair:
     small: Answering
     large: Answering
     strategy: Strategy
+    room: Room = field(default_factory=Room)
 
     def stepped(self, observer: Observer) -> TwoModels:
         """Return both as models that are stepped token by token; `observer` is told of what they compute."""
         return two_models(LABELS, (self.small, self.large), observer)
+
+    def batches(self, both: TwoModels, texts: Sequence[Asked]) -> tuple[SteppedBatch, SteppedBatch]:
+        """Make room for texts in both models, for one at a time at least."""
+        longest = max(len(text.prompt) + text.answers.sampling.max_new_tokens for text in texts)
+        # Both count the same free memory, and neither takes any before it reads.
+        rows, share = self.room.rows, self.room.share / 2
+        small, large = (model.batch(rows, longest, share) for model in (both.first, both.second))
+        self.room.used = min(small.rows, large.rows, len(texts))
+        return small, large
 
 
 class Way(Protocol):

@@ -25,7 +25,8 @@ from benchtui.worker.answering.protocol import (
     Written,
 )
 from benchtui.worker.answering.stepped import LogProbs
-from benchtui.worker.routing.routed import write_routed
+from benchtui.worker.answering.written import Asked
+from benchtui.worker.routing.routed import Routing
 
 
 class Routed:
@@ -71,12 +72,18 @@ class Routed:
     def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         both = self._pair.stepped(observer)
-        for index, request in enumerate(requests):
-            observer.batch_started([request.args])
-            answers = both.answers(sampling_of(request))
-            prompt = list(request.prompt[request.lost :])
-            text = write_routed(both.first, both.second, prompt, answers, self._rule, request.document or 0)
-            answered(index, generated(text, both.tokens))
+        texts = [
+            Asked(request.prompt[request.lost :], both.answers(sampling_of(request)), request.document or 0)
+            for request in requests
+        ]
+        small, large = self._pair.batches(both, texts)
+        Routing(
+            small,
+            large,
+            self._rule,
+            observer,
+            lambda places: observer.batch_started([requests[i].args for i in places]),
+        ).write(texts, lambda place, text: answered(place, generated(text, both.tokens)))
 
 
 def generated(text: WrittenText, tokens: Tokenizer, rounds: Sequence[DraftRound] = ()) -> Generated:

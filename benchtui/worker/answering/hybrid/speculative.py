@@ -5,7 +5,8 @@ from __future__ import annotations
 from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
 from benchtui.worker.answering.hybrid.routed import generated
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, Scored, ScoreRequest, Written
-from benchtui.worker.routing.speculative import Asked, Speculation
+from benchtui.worker.answering.written import Asked
+from benchtui.worker.routing.speculative import Speculation
 
 SCORED_BY = (
     "Log-likelihoods are those of the large model alone: speculative decoding changes no probability, so the small "
@@ -36,11 +37,10 @@ class Speculative:
             Asked(request.prompt[request.lost :], both.answers(sampling_of(request)), request.document or 0)
             for request in requests
         ]
-        longest = max(len(text.prompt) + text.answers.sampling.max_new_tokens for text in texts)
-        # Both count the same free memory, and neither takes any before it reads.
+        small, large = self._pair.batches(both, texts)
         Speculation(
-            both.first.batch(None, longest, share=0.5),
-            both.second.batch(None, longest, share=0.5),
+            small,
+            large,
             self._pair.strategy.drafts,
             observer,
             lambda places: observer.batch_started([requests[place].args for place in places]),

@@ -1,8 +1,8 @@
-"""Generation settings, read as lm-eval and transformers read them; and the stop strings that end a text."""
+"""Generation settings, read as lm-eval and transformers read them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs
 from numpy.typing import NDArray
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import GenerationMixin
+
+from benchtui.worker.answering.stop_strings import StopStrings
 
 # Processors that look at the logits alone, so that one call serves all rows.
 _STATELESS = frozenset(
@@ -43,43 +45,6 @@ _UNSUPPORTED = (
     "token_healing",
     "watermarking_config",
 )
-
-
-# More tokens than a stop string's own encoding takes: the model may spell it in other pieces.
-_MARGIN = 2
-
-
-class StopStrings:
-    """Looks for stop strings at the end of token sequences, each time a token is added.
-
-    As in lm-eval each string is looked for in the text of the last tokens, as many as its own encoding has and two
-    more; special tokens count as text. Strings that the newest token cannot have completed are not looked for.
-    """
-
-    def __init__(self, tokenizer: Any, strings: Sequence[str]) -> None:
-        self._tokenizer = tokenizer
-        self._windows = [
-            (string, len(tokenizer.encode(string, add_special_tokens=False)) + _MARGIN) for string in strings
-        ]
-        self._pieces: dict[int, str] = {}
-
-    def found(self, tokens: Sequence[int]) -> bool:
-        """Whether the last of the generated `tokens` completes one of the strings."""
-        piece = self._piece(tokens[-1])
-        return any(
-            _may_end_in(string, piece) and string in self._tokenizer.decode(list(tokens[-window:]))
-            for string, window in self._windows
-        )
-
-    def _piece(self, token: int) -> str:
-        if token not in self._pieces:
-            self._pieces[token] = self._tokenizer.decode([token])
-        return self._pieces[token]
-
-
-def _may_end_in(string: str, piece: str) -> bool:
-    # A token alone may decode without its leading space, and part of a character to a replacement character.
-    return not string or string[-1].isspace() or string[-1] in piece or "\ufffd" in piece
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +98,7 @@ class SettingsReader:
         names = {type(processor).__name__ for processor in processors}
         return GenerationSettings(
             until=tuple(until),
-            stops=StopStrings(self._tokenizer, until),
+            stops=StopStrings.by_transformers(self._tokenizer, until),
             eos=frozenset(eos.tolist() if eos is not None else ()),
             limit=limit,
             reserved=reserved,

@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.models.utils_hf import stop_sequences_criteria
 
 from benchtui.worker.answering.hf.engine import batching
-from benchtui.worker.answering.hf.engine.generation_settings import StopStrings
+from benchtui.worker.answering.stop_strings import StopStrings
 from tests.worker.answering.hf.engine import exam, zoo
 from tests.worker.answering.hf.engine.asking import Watcher, ask, fast_model, shuffled
 
@@ -32,7 +32,7 @@ def written(settings: dict[str, Any], prompts: list[str] = PROMPTS) -> list[Inst
     ),
 )
 def test_stop_strings_are_found_when_lm_eval_finds_them(tokens: list[int], strings: list[str]) -> None:
-    ours, theirs = StopStrings(TOKENIZER, strings), stop_sequences_criteria(TOKENIZER, strings, 0, 1)
+    ours, theirs = StopStrings.by_transformers(TOKENIZER, strings), stop_sequences_criteria(TOKENIZER, strings, 0, 1)
     for length in range(1, len(tokens) + 1):
         found = bool(theirs(torch.tensor([tokens[:length]]), None).any())
         assert ours.found(tokens[:length]) == found
