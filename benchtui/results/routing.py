@@ -9,8 +9,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import asdict
 
+from benchtui.errors import UsageError
+from benchtui.models.source import HybridSource
+from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.routing.answers import RoutedFacts, Work, together
 from benchtui.routing.names import StrategyName
+from benchtui.routing.strategies import strategy_of
 
 
 class RoutedPart(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,6 +50,23 @@ class RoutedRun(msgspec.Struct, frozen=True, omit_defaults=True):
     def all(self) -> RoutedFacts:
         """What both did in all tasks."""
         return together(self.tasks.values())
+
+
+def planned(plan: BenchmarkPlan) -> RoutedRun | None:
+    """Return how two models are to answer by a plan; None for a plan of one model, or settings that mean nothing."""
+    if not isinstance(plan.source, HybridSource):
+        return None
+    try:
+        strategy = strategy_of(plan.backend_settings)
+    except UsageError:
+        return None
+    return RoutedRun(
+        RoutedPart(plan.source.small.source.path, plan.source.small.backend),
+        RoutedPart(plan.source.large.source.path, plan.source.large.backend),
+        strategy.name,
+        strategy.threshold if strategy.has_threshold else None,
+        strategy.drafts if strategy.name == "speculative" else None,
+    )
 
 
 def shares(facts: RoutedFacts) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import run_name
 from benchtui.text import one_line, printable
 from screens.compare.pick_run import PickRun
-from screens.compare.row_details import detail, notes_text
+from screens.compare.row_details import detail, notes_text, own_text
 from screens.page import Page
 from screens.result_text import change, kind_colour, score
 from screens.widgets.drawing import interval_bar
@@ -152,6 +152,8 @@ class ComparePage(Page):
             alone = self.query_one("#alone", Plain)
             alone.update(loaded.alone)
             alone.display = True
+        if loaded.own is not None:
+            self.query_one("#notes", Plain).update(own_text(loaded.own.second, self.colours))
 
     # Drawing.
 

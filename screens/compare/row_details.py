@@ -19,7 +19,9 @@ from benchtui.reports.wording.scores import (
     p_cell,
     shrunk_words,
 )
+from benchtui.reports.wording.two_models import two_model_lines, two_model_words
 from benchtui.reports.wording.verdicts import verdict_glyph
+from benchtui.results.records import RunResults
 from benchtui.tasks.words import task_words
 from benchtui.text import one_line, printable
 from screens.result_text import kind_colour, score
@@ -84,6 +86,13 @@ def _side(side: Side, row: Row) -> str:
 
 
 def notes_text(comparison: Comparison, colours: Colours) -> Text:
-    """Warnings, a line each; empty where there is nothing to know."""
-    lines = [Text(f"▲ {one_line(note, 400)}", style=colours.warning) for note in notes(comparison)]
+    """How two models answered a side, and warnings, a line each; empty where there is nothing to know."""
+    lines = [Text(one_line(words, 400), style=colours.muted) for words in two_model_lines(comparison)]
+    lines += [Text(f"▲ {one_line(note, 400)}", style=colours.warning) for note in notes(comparison)]
+    return Text("\n").join([Text(""), *lines]) if lines else Text("")
+
+
+def own_text(results: RunResults, colours: Colours) -> Text:
+    """How two models answered a run; empty where one did."""
+    lines = [Text(one_line(words, 400), style=colours.muted) for words in two_model_words(results)]
     return Text("\n").join([Text(""), *lines]) if lines else Text("")

@@ -10,7 +10,9 @@ from benchtui.displays.frame import current_view
 from benchtui.durations import format_duration
 from benchtui.models.layout import size_text
 from benchtui.reports.wording.states import decision_words, in_flight_words, phase_words, role_words, watchdog_words
+from benchtui.reports.wording.two_models import models_words
 from benchtui.results.health import health_words
+from benchtui.results.routing import planned
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.kinds.benchmark.view import newest_routed
 from benchtui.text import one_line, printable
@@ -86,6 +88,9 @@ def decisions_text(views: Sequence[RunView]) -> Content:
     lines = []
     for view in views:
         lines.append(Content.assemble((f"{role_words(view)} ", "bold"), (one_line(view.weights, 120), "$secondary")))
+        plan = view.run.readable_plan()
+        if plan is not None and (routing := planned(plan)) is not None:
+            lines.append(Content.assemble("  ", (models_words(routing), "$accent")))
         lines += [Content.assemble("  ", one_line(decision_words(decision), 300)) for decision in view.decisions]
         for warning in view.warnings[-10:]:
             step = f" → {one_line(warning.next_step, 200)}" if warning.next_step else ""

@@ -25,13 +25,18 @@ def two_model_words(results: RunResults) -> Iterator[str]:
     routing = results.routing
     if routing is None:
         return
-    small, large = (one_line(part.name, 120) for part in (routing.small, routing.large))
-    yield f"Small model {small}, large model {large}: {strategy_words(routing)}"
+    yield models_words(routing)
     if routing.strategy in _ALONE:
         return
     yield from filter(None, (share_words(routing), cost_words(routing)))
     if any(task.output_type not in ("", "generate_until") for task in results.tasks):
         yield {"defer": _BY_DOCUMENT, "speculative": _BY_LARGE}.get(routing.strategy, _MIXTURE)
+
+
+def models_words(routing: RoutedRun) -> str:
+    """Return "Small model A, large model B: uncertainty, threshold 0.3"."""
+    small, large = (one_line(part.name, 120) for part in (routing.small, routing.large))
+    return f"Small model {small}, large model {large}: {strategy_words(routing)}"
 
 
 def two_model_lines(comparison: Comparison) -> Iterator[str]:
