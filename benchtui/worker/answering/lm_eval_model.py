@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.benchmark import PromptSettings
+from benchtui.routing.answers import together
 from benchtui.runs.answer_health import FIRST_IDS, AnswerFacts
 from benchtui.tasks.compared import compared_size
 from benchtui.worker.answering.protocol import (
@@ -178,13 +179,16 @@ class LmEvalModel(TemplateLM):
         totals: list[float] = [0] * len(strings)
         with tqdm(total=len(strings), disable=disable_tqdm, desc="Running loglikelihood_rolling requests") as bar:
 
-            def whole(index: int, parts: Sequence[float]) -> None:
-                totals[index] = sum(parts)
+            def whole(index: int, parts: Sequence[Score]) -> None:
+                totals[index] = sum(part.loglikelihood for part in parts)
+                routed = [part.routed for part in parts if part.routed is not None]
+                if routed:
+                    self.observer.answer_facts((strings[index],), AnswerFacts(routed=together(routed)))
                 self.cache_hook.add_partial("loglikelihood_rolling", (strings[index],), totals[index])
                 bar.update(1)
 
             gathered = _Gathered(owners, len(strings), whole)
-            self._score(windows, lambda index, score: gathered.add(index, score.loglikelihood))
+            self._score(windows, gathered.add)
         return totals
 
     def _windows(self, tokens: list[int]) -> list[tuple[list[int], list[int]]]:
@@ -338,9 +342,9 @@ class _AnswerEnd:
 class _Gathered:
     """Parts that belong to owners; `whole(owner, parts)` is called with an owner's parts when all are there."""
 
-    def __init__(self, owners: Sequence[int], count: int, whole: Callable[[int, Sequence[float]], None]) -> None:
+    def __init__(self, owners: Sequence[int], count: int, whole: Callable[[int, Sequence[Score]], None]) -> None:
         self._owners = owners
-        self._parts: list[dict[int, float]] = [{} for _ in range(count)]
+        self._parts: list[dict[int, Score]] = [{} for _ in range(count)]
         self._missing = [0] * count
         self._whole = whole
         for owner in owners:
@@ -349,7 +353,7 @@ class _Gathered:
             if not missing:
                 whole(owner, ())
 
-    def add(self, index: int, value: float) -> None:
+    def add(self, index: int, value: Score) -> None:
         """Take in the part with this index."""
         owner = self._owners[index]
         self._parts[owner][index] = value

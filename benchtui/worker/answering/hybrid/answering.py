@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from benchtui.backends.hybrid import HYBRID
 from benchtui.errors import BenchtuiError
@@ -24,6 +25,7 @@ from benchtui.worker.answering.protocol import (
     GenerateRequest,
     ModelPlan,
     Observer,
+    OutOfMemoryError,
     Scored,
     ScoreRequest,
     Tokenizer,
@@ -118,13 +120,49 @@ class HybridAnswering(Answering):
         """As `Answering.generate`."""
         self._way.generate(list(requests), answered, observer)
 
+    # What each of both models knows of itself: they share the memory.
+
+    @property
+    def peak_device_memory(self) -> int | None:
+        """As `Answering.peak_device_memory`: of both together."""
+        return max(filter(None, (model.peak_device_memory for model in self._models)), default=None)
+
+    def check_tasks(self, *, loglikelihood: bool) -> None:
+        """As `Answering.check_tasks`."""
+        for model in self._models:
+            model.check_tasks(loglikelihood=loglikelihood)
+
+    @property
+    def rows(self) -> int | None:
+        """As `Answering.rows`: of the one that answers fewer at once."""
+        return min(filter(None, (model.rows for model in self._models)), default=None)
+
+    @contextmanager
+    def sized_for(self, kind: str, began: int | None, observer: Observer) -> Iterator[int | None]:
+        """As `Answering.sized_for`."""
+        with ExitStack() as sized:
+            for model in self._models:
+                sized.enter_context(model.sized_for(kind, began, observer))
+            yield self.rows
+
     def shrink(self, said: str, observer: Observer) -> None:
-        """As `Answering.shrink`: fewer texts are written at once, or fewer sequences scored by each model."""
+        """As `Answering.shrink`: fewer texts are written at once, or fewer sequences scored by either model. Raises
+        OutOfMemoryError when nothing of this can be."""
         if self._pair.room.shrink():
             observer.decision("texts at once", "fewer", "memory ran out; what was answered is kept")
             return
-        for model in (self._pair.small, self._pair.large):
-            model.shrink(said, observer)
+        refused: list[OutOfMemoryError] = []
+        for model in self._models:
+            try:
+                model.shrink(said, observer)
+            except OutOfMemoryError as error:
+                refused.append(error)
+        if len(refused) == len(self._models):
+            raise refused[-1]
+
+    @property
+    def _models(self) -> tuple[Answering, Answering]:
+        return self._pair.small, self._pair.large
 
     def close(self) -> None:
         """Free both."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from benchtui.errors import BenchtuiError
 from benchtui.routing.answers import RoutedFacts, Run, Work
 from benchtui.routing.records import DraftRound, WrittenText
 from benchtui.routing.rules import RouteRule
-from benchtui.routing.signals import of_distributions
 from benchtui.routing.sweep import Request
+from benchtui.worker.answering.hybrid.both_scores import BothScores, score_by_both, with_chosen
 from benchtui.worker.answering.hybrid.pair import FINISHES, Pair, sampling_of
-from benchtui.worker.answering.next_token import Distributions
 from benchtui.worker.answering.protocol import (
-    Answering,
     Generated,
     GenerateRequest,
     Observer,
@@ -24,9 +24,13 @@ from benchtui.worker.answering.protocol import (
     Tokenizer,
     Written,
 )
-from benchtui.worker.answering.stepped import LogProbs
 from benchtui.worker.answering.written import Asked
 from benchtui.worker.routing.routed import Routing
+
+MIXED = (
+    "Log-likelihoods are a token mixture: each token is scored by the model that the rule takes it to, so the choices "
+    "of one question are sums over different mixtures of both models."
+)
 
 
 class Routed:
@@ -37,7 +41,7 @@ class Routed:
     """
 
     whole_documents = False
-    caveats = ()
+    caveats = (MIXED,)
 
     def __init__(self, pair: Pair, rule: RouteRule) -> None:
         self._pair = pair
@@ -45,29 +49,25 @@ class Routed:
 
     def score(self, requests: list[ScoreRequest], answered: Scored, observer: Observer) -> None:
         """As `Answering.score`."""
-        for index, request in enumerate(requests):
-            observer.batch_started([request.args])
-            answered(index, self._scored(request, observer))
-
-    def _scored(self, request: ScoreRequest, observer: Observer) -> Score:
-        """Score a continuation by both models, and take each token from the one that the rule takes it to."""
-        small, large = (_rows(model, request, observer) for model in (self._pair.small, self._pair.large))
-        ids, places = np.array(request.continuation), np.arange(len(request.continuation))
-        both = Request(
-            small[places, ids],
-            large[places, ids],
-            of_distributions(self._rule.signal, small, k=self._rule.k),
-            small.argmax(-1) == ids,
-            large.argmax(-1) == ids,
-        ).held(self._rule.hold)
-        by_large = both.signal >= self._rule.threshold
-        greedy = bool(np.where(by_large, both.large_top, both.small_top).all())
-        chosen, read = int(by_large.sum()), len(request.inputs)
-        facts = RoutedFacts(
-            Work(1, read, len(ids) - chosen),
-            Work(int(chosen > 0), read - (len(ids) - 1 - int(by_large.nonzero()[0][-1])) if chosen else 0, chosen),
+        score_by_both(
+            self._pair,
+            requests,
+            self._rule.signal,
+            lambda index, both: answered(index, self._mixed(both)),
+            observer,
         )
-        return Score(float(np.where(by_large, both.large, both.small).sum(dtype=np.float64)), greedy, facts)
+
+    def _mixed(self, both: BothScores) -> Score:
+        """Take each token from the model that the rule takes it to. Raises BenchtuiError where the signal is not known
+        at one."""
+        signal = both.small.signal
+        if signal is None or np.isnan(signal).any():
+            raise BenchtuiError(
+                f"{self._rule.signal} is not known at one of the tokens: a logit that it reads is not above 0.",
+                "Choose another signal, such as margin.",
+            )
+        tokens = Request(both.small.logprobs, both.large.logprobs, signal, both.small.greedy, both.large.greedy)
+        return mixture(both, tokens.held(self._rule.hold).signal >= self._rule.threshold)
 
     def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
@@ -111,10 +111,17 @@ def runs_of(text: WrittenText, tokens: Tokenizer) -> tuple[Run, ...]:
     return tuple(runs)
 
 
-def _rows(model: Answering, request: ScoreRequest, observer: Observer) -> LogProbs:
-    """Distributions before each token of the continuation, float64 [n, vocabulary]."""
-    assert isinstance(model, Distributions)  # noqa: S101 - checked when the pair was opened
-    ids: Sequence[int] = [*request.context[request.lost :], *request.continuation[:-1]]
-    first = len(ids) + 1 - len(request.continuation)
-    rows = np.concatenate([part.logprobs for part in model.distributions(ids, first, observer)])
-    return rows.astype(np.float64)
+def mixture(both: BothScores, by_large: NDArray[np.bool_]) -> Score:
+    """Return the score of a continuation whose tokens (n,) the large model scores where `by_large` says.
+
+    Where one model scores all of them, it is that model's own score to the last bit.
+    """
+    chosen = int(by_large.sum())
+    if chosen in (0, len(by_large)):
+        total = (both.large if chosen else both.small).loglikelihood
+    else:
+        total = float(np.where(by_large, both.large.logprobs, both.small.logprobs).sum(dtype=np.float64))
+    greedy = bool(np.where(by_large, both.large.greedy, both.small.greedy).all())
+    small, large = both.work
+    facts = RoutedFacts(with_chosen(small, len(by_large) - chosen), with_chosen(large, chosen))
+    return Score(total, greedy, facts)

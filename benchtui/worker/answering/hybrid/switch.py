@@ -12,7 +12,7 @@ from benchtui.routing.rules import SwitchRule
 from benchtui.routing.sweep import switched
 from benchtui.tokens.divergences import divergence
 from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
-from benchtui.worker.answering.hybrid.routed import generated
+from benchtui.worker.answering.hybrid.routed import MIXED, generated
 from benchtui.worker.answering.next_token import Distributions, LogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -35,7 +35,7 @@ class Switch:
     """
 
     whole_documents = False
-    caveats = ()
+    caveats = (MIXED,)
 
     def __init__(self, pair: Pair, rule: SwitchRule) -> None:
         self._pair = pair
