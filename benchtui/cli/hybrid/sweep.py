@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from benchtui.cli.hybrid.report import margin_option, output_option, report
 from benchtui.cli.parameters.hybrid import HybridCommand, hybrid_choice, hybrid_options
 from benchtui.cli.parameters.settings import SectionedOption
-from benchtui.errors import ExitCode
-from benchtui.runs.outcome import as_argument
+from benchtui.errors import ExitCode, UsageError
 from benchtui.settings.rows import SETTING, WHAT
+
+if TYPE_CHECKING:
+    from benchtui.runs.directory import RunDirectory
 
 _NOT_HERE = (
     "threshold", "num-drafts", "defer-by", "base", "no-base", "adapter-base", "rerun-base", "decide-early",
@@ -40,8 +44,10 @@ def _without(command: click.Command) -> click.Command:
     help="Thresholds, or quantiles of the small model's signals on each task; auto: p10, p20 … p90. Both models alone "
     "are always evaluated too.",
 )
+@margin_option
+@output_option
 @hybrid_options
-def command(thresholds: str, **values: Any) -> int:
+def command(thresholds: str, margin: float, output: Path | None, **values: Any) -> int:
     """Evaluate a small and a large model that answer as one at many thresholds, without computing anything twice.
 
     Log-likelihoods: each model reads every text once, which tells the score at every threshold. Texts: thresholds share
@@ -61,17 +67,25 @@ def command(thresholds: str, **values: Any) -> int:
     from benchtui.supervise.control import Control, say_on_stderr
 
     read_thresholds(thresholds)
+    if choice.detach and output is not None:
+        raise UsageError("--output is written when the run has ended, and --detach does not wait.", "Leave one out.")
     if choice.detach and not in_background():
         return start_detached(sys.argv[1:])
     with Control(say_on_stderr) as control:
         frontend = Terminal(as_json=choice.json, resume=choice.resume)
         outcome = sweep_thresholds(choice, thresholds, frontend, control)
-    if outcome.exit_code == ExitCode.DONE and not choice.json:
-        from benchtui.cli.hybrid.report import report
-        from benchtui.routing.sweeps.records import read_sweep
-        from benchtui.runs.known import shown_name
-
-        report(read_sweep(outcome.run.path))
-        again = as_argument(shown_name(outcome.run))
-        click.echo(f"As a page: benchtui hybrid show {again} --output curve.html", err=True)
+    if outcome.exit_code in (ExitCode.DONE, ExitCode.PARTIAL) and not choice.json:
+        _report(outcome.run, margin, output)
     return outcome.exit_code
+
+
+def _report(run: RunDirectory, margin: float, output: Path | None) -> None:
+    """Print what was found, and write it to the file that is named."""
+    from benchtui.routing.sweeps.records import SWEEP, read_sweep
+
+    if not (run.path / SWEEP).exists():
+        return
+    found = read_sweep(run.path)
+    report(found, margin=margin)
+    if output is not None:
+        report(found, margin=margin, output=output)

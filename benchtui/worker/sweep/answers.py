@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,7 +10,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchtui.routing.answers import Work
-from benchtui.routing.sweep import Request
+from benchtui.routing.rules import back_threshold
+from benchtui.routing.strategies import Strategy
+from benchtui.routing.sweep import Mask, Request, switched
 from benchtui.worker.sweep.records import Pass, SweptAnswers
 
 
@@ -38,8 +41,8 @@ class ScoredRequest:
     """A log-likelihood: each token scored by the model that the rule takes it to. `whole` where it is that of a whole
     text, whose windows are added, and nothing else is asked of it."""
 
-    def __init__(self, small: Sequence[Pass], large: Sequence[Pass], hold: int, *, whole: bool) -> None:
-        self._windows = [_Window(one, other, hold) for one, other in zip(small, large, strict=True)]
+    def __init__(self, small: Sequence[Pass], large: Sequence[Pass], strategy: Strategy, *, whole: bool) -> None:
+        self._windows = [_Window(one, other, strategy) for one, other in zip(small, large, strict=True)]
         self._whole = whole
 
     @property
@@ -61,32 +64,40 @@ class ScoredRequest:
 class _Window:
     """A continuation that both models have scored."""
 
-    def __init__(self, small: Pass, large: Pass, hold: int) -> None:
+    def __init__(self, small: Pass, large: Pass, strategy: Strategy) -> None:
         logprobs, top, self.signal = small.arrays
         others, other_top, _ = large.arrays
         self._whole = (small.whole, large.whole)
         self._read = small.read
+        self._strategy = strategy
         self._request = Request(
             logprobs.astype(np.float64), others.astype(np.float64), self.signal, top, other_top
-        ).held(hold)
+        ).held(strategy.hold if strategy.signal is not None else 1)
 
     def at(self, threshold: float) -> tuple[float, bool, Work, Work]:
         """The score, whether each token is the likeliest, and the work of both."""
-        request = self._request
-        by_large = request.signal >= threshold
+        request, by_large = self._request, self._by_large(threshold)
         chosen, count = int(by_large.sum()), len(by_large)
         if chosen in (0, count):  # as one model alone says it, to the last bit
             score = self._whole[chosen == count]
         else:
             score = float(np.where(by_large, request.large, request.small).sum(dtype=np.float64))
         greedy = bool(np.where(by_large, request.large_top, request.small_top).all())
-        behind = count - 1 - int(by_large.nonzero()[0][-1]) if chosen else 0
-        return (
-            score,
-            greedy,
-            Work(1, self._read, count - chosen),
-            Work(1, self._read - behind, chosen) if chosen else Work(),
-        )
+        small, large = Work(1, self._read, count - chosen), Work(1, self._read, chosen)
+        if self._strategy.signal is not None or math.isinf(threshold):  # else both read everything, to be compared
+            last = int(by_large.nonzero()[0][-1]) if chosen else 0
+            large = Work(1, self._read - (count - 1 - last), chosen) if chosen else Work()
+        return score, greedy, small, large
+
+    def _by_large(self, threshold: float) -> Mask:
+        """Which tokens the large model scores."""
+        strategy = self._strategy
+        if strategy.signal is not None or math.isinf(threshold):
+            reached: Mask = self._request.signal >= threshold
+            return reached
+        down = back_threshold(threshold, strategy.back)
+        by_large: Mask = switched(self._request.signal, [threshold], [down], strategy.min_stay)[0]
+        return by_large
 
 
 class WrittenRequest:

@@ -6,10 +6,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from benchtui.errors import BenchtuiError
-from benchtui.routing.rules import SignalName
+from benchtui.routing.names import SignalName
+from benchtui.routing.sweep import Mask
 from benchtui.runs.kinds.sweep.fold import LARGE, SMALL, Stage
 from benchtui.worker.answering.hybrid.pair import Pair
+from benchtui.worker.answering.hybrid.switch import tokens_by_both
 from benchtui.worker.answering.next_token import TokenScore, TokenScorer
 from benchtui.worker.answering.protocol import Answering, BatchTooLargeError, ScoreRequest
 from benchtui.worker.sweep.asking import RequestMaker
@@ -18,9 +22,13 @@ from benchtui.worker.sweep.task import Asked, SweepTask
 from benchtui.worker.watching import Watching
 
 
-def read_by_both(task: SweepTask, pair: Pair, maker: RequestMaker, signal: SignalName) -> None:
+def read_by_both(task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
     """Have each model read everything of a task that it has not read, the small one first. Raises what
     `TokenScorer.score_tokens` raises, and StopRequested."""
+    signal = pair.strategy.signal
+    if signal is None:
+        _read_together(task, pair, maker)
+        return
     passes: tuple[tuple[Stage, Answering], ...] = ((SMALL, pair.small), (LARGE, pair.large))
     for stage, model in passes:
         waiting = task.waiting(stage)
@@ -33,12 +41,51 @@ def read_by_both(task: SweepTask, pair: Pair, maker: RequestMaker, signal: Signa
             )
 
 
-class _Reading(Watching):
+def _read_together(task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
+    """Have both models read one text after another, since how far apart they are decides who is in charge."""
+    watching = _Watched(task)
+    both, kind = pair.stepped(watching), pair.strategy.divergence
+    stages: tuple[Stage, Stage] = (SMALL, LARGE)
+    for stage in stages:
+        task.tell(stage)
+    waiting = {asked: None for stage in stages for asked in task.waiting(stage)}
+    task.context.reporter.phase("evaluating", task.name)
+    for asked, windows in zip(waiting, maker.score_requests([each.instance for each in waiting]), strict=True):
+        task.in_flight([asked])
+        small, large = [], []
+        for window in windows:
+            found, read = tokens_by_both(pair, both, window, kind, watching), len(window.inputs)
+            small.append(_pass(found.small, found.small_top, found.signal, read))
+            large.append(_pass(found.large, found.large_top, None, read))
+        task.record(SMALL, [(asked, tuple(small))])
+        task.record(LARGE, [(asked, tuple(large))])
+        for stage in stages:
+            task.tell(stage)
+
+
+def _pass(logprobs: Any, greedy: Mask, signal: Any, read: int) -> Pass:
+    return Pass.of(logprobs, greedy, signal, float(logprobs.sum(dtype=np.float64)), read)
+
+
+class _Watched(Watching):
+    """Counts the positions of both models in the journal."""
+
+    def __init__(self, task: SweepTask) -> None:
+        super().__init__(task.context.reporter, task.context.stop)
+        self._counted = task
+
+    def tokens(self, n: int) -> None:
+        """As `Observer.tokens`."""
+        self._counted.computed += n
+        super().tokens(n)
+
+
+class _Reading(_Watched):
     """One model that reads what is waiting of one task, and who watches it. What a batch gives is kept together, so
     that what is left falls into the same batches after a kill."""
 
     def __init__(self, task: SweepTask, stage: Stage, model: Answering, signal: SignalName | None) -> None:
-        super().__init__(task.context.reporter, task.context.stop)
+        super().__init__(task)
         if not isinstance(model, TokenScorer):
             raise BenchtuiError(
                 f"The {model.facts.backend} backend does not tell the log-probability of each token.",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +46,13 @@ class Pass(msgspec.Struct, frozen=True, array_like=True):
         return found
 
 
+class Measured(msgspec.Struct, frozen=True, array_like=True):
+    """How unsure the small model was of the tokens that it wrote alone, and the positions that this took."""
+
+    signals: tuple[float, ...]
+    positions: int
+
+
 class SweptAnswer(msgspec.Struct, frozen=True, array_like=True):
     """One text that some thresholds give: `thresholds` are their places, `writers` who wrote its tokens at each of them
     ("aab"), `text` what lm-eval is given. `ended` as WrittenText has it."""
@@ -73,8 +78,3 @@ class SweptAnswers(msgspec.Struct, frozen=True, array_like=True):
             if threshold in answer.thresholds:
                 return answer, answer.writers[answer.thresholds.index(threshold)]
         raise BenchtuiError("The journal of this sweep is damaged.", "Start it again with --no-resume.")
-
-
-def together(parts: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    """Add calls and positions."""
-    return sum(part[0] for part in parts), sum(part[1] for part in parts)

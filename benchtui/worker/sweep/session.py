@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import read_plan
 from benchtui.plans.sweep import SweepPlan, check_strategy
 from benchtui.routing.rules import Threshold, percent_of
@@ -29,9 +27,10 @@ from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.sweep.answers import ScoredRequest, SweptRequest, WrittenRequest
 from benchtui.worker.sweep.asking import RequestMaker
+from benchtui.worker.sweep.cost import said_cost
 from benchtui.worker.sweep.passes import read_by_both
 from benchtui.worker.sweep.points import Points
-from benchtui.worker.sweep.records import Pass, SweptAnswers
+from benchtui.worker.sweep.records import Measured, Pass, SweptAnswers
 from benchtui.worker.sweep.task import SweepTask, stages_of
 from benchtui.worker.sweep.texts import TextWriter
 
@@ -107,7 +106,7 @@ class _Sweep:
             if task.writes:
                 self._write(task, TextWriter(task, opened.pair, maker))
             else:
-                read_by_both(task, opened.pair, maker, self._signal)
+                read_by_both(task, opened.pair, maker)
 
     def announce(self) -> None:
         """Tell which tasks there are."""
@@ -139,7 +138,7 @@ class _Sweep:
             if points.documents:
                 record, more = points.record(self._thresholds(task, points))
                 found.append(record)
-                notes += more
+                notes += [*more, *said_cost(task, record)]
             context.reporter.advance("tasks", 1)
         if not found:
             context.reporter.warn("No sample was completely answered yet, so there is nothing to score.")
@@ -151,13 +150,6 @@ class _Sweep:
             context.run.path, Sweep(small, large, strategy.name, tuple(found), strategy.hold, notes=tuple(notes))
         )
         context.reporter.emit(Results(file=SWEEP, folder="", partial=partial))
-
-    @property
-    def _signal(self) -> Any:
-        signal = self.plan.strategy.signal
-        if signal is None:
-            raise BenchtuiError(f"A sweep cannot take the strategy {self.plan.strategy.name}.", "Take a signal.")
-        return signal
 
     def _write(self, task: SweepTask, writer: TextWriter) -> None:
         """Settle the thresholds, then write every text."""
@@ -175,8 +167,8 @@ class _Sweep:
         return set(documents[:PROFILED])
 
     def _settle(self, task: SweepTask, documents: set[int]) -> None:
-        signals = task.found(THRESHOLDS, tuple[float, ...])
-        measured = [values for key, values in signals.items() if key.doc_id in documents]
+        found = task.found(THRESHOLDS, Measured)
+        measured = [each.signals for key, each in found.items() if key.doc_id in documents]
         hashes = [str(number) for number in range(len(measured))]
         self._note(task, settled(self.plan.thresholds, measured, hashes))
 
@@ -212,9 +204,7 @@ class _Sweep:
         small, large = (task.found(stage, tuple[Pass, ...]) for stage in (SMALL, LARGE))
         whole = {each.key: each.instance.request_type == "loglikelihood_rolling" for each in task.asked}
         for key in small.keys() & large.keys():
-            found[key.doc_id, key.idx] = ScoredRequest(
-                small[key], large[key], self.plan.strategy.hold, whole=whole[key]
-            )
+            found[key.doc_id, key.idx] = ScoredRequest(small[key], large[key], self.plan.strategy, whole=whole[key])
         return found
 
 

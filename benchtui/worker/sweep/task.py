@@ -60,6 +60,9 @@ class SweepTask:
         self._check()
         self.asked = [_asked(loaded.name, instance) for instance in built.instances]
         self._known = context.journal.answers(loaded.name)
+        self._positions = f"positions of {loaded.name}"
+        self.computed: int = context.journal.noted(self._positions) or 0
+        """The positions that both models have computed for its log-likelihoods, in all sessions."""
 
     @property
     def writes(self) -> bool:
@@ -95,6 +98,7 @@ class SweepTask:
         """Keep what was found, all together or nothing: it is on disk when this returns."""
         rows = [(asked.at(stage), asked.digest, msgspec.to_builtins(answer)) for asked, answer in answers]
         self.context.journal.record_all(rows)
+        self.context.journal.note(self._positions, self.computed)
         self._known |= {key: (digest, answer) for key, digest, answer in rows}
 
     def tell(self, stage: Stage, of: Sequence[Asked] | None = None) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 
+from benchtui.routing.answers import Work
 from benchtui.routing.rules import RouteRule, Threshold
 from benchtui.routing.strategies import Strategy
 from benchtui.runs.kinds.sweep.fold import TEXTS, THRESHOLDS
+from benchtui.worker.answering.hybrid.defer import as_continuation
 from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
 from benchtui.worker.answering.hybrid.routed import generated
+from benchtui.worker.answering.hybrid.work import generated_by, tokens_scored_by
 from benchtui.worker.answering.protocol import GenerateRequest
 from benchtui.worker.answering.two_models import TwoModels
 from benchtui.worker.sweep.asking import RequestMaker
-from benchtui.worker.sweep.records import SweptAnswer, SweptAnswers
+from benchtui.worker.sweep.records import Measured, SweptAnswer, SweptAnswers
 from benchtui.worker.sweep.task import Asked, SweepTask
 from benchtui.worker.sweep.tree import Walked, walk
 from benchtui.worker.watching import Watching
@@ -28,18 +31,34 @@ class TextWriter:
     def __init__(self, task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
         self._task = task
         self._strategy: Strategy = pair.strategy
-        self._both: TwoModels = pair.stepped(Watching(task.context.reporter, task.context.stop))
+        self._small = pair.small
+        self._watching = Watching(task.context.reporter, task.context.stop)
+        self._both: TwoModels = pair.stepped(self._watching)
         self._maker = maker
 
     def measure(self, documents: set[int]) -> None:
-        """Have the small model write alone behind the prompts of some documents, and keep how unsure it was."""
-        task = self._task
+        """Have the small model write alone behind the prompts of some documents, all at once, and keep how unsure it
+        was of each token."""
+        task, signal = self._task, self._strategy.signal
         asked = [each for each in task.asked if each.key.doc_id in documents]
+        waiting = [each for each in task.waiting(THRESHOLDS) if each.key.doc_id in documents]
         task.tell(THRESHOLDS, asked)
-        for each in [one for one in task.waiting(THRESHOLDS) if one.key.doc_id in documents]:
-            walked = self._walked(each, (math.inf,))[1]
-            task.record(THRESHOLDS, [(each, walked.texts[0].signals)])
-            task.tell(THRESHOLDS, asked)
+        requests = self._maker.generate_requests([each.instance for each in waiting])
+        task.context.reporter.phase("evaluating", task.name, detail=THRESHOLDS)
+        written = generated_by(self._small, requests, self._watching)
+        own = [
+            as_continuation(request, text, self._small) for request, (text, _) in zip(requests, written, strict=True)
+        ]
+        scored = iter(
+            tokens_scored_by(self._small, [each for each in own if each.continuation], signal, self._watching)
+        )
+        measured = []
+        for each, request, (_, work) in zip(waiting, own, written, strict=True):
+            score, took = next(scored) if request.continuation else (None, Work())
+            values = () if score is None or score.signal is None else tuple(map(float, score.signal))
+            measured.append((each, Measured(values, work.positions + took.positions)))
+        task.record(THRESHOLDS, measured)
+        task.tell(THRESHOLDS, asked)
 
     def write_all(self, thresholds: tuple[Threshold, ...]) -> None:
         """Write what the journal has not, at some thresholds and by each model alone: the places 0 and, the last, 1 of
@@ -58,7 +77,7 @@ class TextWriter:
         task.context.reporter.phase("evaluating", task.name)
         task.in_flight([asked])
         request = self._maker.generate_requests([asked.instance])[0]
-        prompt = list(request.prompt[request.lost :])
+        prompt = list(request.prompt[request.lost :]) or [self._both.tokens.prefix]
         rules: list[RouteRule] = [self._strategy.route(value) for value in values]
         answers = self._both.answers(sampling_of(request))
         return request, walk(self._both.first, self._both.second, prompt, answers, rules, request.document or 0)

@@ -9,8 +9,9 @@ import numpy as np
 
 from benchtui.routing.answers import RoutedFacts, Work
 from benchtui.routing.rules import SwitchRule
-from benchtui.routing.sweep import switched
+from benchtui.routing.sweep import Request, scores_by, switched
 from benchtui.tokens.divergences import divergence
+from benchtui.tokens.modes import DivergenceKind
 from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
 from benchtui.worker.answering.hybrid.routed import MIXED, generated
 from benchtui.worker.answering.next_token import Distributions, LogProbs
@@ -50,22 +51,13 @@ class Switch:
 
     def _scored(self, request: ScoreRequest, both: TwoModels, observer: Observer) -> Score:
         """Score a continuation by both models, and take each token from the one that is in charge there."""
-        rows = (_rows(model, request, observer) for model in (self._pair.small, self._pair.large))
-        logprobs, top, apart = [], [], []
-        for token, small, large in zip(request.continuation, *rows, strict=True):
-            logprobs.append((small[token], large[token]))
-            top.append((small.argmax() == token, large.argmax() == token))
-            apart.append(self._divergence(both, small, large))
-        by_large = switched(apart, [self._rule.up], [self._rule.down], self._rule.min_stay, self._rule.start)[0]
-        side = np.arange(len(by_large)), by_large.astype(int)
+        found = tokens_by_both(self._pair, both, request, self._rule.divergence, observer)
+        by_large = switched(found.signal, [self._rule.up], [self._rule.down], self._rule.min_stay, self._rule.start)[0]
         count, chosen = len(request.inputs), int(by_large.sum())
         # Both must read the whole text: who is in charge depends on both distributions at every token.
         facts = RoutedFacts(Work(1, count, len(by_large) - chosen), Work(1, count, chosen))
-        return Score(float(np.array(logprobs)[side].sum()), bool(np.array(top)[side].all()), facts)
-
-    def _divergence(self, both: TwoModels, small: LogProbs, large: LogProbs) -> float:
-        one, other = both.first.restricted(small[None]), both.second.restricted(large[None])
-        return float(divergence(one, other, self._rule.divergence)[0])
+        greedy = bool(np.where(by_large, found.large_top, found.small_top).all())
+        return Score(float(scores_by(found, by_large[None])[0]), greedy, facts)
 
     def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
@@ -76,6 +68,22 @@ class Switch:
             prompt = list(request.prompt[request.lost :])
             text = write_switched(both.first, both.second, prompt, writing, request.document or 0)
             answered(index, generated(text, both.tokens))
+
+
+def tokens_by_both(
+    pair: Pair, both: TwoModels, request: ScoreRequest, kind: DivergenceKind, observer: Observer
+) -> Request:
+    """Return what both models make of the tokens of a continuation; the signal is how far apart they are before each.
+    Raises what `Distributions.distributions` does."""
+    rows = (_rows(model, request, observer) for model in (pair.small, pair.large))
+    logprobs, top, apart = [], [], []
+    for token, small, large in zip(request.continuation, *rows, strict=True):
+        logprobs.append((small[token], large[token]))
+        top.append((small.argmax() == token, large.argmax() == token))
+        one, other = both.first.restricted(small[None]), both.second.restricted(large[None])
+        apart.append(divergence(one, other, kind)[0])
+    found, likeliest = np.array(logprobs), np.array(top)
+    return Request(found[:, 0], found[:, 1], np.array(apart), likeliest[:, 0], likeliest[:, 1])
 
 
 def _rows(model: Answering, request: ScoreRequest, observer: Observer) -> Iterator[LogProbs]:
