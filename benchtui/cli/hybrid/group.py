@@ -10,6 +10,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("benchtui.cli.hybrid.run", "Benchmark a small and a large model that answer as one."),
     "sweep": ("benchtui.cli.hybrid.sweep", "Evaluate both at many thresholds, each asked once."),
     "show": ("benchtui.cli.hybrid.show", "What a sweep found: costs, losses, the threshold to take."),
+    "profile": ("benchtui.cli.hybrid.profile", "How unsure the small model is, and which threshold to take."),
     "defer": ("benchtui.cli.hybrid.defer", "Every threshold of deferring documents, from two finished runs."),
 }
 """name: (module, one line of help)."""
