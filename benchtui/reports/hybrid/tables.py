@@ -83,7 +83,8 @@ def conclusion_table(
 
     counted = measures(task, found, wide=wide)
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
-    simulated = any(at_random(task, place) is not None for place in found.places)
+    room = wide or len(counted) == 1
+    simulated = room and any(at_random(task, place) is not None for place in found.places)
     random_heading = ("at random",) if simulated else ()
     for heading in ("threshold", *(WORK[each] for each in counted), "score", *random_heading, "vs large, paired", ""):
         left = heading in ("threshold", "vs large, paired", "")

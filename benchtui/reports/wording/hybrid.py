@@ -132,7 +132,8 @@ def verdict_words(found: Place, margin: float | None, *, higher_is_better: bool,
 def recovered_words(found: Recovered) -> str:
     """Return APGR, "0.71 [0.62, 0.79]", or why there is none."""
     if found.value is None or found.interval is None:
-        return f"none: {found.why}"
+        tie = found.why == "the models do not differ"
+        return f"none: {found.why}{', as far as is shown: there may be nothing to gain' if tie else ''}"
     return f"{found.value:.2f} [{found.interval.low:.2f}, {found.interval.high:.2f}], at random 0.50"
 
 
