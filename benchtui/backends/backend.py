@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from benchtui.backends.access import Access
 from benchtui.errors import UsageError
+from benchtui.machine import free_gpu_memory, free_memory
 from benchtui.models.layout import Kind
 from benchtui.python_environment import OWN, WORKER_NEEDS, check_packages
 from benchtui.text import one_line
@@ -79,6 +80,17 @@ class Machine:
 
     device: str
     free: int
+
+    @staticmethod
+    def of(device: str) -> Machine | None:
+        """Return what a model would be loaded on where the user asks for `device` (auto for any); None where its free
+        memory is not known. Asks the GPU's driver, which takes a moment."""
+        if device not in ("auto", "cpu", "mps", "cuda", "cuda:0"):
+            return None
+        gpu = free_gpu_memory() if device not in ("cpu", "mps") else None
+        if gpu is not None:
+            return Machine("cuda", gpu)
+        return None if device.startswith("cuda") else Machine("cpu" if device != "mps" else "mps", free_memory())
 
 
 @dataclass(frozen=True)
@@ -213,6 +225,14 @@ class Backend:
         """
         del model, machine, max_length, settings
         return None
+
+    def memory_note(
+        self, model: ModelDescription, access: Access, device: str, dtype: str, max_length: int | None
+    ) -> str:
+        """Return one line on what `model` takes in memory, as far as that is known and worth telling before it is
+        loaded; "" for nothing. Raises BenchtuiError where less is free."""
+        del model, access, device, dtype, max_length
+        return ""
 
     def is_harmless(self, argument: str, value: Any) -> bool:
         """Return whether a model argument can load no file and no code."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from benchtui.backends.access import Access
-from benchtui.backends.backend import Backend, OwnSetting
+from benchtui.backends.backend import Backend, Machine, OwnSetting
 from benchtui.backends.gguf import GGUF
 from benchtui.backends.hf import HF
 from benchtui.errors import UsageError
@@ -76,6 +76,17 @@ class _Hybrid(Backend):
 
         parts = hybrid(source).parts
         return SEPARATOR.join(BACKENDS[part.backend].identify(part.source, access) for part in parts)
+
+    def memory_note(
+        self, model: ModelDescription, access: Access, device: str, dtype: str, max_length: int | None
+    ) -> str:
+        from benchtui.backends.hybrid_parts import both_parts
+        from benchtui.backends.hybrid_room import Asked, check_room
+
+        machine = Machine.of(device)
+        if machine is None:
+            return ""
+        return check_room(both_parts(model.name, access), machine, Asked(dtype, max_length))
 
     def identity(self, access: Access) -> dict[str, str]:
         return {**HF.identity(access), "routing": VERSION}

@@ -45,6 +45,13 @@ class Part:
         return HybridPart(self.backend.name, source, settings, self.backend.identity(access))
 
 
+def gguf_part(file: Path) -> Part:
+    """Describe the model in a GGUF file. Raises BenchtuiError where it is none, or damaged."""
+    own = GGUF.describe(str(file), Access())
+    form = ModelFormat("gguf", file, bytes=own.weight_bytes)
+    return Part(GGUF, TrainedModel(file.name, file.parent, (form,)), form, own, None)
+
+
 def joined(small: str, large: str) -> str:
     """Return the places of two models as one text. Raises UsageError where one has in it what stands between them."""
     for place in (small, large):

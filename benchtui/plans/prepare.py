@@ -61,11 +61,12 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     form = choose_form(choice, model, backend)
     own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
     check_abilities(backend, form, own, tasks.resolved, access_of(choice, backend))
+    memory = backend.memory_note(own, access_of(choice, backend), choice.device, choice.dtype, choice.max_length)
     stands_on_base = own.adapter or not own.has_tokenizer
     base_description, more = None, list[str]()
     if choice.compare or stands_on_base:
         base_description, more = _described_base(model, form, own, choice, backend)
-    notes = [*tasks.notes, *needs_words(tasks.resolved, has_token=has_token()), form.note, own.note, *more]
+    notes = [*tasks.notes, *needs_words(tasks.resolved, has_token=has_token()), form.note, own.note, memory, *more]
     if base_description is None:
         choice = dataclasses.replace(choice, compare=False, decide_early=None)
     fit = check_fit(own, base_description, form.tokenizer)

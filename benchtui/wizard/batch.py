@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchtui.backends.backend import BatchAdvice, Machine
 from benchtui.backends.registry import find_backend
-from benchtui.machine import free_gpu_memory, free_memory
+from benchtui.machine import free_memory
 from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.selection import choose_format
@@ -33,10 +33,6 @@ def suggest_batch(choice: Choice, model: TrainedModel, base: BaseChoice | None) 
         return Suggestion()
     described = backend.describe(place, access_of(choice, backend))
     settings = backend_settings(choice, backend)
-    advice = backend.advise(described, _machine(choice.device), max_length=choice.max_length, settings=settings)
+    machine = Machine.of(choice.device) or Machine("cpu", free_memory())
+    advice = backend.advise(described, machine, max_length=choice.max_length, settings=settings)
     return Suggestion(advice, model_decides=advice is None)
-
-
-def _machine(device: str) -> Machine:
-    gpu = free_gpu_memory() if device == "auto" or device.startswith("cuda") else None
-    return Machine("cpu", free_memory()) if gpu is None else Machine("cuda", gpu)
