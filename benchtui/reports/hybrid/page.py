@@ -71,7 +71,7 @@ def _metric(
     yield f"<h2>{heading}</h2>" if not place else f"<details><summary>{heading}</summary>"
     yield _figures(task, drawn, f"axis-{number}-{place}", found.measure, is_share=is_share)
     yield _table(conclusion_table(task, found, is_share=is_share))
-    yield from (f"<p>{_text(line)}</p>" for line in sentences(task, found, is_share=is_share))
+    yield from (f"<p>{_text(line)}</p>" for line in sentences(found, is_share=is_share))
     if place:
         yield "</details>"
 

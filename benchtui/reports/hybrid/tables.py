@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
     from benchtui.routing.sweeps.conclude import Conclusion, Place
 
-WIDE = 100
-"""Columns from which all measures of work have room."""
+WIDE = 120
+"""Columns from which everything has room."""
+_WORDS, _MEASURE, _RANDOM = 62, 9, 7
+"""Columns of threshold, score, difference and verdict together, and of each of the others."""
 WIDEST_PLOT = 100
 
 
@@ -61,12 +63,12 @@ def sweep_view(
         is_share = shares(task.metrics[of_metrics.index(main)])
         yield Text("")
         yield Text(printable(_plain(task_words(task, main), glyphs)), style="bold")
-        yield conclusion_table(task, main, is_share=is_share, glyphs=glyphs, wide=width >= WIDE)
+        yield conclusion_table(task, main, is_share=is_share, glyphs=glyphs, width=width)
         if plots:
             yield Text("")
             yield from curve_lines(main, min(width, WIDEST_PLOT), is_share=is_share, glyphs=glyphs)
         yield Text("")
-        yield from (Text(printable(line)) for line in sentences(task, main, is_share=is_share, glyphs=glyphs))
+        yield from (Text(printable(line)) for line in sentences(main, is_share=is_share, glyphs=glyphs))
         yield from (Text(printable(line), style="dim") for line in _others(task, of_metrics, main))
     yield Text("")
     yield Text(cost_sentence(found.sweep), style="bold")
@@ -75,21 +77,20 @@ def sweep_view(
 
 
 def conclusion_table(
-    task: SweptTask, found: Conclusion, *, is_share: bool, glyphs: Glyphs = UNICODE, wide: bool = True
+    task: SweptTask, found: Conclusion, *, is_share: bool, glyphs: Glyphs = UNICODE, width: int = WIDE
 ) -> Table:
     """Return a table with a line a threshold, both models alone first and last."""
     from rich import box
     from rich.table import Table
 
-    counted = measures(task, found, wide=wide)
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if wide else 1, 0, 0))
-    room = wide or len(counted) == 1
-    simulated = room and any(at_random(task, place) is not None for place in found.places)
+    counted, simulated = fitting(task, found, width)
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 2 if width >= WIDE else 1, 0, 0))
     random_heading = ("at random",) if simulated else ()
     for heading in ("threshold", *(WORK[each] for each in counted), "score", *random_heading, "vs large, paired", ""):
         left = heading in ("threshold", "vs large, paired", "")
-        broken = heading if wide or left else heading.replace(" ", "\n")
-        table.add_column(broken, justify="left" if left else "right", no_wrap=True)
+        table.add_column(
+            heading if left else heading.replace(" ", "\n"), justify="left" if left else "right", no_wrap=True
+        )
     rows = [(found.small, "small"), *((place, "") for place in reversed_by_work(found)), (found.large, "large")]
     for place, alone in rows:
         difference = ""
@@ -122,11 +123,17 @@ def is_recommended(place: Place, found: Conclusion) -> bool:
     return place == found.places[recommended.place]
 
 
-def measures(task: SweptTask, found: Conclusion, *, wide: bool) -> tuple[Measure, ...]:
-    """Return what is shown of the large model's work: in a narrow table the measure of the curve, and FLOPs."""
-    if wide:
-        return task.measures
-    return tuple(each for each in task.measures if each in (found.measure, "flops"))
+def fitting(task: SweptTask, found: Conclusion, width: int) -> tuple[tuple[Measure, ...], bool]:
+    """Return which measures of the large model's work have room in so many columns, and whether the scores at random
+    have: first that of the curve, then FLOPs or what comes nearest to them."""
+    known = any(at_random(task, place) is not None for place in found.places)
+    reads: Measure = "flops" if "flops" in task.measures else "positions"
+    order = sorted(task.measures, key=lambda each: (each != found.measure, each != reads))
+    least = min(2, len(order))
+    room = width - _WORDS - (_RANDOM if known and width - _WORDS >= least * _MEASURE + _RANDOM else 0)
+    kept = order[: max(room // _MEASURE, 1)]
+    simulated = known and width - _WORDS - len(kept) * _MEASURE >= _RANDOM
+    return tuple(each for each in task.measures if each in kept), simulated
 
 
 def at_random(task: SweptTask, place: Place) -> float | None:

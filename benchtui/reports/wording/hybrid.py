@@ -34,7 +34,10 @@ OF_WORK: dict[Measure, str] = {
     "flops": "FLOPs of the large model",
 }
 """The names of axes."""
-CALLS_FALL = "The large model still reads every token once: calls fall, arithmetic does not."
+CALLS_FALL = (
+    "A share of calls or tokens is not compute: the large model still reads every token that stands before one of its "
+    "own, once. Calls fall, arithmetic falls less, or not at all."
+)
 DEFERRED = (
     "A document that stays with the small model is never read by the large one; the small one answers all of them "
     "first, and that is not counted here."
@@ -137,7 +140,7 @@ def recovered_words(found: Recovered) -> str:
     return f"{found.value:.2f} [{found.interval.low:.2f}, {found.interval.high:.2f}], at random 0.50"
 
 
-def sentences(task: SweptTask, found: Conclusion, *, is_share: bool, glyphs: Glyphs = UNICODE) -> Iterator[str]:
+def sentences(found: Conclusion, *, is_share: bool, glyphs: Glyphs = UNICODE) -> Iterator[str]:
     """Yield what follows, from the threshold to take to figures of the whole curve."""
     yield from _recommended(found, is_share=is_share, glyphs=glyphs)
     gap = difference_words(found.gap.value, found.gap.interval, is_share=is_share, glyphs=glyphs)
@@ -145,8 +148,6 @@ def sentences(task: SweptTask, found: Conclusion, *, is_share: bool, glyphs: Gly
     if found.half is not None:
         half = f"; half of the gap at {percent(found.half)} of the {OF_WORK[found.measure]}"
     yield f"Large minus small: {gap}. APGR {recovered_words(found.recovered)}{half}."
-    if task.likelihoods == "by token mixture":
-        yield "Log-likelihoods: each token by the model that the rule takes there (token mixture)."
 
 
 def _recommended(found: Conclusion, *, is_share: bool, glyphs: Glyphs) -> Iterator[str]:
