@@ -14,8 +14,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchtui.routing.records import Sampling
 from benchtui.routing.rules import SignalName
-from benchtui.worker.answering.protocol import Ids, Observer, ScoreRequest
+from benchtui.worker.answering.protocol import GenerateRequest, Ids, Observer, ScoreRequest
 
 LogProbs = NDArray[np.float32]
 
@@ -210,13 +211,15 @@ class Grown:
 
     `positions` the model had to read for this text; `shared` of them it had computed before, for another text with the
     same beginning. `padding` it computed beside them, since the rows of a forward pass have one length. What it has
-    computed are `positions - shared + padding`.
+    computed are `positions - shared + padding`. `logsumexp` float32 [last] is that of the raw logits (logit =
+    log-probability + logsumexp), None where they are not known.
     """
 
     logprobs: LogProbs
     positions: int
     shared: int = 0
     padding: int = 0
+    logsumexp: LogProbs | None = None
 
 
 class GrowingBatch(Protocol):
@@ -257,3 +260,31 @@ class BatchGrower(Protocol):
     def grow_batch(self, rows: int | None, longest: int, observer: Observer, share: float = 1.0) -> GrowingBatch:
         """Make room for texts of up to `longest` tokens: for as many as a batch size of `rows` means (None: the
         model chooses), and as memory holds, of which `share` may be used. The observer is told how many, and why."""
+
+
+Changes = Callable[[Ids, NDArray[np.float64]], NDArray[np.float64]]
+"""Takes all tokens of a text and the raw logits [vocabulary] of the next one; returns them changed."""
+
+
+@dataclass(frozen=True)
+class OwnSettings:
+    """How a model writes when it writes alone: by the settings of a task, and by those that it brings along.
+
+    `sampling` with the most tokens, `ends` are the tokens that end an answer. `changes` makes of a prompt what changes
+    the logits behind it before one is chosen (a repetition penalty, tokens that are suppressed), and `changed_by` names
+    it; None where nothing does.
+    """
+
+    sampling: Sampling
+    ends: frozenset[int]
+    changes: Callable[[Ids], Changes] | None = None
+    changed_by: str = ""
+
+
+@runtime_checkable
+class BringsSettings(Protocol):
+    """A model that may bring along generation settings of its own, which act beside those of a task."""
+
+    def own_settings(self, request: GenerateRequest) -> OwnSettings:
+        """Return how it writes the answer to a request by itself. Raises BenchtuiError naming a setting that nobody
+        else can follow."""

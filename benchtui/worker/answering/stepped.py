@@ -60,6 +60,15 @@ class SteppedModel:
         BenchtuiError where the model has fewer outputs than the tokenizer has ids."""
         return normalised(self._known_alone(logprobs))
 
+    def rows(self, grown: Grown) -> ReadRows:
+        """Return what a text that grew gives, over the known ids alone. Raises what `restricted` does."""
+        logprobs = self.restricted(grown.logprobs)
+        if grown.logsumexp is None:
+            return ReadRows(logprobs)
+        each, best = np.arange(len(logprobs)), logprobs.argmax(-1)
+        left_out = logprobs[each, best] - grown.logprobs[each, best]
+        return ReadRows(logprobs, grown.logsumexp - left_out)
+
     def likeliest(self, logprobs: NDArray[np.float32]) -> NDArray[np.intp]:
         """Return the likeliest of the known ids of each row [n], the first of several: that of `restricted`,
         without its float64 copies of the vocabulary. Raises what `restricted` does."""
@@ -73,6 +82,19 @@ class SteppedModel:
             unknown = np.concatenate((logprobs[:, count:], logprobs[:, self._unknown]), axis=1)
             self.removed = max(self.removed, float(np.exp(unknown.astype(np.float64)).sum(-1).max()))
         return found
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """Distributions of the next token: `logprobs` float64 [n, known ids] in nats, and `logsumexp` [n], which added to
+    them gives the raw logits; None where those are not known."""
+
+    logprobs: LogProbs
+    logsumexp: LogProbs | None = None
+
+    def logits(self, row: int) -> LogProbs | None:
+        """The raw logits [known ids] of one row, -inf for ids that are no tokens."""
+        return None if self.logsumexp is None else self.logprobs[row] + self.logsumexp[row]
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,11 @@ class SteppedBatch:
     def read(self, readings: Sequence[Reading]) -> list[LogProbs]:
         """Read what is missing of some texts in one call; returns for each the distributions after its last tokens,
         float64 [last, known ids] in nats. Raises what `GrowingBatch.step` does."""
-        return [self.model.restricted(grown.logprobs) for grown in self._read(readings)]
+        return [rows.logprobs for rows in self.rows_of(readings)]
+
+    def rows_of(self, readings: Sequence[Reading]) -> list[ReadRows]:
+        """Read as `read` does; returns what is known of the logits too."""
+        return [self.model.rows(grown) for grown in self._read(readings)]
 
     def likeliest(self, readings: Sequence[Reading]) -> list[NDArray[np.intp]]:
         """Read as `read` does; returns for each text the likeliest ids [last] alone."""

@@ -10,10 +10,10 @@ from benchtui.errors import BenchtuiError
 from benchtui.machine import free_memory
 from benchtui.models.layout import size_text
 from benchtui.models.source import ModelSource
-from benchtui.routing.records import Sampling, Side
+from benchtui.routing.records import Sampling
 from benchtui.text import one_line
 from benchtui.tokens.vocabulary import StoredVocabulary, shown_token
-from benchtui.worker.answering.next_token import EndsTexts, TextGrower, Vocabulary
+from benchtui.worker.answering.next_token import EndsTexts, OwnSettings, TextGrower, Vocabulary
 from benchtui.worker.answering.opening import open_answering, open_beside
 from benchtui.worker.answering.protocol import Answering, ModelPlan, Observer, OutOfMemoryError, Tokenizer
 from benchtui.worker.answering.stepped import SteppedModel, known_ids
@@ -52,11 +52,12 @@ class TwoModels:
             )
         return ids or [self.tokens.prefix]
 
-    def answers(self, sampling: Sampling) -> Answers:
-        """Return how their answers are written."""
+    def answers(self, sampling: Sampling, own: tuple[OwnSettings, OwnSettings] | None = None) -> Answers:
+        """Return how their answers are written; `own` is how each writes what it writes (None: by the same settings,
+        up to tokens of its own)."""
         stopped = StopStrings.by(self.tokens, sampling.stop).found
-        ends: dict[Side, frozenset[int]] = {"a": self.ends_of[0], "b": self.ends_of[1]}
-        return Answers(sampling, self.ends, self.tokens.decode, self.window, stopped, ends)
+        first, second = own or (OwnSettings(sampling, ends) for ends in self.ends_of)
+        return Answers(sampling, self.ends, self.tokens.decode, self.window, stopped, {"a": first, "b": second})
 
 
 def two_models(labels: tuple[str, str], answering: tuple[Answering, Answering], observer: Observer) -> TwoModels:

@@ -10,8 +10,9 @@ from benchtui.errors import BenchtuiError
 from benchtui.routing.records import Ended, Sampling, Side
 from benchtui.routing.sampling import draw
 from benchtui.routing.uniforms import uniform
+from benchtui.worker.answering.next_token import Changes, OwnSettings
 from benchtui.worker.answering.protocol import Ids
-from benchtui.worker.answering.stepped import LogProbs, SteppedText
+from benchtui.worker.answering.stepped import LogProbs, ReadRows, SteppedText
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Answers:
     """How answers are written: `ends` are the tokens that end one, `decode` makes text of ids, `window` is the longest
     text that both models can read, in tokens (0: not known).
 
-    `stopped` tells whether the last of some tokens completes a stop string; None: wherever one is in their text.
-    `ends_of` are the tokens at which the first and the second model end what they write; None: `ends` for both.
+    `stopped` tells whether the last of some tokens completes a stop string; None: wherever one is in their text. `own`
+    is how each of the models writes where it is that model's turn; None: by `sampling` and `ends` both.
     """
 
     sampling: Sampling
@@ -28,7 +29,7 @@ class Answers:
     decode: Callable[[Ids], str]
     window: int = 0
     stopped: Callable[[Ids], bool] | None = None
-    ends_of: Mapping[Side, frozenset[int]] | None = None
+    own: Mapping[Side, OwnSettings] | None = None
 
     def begin(self, prompt: Ids, document: int, repeat: int = 0) -> Answer:
         """Begin the answer to a prompt of at least one token. `document` and `repeat` choose the random numbers of a
@@ -43,7 +44,7 @@ class Answers:
 
     def ended_by(self, token: int, side: Side | None) -> bool:
         """Whether a token ends an answer, where model `side` has written it (None: whoever did)."""
-        return token in (self.ends if side is None or self.ends_of is None else self.ends_of[side])
+        return token in (self.ends if side is None or self.own is None else self.own[side].ends)
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Answer:
         self._begin = len(prompt)
         self._place = place
         self._room = room
+        self._changes: dict[Side, Changes] = {}
 
     @property
     def prompt(self) -> int:
@@ -127,10 +129,35 @@ class Answer:
         """Draw the token of a distribution, `ahead` places behind the next one."""
         return draw(row, self._answers.sampling, self.number(ahead))
 
+    def drawn_by(self, side: Side, rows: ReadRows) -> int:
+        """Draw the next token from a distribution of model `side` (the only row), as that model does by itself. Raises
+        BenchtuiError where something changes its logits, and they are not known."""
+        own = None if self._answers.own is None else self._answers.own[side]
+        if own is None:
+            return self.drawn(rows.logprobs[0])
+        number = self._uniform(own.sampling, 0, 0)
+        return draw(rows.logprobs[0] if own.changes is None else self._changed(side, own, rows), own.sampling, number)
+
+    def _changed(self, side: Side, own: OwnSettings, rows: ReadRows) -> LogProbs:
+        """The logits behind the text, as a model's own settings change them."""
+        assert own.changes is not None  # noqa: S101 - asked before
+        logits = rows.logits(0)
+        if logits is None:
+            raise BenchtuiError(
+                f"{own.changed_by}, set by a task or a generation_config.json, needs logits, and this model gives "
+                "log-probabilities only.",
+                "Remove it, or let one model write alone.",
+            )
+        if side not in self._changes:
+            self._changes[side] = own.changes(self.ids[: self._begin])
+        return self._changes[side](self.ids, logits)
+
     def number(self, ahead: int = 0, stream: int = 0) -> float:
         """Return the random number of a place, `ahead` behind the next one, and of a `stream` of such numbers; 0 where
         nothing is sampled."""
-        sampling = self._answers.sampling
+        return self._uniform(self._answers.sampling, ahead, stream)
+
+    def _uniform(self, sampling: Sampling, ahead: int, stream: int) -> float:
         return uniform(sampling.seed, *self._place, self.length + ahead, stream) if sampling.temperature else 0.0
 
     def _stopped(self, tokens: Ids) -> bool:

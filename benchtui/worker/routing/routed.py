@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from benchtui.errors import BenchtuiError
 from benchtui.routing.records import RoutedText, Side
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.signals import SIGNALS, of_distributions
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
-from benchtui.worker.answering.stepped import LogProbs, Reading, SteppedBatch, SteppedModel, SteppedText
+from benchtui.worker.answering.stepped import Reading, ReadRows, SteppedBatch, SteppedModel, SteppedText
 from benchtui.worker.answering.written import Answer, Answers, Asked
 from benchtui.worker.routing.phases import Phases
 
@@ -42,7 +40,7 @@ class Routing:
     it were alone.
 
     `started` is told the places of the texts that are being written whenever others begin, `observer` what was read and
-    written. Raises BenchtuiError where the rule needs raw logits, which a growing text does not give.
+    written.
     """
 
     def __init__(
@@ -53,11 +51,6 @@ class Routing:
         observer: Observer | None = None,
         started: Callable[[list[int]], None] = lambda _: None,
     ) -> None:
-        if SIGNALS[rule.signal].needs == "raw logits":
-            raise BenchtuiError(
-                f"{rule.signal} needs raw logits, and a text that grows gives log-probabilities only.",
-                "Choose another signal, such as margin.",
-            )
         self._small = small
         self._large = large
         self._rule = rule
@@ -69,7 +62,8 @@ class Routing:
         """Write texts; `written` is told the place of each as soon as it is complete. Those whose prompts begin alike
         are written together, so that what they have in common is read once.
 
-        Raises BenchtuiError where a prompt fills the window, and what either model raises.
+        Raises BenchtuiError where a prompt fills the window, where the rule or a setting needs raw logits and a model
+        gives log-probabilities only, and what either model raises.
         """
         waiting = sorted(range(len(texts)), key=lambda place: list(texts[place].prompt))
         most = min(self._small.rows, self._large.rows)
@@ -103,11 +97,11 @@ class Routing:
         # The first token of a text belongs to the reading of its prompt, as it does with one model.
         self._phases.tell(sum(text.answer.prompt for text in new), len(texts) - len(new))
 
-    def _read(self, batch: SteppedBatch, texts: dict[SteppedText, _Text]) -> list[LogProbs]:
-        """Return the distribution of the next token of each text, float64 [known ids] in nats."""
+    def _read(self, batch: SteppedBatch, texts: dict[SteppedText, _Text]) -> list[ReadRows]:
+        """Return the distribution of the next token of each text."""
         readings = [Reading(stepped, text.answer.ids) for stepped, text in texts.items()]
         with self._phases.measured(readings, [text.answer.prompt for text in texts.values()]):
-            return [rows[0] for rows in batch.read(readings)]
+            return batch.rows_of(readings)
 
 
 @dataclass(eq=False)
@@ -121,10 +115,10 @@ class _Text:
     writers: list[Side] = field(default_factory=list)
     signals: list[float] = field(default_factory=list)
     since: int | None = None
-    row: LogProbs = field(default_factory=lambda: np.zeros(0))
+    row: ReadRows | None = None
     """The distribution from which the next token is drawn."""
 
-    def route(self, row: LogProbs) -> None:
+    def route(self, row: ReadRows) -> None:
         """Settle who writes the next token, given the distribution of the small model."""
         self.row = row
         self.signals.append(signal_at(self.rule, row))
@@ -136,7 +130,8 @@ class _Text:
 
     def append(self) -> None:
         """Write the next token."""
-        self.answer.append(self.answer.drawn(self.row), self.writers[-1])
+        assert self.row is not None  # noqa: S101 - set before
+        self.answer.append(self.answer.drawn_by(self.writers[-1], self.row), self.writers[-1])
 
     def end(self) -> None:
         """Free the room of the text in both models."""
@@ -157,6 +152,12 @@ class _Text:
         )
 
 
-def signal_at(rule: RouteRule, row: LogProbs) -> float:
-    """Return the signal of a rule at one position, from its log-probabilities [known ids] in nats."""
-    return float(of_distributions(rule.signal, row[None], k=rule.k)[0])
+def signal_at(rule: RouteRule, row: ReadRows) -> float:
+    """Return the signal of a rule at one position, from the small model's distribution there. Raises BenchtuiError
+    where the rule needs raw logits and they are not known."""
+    if SIGNALS[rule.signal].needs == "raw logits" and row.logsumexp is None:
+        raise BenchtuiError(
+            f"{rule.signal} needs raw logits, and this model's texts give log-probabilities only.",
+            "Choose another signal, such as margin.",
+        )
+    return float(of_distributions(rule.signal, row.logprobs, row.logsumexp, rule.k)[0])

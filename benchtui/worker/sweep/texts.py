@@ -10,7 +10,7 @@ from benchtui.routing.rules import RouteRule, Threshold
 from benchtui.routing.strategies import Strategy
 from benchtui.runs.kinds.sweep.fold import TEXTS, THRESHOLDS
 from benchtui.worker.answering.hybrid.defer import as_continuation
-from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
+from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.routed import generated
 from benchtui.worker.answering.hybrid.work import generated_by, tokens_scored_by
 from benchtui.worker.answering.protocol import GenerateRequest
@@ -30,6 +30,7 @@ class TextWriter:
 
     def __init__(self, task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
         self._task = task
+        self._pair = pair
         self._strategy: Strategy = pair.strategy
         self._small = pair.small
         self._watching = Watching(task.context.reporter, task.context.stop)
@@ -79,7 +80,7 @@ class TextWriter:
         request = self._maker.generate_requests([asked.instance])[0]
         prompt = list(request.prompt[request.lost :]) or [self._both.tokens.prefix]
         rules: list[RouteRule] = [self._strategy.route(value) for value in values]
-        answers = self._both.answers(sampling_of(request))
+        answers = self._pair.answers(self._both, request)
         return request, walk(self._both.first, self._both.second, prompt, answers, rules, request.document or 0)
 
     def _answers(self, request: GenerateRequest, walked: Walked) -> SweptAnswers:

@@ -17,7 +17,7 @@ from benchtui.routing.signals import SIGNALS
 from benchtui.worker.answering.growing_batch import CountingObserver
 from benchtui.worker.answering.next_token import GrowingText
 from benchtui.worker.answering.protocol import Ids
-from benchtui.worker.answering.stepped import LogProbs, SteppedModel
+from benchtui.worker.answering.stepped import ReadRows, SteppedModel
 from benchtui.worker.answering.written import Answer, Answers
 from benchtui.worker.routing.routed import signal_at
 
@@ -70,11 +70,10 @@ class _Counted:
     def begin(self) -> GrowingText:
         return self._model.grow(self._observer)
 
-    def read(self, text: GrowingText, ids: Ids) -> LogProbs:
+    def read(self, text: GrowingText, ids: Ids) -> ReadRows:
         """Let a text read what it misses of `ids`; returns the distribution after them."""
         self._calls += 1
-        row: LogProbs = self._model.restricted(text.step(list(ids[len(text.ids) :]), last=1))[0]
-        return row
+        return ReadRows(self._model.restricted(text.step(list(ids[len(text.ids) :]), last=1)))
 
     def cost(self) -> Cost:
         return Cost(self._model.label, self._calls, self._observer.positions)
@@ -141,9 +140,9 @@ class _Walk:
                 for number, writers in branch.rules.items()
                 if writers.next(self._rules[number], branch.signals[-1]) == "b"
             ]
-            token, side = branch.answer.drawn(row), _SMALL
+            token, side = branch.answer.drawn_by(_SMALL, row), _SMALL
             if by_large:
-                other = branch.answer.drawn(self.large.read(branch.large, branch.answer.ids))
+                other = branch.answer.drawn_by(_LARGE, self.large.read(branch.large, branch.answer.ids))
                 if len(by_large) == len(branch.rules):
                     token, side = other, _LARGE
                 elif other != token or branch.answer.ends_at(other, _LARGE) != branch.answer.ends_at(token, _SMALL):

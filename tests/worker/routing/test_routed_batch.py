@@ -10,6 +10,7 @@ import pytest
 
 from benchtui.routing.records import RoutedText, Sampling
 from benchtui.routing.rules import RouteRule
+from benchtui.worker.answering.next_token import OwnSettings
 from benchtui.worker.answering.protocol import Unobserved
 from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers, Asked
@@ -172,8 +173,8 @@ def test_each_model_ends_what_it_writes_at_its_own_tokens(pair: Pair) -> None:
         whole = write_routed(*pair.stepped(), prompt, plain, rule, 3)
         end = whole.tokens[4]
         for ends in ("a", "b"):
-            of = {each: frozenset({end if each == ends else END}) for each in "ab"}
-            answers = Answers(GREEDY, frozenset({END, end}), decode, ends_of=of)  # type: ignore[arg-type]
+            of = {each: OwnSettings(GREEDY, frozenset({end if each == ends else END})) for each in "ab"}
+            answers = Answers(GREEDY, frozenset({END, end}), decode, own=of)  # type: ignore[arg-type]
             found = write_routed(*pair.stepped(), prompt, answers, rule, 3)
             expected = whole.tokens[: whole.tokens.index(end) + 1] if ends == side else whole.tokens
             assert found.tokens == expected

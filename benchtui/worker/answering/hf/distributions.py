@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.hf.engine.backbone import Backbone
@@ -21,6 +22,7 @@ from benchtui.worker.answering.next_token import TokenLogProbs
 from benchtui.worker.answering.protocol import Ids, Observer
 
 T = TypeVar("T")
+Rows = NDArray[np.float32]
 
 
 class TextDistributions:
@@ -94,13 +96,17 @@ class TextDistributions:
         with self._as_planned():
             return forward()
 
-    def chunks(self, hidden: torch.Tensor) -> Iterator[np.ndarray[Any, np.dtype[np.float32]]]:
+    def chunks(self, hidden: torch.Tensor) -> Iterator[Rows]:
         """Yield log-probabilities [k, vocabulary] for consecutive rows of `hidden` [n, width]."""
+        return (logprobs for logprobs, _ in self.chunks_of_logits(hidden))
+
+    def chunks_of_logits(self, hidden: torch.Tensor) -> Iterator[tuple[Rows, Rows]]:
+        """Yield the same, each with the logsumexp of the logits [k]."""
         done = 0
         while done < len(hidden):
             with self._as_planned():
-                logprobs = self._head.next_token_logprobs(hidden[done:])
-            yield logprobs
+                logprobs, sums = self._head.next_token_logprobs(hidden[done:])
+            yield logprobs, sums
             done += len(logprobs)
 
     def _from_pieces(self, ids: Ids, first: int, observer: Observer) -> Iterator[TokenLogProbs]:

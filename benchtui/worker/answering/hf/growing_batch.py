@@ -249,12 +249,15 @@ class TextRows:
         reading.hidden = hidden[len(hidden) - reading.last :]
 
     def _grown(self, readings: list[_Reading]) -> list[Grown]:
-        hidden = [reading.hidden for reading in readings if reading.hidden is not None]
-        logprobs = np.concatenate(list(self._distributions.chunks(torch.cat(hidden))))
-        found = []
+        hidden = torch.cat([reading.hidden for reading in readings if reading.hidden is not None])
+        chunks = list(self._distributions.chunks_of_logits(hidden))
+        logprobs, sums = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+        found, first = [], 0
         for reading in readings:
-            rows, logprobs = logprobs[: reading.last], logprobs[reading.last :]
-            found.append(Grown(rows, len(reading.ids) - reading.before, reading.shared, reading.padding))
+            rows = slice(first, first + reading.last)
+            read = len(reading.ids) - reading.before
+            found.append(Grown(logprobs[rows], read, reading.shared, reading.padding, sums[rows]))
+            first = rows.stop
         return found
 
 

@@ -13,21 +13,24 @@ import torch
 from benchtui.routing.rules import SignalName
 from benchtui.worker.answering.hf.distributions import TextDistributions
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch
+from benchtui.worker.answering.hf.engine.generation_settings import SettingsReader
 from benchtui.worker.answering.hf.engine.signals import SignalOfLogits
 from benchtui.worker.answering.hf.growing_batch import grow_batch
 from benchtui.worker.answering.hf.growing_text import grow
 from benchtui.worker.answering.hf.head_alone import save_head
+from benchtui.worker.answering.hf.own_settings import own_settings
 from benchtui.worker.answering.hf.states.text_states import TextStates
 from benchtui.worker.answering.hf.token_bytes import token_bytes
 from benchtui.worker.answering.next_token import (
     GrowingBatch,
     GrowingText,
     HiddenStates,
+    OwnSettings,
     TokenLogProbs,
     TokensScored,
 )
 from benchtui.worker.answering.plain_scores import score_plainly
-from benchtui.worker.answering.protocol import Ids, Observer, ScoreRequest
+from benchtui.worker.answering.protocol import GenerateRequest, Ids, Observer, ScoreRequest
 from benchtui.worker.answering.stepped import known_ids
 
 if TYPE_CHECKING:
@@ -117,6 +120,13 @@ class NextTokens:
         named = getattr(self.lm.model.generation_config, "eos_token_id", None)
         own = named if isinstance(named, list | tuple) else [] if named is None else [named]
         return frozenset((*own, int(self.lm.eot_token_id)))
+
+    def own_settings(self, request: GenerateRequest) -> OwnSettings:
+        """As `BringsSettings.own_settings`."""
+        causal, eos = self._text_distributions().backbone.causal, int(self.lm.eot_token_id)
+        text = self.lm.tok_decode(eos, skip_special_tokens=False)
+        reader = SettingsReader(causal, self.lm.tokenizer, text, self.lm.max_gen_toks)
+        return own_settings(causal, reader, request, eos)
 
     def _text_states(self) -> TextStates:
         distributions, known = self._text_distributions(), self._states

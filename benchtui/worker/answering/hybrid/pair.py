@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from lm_eval.models.utils import normalize_gen_kwargs
 
 from benchtui.errors import BenchtuiError
-from benchtui.routing.records import Ended, Sampling
+from benchtui.routing.records import Ended, Sampling, Side
 from benchtui.routing.strategies import Strategy
 from benchtui.text import one_line
+from benchtui.worker.answering.next_token import BringsSettings, OwnSettings
 from benchtui.worker.answering.protocol import (
     TOP_K,
     Answering,
@@ -24,7 +25,7 @@ from benchtui.worker.answering.protocol import (
 )
 from benchtui.worker.answering.stepped import SteppedBatch
 from benchtui.worker.answering.two_models import TwoModels, two_models
-from benchtui.worker.answering.written import Asked
+from benchtui.worker.answering.written import Answers, Asked
 
 LABELS = ("small", "large")
 _READ_ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample"})
@@ -61,6 +62,44 @@ class Pair:
     def stepped(self, observer: Observer) -> TwoModels:
         """Return both as models that are stepped token by token; `observer` is told of what they compute."""
         return two_models(LABELS, (self.small, self.large), observer)
+
+    def answers(self, both: TwoModels, request: GenerateRequest) -> Answers:
+        """Return how the answer to a request is written by both, each as it writes by itself: by the task's settings
+        and its own. Raises BenchtuiError naming a setting that two models cannot follow together."""
+        own = tuple(
+            model.own_settings(request)
+            if isinstance(model, BringsSettings)
+            else OwnSettings(sampling_of(request), ends)
+            for model, ends in zip((self.small, self.large), both.ends_of, strict=True)
+        )
+        limits = {each.sampling.max_new_tokens for each in own}
+        if len(limits) > 1:
+            small, large = (each.sampling.max_new_tokens for each in own)
+            raise BenchtuiError(
+                f"The models' own settings (generation_config.json) end an answer after {small:,} tokens in the small "
+                f"one and {large:,} in the large one.",
+                "Set max_new_tokens alike in both, or in neither.",
+            )
+        return both.answers(own[1].sampling, (own[0], own[1]))
+
+    def plain_answers(self, both: TwoModels, request: GenerateRequest, sides: Sequence[Side]) -> Answers:
+        """Return how the answer to a request is written by what these models both say: as they do by themselves. Raises
+        BenchtuiError where they sample in different ways, or change their logits before."""
+        own = self.answers(both, request).own
+        assert own is not None  # noqa: S101 - given above
+        asked = [own[side] for side in sides]
+        if changed := [each.changed_by for each in asked if each.changes is not None]:
+            raise BenchtuiError(
+                f"The strategy {self.strategy.name} compares what two models say, and {changed[0]} (set by the task or "
+                "a generation_config.json) changes it.",
+                "Remove it, or use another strategy, such as margin.",
+            )
+        if any(each.sampling != asked[0].sampling for each in asked):
+            raise BenchtuiError(
+                "The models' own settings (generation_config.json) sample in different ways.",
+                "Name temperature, top_k and top_p in --gen-kwargs, or use another strategy, such as margin.",
+            )
+        return both.answers(asked[0].sampling)
 
     def batches(self, both: TwoModels, texts: Sequence[Asked]) -> tuple[SteppedBatch, SteppedBatch]:
         """Make room for texts in both models, for one at a time at least."""

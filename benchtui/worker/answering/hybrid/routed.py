@@ -13,7 +13,7 @@ from benchtui.routing.records import DraftRound, WrittenText
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.sweep import Request
 from benchtui.worker.answering.hybrid.both_scores import BothScores, score_by_both, with_chosen
-from benchtui.worker.answering.hybrid.pair import FINISHES, Pair, sampling_of
+from benchtui.worker.answering.hybrid.pair import FINISHES, Pair
 from benchtui.worker.answering.protocol import (
     Generated,
     GenerateRequest,
@@ -73,7 +73,7 @@ class Routed:
         """As `Answering.generate`."""
         both = self._pair.stepped(observer)
         texts = [
-            Asked(request.prompt[request.lost :], both.answers(sampling_of(request)), request.document or 0)
+            Asked(request.prompt[request.lost :], self._pair.answers(both, request), request.document or 0)
             for request in requests
         ]
         small, large = self._pair.batches(both, texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
+from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.routed import generated
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, Scored, ScoreRequest, Written
 from benchtui.worker.answering.written import Asked
@@ -34,7 +34,9 @@ class Speculative:
         """As `Answering.generate`."""
         both = self._pair.stepped(observer)
         texts = [
-            Asked(request.prompt[request.lost :], both.answers(sampling_of(request)), request.document or 0)
+            Asked(
+                request.prompt[request.lost :], self._pair.plain_answers(both, request, ("b",)), request.document or 0
+            )
             for request in requests
         ]
         small, large = self._pair.batches(both, texts)

@@ -12,7 +12,7 @@ from benchtui.routing.rules import SwitchRule
 from benchtui.routing.sweep import Request, scores_by, switched
 from benchtui.tokens.divergences import divergence
 from benchtui.tokens.modes import DivergenceKind
-from benchtui.worker.answering.hybrid.pair import Pair, sampling_of
+from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.routed import MIXED, generated
 from benchtui.worker.answering.next_token import Distributions, LogProbs
 from benchtui.worker.answering.protocol import (
@@ -64,7 +64,7 @@ class Switch:
         both = self._pair.stepped(observer)
         for index, request in enumerate(requests):
             observer.batch_started([request.args])
-            writing = Writing(self._rule, both.answers(sampling_of(request)))
+            writing = Writing(self._rule, self._pair.plain_answers(both, request, ("a", "b")))
             prompt = list(request.prompt[request.lost :])
             text = write_switched(both.first, both.second, prompt, writing, request.document or 0)
             answered(index, generated(text, both.tokens))

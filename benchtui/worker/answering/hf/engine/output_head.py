@@ -100,8 +100,9 @@ class OutputHead:
             chosen = logprobs[torch.from_numpy(place).to(device), torch.from_numpy(tokens).to(device)].cpu()
         return ScoredTokens(chosen, best[place] == tokens, None if signal is None else signal[place])
 
-    def next_token_logprobs(self, hidden: torch.Tensor) -> NDArray[np.float32]:
-        """Return float32 log-probabilities [k, vocabulary] for the first k rows of `hidden` [n, width].
+    def next_token_logprobs(self, hidden: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return float32 log-probabilities [k, vocabulary] for the first k rows of `hidden` [n, width], and the
+        logsumexp of their logits [k].
 
         k is as many as a chunk holds. Raises NotANumberError where the model computes NaN.
         """
@@ -112,9 +113,10 @@ class OutputHead:
                 return logprobs
             self._shrink(hidden.device)
 
-    def _all_logprobs(self, hidden: torch.Tensor) -> NDArray[np.float32]:
+    def _all_logprobs(self, hidden: torch.Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
-            return checked_logprobs(self._backbone.float32_logits(hidden))
+            logits = self._backbone.float32_logits(hidden)
+            return checked_logprobs(logits), logits.logsumexp(-1).cpu().numpy()
 
     def _shrink(self, device: torch.device) -> None:
         if self._positions == 1:
