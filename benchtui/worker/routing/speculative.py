@@ -64,23 +64,27 @@ class Speculation:
         self._small = small
         self._large = large
         self._drafts: Drafts = drafts
-        self._phases = Phases(observer or Unobserved())
+        self._observer = observer or Unobserved()
+        self._phases = Phases(self._observer)
         self._started = started
 
     def write(self, texts: Sequence[Asked], written: Callable[[int, SpeculativeText], None]) -> None:
         """Write texts, those that are sampled last; `written` is told the place of each as soon as it is complete.
 
-        Raises BenchtuiError where a prompt fills the window, and what either model raises.
+        Those whose prompts begin alike are written together, so that what they have in common is read once. Raises
+        BenchtuiError where a prompt fills the window, and what either model raises.
         """
         most = min(self._small.rows, self._large.rows)
+        ordered = sorted(range(len(texts)), key=lambda place: list(texts[place].prompt))
         for sampled in (False, True):  # what is read of a distribution differs
-            waiting = [(place, text) for place, text in enumerate(texts) if text.answers.sampling.samples == sampled]
+            waiting = [place for place in ordered if texts[place].answers.sampling.samples == sampled]
             active: dict[int, _Text] = {}
             while waiting or active:
                 if waiting and len(active) < most:
                     begun, waiting = waiting[: most - len(active)], waiting[most - len(active) :]
-                    active |= {place: self._begun(text) for place, text in begun}
+                    active |= {place: self._begun(texts[place]) for place in begun}
                     self._started(list(active))
+                self._observer.check()
                 self._write_round(active, written)
 
     def _begun(self, asked: Asked) -> _Text:
