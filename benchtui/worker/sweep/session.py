@@ -8,21 +8,26 @@ from dataclasses import dataclass
 
 import msgspec
 
+from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import read_plan
 from benchtui.plans.sweep import SweepPlan, check_strategy
 from benchtui.routing.rules import Threshold, percent_of
+from benchtui.routing.signals import SIGNALS
+from benchtui.routing.strategies import Strategy
 from benchtui.routing.sweeps.choose import halves, settled
 from benchtui.routing.sweeps.records import SWEEP, Sweep, SweptTask, write_sweep
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Results
 from benchtui.runs.kinds.sweep.events import SweepPlanned, TaskToSweep
 from benchtui.runs.kinds.sweep.fold import LARGE, SMALL, TEXTS, THRESHOLDS
+from benchtui.text import one_line
 from benchtui.worker.answering.hybrid.answering import HybridAnswering
 from benchtui.worker.answering.opening import open_chat
 from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
 from benchtui.worker.benchmark.stages import bind_journal
+from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
 from benchtui.worker.sweep.answers import ScoredRequest, SweptRequest, WrittenRequest
@@ -83,6 +88,8 @@ class _Sweep:
         open_run = open_to_ask if asks else open_to_score
         self.context = open_run(process, run, stack, self.plan)
         self.tasks = {}
+        for loaded in self.context.tasks.tasks:
+            _check(loaded, self.plan.strategy)
 
     @property
     def quantiles(self) -> bool:
@@ -206,6 +213,24 @@ class _Sweep:
         for key in small.keys() & large.keys():
             found[key.doc_id, key.idx] = ScoredRequest(small[key], large[key], self.plan.strategy, whole=whole[key])
         return found
+
+
+def _check(loaded: LoadedTask, strategy: Strategy) -> None:
+    """Raise BenchtuiError for a task whose texts the strategy cannot sweep over, before any model is loaded."""
+    if loaded.kind != "generate_until":
+        return
+    name, signal = one_line(loaded.name, 80), strategy.signal
+    if signal is None:
+        raise BenchtuiError(
+            f"{name} is answered by texts, and those of --strategy {strategy.name} have nothing in common that a sweep "
+            "could share.",
+            "Run it once for each threshold: benchtui hybrid run",
+        )
+    if SIGNALS[signal].needs == "raw logits":
+        raise BenchtuiError(
+            f"{name} is answered by texts, and {signal} needs raw logits, which a text that grows does not give.",
+            "Choose another signal, such as margin.",
+        )
 
 
 def _places(task: SweepTask) -> list[tuple[int, int]]:
