@@ -99,6 +99,12 @@ class BenchtuiApp(App[int]):
             self.pop_screen()
         page.action_tab(tab)
 
+    def open_sweep(self, run: Path) -> None:
+        """Show what a sweep over thresholds found."""
+        from screens.sweeps.sweep import SweepPage
+
+        self.push_screen(SweepPage(run))
+
     def open_history(self, model: Path) -> None:
         from screens.history.history import HistoryPage
 

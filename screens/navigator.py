@@ -29,6 +29,9 @@ class Navigator(Protocol):
     def open_tokens(self, run: Path, tab: str = "overview") -> None:
         """Show what a comparison by token found; go back to where it is shown already."""
 
+    def open_sweep(self, run: Path) -> None:
+        """Show what a sweep over thresholds found."""
+
     def open_history(self, model: Path) -> None:
         """List what was ever benchmarked of a model."""
 

@@ -40,6 +40,14 @@ def discover(outputs: Path) -> list[TrainedModel]:
     return sorted(models, key=lambda model: (not model.formats, -model.trained_at, model.name))
 
 
+def discover_pairs(outputs: Path) -> list[TrainedModel]:
+    """Find the folders in `outputs` that hold nothing but runs of two models that answered as one, by name. Raises
+    UsageError as `discover` does."""
+    entries = _outputs_entries(outputs)
+    folders = [entry for entry in entries.values() if "+" in entry.name and is_folder(entry)]
+    return sorted(filter(_of_two, map(inspect_model, (Path(entry.path) for entry in folders))), key=lambda m: m.name)
+
+
 def _no_models(outputs: Path) -> BenchtuiError:
     return BenchtuiError(
         f"There are no trained models in {outputs}.",

@@ -21,7 +21,6 @@ from benchtui.reports.wording.numbers import direction
 from benchtui.results.choose import base_of
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import read_kind
-from benchtui.runs.kinds.tokens.kind import TOKENS
 from benchtui.runs.known import model_runs, started_together
 from benchtui.runs.listing import ListedRun, list_run
 from benchtui.runs.outcome import RESUMABLE
@@ -32,6 +31,7 @@ from screens.dialogs import Ask, Enter
 from screens.home.running import state_words
 from screens.page import Page
 from screens.result_text import change, score
+from screens.run.found import FOLDERS, open_found
 from screens.run.resuming import resume_from
 from screens.widgets.drawing import trend
 from screens.widgets.plain import Plain
@@ -41,7 +41,7 @@ MOST_TASKS = 4
 """Tasks that get a column; all of them have a trend."""
 MOST_TRENDS = 8
 TREND = 24
-_TOKENS = "tokens: "
+_OTHERS = {name: f"{name}: " for name in FOLDERS.values()}
 """Before the models that a comparison by token compares."""
 
 
@@ -125,8 +125,9 @@ class HistoryPage(Page):
         )
         when = f"{run.created:%Y-%m-%d %H:%M}" if run.created else one_line(run.run.name, 17)
         note = Text(one_line(run.problem, 200), style=colours.loss) if run.problem else Text(one_line(run.note, 200))
-        if run.suite.startswith(_TOKENS) and not note:  # it has no scores: what it compares would be cut off
-            note = Text(one_line(run.suite.removeprefix(_TOKENS), 120), style=colours.muted)
+        prefix = next((prefix for prefix in _OTHERS.values() if run.suite.startswith(prefix)), "")
+        if prefix and not note:  # it has no scores: what it compares would be cut off
+            note = Text(one_line(run.suite.removeprefix(prefix), 120), style=colours.muted)
         outcomes = [self._outcome(run.outcome(task)) for task in self._tasks[:MOST_TASKS]]
         return (Text.assemble(glyph, when), Text(one_line(run.suite, 60), style=colours.muted), *outcomes, note)
 
@@ -158,8 +159,9 @@ class HistoryPage(Page):
 
         experiment, model = self._runs[message.index], self._model
         run = RunDirectory(experiment.run)
-        if experiment.state == "finished" and run.path.parent.name == TOKENS.folder:
-            self.navigator.open_tokens(run.path)
+        kind = FOLDERS.get(run.path.parent.name)
+        if experiment.state == "finished" and kind is not None:
+            open_found(self.navigator, kind, run.path)
             return
         if not experiment.outcomes and run.exists():
             self.load(lambda: started_together(run), self.navigator.open_runs, group="base")
@@ -167,9 +169,7 @@ class HistoryPage(Page):
 
         def found(base: RunDirectory | None) -> None:
             if base is None:
-                self.tell(
-                    "This run has no base results to stand beside.", "Press b on Home to benchmark with the base."
-                )
+                self.navigator.open_comparison(model, run)
             else:
                 self.app.push_screen(ComparePage(model, (base, run)))
 
@@ -222,9 +222,9 @@ def _all_runs(model: Path, now: float) -> list[Experiment]:
     scored = model_history(model)
     places = {experiment.run for experiment in scored}
     others = [_without_results(run, now) for run in fine_tuned_listed(model) if Path(run.path) not in places]
-    tokens = [_of_tokens(run, now) for run in map(list_run, model_runs(model)) if run.kind == TOKENS.name]
+    paged = [_of_two(run, now) for run in map(list_run, model_runs(model)) if run.kind in _OTHERS]
     return sorted(
-        (*scored, *others, *tokens), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name)
+        (*scored, *others, *paged), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name)
     )
 
 
@@ -246,12 +246,12 @@ def _without_results(run: ListedRun, now: float) -> Experiment:
     )
 
 
-def _of_tokens(listed: ListedRun, now: float) -> Experiment:
-    """A comparison by token: which models it compares stands where a benchmark has its suite."""
+def _of_two(listed: ListedRun, now: float) -> Experiment:
+    """A comparison by token, or a sweep: which models it is of stands where a benchmark has its suite."""
     shown = _without_results(listed, now)
     kind, plan = read_kind(RunDirectory(shown.run))
     problem = "" if listed.state == "finished" else shown.problem
-    return msgspec.structs.replace(shown, suite=f"{_TOKENS}{kind.about(plan).weights}", problem=problem)
+    return msgspec.structs.replace(shown, suite=f"{_OTHERS[kind.name]}{kind.about(plan).weights}", problem=problem)
 
 
 def _value(outcome: Outcome) -> str:

@@ -14,12 +14,14 @@ from textual.containers import Container, VerticalScroll
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.compare.headlines import LastBenchmark, last_benchmark
+from benchtui.errors import BenchtuiError
 from benchtui.models.changes import folder_state
 from benchtui.models.listing import ListedModel, list_models
 from benchtui.plans.choice import Choice, model_named, says_model
 from benchtui.text import one_line
 from benchtui.wizard.options import NO_MODELS, first_options
 from screens.dialogs import Enter
+from screens.home.pairs import Pair, pair_cells, pair_preview, read_pairs
 from screens.home.preview import preview
 from screens.home.running import RunningList
 from screens.page import Page
@@ -36,6 +38,18 @@ LOOK_EVERY = 2.0
 class _Shown:
     listed: ListedModel
     last: LastBenchmark | None
+
+    @property
+    def name(self) -> str:
+        return self.listed.model.name
+
+    @property
+    def path(self) -> Path:
+        return self.listed.model.path
+
+
+Item = _Shown | Pair
+"""A model, or the runs of two that answered as one."""
 
 
 class Models(Rows):
@@ -62,7 +76,7 @@ class Home(Page):
 
     def __init__(self) -> None:
         super().__init__()
-        self._shown: list[_Shown] = []
+        self._shown: list[Item] = []
         self._state: tuple[tuple[str, int], ...] | None = None
         self._wanted: str | None = None
 
@@ -102,7 +116,7 @@ class Home(Page):
             return
         choice, before = self.settings.choice, self._state
 
-        def look() -> tuple[tuple[tuple[str, int], ...], list[_Shown] | None]:
+        def look() -> tuple[tuple[tuple[str, int], ...], list[Item] | None]:
             now = folder_state(choice.outputs)
             return now, None if now == before else _read(choice)
 
@@ -112,16 +126,17 @@ class Home(Page):
         self._state = None
         self._look()
 
-    def _take(self, found: tuple[tuple[tuple[str, int], ...], list[_Shown] | None]) -> None:
+    def _take(self, found: tuple[tuple[tuple[str, int], ...], list[Item] | None]) -> None:
         self._state, shown = found
         if shown is None:
             return
         self.clear_notice()
         self._offer_first_steps(False)
-        selected = self._wanted or (self.selected.listed.model.name if self.selected else None)
-        names = [item.listed.model.name for item in shown]
+        selected = self._wanted or (self.selected.name if self.selected else None)
+        names = [item.name for item in shown]
         self._shown = shown
-        self.crumbs(right=f"{self.settings.outputs} · {len(shown)} model{'s' if len(shown) != 1 else ''}")
+        models = sum(isinstance(item, _Shown) for item in shown)
+        self.crumbs(right=f"{self.settings.outputs} · {models} model{'s' if models != 1 else ''}")
         place = names.index(selected) if selected in names else 0
         self.query_one(Models).show(len(shown), self._cells, cursor=place)
         self._redraw()
@@ -174,12 +189,14 @@ class Home(Page):
     # What is shown.
 
     @property
-    def selected(self) -> _Shown | None:
+    def selected(self) -> Item | None:
         place = self.query_one(Models).cursor
         return self._shown[place] if place < len(self._shown) else None
 
     def _cells(self, index: int) -> Sequence[Text]:
         item, colours = self._shown[index], self.colours
+        if isinstance(item, Pair):
+            return pair_cells(item, colours, self.settings.clock())
         model = item.listed.model
         base = item.listed.base
         glyph = ("● ", colours.muted) if model.usable else ("✗ ", colours.loss)
@@ -204,6 +221,9 @@ class Home(Page):
         if item is None:
             text.show("")
             return
+        if isinstance(item, Pair):
+            text.update(pair_preview(item, self.colours, self.settings.clock()))
+            return
         unfinished = self.query_one(RunningList).unfinished_of(item.listed.model.path)
         text.update(preview(item.listed, item.last, unfinished, self.colours, self.settings.clock()))
 
@@ -224,7 +244,7 @@ class Home(Page):
     def action_benchmark(self) -> None:
         item = self.selected
         choice = self.settings.choice
-        if item is not None:
+        if isinstance(item, _Shown):
             name = model_named(choice, item.listed.model.name)
             if not says_model(choice, item.listed.model):  # a base and a format were said of that other model
                 choice = replace(choice, base=None, format=None)
@@ -237,19 +257,27 @@ class Home(Page):
         item = self.selected
         if item is None:
             return
-        if item.last is None:
-            self.action_benchmark()
+        if item.last is not None:
+            self.navigator.open_comparison(item.path)
+        elif isinstance(item, Pair):
+            self.navigator.open_history(item.path)
         else:
-            self.navigator.open_comparison(item.listed.model.path)
+            self.action_benchmark()
 
     def action_history(self) -> None:
         if item := self.selected:
-            self.navigator.open_history(item.listed.model.path)
+            self.navigator.open_history(item.path)
 
     def action_watch(self) -> None:
         self.query_one(RunningList).open()
 
 
-def _read(choice: Choice) -> list[_Shown]:
-    listed = list_models(choice.outputs, find_backend(choice.backend))
-    return [_Shown(item, last_benchmark(item.model.path)) for item in listed]
+def _read(choice: Choice) -> list[Item]:
+    pairs = read_pairs(choice.outputs)
+    try:
+        listed = list_models(choice.outputs, find_backend(choice.backend))
+    except BenchtuiError:
+        if not pairs:
+            raise
+        listed = []  # both models of each pair lie elsewhere
+    return [*(_Shown(item, last_benchmark(item.model.path)) for item in listed), *pairs]

@@ -32,7 +32,7 @@ def preview(
     problems = [Text.assemble(("✗ ", colours.loss), one_line(problem, 300)) for problem in listed.problems[:4]]
     left = [_unfinished(unfinished, colours, now)] if unfinished is not None else []
     title = Text(one_line(listed.model.name, 200), style="bold")
-    return Group(title, facts, *problems, *left, *_last(last, colours, now))
+    return Group(title, facts, *problems, *left, *last_lines(last, colours, now))
 
 
 def _unfinished(run: ListedRun, colours: Colours, now: float) -> Text:
@@ -79,7 +79,8 @@ def _outcome(facts: TrainingFacts) -> Iterator[str]:
         yield f"in {format_duration(facts.seconds)}"
 
 
-def _last(last: LastBenchmark | None, colours: Colours, now: float) -> Iterator[RenderableType]:
+def last_lines(last: LastBenchmark | None, colours: Colours, now: float) -> Iterator[RenderableType]:
+    """Yield what the last benchmark found."""
     yield Text("")
     if last is None:
         yield Text("Not benchmarked yet: press b.", style=colours.accent)

@@ -23,12 +23,12 @@ from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RowView, RunView
 from benchtui.runs.kinds.tokens.fold import TokensView
-from benchtui.runs.kinds.tokens.kind import TOKENS
 from benchtui.runs.known import model_folder, run_name
 from benchtui.runs.outcome import RESUMABLE, step_after
 from benchtui.text import one_line
 from screens.dialogs import Ask
 from screens.page import Page
+from screens.run.found import has_page, open_page
 from screens.run.reader import RunReader, Snapshot, Tick
 from screens.run.resuming import resume_from
 from screens.run.routing import Routing
@@ -230,7 +230,7 @@ class RunPage(Page):
         self.tell(ending_words(bad), f"Press r to resume, or type `{step}`." if step else "")
 
     def action_compare(self) -> None:
-        if any(view.results or _token_results(view) for view in self._reader.snapshot.views):
+        if any(view.results or has_page(view) for view in self._reader.snapshot.views):
             self._show_comparison(replace=False)
         else:
             self.notify("There are no results yet.", timeout=3, markup=False)
@@ -238,12 +238,12 @@ class RunPage(Page):
     def _show_comparison(self, *, replace: bool) -> None:
         navigator, folder = self.navigator, model_folder(self._runs[-1])
         views = self._reader.snapshot.views
-        tokens = next((view.run for view in views if _token_results(view)), None)
+        paged = next((view for view in views if has_page(view)), None)
         watched = next((view.run for view in views if view.role != "base" and view.results), None)
         if replace:
             self.app.pop_screen()
-        if tokens is not None:
-            navigator.open_tokens(tokens.path)
+        if paged is not None:
+            open_page(navigator, paged)
         else:
             navigator.open_comparison(folder, watched)
 
@@ -292,8 +292,3 @@ class RunPage(Page):
     def action_tab(self, name: str) -> None:
         self.query_one(TabbedContent).active = name
         self._draw(self._reader.snapshot)
-
-
-def _token_results(view: RunView) -> bool:
-    """Whether it is a comparison by token that has finished."""
-    return view.kind == TOKENS.name and view.state == "finished"

@@ -74,8 +74,8 @@ def _name_base(model: Path) -> None:
     (model / "lora" / "training_params.yaml").unlink()
 
 
-def put_recorded(model: Path, workspace: Path, recorded: Path = RECORDED) -> None:
-    """Recorded benchmarks into a model folder, with the folders of this machine."""
+def put_recorded(model: Path, workspace: Path, recorded: Path = RECORDED, kind: str = "benchmarks") -> None:
+    """Recorded runs of a kind into a model folder, with the folders of this machine."""
     folders = {
         WORKSPACE: str(workspace),
         TASK_FOLDER: str(demo_paths().tasks),
@@ -86,7 +86,7 @@ def put_recorded(model: Path, workspace: Path, recorded: Path = RECORDED) -> Non
             text = file.read_text(encoding="utf-8")
             for name, folder in folders.items():
                 text = text.replace(name, folder)
-            target = model / "benchmarks" / file.relative_to(recorded)
+            target = model / kind / file.relative_to(recorded)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(text, encoding="utf-8")
 
