@@ -8,6 +8,8 @@ from pathlib import Path
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend, Gives
+from benchtui.backends.gguf import GGUF
+from benchtui.backends.hf import HF
 from benchtui.backends.registry import DEFAULT_BACKEND, all_backends, find_backend
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.gguf.types import WHOLE_NUMBERS
@@ -16,10 +18,13 @@ from benchtui.models.selection import choose_format, formats_words
 from benchtui.plans.choice import Choice, access_of
 from benchtui.text import one_line
 from benchtui.wizard.options import Option
+from benchtui.wizard.pair import PAIR, is_pair, pair_option, without_large
 from benchtui.wizard.servers import Served
 
 _MOST_SERVED = 200
 """Of a server's models: the list stays one that can be read."""
+_STEPPED = frozenset((*HF.takes, *GGUF.takes))
+"""Formats of models that can be stepped token by token, as one of two."""
 SERVER = "server"
 """The value of the answer that asks for a server's URL."""
 
@@ -69,6 +74,7 @@ class FormatOption(Option):
 
         Of the base that was named counts what was said of the same model: `before` was chosen until now.
         """
+        choice = without_large(choice)
         if self.model is None:
             return replace(choice, backend=self.backend, format=self.format, server=None)
         base = choice.base if before is not None and before.path == self.model.path else None
@@ -123,6 +129,8 @@ def value_of(model: TrainedModel | None, choice: Choice) -> str | None:
     """Return the value of the answer that `choice` already is: its format may be named otherwise there (`4bit`, a
     path). Raises BenchtuiError where it names what there is not."""
     backend = find_backend(choice.backend)
+    if is_pair(choice):
+        return PAIR
     if model is None or (choice.format is None and not backend.served):
         return None
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
@@ -153,10 +161,13 @@ def backend_options(
 
 
 def _rank(one: KnownBackend, model: TrainedModel | None, choice: Choice) -> int:
-    """What loads the model comes first, then what asks a server, then what has to be installed, then the rest."""
+    """What loads the model comes first, then what loads it beside another, then what asks a server, then what has to be
+    installed, then the rest."""
     if model is not None and one.loads(model, choice):
         return 0
-    return 2 if one.lacks else 1 if one.backend.served else 3
+    if "pair" in one.backend.takes:
+        return 1
+    return 3 if one.lacks else 2 if one.backend.served else 4
 
 
 def _of_backend(
@@ -165,6 +176,11 @@ def _of_backend(
     forms = [form for form in (model.formats if model else ()) if one.takes(form, choice)]
     if one.lacks:
         yield _heading(one, lacking=one.lacks)
+        return
+    if "pair" in one.backend.takes and not forms:
+        if model is not None and any(form.kind in _STEPPED for form in model.formats if form.usable()):
+            yield _heading(one)
+            yield pair_option()
         return
     if not forms and not one.backend.served:
         if model is not None:
@@ -221,6 +237,7 @@ _FORMAT_WORDS = {
     "epoch": "An epoch of the training.",
     "hub": "From the Hugging Face Hub.",
     "gguf": "For llama.cpp and Ollama",
+    "pair": "The two models that were named.",
 }
 
 

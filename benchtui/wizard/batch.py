@@ -27,6 +27,8 @@ def suggest_batch(choice: Choice, model: TrainedModel, base: BaseChoice | None) 
     Asks the GPU's driver, which takes a moment. Raises BenchtuiError where the model cannot be described.
     """
     backend = find_backend(choice.backend)
+    if "pair" in backend.takes:
+        return Suggestion(model_decides=True)
     form = choose_format(model, backend, choice.format, allow_pickle=choice.permissions.pickle)
     place = form.location if not form.adapter else choice.base or (base.name if base else None)
     if form.hub_id or place is None:

@@ -9,11 +9,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Input
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Select
 
 from benchtui.backends.access import Access
 from benchtui.backends.backend import Backend
+from benchtui.backends.hybrid import LARGE
 from benchtui.errors import BenchtuiError
+from benchtui.plans.choice import Choice
 from benchtui.text import one_line
 from benchtui.wizard.backends import (
     SERVER,
@@ -23,6 +26,8 @@ from benchtui.wizard.backends import (
     known_backends,
     value_of,
 )
+from benchtui.wizard.options import near
+from benchtui.wizard.pair import PAIR, is_pair, room_of, said, strategies, with_large
 from benchtui.wizard.servers import Served, ask_server, asking, asks, with_facts
 from screens.widgets.choices import Choices
 from screens.widgets.plain import Plain
@@ -50,14 +55,30 @@ class FormatStep(Step):
 
     def controls(self) -> ComposeResult:
         yield Choices(id="format-choices")
+        with Horizontal(id="pair", classes="fields"):
+            with Vertical(id="pair-model"):
+                yield Plain("Large model", classes="label")
+                yield Input(placeholder="name, path or hub id", id="large", compact=True)
+            with Vertical(id="pair-strategy"):
+                yield Plain("Strategy", classes="label")
+                options = [(name, name) for name, _ in strategies()]
+                yield Select(options, allow_blank=False, id="strategy", compact=True)
+            with Vertical():
+                yield Plain("Threshold", classes="label")
+                yield Input(placeholder="auto, 0.5, p70", id="threshold", compact=True)
+        yield Plain(id="pair-note", classes="note")
         yield Plain("URL of a server", id="server-label", classes="label")
         yield Input(placeholder="http://localhost:8000", id="server", compact=True)
 
     def enter(self) -> None:
-        self.query_one(Input).value = self.answers.choice.server or ""
+        choice = self.answers.choice
+        self.query_one("#server", Input).value = choice.server or ""
+        self.query_one("#large", Input).value = said(choice, "large")
+        self.query_one("#threshold", Input).value = said(choice, "threshold")
+        self.query_one(Select).value = said(choice, "strategy")
+        self._show_pair(shown=is_pair(choice))
         self.query_one(Choices).focus()
         self._offer(self._value())
-        choice = self.answers.choice
         self.find_out(lambda: known_backends(choice), self._take, group="step-format")
 
     def _take(self, known: Sequence[KnownBackend]) -> None:
@@ -74,8 +95,7 @@ class FormatStep(Step):
         if not answers.known:
             return
         self.query_one(Choices).offer(backend_options(answers.model, answers.choice, answers.known, answers.served), at)
-        for control in (self.query_one("#server-label"), self.query_one(Input)):
-            control.display = any(one.backend.served for one in answers.known)
+        self._show_server()
 
     def _offer_again(self) -> None:
         current = self.query_one(Choices).current
@@ -128,7 +148,7 @@ class FormatStep(Step):
             self._typed = False
             self.refresh_bindings()
             with_models = [answer for answer in self.answers.served.values() if answer.models]
-            if with_models and self.query_one(Input).has_focus:
+            if with_models and self.query_one("#server").has_focus:
                 self._point_at(with_models[0])
 
     def _told(self, name: str, before: Served, told: Served) -> None:
@@ -166,7 +186,53 @@ class FormatStep(Step):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._ask(event.value.strip() or None, typed=True)
+        if event.input.id == "server":
+            self._ask(event.value.strip() or None, typed=True)
+        else:
+            self._find_large()
+
+    # A large model beside it.
+
+    def _show_pair(self, *, shown: bool) -> None:
+        """Show the fields of the large model, or that of a server."""
+        self.query_one("#pair").display = self.query_one("#pair-note").display = shown
+        self._show_server()
+
+    def _show_server(self) -> None:
+        served = any(one.backend.served for one in self.answers.known)
+        for control in (self.query_one("#server-label"), self.query_one("#server")):
+            control.display = served and not self.query_one("#pair").display
+
+    def on_select_changed(self, event: Select.Changed) -> None:
+        event.stop()
+        told = dict(strategies()).get(str(event.value), "")
+        self.query_one("#pair-note", Plain).show(f"The large one answers {told}.")
+
+    def _find_large(self) -> None:
+        """Look for the large model, and whether both fit; then on to the next question."""
+        if not self.query_one("#large", Input).value.strip():
+            self.page.tell("No large model is named.", "Type its name, path or hub id.")
+            self.query_one("#large").focus()
+            return
+        choice = self._paired()
+        self.page.clear_notice()
+        self.find_out(lambda: room_of(choice), lambda _: self._found_large(choice), group="step-large")
+
+    def apply(self) -> bool:
+        """What was changed of a pair that was chosen before counts without Enter; it is looked at again in the end."""
+        if is_pair(self.answers.choice):
+            self.answers.choice = self._paired()
+        return True
+
+    def _paired(self) -> Choice:
+        strategy = self.query_one(Select).value
+        large, threshold = (self.query_one(f"#{name}", Input).value for name in ("large", "threshold"))
+        return with_large(self.answers.choice, large, str(strategy), threshold)
+
+    def _found_large(self, choice: Choice) -> None:
+        self.answers.choice = choice
+        self.answers.batch = None
+        self.answered()
 
     # The answer.
 
@@ -176,9 +242,14 @@ class FormatStep(Step):
         if option.why_not:
             self.page.tell(f"{option.title}: {option.why_not}")
             return
+        if option.value == PAIR:
+            self._show_pair(shown=True)
+            self.query_one("#large").focus()
+            return
+        self._show_pair(shown=False)
         if not isinstance(option, FormatOption):
             if option.value.endswith(f":{SERVER}"):
-                self.query_one(Input).focus()
+                self.query_one("#server").focus()
             return
         answers = self.answers
         answers.choice = option.taken(answers.choice, answers.model)
@@ -191,5 +262,7 @@ class FormatStep(Step):
     @property
     def summary(self) -> str:
         choice = self.answers.choice
+        if is_pair(choice):
+            return one_line(f"with {near(said(choice, LARGE))}, {said(choice, 'strategy')}", 60)
         of_server = any(one.name == choice.backend and one.backend.served for one in self.answers.known)
         return one_line(choice.backend if of_server else f"{choice.backend}, {choice.format or 'best available'}", 60)

@@ -130,6 +130,7 @@ def _ask_base(choice: Choice, model: TrainedModel) -> Choice:
 def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedModel, Choice]:
     """Which backend, with which format of `model`; None: with a model that a server has."""
     from benchtui.wizard.backends import FormatOption, backend_options, known_backends, value_of
+    from benchtui.wizard.pair import PAIR
 
     known = known_backends(choice)
     if model is not None and choice.format:
@@ -141,11 +142,32 @@ def _ask_backend(choice: Choice, model: TrainedModel | None) -> tuple[TrainedMod
             return model, choice
         taken = _select("format", options, value_of(model, choice))
         option = next(option for option in options if option.value == taken)
+        if option.value == PAIR:
+            assert model is not None  # noqa: S101 - it is offered beside a model alone
+            return model, _ask_large(choice)
         if isinstance(option, FormatOption):
             chosen = option.model or model
             assert chosen is not None  # noqa: S101 - without a model there are only those of servers
             return chosen, option.taken(choice, model)
         served = _ask_servers(choice, model, known, _text("URL of the server", choice.server or "", needed=True))
+
+
+def _ask_large(choice: Choice) -> Choice:
+    """The large model, the strategy and the threshold, again until both are found and fit into memory."""
+    from benchtui.wizard.pair import room_of, said, strategies, with_large
+
+    while True:
+        large = _text("Large model: name, path or hub id", said(choice, "large"), needed=True)
+        offered = [Option(name, name, f"The large one answers {words}.") for name, words in strategies()]
+        strategy = _choose("Strategy", offered, said(choice, "strategy"))
+        threshold = _text("From which threshold? A number, p70, or auto", said(choice, "threshold"))
+        choice = with_large(choice, large, strategy, threshold)
+        try:
+            click.echo(room_of(choice), err=True)
+        except BenchtuiError as error:
+            click.echo(f"  {error}", err=True)
+        else:
+            return choice
 
 
 def _ask_servers(
