@@ -21,7 +21,7 @@ OF_OTHER_PROGRAMS = frozenset(
     | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
     | {"--outtype", "--special", "--merge", "--kl-divergence", "--max-logprobs"}
 )
-NO_WORDS = ("reports/style.py", "reports/tokens/page_parts.py")
+NO_WORDS = ("reports/style.py", "reports/hybrid/style.py", "reports/tokens/page_parts.py")
 """Files in which `--name` is a variable of a style sheet."""
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchtui.compare.hybrid.conclusions import SweptConclusions, conclusions, shares
-from benchtui.reports.hybrid.svg import STYLE, curve_svg
+from benchtui.reports.hybrid.style import CURVE, PAGE
+from benchtui.reports.hybrid.svg import curve_svg
 from benchtui.reports.hybrid.tables import conclusion_table, legend
 from benchtui.reports.readme.published import published
 from benchtui.reports.style import CSS
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 
     from benchtui.routing.sweeps.conclude import Conclusion
 
-_OWN = """
-:root { --rule: #0969da; } @media (prefers-color-scheme: dark) { :root { --rule: #58a6ff; } }
-.axes > figure { display: none; } .axes > input { margin: 0 .3rem 0 0; } .axes > label { margin-right: 1.2rem; }
-.results tbody th { font-weight: 400; } tr.recommended th, tr.recommended td { font-weight: 700; }
-.results td, .results th { text-align: right; }
-.results th[scope=row], .results thead th:first-child { text-align: left; }
-""".strip()
 _SHOWN = "\n".join(
     f".axes > input:nth-of-type({n}):checked ~ figure:nth-of-type({n}) {{ display: block; }}"
     for n in range(1, len(MEASURES) + 1)
@@ -56,7 +50,7 @@ def sweep_html(found: SweptConclusions) -> str:
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{CSS}\n{STYLE}\n{_OWN}\n{_SHOWN}</style></head>\n<body><main>\n"
+        f"<title>{title}</title><style>{CSS}\n{CURVE}\n{PAGE}\n{_SHOWN}</style></head>\n<body><main>\n"
         + "\n".join(parts)
         + "\n</main></body></html>\n"
     )

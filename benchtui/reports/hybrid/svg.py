@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from benchtui.compare.hybrid.conclusions import SweptConclusions, shares, shown_metric
 from benchtui.reports.hybrid.lines import NAMES, DrawnLine, DrawnPoint, drawn_lines, drawn_points, reach
+from benchtui.reports.hybrid.style import CURVE, OWN_COLOURS
 from benchtui.reports.readme.published import published
 from benchtui.reports.wording.hybrid import OF_WORK, model_words, task_words
 from benchtui.text import printable
@@ -19,28 +20,6 @@ if TYPE_CHECKING:
 
 _WIDTH, _HEIGHT = 860, 450
 _LEFT, _RIGHT, _TOP, _BOTTOM = 68, 28, 58, 96
-STYLE = """
-.curve text { font: 13px system-ui, sans-serif; fill: currentColor; stroke: none; }
-.curve .title { font-weight: 600; } .curve .quiet { fill: var(--quiet); }
-.curve .grid { stroke: var(--line); } .curve polyline { fill: none; stroke: currentColor; }
-.curve .of-curve { stroke: var(--rule); stroke-width: 2.5; }
-.curve .of-line { stroke: var(--quiet); stroke-dasharray: 7 5; }
-.curve .of-random { stroke: var(--quiet); stroke-dasharray: 2 4; stroke-width: 2; }
-.curve .of-oracle { stroke: var(--quiet); stroke-dasharray: 10 3 2 3; }
-.curve .point { fill: var(--rule); stroke: var(--rule); outline: none; }
-.curve .end { fill: currentColor; stroke: currentColor; }
-.curve .bar { stroke-width: 1.4; opacity: .55; }
-.curve .tip { display: none; } .curve .point:hover .tip, .curve .point:focus .tip { display: block; }
-.curve .point:hover .mark, .curve .point:focus .mark { stroke-width: 4; }
-.curve .tip text { font-weight: 600; paint-order: stroke; stroke: Canvas; stroke-width: 5px; }
-""".strip()
-_OWN_STYLE = """
-svg { color-scheme: light dark; color: #1f2328; --quiet: #57606a; --line: #d0d7de; --rule: #0969da; --ground: #fff; }
-@media (prefers-color-scheme: dark) {
-  svg { color: #e6edf3; --quiet: #9ca3af; --line: #3d444d; --rule: #58a6ff; --ground: #0d1117; }
-}
-.ground { fill: var(--ground); }
-""".strip()
 _TICKS = 5
 _CHARACTER = 7.2
 """Pixels, about: names longer than the plot is wide are cut."""
@@ -75,7 +54,7 @@ def curve_svg(found: Conclusion, title: str, about: str, *, is_share: bool, alon
         *(_point(point, scale) for point in points),
     ]
     space = ' xmlns="http://www.w3.org/2000/svg"' if alone else ""
-    own = f'<style>{STYLE}\n{_OWN_STYLE}</style><rect class="ground" width="100%" height="100%"/>' if alone else ""
+    own = f'<style>{CURVE}\n{OWN_COLOURS}</style><rect class="ground" width="100%" height="100%"/>' if alone else ""
     return (
         f'<svg{space} class="curve" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{described}">'
         f"{own}{''.join(parts)}</svg>"
