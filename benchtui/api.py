@@ -7,16 +7,14 @@ Each function raises BenchtuiError for what a user can put right; the message sa
 
 from __future__ import annotations
 
-import dataclasses
-import io
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
+from benchtui.displays.script import ScriptFrontend, on_stderr
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.choice import Choice
 from benchtui.settings.rows import MAX_LOSS
@@ -29,17 +27,15 @@ if TYPE_CHECKING:
     from benchtui.compare.flipped import Flipped
     from benchtui.compare.history.history import Experiment
     from benchtui.compare.records import Comparison, Row
-    from benchtui.compare.summary import Summary
     from benchtui.compare.verdicts.gate import Gate
     from benchtui.models.listing import ListedModel
     from benchtui.results.records import RunResults
     from benchtui.results.samples import Sample
     from benchtui.results.tokens import TokensResults
     from benchtui.routing.records import Side, SwitchedText
-    from benchtui.runs.directory import RunDirectory
     from benchtui.runs.listing import ListedRun
-    from benchtui.supervise.control import Control
     from benchtui.tokens.modes import DivergenceKind, Mode
+    from benchtui.worker.answering.hybrid.generator import HybridGenerator
     from benchtui.worker.answering.loaded_model import LoadedModel
 
 __all__ = [
@@ -47,6 +43,7 @@ __all__ = [
     "BenchtuiError",
     "Choice",
     "ExitCode",
+    "HybridGenerator",
     "compare",
     "compare_tokens",
     "comparison_frame",
@@ -188,7 +185,7 @@ def run_benchmark(choice: Choice, say: Callable[[str], None] | None = None) -> E
     from benchtui.benchmark.run import run_choice
     from benchtui.supervise.control import Control
 
-    frontend = _Script(say or _on_stderr, resume=choice.resume is not False)
+    frontend = ScriptFrontend(say or on_stderr, resume=choice.resume is not False)
     control = Control(frontend.say)
     signals = control if threading.current_thread() is threading.main_thread() else nullcontext()
     with signals:
@@ -209,16 +206,10 @@ def load(
         with benchtui.api.load("my-model") as model:
             print(model.generate("Once upon a time", max_new_tokens=20))
     """
-    own = {setting.name.replace("-", "_") for setting in find_backend(backend).settings}
-    more = {name: value for name, value in settings.items() if name in own}
-    named = {name: value for name, value in settings.items() if name not in own}
-    choice = Choice(
-        Path(outputs), model=None if model is None else str(model), compare=False, backend=backend, more=more, **named
-    )
-    from benchtui.plans.load import plan_load
+    from benchtui.plans.load import loading_choice, plan_load
     from benchtui.worker.answering.loaded_model import load_model
 
-    return load_model(plan_load(choice))
+    return load_model(plan_load(loading_choice(model, backend, Path(outputs), settings)))
 
 
 def divergence(
@@ -317,7 +308,7 @@ def compare_tokens(
         answer=None if data else answer,
         mode=mode,
     )
-    frontend = _Script(say or _on_stderr, resume=True)
+    frontend = ScriptFrontend(say or on_stderr, resume=True)
     control = Control(frontend.say)
     signals = control if threading.current_thread() is threading.main_thread() else nullcontext()
     with signals:
@@ -339,57 +330,10 @@ def open_tokens(run: str | Path | None = None, outputs: str | Path = OUTPUTS) ->
     return find_tokens(Path(outputs), None if run is None else str(run))
 
 
-def _on_stderr(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+def __getattr__(name: str) -> Any:
+    """Import `HybridGenerator` when it is asked for: it comes with PyTorch."""
+    if name == "HybridGenerator":
+        from benchtui.worker.answering.hybrid.generator import HybridGenerator as Found
 
-
-class _LineStream(io.TextIOBase):
-    """Hand each written line to `say`. It has no file descriptor: what a notebook's stderr has is not the notebook."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self._say = say
-
-    def write(self, text: str) -> int:
-        for line in text.splitlines():
-            self._say(line)
-        return len(text)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Script:
-    """A script or a notebook as the Frontend of a benchmark."""
-
-    to: Callable[[str], None]
-    resume: bool
-    model: str = ""
-
-    def say(self, text: str) -> None:
-        self.to(f"{self.model}: {text}" if self.model else text)
-
-    def show(self, summary: Summary) -> None:
-        """Show nothing: whoever called reads the results."""
-
-    def reading_tasks(self, done: int, total: int) -> None:
-        if done == 0:
-            self.say(f"Reading lm-eval's {total:,} task files, once per version.")
-
-    @contextmanager
-    def watch(self, runs: Sequence[RunDirectory], control: Control) -> Iterator[Callable[[], None]]:
-        from benchtui.displays.display import open_display
-
-        stream = cast("TextIO", _LineStream(self.to))
-        display = open_display(runs, "plain", title=self.model, stderr=stream)
-        control.say = display.note
-        display.start()
-        try:
-            yield display.refresh
-        finally:
-            display.stop()
-            control.say = self.say
-
-    def may_resume(self, run: RunDirectory) -> bool:  # noqa: ARG002 - one answer for all runs
-        return self.resume
-
-    def about(self, model: str) -> _Script:
-        return dataclasses.replace(self, model=model)
+        return Found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

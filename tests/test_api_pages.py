@@ -40,7 +40,8 @@ def _headings() -> dict[str, str]:
 def _public() -> dict[str, Callable[..., Any]]:
     from benchtui.worker.answering.loaded_model import LoadedModel
 
-    functions = {name: getattr(api, name) for name in api.__all__ if inspect.isfunction(getattr(api, name))}
+    there = {name: getattr(api, name) for name in api.__all__}
+    functions = {name: one for name, one in there.items() if inspect.isfunction(one) or one is api.HybridGenerator}
     methods = {name: method for name, method in inspect.getmembers(LoadedModel, inspect.isfunction) if name[0] != "_"}
     return functions | methods
 

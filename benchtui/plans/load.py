@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 from benchtui.backends.registry import find_backend
 from benchtui.models.source import Source
@@ -28,6 +29,16 @@ class LoadPlan:
     permissions: Permissions = field(default_factory=Permissions)
     backend_settings: Mapping[str, str] = field(default_factory=dict)
     backend_options: Mapping[str, str] = field(default_factory=dict)
+
+
+def loading_choice(model: str | Path | None, backend: str, outputs: Path, settings: Mapping[str, Any]) -> Choice:
+    """Return what a choice is that loads a model by settings as they are named in Python, the backend's own among them.
+    Raises TypeError for a setting that there is not."""
+    own = {setting.name.replace("-", "_") for setting in find_backend(backend).settings}
+    more = {name: value for name, value in settings.items() if name in own}
+    named = {name: value for name, value in settings.items() if name not in own}
+    wanted = None if model is None else str(model)
+    return Choice(outputs, model=wanted, compare=False, backend=backend, more=more, **named)
 
 
 def plan_load(choice: Choice) -> LoadPlan:

@@ -114,7 +114,7 @@ def _measures(pair: Pair) -> tuple[str, Continuations, Texts]:
         if strategy.signal is None:
             return _divergences(pair, requests, observer)
         scored = tokens_scored_by(pair.small, requests, strategy.signal, observer)
-        return _finite(np.concatenate([score.signal for score, _ in scored if score.signal is not None]))
+        return [value for score, _ in scored if score.signal is not None for value in _finite(score.signal)]
 
     def of_written(requests: list[GenerateRequest], observer: Observer) -> Iterable[float]:
         written = [text for text, _ in generated_by(pair.small, requests, observer)]
