@@ -50,6 +50,36 @@ def test_from_the_first_question_to_the_table(terminal: Terminal, tmp_path: Path
     assert {run_state(run) for run in (base_run(benchmarks), tuned)} == {"finished"}
 
 
+def test_a_large_model_beside_the_chosen_one(terminal: Terminal, tmp_path: Path) -> None:
+    for asked in ("Which trained model?", "Compare it with", "Base model:"):
+        terminal.wait_for(asked)
+        terminal.press("Enter")
+    terminal.wait_for("small + large")
+    terminal.press("Down", "Down", "Enter")
+    terminal.wait_for("Large model: name, path or hub id")
+    terminal.press("nowhere", "Enter")
+    terminal.wait_for("Strategy")
+    terminal.press("Enter")
+    terminal.wait_for("From which threshold?")
+    terminal.press("Enter")
+    terminal.wait_for("There is no model 'nowhere'")
+    terminal.press("C-u")
+    terminal.press(str(tmp_path / "demo" / "models" / "islands-400k"), "Enter")
+    terminal.wait_for("The large one answers", 20)
+    terminal.press("Enter")
+    terminal.wait_for("From which threshold?")
+    terminal.press("Enter")
+    terminal.wait_for("Memory: about")
+    terminal.wait_for("End a run that shows no sign of life")
+    terminal.press("Enter")
+    terminal.wait_for("Start?")
+    terminal.press("Enter")
+    terminal.wait_for("by the large model", 120)
+    assert terminal.exit_code() == 0
+    [run] = fine_tuned_runs(benchmarks_folder(tmp_path / "demo" / "outputs" / "islands-400k-instructions+islands-400k"))
+    assert run_state(run) == "finished"
+
+
 def test_ctrl_c_starts_nothing_and_says_so(terminal: Terminal, tmp_path: Path) -> None:
     terminal.wait_for("Which trained model?")
     terminal.press("C-c")
