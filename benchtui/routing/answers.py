@@ -17,11 +17,23 @@ class Work(msgspec.Struct, frozen=True, array_like=True):
     chosen: int = 0
     discarded: int = 0
     seconds: float = 0.0
+    shared: int = 0
+    padding: int = 0
+    flops: float = 0.0
 
     @classmethod
     def of(cls, cost: Cost) -> Work:
         """Return the work of a cost."""
-        return cls(cost.calls, cost.positions, cost.chosen, cost.discarded, cost.seconds)
+        return cls(
+            cost.calls,
+            cost.positions,
+            cost.chosen,
+            cost.discarded,
+            cost.seconds,
+            cost.shared,
+            cost.padding,
+            cost.flops,
+        )
 
     def plus(self, more: Work) -> Work:
         """Return the sum of both."""
@@ -31,6 +43,9 @@ class Work(msgspec.Struct, frozen=True, array_like=True):
             self.chosen + more.chosen,
             self.discarded + more.discarded,
             self.seconds + more.seconds,
+            self.shared + more.shared,
+            self.padding + more.padding,
+            self.flops + more.flops,
         )
 
 

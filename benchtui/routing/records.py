@@ -36,8 +36,14 @@ class Sampling(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What one model had to do: `calls` one after another, `positions` computed in them, `chosen` tokens written by it,
-    positions `discarded` since the text was cut before them, and `seconds` until its calls returned."""
+    """What one model had to do: `calls` one after another, `positions` read in them, `chosen` tokens written by it,
+    positions `discarded` since the text was cut before them, and `seconds` until its calls returned.
+
+    All but the seconds are what the text takes by itself. Beside others, `shared` of the positions were not computed,
+    since another text begins alike, and `padding` positions were computed in vain: `positions - shared + padding` in
+    all. `flops` are the floating-point operations for its positions (benchtui/routing/arithmetic.py); 0 where the
+    model's shape is not known.
+    """
 
     model: str
     calls: int = 0
@@ -45,6 +51,9 @@ class Cost(msgspec.Struct, frozen=True):
     chosen: int = 0
     discarded: int = 0
     seconds: float = 0.0
+    shared: int = 0
+    padding: int = 0
+    flops: float = 0.0
 
     def plus(self, more: Cost) -> Cost:
         """Return the sum of both."""
@@ -55,6 +64,9 @@ class Cost(msgspec.Struct, frozen=True):
             self.chosen + more.chosen,
             self.discarded + more.discarded,
             self.seconds + more.seconds,
+            self.shared + more.shared,
+            self.padding + more.padding,
+            self.flops + more.flops,
         )
 
 

@@ -110,7 +110,13 @@ def written(question: str, place: str, text: SwitchedText) -> Written:
 
 def counts(cost: Cost) -> dict[str, int]:
     """Return what is counted of a cost: the same whenever the same is written again, unlike its time."""
-    return {"calls": cost.calls, "positions": cost.positions, "chosen": cost.chosen, "discarded": cost.discarded}
+    return {
+        "calls": cost.calls,
+        "positions": cost.positions,
+        "chosen": cost.chosen,
+        "discarded": cost.discarded,
+        "flops": int(cost.flops),
+    }
 
 
 def totals(results: Sequence[Written]) -> Totals:
@@ -123,7 +129,7 @@ def summed_costs(results: Sequence[Written]) -> tuple[dict[str, int], ...]:
     """Return the sums of the costs, by model."""
     keys = counts(Cost(""))
     return tuple(
-        {key: sum(found.cost[side][key] for found in results if found.cost) for key in keys} for side in (0, 1)
+        {key: sum(found.cost[side].get(key, 0) for found in results if found.cost) for key in keys} for side in (0, 1)
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from benchtui.compare.records import Comparison
 from benchtui.results.records import RunResults
 from benchtui.results.routing import RoutedRun, shares
+from benchtui.routing.answers import Work
 from benchtui.text import one_line
 
 WHY_NOT_COMPUTE = (
@@ -69,14 +70,19 @@ def share_words(routing: RoutedRun) -> str:
 
 
 def cost_words(routing: RoutedRun) -> str:
-    """Return the calls and positions of each model; "" where nothing was counted."""
+    """Return the calls, positions and, where they are known, floating-point operations of each model; "" where nothing
+    was counted."""
     facts = routing.all
     if not facts.small.calls + facts.large.calls:
         return ""
     sides = (("small", facts.small), ("large", facts.large))
     return "Computed: " + "; ".join(
-        f"{side} model {work.positions:,} positions in {work.calls:,} calls" for side, work in sides
+        f"{side} model {work.positions:,} positions in {work.calls:,} calls{_flops(work)}" for side, work in sides
     )
+
+
+def _flops(work: Work) -> str:
+    return f", {work.flops / 1e9:,.3g} GFLOP" if work.flops else ""
 
 
 def _percent(part: int, whole: int) -> str:

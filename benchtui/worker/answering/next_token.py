@@ -14,6 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from benchtui.routing.arithmetic import Arithmetic
 from benchtui.routing.records import Sampling
 from benchtui.routing.rules import SignalName
 from benchtui.worker.answering.protocol import GenerateRequest, Ids, Observer, ScoreRequest
@@ -288,3 +289,11 @@ class BringsSettings(Protocol):
     def own_settings(self, request: GenerateRequest) -> OwnSettings:
         """Return how it writes the answer to a request by itself. Raises BenchtuiError naming a setting that nobody
         else can follow."""
+
+
+@runtime_checkable
+class CountsArithmetic(Protocol):
+    """A model whose shape says how much arithmetic its forward passes take."""
+
+    def arithmetic(self) -> Arithmetic | None:
+        """Return what of its shape counts; None where that is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
+from benchtui.routing.arithmetic import Arithmetic
 from benchtui.routing.records import Cost
 from benchtui.tokens.divergences import normalised
 from benchtui.worker.answering.growing_batch import TextByText, batch_of
-from benchtui.worker.answering.next_token import GrowingBatch, GrowingText, Grown, Growth, TextGrower
+from benchtui.worker.answering.next_token import (
+    CountsArithmetic,
+    GrowingBatch,
+    GrowingText,
+    Grown,
+    Growth,
+    TextGrower,
+)
 from benchtui.worker.answering.protocol import Ids, Observer
 
 LogProbs = NDArray[np.float64]
@@ -33,6 +42,11 @@ class SteppedModel:
         self._known = known
         self._unknown = np.flatnonzero(~known)
         self._observer = observer
+
+    @functools.cached_property
+    def arithmetic(self) -> Arithmetic | None:
+        """What of the model's shape says how much arithmetic it takes; None where that is not known."""
+        return self._grower.arithmetic() if isinstance(self._grower, CountsArithmetic) else None
 
     def begin(self) -> SteppedText:
         """Begin a text that is read by itself."""
@@ -144,8 +158,13 @@ class SteppedBatch:
         weights = [grown.positions - grown.shared + grown.padding for grown in found]
         each = seconds / max(1, sum(weights))
         for reading, grown, weight in zip(readings, found, weights, strict=True):
-            reading.text.has_read(len(reading.ids), grown, each * weight)
+            reading.text.has_read(len(reading.ids), self._cost(reading, grown, each * weight))
         return found
+
+    def _cost(self, reading: Reading, grown: Grown, seconds: float) -> Cost:
+        end, shape = len(reading.ids), self.model.arithmetic
+        flops = shape.flops(end - grown.positions, end, reading.last) if shape else 0.0
+        return Cost(self.model.label, 1, grown.positions, 0, 0, seconds, grown.shared, grown.padding, flops)
 
 
 class SteppedText:
@@ -181,10 +200,10 @@ class SteppedText:
             self.cut(len(ids) - last)
         return Growth(self._number, list(ids[self._length :]), last)
 
-    def has_read(self, length: int, grown: Grown, seconds: float) -> None:
+    def has_read(self, length: int, cost: Cost) -> None:
         """Count a call, after which the model has read `length` tokens."""
         self._length = length
-        self._cost = self._cost.plus(Cost(self._cost.model, 1, grown.positions, seconds=seconds))
+        self._cost = self._cost.plus(cost)
 
     def cut(self, length: int) -> None:
         """Forget the tokens from `length` on, if there are any."""

@@ -28,4 +28,14 @@ def bounded_answers(event: Routed, most: int) -> list[RoutedAnswer]:
 
 def _work(work: Work) -> Work:
     seconds = work.seconds if 0 <= work.seconds < 1e12 else 0.0
-    return Work(count(work.calls), count(work.positions), count(work.chosen), count(work.discarded), seconds)
+    flops = work.flops if 0 <= work.flops < 1e30 else 0.0
+    return Work(
+        count(work.calls),
+        count(work.positions),
+        count(work.chosen),
+        count(work.discarded),
+        seconds,
+        count(work.shared),
+        count(work.padding),
+        flops,
+    )

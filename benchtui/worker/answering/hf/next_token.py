@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
+from benchtui.routing.arithmetic import Arithmetic
 from benchtui.routing.rules import SignalName
+from benchtui.worker.answering.hf.arithmetic import arithmetic
 from benchtui.worker.answering.hf.distributions import TextDistributions
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch
 from benchtui.worker.answering.hf.engine.generation_settings import SettingsReader
@@ -120,6 +122,11 @@ class NextTokens:
         named = getattr(self.lm.model.generation_config, "eos_token_id", None)
         own = named if isinstance(named, list | tuple) else [] if named is None else [named]
         return frozenset((*own, int(self.lm.eot_token_id)))
+
+    def arithmetic(self) -> Arithmetic | None:
+        """As `CountsArithmetic.arithmetic`."""
+        distributions = self._text_distributions()
+        return distributions.compute(lambda: arithmetic(distributions.backbone))
 
     def own_settings(self, request: GenerateRequest) -> OwnSettings:
         """As `BringsSettings.own_settings`."""

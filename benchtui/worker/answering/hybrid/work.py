@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from benchtui.routing.answers import Work
 from benchtui.routing.names import SignalName
 from benchtui.runs.answer_health import AnswerFacts
-from benchtui.worker.answering.next_token import TokenScore, TokenScorer
+from benchtui.worker.answering.next_token import CountsArithmetic, TokenScore, TokenScorer
 from benchtui.worker.answering.protocol import Answering, Generated, GenerateRequest, Observer, Score, ScoreRequest
 
 AnswerT = TypeVar("AnswerT")
@@ -67,7 +67,7 @@ class Counting:
 def scored_by(model: Answering, requests: list[ScoreRequest], observer: Observer) -> list[tuple[Score, Work]]:
     """Return a model's scores of requests, each with what it took: one call. Raises what `Answering.score` does."""
     lengths = [len(request.inputs) for request in requests]
-    return _answered(model.score, requests, lengths, lambda _: 1, observer)
+    return _answered(model, model.score, requests, lengths, lambda _: 1, observer)
 
 
 def tokens_scored_by(
@@ -79,17 +79,23 @@ def tokens_scored_by(
     ask = model.score_tokens
     lengths = [len(request.inputs) for request in requests]
     return _answered(
-        lambda asked, answered, told: ask(asked, signal, answered, told), requests, lengths, lambda _: 1, observer
+        model,
+        lambda asked, answered, told: ask(asked, signal, answered, told),
+        requests,
+        lengths,
+        lambda _: 1,
+        observer,
     )
 
 
 def generated_by(model: Answering, requests: list[GenerateRequest], observer: Observer) -> list[tuple[Generated, Work]]:
     """Return a model's texts, each with what it took: a call for each token. Raises what `Answering.generate` does."""
     lengths = [len(request.prompt) - request.lost for request in requests]
-    return _answered(model.generate, requests, lengths, lambda text: len(text.ids), observer)
+    return _answered(model, model.generate, requests, lengths, lambda text: len(text.ids), observer)
 
 
 def _answered(
+    model: Answering,
     ask: Callable[[Any, Any, Observer], None],
     requests: list[Any],
     lengths: list[int],
@@ -97,7 +103,7 @@ def _answered(
     observer: Observer,
 ) -> list[tuple[AnswerT, Work]]:
     """Positions and seconds are those of all requests together, divided by how much each reads and writes: what they
-    share, the prompt of several choices or padding, belongs to none of them."""
+    share, the prompt of several choices or padding, belongs to none of them. So do floating-point operations."""
     if not requests:
         return []
     found: dict[int, AnswerT] = {}
@@ -107,10 +113,13 @@ def _answered(
     answers = [found[place] for place in range(len(requests))]
     weights = [length + calls(answer) - 1 for length, answer in zip(lengths, answers, strict=True)]
     positions, whole = shared_out(counting.positions, weights), sum(weights) or 1
-    return [
-        (answer, Work(calls(answer), part, seconds=seconds * weight / whole))
-        for answer, part, weight in zip(answers, positions, weights, strict=True)
-    ]
+    shape = model.arithmetic() if isinstance(model, CountsArithmetic) else None
+    found_works = []
+    for request, answer, part, weight in zip(requests, answers, positions, weights, strict=True):
+        outputs = len(request.continuation) if isinstance(request, ScoreRequest) else calls(answer)
+        flops = shape.flops(0, weight, outputs) * part / max(weight, 1) if shape else 0.0
+        found_works.append((answer, Work(calls(answer), part, seconds=seconds * weight / whole, flops=flops)))
+    return found_works
 
 
 def shared_out(total: int, weights: Sequence[int]) -> list[int]:
