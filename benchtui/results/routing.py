@@ -34,7 +34,8 @@ class RoutedPart(msgspec.Struct, frozen=True, omit_defaults=True):
 class RoutedRun(msgspec.Struct, frozen=True, omit_defaults=True):
     """How two models answered together.
 
-    `threshold` is what was asked for, a number or a quantile, None for a strategy that goes by none. `tasks` has, by
+    `threshold` is what was asked for, a number or a quantile, None for a strategy that goes by none; `settled` has the
+    numbers that a quantile came to, by leaf task. `tasks` has, by
     leaf task, what both did for all of its answers that are in the journal, whatever worker gave them; a task is
     missing where one model answered it alone, as it does in a run of its own.
     """
@@ -45,6 +46,7 @@ class RoutedRun(msgspec.Struct, frozen=True, omit_defaults=True):
     threshold: float | str | None = None
     drafts: int | str | None = None
     tasks: dict[str, RoutedFacts] = {}
+    settled: dict[str, float] = {}
 
     @property
     def all(self) -> RoutedFacts:

@@ -14,6 +14,8 @@ WHY_NOT_COMPUTE = (
     "That is not compute: the large model reads every token once, so its calls fall, and its arithmetic does not"
 )
 """Said wherever a share of tokens by the large model is shown."""
+_TASKS = 3
+"""Tasks whose thresholds a line has room for."""
 _SKIPPED = "Documents that stay with the small model cost the large one nothing"
 _ALONE = {"small": "the small model alone", "large": "the large model alone"}
 _BY_DOCUMENT = "Log-likelihoods are those of one model for each document"
@@ -49,12 +51,16 @@ def two_model_lines(comparison: Comparison) -> Iterator[str]:
 
 
 def strategy_words(routing: RoutedRun) -> str:
-    """Return "uncertainty, threshold 0.3"."""
+    """Return "uncertainty, threshold 0.3", or "defer, threshold p70 (gsm8k 0.412)"."""
     if routing.strategy in _ALONE:
         return f"{_ALONE[routing.strategy]} answered"
     if routing.strategy == "speculative":
         return f"speculative, {routing.drafts} drafts at a time"
-    return f"{routing.strategy}, threshold {routing.threshold}"
+    settled = sorted(routing.settled.items())
+    named = [f"{one_line(task, 40)} {value:.4g}" for task, value in settled[:_TASKS]]
+    more = [f"{len(settled) - _TASKS} more"] if len(settled) > _TASKS else []
+    numbers = f" ({', '.join([*named, *more])})" if named else ""
+    return f"{routing.strategy}, threshold {routing.threshold}{numbers}"
 
 
 def share_words(routing: RoutedRun) -> str:

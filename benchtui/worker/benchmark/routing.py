@@ -10,13 +10,17 @@ from benchtui.models.source import HybridPart, HybridSource
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.routing import RoutedPart, RoutedRun, costs, shares
 from benchtui.routing.answers import RoutedFacts
+from benchtui.routing.rules import Settled
 from benchtui.routing.strategies import strategy_of
 from benchtui.worker.benchmark.context import Outcome
 from benchtui.worker.benchmark.machine import stored_weights
 
 
-def routing_of(plan: BenchmarkPlan, tasks: Mapping[str, RoutedFacts]) -> RoutedRun | None:
-    """Return how the two models of a plan answered, `tasks` by leaf task; None for a plan of one model."""
+def routing_of(
+    plan: BenchmarkPlan, tasks: Mapping[str, RoutedFacts], thresholds: Mapping[str, Settled]
+) -> RoutedRun | None:
+    """Return how the two models of a plan answered, `tasks` and `thresholds` by leaf task; None for a plan of one
+    model."""
     if not isinstance(plan.source, HybridSource):
         return None
     strategy = strategy_of(plan.backend_settings)
@@ -27,6 +31,7 @@ def routing_of(plan: BenchmarkPlan, tasks: Mapping[str, RoutedFacts]) -> RoutedR
         strategy.threshold if strategy.has_threshold else None,
         strategy.drafts if strategy.name == "speculative" else None,
         dict(tasks),
+        {name: settled.value for name, settled in thresholds.items()},
     )
 
 
@@ -48,6 +53,7 @@ def seed_metadata(plan: BenchmarkPlan, outcome: Outcome, routing: RoutedRun) -> 
         "llm_model_id": routing.large.model,
         "strategy": routing.strategy,
         "threshold": routing.threshold,
+        **({"threshold_by_task": routing.settled} if routing.settled else {}),
         "num_drafts": routing.drafts,
         "use_slm_only": routing.strategy == "small",
         "device": facts.get("device"),

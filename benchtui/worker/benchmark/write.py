@@ -76,7 +76,7 @@ def write_results(
         )
         write_run_file(run.lm_eval / f"samples_{file_part(name)}_{stamp}.jsonl", b"".join(_sample_lines(samples)))
     results |= _experiment(plan, outcome.started)
-    routing = routing_of(plan, outcome.routed)
+    routing = routing_of(plan, outcome.routed, outcome.thresholds)
     if routing is not None:
         results["metadata"] = seed_metadata(plan, outcome, routing)
     results["benchtui"] = {

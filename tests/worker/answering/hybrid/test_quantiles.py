@@ -13,6 +13,7 @@ import pytest
 
 from benchtui import api
 from benchtui.demo.workspace import demo_paths
+from benchtui.reports.wording.two_models import strategy_words
 from tests.e2e.commands import benchtui, results_in
 from tests.worker.answering.hybrid.demo_pair import FLOAT32, LARGE, SMALL, asked, choices, documents, texts
 
@@ -38,7 +39,12 @@ def answers(directory: Path) -> list[Any]:
 
 def test_p70_of_a_run_is_the_quantile_of_what_the_small_model_says_alone(tmp_path: Path) -> None:
     found = run(tmp_path, "--strategy", "defer", "--threshold", "p70", "--tasks", "demo_knowledge", "--limit", "80")
-    (settled,) = results_in(found / "lm-eval")["benchtui"]["thresholds"].values()
+    results = results_in(found / "lm-eval")
+    (settled,) = results["benchtui"]["thresholds"].values()
+    assert results["metadata"]["threshold_by_task"] == {"demo_knowledge": settled["value"]}
+    routing = api.read_run(found).routing
+    assert routing is not None
+    assert strategy_words(routing) == f"defer, threshold p70 (demo_knowledge {settled['value']:.4g})"
     with api.load(SMALL, **FLOAT32) as small:  # type: ignore[arg-type]
         asked_for = choices(documents("demo_knowledge", 50))
         scores = asked(small).loglikelihood(asked_for)
