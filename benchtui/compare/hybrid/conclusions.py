@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from benchtui.errors import UsageError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.results.records import is_share
 from benchtui.routing.sweeps.records import Measure, Sweep, SweptMetric, SweptTask
 from benchtui.tasks.primary_metric import ordered
@@ -38,17 +38,25 @@ def conclusions(sweep: Sweep, margin: float, measure: Measure | None = None) -> 
                 f"{measure} of {one_line(each.task, 60)} were not counted.", f"There are {', '.join(each.measures)}."
             )
         task = msgspec.structs.replace(each, metrics=tuple(ordered(each.metrics)))
-        of_metrics = tuple(
-            concluded(
-                task,
-                metric,
-                measure=measure,
-                margin=margin / 100 if shares(metric) else None,
-                seed=sweep.seed,
+        try:
+            of_metrics = tuple(
+                concluded(
+                    task,
+                    metric,
+                    measure=measure,
+                    margin=margin / 100 if shares(metric) else None,
+                    seed=sweep.seed,
+                )
+                for metric in task.metrics
             )
-            for metric in task.metrics
-        )
-        found.append((task, of_metrics))
+        except ValueError as error:
+            raise BenchtuiError(
+                f"Nothing follows from {one_line(task.task, 60)}: {one_line(str(error))}.", "Ask more documents."
+            ) from None
+        if of_metrics:
+            found.append((task, of_metrics))
+    if not found:
+        raise BenchtuiError("No score of this sweep is a mean over its documents.", "Sweep another task.")
     return SweptConclusions(sweep, tuple(found), margin)
 
 

@@ -40,9 +40,13 @@ def sweep_html(found: SweptConclusions) -> str:
     parts.append(f'<p class="sentence">{_text(cost_sentence(found.sweep))}</p>')
     for number, (task, of_metrics) in enumerate(found.tasks):
         alone = msgspec.structs.replace(found.sweep, tasks=(task,))
-        by_measure = {each: conclusions(alone, found.margin, each).tasks[0][1] for each in task.measures}
+        by_measure = {
+            each: conclusions(alone, found.margin, each).tasks[0][1]
+            for each in task.measures
+            if each != of_metrics[0].measure
+        }
         for place, one in enumerate(of_metrics):
-            drawn = {measure: of_measure[place] for measure, of_measure in by_measure.items()}
+            drawn = {each: one if each == one.measure else by_measure[each][place] for each in task.measures}
             parts += _metric(task, one, drawn, number, place)
     parts += [f"<p>! {_foreign(note)}</p>" for note in found.sweep.notes]
     parts.append(f'<p class="notes">{_text(legend(found))}</p>')

@@ -17,7 +17,7 @@ import msgspec
 from benchtui.errors import BenchtuiError
 from benchtui.files import read_regular, write_run_file
 from benchtui.routing.names import DeferScore, StrategyName
-from benchtui.routing.rules import Threshold
+from benchtui.routing.rules import Threshold, percent_of
 from benchtui.text import one_line
 
 SWEEP = "sweep.json"
@@ -25,6 +25,8 @@ SWEEP = "sweep.json"
 LARGEST = 256 * 1024 * 1024
 """Bytes of a file that is read; MMLU's 14,042 documents at a hundred thresholds take a quarter of it."""
 MOST_THRESHOLDS = 1_000
+GREATEST = 1e15
+"""Of scores and amounts of work: far more than any there are, and their squares can still be added."""
 
 Measure = Literal["calls", "documents", "tokens", "positions", "flops"]
 """What work is counted in: calls one after another, whole documents, tokens written or scored, positions computed,
@@ -88,12 +90,14 @@ class SweptTask(msgspec.Struct, frozen=True, omit_defaults=True):
         _check(n > 0 and len(self.doc_hashes) == n, "its documents are not all named")
         _check(rows <= MOST_THRESHOLDS, f"it has more than {MOST_THRESHOLDS:,} thresholds")
         _check(all(map(math.isfinite, values)), "a threshold is not a number")
+        for threshold in self.thresholds:
+            percent_of(threshold.asked)
         _check(all(a > b for a, b in itertools.pairwise(values)), "its thresholds do not decrease")
         _check(all(0 <= place < rows for place in self.asked), "it has no threshold that was asked for")
-        _check(bool(self.large_alone), "it does not say what the large model does")
         _check(len(self.large) == rows and len(self.small) in (0, rows), "its costs are not of its thresholds")
         for amounts in (self.small_alone, self.large_alone, *self.large, *self.small):
             _check(all(_numbers(row, n, least=0.0) for row in amounts.values()), "costs are missing, or no numbers")
+        _check(bool(self.measures), "it does not say what the large model does")
         for amounts in self.large:
             _check(amounts.keys() >= self.large_alone.keys(), "costs of the large model are missing")
         for each in self.metrics:
@@ -147,8 +151,8 @@ def read_sweep(folder: Path) -> Sweep:
 
 
 def _numbers(values: Sequence[float], n: int, least: float = -math.inf) -> bool:
-    """Whether there are `n` finite numbers, none less than `least`."""
-    return len(values) == n and all(math.isfinite(value) and value >= least for value in values)
+    """Whether there are `n` numbers, none less than `least`, with which it can be reckoned."""
+    return len(values) == n and all(least <= value <= GREATEST and value >= -GREATEST for value in values)
 
 
 def _check(holds: bool, what: str) -> None:
