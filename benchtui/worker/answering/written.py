@@ -12,7 +12,7 @@ from benchtui.routing.sampling import draw
 from benchtui.routing.uniforms import uniform
 from benchtui.worker.answering.next_token import Changes, OwnSettings
 from benchtui.worker.answering.protocol import Ids
-from benchtui.worker.answering.stepped import LogProbs, ReadRows, SteppedText
+from benchtui.worker.answering.stepped import LogProbs, ReadRows
 
 
 @dataclass(frozen=True)
@@ -168,14 +168,3 @@ class Answer:
     def _first_stop(self, text: str) -> int | None:
         found = [place for stop in self._answers.sampling.stop if (place := text.find(stop)) >= 0]
         return min(found, default=None)
-
-
-def draft(text: SteppedText, answer: Answer, most: int) -> tuple[list[LogProbs], list[int]]:
-    """Let the model of a text write up to `most` tokens behind an answer, fewer where one would end it; returns the
-    distribution of each, and the tokens. The answer is not changed."""
-    rows: list[LogProbs] = []
-    drafted: list[int] = []
-    while len(drafted) < most and not (drafted and answer.ending(drafted)):
-        rows.append(text.read([*answer.ids, *drafted], last=1)[0])
-        drafted.append(answer.drawn(rows[-1], len(drafted)))
-    return rows, drafted

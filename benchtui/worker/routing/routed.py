@@ -16,6 +16,7 @@ from benchtui.routing.signals import SIGNALS, of_distributions
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import Reading, ReadRows, SteppedBatch, SteppedModel, SteppedText
 from benchtui.worker.answering.written import Answer, Answers, Asked
+from benchtui.worker.routing.at_once import Started, written_at_once
 from benchtui.worker.routing.phases import Phases
 
 
@@ -49,7 +50,7 @@ class Routing:
         large: SteppedBatch,
         rule: RouteRule,
         observer: Observer | None = None,
-        started: Callable[[list[int]], None] = lambda _: None,
+        started: Started = lambda _: None,
     ) -> None:
         self._small = small
         self._large = large
@@ -65,20 +66,10 @@ class Routing:
         Raises BenchtuiError where a prompt fills the window, where the rule or a setting needs raw logits and a model
         gives log-probabilities only, and what either model raises.
         """
-        waiting = sorted(range(len(texts)), key=lambda place: list(texts[place].prompt))
         most = min(self._small.rows, self._large.rows)
-        active: dict[int, _Text] = {}
-        while waiting or active:
-            if waiting and len(active) < most:
-                begun, waiting = waiting[: most - len(active)], waiting[most - len(active) :]
-                active |= {place: self._begun(texts[place]) for place in begun}
-                self._started(list(active))
-            self._observer.check()
-            self._write_tokens(list(active.values()))
-            for place, text in list(active.items()):
-                if text.answer.ended is not None:
-                    text.end()
-                    written(place, active.pop(place).written)
+        asked = dict(enumerate(texts))
+        for place, text in written_at_once(asked, most, self._begun, self._write_tokens, self._started):
+            written(place, text.written)
 
     def _begun(self, asked: Asked) -> _Text:
         answer = asked.answers.begin(asked.prompt, asked.document, asked.repeat)
@@ -86,6 +77,7 @@ class Routing:
 
     def _write_tokens(self, texts: list[_Text]) -> None:
         """Write one token of each text."""
+        self._observer.check()
         new = [text for text in texts if not text.answer.length]
         for text, row in zip(texts, self._read(self._small, {text.small: text for text in texts}), strict=True):
             text.route(row)

@@ -16,6 +16,7 @@ from benchtui.routing.records import DraftRound, SpeculativeText
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedModel, SteppedText
 from benchtui.worker.answering.written import Answer, Answers, Asked
+from benchtui.worker.routing.at_once import Started, written_at_once
 from benchtui.worker.routing.choosing import Choosing, Row, choosing
 from benchtui.worker.routing.phases import Phases
 
@@ -57,7 +58,7 @@ class Speculation:
         large: SteppedBatch,
         drafts: Drafts = FIRST_DRAFT,
         observer: Observer | None = None,
-        started: Callable[[list[int]], None] = lambda _: None,
+        started: Started = lambda _: None,
     ) -> None:
         if drafts != "auto" and drafts < 1:
             raise ValueError(f"drafts of {drafts} tokens: must be at least 1")
@@ -75,25 +76,18 @@ class Speculation:
         BenchtuiError where a prompt fills the window, and what either model raises.
         """
         most = min(self._small.rows, self._large.rows)
-        ordered = sorted(range(len(texts)), key=lambda place: list(texts[place].prompt))
         for sampled in (False, True):  # what is read of a distribution differs
-            waiting = [place for place in ordered if texts[place].answers.sampling.samples == sampled]
-            active: dict[int, _Text] = {}
-            while waiting or active:
-                if waiting and len(active) < most:
-                    begun, waiting = waiting[: most - len(active)], waiting[most - len(active) :]
-                    active |= {place: self._begun(texts[place]) for place in begun}
-                    self._started(list(active))
-                self._observer.check()
-                self._write_round(active, written)
+            asked = {place: text for place, text in enumerate(texts) if text.answers.sampling.samples == sampled}
+            for place, text in written_at_once(asked, most, self._begun, self._write_round, self._started):
+                written(place, text.written)
 
     def _begun(self, asked: Asked) -> _Text:
         answer = asked.answers.begin(asked.prompt, asked.document, asked.repeat)
         return _Text(answer, self._small.begin(), self._large.begin(), choosing(asked.answers.sampling), self._drafts)
 
-    def _write_round(self, active: dict[int, _Text], written: Callable[[int, SpeculativeText], None]) -> None:
+    def _write_round(self, texts: list[_Text]) -> None:
         """Draft each text as far as it drafts, and verify all of them together."""
-        texts = list(active.values())
+        self._observer.check()
         new = [text for text in texts if not text.rounds]
         before = sum(text.answer.length for text in texts)
         while drafting := [text for text in texts if text.drafts_more]:
@@ -106,10 +100,6 @@ class Speculation:
         written_now = sum(text.answer.length for text in texts) - before
         # The first token of a text belongs to the reading of its prompt, as it does with one model.
         self._phases.tell(sum(text.answer.prompt for text in new), written_now - len(new))
-        for place, text in list(active.items()):
-            if text.answer.ended is not None:
-                text.end()
-                written(place, active.pop(place).written)
 
     def _read(self, batch: SteppedBatch, texts: list[_Text], readings: list[Reading]) -> list[Sequence[Row]]:
         with self._phases.measured(readings, [text.answer.prompt for text in texts]):

@@ -54,7 +54,7 @@ def _read_together(task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
         task.in_flight([asked])
         small, large = [], []
         for window in windows:
-            found, read = tokens_by_both(pair, both, window, kind, watching), len(window.inputs)
+            found, read = tokens_by_both(pair, both, window, kind, (watching, watching)), len(window.inputs)
             small.append(_pass(found.small, found.small_top, found.signal, read))
             large.append(_pass(found.large, found.large_top, None, read))
         task.record(SMALL, [(asked, tuple(small))])

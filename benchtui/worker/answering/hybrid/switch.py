@@ -14,6 +14,7 @@ from benchtui.tokens.divergences import divergence
 from benchtui.tokens.modes import DivergenceKind
 from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.routed import MIXED, generated
+from benchtui.worker.answering.hybrid.work import Counting
 from benchtui.worker.answering.next_token import Distributions, LogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -25,7 +26,8 @@ from benchtui.worker.answering.protocol import (
     Written,
 )
 from benchtui.worker.answering.two_models import TwoModels
-from benchtui.worker.switching.write import Writing, write_switched
+from benchtui.worker.answering.written import Asked
+from benchtui.worker.switching.write import Switching
 
 
 class Switch:
@@ -51,31 +53,44 @@ class Switch:
 
     def _scored(self, request: ScoreRequest, both: TwoModels, observer: Observer) -> Score:
         """Score a continuation by both models, and take each token from the one that is in charge there."""
-        found = tokens_by_both(self._pair, both, request, self._rule.divergence, observer)
+        counted = Counting(observer), Counting(observer)
+        found = tokens_by_both(self._pair, both, request, self._rule.divergence, counted)
         by_large = switched(found.signal, [self._rule.up], [self._rule.down], self._rule.min_stay, self._rule.start)[0]
-        count, chosen = len(request.inputs), int(by_large.sum())
-        # Both must read the whole text: who is in charge depends on both distributions at every token.
-        facts = RoutedFacts(Work(1, count, len(by_large) - chosen), Work(1, count, chosen))
+        chosen = int(by_large.sum())
+        # Both read the whole text: who is in charge depends on both distributions at every token.
+        small, large = (each.positions for each in counted)
+        facts = RoutedFacts(Work(1, small, len(by_large) - chosen), Work(1, large, chosen))
         greedy = bool(np.where(by_large, found.large_top, found.small_top).all())
         return Score(float(scores_by(found, by_large[None])[0]), greedy, facts)
 
     def generate(self, requests: list[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""
         both = self._pair.stepped(observer)
-        for index, request in enumerate(requests):
-            observer.batch_started([request.args])
-            writing = Writing(self._rule, self._pair.plain_answers(both, request, ("a", "b")))
-            prompt = list(request.prompt[request.lost :])
-            text = write_switched(both.first, both.second, prompt, writing, request.document or 0)
-            answered(index, generated(text, both.tokens))
+        texts = [
+            Asked(
+                request.prompt[request.lost :],
+                self._pair.plain_answers(both, request, ("a", "b")),
+                request.document or 0,
+            )
+            for request in requests
+        ]
+        small, large = self._pair.batches(both, texts)
+        Switching(
+            small,
+            large,
+            self._rule,
+            observer=observer,
+            started=lambda places: observer.batch_started([requests[place].args for place in places]),
+        ).write(texts, lambda place, text: answered(place, generated(text, both.tokens)))
 
 
 def tokens_by_both(
-    pair: Pair, both: TwoModels, request: ScoreRequest, kind: DivergenceKind, observer: Observer
+    pair: Pair, both: TwoModels, request: ScoreRequest, kind: DivergenceKind, observers: tuple[Observer, Observer]
 ) -> Request:
     """Return what both models make of the tokens of a continuation; the signal is how far apart they are before each.
-    Raises what `Distributions.distributions` does."""
-    rows = (_rows(model, request, observer) for model in (pair.small, pair.large))
+    Each observer is told what one of them does. Raises what `Distributions.distributions` does."""
+    models = zip((pair.small, pair.large), observers, strict=True)
+    rows = [_rows(model, request, observer) for model, observer in models]
     logprobs, top, apart = [], [], []
     for token, small, large in zip(request.continuation, *rows, strict=True):
         logprobs.append((small[token], large[token]))

@@ -12,7 +12,7 @@ from benchtui.routing.records import Sampling
 from benchtui.routing.rules import SwitchRule
 from benchtui.worker.answering.protocol import Score, ScoreRequest, Unobserved
 from tests.worker.answering.hybrid.asked import scored, way, written
-from tests.worker.switching.pairs import Pair, js, naive, opened_pair
+from tests.worker.switching.pairs import Pair, counted_calls, js, naive, opened_pair
 
 PROMPTS = ["the quick brown", "and counts to ten while the cat", "a"]
 TEXTS = [
@@ -99,3 +99,28 @@ def test_texts_are_those_of_the_rule_by_hand(pair: Pair) -> None:
         ]
         writers += own
     assert {"a", "b"} == set(writers)
+
+
+def test_texts_written_at_once_are_those_written_one_by_one(pair: Pair) -> None:
+    prompts = [*PROMPTS, "the lazy dog", "all day in the warm sun", "fox"]
+    for more in ({}, {"do_sample": True, "temperature": 0.8}):
+        asked = way(pair, strategy="switch", threshold="0.06", back="0.03")
+        together = written(asked, pair, prompts, **more)
+        with counted_calls(pair) as seen:
+            again = written(asked, pair, prompts, **more)
+        alone = [one for prompt in prompts for one in written(asked, pair, [prompt], **more)]
+        if not more:  # another place has other random numbers
+            assert [list(each.ids) for each in together] == [list(each.ids) for each in alone]
+        assert [list(each.ids) for each in together] == [list(each.ids) for each in again]
+        for side, counts in zip(("small", "large"), seen, strict=True):
+            works = [getattr(each.routed, side) for each in again]
+            assert sum(work.calls for work in works) > 1.5 * len(counts), "texts do not share forward passes"
+            assert sum(work.positions for work in works) <= sum(counts) + 6 * len(prompts)
+
+
+def test_the_positions_of_log_likelihoods_are_what_hooks_count(pair: Pair) -> None:
+    with counted_calls(pair) as seen:
+        found = scored(way(pair, strategy="switch", threshold="0.05"), pair, TEXTS)
+    for side, counts in zip(("small", "large"), seen, strict=True):
+        assert sum(getattr(each.routed, side).positions for each in found) == sum(counts)
+        assert sum(getattr(each.routed, side).calls for each in found) == len(counts)
