@@ -57,8 +57,15 @@ class ScoredRequest:
         small, large = Work(), Work()
         for _, _, one, other in found:
             small, large = small.plus(one), large.plus(other)
-        score = sum(scores for scores, *_ in found)
-        return Given(float(score) if self._whole else (float(score), all(row[1] for row in found)), small, large)
+        return Given(self._answer([row[:2] for row in found]), small, large)
+
+    def drawn(self, rng: np.random.Generator, share: float) -> Any:
+        """Return what lm-eval is given where each token is the large model's with the chance `share`."""
+        return self._answer([each.scored(rng.random(len(each.signal)) < share) for each in self._windows])
+
+    def _answer(self, windows: Sequence[tuple[float, bool]]) -> Any:
+        score = float(sum(each for each, _ in windows))
+        return score if self._whole else (score, all(greedy for _, greedy in windows))
 
 
 class _Window:
@@ -76,18 +83,23 @@ class _Window:
 
     def at(self, threshold: float) -> tuple[float, bool, Work, Work]:
         """The score, whether each token is the likeliest, and the work of both."""
-        request, by_large = self._request, self._by_large(threshold)
+        by_large = self._by_large(threshold)
         chosen, count = int(by_large.sum()), len(by_large)
-        if chosen in (0, count):  # as one model alone says it, to the last bit
-            score = self._whole[chosen == count]
-        else:
-            score = float(np.where(by_large, request.large, request.small).sum(dtype=np.float64))
-        greedy = bool(np.where(by_large, request.large_top, request.small_top).all())
+        score, greedy = self.scored(by_large)
         small, large = Work(1, self._read, count - chosen), Work(1, self._read, chosen)
         if self._strategy.signal is not None or math.isinf(threshold):  # else both read everything, to be compared
             last = int(by_large.nonzero()[0][-1]) if chosen else 0
             large = Work(1, self._read - (count - 1 - last), chosen) if chosen else Work()
         return score, greedy, small, large
+
+    def scored(self, by_large: Mask) -> tuple[float, bool]:
+        """The score, and whether each token is the likeliest, where the large model scores some of the tokens (n,)."""
+        request, chosen, count = self._request, int(by_large.sum()), len(by_large)
+        if chosen in (0, count):  # as one model alone says it, to the last bit
+            score = self._whole[chosen == count]
+        else:
+            score = float(np.where(by_large, request.large, request.small).sum(dtype=np.float64))
+        return score, bool(np.where(by_large, request.large_top, request.small_top).all())
 
     def _by_large(self, threshold: float) -> Mask:
         """Which tokens the large model scores."""

@@ -22,10 +22,12 @@ from benchtui.routing.sweeps.records import Amounts, Answers, SweptMetric, Swept
 from benchtui.worker.benchmark.answers.repeats import ScoredDocument
 from benchtui.worker.benchmark.answers.scoring import TaskScorer
 from benchtui.worker.benchmark.tasks.load import LoadedTask
-from benchtui.worker.sweep.answers import SweptRequest
+from benchtui.worker.sweep.answers import ScoredRequest, SweptRequest
 
 MetricKey = tuple[str, str]
 _BITS = "bits_per_byte"
+_SEED, _MOST_DRAWS, _DRAWN = 1234, 5, 400
+"""Of tokens drawn at random: how often at most, and how many documents in all are enough."""
 
 
 class Points:
@@ -65,7 +67,7 @@ class Points:
             for key, items in self._scorer.final().raw_metrics.items():
                 scores[key].append(items)
         notes: list[str] = []
-        metrics = tuple(_metrics(self._loaded, scores, notes))
+        metrics = tuple(_metrics(self._loaded, scores, self._drawn(works), notes))
         small, large = (
             [_amounts([work[side] for work in row], texts=self._answers == "texts") for row in works] for side in (0, 1)
         )
@@ -84,6 +86,30 @@ class Points:
             likelihoods="" if self._answers == "texts" else "by token mixture",
         )
         return record, notes
+
+    def _drawn(self, works: Sequence[Sequence[tuple[Work, Work]]]) -> dict[MetricKey, list[tuple[float, ...]]]:
+        """The mean score of each document at each threshold where tokens are drawn at random for the large model, as
+        many as it scores there: of log-likelihoods, since texts would have to be written for it."""
+        if any(not isinstance(request, ScoredRequest) for request in self._requests.values()):
+            return {}
+        scorer = TaskScorer(self._loaded.task, self._instances, self._loaded.docs())
+        rng, repeats = np.random.default_rng(_SEED), max(1, min(_MOST_DRAWS, _DRAWN // len(self.documents)))
+        found: dict[MetricKey, list[tuple[float, ...]]] = defaultdict(list)
+        for row in works[1:-1]:
+            share = sum(large.chosen for _, large in row) / sum(large.chosen for _, large in works[-1])
+            draws: dict[MetricKey, list[tuple[float, ...]]] = defaultdict(list)
+            for _ in range(repeats):
+                for instance in self._instances:
+                    request = self._requests[instance.doc_id, instance.idx]
+                    assert isinstance(request, ScoredRequest)  # noqa: S101 - looked at above
+                    instance.resps = [request.drawn(rng, share)]
+                for key, items in scorer.final().raw_metrics.items():
+                    if (weighted := _weighted(key[0], items)) is not None:
+                        draws[key].append(weighted[0])
+            for key, several in draws.items():
+                if len(several) == repeats:
+                    found[key].append(tuple(np.mean(several, axis=0).tolist()))
+        return {key: rows for key, rows in found.items() if len(rows) == len(works) - 2}
 
     @property
     def _answers(self) -> Answers:
@@ -126,9 +152,12 @@ def _amounts(works: Sequence[Work], *, texts: bool) -> Amounts:
 
 
 def _metrics(
-    loaded: LoadedTask, scores: Mapping[MetricKey, list[list[Any]]], notes: list[str]
+    loaded: LoadedTask,
+    scores: Mapping[MetricKey, list[list[Any]]],
+    random: Mapping[MetricKey, list[tuple[float, ...]]],
+    notes: list[str],
 ) -> Iterator[SweptMetric]:
-    """Yield every metric that is a weighted mean of its documents' scores."""
+    """Yield every metric that is a weighted mean of its documents' scores, with those of tokens drawn at random."""
     better, aggregation = loaded.task.higher_is_better(), loaded.task.aggregation()
     for (metric, name), rows in scores.items():
         weighted = [_weighted(metric, items) for items in rows]
@@ -151,6 +180,7 @@ def _metrics(
             scores=tuple(values[1:-1]),
             weights=() if len(set(each)) == 1 else each,
             bounded=metric != _BITS and all(0 <= value <= 1 for row in values for value in row),
+            random=tuple(random.get((metric, name), ())),
         )
 
 

@@ -1,0 +1,50 @@
+"""Tokens drawn at random for the large model, beside those that a rule takes to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchtui.routing.strategies import Strategy
+from benchtui.worker.sweep.answers import ScoredRequest
+from benchtui.worker.sweep.records import Pass
+from tests.worker.sweep.runs import CHOICES, TEXTS, do, make_run
+
+
+def passes(rng: np.random.Generator, n: int) -> tuple[Pass, Pass]:
+    """What two models make of a continuation of n tokens."""
+    small, large = -rng.exponential(1, (2, n)).astype(np.float32)
+    signal = rng.random(n).astype(np.float32)
+    return (
+        Pass.of(small, np.ones(n, bool), signal, float(small.sum()), n),
+        Pass.of(large, np.zeros(n, bool), None, float(large.sum()), n),
+    )
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_each_token_is_the_large_models_with_the_chance_of_the_share(share: float) -> None:
+    rng = np.random.default_rng(2)
+    small, large = passes(rng, 6)
+    request = ScoredRequest([small], [large], Strategy("margin"), whole=False)
+    drawn = [request.drawn(rng, share) for _ in range(3_000)]
+    one, other = (each.arrays[0].astype(float) for each in (small, large))
+    expected = ((1 - share) * one + share * other).sum()
+    spread = np.sqrt((share * (1 - share) * (one - other) ** 2).sum() / len(drawn))
+    assert np.mean([score for score, _ in drawn]) == pytest.approx(expected, abs=4 * spread + 1e-5)
+    assert np.mean([greedy for _, greedy in drawn]) == pytest.approx((1 - share) ** 6, abs=0.03), "none is the other's"
+
+
+@pytest.mark.slow
+def test_a_sweep_has_both_ends_of_random_routing_and_the_same_figures_again(tmp_path: Path) -> None:
+    found, again = (do(make_run(tmp_path / name, CHOICES, TEXTS, thresholds="2,0.5,0", limit=20)) for name in "ab")
+    choices, texts = found.tasks
+    assert all(not metric.random for metric in texts.metrics), "texts would have to be written for it"
+    for metric in choices.metrics:
+        nothing, some, everything = metric.random
+        assert nothing == metric.small
+        assert everything == metric.large
+        assert all(0 <= value <= 1 for value in some)
+        assert some not in (metric.small, metric.large)
+    assert again.tasks[0].metrics == choices.metrics
