@@ -23,8 +23,8 @@ from benchtui.wizard.servers import Served
 
 _MOST_SERVED = 200
 """Of a server's models: the list stays one that can be read."""
-_STEPPED = frozenset((*HF.takes, *GGUF.takes))
-"""Formats of models that can be stepped token by token, as one of two."""
+_PAIRED = frozenset((*HF.takes, *GGUF.takes, "pair"))
+"""Formats of models that can be one of two, and two that were named before."""
 SERVER = "server"
 """The value of the answer that asks for a server's URL."""
 
@@ -177,8 +177,8 @@ def _of_backend(
     if one.lacks:
         yield _heading(one, lacking=one.lacks)
         return
-    if "pair" in one.backend.takes and not forms:
-        if model is not None and any(form.kind in _STEPPED for form in model.formats if form.usable()):
+    if "pair" in one.backend.takes:
+        if model is not None and any(form.kind in _PAIRED for form in model.formats if form.usable()):
             yield _heading(one)
             yield pair_option()
         return
@@ -237,7 +237,6 @@ _FORMAT_WORDS = {
     "epoch": "An epoch of the training.",
     "hub": "From the Hugging Face Hub.",
     "gguf": "For llama.cpp and Ollama",
-    "pair": "The two models that were named.",
 }
 
 

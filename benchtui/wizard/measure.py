@@ -6,9 +6,12 @@ import signal
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from benchtui.backends.hybrid import LARGE
 from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
 from benchtui.interpreter import this_python
@@ -19,6 +22,7 @@ from benchtui.runs.known import known_runs
 from benchtui.text import one_line
 from benchtui.wizard.estimate import Speeds, run_speeds
 from benchtui.wizard.launch import error_in
+from benchtui.wizard.pair import said
 
 DOCUMENTS = 4
 
@@ -41,12 +45,19 @@ def measure(choice: Choice, model: TrainedModel, stop: threading.Event) -> Speed
             detach=False,
             readme=False,
         )
-        short = replace(short, model=model_named(short, model.path.name))
+        short = replace(short, model=model_named(short, model.path.name), more=_elsewhere(choice))
         _run(short, stop)
         speeds = Speeds({})
         for known in known_runs(outputs):
             speeds = run_speeds(known.run).preferred_to(speeds)
     return replace(speeds, source=f"a measurement of {DOCUMENTS} samples per task")
+
+
+def _elsewhere(choice: Choice) -> Mapping[str, Any]:
+    """The settings of `choice`, with a large model of its outputs named so that it is found from any other."""
+    named = said(choice, LARGE)
+    here = choice.outputs / named
+    return {**choice.more, LARGE: str(here.absolute())} if named and here.is_dir() else choice.more
 
 
 def _stand_in(model: TrainedModel, folder: Path) -> None:

@@ -99,3 +99,28 @@ async def test_one_model_alone_forgets_the_large_one(open_app: Open, models: Pat
         await settle(pilot)
         assert "--large" not in shown(pilot)
         assert "hybrid" not in shown(pilot)
+
+
+async def test_two_that_flags_named_are_filled_in_and_can_be_changed(open_app: Open, models: Path) -> None:
+    more = {**Choice(outputs=models).more, "large": LARGE, "strategy": "entropy"}
+    small = "demo/models/islands-80k"
+    choice = Choice(outputs=models, backend="hybrid", model=small, compare=False, tasks=("demo_knowledge",), more=more)
+    async with open_app(choice, typed=True).run_test(size=(120, 36)) as pilot:
+        await settle(pilot)
+        await press(pilot, "b")
+        await settle(pilot)
+        await press(pilot, "ctrl+n")
+        screen = pilot.app.screen
+        assert screen.query_one("#large", Input).value == LARGE
+        assert screen.query_one("#strategy", Select).value == "entropy"
+        current = screen.query_one("#format-choices", Choices).current
+        assert current is not None
+        assert current.value == PAIR
+        screen.query_one("#threshold", Input).value = "1.5"
+        await press(pilot, "enter", "enter")
+        await settle(pilot)
+        assert "step 4 of 6" in shown(pilot)
+        await press(pilot, "ctrl+n", "ctrl+n")
+        await settle(pilot)
+        assert f"--large {LARGE} --strategy entropy --threshold 1.5" in words(shown(pilot))
+        assert f"--model {small}" in words(shown(pilot))
