@@ -11,7 +11,7 @@ from rich.text import Text
 from benchtui.displays.rows import Columns, choose_columns, row_line
 from benchtui.durations import format_duration
 from benchtui.reports.wording.glyphs import Glyphs
-from benchtui.reports.wording.routing import Author, answer_words, bar_parts, legend_parts, routing_words
+from benchtui.reports.wording.routing import Author, answer_parts, routing_words
 from benchtui.reports.wording.states import (
     in_flight_words,
     life_words,
@@ -188,17 +188,13 @@ def _life_lines(view: RunView, glyphs: Glyphs, now: float) -> list[Text]:
 
 
 def _routed_lines(view: RunView, glyphs: Glyphs) -> list[Text]:
-    """Who of two models wrote the newest answers, newest first, and what the signs mean."""
+    """Who of two models wrote the newest answers, newest first."""
     lines = []
     for task, answer in reversed(newest_routed(view)[-ROUTED_SHOWN:]):
         line = Text(f"  {one_line(task, 24)} #{answer.doc_id} ")
-        for signs, author in bar_parts(answer.strip, STRIP, glyphs):
-            line.append(signs, style=_AUTHORS[author])
-        lines.append(line.append(f" {answer_words(answer, glyphs)}", style="dim"))
-    if lines:
-        lines[0].append("  ")
-        for words, author in legend_parts(glyphs):
-            lines[0].append(f" {words}", style=_AUTHORS[author])
+        for words, author in answer_parts(answer, STRIP, glyphs):
+            line.append(words, style=_AUTHORS[author] if author else "dim")
+        lines.append(line)
     return lines
 
 

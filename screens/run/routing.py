@@ -9,7 +9,7 @@ from textual.content import Content
 
 from benchtui.displays.frame import current_view
 from benchtui.reports.wording.glyphs import UNICODE
-from benchtui.reports.wording.routing import Author, answer_words, bar_parts, legend_parts, routing_words
+from benchtui.reports.wording.routing import Author, answer_parts, routing_words
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.kinds.benchmark.events import RoutedAnswer
 from benchtui.runs.kinds.benchmark.view import newest_routed, routing_of
@@ -35,20 +35,18 @@ class Routing(Plain):
 
 
 def routing_text(view: RunView, width: int, answers: int) -> Content:
-    """What both models did so far, what the signs mean, and who wrote the newest answers, newest first."""
+    """What both models did so far, and who wrote the newest answers, newest first."""
     routing = routing_of(view)
     if routing is None:
         return Content("")
     lines = [Content.assemble(("Routing: ", "bold"), routing_words(routing, UNICODE))]
-    for place, (task, answer) in enumerate(reversed(newest_routed(view)[-answers:])):
-        legend = [(f" {words}", AUTHORS[author]) for words, author in legend_parts(UNICODE)] if not place else []
+    for task, answer in reversed(newest_routed(view)[-answers:]):
         name = (f"{one_line(task, 24)} #{answer.doc_id} ", "$muted")
-        lines.append(Content.assemble(name, answer_bar(answer, width - 60), *legend))
+        lines.append(Content.assemble(name, answer_bar(answer, width - 66)))
     return Content("\n").join(line.truncate(max(width - 2, 20), ellipsis=True) for line in lines)
 
 
 def answer_bar(answer: RoutedAnswer, cells: int) -> Content:
     """Draw who wrote an answer, from its begin, in so many cells at most, and how many tokens of each."""
-    bar = bar_parts(answer.strip, min(max(cells, 12), LONGEST), UNICODE)
-    parts = [(signs, AUTHORS[author]) for signs, author in bar]
-    return Content.assemble(*parts, (f" {answer_words(answer, UNICODE)} ", "$muted"))
+    parts = answer_parts(answer, min(max(cells, 12), LONGEST), UNICODE)
+    return Content.assemble(*((words, AUTHORS[author] if author else "$muted") for words, author in parts))

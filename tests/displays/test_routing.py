@@ -52,11 +52,11 @@ def test_the_live_table_has_the_share_and_a_bar_of_each_newest_answer(story: Sto
     story.tell(routed("ifeval", 81, 19, RoutedAnswer(3, 3, 1, "0008"), RoutedAnswer(4, 6, 2, "00440")))
     screen = shown(story, 100)
     assert "large 19 of 100 tokens (19% of tokens, not of compute) · calls: small 50, large 17" in screen
-    assert "#4 ░░▒▒░ small 6 · large 2 tokens (25%)" in screen
-    assert "#3 ░░░█ small 3 · large 1 tokens (25%)" in screen
-    assert "░ small █ large ▒ both" in screen
+    assert "#4 ░░▒▒░  ░ small 6 · █ large 2 tokens (25%)" in screen
+    assert "#3 ░░░█  ░ small 3 · █ large 1 tokens (25%)" in screen
+    assert "(25%) ▒ both" in screen, "what the third sign means, where it is"
     assert screen.index("#4") < screen.index("#3"), "the newest first"
-    assert "#4 ..++. small 6, large 2" in shown(story, 100, glyphs=ASCII)
+    assert "#4 ..++.  . small 6, # large 2" in shown(story, 100, glyphs=ASCII)
 
 
 def test_the_sums_stay_when_the_run_has_ended(story: Story) -> None:

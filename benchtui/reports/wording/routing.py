@@ -20,22 +20,23 @@ def author_sign(author: Author, glyphs: Glyphs) -> str:
     return {"small": glyphs.by_small, "large": glyphs.by_large, "both": glyphs.by_both}[author]
 
 
-def legend_parts(glyphs: Glyphs) -> list[tuple[str, Author]]:
-    """Return what each sign means."""
-    authors: tuple[Author, ...] = ("small", "large", "both")
-    return [(f"{author_sign(author, glyphs)} {author}", author) for author in authors]
-
-
 def bar_parts(strip: str, width: int, glyphs: Glyphs) -> list[tuple[str, Author]]:
     """Return the signs of a strip (benchtui/routing/strip.py), `width` at most, those of one author together."""
     cells = [_author(digit) for digit in fitted(strip, width)]
     return [(author_sign(author, glyphs) * len(list(same)), author) for author, same in groupby(cells)]
 
 
-def answer_words(answer: RoutedAnswer, glyphs: Glyphs) -> str:
-    """ "small 31 · large 4 tokens (11%)"."""
+def answer_parts(answer: RoutedAnswer, width: int, glyphs: Glyphs) -> list[tuple[str, Author | None]]:
+    """Return the bar of an answer in `width` signs at most, and how many tokens of each model: what the signs
+    mean. "░░░█  ░ small 3 · █ large 1 tokens (25%)"."""
+    bar = bar_parts(answer.strip, width, glyphs)
     share = _percent(answer.large, answer.small + answer.large)
-    return f"small {answer.small:,}{glyphs.dot}large {answer.large:,} tokens{share}"
+    parts: list[tuple[str, Author | None]] = [*bar]
+    parts += [("  ", None), (f"{glyphs.by_small} small {answer.small:,}", "small"), (glyphs.dot, None)]
+    parts += [(f"{glyphs.by_large} large {answer.large:,}", "large"), (f" tokens{share}", None)]
+    if any(author == "both" for _, author in bar):
+        parts.append((f" {glyphs.by_both} both", "both"))
+    return parts
 
 
 def routing_words(routing: Routing, glyphs: Glyphs) -> str:

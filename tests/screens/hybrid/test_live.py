@@ -42,11 +42,11 @@ async def test_the_share_and_a_bar_for_the_newest_answer(open_app: Open, models:
         await pilot.pause(0.5)
         screen = shown(pilot)
         assert "large 19 of 100 tokens (19% of tokens, not of compute)" in screen
-        assert f"{TASK} #8 ░░░▒███░ small 5 · large 3 tokens (38%)" in screen
+        assert f"{TASK} #8 ░░░▒███░  ░ small 5 · █ large 3 tokens (38%)" in screen
         assert "#7 " not in screen, "a small screen has room for the newest alone"
         tell(run, [routed(RoutedAnswer(9, 0, 4, "8888"), small=81, large=23)])
         await pilot.pause(0.5)
-        assert f"{TASK} #9 ████ small 0 · large 4 tokens (100%)" in shown(pilot)
+        assert f"{TASK} #9 ████  ░ small 0 · █ large 4 tokens (100%)" in shown(pilot)
 
 
 async def test_a_larger_screen_shows_several_and_what_the_signs_mean(open_app: Open, models: Path) -> None:
@@ -56,8 +56,8 @@ async def test_a_larger_screen_shows_several_and_what_the_signs_mean(open_app: O
         app.open_runs([run])
         await pilot.pause(0.5)
         screen = shown(pilot)
-        assert "#7 ░░░█ small 3 · large 1 tokens (25%)" in screen
-        assert "░ small █ large ▒ both" in screen
+        assert "#7 ░░░█  ░ small 3 · █ large 1 tokens (25%)" in screen
+        assert "(38%) ▒ both" in screen
 
 
 async def test_answers_have_their_bars(open_app: Open, models: Path) -> None:
@@ -72,8 +72,8 @@ async def test_answers_have_their_bars(open_app: Open, models: Path) -> None:
         await press(pilot, "a")
         await pilot.pause(0.5)
         lines = [line.strip() for line in shown(pilot).splitlines()]
-        assert lines[lines.index("[b]answer 8") + 1].startswith("░░░▒███░ small 5 · large 3 tokens")
-        assert lines[lines.index("[b]answer 7") + 1].startswith("░░░█ small 3 · large 1 tokens")
+        assert lines[lines.index("[b]answer 8") + 1].startswith("░░░▒███░  ░ small 5 · █ large 3 tokens")
+        assert lines[lines.index("[b]answer 7") + 1].startswith("░░░█  ░ small 3 · █ large 1 tokens")
 
 
 async def test_a_run_of_one_model_has_no_such_line(open_app: Open, models: Path) -> None:
