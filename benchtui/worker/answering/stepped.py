@@ -48,6 +48,11 @@ class SteppedModel:
         """What of the model's shape says how much arithmetic it takes; None where that is not known."""
         return self._grower.arithmetic() if isinstance(self._grower, CountsArithmetic) else None
 
+    @property
+    def vocabulary(self) -> int:
+        """How many ids it has."""
+        return len(self._known)
+
     def begin(self) -> SteppedText:
         """Begin a text that is read by itself."""
         return self.one_text().begin()

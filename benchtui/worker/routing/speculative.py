@@ -8,7 +8,7 @@ Transformers via Speculative Decoding", arXiv 2211.17192). Both are processed by
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -23,6 +23,8 @@ from benchtui.worker.routing.phases import Phases
 Drafts = int | Literal["auto"]
 FIRST_DRAFT, LARGEST_DRAFT = 4, 32
 _LONGER, _SHORTER = 2, 1
+_VERIFIED = 1 << 26
+"""Probabilities that are in memory at once, about: each takes 4 bytes, and 8 more where tokens are sampled."""
 
 
 def write_speculative(
@@ -94,12 +96,28 @@ class Speculation:
             rows = self._read(self._small, drafting, [text.to_draft for text in drafting])
             for text, (row,) in zip(drafting, rows, strict=True):
                 text.draft(row)
-        verified = self._read(self._large, texts, [text.to_verify for text in texts])
-        for text, each in zip(texts, verified, strict=True):
-            text.verify(each)
+        for group in self._groups(texts):
+            verified = self._read(self._large, group, [text.to_verify for text in group])
+            for text, each in zip(group, verified, strict=True):
+                text.verify(each)
         written_now = sum(text.answer.length for text in texts) - before
         # The first token of a text belongs to the reading of its prompt, as it does with one model.
         self._phases.tell(sum(text.answer.prompt for text in new), written_now - len(new))
+
+    def _groups(self, texts: list[_Text]) -> Iterator[list[_Text]]:
+        """Divide texts into those that are verified in one call: what the large model says of long drafts of many texts
+        would not fit into memory together."""
+        most = _VERIFIED // self._large.model.vocabulary
+        group: list[_Text] = []
+        rows = 0
+        for text in texts:
+            own = len(text.drafted) + 1
+            if group and rows + own > most:
+                yield group
+                group, rows = [], 0
+            group.append(text)
+            rows += own
+        yield group
 
     def _read(self, batch: SteppedBatch, texts: list[_Text], readings: list[Reading]) -> list[Sequence[Row]]:
         with self._phases.measured(readings, [text.answer.prompt for text in texts]):

@@ -15,6 +15,7 @@ from benchtui.worker.answering.next_token import Grown, Growth, TextGrower
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import SteppedBatch, SteppedModel
 from benchtui.worker.answering.written import Answers, Asked
+from benchtui.worker.routing import speculative
 from benchtui.worker.routing.speculative import Drafts, Speculation
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
@@ -166,3 +167,15 @@ def test_the_observer_is_told_of_every_prompt_and_every_token(pair: Pair) -> Non
         # The first token of each belongs to the reading of its prompt.
         assert sum(told.written) == sum(len(text.tokens) - 1 for text in found)
         assert told.positions == sum(cost.positions for text in found for cost in text.costs)
+
+
+def test_what_is_verified_at_once_is_bounded(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = asked(pair, Sampling())
+    whole, _ = written(texts, several(pair, 12), 8)
+    monkeypatch.setattr(speculative, "_VERIFIED", 20 * len(pair.tokenizer))
+    batches = several(pair, 12)
+    found, _ = written(texts, batches, 8)
+    assert same(found, whole)
+    calls = batches[1].batch.calls  # type: ignore[attr-defined]
+    assert max(calls) < 9
+    assert len(calls) < sum(len(each.rounds) for each in whole)

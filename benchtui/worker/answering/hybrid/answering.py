@@ -43,6 +43,7 @@ class HybridAnswering(Answering):
         self._pair = pair
         self._way = way_of(pair)
         self._plan = plan
+        self._scores = True
 
     @classmethod
     def open(cls, plan: ModelPlan, reporter: Reporter, memory_share: float) -> HybridAnswering:
@@ -73,13 +74,14 @@ class HybridAnswering(Answering):
         """As `Answering.facts`: of both, with the shorter window."""
         small, large = self._pair.small.facts, self._pair.large.facts
         windows = [one.context_length for one in (small, large) if one.context_length]
+        caveats = self._way.caveats if self._scores else ()
         return AnsweringFacts(
             HYBRID.name,
             large.version,
             large.device,
             large.dtype if small.dtype == large.dtype else f"{small.dtype} + {large.dtype}",
             min(windows, default=0),
-            caveats=tuple(dict.fromkeys((*self._way.caveats, *small.caveats, *large.caveats))),
+            caveats=tuple(dict.fromkeys((*caveats, *small.caveats, *large.caveats))),
         )
 
     @property
@@ -129,6 +131,7 @@ class HybridAnswering(Answering):
 
     def check_tasks(self, *, loglikelihood: bool) -> None:
         """As `Answering.check_tasks`."""
+        self._scores = loglikelihood
         for model in self._models:
             model.check_tasks(loglikelihood=loglikelihood)
 

@@ -121,7 +121,7 @@ class Way(Protocol):
 
     @property
     def caveats(self) -> tuple[str, ...]:
-        """Sentences on the way of answering to be shown beside the scores."""
+        """Sentences on how log-likelihoods are answered, to be shown beside the scores."""
         return ()
 
     def score(self, requests: list[ScoreRequest], answered: Scored, observer: Observer) -> None:

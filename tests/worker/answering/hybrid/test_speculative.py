@@ -55,3 +55,5 @@ def test_log_likelihoods_are_the_large_models_own_and_the_results_say_so(pair: P
     assert found != scored(pair.loaded[0]._answering, pair, TEXTS)
     whole = HybridAnswering(together(pair, strategy="speculative"), None)  # type: ignore[arg-type]
     assert "Log-likelihoods are those of the large model alone" in whole.facts.caveats[0]
+    whole.check_tasks(loglikelihood=False)  # tasks that ask for none have nothing to be told
+    assert whole.facts.caveats == ()
