@@ -15,7 +15,7 @@ from benchtui.benchmark.directories import BenchRuns, lay_out, lock_model
 from benchtui.benchmark.evaluate import BenchOutcome, evaluate
 from benchtui.benchmark.frontend import Frontend
 from benchtui.benchmark.put_on_base import with_checkpoint
-from benchtui.errors import ExitCode
+from benchtui.errors import ExitCode, UsageError
 from benchtui.models.discovery import discover
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.benchmark import BenchmarkPlan
@@ -58,6 +58,8 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
 def _every_model(choice: Choice, access: Access) -> list[TrainedModel]:
     """Return the models of the server where the backend asks one, else those in outputs/."""
     backend = find_backend(choice.backend)
+    if "pair" in backend.takes:
+        raise UsageError("Two models answer together, and --model all names every one.", "Name the small one.")
     return backend.list_models(choice.outputs, access) if backend.served else discover(choice.outputs)
 
 

@@ -16,7 +16,7 @@ from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.hybrid import dashed, hybrid_choice
 from benchtui.cli.parameters.hybrid_seed import with_template
 from benchtui.cli.run import command as run_command
-from benchtui.demo.workspace import demo_paths
+from benchtui.demo.workspace import demo_paths, open_workspace
 from benchtui.errors import UsageError
 from benchtui.interpreter import this_python
 from benchtui.plans.choice import Choice
@@ -151,6 +151,14 @@ def test_settings_and_tasks_are_shown_without_models() -> None:
     assert (wrong.code, "--threshold" in wrong.err) == (2, True)
     listed = benchtui("hybrid", "run", "--list_tasks")
     assert (listed.code, listed.out) == (0, benchtui("tasks").out)
+
+
+def test_every_model_is_no_small_one(tmp_path: Path) -> None:
+    open_workspace(tmp_path / "d")
+    ended = benchtui(
+        "hybrid", "run", "--small", "all", "--large", demo_paths().base, "--outputs", tmp_path / "d" / "outputs"
+    )
+    assert (ended.code, "--model all names every one" in ended.err) == (2, True)
 
 
 def test_what_truthfulqa_mc_has_become_is_said() -> None:
