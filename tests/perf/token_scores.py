@@ -37,8 +37,8 @@ def main() -> int:
 
     folder = options.real / NAME
     if not folder.is_dir():
-        print(f"{folder} is not there: `make real` fetches it", file=sys.stderr)
-        return 2
+        print(f"{folder} is not there (`make real` fetches it): nothing is measured", file=sys.stderr)
+        return 0
     loaders: dict[str, Callable[[], Any]] = {"transformers": lambda: api.load(folder, device="cpu", dtype="float32")}
     if (file := options.real / f"{NAME}.F32.gguf").is_file():
         loaders["GGUF"] = lambda: api.load(file, backend="gguf", device="cpu", threads="1")
