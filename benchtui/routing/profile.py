@@ -25,7 +25,7 @@ SHARES = (0.1, 0.2, 0.3, 0.5)
 DRAFTS = (1, 2, 3, 4, 5, 6, 8, 12, 16)
 FEWEST_DOCUMENTS = 10
 """Below so many, no half of them is left to report on."""
-PREDICTED = 50_000
+PREDICTED = 20_000
 """Tokens, in whole texts, from which drafting is predicted."""
 
 Floats = NDArray[np.floating[Any]]
@@ -94,7 +94,7 @@ class Profile(msgspec.Struct, frozen=True):
     """All of it. `recommended` is the signal to take, `held_out` are its thresholds checked on other documents than
     they were chosen on; `differing` counts the places where the large model finds another token likeliest. `greedy` is
     drafting where both take the likeliest token, `sampled` where both draw at temperature 1 (() where that is not
-    known); `cost` a step of the small model by one of the large."""
+    known), along the first `predicted` tokens; `cost` a step of the small model by one of the large."""
 
     documents: int
     tokens: int
@@ -104,6 +104,7 @@ class Profile(msgspec.Struct, frozen=True):
     differing: int | None = None
     greedy: tuple[Drafting, ...] = ()
     sampled: tuple[Drafting, ...] = ()
+    predicted: int = 0
     cost: float | None = None
 
 
@@ -125,7 +126,7 @@ def profile(
         for name in SIGNALS
         if all(name in each.signals and np.isfinite(each.signals[name]).all() for each in documents)
     ]
-    best = _best(found)
+    best, first = _best(found), _first(documents)
     return Profile(
         len(documents),
         tokens,
@@ -133,8 +134,9 @@ def profile(
         best,
         _held_out(documents, best, shares, seed),
         None if differs is None else int(differs.sum()),
-        _drafting([_greedy(each) for each in _first(documents)], cost),
-        _drafting([_sampled(each) for each in _first(documents)], cost),
+        _drafting([_greedy(each) for each in first], cost),
+        _drafting([_sampled(each) for each in first], cost),
+        0 if differs is None else sum(len(each.small_top) for each in first),
         cost,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -89,6 +90,21 @@ def test_the_tables_say_what_to_take_and_what_it_costs(found: dict[str, Any], fo
     assert "calls fall, arithmetic does not" in shown.out
     assert "drafts" in shown.out
     assert all(name in shown.out for name in ("uncertainty", "entropy", "margin", "least-confidence", "logtoku"))
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_no_number_is_cut_off_in_a_narrow_terminal(found: dict[str, Any], folder: Path, width: int) -> None:
+    from rich.console import Console
+
+    from benchtui.compare.hybrid.profiled import profiled
+    from benchtui.reports.hybrid.profile import print_profile
+    from benchtui.results.tokens import find_tokens
+
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_profile(profiled(find_tokens(folder / "outputs", None), 0, 1, (0.1, 0.2, 0.3, 0.5), 0.2), console)
+    shown = console.export_text()
+    assert "…" not in shown
+    assert all(f"{signal['values']['mean']:.4g}" in shown for signal in found["signals"])
 
 
 def test_a_file_is_written_and_another_kind_refused(found: dict[str, Any], folder: Path) -> None:

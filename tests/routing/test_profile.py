@@ -111,6 +111,15 @@ def test_drafting_is_what_a_decoder_does_that_drafts_along_the_text(texts: list[
     assert found.sampled == (), "no total variation is known"
 
 
+def test_drafting_is_predicted_along_whole_texts_of_a_bounded_number_of_tokens(
+    texts: list[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchtui.routing.profile.PREDICTED", 100)
+    found = profile(texts)
+    assert found.predicted == 80
+    assert found.greedy == profile(texts[:2]).greedy
+
+
 def test_without_a_large_model_there_are_thresholds_and_no_more() -> None:
     rng = np.random.default_rng(3)
     found = profile([text(number, rng, large=False) for number in range(12)])

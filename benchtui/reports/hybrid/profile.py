@@ -18,27 +18,32 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+    from benchtui.routing.distribution import Distribution
     from benchtui.routing.profile import Drafting, Profile, SignalProfile
 
 RANKS = (10, 30, 70, 90)
 """Of the percentiles from the top, those that a table has room for."""
+NARROW = ("mean", "std", "median", "max", "top 10 %", "top 30 %")
+"""The columns of a table with little room."""
+WIDE = 110
+"""Columns of a terminal from which all have room."""
 
 
 def print_profile(found: Profiled, console: Console) -> None:
     """Print everything on a terminal, a pipe or a file."""
-    for part in profile_view(found, glyphs_for(console.encoding)):
+    for part in profile_view(found, glyphs_for(console.encoding), console.width):
         console.print(part)
 
 
-def profile_view(found: Profiled, glyphs: Glyphs = UNICODE) -> Iterator[RenderableType]:
-    """Yield the tables and sentences, to be printed by rich."""
+def profile_view(found: Profiled, glyphs: Glyphs = UNICODE, width: int = 80) -> Iterator[RenderableType]:
+    """Yield the tables and sentences, to be printed by rich in `width` columns."""
     from rich.text import Text
 
     profile = found.profile
     yield Text(printable(_models(found, glyphs)), style="bold")
     yield Text(printable(f"{one_line(found.texts, 200)}: {profile.documents:,} texts, {profile.tokens:,} tokens"))
     yield Text("")
-    yield _distributions(profile)
+    yield _distributions(profile, wide=width >= WIDE)
     yield Text("")
     yield _signals(profile)
     yield Text("")
@@ -89,24 +94,20 @@ def _models(found: Profiled, glyphs: Glyphs) -> str:
     return f"profile of {one_line(found.small, 60)}{large}"
 
 
-def _distributions(profile: Profile) -> Table:
-    columns = (
-        "signal",
-        "mean",
-        "std",
-        "min",
-        "median",
-        "max",
-        *(f"top {rank} %" for rank in RANKS),
-        "mean of top 10 %",
-    )
-    table = _table(*columns)
-    for each in profile.signals:
-        values = each.values
-        ranks = (values.percentiles[f"top_{rank}%"] for rank in RANKS)
-        numbers = (values.mean, values.std, values.min, values.median, values.max, *ranks, values.top_10_percent.mean)
-        table.add_row(*texts(each.name, *(f"{number:.4g}" for number in numbers)))
+def _distributions(profile: Profile, *, wide: bool) -> Table:
+    numbers = [_numbers(each.values) for each in profile.signals]
+    shown = [name for name in (numbers[0] if numbers else {}) if wide or name in NARROW]
+    table = _table("signal", *shown)
+    for each, found in zip(profile.signals, numbers, strict=True):
+        table.add_row(*texts(each.name, *(f"{found[name]:.4g}" for name in shown)))
     return table
+
+
+def _numbers(values: Distribution) -> dict[str, float]:
+    """What is told of a signal, by the headings of columns."""
+    ranks = {f"top {rank} %": values.percentiles[f"top_{rank}%"] for rank in RANKS}
+    ends = {"mean": values.mean, "std": values.std, "min": values.min, "median": values.median, "max": values.max}
+    return {**ends, **ranks, "top tenth": values.top_10_percent.mean}
 
 
 def _signals(profile: Profile) -> Table:
@@ -170,8 +171,10 @@ def _drafts(profile: Profile) -> Table:
 
 
 def _of_drafts(found: Profiled) -> Iterator[str]:
+    profile = found.profile
+    where = "these texts" if profile.predicted == profile.tokens else f"the first {profile.predicted:,} tokens"
     yield (
-        "Predicted for --strategy speculative, along these texts: exact where the large model wrote them without "
+        f"Predicted for --strategy speculative, along {where}: exact where the large model wrote them without "
         "sampling (--answers RUN of it), otherwise what texts like these would give. Drawn: where both sample at "
         "temperature 1."
     )

@@ -17,6 +17,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.hybrid import defer
 from benchtui.worker.answering.hybrid.work import shared_out
 from benchtui.worker.answering.loaded_model import LoadedModel
+from benchtui.worker.answering.protocol import BatchTooLargeError
 from tests.worker.answering.hybrid.demo_pair import (
     FLOAT32,
     LARGE,
@@ -203,3 +204,19 @@ def test_parts_add_up_to_the_whole() -> None:
     assert shared_out(10, [1, 1, 1]) == [3, 3, 4]
     assert shared_out(5, [0, 0]) == [5, 0]
     assert shared_out(7, []) == []
+
+
+def test_where_memory_runs_out_no_document_is_answered_by_halves(monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened("defer", 0.6) as both:
+        whole = asked(both, "acc").loglikelihood(KNOWLEDGE)
+        large, told = both._answering._pair.large, Told()  # type: ignore[attr-defined]
+        with monkeypatch.context() as patched:
+
+            def refuse(*_: Any) -> None:
+                raise BatchTooLargeError("no memory")
+
+            patched.setattr(large, "score", refuse)
+            with pytest.raises(BatchTooLargeError):
+                asked(both, "acc", told).loglikelihood(KNOWLEDGE)
+        assert told.facts == []
+        assert asked(both, "acc").loglikelihood(KNOWLEDGE) == whole
