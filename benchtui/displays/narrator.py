@@ -108,7 +108,8 @@ class Narrator:
             case Scores() if event.final:
                 yield from self._final_scores(view, event)
             case ev.Results():
-                yield Line(event.t, f"results written: {one_line(event.folder, 40)}/{one_line(event.file, 120)}")
+                place = filter(None, (one_line(event.folder, 40), one_line(event.file, 120)))
+                yield Line(event.t, f"results written: {'/'.join(place)}")
 
     def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[Line]:
         """Yield a line for a phase that takes a while. The tasks of a group share one line, and what was
