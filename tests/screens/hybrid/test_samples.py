@@ -132,3 +132,15 @@ async def test_a_click_on_a_sample_shows_it(pair_app: BenchtuiApp, pair: RunDire
         await settle(pilot)
         assert "demo_instructions #3" in shown(pilot)
         assert "of tokens, not of compute" in shown(pilot)
+
+
+async def test_a_run_whose_samples_are_gone_has_its_scores(pair_app: BenchtuiApp, pair: RunDirectory) -> None:
+    for file in pair.lm_eval.glob("samples_*"):
+        file.unlink()
+    async with pair_app.run_test(size=(80, 24)) as pilot:
+        await open_comparison(pilot, pair)
+        screen = shown(pilot)
+        assert "There are no base results" in screen
+        assert "25.00%" in screen
+        await press(pilot, "enter")
+        assert "No samples" in shown(pilot)
