@@ -138,17 +138,20 @@ def _of_greatest_blocks(logprobs: Floats, k: int) -> Floats:
 
 def _logsumexp(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     greatest: NDArray[np.float32] = logits.max(-1)
-    found: NDArray[np.float32] = greatest + np.log(np.exp(logits - greatest[:, None]).sum(-1))
+    total = np.exp(logits - greatest[:, None]).sum(-1, dtype=np.float64)
+    found: NDArray[np.float32] = (greatest + np.log(total)).astype(np.float32)
     return found
 
 
 def _entropy_of_logits(logits: NDArray[np.float32]) -> Signals:
-    """ln Σ exp(z) - Σ exp(z) z / Σ exp(z), z below the greatest logit."""
+    """ln Σ exp(z) - Σ exp(z) z / Σ exp(z), z below the greatest logit; summed in float64, since rows that are not
+    contiguous are added one by one."""
     below = logits - logits.max(-1, keepdims=True)
     weights = np.exp(below)
-    total = weights.sum(-1)
+    total = weights.sum(-1, dtype=np.float64)
     np.multiply(weights, below, out=below, where=weights > 0)
-    found: Signals = np.log(total) - np.where(weights > 0, below, 0).sum(-1) / total
+    mean: NDArray[np.float64] = np.where(weights > 0, below, 0).sum(-1, dtype=np.float64) / total
+    found: Signals = (np.log(total) - mean).astype(np.float32)
     return found
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 PAIR = f"{SMALL_NAME}+{BASE_NAME}"
 TASK = "demo_knowledge"
 ASKED = ("--tasks", TASK, "--dtype", "float32", "--device", "cpu")
-LITTLE = ("--include-path", str(demo_paths().tasks), "--limit", "50")
+LITTLE = ("--include-path", str(demo_paths().tasks), "--limit", "30")
 BOTH = ("--small", f"models/{SMALL_NAME}", "--large", f"models/{BASE_NAME}")
 
 
@@ -51,14 +51,13 @@ def answers(folder: Path) -> list[Any]:
     return [sample["resps"] for sample in samples_in(folder, TASK)]
 
 
-@pytest.mark.parametrize("strategy", ["margin", "entropy"])
-def test_at_both_ends_all_results_are_each_models_own(demo: Path, strategy: str) -> None:
+def test_at_both_ends_all_results_are_each_models_own_to_the_last_bit(demo: Path) -> None:
     small, large = (alone(demo, model, *LITTLE) for model in (SMALL_NAME, BASE_NAME))
     for threshold, own in (("inf", small), ("0", large)):
-        found = hybrid(demo, *LITTLE, "--strategy", strategy, "--threshold", threshold)
+        found = hybrid(demo, *LITTLE, "--strategy", "entropy", "--threshold", threshold)
         assert results_in(found)["results"] == results_in(own)["results"]
         assert answers(found) == answers(own)
-    between = hybrid(demo, *LITTLE, "--strategy", strategy, "--threshold", "0.9")
+    between = hybrid(demo, *LITTLE, "--strategy", "entropy", "--threshold", "1.5")
     assert answers(between) not in (answers(small), answers(large))
 
 

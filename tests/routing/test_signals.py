@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special, stats
 
-from benchtui.routing.signals import SIGNALS, of_choices, of_distributions, of_scores, of_text
+from benchtui.routing.signals import SIGNALS, likeliest, of_choices, of_distributions, of_scores, of_text
 from benchtui.tokens.records import TokenScores
 
 SPREADS = st.sampled_from([0.0, 0.3, 3.0, 12.0])
@@ -143,3 +143,18 @@ def test_what_has_no_score_is_refused() -> None:
         of_text("mean-logprob", [])
     with pytest.raises(ValueError, match="no choice"):
         of_choices("margin", [-math.inf, -math.inf])
+
+
+@pytest.mark.parametrize("size", [3, 10, 11, 10_239, 10_240, 10_271, 50_000])
+@pytest.mark.parametrize("k", [2, 10])
+def test_the_greatest_are_found_in_vocabularies_of_every_size(size: int, k: int) -> None:
+    """Large ones are looked through in blocks: also where the greatest are neighbours, equal, or impossible."""
+    rng = np.random.default_rng(size)
+    rows = rng.normal(size=(6, size)).astype(np.float32)
+    rows[1] = np.arange(size)
+    rows[2] = -np.arange(size)
+    rows[3] = 0.25
+    rows[4, size // 3 :] = -np.inf
+    rows[5, -1] = 99.0
+    expected = np.pad(-np.sort(-rows, axis=-1)[:, :k], ((0, 0), (0, max(0, k - size))), constant_values=-np.inf)
+    np.testing.assert_array_equal(likeliest(rows, k), expected)

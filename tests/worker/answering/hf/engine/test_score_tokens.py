@@ -14,8 +14,10 @@ from scipy.stats import entropy
 
 from benchtui.errors import BenchtuiError
 from benchtui.routing.rules import SignalName
+from benchtui.routing.signals import of_logits
 from benchtui.worker.answering.hf.engine import batching, output_head
 from benchtui.worker.answering.hf.engine.packing import Costs
+from benchtui.worker.answering.hf.engine.signals import SignalOfLogits
 from benchtui.worker.answering.hf.lm_eval_engine import LmEvalEngine
 from benchtui.worker.answering.next_token import TokenScore, TokenScorer
 from benchtui.worker.answering.protocol import Answering, Score, ScoreRequest, Unobserved
@@ -166,3 +168,18 @@ def test_a_model_that_computes_nan_is_stopped_in_its_batch(tokenizer: Any) -> No
         answers(model, asked, "entropy", seen := Watcher())
     assert error.value.request is None
     assert ("broken",) in seen.batches[-1]
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("signal", SIGNALS)
+def test_signals_of_a_large_vocabulary_are_those_of_all_its_logits(signal: SignalName, holes: bool) -> None:
+    """Also where some ids are no tokens, or impossible."""
+    rows = 4 * np.random.default_rng(8).normal(size=(5, 50_011)).astype(np.float32)
+    rows[1, 7:4_000] = -np.inf
+    rows[2] = np.arange(50_011) / 5_000
+    known = np.ones(50_000, np.bool_)
+    known[[3, 49_990]] = not holes
+    found = SignalOfLogits(signal, known)(torch.from_numpy(rows))
+    inside = rows[:, :50_000][:, known].astype(np.float64)
+    np.testing.assert_allclose(found, by_hand(signal, inside), atol=1e-5)
+    np.testing.assert_allclose(found, of_logits(signal, rows[:, :50_000][:, known]), atol=1e-5)
