@@ -10,10 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from benchtui.routing.answers import Work
+from benchtui.routing.arithmetic import Arithmetic
 from benchtui.routing.rules import back_threshold
 from benchtui.routing.strategies import Strategy
 from benchtui.routing.sweep import Mask, Request, switched
 from benchtui.worker.sweep.records import Pass, SweptAnswers
+
+Shapes = tuple[Arithmetic | None, Arithmetic | None]
+"""Of the small and the large model, None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +45,16 @@ class ScoredRequest:
     """A log-likelihood: each token scored by the model that the rule takes it to. `whole` where it is that of a whole
     text, whose windows are added, and nothing else is asked of it."""
 
-    def __init__(self, small: Sequence[Pass], large: Sequence[Pass], strategy: Strategy, *, whole: bool) -> None:
-        self._windows = [_Window(one, other, strategy) for one, other in zip(small, large, strict=True)]
+    def __init__(
+        self,
+        small: Sequence[Pass],
+        large: Sequence[Pass],
+        strategy: Strategy,
+        *,
+        whole: bool,
+        shapes: Shapes = (None, None),
+    ) -> None:
+        self._windows = [_Window(one, other, strategy, shapes) for one, other in zip(small, large, strict=True)]
         self._whole = whole
 
     @property
@@ -71,7 +83,8 @@ class ScoredRequest:
 class _Window:
     """A continuation that both models have scored."""
 
-    def __init__(self, small: Pass, large: Pass, strategy: Strategy) -> None:
+    def __init__(self, small: Pass, large: Pass, strategy: Strategy, shapes: Shapes) -> None:
+        self._shapes = shapes
         logprobs, top, self.signal = small.arrays
         others, other_top, _ = large.arrays
         self._whole = (small.whole, large.whole)
@@ -86,10 +99,13 @@ class _Window:
         by_large = self._by_large(threshold)
         chosen, count = int(by_large.sum()), len(by_large)
         score, greedy = self.scored(by_large)
-        small, large = Work(1, self._read, count - chosen), Work(1, self._read, chosen)
+        of_small, of_large = self._shapes
+        small = worked(of_small, 1, self._read, count - chosen, count)
+        large = worked(of_large, 1, self._read, chosen, count)
         if self._strategy.signal is not None or math.isinf(threshold):  # else both read everything, to be compared
             last = int(by_large.nonzero()[0][-1]) if chosen else 0
-            large = Work(1, self._read - (count - 1 - last), chosen) if chosen else Work()
+            read = self._read - (count - 1 - last)
+            large = worked(of_large, 1, read, chosen, chosen) if chosen else Work()
         return score, greedy, small, large
 
     def scored(self, by_large: Mask) -> tuple[float, bool]:
@@ -115,8 +131,9 @@ class _Window:
 class WrittenRequest:
     """A text."""
 
-    def __init__(self, answers: SweptAnswers) -> None:
+    def __init__(self, answers: SweptAnswers, shapes: Shapes = (None, None)) -> None:
         self._answers = answers
+        self._shapes = shapes
 
     @property
     def signals(self) -> np.ndarray[Any, Any]:
@@ -131,6 +148,12 @@ class WrittenRequest:
         count, by_large, prompt = len(writers), writers.count("b"), self._answers.prompt
         return Given(
             answer.text,
-            Work(count, prompt + count - 1, count - by_large),
-            Work(by_large, prompt + writers.rindex("b"), by_large) if by_large else Work(),
+            worked(self._shapes[0], count, prompt + count - 1, count - by_large, count),
+            worked(self._shapes[1], by_large, prompt + writers.rindex("b"), by_large, by_large) if by_large else Work(),
         )
+
+
+def worked(shape: Arithmetic | None, calls: int, positions: int, chosen: int, outputs: int) -> Work:
+    """Return the work of reading so many positions from the begin of a text on, with the logits of `outputs` of
+    them."""
+    return Work(calls, positions, chosen, flops=shape.flops(0, positions, outputs) if shape else 0.0)

@@ -148,6 +148,7 @@ def _amounts(works: Sequence[Work], *, texts: bool) -> Amounts:
     found: Amounts = {"calls": tuple(float(work.calls) for work in works)} if texts else {}
     found["tokens"] = tuple(float(work.chosen) for work in works)
     found["positions"] = tuple(float(work.positions) for work in works)
+    found["flops"] = tuple(work.flops for work in works)
     return found
 
 

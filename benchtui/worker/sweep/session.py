@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -22,15 +23,16 @@ from benchtui.runs.kinds.sweep.events import SweepPlanned, TaskToSweep
 from benchtui.runs.kinds.sweep.fold import LARGE, SMALL, TEXTS, THRESHOLDS
 from benchtui.text import one_line
 from benchtui.worker.answering.hybrid.answering import HybridAnswering
+from benchtui.worker.answering.next_token import CountsArithmetic
 from benchtui.worker.answering.opening import open_chat
-from benchtui.worker.answering.protocol import ChatRenderer
+from benchtui.worker.answering.protocol import Answering, ChatRenderer
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
 from benchtui.worker.benchmark.stages import bind_journal
 from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.process import WorkerProcess
-from benchtui.worker.sweep.answers import ScoredRequest, SweptRequest, WrittenRequest
+from benchtui.worker.sweep.answers import ScoredRequest, Shapes, SweptRequest, WrittenRequest
 from benchtui.worker.sweep.asking import RequestMaker
 from benchtui.worker.sweep.cost import said_cost
 from benchtui.worker.sweep.passes import read_by_both
@@ -41,7 +43,7 @@ from benchtui.worker.sweep.texts import TextWriter
 
 PROFILED = 50
 """The most documents whose texts quantiles are taken from."""
-_CAVEATS = "caveats of the models"
+_CAVEATS, _SHAPES = "caveats of the models", "shapes of the models"
 
 
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
@@ -112,6 +114,9 @@ class _Sweep:
             context.reporter.task = task.name
             if task.writes:
                 self._write(task, TextWriter(task, opened.pair, maker))
+                if context.journal.noted(_SHAPES) is None:  # only where texts are written: asking takes forward passes
+                    shapes = [_shape(model) for model in (opened.pair.small, opened.pair.large)]
+                    context.journal.note(_SHAPES, shapes)
             else:
                 read_by_both(task, opened.pair, maker)
 
@@ -204,14 +209,18 @@ class _Sweep:
     def _requests(self, task: SweepTask) -> dict[tuple[int, int], SweptRequest]:
         """What was found of each request, by document and number."""
         found: dict[tuple[int, int], SweptRequest] = {}
+        noted: Any = self.context.journal.noted(_SHAPES)
+        shapes: Shapes = (None, None) if noted is None else msgspec.convert(noted, Shapes)
         if task.writes:
             for key, answers in task.found(TEXTS, SweptAnswers).items():
-                found[key.doc_id, key.idx] = WrittenRequest(answers)
+                found[key.doc_id, key.idx] = WrittenRequest(answers, shapes)
             return found
         small, large = (task.found(stage, tuple[Pass, ...]) for stage in (SMALL, LARGE))
         whole = {each.key: each.instance.request_type == "loglikelihood_rolling" for each in task.asked}
         for key in small.keys() & large.keys():
-            found[key.doc_id, key.idx] = ScoredRequest(small[key], large[key], self.plan.strategy, whole=whole[key])
+            found[key.doc_id, key.idx] = ScoredRequest(
+                small[key], large[key], self.plan.strategy, whole=whole[key], shapes=shapes
+            )
         return found
 
 
@@ -231,6 +240,12 @@ def _check(loaded: LoadedTask, strategy: Strategy) -> None:
             f"{name} is answered by texts, and {signal} needs raw logits, which a text that grows does not give.",
             "Choose another signal, such as margin.",
         )
+
+
+def _shape(model: Answering) -> dict[str, int] | None:
+    """What of a model's shape counts, as the journal keeps it."""
+    found = model.arithmetic() if isinstance(model, CountsArithmetic) else None
+    return None if found is None else msgspec.to_builtins(found)
 
 
 def _places(task: SweepTask) -> list[tuple[int, int]]:

@@ -48,3 +48,14 @@ def test_a_sweep_has_both_ends_of_random_routing_and_the_same_figures_again(tmp_
         assert all(0 <= value <= 1 for value in some)
         assert some not in (metric.small, metric.large)
     assert again.tasks[0].metrics == choices.metrics
+
+
+@pytest.mark.slow
+def test_floating_point_operations_fall_less_than_calls(tmp_path: Path) -> None:
+    found = do(make_run(tmp_path, TEXTS, thresholds="0.6,0.3", limit=20)).tasks[0]
+    alone = {measure: sum(found.large_alone[measure]) for measure in ("calls", "positions", "flops")}
+    small = sum(found.small_alone["flops"]) / sum(found.small_alone["positions"])
+    assert 0 < small < 0.5 * alone["flops"] / alone["positions"], "the small model has a fifth of the parameters"
+    for each in found.large:
+        calls, reads, flops = (sum(each[measure]) / alone[measure] for measure in ("calls", "positions", "flops"))
+        assert calls < flops <= reads, "everything before a token is read, but without logits"
