@@ -7,6 +7,7 @@ these are different. Where both are equal nothing parts: only who has written th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,7 +26,8 @@ from benchtui.worker.routing.routed import signal_at
 @dataclass(frozen=True)
 class Walked:
     """What a walk gives: for each rule, in their order, the text that a run of it alone writes, with what that would
-    cost; and what both models have really done for all of them together."""
+    cost; and what both models have really done for all of them together. A rule that leaves everything to the large
+    model needs no signals: where it writes alone they are NaN."""
 
     texts: tuple[RoutedText, ...]
     costs: tuple[Cost, Cost]
@@ -133,6 +135,9 @@ class _Walk:
         """
         branch = waiting.pop()
         while branch.answer.ended is None:
+            if all(self._rules[number].threshold == -math.inf for number in branch.rules):
+                self._write_alone(branch)
+                break
             row = self.small.read(branch.small, branch.answer.ids)
             branch.signals.append(signal_at(self._rules[0], row))
             by_large = [
@@ -152,6 +157,15 @@ class _Walk:
             branch.answer.append(token, side)
         for number, writers in branch.rules.items():
             self.texts[number] = self._text(branch, writers.sides)
+
+    def _write_alone(self, branch: _Branch) -> None:
+        """Let the large model write to the end, where nothing depends on the small one any more."""
+        while branch.answer.ended is None:
+            row = self.large.read(branch.large, branch.answer.ids)
+            branch.answer.append(branch.answer.drawn_by(_LARGE, row), _LARGE)
+            branch.signals.append(math.nan)
+            for writers in branch.rules.values():
+                writers.sides.append("b")
 
     def _text(self, branch: _Branch, sides: list[Side]) -> RoutedText:
         """The text of one rule. By itself, the small model would have read all but the last token, and the large one

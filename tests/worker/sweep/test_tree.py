@@ -67,7 +67,9 @@ def test_every_text_is_the_one_that_its_threshold_gives_alone(
         assert (one.tokens, one.writers, one.response, one.ended) == (
             other.tokens, other.writers, other.response, other.ended,
         )  # fmt: skip
-        assert one.signals == pytest.approx(other.signals, abs=1e-4)
+        known = np.isfinite(other.signals)
+        assert np.array(one.signals)[known] == pytest.approx(np.array(other.signals)[known], abs=1e-4)
+        assert known.all() or other.writers == "b" * len(known)
         for cost, same in zip(one.costs, other.costs, strict=True):
             assert (cost.calls, cost.positions, cost.chosen) == (same.calls, same.positions, same.chosen)
     assert len({text.tokens for text in together}) > 1
@@ -112,7 +114,8 @@ def test_what_is_counted_is_what_the_models_computed_and_less_than_separate_text
             assert sum(text.costs[side].calls for text in texts) == len(passes)
             separate[side] += len(passes)
         prefixes = {text.tokens[:length] for text in walked.texts for length in range(len(text.tokens))}
-        assert walked.costs[0].calls == len(prefixes), "the small model is asked once at each beginning"
+        alone = {text.tokens[:length] for text in walked.texts[:-1] for length in range(len(text.tokens))}
+        assert walked.costs[0].calls == len(alone), "asked once at each beginning, of the large one alone at none"
         assert walked.costs[1].calls <= len(prefixes)
     assert taken[0] < 0.9 * separate[0]
     assert taken[1] < 0.9 * separate[1]

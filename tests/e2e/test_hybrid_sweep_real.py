@@ -1,0 +1,54 @@
+"""Nine thresholds of a real model of 135M parameters and a sibling of fewer layers, against separate evaluations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Hub
+from tests.e2e.siblings import make_near_sibling
+from tests.e2e.swept_siblings import MODEL, evaluate, place_models, processor_seconds, steps, sweep
+
+pytestmark = [pytest.mark.hub, pytest.mark.real, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(6000)]
+
+AT_128 = ("--gen-kwargs", "max_gen_toks=128")
+TEXTS = (("ifeval", "4"), ("gsm8k", "10"))
+
+
+@pytest.fixture(scope="module")
+def distant(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Path:
+    """A sibling of half the layers."""
+    return place_models(tmp_path_factory.mktemp("distant"), real_model, 15)
+
+
+@pytest.fixture(scope="module")
+def near(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Path:
+    """A sibling of 28 of 30 layers."""
+    folder = tmp_path_factory.mktemp("near")
+    (folder / MODEL).symlink_to(real_model / MODEL, target_is_directory=True)
+    return make_near_sibling(folder / MODEL, folder / "near-28", (5, 25))
+
+
+def test_log_likelihoods_take_one_evaluation_of_each_model(distant: Path, hub: Hub) -> None:
+    """In processor time of whole commands, from which that of the same with one document is taken away: starting."""
+    folder, cost = distant.parent, {}
+    for limit in ("1", "40"):
+        flags = ("--tasks", "hellaswag", "--limit", limit)
+        before = processor_seconds()
+        evaluate(folder, distant.name, hub.env, *flags)
+        evaluate(folder, MODEL, hub.env, *flags)
+        between = processor_seconds()
+        _, found = sweep(folder, distant, hub.env, *flags)
+        cost[limit] = (between - before, processor_seconds() - between)
+    assert len(found.tasks[0].thresholds) == 9
+    separate, swept = (cost["40"][side] - cost["1"][side] for side in (0, 1))
+    assert swept <= 1.1 * separate
+
+
+@pytest.mark.parametrize(("task", "limit"), TEXTS)
+def test_texts_of_a_distant_pair_take_at_most_six_tenths_of_the_steps(
+    distant: Path, hub: Hub, task: str, limit: str
+) -> None:
+    run, found = sweep(distant.parent, distant, hub.env, "--tasks", task, "--limit", limit, *AT_128)
+    assert steps(run, found.tasks[0]).share <= 0.6
