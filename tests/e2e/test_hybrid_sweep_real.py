@@ -39,16 +39,19 @@ def test_log_likelihoods_take_one_evaluation_of_each_model(distant: Path, hub: H
         evaluate(folder, distant.name, hub.env, *flags)
         evaluate(folder, MODEL, hub.env, *flags)
         between = processor_seconds()
-        _, found = sweep(folder, distant, hub.env, *flags)
+        _, found = sweep(folder, distant, hub.env, "--json", *flags)
         cost[limit] = (between - before, processor_seconds() - between)
     assert len(found.tasks[0].thresholds) == 9
     separate, swept = (cost["40"][side] - cost["1"][side] for side in (0, 1))
     assert swept <= 1.1 * separate
 
 
+@pytest.mark.parametrize("layers", ["distant", "near"])
 @pytest.mark.parametrize(("task", "limit"), TEXTS)
-def test_texts_of_a_distant_pair_take_at_most_six_tenths_of_the_steps(
-    distant: Path, hub: Hub, task: str, limit: str
+def test_texts_take_at_most_six_tenths_of_the_steps(
+    request: pytest.FixtureRequest, hub: Hub, layers: str, task: str, limit: str
 ) -> None:
-    run, found = sweep(distant.parent, distant, hub.env, "--tasks", task, "--limit", limit, *AT_128)
+    """All nine thresholds and both models alone, against nine runs."""
+    small: Path = request.getfixturevalue(layers)
+    run, found = sweep(small.parent, small, hub.env, "--tasks", task, "--limit", limit, *AT_128)
     assert steps(run, found.tasks[0]).share <= 0.6

@@ -29,8 +29,8 @@ def passed(hybrid: HybridAnswering, requests: Sequence[ScoreRequest]) -> tuple[l
     """What both models make of requests."""
     pair = hybrid.pair
     if pair.strategy.signal is None:
-        both = pair.stepped(Unobserved())
-        found = [tokens_by_both(pair, both, each, pair.strategy.divergence, Unobserved()) for each in requests]
+        both, unobserved = pair.stepped(Unobserved()), (Unobserved(), Unobserved())
+        found = [tokens_by_both(pair, both, each, pair.strategy.divergence, unobserved) for each in requests]
         small = [Pass.of(each.small, each.small_top, each.signal, float(each.small.sum()), 1) for each in found]
         return small, [Pass.of(each.large, each.large_top, None, float(each.large.sum()), 1) for each in found]
     sides = [
