@@ -11,7 +11,8 @@ from benchtui.routing.answers import Work
 from benchtui.text import one_line
 
 WHY_NOT_COMPUTE = (
-    "That is not compute: the large model reads every token once, so its calls fall, and its arithmetic does not"
+    "That is not compute: the large model still reads every token that stands before one of its own, once. Its calls "
+    "fall, its arithmetic falls less, or not at all"
 )
 """Said wherever a share of tokens by the large model is shown."""
 _TASKS = 3
