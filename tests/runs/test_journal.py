@@ -336,3 +336,18 @@ def test_digests_tell_prompts_apart() -> None:
     }
     assert same not in others
     assert len(others) == 6
+
+
+def test_a_reader_that_came_before_the_tables_leaves_nothing_open(tmp_path: Path) -> None:
+    """Left open until the garbage collector came, it had later readers of its process find a damaged journal."""
+    import gc
+
+    path = tmp_path / "journal.sqlite"
+    sqlite3.connect(path).close()
+    before = {id(found) for found in gc.get_objects() if isinstance(found, sqlite3.Connection)}
+    with pytest.raises(sqlite3.Error):
+        Journal(path, read_only=True)
+    left = [found for found in gc.get_objects() if isinstance(found, sqlite3.Connection) and id(found) not in before]
+    for connection in left:
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            connection.execute("SELECT 1")

@@ -57,7 +57,11 @@ class Journal:
             self._db = open_read_only(path)
         else:
             self._db, self.salvaged = open_or_salvage(path)
-        self._seed = self._read_seed()
+        try:
+            self._seed = self._read_seed()
+        except BaseException:  # a reader came before the tables: left open, it would read what a writer deletes later
+            self._db.close()
+            raise
 
     def bind(self, facts: dict[str, Any]) -> None:
         """Tie the journal to what its answers depend on. Raises JournalMismatchError when that has changed."""
