@@ -31,7 +31,8 @@ def near(tmp_path_factory: pytest.TempPathFactory, real_model: Path) -> Path:
 
 
 def test_log_likelihoods_take_one_evaluation_of_each_model(distant: Path, hub: Hub) -> None:
-    """In processor time of whole commands, from which that of the same with one document is taken away: starting."""
+    """In processor time of whole commands; and of what is beside starting, which is what one document takes: there it
+    is also what signals and journals cost."""
     folder, cost = distant.parent, {}
     for limit in ("1", "40"):
         flags = ("--tasks", "hellaswag", "--limit", limit)
@@ -42,8 +43,9 @@ def test_log_likelihoods_take_one_evaluation_of_each_model(distant: Path, hub: H
         _, found = sweep(folder, distant, hub.env, "--json", *flags)
         cost[limit] = (between - before, processor_seconds() - between)
     assert len(found.tasks[0].thresholds) == 9
+    assert cost["40"][1] <= 1.1 * cost["40"][0]
     separate, swept = (cost["40"][side] - cost["1"][side] for side in (0, 1))
-    assert swept <= 1.1 * separate
+    assert swept <= 1.25 * separate
 
 
 @pytest.mark.parametrize("layers", ["distant", "near"])
