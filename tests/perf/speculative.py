@@ -17,6 +17,7 @@ step of the small one costs 0.25 of it or less.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -26,7 +27,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -44,7 +45,7 @@ from tests.worker.routing.siblings import deepened, with_layers
 RATIO, COST, CALLS = 0.77, 0.25, 0.5
 DRAFTS: tuple[Drafts, ...] = (1, 2, 4, 8, "auto")
 AT_ONCE = 32
-REPEATS = 2
+REPEATS = 4
 DEEPER = 18
 """Layers of the deepened model: islands-400k has three."""
 QUESTIONS = (
@@ -55,7 +56,6 @@ QUESTIONS = (
     "List five uses of a paper clip.",
     "Translate into French: The train leaves at nine in the morning.",
 )
-T = TypeVar("T")
 
 
 @dataclass
@@ -124,18 +124,25 @@ def _measured(setting: Setting, drafts: Sequence[Drafts]) -> bool:
 
 def _measured_by(setting: Setting, rows: int, drafts: Sequence[Drafts]) -> bool:
     small, large = setting.batches(rows)
-    step, shorter = _timed(lambda: _alone(small, setting.texts, rows))
-    alone, own = _timed(lambda: _alone(large, setting.texts, rows))
-    engine, engines = _timed(lambda: _by_engine(setting, rows))
+    works: dict[Any, Callable[[], Any]] = {
+        "small": lambda: _alone(small, setting.texts, rows),
+        "large": lambda: _alone(large, setting.texts, rows),
+        "engine": lambda: _by_engine(setting, rows),
+    }
+    for draft in drafts:
+        works[draft] = functools.partial(_speculative, small, large, setting.texts, rows, draft)
+    seconds, made = _timed(works)
+    step, alone, engine = (seconds[name] for name in ("small", "large", "engine"))
+    shorter, own, engines = (made[name] for name in ("small", "large", "engine"))
     tokens = sum(map(len, own))
     cost = step / sum(map(len, shorter)) / (alone / tokens)
     print(f"  {rows} at a time: {tokens} tokens; a token of the small model costs {cost:.2f} of one of the large model")
     print(f"    large alone: {alone:6.2f} s stepped, {engine:6.2f} s by the engine", flush=True)
-    failed = engines != own
+    failed = bool(engines != own)
     ratios, calls = [], []
     for draft in drafts:
-        took, texts = _timed(lambda draft=draft: _speculative(small, large, setting.texts, rows, draft))
-        failed |= [list(text.tokens) for text in texts] != own
+        took, texts = seconds[draft], made[draft]
+        failed |= bool([list(text.tokens) for text in texts] != own)
         rounds = [each for text in texts for each in text.rounds]
         accepted = sum(each.accepted for each in rounds) / sum(each.drafted for each in rounds)
         ratios.append(took / alone)
@@ -150,14 +157,16 @@ def _measured_by(setting: Setting, rows: int, drafts: Sequence[Drafts]) -> bool:
     return failed
 
 
-def _timed(work: Callable[[], T]) -> tuple[float, T]:
-    """The least processor time of some repetitions, and what it returns."""
-    least = float("inf")
+def _timed(works: dict[Any, Callable[[], Any]]) -> tuple[dict[Any, float], dict[Any, Any]]:
+    """The least processor time of each of some works, and what it returns: by turns, since a machine that others use
+    is not equally fast all the time."""
+    least, made = dict.fromkeys(works, float("inf")), {}
     for _ in range(REPEATS):
-        began = time.process_time()
-        found = work()
-        least = min(least, time.process_time() - began)
-    return least, found
+        for name, work in works.items():
+            began = time.process_time()
+            made[name] = work()
+            least[name] = min(least[name], time.process_time() - began)
+    return least, made
 
 
 def _alone(batch: SteppedBatch, texts: Sequence[Asked], rows: int) -> list[list[int]]:
