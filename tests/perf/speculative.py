@@ -33,13 +33,14 @@ import torch
 
 from benchtui import api
 from benchtui.demo.workspace import BASE_NAME, SMALL_NAME, demo_paths
+from benchtui.routing.names import Drafts
 from benchtui.routing.records import Sampling, SpeculativeText
 from benchtui.worker.answering.hybrid.pair import LABELS
 from benchtui.worker.answering.protocol import GenerateRequest, Unobserved
 from benchtui.worker.answering.stepped import Reading, SteppedBatch
 from benchtui.worker.answering.two_models import TwoModels, two_models
 from benchtui.worker.answering.written import Asked
-from benchtui.worker.routing.speculative import Drafts, Speculation
+from benchtui.worker.routing.speculative import Speculation
 from tests.worker.routing.siblings import deepened, with_layers
 
 RATIO, COST, CALLS = 0.77, 0.25, 0.5

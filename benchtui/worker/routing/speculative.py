@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
+from benchtui.routing.names import FIRST_DRAFT, Drafts
 from benchtui.routing.records import DraftRound, SpeculativeText
 from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedModel, SteppedText
@@ -20,8 +20,7 @@ from benchtui.worker.routing.at_once import Started, written_at_once
 from benchtui.worker.routing.choosing import Choosing, Row, choosing
 from benchtui.worker.routing.phases import Phases
 
-Drafts = int | Literal["auto"]
-FIRST_DRAFT, LARGEST_DRAFT = 4, 32
+LARGEST_DRAFT = 32
 _LONGER, _SHORTER = 2, 1
 _VERIFIED = 1 << 26
 """Probabilities that are in memory at once, about: each takes 4 bytes, and 8 more where tokens are sampled."""

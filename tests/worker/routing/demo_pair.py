@@ -11,8 +11,9 @@ import torch
 
 from benchtui import api
 from benchtui.demo.workspace import BASE_NAME, SMALL_NAME, demo_paths
+from benchtui.routing.names import Drafts
 from benchtui.routing.records import SpeculativeText
-from benchtui.worker.routing.speculative import Asked, Drafts, Speculation
+from benchtui.worker.routing.speculative import Asked, Speculation
 from tests.worker.switching.pairs import Pair
 
 END = 2

@@ -11,10 +11,11 @@ import torch
 
 from benchtui.errors import BenchtuiError
 from benchtui.routing.acceptance import greedy_acceptance, predict
+from benchtui.routing.names import Drafts
 from benchtui.routing.records import Sampling, SpeculativeText
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.routing import speculative
-from benchtui.worker.routing.speculative import Drafts, write_speculative
+from benchtui.worker.routing.speculative import write_speculative
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
 TEXT = "the quick brown fox jumps over lazy dog cat sleeps in warm sun and counts to ten a b all day while"

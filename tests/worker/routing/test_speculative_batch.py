@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from benchtui.routing.names import Drafts
 from benchtui.routing.records import Sampling, SpeculativeText
 from benchtui.worker.answering.growing_batch import TextByText
 from benchtui.worker.answering.next_token import Grown, Growth, TextGrower
@@ -16,7 +17,7 @@ from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import SteppedBatch, SteppedModel
 from benchtui.worker.answering.written import Answers, Asked
 from benchtui.worker.routing import speculative
-from benchtui.worker.routing.speculative import Drafts, Speculation
+from benchtui.worker.routing.speculative import Speculation
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
 TEXT = "the quick brown fox jumps over lazy dog cat sleeps in warm sun and counts to ten a b all day while"

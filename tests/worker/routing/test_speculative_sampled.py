@@ -16,6 +16,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
+from benchtui.routing.names import Drafts
 from benchtui.routing.records import Sampling
 from benchtui.routing.sampling import accepts, residual
 from benchtui.worker.answering.growing_text import RecomputedText
@@ -24,7 +25,7 @@ from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.routing import choosing
-from benchtui.worker.routing.speculative import Drafts, write_speculative
+from benchtui.worker.routing.speculative import write_speculative
 from tests.worker.switching.pairs import transformers_scores
 
 SIZE, PROMPT, COUNT = 9, 4, 5000
