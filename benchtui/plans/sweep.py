@@ -11,6 +11,7 @@ from benchtui.models.source import hybrid
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import said_settings
+from benchtui.routing.names import AUTO_THRESHOLDS
 from benchtui.routing.rules import parse_threshold
 from benchtui.routing.strategies import Strategy, strategy_of
 from benchtui.settings.rows import ISOLATED
@@ -71,9 +72,9 @@ def read_thresholds(text: str) -> tuple[float | str, ...]:
     """Read thresholds that somebody typed: "0.3,0.5", "p10,p50", "auto". Both models alone (inf, -inf) are left out,
     since they are always there. Raises UsageError for what is none."""
     if text.strip().lower() == AUTO:
-        return tuple(f"p{percent}" for percent in range(10, 100, 10))
+        return AUTO_THRESHOLDS
     found: dict[float | str, None] = {}
-    for word in filter(None, (part.strip() for part in text.split(","))):
+    for word in (part.strip() for part in text.split(",")):
         try:
             found.setdefault(parse_threshold(word))
         except ValueError as error:

@@ -21,6 +21,8 @@ Drafts = int | Literal["auto"]
 VERSION = "1"
 """Of what the strategies compute: part of a run's fingerprint, to be counted up where an answer could change."""
 
+AUTO_THRESHOLDS = tuple(f"p{percent}" for percent in range(10, 100, 10))
+"""The thresholds of a sweep for which none is named."""
 OWN = "auto"
 """A setting that is left to the strategy."""
 

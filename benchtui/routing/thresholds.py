@@ -21,9 +21,6 @@ from benchtui.routing.steps import known
 from benchtui.tokens.estimates import share
 from benchtui.tokens.summary import Estimate
 
-AUTO = tuple(f"p{percent}" for percent in range(10, 100, 10))
-"""The thresholds of a sweep for which none is named."""
-
 
 class Verdict(msgspec.Struct, frozen=True):
     """Whether the rule is at most `margin` worse than the large model alone (on the score's scale, 0..1): the

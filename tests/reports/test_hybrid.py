@@ -18,9 +18,9 @@ from benchtui.reports.hybrid.record import sweep_json
 from benchtui.reports.hybrid.svg import main_svg
 from benchtui.reports.hybrid.tables import print_sweep, sweep_view
 from benchtui.reports.wording.hybrid import CALLS_FALL, DEFERRED, percent
+from benchtui.routing.names import AUTO_THRESHOLDS
 from benchtui.routing.sweeps.choose import settled
 from benchtui.routing.sweeps.records import Amounts, Sweep, SweptMetric, SweptTask
-from benchtui.routing.thresholds import AUTO
 
 
 def swept(n: int = 300, *, small: float = 0.4, large: float = 0.8, seed: int = 0, routed: bool = True) -> Sweep:
@@ -29,7 +29,7 @@ def swept(n: int = 300, *, small: float = 0.4, large: float = 0.8, seed: int = 0
     right, other = rng.random(n) < small, rng.random(n) < large
     signal = np.where(right, 0.7, 1.0) * rng.random(n)
     names = tuple(f"{number:032x}" for number in range(n))
-    thresholds = settled(AUTO, signal.tolist(), names)
+    thresholds = settled(AUTO_THRESHOLDS, signal.tolist(), names)
     takes = signal >= np.array([each.value for each in thresholds])[:, None]
     ones = (1.0,) * n
 

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.errors import BenchtuiError
+from benchtui.routing.names import AUTO_THRESHOLDS
 from benchtui.routing.paired import paired
 from benchtui.routing.rules import Threshold
 from benchtui.routing.sweeps.choose import FEWEST_IN_A_HALF, halves, settled, with_grid
 from benchtui.routing.sweeps.conclude import concluded
 from benchtui.routing.sweeps.records import SWEEP, Sweep, SweptMetric, SweptTask, read_sweep, write_sweep
-from benchtui.routing.thresholds import AUTO, calibrates
+from benchtui.routing.thresholds import calibrates
 
 Rows = tuple[tuple[float, ...], ...]
 
@@ -40,7 +41,7 @@ def deferred(
     if not higher:
         right, other = ~right, ~other
     hashes = hashes_of(n)
-    thresholds = settled(AUTO, signal.tolist(), hashes)
+    thresholds = settled(AUTO_THRESHOLDS, signal.tolist(), hashes)
     large_takes = signal >= np.array([each.value for each in thresholds])[:, None]
     scores = np.where(large_takes, other, right)
     ones = (1.0,) * n

@@ -13,7 +13,7 @@ from scipy import special, stats
 from benchtui.evidence.matched_pairs import chance_of_no_more as exact
 from benchtui.evidence.shares import wilson
 from benchtui.routing.paired import chance_of_no_more, paired
-from benchtui.routing.thresholds import AUTO, calibrates, for_share, held_out_share, verdict
+from benchtui.routing.thresholds import calibrates, for_share, held_out_share, verdict
 
 
 def test_halves_depend_on_nothing_but_the_document_and_the_seed() -> None:
@@ -42,8 +42,6 @@ def test_a_threshold_for_a_share_is_a_quantile_that_can_be_typed(values: list[fl
 def test_thirty_percent_is_p70() -> None:
     assert for_share(np.arange(11.0), 0.3).asked == "p70"
     assert for_share([0.1], 0.0).value == math.inf
-    assert AUTO[0] == "p10"
-    assert len(AUTO) == 9
     for wanted in (-0.1, 1.1, math.nan):
         with pytest.raises(ValueError, match="must be from 0 to 1"):
             for_share([0.1], wanted)

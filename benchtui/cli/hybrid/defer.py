@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -16,7 +17,7 @@ from benchtui.routing.names import DeferScore
 @click.argument("large", metavar="RUN_LARGE")
 @click.option(
     "--by",
-    type=click.Choice(["margin", "confidence", "mean-logprob", "low-logprob"]),
+    type=click.Choice(get_args(DeferScore)),
     help="What says how unsure the small model is: of choices the first two, of texts the others. "
     "[default: margin, mean-logprob]",
 )

@@ -18,18 +18,11 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_AUTO = tuple(f"p{percent}" for percent in range(10, 100, 10))
-
 
 def _thresholds(_context: click.Context, _option: click.Parameter, value: str) -> tuple[float | str, ...]:
-    from benchtui.routing.rules import parse_threshold
+    from benchtui.plans.sweep import read_thresholds
 
-    if value == "auto":
-        return _AUTO
-    try:
-        return tuple(parse_threshold(each.strip()) for each in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.") from None
+    return read_thresholds(value)
 
 
 thresholds_option = click.option(
