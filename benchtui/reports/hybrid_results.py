@@ -59,7 +59,7 @@ def default_name(routing: RoutedRun, tasks: list[str], now: dt.datetime | None =
     if len(named) > _NAMED_TASKS:
         named = f"{file_part(tasks[0])[:_NAMED_TASKS]}_and_{len(tasks) - 1}_more"
     stamp = (now or dt.datetime.now().astimezone()).strftime("%Y%m%d_%H%M%S")
-    return f"hybrid_{small}_vs_{large}_{mode}_{named}_{stamp}.json"
+    return f"hybrid_{small}_vs_{large}_{file_part(mode)[:80]}_{named}_{stamp}.json"
 
 
 def _content(results: RunResults) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class SweepPage(Page):
         "A line for each threshold, from the small model alone to the large one: what the large one has to do, the "
         "score, and the difference from the large one alone. The threshold is chosen on one half of the documents, "
         "and everything is reported on the other. [ and ] go from task to task; a changes what work is counted in. A "
-        "share of tokens is no share of compute: the large model reads every token once."
+        "share of tokens is no share of compute: the large model still reads what stands before its own."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left_square_bracket", "task(-1)", "Task before", tooltip="The task before", show=False),

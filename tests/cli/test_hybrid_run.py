@@ -177,6 +177,7 @@ def test_what_truthfulqa_mc_has_become_is_said() -> None:
         ("speculative", {"drafts": 4}, "speculative_d4"),
         ("uncertainty", {"threshold": 0.5}, "uncertainty_t0.5"),
         ("margin", {"threshold": "p70"}, "margin_tp70"),
+        ("margin", {"threshold": "/../p"}, "margin_t__..__p"),
     ],
 )
 def test_the_file_is_named_as_the_seed_names_it(strategy: StrategyName, more: dict[str, Any], mode: str) -> None:

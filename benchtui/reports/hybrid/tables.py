@@ -91,7 +91,7 @@ def conclusion_table(
         table.add_column(
             heading if left else heading.replace(" ", "\n"), justify="left" if left else "right", no_wrap=True
         )
-    rows = [(found.small, "small"), *((place, "") for place in reversed_by_work(found)), (found.large, "large")]
+    rows = [(found.small, "small"), *((place, "") for place in by_work(found)), (found.large, "large")]
     for place, alone in rows:
         difference = ""
         if alone != "large":
@@ -110,7 +110,7 @@ def conclusion_table(
     return table
 
 
-def reversed_by_work(found: Conclusion) -> Sequence[Place]:
+def by_work(found: Conclusion) -> Sequence[Place]:
     """Return the places from the least of the large model's work on."""
     return sorted(found.places, key=lambda place: place.work[found.measure].value or 0.0)
 

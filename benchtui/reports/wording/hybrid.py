@@ -34,10 +34,9 @@ OF_WORK: dict[Measure, str] = {
     "flops": "FLOPs of the large model",
 }
 """The names of axes."""
-CALLS_FALL = (
-    "A share of calls or tokens is not compute: the large model still reads every token that stands before one of its "
-    "own, once. Calls fall, arithmetic falls less, or not at all."
-)
+STILL_READS = "the large model still reads every token that stands before one of its own, once"
+FALLS_LESS = "arithmetic falls less, or not at all"
+CALLS_FALL = f"A share of calls or tokens is not compute: {STILL_READS}. Calls fall, {FALLS_LESS}."
 DEFERRED = (
     "A document that stays with the small model is never read by the large one; the small one answers all of them "
     "first, and that is not counted here."

@@ -11,7 +11,7 @@ from benchtui.runs.kinds.benchmark.events import RoutedAnswer
 from benchtui.runs.kinds.benchmark.view import Routing
 
 NOT_COMPUTE = "of tokens, not of compute"
-"""Behind each share of the large model: it reads every token once, so its calls fall and its arithmetic does not."""
+"""Behind each share of the large model: it still reads every token that stands before one of its own."""
 Author = Literal["small", "large", "both"]
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchtui.compare.records import Comparison
+from benchtui.reports.wording.hybrid import FALLS_LESS, STILL_READS
 from benchtui.results.records import RunResults
 from benchtui.results.routing import RoutedRun, shares
 from benchtui.routing.answers import Work
 from benchtui.text import one_line
 
-WHY_NOT_COMPUTE = (
-    "That is not compute: the large model still reads every token that stands before one of its own, once. Its calls "
-    "fall, its arithmetic falls less, or not at all"
-)
+WHY_NOT_COMPUTE = f"That is not compute: {STILL_READS}. Its calls fall, its {FALLS_LESS}"
 """Said wherever a share of tokens by the large model is shown."""
 _TASKS = 3
 """Tasks whose thresholds a line has room for."""
@@ -56,12 +54,12 @@ def strategy_words(routing: RoutedRun) -> str:
     if routing.strategy in _ALONE:
         return f"{_ALONE[routing.strategy]} answered"
     if routing.strategy == "speculative":
-        return f"speculative, {routing.drafts} drafts at a time"
+        return f"speculative, {one_line(str(routing.drafts), 20)} drafts at a time"
     settled = sorted(routing.settled.items())
     named = [f"{one_line(task, 40)} {value:.4g}" for task, value in settled[:_TASKS]]
     more = [f"{len(settled) - _TASKS} more"] if len(settled) > _TASKS else []
     numbers = f" ({', '.join([*named, *more])})" if named else ""
-    return f"{routing.strategy}, threshold {routing.threshold}{numbers}"
+    return f"{routing.strategy}, threshold {one_line(str(routing.threshold), 20)}{numbers}"
 
 
 def share_words(routing: RoutedRun) -> str:

@@ -65,8 +65,8 @@ class Conclusion(msgspec.Struct, frozen=True):
     are reported, `chosen` is 0 and nothing is recommended. `measure` is what `curve`, `random`, `oracle`, `half` and
     `recovered` count work in.
 
-    `small` and `large` are both models alone, `gap` large minus small; `places` the thresholds that were asked for, by
-    growing work; `half` the share of the work that recovers half of the gap, None where there is none.
+    `small` and `large` are both models alone, `gap` large minus small; `places` the thresholds that were asked for, as
+    they decrease; `half` the share of the work that recovers half of the gap, None where there is none.
     """
 
     task: str
