@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchtui.routing.answers import RoutedFacts, Work
+from benchtui.routing.arithmetic import Arithmetic
 from benchtui.routing.rules import SwitchRule
 from benchtui.routing.sweep import Request, scores_by, switched
 from benchtui.tokens.divergences import divergence
@@ -59,7 +60,10 @@ class Switch:
         chosen = int(by_large.sum())
         # Both read the whole text: who is in charge depends on both distributions at every token.
         small, large = (each.positions for each in counted)
-        facts = RoutedFacts(Work(1, small, len(by_large) - chosen), Work(1, large, chosen))
+        facts = RoutedFacts(
+            Work(1, small, len(by_large) - chosen, flops=_flops(both.first.arithmetic, request)),
+            Work(1, large, chosen, flops=_flops(both.second.arithmetic, request)),
+        )
         greedy = bool(np.where(by_large, found.large_top, found.small_top).all())
         return Score(float(scores_by(found, by_large[None])[0]), greedy, facts)
 
@@ -82,6 +86,11 @@ class Switch:
             observer=observer,
             started=lambda places: observer.batch_started([requests[place].args for place in places]),
         ).write(texts, lambda place, text: answered(place, generated(text, both.tokens)))
+
+
+def _flops(shape: Arithmetic | None, request: ScoreRequest) -> float:
+    """The floating-point operations of reading a request; 0 where the model's shape is not known."""
+    return shape.flops(0, len(request.inputs), len(request.continuation)) if shape else 0.0
 
 
 def tokens_by_both(

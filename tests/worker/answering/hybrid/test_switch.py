@@ -12,6 +12,7 @@ from benchtui.routing.records import Sampling
 from benchtui.routing.rules import SwitchRule
 from benchtui.worker.answering.protocol import Score, ScoreRequest, Unobserved
 from tests.worker.answering.hybrid.asked import scored, way, written
+from tests.worker.routing.test_costs import counted
 from tests.worker.switching.pairs import Pair, counted_calls, js, naive, opened_pair
 
 PROMPTS = ["the quick brown", "and counts to ten while the cat", "a"]
@@ -119,8 +120,20 @@ def test_texts_written_at_once_are_those_written_one_by_one(pair: Pair) -> None:
 
 
 def test_the_positions_of_log_likelihoods_are_what_hooks_count(pair: Pair) -> None:
+    asked = way(pair, strategy="switch", threshold="0.05")
+    scored(asked, pair, TEXTS[:1])  # what the models can do is tried out once
     with counted_calls(pair) as seen:
-        found = scored(way(pair, strategy="switch", threshold="0.05"), pair, TEXTS)
+        found = scored(asked, pair, TEXTS)
     for side, counts in zip(("small", "large"), seen, strict=True):
         assert sum(getattr(each.routed, side).positions for each in found) == sum(counts)
         assert sum(getattr(each.routed, side).calls for each in found) == len(counts)
+
+
+def test_the_floating_point_operations_of_a_log_likelihood_are_those_of_the_modules(pair: Pair) -> None:
+    asked = way(pair, strategy="switch", threshold="0.05")
+    scored(asked, pair, TEXTS[:1])  # what the models can do is tried out once
+    networks = [model._answering.lm.model for model in pair.loaded]  # type: ignore[attr-defined]
+    with counted(networks[0]) as small, counted(networks[1]) as large:
+        (found,) = scored(asked, pair, TEXTS[:1])
+    assert found.routed is not None
+    assert (found.routed.small.flops, found.routed.large.flops) == pytest.approx((small[0], large[0]), rel=1e-9)
