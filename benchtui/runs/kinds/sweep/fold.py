@@ -57,13 +57,14 @@ class SweepFold:
         """Note what one event says."""
         self._at = event.t
         if isinstance(event, SweepPlanned):
-            for task in event.tasks[:MOST_TASKS]:
-                done = self._tasks[task.name].done if task.name in self._tasks else {}
-                self._tasks[task.name] = _Task(count(task.documents), task.stages, done)
+            for task in event.tasks:
+                known = self._tasks.get(task.name)
+                if known is not None or len(self._tasks) < MOST_TASKS:
+                    self._tasks[task.name] = _Task(count(task.documents), task.stages, known.done if known else {})
         elif isinstance(event, Swept) and event.task in self._tasks:
-            known = self._tasks[event.task]
-            if event.stage in known.stages:
-                known.done[event.stage] = (count(event.documents), count(event.documents_total))
+            swept = self._tasks[event.task]
+            if event.stage in swept.stages:
+                swept.done[event.stage] = (count(event.documents), count(event.documents_total))
 
     def begin_attempt(self) -> None:
         """Nothing is lost: what the journal holds is not computed again."""
