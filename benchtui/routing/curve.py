@@ -104,14 +104,6 @@ class Curve:
         found: NDArray[np.float64] = self.work.sum(-1) / self.work[-1].sum()
         return found
 
-    def cost_ratios(self, small: ArrayLike) -> NDArray[np.float64]:
-        """Return what both models do together by what the large one does alone (t,), given the work `small`
-        (documents,) that the small one does at every threshold, in the same unit (FLOPs). The last is the large model
-        alone."""
-        found: NDArray[np.float64] = self.shares + np.sum(np.asarray(small, np.float64)) / self.work[-1].sum()
-        found[-1] = 1.0
-        return found
-
     @cached_property
     def means(self) -> NDArray[np.float64]:
         """The mean score (t,)."""

@@ -178,11 +178,6 @@ def test_a_curve_of_routed_tokens_counts_tokens() -> None:
     assert found.work[-1].tolist() == [5, 6]
 
 
-def test_together_both_models_can_do_more_than_the_large_one_alone() -> None:
-    found = deferred(np.arange(4.0), np.zeros(4), np.ones(4))
-    np.testing.assert_allclose(found.cost_ratios(np.full(4, 0.2)), [0.2, 0.45, 0.7, 0.95, 1.2, 1.0])
-
-
 def test_what_is_no_curve_is_refused() -> None:
     ends = np.array([np.inf, -np.inf])
     with pytest.raises(ValueError, match="begins with the small model"):
