@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ import msgspec
 from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import read_plan
 from benchtui.plans.sweep import SweepPlan, check_strategy
+from benchtui.plans.switching import PROFILED
 from benchtui.routing.rules import Threshold, percent_of
 from benchtui.routing.signals import SIGNALS
 from benchtui.routing.strategies import Strategy
@@ -41,8 +41,6 @@ from benchtui.worker.sweep.records import Measured, Pass, SweptAnswers
 from benchtui.worker.sweep.task import SweepTask, stages_of
 from benchtui.worker.sweep.texts import TextWriter
 
-PROFILED = 50
-"""The most documents whose texts quantiles are taken from."""
 _CAVEATS, _SHAPES = "caveats of the models", "shapes of the models"
 
 
@@ -76,20 +74,15 @@ def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
             process.stop.check()
 
 
-@dataclass
 class _Sweep:
     """A run with its files open, and the tasks whose prompts are built."""
-
-    plan: SweepPlan
-    context: RunContext
-    tasks: dict[str, SweepTask]
 
     def __init__(self, run: RunDirectory, process: WorkerProcess, stack: ExitStack, *, asks: bool) -> None:
         self.plan = read_plan(run.plan_file, SweepPlan)
         check_strategy(self.plan.strategy)
         open_run = open_to_ask if asks else open_to_score
-        self.context = open_run(process, run, stack, self.plan)
-        self.tasks = {}
+        self.context: RunContext = open_run(process, run, stack, self.plan)
+        self.tasks: dict[str, SweepTask] = {}
         for loaded in self.context.tasks.tasks:
             _check(loaded, self.plan.strategy)
 

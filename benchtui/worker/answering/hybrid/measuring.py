@@ -12,11 +12,10 @@ from benchtui.errors import BenchtuiError
 from benchtui.routing.names import SignalName
 from benchtui.routing.rules import Threshold, resolve
 from benchtui.routing.signals import SIGNALS
-from benchtui.tokens.divergences import divergence
 from benchtui.worker.answering.hybrid.defer import as_continuation, documents_of, unsure_of_choice, unsure_of_texts
 from benchtui.worker.answering.hybrid.pair import Pair
+from benchtui.worker.answering.hybrid.switch import tokens_by_both
 from benchtui.worker.answering.hybrid.work import generated_by, scored_by, tokens_scored_by
-from benchtui.worker.answering.next_token import Distributions, LogProbs
 from benchtui.worker.answering.protocol import (
     Answering,
     AnsweringFacts,
@@ -135,16 +134,7 @@ def _divergences(pair: Pair, requests: list[ScoreRequest], observer: Observer) -
     both = pair.stepped(observer)
     for request in requests:
         observer.batch_started([request.args])
-        small, large = (_rows(model, request, observer) for model in (pair.small, pair.large))
-        apart = divergence(both.first.restricted(small), both.second.restricted(large), pair.strategy.divergence)
-        yield from _finite(apart)
-
-
-def _rows(model: Answering, request: ScoreRequest, observer: Observer) -> LogProbs:
-    assert isinstance(model, Distributions)  # noqa: S101 - checked when the pair was opened
-    ids = request.inputs
-    parts = model.distributions(ids, len(ids) + 1 - len(request.continuation), observer)
-    return np.concatenate([part.logprobs for part in parts])
+        yield from _finite(tokens_by_both(pair, both, request, pair.strategy.divergence, (observer, observer)).signal)
 
 
 def _finite(values: NDArray[np.floating[Any]]) -> list[float]:
