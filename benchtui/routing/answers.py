@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 
 import msgspec
+from msgspec.structs import astuple, replace
 
 from benchtui.routing.records import Cost, Side
 
@@ -24,29 +26,15 @@ class Work(msgspec.Struct, frozen=True, array_like=True):
     @classmethod
     def of(cls, cost: Cost) -> Work:
         """Return the work of a cost."""
-        return cls(
-            cost.calls,
-            cost.positions,
-            cost.chosen,
-            cost.discarded,
-            cost.seconds,
-            cost.shared,
-            cost.padding,
-            cost.flops,
-        )
+        return cls(**{name: getattr(cost, name) for name in cls.__struct_fields__})
 
     def plus(self, more: Work) -> Work:
         """Return the sum of both."""
-        return Work(
-            self.calls + more.calls,
-            self.positions + more.positions,
-            self.chosen + more.chosen,
-            self.discarded + more.discarded,
-            self.seconds + more.seconds,
-            self.shared + more.shared,
-            self.padding + more.padding,
-            self.flops + more.flops,
-        )
+        return Work(*map(operator.add, astuple(self), astuple(more)))
+
+    def choosing(self, tokens: int) -> Work:
+        """Return the same work, by which so many tokens were chosen."""
+        return replace(self, chosen=tokens)
 
 
 class Run(msgspec.Struct, frozen=True, array_like=True):

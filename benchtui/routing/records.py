@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
 import msgspec
+from msgspec.structs import astuple
 
 Side = Literal["a", "b"]
 """The first and the second model."""
@@ -57,17 +59,7 @@ class Cost(msgspec.Struct, frozen=True):
 
     def plus(self, more: Cost) -> Cost:
         """Return the sum of both."""
-        return Cost(
-            self.model,
-            self.calls + more.calls,
-            self.positions + more.positions,
-            self.chosen + more.chosen,
-            self.discarded + more.discarded,
-            self.seconds + more.seconds,
-            self.shared + more.shared,
-            self.padding + more.padding,
-            self.flops + more.flops,
-        )
+        return Cost(self.model, *map(operator.add, astuple(self)[1:], astuple(more)[1:]))
 
 
 class SwitchPoint(msgspec.Struct, frozen=True):

@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from benchtui.models.source import HybridPart, HybridSource
+from msgspec.structs import replace
+
+from benchtui.models.source import HybridSource
 from benchtui.plans.benchmark import BenchmarkPlan
-from benchtui.results.routing import RoutedPart, RoutedRun, costs, shares
+from benchtui.results.routing import RoutedRun, costs, planned, shares
 from benchtui.routing.answers import RoutedFacts
 from benchtui.routing.rules import Settled
-from benchtui.routing.strategies import strategy_of
 from benchtui.worker.benchmark.context import Outcome
 from benchtui.worker.benchmark.machine import stored_weights
 
@@ -21,22 +22,16 @@ def routing_of(
 ) -> RoutedRun | None:
     """Return how the two models of a plan answered, `tasks` and `thresholds` by leaf task; None for a plan of one
     model."""
-    if not isinstance(plan.source, HybridSource):
+    routing = planned(plan)
+    if routing is None or not isinstance(plan.source, HybridSource):
         return None
-    strategy = strategy_of(plan.backend_settings)
-    return RoutedRun(
-        _part(plan.source.small),
-        _part(plan.source.large),
-        strategy.name,
-        strategy.threshold if strategy.has_threshold else None,
-        strategy.drafts if strategy.name == "speculative" else None,
-        dict(tasks),
-        {name: settled.value for name, settled in thresholds.items()},
+    return replace(
+        routing,
+        small=replace(routing.small, weights=stored_weights(plan.source.small.source)),
+        large=replace(routing.large, weights=stored_weights(plan.source.large.source)),
+        tasks=dict(tasks),
+        settled={name: settled.value for name, settled in thresholds.items()},
     )
-
-
-def _part(part: HybridPart) -> RoutedPart:
-    return RoutedPart(part.source.path, part.backend, stored_weights(part.source))
 
 
 def seed_metadata(plan: BenchmarkPlan, outcome: Outcome, routing: RoutedRun) -> dict[str, Any]:

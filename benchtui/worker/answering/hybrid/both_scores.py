@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from benchtui.backends.hf_batch import device_of
 from benchtui.routing.answers import Work
 from benchtui.routing.rules import SignalName
@@ -45,11 +43,6 @@ def score_by_both(
         large = tokens_scored_by(pair.large, asked, None, observer)
         for place, ((one, its_work), (other, others_work)) in enumerate(zip(small, large, strict=True), chunk.start):
             answered(place, BothScores(one, other, (its_work, others_work)))
-
-
-def with_chosen(work: Work, chosen: int) -> Work:
-    """Return work that includes the choice of some tokens."""
-    return msgspec.structs.replace(work, chosen=chosen)
 
 
 def _chunks(requests: Sequence[ScoreRequest], positions: int) -> Iterator[slice]:

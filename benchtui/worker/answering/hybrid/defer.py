@@ -138,30 +138,25 @@ def _score(small: tuple[Score, Work], large: tuple[Score, Work] | None, tokens: 
     """Return the answer of whoever answers a document."""
     score, work = small
     if large is None:
-        return Score(score.loglikelihood, score.greedy, RoutedFacts(_chosen(work, tokens)))
+        return Score(score.loglikelihood, score.greedy, RoutedFacts(work.choosing(tokens)))
     again, more = large
-    return Score(again.loglikelihood, again.greedy, RoutedFacts(_in_vain(work, tokens), _chosen(more, tokens)))
+    return Score(again.loglikelihood, again.greedy, RoutedFacts(_in_vain(work, tokens), more.choosing(tokens)))
 
 
 def _text(small: tuple[Generated, Work], large: tuple[Generated, Work] | None) -> Generated:
     text, work = small
     if large is None:
-        return _with_facts(text, RoutedFacts(_chosen(work, len(text.ids)), runs=_run("a", text)))
+        return written_alone(text, work, "a")
     again, more = large
-    facts = RoutedFacts(_in_vain(work, len(text.ids)), _chosen(more, len(again.ids)), _run("b", again))
-    return _with_facts(again, facts)
+    return written_alone(again, more, "b", before=_in_vain(work, len(text.ids)))
 
 
-def _with_facts(text: Generated, facts: RoutedFacts) -> Generated:
+def written_alone(text: Generated, work: Work, side: Side, before: Work = Work()) -> Generated:  # noqa: B008 - frozen
+    """Return a text that one model wrote, with what that took; `before` is what the small one did in vain."""
+    runs = (Run(side, len(text.ids), len(text.text)),) if text.ids else ()
+    own = work.choosing(len(text.ids))
+    facts = RoutedFacts(own, runs=runs) if side == "a" else RoutedFacts(before, own, runs)
     return dataclasses.replace(text, routed=facts)
-
-
-def _run(side: Side, text: Generated) -> tuple[Run, ...]:
-    return (Run(side, len(text.ids), len(text.text)),) if text.ids else ()
-
-
-def _chosen(work: Work, tokens: int) -> Work:
-    return msgspec.structs.replace(work, chosen=tokens)
 
 
 def _in_vain(work: Work, tokens: int) -> Work:

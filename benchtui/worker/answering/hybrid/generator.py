@@ -11,20 +11,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-import msgspec
-
 from benchtui.backends.hybrid import HYBRID
 from benchtui.backends.registry import DEFAULT_BACKEND
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.load import LoadPlan, loading_choice, plan_load
-from benchtui.routing.answers import RoutedFacts, Run
+from benchtui.routing.answers import RoutedFacts
 from benchtui.routing.names import OWN, STRATEGIES
 from benchtui.routing.profiled_text import ProfileResult, TokenProfile
 from benchtui.routing.records import Side
 from benchtui.routing.signals import SIGNALS
 from benchtui.routing.strategies import Strategy, strategy_of
 from benchtui.worker.answering.hybrid.answering import HybridAnswering, way_of
-from benchtui.worker.answering.hybrid.defer import as_continuation
+from benchtui.worker.answering.hybrid.defer import as_continuation, written_alone
 from benchtui.worker.answering.hybrid.measuring import MeasuringPair
 from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.work import generated_by, tokens_scored_by
@@ -306,10 +304,7 @@ def _until(text: str, stops: Sequence[str]) -> str:
 def _alone(model: Answering, request: GenerateRequest, side: Side) -> Generated:
     """Let one model write."""
     ((text, work),) = generated_by(model, [request], Unobserved())
-    work = msgspec.structs.replace(work, chosen=len(text.ids))
-    runs = (Run(side, len(text.ids), len(text.text)),) if text.ids else ()
-    facts = RoutedFacts(work, runs=runs) if side == "a" else RoutedFacts(large=work, runs=runs)
-    return dataclasses.replace(text, routed=facts)
+    return written_alone(text, work, side)
 
 
 def _stats(text: Generated, strategy: Strategy, at: float | None, seconds: float) -> dict[str, Any]:

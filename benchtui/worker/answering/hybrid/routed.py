@@ -12,7 +12,7 @@ from benchtui.routing.answers import RoutedFacts, Run, Work
 from benchtui.routing.records import DraftRound, WrittenText
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.sweep import Request
-from benchtui.worker.answering.hybrid.both_scores import BothScores, score_by_both, with_chosen
+from benchtui.worker.answering.hybrid.both_scores import BothScores, score_by_both
 from benchtui.worker.answering.hybrid.pair import FINISHES, Pair
 from benchtui.worker.answering.protocol import (
     Generated,
@@ -123,5 +123,5 @@ def mixture(both: BothScores, by_large: NDArray[np.bool_]) -> Score:
         total = float(np.where(by_large, both.large.logprobs, both.small.logprobs).sum(dtype=np.float64))
     greedy = bool(np.where(by_large, both.large.greedy, both.small.greedy).all())
     small, large = both.work
-    facts = RoutedFacts(with_chosen(small, len(by_large) - chosen), with_chosen(large, chosen))
+    facts = RoutedFacts(small.choosing(len(by_large) - chosen), large.choosing(chosen))
     return Score(total, greedy, facts)
