@@ -113,7 +113,10 @@ HYBRID = _Hybrid(
             "is measured first. Higher leaves more to the small one.  auto: the strategy's own.",
             (), OWN, metavar="X|pN",
         ),
-        OwnSetting("hold", "With a signal: tokens in a row that the large model then writes.", (), "1", metavar="N"),
+        OwnSetting(
+            "hold", "With a --strategy that goes by a signal (uncertainty, margin …): tokens in a row that the large "
+            "model then writes.", (), "1", metavar="N",
+        ),
         OwnSetting(
             "num-drafts", "With --strategy speculative: tokens drafted at a time, or auto.", (), str(FIRST_DRAFT),
             metavar="N",
