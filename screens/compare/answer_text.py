@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from benchtui.reports.wording.glyphs import UNICODE
-from benchtui.reports.wording.routing import NOT_COMPUTE
+from benchtui.reports.wording.routing import NOT_COMPUTE, percent_words
 from benchtui.text import one_line, printable
 from screens.themes import Colours
 from screens.widgets.plain import Plain
@@ -94,7 +94,7 @@ def _sum(known: Sequence[AnsweredBy], colours: Colours) -> Text:
     """ "░ small 81 tokens · █ large 19 (19% of tokens, not of compute)"."""
     small, large = sum(by.small for by in known), sum(by.large for by in known)
     drafted, accepted = sum(by.drafted for by in known), sum(by.accepted for by in known)
-    share = f" ({100 * large / (small + large):.0f}% {NOT_COMPUTE})" if small + large else ""
+    share = percent_words(large, small + large, f" {NOT_COMPUTE}")
     line = Text.assemble(
         (f"{UNICODE.by_small} small {small:,} tokens", colours.primary),
         (UNICODE.dot, colours.muted),

@@ -30,7 +30,7 @@ def answer_parts(answer: RoutedAnswer, width: int, glyphs: Glyphs) -> list[tuple
     """Return the bar of an answer in `width` signs at most, and how many tokens of each model: what the signs
     mean. "░░░█  ░ small 3 · █ large 1 tokens (25%)"."""
     bar = bar_parts(answer.strip, width, glyphs)
-    share = _percent(answer.large, answer.small + answer.large)
+    share = percent_words(answer.large, answer.small + answer.large)
     parts: list[tuple[str, Author | None]] = [*bar]
     parts += [("  ", None), (f"{glyphs.by_small} small {answer.small:,}", "small"), (glyphs.dot, None)]
     parts += [(f"{glyphs.by_large} large {answer.large:,}", "large"), (f" tokens{share}", None)]
@@ -45,9 +45,9 @@ def routing_words(routing: Routing, glyphs: Glyphs) -> str:
     small, large = work.small, work.large
     parts = []
     if work.drafted:
-        drafts = _percent(work.accepted, work.drafted)
+        drafts = percent_words(work.accepted, work.drafted)
         parts.append(f"drafts accepted {work.accepted:,} of {work.drafted:,}{drafts}")
-    share = _percent(large.chosen, routing.tokens, f" {NOT_COMPUTE}")
+    share = percent_words(large.chosen, routing.tokens, f" {NOT_COMPUTE}")
     parts.append(f"large {large.chosen:,} of {routing.tokens:,} tokens{share}")
     parts.append(f"calls: small {small.calls:,}, large {large.calls:,}")
     alone = [("small", documents.small), ("large", documents.large), ("both", documents.both)]
@@ -56,8 +56,8 @@ def routing_words(routing: Routing, glyphs: Glyphs) -> str:
     return glyphs.dot.join(parts)
 
 
-def _percent(part: int, whole: int, of: str = "") -> str:
-    """ " (19%)"; a part that is neither nothing nor all is never said to be."""
+def percent_words(part: int, whole: int, of: str = "") -> str:
+    """Return " (19%)", "" of nothing; a part that is neither nothing nor all is never said to be."""
     if not whole:
         return ""
     share = 100 * part / whole
