@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
             raise
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
-    except (MemoryError, RuntimeError, ImportError) as error:
+    except (MemoryError, RuntimeError, ImportError, SystemError) as error:
         if not is_caused_by_out_of_memory(error):
             raise
         _complain(*_NO_MEMORY)

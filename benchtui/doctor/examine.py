@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchtui.doctor.check import Check
+from benchtui.out_of_memory import memory_limit
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ DEADLINE_SECONDS = 2.6
 """When checks that are still running are abandoned, counted from the start of all."""
 PATIENCE = 8.0
 """The same where a server was named: it is asked three times, and may be slow."""
+
+LITTLE_MEMORY = 512_000_000
+"""Bytes that this process may take (`ulimit -v`) below which it starts no threads."""
 
 
 def run_checks(
@@ -59,8 +63,14 @@ def run_checks(
 
 def run_together(examinations: list[tuple[str, Callable[[], Iterable[Check]]]], seconds: float) -> list[Check]:
     """Run all `examinations` side by side and return their findings; one that takes longer than `seconds` is named
-    instead."""
+    instead. Where this process may take very little memory they run one after another: of a thread that cannot begin
+    nobody is told, and its start is waited for without end."""
     found: dict[str, list[Check]] = {}
+    limit = memory_limit()
+    if limit is not None and limit < LITTLE_MEMORY:
+        for name, examination in examinations:
+            _examine(name, examination, found)
+        return [check for name, _ in examinations for check in found[name]]
     threads = [
         # Left behind when they take too long: a name server or a driver may hang for a minute.
         threading.Thread(target=_examine, args=(name, examination, found), daemon=True)

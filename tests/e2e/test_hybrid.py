@@ -175,7 +175,9 @@ def test_a_run_of_two_models_is_compared_judged_and_listed_like_any_other(demo: 
     assert "differ in" not in judged.out
     assert PAIR not in benchtui("models", cwd=demo).out
     assert f"{PAIR}/{run.path.name}" in benchtui("runs", cwd=demo).out
-    assert PAIR in benchtui("history", PAIR, cwd=demo).out
+    assert PAIR in benchtui("history", PAIR, cwd=demo, env={"COLUMNS": "200"}).out
+    narrow = benchtui("history", PAIR, cwd=demo, env={"COLUMNS": "80"}).out
+    assert PAIR[:20] in narrow, "a long name is folded, not cut"
     assert benchtui("readme", PAIR, "--run", run.path.name, cwd=demo).code == 0
     readme = (demo / "outputs" / PAIR / "README.md").read_text()
     assert "A small and a large model that answer as one." in readme
