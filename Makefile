@@ -14,7 +14,7 @@ help:
 	@echo "make check   format, lint, types, import contracts"
 	@echo "make graph   who imports whom, floor by floor; says where there is a cycle"
 	@echo "make faults  the long fault-injection suite"
-	@echo "make real    parity with lm-eval on a real 135M model, also as GGUF (about an hour; fetches 100 MB)"
+	@echo "make real    parity with lm-eval on a real 135M model, also as GGUF, and sweeps (over an hour; fetches 100 MB)"
 	@echo "make perf    the measured comparisons"
 	@echo "make wheel   build the distribution"
 
@@ -64,7 +64,7 @@ faults: $(READY)
 
 real: $(READY)
 	test -d .real/outputs || $(BIN)/python ../shared/hub/smollm2.py .real
-	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/worker/answering/gguf/test_real.py
+	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/e2e/test_hybrid_sweep_real.py tests/worker/answering/gguf/test_real.py
 
 perf: $(READY)
 	for script in $$(grep -l __main__ tests/perf/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from tests.e2e.swept_siblings import MODEL, evaluate, place_models, processor_se
 pytestmark = [pytest.mark.hub, pytest.mark.real, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(6000)]
 
 AT_128 = ("--gen-kwargs", "max_gen_toks=128")
-TEXTS = (("ifeval", "4"), ("gsm8k", "10"))
+WHOLE = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
+"""Set by `make real`: these take many minutes."""
+CASES = [("distant", "ifeval", "4"), ("near", "ifeval", "4"), ("distant", "gsm8k", "10"), ("near", "gsm8k", "10")]
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +51,7 @@ def test_log_likelihoods_take_one_evaluation_of_each_model(distant: Path, hub: H
     assert swept <= 1.25 * separate
 
 
-@pytest.mark.parametrize("layers", ["distant", "near"])
-@pytest.mark.parametrize(("task", "limit"), TEXTS)
+@pytest.mark.parametrize(("layers", "task", "limit"), CASES if WHOLE else CASES[:1])
 def test_texts_take_at_most_six_tenths_of_the_steps(
     request: pytest.FixtureRequest, hub: Hub, layers: str, task: str, limit: str
 ) -> None:
