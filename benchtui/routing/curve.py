@@ -1,12 +1,11 @@
 """What a rule gives for what it costs: scores against the share of the work that the large model does.
 
 Beside the rule there are both models alone, the straight line between them (what documents deferred at random give),
-tokens routed at random, and an oracle that knows which documents the large model alone gets right.
+and an oracle that knows which documents the large model alone gets right.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -18,8 +17,6 @@ from numpy.typing import ArrayLike, NDArray
 from benchtui.evidence.bootstrap import FEWEST, bootstrap, bootstrap_interval
 from benchtui.evidence.records import Floats, Interval
 from benchtui.routing.paired import Paired, paired
-from benchtui.routing.steps import Steps
-from benchtui.routing.sweep import Choices, correct, large_tokens, per_document
 from benchtui.tokens.estimates import ratio, share
 from benchtui.tokens.summary import Estimate
 
@@ -30,14 +27,6 @@ _FAR = 1e9
 
 Numbers = NDArray[Any]
 Why = Literal["", "the models do not differ", "the large model is worse", "too few documents"]
-
-
-class Point(msgspec.Struct, frozen=True):
-    """A threshold: the `work` of the large model by what it does alone, and the mean score of the documents."""
-
-    threshold: float
-    work: Estimate
-    score: Estimate
 
 
 class Recovered(msgspec.Struct, frozen=True):
@@ -75,14 +64,6 @@ class Curve:
             raise ValueError("a curve begins with the small model alone, and ends with the large one")
         if self.work[0].any() or not self.work[-1].sum() > 0:
             raise ValueError("the large model's work must be 0 where the small one does everything, and then grow")
-
-    @property
-    def points(self) -> tuple[Point, ...]:
-        """One a threshold, from the small model alone to the large one alone, with intervals by document."""
-        return tuple(
-            Point(float(self.thresholds[row]), self.work_at(row), self.score_at(row))
-            for row in range(len(self.thresholds))
-        )
 
     def score_at(self, row: int) -> Estimate:
         """Estimate the score at a threshold; its interval takes documents as the units."""
@@ -186,48 +167,6 @@ class Curve:
         """The thresholds by growing work, between both ends."""
         inner = 1 + np.argsort(self.shares[1:-1], kind="stable")
         return np.concatenate([[0], inner, [len(self.shares) - 1]])
-
-
-def curve(scores: Sequence[Steps], work: Sequence[Steps], thresholds: ArrayLike | None = None) -> Curve:
-    """Make a curve from step functions of each document: its score, and what the large model does for it. Without
-    `thresholds` it goes through all at which something changes, or MOST of them."""
-    drawn = _grid([*scores, *work]) if thresholds is None else np.asarray(thresholds, np.float64)
-    inner = -np.unique(-drawn[np.isfinite(drawn)])
-    wanted = np.concatenate([[np.inf], inner, [-np.inf]])
-    of_scores, of_work = (per_document(each, wanted).astype(np.float64) for each in (scores, work))
-    return Curve(wanted, of_scores, of_work)
-
-
-def routed_at_random(
-    documents: Sequence[Choices],
-    shares: ArrayLike,
-    score: Callable[[Choices], Steps] = correct,
-    repeats: int = 20,
-    seed: int = 1234,
-) -> NDArray[np.float64]:
-    """Simulate tokens routed at random: the mean score where each token goes to the large model with the chance of each
-    of `shares` (n,). Not on the straight line: choices of one question are scored by different mixtures."""
-    rng = np.random.default_rng(seed)
-    thresholds = 1 - np.asarray(shares, np.float64)
-    found = [per_document([score(each.at_random(rng)) for each in documents], thresholds) for _ in range(repeats)]
-    means: NDArray[np.float64] = np.mean(found, axis=(0, 2))
-    return means
-
-
-def token_curve(documents: Sequence[Choices], thresholds: ArrayLike | None = None) -> Curve:
-    """Make the curve of documents with choices whose tokens are routed; the work is tokens that the large model
-    scores."""
-    return curve([correct(each) for each in documents], [large_tokens(each) for each in documents], thresholds)
-
-
-def _grid(parts: Sequence[Steps]) -> NDArray[np.float64]:
-    """The edges of all, or as many of their quantiles."""
-    edges = np.concatenate([part.edges for part in parts])
-    distinct = np.unique(edges)
-    if len(distinct) <= MOST - 2:
-        return distinct
-    found: NDArray[np.float64] = np.quantile(edges, np.linspace(0, 1, MOST - 2), method="closest_observation")
-    return found
 
 
 def _recovered(scores: Numbers, shares: Numbers) -> Numbers:

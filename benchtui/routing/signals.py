@@ -215,6 +215,14 @@ def of_text(score: DeferScore, logprobs: ArrayLike, quantile: float = 0.1) -> fl
     raise ValueError(f"{score} is of choices, not of the tokens of a text")
 
 
+def known(signal: ArrayLike) -> NDArray[np.float64]:
+    """Return a signal as float64 (n,). Raises ValueError saying how many values are not known (NaN, or infinite)."""
+    found = np.asarray(signal, np.float64)
+    if unknown := int((~np.isfinite(found)).sum()):
+        raise ValueError(f"the signal is not known at {unknown:,} of {len(found):,} places, so nothing can be routed")
+    return found
+
+
 def _read(name: SignalName, k: int) -> int:
     """How many of the likeliest tokens a signal reads."""
     return {"uncertainty": TOP, "margin": 2, "least-confidence": 1}.get(name, k)

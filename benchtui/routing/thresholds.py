@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from benchtui.evidence.records import ALPHA
 from benchtui.routing.paired import Paired, chance_of_no_more, paired
 from benchtui.routing.rules import Threshold, resolve
-from benchtui.routing.steps import known
+from benchtui.routing.signals import known
 from benchtui.tokens.estimates import share
 from benchtui.tokens.summary import Estimate
 

@@ -1,4 +1,4 @@
-"""Cost and quality: the ends, the line, random routing, the oracle, and one figure for a curve where there is one."""
+"""Cost and quality: the ends, the line, the oracle, and one figure for a curve where there is one."""
 
 from __future__ import annotations
 
@@ -10,28 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchtui.evidence.shares import wilson
-from benchtui.routing.curve import MOST, Curve, curve, routed_at_random, token_curve
-from benchtui.routing.steps import Steps, swept
-from benchtui.routing.sweep import Choices, Request, defer
+from benchtui.routing.curve import MOST, Curve
+from benchtui.routing.sweeps.choose import with_grid
 
 SEEDS = st.integers(0, 10_000)
 
 
 def deferred(signal: np.ndarray, small: np.ndarray, large: np.ndarray, thresholds: np.ndarray | None = None) -> Curve:
-    scores = [swept([u], [s], [b]) for u, s, b in zip(signal, small, large, strict=True)]
-    return curve(scores, [swept([u], [0.0], [1.0]) for u in signal], thresholds)
+    inner = [each.value for each in with_grid((), signal)[0]] if thresholds is None else -np.sort(-thresholds)
+    values = np.array([np.inf, *inner, -np.inf])
+    takes = signal >= values[:, None]
+    return Curve(values, np.where(takes, large, small), takes.astype(float))
 
 
 def answers(rng: np.random.Generator, n: int, small: float = 0.4, large: float = 0.8) -> tuple[np.ndarray, np.ndarray]:
     return (rng.random(n) < small).astype(float), (rng.random(n) < large).astype(float)
-
-
-def choices_of(rng: np.random.Generator, tokens: tuple[int, ...]) -> Choices:
-    requests = []
-    for n in tokens:
-        small, large = -rng.exponential(1, (2, n))
-        requests.append(Request(small, large, rng.random(n), np.ones(n, bool), np.ones(n, bool)))
-    return Choices(tuple(requests), 0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -41,9 +34,10 @@ def test_a_curve_of_deferred_documents_is_that_of_all_of_them_together(seed: int
     signal = rng.integers(0, 6, n) / 5
     small, large = answers(rng, n)
     found = deferred(signal, small, large)
-    score, part = defer(signal, small, large)
-    np.testing.assert_allclose(found.means, score.at(found.thresholds))
-    np.testing.assert_allclose(found.shares, part.at(found.thresholds))
+    for threshold, mean, share in zip(found.thresholds, found.means, found.shares, strict=True):
+        taken = [bool(each >= threshold) for each in signal]
+        assert mean == pytest.approx(sum(b if t else s for t, s, b in zip(taken, small, large, strict=True)) / n)
+        assert share == pytest.approx(sum(taken) / n)
     assert (found.means[0], found.means[-1]) == pytest.approx((small.mean(), large.mean()))
     assert (found.shares[0], found.shares[-1]) == (0.0, 1.0)
     np.testing.assert_allclose(found.line([0.0, 1.0]), [small.mean(), large.mean()])
@@ -76,21 +70,22 @@ def test_points_have_intervals_by_document() -> None:
     rng = np.random.default_rng(0)
     small, large = answers(rng, 200)
     found = deferred(rng.random(200), small, large, np.array([0.5]))
-    first, middle, last = found.points
-    assert (first.threshold, middle.threshold, last.threshold) == (np.inf, 0.5, -np.inf)
-    assert (first.work.value, first.work.high, last.work.low) == (0.0, 0.0, 1.0)
-    assert last.score.value == large.mean()
-    assert last.score.low == pytest.approx(wilson(int(large.sum()), 200).low, abs=0.002)
-    assert middle.work.low is not None
-    assert middle.work.value is not None
-    assert middle.work.low < middle.work.value == found.shares[1]
+    assert found.thresholds.tolist() == [np.inf, 0.5, -np.inf]
+    first, middle, last = (found.work_at(row) for row in range(3))
+    assert (first.value, first.high, last.low) == (0.0, 0.0, 1.0)
+    score = found.score_at(2)
+    assert score.value == large.mean()
+    assert score.low == pytest.approx(wilson(int(large.sum()), 200).low, abs=0.002)
+    assert middle.low is not None
+    assert middle.value is not None
+    assert middle.low < middle.value == found.shares[1]
 
 
 def test_long_curves_are_drawn_through_some_of_their_thresholds() -> None:
     rng = np.random.default_rng(1)
     small, large = answers(rng, 3_000)
     found = deferred(rng.random(3_000), small, large)
-    assert len(found.thresholds) == MOST
+    assert len(found.thresholds) == MOST + 2, "and both models alone"
     assert np.diff(found.shares).max() < 0.02
 
 
@@ -152,32 +147,6 @@ def test_the_share_that_recovers_a_part_is_the_first_on_the_envelope() -> None:
     assert found.share_for(0.0) == 0.0
 
 
-def test_tokens_routed_at_random_are_not_on_the_line() -> None:
-    """Against all ways to route the four tokens of a question."""
-    rng = np.random.default_rng(21)
-    document, part = choices_of(rng, (2, 2)), 0.3
-    exact = 0.0
-    for way in itertools.product((False, True), repeat=4):
-        chance = np.prod([part if large else 1 - part for large in way])
-        by_large = np.array(way).reshape(2, 2)
-        totals = [
-            np.where(row, each.large, each.small).sum() for row, each in zip(by_large, document.requests, strict=True)
-        ]
-        exact += chance * (np.argmax(totals) == 0)
-    found = routed_at_random([document], [0.0, part, 1.0], repeats=4_000)
-    assert found[1] == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / 4_000))
-    assert abs(exact - (found[0] + part * (found[2] - found[0]))) > 0.05
-
-
-def test_a_curve_of_routed_tokens_counts_tokens() -> None:
-    rng = np.random.default_rng(3)
-    documents = [choices_of(rng, (3, 2)), choices_of(rng, (5, 1))]
-    found = token_curve(documents, [0.5])
-    reached = sum(int((each.signal >= 0.5).sum()) for document in documents for each in document.requests)
-    assert found.work[1].sum() == reached
-    assert found.work[-1].tolist() == [5, 6]
-
-
 def test_what_is_no_curve_is_refused() -> None:
     ends = np.array([np.inf, -np.inf])
     with pytest.raises(ValueError, match="begins with the small model"):
@@ -186,4 +155,3 @@ def test_what_is_no_curve_is_refused() -> None:
         Curve(ends, np.zeros((2, 3)), np.ones((2, 3)))
     with pytest.raises(ValueError, match="are not of 2 thresholds"):
         Curve(ends, np.zeros((2, 0)), np.zeros((2, 0)))
-    assert isinstance(swept([], [], []), Steps)

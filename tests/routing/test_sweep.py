@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -11,30 +12,35 @@ from hypothesis import strategies as st
 
 from benchtui.routing.rules import RouteRule, SwitchRule
 from benchtui.routing.signals import SIGNALS, of_distributions
-from benchtui.routing.steps import Steps, swept, total
-from benchtui.routing.sweep import (
-    Choices,
-    Request,
-    correct,
-    defer,
-    large_positions,
-    large_tokens,
-    per_document,
-    predictions,
-    routed,
-    scores_by,
-    switched,
-    tokens_of,
-)
+from benchtui.routing.strategies import Strategy
+from benchtui.routing.sweep import Request, scores_by, switched
+from benchtui.worker.sweep.answers import Given, ScoredRequest
+from benchtui.worker.sweep.records import Pass
 
 SEEDS = st.integers(0, 10_000)
 
 
 def request(rng: np.random.Generator, n: int) -> Request:
     """Signals that occur several times, and now and then a token without a probability."""
-    small, large = (np.where(rng.random(n) < 0.05, -np.inf, -rng.exponential(2, n)) for _ in range(2))
+    small, large = (
+        np.where(rng.random(n) < 0.05, -np.inf, -rng.exponential(2, n)).astype(np.float32) for _ in range(2)
+    )
     signal = rng.integers(0, 8, n).astype(np.float32) / np.float32(7)
     return Request(small, large, signal, rng.random(n) < 0.8, rng.random(n) < 0.8)
+
+
+def swept(one: Request, thresholds: Sequence[float], hold: int = 1, prompt: int = 1) -> list[Given]:
+    """What a sweep gives at thresholds, behind a prompt of so many tokens; all but the last token are read."""
+    read = prompt + len(one.small) - 1
+    small, large = (
+        Pass.of(logprobs, top, signal, float(logprobs.sum(dtype=np.float64)), read)
+        for logprobs, top, signal in (
+            (one.small, one.small_top, one.signal),
+            (one.large, one.large_top, None),
+        )
+    )
+    request = ScoredRequest([small], [large], Strategy("uncertainty", hold=hold), whole=False)
+    return [request.at(place, threshold) for place, threshold in enumerate(thresholds)]
 
 
 def thresholds_of(*requests: Request) -> list[float]:
@@ -60,16 +66,16 @@ def naive(one: Request, threshold: float, hold: int = 1) -> tuple[float, int, bo
 @given(seed=SEEDS, n=st.integers(0, 12), hold=st.integers(1, 4))
 def test_a_request_at_every_threshold_is_what_a_router_makes_token_by_token(seed: int, n: int, hold: int) -> None:
     one = request(np.random.default_rng(seed), n)
-    found = routed(one.held(hold))
-    thresholds = thresholds_of(one)
-    expected = [naive(one, threshold, hold) for threshold in thresholds]
-    np.testing.assert_allclose(found.score.at(thresholds), [score for score, _, _ in expected], atol=1e-12)
-    assert found.large.at(thresholds).tolist() == [large for _, large, _ in expected]
-    assert found.greedy.at(thresholds).tolist() == [greedy for _, _, greedy in expected]
-    assert found.tokens == n
-    assert len(found.score.values) <= n + 1
-    assert (np.diff(found.large.values) >= 0).all()
-    assert (found.score.small, found.score.large) == (one.small.sum(), one.large.sum())
+    thresholds = [-math.inf, *thresholds_of(one)]
+    found = swept(one, thresholds, hold)
+    for at_it, threshold in zip(found, thresholds, strict=True):
+        score, large, greedy = naive(one, threshold, hold)
+        assert at_it.answer[0] == pytest.approx(score, abs=1e-12)
+        assert at_it.answer[1] == greedy
+        assert (at_it.small.chosen, at_it.large.chosen) == (n - large, large)
+    counts = [each.large.chosen for each in found]
+    assert counts == sorted(counts, reverse=True)
+    assert (found[0].answer[0], found[-1].answer[0]) == (one.large.sum(dtype=float), one.small.sum(dtype=float))
 
 
 @settings(max_examples=60, deadline=None)
@@ -100,62 +106,15 @@ def test_with_two_thresholds_it_is_what_the_switching_rule_decides(
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=SEEDS, choices=st.integers(1, 4), hold=st.integers(1, 2), by_length=st.booleans())
-def test_a_document_with_choices_is_predicted_as_at_each_threshold_alone(
-    seed: int, choices: int, hold: int, by_length: bool
-) -> None:
-    rng = np.random.default_rng(seed)
-    requests = tuple(request(rng, int(rng.integers(1, 6))) for _ in range(choices))
-    sizes = tuple(float(size) for size in rng.integers(1, 30, choices)) if by_length else None
-    document = Choices(requests, int(rng.integers(choices)), sizes)
-    held = document.held(hold)
-    thresholds = thresholds_of(*requests)
-    found, right = predictions(held).at(thresholds), correct(held).at(thresholds)
-    counted = large_tokens(held).at(thresholds)
-    for row, threshold in enumerate(thresholds):
-        runs = [naive(each, threshold, hold) for each in requests]
-        scores = np.array([score for score, _, _ in runs]) / (1.0 if sizes is None else np.array(sizes))
-        best = scores.max()
-        assert math.isclose(scores[found[row]], best, abs_tol=1e-12) or scores[found[row]] == best
-        assert right[row] == float(found[row] == document.right)
-        assert counted[row] == sum(large for _, large, _ in runs)
-    assert counted[0] == tokens_of(document)
-    assert counted[-1] == 0
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=SEEDS, choices=st.integers(1, 3), prompt=st.integers(1, 9))
-def test_the_large_model_reads_everything_before_the_last_token_that_it_scores(seed, choices, prompt) -> None:
-    rng = np.random.default_rng(seed)
-    requests = tuple(request(rng, int(rng.integers(1, 6))) for _ in range(choices))
-    found = large_positions(Choices(requests, 0), prompt)
-    for threshold in thresholds_of(*requests):
-        scored = [[place for place, u in enumerate(each.signal) if float(u) >= threshold] for each in requests]
-        read = sum(max(places) for places in scored if places) + prompt if any(scored) else 0
-        assert found.at([threshold])[0] == read
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=SEEDS, n=st.integers(1, 30))
-def test_deferred_documents_are_answered_by_the_large_model(seed: int, n: int) -> None:
-    rng = np.random.default_rng(seed)
-    signal = rng.integers(0, 5, n) / 4
-    small, large = rng.integers(0, 2, (2, n)).astype(float)
-    score, share = defer(signal, small, large)
-    for threshold in (-1.0, 0.0, 0.25, 0.3, 1.0, math.inf):
-        deferred = signal >= threshold
-        assert score.at([threshold])[0] == pytest.approx(np.where(deferred, large, small).mean())
-        assert share.at([threshold])[0] == pytest.approx(deferred.mean())
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=SEEDS, parts=st.integers(1, 5))
-def test_sums_of_step_functions_are_sums_at_every_threshold(seed: int, parts: int) -> None:
-    rng = np.random.default_rng(seed)
-    each = [swept(rng.integers(0, 6, n), rng.normal(size=n), rng.normal(size=n)) for n in rng.integers(0, 6, parts)]
-    thresholds = np.append(np.arange(-1, 7, 0.5), [-np.inf, np.inf])
-    np.testing.assert_allclose(total(each).at(thresholds), sum(one.at(thresholds) for one in each), atol=1e-12)
-    assert per_document(each, thresholds).shape == (len(thresholds), parts)
+@given(seed=SEEDS, n=st.integers(1, 6), prompt=st.integers(1, 9))
+def test_the_large_model_reads_everything_before_the_last_token_that_it_scores(seed: int, n: int, prompt: int) -> None:
+    one = request(np.random.default_rng(seed), n)
+    thresholds = thresholds_of(one)
+    for threshold, found in zip(thresholds, swept(one, thresholds, prompt=prompt), strict=True):
+        places = [place for place, u in enumerate(one.signal) if float(u) >= threshold]
+        assert found.large.positions == (prompt + max(places) if places else 0)
+        assert found.large.calls == bool(places)
+        assert found.small.positions == prompt + n - 1
 
 
 def distributions(seed: int, vocabulary: int = 40) -> tuple[np.ndarray, np.ndarray]:
@@ -167,9 +126,10 @@ def distributions(seed: int, vocabulary: int = 40) -> tuple[np.ndarray, np.ndarr
 
 def mass(small: np.ndarray, large: np.ndarray, signals: np.ndarray, threshold: float) -> float:
     """Sum exp(score) over all one-token continuations; `signals` [vocabulary] is the one used for each of them."""
+    right = np.array([True])
     scores = [
-        routed(Request(small[:1], large[:1], signal[None], np.array([True]), np.array([True]))).score.at([threshold])[0]
-        for small, large, signal in zip(small, large, signals, strict=True)
+        scores_by(Request(one, other, signal[None], right, right), signal[None, None] >= threshold)[0]
+        for one, other, signal in zip(small, large, signals, strict=True)
     ]
     return float(np.exp(scores).sum())
 
@@ -193,20 +153,16 @@ def test_what_is_not_known_or_not_alike_is_refused() -> None:
         Request(np.zeros(2), np.zeros(2), np.array([0.1, np.nan]), right, right)
     with pytest.raises(ValueError, match="not of the same tokens"):
         Request(np.zeros(2), np.zeros(3), np.zeros(2), right, right)
-    with pytest.raises(ValueError, match="not of the same documents"):
-        defer(np.zeros(2), np.zeros(2), np.zeros(3))
-    with pytest.raises(ValueError, match="not of the same documents"):
-        defer([], [], [])
 
 
 def test_a_rule_may_hold_until_the_end_of_the_text() -> None:
     one = request(np.random.default_rng(1), 9)
-    found, first = routed(one.held(10**12)), float(one.signal[0])
-    assert found.large.at([first])[0] == 9
-    assert found.score.at([0.9])[0] == pytest.approx(naive(one, 0.9, 10**12)[0])
+    found = swept(one, [float(one.signal[0]), 0.9], 10**12)
+    assert found[0].large.chosen == 9
+    assert found[1].answer[0] == pytest.approx(naive(one, 0.9, 10**12)[0])
 
 
 def test_a_threshold_is_compared_with_the_signal_as_it_was_stored() -> None:
-    found = swept(np.array([0.7], np.float32), [0.0], [1.0])
-    assert found.at([0.7, float(np.float32(0.7))]).tolist() == [0.0, 1.0]
-    assert isinstance(found, Steps)
+    one, top = np.zeros(1, np.float32), np.array([True])
+    found = swept(Request(one, one, np.array([0.7], np.float32), top, top), [0.7, float(np.float32(0.7))])
+    assert [each.large.chosen for each in found] == [0, 1]

@@ -10,7 +10,9 @@ import pytest
 
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.signals import SIGNALS, of_distributions
-from benchtui.routing.sweep import Request, routed
+from benchtui.routing.strategies import Strategy
+from benchtui.worker.sweep.answers import ScoredRequest
+from benchtui.worker.sweep.records import Pass
 from tests.worker.switching.pairs import opened_pair
 
 LENGTH, PROMPT = 24, 6
@@ -48,19 +50,25 @@ def test_one_pass_of_each_model_gives_what_a_router_does_at_every_threshold(tmp_
         shift = 50.0  # LogTokU needs logits above 0
         for name in SIGNALS:
             signal = of_distributions(name, small[rows], sums[rows] + shift)
-            request = Request(
-                small[rows, tokens],
-                large[rows, tokens],
-                signal,
-                small[rows].argmax(-1) == tokens,
-                large[rows].argmax(-1) == tokens,
-            )
+            passes = [
+                Pass.of(
+                    logprobs[rows, tokens],
+                    logprobs[rows].argmax(-1) == tokens,
+                    read,
+                    float(logprobs[rows, tokens].sum()),
+                    LENGTH - 1,
+                )
+                for logprobs, read in ((small, signal), (large, None))
+            ]
             values = np.unique(signal.astype(np.float64))
             between = (values[1:] + values[:-1]) / 2
-            for threshold in [-1.0, *between[:: max(len(between) // 3, 1)], 99.0]:
-                for hold in (1, 3):
-                    found = routed(request.held(hold))
+            for hold in (1, 3):
+                request = ScoredRequest(passes[:1], passes[1:], Strategy(name, hold=hold), whole=False)
+                for place, threshold in enumerate([-1.0, *between[:: max(len(between) // 3, 1)], 99.0]):
+                    found = request.at(place, threshold)
                     score, count = token_by_token(pair.networks, ids, RouteRule(name, threshold, hold), shift)
-                    assert found.large.at([threshold])[0] == count
-                    assert found.score.at([threshold])[0] == pytest.approx(score, abs=1e-4)
-            assert len(set(routed(request).score.values)) == len(values) + 1
+                    assert found.large.chosen == count
+                    assert found.answer[0] == pytest.approx(score, abs=1e-4)
+            request = ScoredRequest(passes[:1], passes[1:], Strategy(name), whole=False)
+            scores = {request.at(place, value).answer[0] for place, value in enumerate((*values, np.inf))}
+            assert len(scores) == len(values) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,25 @@ def test_each_token_is_the_large_models_with_the_chance_of_the_share(share: floa
     spread = np.sqrt((share * (1 - share) * (one - other) ** 2).sum() / len(drawn))
     assert np.mean([score for score, _ in drawn]) == pytest.approx(expected, abs=4 * spread + 1e-5)
     assert np.mean([greedy for _, greedy in drawn]) == pytest.approx((1 - share) ** 6, abs=0.03), "none is the other's"
+
+
+def test_tokens_routed_at_random_are_not_on_the_line() -> None:
+    """Against all ways to route the four tokens of a question with two choices, of which the first is right."""
+    rng, part, draws = np.random.default_rng(21), 0.3, 4_000
+    both = [passes(rng, 2) for _ in range(2)]
+    choices = [ScoredRequest([one], [other], Strategy("margin"), whole=False) for one, other in both]
+    exact, ends = 0.0, []
+    for way in itertools.product((False, True), repeat=4):
+        chance = np.prod([part if large else 1 - part for large in way])
+        totals = [
+            np.where(row, other.arrays[0], one.arrays[0]).sum()
+            for row, (one, other) in zip(np.array(way).reshape(2, 2), both, strict=True)
+        ]
+        exact += chance * (np.argmax(totals) == 0)
+        ends += [float(np.argmax(totals) == 0)] if len(set(way)) == 1 else []
+    right = [np.argmax([each.drawn(rng, part)[0] for each in choices]) == 0 for _ in range(draws)]
+    assert np.mean(right) == pytest.approx(exact, abs=4 * np.sqrt(exact * (1 - exact) / draws))
+    assert abs(exact - (ends[0] + part * (ends[1] - ends[0]))) > 0.05
 
 
 @pytest.mark.slow
