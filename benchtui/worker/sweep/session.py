@@ -106,7 +106,7 @@ class _Sweep:
         for task in self.tasks.values():
             context.reporter.task = task.name
             if task.writes:
-                self._write(task, TextWriter(task, opened.pair, maker))
+                self._write(task, TextWriter(task, opened, maker))
                 if context.journal.noted(_SHAPES) is None:  # only where texts are written: asking takes forward passes
                     shapes = [_shape(model) for model in (opened.pair.small, opened.pair.large)]
                     context.journal.note(_SHAPES, shapes)

@@ -1,24 +1,26 @@
-"""Texts: one walk over the tree of beginnings for each document, for all thresholds at once."""
+"""Texts: walks over the trees of their beginnings, for several documents and all thresholds at once."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 
 from benchtui.routing.answers import Work
 from benchtui.routing.rules import RouteRule, Threshold
 from benchtui.routing.strategies import Strategy
 from benchtui.runs.kinds.sweep.fold import TEXTS, THRESHOLDS
+from benchtui.worker.answering.hybrid.answering import HybridAnswering
 from benchtui.worker.answering.hybrid.defer import as_continuation
-from benchtui.worker.answering.hybrid.pair import Pair
 from benchtui.worker.answering.hybrid.routed import generated
 from benchtui.worker.answering.hybrid.work import generated_by, tokens_scored_by
-from benchtui.worker.answering.protocol import GenerateRequest
+from benchtui.worker.answering.protocol import BatchTooLargeError, GenerateRequest
 from benchtui.worker.answering.two_models import TwoModels
+from benchtui.worker.answering.written import Asked as AskedText
 from benchtui.worker.sweep.asking import RequestMaker
 from benchtui.worker.sweep.records import Measured, SweptAnswer, SweptAnswers
 from benchtui.worker.sweep.task import Asked, SweepTask
-from benchtui.worker.sweep.tree import Walked, walk
+from benchtui.worker.sweep.tree import Walked, Walks
 from benchtui.worker.watching import Watching
 
 ALONE = (math.inf, -math.inf)
@@ -28,9 +30,10 @@ ALONE = (math.inf, -math.inf)
 class TextWriter:
     """Writes the texts of a task with two models that are open."""
 
-    def __init__(self, task: SweepTask, pair: Pair, maker: RequestMaker) -> None:
+    def __init__(self, task: SweepTask, opened: HybridAnswering, maker: RequestMaker) -> None:
         self._task = task
-        self._pair = pair
+        self._opened = opened
+        self._pair = pair = opened.pair
         self._strategy: Strategy = pair.strategy
         self._small = pair.small
         self._watching = Watching(task.context.reporter, task.context.stop)
@@ -66,22 +69,39 @@ class TextWriter:
         `ALONE` stand before and behind them."""
         task = self._task
         values = (ALONE[0], *(each.value for each in thresholds), ALONE[1])
+        rules: list[RouteRule] = [self._strategy.route(value) for value in values]
         task.tell(TEXTS)
-        for each in task.waiting(TEXTS):
-            request, walked = self._walked(each, values)
-            task.record(TEXTS, [(each, self._answers(request, walked))])
+        while waiting := task.waiting(TEXTS):
+            task.context.stop.check()
+            too_large = self._write(waiting, rules)
+            if too_large is not None:  # only now: while it is handled, an error keeps its frames' tensors alive
+                self._opened.shrink(too_large, self._watching)
+
+    def _write(self, waiting: Sequence[Asked], rules: Sequence[RouteRule]) -> str | None:
+        """Write texts and keep those of each document as soon as it is complete; returns what was said if memory ran
+        out and fewer at once may help, None when all are written."""
+        task = self._task
+        task.context.reporter.phase("evaluating", task.name)
+        requests = self._maker.generate_requests([each.instance for each in waiting])
+        texts = [self._text(request) for request in requests]
+
+        def started(places: list[int]) -> None:
+            task.in_flight([waiting[place] for place in places])
+
+        def walked(place: int, found: Walked) -> None:
+            task.record(TEXTS, [(waiting[place], self._answers(requests[place], found))])
             task.tell(TEXTS)
 
-    def _walked(self, asked: Asked, values: tuple[float, ...]) -> tuple[GenerateRequest, Walked]:
-        task = self._task
-        task.context.stop.check()
-        task.context.reporter.phase("evaluating", task.name)
-        task.in_flight([asked])
-        request = self._maker.generate_requests([asked.instance])[0]
+        small, large = self._pair.batches(self._both, texts, branches=len(rules))
+        try:
+            Walks(small, large, rules, self._watching, started).write(texts, walked)
+        except BatchTooLargeError as error:
+            return str(error)
+        return None
+
+    def _text(self, request: GenerateRequest) -> AskedText:
         prompt = list(request.prompt[request.lost :]) or [self._both.tokens.prefix]
-        rules: list[RouteRule] = [self._strategy.route(value) for value in values]
-        answers = self._pair.answers(self._both, request)
-        return request, walk(self._both.first, self._both.second, prompt, answers, rules, request.document or 0)
+        return AskedText(prompt, self._pair.answers(self._both, request), request.document or 0)
 
     def _answers(self, request: GenerateRequest, walked: Walked) -> SweptAnswers:
         by_tokens: dict[tuple[int, ...], list[int]] = defaultdict(list)

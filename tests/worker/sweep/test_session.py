@@ -18,6 +18,8 @@ from benchtui.runs.events import Decision, Results, Warned
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.kinds.sweep.events import Swept
+from benchtui.worker.answering.hf.growing_batch import TextRows
+from benchtui.worker.answering.protocol import BatchTooLargeError
 from benchtui.worker.benchmark import session as benchmark
 from benchtui.worker.guard import StopRequested
 from benchtui.worker.sweep import session
@@ -128,13 +130,44 @@ def test_told_to_stop_it_writes_what_is_complete_and_says_so(tmp_path: Path, mon
     with pytest.raises(StopRequested):
         session.work(worker, [run])
     partial = read_sweep(run.path)
-    assert [(task.task, task.doc_ids) for task in partial.tasks] == [(TEXTS, (0, 1, 2, 3))]
+    (task,) = partial.tasks
+    assert task.task == TEXTS
+    assert 4 <= len(task.doc_ids) < 10, "what the same step completed is kept too"
     (ended,) = [event for event in read_events(run.events) if isinstance(event, Results)]
     assert ended.partial
     monkeypatch.undo()
     (run.path / SWEEP).unlink()
     session.score(process(run), [run])
     assert read_sweep(run.path).tasks == partial.tasks
+
+
+def test_where_memory_runs_out_fewer_texts_are_written_at_once_and_what_is_complete_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = do(make_run(tmp_path / "whole", TEXTS))
+    run = make_run(tmp_path / "short", TEXTS)
+    original, rows, written = TextRows.step, [], [0]
+
+    def step(self: TextRows, growths: Any) -> Any:
+        if written[0] and (not rows or (len(rows) < 2 and self.rows < rows[-1])):
+            rows.append(self.rows)
+            raise BatchTooLargeError("no room")
+        return original(self, growths)
+
+    def record(self: SweepTask, *arguments: Any) -> None:
+        kept(self, *arguments)
+        written[0] += 1
+
+    kept = SweepTask.record
+    monkeypatch.setattr(TextRows, "step", step)
+    monkeypatch.setattr(SweepTask, "record", record)
+    found = do(run)
+    assert msgspec.structs.replace(found, notes=()) == msgspec.structs.replace(whole, notes=())
+    assert len(rows) == 2
+    assert rows[0] > rows[1]
+    assert written[0] == 1 + 10, "thresholds once, and each document once"
+    said = [event for event in read_events(run.events) if isinstance(event, Decision) and event.what == "texts at once"]
+    assert [event.choice for event in said] == ["fewer"], "told once"
 
 
 def test_one_evaluation_of_each_model_takes_as_many_passes(tmp_path: Path) -> None:

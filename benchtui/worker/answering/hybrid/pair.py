@@ -101,13 +101,13 @@ class Pair:
             )
         return both.answers(asked[0].sampling)
 
-    def batches(self, both: TwoModels, texts: Sequence[Asked]) -> tuple[SteppedBatch, SteppedBatch]:
-        """Make room for texts in both models, for one at a time at least."""
+    def batches(self, both: TwoModels, texts: Sequence[Asked], branches: int = 1) -> tuple[SteppedBatch, SteppedBatch]:
+        """Make room for texts in both models, for one at a time at least; each may part into so many branches."""
         longest = max(len(text.prompt) + text.answers.sampling.max_new_tokens for text in texts)
         # Both count the same free memory, and neither takes any before it reads.
         rows, share = self.room.rows, self.room.share / 2
         small, large = (model.batch(rows, longest, share) for model in (both.first, both.second))
-        self.room.used = min(small.rows, large.rows, len(texts))
+        self.room.used = min(small.rows, large.rows, len(texts) * branches)
         return small, large
 
 
