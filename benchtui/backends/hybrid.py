@@ -92,6 +92,36 @@ class _Hybrid(Backend):
         return {**HF.identity(access), "routing": VERSION}
 
 
+OF_TWO: tuple[OwnSetting, ...] = (
+    OwnSetting(LARGE, "The large model; --model is the small one.", (), NONE, scores=False),
+    OwnSetting("strategy", f"Who answers what: {', '.join(STRATEGIES)}.", STRATEGIES, "uncertainty"),
+    OwnSetting(
+        "threshold",
+        "From there on the large model answers; a number, or p70: the 70 % quantile of what is "
+        "measured first. Higher leaves more to the small one.  auto: the strategy's own.",
+        (), OWN, metavar="X|pN",
+    ),
+    OwnSetting(
+        "hold", "With a --strategy that goes by a signal (uncertainty, margin …): tokens in a row that the large "
+        "model then writes.", (), "1", metavar="N",
+    ),
+    OwnSetting(
+        "num-drafts", "With --strategy speculative: tokens drafted at a time, or auto.", (), str(FIRST_DRAFT),
+        metavar="N",
+    ),
+    OwnSetting("divergence", "With --strategy switch: how far apart both are.", get_args(DivergenceKind), "js"),
+    OwnSetting(
+        "back", "With --strategy switch: below it the small one writes again.  auto: half of --threshold.", (), OWN,
+        metavar="X",
+    ),
+    OwnSetting("min-stay", "With --strategy switch: tokens written after a switch before the next.", (), "1", "N"),
+    OwnSetting(
+        "defer-by", "With --strategy defer: what is measured of an answer.  auto: margin of choices, mean-logprob "
+        "of texts.", (OWN, *get_args(DeferScore)), OWN,
+    ),
+)  # fmt: skip
+"""How two models answer as one."""
+
 HYBRID = _Hybrid(
     name="hybrid",
     title="a small and a large model together",
@@ -100,37 +130,7 @@ HYBRID = _Hybrid(
     costs="memory: what both models take",
     answering="benchtui.worker.answering.hybrid.open",
     settings=(
-        OwnSetting(LARGE, "With --backend hybrid: the large model; --model is the small one.", (), NONE, scores=False),
-        OwnSetting(
-            "strategy",
-            f"With --backend hybrid: who answers what: {', '.join(STRATEGIES)}.",
-            STRATEGIES,
-            "uncertainty",
-        ),
-        OwnSetting(
-            "threshold",
-            "With --backend hybrid: from there on the large model answers; a number, or p70: the 70 % quantile of what "
-            "is measured first. Higher leaves more to the small one.  auto: the strategy's own.",
-            (), OWN, metavar="X|pN",
-        ),
-        OwnSetting(
-            "hold", "With a --strategy that goes by a signal (uncertainty, margin …): tokens in a row that the large "
-            "model then writes.", (), "1", metavar="N",
-        ),
-        OwnSetting(
-            "num-drafts", "With --strategy speculative: tokens drafted at a time, or auto.", (), str(FIRST_DRAFT),
-            metavar="N",
-        ),
-        OwnSetting("divergence", "With --strategy switch: how far apart both are.", get_args(DivergenceKind), "js"),
-        OwnSetting(
-            "back", "With --strategy switch: below it the small one writes again.  auto: half of --threshold.", (), OWN,
-            metavar="X",
-        ),
-        OwnSetting("min-stay", "With --strategy switch: tokens written after a switch before the next.", (), "1", "N"),
-        OwnSetting(
-            "defer-by", "With --strategy defer: what is measured of an answer.  auto: margin of choices, mean-logprob "
-            "of texts.", (OWN, *get_args(DeferScore)), OWN,
-        ),
+        *OF_TWO,
         *HF.settings,
         *GGUF.settings,
     ),

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from benchtui.backends.hybrid import HYBRID
 from benchtui.plans.choice import Choice, settings_of
-from benchtui.settings.rows import ISOLATED, SETTING, SETTINGS
+from benchtui.settings.rows import ISOLATED, SETTING, SETTINGS, TWO_MODELS
 from benchtui.settings.setting import Setting
 
 _NOT_RESUMED = ("outputs", "detach", "json")
@@ -42,8 +43,13 @@ def command_line(choice: Choice) -> str:
 
 
 def other_settings(choice: Choice) -> list[str]:
-    """The flags of those settings that no page of the wizard asks for, each as one types it."""
-    return [shlex.join(setting.arguments(value)) for setting, value in said_settings(choice) if setting.page is None]
+    """The flags of those settings that no page of the wizard asks for, each as one types it; those of two models only
+    where two were chosen."""
+    return [
+        shlex.join(setting.arguments(value))
+        for setting, value in said_settings(choice)
+        if setting.page is None and (setting.section != TWO_MODELS or choice.backend == HYBRID.name)
+    ]
 
 
 def said_settings(choice: Choice) -> Iterator[tuple[Setting, object]]:

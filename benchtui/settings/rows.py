@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from benchtui.backends.hybrid import OF_TWO
 from benchtui.backends.registry import BUILT_IN, DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
@@ -21,6 +22,7 @@ WHAT = "What is evaluated"
 DATA = "Your own data"
 HOW = "How the model is asked"
 MACHINE = "How it runs"
+TWO_MODELS = "A small and a large model (--backend hybrid)"
 ALLOW = "Allowed for this run only"
 OUTPUT = "Output"
 
@@ -151,8 +153,9 @@ SETTINGS: tuple[Setting, ...] = (
             forms.named("auto"), None, "URL", page="format"),
     Setting("python", MACHINE, "Python of another environment that the worker runs in.  auto: what your benchtui.toml "
             "says for the backend; own: benchtui's.", forms.named("auto"), None, "PATH", key="", at_resume=True),
-    *(Setting(own.name, MACHINE, own.help, forms.choice(*own.choices) if own.choices else forms.NAME, own.default,
-              own.metavar, aliases=_ALIASES.get(own.name, ()))
+    *(Setting(own.name, TWO_MODELS if own in OF_TWO else MACHINE, own.help,
+              forms.choice(*own.choices) if own.choices else forms.NAME, own.default, own.metavar,
+              aliases=_ALIASES.get(own.name, ()))
       for own in {own.name: own for backend in BUILT_IN.values() for own in backend.settings}.values()),
     Setting("model-args", MACHINE, "More arguments of what loads the model (backend hf: of lm-eval's hf model); may be "
             "repeated.", forms.MODEL_ARGUMENTS, {}, "K=V"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -151,6 +152,18 @@ def test_settings_and_tasks_are_shown_without_models() -> None:
     assert (wrong.code, "--threshold" in wrong.err) == (2, True)
     listed = benchtui("hybrid", "run", "--list_tasks")
     assert (listed.code, listed.out) == (0, benchtui("tasks").out)
+
+
+def test_settings_of_two_models_have_a_section_of_their_own_in_the_help_of_run() -> None:
+    sections = dict(re.findall(r"^(\S.*):\n((?:  .*\n)+)", benchtui("run", "--help").out, re.MULTILINE))
+    flags = {name: set(re.findall(r"^  (--[a-z-]+)", section, re.MULTILINE)) for name, section in sections.items()}
+    own = flags["A small and a large model (--backend hybrid)"]
+    assert own == {
+        "--large", "--strategy", "--threshold", "--hold", "--num-drafts", "--divergence", "--back", "--min-stay",
+        "--defer-by",
+    }  # fmt: skip
+    assert "--engine" in flags["How it runs"], "a setting of one model too"
+    assert not flags["How it runs"] & own
 
 
 def test_every_model_is_no_small_one(tmp_path: Path) -> None:

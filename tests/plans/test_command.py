@@ -18,7 +18,7 @@ from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import run_options
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice
-from benchtui.plans.command import command_line, run_arguments
+from benchtui.plans.command import command_line, other_settings, run_arguments
 from benchtui.plans.plan import Permissions
 
 
@@ -118,3 +118,12 @@ def test_a_file_that_limits_and_decides_early_can_be_undone() -> None:
     assert alone.decide_early is None, "a file says it in general; there is nothing to decide here"
     with pytest.raises(UsageError, match="needs a base"):
         read_again(["--no-base", "--decide-early"])
+
+
+def test_settings_of_two_models_are_reviewed_where_there_are_two_and_together() -> None:
+    alone = Choice(Path("outputs"))
+    alone = replace(alone, more={**alone.more, "num_drafts": "7", "min_stay": "3", "threads": "2"})
+    assert other_settings(alone) == ["--threads 2"]
+    reviewed = other_settings(replace(alone, backend="hybrid"))
+    assert reviewed.index("--min-stay 3") == reviewed.index("--num-drafts 7") + 1
+    assert "--num-drafts 7" in command_line(alone), "the command says all that was chosen"

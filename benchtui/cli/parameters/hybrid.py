@@ -8,15 +8,13 @@ from typing import Any, TypeVar
 
 import click
 
-from benchtui.backends.gguf import GGUF
-from benchtui.backends.hf import HF
 from benchtui.backends.hybrid import HYBRID, LARGE
 from benchtui.backends.registry import BUILT_IN
 from benchtui.cli.parameters.choice import choice_from_flags
 from benchtui.cli.parameters.settings import SectionedCommand, SectionedOption, settings_as
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice, settings_of
-from benchtui.settings.rows import SETTING, SETTINGS, WHAT
+from benchtui.settings.rows import SETTING, SETTINGS, TWO_MODELS, WHAT
 from benchtui.settings.setting import Alias, Setting, Switch
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,8 +33,6 @@ _NAMED: Mapping[str, Setting] = {
     ),
 }
 """Settings that have more names here."""
-_OF_TWO = frozenset(own.name for own in HYBRID.settings if own not in (*HF.settings, *GGUF.settings))
-"""How two models answer as one."""
 _ALONE = tuple(
     click.option(
         *flags, is_flag=True, cls=SectionedOption, section=TOGETHER,
@@ -123,7 +119,4 @@ def _here(row: Setting) -> Setting:
     """Return a row as it is read and described here."""
     if row.name in _NAMED:
         return _NAMED[row.name]
-    if row.name in _OF_TWO:
-        said = row.help.removeprefix(f"With --backend {HYBRID.name}: ")
-        return dataclasses.replace(row, section=TOGETHER, help=said[0].upper() + said[1:])
-    return row
+    return dataclasses.replace(row, section=TOGETHER) if row.section == TWO_MODELS else row
