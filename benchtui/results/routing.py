@@ -18,12 +18,12 @@ from benchtui.routing.strategies import strategy_of
 
 
 class RoutedPart(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One of the two models: its place, the backend that loaded it, and the size on disk of the files with its weights
-    in bytes, None where they are not on this machine."""
+    """One of the two models: its place, the backend that loaded it, and the size on disk of the files with its
+    weights, None where they are not on this machine."""
 
     model: str
     backend: str = ""
-    weights: int | None = None
+    bytes_on_disk: int | None = None
 
     @property
     def name(self) -> str:

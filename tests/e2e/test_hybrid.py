@@ -87,6 +87,10 @@ def test_results_tell_the_sums_of_the_journal_in_the_words_of_the_seed(demo: Pat
         assert [cost["calls"], cost["positions"], cost["chosen"]] == sums[side][:3]
         (calls, *_), by_task = summed(run, "demo_instructions")[side], told["costs_by_task"]["demo_instructions"]
         assert by_task[side]["calls"] == calls
+    files = {"small": demo / "models" / SMALL_NAME, "large": demo / "models" / BASE_NAME}
+    assert told["bytes_on_disk"] == {
+        side: sum(file.stat().st_size for file in folder.glob("*.safetensors")) for side, folder in files.items()
+    }
     texts = told["costs_by_task"]["demo_instructions"]
     seconds = texts["small"]["seconds"] + texts["large"]["seconds"]
     chosen = texts["small"]["chosen"] + texts["large"]["chosen"]

@@ -27,8 +27,8 @@ def routing_of(
         return None
     return replace(
         routing,
-        small=replace(routing.small, weights=stored_weights(plan.source.small.source)),
-        large=replace(routing.large, weights=stored_weights(plan.source.large.source)),
+        small=replace(routing.small, bytes_on_disk=stored_weights(plan.source.small.source)),
+        large=replace(routing.large, bytes_on_disk=stored_weights(plan.source.large.source)),
         tasks=dict(tasks),
         settled={name: settled.value for name, settled in thresholds.items()},
     )
@@ -69,7 +69,7 @@ def seed_metadata(plan: BenchmarkPlan, outcome: Outcome, routing: RoutedRun) -> 
         },
         "costs": costs(routing.tasks.values()),
         "costs_by_task": {name: costs([part]) for name, part in routing.tasks.items()},
-        "weights": {"small": routing.small.weights, "large": routing.large.weights},
+        "bytes_on_disk": {"small": routing.small.bytes_on_disk, "large": routing.large.bytes_on_disk},
     }
 
 

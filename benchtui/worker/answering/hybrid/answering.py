@@ -126,8 +126,11 @@ class HybridAnswering(Answering):
 
     @property
     def peak_device_memory(self) -> int | None:
-        """As `Answering.peak_device_memory`: of both together."""
-        return max(filter(None, (model.peak_device_memory for model in self._models)), default=None)
+        """As `Answering.peak_device_memory`. Models of PyTorch share one device and its one count, so either number is
+        of both together; None where a model on an accelerator is not counted, as a GGUF file is not."""
+        held = [model.peak_device_memory for model in self._models if model.facts.device != "cpu"]
+        counted = [peak for peak in held if peak is not None]
+        return max(counted, default=None) if len(counted) == len(held) else None
 
     def check_tasks(self, *, loglikelihood: bool) -> None:
         """As `Answering.check_tasks`."""
