@@ -57,7 +57,7 @@ WAYS = (
 )
 
 COMMANDS = ("compare", "gate", "summarize", "readme", "history", "note", "attach", "cancel", "resume", "overlap",
-            "rescore")  # fmt: skip
+            "rescore", "hybrid show", "hybrid defer")  # fmt: skip
 
 EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
     "fine-tuned": {
@@ -72,6 +72,8 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "resume": (1, "has finished: there is nothing to resume."),
         "overlap": (1, "has no training_metrics.json"),
         "rescore": (1, "holds no answers."),
+        "hybrid show": (1, "is no sweep."),
+        "hybrid defer": (2, f"/{STAMP}"),
     },
     "base": {
         "compare": (1, "is the base itself"),
@@ -85,10 +87,16 @@ EXPECTED: dict[str, dict[str, tuple[int, str]]] = {
         "resume": (1, "has finished: there is nothing to resume."),
         "overlap": (1, "has no training_metrics.json"),
         "rescore": (1, "holds no answers."),
+        "hybrid show": (1, "is no sweep."),
+        "hybrid defer": (2, "/base"),
     },
 }
 
-EXPECTED["model"] = EXPECTED["fine-tuned"] | {"cancel": (1, " is running."), "resume": (1, " is unfinished.")}
+EXPECTED["model"] = EXPECTED["fine-tuned"] | {
+    "cancel": (1, " is running."),
+    "resume": (1, " is unfinished."),
+    "hybrid show": (1, "There is no finished sweep of "),
+}
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +120,8 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ask(outputs: Path, command: str, name: str) -> Ended:
     if command == "overlap":  # its arguments are training data
         return benchtui(command, "--outputs", outputs, f"--run={name}")
-    return benchtui(command, "--outputs", outputs, "--", name)
+    names = (name, name) if command == "hybrid defer" else (name,)  # of a small and of a large model
+    return benchtui(*command.split(), "--outputs", outputs, "--", *names)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=[model[:20] for model in MODELS])

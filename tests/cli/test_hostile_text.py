@@ -10,8 +10,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from benchtui.models.source import HubSource, HybridPart, HybridSource
+from benchtui.plans.benchmark import PromptSettings
+from benchtui.plans.plan import write_plan
+from benchtui.plans.sweep import SweepPlan
+from benchtui.routing.sweeps.records import write_sweep
+from benchtui.runs.directory import RunDirectory
+from benchtui.tasks.suites import TaskPlan
 from tests.cli.results_commands import benchtui
+from tests.reports.test_hybrid import swept
 from tests.synthetic import Task, write_run
 
 EVIL = (
@@ -62,6 +71,43 @@ def test_nothing_that_a_command_prints_steers_a_terminal(outputs: Path) -> None:
         assert "Traceback" not in done.err
         harmless(done.out, command)
         harmless(done.err, command)
+
+
+def test_nothing_that_is_shown_of_two_models_steers_a_terminal_or_a_page(outputs: Path, tmp_path: Path) -> None:
+    (benchmarks,) = outputs.rglob("benchmarks")
+    found = swept()
+    (task,) = found.tasks
+    metric = replace(task.metrics[0], metric=EVIL, filter=EVIL)
+    evil = replace(found, small=EVIL, large=EVIL, notes=(EVIL,), tasks=(replace(task, task=EVIL, metrics=(metric,)),))
+    part = HybridPart("hf", HubSource(EVIL, "identity"))
+    plan = SweepPlan(
+        model_name=EVIL, bench_id=EVIL, created="2026-11-22T10:30:15+00:00", role="fine-tuned",
+        source=HybridSource(path=EVIL, identity="identity", small=part, large=part), tasks=(TaskPlan(EVIL),),
+        prompts=PromptSettings(),
+    )  # fmt: skip
+    run = RunDirectory(benchmarks.parent / "sweeps" / "2026-11-22T10-30-15")
+    run.path.mkdir(parents=True)
+    write_plan(run.plan_file, plan)
+    write_sweep(run.path, evil)
+    sides = [benchmarks / "fine-tuned" / f"2026-11-2{day}T10-30-15" for day in (0, 1)]
+    files = [tmp_path / f"curve.{ending}" for ending in ("html", "svg", "json")]
+    for command, code in (
+        (("runs", "--all"), 0),
+        (("hybrid", "show"), 0),
+        (("hybrid", "show", "--json"), 0),
+        *((("hybrid", "show", "--output", file), 0) for file in files),
+        (("hybrid", "show", sides[0]), 1),
+        (("hybrid", "defer", *sides), 2),
+    ):
+        done = benchtui(*command, "--outputs", outputs)
+        assert (done.code, "Traceback" in done.err) == (code, False), (command, done.err)
+        harmless(done.out, command)
+        harmless(done.err, command)
+        assert "evil" in done.out + done.err or "--output" in command
+    for file in files:
+        harmless(file.read_text(), file)
+        assert "evil" in file.read_text()
+        assert file.suffix == ".json" or "<script>alert(1)" not in file.read_text()
 
 
 def test_json_says_it_all_the_same(outputs: Path) -> None:
