@@ -17,6 +17,7 @@ from benchtui.runs.journal.journal import Journal, RequestKey
 from benchtui.runs.result_files import file_part, sample_files
 
 _LARGEST = 1 << 30
+_AGAIN = "Restore the file or run the benchmark again."
 _NAMED_TASKS = 80
 """Characters of the names of tasks in the name of a file."""
 
@@ -30,7 +31,7 @@ def write_hybrid_results(results: RunResults, folder: Path, name: str | None, *,
     routing = results.routing
     if routing is None:
         raise BenchtuiError(f"{results.run} is no run of two models.", "Name another.")
-    document = json.loads(read_regular(results.file, _LARGEST))
+    document = _document(results.file)
     told = document.setdefault("metadata", {})
     if content:
         told |= {"report_content": True, "content_metrics": _content(results)}
@@ -39,9 +40,7 @@ def write_hybrid_results(results: RunResults, folder: Path, name: str | None, *,
         write_atomic(place, json.dumps(document, indent=2, ensure_ascii=False))
         if samples:
             for task, file in sample_files(results.folder, results.stamp).items():
-                write_atomic(
-                    place.with_name(f"{place.stem}_samples_{file_part(task)}.jsonl"), read_regular(file, _LARGEST)
-                )
+                write_atomic(place.with_name(f"{place.stem}_samples_{file_part(task)}.jsonl"), _bytes(file))
     except OSError as error:
         raise unwritable(place, error) from error
     return place
@@ -62,6 +61,46 @@ def default_name(routing: RoutedRun, tasks: list[str], now: dt.datetime | None =
     return f"hybrid_{small}_vs_{large}_{file_part(mode)[:80]}_{named}_{stamp}.json"
 
 
+def _document(file: Path) -> dict[str, Any]:
+    """Read lm-eval's results. Raises BenchtuiError where the file is missing or damaged."""
+    document = _object(_bytes(file), f"{file} is damaged")
+    if not isinstance(document.get("metadata", {}), dict):
+        raise BenchtuiError(f"{file} is damaged: its metadata are no object.", _AGAIN)
+    return document
+
+
+def _samples(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield lm-eval's samples. Raises BenchtuiError naming the line that is damaged, and where the file is missing."""
+    try:
+        with open_regular_file(file) as lines:
+            for number, line in enumerate(lines, 1):
+                yield _object(line, f"{file} is damaged in line {number}", "doc_id", "arguments", "resps")
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _object(data: bytes, damaged: str, *keys: str) -> dict[str, Any]:
+    """Return the object that is stored, with these keys. Raises BenchtuiError that begins with `damaged`."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise BenchtuiError(f"{damaged}: {error}.", _AGAIN) from None
+    if not isinstance(found, dict) or not found.keys() >= set(keys):
+        raise BenchtuiError(f"{damaged}: it is no object with what lm-eval writes.", _AGAIN)
+    return found
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return read_regular(file, _LARGEST)
+    except OSError as error:
+        raise _unreadable(file, error) from None
+
+
+def _unreadable(file: Path, error: OSError) -> BenchtuiError:
+    return BenchtuiError(f"{file} cannot be read: {error.strerror or error}.", _AGAIN)
+
+
 def _content(results: RunResults) -> dict[str, Any]:
     """Every question of a task that generates text, with its answer, its tokens and the seconds of both models."""
     rows = list(_answers(results))
@@ -80,23 +119,21 @@ def _answers(results: RunResults) -> Iterator[dict[str, Any]]:
             if task not in generate:
                 continue
             facts, seen = journal.facts(task), set[int]()
-            with open_regular_file(file) as lines:
-                for line in lines:
-                    sample = json.loads(line)
-                    doc_id = int(sample["doc_id"])
-                    if doc_id in seen:  # another filter of the same answer
-                        continue
-                    seen.add(doc_id)
-                    for index, (asked, answers) in enumerate(
-                        zip(sample["arguments"].values(), sample["resps"], strict=True)
-                    ):
-                        for repeat, answer in enumerate(answers):
-                            counted = facts.get(RequestKey(task, doc_id, index, repeat))
-                            routed = counted.routed if counted else None
-                            yield {
-                                "task": task,
-                                "question": asked["arg_0"],
-                                "answer": answer,
-                                "num_tokens": counted.tokens if counted else None,
-                                "generation_time": routed.small.seconds + routed.large.seconds if routed else None,
-                            }
+            for sample in _samples(file):
+                doc_id = int(sample["doc_id"])
+                if doc_id in seen:  # another filter of the same answer
+                    continue
+                seen.add(doc_id)
+                for index, (asked, answers) in enumerate(
+                    zip(sample["arguments"].values(), sample["resps"], strict=True)
+                ):
+                    for repeat, answer in enumerate(answers):
+                        counted = facts.get(RequestKey(task, doc_id, index, repeat))
+                        routed = counted.routed if counted else None
+                        yield {
+                            "task": task,
+                            "question": asked["arg_0"],
+                            "answer": answer,
+                            "num_tokens": counted.tokens if counted else None,
+                            "generation_time": routed.small.seconds + routed.large.seconds if routed else None,
+                        }
