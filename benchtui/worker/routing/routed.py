@@ -13,27 +13,11 @@ from benchtui.errors import BenchtuiError
 from benchtui.routing.records import RoutedText, Side
 from benchtui.routing.rules import RouteRule
 from benchtui.routing.signals import SIGNALS, of_distributions
-from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
-from benchtui.worker.answering.stepped import Reading, ReadRows, SteppedBatch, SteppedModel, SteppedText
-from benchtui.worker.answering.written import Answer, Answers, Asked
+from benchtui.worker.answering.protocol import Observer, Unobserved
+from benchtui.worker.answering.stepped import Reading, ReadRows, SteppedBatch, SteppedText
+from benchtui.worker.answering.written import Answer, Asked
 from benchtui.worker.routing.at_once import Started, written_at_once
 from benchtui.worker.routing.phases import Phases
-
-
-def write_routed(
-    small: SteppedModel,
-    large: SteppedModel,
-    prompt: Ids,
-    answers: Answers,
-    rule: RouteRule,
-    document: int,
-    repeat: int = 0,
-) -> RoutedText:
-    """Write one text, as `Routing` does. Raises what that raises."""
-    found: list[RoutedText] = []
-    asked = Asked(prompt, answers, document, repeat)
-    Routing(small.one_text(), large.one_text(), rule).write([asked], lambda _, text: found.append(text))
-    return found[0]
 
 
 class Routing:

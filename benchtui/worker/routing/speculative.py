@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 
 from benchtui.routing.names import FIRST_DRAFT, Drafts
 from benchtui.routing.records import DraftRound, SpeculativeText
-from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
-from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedModel, SteppedText
-from benchtui.worker.answering.written import Answer, Answers, Asked
+from benchtui.worker.answering.protocol import Observer, Unobserved
+from benchtui.worker.answering.stepped import Reading, SteppedBatch, SteppedText
+from benchtui.worker.answering.written import Answer, Asked
 from benchtui.worker.routing.at_once import Started, written_at_once
 from benchtui.worker.routing.choosing import Choosing, Row, choosing
 from benchtui.worker.routing.phases import Phases
@@ -24,22 +24,6 @@ LARGEST_DRAFT = 32
 _LONGER, _SHORTER = 2, 1
 _VERIFIED = 1 << 26
 """Probabilities that are in memory at once, about: each takes 4 bytes, and 8 more where tokens are sampled."""
-
-
-def write_speculative(
-    small: SteppedModel,
-    large: SteppedModel,
-    prompt: Ids,
-    answers: Answers,
-    document: int,
-    repeat: int = 0,
-    drafts: Drafts = FIRST_DRAFT,
-) -> SpeculativeText:
-    """Write one text, as `Speculation` does. Raises what that raises."""
-    found: list[SpeculativeText] = []
-    asked = Asked(prompt, answers, document, repeat)
-    Speculation(small.one_text(), large.one_text(), drafts).write([asked], lambda _, text: found.append(text))
-    return found[0]
 
 
 class Speculation:

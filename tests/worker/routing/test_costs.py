@@ -13,8 +13,8 @@ from benchtui.routing.records import Sampling
 from benchtui.routing.rules import RouteRule
 from benchtui.worker.answering.hf.arithmetic import arithmetic
 from benchtui.worker.answering.hf.engine.backbone import Backbone
-from benchtui.worker.routing.routed import write_routed
 from tests.worker.answering.hf.engine import zoo
+from tests.worker.routing.one_text import write_routed
 from tests.worker.routing.test_routed_batch import PROMPTS, SHOTS, Told, asked, written
 from tests.worker.switching.pairs import Pair, counted_calls, opened_pair
 

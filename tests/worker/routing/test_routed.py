@@ -13,7 +13,7 @@ from benchtui.routing.records import RoutedText, Sampling
 from benchtui.routing.rules import RouteRule, SignalName
 from benchtui.routing.uniforms import uniform
 from benchtui.worker.answering.written import Answers
-from benchtui.worker.routing.routed import write_routed
+from tests.worker.routing.one_text import write_routed
 from tests.worker.switching.pairs import END, Pair, by_transformers, counted_calls, opened_pair
 
 PROMPTS = ("the quick brown", "and counts to ten while the cat", "a")

@@ -14,7 +14,8 @@ from benchtui.worker.answering.next_token import OwnSettings
 from benchtui.worker.answering.protocol import Unobserved
 from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers, Asked
-from benchtui.worker.routing.routed import Routing, write_routed
+from benchtui.worker.routing.routed import Routing
+from tests.worker.routing.one_text import write_routed
 from tests.worker.routing.test_routed import DRAWN, GREEDY, SIGNALS
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 

@@ -15,7 +15,7 @@ from benchtui.routing.names import Drafts
 from benchtui.routing.records import Sampling, SpeculativeText
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.routing import speculative
-from benchtui.worker.routing.speculative import write_speculative
+from tests.worker.routing.one_text import write_speculative
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
 TEXT = "the quick brown fox jumps over lazy dog cat sleeps in warm sun and counts to ten a b all day while"

@@ -25,7 +25,7 @@ from benchtui.worker.answering.protocol import Ids, Observer, Unobserved
 from benchtui.worker.answering.stepped import SteppedModel
 from benchtui.worker.answering.written import Answers
 from benchtui.worker.routing import choosing
-from benchtui.worker.routing.speculative import write_speculative
+from tests.worker.routing.one_text import write_speculative
 from tests.worker.switching.pairs import transformers_scores
 
 SIZE, PROMPT, COUNT = 9, 4, 5000

@@ -14,8 +14,9 @@ from benchtui.routing.records import RoutedText, Sampling
 from benchtui.routing.rules import RouteRule, SignalName
 from benchtui.worker.answering.stepped import SteppedBatch, SteppedModel
 from benchtui.worker.answering.written import Answers, Asked
-from benchtui.worker.routing.routed import Routing, write_routed
+from benchtui.worker.routing.routed import Routing
 from benchtui.worker.sweep.tree import Walked, Walks
+from tests.worker.routing.one_text import write_routed
 from tests.worker.switching.pairs import END, Pair, counted_calls, opened_pair
 
 PROMPTS = ("the quick brown", "and counts to ten while the cat", "a", "the lazy dog")
