@@ -28,6 +28,7 @@ from benchtui.worker.answering.opening import open_chat
 from benchtui.worker.answering.protocol import Answering, ChatRenderer
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
+from benchtui.worker.benchmark.same_scores import asks_log_likelihoods
 from benchtui.worker.benchmark.stages import bind_journal
 from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.guard import StopRequested
@@ -99,6 +100,7 @@ class _Sweep:
         stack.callback(opened.close)
         process.stop.interruptible = False
         bind_journal(context, dtype=opened.facts.dtype)
+        opened.check_tasks(loglikelihood=any(asks_log_likelihoods(found.task) for found in context.tasks.tasks))
         context.journal.note(_CAVEATS, [*opened.facts.caveats, *context.caveats])
         maker = RequestMaker(opened, plan.prompts)
         self.announce()

@@ -71,6 +71,11 @@ def test_what_is_written_is_what_the_events_told(tmp_path: Path) -> None:
         assert_large_work_falls(task)
 
 
+def test_texts_alone_say_nothing_of_log_likelihoods(tmp_path: Path) -> None:
+    found = do(make_run(tmp_path, TEXTS, thresholds="0.4"))
+    assert not any("token mixture" in note for note in found.notes)
+
+
 def assert_large_work_falls(task: SweptTask) -> None:
     """As thresholds decrease, the large model does more; alone it does most."""
     amounts = [sum(each["tokens"]) for each in task.large]
