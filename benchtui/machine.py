@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -70,6 +71,11 @@ class MachineMeter:
             sum(used for _, used, _ in rows) * _MIB,
             sum(total for _, _, total in rows) * _MIB,
         )
+
+
+def usable_cores() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def kernel_oom_kills() -> int:

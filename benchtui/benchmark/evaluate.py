@@ -50,18 +50,18 @@ def evaluate(
         except OSError as error:
             raise unwritable(run.records, error) from error
     with control.graceful(), watching(pending) as tick:
-        for group in _groups(pending):
+        for group in _groups(pending, settings.workers):
             supervisor = Supervisor(group, settings, control, tick)
             for run, record in zip(group, supervisor.supervise(), strict=True):
                 done[run.path] = record
     return BenchOutcome(runs, done)
 
 
-def _groups(runs: Sequence[RunDirectory]) -> list[list[RunDirectory]]:
+def _groups(runs: Sequence[RunDirectory], workers: int) -> list[list[RunDirectory]]:
     """Group the runs that share a worker: those with the same weights (a base and an adapter on it), and those that
-    are evaluated together document by document."""
+    are evaluated together document by document. Several workers evaluate the base of those first."""
     if side_by_side([run.plan() for run in runs]):
-        return [list(runs)]
+        return [list(runs)] if workers == 1 else [[run] for run in runs]
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
         plan = run.plan()

@@ -30,7 +30,7 @@ from benchtui.runs.outcome import exit_code
 from benchtui.runs.records import read_done, run_state
 from benchtui.runs.result_files import has_results
 from benchtui.supervise.control import Control
-from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.settings import supervise_settings
 from benchtui.text import one_line
 
 
@@ -135,7 +135,10 @@ class _Work:
 
     def evaluate(self, run: RunDirectory) -> None:
         """Evaluate what is left of `run`, and say how that ended."""
-        settings = SuperviseSettings(self._choice.timeout, self._choice.skip_stalled)
+        choice = self._choice
+        settings = supervise_settings(
+            choice.timeout, skip_stalled=choice.skip_stalled, workers=choice.workers, devices=choice.devices
+        )
         for record in evaluate(BenchRuns(run, None), settings, self._control, self._watching).done.values():
             if record.status != "finished":
                 self._frontend.say(f"{run.path}: {record.status}. {record.message}")

@@ -29,7 +29,7 @@ from benchtui.runs.known import model_folders
 from benchtui.runs.records import run_state
 from benchtui.settings.config import load_config
 from benchtui.supervise.control import Control
-from benchtui.supervise.settings import SuperviseSettings
+from benchtui.supervise.settings import SuperviseSettings, supervise_settings
 from benchtui.tasks.catalogue import load_catalogue
 
 
@@ -88,7 +88,9 @@ def run_model(
         )
         for line in (*prepared.notes, *(f"Warning: {words}." for words in prepared.warnings), *_notes(runs)):
             frontend.say(line)
-        settings = SuperviseSettings(choice.timeout, choice.skip_stalled)
+        settings = supervise_settings(
+            choice.timeout, skip_stalled=choice.skip_stalled, workers=choice.workers, devices=choice.devices
+        )
         return evaluate_and_conclude(model.path, runs, settings, frontend, control, readme=choice.readme)
 
 

@@ -30,14 +30,19 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
     from benchtui.plans.choice import permissions_of
     from benchtui.runs.find import find_run
     from benchtui.supervise.control import Control, say_on_stderr
-    from benchtui.supervise.settings import SuperviseSettings
+    from benchtui.supervise.settings import supervise_settings
 
     if values["detach"] and not in_background():
         return start_detached(sys.argv[1:])
     unfinished = ("died", "partial", "failed", "cancelled", "timed out", "waiting")
     found = find_run(values["outputs"], run, states=unfinished if run is None else (*unfinished, "running"))
     folders = values["include_path"] if _given(ctx, "include_path") else ()
-    settings = SuperviseSettings(values["timeout"], values["skip_stalled"])
+    settings = supervise_settings(
+        values["timeout"],
+        skip_stalled=values["skip_stalled"],
+        workers=values["workers"],
+        devices=values["devices"],
+    )
     choice = ResumeChoice(permissions_of(values), settings, folders, values["python"], readme=not values["no_readme"])
     with Control(say_on_stderr) as control:
         return resume(found, choice, Terminal(as_json=values["json"]), control)

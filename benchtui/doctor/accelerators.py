@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import re
 import shutil
@@ -17,7 +16,7 @@ from pathlib import Path
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
 from benchtui.interpreter import this_python
-from benchtui.machine import container_memory, nvidia_rows
+from benchtui.machine import container_memory, nvidia_rows, usable_cores
 from benchtui.models.layout import size_text
 from benchtui.models.reading import MAX_TEXT, Unreadable, read_bytes
 from benchtui.text import one_line
@@ -57,7 +56,7 @@ def check_gpu() -> Iterator[Check]:
     elif sys.platform == "darwin" and platform.machine() == "arm64":
         yield Check("GPU", "ok", "Apple silicon; torch uses it as mps and shares the machine's memory")
     else:
-        cores = _cores()
+        cores = usable_cores()
         yield Check("GPU", "ok", f"none; models run on {cores} processor core{'s' if cores > 1 else ''}")
 
 
@@ -176,9 +175,3 @@ class _TorchQuestion:
             return None
         last = output.split()[-1:] if self._process.returncode == 0 else []
         return int(last[0]) if last and last[0].isdecimal() else None
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -85,6 +85,8 @@ class Choice:
     batch_size: int | Literal["auto"] = default_of("batch-size")
     dtype: str = default_of("dtype")
     device: str = default_of("device")
+    workers: int | Literal["auto"] = default_of("workers")
+    devices: str | None = default_of("devices")
     model_args: dict[str, Any] = default_of("model-args")
     seeds: tuple[int, int, int, int] = default_of("seed")
     decide_early: float | None = None

@@ -47,6 +47,11 @@ class WorkerFiles:
     def stacks(self) -> Path:
         return self.folder / "stacks.txt"
 
+    @property
+    def chunks(self) -> Path:
+        """What the worker of a shard is given to answer (benchtui/runs/chunks.py)."""
+        return self.folder / "chunks.jsonl"
+
 
 @dataclass(frozen=True)
 class RunDirectory:

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from benchtui.files import open_run_file
+from benchtui.runs.chunks import WorkUnit
 from benchtui.text import printable
 
 MAX_LINE = 64 * 1024
@@ -111,6 +112,20 @@ class ShareDone(Event, frozen=True, kw_only=True, tag="share-done"):
     partial: bool = False
 
 
+class WorkUnits(Event, frozen=True, kw_only=True, tag="work-units"):
+    """One of several workers is ready: what the run's documents are shared out of, some units to an event. Every worker
+    of a run says the same; `last` with the last of them."""
+
+    units: list[WorkUnit]
+    last: bool = True
+
+
+class ChunkDone(Event, frozen=True, kw_only=True, tag="chunk-done"):
+    """One of several workers has answered the chunk of this number, but for documents that were given up on."""
+
+    number: int
+
+
 class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
@@ -149,6 +164,8 @@ CORE: tuple[type[Event], ...] = (
     Failed,
     Results,
     ShareDone,
+    WorkUnits,
+    ChunkDone,
     WorkerStarted,
     Watchdog,
     WorkerEnded,

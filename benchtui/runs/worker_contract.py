@@ -2,10 +2,12 @@
 
 A worker is started as `python -m MODULE [--score] [--memory-share X] [--shard K/N] RUN_DIR...`.
 
-With --shard it is number K (from 0) of N workers that evaluate these runs at the same time, and answers its own share
-of each run's documents and no others. It writes only into `run.files_of(K)`, takes what run/journal.sqlite holds as
-answered before (nobody writes that while workers run), and does not score: when its share of a run is answered it
-emits a `share-done` event, and after SIGTERM it leaves as soon as its last batch is journaled. Once all shares of a
+With --shard it is number K (from 0) of N workers that evaluate these runs at the same time, in turn, and answers the
+chunks of documents that it is given and no others. It writes only into `run.files_of(K)`, and does not score. Once it
+is ready it says with a `work-units` event what the documents are shared out of; then it reads `files_of(K).chunks`,
+which the supervisor appends to, and tells the end of each with `chunk-done`. After the line that says that no more will
+come it emits `share-done`; after SIGTERM it leaves as soon as its last batch is journaled. What the run's own journal
+holds was answered before: nobody writes that while workers run. It counts as answered by worker 0. Once all shares of a
 run are done the supervisor makes their journals one, and has the run scored by a worker with --score.
 """
 

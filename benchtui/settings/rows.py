@@ -148,6 +148,11 @@ SETTINGS: tuple[Setting, ...] = (
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
     Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME",
             aliases=(Alias("--num-gpus", device_of_count),)),
+    Setting("workers", MACHINE, "Worker processes that answer samples at the same time, each with the model in its "
+            "memory. auto: one for each of --devices.", forms.whole_number_or("auto", 1, "auto"), "auto", "N",
+            at_resume=True),
+    Setting("devices", MACHINE, "The GPUs that workers are put on in turn, as CUDA numbers them. auto: what --device "
+            "says.", forms.named("auto"), None, "0,1", at_resume=True),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
             forms.named("auto"), None, "URL", page="format"),

@@ -15,6 +15,8 @@ from benchtui.runs.records import Status
 from benchtui.supervise.control import Control
 from benchtui.supervise.endings import close_all, close_whole
 from benchtui.supervise.launcher import Launcher
+from benchtui.supervise.placement import placements
+from benchtui.supervise.schedule import Schedule, Share
 from benchtui.supervise.settings import SharedWorker, SuperviseSettings
 from benchtui.supervise.shard_events import ShardEvents
 from benchtui.supervise.slot import POLL, Slot
@@ -29,7 +31,8 @@ class _AbandonedError(Exception):
 
 class Pool:
     """Evaluates `runs` with as many workers at the same time as the settings say, each in a slot and a thread of its
-    own. A worker that dies or is silent is ended and replaced in its slot; the others continue.
+    own. They are given chunks of the documents as they finish. A worker that dies or is silent is ended and replaced in
+    its slot; the others continue.
 
     While they work the events of the shards are passed on as events of the run. When all slots have ended, the journals
     of the shards become the run's own, and `score` scores it. `idle` waits for the seconds given.
@@ -52,11 +55,16 @@ class Pool:
         self._score = score
         self._abandoned = threading.Event()
         numbers = range(settings.workers)
-        self._shards = [[Watched.open_shard(watched.run, number) for number in numbers] for watched in runs]
-        self._events = [
-            ShardEvents([shard.files for shard in shards], kind_of(watched.run).combine())
-            for watched, shards in zip(runs, self._shards, strict=True)
+        self._schedules = [Schedule([watched.run.files_of(number) for number in numbers]) for watched in runs]
+        self._shards = [
+            [Watched.open_shard(watched.run, Share(schedule, number)) for number in numbers]
+            for watched, schedule in zip(runs, self._schedules, strict=True)
         ]
+        self._events = [
+            ShardEvents([shard.files for shard in shards], kind_of(watched.run).combine(), schedule)
+            for watched, shards, schedule in zip(runs, self._shards, self._schedules, strict=True)
+        ]
+        placed = placements(settings.workers, settings.devices)
         self._slots = [
             Slot(
                 [shards[number] for shards in self._shards],
@@ -66,6 +74,7 @@ class Pool:
                 launcher,
                 idle=self._pause,
                 score=lambda _: None,  # a shard is scored with the others, at the end
+                placement=placed[number],
             )
             for number in numbers
         ]
@@ -78,6 +87,7 @@ class Pool:
                 while not all(slot.done() for slot in slots):
                     self._idle(POLL)
                     self._pass_events_on()
+                    self._share_out_again()
                     for slot in slots:
                         if slot.done():
                             slot.result()  # raises what the slot raised
@@ -89,10 +99,18 @@ class Pool:
             self._finish(watched, shards)
             for shard in shards:
                 shard.writer.close()
+        for schedule in self._schedules:
+            schedule.close()
 
     def _pause(self, seconds: float) -> None:
         if self._abandoned.wait(seconds):
             raise _AbandonedError
+
+    def _share_out_again(self) -> None:
+        """What a shard had left that has ended is for the others."""
+        for shard in (shard for shards in self._shards for shard in shards):
+            if shard.done is not None and shard.share is not None:
+                shard.share.lose()
 
     def _pass_events_on(self) -> None:
         for watched, events in zip(self._runs, self._events, strict=True):

@@ -5,23 +5,39 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import kind_of, read_kind
 from benchtui.supervise.launcher import WorkerJob
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class SuperviseSettings:
     """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents;
     `grace` in seconds is what a worker gets to stop by itself; `workers` evaluate a run's documents at the same time,
-    each a part of them."""
+    each a part of them, on `devices` in turn where they are named."""
 
     timeout: float | None = None
     skip_stalled: bool = False
     grace: float = 10.0
     workers: int = 1
+    devices: tuple[str, ...] = ()
+
+
+def supervise_settings(
+    timeout: float | None, *, skip_stalled: bool, workers: int | Literal["auto"], devices: str | None
+) -> SuperviseSettings:
+    """The settings as the user says them: `devices` joined by commas, and as many workers as those where nothing else
+    is said."""
+    named = tuple(name for part in (devices or "").split(",") if (name := part.strip()))
+    return SuperviseSettings(
+        timeout, skip_stalled, workers=max(1, len(named)) if workers == "auto" else workers, devices=named
+    )
 
 
 @dataclass(frozen=True)
@@ -34,9 +50,9 @@ class SharedWorker:
     side_by_side: bool
     python: str | None = None
 
-    def job(self, arguments: Sequence[str], log: Path) -> WorkerJob:
-        """What such a worker is started with."""
-        return WorkerJob(self.module, tuple(arguments), log, self.environment, self.python)
+    def job(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> WorkerJob:
+        """What such a worker is started with, `environment` besides that of its runs."""
+        return WorkerJob(self.module, tuple(arguments), log, {**self.environment, **environment}, self.python)
 
 
 def shared_worker(runs: Sequence[RunDirectory]) -> SharedWorker:

@@ -11,6 +11,7 @@ from benchtui.runs import events as ev
 from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.event_reader import reader_at_end
 from benchtui.runs.kinds.kind import Combine
+from benchtui.supervise.schedule import Schedule
 
 IN_FLIGHT_SHOWN = 32
 MOST_TOLD = 1000
@@ -24,10 +25,12 @@ class ShardEvents:
     Signs of life are summed over the shards, and what the run's kind combines. Phases, decisions, warnings and log
     lines are told once, when the first worker tells them; how a worker ended and that another took its place is a
     warning. What is only true of a part (the warnings of a watchdog, the end of a shard) stays in that shard's file.
+    What a worker can do and has done is told to the `schedule`.
     """
 
-    def __init__(self, shards: Sequence[WorkerFiles], combine: Combine) -> None:
+    def __init__(self, shards: Sequence[WorkerFiles], combine: Combine, schedule: Schedule) -> None:
         self._combine = combine
+        self._schedule = schedule
         self._readers = [reader_at_end(files.events) for files in shards]
         self._shards = [_Shard() for _ in shards]
         self._told: set[str] = set()
@@ -47,6 +50,12 @@ class ShardEvents:
     def _take(self, number: int, event: ev.Event) -> ev.Event | None:
         shard = self._shards[number]
         match event:
+            case ev.WorkUnits():
+                self._schedule.ready(number, event)
+                return None
+            case ev.ChunkDone():
+                self._schedule.done(number, event.number)
+                return None
             case ev.Advance():
                 shard.advanced[event.unit] = event.done
                 done = sum(other.before[event.unit] + other.advanced[event.unit] for other in self._shards)

@@ -21,6 +21,7 @@ from benchtui.supervise.endings import (
     what_failed,
 )
 from benchtui.supervise.launcher import Launcher, Worker
+from benchtui.supervise.placement import WHOLE_MACHINE, Placement
 from benchtui.supervise.settings import SharedWorker, SuperviseSettings
 from benchtui.supervise.watchdog import SilenceWatch
 from benchtui.supervise.watched import Watched
@@ -35,7 +36,8 @@ LOOK_EVERY = 1.0
 class Slot:
     """Runs, or one shard of each, that are evaluated by one worker at a time.
 
-    `idle` waits for the seconds given. `score` scores what a run has answered when its worker could not.
+    `idle` waits for the seconds given. `score` scores what a run has answered when its worker could not. `placement` is
+    what the worker gets of the machine.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Slot:
         *,
         idle: Callable[[float], None],
         score: Callable[[Watched], None],
+        placement: Placement = WHOLE_MACHINE,
     ) -> None:
         self._watched = watched
         self._shared = shared
@@ -55,6 +58,7 @@ class Slot:
         self._control = control
         self._launcher = launcher
         self._idle = idle
+        self._placement = placement
         self._attempt = 0
         replaces = settings.workers > 1
         self.rules = EndingRules(settings, side_by_side=shared.side_by_side, score=score, replaces=replaces)
@@ -95,9 +99,12 @@ class Slot:
         files, arguments = waiting[0].files, [str(watched.run.path) for watched in waiting]
         if files.shard is not None:
             arguments = [SHARD, f"{files.shard}/{self._settings.workers}", *arguments]
-        if self.rules.memory_share < 1:
-            arguments = [MEMORY_SHARE, str(self.rules.memory_share), *arguments]
-        worker = self._launcher.start(self._shared.job(arguments, files.log))
+        if (memory := self.rules.memory_share * self._placement.memory_share) < 1:
+            arguments = [MEMORY_SHARE, str(memory), *arguments]
+        for watched in waiting:
+            if watched.share is not None:
+                watched.share.begin()
+        worker = self._launcher.start(self._shared.job(arguments, files.log, self._placement.environment))
         for watched in waiting:
             watched.begin_worker(worker.pid, self._attempt)
         return worker
@@ -109,9 +116,10 @@ class Slot:
         while worker.poll() is None:
             self._idle(POLL)
             now = time.monotonic()
-            silence.hear(now, advanced=self._collect(waiting))
+            advanced = self._collect(waiting)
             close_whole(waiting)
             current = self._at_work(waiting)
+            silence.hear(now, advanced=advanced or (current is not None and current.waits))
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
                     return "finished", None  # it hangs at exit; its results are on disk

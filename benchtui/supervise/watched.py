@@ -23,6 +23,7 @@ from benchtui.runs.journal.shards import answered_in, gather_journals
 from benchtui.runs.kinds.kind import Fold, NothingKnown
 from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.records import DoneRecord, LaunchRecord, Status, read_done, this_process, write_record
+from benchtui.supervise.schedule import Share
 
 NAMED_AT_MOST = 5
 ASKED_AGAIN = "What was lost is asked again."
@@ -52,7 +53,8 @@ class Watched:
     """One run under supervision, or one shard of a run: `files` are those that its worker writes.
 
     `heard` is when that worker last said anything, in seconds since the epoch. Events that cannot be written any more
-    never keep a run from being ended: `write_error` is why they could not.
+    never keep a run from being ended: `write_error` is why they could not. `share` is what a shard has to do with the
+    schedule of the run; None of a whole run.
     """
 
     run: RunDirectory
@@ -69,6 +71,7 @@ class Watched:
     before: DoneRecord | None = None
     done: DoneRecord | None = None
     write_error: OSError | None = None
+    share: Share | None = None
 
     @classmethod
     def open_for_supervision(cls, run: RunDirectory) -> Watched:
@@ -87,11 +90,13 @@ class Watched:
         return watched
 
     @classmethod
-    def open_shard(cls, run: RunDirectory, shard: int) -> Watched:
+    def open_shard(cls, run: RunDirectory, share: Share) -> Watched:
         """The same for one shard of a run that is open. Raises BenchtuiError when its folder cannot be written."""
-        files = run.files_of(shard)
+        files = run.files_of(share.number)
         with _writing(run, files):
-            return cls._open(run, files)
+            watched = cls._open(run, files)
+        watched.share = share
+        return watched
 
     @classmethod
     def _open(cls, run: RunDirectory, files: WorkerFiles) -> Watched:
@@ -120,6 +125,11 @@ class Watched:
         self.failed = self.in_flight = None
         with contextlib.suppress(OSError):
             delete_run_file(self.files.in_hand)
+
+    @property
+    def waits(self) -> bool:
+        """Whether the worker waits for other workers: it is not silent then."""
+        return self.share is not None and self.share.waits
 
     @property
     def deleted(self) -> bool:

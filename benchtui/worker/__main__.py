@@ -1,7 +1,8 @@
-"""`python -m benchtui.worker [--score] [--memory-share X] RUN_DIR...`: evaluate the runs in these directories, in turn.
+"""`python -m benchtui.worker [--score] [--memory-share X] [--shard K/N] RUN_DIR...`: evaluate these runs, in turn.
 
 Runs given together share one set of weights, or are a base and what is compared with it until that is decided. With
---score nothing is asked: what the journal holds is scored and written as partial results. The process exits 0 when
+--score nothing is asked: what the journal holds is scored and written as partial results. With --shard it is one of
+several workers (benchtui/runs/worker_contract.py). The process exits 0 when
 every run has its result files, 1 when one failed (the reason is its last `failed` event), 74 when something could not
 be written, 143 when it was told to stop.
 """
@@ -44,29 +45,36 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchtui.worker", description=__doc__)
     parser.add_argument("--score", action="store_true", help="score the journal, ask nothing")
     parser.add_argument("--memory-share", type=float, default=1.0, help="of what would be planned, after running out")
+    parser.add_argument("--shard", type=_shard, help="which of several workers this is: K/N, K from 0")
     parser.add_argument("run", nargs="+", type=Path)
     arguments = parser.parse_args()
     runs = [RunDirectory(path.resolve()) for path in arguments.run]
+    files = runs[0].files_of(arguments.shard)
     stop = StopFlag()
     stop.install()
     die_with_supervisor()
     prefer_us_when_memory_ends()
     libraries = None
     try:
-        reporter = Reporter(EventWriter(runs[0].events))  # first: whatever is wrong with the other files is told there
+        reporter = Reporter(EventWriter(files.events))  # first: whatever is wrong with the other files is told there
         libraries = LibraryListener(reporter)
-        dump_stacks_on_signal(runs[0].stacks)
+        dump_stacks_on_signal(files.stacks)
         refused = _settle_environment(runs)
         kind = _kind_of(runs)
         reporter.phase("starting", detail=kind.starting)
         listen(libraries)  # at once: what is imported from here on is a sign of life
-        process = WorkerProcess(stop, libraries, refused, arguments.memory_share)
+        process = WorkerProcess(stop, libraries, refused, arguments.memory_share, arguments.shard)
         _start(kind, process, runs, score=arguments.score)
     except StopRequested:
         return STOPPED
     except Exception as error:  # noqa: BLE001 - the process ends here: whatever it was becomes the run's last event
-        return _fail(libraries.reporter if libraries is not None else None, error, runs[0].worker_log)
+        return _fail(libraries.reporter if libraries is not None else None, error, files.log)
     return 0
+
+
+def _shard(text: str) -> int:
+    """K of K/N."""
+    return int(text.partition("/")[0])
 
 
 class _KindOfWork(Protocol):

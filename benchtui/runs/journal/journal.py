@@ -85,6 +85,14 @@ class Journal:
         """What was noted or bound under this name, None if nothing."""
         return self._meta().get(key)
 
+    def noted_all(self) -> dict[str, Any]:
+        """All that was noted or bound, by its name."""
+        return self._meta()
+
+    def notes(self, beginning: str) -> list[str]:
+        """The names of all notes that begin so."""
+        return sorted(name for name in self._meta() if name.startswith(beginning))
+
     def record(self, key: RequestKey, request: str, answer: Any, facts: AnswerFacts | None = None) -> None:
         """Keep `answer` (anything JSON can hold) to the request with digest `request`, and what was counted of it."""
         self.record_all([(key, request, answer)], {key: facts} if facts is not None else {})
@@ -147,6 +155,15 @@ class Journal:
         if task is None:
             return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
         return int(self._db.execute("SELECT COUNT(*) FROM answers WHERE task = ?", (task,)).fetchone()[0])
+
+    def keys(self, task: str) -> frozenset[RequestKey]:
+        """Which requests of a task are answered."""
+        rows = self._db.execute("SELECT task, doc_id, idx, repeat FROM answers WHERE task = ?", (task,))
+        return frozenset(RequestKey(*row) for row in rows)
+
+    def elsewhere(self, task: str) -> frozenset[RequestKey]:  # noqa: ARG002 - one of several workers knows some
+        """Which requests of a task are answered in another journal of the run, and are not this worker's to ask."""
+        return frozenset()
 
     def skip(self, task: str, doc_id: int, reason: str) -> None:
         """Never ask this document again in this run; it is reported as unanswered."""

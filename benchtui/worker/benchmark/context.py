@@ -13,7 +13,7 @@ from benchtui.results.records import EarlyStop
 from benchtui.routing.answers import RoutedFacts
 from benchtui.routing.rules import Settled
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.directory import RunDirectory
+from benchtui.runs.directory import RunDirectory, WorkerFiles
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal
 from benchtui.worker.benchmark.answers.scoring import TaskScores
@@ -29,10 +29,11 @@ class RunContext:
     """A run with its tasks loaded and its files open.
 
     `libraries` turns what the libraries report into events of the run whose turn it is. `caveats` are sentences to be
-    shown beside the scores.
+    shown beside the scores. `files` are those that this worker writes.
     """
 
     run: RunDirectory
+    files: WorkerFiles
     plan: BenchmarkPlan
     tasks: LoadedTasks
     journal: Journal

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import platform
 from pathlib import Path
 
+from benchtui.machine import usable_cores
 from benchtui.models.reading import Unreadable
 from benchtui.models.source import FolderSource, GgufSource, Source
 from benchtui.models.weights.files import adapter_weights, full_model_weights, list_entries
@@ -69,7 +69,7 @@ def computing(device: str) -> str:
         import torch
 
         return str(torch.cuda.get_device_name(device))
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    processors = usable_cores()
     return f"{_processor()}, {processors} {'processor' if processors == 1 else 'processors'}"
 
 

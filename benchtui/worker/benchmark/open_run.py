@@ -10,7 +10,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
-from benchtui.runs.journal.journal import Journal
+from benchtui.runs.journal.of_shard import open_journal
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.speed import SpeedMeter
 from benchtui.worker.benchmark.tasks.data import bind_data
@@ -57,7 +57,8 @@ def open_to_score(
     """Open a run whose journal is to be scored without a model: the data of its answers and the notes for its scores
     are kept in it. `stack` and `plan` as in `open_to_ask`. Raises BenchtuiError where a task cannot be loaded."""
     plan = plan or run.plan()
-    reporter = Reporter(EventWriter(run.events))
+    files = run.files_of(process.shard)
+    reporter = Reporter(EventWriter(files.events))
     process.libraries.reporter = reporter
     set_seeds(plan.prompts)
     reporter.phase("loading task")
@@ -69,17 +70,18 @@ def open_to_score(
     tasks = load_tasks(plan, {**plan.source.task_metadata, **plan.prompts.model_args}, built)
     if process.refused is not None:
         process.refused.check()
-    journal = stack.enter_context(Journal(run.journal))
+    journal = stack.enter_context(open_journal(files, run.files_of()))
     return RunContext(
         run=run,
+        files=files,
         plan=plan,
         tasks=tasks,
         journal=journal,
-        in_hand=stack.enter_context(closing(InHandWriter(run.in_hand))),
+        in_hand=stack.enter_context(closing(InHandWriter(files.in_hand))),
         reporter=reporter,
         stop=process.stop,
         libraries=process.libraries,
-        speed=SpeedMeter(journal),
+        speed=SpeedMeter(journal, process.shard),
     )
 
 

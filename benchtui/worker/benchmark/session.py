@@ -18,6 +18,7 @@ from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
 from benchtui.worker.benchmark.same_scores import asks_log_likelihoods
 from benchtui.worker.benchmark.score_journal import score_journal
+from benchtui.worker.benchmark.share import answer_share
 from benchtui.worker.benchmark.side_by_side import evaluate_side_by_side
 from benchtui.worker.benchmark.tasks.data import note_data
 from benchtui.worker.process import WorkerProcess
@@ -36,9 +37,9 @@ def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
 
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
     """Evaluate runs in turn, or side by side where their plans say so and the memory allows it, and write their
-    results. Raises what `evaluate` does."""
+    results; one of several workers answers its share of them in turn. Raises what `evaluate` does."""
     session = _Session(process)
-    if side_by_side([run.plan() for run in runs]) and session.evaluated_side_by_side(*runs):
+    if process.shard is None and side_by_side([run.plan() for run in runs]) and session.evaluated_side_by_side(*runs):
         return
     for run in runs:
         session.evaluate(run)
@@ -53,13 +54,14 @@ class _Session:
         self._loaded: Answering | None = None
 
     def evaluate(self, run: RunDirectory) -> None:
-        """Evaluate one run by itself."""
+        """Evaluate one run by itself, or this worker's share of it."""
         with ExitStack() as stack:
             context = open_to_ask(self._process, run, stack)
             loaded = self._load(context)
             loaded.check_tasks(loglikelihood=any(asks_log_likelihoods(found.task) for found in context.tasks.tasks))
             self._stop.interruptible = False
-            evaluate(_evaluation(context, loaded))
+            work_on = evaluate if self._process.shard is None else answer_share
+            work_on(_evaluation(context, loaded))
         self._stop.interruptible = True
 
     def evaluated_side_by_side(self, base: RunDirectory, tuned: RunDirectory) -> bool:
@@ -103,7 +105,8 @@ class _Session:
 def _evaluation(context: RunContext, answering: Answering, *, early: bool = False) -> Evaluation:
     told = answering.facts
     script = equivalent_command(context.plan, dtype=told.dtype, device=told.device, early=early)
-    write_run_file(context.run.equivalent_command, script)
+    if not context.files.shard:  # of several workers the first
+        write_run_file(context.run.equivalent_command, script)
     facts: dict[str, Any] = {"device": told.device, "dtype": told.dtype}
     if caveats := [*told.caveats, *context.caveats]:
         facts["caveats"] = caveats

@@ -36,6 +36,14 @@ class _Measured(msgspec.Struct):
         self.weights[step] = self.weights.get(step, 0) + weight
         self.count += 1
 
+    def join(self, other: _Measured) -> None:
+        """Add what another worker measured."""
+        self.tokens += other.tokens
+        self.seconds += other.seconds
+        self.count += other.count
+        for step, weight in other.weights.items():
+            self.weights[step] = self.weights.get(step, 0) + weight
+
     def quartiles(self) -> tuple[float, float, float]:
         """Median, lower and upper quartile."""
         return self._quantile(0.5), self._quantile(0.25), self._quantile(0.75)
@@ -60,16 +68,24 @@ class _Notes(msgspec.Struct):
     device_memory: int = 0
     machines: list[str] = []
 
+    def join(self, other: _Notes) -> None:
+        """Add what another worker measured, which has a memory of its own."""
+        for mine, its in ((self.prefill, other.prefill), (self.decode, other.decode)):
+            mine.join(its)
+        self.first_token.join(other.first_token)
+        self.memory = max(self.memory, other.memory)
+        self.device_memory = max(self.device_memory, other.device_memory)
+        self.machines += [machine for machine in other.machines if machine not in self.machines]
+
 
 class SpeedMeter:
-    """Adds to what the journal holds of earlier workers of the same run."""
+    """Adds to what the journal holds of earlier workers of the same run; `shard` is the number of this one where there
+    are several, which each note what they measured."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, shard: int | None = None) -> None:
         self._journal = journal
-        self._notes = _Notes(_Measured(), _Measured(), _Measured())
-        if (noted := journal.noted(_NOTE)) is not None:
-            with suppress(msgspec.ValidationError):  # another version's: no score hangs on it
-                self._notes = msgspec.convert(noted, _Notes, str_keys=True)
+        self._note = _note_of(shard)
+        self._notes = _noted(journal, self._note)
         self._peak = PeakMemory()
         self._cold = {"prefill", "decode"}
         self._noted_at = time.monotonic()
@@ -101,12 +117,17 @@ class SpeedMeter:
             notes.machines.append(machine)
         notes.memory = max(notes.memory, self._peak.read())
         notes.device_memory = max(notes.device_memory, answering.peak_device_memory or 0)
-        self._journal.note(_NOTE, msgspec.to_builtins(notes, str_keys=True))
+        self._journal.note(self._note, msgspec.to_builtins(notes, str_keys=True))
 
     def speed(self, source: Source, prompts: Sequence[int]) -> Speed:
-        """What was measured of the model of `source`; `prompts` are the lengths, in tokens, of what was read before
-        each answer."""
-        notes, first = self._notes, self._notes.first_token
+        """What was measured of the model of `source`, by all workers; `prompts` are the lengths, in tokens, of what was
+        read before each answer."""
+        notes = _Notes(_Measured(), _Measured(), _Measured())
+        notes.join(self._notes)
+        for other in self._journal.notes(_NOTE):
+            if other != self._note:
+                notes.join(_noted(self._journal, other))
+        first = notes.first_token
         served = isinstance(source, ServedSource)  # its memory is the server's, not this process's
         return Speed(
             prefill=_rate(notes.prefill),
@@ -127,6 +148,17 @@ class SpeedMeter:
             measured.tokens += tokens
             measured.seconds += seconds
             measured.add(tokens / seconds, weight=tokens)
+
+
+def _note_of(shard: int | None) -> str:
+    return _NOTE if shard is None else f"{_NOTE} of worker {shard}"
+
+
+def _noted(journal: Journal, note: str) -> _Notes:
+    if (noted := journal.noted(note)) is not None:
+        with suppress(msgspec.ValidationError):  # another version's: no score hangs on it
+            return msgspec.convert(noted, _Notes, str_keys=True)
+    return _Notes(_Measured(), _Measured(), _Measured())
 
 
 def _rate(measured: _Measured) -> Rate | None:

@@ -70,6 +70,10 @@ class TaskRun:
         """Every document that was not given up on."""
         return [self._scorer.hashed(doc_id) for doc_id in self.questions]
 
+    def prompts(self) -> dict[int, str]:
+        """The prompt of each document that was not given up on: of several requests that of the first."""
+        return self.requests.prompts()
+
     @property
     def size(self) -> int:
         """How many documents it has, also those that were given up on."""

@@ -9,12 +9,14 @@ from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress
 
 
 class BenchmarkCombine:
-    """Sums what is planned and done of each task over the shards. Scores of a part are no scores of the run, and
-    cannot be averaged for every metric: they stay in the shard's file, and the run is scored at its end."""
+    """Sums what is done of each task over the shards, which all name the whole task as planned. Scores of a part are no
+    scores of the run, and cannot be averaged for every metric: they stay in the shard's file, and the run is scored at
+    its end."""
 
     def __init__(self) -> None:
         self._planned: dict[str, dict[int, PlannedTask]] = {}
         self._progress: dict[str, dict[int, Progress]] = {}
+        self._at: dict[int, str] = {}
 
     def take(self, shard: int, event: Event) -> Event | None:
         match event:
@@ -24,29 +26,30 @@ class BenchmarkCombine:
                 return msgspec.structs.replace(event, tasks=[self._sum_planned(task) for task in event.tasks])
             case Progress():
                 self._progress.setdefault(event.task, {})[shard] = event
+                self._at[shard] = event.task
                 return self._sum_progress(event)
             case _:
                 return None
 
     def _sum_planned(self, task: PlannedTask) -> PlannedTask:
+        """The largest: a worker that has not built a task's prompts knows no requests of it."""
         parts = self._planned[task.task].values()
         return msgspec.structs.replace(
             task,
-            documents=sum(part.documents for part in parts),
-            requests=sum(part.requests for part in parts),
+            documents=max(part.documents for part in parts),
+            requests=max(part.requests for part in parts),
             answered=sum(part.answered for part in parts),
         )
 
     def _sum_progress(self, event: Progress) -> Progress:
         parts = self._progress[event.task].values()
-        planned = sum(part.documents for part in self._planned.get(event.task, {}).values())
-        at_work = [part for part in parts if part is event or part.documents < part.documents_total]
+        at_work = [part for shard, part in self._progress[event.task].items() if self._at.get(shard) == event.task]
         return msgspec.structs.replace(
             event,
             documents=sum(part.documents for part in parts),
-            documents_total=max(planned, sum(part.documents_total for part in parts)),
+            documents_total=max(part.documents_total for part in parts),
             requests=sum(part.requests for part in parts),
-            requests_total=sum(part.requests_total for part in parts),
+            requests_total=max(part.requests_total for part in parts),
             documents_per_second=sum(part.documents_per_second for part in at_work),
             tokens_per_second=sum(part.tokens_per_second for part in at_work),
         )

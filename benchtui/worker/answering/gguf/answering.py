@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from benchtui.backends.gguf import GGUF
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.machine import free_memory
+from benchtui.machine import free_memory, usable_cores
 from benchtui.routing.rules import SignalName
 from benchtui.text import one_line
 from benchtui.worker.answering.chat_template import TemplateRenderer
@@ -247,5 +247,5 @@ def _threads(asked: str) -> tuple[int, str]:
     variable = os.environ.get("OMP_NUM_THREADS", "")
     if variable.isdecimal() and int(variable):
         return int(variable), "OMP_NUM_THREADS"
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = usable_cores()
     return max(1, min(allowed, psutil.cpu_count(logical=False) or allowed)), "the cores that it may use"

@@ -23,7 +23,8 @@ class TaskRequests:
 
     Fills each instance's `resps` in the order of its repeats; `on_document` is called with a doc_id when the last of
     its answers has been journaled. The answers of a batch are journaled together by `keep`, so that a kill never parts
-    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers. With
+    a batch: what is left to ask then falls into the same batches as it would have, and gets the same answers. Documents
+    that another journal of the run has answers to are not asked, and do not count as answered here. With
     `whole_documents` the log-likelihoods of a document are asked together: where only some are in the journal, all are.
     """
 
@@ -51,6 +52,7 @@ class TaskRequests:
         self._fresh: list[tuple[Instance, RequestKey, str, Any]] = []
         self._kept: deque[tuple[Instance, RequestKey, Any]] = deque()
         self._skipped = {doc_id for _, doc_id in journal.skipped(task)}
+        self._elsewhere: frozenset[int] = frozenset()
         self.given_up: dict[int, str] = {}
         """The documents without an answer that were given up on now, and why."""
         self.total = 0
@@ -78,6 +80,7 @@ class TaskRequests:
         """Read the answers that the journal holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
         self._facts = self._journal.facts(self.task)
+        self._elsewhere = self._answered_in(self._journal.elsewhere(self.task))
         torn = self._torn(known) if self._whole_documents else set()
         for instance in self._instances:
             if instance.doc_id in self._skipped or _part(instance) in torn:
@@ -92,6 +95,11 @@ class TaskRequests:
                         "The dataset, tokenizer or template changed: start a new run.",
                     )
                 self._take(instance, key, _as_lm_eval(answer))
+
+    def _answered_in(self, known: Container[RequestKey]) -> frozenset[int]:
+        """The documents of which every request is among `known`."""
+        missing = {i.doc_id for i in self._instances if any(key not in known for key in _keys(self.task, i))}
+        return frozenset(self._of_document) - missing
 
     def _torn(self, known: Container[RequestKey]) -> set[tuple[int, bool]]:
         """The log-likelihoods of which only some are known, by document."""
@@ -114,7 +122,9 @@ class TaskRequests:
         self._counted.clear()  # of answers that never came, because memory ran out
         ask: list[Instance] = []
         for instance in self._instances:
-            if instance.doc_id in self._skipped or (only is not None and instance.doc_id not in only):
+            if instance.doc_id in self._skipped or instance.doc_id in self._elsewhere:
+                continue
+            if only is not None and instance.doc_id not in only:
                 continue
             for key in _keys(self.task, instance):
                 if key not in self._answers:
@@ -191,6 +201,10 @@ class TaskRequests:
             for key in _keys(self.task, instance)
             if key in self._answers
         ]
+
+    def prompts(self) -> dict[int, str]:
+        """The first request's text of each document."""
+        return {doc_id: str(instances[0].args[0]) for doc_id, instances in self._of_document.items()}
 
     def prompt_lengths(self) -> list[int]:
         """How many tokens the model read before each of its answers, where that was counted."""

@@ -1,0 +1,189 @@
+"""Which of several workers answers which documents of a run: chunks, given out as the workers finish.
+
+Chunks become smaller towards the end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers
+36(12), 1987), so that workers of any speed finish together. A chunk stays with the slot that it was given to: where its
+worker dies, the next one in that slot finds in the shard's journal what is answered of it. Chunks of a slot that ends
+are given to the others.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from benchtui.runs.chunks import Chunk, ChunkWriter, WorkUnit
+from benchtui.runs.directory import WorkerFiles
+from benchtui.runs.events import WorkUnits
+
+OPEN_AT_ONCE = 2
+"""Chunks that a worker has at a time: one at work, and one so that it need not wait."""
+SMALLEST = 4
+"""Documents in a chunk, unless there are fewer than that for each worker."""
+LARGEST = 1000
+"""Documents in a chunk: as much as is asked again, at most, when a slot ends."""
+PARTS = 2
+"""A chunk is the part of what is left that each worker would get, divided by this."""
+
+
+@dataclass
+class _Shard:
+    """One slot's part of the run: `ready` since its worker said what there is to do."""
+
+    files: WorkerFiles
+    writer: ChunkWriter | None = None
+    ready: bool = False
+    lost: bool = False
+    told_end: bool = False
+    open: dict[int, Chunk] = field(default_factory=dict)
+
+
+class Schedule:
+    """Shares out the documents of one run. Every method may be called from any thread.
+
+    `largest` documents at most are in a chunk. Raises OSError where a shard's file cannot be written.
+    """
+
+    def __init__(self, shards: Sequence[WorkerFiles], *, largest: int = LARGEST) -> None:
+        self._lock = threading.RLock()
+        self._shards = [_Shard(files) for files in shards]
+        self._largest = largest
+        self._units: deque[WorkUnit] | None = None
+        self._told: dict[int, list[WorkUnit]] = {}
+        self._at = 0
+        self._returned: deque[Chunk] = deque()
+        self._numbers = 0
+
+    def begin(self, number: int) -> None:
+        """A worker is about to start in slot `number`: it is given again what the one before it had."""
+        with self._lock:
+            shard = self._shards[number]
+            if shard.writer is not None:
+                shard.writer.close()
+            shard.writer, shard.ready, shard.told_end = ChunkWriter(shard.files.chunks), False, False
+            self._told.pop(number, None)
+            for chunk in shard.open.values():
+                shard.writer.write(chunk)
+
+    def ready(self, number: int, event: WorkUnits) -> None:
+        """The worker in slot `number` says what the documents are shared out of."""
+        with self._lock:
+            told = self._told.setdefault(number, [])
+            told += event.units
+            if not event.last:
+                return
+            if self._units is None:
+                self._units = deque(unit for unit in told if unit.size)
+            self._shards[number].ready = True
+            self._give()
+
+    def done(self, number: int, chunk: int) -> None:
+        """The worker in slot `number` has answered a chunk."""
+        with self._lock:
+            self._shards[number].open.pop(chunk, None)
+            self._give()
+
+    def lose(self, number: int) -> None:
+        """Slot `number` has ended: what it had left is for the others."""
+        with self._lock:
+            shard = self._shards[number]
+            shard.lost, shard.ready = True, False
+            self._returned += shard.open.values()
+            shard.open.clear()
+            self._give()
+
+    def drop(self, unit: str) -> None:
+        """Give out nothing more of a unit."""
+        with self._lock:
+            if self._units is None:
+                return
+            if self._units and self._units[0].name == unit:
+                self._at = 0
+            self._units = deque(left for left in self._units if left.name != unit)
+            self._returned = deque(chunk for chunk in self._returned if chunk.unit != unit)
+            self._give()
+
+    def waits(self, number: int) -> bool:
+        """Whether the worker in slot `number` has nothing to do but to wait for the others."""
+        with self._lock:
+            shard = self._shards[number]
+            return shard.ready and not shard.open and not shard.told_end
+
+    @property
+    def left(self) -> int:
+        """How many documents are not given out."""
+        with self._lock:
+            units = sum(unit.size for unit in self._units or ()) - self._at
+            return units + sum(chunk.size for chunk in self._returned)
+
+    def close(self) -> None:
+        """Close the files."""
+        with self._lock:
+            for shard in self._shards:
+                if shard.writer is not None:
+                    shard.writer.close()
+                    shard.writer = None
+
+    def _give(self) -> None:
+        """Give chunks to whoever has fewest, until each has enough or nothing is left."""
+        if self._units is None:
+            return
+        while self.left:
+            able = [shard for shard in self._shards if shard.ready and len(shard.open) < OPEN_AT_ONCE]
+            if not able:
+                return
+            shard = min(able, key=lambda shard: len(shard.open))
+            chunk = self._next()
+            shard.open[chunk.number] = chunk
+            if shard.writer is not None:
+                shard.writer.write(chunk)
+        if not any(shard.open for shard in self._shards):
+            self._end()
+
+    def _next(self) -> Chunk:
+        if self._returned:
+            return self._returned.popleft()
+        assert self._units  # noqa: S101 - `left` counts them
+        size = chunk_size(self.left, max(1, sum(not shard.lost for shard in self._shards)), self._largest)
+        unit = self._units[0]
+        start, stop = self._at, min(self._at + size, unit.size)
+        self._at = stop
+        if stop == unit.size:
+            self._units.popleft()
+            self._at = 0
+        self._numbers += 1
+        return Chunk(self._numbers, unit.name, start, stop)
+
+    def _end(self) -> None:
+        for shard in self._shards:
+            if shard.writer is not None and not shard.told_end:
+                shard.writer.write(None)
+                shard.told_end = True
+
+
+def chunk_size(left: int, workers: int, largest: int = LARGEST) -> int:
+    """How many of the documents `left` the next chunk has."""
+    fair = -(-left // workers)
+    return max(1, min(largest, max(-(-left // (PARTS * workers)), min(SMALLEST, fair))))
+
+
+@dataclass(frozen=True)
+class Share:
+    """What slot `number` has to do with the schedule of a run."""
+
+    schedule: Schedule
+    number: int
+
+    def begin(self) -> None:
+        """A worker is about to start in it. Raises OSError where its file cannot be written."""
+        self.schedule.begin(self.number)
+
+    @property
+    def waits(self) -> bool:
+        """Whether its worker can do nothing but wait for others, which is no silence."""
+        return self.schedule.waits(self.number)
+
+    def lose(self) -> None:
+        """It has ended."""
+        self.schedule.lose(self.number)

@@ -1,0 +1,108 @@
+"""One of several workers of a run: it answers the chunks of documents that it is given, and scores nothing."""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchtui.evidence.sequential import stratified_order
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.runs.chunks import Chunk, ChunkReader, WorkUnit
+from benchtui.runs.events import ChunkDone, ShareDone, WorkUnits
+from benchtui.worker.benchmark.asked_task import AskedTask
+from benchtui.worker.benchmark.evaluate import Evaluation, begin, open_tasks
+from benchtui.worker.benchmark.shared_prefixes import chunk_starts
+from benchtui.worker.benchmark.tasks.units import Unit, asked_together
+from benchtui.worker.guard import StopFlag
+
+LOOK_EVERY = 0.05
+"""Seconds between looks for another chunk."""
+UNITS_AT_ONCE = 200
+"""Work units in one event, which has a greatest length."""
+
+
+def answer_share(evaluation: Evaluation) -> None:
+    """Answer what this worker is given of a run until nothing more comes. Raises StopRequested as soon as the last
+    batch is journaled, if told to stop, and what `evaluate` does."""
+    context = evaluation.context
+    begin(evaluation)
+    units = {unit.name: unit for unit in asked_together(context.plan, context.tasks, early={})}
+    _tell_units(evaluation, list(units.values()))
+    opened: _OpenUnit | None = None
+    for chunks in _given(ChunkReader(context.files.chunks), context.stop):
+        for chunk in chunks:
+            if opened is None or opened.unit.name != chunk.unit:
+                opened = None  # frees the prompts of the last one first
+                opened = _OpenUnit(evaluation, units[chunk.unit])
+            opened.ask(chunk)
+            context.reporter.emit(ChunkDone(number=chunk.number))
+    context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
+
+
+def _tell_units(evaluation: Evaluation, units: Sequence[Unit]) -> None:
+    told = [WorkUnit(unit.name, sum(leaf.documents for leaf in unit.leaves)) for unit in units]
+    for start in range(0, len(told), UNITS_AT_ONCE):
+        last = start + UNITS_AT_ONCE >= len(told)
+        evaluation.context.reporter.emit(WorkUnits(units=told[start : start + UNITS_AT_ONCE], last=last))
+
+
+def _given(reader: ChunkReader, stop: StopFlag) -> Iterator[list[Chunk]]:
+    """Yield what this worker is given, as it is given."""
+    while True:
+        stop.check()
+        if chunks := reader.read():
+            yield chunks
+        elif reader.ended:
+            return
+        else:
+            time.sleep(LOOK_EVERY)
+
+
+class _OpenUnit:
+    """A work unit with its prompts, and the order of its documents."""
+
+    def __init__(self, evaluation: Evaluation, unit: Unit) -> None:
+        self.unit = unit
+        self._tasks = open_tasks(evaluation, unit.leaves)
+        evaluation.context.stop.check()  # then not all of them are open
+        self._order = _document_order(unit, self._tasks, evaluation.context.plan)
+
+    def ask(self, chunk: Chunk) -> None:
+        """Have the model answer the documents of a chunk, task by task."""
+        for name, documents in self._order.of(chunk).items():
+            self._tasks[name].ask(documents)
+
+
+class _DocumentOrder:
+    """(task, doc_id) of all documents of a unit, in the order in which they are given out; `starts` are the places
+    where a chunk may begin."""
+
+    def __init__(self, order: Sequence[tuple[str, int]], starts: Sequence[int]) -> None:
+        self._order = order
+        self._starts = starts
+
+    def of(self, chunk: Chunk) -> Mapping[str, frozenset[int]]:
+        """The documents of a chunk, whose ends are moved forward to where a chunk may begin: every worker moves them
+        alike, so that each document is in one chunk."""
+        found: dict[str, list[int]] = {}
+        for name, doc_id in self._order[self._moved(chunk.start) : self._moved(chunk.stop)]:
+            found.setdefault(name, []).append(doc_id)
+        return {name: frozenset(documents) for name, documents in found.items()}
+
+    def _moved(self, place: int) -> int:
+        at = bisect_left(self._starts, place)
+        return self._starts[at] if at < len(self._starts) else len(self._order)
+
+
+def _document_order(unit: Unit, tasks: Mapping[str, AskedTask], plan: BenchmarkPlan) -> _DocumentOrder:
+    if plan.decide_early is not None and not unit.in_full:
+        shuffled = stratified_order([leaf.documents for leaf in unit.leaves], plan.prompts.seeds[0])
+        order = [(unit.leaves[number].name, doc_id) for number, doc_id in shuffled]
+        return _DocumentOrder(order, range(len(order)))
+    order, starts = [], []
+    for leaf in unit.leaves:
+        prompts = tasks[leaf.name].prompts()
+        starts += [len(order) + start for start in chunk_starts([prompts.get(n, "") for n in range(leaf.documents)])]
+        order += [(leaf.name, doc_id) for doc_id in range(leaf.documents)]
+    return _DocumentOrder(order, starts)
