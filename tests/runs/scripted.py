@@ -31,6 +31,7 @@ import os, pathlib, signal, subprocess, sys, time
 sys.path.insert(0, {root!r})
 from benchtui.runs import events as ev
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress
+from benchtui.runs.chunks import ChunkReader, WorkUnit
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.in_hand import InHandWriter
 from benchtui.runs.journal.journal import Journal, RequestKey
@@ -58,17 +59,15 @@ def say(run, *events):
 
 
 def plan(run):
-    say(run, Planned(tasks=[PlannedTask("arc", 10 // shards, 10 // shards, 0, "multiple_choice")]))
+    say(run, Planned(tasks=[PlannedTask("arc", 10, 10, 0, "multiple_choice")]))
 
 
 def answer(run, *doc_ids):
     with Journal(files(run).journal) as journal:
         journal.bind({{"fingerprint": "x"}})
         journal.record_all((RequestKey("arc", doc, 0), "d", "x") for doc in doc_ids)
-    total = 10 // shards
     done = 1 if shard is None else answered(run)
-    asked = len(doc_ids)
-    say(run, Progress(task="arc", documents=done, documents_total=total, requests=asked, requests_total=total))
+    say(run, Progress(task="arc", documents=done, documents_total=10, requests=len(doc_ids), requests_total=10))
 
 
 def answered(run):
@@ -78,6 +77,22 @@ def answered(run):
 
 def take(run, doc_id):
     InHandWriter(files(run).in_hand).take("arc", doc_id, "Which", "scoring its answer")
+
+
+def given(run):
+    # the chunks that this worker is given, until no more come; the ten documents are one work unit
+    say(run, ev.WorkUnits(units=[WorkUnit("arc", 10)], last=True))
+    reader = ChunkReader(files(run).chunks)
+    while True:
+        chunks = reader.read()
+        yield from chunks
+        if not chunks and reader.ended:
+            return
+        time.sleep(0.01)
+
+
+def chunk_done(run, chunk):
+    say(run, ev.ChunkDone(number=chunk.number))
 
 
 def share_done(run, partial=False):
@@ -96,7 +111,7 @@ def results(run, partial=False):
 class Script:
     """Replaces the worker by `body`, a Python program that finds `run`, `runs`, `score_only`, `share`, `attempt` and
     says things with `say`, `plan`, `answer` and `results`; where several work, also `shard` of `shards`, `files`,
-    `answered`, `take` and `share_done`. `attempt` counts the workers of one shard."""
+    `answered`, `take`, `given`, `chunk_done` and `share_done`. `attempt` counts the workers of one shard."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self._monkeypatch = monkeypatch

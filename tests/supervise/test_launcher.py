@@ -50,8 +50,8 @@ def test_of_several_each_is_told_which_part_is_its_own(worker: Script, run: RunD
     launcher = Elsewhere()
     Supervisor([run], SuperviseSettings(workers=3), Control(), launcher=launcher).supervise()
     place = str(run.path)
-    parts = [("--shard", f"{number}/3", place) for number in range(3)]
-    assert launcher.arguments == [("--score", place), *parts]
+    parts = [("--memory-share", str(1 / 3), "--shard", f"{number}/3", place) for number in range(3)]
+    assert launcher.arguments == [*parts, ("--score", place)]
     logs = {job.log for job in launcher.jobs if "--shard" in job.arguments}
     assert logs == {run.records / "shards" / str(number) / "worker.log" for number in range(3)}
 

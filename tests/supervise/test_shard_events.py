@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs import events as ev
+from benchtui.runs.chunks import ChunkReader, WorkUnit
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
 from benchtui.runs.kinds.benchmark.kind import BENCHMARK
 from benchtui.runs.live_score import LiveScore
+from benchtui.supervise.schedule import Schedule
 from benchtui.supervise.shard_events import ShardEvents
 from tests.run_stories import make_run
 
@@ -19,8 +21,14 @@ class Told:
     """Two shards of a run, and what the run tells of them."""
 
     def __init__(self, run: RunDirectory) -> None:
+        self._run = run
         self._writers = [ev.EventWriter(run.files_of(shard).events) for shard in (0, 1)]
-        self.events = ShardEvents([run.files_of(shard) for shard in (0, 1)], BENCHMARK.combine())
+        shards = [run.files_of(shard) for shard in (0, 1)]
+        self.schedule = Schedule(shards)
+        self.events = ShardEvents(shards, BENCHMARK.combine(), self.schedule)
+
+    def chunks_of(self, shard: int) -> Path:
+        return self._run.files_of(shard).chunks
 
     def __call__(self, shard: int, *events: ev.Event) -> list[ev.Event]:
         for event in events:
@@ -33,13 +41,13 @@ def told(tmp_path: Path) -> Told:
     return Told(make_run(tmp_path / "outputs" / "m" / "benchmarks" / "base", "base", leaves={"arc": ("arc",)}))
 
 
-def progress(done: int, total: int) -> Progress:
+def progress(done: int) -> Progress:
     return Progress(
         task="arc",
         documents=done,
-        documents_total=total,
+        documents_total=10,
         requests=4 * done,
-        requests_total=4 * total,
+        requests_total=40,
         documents_per_second=2.0,
     )
 
@@ -49,26 +57,27 @@ def counts(events: list[ev.Event]) -> list[tuple[int, int, int, float]]:
     return [(event.documents, event.documents_total, event.requests, event.documents_per_second) for event in found]
 
 
-def plan(documents: int) -> Planned:
-    return Planned(tasks=[PlannedTask("arc", documents, 4 * documents, 0, "multiple_choice")])
+def plan(answered: int = 0, requests: int = 40) -> Planned:
+    return Planned(tasks=[PlannedTask("arc", 10, requests, answered, "multiple_choice")])
 
 
-def test_counts_are_summed_over_the_workers(told: Told) -> None:
-    told(0, plan(6))
-    (planned,) = told(1, plan(4))
+def test_counts_are_summed_over_the_workers_of_which_each_names_the_whole_task(told: Told) -> None:
+    told(0, plan(answered=8))  # by the workers of before, which count as the first one's
+    (planned,) = told(1, plan(requests=0))
     assert isinstance(planned, Planned)
-    assert planned.tasks[0].documents == 10
-    assert counts(told(0, progress(3, 6))) == [(3, 10, 12, 2.0)]
-    assert counts(told(1, progress(1, 4))) == [(4, 10, 16, 4.0)]
-    assert counts(told(0, progress(6, 6))) == [(7, 10, 28, 4.0)]
-    assert counts(told(1, progress(2, 4))) == [(8, 10, 32, 2.0)], "the other is done, and no longer answers"
+    (task,) = planned.tasks
+    assert (task.documents, task.requests, task.answered) == (10, 40, 8)
+    assert counts(told(0, progress(3))) == [(3, 10, 12, 2.0)]
+    assert counts(told(1, progress(1))) == [(4, 10, 16, 4.0)]
+    assert counts(told(0, progress(6))) == [(7, 10, 28, 4.0)]
+    assert counts(told(1, progress(4))) == [(10, 10, 40, 4.0)]
 
 
 def test_a_worker_that_takes_the_place_of_another_is_not_counted_twice(told: Told) -> None:
-    told(0, ev.WorkerStarted(pid=1), plan(6), progress(3, 6))
-    told(1, ev.WorkerStarted(pid=2), plan(4), progress(1, 4))
-    told(0, ev.WorkerStarted(pid=3, attempt=2), plan(6))
-    assert counts(told(0, progress(4, 6))) == [(5, 10, 20, 4.0)]
+    told(0, ev.WorkerStarted(pid=1), plan(), progress(3))
+    told(1, ev.WorkerStarted(pid=2), plan(), progress(1))
+    told(0, ev.WorkerStarted(pid=3, attempt=2), plan())
+    assert counts(told(0, progress(4))) == [(5, 10, 20, 4.0)]
 
 
 def test_signs_of_life_never_count_down(told: Told) -> None:
@@ -120,3 +129,16 @@ def test_documents_in_hand_are_those_of_all_workers(told: Told) -> None:
     (event,) = told(1, ev.InFlight(task="arc", documents=[ev.InFlightDocument(2, "two")]))
     assert isinstance(event, ev.InFlight)
     assert [document.doc_id for document in event.documents] == [1, 2]
+
+
+def test_what_a_worker_can_do_and_has_done_is_for_the_schedule(told: Told) -> None:
+    for number in (0, 1):
+        told.schedule.begin(number)
+    units = ev.WorkUnits(units=[WorkUnit("arc", 10)], last=True)
+    assert told(0, units) == [], "it is nothing to show"
+    given = ChunkReader(told.chunks_of(0)).read()
+    assert given
+    left = told.schedule.left
+    assert told(0, ev.ChunkDone(number=given[0].number)) == []
+    assert told.schedule.left < left, "it is given more"
+    assert told.schedule.waits(1) is False, "it did not say yet that it is ready"
