@@ -23,7 +23,7 @@ from benchtui.reports.wording.states import (
 from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.follow.view import RowView, RunView
-from benchtui.runs.kinds.benchmark.events import Planned, Scores
+from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
 from benchtui.runs.kinds.benchmark.view import leaf_tasks, row_routing
 from benchtui.text import one_line
 
@@ -60,11 +60,15 @@ class Narrator:
         self._log_lines = 0
         self._begun: set[tuple[str, str]] = set()
         self._scored: set[str] = set()
+        self._planned: dict[str, tuple[int, int]] = {}
+        self._answers_came = False
         self._in_flight: ev.InFlight | None = None
 
     def standing(self, view: RunView) -> list[Line]:
         """Return where a run stands when somebody begins to watch it after it began, or after it ended."""
         t = view.ended_at or view.last_sign or 0.0
+        self._planned = {task.name: (task.documents_total, 0) for task in leaf_tasks(view)}
+        self._answers_came = bool(view.counts.documents)
         lines = [phase_words(view)]
         for row in view.rows:
             if row.over or (view.ended and row.share):
@@ -91,25 +95,43 @@ class Narrator:
             case ev.Warned() | ev.Log() | ev.Failed() | ev.Decision():
                 yield from self._words(event)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
+                if isinstance(event, ev.WorkerStarted):
+                    self._answers_came = False
                 yield from self._supervision(view, event)
             case ev.InFlight():
                 self._in_flight = event
+            case Progress():
+                self._answers_came = True
 
     def _course(self, view: RunView, event: ev.Phase | Scores | Planned | ev.Results) -> Iterator[Line]:
         match event:
             case ev.Phase():
                 yield from self._phase_begins(view, event)
             case Planned():
-                answered = sum(task.answered for task in event.tasks)
-                documents = sum(task.documents for task in event.tasks)
-                known = f"; {answered:,} requests were answered before" if answered else ""
-                tasks = f"{len(event.tasks)} task{'s' if len(event.tasks) > 1 else ''}"
-                yield Line(event.t, f"{tasks}, {documents:,} samples{known}")
+                yield from self._plan(event)
             case Scores() if event.final:
                 yield from self._final_scores(view, event)
             case ev.Results():
                 place = filter(None, (one_line(event.folder, 40), one_line(event.file, 120)))
                 yield Line(event.t, f"results written: {'/'.join(place)}")
+
+    def _plan(self, event: Planned) -> Iterator[Line]:
+        """Yield a line for tasks that are new, or of another size: each of several workers names them, and so does who
+        scores what this run answered."""
+        known = {task.task: (task.documents, self._before(task)) for task in event.tasks}
+        if known.items() <= self._planned.items():
+            return
+        self._planned |= known
+        answered = sum(before for _, before in known.values())
+        before = f"; {answered:,} requests were answered before" if answered else ""
+        tasks = f"{len(known)} task{'s' if len(known) > 1 else ''}"
+        yield Line(event.t, f"{tasks}, {sum(size for size, _ in known.values()):,} samples{before}")
+
+    def _before(self, task: PlannedTask) -> int:
+        """Return how many requests were answered before the worker began: whoever scores them later finds all."""
+        if self._answers_came and task.task in self._planned:
+            return self._planned[task.task][1]
+        return task.answered
 
     def _phase_begins(self, view: RunView, event: ev.Phase) -> Iterator[Line]:
         """Yield a line for a phase that takes a while. The tasks of a group share one line, and what was

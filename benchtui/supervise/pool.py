@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import no_room
+from benchtui.runs.events import Event
 from benchtui.runs.journal.shards import gather_journals
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.records import Status
@@ -86,7 +87,7 @@ class Pool:
             try:
                 while not all(slot.done() for slot in slots):
                     self._idle(POLL)
-                    self._pass_events_on()
+                    self._pass_events_on(ShardEvents.read)
                     self._share_out_again()
                     for slot in slots:
                         if slot.done():
@@ -94,7 +95,7 @@ class Pool:
             except BaseException:
                 self._abandoned.set()
                 raise
-        self._pass_events_on()
+        self._pass_events_on(ShardEvents.rest)
         for watched, shards in zip(self._runs, self._shards, strict=True):
             self._finish(watched, shards)
             for shard in shards:
@@ -112,9 +113,9 @@ class Pool:
             if shard.done is not None and shard.share is not None:
                 shard.share.lose()
 
-    def _pass_events_on(self) -> None:
+    def _pass_events_on(self, read: Callable[[ShardEvents], list[Event]]) -> None:
         for watched, events in zip(self._runs, self._events, strict=True):
-            for event in events.read():
+            for event in read(events):
                 watched.tell(event)
             watched.collect()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections import Counter
 from collections.abc import Sequence
 
@@ -17,15 +19,19 @@ IN_FLIGHT_SHOWN = 32
 MOST_TOLD = 1000
 """Different sentences that are passed on, each once; of a worker that tells more only the first are."""
 MOST_PHASES = 20_000
+SUMS_EVERY = 0.2
+"""Seconds between two times that sums are told."""
+LOST = ("failed", "timed out")
+"""How a slot ends whose open chunks are answered by others."""
 
 
 class ShardEvents:
     """Reads what the workers of one run tell, and gives it as a display of the whole run needs it.
 
-    Signs of life are summed over the shards, and what the run's kind combines. Phases, decisions, warnings and log
-    lines are told once, when the first worker tells them; how a worker ended and that another took its place is a
-    warning. What is only true of a part (the warnings of a watchdog, the end of a shard) stays in that shard's file.
-    What a worker can do and has done is told to the `schedule`.
+    Signs of life are summed over the shards, and what the run's kind combines: a few times a second, however many
+    workers there are. Phases, decisions, warnings and log lines are told once, when the first worker tells them; how a
+    worker ended and that another took its place is a warning. What is only true of a part (the warnings of a watchdog,
+    the end of a shard) stays in that shard's file. What a worker can do and has done is told to the `schedule`.
     """
 
     def __init__(self, shards: Sequence[WorkerFiles], combine: Combine, schedule: Schedule) -> None:
@@ -35,9 +41,24 @@ class ShardEvents:
         self._shards = [_Shard() for _ in shards]
         self._told: set[str] = set()
         self._begun: set[tuple[str, str]] = set()
+        self._advanced: dict[str, ev.Advance] = {}
+        self._in_flight: ev.InFlight | None = None
+        self._summed_at = -math.inf
 
     def read(self) -> list[ev.Event]:
-        """What is new since the last call."""
+        """What is new since the last call; sums that changed just now wait for a later call, or for `rest`."""
+        found = self._read()
+        now = time.monotonic()
+        if now - self._summed_at >= SUMS_EVERY:
+            self._summed_at = now
+            found += self._sums()
+        return found
+
+    def rest(self) -> list[ev.Event]:
+        """All that is new: no worker is left that would tell more."""
+        return [*self._read(), *self._sums()]
+
+    def _read(self) -> list[ev.Event]:
         found = []
         for number, reader in enumerate(self._readers):
             try:
@@ -54,19 +75,41 @@ class ShardEvents:
                 self._schedule.ready(number, event)
                 return None
             case ev.ChunkDone():
+                self._combine.settle(number)
                 self._schedule.done(number, event.number)
                 return None
+            case ev.ShareDone():
+                self._combine.settle(number)
+                return None
+            case ev.Done():
+                if event.status in LOST:
+                    self._combine.lose(number)
+                return None
             case ev.Advance():
-                shard.advanced[event.unit] = event.done
-                done = sum(other.before[event.unit] + other.advanced[event.unit] for other in self._shards)
-                return msgspec.structs.replace(event, done=done)
+                shard.advanced[event.unit], shard.totals[event.unit] = event.done, event.total
+                self._advanced[event.unit] = event
+                return None
             case ev.InFlight():
-                shard.in_flight = event
-                return self._all_in_flight(event)
+                shard.in_flight = self._in_flight = event
+                return None
             case ev.WorkerStarted():
                 return self._started(shard, number, event)
             case _:
                 return self._sentence(number, event)
+
+    def _sums(self) -> list[ev.Event]:
+        """What is true of all workers together, as far as it changed."""
+        sums: list[ev.Event] = [self._sum_advance(event) for event in self._advanced.values()]
+        if self._in_flight is not None:
+            sums.append(self._all_in_flight(self._in_flight))
+        self._advanced.clear()
+        self._in_flight = None
+        return [*sums, *self._combine.sums()]
+
+    def _sum_advance(self, event: ev.Advance) -> ev.Advance:
+        done = sum(shard.before[event.unit] + shard.advanced[event.unit] for shard in self._shards)
+        total = sum(shard.totals[event.unit] for shard in self._shards)
+        return msgspec.structs.replace(event, done=done, total=total)
 
     def _all_in_flight(self, event: ev.InFlight) -> ev.InFlight:
         """The documents of this task that any worker has in hand."""
@@ -119,9 +162,11 @@ class ShardEvents:
 
 
 class _Shard:
-    """The latest of what one worker told. `before`: what the workers in its slot before it had advanced, by unit."""
+    """The latest of what one worker told. By unit: `totals` is how far what it does can advance, 0 where not known, and
+    `before` what the workers in its slot before it had advanced."""
 
     def __init__(self) -> None:
         self.in_flight: ev.InFlight | None = None
         self.advanced: Counter[str] = Counter()
         self.before: Counter[str] = Counter()
+        self.totals: Counter[str] = Counter()

@@ -52,7 +52,17 @@ class Combine(Protocol):
     """The kind's own events of several workers that evaluate parts of one run, as events of that run."""
 
     def take(self, shard: int, event: Event) -> Event | None:
-        """What an event that the worker of `shard` wrote says of the whole run; None when it says nothing of it."""
+        """What an event that the worker of `shard` wrote says of the whole run by itself; None when it says nothing of
+        it, or something that `sums` tells."""
+
+    def sums(self) -> Sequence[Event]:
+        """What is true of all shards together, and has changed since the last call."""
+
+    def settle(self, shard: int) -> None:
+        """All that this shard told of so far is answered for good: it has no open chunk with an answer."""
+
+    def lose(self, shard: int) -> None:
+        """The slot of this shard has ended: other workers answer again what it told of since it was settled."""
 
 
 class NothingCombined:
@@ -60,6 +70,13 @@ class NothingCombined:
 
     def take(self, shard: int, event: Event) -> Event | None:  # noqa: ARG002 - the protocol's signature
         return None
+
+    def sums(self) -> Sequence[Event]:
+        return ()
+
+    def settle(self, shard: int) -> None: ...
+
+    def lose(self, shard: int) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,14 @@ def answer_share(evaluation: Evaluation) -> None:
     for chunks in _given(ChunkReader(context.files.chunks), context.stop):
         for chunk in chunks:
             if opened is None or opened.unit.name != chunk.unit:
+                if opened is not None:
+                    opened.tell()
                 opened = None  # frees the prompts of the last one first
                 opened = _OpenUnit(evaluation, units[chunk.unit])
             opened.ask(chunk)
             context.reporter.emit(ChunkDone(number=chunk.number))
+        if opened is not None and not chunks:
+            opened.tell()
     context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
 
 
@@ -48,11 +52,16 @@ def _tell_units(evaluation: Evaluation, units: Sequence[Unit]) -> None:
 
 
 def _given(reader: ChunkReader, stop: StopFlag) -> Iterator[list[Chunk]]:
-    """Yield what this worker is given, as it is given."""
+    """Yield what this worker is given, as it is given; nothing, once, when it has to wait, and at the end."""
+    waits = False
     while True:
         stop.check()
         if chunks := reader.read():
+            waits = False
             yield chunks
+        elif not waits:
+            waits = True
+            yield []
         elif reader.ended:
             return
         else:
@@ -72,6 +81,11 @@ class _OpenUnit:
         """Have the model answer the documents of a chunk, task by task."""
         for name, documents in self._order.of(chunk).items():
             self._tasks[name].ask(documents)
+
+    def tell(self) -> None:
+        """Tell how far the tasks are and how they score, where that was not told yet."""
+        for task in self._tasks.values():
+            task.tell()
 
 
 class _DocumentOrder:

@@ -62,9 +62,14 @@ class TaskRun:
             loaded.name, built.instances, context.journal, self._document_answered, whole_documents=whole_documents
         )
         self._answered_before = self.tokens_computed = 0
+        self._restored = False
+        self._scores_told = 0
         self.requests.restore()
+        self._restored = True
         self._answered_before = self.requests.answered
         self._clock.pause()
+        if self.requests.answered:
+            self.tell()
 
     def documents(self) -> list[HashedDocument]:
         """Every document that was not given up on."""
@@ -105,6 +110,14 @@ class TaskRun:
             "so the score would be chance."
         )
 
+    def tell(self) -> None:
+        """Tell how far the task is and how it scores, where that was not told yet."""
+        if self.requests.answered != self._told:
+            self._tell_progress(force=True)
+        if self._scorer.scored != self._scores_told:
+            self._tell_scores()
+        self.routing.tell(force=True)
+
     def value(self, doc_id: int, metric: MetricName) -> float | None:
         """A document's score; None while it is not answered, NaN where the score is no number."""
         return self._scorer.value(doc_id, metric)
@@ -132,6 +145,8 @@ class TaskRun:
         self._scorer.score(doc_id)
         self.marks.add(doc_id, self._scorer.right(doc_id), self.questions[doc_id])
         self.reporter.advance("documents", 1)
+        if not self._restored:
+            return  # what was answered before is told at once
         self._tell_progress()
         if self._scorer.live_due():
             self._tell_scores()
@@ -140,6 +155,7 @@ class TaskRun:
         """Called for each document before it is scored. Without a model, what is answered is scored as it is."""
 
     def _tell_scores(self, *, final: bool = False, early: bool = False) -> None:
+        self._scores_told = self._scorer.scored
         name, health = self.loaded.name, self._health.health()
         self.reporter.emit(Scores(task=name, scores=self._scorer.live(), health=health, final=final, early=early))
 

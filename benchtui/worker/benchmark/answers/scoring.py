@@ -169,6 +169,7 @@ class TaskScorer:
                 value if math.isfinite(value) else None,
                 _mean_stderr(aggregation.get(metric, mean), items),
                 len(items),
+                mean=aggregation.get(metric, mean) is mean,
             )
             for (metric, name), items in self._raw_metrics(
                 sorted(self._scored), {doc_id: scored.metrics for doc_id, scored in self._scored.items()}
