@@ -30,10 +30,13 @@ class Told:
     def chunks_of(self, shard: int) -> Path:
         return self._run.files_of(shard).chunks
 
-    def __call__(self, shard: int, *events: ev.Event) -> list[ev.Event]:
+    def tell(self, shard: int, *events: ev.Event) -> None:
         for event in events:
             self._writers[shard].emit(event)
-        return self.events.read()
+
+    def __call__(self, shard: int, *events: ev.Event) -> list[ev.Event]:
+        self.tell(shard, *events)
+        return self.events.rest()
 
 
 @pytest.fixture
@@ -114,14 +117,48 @@ def test_of_a_replaced_worker_the_run_is_warned_and_its_attempts_are_not_the_run
 
 
 def test_what_is_true_of_a_part_only_is_not_told_of_the_run(told: Told) -> None:
-    score = LiveScore("acc", "none", 0.5, None, 2)
     parts = [
-        Scores(task="arc", scores=[score], final=True),
         ev.Watchdog(state="quiet", silent=60.0),
         ev.ShareDone(),
         ev.Done(status="finished"),
     ]
     assert told(0, *parts) == []
+
+
+def test_the_score_of_a_part_is_never_the_final_one_of_the_run(told: Told) -> None:
+    score = LiveScore("acc", "none", 0.5, None, 1, mean=True)
+    (event,) = told(0, Scores(task="arc", scores=[score], final=True))
+    assert isinstance(event, Scores)
+    assert (event.scores, event.final) == ([score], False)
+
+
+def test_documents_of_a_slot_that_is_lost_are_counted_by_whoever_answers_them_again(told: Told) -> None:
+    told(0, ev.WorkerStarted(pid=1), plan(), progress(0), progress(2), ev.ChunkDone(number=1), progress(5))
+    told(1, ev.WorkerStarted(pid=2), plan(), progress(0), progress(3))
+    assert counts(told(0, ev.Done(status="failed")))[0][0] == 5
+    assert counts(told(1, progress(6)))[0][0] == 8
+
+
+def test_documents_of_a_slot_that_was_stopped_stay_counted(told: Told) -> None:
+    told(0, ev.WorkerStarted(pid=1), plan(), progress(0), progress(5))
+    told(0, ev.Done(status="cancelled"))
+    assert counts(told(1, progress(1)))[0][0] == 6
+
+
+def test_sums_are_told_a_few_times_a_second_however_much_is_told(told: Told) -> None:
+    told(0, ev.WorkerStarted(pid=1), plan())
+    told.events.read()
+    for done in range(8):
+        told.tell(0, progress(done))
+        assert counts(told.events.read()) == []
+    assert [done for done, *_ in counts(told.events.rest())] == [7]
+
+
+def test_how_far_all_of_them_have_loaded_is_of_what_all_of_them_load(told: Told) -> None:
+    told(0, ev.Advance(unit="tensors", done=50, total=100))
+    (event,) = told(1, ev.Advance(unit="tensors", done=30, total=100))
+    assert isinstance(event, ev.Advance)
+    assert (event.done, event.total) == (80, 200)
 
 
 def test_documents_in_hand_are_those_of_all_workers(told: Told) -> None:
