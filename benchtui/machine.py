@@ -12,6 +12,8 @@ _DRIVER_SECONDS = 2.0
 _MIB = 1024 * 1024
 _CGROUPS = Path("/sys/fs/cgroup")
 _WIDEST = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8", "asimddp", "i8mm", "sve")
+MEMORY_PART = "BENCHTUI_MEMORY_PART"
+"""In the environment of a worker beside others on the same memory: the part of it, 0 to 1, that it plans with."""
 _NO_LIMIT = 1 << 62
 """Version 1 of control groups says "no limit" with a number close to 2**63."""
 
@@ -108,12 +110,23 @@ def instruction_set() -> str:
 
 
 def free_memory() -> int:
-    """Return the bytes of main memory that can be allocated now; a container's limit counts too."""
+    """Return the bytes of main memory that this process can allocate now; a container's limit counts too, and what
+    other workers beside it may use does not."""
     import psutil
 
     available = int(psutil.virtual_memory().available)
     container = container_memory()
-    return available if container is None else min(available, container.free)
+    return int(memory_part() * (available if container is None else min(available, container.free)))
+
+
+def memory_part() -> float:
+    """Return the part of the memory, of its device or of the machine, that this process plans with: 1 unless it is one
+    of several workers that share it."""
+    try:
+        part = float(os.environ.get(MEMORY_PART, "1"))
+    except ValueError:
+        return 1.0
+    return part if 0 < part <= 1 else 1.0
 
 
 def container_memory() -> ContainerMemory | None:

@@ -47,8 +47,12 @@ class ChunkWriter:
         self._descriptor = open_run_file(path, os.O_RDWR | os.O_APPEND | os.O_TRUNC, make_folder=True)
 
     def write(self, chunk: Chunk | None) -> None:
-        """Give one chunk; None when no more will come."""
-        os.write(self._descriptor, msgspec.json.encode(chunk) + b"\n")
+        """Give one chunk; None when no more will come. Raises OSError; the file then ends in a torn line at most, and
+        nothing must be written after it."""
+        line = msgspec.json.encode(chunk) + b"\n"
+        written = os.write(self._descriptor, line)
+        if written < len(line):  # a disk that filled up in the middle: the next write raises
+            os.write(self._descriptor, line[written:])
 
     def close(self) -> None:
         """Close the file."""

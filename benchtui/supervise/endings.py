@@ -13,6 +13,7 @@ from benchtui.models.layout import size_text
 from benchtui.out_of_memory import memory_limit, smaller_share
 from benchtui.runs import events as ev
 from benchtui.runs.directory import WorkerFiles
+from benchtui.runs.journal.shards import answered_in
 from benchtui.runs.records import Status
 from benchtui.runs.worker_contract import NO_ROOM
 from benchtui.supervise.settings import SuperviseSettings
@@ -21,7 +22,8 @@ from benchtui.supervise.watched import AtWork, Watched
 Ending = Literal["finished", "stopped", "killed now", "timed out", "out of memory", "no room", "deleted", "failed"]
 
 MOST_REPLACEMENTS = 2
-"""Workers in a row that take the place of one that died or was silent, while no new answer arrives."""
+"""Workers in a row that take the place of one that died or was silent, while no new answer arrives in its slot; after
+SIGKILL, which comes from outside and not from a document, while no new answer arrives in the whole run."""
 
 
 def what_failed(current: Watched, code: int, *, killed_for_memory: bool) -> Ending:
@@ -53,7 +55,7 @@ class EndingRules:
         self._score = score
         self._replaces = replaces
         self._replaced = 0
-        self._answered: dict[WorkerFiles, int] = {}
+        self._answered: dict[WorkerFiles, tuple[int, int]] = {}
         self.memory_share = 1.0
         """Of the memory that a worker would plan with; less after it was killed for using too much."""
         self.last: Ending | None = None
@@ -78,7 +80,7 @@ class EndingRules:
             return close_all(unfinished, "failed", no_room_words(current))
         if ending == "timed out":
             return self._timed_out(current, ending_with)
-        if self._may_replace(current):
+        if self._may_replace(current, killed=code == -signal.SIGKILL):
             return None
         message = failure_words(current, code, waiting[0].files.log)
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
@@ -122,15 +124,18 @@ class EndingRules:
         self._recover(current, ending_with)
         close_unless_whole(ending_with, "timed out", timed_out_words(silence, stalled))
 
-    def _may_replace(self, current: Watched) -> bool:
+    def _may_replace(self, current: Watched, *, killed: bool = False) -> bool:
         """Whether another worker asks again what this one had in hand. Not for ever: a document that kills or stops
-        every worker ends its slot, and so does a failure that has nothing to do with this one process."""
+        every worker ends its slot, and so does a failure that has nothing to do with this one process. `killed` from
+        outside it says nothing of its documents, and another is started as long as anybody answers."""
         failed = current.failed
         if not self._replaces or (failed is not None and (failed.reason != "error" or not current.planned)):
             return False
-        answered = current.answered
-        self._replaced = 1 if answered > self._answered.get(current.files, 0) else self._replaced + 1
-        self._answered[current.files] = answered
+        own, all_of_them = current.answered, answered_in(current.run)
+        own_before, all_before = self._answered.get(current.files, (0, 0))
+        advanced = own > own_before or (killed and all_of_them > all_before)
+        self._replaced = 1 if advanced else self._replaced + 1
+        self._answered[current.files] = own, all_of_them
         return self._replaced <= MOST_REPLACEMENTS
 
     def _recover(self, current: Watched, ending_with: Sequence[Watched], why: str = "") -> None:

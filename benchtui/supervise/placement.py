@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchtui.machine import usable_cores
+from benchtui.machine import MEMORY_PART, usable_cores
 
 THREADS = "OMP_NUM_THREADS"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -14,11 +14,10 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Placement:
-    """`environment` has variables of the worker's environment; `memory_share` is the part of the memory it plans with,
-    where others use the same."""
+    """`environment` has variables of the worker's environment: its threads, its device, and the part of the memory it
+    plans with where others use the same."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
-    memory_share: float = 1.0
 
 
 WHOLE_MACHINE = Placement()
@@ -31,10 +30,10 @@ def placements(workers: int, devices: Sequence[str] = ()) -> list[Placement]:
         return [WHOLE_MACHINE]
     threads = {} if os.environ.get(THREADS) else {THREADS: str(max(1, usable_cores() // workers))}
     if not devices:
-        return [Placement(threads, 1 / workers)] * workers
+        return [Placement({**threads, MEMORY_PART: str(1 / workers)})] * workers
     found = []
     for number in range(workers):
         device = devices[number % len(devices)]
         beside = len(range(number % len(devices), workers, len(devices)))
-        found.append(Placement({**threads, VISIBLE: device}, 1 / beside))
+        found.append(Placement({**threads, VISIBLE: device, MEMORY_PART: str(1 / beside)}))
     return found

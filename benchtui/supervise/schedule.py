@@ -3,14 +3,14 @@
 Chunks become smaller towards the end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers
 36(12), 1987), so that workers of any speed finish together. A chunk stays with the slot that it was given to: where its
 worker dies, the next one in that slot finds in the shard's journal what is answered of it. Chunks of a slot that ends
-are given to the others.
+are given to the others after all else, at the very end the one at work: it may hold the document that ended the slot.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from benchtui.runs.chunks import Chunk, ChunkWriter, WorkUnit
@@ -33,6 +33,7 @@ class _Shard:
 
     files: WorkerFiles
     writer: ChunkWriter | None = None
+    unwritable: OSError | None = None
     ready: bool = False
     lost: bool = False
     told_end: bool = False
@@ -42,7 +43,8 @@ class _Shard:
 class Schedule:
     """Shares out the documents of one run. Every method may be called from any thread.
 
-    `largest` documents at most are in a chunk. Raises OSError where a shard's file cannot be written.
+    `largest` documents at most are in a chunk. A shard whose file cannot be written is given nothing more; `unwritable`
+    says so.
     """
 
     def __init__(self, shards: Sequence[WorkerFiles], *, largest: int = LARGEST) -> None:
@@ -53,16 +55,19 @@ class Schedule:
         self._told: dict[int, list[WorkUnit]] = {}
         self._at = 0
         self._returned: deque[Chunk] = deque()
+        self._dropped: set[str] = set()
         self._numbers = 0
 
     def begin(self, number: int) -> None:
-        """A worker is about to start in slot `number`: it is given again what the one before it had."""
+        """A worker is about to start in slot `number`: it is given again what the one before it had. Raises OSError
+        where its file cannot be written."""
         with self._lock:
             shard = self._shards[number]
             if shard.writer is not None:
                 shard.writer.close()
-            shard.writer, shard.ready, shard.told_end = ChunkWriter(shard.files.chunks), False, False
+            shard.writer, shard.ready, shard.told_end = None, False, False
             self._told.pop(number, None)
+            shard.writer = ChunkWriter(shard.files.chunks)
             for chunk in shard.open.values():
                 shard.writer.write(chunk)
 
@@ -74,7 +79,7 @@ class Schedule:
             if not event.last:
                 return
             if self._units is None:
-                self._units = deque(unit for unit in told if unit.size)
+                self._units = deque(unit for unit in told if unit.size and unit.name not in self._dropped)
             self._shards[number].ready = True
             self._give()
 
@@ -89,19 +94,23 @@ class Schedule:
         with self._lock:
             shard = self._shards[number]
             shard.lost, shard.ready = True, False
-            self._returned += shard.open.values()
+            at_work = next(iter(shard.open), None)
+            for chunk in self._wanted(shard.open.values()):
+                put = self._returned.append if chunk.number == at_work else self._returned.appendleft
+                put(chunk)
             shard.open.clear()
             self._give()
 
     def drop(self, unit: str) -> None:
         """Give out nothing more of a unit."""
         with self._lock:
+            self._dropped.add(unit)
             if self._units is None:
                 return
             if self._units and self._units[0].name == unit:
                 self._at = 0
             self._units = deque(left for left in self._units if left.name != unit)
-            self._returned = deque(chunk for chunk in self._returned if chunk.unit != unit)
+            self._returned = deque(self._wanted(self._returned))
             self._give()
 
     def waits(self, number: int) -> bool:
@@ -109,6 +118,10 @@ class Schedule:
         with self._lock:
             shard = self._shards[number]
             return shard.ready and not shard.open and not shard.told_end
+
+    def unwritable(self, number: int) -> OSError | None:
+        """Why slot `number` can be told nothing more; None where nothing is wrong."""
+        return self._shards[number].unwritable
 
     @property
     def left(self) -> int:
@@ -136,15 +149,16 @@ class Schedule:
             shard = min(able, key=lambda shard: len(shard.open))
             chunk = self._next()
             shard.open[chunk.number] = chunk
-            if shard.writer is not None:
-                shard.writer.write(chunk)
+            self._write(shard, chunk)
         if not any(shard.open for shard in self._shards):
             self._end()
 
+    def _wanted(self, chunks: Iterable[Chunk]) -> list[Chunk]:
+        return [chunk for chunk in chunks if chunk.unit not in self._dropped]
+
     def _next(self) -> Chunk:
-        if self._returned:
+        if not self._units:
             return self._returned.popleft()
-        assert self._units  # noqa: S101 - `left` counts them
         size = chunk_size(self.left, max(1, sum(not shard.lost for shard in self._shards)), self._largest)
         unit = self._units[0]
         start, stop = self._at, min(self._at + size, unit.size)
@@ -158,8 +172,16 @@ class Schedule:
     def _end(self) -> None:
         for shard in self._shards:
             if shard.writer is not None and not shard.told_end:
-                shard.writer.write(None)
-                shard.told_end = True
+                shard.told_end = self._write(shard, None)
+
+    def _write(self, shard: _Shard, chunk: Chunk | None) -> bool:
+        """Whether it could be written. What could not is given to the others when the slot has ended."""
+        try:
+            if shard.writer is not None:
+                shard.writer.write(chunk)
+        except OSError as error:
+            shard.unwritable, shard.ready = error, False
+        return shard.unwritable is None
 
 
 def chunk_size(left: int, workers: int, largest: int = LARGEST) -> int:
@@ -178,6 +200,11 @@ class Share:
     def begin(self) -> None:
         """A worker is about to start in it. Raises OSError where its file cannot be written."""
         self.schedule.begin(self.number)
+
+    @property
+    def unwritable(self) -> OSError | None:
+        """Why its worker can be told nothing more; None where nothing is wrong."""
+        return self.schedule.unwritable(self.number)
 
     @property
     def waits(self) -> bool:

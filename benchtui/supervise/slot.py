@@ -99,8 +99,8 @@ class Slot:
         files, arguments = waiting[0].files, [str(watched.run.path) for watched in waiting]
         if files.shard is not None:
             arguments = [SHARD, f"{files.shard}/{self._settings.workers}", *arguments]
-        if (memory := self.rules.memory_share * self._placement.memory_share) < 1:
-            arguments = [MEMORY_SHARE, str(memory), *arguments]
+        if self.rules.memory_share < 1:
+            arguments = [MEMORY_SHARE, str(self.rules.memory_share), *arguments]
         for watched in waiting:
             if watched.share is not None:
                 watched.share.begin()
@@ -135,6 +135,8 @@ class Slot:
                     return "deleted", current  # at once: what it still wrote would bring part of the directory back
             if silence.end_if_silent(now, current):
                 return "timed out", current
+            if any(watched.share is not None and watched.share.unwritable for watched in waiting):
+                return "no room", current  # it would wait for ever for what could not be written
         return "stopped" if self._control.stop_requested else "failed", None
 
     def _stop_wanted(self, waiting: list[Watched]) -> bool:

@@ -13,8 +13,8 @@ from benchtui.worker.offline import RefusedConnections
 class WorkerProcess:
     """`libraries` turns what the libraries report into events of the run whose turn it is; `refused` is what refuses
     connections when the runs are offline. `memory_share` is the part of the memory to plan for: below 1 when an earlier
-    worker was ended because memory ran out, or where others use the same memory. `shard` is the number of this worker,
-    from 0, where several evaluate the same runs."""
+    worker was ended because memory ran out. `shard` is the number of this worker, from 0, where several evaluate the
+    same runs."""
 
     stop: StopFlag
     libraries: LibraryListener

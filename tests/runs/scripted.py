@@ -79,9 +79,9 @@ def take(run, doc_id):
     InHandWriter(files(run).in_hand).take("arc", doc_id, "Which", "scoring its answer")
 
 
-def given(run):
-    # the chunks that this worker is given, until no more come; the ten documents are one work unit
-    say(run, ev.WorkUnits(units=[WorkUnit("arc", 10)], last=True))
+def given(run, documents=10):
+    # the chunks that this worker is given, until no more come; the documents are one work unit
+    say(run, ev.WorkUnits(units=[WorkUnit("arc", documents)], last=True))
     reader = ChunkReader(files(run).chunks)
     while True:
         chunks = reader.read()

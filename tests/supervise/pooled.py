@@ -12,36 +12,61 @@ from tests.runs.scripted import said
 TWO = SuperviseSettings(workers=2, grace=0.5)
 THREE = SuperviseSettings(workers=3, grace=0.5)
 IMPATIENT = SuperviseSettings(workers=2, timeout=8.0, grace=0.5)
-UNION = """
+SCORED = """
 if score_only:
     with Journal(run.journal) as journal:
         found, given_up = journal.count(), len(journal.skipped())
     say(run, Progress(task="arc", documents=found, documents_total=10, requests=found, requests_total=10))
     results(run, partial=found < 10)
     sys.exit(0)
-own = list(range(10))[shard::shards]
 
 
-def unanswered(run):
-    known = set()
+def known(run):
+    found = set()
     if run.journal.exists():  # read only: several workers would lock one another out
         with Journal(run.journal, read_only=True) as whole:
-            known |= {key.doc_id for key in whole.answers("arc")}
+            found |= {key.doc_id for key in whole.answers("arc")}
     with Journal(files(run).journal) as part:
-        known |= {key.doc_id for key in part.answers("arc")} | {doc for _, doc in part.skipped()}
-    return [doc for doc in own if doc not in known]
+        return found | {key.doc_id for key in part.answers("arc")} | {doc for _, doc in part.skipped()}
 
 
-def answer_share(run):
-    plan(run)
-    for doc in unanswered(run):
-        answer(run, doc)
+def all_done(run):
     with Journal(files(run).journal) as journal:
         share_done(run, partial=bool(journal.skipped()))
 
 
 """
-"""A worker that answers every n-th of ten documents, and scores all that is in the run's journal."""
+"""A worker with --score scores all that is in the run's journal."""
+
+UNION = f"""{SCORED}
+own = list(range(10))[shard::shards]
+
+
+def answer_share(run):
+    plan(run)
+    for doc in own:
+        if doc not in known(run):
+            answer(run, doc)
+    all_done(run)
+
+
+"""
+"""A worker that takes no chunks: it answers every n-th of ten documents, so that a test knows which."""
+
+CHUNKED = f"""{SCORED}
+def answer_chunks(run, each=lambda doc: None, documents=10):
+    plan(run)
+    for chunk in given(run, documents):
+        for doc in range(chunk.start, chunk.stop):
+            if doc not in known(run):
+                each(doc)
+                answer(run, doc)
+        chunk_done(run, chunk)
+    all_done(run)
+
+
+"""
+"""A worker that answers the chunks that it is given, as a real one does; `each` is called before each document."""
 
 STOPPABLE = """
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
+from benchtui.machine import MEMORY_PART
 from benchtui.runs.directory import RunDirectory
 from benchtui.supervise.control import Control
 from benchtui.supervise.launcher import LocalLauncher, Worker, WorkerJob
@@ -50,8 +51,10 @@ def test_of_several_each_is_told_which_part_is_its_own(worker: Script, run: RunD
     launcher = Elsewhere()
     Supervisor([run], SuperviseSettings(workers=3), Control(), launcher=launcher).supervise()
     place = str(run.path)
-    parts = [("--memory-share", str(1 / 3), "--shard", f"{number}/3", place) for number in range(3)]
-    assert launcher.arguments == [*parts, ("--score", place)]
+    parts = [("--shard", f"{number}/3", place) for number in range(3)]
+    assert launcher.arguments == [("--score", place), *parts]
+    memory = [job.environment.get(MEMORY_PART) for job in launcher.jobs]
+    assert memory == [str(1 / 3)] * 3 + [None], "they share it; the one that scores is alone"
     logs = {job.log for job in launcher.jobs if "--shard" in job.arguments}
     assert logs == {run.records / "shards" / str(number) / "worker.log" for number in range(3)}
 

@@ -166,7 +166,7 @@ def test_killed_for_memory_only_that_one_gets_less(
         UNION,
         """
         plan(run)
-        if shard == 1 and share > 0.2:  # half of the memory at first: there are two
+        if shard == 1 and share > 0.3:
             os.kill(os.getpid(), 9)
         answer_share(run)
         """,

@@ -40,15 +40,17 @@ def release_memory(device: str | torch.device) -> None:
 
 
 def free_memory(device: str | torch.device) -> int:
-    """Return the bytes that can be allocated on `device` now."""
+    """Return the bytes that can be allocated on `device` now, without what other workers on it may use."""
     import torch
 
     place = torch.device(device)
     if place.type == "cuda":
         free, _ = torch.cuda.mem_get_info(place)
-        return int(free + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place))
+        return int(
+            machine.memory_part() * (free + torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place))
+        )
     if place.type == "mps":
-        return int(torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory())
+        return int(machine.memory_part() * (torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()))
     return machine.free_memory()
 
 
