@@ -21,7 +21,7 @@ import psutil
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Event, Results, WorkerStarted
-from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.journal.shards import answered_in
 from benchtui.runs.records import DoneRecord, read_done
 from tests.e2e.faults.workshop import CHOICES, WRITES, Workshop
 
@@ -73,7 +73,8 @@ class Pause:
         self.env = {"FAULT_PAUSE": f"{at}:{folder}"}
 
     def reached(self, times: int = 1) -> bool:
-        return (self._folder / f"reached-{times}").exists()
+        """Whether so many workers have come to it."""
+        return len(list(self._folder.glob("reached-*"))) >= times
 
     def release(self) -> None:
         (self._folder / "go").touch()
@@ -329,7 +330,7 @@ def samples_of(run: RunDirectory) -> dict[tuple[str, str, int], dict[str, Any]]:
 
 def on_disk(run: RunDirectory) -> str:
     """What a run left, in a few words; fails unless all of it is whole and readable."""
-    parts = [f"{answered_requests(run.journal)} answers"] if run.journal.exists() else ["no journal"]
+    parts = [f"{answered_in(run)} answers"] if run.journal.exists() or run.shards() else ["no journal"]
     files = list(run.lm_eval.glob("results_*.json"))
     if files:
         coverage = results_of(run)["benchtui"]["documents"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal.journal import answered_requests
+from benchtui.runs.journal.shards import answered_in
 from tests.e2e.faults.drive import Running, on_disk
 from tests.e2e.faults.table import Row
 from tests.e2e.faults.workshop import REQUESTS
@@ -14,7 +14,7 @@ ALL = sum(REQUESTS.values())
 
 
 def answered_of(directory: RunDirectory) -> str:
-    return f"{answered_requests(directory.journal)}/{ALL}"
+    return f"{answered_in(directory)}/{ALL}"
 
 
 def row(name: str, run: Running, directory: RunDirectory, code: int | str) -> Row:

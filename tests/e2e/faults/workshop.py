@@ -130,8 +130,7 @@ def pause(scored=[]):
     scored.append(1)
     if len(scored) != int(PAUSE_AT):
         return
-    reached = len(list(Path(PAUSE_IN).glob("reached-*"))) + 1
-    Path(PAUSE_IN, f"reached-{reached}").touch()
+    Path(PAUSE_IN, f"reached-{os.getpid()}").touch()
     while not Path(PAUSE_IN, "go").exists():
         time.sleep(0.01)
 
@@ -144,6 +143,11 @@ def sleeps(where, number):
 def spins(where, number):
     while f"{where} {number}" == ARGUMENT:
         pass
+
+
+def dies(where, number):
+    if f"{where} {number}" == ARGUMENT:
+        os.kill(os.getpid(), signal.SIGSEGV)
 
 
 def prints(where, number):
@@ -205,6 +209,7 @@ OUTPUT = {3: gigabyte, 5: long_lines, 1003: escapes, 1005: binary}
 ACTIONS = {
     "sleeps": sleeps,
     "spins": spins,
+    "dies": dies,
     "prints": prints,
     "spawns": spawns,
     "stuck at exit": stuck_at_exit,

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from benchtui.errors import BenchtuiError
+from benchtui.machine import memory_part
 from benchtui.models.describe import describe
 from benchtui.models.source import HuggingFaceSource, hugging_face
 from benchtui.text import one_line
@@ -115,7 +116,7 @@ def _arguments(
 ) -> dict[str, Any]:
     own = ("add_bos_token", "prefix_token_id", "use_fast_tokenizer", "chat_template_args")
     return {
-        "gpu_memory_utilization": _MEMORY * memory_share,
+        "gpu_memory_utilization": _MEMORY * memory_share * memory_part(),
         "max_num_batched_tokens": max(_TOKENS_AT_ONCE, rows),
         "enforce_eager": device == "cpu",  # compiling takes minutes there and gains nothing
         "max_num_seqs": rows,

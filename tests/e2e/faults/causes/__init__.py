@@ -16,6 +16,7 @@ MODULES = (
     "engine",
     "gguf",
     "servers",
+    "workers",
 )
 
 

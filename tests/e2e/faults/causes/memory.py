@@ -31,7 +31,7 @@ def allocation_fails(place: Place) -> list[Row]:
     directory = run.newest_run()
     code = run.ended()
     assert code == 0, run.text
-    sizes = _batch_sizes(directory)
+    sizes = batch_sizes(directory)
     assert sizes[:2] == ["6", "3"], sizes
     resumed = same_results(directory, reference, tolerance=1e-6)
     row = Row(
@@ -41,7 +41,7 @@ def allocation_fails(place: Place) -> list[Row]:
     run = place.run("wide", *FEW, batch=BATCH, before=memory)
     directory = run.newest_run()
     assert run.ended() == 0, run.text
-    again = _batch_sizes(directory)
+    again = batch_sizes(directory)
     assert again == ["6", sizes[-1]], f"planned {again[0]}, remembered {sizes[-1]}, but then: {again}"
     assert "did not fit into memory before" in run.text
     return [row]
@@ -78,7 +78,7 @@ def killed_by_the_kernel(place: Place) -> list[Row]:
             event.choice for event in events_of(directory) if isinstance(event, Decision) and event.what == "memory"
         ]
         assert shares, f"the kernel killed nobody:\n{run.text}"
-        sizes = _batch_sizes(directory)
+        sizes = batch_sizes(directory)
         resumed = same_results(directory, reference, tolerance=1e-6)
         name = f"kernel OOM kill, batch {' → '.join(sizes)}"
         return [Row(name, "0/6", on_disk(directory), len(place.left()), code, resumed)]
@@ -93,7 +93,7 @@ def killed_by_the_kernel_once(place: Place) -> list[Row]:
             run = place.run("wide", *FEW, batch=BATCH, before=inside(group))
             directory = run.newest_run()
             assert run.ended() == 0, run.text
-            assert rows[0].fault.endswith(f"→ {_batch_sizes(directory)[-1]}"), "the size that worked is remembered"
+            assert rows[0].fault.endswith(f"→ {batch_sizes(directory)[-1]}"), "the size that worked is remembered"
             assert not any(isinstance(event, Decision) and event.what == "memory" for event in events_of(directory))
     return rows
 
@@ -116,7 +116,7 @@ def charged(memory: dict[str, int]) -> int:
     return memory["VmHWM"] - memory["RssFile"]
 
 
-def _batch_sizes(run: RunDirectory) -> list[str]:
+def batch_sizes(run: RunDirectory) -> list[str]:
     return [event.choice for event in events_of(run) if isinstance(event, Decision) and event.what == "batch size"]
 
 
