@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from benchtui.backends.registry import BUILT_IN
 from benchtui.benchmark.frontend import Frontend
 from benchtui.benchmark.trust import check_permissions, trusted_environment
-from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.files import unwritable
+from benchtui.plans.devices import agree, check_served
 from benchtui.plans.plan import Permissions
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.kind import NothingCombined
 from benchtui.runs.kinds.registry import kind_of
 from benchtui.runs.known import shown_name
 from benchtui.runs.lock import FolderLock
@@ -29,13 +32,15 @@ from benchtui.text import one_line
 class ResumeChoice:
     """What the user says when resuming. A plan may come from anybody: what it may run or load is `allowed` anew, code
     of tasks is taken only from the `include_paths` that were given now, and another Python than benchtui's runs the
-    worker only where `python`, or the user's own benchtui.toml, names it. `readme`: READMEs are updated."""
+    worker only where `python`, or the user's own benchtui.toml, names it. `readme`: READMEs are updated.
+    `devices` is what --devices was given, None for nothing."""
 
     allowed: Permissions
     settings: SuperviseSettings
     include_paths: Sequence[Path] = ()
     python: str | None = None
     readme: bool = True
+    devices: str | None = None
 
 
 class ResumeKind(Protocol):
@@ -60,8 +65,30 @@ def resume(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control:
             f"{shown_name(run)} is a run of the kind {one_line(kind.name, 40)}, which this benchtui does not have.",
             "Update benchtui, or install the package that it belongs to.",
         )
+    _check_workers(run, choice)
     resume_kind: ResumeKind = pkgutil.resolve_name(kind.resume) if kind.resume else _resume_as_planned
     return resume_kind(run, choice, frontend, control)
+
+
+def _check_workers(run: RunDirectory, choice: ResumeChoice) -> None:
+    """Raise UsageError for workers or devices that this run has no use for, or that its plan contradicts."""
+    kind, plan = kind_of(run), run.header()
+    if choice.settings.workers > 1 and kind.combine is NothingCombined:
+        raise UsageError(
+            f"A run of the kind {one_line(kind.name, 40)} has one worker: its parts are not independent of each other.",
+            "Give --workers 1, and one of --devices at most.",
+        )
+    backend = BUILT_IN.get(getattr(plan, "backend", ""))
+    if backend is not None:
+        check_served(backend, choice.settings.workers, choice.devices)
+    if choice.devices is not None and (
+        not agree(plan.device, choice.devices) or (plan.device == "auto" and choice.devices == "cpu")
+    ):
+        raise UsageError(
+            f"This run was planned with --device {one_line(plan.device, 60)}, and --devices "
+            f"{one_line(choice.devices, 200)} would put it somewhere else.",
+            "Leave out --devices, or start a new run.",
+        )
 
 
 def check_unfinished(run: RunDirectory) -> None:

@@ -21,6 +21,7 @@ from benchtui.models.layout import TrainedModel
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.choice import Choice, access_of, model_named
 from benchtui.plans.command import run_arguments
+from benchtui.plans.devices import check_served
 from benchtui.plans.prepare import prepare
 from benchtui.plans.tasks import PlannedTasks, plan_tasks
 from benchtui.reports.own_data import about_tasks
@@ -39,18 +40,26 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     Raises BenchtuiError where nothing can be started; of several models, one that cannot be evaluated never stops the
     others.
     """
-    choice = with_checkpoint(choice, frontend.say)
     every, backend = choice.model == "all", find_backend(choice.backend)
+    check_served(backend, choice.workers, choice.devices)
+    settings = supervise_settings(
+        choice.timeout,
+        skip_stalled=choice.skip_stalled,
+        workers=choice.workers,
+        devices=choice.devices,
+        device=choice.device,
+    )
+    choice = with_checkpoint(choice, frontend.say)
     access = access_of(choice, backend)
     models = _every_model(choice, access) if every else [backend.find(choice.outputs, choice.model, access)]
     tasks = plan_tasks(choice, load_config(), load_catalogue(choice.include_paths, frontend.reading_tasks))
     for line in about_tasks(tasks.made):
         frontend.say(line)
     if not every:
-        return run_model(choice, models[0], tasks, frontend, control).exit_code
+        return run_model(choice, models[0], tasks, settings, frontend, control).exit_code
 
     def run(model: TrainedModel, evaluated: Sequence[Path]) -> BenchOutcome:
-        return run_model(choice, model, tasks, frontend.about(model.name), control, evaluated=evaluated)
+        return run_model(choice, model, tasks, settings, frontend.about(model.name), control, evaluated=evaluated)
 
     return run_all(models, run, stop_requested=lambda: control.stop_requested, say=frontend.say)
 
@@ -67,6 +76,7 @@ def run_model(
     choice: Choice,
     model: TrainedModel,
     tasks: PlannedTasks,
+    settings: SuperviseSettings,
     frontend: Frontend,
     control: Control,
     *,
@@ -88,9 +98,6 @@ def run_model(
         )
         for line in (*prepared.notes, *(f"Warning: {words}." for words in prepared.warnings), *_notes(runs)):
             frontend.say(line)
-        settings = supervise_settings(
-            choice.timeout, skip_stalled=choice.skip_stalled, workers=choice.workers, devices=choice.devices
-        )
         return evaluate_and_conclude(model.path, runs, settings, frontend, control, readme=choice.readme)
 
 

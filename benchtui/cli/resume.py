@@ -43,7 +43,14 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
         workers=values["workers"],
         devices=values["devices"],
     )
-    choice = ResumeChoice(permissions_of(values), settings, folders, values["python"], readme=not values["no_readme"])
+    choice = ResumeChoice(
+        permissions_of(values),
+        settings,
+        folders,
+        values["python"],
+        readme=not values["no_readme"],
+        devices=values["devices"],
+    )
     with Control(say_on_stderr) as control:
         return resume(found, choice, Terminal(as_json=values["json"]), control)
 

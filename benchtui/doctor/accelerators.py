@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import re
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
+from benchtui.gpus import CUDA, HIP, find_gpus
 from benchtui.interpreter import this_python
 from benchtui.machine import container_memory, nvidia_rows, usable_cores
 from benchtui.models.layout import size_text
@@ -24,6 +26,7 @@ from benchtui.text import one_line
 _TORCH_SECONDS = 2.4  # from the start: it is asked while the driver is
 _LOW_MEMORY = 4_000_000_000
 _MIB = 1024 * 1024
+_MOST_GPUS = 8
 _ASK_TORCH = "import torch; print(torch.cuda.device_count() if torch.cuda.is_available() else 0)"
 
 
@@ -60,6 +63,21 @@ def check_gpu() -> Iterator[Check]:
         yield Check("GPU", "ok", f"none; models run on {cores} processor core{'s' if cores > 1 else ''}")
 
 
+def check_devices() -> Iterator[Check]:
+    """Say what `--devices auto` would use."""
+    gpus = find_gpus()
+    hidden = next((name for name in (CUDA, HIP) if name in os.environ), "")
+    seen = f", as {hidden} allows" if hidden else ""
+    if gpus:
+        named = ", ".join(map(str, gpus[:_MOST_GPUS])) + (" …" if len(gpus) > _MOST_GPUS else "")
+        workers = f"{len(gpus)} worker{'s' if len(gpus) > 1 else ''}"
+        yield Check("Devices", "ok", f"--devices auto: {workers}, on {named}{seen}")
+    else:
+        cores = usable_cores()
+        each = f"; --workers N shares its {cores} cores out" if cores > 1 else ""
+        yield Check("Devices", "ok", f"--devices auto: no GPU{seen}, one worker on the processor{each}")
+
+
 def check_memory() -> Iterator[Check]:
     import psutil
 
@@ -83,7 +101,7 @@ def _nvidia(driver: str, build: _TorchBuild | None) -> Iterator[Check]:
             step = "Run nvidia-smi yourself: it says what is wrong with the driver."
             yield Check("GPU", "warning", "nvidia-smi is installed but names no GPU; models run on the processor", step)
             return
-        yield _usable(", ".join(_gpu_text(gpu) for gpu in gpus[:8]), build, question)
+        yield _usable(", ".join(_gpu_text(gpu) for gpu in gpus[:_MOST_GPUS]), build, question)
     if build and build.cuda and (line := missing_extra("quant")):
         yield Check("4-bit models", "warning", "merged_4bit models need bitsandbytes", line)
 

@@ -45,6 +45,7 @@ def run_checks(
         ("IFEval", packages.check_ifeval),
         ("Other tasks", packages.check_task_families),
         ("GPU", accelerators.check_gpu),
+        ("Devices", accelerators.check_devices),
         ("Memory", accelerators.check_memory),
         ("Hub", lambda: hub.check_hub(offline=offline)),
         ("Hub cache", hub.check_cache),

@@ -104,6 +104,13 @@ class Choice:
     more: Mapping[str, Any] = field(default_factory=lambda: {setting.field: setting.default for setting in _MORE})
     command: tuple[str, ...] = ()
 
+    @property
+    def planned_device(self) -> str:
+        """What a plan says of the device: what --devices names is one kind of them, whichever they are."""
+        if self.devices is None or self.device != "auto":
+            return self.device
+        return self.devices if self.devices in ("auto", "cpu") else "cuda"
+
 
 _ATTRIBUTES = frozenset(attribute.name for attribute in fields(Choice))
 _DIRECT = tuple(setting for setting in SETTINGS if setting.field in _ATTRIBUTES)

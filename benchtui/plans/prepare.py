@@ -61,7 +61,9 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     form = choose_form(choice, model, backend)
     own = with_tokenizer_of(describe_model(form.location, choice, backend), form)
     check_abilities(backend, form, own, tasks.resolved, access_of(choice, backend))
-    memory = backend.memory_note(own, access_of(choice, backend), choice.device, choice.dtype, choice.max_length)
+    memory = backend.memory_note(
+        own, access_of(choice, backend), choice.planned_device, choice.dtype, choice.max_length
+    )
     stands_on_base = own.adapter or not own.has_tokenizer
     base_description, more = None, list[str]()
     if choice.compare or stands_on_base:
@@ -254,7 +256,7 @@ def _run_plan(
         backend_options=backend_options(choice, backend),
         backend_identity=backend.identity(access),
         batch_size=choice.batch_size,
-        device=choice.device,
+        device=choice.planned_device,
         permissions=choice.permissions,
         offline=choice.offline,
         include_paths=tuple(dict.fromkeys(str(path.resolve()) for path in (*choice.include_paths, *made_in))),

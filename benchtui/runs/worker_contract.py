@@ -24,6 +24,9 @@ MARK = "BENCHTUI_WORKER_MARK"
 """In the environment of a worker and all that it starts, by which even those are found that left its session."""
 STACK_SIGNAL = signal.SIGUSR1
 
+DEVICE_NAME = "BENCHTUI_DEVICE_NAME"
+"""In the environment of a worker that sees one GPU of several: what that one is called outside."""
+
 SCORE, MEMORY_SHARE, SHARD = "--score", "--memory-share", "--shard"
 
 STOPPED = 143

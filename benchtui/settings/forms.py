@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from benchtui.settings.setting import Form, Repeated, Switch
 
 _YES = ("1", "true", "t", "yes", "y", "on")
 _NO = ("0", "false", "f", "no", "n", "off")
+_DEVICE = re.compile(r"[0-9]{1,4}|(?:GPU|MIG)-[A-Za-z0-9/-]{1,80}")
 
 
 def _is(value: object, word: str) -> bool:
@@ -230,6 +232,30 @@ MODEL_ARGUMENTS = Repeated(
     written=key_values.model_arguments_written,
     split=key_values.split_variable,
 )
+
+
+def _devices_typed(text: str) -> str:
+    """Numbers as CUDA counts GPUs, or the driver's own names of them, joined by commas; or one of two words."""
+    names = [part.strip().removeprefix("cuda:") for part in text.split(",")]
+    if len(names) == 1 and names[0].lower() in ("auto", "cpu"):
+        return names[0].lower()
+    if not all(_DEVICE.fullmatch(name) for name in names):
+        raise ValueError("GPUs joined by commas (0,1), auto, or cpu")
+    names = [str(int(name)) if name.isdecimal() else name for name in names]
+    if len(set(names)) < len(names):
+        raise ValueError("GPUs that are each named once (--workers 2 --devices 0 puts two workers on one)")
+    return ",".join(names)
+
+
+def _devices_filed(value: object) -> str:
+    found = value if isinstance(value, list) else [value]
+    if not found or not all(isinstance(one, int | str) and not isinstance(one, bool) for one in found):
+        raise ValueError('GPUs in quotes, like "0,1", a list of their numbers, "auto", or "cpu"')
+    return _devices_typed(",".join(map(str, found)))
+
+
+DEVICES = _or_word("none", Form(_devices_typed, _devices_filed, str))
+"""GPUs, auto for all that there are, cpu for none of them; none where nothing is said."""
 
 
 def switch(on: str, off: str) -> Switch:

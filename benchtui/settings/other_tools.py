@@ -29,20 +29,21 @@ TORCHTUNE_TOKENIZERS = frozenset(
 """torchtune's names of kinds of tokenizers (torchtune/models/*/__init__.py): none names a file."""
 
 
+MOST_GPUS = 64
+"""Of one machine."""
+
+
 def hub_id_of(name: str) -> str:
     """Return the hub id of a torchtune model (llama2_7b); any other name as it is, and so a folder of that name."""
     return name if Path(name).exists() else TORCHTUNE_MODELS.get(name.strip(), name)
 
 
-def device_of_count(count: str) -> str:
-    """Return the device for a number of GPUs: 0 is the processor, 1 a GPU.
+def devices_of_count(count: str) -> str:
+    """Return what --devices takes for a number of GPUs: 0 is the processor, N the first N of them.
 
-    Raises ValueError for more: one worker uses one device.
+    Raises ValueError for what is no such number.
     """
-    devices = {"0": "cpu", "1": "cuda"}
-    if count.strip() not in devices:
-        raise ValueError(
-            "0 or 1: a model is evaluated on one GPU (several at once: --backend vllm --model-args "
-            "tensor_parallel_size=N, or one command for each model with --device cuda:N)"
-        )
-    return devices[count.strip()]
+    number = count.strip()
+    if not (number.isascii() and number.isdecimal() and int(number) <= MOST_GPUS):
+        raise ValueError(f"a number of GPUs: 0 for the processor, up to {MOST_GPUS}")
+    return ",".join(map(str, range(int(number)))) or "cpu"

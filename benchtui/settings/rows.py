@@ -14,7 +14,7 @@ from benchtui.backends.registry import BUILT_IN, DEFAULT_BACKEND
 from benchtui.evidence.questions import QUESTIONS, Question
 from benchtui.settings import forms
 from benchtui.settings.forms import switch, switch_or
-from benchtui.settings.other_tools import TORCHTUNE_TOKENIZERS, device_of_count, hub_id_of
+from benchtui.settings.other_tools import TORCHTUNE_TOKENIZERS, devices_of_count, hub_id_of
 from benchtui.settings.setting import Alias, Setting
 from benchtui.tasks.data.spec import DATA_KINDS
 
@@ -146,13 +146,13 @@ SETTINGS: tuple[Setting, ...] = (
             forms.whole_number_or("auto", 1, "auto"), "auto", "N", page="batch"),
     Setting("dtype", MACHINE, "auto, float32, float16 or bfloat16: precision of the weights in memory.",
             forms.choice("auto", "float32", "float16", "bfloat16"), "auto", "NAME"),
-    Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME",
-            aliases=(Alias("--num-gpus", device_of_count),)),
+    Setting("device", MACHINE, "cuda, cuda:1, mps, cpu.", forms.NAME, "auto", "NAME"),
     Setting("workers", MACHINE, "Worker processes that answer samples at the same time, each with the model in its "
             "memory. auto: one for each of --devices.", forms.whole_number_or("auto", 1, "auto"), "auto", "N",
             at_resume=True),
-    Setting("devices", MACHINE, "The GPUs that workers are put on in turn, as CUDA numbers them. auto: what --device "
-            "says.", forms.named("auto"), None, "0,1", at_resume=True),
+    Setting("devices", MACHINE, "The GPUs that workers are put on in turn, as CUDA numbers them; auto: all that there "
+            "are; cpu: none of them. none: what --device says, for one worker.", forms.DEVICES, None, "0,1",
+            aliases=(Alias("--num-gpus", devices_of_count),), at_resume=True),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
             forms.named("auto"), None, "URL", page="format"),

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from benchtui.gpus import Gpu
 from benchtui.machine import MEMORY_PART, usable_cores
+from benchtui.runs.worker_contract import DEVICE_NAME
 
 THREADS = "OMP_NUM_THREADS"
-VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,19 @@ class Placement:
 WHOLE_MACHINE = Placement()
 
 
-def placements(workers: int, devices: Sequence[str] = ()) -> list[Placement]:
-    """Where each of `workers` works: on `devices` in turn, each named as CUDA numbers it; without them on processors,
-    which are shared out where the user has not said how many threads to use."""
-    if workers == 1 and not devices:
+def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1) -> list[Placement]:
+    """Where each of `workers` works: on `devices` in turn; without them on processors, which are shared out where the
+    user has not said how many threads to use. As many `models` have as many workers each at the same time, on other
+    devices or, where there are none, on the same processors."""
+    if workers == 1 and models == 1 and not devices:
         return [WHOLE_MACHINE]
-    threads = {} if os.environ.get(THREADS) else {THREADS: str(max(1, usable_cores() // workers))}
+    threads = {} if os.environ.get(THREADS) else {THREADS: str(max(1, usable_cores() // (workers * models)))}
     if not devices:
-        return [Placement({**threads, MEMORY_PART: str(1 / workers)})] * workers
+        return [Placement({**threads, MEMORY_PART: str(1 / (workers * models))})] * workers
     found = []
     for number in range(workers):
-        device = devices[number % len(devices)]
-        beside = len(range(number % len(devices), workers, len(devices)))
-        found.append(Placement({**threads, VISIBLE: device, MEMORY_PART: str(1 / beside)}))
+        place = number % len(devices)
+        gpu, beside = devices[place], len(range(place, workers, len(devices)))
+        on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / beside)}
+        found.append(Placement({**threads, **on_gpu}))
     return found

@@ -65,7 +65,7 @@ class Pool:
             ShardEvents([shard.files for shard in shards], kind_of(watched.run).combine(), schedule)
             for watched, shards, schedule in zip(runs, self._shards, self._schedules, strict=True)
         ]
-        placed = placements(settings.workers, settings.devices)
+        placed = placements(settings.workers, settings.devices, models=settings.models)
         self._slots = [
             Slot(
                 [shards[number] for shards in self._shards],

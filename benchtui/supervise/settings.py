@@ -8,6 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from benchtui.gpus import Gpu
+from benchtui.plans.devices import find_devices
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import kind_of, read_kind
@@ -20,23 +22,30 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class SuperviseSettings:
     """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents;
     `grace` in seconds is what a worker gets to stop by itself; `workers` evaluate a run's documents at the same time,
-    each a part of them, on `devices` in turn where they are named."""
+    each a part of them, on `devices` in turn where they are named. `models` are evaluated at the same time, this one
+    included: without devices all use the same processors and memory."""
 
     timeout: float | None = None
     skip_stalled: bool = False
     grace: float = 10.0
     workers: int = 1
-    devices: tuple[str, ...] = ()
+    devices: tuple[Gpu, ...] = ()
+    models: int = 1
 
 
 def supervise_settings(
-    timeout: float | None, *, skip_stalled: bool, workers: int | Literal["auto"], devices: str | None
+    timeout: float | None,
+    *,
+    skip_stalled: bool,
+    workers: int | Literal["auto"],
+    devices: str | None,
+    device: str = "auto",
 ) -> SuperviseSettings:
-    """The settings as the user says them: `devices` joined by commas, and as many workers as those where nothing else
-    is said."""
-    named = tuple(name for part in (devices or "").split(",") if (name := part.strip()))
+    """The settings as the user says them: `devices` as --devices takes them, and as many workers as those where nothing
+    else is said. Raises UsageError for a GPU that is not there, and where `device` contradicts `devices`."""
+    found = tuple(find_devices(devices, device))
     return SuperviseSettings(
-        timeout, skip_stalled, workers=max(1, len(named)) if workers == "auto" else workers, devices=named
+        timeout, skip_stalled, workers=max(1, len(found)) if workers == "auto" else workers, devices=found
     )
 
 

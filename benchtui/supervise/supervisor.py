@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord
 from benchtui.supervise.control import Control
 from benchtui.supervise.launcher import Launcher, LocalLauncher
+from benchtui.supervise.placement import placements
 from benchtui.supervise.pool import Pool
 from benchtui.supervise.recovery import Recovery
 from benchtui.supervise.settings import SuperviseSettings, shared_worker
@@ -44,11 +46,13 @@ class Supervisor:
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
         self._watched = [Watched.open_for_supervision(run) for run in self._runs]
-        evaluator = Slot if self._settings.workers == 1 else Pool
+        settings = self._settings
+        placed = placements(1, settings.devices, models=settings.models)[0]
+        evaluator = partial(Slot, placement=placed) if settings.workers == 1 else Pool
         evaluator(
             self._watched,
             self._shared,
-            self._settings,
+            settings,
             self._control,
             self._launcher,
             idle=self._idle,

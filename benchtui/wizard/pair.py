@@ -86,4 +86,4 @@ def room_of(choice: Choice) -> str:
     access = access_of(choice, HYBRID)
     pair = HYBRID.find(choice.outputs, choice.model, access)
     described = HYBRID.describe(pair.formats[0].location, access)
-    return HYBRID.memory_note(described, access, choice.device, choice.dtype, choice.max_length)
+    return HYBRID.memory_note(described, access, choice.planned_device, choice.dtype, choice.max_length)

@@ -49,8 +49,9 @@ def choice(**said: Any) -> Choice:
         ("--base-model org/base", choice(base="org/base")),
         ("--base-model llama2_7b", choice(base="meta-llama/Llama-2-7b-hf")),
         ("--base llama2_7b", choice(base="llama2_7b")),
-        ("--num-gpus 0", choice(device="cpu")),
-        ("--num-gpus=1", choice(device="cuda")),
+        ("--num-gpus 0", choice(devices="cpu")),
+        ("--num-gpus=1", choice(devices="0")),
+        ("--num-gpus 4", choice(devices="0,1,2,3")),
         ("--tasks hellaswag truthfulqa", choice(tasks=("hellaswag", "truthfulqa"))),
         ("--tasks hellaswag, truthfulqa", choice(tasks=("hellaswag", "truthfulqa"))),
         ("--tasks=hellaswag truthfulqa --limit 5", choice(tasks=("hellaswag", "truthfulqa"), limit=5.0)),
@@ -72,7 +73,7 @@ LLAMA, OWN = "meta-llama/Llama-2-7b-hf", "t/tokenizer.model"
     [
         ("--tasks hellaswag truthfulqa", {"tasks": ("hellaswag", "truthfulqa")}),
         ("--tasks bigbench", {"tasks": ("bigbench",)}),
-        ("--tasks hellaswag --num-gpus 1", {"tasks": ("hellaswag",), "device": "cuda"}),
+        ("--tasks hellaswag --num-gpus 1", {"tasks": ("hellaswag",), "devices": "0"}),
         ("--tasks open-llm-leaderboard", {"tasks": ("open-llm-leaderboard",)}),
         ("--tasks m-a-p/MusicTheoryBench", {"tasks": ("m-a-p/MusicTheoryBench",)}),
     ],
@@ -92,7 +93,9 @@ def test_a_folder_of_that_name_is_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("--num-gpus 4", "--num-gpus: '4' is not 0 or 1: a model is evaluated on one GPU"),
+        ("--num-gpus two", "--num-gpus: 'two' is not a number of GPUs: 0 for the processor, up to 64"),
+        ("--num-gpus 2 --devices 0", "--devices and --num-gpus say the same setting"),
+        ("--device cuda:1 --devices 0,1", "--device cuda:1 and --devices 0,1 contradict each other"),
         ("--base a --base-model b", "--base and --base-model say the same setting"),
     ],
 )

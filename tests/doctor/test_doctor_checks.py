@@ -17,6 +17,7 @@ from benchtui.doctor import accelerators, hub, packages, storage
 from benchtui.doctor.check import Check
 from benchtui.doctor.examine import run_together
 from benchtui.machine import ContainerMemory
+from tests.gpus_here import put_gpus_here
 
 
 def distribution(folder: Path, name: str, version: str, *requires: str) -> None:
@@ -281,3 +282,21 @@ def test_our_own_metadata_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0.1")
     (check,) = packages.check_packages()
     assert "transformers 0.0.1 is outside" in check.message
+
+
+@pytest.mark.parametrize(
+    ("allowed", "said"),
+    [
+        (None, "--devices auto: 3 workers, on GPU 0 (NVIDIA H100 80GB HBM3), GPU 1 (NVIDIA H100 80GB HBM3), GPU 2 "),
+        ("2", "--devices auto: 1 worker, on GPU 0 (NVIDIA A2), as CUDA_VISIBLE_DEVICES allows"),
+        ("", "--devices auto: no GPU, as CUDA_VISIBLE_DEVICES allows, one worker on the processor"),
+    ],
+)
+def test_what_devices_auto_would_use(
+    allowed: str | None, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_gpus_here(tmp_path / "bin", monkeypatch)
+    if allowed is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", allowed)
+    (check,) = accelerators.check_devices()
+    assert check.message.startswith(said)

@@ -103,7 +103,7 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "dtype": st.sampled_from(["auto", "float32", "bfloat16"]),
     "device": NAMES,
     "workers": WHOLE,
-    "devices": NAMES,
+    "devices": st.sampled_from(["auto", "cpu", "none", "0", "0,1", " 1, 0", "cuda:1", "GPU-5c89b1,MIG-7a/3/0"]),
     "backend": NAMES,
     "server": NAMES,
     "python": NAMES | st.just("own"),

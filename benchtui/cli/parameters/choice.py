@@ -8,8 +8,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from benchtui.backends.registry import BUILT_IN
 from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice, choice_of
+from benchtui.plans.devices import agree, contradiction
 from benchtui.settings.other_tools import TORCHTUNE_MODELS
 from benchtui.settings.rows import SETTING, SETTINGS
 from benchtui.settings.sampling import FLAGS
@@ -36,6 +38,7 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
         if _strength("no_base") == _strength("decide_early"):
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
+    said |= _one_way_to_say_devices(said)
     for setting in SETTINGS:
         other, value = setting.beside
         if other and said[SETTING[other].parameter] and _strength(setting.parameter) < _strength(other):
@@ -67,6 +70,21 @@ def _one_model(said: Mapping[str, Any]) -> dict[str, Any]:
             "Give one of them; what the checkpoint was trained from is said with --base-model.",
         )
     return {"model": None, "base": base}
+
+
+def _one_way_to_say_devices(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is meant where --device and --devices contradict each other, and where a file or the environment asks for
+    workers that a backend which asks a server has no use for."""
+    changed: dict[str, Any] = {}
+    if not agree(said["device"], said["devices"]):
+        if _strength("device") == _strength("devices"):
+            raise UsageError(*contradiction(said["device"], said["devices"]))
+        weaker = "device" if _strength("device") < _strength("devices") else "devices"
+        changed[weaker] = SETTING[weaker].default
+    backend = BUILT_IN.get(said["backend"])
+    if backend is not None and backend.served:
+        changed |= {name: SETTING[name].default for name in ("workers", "devices") if not _typed(name)}
+    return changed
 
 
 def _settle_sampling(said: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from benchtui.backends.gguf import GGUF
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.machine import free_memory, usable_cores
 from benchtui.routing.rules import SignalName
+from benchtui.runs.worker_contract import DEVICE_NAME
 from benchtui.text import one_line
 from benchtui.worker.answering.chat_template import TemplateRenderer
 from benchtui.worker.answering.gguf.context import Context, Contexts, ContextSettings
@@ -227,7 +228,7 @@ def _settings(plan: ModelPlan, reporter: Reporter) -> ContextSettings:
     own = plan.backend_settings
     threads, threads_why = _threads(GGUF.setting(own, "threads"))
     device_why = "asked for" if plan.device != "auto" else "what llama.cpp was built for"
-    reporter.decision("device", "gpu" if on_gpu else "cpu", device_why)
+    reporter.decision("device", "gpu" if on_gpu else "cpu", os.environ.get(DEVICE_NAME, device_why))
     reporter.decision("threads", str(threads), threads_why)
     return ContextSettings(
         threads=threads,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
 from benchtui.models.source import hugging_face
 from benchtui.out_of_memory import is_caused_by_out_of_memory
+from benchtui.runs.worker_contract import DEVICE_NAME
 from benchtui.worker.answering.protocol import ModelPlan
 
 if TYPE_CHECKING:
@@ -113,9 +115,9 @@ def choose_device(plan: ModelPlan) -> tuple[str, str]:
             raise BenchtuiError(
                 "--device cuda: PyTorch sees no GPU here.", "`benchtui doctor` says more; or use --device cpu."
             )
-        return plan.device, "asked for"
+        return plan.device, os.environ.get(DEVICE_NAME, "asked for")
     if torch.cuda.is_available():
-        return "cuda", "a GPU was found"
+        return "cuda", os.environ.get(DEVICE_NAME, "a GPU was found")
     return ("mps", "a GPU was found") if torch.backends.mps.is_available() else ("cpu", "no GPU found")
 
 

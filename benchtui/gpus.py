@@ -1,0 +1,142 @@
+"""The GPUs that a worker of this user can be put on, found without importing torch."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchtui.text import one_line
+
+CUDA, HIP = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+"""What names the GPUs that a process may use, of NVIDIA and of AMD."""
+_DRIVER_SECONDS = 2.0
+_MOST = 256
+_BOARD = re.compile(r"GPU (\d+): (.+?) \(UUID: (GPU-[\w-]+)\)")
+_PART = re.compile(r"\s+MIG (\S+).*\(UUID: (MIG-[^\s)]+)\)")
+_NODES = Path("/sys/class/kfd/kfd/topology/nodes")
+_DEVICE_FILES = Path("/dev")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU, or one part of a GPU (MIG). `number` is what PyTorch counts it as (cuda:0 …); `name` is what a worker's
+    `variable` is set to, so that it sees this one alone. `title` is the driver's name of it, "" where that is not
+    known, `board` its number among the boards that the driver lists."""
+
+    number: int
+    name: str
+    variable: str = CUDA
+    title: str = ""
+    board: int | None = None
+
+    def __str__(self) -> str:
+        return f"GPU {self.number}{f' ({one_line(self.title, 60)})' if self.title else ''}"
+
+
+@dataclass(frozen=True)
+class _Listed:
+    """A device as the driver lists it."""
+
+    name: str
+    uuid: str
+    title: str
+    board: int
+
+
+def find_gpus(environment: Mapping[str, str] = os.environ) -> list[Gpu]:
+    """Return the GPUs that a process with this environment may use, in PyTorch's order. Asks NVIDIA's driver, which
+    may take some seconds; [] where there are none."""
+    listed = _listed_by_driver()
+    if listed:
+        return list(_visible(listed, environment.get(CUDA), CUDA))
+    variable = HIP if HIP in environment or CUDA not in environment else CUDA  # AMD's runtime reads both
+    return list(_visible(_amd(_NODES), environment.get(variable), variable))
+
+
+def _visible(listed: Sequence[_Listed], allowed: str | None, variable: str) -> Iterator[Gpu]:
+    """Yield those of `listed` that the variable's value names, as CUDA reads it: up to the first name that is none."""
+    if allowed is None:
+        for number, one in enumerate(listed):
+            yield Gpu(number, one.name, variable, one.title, one.board)
+        return
+    for number, name in enumerate(part.strip() for part in allowed.split(",")):
+        found = _named(listed, name)
+        if found is None:
+            return
+        yield Gpu(number, name, variable, found.title, found.board)
+
+
+def _named(listed: Sequence[_Listed], name: str) -> _Listed | None:
+    """Return what a part of the variable names: a board's number, or the beginning of one name that the driver has."""
+    if name.isdecimal():
+        return next((one for one in listed if one.board == int(name)), None)
+    found = [one for one in listed if name and one.uuid.startswith(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def _listed_by_driver() -> list[_Listed]:
+    driver = shutil.which("nvidia-smi")
+    if driver is not None:
+        return parse_list(_answer(driver))
+    # A container may be given the GPUs without the driver's program.
+    numbers = sorted(int(found[1]) for entry in _files() if (found := re.fullmatch(r"nvidia(\d+)", entry)))
+    return [_Listed(str(place), "", "", place) for place in range(len(numbers))]
+
+
+def _files() -> list[str]:
+    try:
+        return [entry.name for entry in _DEVICE_FILES.iterdir()]
+    except OSError:
+        return []
+
+
+def _answer(driver: str) -> str:
+    try:
+        told = subprocess.run(
+            [driver, "-L"],
+            capture_output=True,
+            timeout=_DRIVER_SECONDS,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return told.stdout if told.returncode == 0 else ""
+
+
+def parse_list(text: str) -> list[_Listed]:
+    """Read what `nvidia-smi -L` prints: boards and, below a board that is divided, its parts, which then are the
+    devices."""
+    found: list[_Listed] = []
+    divided: set[int] = set()
+    board, title = 0, ""
+    for line in text.splitlines()[:_MOST]:
+        if whole := _BOARD.match(line):
+            board, title = int(whole[1]), one_line(whole[2], 60)
+            found.append(_Listed(str(board), whole[3], title, board))
+        elif part := _PART.match(line):
+            divided.add(board)
+            found.append(_Listed(part[2], part[2], f"{title} MIG {one_line(part[1], 20)}", board))
+    if divided:  # CUDA counts parts in its own way: only the whole names are sure
+        found = [replace(one, name=one.uuid) for one in found]
+    return [one for one in found if one.uuid.startswith("MIG-") or one.board not in divided]
+
+
+def _amd(nodes: Path) -> list[_Listed]:
+    """Read the GPUs from the topology that AMD's kernel driver shows; processors are nodes without SIMD units."""
+    found: list[_Listed] = []
+    try:
+        folders = sorted((folder for folder in nodes.iterdir() if folder.name.isdecimal()), key=lambda f: int(f.name))
+        for folder in folders[:_MOST]:
+            lines = dict(line.split(" ", 1) for line in (folder / "properties").read_text().splitlines() if " " in line)
+            if lines.get("simd_count", "0").strip() not in ("", "0"):
+                found.append(_Listed(str(len(found)), "", "AMD GPU", len(found)))
+    except OSError:
+        return []
+    return found
