@@ -9,6 +9,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from benchtui.displays.rows import Columns, choose_columns, row_line
+from benchtui.displays.worker_lines import worker_lines
 from benchtui.durations import format_duration
 from benchtui.reports.wording.glyphs import Glyphs
 from benchtui.reports.wording.routing import Author, answer_parts, routing_words
@@ -21,6 +22,7 @@ from benchtui.reports.wording.states import (
     state_glyph,
     state_style,
 )
+from benchtui.reports.wording.workers import summary_words
 from benchtui.results.health import health_words
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.kinds.benchmark.view import newest_routed, routing_of
@@ -62,6 +64,9 @@ def draw(
         if spacious:
             lines.append(Text())
         lines += [section.head, *section.rows]
+    workers = worker_lines(current, glyphs) if spacious and current is not None else []
+    if workers and len(lines) - len(top) + len(workers) + 2 <= room:
+        lines += [Text(), *workers]
     if spacious and foot:
         lines.append(Text())
     lines += foot
@@ -183,7 +188,8 @@ def _life_lines(view: RunView, glyphs: Glyphs, now: float) -> list[Text]:
         return lines
     evaluating = view.phase is not None and view.phase.name == "evaluating"
     speed = f"{view.tokens_per_second:,.0f} tokens/s" if evaluating and view.tokens_per_second else ""
-    words = glyphs.dot.join(part for part in (life, speed if not life else "") if part)
+    workers = summary_words(view.workers) if view.workers is not None else ""
+    words = glyphs.dot.join(part for part in (life or speed, workers) if part)
     return [Text(words, style="dim")]
 
 

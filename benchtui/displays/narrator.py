@@ -20,11 +20,13 @@ from benchtui.reports.wording.states import (
     task_scores,
     watchdog_words,
 )
+from benchtui.reports.wording.workers import summary_words, worker_parts, workers_line
 from benchtui.results.health import health_words
 from benchtui.runs import events as ev
 from benchtui.runs.follow.view import RowView, RunView
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
 from benchtui.runs.kinds.benchmark.view import leaf_tasks, row_routing
+from benchtui.runs.workers import ENDED, MOST_SHOWN
 from benchtui.text import one_line
 
 PROGRESS_AT_MOST = 10.0
@@ -63,6 +65,8 @@ class Narrator:
         self._planned: dict[str, tuple[int, int]] = {}
         self._answers_came = False
         self._in_flight: ev.InFlight | None = None
+        self._workers: set[int] | None = None
+        """Those that were told to have ended; None before any worker was told of."""
 
     def standing(self, view: RunView) -> list[Line]:
         """Return where a run stands when somebody begins to watch it after it began, or after it ended."""
@@ -70,6 +74,9 @@ class Narrator:
         self._planned = {task.name: (task.documents_total, 0) for task in leaf_tasks(view)}
         self._answers_came = bool(view.counts.documents)
         lines = [phase_words(view)]
+        if view.workers is not None and not view.ended:
+            lines.append(summary_words(view.workers))
+            self._workers = {worker.number for worker in view.workers.shown if worker.doing in ENDED}
         for row in view.rows:
             if row.over or (view.ended and row.share):
                 score = score_text(row.score, self._glyphs.plus_minus) if row.score else ""
@@ -96,8 +103,10 @@ class Narrator:
                 yield from self._words(event)
             case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 if isinstance(event, ev.WorkerStarted):
-                    self._answers_came = False
+                    self._answers_came, self._workers = False, None
                 yield from self._supervision(view, event)
+            case ev.Workers():
+                yield from self._workers_change(view, event)
             case ev.InFlight():
                 self._in_flight = event
             case Progress():
@@ -207,6 +216,22 @@ class Narrator:
                 elapsed = view.elapsed(event.t)
                 took = f" after {format_duration(elapsed)}" if elapsed is not None else ""
                 yield Line(event.t, f"{event.status}{took}{message}")
+
+    def _workers_change(self, view: RunView, event: ev.Workers) -> Iterator[Line]:
+        """Yield how many workers there are, once, and a line for each of a few that has no more to do."""
+        workers = view.workers
+        if workers is None:
+            return
+        if self._workers is None:
+            self._workers = set()
+            yield Line(event.t, workers_line(workers))
+        ended = [worker for worker in workers.shown if worker.doing in ENDED]
+        for worker in ended:
+            if worker.number not in self._workers and workers.total <= MOST_SHOWN:
+                self._workers.add(worker.number)
+                done, _, more = worker_parts(worker)
+                about = ", ".join(part for part in (done, more) if part)
+                yield Line(event.t, f"worker {worker.number + 1} of {workers.total}: {worker.doing} ({about})")
 
     def _progress_lines(self, view: RunView, t: float) -> Iterator[Line]:
         for row in view.rows:

@@ -36,7 +36,8 @@ def _what(run: ListedRun) -> str:
 
 def _progress(run: ListedRun) -> str:
     if run.task:
-        return one_line(f"{run.task} {run.documents}/{run.documents_total}", 60)
+        beside = f", {run.workers:,} workers" if run.workers > 1 else ""
+        return one_line(f"{run.task} {run.documents}/{run.documents_total}{beside}", 70)
     decided = ", decided" if run.early else ""
     if run.documents_total:
         return f"{run.documents}/{run.documents_total}{decided}"

@@ -14,6 +14,7 @@ import msgspec
 
 from benchtui.files import open_run_file
 from benchtui.runs.chunks import WorkUnit
+from benchtui.runs.workers import WorkerNow
 from benchtui.text import printable
 
 MAX_LINE = 64 * 1024
@@ -126,6 +127,16 @@ class ChunkDone(Event, frozen=True, kw_only=True, tag="chunk-done"):
     number: int
 
 
+class Workers(Event, frozen=True, kw_only=True, tag="workers"):
+    """What the workers of a run do now, where it has several: `counts` says how many of the `total` do what, `workers`
+    shows each of them or, of many, those that are worth it. Told a few times a minute, and when one does something
+    else."""
+
+    total: int
+    counts: dict[str, int]
+    workers: list[WorkerNow]
+
+
 class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
@@ -166,6 +177,7 @@ CORE: tuple[type[Event], ...] = (
     ShareDone,
     WorkUnits,
     ChunkDone,
+    Workers,
     WorkerStarted,
     Watchdog,
     WorkerEnded,

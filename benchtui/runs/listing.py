@@ -33,8 +33,8 @@ class ListedRun(msgspec.Struct, frozen=True):
     `documents` and `documents_total` are those of `task`, which is being evaluated, or of all tasks when the run has
     ended and `task` is ""; `answered` and `total` count requests (all 0 where not known). `early`: it has finished
     without the rest, since its comparison was decided. `role` and `suite` are a benchmark's; for every kind `tasks` is
-    what there is to do. An "unreadable" run has no more than its place, and what is
-    wrong as its `message`.
+    what there is to do. `workers` is how many evaluated it at the same time. An "unreadable" run has no more than its
+    place, and what is wrong as its `message`.
     """
 
     name: str
@@ -56,6 +56,7 @@ class ListedRun(msgspec.Struct, frozen=True):
     path: str
     early: bool = False
     kind: str = "benchmark"
+    workers: int = 1
     newer: bool = False
     """Made by a newer benchtui, whose files may mean something else: listed, and refused everywhere else."""
 
@@ -145,6 +146,7 @@ def _readable(known: KnownRun, kind: Kind, plan: Plan) -> ListedRun:
         path=str(run.path),
         early=done is not None and done.early,
         kind=kind.name,
+        workers=max(launch.workers, 1) if launch else 1,
     )
 
 

@@ -74,12 +74,14 @@ def _started_by_clock(pid: int) -> float | None:
 
 
 class LaunchRecord(msgspec.Struct, frozen=True):
-    """Who supervises the run; written when it starts and again when it is resumed."""
+    """Who supervises the run, and by how many workers it is evaluated; written when it starts and again when it is
+    resumed."""
 
     supervisor: Process
     t: float
     bench_id: str
     attempt: int = 1
+    workers: int = 1
 
 
 class DoneRecord(msgspec.Struct, frozen=True):

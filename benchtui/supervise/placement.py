@@ -16,9 +16,11 @@ THREADS = "OMP_NUM_THREADS"
 @dataclass(frozen=True)
 class Placement:
     """`environment` has variables of the worker's environment: its threads, its device, and the part of the memory it
-    plans with where others use the same."""
+    plans with where others use the same. `where` is what displays call the place: "GPU 1", "" for the processor of this
+    machine."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
+    where: str = ""
 
 
 WHOLE_MACHINE = Placement()
@@ -38,5 +40,5 @@ def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1) ->
         place = number % len(devices)
         gpu, beside = devices[place], len(range(place, workers, len(devices)))
         on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / beside)}
-        found.append(Placement({**threads, **on_gpu}))
+        found.append(Placement({**threads, **on_gpu}, f"GPU {gpu.number}"))
     return found

@@ -61,11 +61,12 @@ class Pool:
             [Watched.open_shard(watched.run, Share(schedule, number)) for number in numbers]
             for watched, schedule in zip(runs, self._schedules, strict=True)
         ]
+        placed = placements(settings.workers, settings.devices, models=settings.models)
+        places = [placement.where for placement in placed]
         self._events = [
-            ShardEvents([shard.files for shard in shards], kind_of(watched.run).combine(), schedule)
+            ShardEvents([shard.files for shard in shards], kind_of(watched.run), schedule, places)
             for watched, shards, schedule in zip(runs, self._shards, self._schedules, strict=True)
         ]
-        placed = placements(settings.workers, settings.devices, models=settings.models)
         self._slots = [
             Slot(
                 [shards[number] for shards in self._shards],

@@ -12,8 +12,9 @@ import msgspec
 from benchtui.runs import events as ev
 from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.event_reader import reader_at_end
-from benchtui.runs.kinds.kind import Combine
+from benchtui.runs.kinds.kind import Kind
 from benchtui.supervise.schedule import Schedule
+from benchtui.supervise.worker_rows import WorkerRows
 
 IN_FLIGHT_SHOWN = 32
 MOST_TOLD = 1000
@@ -31,12 +32,16 @@ class ShardEvents:
     Signs of life are summed over the shards, and what the run's kind combines: a few times a second, however many
     workers there are. Phases, decisions, warnings and log lines are told once, when the first worker tells them; how a
     worker ended and that another took its place is a warning. What is only true of a part (the warnings of a watchdog,
-    the end of a shard) stays in that shard's file. What a worker can do and has done is told to the `schedule`.
+    the end of a shard) stays in that shard's file, and is seen in the rows of the workers (`Workers`). What a worker
+    can do and has done is told to the `schedule`. `places` names what each worker computes on.
     """
 
-    def __init__(self, shards: Sequence[WorkerFiles], combine: Combine, schedule: Schedule) -> None:
-        self._combine = combine
+    def __init__(
+        self, shards: Sequence[WorkerFiles], kind: Kind, schedule: Schedule, places: Sequence[str] = ()
+    ) -> None:
+        self._combine = kind.combine()
         self._schedule = schedule
+        self._rows = WorkerRows(schedule, kind.working, places or [""] * len(shards))
         self._readers = [reader_at_end(files.events) for files in shards]
         self._shards = [_Shard() for _ in shards]
         self._told: set[str] = set()
@@ -52,11 +57,14 @@ class ShardEvents:
         if now - self._summed_at >= SUMS_EVERY:
             self._summed_at = now
             found += self._sums()
-        return found
+        rows = self._rows.told()
+        return [*found, rows] if rows is not None else found
 
     def rest(self) -> list[ev.Event]:
         """All that is new: no worker is left that would tell more."""
-        return [*self._read(), *self._sums()]
+        found = [*self._read(), *self._sums()]
+        rows = self._rows.rest()
+        return [*found, rows] if rows is not None else found
 
     def _read(self) -> list[ev.Event]:
         found = []
@@ -70,6 +78,7 @@ class ShardEvents:
 
     def _take(self, number: int, event: ev.Event) -> ev.Event | None:
         shard = self._shards[number]
+        self._rows.take(number, event)
         match event:
             case ev.WorkUnits():
                 self._schedule.ready(number, event)
@@ -82,9 +91,7 @@ class ShardEvents:
                 self._combine.settle(number)
                 return None
             case ev.Done():
-                if event.status in LOST:
-                    self._combine.lose(number)
-                return None
+                return self._lost(number, event) if event.status in LOST else None
             case ev.Advance():
                 shard.advanced[event.unit], shard.totals[event.unit] = event.done, event.total
                 self._advanced[event.unit] = event
@@ -124,6 +131,11 @@ class ShardEvents:
         if event.attempt > 1:
             return ev.Warned(t=event.t, message=f"Worker {number + 1} was started again; the others did not stop.")
         return event if self._first("started") else None
+
+    def _lost(self, number: int, event: ev.Done) -> ev.Event:
+        self._combine.lose(number)
+        name = f"Worker {number + 1} of {len(self._shards)}"
+        return ev.Warned(t=event.t, message=f"{name} is not replaced any more: {event.message}")
 
     def _sentence(self, number: int, event: ev.Event) -> ev.Event | None:
         match event:

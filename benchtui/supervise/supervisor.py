@@ -45,7 +45,7 @@ class Supervisor:
 
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
-        self._watched = [Watched.open_for_supervision(run) for run in self._runs]
+        self._watched = [Watched.open_for_supervision(run, self._settings.workers) for run in self._runs]
         settings = self._settings
         placed = placements(1, settings.devices, models=settings.models)[0]
         evaluator = partial(Slot, placement=placed) if settings.workers == 1 else Pool

@@ -74,7 +74,7 @@ class Watched:
     share: Share | None = None
 
     @classmethod
-    def open_for_supervision(cls, run: RunDirectory) -> Watched:
+    def open_for_supervision(cls, run: RunDirectory, workers: int = 1) -> Watched:
         """Write the launch record; retry skipped documents. Raises BenchtuiError when the run's directory cannot be
         written."""
         with _writing(run, run.files_of()):
@@ -83,7 +83,8 @@ class Watched:
             forget_request(run)
             watched = cls._open(run, run.files_of())
             watched.before = before
-            write_record(run.launch, LaunchRecord(this_process(), time.time(), run.header().bench_id))
+            launched = LaunchRecord(this_process(), time.time(), run.header().bench_id, workers=workers)
+            write_record(run.launch, launched)
             for salvaged in gather_journals(run):
                 watched.tell(ev.Warned(message=salvaged, next_step=ASKED_AGAIN))
             watched.forget_skipped()
@@ -172,7 +173,7 @@ class Watched:
                 return False  # says what is tried, not that anything advanced
             case ev.Decision(rows=int(rows)):
                 self.batch_size = rows
-            case ev.Watchdog() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
+            case ev.Watchdog() | ev.Workers() | ev.WorkerStarted() | ev.WorkerEnded() | ev.Done():
                 return False
         self.heard = event.t
         return True

@@ -25,7 +25,7 @@ class Told:
         self._writers = [ev.EventWriter(run.files_of(shard).events) for shard in (0, 1)]
         shards = [run.files_of(shard) for shard in (0, 1)]
         self.schedule = Schedule(shards)
-        self.events = ShardEvents(shards, BENCHMARK.combine(), self.schedule)
+        self.events = ShardEvents(shards, BENCHMARK, self.schedule)
 
     def chunks_of(self, shard: int) -> Path:
         return self._run.files_of(shard).chunks
@@ -35,8 +35,9 @@ class Told:
             self._writers[shard].emit(event)
 
     def __call__(self, shard: int, *events: ev.Event) -> list[ev.Event]:
+        """What is new, without the rows of the workers (test_worker_rows.py)."""
         self.tell(shard, *events)
-        return self.events.rest()
+        return [event for event in self.events.rest() if not isinstance(event, ev.Workers)]
 
 
 @pytest.fixture
@@ -135,7 +136,11 @@ def test_the_score_of_a_part_is_never_the_final_one_of_the_run(told: Told) -> No
 def test_documents_of_a_slot_that_is_lost_are_counted_by_whoever_answers_them_again(told: Told) -> None:
     told(0, ev.WorkerStarted(pid=1), plan(), progress(0), progress(2), ev.ChunkDone(number=1), progress(5))
     told(1, ev.WorkerStarted(pid=2), plan(), progress(0), progress(3))
-    assert counts(told(0, ev.Done(status="failed")))[0][0] == 5
+    events = told(0, ev.Done(status="failed", message="its memory ran out"))
+    assert counts(events)[0][0] == 5
+    assert [event.message for event in events if isinstance(event, ev.Warned)] == [
+        "Worker 1 of 2 is not replaced any more: its memory ran out"
+    ]
     assert counts(told(1, progress(6)))[0][0] == 8
 
 

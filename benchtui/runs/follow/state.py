@@ -15,7 +15,8 @@ from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import EventReader
 from benchtui.runs.follow.pace import Pace
-from benchtui.runs.follow.view import RunView, count
+from benchtui.runs.follow.view import RunView, WorkersView, count
+from benchtui.runs.follow.workers import bounded_workers
 from benchtui.runs.kinds.benchmark.kind import BENCHMARK
 from benchtui.runs.kinds.kind import About, Kind
 from benchtui.runs.kinds.registry import read_kind
@@ -25,6 +26,7 @@ NEWEST_LOG_LINES = 200
 NEWEST_WARNINGS = 50
 MOST_DECISIONS = 50
 TEXT_KEPT = 2000
+_NO_SIGN_OF_LIFE = (ev.InFlight, ev.Watchdog, ev.Workers, ev.WorkerStarted, ev.WorkerEnded, ev.Done)
 RECORDS_EVERY = 1.0
 """Seconds between looks at the launch and done records."""
 
@@ -46,6 +48,7 @@ class _Known:
     in_flight: ev.InFlight | None = None
     failed: ev.Failed | None = None
     watchdog: ev.Watchdog | None = None
+    workers: WorkersView | None = None
     results: str | None = None
     ended: ev.Done | None = None
     last_sign: float | None = None
@@ -141,7 +144,7 @@ class RunFollower:
     # Applying one event.
 
     def _apply(self, event: ev.Event) -> None:
-        if not isinstance(event, ev.InFlight | ev.Watchdog | ev.WorkerStarted | ev.WorkerEnded | ev.Done):
+        if not isinstance(event, _NO_SIGN_OF_LIFE):
             self._known.last_sign = event.t
             self._known.watchdog = None
         match event:
@@ -153,6 +156,8 @@ class RunFollower:
                 self._known.results = event.file
             case ev.Watchdog():
                 self._known.watchdog = None if event.state == "alive again" else event
+            case ev.Workers():
+                self._known.workers = bounded_workers(event)
             case ev.WorkerStarted():
                 self._begin_attempt(event)
             case ev.Done():
@@ -200,6 +205,7 @@ class RunFollower:
         known.attempt = event.attempt
         known.warning = None if resumed else known.warning
         known.phase = known.in_flight = known.failed = known.watchdog = known.results = known.ended = None
+        known.workers = None
         known.advanced_before, known.advanced_now = {}, {}
         self._tokens = Pace()
         self._fold.begin_attempt()
@@ -232,6 +238,7 @@ class RunFollower:
             in_flight=known.in_flight,
             failed=known.failed,
             watchdog=known.watchdog,
+            workers=known.workers,
             last_sign=known.last_sign,
             tokens_per_second=self._tokens.rate,
             started=self._launch.t if self._launch else known.started,

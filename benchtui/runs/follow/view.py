@@ -10,6 +10,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Decision, Failed, InFlight, Log, Phase, Warned, Watchdog
 from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import DoneRecord, RunState
+from benchtui.runs.workers import Doing, WorkerNow
 
 TaskState = Literal["waiting", "building prompts", "evaluating", "scoring", "done", "partial"]
 """`partial`: its final score is there, but over fewer documents than it has."""
@@ -78,6 +79,17 @@ class RowView:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersView:
+    """The workers of a run that has several, as they were at `t`: `counts` says how many of the `total` do what, in the
+    order in which one does these; `shown` are those worth showing, by their numbers."""
+
+    total: int
+    counts: tuple[tuple[Doing, int], ...]
+    shown: tuple[WorkerNow, ...]
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """A run at one moment. Everything that can grow is bounded: the newest warnings and log lines, no others.
 
@@ -111,6 +123,8 @@ class RunView:
     in_flight: InFlight | None
     failed: Failed | None
     watchdog: Watchdog | None
+    workers: WorkersView | None
+    """None where one worker evaluates the run."""
     last_sign: float | None
     tokens_per_second: float | None
     started: float | None

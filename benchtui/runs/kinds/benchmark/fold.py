@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.plans.plan import Plan
 from benchtui.runs.answer_health import TaskHealth, together
-from benchtui.runs.events import Event, Phase
+from benchtui.runs.events import Event, Phase, Workers
 from benchtui.runs.follow.pace import Pace
 from benchtui.runs.follow.view import RowView, TaskState, count
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Routed, RoutedAnswer, Scores
@@ -53,6 +53,7 @@ class Leaf:
         self._began: float | None = None
         self._seconds: float | None = None
         self._ended = 0.0
+        self._answered_at: float | None = None
         self._seen = False  # in this attempt: what a resume restores is no work done now
 
     def plan(self, planned: PlannedTask) -> None:
@@ -61,7 +62,7 @@ class Leaf:
     def begin_attempt(self) -> None:
         """A new worker goes through all tasks again; those that were whole stay as they are."""
         self._seen = False
-        self._began = None
+        self._began = self._answered_at = None
         if self._state != "done" or self._documents < self._documents_total:
             self._state = "waiting"
 
@@ -85,14 +86,18 @@ class Leaf:
             self._state = "done"
         done = self.view().work - before if self._seen else 0.0
         self._seen = True
+        if done > 0:
+            self._answered_at = event.t
         return max(done, 0.0)
 
-    def score(self, event: Scores) -> None:
+    def score(self, event: Scores, *, together: bool = False) -> None:
+        """Note its scores; `together`: all tasks are scored at the end of the run, and not each after its answers."""
         self._scores = tuple(ordered(event.scores[:MOST_SCORES]))
         self._health = event.health
         if event.final:
             if self._state != "done" and self._began is not None:
-                self._seconds, self._ended = max(event.t - self._began, 0.0), event.t
+                ended = self._answered_at if together and self._answered_at is not None else event.t
+                self._seconds, self._ended = max(ended - self._began, 0.0), ended
             scored = max((score.n for score in self._scores), default=0)
             whole = event.early or scored >= self._documents_total or self._documents >= self._documents_total
             self._state = "done" if whole else "partial"
@@ -124,6 +129,7 @@ class BenchmarkFold:
     def __init__(self) -> None:
         self.planned = False
         self._plan: BenchmarkPlan | None = None
+        self._shared = False
         self._leaves: dict[str, Leaf] = {}
         self._paces: dict[str, Pace] = {}
         self._newest: deque[tuple[str, RoutedAnswer]] = deque(maxlen=NEWEST_ROUTED)
@@ -148,13 +154,16 @@ class BenchmarkFold:
                     pace.add(event.t, leaf.progress(event))
             case Scores():
                 if leaf := self._leaf(event.task):
-                    leaf.score(event)
+                    leaf.score(event, together=self._shared)
+            case Workers():
+                self._shared = True
             case Routed():
                 if leaf := self._leaf(event.task):
                     leaf.route(event)
                     self._newest.extend((leaf.name, answer) for answer in bounded_answers(event, NEWEST_ROUTED))
 
     def begin_attempt(self) -> None:
+        self._shared = False
         self._paces = {}
         for leaf in self._leaves.values():
             leaf.begin_attempt()

@@ -1,1 +1,0 @@
-"""The parts of tests/perf/scale.py."""
