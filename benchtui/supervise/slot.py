@@ -27,6 +27,10 @@ from benchtui.supervise.watchdog import SilenceWatch
 from benchtui.supervise.watched import Watched
 
 POLL = 0.05
+"""Seconds between looks at a worker, where there are few of them."""
+LOOKS_A_SECOND = 200
+"""At all workers together: a look takes about 0.1 ms of the supervisor's processor time."""
+SLOWEST_POLL = 1.0
 EXIT_PATIENCE = 5.0
 """Seconds a worker may take to exit after its results are on disk."""
 LOOK_EVERY = 1.0
@@ -60,6 +64,7 @@ class Slot:
         self._idle = idle
         self._placement = placement
         self._attempt = 0
+        self._poll = seconds_between_looks(settings.workers)
         replaces = settings.workers > 1
         self.rules = EndingRules(settings, side_by_side=shared.side_by_side, score=score, replaces=replaces)
 
@@ -114,7 +119,7 @@ class Slot:
         silence = SilenceWatch(worker, self._settings.timeout, lambda: self._end(worker, waiting))
         results_at = looked_at = time.monotonic()
         while worker.poll() is None:
-            self._idle(POLL)
+            self._idle(self._poll)
             now = time.monotonic()
             advanced = self._collect(waiting)
             close_whole(waiting)
@@ -173,3 +178,8 @@ class Slot:
         if self._shared.side_by_side and current is not None and current.done is not None:
             return self._at_work(waiting) or next((watched for watched in waiting if watched.done is None), None)
         return current
+
+
+def seconds_between_looks(workers: int) -> float:
+    """How long each of so many slots waits before it looks at its worker again."""
+    return min(max(POLL, workers / LOOKS_A_SECOND), SLOWEST_POLL)

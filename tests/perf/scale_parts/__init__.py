@@ -1,0 +1,1 @@
+"""The parts of tests/perf/scale.py."""
