@@ -59,9 +59,12 @@ def evaluate(
 
 def _groups(runs: Sequence[RunDirectory], workers: int) -> list[list[RunDirectory]]:
     """Group the runs that share a worker: those with the same weights (a base and an adapter on it), and those that
-    are evaluated together document by document. Several workers evaluate the base of those first."""
-    if side_by_side([run.plan() for run in runs]):
-        return [list(runs)] if workers == 1 else [[run] for run in runs]
+    are evaluated together document by document. Where several workers decide early, a base has its scores first."""
+    plans = [run.plan() for run in runs]
+    if workers > 1 and any(plan.decide_early is not None for plan in plans):
+        return [[run] for run in runs]
+    if side_by_side(plans):
+        return [list(runs)]
     groups: dict[object, list[RunDirectory]] = {}
     for run in runs:
         plan = run.plan()

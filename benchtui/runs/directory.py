@@ -15,6 +15,8 @@ LOCK, OTHER_LOCK = ".lock", ".benchtui.lock"
 """Of benchmarks and of other kinds: other programs may keep a `.lock` in a folder that is not named by us."""
 SHARDS = "shards"
 """The folder in run/ with the files of each worker, where a run has several."""
+DECIDER = "decider"
+"""The folder in it of the worker that decides early for them."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class RunDirectory:
         """The files of the worker that evaluates this part of the run; None: all of it."""
         folder = self.records if shard is None else self.records / SHARDS / str(shard)
         return WorkerFiles(folder, shard)
+
+    @property
+    def decider(self) -> WorkerFiles:
+        """The files of the worker that decides early what several others answer."""
+        return WorkerFiles(self.records / SHARDS / DECIDER)
 
     def shards(self) -> list[WorkerFiles]:
         """The files of every worker that ever evaluated a part of this run, in the order of their numbers."""

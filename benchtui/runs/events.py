@@ -137,6 +137,14 @@ class Workers(Event, frozen=True, kw_only=True, tag="workers"):
     workers: list[WorkerNow]
 
 
+class UnitDecided(Event, frozen=True, kw_only=True, tag="unit-decided"):
+    """The worker that decides what several others answer is through with a work unit. `early`: no more of its documents
+    are needed; otherwise all of them are."""
+
+    unit: str
+    early: bool
+
+
 class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker-started"):
     pid: int
     attempt: int = 1
@@ -178,6 +186,7 @@ CORE: tuple[type[Event], ...] = (
     WorkUnits,
     ChunkDone,
     Workers,
+    UnitDecided,
     WorkerStarted,
     Watchdog,
     WorkerEnded,

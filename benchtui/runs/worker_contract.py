@@ -1,14 +1,20 @@
 """What a supervisor and its workers agree on: arguments, variables of the environment, signals and exit codes.
 
-A worker is started as `python -m MODULE [--score] [--memory-share X] [--shard K/N] RUN_DIR...`.
+A worker is started as `python -m MODULE [--score | --decide] [--memory-share X] [--shard K/N] RUN_DIR...`.
 
 With --shard it is number K (from 0) of N workers that evaluate these runs at the same time, in turn, and answers the
 chunks of documents that it is given and no others. It writes only into `run.files_of(K)`, and does not score. Once it
 is ready it says with a `work-units` event what the documents are shared out of; then it reads `files_of(K).chunks`,
-which the supervisor appends to, and tells the end of each with `chunk-done`. After the line that says that no more will
-come it emits `share-done`; after SIGTERM it leaves as soon as its last batch is journaled. What the run's own journal
-holds was answered before: nobody writes that while workers run. It counts as answered by worker 0. Once all shares of a
-run are done the supervisor makes their journals one, and has the run scored by a worker with --score.
+which the supervisor appends to, and tells the end of each with `chunk-done`; what is taken back there counts as done.
+After the line that says that no more will come it emits `share-done`; after SIGTERM it leaves as soon as its last batch
+is journaled. What the run's own journal holds was answered before: nobody writes that while workers run. It counts as
+answered by worker 0. Once all shares of a run are done the supervisor makes their journals one, and has the run scored
+by a worker with --score.
+
+With --decide it asks nothing, and writes only into `run.decider`: beside the workers of a run whose plan may decide
+early, it reads their journals as they are written, and notes in its own which units are decided. It tells with
+`unit-decided` that no more documents of a unit are needed, or that all are, and exits once that is known of every unit.
+The line in `run.decider.chunks` that says that no more will come means that no more will be answered.
 """
 
 from __future__ import annotations
@@ -27,7 +33,7 @@ STACK_SIGNAL = signal.SIGUSR1
 DEVICE_NAME = "BENCHTUI_DEVICE_NAME"
 """In the environment of a worker that sees one GPU of several: what that one is called outside."""
 
-SCORE, MEMORY_SHARE, SHARD = "--score", "--memory-share", "--shard"
+SCORE, DECIDE, MEMORY_SHARE, SHARD = "--score", "--decide", "--memory-share", "--shard"
 
 STOPPED = 143
 """Exit status of a worker that was told to stop."""

@@ -9,11 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 from benchtui.errors import BenchtuiError
 from benchtui.files import no_room
-from benchtui.runs.events import Event
+from benchtui.runs import events as ev
 from benchtui.runs.journal.shards import gather_journals
-from benchtui.runs.kinds.registry import kind_of
+from benchtui.runs.kinds.registry import kind_of, read_kind
 from benchtui.runs.records import Status
 from benchtui.supervise.control import Control
+from benchtui.supervise.decider import Decider
 from benchtui.supervise.endings import close_all, close_whole
 from benchtui.supervise.launcher import Launcher
 from benchtui.supervise.placement import placements
@@ -67,6 +68,11 @@ class Pool:
             ShardEvents([shard.files for shard in shards], kind_of(watched.run), schedule, places)
             for watched, shards, schedule in zip(runs, self._shards, self._schedules, strict=True)
         ]
+        self._deciders = [
+            Decider(watched, schedule, shared, launcher, timeout=settings.timeout, tell=_once(events, watched))
+            for watched, schedule, events in zip(runs, self._schedules, self._events, strict=True)
+            if _decides(watched)
+        ]
         self._slots = [
             Slot(
                 [shards[number] for shards in self._shards],
@@ -87,15 +93,20 @@ class Pool:
             slots = [threads.submit(slot.evaluate) for slot in self._slots]
             try:
                 while not all(slot.done() for slot in slots):
+                    self._decide()
                     self._idle(POLL)
                     self._pass_events_on(ShardEvents.read)
                     self._share_out_again()
                     for slot in slots:
                         if slot.done():
                             slot.result()  # raises what the slot raised
+                self._decide_the_rest()
             except BaseException:
                 self._abandoned.set()
                 raise
+            finally:
+                for decider in self._deciders:
+                    decider.end()
         self._pass_events_on(ShardEvents.rest)
         for watched, shards in zip(self._runs, self._shards, strict=True):
             self._finish(watched, shards)
@@ -108,13 +119,24 @@ class Pool:
         if self._abandoned.wait(seconds):
             raise _AbandonedError
 
+    def _decide(self) -> None:
+        if not self._control.stop_requested:
+            for decider in self._deciders:
+                decider.follow()
+
+    def _decide_the_rest(self) -> None:
+        """Wait for what the answers that there are decide: what is told of the run must not depend on who was faster.
+        A run that was stopped decides that when it is resumed."""
+        for decider in self._deciders:
+            decider.conclude(self._idle, lambda: self._control.stop_requested)
+
     def _share_out_again(self) -> None:
         """What a shard had left that has ended is for the others."""
         for shard in (shard for shards in self._shards for shard in shards):
             if shard.done is not None and shard.share is not None:
                 shard.share.lose()
 
-    def _pass_events_on(self, read: Callable[[ShardEvents], list[Event]]) -> None:
+    def _pass_events_on(self, read: Callable[[ShardEvents], list[ev.Event]]) -> None:
         for watched, events in zip(self._runs, self._events, strict=True):
             for event in read(events):
                 watched.tell(event)
@@ -141,6 +163,21 @@ class Pool:
         if watched.results is None:
             return close_all([watched], "failed", "What was answered could not be scored.")
         return close_all([watched], "partial", f"Not answered: {watched.unanswered() or 'some samples'}.")
+
+
+def _decides(watched: Watched) -> bool:
+    kind, plan = read_kind(watched.run)
+    return kind.decides(plan)
+
+
+def _once(events: ShardEvents, watched: Watched) -> Callable[[ev.Event], None]:
+    """Pass sentences on that no worker of the run has told yet."""
+
+    def tell(event: ev.Event) -> None:
+        if (told := events.once(event)) is not None:
+            watched.tell(told)
+
+    return tell
 
 
 def not_gathered_words(error: Exception) -> str:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from benchtui.runs.chunks import Chunk, ChunkWriter, WorkUnit
+from benchtui.runs.chunks import Chunk, ChunkWriter, Dropped, WorkUnit
 from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.events import WorkUnits
 
@@ -55,8 +55,10 @@ class Schedule:
         self._told: dict[int, list[WorkUnit]] = {}
         self._at = 0
         self._returned: deque[Chunk] = deque()
-        self._dropped: set[str] = set()
         self._numbers = 0
+        self._dropped: set[str] = set()
+        self._in_full: set[str] = set()
+        self._decides = True
 
     def begin(self, number: int) -> None:
         """A worker is about to start in slot `number`: it is given again what the one before it had. Raises OSError
@@ -68,6 +70,7 @@ class Schedule:
             shard.writer, shard.ready, shard.told_end = None, False, False
             self._told.pop(number, None)
             shard.writer = ChunkWriter(shard.files.chunks)
+            shard.open = {chunk.number: chunk for chunk in self._wanted(shard.open.values())}
             for chunk in shard.open.values():
                 shard.writer.write(chunk)
 
@@ -102,16 +105,25 @@ class Schedule:
             self._give()
 
     def drop(self, unit: str) -> None:
-        """Give out nothing more of a unit."""
+        """Give out nothing more of a unit; what is given of it and not begun is not answered."""
         with self._lock:
             self._dropped.add(unit)
-            if self._units is None:
-                return
-            if self._units and self._units[0].name == unit:
-                self._at = 0
-            self._units = deque(left for left in self._units if left.name != unit)
             self._returned = deque(self._wanted(self._returned))
+            for shard in self._shards:
+                if any(chunk.unit == unit for chunk in shard.open.values()):
+                    self._write(shard, Dropped(unit))
+            if self._units:
+                self._at = 0 if self._units[0].name == unit else self._at
+                self._units = deque(left for left in self._units if left.name != unit)
             self._give()
+
+    def need_all(self, unit: str | None = None) -> None:
+        """Every document of a unit is needed, None for every unit: nothing is decided between them."""
+        with self._lock:
+            if unit is None:
+                self._decides = False
+            else:
+                self._in_full.add(unit)
 
     def waits(self, number: int) -> bool:
         """Whether the worker in slot `number` has nothing to do but to wait for the others."""
@@ -159,8 +171,10 @@ class Schedule:
     def _next(self) -> Chunk:
         if not self._units:
             return self._returned.popleft()
-        size = chunk_size(self.left, max(1, sum(not shard.lost for shard in self._shards)), self._largest)
-        unit = self._units[0]
+        unit, workers = self._units[0], max(1, sum(not shard.lost for shard in self._shards))
+        size = chunk_size(self.left, workers, self._largest)
+        if unit.look and self._decides and unit.name not in self._in_full:
+            size = min(size, -(-unit.look // workers))  # little is asked beyond what decides
         start, stop = self._at, min(self._at + size, unit.size)
         self._at = stop
         if stop == unit.size:
@@ -174,11 +188,11 @@ class Schedule:
             if shard.writer is not None and not shard.told_end:
                 shard.told_end = self._write(shard, None)
 
-    def _write(self, shard: _Shard, chunk: Chunk | None) -> bool:
+    def _write(self, shard: _Shard, line: Chunk | Dropped | None) -> bool:
         """Whether it could be written. What could not is given to the others when the slot has ended."""
         try:
             if shard.writer is not None:
-                shard.writer.write(chunk)
+                shard.writer.write(line)
         except OSError as error:
             shard.unwritable, shard.ready = error, False
         return shard.unwritable is None

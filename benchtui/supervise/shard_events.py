@@ -76,6 +76,10 @@ class ShardEvents:
             found += [told for event in events if (told := self._take(number, event)) is not None]
         return found
 
+    def once(self, event: ev.Event) -> ev.Event | None:
+        """A sentence of the worker that decides for the others; None where it was told before."""
+        return self._sentence(len(self._shards), event) if isinstance(event, ev.Decision | ev.Warned) else None
+
     def _take(self, number: int, event: ev.Event) -> ev.Event | None:
         shard = self._shards[number]
         self._rows.take(number, event)

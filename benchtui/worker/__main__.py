@@ -1,8 +1,9 @@
-"""`python -m benchtui.worker [--score] [--memory-share X] [--shard K/N] RUN_DIR...`: evaluate these runs, in turn.
+"""`python -m benchtui.worker [--score | --decide] [--memory-share X] [--shard K/N] RUN_DIR...`: evaluate these runs, in
+turn.
 
 Runs given together share one set of weights, or are a base and what is compared with it until that is decided. With
 --score nothing is asked: what the journal holds is scored and written as partial results. With --shard it is one of
-several workers (benchtui/runs/worker_contract.py). The process exits 0 when
+several workers, with --decide what decides early for these (benchtui/runs/worker_contract.py). The process exits 0 when
 every run has its result files, 1 when one failed (the reason is its last `failed` event), 74 when something could not
 be written, 143 when it was told to stop.
 """
@@ -44,12 +45,13 @@ from benchtui.worker.report import Reporter
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchtui.worker", description=__doc__)
     parser.add_argument("--score", action="store_true", help="score the journal, ask nothing")
+    parser.add_argument("--decide", action="store_true", help="decide early what several workers answer, ask nothing")
     parser.add_argument("--memory-share", type=float, default=1.0, help="of what would be planned, after running out")
     parser.add_argument("--shard", type=_shard, help="which of several workers this is: K/N, K from 0")
     parser.add_argument("run", nargs="+", type=Path)
     arguments = parser.parse_args()
     runs = [RunDirectory(path.resolve()) for path in arguments.run]
-    files = runs[0].files_of(arguments.shard)
+    files = runs[0].decider if arguments.decide else runs[0].files_of(arguments.shard)
     stop = StopFlag()
     stop.install()
     die_with_supervisor()
@@ -63,7 +65,7 @@ def main() -> int:
         kind = _kind_of(runs)
         reporter.phase("starting", detail=kind.starting)
         listen(libraries)  # at once: what is imported from here on is a sign of life
-        process = WorkerProcess(stop, libraries, refused, arguments.memory_share, arguments.shard)
+        process = WorkerProcess(stop, libraries, refused, arguments.memory_share, arguments.shard, arguments.decide)
         _start(kind, process, runs, score=arguments.score)
     except StopRequested:
         return STOPPED
@@ -86,6 +88,9 @@ class _KindOfWork(Protocol):
     def score(self, process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
         """Write results of what the journals of these runs hold, and ask no model."""
 
+    def decide(self, process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+        """Decide early what several workers answer of these runs; only of a kind whose plans may say so."""
+
 
 def _kind_of(runs: Sequence[RunDirectory]) -> Kind:
     """The kind of these runs, which are all of one. Raises BenchtuiError where this version does not have it."""
@@ -103,6 +108,8 @@ def _start(kind: Kind, process: WorkerProcess, runs: list[RunDirectory], *, scor
     module: _KindOfWork = importlib.import_module(kind.worker)
     if score:
         module.score(process, runs)
+    elif process.decides:
+        module.decide(process, runs)
     else:
         module.work(process, runs)
 

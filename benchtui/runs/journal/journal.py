@@ -7,7 +7,7 @@ import json
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -113,10 +113,10 @@ class Journal:
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
-        """Request digest and answer for everything answered in `task`."""
+    def answers(self, task: str, documents: Collection[int] | None = None) -> dict[RequestKey, tuple[str, Any]]:
+        """Request digest and answer for everything answered in `task`, or of these documents of it."""
         found = {}
-        for row in self._rows(task):
+        for row in self._rows(task, documents):
             if row is None:
                 self.damaged += 1
                 continue
@@ -124,19 +124,24 @@ class Journal:
             found[RequestKey(name, doc_id, idx, repeat)] = (request, json.loads(answer))
         return found
 
-    def facts(self, task: str) -> dict[RequestKey, AnswerFacts]:
-        """What was counted of the answers in `task`; answers that earlier versions wrote down have nothing here."""
+    def facts(self, task: str, documents: Collection[int] | None = None) -> dict[RequestKey, AnswerFacts]:
+        """What was counted of the same answers; those that earlier versions wrote down have nothing here."""
         return {
             RequestKey(*row[:4]): msgspec.json.decode(row[6], type=AnswerFacts)
-            for row in self._rows(task)
+            for row in self._rows(task, documents)
             if row is not None and row[6] is not None
         }
 
-    def _rows(self, task: str) -> Iterator[tuple[Any, ...] | None]:
+    def _rows(self, task: str, documents: Collection[int] | None) -> Iterator[tuple[Any, ...] | None]:
         """(task, doc_id, idx, repeat, request, answer, facts) of every answer; None for one that is damaged."""
         facts = "facts" if has_facts(self._db) else "NULL"
         columns = f"task, doc_id, idx, repeat, request, answer, {facts}, mark"
-        rows = self._db.execute(f"SELECT {columns} FROM answers WHERE task = ?", (task,))  # noqa: S608 - our own names
+        query = f"SELECT {columns} FROM answers WHERE task = ?"  # noqa: S608 - our own names
+        if documents is None:
+            rows = self._db.execute(query, (task,))
+        else:
+            of_these = " AND doc_id IN (SELECT value FROM json_each(?))"
+            rows = self._db.execute(query + of_these, (task, json.dumps([*documents])))
         for *row, counted, mark in rows:
             yield (*row, counted) if mark == _mark(self._seed, tuple(row), counted) else None
 

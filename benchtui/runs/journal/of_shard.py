@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from benchtui.runs.answer_health import AnswerFacts
@@ -22,13 +23,13 @@ class ShardJournal(Journal):
         self._first = files.shard == 0
         super().__init__(files.journal)
 
-    def answers(self, task: str) -> dict[RequestKey, tuple[str, Any]]:
-        own = super().answers(task)
-        return {**self._before.answers(task), **own} if self._before is not None and self._first else own
+    def answers(self, task: str, documents: Collection[int] | None = None) -> dict[RequestKey, tuple[str, Any]]:
+        own = super().answers(task, documents)
+        return {**self._before.answers(task, documents), **own} if self._before is not None and self._first else own
 
-    def facts(self, task: str) -> dict[RequestKey, AnswerFacts]:
-        own = super().facts(task)
-        return {**self._before.facts(task), **own} if self._before is not None and self._first else own
+    def facts(self, task: str, documents: Collection[int] | None = None) -> dict[RequestKey, AnswerFacts]:
+        own = super().facts(task, documents)
+        return {**self._before.facts(task, documents), **own} if self._before is not None and self._first else own
 
     def count(self, task: str | None = None) -> int:
         own = super().count(task)

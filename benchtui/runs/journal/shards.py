@@ -21,7 +21,7 @@ def gather_journals(run: RunDirectory) -> list[str]:
     for a journal that was made with other settings.
     """
     salvaged = []
-    for shard in run.shards():
+    for shard in (*run.shards(), run.decider):  # the decider last: shards take back what was decided before
         if not shard.journal.is_file():
             continue
         with Journal(run.journal) as whole, Journal(shard.journal) as part:

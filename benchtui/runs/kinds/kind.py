@@ -114,7 +114,8 @@ class Kind:
     that resumes its runs, "module:function", where a plan alone does not say all (see benchmark/resume.py); `own_code`
     is given a plan: the folders whose code its worker would run, for which the user is asked before. `combine` makes
     what combines its events where several workers evaluate one run. `side_by_side` is given the plans of runs that
-    share a worker: whether they advance, and end, together. `resume_flags` is given a run and its plan: the flags that
+    share a worker: whether they advance, and end, together. `decides` is given a plan: whether it may be decided early
+    that no more documents are needed. `resume_flags` is given a run and its plan: the flags that
     `benchtui resume` needs again for it. `known` is False for a kind that this version does not have: nothing is
     known but the header of the plan.
     """
@@ -132,6 +133,7 @@ class Kind:
     own_code: Callable[[Any], Sequence[str]] = lambda _: ()
     combine: Callable[[], Combine] = NothingCombined
     side_by_side: Callable[[Sequence[Any]], bool] = lambda _: False
+    decides: Callable[[Any], bool] = lambda _: False
     resume_flags: Callable[[RunDirectory, Any], Sequence[str]] = lambda *_: ()
     known: bool = True
 

@@ -12,7 +12,7 @@ from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.benchmark import same_scores
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.context import Outcome, RunContext
-from benchtui.worker.benchmark.early_stop.base_scores import finished_base
+from benchtui.worker.benchmark.early_stop.base_scores import base_or_warning
 from benchtui.worker.benchmark.early_stop.decide import ask_until_decided
 from benchtui.worker.benchmark.stages import (
     announce_tasks,
@@ -113,14 +113,10 @@ def _ask(evaluation: Evaluation, unit: Unit, asked: Mapping[str, AskedTask], alp
     """Have the model answer these tasks, as far as it takes where that may be decided early."""
     context = evaluation.context
     if context.plan.decide_early is not None:
-        base = finished_base(context.run, context.plan, list(asked))
+        base = base_or_warning(context.run, context.plan, unit, context.reporter)
         if base is not None:
             if stop := ask_until_decided(unit, asked, base, context.plan, alpha, context.reporter):
                 evaluation.decided(unit.name, stop)
             return
-        context.reporter.warn(
-            f"{unit.name} cannot stop early: the base run has no complete scores on it.",
-            "All its samples are evaluated.",
-        )
     for task in asked.values():
         task.ask()

@@ -10,6 +10,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, PromptSettings
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.in_hand import InHandWriter
+from benchtui.runs.journal.followed import FollowedJournal
 from benchtui.runs.journal.of_shard import open_journal
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.speed import SpeedMeter
@@ -57,7 +58,7 @@ def open_to_score(
     """Open a run whose journal is to be scored without a model: the data of its answers and the notes for its scores
     are kept in it. `stack` and `plan` as in `open_to_ask`. Raises BenchtuiError where a task cannot be loaded."""
     plan = plan or run.plan()
-    files = run.files_of(process.shard)
+    files = process.files_in(run)
     reporter = Reporter(EventWriter(files.events))
     process.libraries.reporter = reporter
     set_seeds(plan.prompts)
@@ -70,7 +71,7 @@ def open_to_score(
     tasks = load_tasks(plan, {**plan.source.task_metadata, **plan.prompts.model_args}, built)
     if process.refused is not None:
         process.refused.check()
-    journal = stack.enter_context(open_journal(files, run.files_of()))
+    journal = stack.enter_context(FollowedJournal(run) if process.decides else open_journal(files, run.files_of()))
     return RunContext(
         run=run,
         files=files,

@@ -26,7 +26,8 @@ def score_journal(context: RunContext, chat: ChatRenderer | None) -> None:
     outcome = Outcome(noted_model(context.journal), early=noted_early(context))
     announce_tasks(context)
     for unit in asked_together(context.plan, context.tasks, outcome.early):
-        runs = {loaded.name: _answered(context, loaded, chat) for loaded in unit.leaves if _any(context, loaded)}
+        wanted = [loaded for loaded in unit.leaves if unit.name in outcome.early or _any(context, loaded)]
+        runs = {loaded.name: _answered(context, loaded, chat) for loaded in wanted}
         score_unit(context, outcome, unit.name, unit.leaves, runs)
     if not write_outcome(context, outcome):
         warn_of_nothing(context)

@@ -14,6 +14,7 @@ from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.opening import open_answering, open_beside, open_chat
 from benchtui.worker.answering.protocol import Answering, OutOfMemoryError
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext
+from benchtui.worker.benchmark.early_stop.follow import decide_while_asked
 from benchtui.worker.benchmark.evaluate import Evaluation, evaluate
 from benchtui.worker.benchmark.open_run import open_to_ask, open_to_score
 from benchtui.worker.benchmark.same_scores import asks_log_likelihoods
@@ -33,6 +34,15 @@ def score(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
             process.stop.interruptible = False
             templated = context.plan.prompts.chat_template is not None
             score_journal(context, open_chat(context.plan) if templated else None)
+
+
+def decide(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:
+    """Decide early what several workers answer of these runs. Raises what `decide_while_asked` does."""
+    for run in runs:
+        with ExitStack() as stack:
+            context = open_to_score(process, run, stack)
+            templated = context.plan.prompts.chat_template is not None
+            decide_while_asked(context, open_chat(context.plan) if templated else None)
 
 
 def work(process: WorkerProcess, runs: Sequence[RunDirectory]) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 
-from benchtui.evidence.sequential import stratified_order
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.chunks import Chunk, ChunkReader, WorkUnit
 from benchtui.runs.events import ChunkDone, ShareDone, WorkUnits
 from benchtui.worker.benchmark.asked_task import AskedTask
+from benchtui.worker.benchmark.context import RunContext
+from benchtui.worker.benchmark.early_stop.order import documents_a_look, is_watched, watched_order
 from benchtui.worker.benchmark.evaluate import Evaluation, begin, open_tasks
 from benchtui.worker.benchmark.shared_prefixes import chunk_starts
 from benchtui.worker.benchmark.tasks.units import Unit, asked_together
-from benchtui.worker.guard import StopFlag
 
 LOOK_EVERY = 0.05
 """Seconds between looks for another chunk."""
@@ -30,38 +31,51 @@ def answer_share(evaluation: Evaluation) -> None:
     units = {unit.name: unit for unit in asked_together(context.plan, context.tasks, early={})}
     _tell_units(evaluation, list(units.values()))
     opened: _OpenUnit | None = None
-    for chunks in _given(ChunkReader(context.files.chunks), context.stop):
-        for chunk in chunks:
-            if opened is None or opened.unit.name != chunk.unit:
-                if opened is not None:
-                    opened.tell()
-                opened = None  # frees the prompts of the last one first
-                opened = _OpenUnit(evaluation, units[chunk.unit])
-            opened.ask(chunk)
-            context.reporter.emit(ChunkDone(number=chunk.number))
-        if opened is not None and not chunks:
+    for chunk in _given(ChunkReader(context.files.chunks), context):
+        if opened is not None and (chunk is None or opened.unit.name != chunk.unit):
             opened.tell()
+        if chunk is None:
+            continue
+        if opened is None or opened.unit.name != chunk.unit:
+            opened = None  # frees the prompts of the last one first
+            opened = _OpenUnit(evaluation, units[chunk.unit])
+        opened.ask(chunk)
+        context.reporter.emit(ChunkDone(number=chunk.number))
     context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
 
 
 def _tell_units(evaluation: Evaluation, units: Sequence[Unit]) -> None:
-    told = [WorkUnit(unit.name, sum(leaf.documents for leaf in unit.leaves)) for unit in units]
+    plan = evaluation.context.plan
+    told = [
+        WorkUnit(
+            unit.name,
+            sum(leaf.documents for leaf in unit.leaves),
+            documents_a_look(len(unit.leaves)) if is_watched(unit, plan) else 0,
+        )
+        for unit in units
+    ]
     for start in range(0, len(told), UNITS_AT_ONCE):
         last = start + UNITS_AT_ONCE >= len(told)
         evaluation.context.reporter.emit(WorkUnits(units=told[start : start + UNITS_AT_ONCE], last=last))
 
 
-def _given(reader: ChunkReader, stop: StopFlag) -> Iterator[list[Chunk]]:
-    """Yield what this worker is given, as it is given; nothing, once, when it has to wait, and at the end."""
+def _given(reader: ChunkReader, context: RunContext) -> Iterator[Chunk | None]:
+    """Yield what this worker is given, as it is given and in time; what is taken back counts as done. None, once, when
+    it has to wait, and at the end."""
+    given: deque[Chunk] = deque()
     waits = False
     while True:
-        stop.check()
-        if chunks := reader.read():
-            waits = False
-            yield chunks
+        context.stop.check()
+        given += reader.read()
+        if given:
+            waits, chunk = False, given.popleft()
+            if chunk.unit not in reader.dropped:
+                yield chunk
+            else:
+                context.reporter.emit(ChunkDone(number=chunk.number))
         elif not waits:
             waits = True
-            yield []
+            yield None
         elif reader.ended:
             return
         else:
@@ -110,9 +124,8 @@ class _DocumentOrder:
 
 
 def _document_order(unit: Unit, tasks: Mapping[str, AskedTask], plan: BenchmarkPlan) -> _DocumentOrder:
-    if plan.decide_early is not None and not unit.in_full:
-        shuffled = stratified_order([leaf.documents for leaf in unit.leaves], plan.prompts.seeds[0])
-        order = [(unit.leaves[number].name, doc_id) for number, doc_id in shuffled]
+    if is_watched(unit, plan):
+        order = watched_order(unit.leaves, plan)
         return _DocumentOrder(order, range(len(order)))
     order, starts = [], []
     for leaf in unit.leaves:

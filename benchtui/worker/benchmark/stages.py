@@ -14,6 +14,7 @@ from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask
 from benchtui.runs.kinds.benchmark.task_data import read_data
 from benchtui.worker.benchmark.answers.scoring import TaskScores
 from benchtui.worker.benchmark.context import ModelDescription, Outcome, RunContext, TaskCoverage
+from benchtui.worker.benchmark.early_stop.order import decided_by
 from benchtui.worker.benchmark.task_run import TaskRun
 from benchtui.worker.benchmark.tasks.load import LoadedTask
 from benchtui.worker.benchmark.thresholds import noted_threshold
@@ -79,7 +80,10 @@ def announce_tasks(context: RunContext) -> None:
 def score_unit(
     context: RunContext, outcome: Outcome, name: str, leaves: Sequence[LoadedTask], runs: Mapping[str, TaskRun]
 ) -> None:
-    """Score what is answered of the leaf tasks of the unit `name`."""
+    """Score what is answered of the leaf tasks of the unit `name`: where this run was decided early, no more than it
+    was decided by, however many documents its workers had in hand then."""
+    stop = outcome.early.get(name)
+    counted = decided_by(leaves, context.plan, stop) if stop and context.plan.decide_early is not None else {}
     for loaded in leaves:
         task_run = runs.get(loaded.name)
         if task_run is not None and (why := task_run.only_chance()):  # left over from a run that stopped for it
@@ -89,6 +93,8 @@ def score_unit(
             outcome.scores[loaded.name] = TaskScores({}, [], ())
             outcome.coverage[loaded.name] = TaskCoverage(0, loaded.documents, tuple(range(loaded.documents)))
             continue
+        if loaded.name in counted:
+            task_run.keep_only(counted[loaded.name])
         outcome.scores[loaded.name], outcome.coverage[loaded.name] = task_run.finish(early=name in outcome.early)
         outcome.health[loaded.name] = task_run.health()
         if (routed := task_run.requests.routed()) is not None:

@@ -9,7 +9,7 @@ from benchtui.runs.answer_health import TaskHealth
 from benchtui.runs.kinds.benchmark.events import Progress, Scores
 from benchtui.tasks.primary_metric import MetricName, primary
 from benchtui.worker.answering.protocol import ChatRenderer
-from benchtui.worker.benchmark.answers.health import HealthCounter
+from benchtui.worker.benchmark.answers.health import Asked, HealthCounter
 from benchtui.worker.benchmark.answers.marks import Marks
 from benchtui.worker.benchmark.answers.requests import TaskRequests
 from benchtui.worker.benchmark.answers.routing import RoutingTold, with_routing
@@ -122,6 +122,16 @@ class TaskRun:
         """A document's score; None while it is not answered, NaN where the score is no number."""
         return self._scorer.value(doc_id, metric)
 
+    def keep_only(self, documents: frozenset[int]) -> None:
+        """Score these documents and no others: what several workers answered beyond a decision is no part of it."""
+        if not self.requests.keep_only(documents):
+            return
+        self._scorer.keep_only(documents)
+        self._health = HealthCounter()
+        for doc_id in self._scorer.by_document:
+            if self._scorer.complete(doc_id):
+                self._count_health(doc_id)
+
     def finish(self, *, early: bool = False) -> tuple[TaskScores, TaskCoverage]:
         """Final scores over every completely answered document, and how many those are of how many; `early` when no
         more are needed."""
@@ -138,9 +148,7 @@ class TaskRun:
         return scores, TaskCoverage(total - len(missing), total, wanted)
 
     def _document_answered(self, doc_id: int) -> None:
-        answers = self.requests.answers_of(doc_id)
-        self._health.count(answers, choices=self.loaded.kind == "multiple_choice")
-        self.routing.add(doc_id, answers)
+        self.routing.add(doc_id, self._count_health(doc_id))
         self._check_health()
         self._scorer.score(doc_id)
         self.marks.add(doc_id, self._scorer.right(doc_id), self.questions[doc_id])
@@ -150,6 +158,11 @@ class TaskRun:
         self._tell_progress()
         if self._scorer.live_due():
             self._tell_scores()
+
+    def _count_health(self, doc_id: int) -> list[Asked]:
+        answers = self.requests.answers_of(doc_id)
+        self._health.count(answers, choices=self.loaded.kind == "multiple_choice")
+        return answers
 
     def _check_health(self) -> None:
         """Called for each document before it is scored. Without a model, what is answered is scored as it is."""

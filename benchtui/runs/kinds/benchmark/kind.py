@@ -28,6 +28,10 @@ def working(event: Event) -> Working | None:
     return Working(event.task, event.documents, event.documents_total)
 
 
+def decides(plan: BenchmarkPlan) -> bool:
+    return plan.decide_early is not None
+
+
 BENCHMARK = Kind(
     name="benchmark",
     folder=BENCHMARKS,
@@ -42,5 +46,6 @@ BENCHMARK = Kind(
     own_code=own_task_folders,
     combine=BenchmarkCombine,
     side_by_side=side_by_side,
+    decides=decides,
     resume_flags=resume_flags,
 )

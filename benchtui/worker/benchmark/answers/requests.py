@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import defaultdict, deque
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -82,11 +82,19 @@ class TaskRequests:
         self._facts = self._journal.facts(self.task)
         self._elsewhere = self._answered_in(self._journal.elsewhere(self.task))
         torn = self._torn(known) if self._whole_documents else set()
-        for instance in self._instances:
-            if instance.doc_id in self._skipped or _part(instance) in torn:
-                continue
+        wanted = (instance for instance in self._instances if instance.doc_id not in self._skipped)
+        self._take_known(known, (instance for instance in wanted if _part(instance) not in torn))
+
+    def take_new(self, documents: Collection[int]) -> None:
+        """Read what the journal holds by now of these documents, which others answer. Raises as `restore` does."""
+        known = self._journal.answers(self.task, documents)
+        self._facts |= self._journal.facts(self.task, documents)
+        self._take_known(known, (instance for doc_id in documents for instance in self._of_document[doc_id]))
+
+    def _take_known(self, known: Mapping[RequestKey, tuple[str, Any]], instances: Iterable[Instance]) -> None:
+        for instance in instances:
             for key in _keys(self.task, instance):
-                if key not in known:
+                if key not in known or key in self._answers:
                     continue
                 digest, answer = known[key]
                 if digest != self._digests[_key(self.task, instance)]:
@@ -205,6 +213,17 @@ class TaskRequests:
     def prompts(self) -> dict[int, str]:
         """The first request's text of each document."""
         return {doc_id: str(instances[0].args[0]) for doc_id, instances in self._of_document.items()}
+
+    def keep_only(self, documents: frozenset[int]) -> bool:
+        """Forget the answers to all other documents, which the journal keeps; whether there were any."""
+        if all(key.doc_id in documents for key in self._answers):
+            return False
+        self._answers = {key: answer for key, answer in self._answers.items() if key.doc_id in documents}
+        self._facts = {key: facts for key, facts in self._facts.items() if key.doc_id in documents}
+        for instance in self._instances:
+            if instance.doc_id not in documents:
+                instance.resps = []
+        return True
 
     def prompt_lengths(self) -> list[int]:
         """How many tokens the model read before each of its answers, where that was counted."""

@@ -122,6 +122,10 @@ class TaskScorer:
         names = {metric for metrics in answers[0].metrics.values() for metric in metrics}
         return {metric for metric in names if aggregation.get(metric, mean) is mean}
 
+    def keep_only(self, documents: frozenset[int]) -> None:
+        """Forget the scores of all other documents, whose answers were taken away."""
+        self._scored = {doc_id: scored for doc_id, scored in self._scored.items() if doc_id in documents}
+
     def metrics(self) -> list[MetricName]:
         """Return the metrics that documents are scored on, in lm-eval's order; none before the first is scored."""
         first = next(iter(self._scored.values()), None)

@@ -18,6 +18,8 @@ from benchtui.runs.directory import RunDirectory, named_base
 from benchtui.runs.result_files import file_part, sample_files
 from benchtui.tasks.primary_metric import MetricName
 from benchtui.worker.benchmark.asked_task import AskedTask
+from benchtui.worker.benchmark.tasks.units import Unit
+from benchtui.worker.report import Reporter
 
 
 class BaseSide(Protocol):
@@ -70,6 +72,17 @@ class FinishedBase:
     def value(self, leaf: str, doc_id: int, metric: MetricName) -> float | None:
         scores = self.values[leaf].get(doc_id)
         return scores.get(metric, math.nan) if scores is not None else None
+
+
+def base_or_warning(run: RunDirectory, plan: BenchmarkPlan, unit: Unit, reporter: Reporter) -> FinishedBase | None:
+    """Read what the base of `run` scored on a unit; where it has not every document of each task, say so."""
+    base = finished_base(run, plan, [leaf.name for leaf in unit.leaves])
+    if base is None:
+        reporter.warn(
+            f"{unit.name} cannot stop early: the base run has no complete scores on it.",
+            "All its samples are evaluated.",
+        )
+    return base
 
 
 def finished_base(run: RunDirectory, plan: BenchmarkPlan, leaves: Sequence[str]) -> FinishedBase | None:

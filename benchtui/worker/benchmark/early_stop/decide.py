@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from benchtui.evidence.pairing import HashedDocument, pair_documents
 from benchtui.evidence.questions import Asked
-from benchtui.evidence.sequential import DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM, DecideEarly, Decision, stratified_order
+from benchtui.evidence.sequential import DecideEarly, Decision, stratified_order
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.points import point_words
 from benchtui.results.records import EarlyStop
 from benchtui.tasks.primary_metric import MetricName
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.early_stop.base_scores import BaseSide
+from benchtui.worker.benchmark.early_stop.order import documents_a_look
 from benchtui.worker.benchmark.tasks.units import Unit
 from benchtui.worker.report import Reporter
 
@@ -21,6 +23,26 @@ Look = Sequence[tuple[int, int]]
 
 _LOST = "a sample was given up on or has no partner, and what it would have made of the difference is not known"
 """Samples are lost because of their answers (one without end): the others are no random part of the task."""
+
+
+class Watchable(Protocol):
+    """A task of the model that is compared with the base: asked, or followed while others ask it."""
+
+    @property
+    def size(self) -> int:
+        """How many documents it has, also those that were given up on."""
+
+    def documents(self) -> Iterable[HashedDocument]:
+        """Return the documents that have a score or can get one."""
+
+    def ask(self, only: frozenset[int] | None = None) -> None:
+        """Have these documents answered, None for all."""
+
+    def value(self, doc_id: int, metric: MetricName) -> float | None:
+        """Return a document's score; None without an answer, NaN where it has no such score or that is no number."""
+
+    def metric(self) -> MetricName | None:
+        """Return the main metric; None before any document is scored."""
 
 
 class _UnwatchableError(Exception):
@@ -36,6 +58,18 @@ def ask_until_decided(
     Returns the decision, None when all documents were needed and it is the full comparison that counts. The order
     depends on the seed and the tasks' sizes only, so a resumed run continues in it.
     """
+    stop = until_decided(unit, tasks, base, plan, alpha, reporter)
+    if stop is None:  # also the documents that have no partner
+        for leaf, task in tasks.items():
+            base.ask(leaf)
+            task.ask()
+    return stop
+
+
+def until_decided(
+    unit: Unit, tasks: Mapping[str, Watchable], base: BaseSide, plan: BenchmarkPlan, alpha: float, reporter: Reporter
+) -> EarlyStop | None:
+    """Ask as `ask_until_decided` does, and say how it ended; where it cannot be decided early nothing more is asked."""
     stop, why = None, unit.in_full
     if not why:
         try:
@@ -44,10 +78,7 @@ def ask_until_decided(
             why = str(error)
     if why:
         reporter.warn(f"{unit.name} cannot stop early: {why}.", "All its samples are evaluated.")
-    if stop is None:  # also the documents that have no partner
-        for leaf, task in tasks.items():
-            base.ask(leaf)
-            task.ask()
+    if stop is None:
         return None
     reporter.decision(
         f"decided early: {unit.name}",
@@ -74,7 +105,7 @@ class _Watching:
     """Follows the difference between two models on one unit."""
 
     def __init__(
-        self, unit: Unit, tasks: Mapping[str, AskedTask], base: BaseSide, plan: BenchmarkPlan, alpha: float
+        self, unit: Unit, tasks: Mapping[str, Watchable], base: BaseSide, plan: BenchmarkPlan, alpha: float
     ) -> None:
         self._unit = unit
         self._tasks = tasks
@@ -96,7 +127,7 @@ class _Watching:
         everything = stratified_order(sizes, self._plan.prompts.seeds[0])
         order = [(number, doc_id) for number, doc_id in everything if doc_id in self._pairs[self._leaves[number]]]
         metric, watch = self._unit.metric, None
-        for look in _looks(order, max(DOCUMENTS_A_LOOK, DOCUMENTS_A_STRATUM * len(self._leaves))):
+        for look in _looks(order, documents_a_look(len(self._leaves))):
             self._ask(look)
             metric = metric or self._tasks[self._leaves[0]].metric()
             if metric is None:
