@@ -234,6 +234,19 @@ class Backend:
         del model, access, device, dtype, max_length
         return ""
 
+    def loaded_bytes(self, model: ModelDescription, base: ModelDescription | None, device: str, dtype: str) -> int:
+        """Return what the weights of a worker take in memory that evaluates `model` and then `base`, in bytes: the
+        larger of both, or an adapter's beside those it is put on; 0 where it is not known, or taken by somebody else.
+        """
+        sizes = [self.weights_in_memory(one, device, dtype) for one in (model, base) if one is not None]
+        return 0 if self.served else sum(sizes) if model.adapter else max(sizes)
+
+    def weights_in_memory(self, model: ModelDescription, device: str, dtype: str) -> int:
+        """Return the bytes of the weights of one description once they are loaded: those of its files, unless the
+        backend gives them another precision."""
+        del device, dtype
+        return model.weight_bytes
+
     def is_harmless(self, argument: str, value: Any) -> bool:
         """Return whether a model argument can load no file and no code."""
         return argument in self.harmless_arguments and not isinstance(value, dict | list)

@@ -23,6 +23,7 @@ from benchtui.backends.hf_batch import (
     same_as_automatic,
     tokens_that_fit,
 )
+from benchtui.gpus import find_gpus
 from benchtui.models.layout import size_text
 
 if TYPE_CHECKING:
@@ -62,6 +63,12 @@ class _Hf(Backend):
         fits = int(free * MEMORY_SHARE) // row_bytes(config, longest, width)
         beyond = "More than memory holds at full length; the size is halved when it runs out."
         return BatchAdvice(chosen.size, fits, machine.device, chosen.why, beyond)
+
+    def weights_in_memory(self, model: ModelDescription, device: str, dtype: str) -> int:
+        if model.architecture.four_bit or not model.parameters:
+            return model.weight_bytes
+        on_processor = device == "cpu" or (device == "auto" and not find_gpus())
+        return model.parameters * (_WIDTHS.get(dtype) or (4 if on_processor else 2))
 
     def is_harmless(self, argument: str, value: Any) -> bool:
         # "org/name" would be a kernel that is fetched from the hub and imported.

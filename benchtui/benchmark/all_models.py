@@ -1,4 +1,4 @@
-"""`benchtui run --model all`: one model after another, and at the end a line for each."""
+"""`benchtui run --model all`: how each model ended, a line for each at the end; and one model after another."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class EndedModel:
         return f"{one_line(self.name, 100)}: {self.what}{f': {self.why}' if self.why else '.'}"
 
 
-def run_all(
+def run_in_turn(
     models: Sequence[TrainedModel],
     run: Callable[[TrainedModel, Sequence[Path]], BenchOutcome],
     *,
@@ -41,15 +41,30 @@ def run_all(
     ended: list[EndedModel] = []
     for model in models:
         if stop_requested():
-            ended.append(EndedModel(model.name, "not started", "you stopped the command."))
+            ended.append(not_started(model))
             continue
         before = [other.path for other, end in zip(models, ended, strict=False) if end.what == "evaluated"]
         try:
-            end = _ended(model.name, run(model, before))
+            end = ended_model(model.name, run(model, before))
         except BenchtuiError as error:
-            end = EndedModel(model.name, "skipped", one_line(str(error), 600))
+            end = skipped(model.name, error)
             say(str(end))
         ended.append(end)
+    return closing_words(ended, say)
+
+
+def not_started(model: TrainedModel) -> EndedModel:
+    """How a model ended that was never begun."""
+    return EndedModel(model.name, "not started", "you stopped the command.")
+
+
+def skipped(name: str, error: BenchtuiError) -> EndedModel:
+    """How a model ended that cannot be evaluated."""
+    return EndedModel(name, "skipped", one_line(str(error), 600))
+
+
+def closing_words(ended: Sequence[EndedModel], say: Callable[[str], None]) -> ExitCode:
+    """Say one line for each model, and return the exit code of the command."""
     for end in ended:
         say(str(end))
     done = sum(end.what == "evaluated" for end in ended)
@@ -68,7 +83,8 @@ def exit_code(ended: Sequence[EndedModel]) -> ExitCode:
     return ExitCode.PARTIAL if whats & {"evaluated", "evaluated in part"} else ExitCode.FAILED
 
 
-def _ended(name: str, outcome: BenchOutcome) -> EndedModel:
+def ended_model(name: str, outcome: BenchOutcome) -> EndedModel:
+    """How a model ended whose runs ended as `outcome` says."""
     whats: dict[ExitCode, What] = {
         ExitCode.DONE: "evaluated",
         ExitCode.PARTIAL: "evaluated in part",

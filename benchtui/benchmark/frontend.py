@@ -35,5 +35,9 @@ class Frontend(Protocol):
     def may_resume(self, run: RunDirectory) -> bool:
         """Answer whether an unfinished run is resumed, instead of starting a new one."""
 
+    def together(self, control: Control) -> AbstractContextManager[Frontend]:
+        """Return, for as long as it is open, a frontend for several models that are watched at the same time: it is
+        called from one thread, and asks nothing."""
+
     def about(self, model: str) -> Frontend:
         """Return the same frontend, with `model` named in what it tells: several models are evaluated in turn."""

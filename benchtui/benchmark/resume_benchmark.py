@@ -11,8 +11,8 @@ import msgspec
 from benchtui.backends.registry import find_backend
 from benchtui.benchmark.directories import BenchRuns, left_to_evaluate, lock_model
 from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.one_model import evaluate_and_conclude
 from benchtui.benchmark.resume import ResumeChoice
-from benchtui.benchmark.run import evaluate_and_conclude
 from benchtui.benchmark.trust import (
     check_arguments,
     check_permissions,

@@ -23,6 +23,12 @@ class Display(Protocol):
     def refresh(self) -> None:
         """Show what is new; cheap enough to be called twenty times a second."""
 
+    def add(self, runs: Sequence[RunDirectory], title: str) -> None:
+        """Show these as well from now on, with `title` in front of each plain line; call after `start`."""
+
+    def remove(self, runs: Sequence[RunDirectory]) -> None:
+        """Show what is still new of these, and then no more of them."""
+
     def note(self, text: str) -> None:
         """Show one line of prose at once. May be called from a signal handler."""
 

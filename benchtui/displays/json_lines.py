@@ -26,7 +26,7 @@ class _Source:
     """The events of one run with the run's name, model and role in front."""
 
     def __init__(self, run: RunDirectory, *, from_start: bool) -> None:
-        self._run = run
+        self.run = run
         self._named: dict[str, str] | None = None
         self._reader = EventReader(run.events)
         if not from_start:
@@ -47,9 +47,9 @@ class _Source:
     def _names(self) -> dict[str, Any]:
         if self._named is not None:
             return self._named
-        place = os.path.relpath(self._run.path) if self._below_here() else str(self._run.path)
+        place = os.path.relpath(self.run.path) if self._below_here() else str(self.run.path)
         try:
-            kind, plan = read_kind(self._run)
+            kind, plan = read_kind(self.run)
         except BenchtuiError:
             return {"run": place, "model": None, "role": None}
         self._named = {"run": place, "model": plan.model_name, "role": kind.about(plan).role}
@@ -57,7 +57,7 @@ class _Source:
 
     def _below_here(self) -> bool:
         try:
-            return os.path.commonpath([os.getcwd(), os.path.abspath(self._run.path)]) == os.getcwd()  # noqa: PTH109, PTH100
+            return os.path.commonpath([os.getcwd(), os.path.abspath(self.run.path)]) == os.getcwd()  # noqa: PTH109, PTH100
         except (OSError, ValueError):
             return False
 
@@ -76,31 +76,43 @@ class JsonDisplay:
 
     def start(self) -> None:
         self._sources = [_Source(run, from_start=self._from_start) for run in self._runs]
-        self._pass_on()
+        self._pass_on(self._sources)
+
+    def add(self, runs: Sequence[RunDirectory], title: str) -> None:  # noqa: ARG002 - each line names its model
+        self._sources += [_Source(run, from_start=False) for run in runs]
+
+    def remove(self, runs: Sequence[RunDirectory]) -> None:
+        """Waits for whoever reads, as `stop` does."""
+        gone = [source for source in self._sources if source.run in runs]
+        self._drain(gone)
+        self._sources = [source for source in self._sources if source not in gone]
 
     def refresh(self) -> None:
         now = time.monotonic()
         if now - self._read_at >= INTERVAL:
             self._read_at = now
-            self._pass_on()
+            self._pass_on(self._sources)
 
     def note(self, text: str) -> None:
         self._notes.put(f"{printable(text, 2000)}\n")
 
     def stop(self) -> None:
         """Waits for whoever reads, as any command that writes to a pipe does."""
-        while not self._outlet.dead:
-            if self._outlet.backlog >= MOST_WAITING:
-                time.sleep(0.02)
-            elif not self._pass_on():
-                break
+        self._drain(self._sources)
         self._outlet.close(None)
         self._notes.close(1.0)
 
-    def _pass_on(self) -> int:
-        """Hand over what is new, at most 1 MiB of each run, and return how many chunks that were."""
+    def _drain(self, sources: Sequence[_Source]) -> None:
+        while not self._outlet.dead:
+            if self._outlet.backlog >= MOST_WAITING:
+                time.sleep(0.02)
+            elif not self._pass_on(sources):
+                break
+
+    def _pass_on(self, sources: Sequence[_Source]) -> int:
+        """Hand over what is new of these, at most 1 MiB of each run, and return how many chunks that were."""
         chunks = 0
-        for source in self._sources:
+        for source in sources:
             if self._outlet.dead or self._outlet.backlog >= MOST_WAITING:
                 break
             if chunk := b"".join(source.lines()):

@@ -104,6 +104,16 @@ class LiveDisplay:
             follower.catch_up()
         self._draw()
 
+    def add(self, runs: Sequence[RunDirectory], title: str) -> None:  # noqa: ARG002 - the table names each model
+        added = [RunFollower(run) for run in runs]
+        for follower in added:
+            follower.catch_up()
+        self._followers += added
+
+    def remove(self, runs: Sequence[RunDirectory]) -> None:
+        """Take them out of the table: what is said of how they ended stays above it."""
+        self._followers = [follower for follower in self._followers if follower.run not in runs]
+
     def refresh(self) -> None:
         now = time.monotonic()
         if now - self._drawn_at < INTERVAL or self._outlet.dead:
@@ -124,9 +134,11 @@ class LiveDisplay:
         self._outlet.close(2.0)
 
     def _draw(self, *, last: bool = False) -> None:
+        if not self._followers and not self._drawn:
+            return  # nothing to show yet
         width, height = self._size()
         views = [follower.view for follower in self._followers]
-        lines = draw(
+        drawn = draw(
             views,
             width=width - 1,  # a full last column makes some terminals wrap
             height=height,
@@ -135,7 +147,8 @@ class LiveDisplay:
             title=self._title,
             hint="" if last else self._hint,
         )
-        shown = self._styled(lines, width)
+        lines = drawn if views else []
+        shown = self._styled(lines, width) if lines else ()
         if shown != self._drawn or self._was_away:
             cells = tuple(cell_len(line.plain) for line in lines)
             self._outlet.put(Frame(shown, cells, width, fresh=self._was_away))

@@ -65,6 +65,10 @@ class ScriptFrontend:
             display.stop()
             control.say = self.say
 
+    @contextmanager
+    def together(self, control: Control) -> Iterator[ScriptFrontend]:  # noqa: ARG002 - each watch says it
+        yield self
+
     def may_resume(self, run: RunDirectory) -> bool:  # noqa: ARG002 - one answer for all runs
         return self.resume
 

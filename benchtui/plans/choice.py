@@ -87,6 +87,7 @@ class Choice:
     device: str = default_of("device")
     workers: int | Literal["auto"] = default_of("workers")
     devices: str | None = default_of("devices")
+    models_at_once: int | Literal["auto"] = default_of("models-at-once")
     model_args: dict[str, Any] = default_of("model-args")
     seeds: tuple[int, int, int, int] = default_of("seed")
     decide_early: float | None = None

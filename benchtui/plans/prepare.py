@@ -42,6 +42,7 @@ class PreparedBench:
     """Plans of one model: fine-tuned, and its base unless only the model itself is evaluated.
 
     `notes` are decisions the user should know of, a line each; `warnings` what is unusual about the models on disk.
+    `loaded` is what a worker's weights take in memory at most, in bytes, as far as that is known.
     """
 
     model: TrainedModel
@@ -49,6 +50,7 @@ class PreparedBench:
     base: BenchmarkPlan | None
     notes: tuple[str, ...]
     warnings: tuple[str, ...] = ()
+    loaded: int = 0
 
 
 def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> PreparedBench:
@@ -95,6 +97,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
         notes.append(f"Chat template: it writes the date; {date.replace('T', ' ')} is used throughout.")
     prompts = prompt_settings(choice, chosen, tokens, date)
     access = access_of(choice, backend)
+    loaded = backend.loaded_bytes(own, base_description, choice.planned_device, choice.dtype)
     fine_tuned = backend.source(form, own, base_description if stands_on_base else None, access)
     if choice.verify:
         fine_tuned = read_whole(fine_tuned)
@@ -102,7 +105,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     plan = _run_plan(choice, model, tasks, fine_tuned, prompts)
     plan = msgspec.structs.replace(plan, training=_as_record(model.training))
     if not choice.compare or base_description is None:
-        return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings)
+        return PreparedBench(model, plan, None, tuple(note for note in notes if note), warnings, loaded)
     base_source = backend.source(None, base_description, None, access)
     if choice.verify:
         base_source = read_whole(base_source)
@@ -112,7 +115,7 @@ def prepare(choice: Choice, model: TrainedModel, tasks: PlannedTasks) -> Prepare
     if choice.decide_early is not None:
         early, loss = choice.decide_early, choice.decide_loss if "loss" in choice.decide_for else 0.0
         plan = msgspec.structs.replace(plan, decide_early=early, decide_for=choice.decide_for, decide_loss=loss)
-    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings)
+    return PreparedBench(model, plan, base_plan, tuple(note for note in notes if note), warnings, loaded)
 
 
 def _check_name(model: TrainedModel) -> None:

@@ -153,6 +153,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("devices", MACHINE, "The GPUs that workers are put on in turn, as CUDA numbers them; auto: all that there "
             "are; cpu: none of them. none: what --device says, for one worker.", forms.DEVICES, None, "0,1",
             aliases=(Alias("--num-gpus", devices_of_count),), at_resume=True),
+    Setting("models-at-once", MACHINE, "With --model all: models that are evaluated at the same time, on --devices in "
+            "turn or on parts of the processor. auto: one for each of --devices.",
+            forms.whole_number_or("auto", 1, "auto"), "auto", "N"),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",
             forms.named("auto"), None, "URL", page="format"),

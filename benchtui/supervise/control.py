@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ class Control:
         self.terminal_lost = False
         self.say = say
         self._asked_at = 0.0
-        self._graceful = False
+        self._supervised = 0
+        self._counting = threading.Lock()  # never taken by a signal handler
         self._previous: dict[signal.Signals, Any] = {}
         self._terminals: tuple[int, ...] = ()
         # A handler may run while this very thread is inside `wait`, so waking it must not need a lock.
@@ -58,12 +60,14 @@ class Control:
 
     @contextmanager
     def graceful(self) -> Iterator[None]:
-        """While open, signals ask for a stop instead of raising KeyboardInterrupt."""
-        self._graceful = True
+        """While open, in however many threads, signals ask for a stop instead of raising KeyboardInterrupt."""
+        with self._counting:
+            self._supervised += 1
         try:
             yield
         finally:
-            self._graceful = False
+            with self._counting:
+                self._supervised -= 1
 
     def __enter__(self) -> Control:
         """Handle signals from now on (main thread only)."""
@@ -82,7 +86,7 @@ class Control:
             signal.signal(number, handler)
 
     def _interrupted(self) -> None:
-        if not self._graceful:
+        if not self._supervised:
             raise KeyboardInterrupt
         self.request_stop()
 

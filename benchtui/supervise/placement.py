@@ -26,10 +26,10 @@ class Placement:
 WHOLE_MACHINE = Placement()
 
 
-def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1) -> list[Placement]:
+def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1, sharing: int = 1) -> list[Placement]:
     """Where each of `workers` works: on `devices` in turn; without them on processors, which are shared out where the
-    user has not said how many threads to use. As many `models` have as many workers each at the same time, on other
-    devices or, where there are none, on the same processors."""
+    user has not said how many threads to use. So many `models` have as many workers each at the same time, `sharing` of
+    them the same devices; without devices all share the processors."""
     if workers == 1 and models == 1 and not devices:
         return [WHOLE_MACHINE]
     threads = {} if os.environ.get(THREADS) else {THREADS: str(max(1, usable_cores() // (workers * models)))}
@@ -39,6 +39,6 @@ def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1) ->
     for number in range(workers):
         place = number % len(devices)
         gpu, beside = devices[place], len(range(place, workers, len(devices)))
-        on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / beside)}
+        on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / (beside * sharing))}
         found.append(Placement({**threads, **on_gpu}, f"GPU {gpu.number}"))
     return found

@@ -62,7 +62,7 @@ class Pool:
             [Watched.open_shard(watched.run, Share(schedule, number)) for number in numbers]
             for watched, schedule in zip(runs, self._schedules, strict=True)
         ]
-        placed = placements(settings.workers, settings.devices, models=settings.models)
+        placed = placements(settings.workers, settings.devices, models=settings.models, sharing=settings.sharing)
         places = [placement.where for placement in placed]
         self._events = [
             ShardEvents([shard.files for shard in shards], kind_of(watched.run), schedule, places)

@@ -22,8 +22,8 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 class SuperviseSettings:
     """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents;
     `grace` in seconds is what a worker gets to stop by itself; `workers` evaluate a run's documents at the same time,
-    each a part of them, on `devices` in turn where they are named. `models` are evaluated at the same time, this one
-    included: without devices all use the same processors and memory."""
+    each a part of them, on `devices` in turn where they are named. So many `models` are evaluated at the same time,
+    this one included, `sharing` of them on the same devices; without devices all share the processors."""
 
     timeout: float | None = None
     skip_stalled: bool = False
@@ -31,6 +31,13 @@ class SuperviseSettings:
     workers: int = 1
     devices: tuple[Gpu, ...] = ()
     models: int = 1
+    sharing: int = 1
+
+    @property
+    def beside(self) -> int:
+        """Return how many workers, of all models, use the memory of one device at most."""
+        places = len(self.devices)
+        return -(-self.workers // places) * self.sharing if places else self.workers * self.models
 
 
 def supervise_settings(

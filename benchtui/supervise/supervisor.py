@@ -47,7 +47,7 @@ class Supervisor:
         """Evaluate every run; returns their done records, in order."""
         self._watched = [Watched.open_for_supervision(run, self._settings.workers) for run in self._runs]
         settings = self._settings
-        placed = placements(1, settings.devices, models=settings.models)[0]
+        placed = placements(1, settings.devices, models=settings.models, sharing=settings.sharing)[0]
         evaluator = partial(Slot, placement=placed) if settings.workers == 1 else Pool
         evaluator(
             self._watched,

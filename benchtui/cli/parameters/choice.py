@@ -39,6 +39,8 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
     said |= _one_way_to_say_devices(said)
+    if said["model"] != "all" and said["models_at_once"] != "auto" and _typed("models_at_once"):
+        raise UsageError("--models-at-once says nothing without --model all, which is not given.", "Give both.")
     for setting in SETTINGS:
         other, value = setting.beside
         if other and said[SETTING[other].parameter] and _strength(setting.parameter) < _strength(other):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +16,7 @@ from benchtui.text import one_line, printable
 
 if TYPE_CHECKING:
     from benchtui.compare.summary import Summary
+    from benchtui.displays.display import Display
     from benchtui.plans.choice import Choice
     from benchtui.runs.directory import RunDirectory
     from benchtui.supervise.control import Control
@@ -31,23 +32,39 @@ def run_on_terminal(choice: Choice, shown: Callable[[Summary], None] | None = No
 
 
 @dataclass(frozen=True)
+class SharedView:
+    """One display of several models, and the tables that are shown when it has ended."""
+
+    display: Display
+    tables: list[Callable[[], None]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class Terminal:
     """The terminal as a Frontend. `resume` None asks about unfinished runs; `model`, if any, begins every line;
-    `shown` is told what is shown."""
+    `shown` is told what is shown; `shared` is the view of several models at once."""
 
     as_json: bool = False
     resume: bool | None = None
     model: str = ""
     shown: Callable[[Summary], None] | None = None
+    shared: SharedView | None = None
 
     def about(self, model: str) -> Terminal:
         return replace(self, model=model)
 
     def say(self, text: str) -> None:
+        if self.shared is not None:
+            self.shared.display.note(f"{self.model}: {text}" if self.model else text)
+            return
         with _reader_may_be_gone():
             click.echo(printable(f"{self.model}: {text}" if self.model else text), err=True)
 
     def show(self, summary: Summary) -> None:
+        if self.shared is not None:  # a table between the lines of others could not be read
+            alone = replace(self, shared=None)
+            self.shared.tables.append(lambda: alone.show(summary))
+            return
         self._print(summary)
         if self.shown is not None:
             self.shown(summary)
@@ -72,7 +89,41 @@ class Terminal:
             click.echo(f"Reading lm-eval's {total:,} task files, once per version.", err=True)
 
     @contextmanager
+    def together(self, control: Control) -> Iterator[Terminal]:
+        """Show several models in one view; their tables follow at its end."""
+        from benchtui.displays.display import open_display
+        from benchtui.supervise.control import say_on_stderr
+
+        display = open_display((), "json" if self.as_json else "auto")
+        view = SharedView(display)
+        control.say = display.note
+        display.start()
+        try:
+            yield replace(self, shared=view, resume=self.resume is not False)
+        finally:
+            display.stop()
+            control.say = say_on_stderr
+            for table in view.tables:
+                table()
+
+    @contextmanager
+    def _watch_beside(self, view: SharedView, runs: Sequence[RunDirectory]) -> Iterator[Callable[[], None]]:
+        def tick() -> None:
+            announce_launch(tuple(runs))
+            view.display.refresh()
+
+        view.display.add(runs, self.model)
+        try:
+            yield tick
+        finally:
+            view.display.remove(runs)
+
+    @contextmanager
     def watch(self, runs: Sequence[RunDirectory], control: Control) -> Iterator[Callable[[], None]]:
+        if self.shared is not None:
+            with self._watch_beside(self.shared, runs) as shared_tick:
+                yield shared_tick
+            return
         from benchtui.displays.display import open_display
         from benchtui.supervise.control import say_on_stderr
 
