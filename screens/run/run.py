@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -11,13 +10,11 @@ from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.content import Content
 from textual.widgets import TabbedContent, TabPane
 from textual.worker import get_current_worker
 
 from benchtui.durations import format_duration
 from benchtui.errors import BenchtuiError
-from benchtui.machine import MachineReading
 from benchtui.reports.wording.states import rate_words, role_words
 from benchtui.runs.cancel import ask_to_stop
 from benchtui.runs.directory import RunDirectory
@@ -29,17 +26,18 @@ from benchtui.text import one_line
 from screens.dialogs import Ask
 from screens.page import Page
 from screens.run.found import has_page, open_page
+from screens.run.machine import Machine
 from screens.run.reader import RunReader, Snapshot, Tick
 from screens.run.resuming import resume_from
 from screens.run.routing import Routing
-from screens.run.status import decisions_text, ending_words, of_words, samples_text, status_text
+from screens.run.status import decisions_text, ending_words, samples_text, status_text
 from screens.run.task_rows import Tasks, score_text, time_words, tokens_text
-from screens.widgets.drawing import bar, graph
+from screens.run.workers import Workers, with_workers
+from screens.widgets.drawing import bar
 from screens.widgets.log_lines import LogLines
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column
 
-GRAPH = 24
 LONGEST_BAR = 40
 PROGRESS, TIME = 2, 4
 """Places of columns whose contents depend on their width."""
@@ -57,6 +55,7 @@ class RunPage(Page):
         Binding("c", "compare", "Compare", tooltip="The comparison, as soon as there are results"),
         Binding("r", "resume", "Resume", tooltip="Resume a run that did not finish"),
         Binding("p", "pause", "Pause view", tooltip="Hold the view still; the run goes on"),
+        Binding("w", "tab('workers')", "Workers", tooltip="What each worker does, where a run has several"),
         Binding("l", "tab('log')", "Log", show=False),
         Binding("a", "tab('samples')", "Answers", show=False),
         Binding("i", "tab('facts')", "Settings & warnings", show=False),
@@ -67,11 +66,10 @@ class RunPage(Page):
         self._runs = tuple(runs)
         self._reader = RunReader(runs)
         self._rows: list[tuple[RunView, RowView | None]] = []
-        self._graphs: dict[str, deque[float]] = {name: deque(maxlen=GRAPH) for name in ("cpu", "memory", "gpu")}
-        self._machine: MachineReading | None = None
         self._paused = False
         self._ended = False
         self._seen_going = False
+        self._shared = False
 
     def body(self) -> ComposeResult:
         yield Tasks(
@@ -89,10 +87,12 @@ class RunPage(Page):
         )
         yield Plain(id="status")
         yield Routing(id="routing")
-        yield Plain(id="machine")
+        yield Machine(id="machine")
         with TabbedContent(id="tabs", initial="log"):
             with TabPane("Log", id="log"):
                 yield LogLines(max_lines=LOG_LINES, id="log-lines")
+            with TabPane("Workers", id="workers"):
+                yield Workers("workers-text")
             with TabPane("Answers", id="samples"):
                 yield Plain(id="samples-text")
             with TabPane("Settings & warnings", id="facts"):
@@ -100,6 +100,7 @@ class RunPage(Page):
 
     def on_mount(self) -> None:
         self.query_one(Tasks).focus()
+        self.query_one(TabbedContent).hide_tab("workers")
         self._draw(self._reader.snapshot)
         self._follow()
 
@@ -128,7 +129,7 @@ class RunPage(Page):
             self._draw_top(views)
             self.query_one("#status", Plain).update(status_text(views, self.settings.clock()))
             self.query_one(Routing).follow(views, *self.size)
-            self._draw_machine(snapshot.machine)
+            self.query_one(Machine).follow(snapshot.machine, self.size.width)
             self._draw_tab(snapshot)
         self._notice_end(views)
 
@@ -178,35 +179,18 @@ class RunPage(Page):
     def _width(self, column: int) -> int:
         return self.query_one(Tasks).column_width(column)
 
-    def _draw_machine(self, machine: MachineReading | None) -> None:
-        if machine is None or machine is self._machine:
-            return
-        self._machine = machine
-        colours = self.colours
-        memory = machine.memory / machine.memory_total if machine.memory_total else 0.0
-        self._graphs["cpu"].append(machine.cpu)
-        self._graphs["memory"].append(memory)
-        parts = [
-            ("CPU", "cpu", f"{100 * machine.cpu:.0f}%"),
-            ("Memory", "memory", of_words(machine.memory, machine.memory_total)),
-        ]
-        if machine.gpu is not None:
-            self._graphs["gpu"].append(machine.gpu.busy)
-            words = f"{100 * machine.gpu.busy:.0f}% {of_words(machine.gpu.used, machine.gpu.total)}"
-            parts.append(("GPU", "gpu", words))
-        width = max(min((self.size.width - 2) // len(parts) - 24, GRAPH), 6)
-        line = Text()
-        for name, key, words in parts:
-            line.append(f"{name} ", style=colours.muted)
-            line.append_text(graph(self._graphs[key], width, colours.primary))
-            line.append(f" {words}   ")
-        self.query_one("#machine", Plain).update(Content.from_rich_text(line))
-
     def _draw_tab(self, snapshot: Snapshot) -> None:
         if lines := self._reader.take_lines():
             self.query_one(LogLines).write_lines(lines)
-        active = self.query_one(TabbedContent).active
-        if active == "samples":
+        tabs, shared = self.query_one(TabbedContent), with_workers(snapshot.views)
+        if (shared is not None) != self._shared:
+            self._shared = shared is not None
+            (tabs.show_tab if self._shared else tabs.hide_tab)("workers")
+            self.refresh_bindings()
+        active = tabs.active
+        if active == "workers" and shared is not None:
+            self.query_one(Workers).follow(shared)
+        elif active == "samples":
             place = self.query_one("#samples-text", Plain)
             place.update(samples_text(snapshot, place.size.width, place.size.height))
         elif active == "facts":
@@ -288,6 +272,10 @@ class RunPage(Page):
         self._draw_top(self._reader.snapshot.views)
         if not self._paused:
             self._draw(self._reader.snapshot)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer the workers only of a run that has several."""
+        return self._shared if (action, parameters) == ("tab", ("workers",)) else True
 
     def action_tab(self, name: str) -> None:
         self.query_one(TabbedContent).active = name

@@ -11,6 +11,7 @@ from benchtui.durations import format_duration
 from benchtui.models.layout import size_text
 from benchtui.reports.wording.states import decision_words, in_flight_words, phase_words, role_words, watchdog_words
 from benchtui.reports.wording.two_models import models_words
+from benchtui.reports.wording.workers import troubles_words
 from benchtui.results.health import health_words
 from benchtui.results.routing import planned
 from benchtui.runs.follow.view import RunView
@@ -36,6 +37,8 @@ def status_text(views: Sequence[RunView], now: float) -> Content:
     if view is None:
         return Content("\n").join([_ended_line(view) for view in views[-2:]])
     doing = Content.assemble((f"{role_words(view)}: ", "bold"), one_line(phase_words(view), 200))
+    if view.workers is not None:
+        doing += Content.assemble((f" · {troubles_words(view.workers)}", "$muted"))
     life = _life(view, now)
     if view.warning is not None:  # last, so that a long one hides nothing but its own end
         life += Content.assemble("   ", ("▲ ", "$warning"), one_line(view.warning.message, 200))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -15,8 +16,10 @@ from benchtui.runs.events import Advance, Decision, Event, Phase, Watchdog, Work
 from benchtui.runs.kinds.benchmark.events import Planned, PlannedTask, Progress, Scores
 from benchtui.runs.live_score import LiveScore
 from benchtui.runs.records import LaunchRecord, this_process, write_record
+from benchtui.runs.workers import WorkerNow
 from screens.app import BenchtuiApp
 from tests.screens.conftest import MODEL, NOW, Open, press, settle, type_in
+from tests.worker_stories import EIGHT, TWO, workers
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36)}
 MODES = ("dark", "light", "no-colour")
@@ -48,7 +51,26 @@ async def _live(pilot: Pilot[int], outputs: Path) -> None:
     await settle(pilot)
 
 
-def half_done(benchmarks: Path) -> RunDirectory:
+def _with_workers(found: Sequence[WorkerNow], *keys: str) -> Act:
+    """The same with several workers."""
+
+    async def act(pilot: Pilot[int], outputs: Path) -> None:
+        app = pilot.app
+        assert isinstance(app, BenchtuiApp)
+        doing = msgspec.structs.replace(workers(found), t=NOW - 1)
+        app.open_runs([half_done(outputs / MODEL / "benchmarks", doing)])
+        await pilot.pause(0.6)
+        await settle(pilot)
+        await press(pilot, *keys)
+        await settle(pilot)
+
+    return act
+
+
+QUIET = Watchdog(t=NOW - 1, state="quiet", silent=61.0, remaining=1739.0)
+
+
+def half_done(benchmarks: Path, last: Event = QUIET) -> RunDirectory:
     run = RunDirectory(benchmarks / "fine-tuned" / "2026-11-21T00-50-00")
     shutil.copytree(benchmarks / "base" / "run", run.records)
     for left in (run.done, run.worker_log):
@@ -82,7 +104,7 @@ def half_done(benchmarks: Path) -> RunDirectory:
         score = LiveScore("acc_norm", "none", 0.7, 0.05, done)
         events.append(Scores(t=at + 55 + done / 4, task=second, scores=[score]))
     events.append(Advance(t=NOW - 15, unit="tokens", done=9000, task=second))
-    events.append(Watchdog(t=NOW - 1, state="quiet", silent=61.0, remaining=1739.0))
+    events.append(last)
     run.events.write_bytes(b"".join(encode(event) + b"\n" for event in events))
     return run
 
@@ -110,6 +132,8 @@ SCREENS: dict[str, Act] = {
     "wizard-batch": _keys("b", "enter", "enter", "enter"),
     "wizard-review": _keys("b", "enter", "enter", "enter", "enter"),
     "run": _live,
+    "run-two-workers": _with_workers(TWO),
+    "run-workers": _with_workers(EIGHT, "w"),
     "compare": _keys("enter"),
     "samples": _keys("enter", "enter", "f"),
     "history": _keys("h"),

@@ -59,10 +59,23 @@ def worker_style(worker: WorkerNow) -> str:
 
 def worker_parts(worker: WorkerNow) -> tuple[str, str, str]:
     """Return what it has done, how fast, and what else is to say: ("98 samples", "12.4/s", "started twice, GPU 1")."""
-    done = f"{worker.documents:,} sample{'' if worker.documents == 1 else 's'}"
-    again = "" if worker.starts < 2 else "started twice" if worker.starts == 2 else f"started {worker.starts:,} times"
+    again = f"started {again_words(worker)}" if worker.starts > 1 else ""
     more = ", ".join(part for part in (again, worker.where) if part)
+    done = f"{worker.documents:,} sample{'' if worker.documents == 1 else 's'}"
     return done, rate_words(worker.rate) if worker.rate else "", more
+
+
+def again_words(worker: WorkerNow) -> str:
+    """ "twice", "3 times": how often a worker was started in its slot; "" for once."""
+    return "" if worker.starts < 2 else "twice" if worker.starts == 2 else f"{worker.starts:,} times"
+
+
+def troubles_words(workers: WorkersView) -> str:
+    """Return how many there are, and how many of them are not well: "8 workers, 1 failed, 1 silent"."""
+    parts = [f"{count:,} {doing}" for doing, count in workers.counts if doing in LOST]
+    if silent := sum(worker.silent is not None for worker in workers.shown):
+        parts.append(f"{silent} silent")
+    return ", ".join([workers_words(workers.total), *parts])
 
 
 def summary_words(workers: WorkersView) -> str:

@@ -145,15 +145,15 @@ class Journal:
         for *row, counted, mark in rows:
             yield (*row, counted) if mark == _mark(self._seed, tuple(row), counted) else None
 
-    def newest(self, limit: int) -> list[tuple[RequestKey, Any]]:
-        """The most recent answers, newest first; damaged ones are left out."""
+    def newest(self, limit: int) -> list[tuple[float, RequestKey, Any]]:
+        """The most recent answers, newest first, with when they came; damaged ones are left out."""
         rows = self._db.execute(
-            "SELECT task, doc_id, idx, repeat, answer FROM answers ORDER BY t DESC LIMIT ?", (limit,)
+            "SELECT t, task, doc_id, idx, repeat, answer FROM answers ORDER BY t DESC LIMIT ?", (limit,)
         )
         found = []
-        for task, doc, idx, rep, answer in rows:
+        for t, task, doc, idx, rep, answer in rows:
             with suppress(ValueError, TypeError):
-                found.append((RequestKey(task, doc, idx, rep), json.loads(answer)))
+                found.append((float(t), RequestKey(task, doc, idx, rep), json.loads(answer)))
         return found
 
     def count(self, task: str | None = None) -> int:

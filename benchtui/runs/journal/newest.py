@@ -1,14 +1,18 @@
-"""The newest answers of a run that is still running, read from its journal."""
+"""The newest answers of a run that is still running, read from its journal, or from those of its workers."""
 
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.journal.journal import Journal
+from benchtui.runs.journal.journal import Journal, RequestKey
 
 _READ = 200
+MOST_JOURNALS = 16
+"""Journals that are read: of more workers those that wrote last."""
 
 
 @dataclass(frozen=True)
@@ -22,17 +26,30 @@ class NewestAnswer:
 
 def newest_answers(run: RunDirectory, limit: int = 20) -> list[NewestAnswer]:
     """The documents answered last, newest first; none when there is no journal yet, or it cannot be read."""
-    if not run.journal.is_file():
-        return []
-    try:
-        with Journal(run.journal, read_only=True) as journal:
-            rows = journal.newest(max(limit * 8, _READ))
-    except sqlite3.Error:
-        return []
+    journals = [files.journal for files in (run.files_of(), *run.shards())]
+    newest = sorted((path for path in journals if path.is_file()), key=_changed, reverse=True)[:MOST_JOURNALS]
+    rows = [row for path in newest for row in _read(path, max(limit * 8, _READ))]
     found: dict[tuple[str, int], list[tuple[int, object]]] = {}
-    for key, answer in rows:
+    for _, key, answer in sorted(rows, key=lambda row: row[0], reverse=True):
         found.setdefault((key.task, key.doc_id), []).append((key.idx, answer))
     return [NewestAnswer(task, doc, _words(answers)) for (task, doc), answers in list(found.items())[:limit]]
+
+
+def _read(path: Path, limit: int) -> list[tuple[float, RequestKey, object]]:
+    try:
+        with Journal(path, read_only=True) as journal:
+            return journal.newest(limit)
+    except sqlite3.Error:
+        return []
+
+
+def _changed(path: Path) -> float:
+    """When something was last written: SQLite writes it beside the journal first."""
+    times = []
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        with suppress(OSError):
+            times.append(file.stat().st_mtime)
+    return max(times, default=0.0)
 
 
 def _words(answers: list[tuple[int, object]]) -> str:
