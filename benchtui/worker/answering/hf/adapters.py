@@ -14,6 +14,7 @@ from peft import PeftModel
 
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
+from benchtui.worker.answering.hf.spread import input_device
 
 _SIZE_MISMATCH = re.compile(
     r"size mismatch for (\S+): .*?torch\.Size\((\[[\d, ]*\]).*?torch\.Size\((\[[\d, ]*\])\)", re.DOTALL
@@ -158,7 +159,8 @@ class BaseProof:
     def __init__(self, model: Any) -> None:
         self._weights = _digests(model)
         self._probe = (
-            torch.arange(_PROBE_TOKENS, device=model.device).unsqueeze(0) % model.config.get_text_config().vocab_size
+            torch.arange(_PROBE_TOKENS, device=input_device(model)).unsqueeze(0)
+            % model.config.get_text_config().vocab_size
         )
         self._logits = self._compute(model)
 

@@ -17,6 +17,7 @@ from benchtui.worker.answering.hf.engine.generation_settings import (
     SettingsReader,
     UnsupportedSettings,
 )
+from benchtui.worker.answering.hf.spread import input_device
 from benchtui.worker.answering.next_token import Changes, OwnSettings
 from benchtui.worker.answering.protocol import GenerateRequest, Ids
 
@@ -46,7 +47,7 @@ def own_settings(causal: Any, reader: SettingsReader, request: GenerateRequest, 
     return OwnSettings(
         _sampling(found, processors, request),
         found.eos | {eos},
-        (lambda prompt: _changes_behind(found, prompt, causal.device)) if changing else None,
+        (lambda prompt: _changes_behind(found, prompt, input_device(causal))) if changing else None,
         ", ".join(changing),
     )
 

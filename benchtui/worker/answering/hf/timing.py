@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from benchtui.worker.answering.hf.spread import input_device
 from benchtui.worker.answering.protocol import Observer
 
 
@@ -37,10 +38,10 @@ def told_of_forwards(model: Any, observer: Observer) -> Iterator[None]:
 
     def begins(_module: Any, _args: Any, _kwargs: Any) -> None:
         nonlocal began
-        began = finished(model.device)
+        began = finished(input_device(model))
 
     def ends(_module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], _output: Any) -> None:
-        seconds = finished(model.device) - began
+        seconds = finished(input_device(model)) - began
         ids = _read(args, kwargs)
         if ids is None:
             observer.tokens(1)

@@ -13,6 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.adapters import put_on
+from benchtui.worker.answering.hf.spread import input_device, is_spread
 from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.not_a_number import NotANumberError
 
@@ -33,6 +34,8 @@ class AccountedLM(HFLM):
         self._guard: Any = None
         self.known_tokens = 0
         super().__init__(*args, **settings)
+        if is_spread(self._model):
+            self._device = input_device(self._model)
         if peft:
             self.apply_adapter(peft)
         else:

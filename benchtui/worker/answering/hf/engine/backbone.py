@@ -10,6 +10,8 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812  # the name everybody uses
 
+from benchtui.worker.answering.hf.spread import input_device
+
 # Weights of the output projection that are converted to float32 at once.
 _BLOCK = 1 << 25
 
@@ -45,9 +47,8 @@ class Backbone:
 
     @property
     def device(self) -> torch.device:
-        """The device of the inputs."""
-        device: torch.device = self.causal.device
-        return device
+        """The device of the inputs, and of what `hidden` and `logits` return."""
+        return input_device(self.causal)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -85,7 +86,7 @@ class Backbone:
             )
         self._output_class = type(output)
         hidden: torch.Tensor = output.last_hidden_state
-        return hidden
+        return hidden.to(self.device)  # a model on several devices ends on another one
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """Return logits [n, vocabulary] for hidden states [n, width].
@@ -144,7 +145,7 @@ class Backbone:
         output = output_class(last_hidden_state=hidden.unsqueeze(0))
         with _forward_replaced(self.base, lambda *_args, **_kwargs: output):
             logits: torch.Tensor = self.causal(input_ids=ids, use_cache=False, return_dict=True).logits
-        return logits[0]
+        return logits[0].to(self.device)
 
     def plain_logits(self, ids: torch.Tensor) -> torch.Tensor:
         """Return logits [batch, length, vocabulary] of the whole model with its adapter, as lm-eval computes them."""

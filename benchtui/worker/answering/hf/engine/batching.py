@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -22,6 +22,8 @@ from benchtui.models.layout import size_text
 from benchtui.worker.answering.hf.engine.backbone import Backbone
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.memory import free_memory
+from benchtui.worker.answering.hf.spread import layers_by_device
+from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.answering.protocol import Observer
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def token_budget(backbone: Backbone, requested: RequestedBatch) -> tuple[int, st
         wanted = max(SMALLEST_BUDGET, requested.rows * requested.longest)
         budget = max(1, int(requested.share * min(wanted, device.tokens)))
         return budget, f"batch size {requested.rows}, requests up to {requested.longest} tokens"
-    free = free_memory(backbone.device)
+    free = _free_for_passes(backbone.causal)
     each = _bytes_per_token(backbone)
     why = f"{size_text(free)} free, {size_text(each)} per token"
     return max(1, int(requested.share * tokens_that_fit(device, free, each))), why
@@ -80,7 +82,7 @@ def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_
     `requested.longest` counts the prompt and all tokens that may be generated after it.
     """
     device = device_of(backbone.device.type)
-    free = free_memory(backbone.device)
+    free = _free_for_caches(backbone)
     fits = rows_that_fit(free, cache_bytes_per_token * requested.longest)
     rows = rows_wanted(device, requested.rows)
     wish = "auto" if requested.rows is None else f"batch size {requested.rows}"
@@ -88,14 +90,29 @@ def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_
     return max(1, int(requested.share * min(rows, fits))), why
 
 
+def _free_for_passes(model: Any) -> int:
+    """Free bytes where a pass has least of them: each device that `model` is on computes the whole pass in turn."""
+    return min(free_memory(device) for device in layers_by_device(model))
+
+
+def _free_for_caches(backbone: Backbone) -> int:
+    """Free bytes for keys and values of all layers, which are held where their layers compute: what the fullest device
+    has for its part of them decides."""
+    layers = layers_by_device(backbone.causal)
+    return min(free_memory(device) * layers.total() // count for device, count in layers.items())
+
+
 def _bytes_per_token(backbone: Backbone) -> int:
     """Memory that a forward pass takes for each position: measured by a short one on CUDA, else estimated."""
     if backbone.device.type == "cuda":
         ids = torch.zeros((1, _PROBE), dtype=torch.long, device=backbone.device)
-        torch.cuda.reset_peak_memory_stats(backbone.device)
-        before = torch.cuda.memory_allocated(backbone.device)
+        devices = list(layers_by_device(backbone.causal))
+        for device in devices:
+            torch.cuda.reset_peak_memory_stats(device)
+        before = [torch.cuda.memory_allocated(device) for device in devices]
         backbone.hidden(ids)
-        return max(1, (torch.cuda.max_memory_allocated(backbone.device) - before) // _PROBE)
+        taken = (torch.cuda.max_memory_allocated(device) for device in devices)
+        return max(1, *((most - held) // _PROBE for most, held in zip(taken, before, strict=True)))
     return forward_bytes_per_token(backbone.config, torch.finfo(backbone.dtype).bits // 8)
 
 
@@ -107,7 +124,7 @@ def rows_of_lm_eval(lm: HFModel) -> int:
     size = int(getattr(config.get_text_config(), "vocab_size", None) or lm.vocab_size)
     # Logits, their log-softmax, and as much again for the layers.
     each = 4 * 4 * size * int(lm.max_length)
-    fit = int(FAST_SHARE * free_memory(lm.device) / each)
+    fit = int(FAST_SHARE * _free_for_passes(causal_of(lm.model)) / each)
     return max(1, min(fit, int(lm.max_batch_size or fit)))
 
 

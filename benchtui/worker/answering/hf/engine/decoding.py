@@ -6,7 +6,7 @@ Each row has one slot in the cache, which is written in place.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from benchtui.worker.answering.hf.engine.prefix_tree import Tokens
 # Slots grow by at least this many positions, and by at least this fraction of their width: growing copies them.
 _STEP = 64
 _GROWTH = 4
+
+_Places: TypeAlias = tuple[torch.Tensor, torch.Tensor, slice | torch.Tensor]
 
 
 class Slots(FullLengthCache):
@@ -38,6 +40,7 @@ class Slots(FullLengthCache):
         self._adding: tuple[list[int], list[int]] = ([], [])
         self._at = (torch.zeros(0, dtype=torch.long), torch.zeros(0, dtype=torch.long))
         self._used: tuple[slice | torch.Tensor, int] = (slice(0), 0)
+        self._places: dict[torch.device, _Places] = {}
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  # the same in every layer
         """Return the positions of the longest row."""
@@ -58,6 +61,7 @@ class Slots(FullLengthCache):
         together = rows[-1] - rows[0] == len(rows) - 1 and list(rows) == sorted(rows)
         end = max(length + count for length, count in zip(lengths, counts, strict=True))
         self._used = (slice(rows[0], rows[-1] + 1) if together else which, end)
+        self._places.clear()
         return torch.minimum(at + steps, at + torch.tensor(counts, device=self._device).unsqueeze(1) - 1)
 
     @property
@@ -72,11 +76,21 @@ class Slots(FullLengthCache):
         if layer_idx == len(self._keys):
             self._keys.append(self._buffer(key_states))
             self._values.append(self._buffer(value_states))
-        (rows, columns), (used, end) = self._at, self._used
+        (rows, columns, used), end = self._places_on(key_states.device), self._used[1]
         keys, values = self._keys[layer_idx], self._values[layer_idx]
         keys[rows, :, columns] = key_states.transpose(1, 2)
         values[rows, :, columns] = value_states.transpose(1, 2)
         return keys[:, :, :end][used], values[:, :, :end][used]
+
+    def _places_on(self, device: torch.device) -> _Places:
+        """The rows and columns that are written, and the rows that are read, on the device of a layer: the layers of a
+        model may be on several."""
+        found = self._places.get(device)
+        if found is None:
+            (rows, columns), used = self._at, self._used[0]
+            there = used if isinstance(used, slice) else used.to(device)
+            found = self._places[device] = rows.to(device), columns.to(device), there
+        return found
 
     def after_pass(self) -> None:
         """Count the new positions."""

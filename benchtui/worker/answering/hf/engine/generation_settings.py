@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers.generation.configuration_utils import GenerationMode
 from transformers.generation.utils import GenerationMixin
 
+from benchtui.worker.answering.hf.spread import input_device
 from benchtui.worker.answering.stop_strings import StopStrings
 
 # Processors that look at the logits alone, so that one call serves all rows.
@@ -120,17 +121,17 @@ class SettingsReader:
             )
         if config.get_generation_mode() not in (GenerationMode.GREEDY_SEARCH, GenerationMode.SAMPLE):
             raise UnsupportedSettings(f"generation by {config.get_generation_mode().value}")
-        self._causal._prepare_special_tokens(config, True, device=self._causal.device, batch_size=1)  # noqa: SLF001
+        self._causal._prepare_special_tokens(config, True, device=input_device(self._causal), batch_size=1)  # noqa: SLF001
         return config
 
     def _processors(self, config: Any, prompt: NDArray[np.int32], limit: int) -> Any:
-        ids = torch.from_numpy(prompt.astype(np.int64)).unsqueeze(0).to(self._causal.device)
+        ids = torch.from_numpy(prompt.astype(np.int64)).unsqueeze(0).to(input_device(self._causal))
         config.max_length = len(prompt) + limit
         return self._causal._get_logits_processor(  # noqa: SLF001  # no public way to ask
             generation_config=config,
             input_ids_seq_length=len(prompt),
             encoder_input_ids=ids,
-            device=self._causal.device,
+            device=input_device(self._causal),
             model_kwargs={},
         )
 
