@@ -56,6 +56,7 @@ class EndingRules:
         self._replaces = replaces
         self._replaced = 0
         self._answered: dict[WorkerFiles, tuple[int, int]] = {}
+        self._gave_up: dict[WorkerFiles, int] = {}
         self.memory_share = 1.0
         """Of the memory that a worker would plan with; less after it was killed for using too much."""
         self.last: Ending | None = None
@@ -80,7 +81,10 @@ class EndingRules:
             return close_all(unfinished, "failed", no_room_words(current))
         if ending == "timed out":
             return self._timed_out(current, ending_with)
-        if self._may_replace(current, killed=code == -signal.SIGKILL):
+        killed = code == -signal.SIGKILL
+        if self._may_replace(current, killed=killed):
+            return None
+        if not killed and current.failed is None and self._goes_without(current, exit_words(code)):
             return None
         message = failure_words(current, code, waiting[0].files.log)
         if not current.planned:  # nothing about these weights or tasks works: the other runs would fail the same way
@@ -112,14 +116,13 @@ class EndingRules:
 
     def _timed_out(self, current: Watched, ending_with: Sequence[Watched]) -> None:
         silence = format_duration(self._settings.timeout or 0)
-        stalled = current.at_work()
-        if not self._settings.skip_stalled and self._may_replace(current):
+        stalled, why = current.at_work(), f"no sign of life for {silence}"
+        if not self._settings.skip_stalled and (self._may_replace(current) or self._goes_without(current, why)):
             return
         if stalled is not None:
-            given_up = current.give_up_on(stalled, f"no sign of life for {silence}")
+            given_up = current.give_up_on(stalled, why)
             if self._settings.skip_stalled and given_up:
-                why = f"Gave up on {stalled}: no sign of life for {silence}. The run continues without it."
-                current.tell(ev.Warned(message=why))
+                current.tell(ev.Warned(message=f"Gave up on {stalled}: {why}. The run continues without it."))
                 return
         self._recover(current, ending_with)
         close_unless_whole(ending_with, "timed out", timed_out_words(silence, stalled))
@@ -137,6 +140,21 @@ class EndingRules:
         self._replaced = 1 if advanced else self._replaced + 1
         self._answered[current.files] = own, all_of_them
         return self._replaced <= MOST_REPLACEMENTS
+
+    def _goes_without(self, current: Watched, why: str) -> bool:
+        """Whether the slot continues without the documents at which one worker after the other ended: they are given
+        up on until the run is resumed, or they would end every slot that they are given to. Not twice while no new
+        answer arrives: then it is something else that ends the workers."""
+        stuck, answered = current.at_work(), current.answered
+        if not self._replaces or stuck is None or self._gave_up.get(current.files) == answered:
+            return False
+        self._gave_up[current.files] = answered
+        if not current.give_up_on(stuck, why):
+            return False
+        workers = MOST_REPLACEMENTS + 1
+        words = f"Gave up on {stuck}: {workers} workers in a row ended there ({why}). The run continues without it."
+        current.tell(ev.Warned(message=words, next_step="`benchtui resume` asks it again."))
+        return True
 
     def _recover(self, current: Watched, ending_with: Sequence[Watched], why: str = "") -> None:
         """Score what was answered, where the worker has not done it. `why`: the reason why the documents that `current`

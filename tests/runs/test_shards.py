@@ -109,3 +109,27 @@ def test_what_does_not_fit_on_the_disk_stays_where_it_is(run: RunDirectory) -> N
     assert read(run) == {0: "x"}
     gather_journals(run)
     assert len(read(run)) == 200
+
+
+@pytest.mark.parametrize("gave_up", [0, 1])
+def test_what_one_worker_gave_up_on_and_another_answered_is_answered(run: RunDirectory, gave_up: int) -> None:
+    """A slot ends after it gave up on documents, and its chunk is given to another, whose worker has no trouble."""
+    write(run.files_of(gave_up).journal, {1: "a"})
+    write(run.files_of(1 - gave_up).journal, {2: "b", 3: "c"})
+    with Journal(run.files_of(gave_up).journal) as journal:
+        journal.skip("arc", 2, "signal SIGSEGV")
+        journal.skip("arc", 4, "signal SIGSEGV")
+    assert gather_journals(run) == []
+    with Journal(run.journal) as journal:
+        assert set(journal.skipped()) == {("arc", 4)}
+    assert read(run) == {1: "a", 2: "b", 3: "c"}
+
+
+def test_what_two_workers_gave_up_on_stays_so(run: RunDirectory) -> None:
+    for number, answers in enumerate(({1: "a"}, {1: "b", 2: "c"})):
+        write(run.files_of(number).journal, answers)
+        with Journal(run.files_of(number).journal) as journal:
+            journal.skip("arc", 2, "no sign of life for 5s")
+    assert gather_journals(run) == []
+    with Journal(run.journal) as journal:
+        assert set(journal.skipped()) == {("arc", 2)}

@@ -187,12 +187,14 @@ class Journal:
 
     def add(self, other: Journal) -> None:
         """Add all that `other` holds, or nothing: of two answers to one request the later one is kept, damaged ones are
-        left out. Adding it again changes nothing. Raises JournalMismatchError when it is bound to another fingerprint.
+        left out; a document that one gave up on and the other answered is answered. Adding it again changes nothing.
+        Raises JournalMismatchError when it is bound to another fingerprint.
         """
         mine, theirs = self._meta(), other._meta()
         prints = [found["fingerprint"] for found in (mine, theirs) if "fingerprint" in found]
         if len(set(prints)) > 1:
             raise JournalMismatchError(other.path, [f"fingerprint: {prints[1]!r} there, {prints[0]!r} now"])
+        answered_there, answered_here = self._given_up_but_answered(other), other._given_up_but_answered(self)
         self._db.execute("PRAGMA synchronous=FULL")  # the journal that was added may be deleted afterwards
         with self._transaction():
             meta = other._db.execute("SELECT key, value FROM meta")
@@ -203,7 +205,8 @@ class Journal:
                 "excluded.facts WHERE excluded.t >= answers.t",
                 other._intact_rows(),
             )
-            skipped = other._db.execute("SELECT task, doc_id, reason FROM skipped")
+            self._db.executemany("DELETE FROM skipped WHERE task = ? AND doc_id = ?", answered_there)
+            skipped = ((*document, why) for document, why in other.skipped().items() if document not in answered_here)
             self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
         self._seed = self._read_seed()
 
@@ -219,6 +222,19 @@ class Journal:
             self._db.executemany("INSERT OR IGNORE INTO meta VALUES (?, ?)", notes)
             skipped = list(other._db.execute("SELECT task, doc_id, reason FROM skipped"))
             self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
+
+    def _given_up_but_answered(self, other: Journal) -> list[tuple[str, int]]:
+        """The documents that this journal gave up on and `other` did not, and of which `other` has more answers."""
+        theirs = other.skipped()
+        return [
+            document
+            for document in self.skipped()
+            if document not in theirs and other._answers_of(*document) > self._answers_of(*document)
+        ]
+
+    def _answers_of(self, task: str, doc_id: int) -> int:
+        rows = self._db.execute("SELECT count(*) FROM answers WHERE task = ? AND doc_id = ?", (task, doc_id))
+        return int(rows.fetchone()[0])
 
     def _intact_rows(self) -> Iterator[tuple[Any, ...]]:
         """Every answer as it is stored, the damaged ones left out."""

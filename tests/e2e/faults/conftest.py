@@ -20,6 +20,7 @@ SHORT = (
     "SIGTERM, Ctrl+C, Ctrl+C twice, SIGSTOP, SIGHUP",
     "an allocation that fails, and the batch size that is remembered",
     "damaged files",
+    "several workers: a document that kills every worker",
     "a truncated results file",
     "a worker that hangs at exit",
     "a worker that ignores SIGTERM",
