@@ -122,3 +122,19 @@ def test_a_run_deleted_meanwhile(tmp_path: Path) -> None:
         display.refresh()
         display.stop()
     assert (tmp_path / "out").read_text() == ""
+
+
+def test_models_that_come_and_go(tmp_path: Path) -> None:
+    first, second = make_run(tmp_path / "a", model="alpha"), make_run(tmp_path / "b", model="beta")
+    with (tmp_path / "out").open("w") as out:
+        display = open_display((), "json", stdout=out)
+        display.start()
+        display.add((first,), "alpha")
+        Story(first).start().load()
+        display.add((second,), "beta")
+        display.remove((first,))
+        Story(second).start()
+        display.stop()
+    written = len(read_events(first.events)), len(read_events(second.events))
+    models = [line["model"] for line in read_lines(tmp_path / "out")]
+    assert models == ["alpha"] * written[0] + ["beta"] * written[1]

@@ -225,3 +225,26 @@ def test_several_models_are_told_apart(tmp_path: Path) -> None:
     lines = shown(tmp_path / "log", [first, second], go_on)
     assert "18:40:03 llama fine-tuned: loading tasks and their data" in lines
     assert "18:40:03 qwen fine-tuned: loading tasks and their data" in lines
+
+
+def test_models_that_come_and_go(tmp_path: Path) -> None:
+    first, second = make_run(tmp_path / "a", model="alpha"), make_run(tmp_path / "b", model="beta")
+    with (tmp_path / "err").open("w") as file:
+        display = open_display((), stderr=file)
+        display.start()
+        display.add((first,), "alpha")
+        Story(first).start()
+        display.add((second,), "beta")
+        Story(second).start()
+        display.remove((first,))
+        display.note("alpha: evaluated.")
+        Story(first).load()
+        display.refresh()
+        display.stop()
+    assert (tmp_path / "err").read_text().splitlines() == [
+        "18:40:01 alpha: starting (importing lm-eval and PyTorch)",
+        "18:40:03 alpha: loading tasks and their data",
+        "alpha: evaluated.",
+        "18:40:01 beta: starting (importing lm-eval and PyTorch)",
+        "18:40:03 beta: loading tasks and their data",
+    ]
