@@ -50,18 +50,18 @@ def evaluate(
         except OSError as error:
             raise unwritable(run.records, error) from error
     with control.graceful(), watching(pending) as tick:
-        for group in _groups(pending, settings.workers):
+        for group in _groups(pending, pooled=settings.pooled):
             supervisor = Supervisor(group, settings, control, tick)
             for run, record in zip(group, supervisor.supervise(), strict=True):
                 done[run.path] = record
     return BenchOutcome(runs, done)
 
 
-def _groups(runs: Sequence[RunDirectory], workers: int) -> list[list[RunDirectory]]:
+def _groups(runs: Sequence[RunDirectory], *, pooled: bool = False) -> list[list[RunDirectory]]:
     """Group the runs that share a worker: those with the same weights (a base and an adapter on it), and those that
     are evaluated together document by document. Where several workers decide early, a base has its scores first."""
     plans = [run.plan() for run in runs]
-    if workers > 1 and any(plan.decide_early is not None for plan in plans):
+    if pooled and any(plan.decide_early is not None for plan in plans):
         return [[run] for run in runs]
     if side_by_side(plans):
         return [list(runs)]

@@ -137,7 +137,11 @@ class _Work:
         """Evaluate what is left of `run`, and say how that ended."""
         choice = self._choice
         settings = supervise_settings(
-            choice.timeout, skip_stalled=choice.skip_stalled, workers=choice.workers, devices=choice.devices
+            choice.timeout,
+            skip_stalled=choice.skip_stalled,
+            workers=choice.workers,
+            devices=choice.devices,
+            cluster=choice.cluster,
         )
         for record in evaluate(BenchRuns(run, None), settings, self._control, self._watching).done.values():
             if record.status != "finished":

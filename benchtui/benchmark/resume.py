@@ -73,14 +73,14 @@ def resume(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control:
 def _check_workers(run: RunDirectory, choice: ResumeChoice) -> None:
     """Raise UsageError for workers or devices that this run has no use for, or that its plan contradicts."""
     kind, plan = kind_of(run), run.header()
-    if choice.settings.workers > 1 and kind.combine is NothingCombined:
+    if choice.settings.pooled and kind.combine is NothingCombined:
         raise UsageError(
             f"A run of the kind {one_line(kind.name, 40)} has one worker: its parts are not independent of each other.",
-            "Give --workers 1, and one of --devices at most.",
+            "Give --workers 1, one of --devices at most, and no --cluster.",
         )
     backend = BUILT_IN.get(getattr(plan, "backend", ""))
     if backend is not None:
-        check_served(backend, choice.settings.workers, choice.devices)
+        check_served(backend, choice.settings.workers, choice.devices, choice.settings.cluster)
     if choice.devices is not None and (
         not agree(plan.device, choice.devices) or (plan.device == "auto" and choice.devices == "cpu")
     ):

@@ -34,13 +34,14 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     others.
     """
     every, backend = choice.model == "all", find_backend(choice.backend)
-    check_served(backend, choice.workers, choice.devices)
+    check_served(backend, choice.workers, choice.devices, choice.cluster)
     settings = supervise_settings(
         choice.timeout,
         skip_stalled=choice.skip_stalled,
         workers=choice.workers,
         devices=choice.devices,
         device=choice.device,
+        cluster=choice.cluster,
     )
     choice = with_checkpoint(choice, frontend.say)
     access = access_of(choice, backend)

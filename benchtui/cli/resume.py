@@ -42,6 +42,7 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
         skip_stalled=values["skip_stalled"],
         workers=values["workers"],
         devices=values["devices"],
+        cluster=values["cluster"],
     )
     choice = ResumeChoice(
         permissions_of(values),

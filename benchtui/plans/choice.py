@@ -88,6 +88,7 @@ class Choice:
     workers: int | Literal["auto"] = default_of("workers")
     devices: str | None = default_of("devices")
     models_at_once: int | Literal["auto"] = default_of("models-at-once")
+    cluster: str | None = default_of("cluster")
     model_args: dict[str, Any] = default_of("model-args")
     seeds: tuple[int, int, int, int] = default_of("seed")
     decide_early: float | None = None

@@ -64,11 +64,16 @@ def contradiction(device: str, devices: str) -> tuple[str, str]:
     )
 
 
-def check_served(backend: Backend, workers: int | Literal["auto"], devices: str | None) -> None:
-    """Raise UsageError where several workers, or devices, were asked for and a server does the work."""
-    if not backend.served or (workers in (1, "auto") and devices is None):
+def check_served(
+    backend: Backend, workers: int | Literal["auto"], devices: str | None, cluster: str | None = None
+) -> None:
+    """Raise UsageError where several workers, devices or a cluster were asked for and a server does the work."""
+    if not backend.served or (workers in (1, "auto") and devices is None and cluster is None):
         return
-    said = f"--workers {workers}" if workers not in (1, "auto") else f"--devices {one_line(str(devices), 200)}"
+    said = f"--workers {workers}"
+    if workers in (1, "auto"):
+        flag, value = ("--devices", devices) if devices is not None else ("--cluster", cluster)
+        said = f"{flag} {one_line(str(value), 200)}"
     raise UsageError(
         f"{said}: the {backend.name} backend asks a server, which has its devices to itself; one worker sends it many "
         "requests at once.",

@@ -150,6 +150,12 @@ class WorkerStarted(Event, frozen=True, kw_only=True, tag="worker-started"):
     attempt: int = 1
 
 
+class Placed(Event, frozen=True, kw_only=True, tag="placed"):
+    """One of several workers has a place on the machine `where` of a cluster; "" while it waits for one."""
+
+    where: str
+
+
 class Watchdog(Event, frozen=True, kw_only=True, tag="watchdog"):
     """Silence, in seconds, and how long until the worker is ended (None without a timeout)."""
 
@@ -188,6 +194,7 @@ CORE: tuple[type[Event], ...] = (
     Workers,
     UnitDecided,
     WorkerStarted,
+    Placed,
     Watchdog,
     WorkerEnded,
     Done,
@@ -226,13 +233,19 @@ class EventWriter:
             os.write(self._fd, b"\n")
 
     def emit(self, event: Event) -> None:
-        line = encode(event if event.t else msgspec.structs.replace(event, t=time.time()))
+        self._write(encode(event if event.t else msgspec.structs.replace(event, t=time.time())))
+
+    def append(self, lines: bytes) -> None:
+        """Write whole lines of events that another process has encoded."""
+        self._write(lines)
+
+    def _write(self, lines: bytes) -> None:
         if self._torn:
-            line = b"\n" + line
+            lines = b"\n" + lines
         self._torn = True
-        written = os.write(self._fd, line)
-        if written < len(line):  # a disk that filled up in the middle: the next write raises
-            os.write(self._fd, line[written:])
+        written = os.write(self._fd, lines)
+        if written < len(lines):  # a disk that filled up in the middle: the next write raises
+            os.write(self._fd, lines[written:])
         self._torn = False
 
     @property

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 Doing = Literal[
+    "waiting for a place",
     "starting",
     "loading model",
     "loading task",
@@ -22,7 +23,8 @@ Doing = Literal[
     "timed out",
     "failed",
 ]
-"""The phases of a worker; "waiting" for others, since nothing is left to give it; and how its slot has ended."""
+"""Before a worker has a machine of a cluster; its phases; "waiting" for others, since nothing is left to give it; and
+how its slot has ended."""
 
 ENDED: frozenset[Doing] = frozenset({"done", "stopped", "timed out", "failed"})
 LOST: frozenset[Doing] = frozenset({"timed out", "failed"})

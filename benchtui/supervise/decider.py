@@ -104,9 +104,7 @@ class Decider:
             self._chunks = ChunkWriter(self._files.chunks)
             if self._all_answered:
                 self._chunks.write(None)
-            self._worker = self._launcher.start(
-                self._shared.job((DECIDE, str(self._watched.run.path)), self._files.log)
-            )
+            self._worker = self._launcher.start(self._shared.job((DECIDE,), (self._watched.run,), self._files.log))
         except OSError as error:
             self.end()
             self._give_up(f"could not be started: {error.strerror or error}")

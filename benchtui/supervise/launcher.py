@@ -13,16 +13,25 @@ from benchtui.supervise.process import LocalWorker
 
 @dataclass(frozen=True)
 class WorkerJob:
-    """What a worker is started with: the Python module that is run, its arguments, and variables of its environment.
+    """What a worker is started with: the Python module that is run, its options, the folders of its runs, and variables
+    of its environment.
 
-    `log` is the file that keeps what it prints, `python` the path of the interpreter where it is not benchtui's own.
+    `log` is the file that keeps what it prints, `python` the path of the interpreter where it is not benchtui's own;
+    `shard` is its number, from 0, where it is one of several.
     """
 
     module: str
-    arguments: tuple[str, ...]
+    options: tuple[str, ...]
+    runs: tuple[Path, ...]
     log: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     python: str | None = None
+    shard: int | None = None
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What follows the name of the module."""
+        return (*self.options, *map(str, self.runs))
 
 
 class Worker(Protocol):
@@ -32,6 +41,10 @@ class Worker(Protocol):
     """How much it has printed: printing is a sign of life."""
     left_alive: tuple[int, ...]
     """After `reap`: the processes that could not be killed."""
+    waits: bool
+    """Whether it waits for a place to run in: it is not silent then."""
+    fate: str
+    """What ended it where its exit status does not say it, in words; "" otherwise."""
 
     @property
     def pid(self) -> int: ...

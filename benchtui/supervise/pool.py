@@ -17,7 +17,7 @@ from benchtui.supervise.control import Control
 from benchtui.supervise.decider import Decider
 from benchtui.supervise.endings import close_all, close_whole
 from benchtui.supervise.launcher import Launcher
-from benchtui.supervise.placement import placements
+from benchtui.supervise.placement import Placement
 from benchtui.supervise.schedule import Schedule, Share
 from benchtui.supervise.settings import SharedWorker, SuperviseSettings
 from benchtui.supervise.shard_events import ShardEvents
@@ -37,7 +37,8 @@ class Pool:
     its slot; the others continue.
 
     While they work the events of the shards are passed on as events of the run. When all slots have ended, the journals
-    of the shards become the run's own, and `score` scores it. `idle` waits for the seconds given.
+    of the shards become the run's own, and `score` scores it. `idle` waits for the seconds given. `launcher` starts the
+    workers, each where `placed` says, `here` what reads the run's own files.
     """
 
     def __init__(
@@ -47,7 +48,9 @@ class Pool:
         settings: SuperviseSettings,
         control: Control,
         launcher: Launcher,
+        placed: Sequence[Placement],
         *,
+        here: Launcher,
         idle: Callable[[float], None],
         score: Callable[[Watched], None],
     ) -> None:
@@ -62,14 +65,13 @@ class Pool:
             [Watched.open_shard(watched.run, Share(schedule, number)) for number in numbers]
             for watched, schedule in zip(runs, self._schedules, strict=True)
         ]
-        placed = placements(settings.workers, settings.devices, models=settings.models, sharing=settings.sharing)
         places = [placement.where for placement in placed]
         self._events = [
             ShardEvents([shard.files for shard in shards], kind_of(watched.run), schedule, places)
             for watched, shards, schedule in zip(runs, self._shards, self._schedules, strict=True)
         ]
         self._deciders = [
-            Decider(watched, schedule, shared, launcher, timeout=settings.timeout, tell=_once(events, watched))
+            Decider(watched, schedule, shared, here, timeout=settings.timeout, tell=_once(events, watched))
             for watched, schedule, events in zip(runs, self._schedules, self._events, strict=True)
             if _decides(watched)
         ]
@@ -80,9 +82,9 @@ class Pool:
                 settings,
                 control,
                 launcher,
+                placed[number : number + 1],
                 idle=self._pause,
                 score=lambda _: None,  # a shard is scored with the others, at the end
-                placement=placed[number],
             )
             for number in numbers
         ]

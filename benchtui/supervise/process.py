@@ -68,7 +68,8 @@ def _opened(path: Path, flags: int) -> io.FileIO:
 class LocalWorker:
     """One worker and everything it starts. Its stdin is a pipe that closes when we end; output goes to a bounded log.
 
-    `python` is the path of the interpreter that runs it, where that is not ours.
+    `python` is the path of the interpreter that runs it, where that is not ours; `inherited` are descriptors that it
+    gets under the same numbers.
     Raises OSError when it cannot be started. On Linux it is killed when the thread that started it ends: that thread
     has to live until `reap` has returned.
     """
@@ -81,11 +82,13 @@ class LocalWorker:
         *,
         module: str = "benchtui.worker",
         python: str | None = None,
+        inherited: Sequence[int] = (),
     ) -> None:
         self._log = BoundedLog(log)
         self._mark = secrets.token_hex(8)
         self.output_bytes = 0
         self.left_alive: tuple[int, ...] = ()
+        self.waits, self.fate = False, ""
         self.log_error: OSError | ValueError | None = None
         own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
         variables = {**os.environ, **(environment or {}), **own}
@@ -96,6 +99,7 @@ class LocalWorker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            pass_fds=tuple(inherited),
             env=variables if python is None else variables_of_other(variables),
         )
         self._pump = threading.Thread(target=self._copy_output, name="worker-output", daemon=True)
@@ -119,6 +123,10 @@ class LocalWorker:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, STACK_SIGNAL)
 
+    def kill(self) -> None:
+        """End the worker and what belongs to its session; returns at once."""
+        self._signal(signal.SIGKILL)
+
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses for a group of zombies
             os.killpg(self.pid, number)
@@ -135,17 +143,13 @@ class LocalWorker:
 
         It has `grace` seconds from the last time that `busy` was true, and no time at all once `hurry` is true.
         """
+        self.ask_to_stop()
+        return has_ended(self.poll, grace, wait=wait, busy=busy, hurry=hurry)
+
+    def ask_to_stop(self) -> None:
+        """Ask the worker and all it started to stop; returns at once."""
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)  # a suspended worker could not hear the request
-        began = last_sign = time.monotonic()
-        while self.poll() is None and not hurry():
-            wait(0.02)
-            now = time.monotonic()
-            if busy():
-                last_sign = now
-            if now - last_sign > grace or now - began > LONGEST_STOP:
-                break
-        return self.poll() is not None
 
     def reap(self) -> int:
         """Kill everything that is left, wait until it is dead, and return the worker's exit status.
@@ -191,3 +195,24 @@ class LocalWorker:
                 except (OSError, ValueError) as error:  # a full disk must not block the worker: its output is dropped
                     self.log_error = error
         stream.close()
+
+
+def has_ended(
+    poll: Callable[[], int | None],
+    grace: float,
+    *,
+    wait: Callable[[float], None],
+    busy: Callable[[], bool],
+    hurry: Callable[[], bool],
+) -> bool:
+    """Wait for a worker that was asked to stop, whose exit status `poll` tells; whether it went by itself. It has
+    `grace` seconds from the last time that `busy` was true, and no time at all once `hurry` is true."""
+    began = last_sign = time.monotonic()
+    while poll() is None and not hurry():
+        wait(0.02)
+        now = time.monotonic()
+        if busy():
+            last_sign = now
+        if now - last_sign > grace or now - began > LONGEST_STOP:
+            break
+    return poll() is not None

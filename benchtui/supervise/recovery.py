@@ -62,7 +62,7 @@ class Recovery:
         """Run one worker until it has written results or ended; whether it exited by itself."""
         watched, run = self._watched, self._watched.run
         try:
-            worker = self._launcher.start(self._shared.job((SCORE, str(run.path)), run.worker_log))
+            worker = self._launcher.start(self._shared.job((SCORE,), (run,), run.worker_log))
         except OSError as error:
             watched.tell(ev.Warned(message=f"What was answered could not be scored: {error}"))
             return True

@@ -8,11 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
 
+from benchtui.errors import UsageError
 from benchtui.gpus import Gpu
 from benchtui.plans.devices import find_devices
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import kind_of, read_kind
+from benchtui.supervise.cluster.address import check_address
 from benchtui.supervise.launcher import WorkerJob
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -23,7 +25,9 @@ class SuperviseSettings:
     """`timeout` in seconds without a sign of life, None for none; `skip_stalled` gives up on stalled documents;
     `grace` in seconds is what a worker gets to stop by itself; `workers` evaluate a run's documents at the same time,
     each a part of them, on `devices` in turn where they are named. So many `models` are evaluated at the same time,
-    this one included, `sharing` of them on the same devices; without devices all share the processors."""
+    this one included, `sharing` of them on the same devices; without devices all share the processors. `cluster` is
+    the address of a cluster that they run on instead of this machine; with 0 workers it is as many as find a place
+    there."""
 
     timeout: float | None = None
     skip_stalled: bool = False
@@ -32,12 +36,18 @@ class SuperviseSettings:
     devices: tuple[Gpu, ...] = ()
     models: int = 1
     sharing: int = 1
+    cluster: str | None = None
 
     @property
     def beside(self) -> int:
         """Return how many workers, of all models, use the memory of one device at most."""
         places = len(self.devices)
         return -(-self.workers // places) * self.sharing if places else self.workers * self.models
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the documents of a run are shared out, be it to one worker: on a cluster they always are."""
+        return self.workers != 1 or self.cluster is not None
 
 
 def supervise_settings(
@@ -47,9 +57,17 @@ def supervise_settings(
     workers: int | Literal["auto"],
     devices: str | None,
     device: str = "auto",
+    cluster: str | None = None,
 ) -> SuperviseSettings:
     """The settings as the user says them: `devices` as --devices takes them, and as many workers as those where nothing
-    else is said. Raises UsageError for a GPU that is not there, and where `device` contradicts `devices`."""
+    else is said. Raises UsageError for a GPU that is not there, where `device` contradicts `devices`, and for devices
+    of this machine beside a cluster; BenchtuiError for a cluster that cannot be reached."""
+    if cluster is not None:
+        if devices is not None:
+            step = "Leave it out: Ray chooses the GPUs (--device cpu takes none)."
+            raise UsageError("--devices names GPUs of this machine, and --cluster takes others.", step)
+        check_address(cluster)
+        return SuperviseSettings(timeout, skip_stalled, workers=0 if workers == "auto" else workers, cluster=cluster)
     found = tuple(find_devices(devices, device))
     return SuperviseSettings(
         timeout, skip_stalled, workers=max(1, len(found)) if workers == "auto" else workers, devices=found
@@ -59,19 +77,32 @@ def supervise_settings(
 @dataclass(frozen=True)
 class SharedWorker:
     """What runs need that are evaluated by the same worker: its module, its environment, whether it evaluates them side
-    by side, so that they also end together, and the path of the Python that runs it, None for benchtui's own."""
+    by side, so that they also end together, the path of the Python that runs it, None for benchtui's own, and the
+    device that the plans say."""
 
     module: str
     environment: Mapping[str, str]
     side_by_side: bool
     python: str | None = None
+    device: str = "auto"
 
-    def job(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] = NOTHING) -> WorkerJob:
-        """What such a worker is started with, `environment` besides that of its runs."""
-        return WorkerJob(self.module, tuple(arguments), log, {**self.environment, **environment}, self.python)
+    def job(
+        self,
+        options: Sequence[str],
+        runs: Sequence[RunDirectory],
+        log: Path,
+        environment: Mapping[str, str] = NOTHING,
+        shard: int | None = None,
+    ) -> WorkerJob:
+        """What such a worker is started with for these runs, `environment` besides that of the plans."""
+        variables = {**self.environment, **environment}
+        folders = tuple(run.path for run in runs)
+        return WorkerJob(self.module, tuple(options), folders, log, variables, self.python, shard)
 
 
 def shared_worker(runs: Sequence[RunDirectory]) -> SharedWorker:
     """What the plans of `runs` say of their worker. Raises BenchtuiError for a plan that cannot be read."""
     kind, plans = kind_of(runs[0]), [read_kind(run)[1] for run in runs]
-    return SharedWorker("benchtui.worker", worker_environment(plans), kind.side_by_side(plans), plans[0].python)
+    return SharedWorker(
+        "benchtui.worker", worker_environment(plans), kind.side_by_side(plans), plans[0].python, plans[0].device
+    )

@@ -94,6 +94,8 @@ class ShardEvents:
             case ev.ShareDone():
                 self._combine.settle(number)
                 return None
+            case ev.Placed():
+                return None
             case ev.Done():
                 return self._lost(number, event) if event.status in LOST else None
             case ev.Advance():

@@ -21,7 +21,7 @@ from benchtui.supervise.endings import (
     what_failed,
 )
 from benchtui.supervise.launcher import Launcher, Worker
-from benchtui.supervise.placement import WHOLE_MACHINE, Placement
+from benchtui.supervise.placement import Placement
 from benchtui.supervise.settings import SharedWorker, SuperviseSettings
 from benchtui.supervise.watchdog import SilenceWatch
 from benchtui.supervise.watched import Watched
@@ -51,10 +51,10 @@ class Slot:
         settings: SuperviseSettings,
         control: Control,
         launcher: Launcher,
+        placed: Sequence[Placement],
         *,
         idle: Callable[[float], None],
         score: Callable[[Watched], None],
-        placement: Placement = WHOLE_MACHINE,
     ) -> None:
         self._watched = watched
         self._shared = shared
@@ -62,7 +62,7 @@ class Slot:
         self._control = control
         self._launcher = launcher
         self._idle = idle
-        self._placement = placement
+        (self._placement,) = placed
         self._attempt = 0
         self._poll = seconds_between_looks(settings.workers)
         replaces = settings.workers > 1
@@ -97,19 +97,20 @@ class Slot:
             current.tell(ev.Warned(message=f"The kernel does not let go of process {numbers}: it could not be killed."))
         if ending == "failed":
             ending = what_failed(current, code, killed_for_memory=kernel_oom_kills() > kills_before)
-        current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=exit_words(code)))
+        current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=worker.fate or exit_words(code)))
         return self.rules.follow(ending, code, current, waiting)
 
     def _start(self, waiting: list[Watched]) -> Worker:
-        files, arguments = waiting[0].files, [str(watched.run.path) for watched in waiting]
-        if files.shard is not None:
-            arguments = [SHARD, f"{files.shard}/{self._settings.workers}", *arguments]
+        files, runs, options = waiting[0].files, [watched.run for watched in waiting], list[str]()
         if self.rules.memory_share < 1:
-            arguments = [MEMORY_SHARE, str(self.rules.memory_share), *arguments]
+            options += [MEMORY_SHARE, str(self.rules.memory_share)]
+        if files.shard is not None:
+            options += [SHARD, f"{files.shard}/{self._settings.workers}"]
         for watched in waiting:
             if watched.share is not None:
                 watched.share.begin()
-        worker = self._launcher.start(self._shared.job(arguments, files.log, self._placement.environment))
+        job = self._shared.job(options, runs, files.log, self._placement.environment, files.shard)
+        worker = self._launcher.start(job)
         for watched in waiting:
             watched.begin_worker(worker.pid, self._attempt)
         return worker
@@ -124,7 +125,7 @@ class Slot:
             advanced = self._collect(waiting)
             close_whole(waiting)
             current = self._at_work(waiting)
-            silence.hear(now, advanced=advanced or (current is not None and current.waits))
+            silence.hear(now, advanced=advanced or worker.waits or (current is not None and current.waits))
             if current is None:
                 if now - results_at > EXIT_PATIENCE:
                     return "finished", None  # it hangs at exit; its results are on disk

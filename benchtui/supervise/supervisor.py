@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
+from benchtui.errors import UsageError
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.records import DoneRecord
+from benchtui.supervise.cluster.launcher import ClusterLauncher
 from benchtui.supervise.control import Control
 from benchtui.supervise.launcher import Launcher, LocalLauncher
-from benchtui.supervise.placement import placements
+from benchtui.supervise.placement import Placement, placements
 from benchtui.supervise.pool import Pool
 from benchtui.supervise.recovery import Recovery
 from benchtui.supervise.settings import SuperviseSettings, shared_worker
 from benchtui.supervise.slot import Slot
 from benchtui.supervise.watched import Watched
+
+CLUSTER_LOG = "cluster.log"
+"""What Ray says to the process that speaks with it, in run/."""
 
 
 class Supervisor:
@@ -40,33 +46,51 @@ class Supervisor:
         self._settings = settings
         self._control = control
         self._on_tick = on_tick
-        self._launcher = launcher or LocalLauncher()
+        self._here = launcher or LocalLauncher()
         self._watched: list[Watched] = []
 
     def supervise(self) -> list[DoneRecord]:
         """Evaluate every run; returns their done records, in order."""
-        self._watched = [Watched.open_for_supervision(run, self._settings.workers) for run in self._runs]
-        settings = self._settings
-        placed = placements(1, settings.devices, models=settings.models, sharing=settings.sharing)[0]
-        evaluator = partial(Slot, placement=placed) if settings.workers == 1 else Pool
+        if self._settings.cluster is None:
+            local = self._settings
+            placed = placements(local.workers, local.devices, models=local.models, sharing=local.sharing)
+            self._evaluate(local, self._here, placed)
+        else:
+            with self._cluster(self._settings.cluster) as cluster:
+                room = cluster.room
+                self._evaluate(replace(self._settings, workers=room.workers), cluster, [room.placement] * room.workers)
+        for watched in self._watched:
+            watched.writer.close()
+        return [watched.done for watched in self._watched if watched.done is not None]
+
+    def _cluster(self, address: str) -> ClusterLauncher:
+        if self._shared.python is not None:
+            raise UsageError(
+                "--python names an environment of this machine, and --cluster runs the worker on others.",
+                "Start Ray there in the environment that the worker needs, and leave out --python.",
+            )
+        log = self._runs[0].records / CLUSTER_LOG
+        return ClusterLauncher(address, log, workers=self._settings.workers, device=self._shared.device)
+
+    def _evaluate(self, settings: SuperviseSettings, launcher: Launcher, placed: Sequence[Placement]) -> None:
+        self._watched = [Watched.open_for_supervision(run, settings.workers) for run in self._runs]
+        evaluator = partial(Pool, here=self._here) if settings.pooled else Slot
         evaluator(
             self._watched,
             self._shared,
             settings,
             self._control,
-            self._launcher,
+            launcher,
+            placed,
             idle=self._idle,
             score=self._score,
         ).evaluate()
-        for watched in self._watched:
-            watched.writer.close()
-        return [watched.done for watched in self._watched if watched.done is not None]
 
     def _score(self, watched: Watched) -> None:
         Recovery(
             watched,
             self._shared,
-            self._launcher,
+            self._here,  # also where the workers are on a cluster: what is scored lies here
             timeout=self._settings.timeout,
             idle=self._idle,
             hurry=lambda: self._control.kill_requested,

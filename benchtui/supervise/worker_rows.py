@@ -32,6 +32,7 @@ class _Row:
     """`found` is, by task, what was answered before the run was started, and `documents` what is answered now."""
 
     doing: Doing = "starting"
+    where: str = ""
     task: str = ""
     starts: int = 1
     silent: float | None = None
@@ -66,6 +67,8 @@ class WorkerRows:
             case ev.WorkerStarted():
                 row.doing, row.task, row.silent, row.starts = "starting", "", None, max(event.attempt, 1)
                 row.pace = Pace()
+            case ev.Placed():
+                row.doing, row.where = "starting" if event.where else "waiting for a place", event.where
             case ev.Phase():
                 row.doing, row.task, row.begun, row.silent = event.name, event.task, True, None
             case ev.Watchdog():
@@ -127,7 +130,7 @@ class WorkerRows:
             rate=round(row.pace.rate, 3) if evaluating and row.pace.rate else None,
             starts=row.starts,
             silent=None if waits else row.silent,
-            where=self._places[number],
+            where=self._places[number] or row.where,
         )
 
 

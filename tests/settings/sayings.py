@@ -104,6 +104,7 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "device": NAMES,
     "workers": WHOLE,
     "models-at-once": WHOLE,
+    "cluster": st.sampled_from(["none"]),  # any other is asked whether it is there
     "devices": st.sampled_from(["auto", "cpu", "none", "0", "0,1", " 1, 0", "cuda:1", "GPU-5c89b1,MIG-7a/3/0"]),
     "backend": NAMES,
     "server": NAMES,

@@ -69,7 +69,7 @@ def test_where_one_cannot_be_started_the_others_do_their_part(worker: Script, ru
 
 
 def test_a_local_worker_runs_the_module_that_it_is_told(run: RunDirectory) -> None:
-    started = LocalLauncher().start(WorkerJob("platform", (), run.worker_log, {"TERM": "dumb"}))
+    started = LocalLauncher().start(WorkerJob("platform", (), (), run.worker_log, {"TERM": "dumb"}))
     while started.poll() is None:
         threading.Event().wait(0.02)
     assert started.reap() == 0

@@ -28,6 +28,23 @@ class RequestKey(msgspec.Struct, frozen=True):
     repeat: int = 0
 
 
+class Excerpt(msgspec.Struct, frozen=True):
+    """What a journal holds, or what was added to it, as it is stored: rows of its tables, answers with their checksums.
+
+    `answers` are in the order in which they were given; `more` says that there are others after them.
+    """
+
+    meta: list[tuple[str, str]]
+    answers: list[tuple[str, int, int, int, str, str, float, int, str | None]]
+    skipped: list[tuple[str, int, str]]
+    more: bool = False
+
+    @property
+    def latest(self) -> float | None:
+        """When the last answer was given, in seconds since the epoch."""
+        return self.answers[-1][6] if self.answers else None
+
+
 class JournalMismatchError(BenchtuiError):
     """The journal was written for something else; `differences` says what, in words."""
 
@@ -190,23 +207,55 @@ class Journal:
         left out; a document that one gave up on and the other answered is answered. Adding it again changes nothing.
         Raises JournalMismatchError when it is bound to another fingerprint.
         """
-        mine, theirs = self._meta(), other._meta()
-        prints = [found["fingerprint"] for found in (mine, theirs) if "fingerprint" in found]
-        if len(set(prints)) > 1:
-            raise JournalMismatchError(other.path, [f"fingerprint: {prints[1]!r} there, {prints[0]!r} now"])
+        self._check_fingerprint(other.path, other._meta())
         answered_there, answered_here = self._given_up_but_answered(other), other._given_up_but_answered(self)
         self._db.execute("PRAGMA synchronous=FULL")  # the journal that was added may be deleted afterwards
+        meta = other._db.execute("SELECT key, value FROM meta")
+        skipped = ((*document, why) for document, why in other.skipped().items() if document not in answered_here)
+        self._add_rows(meta, other._intact_rows(), skipped, answered_there)
+
+    def excerpt(self, since: float = -1.0, most: int = -1) -> Excerpt:
+        """What it holds, with the answers that were given after `since`, in seconds since the epoch. Of `most` answers
+        (-1: of all) whole batches are returned, at least one."""
+        columns = "task, doc_id, idx, repeat, request, answer, t, mark, facts"
+        rows = self._db.execute(f"SELECT {columns} FROM answers WHERE t > ? ORDER BY t", (since,))  # noqa: S608 - ours
+        answers = list[Any]()
+        more = False
+        for row in rows:
+            if 0 <= most <= len(answers) and row[6] != answers[-1][6]:
+                more = True
+                break
+            answers.append(row)
+        meta = list(self._db.execute("SELECT key, value FROM meta"))
+        skipped = list(self._db.execute("SELECT task, doc_id, reason FROM skipped"))
+        return Excerpt(meta, answers, skipped, more)
+
+    def merge(self, excerpt: Excerpt, path: Path) -> None:
+        """Add what an excerpt of the journal at `path` holds, or nothing, as `add` does."""
+        theirs = _decoded(excerpt.meta)
+        self._check_fingerprint(path, theirs)
+        seed = _seed_of(theirs)
+        intact = (row for row in excerpt.answers if row[7] == _mark(seed, row[:6], row[8]))
+        self._add_rows(excerpt.meta, intact, excerpt.skipped)
+
+    def _check_fingerprint(self, path: Path, theirs: Mapping[str, Any]) -> None:
+        prints = [found["fingerprint"] for found in (self._meta(), theirs) if "fingerprint" in found]
+        if len(set(prints)) > 1:
+            raise JournalMismatchError(path, [f"fingerprint: {prints[1]!r} there, {prints[0]!r} now"])
+
+    def _add_rows(
+        self, meta: Iterable[Any], answers: Iterable[Any], skipped: Iterable[Any], answered: Iterable[Any] = ()
+    ) -> None:
+        """Add rows of another journal; the documents that are `answered` there are no longer given up on."""
         with self._transaction():
-            meta = other._db.execute("SELECT key, value FROM meta")
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", meta)
             self._db.executemany(
                 "INSERT INTO answers VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET request = "
                 "excluded.request, answer = excluded.answer, t = excluded.t, mark = excluded.mark, facts = "
                 "excluded.facts WHERE excluded.t >= answers.t",
-                other._intact_rows(),
+                answers,
             )
-            self._db.executemany("DELETE FROM skipped WHERE task = ? AND doc_id = ?", answered_there)
-            skipped = ((*document, why) for document, why in other.skipped().items() if document not in answered_here)
+            self._db.executemany("DELETE FROM skipped WHERE task = ? AND doc_id = ?", answered)
             self._db.executemany("INSERT OR REPLACE INTO skipped VALUES (?, ?, ?)", skipped)
         self._seed = self._read_seed()
 
@@ -265,15 +314,11 @@ class Journal:
             raise
 
     def _meta(self) -> dict[str, Any]:
-        found = {}
-        for key, value in self._db.execute("SELECT key, value FROM meta"):
-            with suppress(ValueError, TypeError):  # damaged: treated as absent
-                found[key] = json.loads(value)
-        return found
+        return _decoded(self._db.execute("SELECT key, value FROM meta"))
 
     def _read_seed(self) -> int:
         """Of every checksum: an answer of another fingerprint never fits, even if the table that says so was lost."""
-        return zlib.crc32(json.dumps(self._meta().get("fingerprint")).encode())
+        return _seed_of(self._meta())
 
 
 def request_digest(request_type: str, arguments: tuple[Any, ...]) -> str:
@@ -291,6 +336,18 @@ def answered_requests(path: Path) -> int:
             return journal.count()
     except sqlite3.Error:
         return readable_answers(path)
+
+
+def _decoded(meta: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    found = {}
+    for key, value in meta:
+        with suppress(ValueError, TypeError):  # damaged: treated as absent
+            found[key] = json.loads(value)
+    return found
+
+
+def _seed_of(meta: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(meta.get("fingerprint")).encode())
 
 
 def _mark(seed: int, row: tuple[object, ...], facts: object) -> int:
