@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 from benchtui.runs.chunks import Chunk, ChunkWriter, Dropped, WorkUnit
 from benchtui.runs.directory import WorkerFiles
@@ -19,12 +21,23 @@ from benchtui.runs.events import WorkUnits
 
 OPEN_AT_ONCE = 2
 """Chunks that a worker has at a time: one at work, and one so that it need not wait."""
-SMALLEST = 4
+SMALLEST = 8
 """Documents in a chunk, unless there are fewer than that for each worker."""
+ENOUGH = 32
+"""Documents in a chunk while there are two such for each worker: models that answer many at once would be half idle."""
 LARGEST = 1000
 """Documents in a chunk: as much as is asked again, at most, when a slot ends."""
-PARTS = 2
-"""A chunk is the part of what is left that each worker would get, divided by this."""
+PARTS = 4
+"""A chunk is the part of what is left that each worker would get, divided by this: with two open, a worker has at most
+half of its part in hand, and one of half the speed delays nobody (measured by tests/perf/scale_parts/schedules.py)."""
+
+
+class Writes(Protocol):
+    """What chunks are given through, as `ChunkWriter` does."""
+
+    def write(self, line: Chunk | Dropped | None) -> None: ...
+
+    def close(self) -> None: ...
 
 
 @dataclass
@@ -32,7 +45,7 @@ class _Shard:
     """One slot's part of the run: `ready` since its worker said what there is to do."""
 
     files: WorkerFiles
-    writer: ChunkWriter | None = None
+    writer: Writes | None = None
     unwritable: OSError | None = None
     ready: bool = False
     lost: bool = False
@@ -43,14 +56,21 @@ class _Shard:
 class Schedule:
     """Shares out the documents of one run. Every method may be called from any thread.
 
-    `largest` documents at most are in a chunk. A shard whose file cannot be written is given nothing more; `unwritable`
-    says so.
+    `largest` documents at most are in a chunk; `open_writer` opens what a shard's worker reads them from. A shard whose
+    file cannot be written is given nothing more; `unwritable` says so.
     """
 
-    def __init__(self, shards: Sequence[WorkerFiles], *, largest: int = LARGEST) -> None:
+    def __init__(
+        self,
+        shards: Sequence[WorkerFiles],
+        *,
+        largest: int = LARGEST,
+        open_writer: Callable[[Path], Writes] = ChunkWriter,
+    ) -> None:
         self._lock = threading.RLock()
         self._shards = [_Shard(files) for files in shards]
         self._largest = largest
+        self._open_writer = open_writer
         self._units: deque[WorkUnit] | None = None
         self._told: dict[int, list[WorkUnit]] = {}
         self._at = 0
@@ -69,7 +89,7 @@ class Schedule:
                 shard.writer.close()
             shard.writer, shard.ready, shard.told_end = None, False, False
             self._told.pop(number, None)
-            shard.writer = ChunkWriter(shard.files.chunks)
+            shard.writer = self._open_writer(shard.files.chunks)
             shard.open = {chunk.number: chunk for chunk in self._wanted(shard.open.values())}
             for chunk in shard.open.values():
                 shard.writer.write(chunk)
@@ -200,8 +220,8 @@ class Schedule:
 
 def chunk_size(left: int, workers: int, largest: int = LARGEST) -> int:
     """How many of the documents `left` the next chunk has."""
-    fair = -(-left // workers)
-    return max(1, min(largest, max(-(-left // (PARTS * workers)), min(SMALLEST, fair))))
+    fair, half, part = (-(-left // (of * workers)) for of in (1, 2, PARTS))
+    return max(1, min(largest, max(part, min(ENOUGH, half), min(SMALLEST, fair))))
 
 
 @dataclass(frozen=True)
