@@ -129,7 +129,19 @@ def _document_order(unit: Unit, tasks: Mapping[str, AskedTask], plan: BenchmarkP
         return _DocumentOrder(order, range(len(order)))
     order, starts = [], []
     for leaf in unit.leaves:
-        prompts = tasks[leaf.name].prompts()
-        starts += [len(order) + start for start in chunk_starts([prompts.get(n, "") for n in range(leaf.documents)])]
+        starts += [len(order) + start for start in _starts(tasks[leaf.name], leaf.documents)]
         order += [(leaf.name, doc_id) for doc_id in range(leaf.documents)]
     return _DocumentOrder(order, starts)
+
+
+def _starts(task: AskedTask, documents: int) -> list[int]:
+    """The places in a task where a chunk may begin, as the first worker in this slot found them: a later one lacks the
+    prompts of documents that were given up on, and every worker has to move the ends of chunks alike."""
+    journal, name = task.context.journal, f"documents of {task.loaded.name} kept with the one before"
+    inner = journal.noted(name)
+    if not isinstance(inner, list):
+        prompts = task.prompts()
+        inner = sorted(set(range(documents)) - set(chunk_starts([prompts.get(n, "") for n in range(documents)])))
+        journal.note(name, inner)
+    kept = {place for place in inner if isinstance(place, int)}
+    return [place for place in range(documents) if place == 0 or place not in kept]
