@@ -50,7 +50,7 @@ class Control:
         now = time.monotonic()
         if self.stop_requested and now - self._asked_at <= SECOND_PRESS_WITHIN:
             self.kill_requested = True
-            self._tell("Killing the worker now. Everything answered is in the journal.")
+            self._tell("Killing at once. Everything answered is in the journal.")
         else:
             self._tell("Stopping: what was answered is kept and scored. Press Ctrl+C again to kill at once.")
         self.stop_requested = True

@@ -158,6 +158,8 @@ class ShardEvents:
                 return ev.Warned(
                     t=event.t, message=f"Worker {number + 1} failed: {event.message}", next_step=event.next_step
                 )
+            case ev.WorkerEnded(reason="stopped" | "killed now"):
+                return None  # as it was asked to
             case ev.WorkerEnded():
                 return ev.Warned(
                     t=event.t, message=f"Worker {number + 1} ended: {event.reason} ({event.detail or event.exit_code})."
