@@ -79,13 +79,18 @@ def take(run, doc_id):
     InHandWriter(files(run).in_hand).take("arc", doc_id, "Which", "scoring its answer")
 
 
-def given(run, documents=10):
+def given(run, documents=10, look=0):
     # the chunks that this worker is given, until no more come; the documents are one work unit
-    say(run, ev.WorkUnits(units=[WorkUnit("arc", documents)], last=True))
+    say(run, ev.WorkUnits(units=[WorkUnit("arc", documents, look)], last=True))
     reader = ChunkReader(files(run).chunks)
     while True:
         chunks = reader.read()
-        yield from chunks
+        for chunk in chunks:
+            reader.read()
+            if chunk.unit in reader.dropped:
+                chunk_done(run, chunk)
+            else:
+                yield chunk
         if not chunks and reader.ended:
             return
         time.sleep(0.01)

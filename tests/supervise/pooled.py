@@ -54,9 +54,9 @@ def answer_share(run):
 """A worker that takes no chunks: it answers every n-th of ten documents, so that a test knows which."""
 
 CHUNKED = f"""{SCORED}
-def answer_chunks(run, each=lambda doc: None, documents=10):
+def answer_chunks(run, each=lambda doc: None, documents=10, look=0):
     plan(run)
-    for chunk in given(run, documents):
+    for chunk in given(run, documents, look):
         for doc in range(chunk.start, chunk.stop):
             if doc not in known(run):
                 each(doc)
