@@ -5,8 +5,12 @@ from __future__ import annotations
 import sys
 import threading
 
+import pytest
+
+from benchtui.gpus import CUDA, HIP, Gpu
 from benchtui.machine import MEMORY_PART
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.worker_contract import DEVICE_NAME
 from benchtui.supervise.control import Control
 from benchtui.supervise.launcher import LocalLauncher, Worker, WorkerJob
 from benchtui.supervise.settings import SuperviseSettings
@@ -74,3 +78,39 @@ def test_a_local_worker_runs_the_module_that_it_is_told(run: RunDirectory) -> No
         threading.Event().wait(0.02)
     assert started.reap() == 0
     assert sys.platform in run.worker_log.read_text().lower()
+
+
+GPUS = (Gpu(0, "3", title="NVIDIA H100"), Gpu(1, "MIG-7a", title="NVIDIA A100 MIG 3g.20gb"), Gpu(2, "1", HIP))
+
+
+def test_each_worker_sees_its_own_gpu_and_knows_what_it_is_called(worker: Script, run: RunDirectory) -> None:
+    worker.install(SCORE, "plan(run); answer(run, shard); share_done(run)")
+    launcher = Elsewhere()
+    Supervisor([run], SuperviseSettings(workers=3, devices=GPUS), Control(), launcher=launcher).supervise()
+    jobs = {job.arguments[1]: job.environment for job in launcher.jobs if "--shard" in job.arguments}
+    seen = [{name: jobs[f"{number}/3"].get(name) for name in (CUDA, HIP, DEVICE_NAME)} for number in range(3)]
+    assert seen == [
+        {CUDA: "3", HIP: None, DEVICE_NAME: "GPU 0 (NVIDIA H100)"},
+        {CUDA: "MIG-7a", HIP: None, DEVICE_NAME: "GPU 1 (NVIDIA A100 MIG 3g.20gb)"},
+        {CUDA: None, HIP: "1", DEVICE_NAME: "GPU 2"},
+    ]
+
+
+def test_one_worker_is_put_on_the_device_that_is_named(worker: Script, run: RunDirectory) -> None:
+    worker.install("plan(run); results(run)")
+    launcher = Elsewhere()
+    Supervisor([run], SuperviseSettings(devices=GPUS[1:2]), Control(), launcher=launcher).supervise()
+    (job,) = launcher.jobs
+    assert job.environment[CUDA] == "MIG-7a"
+
+
+def test_models_at_once_share_the_threads_and_the_memory(
+    worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("benchtui.supervise.placement.usable_cores", lambda: 8)
+    worker.install("plan(run); results(run)")
+    launcher = Elsewhere()
+    Supervisor([run], SuperviseSettings(models=2, sharing=2), Control(), launcher=launcher).supervise()
+    (job,) = launcher.jobs
+    assert (job.environment["OMP_NUM_THREADS"], job.environment[MEMORY_PART]) == ("4", "0.5")
