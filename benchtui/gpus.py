@@ -26,16 +26,33 @@ _DEVICE_FILES = Path("/dev")
 class Gpu:
     """One GPU, or one part of a GPU (MIG). `number` is what PyTorch counts it as (cuda:0 …); `name` is what a worker's
     `variable` is set to, so that it sees this one alone. `title` is the driver's name of it, "" where that is not
-    known, `board` its number among the boards that the driver lists."""
+    known, `board` its number among the boards that the driver lists. `together` has the numbers of several that hold
+    one model, () for a single one."""
 
     number: int
     name: str
     variable: str = CUDA
     title: str = ""
     board: int | None = None
+    together: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        return f"GPU {self.number}{f' ({one_line(self.title, 60)})' if self.title else ''}"
+        return f"{self.label}{f' ({one_line(self.title, 60)})' if self.title else ''}"
+
+    @property
+    def label(self) -> str:
+        """What a worker's device is called in a few characters."""
+        return f"GPUs {', '.join(map(str, self.together))}" if self.together else f"GPU {self.number}"
+
+    @classmethod
+    def joined(cls, gpus: Sequence[Gpu]) -> Gpu:
+        """Return several GPUs as the one device of a worker whose model is on all of them."""
+        first = gpus[0]
+        if len(gpus) == 1:
+            return first
+        names, titles = ",".join(gpu.name for gpu in gpus), {gpu.title for gpu in gpus}
+        title = first.title if len(titles) == 1 else ""
+        return cls(first.number, names, first.variable, title, None, tuple(gpu.number for gpu in gpus))
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,10 @@ class Backend:
 
     `title` names what does the work, for lists. `takes` are the kinds of formats that it loads, best first; `served`
     says that its models are those of a server, which lists and describes them, `switches` that a base and an adapter on
-    it are one load of weights. `costs` is for lists: what its answers
-    cost, or what they ask for first, one line without a full stop. `unverified` says in a few words what of it nobody
-    has tried, "" where all of it was.
+    it are one load of weights. `spreads_by` is the model argument with which it puts one model on several devices, ""
+    where --model-parallel cannot ask it to, and `spreads_itself` says what to do instead. `costs` is for lists: what
+    its answers cost, or what they ask for first, one line without a full stop. `unverified` says in a few words what
+    of it nobody has tried, "" where all of it was.
     `answering` names the worker's module that opens a plan's model (`AnsweringModule` of the worker's protocol); only a
     worker may import it, since it brings what is heavy. `reserved_arguments` are names that --model-args may not set,
     each with the flag that does; `harmless_arguments` those that can load no file and no code. `lm_eval_model` is the
@@ -135,6 +136,8 @@ class Backend:
     lm_eval_model: str = ""
     served: bool = False
     switches: bool = False
+    spreads_by: str = ""
+    spreads_itself: str = ""
     costs: str = ""
     unverified: str = ""
 

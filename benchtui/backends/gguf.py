@@ -50,6 +50,7 @@ class _Gguf(Backend):
 
 
 GGUF = _Gguf(
+    spreads_itself="Leave it out, and --devices: llama.cpp puts a model's layers on all GPUs that its worker sees.",
     name="gguf",
     title="llama.cpp, in process",
     takes=("gguf",),

@@ -96,6 +96,7 @@ HF = _Hf(
     takes=("hub", "merged_16bit", "full", "lora", "merged_4bit", "checkpoint", "epoch"),
     gives=Gives(generate=True, loglikelihood=True, distributions="full", adapters=True),
     switches=True,
+    spreads_by="parallelize",
     costs="memory: what the files take, twice that on a CPU",
     lm_eval_model="hf",
     answering="benchtui.worker.answering.hf.open",

@@ -207,5 +207,6 @@ OLLAMA = _Ollama(
     answering="benchtui.worker.answering.ollama.open",
     settings=(ENDPOINT, READ_GGUF, REQUEST_TIMEOUT),
     served=True,
+    spreads_itself="Leave it out: the server decides which devices its models are on.",
     costs="multiple choice opens the model's own GGUF: on this disk, with llama-cpp-python",
 )

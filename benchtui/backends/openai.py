@@ -240,5 +240,6 @@ OPENAI = _OpenAI(
         REQUEST_TIMEOUT,
     ),
     served=True,
+    spreads_itself="Leave it out: the server decides which devices its models are on.",
     costs="multiple choice only where the server's numbers are proven right",
 )

@@ -54,6 +54,7 @@ VLLM = _Vllm(
     takes=("hub", "merged_16bit", "full", "lora", "checkpoint", "epoch"),
     gives=Gives(generate=True, loglikelihood=True, distributions="full", adapters=True),
     answering="benchtui.worker.answering.vllm.open",
+    spreads_by="tensor_parallel_size",
     needs=tuple(
         Need(package, f"python -m pip install {package}", "0.32.0" if package == "vllm" else "")
         for package in ("vllm", "torch", "transformers", "accelerate")
@@ -76,5 +77,5 @@ VLLM = _Vllm(
         }
     ),
     costs="fastest for many samples on a GPU; needs an environment of its own",
-    unverified="only run on CPUs; sampling and chat templates not tried",
+    unverified="only run on CPUs; sampling, chat templates and several GPUs not tried",
 )  # fmt: skip

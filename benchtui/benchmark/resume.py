@@ -6,14 +6,15 @@ import pkgutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from benchtui.backends.registry import BUILT_IN
 from benchtui.benchmark.frontend import Frontend
 from benchtui.benchmark.trust import check_permissions, trusted_environment
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.files import unwritable
-from benchtui.plans.devices import agree, check_served
+from benchtui.plans.benchmark import BenchmarkPlan
+from benchtui.plans.devices import agree, check_model_parallel, check_served
 from benchtui.plans.plan import Permissions
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.kind import NothingCombined
@@ -33,7 +34,7 @@ class ResumeChoice:
     """What the user says when resuming. A plan may come from anybody: what it may run or load is `allowed` anew, code
     of tasks is taken only from the `include_paths` that were given now, and another Python than benchtui's runs the
     worker only where `python`, or the user's own benchtui.toml, names it. `readme`: READMEs are updated.
-    `devices` is what --devices was given, None for nothing."""
+    `devices` is what --devices was given, None for nothing, and `model_parallel` what --model-parallel was."""
 
     allowed: Permissions
     settings: SuperviseSettings
@@ -41,6 +42,7 @@ class ResumeChoice:
     python: str | None = None
     readme: bool = True
     devices: str | None = None
+    model_parallel: int | Literal["auto"] | None = None
 
 
 class ResumeKind(Protocol):
@@ -81,6 +83,9 @@ def _check_workers(run: RunDirectory, choice: ResumeChoice) -> None:
     backend = BUILT_IN.get(getattr(plan, "backend", ""))
     if backend is not None:
         check_served(backend, choice.settings.workers, choice.devices, choice.settings.cluster)
+        check_model_parallel(
+            backend, choice.model_parallel, plan.prompts.model_args if isinstance(plan, BenchmarkPlan) else {}
+        )
     if choice.devices is not None and (
         not agree(plan.device, choice.devices) or (plan.device == "auto" and choice.devices == "cpu")
     ):

@@ -18,7 +18,7 @@ from benchtui.errors import ExitCode, UsageError
 from benchtui.models.discovery import discover
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.choice import Choice, access_of
-from benchtui.plans.devices import check_served
+from benchtui.plans.devices import check_model_parallel, check_served
 from benchtui.plans.tasks import plan_tasks
 from benchtui.reports.own_data import about_tasks
 from benchtui.settings.config import load_config
@@ -35,6 +35,7 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
     """
     every, backend = choice.model == "all", find_backend(choice.backend)
     check_served(backend, choice.workers, choice.devices, choice.cluster)
+    check_model_parallel(backend, choice.model_parallel, choice.model_args)
     settings = supervise_settings(
         choice.timeout,
         skip_stalled=choice.skip_stalled,
@@ -42,6 +43,7 @@ def run_choice(choice: Choice, frontend: Frontend, control: Control) -> ExitCode
         devices=choice.devices,
         device=choice.device,
         cluster=choice.cluster,
+        model_parallel=choice.model_parallel,
     )
     choice = with_checkpoint(choice, frontend.say)
     access = access_of(choice, backend)

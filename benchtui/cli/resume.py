@@ -43,6 +43,7 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
         workers=values["workers"],
         devices=values["devices"],
         cluster=values["cluster"],
+        model_parallel=values["model_parallel"],
     )
     choice = ResumeChoice(
         permissions_of(values),
@@ -51,6 +52,7 @@ def command(ctx: click.Context, /, run: str | None, **values: Any) -> int:
         values["python"],
         readme=not values["no_readme"],
         devices=values["devices"],
+        model_parallel=values["model_parallel"],
     )
     with Control(say_on_stderr) as control:
         return resume(found, choice, Terminal(as_json=values["json"]), control)

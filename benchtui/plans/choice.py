@@ -87,6 +87,7 @@ class Choice:
     device: str = default_of("device")
     workers: int | Literal["auto"] = default_of("workers")
     devices: str | None = default_of("devices")
+    model_parallel: int | Literal["auto"] | None = default_of("model-parallel")
     models_at_once: int | Literal["auto"] = default_of("models-at-once")
     cluster: str | None = default_of("cluster")
     model_args: dict[str, Any] = default_of("model-args")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Literal
 
 from benchtui.backends.backend import Backend
 from benchtui.errors import UsageError
@@ -35,6 +36,70 @@ def find_devices(named: str | None, device: str = "auto", *, find: Callable[[], 
             "Name GPUs that are there (CUDA_VISIBLE_DEVICES may hide some), or --devices cpu with --workers N.",
         )
     return found
+
+
+def spread_devices(
+    named: Sequence[Gpu],
+    said: str | None,
+    device: str,
+    each: int | Literal["auto"],
+    workers: int | Literal["auto"],
+    *,
+    find: Callable[[], list[Gpu]] = find_gpus,
+) -> list[Gpu]:
+    """Return the GPUs, `each` of them joined into the device of one worker: of those `named`, else of all that there
+    are as many as the workers need; auto: all, shared out evenly.
+
+    Raises UsageError where there are too few, or some that were named are left over.
+    """
+    if device not in ("auto", "cuda") or said == "cpu":
+        if each == "auto":
+            return list(named)
+        place = f"--device {one_line(device, 60)}" if said is None else "--devices cpu"
+        raise UsageError(
+            f"--model-parallel {each}: a model is spread over GPUs, and {place} is one place.",
+            "Leave out --model-parallel, or name GPUs with --devices.",
+        )
+    there = list(named) if said is not None else find()
+    count = 1 if workers == "auto" else workers
+    if each == "auto":
+        if len(there) < count:
+            return list(named)
+        size = len(there) // count
+    else:
+        size = each
+        if workers == "auto" and said is not None:
+            count = max(1, len(there) // size)
+    if len(there) < size * count or (said not in (None, "auto") and workers == "auto" and len(there) % size):
+        needed = f"{count} worker{'s' if count > 1 else ''} on {size} GPUs each"
+        raise UsageError(
+            f"--model-parallel {each}: {gpus_words(there)}, which is not enough for {needed}."
+            if len(there) < size * count
+            else f"--model-parallel {each}: {len(there)} GPUs cannot be shared out {size} by {size}.",
+            f"Give --model-parallel 1 to {max(1, len(there) // count)}, fewer --workers, or other --devices."
+            if len(there)
+            else "Leave out --model-parallel: without GPUs a model is in the machine's memory, as a whole.",
+        )
+    return [Gpu.joined(there[first : first + size]) for first in range(0, size * count, size)]
+
+
+def check_model_parallel(
+    backend: Backend, each: int | Literal["auto"] | None, model_args: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """Raise UsageError where a model is to be spread over devices by a backend that does not do it when told to, or
+    where `model_args` say the same in another way."""
+    if each in (None, 1):
+        return
+    if not backend.spreads_by:
+        raise UsageError(
+            f"--model-parallel {each}: the {backend.name} backend puts a model on devices in its own way.",
+            backend.spreads_itself or "Leave out --model-parallel, or use --backend hf.",
+        )
+    if backend.spreads_by in model_args:
+        raise UsageError(
+            f"--model-parallel {each} and --model-args {backend.spreads_by} say how many devices a model is on, both.",
+            "Give one of them.",
+        )
 
 
 def _named(name: str, there: Sequence[Gpu]) -> Gpu | None:

@@ -24,12 +24,13 @@ _OTHER_THAN_TEXT = frozenset({"true", "false", "none", "nan", "inf", "infinity"}
 
 
 def equivalent_command(
-    plan: BenchmarkPlan, *, dtype: str | None = None, device: str | None = None, early: bool = False
+    plan: BenchmarkPlan, *, dtype: str | None = None, device: str | None = None, early: bool = False, devices: int = 1
 ) -> str:
     """A shell script: a command for each number of shots and limit, since lm_eval takes one of each for all its tasks.
 
     `dtype` and `device` are those in use, once the worker has chosen them; `early` when the run may stop before its
-    last document. A comment where lm-eval has no model that answers as the plan's backend does.
+    last document, `devices` how many hold the model together. A comment where lm-eval has no model that answers as the
+    plan's backend does.
     """
     if not find_backend(plan.backend).lm_eval_model:
         return f"#!/bin/sh\n# lm-evaluation-harness has no model that answers as the backend {plan.backend} does.\n"
@@ -52,7 +53,7 @@ def equivalent_command(
         folders = json.dumps({"include_path": list(plan.include_paths)}, ensure_ascii=False)
         lines += ["config=$(mktemp)", f'printf %s {shlex.quote(folders)} > "{_CONFIG}"']
     for _, tasks in groupby(sorted(plan.tasks, key=_shots_and_limit), key=_shots_and_limit):
-        command = shlex.join(_arguments(plan, list(tasks), dtype, device))
+        command = shlex.join(_arguments(plan, list(tasks), dtype, device, devices))
         lines.append(f'lm_eval run --config "{_CONFIG}" {command}' if several else f"lm_eval run {command}")
     return "\n".join([*lines, *([f'rm "{_CONFIG}"'] if several else [])]) + "\n"
 
@@ -61,13 +62,15 @@ def _shots_and_limit(task: TaskPlan) -> tuple[str, str]:
     return str(task.num_fewshot), str(task.limit)
 
 
-def _arguments(plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, device: str | None) -> list[str]:
+def _arguments(
+    plan: BenchmarkPlan, tasks: list[TaskPlan], dtype: str | None, device: str | None, devices: int
+) -> list[str]:
     prompts, first = plan.prompts, tasks[0]
     arguments = [
         "--model",
         find_backend(plan.backend).lm_eval_model,
         "--model_args",
-        _settings(_model_args(plan, dtype)),
+        _settings(_model_args(plan, dtype) | ({"parallelize": True} if devices > 1 else {})),
     ]
     arguments += ["--tasks", ",".join(task.name for task in tasks)]
     if first.num_fewshot is not None:

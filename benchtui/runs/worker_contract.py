@@ -33,12 +33,21 @@ STACK_SIGNAL = signal.SIGUSR1
 DEVICE_NAME = "BENCHTUI_DEVICE_NAME"
 """In the environment of a worker that sees one GPU of several: what that one is called outside."""
 
+MODEL_DEVICES = "BENCHTUI_MODEL_DEVICES"
+"""In the environment of a worker whose model is put on all devices that it sees: how many they are."""
+
 SCORE, DECIDE, MEMORY_SHARE, SHARD = "--score", "--decide", "--memory-share", "--shard"
 
 STOPPED = 143
 """Exit status of a worker that was told to stop."""
 NO_ROOM = 74
 """Exit status of a worker that could not write: its last words may not have been written either."""
+
+
+def model_devices() -> int:
+    """Return how many devices the model of this worker is put on."""
+    number = os.environ.get(MODEL_DEVICES, "")
+    return int(number) if number.isascii() and number.isdecimal() and 0 < int(number) < 1000 else 1
 
 
 def marked_processes(mark: str, session: int) -> list[int]:

@@ -258,6 +258,10 @@ DEVICES = _or_word("none", Form(_devices_typed, _devices_filed, str))
 """GPUs, auto for all that there are, cpu for none of them; none where nothing is said."""
 
 
+DEVICES_EACH = _or_word("off", whole_number_or("auto", 1, "auto"))
+"""A number of devices, or auto; off where nothing is said."""
+
+
 def switch(on: str, off: str) -> Switch:
     """Return the form of a setting that is on or off."""
     return _switch({on: True, off: False}, {})

@@ -156,6 +156,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("models-at-once", MACHINE, "With --model all: models that are evaluated at the same time, on --devices in "
             "turn or on parts of the processor. auto: one for each of --devices.",
             forms.whole_number_or("auto", 1, "auto"), "auto", "N"),
+    Setting("model-parallel", MACHINE, "GPUs that hold one worker's model together, where one is too small. auto: all "
+            "that there are, shared out among the workers; off: one.", forms.DEVICES_EACH, None, "N|auto|off",
+            at_resume=True),
     Setting("cluster", MACHINE, "Put the workers on a cluster of Ray: HOST:PORT, ray://HOST:PORT, or auto, which takes "
             "RAY_ADDRESS or the one that this machine belongs to. none: on this machine.", forms.named("none"), None,
             "ADDRESS", at_resume=True),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from benchtui.gpus import Gpu
 from benchtui.machine import MEMORY_PART, usable_cores
-from benchtui.runs.worker_contract import DEVICE_NAME
+from benchtui.runs.worker_contract import DEVICE_NAME, MODEL_DEVICES
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -40,5 +40,7 @@ def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1, sh
         place = number % len(devices)
         gpu, beside = devices[place], len(range(place, workers, len(devices)))
         on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / (beside * sharing))}
-        found.append(Placement({**threads, **on_gpu}, f"GPU {gpu.number}"))
+        if gpu.together:
+            on_gpu[MODEL_DEVICES] = str(len(gpu.together))
+        found.append(Placement({**threads, **on_gpu}, gpu.label))
     return found

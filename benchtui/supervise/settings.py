@@ -10,7 +10,7 @@ from typing import Literal
 
 from benchtui.errors import UsageError
 from benchtui.gpus import Gpu
-from benchtui.plans.devices import find_devices
+from benchtui.plans.devices import find_devices, spread_devices
 from benchtui.plans.environment import worker_environment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import kind_of, read_kind
@@ -58,17 +58,26 @@ def supervise_settings(
     devices: str | None,
     device: str = "auto",
     cluster: str | None = None,
+    model_parallel: int | Literal["auto"] | None = None,
 ) -> SuperviseSettings:
     """The settings as the user says them: `devices` as --devices takes them, and as many workers as those where nothing
-    else is said. Raises UsageError for a GPU that is not there, where `device` contradicts `devices`, and for devices
-    of this machine beside a cluster; BenchtuiError for a cluster that cannot be reached."""
+    else is said; with `model_parallel` so many of them are one worker's. Raises UsageError for GPUs that are not there,
+    where `device` contradicts `devices`, and for devices of this machine beside a cluster; BenchtuiError for a cluster
+    that cannot be reached."""
     if cluster is not None:
         if devices is not None:
             step = "Leave it out: Ray chooses the GPUs (--device cpu takes none)."
             raise UsageError("--devices names GPUs of this machine, and --cluster takes others.", step)
+        if model_parallel is not None and model_parallel != 1:
+            raise UsageError(
+                f"--model-parallel {model_parallel}: on a cluster, each worker has one GPU.",
+                "Leave out --model-parallel, or leave out --cluster and evaluate on a machine with several GPUs.",
+            )
         check_address(cluster)
         return SuperviseSettings(timeout, skip_stalled, workers=0 if workers == "auto" else workers, cluster=cluster)
     found = tuple(find_devices(devices, device))
+    if model_parallel is not None and model_parallel != 1:
+        found = tuple(spread_devices(found, devices, device, model_parallel, workers))
     return SuperviseSettings(
         timeout, skip_stalled, workers=max(1, len(found)) if workers == "auto" else workers, devices=found
     )

@@ -106,6 +106,7 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
     "models-at-once": WHOLE,
     "cluster": st.sampled_from(["none"]),  # any other is asked whether it is there
     "devices": st.sampled_from(["auto", "cpu", "none", "0", "0,1", " 1, 0", "cuda:1", "GPU-5c89b1,MIG-7a/3/0"]),
+    "model-parallel": st.sampled_from(["off", "auto", "1", "2", "8"]),
     "backend": NAMES,
     "server": NAMES,
     "python": NAMES | st.just("own"),
@@ -121,6 +122,8 @@ TYPED: dict[str, st.SearchStrategy[str]] = {
 
 def _filed(setting: Setting) -> st.SearchStrategy[Any]:
     """What may stand in benchtui.toml: the same things in TOML's own types."""
+    if setting.name == "model-parallel":
+        return st.sampled_from(["off", "auto", 1, 2, 8])
     if isinstance(setting.form, Switch):
         return st.sampled_from([True, False, *(["auto"] if setting.name == "enable-thinking" else [])])
     if setting.name == "gen-kwargs":

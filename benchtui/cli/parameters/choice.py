@@ -76,7 +76,7 @@ def _one_model(said: Mapping[str, Any]) -> dict[str, Any]:
 
 def _one_way_to_say_devices(said: Mapping[str, Any]) -> dict[str, Any]:
     """What is meant where --device and --devices contradict each other, and where a file or the environment asks for
-    workers that a backend which asks a server has no use for."""
+    workers, or for devices that hold a model together, which a backend has no use for."""
     changed: dict[str, Any] = {}
     if not agree(said["device"], said["devices"]):
         if _strength("device") == _strength("devices"):
@@ -86,6 +86,8 @@ def _one_way_to_say_devices(said: Mapping[str, Any]) -> dict[str, Any]:
     backend = BUILT_IN.get(said["backend"])
     if backend is not None and backend.served:
         changed |= {name: SETTING[name].default for name in ("workers", "devices") if not _typed(name)}
+    if backend is not None and not backend.spreads_by and not _typed("model_parallel"):
+        changed["model_parallel"] = SETTING["model-parallel"].default
     return changed
 
 

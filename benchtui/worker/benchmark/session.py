@@ -10,6 +10,7 @@ from benchtui.files import write_run_file
 from benchtui.plans.benchmark import side_by_side
 from benchtui.plans.lm_eval_command import equivalent_command
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.worker_contract import model_devices
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.opening import open_answering, open_beside, open_chat
 from benchtui.worker.answering.protocol import Answering, OutOfMemoryError
@@ -114,7 +115,9 @@ class _Session:
 
 def _evaluation(context: RunContext, answering: Answering, *, early: bool = False) -> Evaluation:
     told = answering.facts
-    script = equivalent_command(context.plan, dtype=told.dtype, device=told.device, early=early)
+    script = equivalent_command(
+        context.plan, dtype=told.dtype, device=told.device, early=early, devices=model_devices()
+    )
     if not context.files.shard:  # of several workers the first
         write_run_file(context.run.equivalent_command, script)
     facts: dict[str, Any] = {"device": told.device, "dtype": told.dtype}

@@ -18,6 +18,8 @@ from benchtui.worker.answering.hf.chat import HFChat
 from benchtui.worker.answering.hf.load import NoRoomForModelError, choose_device, choose_dtype, construct
 from benchtui.worker.answering.hf.memory import free_memory, release_memory
 from benchtui.worker.answering.hf.next_token import NextTokens, T
+from benchtui.worker.answering.hf.spread import layers_by_device, waiting_weights
+from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.answering.hf.tokenizer import HFTokenizer
 from benchtui.worker.answering.protocol import (
     Answering,
@@ -126,7 +128,14 @@ class HFAnswering(NextTokens, Answering):
     @property
     def peak_device_memory(self) -> int | None:
         """As `Answering.peak_device_memory`."""
-        return int(torch.cuda.max_memory_allocated(self._device)) if self._device.startswith("cuda") else None
+        if not self._device.startswith("cuda"):
+            return None
+        return sum(int(torch.cuda.max_memory_allocated(device)) for device in self._devices)
+
+    @property
+    def _devices(self) -> list[torch.device]:
+        """The devices that the model computes on: one, unless it is spread over several."""
+        return list(layers_by_device(causal_of(self.lm.model)))
 
     @property
     def rows(self) -> int | None:
@@ -229,7 +238,7 @@ class HFAnswering(NextTokens, Answering):
         choice = choose_batch(
             self.lm.config,
             device=self._device.split(":")[0],
-            free=free_memory(self._device),
+            free=min(map(free_memory, self._devices)),
             max_length=self.lm.max_length,
             element_bytes=torch.finfo(getattr(torch, self._dtype)).bits // 8,
         )
@@ -246,7 +255,7 @@ class HFAnswering(NextTokens, Answering):
             return None  # putting the adapter on has changed the base: it has to be loaded again, by itself
         needed = ROOM_BESIDE * self.lm.model.get_memory_footprint()
         unlike = hugging_face(plan.source).load_in_4bit != self._own.load_in_4bit
-        if unlike or share < 1 or free_memory(self._device) < needed:
+        if unlike or share < 1 or sum(map(free_memory, self._devices)) < needed:
             return None
         with suppress(NoRoomForModelError):  # somebody else may have taken the memory meanwhile
             return HFAnswering.open(plan, reporter, memory_share)
@@ -269,6 +278,9 @@ class HFAnswering(NextTokens, Answering):
             raise adapter_error(adapter, error) from error
         if reason:
             reporter.decision("base", "loaded by itself", f"the adapter switched off is not the base: {reason}")
+            return None
+        if waiting_weights(self.lm.model):
+            reporter.decision("base", "loaded by itself", "some of its weights are not on a device to be compared")
             return None
         proof = BaseProof(self.lm.model)
         lm = construct(plan, self.lm.model, self._device, self._dtype)

@@ -11,7 +11,8 @@ from benchtui.errors import BenchtuiError
 from benchtui.models.hub.cache import unwritable_cache
 from benchtui.models.source import hugging_face
 from benchtui.out_of_memory import is_caused_by_out_of_memory
-from benchtui.runs.worker_contract import DEVICE_NAME
+from benchtui.runs.worker_contract import DEVICE_NAME, model_devices
+from benchtui.worker.answering.hf.spread import on_disk
 from benchtui.worker.answering.protocol import ModelPlan
 
 if TYPE_CHECKING:
@@ -49,12 +50,30 @@ def construct(plan: ModelPlan, pretrained: Any, device: str, dtype: str, *, adap
         arguments["use_safetensors"] = None if plan.permissions.pickle else True
         if source.load_in_4bit:
             arguments["dtype"] = "auto"
+        if model_devices() > 1:
+            arguments["parallelize"] = True
+        if arguments.get("parallelize"):
+            arguments.setdefault("offload_folder", None)  # lm-eval's own would be in the folder that one is in
+    else:
+        arguments.pop("parallelize", None)  # it is where it is
     try:
-        return _engine(engine)(pretrained=pretrained, **arguments)
+        lm = _engine(engine)(pretrained=pretrained, **arguments)
     except BenchtuiError:
         raise
     except Exception as error:  # transformers, safetensors, hub and peft each raise their own
         raise load_error(source.path, error) from error
+    if (parts := on_disk(lm.model)) and arguments.get("offload_folder") is None:
+        raise _too_large(source.path, parts)
+    return lm
+
+
+def _too_large(name: str, parts: int) -> NoRoomForModelError:
+    """Accelerate puts what fits nowhere on a disk, to be read for every pass: an evaluation would not end."""
+    return NoRoomForModelError(
+        f"{name} does not fit into the memory of the GPUs together: {parts} of its parts are left over.",
+        "Give more GPUs with --model-parallel, let a part wait in the machine's memory with --model-args "
+        "max_cpu_memory=30GiB, or use --format merged_4bit.",
+    )
 
 
 def _engine(name: str) -> type[HFModel]:

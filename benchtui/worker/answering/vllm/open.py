@@ -9,6 +9,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.machine import memory_part
 from benchtui.models.describe import describe
 from benchtui.models.source import HuggingFaceSource, hugging_face
+from benchtui.runs.worker_contract import model_devices
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.open import open_chat
 from benchtui.worker.answering.protocol import ModelPlan
@@ -120,6 +121,7 @@ def _arguments(
         "max_num_batched_tokens": max(_TOKENS_AT_ONCE, rows),
         "enforce_eager": device == "cpu",  # compiling takes minutes there and gains nothing
         "max_num_seqs": rows,
+        **({"tensor_parallel_size": model_devices()} if model_devices() > 1 else {}),
         **{name: value for name, value in plan.prompts.model_args.items() if name not in own},
         "model": source.path,
         "tokenizer": source.tokenizer_place,
