@@ -16,7 +16,7 @@ from benchtui.displays.live import Frame, Note, Painter
 from benchtui.runs import events as ev
 from benchtui.runs.directory import RunDirectory
 from tests.displays.screens import Screen, Terminal
-from tests.run_stories import Story, finish, launch, make_bench
+from tests.run_stories import Story, finish, launch, make_bench, make_run
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -292,3 +292,32 @@ def test_events_are_taken_in_a_mebibyte_at_a_time(terminal: Terminal, runs: tupl
     display.refresh()
     assert time.monotonic() - began < 0.3
     display.stop()
+
+
+def test_models_that_come_and_go(terminal: Terminal, tmp_path: Path) -> None:
+    first, second = (make_run(tmp_path / name, model=name) for name in ("alpha", "beta"))
+    screen = Screen()
+    display = open_display((), stderr=terminal.stream)
+    display.start()
+    display.note("alpha: Chat template: applied.")
+    for run in (first, second):
+        launch(run, time.time())
+        display.add((run,), run.plan().model_name)
+        Story(run, time.time()).start().load().open_task("ifeval").progress("ifeval", 100)
+    keep_refreshing(display, 0.4)
+    screen.feed(terminal.read())
+    assert screen.shown[0] == "alpha: Chat template: applied."
+    assert screen.shown[1].startswith("2 models")
+    assert len([line for line in screen.shown if "100/541" in line]) == 2
+    display.remove((first,))
+    display.note("alpha: evaluated.")
+    keep_refreshing(display, 0.4)
+    screen.feed(terminal.read())
+    assert screen.shown[1] == "alpha: evaluated."
+    assert screen.shown[2].startswith("beta")
+    assert len([line for line in screen.shown if "100/541" in line]) == 1
+    display.remove((second,))
+    display.note("beta: evaluated.")
+    display.stop()
+    screen.feed(terminal.read())
+    assert screen.shown == ["alpha: Chat template: applied.", "alpha: evaluated.", "beta: evaluated."]
