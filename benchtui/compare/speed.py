@@ -18,7 +18,7 @@ def smaller_but_slower(comparison: Comparison) -> str | None:
     first, second = comparison.first.speed, comparison.second.speed
     if first is None or second is None or first.weights is None or second.weights is None:
         return None
-    if (first.machines, first.each) != (second.machines, second.each) or first.weights == second.weights:
+    if _measured_on(first) != _measured_on(second) or first.weights == second.weights:
         return None
     named = [(first, comparison.first_name), (second, comparison.second_name)]
     (small, small_name), (large, large_name) = sorted(named, key=lambda side: side[0].weights or 0)
@@ -31,6 +31,11 @@ def smaller_but_slower(comparison: Comparison) -> str | None:
         return None
     sizes = f"{size_text(small.weights or 0)} against {size_text(large.weights or 0)}"
     return f"{small_name} is smaller ({sizes}) but slower here: it {'; it '.join(slower)}"
+
+
+def _measured_on(speed: Speed) -> tuple[object, ...]:
+    """What must be the same: workers at the same time take turns on the same processors, or share a device."""
+    return speed.machines, speed.each, speed.workers
 
 
 def _beyond_the_spread(slow: Rate, fast: Rate) -> bool:

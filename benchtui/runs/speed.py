@@ -40,7 +40,8 @@ class Speed(msgspec.Struct, frozen=True):
     accelerator, both in bytes; None for a server's model. `weights` is the size on disk of the files that hold them, in
     bytes, None where they are not on this machine. `machines` are the processors or accelerators that computed, one
     after another. `each`: what was measured one by one, forward passes over all sequences of a batch, or a server's
-    answers, several of which it may write at the same time.
+    answers, several of which it may write at the same time. `workers` is how many answered parts of the run at the same
+    time: rates and memory are those of one of them, and `machines` those of all.
     """
 
     prefill: Rate | None = None
@@ -52,3 +53,4 @@ class Speed(msgspec.Struct, frozen=True):
     weights: int | None = None
     machines: tuple[str, ...] = ()
     each: Literal["pass", "answer"] = "pass"
+    workers: int = 1

@@ -104,6 +104,12 @@ def test_a_single_pass_shows_no_spread(tmp_path: Path) -> None:
     assert "writes 40 tokens/s (measured once)" in plain_table(compared(tmp_path, LARGE, once))
 
 
+def test_of_several_workers_the_speed_is_that_of_each(tmp_path: Path) -> None:
+    several = {"decode": rate(38, 40, 42), "workers": 4, "machines": ["One GPU", "Another"]}
+    text = " ".join(plain_table(compared(tmp_path, LARGE, several)).split())
+    assert "each of 4 workers writes 40 tokens/s (38 to 42), on One GPU and Another" in text
+
+
 def test_speed_is_no_reason_for_a_gate(tmp_path: Path) -> None:
     assert "slower" not in gate(compared(tmp_path, LARGE, SMALL), max_loss=3).reason
 
@@ -114,6 +120,7 @@ def test_speed_is_no_reason_for_a_gate(tmp_path: Path) -> None:
         SMALL | {"decode": rate(50, 52, 54)},
         SMALL | {"machines": ["Another"]},
         SMALL | {"each": "answer"},
+        SMALL | {"workers": 2},
         SMALL | {"decode": rate(38, 40, 42) | {"measured": 4}},
         SMALL | {"weights": None},
         SMALL | {"weights": LARGE["weights"]},
@@ -124,6 +131,7 @@ def test_speed_is_no_reason_for_a_gate(tmp_path: Path) -> None:
         "within the spread",
         "elsewhere",
         "measured otherwise",
+        "by several workers",
         "measured too little",
         "of no known size",
         "equal",

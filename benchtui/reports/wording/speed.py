@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from benchtui.compare.records import Comparison
 from benchtui.compare.speed import tokens_per_second
 from benchtui.models.layout import size_text
+from benchtui.reports.wording.workers import workers_words
 from benchtui.results.records import RunResults
 from benchtui.runs.speed import Speed
 
@@ -15,7 +16,10 @@ def speed_words(results: RunResults) -> str:
     """Return one line without a full stop: "reads 3,120 tokens/s (2,900 to 3,300), writes …"; "" where nothing was
     measured."""
     speed = results.speed
-    return ", ".join(_parts(speed)) if speed is not None and (speed.prefill or speed.decode) else ""
+    if speed is None or not (speed.prefill or speed.decode):
+        return ""
+    each_of = f"each of {workers_words(speed.workers)} " if speed.workers > 1 else ""
+    return each_of + ", ".join(_parts(speed))
 
 
 def speed_lines(comparison: Comparison) -> Iterator[str]:
@@ -41,4 +45,5 @@ def _parts(speed: Speed) -> Iterator[str]:
     if speed.device_memory is not None:
         yield f"{size_text(speed.device_memory)} on the device"
     if speed.machines:
-        yield f"on {'; then on '.join(speed.machines)}"
+        between = "; then on " if speed.workers == 1 else " and "
+        yield f"on {between.join(speed.machines)}"

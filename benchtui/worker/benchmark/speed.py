@@ -124,7 +124,8 @@ class SpeedMeter:
         read before each answer."""
         notes = _Notes(_Measured(), _Measured(), _Measured())
         notes.join(self._notes)
-        for other in self._journal.notes(_NOTE):
+        noted = self._journal.notes(_NOTE)
+        for other in noted:
             if other != self._note:
                 notes.join(_noted(self._journal, other))
         first = notes.first_token
@@ -139,6 +140,7 @@ class SpeedMeter:
             weights=stored_weights(source),
             machines=() if served else tuple(notes.machines),
             each="answer" if served else "pass",
+            workers=max(sum(note != _NOTE for note in noted), 1),
         )
 
     def _rate(self, kind: str, measured: _Measured, tokens: int, seconds: float) -> None:

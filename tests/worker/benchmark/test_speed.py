@@ -88,6 +88,19 @@ def test_another_worker_adds_to_what_was_measured(journal: Journal) -> None:
     assert speed.memory > 10 * MIB
 
 
+def test_of_workers_at_the_same_time_it_is_said_how_many_answered(journal: Journal) -> None:
+    for shard in (0, 1, 2):
+        meter = SpeedMeter(journal, shard)
+        meter.begin()
+        for seconds in (9.0, 1.0):
+            meter.decoded(10, seconds)
+        meter.keep(Model(), force=True)
+    speed = SpeedMeter(journal).speed(NOWHERE, [])  # of the worker that scores what they answered
+    assert speed.workers == 3
+    assert speed.decode is not None
+    assert (speed.decode.measured, round(speed.decode.median)) == (3, 10), "the rate of one of them"
+
+
 def test_a_note_of_another_version_is_no_reason_to_stop(journal: Journal) -> None:
     journal.note("speed", {"prefill": "fast"})
     assert SpeedMeter(journal).speed(NOWHERE, []).prefill is None
