@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 
+from benchtui.api import run_benchmark
 from benchtui.demo.workspace import demo_paths, open_workspace
 from benchtui.interpreter import this_python
+from benchtui.plans.choice import Choice
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
 from benchtui.runs.records import read_done
 from tests.e2e.commands import Finished, benchtui, results_in
@@ -197,3 +199,29 @@ def test_one_whose_worker_is_killed_does_not_stop_the_other(tmp_path: Path) -> N
     closing = err.splitlines()[-3:]
     assert f"{SMALL}: evaluated." in closing
     assert any(line.startswith(f"{ALPHA}: ") and "evaluated." not in line for line in closing)
+
+
+def test_models_that_do_not_fit_beside_each_other_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("benchtui.benchmark.at_once.free_on", lambda _: 1_000_000_000)
+    place, said = two_models(tmp_path / "place"), list[str]()
+    choice = Choice(
+        outputs=place / "outputs",
+        model="all",
+        compare=False,
+        models_at_once=2,
+        tasks=("demo_knowledge",),
+        include_paths=(demo_paths().tasks,),
+        limit=5.0,
+        offline=True,
+        readme=False,
+    )
+    assert run_benchmark(choice, said.append) == 0
+    assert sorted(said[-3:-1]) == ["alpha: evaluated.", "small: evaluated."]
+    assert said[-1] == "2 of 2 models evaluated."
+    spans = []
+    for name in (ALPHA, SMALL):
+        (run,) = fine_tuned_runs(place / "outputs" / name / "benchmarks")
+        times = [json.loads(line)["t"] for line in run.events.read_text().splitlines()]
+        spans.append((min(times), max(times)))
+    assert spans[0][1] < spans[1][0] or spans[1][1] < spans[0][0]
