@@ -178,14 +178,15 @@ class Journal:
             return int(self._db.execute("SELECT COUNT(*) FROM answers").fetchone()[0])
         return int(self._db.execute("SELECT COUNT(*) FROM answers WHERE task = ?", (task,)).fetchone()[0])
 
-    def keys(self, task: str) -> frozenset[RequestKey]:
-        """Which requests of a task are answered."""
-        rows = self._db.execute("SELECT task, doc_id, idx, repeat FROM answers WHERE task = ?", (task,))
-        return frozenset(RequestKey(*row) for row in rows)
+    def requests(self, task: str) -> dict[RequestKey, str]:
+        """The digest of every answered request of a task."""
+        rows = self._db.execute("SELECT task, doc_id, idx, repeat, request FROM answers WHERE task = ?", (task,))
+        return {RequestKey(*key): digest for *key, digest in rows}
 
-    def elsewhere(self, task: str) -> frozenset[RequestKey]:  # noqa: ARG002 - one of several workers knows some
-        """Which requests of a task are answered in another journal of the run, and are not this worker's to ask."""
-        return frozenset()
+    def elsewhere(self, task: str) -> Mapping[RequestKey, str]:  # noqa: ARG002 - one of several workers knows some
+        """The digests of the requests of a task that are answered in another journal of the run, and are not this
+        worker's to ask."""
+        return {}
 
     def skip(self, task: str, doc_id: int, reason: str) -> None:
         """Never ask this document again in this run; it is reported as unanswered."""

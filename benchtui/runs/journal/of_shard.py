@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from benchtui.runs.answer_health import AnswerFacts
@@ -35,10 +35,8 @@ class ShardJournal(Journal):
         own = super().count(task)
         return own + self._before.count(task) if self._before is not None and self._first else own
 
-    def elsewhere(self, task: str) -> frozenset[RequestKey]:
-        if self._before is None or self._first:
-            return frozenset()
-        return self._before.keys(task)
+    def elsewhere(self, task: str) -> Mapping[RequestKey, str]:
+        return self._before.requests(task) if self._before is not None and not self._first else {}
 
     def close(self) -> None:
         super().close()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+
+from benchtui.runs.records import read_launch
 from benchtui.worker.answering.protocol import ChatRenderer
 from benchtui.worker.benchmark.context import Outcome, RunContext
 from benchtui.worker.benchmark.stages import (
@@ -23,7 +26,7 @@ def score_journal(context: RunContext, chat: ChatRenderer | None) -> None:
     BenchtuiError, OSError or sqlite3.OperationalError (a full disk)."""
     context.take_turn()
     bind_journal(context, dtype=None)
-    outcome = Outcome(noted_model(context.journal), early=noted_early(context))
+    outcome = Outcome(noted_model(context.journal), early=noted_early(context), started=_began(context))
     announce_tasks(context)
     for unit in asked_together(context.plan, context.tasks, outcome.early):
         wanted = [loaded for loaded in unit.leaves if unit.name in outcome.early or _any(context, loaded)]
@@ -32,6 +35,12 @@ def score_journal(context: RunContext, chat: ChatRenderer | None) -> None:
     if not write_outcome(context, outcome):
         warn_of_nothing(context)
     context.stop.check()
+
+
+def _began(context: RunContext) -> float:
+    """When the evaluation began that is scored here, in seconds since the epoch."""
+    launch = read_launch(context.run)
+    return launch.t if launch is not None else time.time()
 
 
 def _any(context: RunContext, loaded: LoadedTask) -> bool:

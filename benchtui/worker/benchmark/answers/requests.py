@@ -97,15 +97,22 @@ class TaskRequests:
                 if key not in known or key in self._answers:
                     continue
                 digest, answer = known[key]
-                if digest != self._digests[_key(self.task, instance)]:
-                    raise BenchtuiError(
-                        f"{self.task} sample {key.doc_id}: the journal answers a different prompt than is asked now.",
-                        "The dataset, tokenizer or template changed: start a new run.",
-                    )
+                self._check_same(instance, key, digest)
                 self._take(instance, key, _as_lm_eval(answer))
 
-    def _answered_in(self, known: Container[RequestKey]) -> frozenset[int]:
-        """The documents of which every request is among `known`."""
+    def _check_same(self, instance: Instance, key: RequestKey, digest: str) -> None:
+        if digest != self._digests[_key(self.task, instance)]:
+            raise BenchtuiError(
+                f"{self.task} sample {key.doc_id}: the journal answers a different prompt than is asked now.",
+                "The dataset, tokenizer or template changed: start a new run.",
+            )
+
+    def _answered_in(self, known: Mapping[RequestKey, str]) -> frozenset[int]:
+        """The documents of which every request is among `known`, whose digests are those of what is asked now."""
+        for instance in self._instances:
+            for key in _keys(self.task, instance):
+                if key in known:
+                    self._check_same(instance, key, known[key])
         missing = {i.doc_id for i in self._instances if any(key not in known for key in _keys(self.task, i))}
         return frozenset(self._of_document) - missing
 

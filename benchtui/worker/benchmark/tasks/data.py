@@ -34,7 +34,7 @@ def bind_data(run: RunDirectory, plan: BenchmarkPlan, tasks: LoadedTasks, journa
     for loaded in tasks.tasks:
         name = loaded.name
         found[name] = data = task_data(loaded)
-        answered = name in kept and journal.count(name) > 0
+        answered = name in kept and (journal.count(name) > 0 or bool(journal.elsewhere(name)))
         if answered and (how := how_data_differ(kept[name], data)):
             raise BenchtuiError(
                 f"The data of {name} changed since this run was begun: {how}.",
