@@ -15,7 +15,7 @@ from benchtui.text import printable
 if TYPE_CHECKING:
     from benchtui.runs.directory import RunDirectory
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 POLL = 0.1
 
 

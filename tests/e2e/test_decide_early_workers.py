@@ -88,3 +88,70 @@ def test_without_the_bases_scores_all_is_asked_and_that_is_said(demo: Workspace,
     found = results_in(newest / "lm-eval")
     assert set(found["benchtui"]["decide_early"]) == {"demo_instructions"}
     assert found["n-samples"]["demo_knowledge"]["effective"] == 200
+
+
+@pytest.mark.long
+def test_a_run_that_was_killed_decides_the_same_when_it_is_resumed(demo: Workspace, alone: Path) -> None:
+    """By a worker of its own, from answers that several gave, also beyond the decision."""
+    _, newest = run(demo, "--decide-early", "--workers", "2")
+    one = results_in(newest / "lm-eval")
+    for file in (newest / "lm-eval").iterdir():
+        file.unlink()
+    (newest / "run" / "done.json").unlink()  # as after a kill before the results were written
+    resumed = benchtui("resume", newest, "--no-readme", "--include-path", demo_paths().tasks, cwd=demo.root)
+    assert resumed.code == 0, resumed.err
+    again = results_in(newest / "lm-eval")
+    assert told(again) == told(one)
+    assert again["benchtui"]["health"] == one["benchtui"]["health"]
+
+
+GROUP = """
+group: two_knowledges
+task:
+  - demo_knowledge
+  - other_knowledge
+  - rare_knowledge
+aggregate_metric_list:
+  - metric: acc
+    aggregation: mean
+    weight_by_size: true
+"""
+OTHER = """
+include: {shipped}
+task: {name}
+custom_dataset: !function few.{name}
+"""
+FEW = """
+from benchtui.demo.tasks import documents
+
+
+def other_knowledge(**_):
+    return {"test": documents.knowledge()["test"].select(range(150))}
+
+
+def rare_knowledge(**_):
+    return {"test": documents.knowledge()["test"].select(range(2))}
+"""
+
+
+@pytest.mark.long
+def test_a_group_is_decided_by_the_same_documents_of_each_of_its_tasks(demo: Workspace, tmp_path: Path) -> None:
+    """Also where one of them is so small that none of its documents may be among these."""
+    (tmp_path / "few.py").write_text(FEW)
+    (tmp_path / "group.yaml").write_text(GROUP)
+    for name in ("other_knowledge", "rare_knowledge"):
+        shipped = demo_paths().tasks / "demo_knowledge.yaml"
+        (tmp_path / f"{name}.yaml").write_text(OTHER.format(shipped=shipped, name=name))
+    flags = ["--outputs", demo.outputs, "--base", demo.base, "--offline", "--no-readme"]
+    flags += ["--include-path", demo_paths().tasks, "--include-path", tmp_path, "--tasks", "two_knowledges"]
+    found = []
+    for more in ((), ("--decide-early",), ("--decide-early", "--workers", "3")):
+        finished = benchtui("run", *flags, *more, cwd=demo.root)
+        assert finished.code == 0, finished.err
+        newest = max((demo.model / "benchmarks" / "fine-tuned").iterdir())
+        found.append(results_in(newest / "lm-eval"))
+    _, one, several = found
+    (stop,) = one["benchtui"]["decide_early"].values()
+    assert stop["n"] < stop["total"] == 352
+    assert told(several) == told(one)
+    assert health(several) == health(one)

@@ -247,7 +247,7 @@ def test_a_document_that_hangs_is_given_up_on_and_asked_again_by_a_resume(place:
     done = read_done(run)
     assert done is not None
     assert done.status == "partial"
-    assert f"{TASK} sample {HANGS_AT} (no sign of life for 20 s)" in done.message
+    assert f"{TASK} sample {HANGS_AT} (no sign of life for 20s)" in done.message
     documents = results_in(run.lm_eval)["benchtui"]["documents"][TASK]
     assert documents["unanswered"] == [HANGS_AT]
     (place.tasks / "hang").unlink()
