@@ -178,11 +178,11 @@ def _allowed_by(group: Path, limit: str, usage: str, droppable: str) -> Containe
     return ContainerMemory(int(most), max(0, int(most) - used))
 
 
-def free_gpu_memory() -> int | None:
-    """Return the free bytes of the first GPU, None where the driver names none."""
+def free_gpu_memory(gpus: int = 1) -> int | None:
+    """Return the free bytes of the first GPU, of so many `gpus` together; None where the driver names none."""
     driver = shutil.which("nvidia-smi")
     rows = _ask_driver(driver) if driver else []
-    return (rows[0][2] - rows[0][1]) * _MIB if rows else None
+    return sum(total - used for _, used, total in rows[:gpus]) * _MIB if rows else None
 
 
 def _ask_driver(driver: str) -> list[tuple[int, int, int]]:

@@ -82,12 +82,13 @@ class Machine:
     free: int
 
     @staticmethod
-    def of(device: str) -> Machine | None:
-        """Return what a model would be loaded on where the user asks for `device` (auto for any); None where its free
-        memory is not known. Asks the GPU's driver, which takes a moment."""
+    def of(device: str, gpus: int = 1) -> Machine | None:
+        """Return what a model would be loaded on where the user asks for `device` (auto for any), and for so many
+        `gpus` to hold it together; None where its free memory is not known. Asks the GPU's driver, which takes a
+        moment."""
         if device not in ("auto", "cpu", "mps", "cuda", "cuda:0"):
             return None
-        gpu = free_gpu_memory() if device not in ("cpu", "mps") else None
+        gpu = free_gpu_memory(gpus) if device not in ("cpu", "mps") else None
         if gpu is not None:
             return Machine("cuda", gpu)
         return None if device.startswith("cuda") else Machine("cpu" if device != "mps" else "mps", free_memory())

@@ -11,6 +11,7 @@ from benchtui.models.base import BaseChoice
 from benchtui.models.layout import TrainedModel
 from benchtui.models.selection import choose_format
 from benchtui.plans.choice import Choice, access_of, backend_settings
+from benchtui.settings.other_tools import MOST_GPUS
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ def suggest_batch(choice: Choice, model: TrainedModel, base: BaseChoice | None) 
         return Suggestion()
     described = backend.describe(place, access_of(choice, backend))
     settings = backend_settings(choice, backend)
-    machine = Machine.of(choice.planned_device) or Machine("cpu", free_memory())
+    machine = Machine.of(choice.planned_device, _gpus(choice)) or Machine("cpu", free_memory())
     advice = backend.advise(described, machine, max_length=choice.max_length, settings=settings)
     return Suggestion(advice, model_decides=advice is None)
+
+
+def _gpus(choice: Choice) -> int:
+    """How many GPUs are to hold the model together, at most."""
+    return MOST_GPUS if choice.model_parallel == "auto" else choice.model_parallel or 1

@@ -113,7 +113,7 @@ def test_where_nothing_fits_each_is_evaluated_by_itself(demo: Path) -> None:
 def test_a_run_without_room_is_refused_before_anything_is_written(demo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(demo)
     monkeypatch.setattr("benchtui.backends.backend.free_memory", lambda: LIBRARIES)
-    monkeypatch.setattr("benchtui.backends.backend.free_gpu_memory", lambda: None)
+    monkeypatch.setattr("benchtui.backends.backend.free_gpu_memory", lambda *_: None)
     models = ("--small", f"models/{SMALL_NAME}", "--large", f"models/{BASE_NAME}")
     ended = benchtui("hybrid", "run", *models, "--tasks", "hellaswag")
     assert ended.code == 1

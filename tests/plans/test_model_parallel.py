@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 
+from benchtui.backends.backend import Machine
 from benchtui.backends.registry import BUILT_IN
 from benchtui.errors import UsageError
 from benchtui.machine import MEMORY_PART
@@ -89,6 +90,15 @@ def test_too_few_gpus_are_told_before_anything_is_loaded(
     with pytest.raises(UsageError, match=words) as raised:
         said(each, workers, devices)
     assert raised.value.next_step
+
+
+def test_what_fits_is_told_by_the_memory_of_all_that_hold_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = "0, 1000, 11000\n0, 0, 10000\n0, 0, 5000\n"
+    put_gpus_here(tmp_path / "bin", monkeypatch, FOUR, rows)
+    free = [found.free >> 20 for count in (1, 2, 64) if (found := Machine.of("auto", count))]
+    assert free == [10000, 20000, 25000]
 
 
 @pytest.mark.usefixtures("none")

@@ -95,7 +95,7 @@ def put_recorded(model: Path, workspace: Path, recorded: Path = RECORDED, kind: 
 def open_app(models: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """Makes the application on those models; what the machine is like is held still."""
     monkeypatch.setattr("benchtui.backends.backend.free_memory", lambda: 16 * 2**30)
-    monkeypatch.setattr("benchtui.backends.backend.free_gpu_memory", lambda: None)
+    monkeypatch.setattr("benchtui.backends.backend.free_gpu_memory", lambda *_: None)
     reading = MachineReading(0.62, 5 * 10**9, 16 * 10**9, None)
     monkeypatch.setattr("screens.run.reader.MachineMeter.read", lambda _: reading)
 
