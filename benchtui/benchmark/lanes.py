@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from benchtui.benchmark.directories import BenchRuns
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.models.layout import TrainedModel
 from benchtui.plans.benchmark import BenchmarkPlan, with_date_of
 from benchtui.plans.prepare import PreparedBench
@@ -22,7 +22,13 @@ LOOK_EVERY = 0.5
 
 
 def models_at_once(asked: int | Literal["auto"], settings: SuperviseSettings, models: int) -> int:
-    """Return how many models are evaluated at the same time: one for each device where nothing else is said."""
+    """Return how many models are evaluated at the same time: one for each device where nothing else is said. Raises
+    UsageError for several on a cluster."""
+    if settings.cluster is not None and asked not in ("auto", 1):
+        raise UsageError(
+            f"--models-at-once {asked}: on a cluster models are evaluated one after another, each on all of it.",
+            "Leave out --models-at-once.",
+        )
     wanted = max(1, len(settings.devices)) if asked == "auto" else asked
     return max(1, min(wanted, models))
 

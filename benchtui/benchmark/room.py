@@ -45,7 +45,7 @@ def check_copies(prepared: PreparedBench, settings: SuperviseSettings) -> None:
     free there. (One alone is tried: how much of its files it needs at once is its own affair.)"""
     places = len(settings.devices)
     workers = -(-settings.workers // places) if places else settings.workers
-    if workers == 1:
+    if workers == 1 or settings.cluster is not None:
         return
     free, wanted = free_on(settings.devices), needed(prepared, settings)
     if free is None or wanted <= free:

@@ -13,7 +13,7 @@ import pytest
 
 from benchtui.benchmark.directories import BenchRuns
 from benchtui.benchmark.lanes import Job, Waiting, lanes_of, models_at_once
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.gpus import Gpu
 from benchtui.plans.prepare import PreparedBench
 from benchtui.supervise.settings import SuperviseSettings
@@ -44,6 +44,13 @@ def test_devices_are_dealt_out(devices: int, asked: Any, workers: Any, placed: l
 def test_no_more_lanes_than_models() -> None:
     assert models_at_once("auto", SuperviseSettings(devices=GPUS), 3) == 3
     assert models_at_once(8, SuperviseSettings(), 2) == 2
+
+
+def test_on_a_cluster_models_take_turns() -> None:
+    there = SuperviseSettings(workers=0, cluster="auto")
+    assert models_at_once("auto", there, 9) == models_at_once(1, there, 9) == 1
+    with pytest.raises(UsageError, match="--models-at-once 2: on a cluster models are evaluated one after another"):
+        models_at_once(2, there, 9)
 
 
 def waiting(prepared: dict[str, PreparedBench | BenchtuiError], laid: Laid, **more: Any) -> tuple[Waiting, list[str]]:

@@ -50,6 +50,7 @@ def test_copies_on_the_processor_that_do_not_fit_are_refused_with_figures(
     )
     assert caught.value.next_step == "Use --workers 2."
     check_copies(of(laid, 4 * GB, backend="gguf"), SuperviseSettings(workers=4))
+    check_copies(of(laid, 4 * GB), SuperviseSettings(workers=4, cluster="auto"))  # they are in the memory of others
 
 
 def test_each_gpu_holds_its_own_workers(laid: Laid, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
