@@ -77,7 +77,7 @@ class Place:
         return RunDirectory(path)
 
     def resume(self, run: RunDirectory, workers: int) -> Finished:
-        ended = benchtui("resume", run.path, "--workers", str(workers), cwd=self.folder)
+        ended = benchtui("resume", run.path, "--include-path", "tasks", "--workers", str(workers), cwd=self.folder)
         assert ended.code == 0, ended.err
         return ended
 
