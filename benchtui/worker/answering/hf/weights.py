@@ -13,7 +13,7 @@ from lm_eval.models.huggingface import HFLM
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 from benchtui.worker.answering.hf.adapters import put_on
-from benchtui.worker.answering.hf.spread import input_device, is_spread
+from benchtui.worker.answering.hf.spread import input_device, is_spread, waiting_weights
 from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.not_a_number import NotANumberError
 
@@ -63,6 +63,11 @@ class AccountedLM(HFLM):
         own, and changes nothing for others. Raises BenchtuiError naming the adapter when it does not fit the model, or
         only in part.
         """
+        if waiting_weights(self._model):  # peft would put nothing on them
+            raise BenchtuiError(
+                f"The adapter {adapter} cannot be put on a model of which a part waits outside the GPUs' memory.",
+                "Merge it into its base first (--format merged_16bit where there is one), or give more GPUs.",
+            )
         config = self._model.config
         text = getattr(config, "text_config", None)
         if (getattr(text, "vocab_size", None) or config.vocab_size) != self.known_tokens:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from lm_eval.api.instance import Instance
 
+from benchtui.errors import BenchtuiError
 from benchtui.worker.answering.hf.answering import HFAnswering
 from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.backbone import Backbone
@@ -56,6 +57,12 @@ def test_weights_that_wait_on_a_disk_answer_as_those_in_memory(folder: Path, emb
         for requests in KINDS:
             assert_same(ask(lm, requests), ask(plain, requests))
         assert not [choice for what, choice, _ in watcher.decisions if what == "engine"]
+
+
+def test_no_adapter_is_put_on_weights_that_are_not_there(folder: Path, tmp_path: Path) -> None:
+    spread = {"device_map": parts("cpu"), "max_cpu_memory": "1GiB", "offload_folder": str(tmp_path)}
+    with pytest.raises(BenchtuiError, match="waits outside"):
+        fast_model(pretrained=str(folder), peft="some/adapter", parallelize=True, **PLAIN, **spread)
 
 
 def model_of(lm: LmEvalModel) -> Any:
