@@ -21,15 +21,25 @@ from tests.e2e.faults.table import Row, fault
 
 @fault("a full disk")
 def full_disk(place: Place) -> list[Row]:
+    return _full_disk(place, "full disk", workers=1)
+
+
+@fault("a full disk for two workers", long_only=True)
+def full_disk_for_two(place: Place) -> list[Row]:
+    return _full_disk(place, "full disk, two workers", workers=2)
+
+
+def _full_disk(place: Place, name: str, workers: int) -> list[Row]:
     reference = place.merged()
-    with _small_disk(place.outputs / "merged", 6) as disk:
+    with small_disk(place.outputs / "merged", 6) as disk:
         if disk is None:
-            return [Row("full disk", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
+            return [Row(name, "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
         pause = place.pause(at=12)
-        run = place.run("merged", env=pause.env)
-        directory = run.paused(pause)
+        run = place.run("merged", "--workers", str(workers), env=pause.env)
+        run.until(lambda: pause.reached(workers))
+        directory = run.newest_run()
         filler = disk / "filler"
-        _fill(filler)
+        fill(filler)
         pause.release()
         code = run.ended()
         assert code == 1, run.text
@@ -46,7 +56,8 @@ def full_disk(place: Place) -> list[Row]:
         filler.unlink()
         run = place.resume()
         assert run.ended() == 0, run.text
-        return [Row("full disk", answered, before, left, code, same_results(directory, reference))]
+        tolerance = 0 if workers == 1 else 1e-6
+        return [Row(name, answered, before, left, code, same_results(directory, reference, tolerance=tolerance))]
 
 
 @fault("a limit on the size of files, where samples do not fit")
@@ -96,7 +107,7 @@ def read_only(place: Place) -> list[Row]:
     nothing = place.resume()
     assert nothing.ended() == 1
     assert "No run is unfinished" in nothing.text, nothing.text
-    with _small_disk(place.outputs / "merged", 6) as disk:
+    with small_disk(place.outputs / "merged", 6) as disk:
         if disk is None:
             return [Row("read-only file system", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
@@ -256,7 +267,7 @@ def _cut_results(run: RunDirectory) -> None:
     os.truncate(file, file.stat().st_size // 2)
 
 
-def _fill(path: Path) -> None:
+def fill(path: Path) -> None:
     with path.open("wb", buffering=0) as file:
         try:
             while True:
@@ -266,7 +277,7 @@ def _fill(path: Path) -> None:
 
 
 @contextmanager
-def _small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path | None]:
     """A file system of this size in place of the folder, with what the folder held; None where only root may mount."""
     aside = folder.with_name(f".{folder.name}-aside")
     folder.rename(aside)

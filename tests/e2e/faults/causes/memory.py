@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.event_reader import read_events
 from benchtui.runs.events import Decision, Failed
 from tests.e2e.faults.drive import Place, done_record, events_of, on_disk, same_results
 from tests.e2e.faults.table import Row, fault
@@ -96,6 +97,27 @@ def killed_by_the_kernel_once(place: Place) -> list[Row]:
             assert rows[0].fault.endswith(f"→ {batch_sizes(directory)[-1]}"), "the size that worked is remembered"
             assert not any(isinstance(event, Decision) and event.what == "memory" for event in events_of(directory))
     return rows
+
+
+@fault("the kernel's OOM killer, with two workers", long_only=True)
+def one_of_two_killed_by_the_kernel(place: Place) -> list[Row]:
+    """Whoever was killed plans with less of the memory from then on; the run does not end."""
+    place.environment["XDG_STATE_HOME"] = str(place.root / "state")
+    place.add(place.workshop.wide, "wide-two")
+    tasks = ("--tasks", CHOICES, "--limit", "8")
+    reference = place.references.place("wide-two", *tasks, batch=1).runs("wide-two")[0]
+    with memory_group(2 * charged(place.references.memory("wide-two")) + ROOM) as group:
+        if group is None:
+            return [Row("kernel OOM kill, two workers", "–", "not possible here: no memory control group", 0, "–", "–")]
+        run = place.run("wide-two", *tasks, "--workers", "2", batch=BATCH, before=inside(group))
+        directory = run.newest_run()
+        code = run.ended()
+        assert code == 0, run.text
+        said = [event for files in directory.shards() for event in read_events(files.events)]
+        shares = [event.choice for event in said if isinstance(event, Decision) and event.what == "memory"]
+        assert shares, f"the kernel killed nobody:\n{run.text}"
+        resumed = same_results(directory, reference, tolerance=1e-6)
+        return [Row("kernel OOM kill, two workers", "0/24", on_disk(directory), len(place.left()), code, resumed)]
 
 
 def inside(group: Path) -> tuple[str, ...]:

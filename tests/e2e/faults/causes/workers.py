@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
-from benchtui.runs.events import Warned, WorkerStarted
+from benchtui.runs.events import ChunkDone, Warned, WorkerStarted
 from benchtui.runs.journal.journal import answered_requests
+from tests.e2e.faults.causes.disk import fill, small_disk
 from tests.e2e.faults.causes.memory import batch_sizes
 from tests.e2e.faults.drive import Place, Running, done_record, events_of, on_disk, results_of, same_results
 from tests.e2e.faults.kept import answered_of, row, with_score
@@ -59,6 +61,8 @@ def struck_in_turn(place: Place) -> list[Row]:
     pause.release()
     code = run.ended()
     assert code == 0, run.text
+    took = float(results_of(directory)["total_evaluation_time_seconds"])
+    assert took > done_record(directory).seconds / 2, "of all workers together, and not of the one that scored"
     assert batch_sizes(directory) == ["4"], "as it was asked for, however many share the memory"
     said = "\n".join(warnings(directory))
     assert "Worker 1 ended: failed (signal SIGKILL)." in said
@@ -208,3 +212,89 @@ def _given_up_on(place: Place, what: str, words: str, timeout: str) -> list[Row]
     run = place.resume("--workers", "2")
     assert run.ended() == 0, run.text
     return with_score([found], same_results(directory, reference, tolerance=CLOSE))
+
+
+@fault("two workers: Ctrl+C while they load, and while one waits for the other")
+def pressed(place: Place) -> list[Row]:
+    reference = place.merged()
+    run = place.run("merged", "--workers", "2", on_terminal=True)
+    directory = run.newest_run()
+    run.until(lambda: len(workers(run, directory)) == 2)
+    os.write(run.master, b"\x03")
+    code = run.ended()
+    assert code == 130, run.text
+    rows = [row("two workers: Ctrl+C while they load", run, directory, code)]
+
+    run = place.run("merged", "--workers", "2", timeout="300s", on_terminal=True, env={"FAULT": "sleeps:score 20"})
+    directory = run.newest_run()
+    run.until(lambda: _waits(directory, run))
+    os.write(run.master, b"\x03")
+    code = run.ended()
+    assert code == 130, run.text
+    assert done_record(directory).status == "cancelled"
+    assert done_record(directory).results, "what was answered is scored"
+    rows.append(row("… while one waits for the other", run, directory, code))
+    run = place.resume(str(directory.path), "--workers", "2")
+    assert run.ended() == 0, run.text
+    return with_score(rows, same_results(directory, reference, tolerance=CLOSE))
+
+
+def _waits(directory: RunDirectory, run: Running) -> bool:
+    """Whether one of two workers has told the end of every chunk that it was given, a second ago."""
+    for files in directory.shards():
+        given = [line for line in files.chunks.read_text().splitlines() if line != "null"]
+        done = [event for event in read_events(files.events) if isinstance(event, ChunkDone) and event.t >= run.began]
+        if done and len(done) == len(given) and time.time() - done[-1].t > 1:
+            return True
+    return False
+
+
+@fault("two workers: the supervisor suspended longer than the timeout", long_only=True)
+def suspended(place: Place) -> list[Row]:
+    """A laptop that sleeps: nobody was watching, so nobody was silent."""
+    reference = place.merged()
+    pause = place.pause(at=12)
+    run = place.run("merged", "--workers", "2", timeout="4s", env=pause.env)
+    run.until(lambda: pause.reached(2))
+    directory = run.newest_run()
+    answered, pids = answered_of(directory), workers(run, directory)
+    everybody = [run.process.pid, *pids.values()]
+    for pid in everybody:
+        os.kill(pid, signal.SIGSTOP)
+    time.sleep(9)
+    for pid in everybody:
+        os.kill(pid, signal.SIGCONT)
+    pause.release()
+    code = run.ended()
+    assert code == 0, run.text
+    assert not any("ended" in message for message in warnings(directory)), warnings(directory)
+    kept, resumed = on_disk(directory), same_results(directory, reference, tolerance=CLOSE)
+    return [Row("everybody suspended for longer than the timeout", answered, kept, len(place.left()), code, resumed)]
+
+
+@fault("two workers: a full disk for one of them", long_only=True)
+def full_shard(place: Place) -> list[Row]:
+    reference = place.merged()
+    pause = place.pause(at=8)
+    run = place.run("merged", "--workers", "2", env=pause.env)
+    run.until(lambda: pause.reached(2))
+    directory = run.newest_run()
+    run.send(signal.SIGTERM)
+    run.until(lambda: "Stopping" in run.text)
+    pause.release()
+    assert run.ended() == 130, run.text
+    answered = answered_of(directory)
+    with small_disk(directory.files_of(1).folder, 1) as disk:
+        if disk is None:
+            return [Row("full disk for one of two", "–", "not possible here: a tmpfs cannot be mounted", 0, "–", "–")]
+        fill(disk / "filler")
+        run = place.resume("--workers", "2")
+        code = run.ended()
+        assert code in (1, 3), run.text
+        assert "Traceback" not in run.text, run.text
+        assert "space" in run.text, run.text
+        found = Row("full disk for one of two", answered, on_disk(directory), len(place.left()), code, "")
+        (disk / "filler").unlink()
+        run = place.resume("--workers", "2")
+        assert run.ended() == 0, run.text
+        return with_score([found], same_results(directory, reference, tolerance=CLOSE))
