@@ -46,6 +46,7 @@ def run_checks(
         ("Other tasks", packages.check_task_families),
         ("GPU", accelerators.check_gpu),
         ("Devices", accelerators.check_devices),
+        ("Cluster", packages.check_cluster),
         ("Memory", accelerators.check_memory),
         ("Hub", lambda: hub.check_hub(offline=offline)),
         ("Hub cache", hub.check_cache),

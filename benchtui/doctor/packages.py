@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from packaging.specifiers import SpecifierSet
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
 from benchtui.doctor.check import Check
+from benchtui.supervise.cluster.address import INSTALL
+from benchtui.text import one_line
 
 _TASK_FAMILIES = {
     "math": "MATH",
@@ -100,6 +103,17 @@ def check_task_families() -> Iterator[Check]:
     first = extras.split(",", 1)[0]
     step = f'python -m pip install "lm-eval[{first}]"' + (f" (or one of: {extras})" if len(lacking) > 1 else "")
     yield Check("Other tasks", "ok", f"nothing is missing for the suites; more packages wanted by {names}", step)
+
+
+def check_cluster() -> Iterator[Check]:
+    """Check Ray, with which --cluster reaches other machines; nothing is connected to."""
+    try:
+        version = importlib.metadata.version("ray")
+    except importlib.metadata.PackageNotFoundError:
+        yield Check("Cluster", "absent", "Ray is not installed, which --cluster needs", INSTALL)
+        return
+    address = one_line(os.environ.get("RAY_ADDRESS", ""), 200)
+    yield Check("Cluster", "ok", f"Ray {version}; --cluster auto takes {address or 'the one that this machine is in'}")
 
 
 def missing_extra(name: str) -> str | None:

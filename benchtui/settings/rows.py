@@ -159,8 +159,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("model-parallel", MACHINE, "GPUs that hold one worker's model together, where one is too small. auto: all "
             "that there are, shared out among the workers; off: one.", forms.DEVICES_EACH, None, "N|auto|off",
             at_resume=True),
-    Setting("cluster", MACHINE, "Put the workers on a cluster of Ray: HOST:PORT, ray://HOST:PORT, or auto, which takes "
-            "RAY_ADDRESS or the one that this machine belongs to. none: on this machine.", forms.named("none"), None,
+    Setting("cluster", MACHINE, "Put the workers on the cluster of Ray that this machine is in: HOST:PORT, or auto, "
+            "which looks itself, in RAY_ADDRESS first. none: on this machine.", forms.named("none"), None,
             "ADDRESS", at_resume=True),
     Setting("backend", MACHINE, "What makes the model answer.", forms.NAME, DEFAULT_BACKEND, "NAME", page="format"),
     Setting("server", MACHINE, "With a backend that asks a server: its URL. auto: where the backend looks by itself.",

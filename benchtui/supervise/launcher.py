@@ -49,6 +49,10 @@ class Worker(Protocol):
     @property
     def pid(self) -> int: ...
 
+    @property
+    def killed_for_memory(self) -> bool:
+        """Whether the kernel killed for want of memory on its machine since it was started."""
+
     def poll(self) -> int | None:
         """Exit status (negative: the signal that ended it); None while it runs."""
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchtui.files import open_run_file
 from benchtui.interpreter import other_python, this_python, variables_of_other
+from benchtui.machine import kernel_oom_kills
 from benchtui.runs.worker_contract import MARK, STACK_SIGNAL, SUPERVISOR_PID, marked_processes
 
 LOG_HEAD = 4 * 1024 * 1024
@@ -89,6 +90,7 @@ class LocalWorker:
         self.output_bytes = 0
         self.left_alive: tuple[int, ...] = ()
         self.waits, self.fate = False, ""
+        self._kills_before = kernel_oom_kills()
         self.log_error: OSError | ValueError | None = None
         own = {SUPERVISOR_PID: str(os.getpid()), MARK: self._mark, "PYTHONUNBUFFERED": "1"}
         variables = {**os.environ, **(environment or {}), **own}
@@ -108,6 +110,10 @@ class LocalWorker:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def killed_for_memory(self) -> bool:
+        return kernel_oom_kills() > self._kills_before
 
     def poll(self) -> int | None:
         """Exit status (negative: the signal that ended it), None while it runs."""

@@ -155,6 +155,11 @@ class Schedule:
         """Why slot `number` can be told nothing more; None where nothing is wrong."""
         return self._shards[number].unwritable
 
+    def over(self, number: int) -> bool:
+        """Whether slot `number` was told that nothing more will come."""
+        with self._lock:
+            return self._shards[number].told_end
+
     @property
     def left(self) -> int:
         """How many documents are not given out."""
@@ -244,6 +249,11 @@ class Share:
     def waits(self) -> bool:
         """Whether its worker can do nothing but wait for others, which is no silence."""
         return self.schedule.waits(self.number)
+
+    @property
+    def over(self) -> bool:
+        """Whether all is answered, and nothing more will come."""
+        return self.schedule.over(self.number)
 
     def lose(self) -> None:
         """It has ended."""

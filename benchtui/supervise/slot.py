@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from benchtui.machine import kernel_oom_kills
 from benchtui.runs import events as ev
 from benchtui.runs.cancel import is_asked_to_stop
 from benchtui.runs.worker_contract import MEMORY_SHARE, SHARD
@@ -77,7 +76,6 @@ class Slot:
         self._attempt += 1
         if self._control.stop_requested:
             return close_all(waiting, "cancelled", "Not started.")
-        kills_before = kernel_oom_kills()
         try:
             worker = self._start(waiting)
         except OSError as error:
@@ -96,7 +94,7 @@ class Slot:
             numbers = ", ".join(map(str, worker.left_alive))
             current.tell(ev.Warned(message=f"The kernel does not let go of process {numbers}: it could not be killed."))
         if ending == "failed":
-            ending = what_failed(current, code, killed_for_memory=kernel_oom_kills() > kills_before)
+            ending = what_failed(current, code, killed_for_memory=worker.killed_for_memory)
         current.tell(ev.WorkerEnded(exit_code=code, reason=ending, detail=worker.fate or exit_words(code)))
         return self.rules.follow(ending, code, current, waiting)
 
@@ -124,6 +122,9 @@ class Slot:
             now = time.monotonic()
             advanced = self._collect(waiting)
             close_whole(waiting)
+            if worker.waits and all(watched.share is not None and watched.share.over for watched in waiting):
+                close_all(waiting, "finished", "")  # the others were done before it had a place
+                return "finished", None
             current = self._at_work(waiting)
             silence.hear(now, advanced=advanced or worker.waits or (current is not None and current.waits))
             if current is None:

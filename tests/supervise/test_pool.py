@@ -10,7 +10,7 @@ from benchtui.runs.event_reader import read_events
 from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.journal.shards import answered_in
 from benchtui.runs.records import read_done
-from benchtui.supervise import slot
+from benchtui.supervise import process
 from benchtui.supervise.settings import SuperviseSettings
 from tests.runs.scripted import Script, run, supervise, worker
 from tests.supervise.pooled import IMPATIENT, THREE, TWO, UNION, answered, shard_said, warnings
@@ -161,7 +161,7 @@ def test_killed_for_memory_only_that_one_gets_less(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = iter(range(100))
-    monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
+    monkeypatch.setattr(process, "kernel_oom_kills", lambda: next(kills))
     worker.install(
         UNION,
         """

@@ -14,7 +14,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
 from benchtui.runs.records import read_done, read_launch
 from benchtui.runs.worker_contract import NO_ROOM
-from benchtui.supervise import endings, recovery, slot
+from benchtui.supervise import endings, process, recovery, slot
 from benchtui.supervise.settings import SuperviseSettings
 from tests.runs.scripted import SCORE, Script, run, said, supervise, worker
 
@@ -96,7 +96,7 @@ def test_killed_for_memory_it_is_started_again_with_less(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = iter(range(100))
-    monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
+    monkeypatch.setattr(process, "kernel_oom_kills", lambda: next(kills))
     worker.install("plan(run); share > 0.2 and os.kill(os.getpid(), 9); results(run)")
     (done,) = supervise(run)
     assert done.status == "finished"
@@ -111,7 +111,7 @@ def test_killed_for_memory_with_one_sequence_at_a_time_it_is_over(
     worker: Script, run: RunDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kills = iter(range(100))
-    monkeypatch.setattr(slot, "kernel_oom_kills", lambda: next(kills))
+    monkeypatch.setattr(process, "kernel_oom_kills", lambda: next(kills))
     worker.install("plan(run); say(run, ev.Decision(what='batch size', choice='1', rows=1)); os.kill(os.getpid(), 9)")
     (done,) = supervise(run)
     assert done.status == "failed"

@@ -53,6 +53,7 @@ class ClusterWorker:
         self.left_alive: tuple[int, ...] = ()
         self.waits = True
         self.fate = ""
+        self.killed_for_memory = False
 
     def hear(self, told: Placed | Printed | Ended) -> None:
         """Note what the process that speaks with Ray tells of it; called in the thread that reads."""
@@ -63,6 +64,7 @@ class ClusterWorker:
                 self.output_bytes = told.output_bytes
             case Ended():
                 self._code, self.fate, self.waits = told.code, told.fate, False
+                self.killed_for_memory = told.killed_for_memory
                 self._ended.set()
 
     def poll(self) -> int | None:

@@ -66,11 +66,13 @@ class Printed(msgspec.Struct, frozen=True, tag="printed"):
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
     """A worker has ended with this exit status (negative: the signal that ended it), and all that it told is in the
-    files of its shard. `fate` is what ended it where the status does not say it."""
+    files of its shard. `fate` is what ended it where the status does not say it; `killed_for_memory` as of a
+    Worker."""
 
     worker: int
     code: int
     fate: str = ""
+    killed_for_memory: bool = False
 
 
 Order = Start | Ask

@@ -10,7 +10,6 @@ import hashlib
 import importlib.metadata
 import os
 import shutil
-import signal
 import socket
 import sqlite3
 import tempfile
@@ -24,7 +23,6 @@ import psutil
 
 import benchtui
 from benchtui.files import open_run_file
-from benchtui.machine import kernel_oom_kills
 from benchtui.runs.directory import RunDirectory, WorkerFiles
 from benchtui.runs.journal.journal import Excerpt, Journal
 from benchtui.supervise.cluster.trees import Tree, packages_here, same_files
@@ -116,7 +114,6 @@ class NodeWorker:
         self._worker: LocalWorker | None = None
         self._error: OSError | None = None
         self._clock = 0.0
-        self._kills_before = kernel_oom_kills()
 
     def facts(self, packages: Sequence[str]) -> bytes:
         """Facts of this machine."""
@@ -253,7 +250,7 @@ class NodeWorker:
             stacks,
             worker.output_bytes,
             None if more else code,
-            code == -signal.SIGKILL and kernel_oom_kills() > self._kills_before,
+            worker.killed_for_memory,
         )
 
     def _run_news(self, number: int, known: RunCursor) -> tuple[RunNews, RunCursor, bool]:

@@ -101,8 +101,8 @@ class Sender:
         self._mirror: ShardMirror | None = None
         self._actor: Any = None
         self._node, self._node_id = "", ""
-        self._asked: list[str] = []
         self._begun = False
+        self._killed_for_memory = False
         self._ended_now = asyncio.Event()
 
     def ask(self, to: Literal["stop", "stacks", "end"]) -> None:
@@ -135,7 +135,7 @@ class Sender:
         except self._ray.exceptions.RayError as error:
             fate = await self._lost(error)
         await self._close()
-        self._send(Ended(self._start.worker, code, fate))
+        self._send(Ended(self._start.worker, code, fate, self._killed_for_memory))
 
     async def _until_told(self, whole: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
         """Do the whole work, or stop waiting for a place, for files and for a start as soon as that is asked."""
@@ -224,7 +224,7 @@ class Sender:
             news = msgspec.msgpack.decode(told, type=News)
             for number in mirror.take(news):
                 self._remote.check_data(self._runs[number], self._node, mirror.journal(number))
-            cursor = news.cursor
+            cursor, self._killed_for_memory = news.cursor, news.killed_for_memory
             if news.output_bytes != printed:
                 printed = news.output_bytes
                 self._send(Printed(self._start.worker, printed))

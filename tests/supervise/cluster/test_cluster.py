@@ -24,9 +24,10 @@ from benchtui.runs.journal.shards import answered_in
 from tests.e2e.commands import benchtui, results_in, samples_in
 from tests.supervise.cluster.conftest import MOST_SECONDS, ThreeNodes, nothing_at_work
 
-pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ASKED = ("--tasks", "demo_knowledge,demo_instructions", "--include-path", demo_paths().tasks, "--no-base")
+REQUESTS = 992
 SLOW = (*ASKED, "--batch-size", "1")
 
 
@@ -101,12 +102,12 @@ def wait_for(what: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 
 def in_the_middle(model: Path) -> Callable[[], bool]:
-    """Whether every worker has journalled an answer here."""
+    """Whether the first answers are journalled here."""
 
     def check() -> bool:
         runs = list((model / "benchmarks" / "fine-tuned").glob("*"))
         shards = RunDirectory(runs[0]).shards() if runs else []
-        return len(shards) == 3 and all(answered_requests(files.journal) for files in shards)
+        return any(answered_requests(files.journal) for files in shards)
 
     return check
 
@@ -114,13 +115,16 @@ def in_the_middle(model: Path) -> Callable[[], bool]:
 def test_three_nodes_find_what_one_worker_here_finds(
     cluster: ThreeNodes, workspace: Workspace, model: Path, reference: Path
 ) -> None:
-    done = benchtui("run", *ASKED, "--cluster", cluster.address, cwd=workspace.root)
+    done = benchtui("run", *ASKED, "--cluster", cluster.address, "--workers", "4", cwd=workspace.root)
     assert done.code == 0, done.err
     run = only_run(model)
     same_results(run, reference)
-    assert len(run.shards()) == 3
-    for files in run.shards():
-        assert any(isinstance(event, ev.ChunkDone) for event in read_events(files.events)), "it answered something"
+    told = [read_events(files.events) for files in run.shards()]
+    answered = [any(isinstance(event, ev.ChunkDone) for event in events) for events in told]
+    assert sorted(answered) == [False, True, True, True], "the fourth waited for a place until all was answered"
+    (waited,) = (events for events, any_chunk in zip(told, answered, strict=True) if not any_chunk)
+    assert next(event.where for event in waited if isinstance(event, ev.Placed)) == ""
+    assert not any(isinstance(event, ev.Watchdog) for event in waited)
     assert nothing_at_work(cluster)
 
 
@@ -128,7 +132,8 @@ def test_a_node_that_is_lost_in_the_middle_costs_nothing(
     cluster: ThreeNodes, workspace: Workspace, model: Path, reference: Path
 ) -> None:
     process = start(workspace, "run", *SLOW, "--cluster", cluster.address)
-    wait_for(in_the_middle(model), process)
+    begun = in_the_middle(model)
+    wait_for(lambda: begun() and len(cluster.at_work()) >= 6, process)  # an actor and a worker on each node
     cluster.do("remove")
     cluster.do("add")
     out, _ = process.communicate(timeout=200)
@@ -152,13 +157,13 @@ def test_after_its_driver_was_killed_a_run_is_resumed(
     assert nothing_at_work(cluster), "Ray ends what belongs to a driver that is gone"
     run = only_run(model)
     before = answered_in(run)
-    assert 0 < before < 992
+    assert 0 < before < REQUESTS
     killed = time.time()
     done = benchtui("resume", "--cluster", cluster.address, "--include-path", demo_paths().tasks, cwd=workspace.root)
     assert done.code == 0, done.err
     with Journal(run.journal, read_only=True) as journal:
         answers = journal.excerpt().answers
-    assert len(answers) == 992
+    assert len(answers) == REQUESTS
     assert sum(row[6] < killed for row in answers) == before, "nothing is asked again"
     same_results(run, reference)
 
@@ -173,5 +178,5 @@ def test_ctrl_c_keeps_what_was_answered_and_leaves_nothing(
     assert process.returncode == 130, out
     run = only_run(model)
     assert json.loads(run.done.read_text())["status"] == "cancelled"
-    assert 0 < answered_requests(run.journal) < 992
+    assert 0 < answered_requests(run.journal) < REQUESTS
     assert nothing_at_work(cluster)
