@@ -17,6 +17,7 @@ MODULES = (
     "gguf",
     "servers",
     "workers",
+    "cluster",
 )
 
 
