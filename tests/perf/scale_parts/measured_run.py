@@ -27,14 +27,15 @@ LOOK_EVERY = 0.02
 class Costs:
     """What one run took. Seconds are of the clock unless they are called processor time.
 
-    `start`: from the command to the first prompt; `build`: all prompts of the task, in each worker; `ask`: from the
-    first worker's first batch to the last answer; `end`: from the last answer to the end of the command, of which
-    `gather` is until the scoring worker starts and `score` its time.
+    `command`: until workers are started; `start`: from the command to the first prompt; `build`: all prompts of the
+    task, in each worker; `ask`: from the first worker's first batch to the last answer; `end`: from the last answer to
+    the end of the command, of which `gather` is until the scoring worker starts and `score` its time.
     """
 
     workers: int
     documents: int
     seconds: float
+    command: float
     start: float
     build: tuple[float, ...]
     ask: float
@@ -130,6 +131,7 @@ def _costs(
         workers=workers,
         documents=documents,
         seconds=ended - began,
+        command=median(_started(events) for events in shards) - began,
         start=median(building) - began,
         build=tuple(ask - build for ask, build in zip(asking, building, strict=True)),
         ask=answered - min(asking),
@@ -153,6 +155,10 @@ def _runs(folder: Path) -> Sequence[RunDirectory]:
 
 def _first(events: Sequence[ev.Event], phase: str) -> float:
     return next(event.t for event in events if isinstance(event, ev.Phase) and event.name == phase)
+
+
+def _started(events: Sequence[ev.Event]) -> float:
+    return next(event.t for event in events if isinstance(event, ev.WorkerStarted))
 
 
 def _is_last(event: ev.Event) -> bool:

@@ -26,7 +26,8 @@ class Rates:
     what the model takes, between (1 - spread) and (1 + spread) of it, waited for unless it `computes`, in a `batch`, of
     which a smaller one takes the `fixed` share as well.
     `look`: of the supervisor at one shard, twice (a slot's and the pool's); `event`: one event, read by both; workers
-    tell `told` of them a second. `gather` and `score`: an answer, at the end; `last`: the command's end.
+    tell `told` of them a second. `gather` and `score`: an answer, at the end; `final`: the same
+    of a worker that is alone, which has its prompts and scores already; `last`: the command's end.
     `journal` and `events` are bytes an answer.
     """
 
@@ -45,6 +46,7 @@ class Rates:
     told: float = 5.0
     gather: float = 0.00003
     score: float = 0.0008
+    final: float = 0.0002
     last: float = 0.3
     journal: float = 205.0
     events: float = 130.0
@@ -171,6 +173,10 @@ class _Run:
     def _finish(self) -> Process:
         yield Wait(seconds_between_looks(self.found.workers))
         documents, rates = self.found.documents, self.rates
+        if self.found.workers == 1:
+            yield Work(self.processors, rates.final * documents)
+            yield Wait(rates.last)
+            return
         yield Work(self.supervisor, rates.gather * documents)
         yield Work(self.processors, rates.start + rates.score * documents)
         yield Wait(rates.last)
