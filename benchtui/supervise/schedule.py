@@ -117,12 +117,17 @@ class Schedule:
         with self._lock:
             shard = self._shards[number]
             shard.lost, shard.ready = True, False
-            at_work = next(iter(shard.open), None)
-            for chunk in self._wanted(shard.open.values()):
-                put = self._returned.append if chunk.number == at_work else self._returned.appendleft
-                put(chunk)
-            shard.open.clear()
+            self._take_back(shard)
             self._give()
+
+    def lend(self, number: int) -> None:
+        """The worker in slot `number` waits for a place to run in, perhaps for one that another has: what its slot has
+        left is for those at work. It is asked twice, at most, where a place is found before the end."""
+        with self._lock:
+            shard = self._shards[number]
+            if shard.open and any(other.ready for other in self._shards if other is not shard):
+                self._take_back(shard)
+                self._give()
 
     def drop(self, unit: str) -> None:
         """Give out nothing more of a unit; what is given of it and not begun is not answered."""
@@ -190,6 +195,13 @@ class Schedule:
         if not any(shard.open for shard in self._shards):
             self._end()
 
+    def _take_back(self, shard: _Shard) -> None:
+        at_work = next(iter(shard.open), None)
+        for chunk in self._wanted(shard.open.values()):
+            put = self._returned.append if chunk.number == at_work else self._returned.appendleft
+            put(chunk)
+        shard.open.clear()
+
     def _wanted(self, chunks: Iterable[Chunk]) -> list[Chunk]:
         return [chunk for chunk in chunks if chunk.unit not in self._dropped]
 
@@ -254,6 +266,10 @@ class Share:
     def over(self) -> bool:
         """Whether all is answered, and nothing more will come."""
         return self.schedule.over(self.number)
+
+    def lend(self) -> None:
+        """Its worker waits for a place to run in."""
+        self.schedule.lend(self.number)
 
     def lose(self) -> None:
         """It has ended."""

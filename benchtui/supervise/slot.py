@@ -125,6 +125,7 @@ class Slot:
             if worker.waits and all(watched.share is not None and watched.share.over for watched in waiting):
                 close_all(waiting, "finished", "")  # the others were done before it had a place
                 return "finished", None
+            _lend(worker, waiting)
             current = self._at_work(waiting)
             silence.hear(now, advanced=advanced or worker.waits or (current is not None and current.waits))
             if current is None:
@@ -185,3 +186,10 @@ class Slot:
 def seconds_between_looks(workers: int) -> float:
     """How long each of so many slots waits before it looks at its worker again."""
     return min(max(POLL, workers / LOOKS_A_SECOND), SLOWEST_POLL)
+
+
+def _lend(worker: Worker, waiting: list[Watched]) -> None:
+    """Keep nothing from the others while the worker waits for a place: they may wait for it, and it for theirs."""
+    for watched in waiting:
+        if worker.waits and watched.share is not None:
+            watched.share.lend()
