@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*(?![\w-])")  # lm-eval's own are written with underscores
 OF_OTHER_PROGRAMS = frozenset(
     {"--query-gpu", "--force-reinstall", "--adapter-path", "--config", "--score", "--memory-share", "--shard", "--only"}
-    | {"--decide", "--head"}
+    | {"--decide", "--head", "--address"}
     | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
     | {"--outtype", "--special", "--merge", "--kl-divergence", "--max-logprobs"}
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchtui.gpus import CUDA, Gpu
 from benchtui.machine import MEMORY_PART, memory_part, usable_cores
-from benchtui.supervise.placement import THREADS, VISIBLE, WHOLE_MACHINE, placements
+from benchtui.supervise.placement import THREADS, WHOLE_MACHINE, placements
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +30,8 @@ def test_what_the_user_says_of_threads_is_left(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_devices_are_taken_in_turn_and_those_on_one_share_its_memory() -> None:
-    found = [placement.environment for placement in placements(3, ("1", "4"))]
-    assert [(each[VISIBLE], each[MEMORY_PART]) for each in found] == [("1", "0.5"), ("4", "1.0"), ("1", "0.5")]
+    found = [placement.environment for placement in placements(3, (Gpu(1, "1"), Gpu(4, "4")))]
+    assert [(each[CUDA], each[MEMORY_PART]) for each in found] == [("1", "0.5"), ("4", "1.0"), ("1", "0.5")]
 
 
 @pytest.mark.parametrize("nonsense", ["", "a", "0", "-1", "2", "nan", "inf"])

@@ -39,8 +39,7 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
             raise UsageError("--decide-early needs a base to compare with.", "Leave out --no-base.")
         said["no_base"] = False
     said |= _one_way_to_say_devices(said)
-    if said["model"] != "all" and said["models_at_once"] != "auto" and _typed("models_at_once"):
-        raise UsageError("--models-at-once says nothing without --model all, which is not given.", "Give both.")
+    said |= _models_at_once(said)
     for setting in SETTINGS:
         other, value = setting.beside
         if other and said[SETTING[other].parameter] and _strength(setting.parameter) < _strength(other):
@@ -57,6 +56,15 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
 
         check_model_arguments(load_config(), said["backend"])
     return choice_of(said)
+
+
+def _models_at_once(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What is meant with one model: a file or a variable may say it for every --model all."""
+    if said["model"] == "all" or said["models_at_once"] == "auto":
+        return {}
+    if _typed("models_at_once"):
+        raise UsageError("--models-at-once says nothing without --model all, which is not given.", "Give both.")
+    return {"models_at_once": "auto"}
 
 
 def _one_model(said: Mapping[str, Any]) -> dict[str, Any]:
