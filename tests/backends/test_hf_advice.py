@@ -37,13 +37,19 @@ def advice(model: Path, free: int, engine: str = "fast", device: str = "cpu") ->
     return found
 
 
+def backbone_of(config: Any) -> Any:
+    """What sizes go by of a model that is loaded on the processor."""
+    place = torch.device("cpu")
+    return SimpleNamespace(device=place, config=config, dtype=torch.float32, causal=SimpleNamespace(device=place))
+
+
 @pytest.mark.parametrize("free", [16 * GB, 2_000_000, 40_000, 0])
 def test_the_fast_engine_generates_as_many_texts_at_a_time(
     model: Path, free: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "free_memory", lambda _: free)
     config = AutoConfig.from_pretrained(model)
-    backbone: Any = SimpleNamespace(device=torch.device("cpu"), config=config, dtype=torch.float32)
+    backbone = backbone_of(config)
     longest = int(config.max_position_embeddings)
     cache = cache_bytes_per_token(config, 4)
     rows, _ = rows_at_once(backbone, RequestedBatch(None, longest), cache)
@@ -57,7 +63,7 @@ def test_the_fast_engine_generates_as_many_texts_at_a_time(
 def test_the_fast_engine_fills_a_forward_pass_with_as_many_tokens(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "free_memory", lambda _: 16 * GB)
     config = AutoConfig.from_pretrained(model)
-    backbone: Any = SimpleNamespace(device=torch.device("cpu"), config=config, dtype=torch.float32)
+    backbone = backbone_of(config)
     tokens, _ = token_budget(backbone, RequestedBatch(None, 100))
     assert f"up to {tokens:,} tokens per forward pass" in advice(model, 16 * GB).why
 

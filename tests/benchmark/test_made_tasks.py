@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from benchtui.benchmark.directories import BenchRuns
+from benchtui.benchmark.one_model import _notes
 from benchtui.benchmark.resume_benchmark import runs_to_resume
-from benchtui.benchmark.run import _notes
 from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import Permissions
 from benchtui.runs.directory import RunDirectory

@@ -41,7 +41,8 @@ def test_it_is_of_both_or_not_told(
 ) -> None:
     """PyTorch counts what the process holds on a CUDA device, whichever model asks, and nothing of an mps device."""
     both = together(pair, strategy="small")
-    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: {"cuda:0": 700}[device])
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: {"cuda:0": 700}[str(device)])
     for model, device in ((both.small, small), (both.large, large)):
         monkeypatch.setattr(model, "_device", device)
+        monkeypatch.setattr(type(model), "_devices", property(lambda self: [torch.device(self._device)]))
     assert HybridAnswering(both, PLAN).peak_device_memory == told
