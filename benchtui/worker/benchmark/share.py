@@ -15,6 +15,7 @@ from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.early_stop.order import documents_a_look, is_watched, watched_order
 from benchtui.worker.benchmark.evaluate import Evaluation, begin, open_tasks
 from benchtui.worker.benchmark.shared_prefixes import chunk_starts
+from benchtui.worker.benchmark.tasks.chance import draw_from, drawn_so_far
 from benchtui.worker.benchmark.tasks.units import Unit, asked_together
 
 LOOK_EVERY = 0.05
@@ -28,8 +29,8 @@ def answer_share(evaluation: Evaluation) -> None:
     batch is journaled, if told to stop, and what `evaluate` does."""
     context = evaluation.context
     begin(evaluation)
-    units = {unit.name: unit for unit in asked_together(context.plan, context.tasks, early={})}
-    _tell_units(evaluation, list(units.values()))
+    units = _Units(evaluation, asked_together(context.plan, context.tasks, early={}))
+    units.tell()
     opened: _OpenUnit | None = None
     for chunk in _given(ChunkReader(context.files.chunks), context):
         if opened is not None and (chunk is None or opened.unit.name != chunk.unit):
@@ -38,25 +39,47 @@ def answer_share(evaluation: Evaluation) -> None:
             continue
         if opened is None or opened.unit.name != chunk.unit:
             opened = None  # frees the prompts of the last one first
-            opened = _OpenUnit(evaluation, units[chunk.unit])
+            opened = units.open(chunk.unit)
         opened.ask(chunk)
         context.reporter.emit(ChunkDone(number=chunk.number))
     context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
 
 
-def _tell_units(evaluation: Evaluation, units: Sequence[Unit]) -> None:
-    plan = evaluation.context.plan
-    told = [
-        WorkUnit(
-            unit.name,
-            sum(leaf.documents for leaf in unit.leaves),
-            documents_a_look(len(unit.leaves)) if is_watched(unit, plan) else 0,
-        )
-        for unit in units
-    ]
-    for start in range(0, len(told), UNITS_AT_ONCE):
-        last = start + UNITS_AT_ONCE >= len(told)
-        evaluation.context.reporter.emit(WorkUnits(units=told[start : start + UNITS_AT_ONCE], last=last))
+class _Units:
+    """The work units of a run, opened in whatever order their chunks come, with the prompts that they have where one
+    worker opens all of them in turn: a task may draw from the global generators while its prompts are built."""
+
+    def __init__(self, evaluation: Evaluation, units: Sequence[Unit]) -> None:
+        self._evaluation = evaluation
+        self._units = units
+        self._drawn = drawn_so_far()
+
+    def tell(self) -> None:
+        """Say what the documents are shared out of."""
+        plan = self._evaluation.context.plan
+        told = [
+            WorkUnit(
+                unit.name,
+                sum(leaf.documents for leaf in unit.leaves),
+                documents_a_look(len(unit.leaves)) if is_watched(unit, plan) else 0,
+            )
+            for unit in self._units
+        ]
+        for start in range(0, len(told), UNITS_AT_ONCE):
+            last = start + UNITS_AT_ONCE >= len(told)
+            self._evaluation.context.reporter.emit(WorkUnits(units=told[start : start + UNITS_AT_ONCE], last=last))
+
+    def open(self, name: str) -> _OpenUnit:
+        """Build the prompts of a unit. Where that draws numbers, those before it draw theirs first."""
+        number = next(number for number, unit in enumerate(self._units) if unit.name == name)
+        draw_from(self._drawn)
+        opened = _OpenUnit(self._evaluation, self._units[number])
+        if number and drawn_so_far() != self._drawn:
+            draw_from(self._drawn)
+            for before in self._units[:number]:
+                open_tasks(self._evaluation, before.leaves)
+            opened = _OpenUnit(self._evaluation, self._units[number])
+        return opened
 
 
 def _given(reader: ChunkReader, context: RunContext) -> Iterator[Chunk | None]:

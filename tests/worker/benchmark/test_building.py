@@ -70,3 +70,11 @@ def test_building_can_be_stopped_between_documents(tmp_path: Path) -> None:
     with pytest.raises(StopRequested):
         build_watched(small_task(plan), plan, NoModel(), InHandWriter(tmp_path / "x"), set(), check)
     assert len(calls) == 3
+
+
+def test_built_again_the_sampled_examples_are_the_same(tmp_path: Path) -> None:
+    """One of several workers opens a task again where a chunk of it comes back."""
+    plan = small_plan(tmp_path, shots=2)
+    loaded = small_task(plan)
+    first, again = (prompts(build_requests(loaded, plan, NoModel())) for _ in range(2))
+    assert again == first

@@ -55,7 +55,9 @@ def build_watched(
 
 
 def build_requests(loaded: LoadedTask, plan: BenchmarkPlan, chat: ChatRenderer | None) -> list[Instance]:
-    """The task's requests, prompts and all; `chat` is asked where the plan has a chat template."""
+    """The task's requests, prompts and all; `chat` is asked where the plan has a chat template. Built again, they have
+    the same sampled examples."""
+    loaded.task.set_fewshot_seed(seed=plan.prompts.seeds[3])
     if plan.prompts.chat_template is None:
         chat = None
     loaded.task.build_all_requests(
