@@ -40,8 +40,11 @@ class EventReader:
         self._inode: int | None = None
         self._kind: Kind | None = None
         self.skipped = 0
+        self.behind = False
+        """Whether the last call left something in the file for the next."""
 
     def read(self) -> list[Event]:
+        self.behind = False
         try:
             if self._is_unchanged():
                 return []
@@ -54,6 +57,7 @@ class EventReader:
         except FileNotFoundError:
             return []
         self._offset += len(data)
+        self.behind = len(data) == self.CHUNK
         *lines, self._rest = (self._rest + data).split(b"\n")
         if len(self._rest) > 4 * MAX_LINE:  # never ours: do not keep it
             self._rest = b""

@@ -115,9 +115,10 @@ class ShareDone(Event, frozen=True, kw_only=True, tag="share-done"):
 
 class WorkUnits(Event, frozen=True, kw_only=True, tag="work-units"):
     """One of several workers is ready: what the run's documents are shared out of, some units to an event. Every worker
-    of a run says the same; `last` with the last of them."""
+    of a run says the same; `start` is how many were told before these, `last` with the last of them."""
 
     units: list[WorkUnit]
+    start: int = 0
     last: bool = True
 
 

@@ -79,8 +79,12 @@ class Decider:
         self._all_answered = True
         self._watchdog = Watchdog(PATIENCE if self._timeout is None else min(self._timeout, PATIENCE))
         self._last_sign = time.monotonic()
-        if self._chunks is not None:
-            self._chunks.write(None)
+        try:
+            if self._chunks is not None:
+                self._chunks.write(None)
+        except OSError as error:  # a full disk: the answers are worth more than the decision
+            self.end()
+            self._give_up(f"could not be told that all is answered: {error.strerror or error}")
         while not self._over and not hurry():
             self.follow()
             idle(POLL)

@@ -102,6 +102,8 @@ class Pool:
                     for slot in slots:
                         if slot.done():
                             slot.result()  # raises what the slot raised
+                for slot in slots:
+                    slot.result()
                 self._decide_the_rest()
             except BaseException:
                 self._abandoned.set()
@@ -151,7 +153,8 @@ class Pool:
         full = any(slot.rules.last == "no room" for slot in self._slots)
         if not (full or watched.deleted or self._control.kill_requested):
             try:
-                gather_journals(watched.run)
+                for salvaged in gather_journals(watched.run):
+                    watched.tell(ev.Warned(message=salvaged, next_step="`benchtui resume` asks for what was lost."))
             except (OSError, sqlite3.Error, BenchtuiError) as error:
                 return watched.close("failed", not_gathered_words(error))
             self._score(watched)

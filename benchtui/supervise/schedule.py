@@ -95,9 +95,14 @@ class Schedule:
                 shard.writer.write(chunk)
 
     def ready(self, number: int, event: WorkUnits) -> None:
-        """The worker in slot `number` says what the documents are shared out of."""
+        """The worker in slot `number` says what the documents are shared out of. What is left of the words of one that
+        has ended since is no whole, and says nothing."""
         with self._lock:
             told = self._told.setdefault(number, [])
+            if event.start == 0:
+                told.clear()
+            if event.start != len(told):
+                return
             told += event.units
             if not event.last:
                 return

@@ -18,7 +18,7 @@ from benchtui.supervise.worker_rows import WorkerRows
 
 IN_FLIGHT_SHOWN = 32
 MOST_TOLD = 1000
-"""Different sentences that are passed on, each once; of a worker that tells more only the first are."""
+"""Different sentences of each sort that are passed on, each once."""
 MOST_PHASES = 20_000
 SUMS_EVERY = 0.2
 """Seconds between two times that sums are told."""
@@ -44,7 +44,7 @@ class ShardEvents:
         self._rows = WorkerRows(schedule, kind.working, places or [""] * len(shards))
         self._readers = [reader_at_end(files.events) for files in shards]
         self._shards = [_Shard() for _ in shards]
-        self._told: set[str] = set()
+        self._told: dict[str, set[str]] = {}
         self._begun: set[tuple[str, str]] = set()
         self._advanced: dict[str, ev.Advance] = {}
         self._in_flight: ev.InFlight | None = None
@@ -62,7 +62,10 @@ class ShardEvents:
 
     def rest(self) -> list[ev.Event]:
         """All that is new: no worker is left that would tell more."""
-        found = [*self._read(), *self._sums()]
+        found = self._read()
+        while any(reader.behind for reader in self._readers):
+            found += self._read()
+        found += self._sums()
         rows = self._rows.rest()
         return [*found, rows] if rows is not None else found
 
@@ -136,7 +139,7 @@ class ShardEvents:
         shard.in_flight = None
         if event.attempt > 1:
             return ev.Warned(t=event.t, message=f"Worker {number + 1} was started again; the others did not stop.")
-        return event if self._first("started") else None
+        return event if self._first("started", "") else None
 
     def _lost(self, number: int, event: ev.Done) -> ev.Event:
         self._combine.lose(number)
@@ -149,11 +152,11 @@ class ShardEvents:
                 self._shards[number].in_flight = None
                 return event if self._begins(event) else None
             case ev.Decision():
-                return event if self._first(f"decision {event.what} {event.choice}") else None
+                return event if self._first("decisions", f"{event.what} {event.choice}") else None
             case ev.Warned():
-                return event if self._first(f"warning {event.message}") else None
+                return self._within("warnings", event.message, event)
             case ev.Log():
-                return event if self._first(f"log {event.message}") else None
+                return self._within("log lines", event.message, event)
             case ev.Failed():
                 return ev.Warned(
                     t=event.t, message=f"Worker {number + 1} failed: {event.message}", next_step=event.next_step
@@ -174,11 +177,20 @@ class ShardEvents:
         self._begun.add((phase.name, phase.task))
         return True
 
-    def _first(self, sentence: str) -> bool:
-        if sentence in self._told or len(self._told) >= MOST_TOLD:
+    def _first(self, sort: str, sentence: str) -> bool:
+        told = self._told.setdefault(sort, set())
+        if sentence in told or len(told) >= MOST_TOLD:
             return False
-        self._told.add(sentence)
+        told.add(sentence)
         return True
+
+    def _within(self, sort: str, sentence: str, event: ev.Event) -> ev.Event | None:
+        """The event where it is told first; in place of the last one that there is room for, that there are more."""
+        if not self._first(sort, sentence):
+            return None
+        if len(self._told[sort]) < MOST_TOLD:
+            return event
+        return ev.Warned(t=event.t, message=f"More {sort} of the workers are in the folder run/shards of this run.")
 
 
 class _Shard:

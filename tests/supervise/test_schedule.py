@@ -44,7 +44,7 @@ class Workers:
     def say_ready(self, shard: int) -> None:
         self.schedule.ready(shard, WorkUnits(units=self._units[:1], last=len(self._units) <= 1))
         if len(self._units) > 1:
-            self.schedule.ready(shard, WorkUnits(units=self._units[1:], last=True))
+            self.schedule.ready(shard, WorkUnits(units=self._units[1:], start=1, last=True))
         self.ready.add(shard)
 
     def given(self, shard: int) -> list[Chunk]:

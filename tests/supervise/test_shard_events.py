@@ -184,3 +184,30 @@ def test_what_a_worker_can_do_and_has_done_is_for_the_schedule(told: Told) -> No
     assert told(0, ev.ChunkDone(number=given[0].number)) == []
     assert told.schedule.left < left, "it is given more"
     assert told.schedule.waits(1) is False, "it did not say yet that it is ready"
+
+
+def test_of_a_long_file_nothing_is_left_at_the_end(told: Told) -> None:
+    lines = [ev.Warned(message=f"{number} " + 1000 * "x") for number in range(1500)]  # more than is read at a time
+    warned = [event.message for event in told(0, *lines) if isinstance(event, ev.Warned)]
+    assert len(warned) == 1000, "as many as there is room for"
+    assert warned[-1] == "More warnings of the workers are in the folder run/shards of this run."
+
+
+def test_many_log_lines_hide_no_warning(told: Told) -> None:
+    told(0, *[ev.Log(level="info", message=str(number)) for number in range(1500)])
+    (warned,) = [event for event in told(1, ev.Warned(message="true")) if isinstance(event, ev.Warned)]
+    assert warned.message == "true"
+
+
+def test_units_of_a_worker_that_has_ended_are_no_whole(told: Told) -> None:
+    schedule = told.schedule
+    schedule.begin(0)
+    schedule.ready(0, ev.WorkUnits(units=[WorkUnit("a", 5)], last=False))
+    schedule.begin(0)
+    schedule.ready(0, ev.WorkUnits(units=[WorkUnit("b", 5)], start=1))  # read late: of the worker before
+    assert schedule.left == 0
+    schedule.ready(0, ev.WorkUnits(units=[WorkUnit("a", 5)], last=False))
+    schedule.ready(0, ev.WorkUnits(units=[WorkUnit("b", 5)], start=1))
+    chunks = ChunkReader(told.chunks_of(0)).read()
+    assert {chunk.unit for chunk in chunks} <= {"a", "b"}
+    assert schedule.left + sum(chunk.size for chunk in chunks) == 10

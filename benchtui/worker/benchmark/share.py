@@ -67,7 +67,8 @@ class _Units:
         ]
         for start in range(0, len(told), UNITS_AT_ONCE):
             last = start + UNITS_AT_ONCE >= len(told)
-            self._evaluation.context.reporter.emit(WorkUnits(units=told[start : start + UNITS_AT_ONCE], last=last))
+            part = WorkUnits(units=told[start : start + UNITS_AT_ONCE], start=start, last=last)
+            self._evaluation.context.reporter.emit(part)
 
     def open(self, name: str) -> _OpenUnit:
         """Build the prompts of a unit. Where that draws numbers, those before it draw theirs first."""
