@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchtui.gpus import CUDA, Gpu
+from benchtui.gpus import CUDA, HIP, Gpu
 from benchtui.machine import MEMORY_PART, memory_part, usable_cores
-from benchtui.supervise.placement import THREADS, WHOLE_MACHINE, placements
+from benchtui.supervise.placement import ORDER, THREADS, WHOLE_MACHINE, placements
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +38,11 @@ def test_devices_are_taken_in_turn_and_those_on_one_share_its_memory() -> None:
 def test_a_part_that_is_none_is_not_believed(nonsense: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(MEMORY_PART, nonsense)
     assert memory_part() == 1
+
+
+def test_gpus_are_counted_as_the_driver_lists_them_unless_the_user_says_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ORDER, raising=False)
+    assert placements(1, (Gpu(0, "0"),))[0].environment[ORDER] == "PCI_BUS_ID"
+    assert ORDER not in placements(1, (Gpu(0, "0", HIP),))[0].environment
+    monkeypatch.setenv(ORDER, "FASTEST_FIRST")
+    assert ORDER not in placements(1, (Gpu(0, "0"),))[0].environment
