@@ -112,8 +112,13 @@ def _tree(root: str, names: tuple[str, ...] | None) -> Tree:
 
 def _walk(top: Path) -> Iterator[Path]:
     for folder, inner, names in os.walk(top):
-        inner[:] = [name for name in inner if name not in _NOT_PART]
-        yield from (path for name in names if name not in _NOT_PART and (path := Path(folder, name)).is_file())
+        inner[:] = filter(_is_part, inner)
+        yield from (path for name in filter(_is_part, names) if (path := Path(folder, name)).is_file())
+
+
+def _is_part(name: str) -> bool:
+    """Whether a file or folder may be sent: hidden ones (.env, .ssh, .git) never leave this machine."""
+    return name not in _NOT_PART and not name.startswith(".")
 
 
 def moved(plan: bytes, roots: Mapping[str, str]) -> bytes:

@@ -209,3 +209,12 @@ def test_nodes_with_other_data_of_a_task_are_told_apart(tmp_path: Path) -> None:
         keep_data(journal, {"arc": TaskData("2", 10, 10)})
         with pytest.raises(BenchtuiError, match="c has other data of arc than a: other samples"):
             remote.check_data(run, "c", journal)
+
+
+def test_hidden_files_stay_on_this_machine(tmp_path: Path) -> None:
+    from benchtui.supervise.cluster import trees
+
+    (tmp_path / ".ssh").mkdir()
+    for name in (".env", ".ssh/id", "mine.yaml"):
+        (tmp_path / name).write_text("x")
+    assert [file.name for file in trees._tree(str(tmp_path), None).files] == ["mine.yaml"]
