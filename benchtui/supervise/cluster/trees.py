@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -20,6 +20,16 @@ from benchtui.text import one_line
 MOST_FILES = 10_000
 _NOT_PART = frozenset({BENCHMARKS, *OTHER_KINDS, "README.md", ".git", "__pycache__"})
 """What lies in a model's folder and is none of the model; README.md is written anew after each run."""
+_OF_TRAINING = frozenset({"optimizer.pt", "scheduler.pt", "trainer_state.json", "training_args.bin", "wandb", "runs"})
+"""What training leaves beside a model; other checkpoints (checkpoint-…) as well."""
+_OF_TASKS = frozenset(
+    {".yaml", ".yml", ".py", ".json", ".jsonl", ".csv", ".tsv", ".parquet", ".arrow", ".txt", ".jinja", ".jinja2"}
+)
+"""Endings of the files that a task may be made of."""
+
+Part = Literal["all", "model", "tasks", "named"]
+"""Which files of a folder are meant: all that are not hidden; those of the model in it; those directly in it that a
+task may be made of; or only the named ones."""
 
 
 class TreeFile(msgspec.Struct, frozen=True):
@@ -31,10 +41,11 @@ class TreeFile(msgspec.Struct, frozen=True):
 
 
 class Tree(msgspec.Struct, frozen=True):
-    """A folder of this machine, with those of its files that a worker needs."""
+    """A folder of this machine, with those of its files that a worker needs; `part` says which those are."""
 
     root: str
     files: tuple[TreeFile, ...]
+    part: Part = "all"
 
     @property
     def size(self) -> int:
@@ -48,9 +59,11 @@ class Tree(msgspec.Struct, frozen=True):
 
 
 def same_files(tree: Tree, root: Path) -> bool:
-    """Whether the folder `root` of this machine holds the same files as `tree`, by their sizes and their content, of
-    which that of very large files is sampled."""
+    """Whether the folder `root` of this machine holds the same files as `tree`, and no others of that part, by their
+    sizes and their content, of which that of very large files is sampled."""
     try:
+        if tree.part != "named" and _names(root, tree.part) != {file.name for file in tree.files}:
+            return False
         return all(
             (path := root / file.name).stat().st_size == file.size and file_identity(path) == file.identity
             for file in tree.files
@@ -71,54 +84,64 @@ def packages_here() -> dict[str, str]:
 def trees_of(plan: BenchmarkPlan, installed: Iterable[str]) -> list[Tree]:
     """What a worker of this plan reads on this machine besides the packages `installed` in these folders. Raises
     BenchtuiError for a folder with too many files, OSError for one that cannot be read."""
-    named = {**dict(_model_files(plan.source)), **dict.fromkeys(_task_roots(plan))}
-    return [_tree(root, names) for root, names in named.items() if not _is_below(root, installed)]
+    wanted = {**dict(_task_roots(plan)), **dict(_model_files(plan.source))}
+    return [_tree(root, part, names) for root, (part, names) in wanted.items() if not _is_below(root, installed)]
 
 
-def _model_files(source: Source) -> Iterator[tuple[str, tuple[str, ...] | None]]:
-    """(folder, the names of the files in it that count, None for all)"""
+def _model_files(source: Source) -> Iterator[tuple[str, tuple[Part, tuple[str, ...]]]]:
+    """Yield each folder, and which files in it count."""
     if isinstance(source, HybridSource):
         for part in source.parts:
             yield from _model_files(part.source)
     elif isinstance(source, GgufSource):
         files = [Path(place) for place in source.places]
-        yield str(files[0].parent), tuple(file.name for file in files)
+        yield str(files[0].parent), ("named", tuple(file.name for file in files))
     else:
-        yield from ((place, None) for place in source.places if Path(place).is_absolute())
+        yield from ((place, ("model", ())) for place in source.places if Path(place).is_absolute())
 
 
-def _task_roots(plan: BenchmarkPlan) -> Iterator[str]:
+def _task_roots(plan: BenchmarkPlan) -> Iterator[tuple[str, tuple[Part, tuple[str, ...]]]]:
+    """Yield the folders of task files: the whole of an --include-path, of any other only what lies directly in it."""
     for file in plan.task_files.values():
-        holding = (folder for folder in plan.include_paths if _is_below(file, (folder,)))
-        yield next(holding, str(Path(file).parent))
+        holding = next((folder for folder in plan.include_paths if _is_below(file, (folder,))), None)
+        yield (holding, ("all", ())) if holding is not None else (str(Path(file).parent), ("tasks", ()))
 
 
 def _is_below(path: str, folders: Iterable[str]) -> bool:
     return any(path == folder or path.startswith(f"{folder}{os.sep}") for folder in folders)
 
 
-def _tree(root: str, names: tuple[str, ...] | None) -> Tree:
+def _tree(root: str, part: Part, names: Iterable[str] = ()) -> Tree:
     top = Path(root)
     files = list[TreeFile]()
-    for path in sorted(_walk(top)) if names is None else [top / name for name in names]:
+    for path in [top / name for name in names] if part == "named" else sorted(_walk(top, part)):
         if len(files) == MOST_FILES:
             raise BenchtuiError(
                 f"{one_line(root, 300)} has more than {MOST_FILES:,} files, too many to compare with those of a node.",
                 "Keep what is evaluated in a folder of its own.",
             )
         files.append(TreeFile(path.relative_to(top).as_posix(), path.stat().st_size, file_identity(path)))
-    return Tree(root, tuple(files))
+    return Tree(root, tuple(files), part)
 
 
-def _walk(top: Path) -> Iterator[Path]:
+def _names(root: Path, part: Part) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in _walk(root, part)}
+
+
+def _walk(top: Path, part: Part) -> Iterator[Path]:
     for folder, inner, names in os.walk(top):
-        inner[:] = filter(_is_part, inner)
-        yield from (path for name in filter(_is_part, names) if (path := Path(folder, name)).is_file())
+        inner[:] = [] if part == "tasks" else [name for name in inner if _may_be_sent(name, part)]
+        wanted = [name for name in names if _may_be_sent(name, part)]
+        if part == "tasks":
+            wanted = [name for name in wanted if Path(name).suffix in _OF_TASKS]
+        yield from (path for name in wanted if (path := Path(folder, name)).is_file())
 
 
-def _is_part(name: str) -> bool:
-    """Whether a file or folder may be sent: hidden ones (.env, .ssh, .git) never leave this machine."""
-    return name not in _NOT_PART and not name.startswith(".")
+def _may_be_sent(name: str, part: Part) -> bool:
+    """Return whether a file or folder belongs to what is sent. Hidden ones (.env, .ssh, .git) stay on this machine."""
+    if name in _NOT_PART or name.startswith("."):
+        return False
+    return part != "model" or not (name in _OF_TRAINING or name.startswith("checkpoint-"))
 
 
 def moved(plan: bytes, roots: Mapping[str, str]) -> bytes:

@@ -18,7 +18,7 @@ from benchtui.supervise.cluster.messages import Node
 from benchtui.supervise.cluster.node import NodeWorker
 from benchtui.supervise.cluster.remote import Remote
 from benchtui.supervise.cluster.room import room_for
-from benchtui.supervise.cluster.trees import Tree, moved, trees_of
+from benchtui.supervise.cluster.trees import Part, Tree, _tree, moved, same_files, trees_of
 from benchtui.supervise.settings import supervise_settings
 from tests.run_stories import make_run
 
@@ -211,10 +211,33 @@ def test_nodes_with_other_data_of_a_task_are_told_apart(tmp_path: Path) -> None:
             remote.check_data(run, "c", journal)
 
 
-def test_hidden_files_stay_on_this_machine(tmp_path: Path) -> None:
-    from benchtui.supervise.cluster import trees
-
-    (tmp_path / ".ssh").mkdir()
-    for name in (".env", ".ssh/id", "mine.yaml"):
+def test_what_is_private_or_not_needed_stays_on_this_machine(tmp_path: Path) -> None:
+    for name in (
+        ".env",
+        ".ssh/id",
+        "mine.yaml",
+        "rows.jsonl",
+        "outputs/m/x.json",
+        "optimizer.pt",
+        "checkpoint-5/w.bin",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [file.name for file in trees._tree(str(tmp_path), None).files] == ["mine.yaml"]
+
+    def sent(part: Part) -> list[str]:
+        return [file.name for file in _tree(str(tmp_path), part).files]
+
+    assert sent("tasks") == ["mine.yaml", "rows.jsonl"], "what lies directly beside the task file"
+    assert sent("model") == ["mine.yaml", "outputs/m/x.json", "rows.jsonl"]
+    assert sent("all") == ["checkpoint-5/w.bin", "mine.yaml", "optimizer.pt", "outputs/m/x.json", "rows.jsonl"]
+
+
+@pytest.mark.parametrize("more", ["chat_template.jinja", "generation_config.json", "adapter/adapter_config.json"])
+def test_a_folder_with_more_in_it_is_another_one(tmp_path: Path, more: str) -> None:
+    for place in ("here", "there"):
+        (tmp_path / place / "adapter").mkdir(parents=True)
+        (tmp_path / place / "config.json").write_text("{}")
+    tree = _tree(str(tmp_path / "here"), "model")
+    assert same_files(tree, tmp_path / "there")
+    (tmp_path / "there" / more).write_text("{}")
+    assert not same_files(tree, tmp_path / "there")
