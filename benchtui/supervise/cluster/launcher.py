@@ -40,7 +40,7 @@ LOST = "the connection to the cluster was lost"
 
 
 class ClusterWorker:
-    """A worker somewhere on the cluster; `node` is the machine it runs on, "" while it waits for a place."""
+    """A worker somewhere on the cluster."""
 
     def __init__(self, number: int, send: Callable[[Order], None]) -> None:
         self._number = number
@@ -48,7 +48,6 @@ class ClusterWorker:
         self._ended = threading.Event()
         self._code = -signal.SIGKILL
         self.pid = 0
-        self.node = ""
         self.output_bytes = 0
         self.left_alive: tuple[int, ...] = ()
         self.waits = True
@@ -59,7 +58,7 @@ class ClusterWorker:
         """Note what the process that speaks with Ray tells of it; called in the thread that reads."""
         match told:
             case Placed():
-                self.pid, self.node, self.waits = told.pid, told.node, False
+                self.pid, self.waits = told.pid, not told.pid  # while files are sent, it has not begun
             case Printed():
                 self.output_bytes = told.output_bytes
             case Ended():

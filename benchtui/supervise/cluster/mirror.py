@@ -25,6 +25,7 @@ class ShardMirror:
         self._writers = [ev.EventWriter(files.events) for files in self._files]
         self._journals: list[Journal | None] = [None] * len(runs)
         self._log = BoundedLog(self._files[0].log)
+        self._stacks = BoundedLog(self._files[0].stacks)
         self._chunks = [0] * len(runs)
 
     def tell(self, event: ev.Event, run: int = 0) -> None:
@@ -50,7 +51,7 @@ class ShardMirror:
         if news.log:
             self._log.write(news.log)
         if news.stacks:
-            _append(self._files[0], news.stacks)
+            self._stacks.write(news.stacks)
         return changed
 
     def new_chunks(self, run: int) -> tuple[int, bytes]:
@@ -80,19 +81,12 @@ class ShardMirror:
             if journal is not None:
                 journal.close()
         self._log.close()
+        self._stacks.close()
 
 
 def _write_in_hand(files: WorkerFiles, content: bytes) -> None:
     descriptor = open_run_file(files.in_hand, os.O_RDWR)
     try:
         os.pwrite(descriptor, content[:SIZE], 0)
-    finally:
-        os.close(descriptor)
-
-
-def _append(files: WorkerFiles, stacks: bytes) -> None:
-    descriptor = open_run_file(files.stacks, os.O_WRONLY | os.O_APPEND)
-    try:
-        os.write(descriptor, stacks)
     finally:
         os.close(descriptor)

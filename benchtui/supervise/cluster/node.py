@@ -112,7 +112,7 @@ class NodeWorker:
         self._runs: list[RunDirectory] = []
         self._files: list[WorkerFiles] = []
         self._worker: LocalWorker | None = None
-        self._error: OSError | None = None
+        self._error: Exception | None = None
         self._clock = 0.0
 
     def facts(self, packages: Sequence[str]) -> bytes:
@@ -182,7 +182,7 @@ class NodeWorker:
         arguments = (*given.options, *(str(run.path) for run in self._runs))
         try:
             worker = LocalWorker(arguments, self._files[0].log, given.environment, module=given.module)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - raised in `begin`, which waits for it
             self._error = error
             started.set()
             return

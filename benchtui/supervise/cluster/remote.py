@@ -9,6 +9,7 @@ import importlib.metadata
 import os
 import signal
 import sqlite3
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -40,8 +41,6 @@ PIECE = 16 * 1024 * 1024
 GIVE_EVERY = 0.05
 """Seconds between looks at what the supervisor gives the worker to do."""
 CLOSE_SECONDS = 5.0
-NODE_SEEN_SECONDS = 8.0
-"""Until Ray knows of a machine that it is gone, and not only one process of it."""
 _SECRETS = ("HF_TOKEN",)
 """Variables of this process that a worker is given as well, where they are set: straight to its actor, never in Ray's
 runtime_env, which every user of the cluster can read."""
@@ -118,24 +117,31 @@ class Sender:
         try:
             self._mirror = ShardMirror(self._runs, self._start.shard)
             code, fate = await self._until_told(self._whole(self._mirror))
-        except (
-            self._ray.exceptions.RayTaskError
-        ) as error:  # what happened there, which is also of the kind it was there
+        except Exception as error:  # noqa: BLE001 - whatever it was, the supervisor waits to be told
+            code, fate = self._reason(error)
+        finally:
+            try:
+                await self._close()
+            finally:
+                self._send(Ended(self._start.worker, code, fate, self._killed_for_memory))
+
+    def _reason(self, error: Exception) -> tuple[int, str]:
+        """Tell why the worker cannot go on; its exit status, and what ended it where that was no fault of its own."""
+        if isinstance(error, self._ray.exceptions.RayTaskError):  # what happened there: also of the kind it was there
             said = f"On {one_line(self._node, 100)}: {one_line(str(error.cause), 300)}."
-            code = self._failed(ev.Failed(message=said, next_step=f"{CLUSTER_LOG} may say more."))
-        except BenchtuiError as error:
-            code = self._failed(ev.Failed(message=error.what, next_step=error.next_step, reason="bad input"))
-        except (OSError, sqlite3.Error) as error:
-            if no_room(error):
-                code = NO_ROOM
-            else:
-                code = self._failed(
-                    ev.Failed(message=f"Its files cannot be written here: {one_line(str(error), 300)}.")
-                )
-        except self._ray.exceptions.RayError as error:
-            fate = await self._lost(error)
-        await self._close()
-        self._send(Ended(self._start.worker, code, fate, self._killed_for_memory))
+            return self._failed(ev.Failed(message=said, next_step=f"{CLUSTER_LOG} may say more.")), ""
+        if isinstance(error, self._ray.exceptions.RayError):
+            return -signal.SIGKILL, self._lost(error)
+        if isinstance(error, BenchtuiError):
+            return self._failed(ev.Failed(message=error.what, next_step=error.next_step, reason="bad input")), ""
+        if no_room(error):
+            return NO_ROOM, ""
+        if isinstance(error, OSError | sqlite3.Error):
+            said = f"Its files cannot be written here: {one_line(str(error), 300)}."
+        else:
+            said = f"{type(error).__name__}: {one_line(str(error), 300)}."
+        traceback.print_exception(error)  # into the log of this process, for whoever reports it
+        return self._failed(ev.Failed(message=said, next_step=f"{CLUSTER_LOG} may say more.")), ""
 
     async def _until_told(self, whole: Coroutine[Any, Any, tuple[int, str]]) -> tuple[int, str]:
         """Do the whole work, or stop waiting for a place, for files and for a start as soon as that is asked."""
@@ -145,6 +151,7 @@ class Sender:
         if work.done():
             return await work
         work.cancel()
+        await asyncio.wait((work,))  # its files are closed next
         return -signal.SIGTERM, "it was stopped before it began"
 
     async def _whole(self, mirror: ShardMirror) -> tuple[int, str]:
@@ -163,10 +170,14 @@ class Sender:
         pid = await self._actor.begin.remote(setup)
         self._begun = True
         self._send(Placed(self._start.worker, pid, self._node))
-        giving = asyncio.create_task(self._give(mirror))
+        following, giving = asyncio.create_task(self._follow(mirror)), asyncio.create_task(self._give(mirror))
         try:
-            return await self._follow(mirror), ""
+            await asyncio.wait((following, giving), return_when=asyncio.FIRST_COMPLETED)
+            if giving.done():
+                giving.result()  # it ends only where something failed, which is raised here
+            return await following, ""
         finally:
+            following.cancel()
             giving.cancel()
 
     async def _setup(self, mirror: ShardMirror, facts: Facts, plans: list[BenchmarkPlan]) -> Setup:
@@ -234,11 +245,14 @@ class Sender:
     def _failed(self, failed: ev.Failed) -> int:
         """Tell why the worker cannot go on, as it would itself; its exit status."""
         if self._mirror is not None:
-            for number in range(len(self._runs)):
-                self._mirror.tell(failed, number)
+            try:
+                for number in range(len(self._runs)):
+                    self._mirror.tell(failed, number)
+            except OSError as error:
+                return NO_ROOM if no_room(error) else 1
         return 1
 
-    async def _lost(self, error: BaseException) -> str:
+    def _lost(self, error: BaseException) -> str:
         """What ended the worker, in words."""
         if not self._node:
             return f"Ray found no place for it: {one_line(str(error), 300)}"
