@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.chunks import Chunk, ChunkReader, WorkUnit
@@ -32,16 +32,17 @@ def answer_share(evaluation: Evaluation) -> None:
     units = _Units(evaluation, asked_together(context.plan, context.tasks, early={}))
     units.tell()
     opened: _OpenUnit | None = None
-    for chunk in _given(ChunkReader(context.files.chunks), context):
-        if opened is not None and (chunk is None or opened.unit.name != chunk.unit):
+    for chunks in _given(ChunkReader(context.files.chunks), context, units.watched):
+        if opened is not None and (not chunks or opened.unit.name != chunks[0].unit):
             opened.tell()
-        if chunk is None:
+        if not chunks:
             continue
-        if opened is None or opened.unit.name != chunk.unit:
+        if opened is None or opened.unit.name != chunks[0].unit:
             opened = None  # frees the prompts of the last one first
-            opened = units.open(chunk.unit)
-        opened.ask(chunk)
-        context.reporter.emit(ChunkDone(number=chunk.number))
+            opened = units.open(chunks[0].unit)
+        opened.ask(chunks)
+        for chunk in chunks:
+            context.reporter.emit(ChunkDone(number=chunk.number))
     context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
 
 
@@ -53,6 +54,8 @@ class _Units:
         self._evaluation = evaluation
         self._units = units
         self._drawn = drawn_so_far()
+        self.watched = frozenset(unit.name for unit in units if is_watched(unit, evaluation.context.plan))
+        """Those that may be decided before all of their documents are answered."""
 
     def tell(self) -> None:
         """Say what the documents are shared out of."""
@@ -83,23 +86,27 @@ class _Units:
         return opened
 
 
-def _given(reader: ChunkReader, context: RunContext) -> Iterator[Chunk | None]:
-    """Yield what this worker is given, as it is given and in time; what is taken back counts as done. None, once, when
-    it has to wait, and at the end."""
+def _given(reader: ChunkReader, context: RunContext, alone: Container[str]) -> Iterator[list[Chunk]]:
+    """Yield what this worker is given, in time: all chunks that are there of one unit together, since the batches at
+    the end of what is asked are never full; one by one those of the units in `alone`, which may need no more of them.
+    What is taken back counts as done. [], once, when it has to wait, and at the end."""
     given: deque[Chunk] = deque()
     waits = False
     while True:
         context.stop.check()
         given += reader.read()
         if given:
-            waits, chunk = False, given.popleft()
-            if chunk.unit not in reader.dropped:
-                yield chunk
+            waits, chunks = False, [given.popleft()]
+            while given and given[0].unit == chunks[0].unit and chunks[0].unit not in alone:
+                chunks.append(given.popleft())
+            if chunks[0].unit not in reader.dropped:
+                yield chunks
             else:
-                context.reporter.emit(ChunkDone(number=chunk.number))
+                for chunk in chunks:
+                    context.reporter.emit(ChunkDone(number=chunk.number))
         elif not waits:
             waits = True
-            yield None
+            yield []
         elif reader.ended:
             return
         else:
@@ -115,9 +122,13 @@ class _OpenUnit:
         evaluation.context.stop.check()  # then not all of them are open
         self._order = _document_order(unit, self._tasks, evaluation.context.plan)
 
-    def ask(self, chunk: Chunk) -> None:
-        """Have the model answer the documents of a chunk, task by task."""
-        for name, documents in self._order.of(chunk).items():
+    def ask(self, chunks: Sequence[Chunk]) -> None:
+        """Have the model answer the documents of these chunks, task by task."""
+        found: dict[str, frozenset[int]] = {}
+        for chunk in chunks:
+            for name, documents in self._order.of(chunk).items():
+                found[name] = found.get(name, frozenset()) | documents
+        for name, documents in found.items():
             self._tasks[name].ask(documents)
 
     def tell(self) -> None:
