@@ -10,11 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
 
 CUDA, HIP = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
 """What names the GPUs that a process may use, of NVIDIA and of AMD."""
-_DRIVER_SECONDS = 2.0
+ORDER, AS_LISTED = "CUDA_DEVICE_ORDER", "PCI_BUS_ID"
+"""How CUDA numbers GPUs, and the value with which it numbers them as the driver lists them."""
+_DRIVER_SECONDS = 30.0
+"""A driver that keeps nothing ready, on a machine with many GPUs, takes several."""
 _MOST = 256
 _BOARD = re.compile(r"GPU (\d+): (.+?) \(UUID: (GPU-[\w-]+)\)")
 _PART = re.compile(r"\s+MIG (\S+).*\(UUID: (MIG-[^\s)]+)\)")
@@ -67,9 +71,15 @@ class _Listed:
 
 def find_gpus(environment: Mapping[str, str] = os.environ) -> list[Gpu]:
     """Return the GPUs that a process with this environment may use, in PyTorch's order. Asks NVIDIA's driver, which
-    may take some seconds; [] where there are none."""
+    may take some seconds; [] where there are none. Raises BenchtuiError where the driver does not answer, or where a
+    variable numbers GPUs in an order that only CUDA knows."""
     listed = _listed_by_driver()
     if listed:
+        if len(listed) > 1 and environment.get(ORDER, AS_LISTED) != AS_LISTED:
+            raise BenchtuiError(
+                f"{ORDER}={one_line(environment[ORDER], 60)} numbers GPUs otherwise than NVIDIA's driver lists them.",
+                f"Set it to {AS_LISTED}, or unset it.",
+            )
         return list(_visible(listed, environment.get(CUDA), CUDA))
     variable = HIP if HIP in environment or CUDA not in environment else CUDA  # AMD's runtime reads both
     return list(_visible(_amd(_NODES), environment.get(variable), variable))
@@ -122,9 +132,18 @@ def _answer(driver: str) -> str:
             errors="replace",
             stdin=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return told.stdout if told.returncode == 0 else ""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise _not_answered(str(error)) from None
+    if told.returncode != 0:
+        raise _not_answered(told.stdout + told.stderr)
+    return told.stdout
+
+
+def _not_answered(said: str) -> BenchtuiError:
+    return BenchtuiError(
+        f"NVIDIA's driver does not say which GPUs there are: {one_line(said, 300) or 'nvidia-smi -L fails'}.",
+        "Mend the driver (`nvidia-smi -L` shows it), or use the processor: --devices cpu.",
+    )
 
 
 def parse_list(text: str) -> list[_Listed]:

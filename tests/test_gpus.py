@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchtui import gpus
-from benchtui.errors import UsageError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.gpus import CUDA, HIP, find_gpus
 from benchtui.machine import MEMORY_PART
 from benchtui.plans.devices import find_devices
@@ -129,3 +129,22 @@ def test_threads_are_shared_out_unless_the_user_says_how_many(monkeypatch: pytes
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
     assert all("OMP_NUM_THREADS" not in one.environment for one in placements(3))
     assert os.environ["OMP_NUM_THREADS"] == "5"
+
+
+@pytest.mark.parametrize("program", ["echo no driver >&2; exit 9", "exit 1", "exec /no/such/program"])
+def test_a_driver_that_does_not_answer_is_no_machine_without_gpus(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_gpus_here(tmp_path / "bin", monkeypatch)
+    (tmp_path / "bin" / "nvidia-smi").write_text(f"#!/bin/sh\n{program}\n")
+    with pytest.raises(BenchtuiError, match="does not say which GPUs there are"):
+        find_gpus()
+
+
+def test_an_order_that_only_cuda_knows_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_gpus_here(tmp_path / "bin", monkeypatch)
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "FASTEST_FIRST")
+    with pytest.raises(BenchtuiError, match="CUDA_DEVICE_ORDER=FASTEST_FIRST"):
+        find_gpus()
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    assert len(find_gpus()) == 3

@@ -23,6 +23,7 @@ from benchtui.backends.hf_batch import (
     same_as_automatic,
     tokens_that_fit,
 )
+from benchtui.errors import BenchtuiError
 from benchtui.gpus import find_gpus
 from benchtui.models.layout import size_text
 
@@ -67,13 +68,19 @@ class _Hf(Backend):
     def weights_in_memory(self, model: ModelDescription, device: str, dtype: str) -> int:
         if model.architecture.four_bit or not model.parameters:
             return model.weight_bytes
-        on_processor = device == "cpu" or (device == "auto" and not find_gpus())
-        return model.parameters * (_WIDTHS.get(dtype) or (4 if on_processor else 2))
+        return model.parameters * (_WIDTHS.get(dtype) or (4 if _on_processor(device) else 2))
 
     def is_harmless(self, argument: str, value: Any) -> bool:
         # "org/name" would be a kernel that is fetched from the hub and imported.
         own = argument != "attn_implementation" or re.fullmatch(r"\w+", str(value)) is not None
         return own and super().is_harmless(argument, value)
+
+
+def _on_processor(device: str) -> bool:
+    try:
+        return device == "cpu" or (device == "auto" and not find_gpus())
+    except BenchtuiError:  # a driver that does not answer: PyTorch finds no GPU then either
+        return True
 
 
 def _advice_of_fast(config: Any, kind: str, free: int, longest: int, width: int) -> BatchAdvice:

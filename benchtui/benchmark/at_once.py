@@ -8,9 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from benchtui.benchmark.all_models import EndedModel, closing_words, ended_model, not_started, skipped
 from benchtui.benchmark.directories import BenchRuns
 from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.frontend_thread import FrontendThread, SharedFrontend
 from benchtui.benchmark.lanes import Job, Waiting
 from benchtui.benchmark.one_model import prepare_model, run_prepared
-from benchtui.benchmark.one_voice import OneVoice, VoicedFrontend
 from benchtui.benchmark.room import free_on, needed
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.models.layout import TrainedModel
@@ -37,31 +37,31 @@ def run_at_once(
 
     Everything is told and shown from the thread that calls this.
     """
-    voice = OneVoice()
+    front = FrontendThread(frontend.say)
     with control.graceful(), frontend.together(control) as shown:
-        work = _Work(choice, models, tasks, lanes, VoicedFrontend(shown, voice), control)
+        work = _Work(choice, models, tasks, lanes, SharedFrontend(shown, front), control)
         with ThreadPoolExecutor(len(lanes), "model") as threads:
             running = [threads.submit(work.fill, lane) for lane in lanes]
             try:
-                _serve(running, voice, control)
+                _serve(running, front, control)
             except BaseException:
                 control.stop_requested = control.kill_requested = True
                 raise
             finally:
-                voice.close()
+                front.close()
         for lane in running:
             lane.result()  # raises what a lane raised
     return closing_words([work.ended.get(model.path, not_started(model)) for model in models], frontend.say)
 
 
-def _serve(running: Sequence[Future[None]], voice: OneVoice, control: Control) -> None:
+def _serve(running: Sequence[Future[None]], front: FrontendThread, control: Control) -> None:
     """Do what the lanes ask for until all have ended. Where one fails by an error of ours, the others are stopped."""
     while not all(lane.done() for lane in running):
         control.wait(POLL)
-        voice.serve()
+        front.serve()
         if any(lane.done() and lane.exception() is not None for lane in running):
             control.stop_requested = True
-    voice.serve()
+    front.serve()
 
 
 class _Work:
@@ -73,7 +73,7 @@ class _Work:
         models: Sequence[TrainedModel],
         tasks: PlannedTasks,
         lanes: Sequence[SuperviseSettings],
-        frontend: VoicedFrontend,
+        frontend: SharedFrontend,
         control: Control,
     ) -> None:
         self._choice, self._tasks, self._frontend, self._control = choice, tasks, frontend, control

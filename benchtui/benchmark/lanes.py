@@ -71,8 +71,8 @@ class Waiting:
     """The models that wait for a lane. `prepare` is called for each, one at a time.
 
     A model waits while its base is evaluated for another model, whose results it will use, and while it does not fit
-    into memory beside those that are at work: `fits` is given the jobs on the same devices, itself the last. Others
-    may start before it.
+    into memory beside the models that are being evaluated: `fits` is given the jobs on the same devices, its own job
+    last. Others may start before it.
     """
 
     def __init__(

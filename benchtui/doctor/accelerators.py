@@ -16,6 +16,7 @@ from pathlib import Path
 
 from benchtui.doctor.check import Check
 from benchtui.doctor.packages import missing_extra
+from benchtui.errors import BenchtuiError
 from benchtui.gpus import CUDA, HIP, find_gpus
 from benchtui.interpreter import this_python
 from benchtui.machine import container_memory, nvidia_rows, usable_cores
@@ -65,7 +66,11 @@ def check_gpu() -> Iterator[Check]:
 
 def check_devices() -> Iterator[Check]:
     """Say what `--devices auto` would use."""
-    gpus = find_gpus()
+    try:
+        gpus = find_gpus()
+    except BenchtuiError as error:
+        yield Check("Devices", "warning", f"--devices auto: {error.what}", error.next_step)
+        return
     hidden = next((name for name in (CUDA, HIP) if name in os.environ), "")
     seen = f", as {hidden} allows" if hidden else ""
     if gpus:

@@ -52,8 +52,8 @@ class WorkerNow(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def worth_showing(workers: Sequence[WorkerNow], most: int = MOST_SHOWN) -> list[WorkerNow]:
-    """At most so many of them, by their numbers: first those that were lost, are silent or were replaced, then the
-    slowest of those at work."""
+    """Return at most so many of them, ordered by number: those that were lost, are silent or were replaced come first
+    into the choice, then the slowest."""
     return sorted(sorted(workers, key=_less_notable)[:most], key=lambda worker: worker.number)
 
 

@@ -6,13 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from benchtui.gpus import CUDA, Gpu
+from benchtui.gpus import AS_LISTED, CUDA, ORDER, Gpu
 from benchtui.machine import MEMORY_PART, usable_cores
 from benchtui.runs.worker_contract import DEVICE_NAME, MODEL_DEVICES
 
 THREADS = "OMP_NUM_THREADS"
-ORDER = "CUDA_DEVICE_ORDER"
-"""How CUDA counts GPUs: PCI_BUS_ID as the driver lists them; by itself it takes the fastest first."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ def placements(workers: int, devices: Sequence[Gpu] = (), *, models: int = 1, sh
         gpu, beside = devices[place], len(range(place, workers, len(devices)))
         on_gpu = {gpu.variable: gpu.name, DEVICE_NAME: str(gpu), MEMORY_PART: str(1 / (beside * sharing))}
         if gpu.variable == CUDA and not os.environ.get(ORDER):
-            on_gpu[ORDER] = "PCI_BUS_ID"
+            on_gpu[ORDER] = AS_LISTED  # by itself CUDA takes the fastest first
         if gpu.together:
             on_gpu[MODEL_DEVICES] = str(len(gpu.together))
         found.append(Placement({**threads, **on_gpu}, gpu.label))

@@ -3,7 +3,8 @@
 Chunks become smaller towards the end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers
 36(12), 1987), so that workers of any speed finish together. A chunk stays with the slot that it was given to: where its
 worker dies, the next one in that slot finds in the shard's journal what is answered of it. Chunks of a slot that ends
-are given to the others after all else, at the very end the one at work: it may hold the document that ended the slot.
+are given to other workers once nothing else is left. The chunk that was being answered comes last of all: it may hold
+the document that ended the slot.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.events import WorkUnits
 
 OPEN_AT_ONCE = 2
-"""Chunks that a worker has at a time: one at work, and one so that it need not wait."""
+"""Chunks that a worker holds at a time: the one that it answers, and the next one, so that it need not wait."""
 SMALLEST = 8
 """Documents in a chunk, unless there are fewer than that for each worker."""
 ENOUGH = 32
@@ -126,8 +127,8 @@ class Schedule:
             self._give()
 
     def lend(self, number: int) -> None:
-        """The worker in slot `number` waits for a place to run in, perhaps for one that another has: what its slot has
-        left is for those at work. It is asked twice, at most, where a place is found before the end."""
+        """Give the chunks of slot `number` to other workers, because its worker waits for a place on the cluster, which
+        one of them may have. If it finds one before the end, some documents may be asked twice."""
         with self._lock:
             shard = self._shards[number]
             if shard.open and any(other.ready for other in self._shards if other is not shard):

@@ -21,7 +21,7 @@ from benchtui.supervise.slot import Slot
 from benchtui.supervise.watched import Watched
 
 CLUSTER_LOG = "cluster.log"
-"""What Ray says to the process that speaks with it, in run/."""
+"""What Ray says to the process connected to it, in run/."""
 
 
 class Supervisor:

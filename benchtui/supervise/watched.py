@@ -31,7 +31,7 @@ ASKED_AGAIN = "What was lost is asked again."
 
 @dataclass(frozen=True)
 class AtWork:
-    """The documents of one task that a worker was at work on, and what it did with them."""
+    """The documents of one task that a worker was answering or scoring, and which of both."""
 
     task: str
     documents: tuple[ev.InFlightDocument, ...]

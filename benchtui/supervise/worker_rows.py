@@ -135,5 +135,5 @@ class WorkerRows:
 
 
 def _states(event: ev.Workers) -> list[tuple[int, str, str, int, float | None]]:
-    """What of an event is told soon: all but how much is done."""
+    """Return the part of an event whose changes are told at once: everything except how much is done."""
     return [(worker.number, worker.doing, worker.task, worker.starts, worker.silent) for worker in event.workers]

@@ -1,4 +1,4 @@
-"""`python -m benchtui.supervise.cluster.driver DESCRIPTOR ADDRESS`: the one process that speaks with Ray.
+"""`python -m benchtui.supervise.cluster.driver DESCRIPTOR ADDRESS`: the one process that is connected to Ray.
 
 It is given orders by its supervisor over the socket DESCRIPTOR (messages.py), and ends when that closes. Ray ends its
 actors with it, however it ended.

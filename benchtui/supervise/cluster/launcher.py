@@ -1,4 +1,4 @@
-"""Workers on a cluster: a process of its own speaks with Ray, so that nothing heavy is loaded here."""
+"""Workers on a cluster: a process of its own is connected to Ray, so that nothing heavy is loaded here."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ClusterWorker:
         self.killed_for_memory = False
 
     def hear(self, told: Placed | Printed | Ended) -> None:
-        """Note what the process that speaks with Ray tells of it; called in the thread that reads."""
+        """Note what the process connected to Ray tells of it; called in the thread that reads."""
         match told:
             case Placed():
                 self.pid, self.waits = told.pid, not told.pid  # while files are sent, it has not begun
@@ -157,7 +157,7 @@ class ClusterLauncher:
 
 
 class _Connection:
-    """The process that speaks with Ray, and the workers that it was given. Raises BenchtuiError where it does not reach
+    """The process connected to Ray, and the workers that it was given. Raises BenchtuiError where it does not reach
     the cluster."""
 
     def __init__(self, address: str, log: Path) -> None:
@@ -193,7 +193,7 @@ class _Connection:
         if isinstance(told, NotConnected):
             raise BenchtuiError(told.what, told.next_step)
         if not isinstance(told, Connected):
-            raise BenchtuiError("The process that speaks with Ray ended without a word.", f"{log} may say why.")
+            raise BenchtuiError("The process connected to Ray ended without saying why.", f"{log} may say why.")
         return told.nodes
 
     def add(self, number: int, worker: ClusterWorker) -> None:
@@ -202,7 +202,7 @@ class _Connection:
             self._workers[number] = worker
 
     def send(self, order: Order) -> None:
-        """Give an order; nothing where the process has died, since its workers are told so."""
+        """Send an order. Where the process has died nothing is sent: its workers have been told that they ended."""
         try:
             with self._sending:
                 self._socket.sendall(msgspec.json.encode(order) + b"\n")

@@ -1,4 +1,4 @@
-"""What a supervisor and the process that speaks with Ray tell each other: lines of JSON over a pair of sockets."""
+"""What a supervisor and the process connected to Ray tell each other: lines of JSON over a pair of sockets."""
 
 from __future__ import annotations
 

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class OneVoice:
-    """Does in the thread that calls `serve` what other threads ask for with `call`, and calls what each has open."""
+class FrontendThread:
+    """Does in the thread that calls `serve` what other threads ask for with `call`, and calls what each has open: a
+    display that fails is told with `say` and left alone, since the runs are worth more."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda _: None) -> None:
+        self._say = say
         self._asked: queue.SimpleQueue[tuple[Callable[[], Any], Future[Any]]] = queue.SimpleQueue()
         self._ticks: list[Callable[[], None]] = []
         self._closed = False
@@ -46,7 +48,11 @@ class OneVoice:
                 if not isinstance(error, Exception):
                     raise
         for tick in tuple(self._ticks):
-            tick()
+            try:
+                tick()
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with a display
+                self._ticks.remove(tick)
+                self._say(f"Warning: the display failed and was switched off: {error!r}.")
 
     def close(self) -> None:
         """Serve no more: who asks from now on gets an error."""
@@ -62,8 +68,12 @@ class OneVoice:
         try:
             yield
         finally:
-            self.call(lambda: self._ticks.remove(tick))
+            self.call(lambda: self._stop(tick))
             self.call(lambda: manager.__exit__(None, None, None))
+
+    def _stop(self, tick: Callable[[], None]) -> None:
+        if tick in self._ticks:
+            self._ticks.remove(tick)
 
     def _next(self) -> tuple[Callable[[], Any], Future[Any]] | None:
         try:
@@ -76,32 +86,32 @@ class OneVoice:
             asked[1].set_exception(BenchtuiError("The command has ended."))
 
 
-class VoicedFrontend:
+class SharedFrontend:
     """`frontend` as another thread uses it; see `benchtui.benchmark.frontend.Frontend`."""
 
-    def __init__(self, frontend: Frontend, voice: OneVoice) -> None:
-        self._frontend, self._voice = frontend, voice
+    def __init__(self, frontend: Frontend, front: FrontendThread) -> None:
+        self._frontend, self._front = frontend, front
 
     def say(self, text: str) -> None:
-        self._voice.call(lambda: self._frontend.say(text))
+        self._front.call(lambda: self._frontend.say(text))
 
     def show(self, summary: Summary) -> None:
-        self._voice.call(lambda: self._frontend.show(summary))
+        self._front.call(lambda: self._frontend.show(summary))
 
     def reading_tasks(self, done: int, total: int) -> None:
-        self._voice.call(lambda: self._frontend.reading_tasks(done, total))
+        self._front.call(lambda: self._frontend.reading_tasks(done, total))
 
     def may_resume(self, run: RunDirectory) -> bool:
-        return self._voice.call(lambda: self._frontend.may_resume(run))
+        return self._front.call(lambda: self._frontend.may_resume(run))
 
     @contextmanager
     def watch(self, runs: Sequence[RunDirectory], control: Control) -> Iterator[Callable[[], None]]:
-        with self._voice.open(lambda: self._frontend.watch(runs, control)):
+        with self._front.open(lambda: self._frontend.watch(runs, control)):
             yield lambda: None
 
     @contextmanager
     def together(self, control: Control) -> Iterator[Frontend]:  # noqa: ARG002 - it is open already
         yield self
 
-    def about(self, model: str) -> VoicedFrontend:
-        return VoicedFrontend(self._frontend.about(model), self._voice)
+    def about(self, model: str) -> SharedFrontend:
+        return SharedFrontend(self._frontend.about(model), self._front)
