@@ -80,12 +80,13 @@ def test_variables_and_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "benchtui.toml").write_text(
         '[run]\nworkers = 2\ndevices = [1, 0]\nmodels-at-once = 2\ndevice = "cuda"\n'
     )
-    assert said(parsed()) == (2, "1,0", 2, "cuda")
+    assert said(parsed("--model all")) == (2, "1,0", 2, "cuda")
+    assert said(parsed()) == (2, "1,0", "auto", "cuda"), "of one model, the file's number says nothing"
     monkeypatch.setenv("BENCHTUI_WORKERS", "3")
     monkeypatch.setenv("BENCHTUI_DEVICES", "cpu")
-    assert said(parsed()) == (3, "cpu", 2, "cpu"), "the stronger of two that contradict each other"
-    assert said(parsed("--device cuda:1")) == (3, None, 2, "cuda:1")
-    assert said(parsed("--workers auto --devices auto")) == ("auto", "auto", 2, "cuda")
+    assert said(parsed()) == (3, "cpu", "auto", "cpu"), "the stronger of two that contradict each other"
+    assert said(parsed("--device cuda:1")) == (3, None, "auto", "cuda:1")
+    assert said(parsed("--workers auto --devices auto")) == ("auto", "auto", "auto", "cuda")
 
 
 def test_a_server_takes_no_notice_of_what_a_file_says_of_workers(tmp_path: Path) -> None:

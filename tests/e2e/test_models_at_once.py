@@ -189,9 +189,7 @@ def test_ctrl_c_twice_kills_all_at_once(tmp_path: Path) -> None:
 
 def test_one_whose_worker_is_killed_does_not_stop_the_other(tmp_path: Path) -> None:
     place = two_models(tmp_path / "place")
-    process = start(
-        place, "--no-base", "--models-at-once", "2", "--limit", "60", "--repeats", "2", "--temperature", "0.7"
-    )
+    process = start(place, "--no-base", "--models-at-once", "2", "--repeats", "8", "--temperature", "0.7")
     pids = wait_for_two(place, process)
     os.kill(pids[ALPHA], signal.SIGKILL)
     _, err = process.communicate(timeout=120)

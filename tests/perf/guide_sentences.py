@@ -147,7 +147,28 @@ def _overlap() -> Figures:
     }
 
 
+def _workers() -> Figures:
+    found = measured()["workers"]
+    return {"documents": found["documents"], "faster": found["faster"], "processor": found["processor"]}
+
+
+def _scale() -> Figures:
+    found = measured()["scale"]["instant"]
+    return {"documents": f"{found['documents']:,}", "memory": found["driver_mb"], "each": found["driver_ms"]}
+
+
 SENTENCES = (
+    Sentence(
+        GUIDE,
+        "in float32, {documents} samples each of the demo's two tasks: two workers answer {faster} times as many samples "
+        "a second as one, and take {processor} times its processor time",
+        _workers,
+    ),
+    Sentence(
+        GUIDE,
+        "{documents} samples on eight workers that answer at once took the supervisor {memory} MB and {each} ms of",
+        _scale,
+    ),
     Sentence(
         README, "a whole run shows in {whole} % of cases is shown in {watched} % by one that may stop early", _looking
     ),

@@ -242,6 +242,8 @@ def pressed(place: Place) -> list[Row]:
 def _waits(directory: RunDirectory, run: Running) -> bool:
     """Whether one of two workers has told the end of every chunk that it was given, a second ago."""
     for files in directory.shards():
+        if not files.chunks.exists():
+            continue
         given = [line for line in files.chunks.read_text().splitlines() if line != "null"]
         done = [event for event in read_events(files.events) if isinstance(event, ChunkDone) and event.t >= run.began]
         if done and len(done) == len(given) and time.time() - done[-1].t > 1:
