@@ -160,8 +160,8 @@ def _scale() -> Figures:
 SENTENCES = (
     Sentence(
         GUIDE,
-        "in float32, {documents} samples each of the demo's two tasks: two workers answer {faster} times as many samples "
-        "a second as one, and take {processor} times its processor time",
+        "in float32, {documents} samples each of the demo's two tasks: two workers answer {faster} times as many "
+        "samples a second as one, and take {processor} times its processor time",
         _workers,
     ),
     Sentence(
