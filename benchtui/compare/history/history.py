@@ -156,7 +156,7 @@ class _Reader:
             results.suite,
             theirs.model_name if theirs else "",
             plan.training if plan is not None else None,
-            tuple(_outcomes(results, theirs)),
+            tuple(outcomes_of(results, theirs)),
             standing(results),
         )
         base_may_come_back = base is None and plan is not None and plan.base_run is not None
@@ -180,7 +180,8 @@ class _Reader:
         return now.training if now.trained_at <= made.timestamp() else TrainingFacts()
 
 
-def _outcomes(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:
+def outcomes_of(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:
+    """Yield the primary score of each task of a run, with its change against the base."""
     changes = Changes(base, results) if base else None
     for task in results.top_level:
         score = primary(results.scores_of(task))

@@ -1,0 +1,163 @@
+"""The records of a leaderboard: every report and screen draws these and computes nothing."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from benchtui.compare.history.history import Outcome
+from benchtui.compare.records import Row
+from benchtui.evidence.records import Interval
+from benchtui.runs.records import RunState
+
+MEAN = "mean"
+"""In place of a task's name: the plain mean of the headline tasks whose scores are shares. No task of lm-eval is called
+so."""
+
+
+class Key(msgspec.Struct, frozen=True, order=True):
+    """What makes a row: everything that was evaluated as this is one candidate.
+
+    `format` is the form on disk (`merged_16bit`, `checkpoint-40`, a GGUF file's name), `backend` what answered,
+    `quantization` how the weights were loaded where that is not in the file ("" for as they are). `base` is True for
+    the model that others were trained from; `model` is then its own name.
+    """
+
+    model: str
+    format: str = ""
+    backend: str = ""
+    quantization: str = ""
+    base: bool = False
+
+
+class CandidateRun(msgspec.Struct, frozen=True):
+    """One run of a candidate, and how far it counts (`results.choose.standing`)."""
+
+    path: Path
+    created: dt.datetime | None
+    state: RunState
+    standing: int
+    suite: str = ""
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What a candidate costs, each None where it is not known: `size` of its weights on disk and greatest `memory`
+    while it answered (both bytes; of the accelerator where there is one), `speed` of writing in tokens a second
+    (median), `length` of its answers in tokens (mean over the answers of all its tasks)."""
+
+    size: int | None = None
+    memory: int | None = None
+    speed: float | None = None
+    length: float | None = None
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """One row: a model, checkpoint, quantisation or backend.
+
+    `name` is unique in its leaderboard. `folder` is the model's folder, None for runs that lie in none. `base_name` is
+    the model that it was trained from ("" where unknown) and `base_runs` the runs of that base which its runs were
+    compared with, by task. `outcomes` hold the score of each task as `benchtui history` has it, from the newest run
+    with that task that counts: `runs` says which. `others` are its other runs, newest first. `step` is the training
+    step or epoch of a checkpoint. `recipe` is equal for models that were trained alike but for the `seed` ("" where
+    the training does not say both). `seeds` holds the rows that were joined to this one, itself included.
+    """
+
+    key: Key
+    name: str
+    folder: Path | None
+    base_name: str = ""
+    outcomes: tuple[Outcome, ...] = ()
+    runs: dict[str, Path] = {}
+    base_runs: dict[str, Path] = {}
+    others: tuple[CandidateRun, ...] = ()
+    facts: Facts = Facts()
+    step: float | None = None
+    recipe: str = ""
+    seed: int | None = None
+    seeds: tuple[Candidate, ...] = ()
+    problem: str = ""
+
+    def outcome(self, task: str) -> Outcome | None:
+        return next((outcome for outcome in self.outcomes if outcome.task == task), None)
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One task by its main metric, or MEAN; `tasks` are those that the mean is over."""
+
+    task: str
+    title: str
+    metric: str
+    higher_is_better: bool
+    is_share: bool
+    tasks: tuple[str, ...] = ()
+
+
+State = Literal["reference", "compared", "pending", "not comparable", "missing"]
+"""Of a cell: it is the reference's own; it is compared; that is still to be computed; its score was found in another
+way than the reference's (`Cell.why`); there is no score."""
+
+
+class BetweenSeeds(msgspec.Struct, frozen=True):
+    """How the scores of several seeds vary: their number and the standard deviation between them, on the score's own
+    scale."""
+
+    seeds: int
+    deviation: float
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """The score of one candidate in one column.
+
+    `row` compares it with the reference: second minus first, `Difference.p` of this pair alone, `p_holm` and the
+    verdict corrected over the whole leaderboard. `interval` is that of the score alone (95 %), None until samples were
+    read.
+    """
+
+    state: State
+    value: float | None = None
+    interval: Interval | None = None
+    n: int = 0
+    total: int = 0
+    partial: bool = False
+    early: bool = False
+    row: Row | None = None
+    why: str = ""
+    run: Path | None = None
+    between: BetweenSeeds | None = None
+
+
+class Best(msgspec.Struct, frozen=True):
+    """Who leads a column: `leader` by its score, and `shown` where it is shown to be better than every other one.
+
+    `tied` are the places of all that cannot be told apart from the leader, itself included. `shrinkage` is how much
+    less than its score the leader is expected to have on other samples, because it was chosen as the best of `of` on
+    these (None where it cannot be told).
+    """
+
+    leader: int
+    shown: bool
+    tied: tuple[int, ...]
+    of: int
+    shrinkage: float | None = None
+
+
+class Leaderboard(msgspec.Struct, frozen=True):
+    """All of it. `cells[i][j]` is candidate i in column j; `references[i]` the place of what candidate i is compared
+    with, None where there is none. `tests` is how many tests Holm corrects for: every cell that has a score and a
+    reference, whatever became of it. `best` has one entry a column, None where nothing is compared."""
+
+    columns: tuple[Column, ...]
+    candidates: tuple[Candidate, ...]
+    references: tuple[int | None, ...]
+    cells: tuple[tuple[Cell, ...], ...]
+    tests: int
+    best: tuple[Best | None, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pending(self) -> int:
+        """How many cells are still to be compared."""
+        return sum(cell.state == "pending" for cells in self.cells for cell in cells)
