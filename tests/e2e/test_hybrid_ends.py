@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.conftest import Hub
 from tests.e2e.commands import benchtui, results_in, samples_in
 
 ENDS = {"inf": 0, "0": 1}
+IS_FULL = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
+"""`make real` asks for more and longer answers."""
 
 
 def run(root: Path, env: dict[str, str] | None, *asked: str | Path) -> Path:
@@ -90,7 +93,8 @@ def test_on_real_tasks_with_a_real_model_and_a_sibling_of_half_its_layers(
         if file.is_file():
             (tmp_path / "large" / file.name).symlink_to(file)
     make_sibling(tmp_path / "large", tmp_path / "small", layers=15)
-    asked = ("--limit", "3", "--gen-kwargs", "max_gen_toks=64")
+    limit, tokens = ("3", "64") if IS_FULL else ("2", "16")
+    asked = ("--limit", limit, "--gen-kwargs", f"max_gen_toks={tokens}")
     check_ends(tmp_path, ("small", "large"), "ifeval,gsm8k", *asked, env=hub.env)
 
 

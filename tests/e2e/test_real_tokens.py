@@ -3,6 +3,7 @@ both have stored, these marks are what was learnt, and where the two part."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,8 @@ from tests.e2e.commands import benchtui
 
 pytestmark = [pytest.mark.hub, pytest.mark.real, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3000)]
 
-DOCUMENTS, TOKENS = 40, 120
+IS_FULL = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
+DOCUMENTS, TOKENS = (40, 120) if IS_FULL else (20, 100)
 
 
 @pytest.fixture(scope="module")
