@@ -16,16 +16,13 @@ from benchtui.errors import BenchtuiError
 @setting_option("outputs")
 def command(models: tuple[str, ...], reference: str, outputs: Path) -> None:
     """Models, checkpoints and quantisations in rows, tasks in columns, each with its change against the reference."""
-    from benchtui.compare.leaderboard.candidates import find_candidates
-    from benchtui.compare.leaderboard.leaderboard import columns_of, make_leaderboard, pairs_of, references_of
-    from benchtui.compare.leaderboard.pairs import compare_pairs
+    from benchtui.compare.leaderboard.assemble import assemble, complete
     from benchtui.reports.leaderboard.tables import leaderboard_table
     from benchtui.reports.stdout import stdout_console
 
-    candidates = find_candidates(outputs, models)
-    if not candidates:
+    found = assemble(outputs, models, reference=reference)
+    if not found.candidates:
         raise BenchtuiError(f"Nothing in {outputs} has results yet.", "Type `benchtui run` first.")
-    references, columns = references_of(candidates, reference), columns_of(candidates)
-    compared = compare_pairs(pairs_of(candidates, references, columns))
-    board = make_leaderboard(candidates, references, columns, compared)
-    stdout_console(elsewhere=10_000).print(leaderboard_table(board))
+    for newer in complete(found):
+        found = newer
+    stdout_console(elsewhere=10_000).print(leaderboard_table(found.board()))

@@ -137,6 +137,8 @@ def _cell(
     found = compared.get(pair)
     if found is None:
         return cell
+    if found.problem:
+        return msgspec.structs.replace(cell, state="not comparable", why=found.problem)
     row = found.row(column.task)
     if row is None:
         return msgspec.structs.replace(cell, state="not comparable", why="no metric is in both runs")

@@ -9,6 +9,7 @@ import msgspec
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.records import Difference, Row
+from benchtui.errors import BenchtuiError
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
 
@@ -19,14 +20,34 @@ Pair = tuple[Path, Path]
 class PairedRuns(msgspec.Struct, frozen=True):
     """The headline rows of a comparison of two runs, as `benchtui compare` finds them for these two alone, but without
     what only tests at another level need. `watched` where either might have stopped early; `settings` name what differs
-    between the runs besides the model."""
+    between the runs besides the model. `problem` says why there are no rows: a damaged file."""
 
     rows: tuple[Row, ...]
     watched: bool = False
     settings: tuple[str, ...] = ()
+    problem: str = ""
 
     def row(self, task: str) -> Row | None:
         return next((row for row in self.rows if row.task == task), None)
+
+
+class PairReader:
+    """Compares pairs one after another; what two of them have in common is read once."""
+
+    def __init__(self) -> None:
+        self._read: dict[Path, RunResults] = {}
+
+    def compare(self, pair: Pair) -> PairedRuns:
+        """Compare one pair; what cannot be read becomes its `problem`."""
+        try:
+            return compare_pair(*map(self._results, pair))
+        except BenchtuiError as error:
+            return PairedRuns((), problem=error.what)
+
+    def _results(self, path: Path) -> RunResults:
+        if path not in self._read:
+            self._read[path] = read_run(path)
+        return self._read[path]
 
 
 def compare_pair(first: RunResults, second: RunResults) -> PairedRuns:
@@ -36,15 +57,9 @@ def compare_pair(first: RunResults, second: RunResults) -> PairedRuns:
 
 
 def compare_pairs(pairs: Iterable[Pair]) -> Mapping[Pair, PairedRuns]:
-    """Compare each pair. Raises BenchtuiError naming a damaged file."""
-    read: dict[Path, RunResults] = {}
-
-    def results(path: Path) -> RunResults:
-        if path not in read:
-            read[path] = read_run(path)
-        return read[path]
-
-    return {pair: compare_pair(results(pair[0]), results(pair[1])) for pair in dict.fromkeys(pairs)}
+    """Compare each pair; see `PairReader.compare`."""
+    reader = PairReader()
+    return {pair: reader.compare(pair) for pair in dict.fromkeys(pairs)}
 
 
 def _lighter(row: Row) -> Row:

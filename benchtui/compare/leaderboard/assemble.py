@@ -1,0 +1,112 @@
+"""The one way to a leaderboard, for the command line, the application and Python alike.
+
+    found = assemble(outputs, models, reference="base")     # from the index of runs; reads no samples
+    for newer in complete(found, first=visible_rows):       # compares what is missing, and yields what there is by then
+        show(newer.board())                                 # pending cells become compared ones
+
+`assemble` raises for a reference that is not there; nothing else of a run raises: a damaged one is a cell or a row that
+says what is wrong. `found.pairs` and `found.missing()` count what is to be compared and what is left of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchtui.compare.leaderboard.candidates import find_candidates
+from benchtui.compare.leaderboard.leaderboard import (
+    OWN_BASE,
+    columns_of,
+    make_leaderboard,
+    pair_of,
+    pairs_of,
+    references_of,
+)
+from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
+from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
+from benchtui.errors import UsageError
+
+EVERY = 0.5
+"""Seconds between two leaderboards that `complete` yields, at least."""
+
+
+class Assembly(msgspec.Struct, frozen=True):
+    """All that a leaderboard is made from: `compared` has the pairs that were compared so far."""
+
+    candidates: tuple[Candidate, ...]
+    references: tuple[int | None, ...]
+    columns: tuple[Column, ...]
+    pairs: tuple[Pair, ...]
+    compared: Mapping[Pair, PairedRuns] = {}
+
+    def board(self) -> Leaderboard:
+        """Judge what is compared so far; all other cells with a reference are pending."""
+        return make_leaderboard(self.candidates, self.references, self.columns, self.compared)
+
+    def missing(self) -> tuple[Pair, ...]:
+        """Return the pairs that are still to be compared."""
+        return tuple(pair for pair in self.pairs if pair not in self.compared)
+
+
+def assemble(
+    outputs: Path, models: Sequence[str] = (), *, reference: str = OWN_BASE, tasks: Sequence[str] = ()
+) -> Assembly:
+    """Find the candidates in `outputs`, or the named ones alone, what each is compared with, and the columns: all
+    tasks, or the named ones. Reads no samples.
+
+    Raises UsageError where there is no such folder, candidate, reference or task.
+    """
+    return assembly_of(find_candidates(outputs, models), reference=reference, tasks=tasks)
+
+
+def assembly_of(candidates: Sequence[Candidate], *, reference: str = OWN_BASE, tasks: Sequence[str] = ()) -> Assembly:
+    """Do the same for candidates that were found already. Raises UsageError where there is no such reference or
+    task."""
+    columns = columns_of(candidates)
+    if tasks:
+        columns = tuple(_column(columns, task) for task in dict.fromkeys(tasks))
+    references = references_of(candidates, reference)
+    return Assembly(tuple(candidates), references, columns, tuple(pairs_of(candidates, references, columns)))
+
+
+def _column(columns: Sequence[Column], task: str) -> Column:
+    found = next((column for column in columns if column.task == task), None)
+    if found is None:
+        known = ", ".join(column.task for column in columns[:8])
+        raise UsageError(f"No candidate has a score of {task!r}.", f"Tasks with scores: {known}.")
+    return found
+
+
+def complete(
+    assembly: Assembly, *, first: Callable[[], Iterable[int]] = tuple, every: float = EVERY
+) -> Iterator[Assembly]:
+    """Compare all missing pairs, and yield what there is: once for what was kept from before, then at most each `every`
+    seconds, and at the end. `first` is asked before each pair for the places of the candidates that come first: those
+    that are in view. A pair that cannot be read is compared with a `PairedRuns.problem`.
+
+    Stop it with `close()`; what was compared until then is kept.
+    """
+    compared = dict(assembly.compared)
+    reader = PairReader()
+    left = dict.fromkeys(assembly.missing())
+    yielded = time.monotonic()
+    while left:
+        pair = _next(assembly, left, first())
+        del left[pair]
+        compared[pair] = reader.compare(pair)
+        if left and time.monotonic() - yielded >= every:
+            yield msgspec.structs.replace(assembly, compared=dict(compared))
+            yielded = time.monotonic()
+    yield msgspec.structs.replace(assembly, compared=compared)
+
+
+def _next(assembly: Assembly, left: Mapping[Pair, None], first: Iterable[int]) -> Pair:
+    for place in first:
+        for column in assembly.columns:
+            pair = pair_of(assembly.candidates, assembly.references, place, column.task)
+            if pair is not None and pair in left:
+                return pair
+    return next(iter(left))
