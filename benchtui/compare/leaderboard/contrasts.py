@@ -1,0 +1,159 @@
+"""Compares candidates of one column with each other, not with the reference: a contrast is two of them.
+
+Which contrasts are looked at may depend on the scores (the best one against another), so Holm's correction counts all
+that could have been looked at. Those that were not compared count as tests with p = 1: that can only make the others'
+corrected p-values larger, so what is shown is shown whatever else is compared later.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from benchtui.compare.leaderboard.leaderboard import pair_of
+from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
+from benchtui.compare.leaderboard.records import Candidate, Column
+from benchtui.compare.records import Kind, Row
+from benchtui.compare.verdicts.verdicts import judge
+from benchtui.evidence.corrections import holm
+from benchtui.evidence.records import PRICE_OF_LOOKS, Interval
+
+Couple = tuple[int, int]
+"""The places of two candidates, the smaller one first."""
+
+
+class Contrast(msgspec.Struct, frozen=True):
+    """Two candidates in one column.
+
+    `row` compares `second` with `first` as `benchtui compare` does with the runs of `pair`; its p-value and verdict are
+    corrected over all contrasts of the family. `why` says what keeps two scores from being compared.
+    """
+
+    first: int
+    second: int
+    state: Literal["compared", "pending", "not comparable"]
+    pair: Pair | None = None
+    row: Row | None = None
+    why: str = ""
+
+    def change(self, place: int) -> float | None:
+        """Return by how much the score of the candidate at `place` is above the other one's; None where the two are not
+        compared."""
+        if self.state != "compared" or self.row is None:
+            return None
+        return self.row.change if place == self.second else -self.row.change
+
+    def interval(self, place: int) -> Interval | None:
+        """Return the interval of that change."""
+        if self.state != "compared" or self.row is None or self.row.interval is None:
+            return None
+        return self.row.interval if place == self.second else self.row.interval.mirrored()
+
+    @property
+    def p(self) -> float | None:
+        """The corrected p-value, None without a test."""
+        return self.row.tested.p_holm if self.row is not None and self.row.tested is not None else None
+
+    @property
+    def better(self) -> int | None:
+        """The place of the candidate that is shown to be better, None where neither is."""
+        if self.state != "compared" or self.row is None or self.row.verdict is None:
+            return None
+        kind = self.row.verdict.kind
+        return self.second if kind.is_gain else self.first if kind.is_loss else None
+
+
+def couple(one: int, other: int) -> Couple:
+    return (one, other) if one < other else (other, one)
+
+
+def separate(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
+    """Return the candidates with each seed by itself: two runs can be compared document by document, a mean of several
+    cannot."""
+    return tuple(each for candidate in candidates for each in candidate.seeds or (candidate,))
+
+
+def ranking(candidates: Sequence[Candidate], column: Column) -> list[int]:
+    """Return the places of the candidates with a score in this column by its metric, the best one first."""
+    scores = {}
+    for place, candidate in enumerate(candidates):
+        outcome = candidate.outcome(column.task)
+        if outcome is not None and outcome.metric == column.metric and math.isfinite(outcome.value):
+            scores[place] = outcome.value
+    sign = -1 if column.higher_is_better else 1
+    return sorted(scores, key=lambda place: (sign * scores[place], place))
+
+
+def pair_of_couple(candidates: Sequence[Candidate], both: Couple, task: str) -> Pair | None:
+    """Return the runs that are compared for two candidates: for a base and what was trained from it the same two that
+    the leaderboard compares. None where one has no run."""
+    first, second = both
+    references = [first] * len(candidates)
+    return pair_of(candidates, references, second, task)
+
+
+def pairs_of_couples(candidates: Sequence[Candidate], couples: Iterable[Couple], task: str) -> Iterator[Pair]:
+    """Yield the runs of each couple, each pair once."""
+    found = (pair_of_couple(candidates, both, task) for both in couples)
+    yield from dict.fromkeys(pair for pair in found if pair is not None)
+
+
+def make_contrasts(
+    candidates: Sequence[Candidate],
+    wanted: Iterable[tuple[Column, Couple]],
+    compared: Mapping[Pair, PairedRuns],
+    tests: int,
+) -> dict[tuple[str, Couple], Contrast]:
+    """Judge the wanted contrasts together, as some of `tests`; by task and couple. Those of which the runs are not in
+    `compared` are pending."""
+    found = {
+        (column.task, both): uncorrected(candidates, column, both, compared) for column, both in dict.fromkeys(wanted)
+    }
+    tested = {key: each for key, each in found.items() if each.state == "compared" and each.row and each.row.tested}
+    corrected = holm([*(_p(each, compared) for each in tested.values()), *[1.0] * (tests - len(tested))])
+    for (key, each), p in zip(tested.items(), corrected, strict=False):
+        found[key] = msgspec.structs.replace(each, row=_judged(each.row, p, tests))
+    return found
+
+
+def uncorrected(
+    candidates: Sequence[Candidate], column: Column, both: Couple, compared: Mapping[Pair, PairedRuns]
+) -> Contrast:
+    """Return a contrast as the comparison of its two runs alone has it."""
+    first, second = both
+    pair = pair_of_couple(candidates, both, column.task)
+    if pair is None:
+        return Contrast(first, second, "not comparable", why="one of them has no result of this task")
+    runs = compared.get(pair)
+    if runs is None:
+        return Contrast(first, second, "pending", pair)
+    row = runs.row(column.task)
+    if row is None or f"{row.metric},{row.filter}" != column.metric:
+        return Contrast(first, second, "not comparable", pair, why="the column's metric is not in both runs")
+    if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
+        return Contrast(first, second, "not comparable", pair, row, row.verdict.sentence)
+    return Contrast(first, second, "compared", pair, row)
+
+
+def _p(contrast: Contrast, compared: Mapping[Pair, PairedRuns]) -> float:
+    assert contrast.row is not None  # noqa: S101 - the caller looked
+    assert contrast.row.tested is not None  # noqa: S101
+    assert contrast.pair is not None  # noqa: S101
+    price = PRICE_OF_LOOKS if compared[contrast.pair].watched else 1.0
+    return min(1.0, price * contrast.row.tested.p)
+
+
+def _judged(row: Row | None, p: float, tests: int) -> Row:
+    assert row is not None  # noqa: S101 - the caller looked
+    assert row.tested is not None  # noqa: S101
+    difference = msgspec.structs.replace(row.tested, p_holm=p)
+    verdict = judge(
+        difference,
+        higher_is_better=row.higher_is_better,
+        is_share=row.is_share,
+        corrected_for=f"one of {tests} tests" if tests > 1 else "",
+    )
+    return msgspec.structs.replace(row, difference=difference, verdict=verdict)
