@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -114,24 +115,35 @@ def _add_tokenizer(writer: GGUFWriter, folder: Path, without: tuple[str, ...], m
     vocabulary = tokenizer["model"]["vocab"] | {added["content"]: added["id"] for added in tokenizer["added_tokens"]}
     tokens = sorted(vocabulary, key=vocabulary.__getitem__)
     special = {added["content"] for added in tokenizer["added_tokens"]}
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]]
+    sentencepiece = bool(tokenizer["model"].get("byte_fallback"))
     values: dict[str, Any] = {
-        "pre": "gpt-2",
-        "bos_token_id": tokens.index("<s>"),
-        "eos_token_id": tokens.index("</s>"),
+        "pre": "default" if sentencepiece else "gpt-2",
+        "bos_token_id": vocabulary.get("<s>"),
+        "eos_token_id": vocabulary.get("</s>"),
         "add_bos_token": False,
         "chat_template": None,
         **metadata,
     }
-    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_model("llama" if sentencepiece else "gpt2")
     writer.add_token_list(tokens)
-    writer.add_token_types([TokenType.CONTROL if token in special else TokenType.NORMAL for token in tokens])
-    merges = tokenizer["model"]["merges"]
-    writer.add_token_merges([merge if isinstance(merge, str) else " ".join(merge) for merge in merges])
+    writer.add_token_types([_token_type(token, special, sentencepiece) for token in tokens])
+    if sentencepiece:  # which pair is merged first is said by the score of what becomes of it
+        ranks = {merge.replace(" ", "", 1): rank for rank, merge in reversed(list(enumerate(merges)))}
+        writer.add_token_scores([-float(ranks.get(token, len(merges))) for token in tokens])
+    else:
+        writer.add_token_merges(merges)
     for name, value in values.items():
         if name in without or value is None:
             continue
         add = {bool: writer.add_bool, int: writer.add_uint32, str: writer.add_string}[type(value)]
         add(f"tokenizer.{'' if name == 'chat_template' else 'ggml.'}{name}", value)
+
+
+def _token_type(token: str, special: Set[str], sentencepiece: bool) -> TokenType:
+    if token in special:
+        return TokenType.CONTROL
+    return TokenType.BYTE if sentencepiece and re.fullmatch("<0x[0-9A-F]{2}>", token) else TokenType.NORMAL
 
 
 def _tensors(folder: Path, config: Mapping[str, Any]) -> Tensors:
