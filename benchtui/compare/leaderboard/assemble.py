@@ -5,7 +5,8 @@
         show(newer.board())                                 # pending cells become compared ones
 
 `assemble` raises for a reference that is not there; nothing else of a run raises: a damaged one is a cell or a row that
-says what is wrong. `found.pairs` and `found.missing()` count what is to be compared and what is left of it.
+says what is wrong. `found.pairs` are those that the cells need; who is best takes more, which are known once each
+column's leader is compared: `found.missing()` has all that are known and left.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import msgspec
 
+from benchtui.compare.leaderboard.best import pairs_of_best, with_best
 from benchtui.compare.leaderboard.candidates import find_candidates
+from benchtui.compare.leaderboard.chosen import shrinkage_of
 from benchtui.compare.leaderboard.leaderboard import (
     OWN_BASE,
     columns_of,
@@ -34,21 +37,33 @@ EVERY = 0.5
 
 
 class Assembly(msgspec.Struct, frozen=True):
-    """All that a leaderboard is made from: `compared` has the pairs that were compared so far."""
+    """All that a leaderboard is made from: `compared` has the pairs that were compared so far, `shrinkages` what is
+    known of each column's leader, by task (see `Best`)."""
 
     candidates: tuple[Candidate, ...]
     references: tuple[int | None, ...]
     columns: tuple[Column, ...]
     pairs: tuple[Pair, ...]
     compared: Mapping[Pair, PairedRuns] = {}
+    shrinkages: Mapping[str, float | None] = {}
 
     def board(self) -> Leaderboard:
         """Judge what is compared so far; all other cells with a reference are pending."""
+        return with_best(self._cells(), self.compared, self.shrinkages)
+
+    def _cells(self) -> Leaderboard:
         return make_leaderboard(self.candidates, self.references, self.columns, self.compared)
 
     def missing(self) -> tuple[Pair, ...]:
-        """Return the pairs that are still to be compared."""
-        return tuple(pair for pair in self.pairs if pair not in self.compared)
+        """Return the pairs that are still to be compared: those of cells, then those that say who is best."""
+        wanted = dict.fromkeys((*self.pairs, *pairs_of_best(self._cells())))
+        return tuple(pair for pair in wanted if pair not in self.compared)
+
+    def with_shrinkages(self) -> Assembly:
+        """Return the same with what the samples tell of each column's leader. Reads those of its best candidates."""
+        board = self._cells()
+        found = {column.task: shrinkage_of(board, number) for number, column in enumerate(self.columns)}
+        return msgspec.structs.replace(self, shrinkages=found)
 
 
 def assemble(
@@ -84,8 +99,9 @@ def complete(
     assembly: Assembly, *, first: Callable[[], Iterable[int]] = tuple, every: float = EVERY
 ) -> Iterator[Assembly]:
     """Compare all missing pairs, and yield what there is: once for what was kept from before, then at most each `every`
-    seconds, and at the end. `first` is asked before each pair for the places of the candidates that come first: those
-    that are in view. A pair that cannot be read is compared with a `PairedRuns.problem`.
+    seconds, and at the end, when also the leaders' shrinkage is known. `first` is asked before each pair for the places
+    of the candidates that come first: those that are in view. A pair that cannot be read is compared with a
+    `PairedRuns.problem`.
 
     Stop it with `close()`; what was compared until then is kept.
     """
@@ -93,14 +109,17 @@ def complete(
     reader = PairReader()
     left = dict.fromkeys(assembly.missing())
     yielded = time.monotonic()
-    while left:
+    while left or (left := dict.fromkeys(msgspec.structs.replace(assembly, compared=compared).missing())):
         pair = _next(assembly, left, first())
         del left[pair]
         compared[pair] = reader.compare(pair)
         if left and time.monotonic() - yielded >= every:
             yield msgspec.structs.replace(assembly, compared=dict(compared))
             yielded = time.monotonic()
-    yield msgspec.structs.replace(assembly, compared=compared)
+    done = msgspec.structs.replace(assembly, compared=compared)
+    if time.monotonic() - yielded >= every:
+        yield done
+    yield done.with_shrinkages()
 
 
 def _next(assembly: Assembly, left: Mapping[Pair, None], first: Iterable[int]) -> Pair:

@@ -113,7 +113,7 @@ def make_contrasts(
         (column.task, both): uncorrected(candidates, column, both, compared) for column, both in dict.fromkeys(wanted)
     }
     tested = {key: each for key, each in found.items() if each.state == "compared" and each.row and each.row.tested}
-    corrected = holm([*(_p(each, compared) for each in tested.values()), *[1.0] * (tests - len(tested))])
+    corrected = holm([*(uncorrected_p(each, compared) for each in tested.values()), *[1.0] * (tests - len(tested))])
     for (key, each), p in zip(tested.items(), corrected, strict=False):
         found[key] = msgspec.structs.replace(each, row=_judged(each.row, p, tests))
     return found
@@ -138,10 +138,11 @@ def uncorrected(
     return Contrast(first, second, "compared", pair, row)
 
 
-def _p(contrast: Contrast, compared: Mapping[Pair, PairedRuns]) -> float:
-    assert contrast.row is not None  # noqa: S101 - the caller looked
-    assert contrast.row.tested is not None  # noqa: S101
-    assert contrast.pair is not None  # noqa: S101
+def uncorrected_p(contrast: Contrast, compared: Mapping[Pair, PairedRuns]) -> float:
+    """Return the p-value of a contrast as a single test, with the price of a run that might have stopped early; 1 where
+    nothing was tested."""
+    if contrast.pair is None or contrast.row is None or contrast.row.tested is None:
+        return 1.0
     price = PRICE_OF_LOOKS if compared[contrast.pair].watched else 1.0
     return min(1.0, price * contrast.row.tested.p)
 

@@ -132,9 +132,11 @@ class Cell(msgspec.Struct, frozen=True):
 class Best(msgspec.Struct, frozen=True):
     """Who leads a column: `leader` by its score, and `shown` where it is shown to be better than every other one.
 
-    `tied` are the places of all that cannot be told apart from the leader, itself included. `shrinkage` is how much
-    less than its score the leader is expected to have on other samples, because it was chosen as the best of `of` on
-    these (None where it cannot be told).
+    `tied` are the places of all that cannot be told apart from the leader, itself included and first; the last ones
+    come when `pending`, the pairs that are still to be compared, is 0. `of` is how many take part: those that can be
+    compared with the leader. `shrinkage` is how much less good than its score the leader is expected to be on other
+    samples, because it was chosen as the best of `of` on these; never below 0, on the score's scale, and None where it
+    cannot be told or was not computed yet.
     """
 
     leader: int
@@ -142,12 +144,13 @@ class Best(msgspec.Struct, frozen=True):
     tied: tuple[int, ...]
     of: int
     shrinkage: float | None = None
+    pending: int = 0
 
 
 class Leaderboard(msgspec.Struct, frozen=True):
     """All of it. `cells[i][j]` is candidate i in column j; `references[i]` the place of what candidate i is compared
     with, None where there is none. `tests` is how many tests Holm corrects for: every cell that has a score and a
-    reference, whatever became of it. `best` has one entry a column, None where nothing is compared."""
+    reference, whatever became of it. `best` has one entry a column, None where fewer than two take part."""
 
     columns: tuple[Column, ...]
     candidates: tuple[Candidate, ...]
