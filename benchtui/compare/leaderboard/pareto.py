@@ -48,12 +48,13 @@ class Spot(msgspec.Struct, frozen=True):
 
 class Front(msgspec.Struct, frozen=True):
     """The scores of a column against one cost; `spots` have the best score first. `unknown` are the candidates with a
-    score of which the cost is not known."""
+    score of which the cost is not known. Scores are corrected over `tests`."""
 
     column: Column
     axis: Axis
     spots: tuple[Spot, ...]
     unknown: tuple[int, ...]
+    tests: int
 
     @property
     def front(self) -> tuple[int, ...]:
@@ -157,4 +158,4 @@ def _front(
         by = dominators.get(place)
         contrast = contrasts[couple(place, by)] if by is not None else None
         spots.append(Spot(place, _score(candidates[place], column), cost, by, contrast))
-    return Front(column, axis, tuple(spots), tuple(unknown))
+    return Front(column, axis, tuple(spots), tuple(unknown), len(ranked) * (len(ranked) - 1) // 2)

@@ -1,0 +1,155 @@
+"""Writes scores beside what candidates cost: which are dominated, by which, and whether the scores show it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from benchtui.compare.leaderboard.pareto import Axis, Front, Spot
+from benchtui.compare.leaderboard.records import Candidate
+from benchtui.compare.wording import p_number
+from benchtui.reports.leaderboard.drawing import Drawing, Mark, drawing_svg
+from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs
+from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.text import one_line
+
+TITLES: dict[Axis, str] = {
+    "size": "Size on disk",
+    "memory": "Memory",
+    "speed": "Tokens/s",
+    "length": "Tokens an answer",
+}
+MOST_LABELS = 12
+"""Names beside the marks of a drawing; more would cover each other."""
+PARETO_COLUMNS = (
+    "task",
+    "metric",
+    "cost",
+    "candidate",
+    "score",
+    "value",
+    "dominated_by",
+    "score_difference",
+    "low",
+    "high",
+    "p_holm",
+    "tests",
+    "score_shown",
+)
+
+
+def cost_words(value: float, axis: Axis) -> str:
+    """Return a cost with its unit: "1.2 GiB", "34.5"."""
+    if axis not in ("size", "memory"):
+        return f"{value:.1f}"
+    power = min(max(int(math.log2(value) // 10), 1), 4) if value >= 1 else 1
+    number = value / 1024**power
+    return f"{number:.{0 if number >= 100 else 1}f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+
+
+def front_sheet(front: Front, candidates: Sequence[Candidate], *, last: bool = True, glyphs: Glyphs = UNICODE) -> Sheet:
+    """Return one cost as a table, the best score first; the `last` one says below what its words mean."""
+    rows = tuple(
+        (
+            Words(_name(candidates, spot.candidate)),
+            Words(score_words(spot.score, is_share=front.column.is_share, digits=1)),
+            Words(cost_words(spot.cost, front.axis)),
+            spot_words(front, spot, candidates, glyphs),
+        )
+        for spot in front.spots
+    )
+    title = f"{one_line(front.column.title, NAME)} against {TITLES[front.axis].lower()}"
+    header = ("Model", "Score", TITLES[front.axis], "Dominated by")
+    said = (*front_sentences(front, candidates), *([how_dominated(front, glyphs)] if last else []))
+    return Sheet(title, header, "lrrl", rows, said, svg=drawing_svg(front_drawing(front, candidates)))
+
+
+def _name(candidates: Sequence[Candidate], place: int) -> str:
+    return one_line(candidates[place].name, NAME)
+
+
+def spot_words(front: Front, spot: Spot, candidates: Sequence[Candidate], glyphs: Glyphs = UNICODE) -> Words:
+    """Return whether a candidate is dominated, by which, and what the scores show of it."""
+    if spot.dominated_by is None:
+        return Words("none", "gain")
+    name, contrast = _name(candidates, spot.dominated_by), spot.contrast
+    if contrast is None or contrast.state == "pending":
+        return Words(f"{name} {glyphs.more}", "muted")
+    change = contrast.change(spot.dominated_by)
+    number = "" if change is None else change_number(change, is_share=front.column.is_share, digits=1)
+    p = f" p {p_number(contrast.p)}" if contrast.p is not None else ""
+    if spot.shown:
+        return Words(f"{name}: {number} {glyphs.gain}{p}", "loss")
+    return Words(f"{name}: {number} {glyphs.nothing}{p}", "warning")
+
+
+def front_sentences(front: Front, candidates: Sequence[Candidate]) -> Iterator[str]:
+    """Yield what is not known."""
+    if front.unknown:
+        names = ", ".join(_name(candidates, place) for place in front.unknown[:5])
+        more = f" and {len(front.unknown) - 5:,} more" if len(front.unknown) > 5 else ""
+        yield f"{TITLES[front.axis]} not known: {names}{more}."
+
+
+def how_dominated(front: Front, glyphs: Glyphs = UNICODE) -> str:
+    """Say what dominated means, and how scores were tested."""
+    return (
+        "Dominated: another model scores at least as well, costs no more, and is better in one of the two; named is "
+        f"the one with the best score. {glyphs.gain} its score is shown to be better; {glyphs.nothing} perhaps chance. "
+        f"p is corrected (Holm) for all {front.tests:,} pairs of models with a score; costs are as measured."
+    )
+
+
+def front_drawing(front: Front, candidates: Sequence[Candidate]) -> Drawing:
+    """Return the scores over the cost; the line joins those that no other dominates."""
+    kept = set(front.front)
+    marks = {
+        spot.candidate: Mark(
+            spot.cost,
+            spot.score,
+            f"{_name(candidates, spot.candidate)}: {score_words(spot.score, is_share=front.column.is_share)}, "
+            f"{cost_words(spot.cost, front.axis)}",
+            "best" if spot.candidate in kept else "plain",
+            label=_name(candidates, spot.candidate) if spot.candidate in kept or len(front.spots) < MOST_LABELS else "",
+        )
+        for spot in front.spots
+    }
+    joined = sorted((marks[place] for place in kept), key=lambda mark: mark.x)
+    return Drawing(
+        f"{one_line(front.column.title, NAME)} against {TITLES[front.axis].lower()}",
+        f"{TITLES[front.axis]}; diamonds: no other model is better in both",
+        tuple(marks.values()),
+        tuple(joined),
+        lambda cost: cost_words(cost, front.axis),
+        front.column.is_share,
+        stairs=True,
+        logarithmic=front.axis in ("size", "memory"),
+    )
+
+
+def pareto_records(fronts: Sequence[Front], candidates: Sequence[Candidate]) -> list[dict[str, Any]]:
+    """Return one record a candidate and cost. The difference is the score of the one that dominates minus this one's,
+    on lm-eval's own scale; costs are in bytes, tokens a second and tokens."""
+    return [_record(front, spot, candidates) for front in fronts for spot in front.spots]
+
+
+def _record(front: Front, spot: Spot, candidates: Sequence[Candidate]) -> dict[str, Any]:
+    by, contrast = spot.dominated_by, spot.contrast
+    interval = contrast.interval(by) if contrast is not None and by is not None else None
+    return {
+        "task": front.column.task,
+        "metric": front.column.metric,
+        "cost": front.axis,
+        "candidate": candidates[spot.candidate].name,
+        "score": spot.score,
+        "value": spot.cost,
+        "dominated_by": candidates[by].name if by is not None else None,
+        "score_difference": contrast.change(by) if contrast is not None and by is not None else None,
+        "low": interval.low if interval else None,
+        "high": interval.high if interval else None,
+        "p_holm": contrast.p if contrast is not None else None,
+        "tests": front.tests,
+        "score_shown": spot.shown if by is not None else None,
+    }

@@ -1,0 +1,155 @@
+"""Writes a table with sentences below it in every format: what the pairwise matrix, the steps and the costs have in
+common."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape as html_escape
+from typing import TYPE_CHECKING, Any
+
+from benchtui.reports import markdown
+from benchtui.reports.exports import cell
+from benchtui.reports.hybrid.style import CURVE
+from benchtui.reports.style import CSS
+from benchtui.reports.wording.verdicts import Tone
+from benchtui.text import one_line, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+NAME = 40
+"""Characters of a candidate's name in a table."""
+_STYLES: dict[str, str] = {"gain": "green", "loss": "red", "warning": "yellow", "muted": "dim", "": ""}
+PICTURE = 110
+"""Columns of a terminal's picture."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """The text of one cell, and what its colour says beside it."""
+
+    text: str
+    tone: Tone | None = None
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A table: `align` has "l", "r" or "c" (a plot, never wrapped) for each column. `svg` is drawn above it on a page,
+    `sentences` are below it."""
+
+    title: str
+    header: tuple[str, ...]
+    align: str
+    rows: tuple[tuple[Words, ...], ...]
+    sentences: tuple[str, ...] = ()
+    svg: str = ""
+
+
+def sheets_view(sheets: Sequence[Sheet]) -> RenderableType:
+    """Return the tables for a terminal, to be printed by rich. All foreign text is plain text."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for number, sheet in enumerate(sheets):
+        parts += [Text("")] if number else []
+        parts.append(Text(printable(sheet.title), style="bold"))
+        parts.append(sheet_table(sheet))
+        parts += [Text(printable(sentence), style="dim") for sentence in sheet.sentences]
+    return Group(*parts)
+
+
+def sheet_table(sheet: Sheet) -> RenderableType:
+    """Return the table alone."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, side in zip(sheet.header, sheet.align, strict=True):
+        made.add_column(Text(one_line(name, NAME)), justify="right" if side == "r" else "left", no_wrap=side in "rc")
+    for row in sheet.rows:
+        made.add_row(*(Text(one_line(words.text, 200), style=_STYLES[words.tone or ""]) for words in row))
+    return made
+
+
+def sheets_markdown(sheets: Iterable[Sheet]) -> str:
+    """Return the tables as Markdown; ends in a newline."""
+    parts = []
+    for sheet in sheets:
+        rows = [[markdown.escape(words.text) for words in row] for row in sheet.rows]
+        table = markdown.table([markdown.escape(name) for name in sheet.header], rows, sheet.align)
+        said = [markdown.escape(sentence, 1_000) for sentence in sheet.sentences]
+        parts.append("\n\n".join([f"**{markdown.escape(sheet.title)}**", table, *said]))
+    return "\n\n".join(parts) + "\n"
+
+
+def sheets_html(title: str, sheets: Iterable[Sheet]) -> str:
+    """Return one page that loads nothing and runs nothing."""
+    parts = [f"<h1>{_html(title)}</h1>"]
+    for sheet in sheets:
+        sides = ["right" if side == "r" else "left" for side in sheet.align]
+        head = "".join(
+            f'<th style="text-align:{side}">{_html(name)}</th>' for side, name in zip(sides, sheet.header, strict=True)
+        )
+        lines = [
+            "".join(
+                f'<td style="text-align:{side}"{_class(words.tone)}>{_html(words.text)}</td>'
+                for side, words in zip(sides, row, strict=True)
+            )
+            for row in sheet.rows
+        ]
+        body = "".join(f"<tr>{line}</tr>" for line in lines)
+        parts += [
+            f"<h2>{_html(sheet.title)}</h2>",
+            f"<figure>{sheet.svg}</figure>" if sheet.svg else "",
+            f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>',
+            *(f'<p class="notes">{_html(sentence)}</p>' for sentence in sheet.sentences),
+        ]
+    colours = "td.gain { color: var(--gain); } td.loss { color: var(--loss); } td.muted { color: var(--quiet); }"
+    rule = ":root { --rule: #0969da; } @media (prefers-color-scheme: dark) { :root { --rule: #58a6ff; } }"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{_html(title)}</title><style>{CSS}\n{CURVE}\n{rule}\n{colours}</style></head>\n<body><main>\n"
+        + "\n".join(part for part in parts if part)
+        + "\n</main></body></html>\n"
+    )
+
+
+def _html(text: str) -> str:
+    return html_escape(printable(text, 1_000))
+
+
+def _class(tone: Tone | None) -> str:
+    return f' class="{tone}"' if tone else ""
+
+
+def sheets_svg(title: str, sheets: Sequence[Sheet]) -> str:
+    """Return a picture of a terminal as one SVG that loads nothing."""
+    from rich.console import Console
+    from rich.terminal_theme import MONOKAI
+
+    wide = max([PICTURE, *(sum(_widths(sheet)) + 2 * len(sheet.header) for sheet in sheets)])
+    console = Console(record=True, file=io.StringIO(), width=wide, force_terminal=True, color_system="truecolor")
+    console.print(sheets_view(sheets))
+    return console.export_svg(title=title, theme=MONOKAI)
+
+
+def _widths(sheet: Sheet) -> list[int]:
+    lines = [tuple(sheet.header), *(tuple(words.text for words in row) for row in sheet.rows)]
+    return [max(len(line[place]) for line in lines) for place in range(len(sheet.header))]
+
+
+def records_csv(records: Sequence[dict[str, Any]], columns: Sequence[str]) -> str:
+    """Return one line a record under a header."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({name: cell(record[name]) for name in columns})
+    return buffer.getvalue()
