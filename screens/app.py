@@ -110,6 +110,11 @@ class BenchtuiApp(App[int]):
 
         self.push_screen(HistoryPage(model))
 
+    def open_leaderboard(self) -> None:
+        from screens.leaderboard.leaderboard import LeaderboardPage
+
+        self.push_screen(LeaderboardPage())
+
     def open_tasks(self) -> None:
         from screens.tasks.tasks import TasksPage
 
@@ -122,6 +127,7 @@ class BenchtuiApp(App[int]):
             "Model, tasks and settings, step by step",
             partial(self.open_wizard, self.settings.choice),
         )
+        yield "Leaderboard", "All models beside each other", self.open_leaderboard
         yield "Tasks", "Search lm-eval's tasks, put them into a suite", self.open_tasks
         yield "Home", "Models and running runs", self.go_home
 
@@ -137,6 +143,9 @@ class BenchtuiApp(App[int]):
         screen: Screen[object] = self.screen
         if not isinstance(screen, Help | CommandPalette):
             self.push_screen(Help(screen))
+
+    def action_open_leaderboard(self) -> None:
+        self.open_leaderboard()
 
     def action_open_tasks(self) -> None:
         self.open_tasks()

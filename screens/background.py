@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TypeVar
 
 from textual.dom import NoScreen
@@ -26,16 +26,35 @@ def in_background(
     Every exception of `job` becomes words: neither a broken file nor a bug of ours closes the screen.
     """
 
+    def once() -> Generator[T, None, None]:
+        yield job()
+
+    each_in_background(widget, once, done, failed, group=group)
+
+
+def each_in_background(
+    widget: Widget,
+    job: Callable[[], Generator[T, None, None]],
+    each: Callable[[T], None],
+    failed: Failed,
+    *,
+    group: str,
+) -> None:
+    """Run `job` in a thread, and `each` with everything that it yields in the application; `job` is closed where a
+    newer one of the group takes its place, or the screen was closed."""
+
     def work() -> None:
         try:
-            result = job()
+            with contextlib.closing(job()) as results:
+                for result in results:
+                    _back(widget, each, result)
+                    if get_current_worker().is_cancelled:
+                        return
         except BenchtuiError as error:
             _back(widget, failed, error.what, error.next_step)
         except Exception as error:  # noqa: BLE001 - shown to the user with its kind; nothing is swallowed
             words = f"{type(error).__name__}: {one_line(str(error), 300)}"
             _back(widget, failed, f"This did not work: {words}", "Please report this as a bug.")
-        else:
-            _back(widget, done, result)
 
     widget.run_worker(work, thread=True, group=group, exclusive=True, exit_on_error=False)
 

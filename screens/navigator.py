@@ -35,6 +35,9 @@ class Navigator(Protocol):
     def open_history(self, model: Path) -> None:
         """List what was ever benchmarked of a model."""
 
+    def open_leaderboard(self) -> None:
+        """Show all models beside each other."""
+
     def open_tasks(self) -> None:
         """Search lm-eval's tasks."""
 

@@ -66,6 +66,7 @@ class Home(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "benchmark", "Benchmark", tooltip="Benchmark the selected model, step by step"),
+        Binding("l", "app.open_leaderboard", "Leaderboard", tooltip="All models beside each other"),
         Binding("h", "history", "History", tooltip="All runs of the selected model"),
         Binding("r", "watch", "Runs", tooltip="Watch what is running, or what did not finish"),
         Binding("t", "app.open_tasks", "Tasks", tooltip="Search lm-eval's tasks"),
