@@ -1,13 +1,16 @@
-"""`benchtui run --model all`: how each model ended, a line for each at the end; and one model after another."""
+"""`benchtui run --model all` and `--format all-checkpoints`: one after another, and how each ended at the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from benchtui.errors import BenchtuiError, ExitCode
+from benchtui.backends.backend import Backend
+from benchtui.errors import BenchtuiError, ExitCode, UsageError
+from benchtui.models.selection import checkpoints_of
+from benchtui.plans.choice import Choice
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
@@ -29,33 +32,64 @@ class EndedModel:
         return f"{one_line(self.name, 100)}: {self.what}{f': {self.why}' if self.why else '.'}"
 
 
+@dataclass(frozen=True)
+class OneOfMany:
+    """One of several that are evaluated in turn: what it is called, its model, and what was chosen for it."""
+
+    name: str
+    model: TrainedModel
+    choice: Choice
+
+
+def every_checkpoint(choice: Choice, models: Sequence[TrainedModel], backend: Backend) -> list[OneOfMany]:
+    """Return every checkpoint of the models, each model's earliest first; a base that is to be evaluated again is so
+    once. Of several models those without a checkpoint are left out. Raises UsageError where there is none at all."""
+    found: list[OneOfMany] = []
+    for model in models:
+        try:
+            forms = checkpoints_of(model, backend, allow_pickle=choice.permissions.pickle)
+        except UsageError:
+            if len(models) == 1:
+                raise
+            continue
+        for number, form in enumerate(forms):
+            own = replace(choice, format=form.label, rerun_base=choice.rerun_base and number == 0)
+            found.append(OneOfMany(f"{model.name}/{form.label}", model, own))
+    if not found:
+        raise UsageError(
+            f"None of the {len(models)} models has a checkpoint that can be loaded.",
+            "`benchtui models` lists what is there.",
+        )
+    return found
+
+
 def run_in_turn(
-    models: Sequence[TrainedModel],
-    run: Callable[[TrainedModel, Sequence[Path]], BenchOutcome],
+    asked: Sequence[OneOfMany],
+    run: Callable[[OneOfMany, Sequence[Path]], BenchOutcome],
     *,
     stop_requested: Callable[[], bool],
     say: Callable[[str], None],
 ) -> ExitCode:
-    """Call `run` for every model, with the folders of the models evaluated before it. A model that cannot be
-    evaluated does not stop the others. Say one line for each model at the end, and return the exit code."""
+    """Call `run` for each, with the folders of the models evaluated before it. One that cannot be evaluated does not
+    stop the others. Say one line for each at the end, and return the exit code."""
     ended: list[EndedModel] = []
-    for model in models:
+    for one in asked:
         if stop_requested():
-            ended.append(not_started(model))
+            ended.append(not_started(one.name))
             continue
-        before = [other.path for other, end in zip(models, ended, strict=False) if end.what == "evaluated"]
+        before = [other.model.path for other, end in zip(asked, ended, strict=False) if end.what == "evaluated"]
         try:
-            end = ended_model(model.name, run(model, before))
+            end = ended_model(one.name, run(one, before))
         except BenchtuiError as error:
-            end = skipped(model.name, error)
+            end = skipped(one.name, error)
             say(str(end))
         ended.append(end)
     return closing_words(ended, say)
 
 
-def not_started(model: TrainedModel) -> EndedModel:
+def not_started(name: str) -> EndedModel:
     """How a model ended that was never begun."""
-    return EndedModel(model.name, "not started", "you stopped the command.")
+    return EndedModel(name, "not started", "you stopped the command.")
 
 
 def skipped(name: str, error: BenchtuiError) -> EndedModel:

@@ -51,7 +51,7 @@ def run_at_once(
                 front.close()
         for lane in running:
             lane.result()  # raises what a lane raised
-    return closing_words([work.ended.get(model.path, not_started(model)) for model in models], frontend.say)
+    return closing_words([work.ended.get(model.path, not_started(model.name)) for model in models], frontend.say)
 
 
 def _serve(running: Sequence[Future[None]], front: FrontendThread, control: Control) -> None:

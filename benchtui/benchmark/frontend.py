@@ -10,6 +10,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.supervise.control import Control
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.records import Leaderboard
     from benchtui.compare.summary import Summary
 
 
@@ -25,6 +26,9 @@ class Frontend(Protocol):
 
     def show(self, summary: Summary) -> None:
         """Show the scores and the comparison of a model."""
+
+    def show_all(self, board: Leaderboard) -> None:
+        """Show several models beside each other, when all have been evaluated."""
 
     def reading_tasks(self, done: int, total: int) -> None:
         """Show how far the reading of lm-eval's task files is."""

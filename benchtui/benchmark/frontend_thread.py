@@ -14,6 +14,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.supervise.control import Control
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.records import Leaderboard
     from benchtui.compare.summary import Summary
 
 T = TypeVar("T")
@@ -97,6 +98,9 @@ class SharedFrontend:
 
     def show(self, summary: Summary) -> None:
         self._front.call(lambda: self._frontend.show(summary))
+
+    def show_all(self, board: Leaderboard) -> None:
+        self._front.call(lambda: self._frontend.show_all(board))
 
     def reading_tasks(self, done: int, total: int) -> None:
         self._front.call(lambda: self._frontend.reading_tasks(done, total))

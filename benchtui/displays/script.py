@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO, cast
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.records import Leaderboard
     from benchtui.compare.summary import Summary
     from benchtui.runs.directory import RunDirectory
     from benchtui.supervise.control import Control
@@ -46,6 +47,9 @@ class ScriptFrontend:
 
     def show(self, summary: Summary) -> None:
         """Show nothing: whoever called reads the results."""
+
+    def show_all(self, board: Leaderboard) -> None:
+        """Show nothing, as above."""
 
     def reading_tasks(self, done: int, total: int) -> None:
         if done == 0:

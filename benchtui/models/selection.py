@@ -29,6 +29,10 @@ _WORDS: dict[Kind, str] = {
 _ALIASES = {"adapter": "lora", "merged": "merged_16bit", "16bit": "merged_16bit", "4bit": "merged_4bit"}
 
 
+ALL_CHECKPOINTS = "all-checkpoints"
+"""In place of a format: each checkpoint in turn, in a run of its own."""
+
+
 class Loader(Protocol):
     """What loads models; `takes` are the kinds of formats that it can load, best first. A `Backend` is one."""
 
@@ -97,6 +101,20 @@ def choose_format(
         note = f"{best.label} is passed over: {best.problem}"
         return dataclasses.replace(chosen, note="; ".join(filter(None, (note, chosen.note))))
     return chosen
+
+
+def checkpoints_of(model: TrainedModel, backend: Loader, *, allow_pickle: bool = False) -> list[ModelFormat]:
+    """Return the checkpoints and epochs of a model that `backend` can load, the earliest first. Raises UsageError where
+    there are none."""
+    found = [form for form in model.formats if form.kind in ("checkpoint", "epoch") and form.kind in backend.takes]
+    usable = [form for form in found if form.usable(allow_pickle=allow_pickle)]
+    if not usable:
+        why = f": {found[0].label}: {one_line(found[0].problem, 300)}" if found else ""
+        raise UsageError(
+            f"{_shown(model.name)} has no checkpoint that the {backend.name} backend can load{why}.",
+            "`benchtui models` lists what is there.",
+        )
+    return sorted(usable, key=lambda form: (number_of(form), form.modified, form.label))
 
 
 def formats_words(takes: tuple[Kind, ...]) -> str:

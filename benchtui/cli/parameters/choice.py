@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from benchtui.backends.registry import BUILT_IN
 from benchtui.errors import UsageError
+from benchtui.models.selection import ALL_CHECKPOINTS
 from benchtui.plans.choice import Choice, choice_of
 from benchtui.plans.devices import agree, contradiction
 from benchtui.settings.other_tools import TORCHTUNE_MODELS
@@ -59,9 +60,13 @@ def choice_from_flags(values: Mapping[str, Any]) -> Choice:
 
 
 def _models_at_once(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What is meant with one model: a file or a variable may say it for every --model all."""
-    if said["model"] == "all" or said["models_at_once"] == "auto":
+    """What is meant with one model, or with checkpoints, which are evaluated in turn: a file or a variable may say it
+    for every --model all."""
+    checkpoints = said["format"] == ALL_CHECKPOINTS
+    if (said["model"] == "all" and not checkpoints) or said["models_at_once"] == "auto":
         return {}
+    if _typed("models_at_once") and checkpoints:
+        raise UsageError(f"--format {ALL_CHECKPOINTS} takes one after another.", "Leave --models-at-once out.")
     if _typed("models_at_once"):
         raise UsageError("--models-at-once says nothing without --model all, which is not given.", "Give both.")
     return {"models_at_once": "auto"}

@@ -15,6 +15,7 @@ from benchtui.cli.terminal.detach import announce_launch
 from benchtui.text import one_line, printable
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.records import Leaderboard
     from benchtui.compare.summary import Summary
     from benchtui.displays.display import Display
     from benchtui.plans.choice import Choice
@@ -68,6 +69,15 @@ class Terminal:
         self._print(summary)
         if self.shown is not None:
             self.shown(summary)
+
+    def show_all(self, board: Leaderboard) -> None:
+        if self.as_json:
+            return
+        from benchtui.reports.leaderboard.tables import print_leaderboard
+        from benchtui.reports.stdout import stdout_console
+
+        with _reader_may_be_gone():
+            print_leaderboard(board, stdout_console(elsewhere=10_000))
 
     def _print(self, summary: Summary) -> None:
         if self.as_json:

@@ -10,6 +10,7 @@ from benchtui.reports.wording.numbers import score_words
 from benchtui.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
 
@@ -37,3 +38,10 @@ def cell_words(cell: Cell, column: Column, glyphs: Glyphs = UNICODE) -> str:
         size = 100 * cell.row.change if column.is_share else cell.row.change
         words += f" ({size:+.1f})"
     return words
+
+
+def print_leaderboard(board: Leaderboard, console: Console) -> None:
+    """Print the table."""
+    from benchtui.reports.wording.glyphs import glyphs_for
+
+    console.print(leaderboard_table(board, glyphs=glyphs_for(console.encoding)))
