@@ -18,7 +18,7 @@ import msgspec
 from benchtui.benchmark.directories import lock_model, write_run_plan
 from benchtui.benchmark.own_documents import check_same_documents
 from benchtui.benchmark.trust import check_arguments, check_permissions, trusted_tasks
-from benchtui.compare.history.history import write_note
+from benchtui.compare.history.notes import write_note
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import BENCHMARKS
 from benchtui.plans.benchmark import BenchmarkPlan

@@ -18,7 +18,7 @@ def command(run: str, text: str | None, outputs: Path) -> None:
 
     RUN is a run as `benchtui runs` names it, its folder, or a model for its newest full run.
     """
-    from benchtui.compare.history.history import read_note, write_note
+    from benchtui.compare.history.notes import read_note, write_note
     from benchtui.results.choose import find_scored_run
     from benchtui.text import printable
 

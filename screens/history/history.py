@@ -14,7 +14,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from benchtui.benchmark.remove import remove_run
-from benchtui.compare.history.history import Experiment, Outcome, model_history, read_note, write_note
+from benchtui.compare.history.history import Experiment, Outcome, model_history
+from benchtui.compare.history.notes import read_note, write_note
 from benchtui.models.layout import TrainingFacts
 from benchtui.reports.log import tasks_of
 from benchtui.reports.wording.numbers import direction

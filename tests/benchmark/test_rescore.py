@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchtui.compare.history.history import read_note
+from benchtui.compare.history.notes import read_note
 from benchtui.results.read import read_run
 from benchtui.runs.directory import RunDirectory, fine_tuned_runs
 from benchtui.runs.journal.journal import Journal, RequestKey

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.compare.history.history import all_history, model_history, read_note, write_note
+from benchtui.compare.history.history import all_history, model_history
+from benchtui.compare.history.notes import read_note, write_note
 from benchtui.errors import BenchtuiError
 from benchtui.reports.log import log_csv, log_json, log_markdown, ranked
 from benchtui.results.choose import find_scored_run

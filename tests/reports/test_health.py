@@ -15,7 +15,7 @@ import pytest
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.headlines import last_benchmark
 from benchtui.compare.health import health_notes
-from benchtui.compare.history.history import _outcomes
+from benchtui.compare.history.history import outcomes_of
 from benchtui.compare.records import Comparison, Kind
 from benchtui.compare.summary import write_summary
 from benchtui.compare.verdicts.gate import Outcome, gate
@@ -269,7 +269,7 @@ def test_what_is_no_number_is_neither_published_nor_ranked(broken: tuple[Compari
     (told,) = score_notes(comparison.first)
     assert "2 of 5 samples have no number" in told
     for results, base in ((comparison.second, comparison.first), (comparison.first, comparison.second)):
-        outcome = next(found for found in _outcomes(results, base) if found.task == "ppl")
+        outcome = next(found for found in outcomes_of(results, base) if found.task == "ppl")
         assert outcome.change is None
         assert "not a number" in outcome.not_comparable
 

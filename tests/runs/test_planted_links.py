@@ -14,7 +14,7 @@ import pytest
 
 from benchtui.benchmark.directories import lock_model
 from benchtui.benchmark.remove import remove_run
-from benchtui.compare.history.history import write_note
+from benchtui.compare.history.notes import write_note
 from benchtui.errors import BenchtuiError
 from benchtui.files import UnsafePlaceError, delete_run_file, read_regular, write_run_file
 from benchtui.runs.directory import RunDirectory

@@ -12,21 +12,21 @@ import msgspec
 
 from benchtui.compare.history.changes import Changes
 from benchtui.compare.history.index import HistoryIndex
+from benchtui.compare.history.notes import read_note
 from benchtui.errors import BenchtuiError
-from benchtui.files import delete_run_file, write_run_file
 from benchtui.models.discovery import inspect_model
 from benchtui.models.layout import TrainedModel, TrainingFacts
-from benchtui.results.choose import base_of, of_quantization, standing
+from benchtui.models.stored import stored_weights
+from benchtui.plans.benchmark import BenchmarkPlan, Role
+from benchtui.results.choose import base_of, standing
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults, Score
-from benchtui.runs.directory import RunDirectory
-from benchtui.runs.known import FINE_TUNED, KnownRun, model_folders, model_runs
+from benchtui.runs.directory import RunDirectory, benchmarks_folder
+from benchtui.runs.known import FINE_TUNED, KnownRun, is_base, model_folders, model_runs
 from benchtui.runs.records import RunState
 from benchtui.runs.result_files import result_files
 from benchtui.tasks.primary_metric import primary
 
-NOTE = "note.txt"
-LONGEST_NOTE = 10_000
 _OVER: frozenset[RunState] = frozenset({"finished", "partial", "failed", "cancelled", "timed out"})
 """States that change only when the files of a run change."""
 
@@ -77,8 +77,14 @@ class Experiment(msgspec.Struct, frozen=True):
         return next((outcome for outcome in self.outcomes if outcome.task == task), None)
 
 
-class _Kept(msgspec.Struct, frozen=True):
-    """The index's record of a run. `training` is None where its plan does not say it."""
+class RunRecord(msgspec.Struct, frozen=True):
+    """What is kept of one benchmark run, so that its files need not be read again.
+
+    `base` is the model that it was compared with and `base_run` where that one's run lies within benchmarks/, both ""
+    for none. `training` is None where its plan does not say it. `size` of the weights on disk and greatest `memory`
+    while it answered are bytes, `speed` tokens a second (median), `length` the mean answer in tokens; each None where
+    unknown.
+    """
 
     created: dt.datetime
     state: RunState
@@ -87,15 +93,114 @@ class _Kept(msgspec.Struct, frozen=True):
     training: TrainingFacts | None
     outcomes: tuple[Outcome, ...]
     standing: int
+    model_name: str
+    role: Role
+    format: str
+    backend: str
+    quantization: str
+    base_run: str = ""
+    size: int | None = None
+    memory: int | None = None
+    speed: float | None = None
+    length: float | None = None
+
+
+class ReadRun(msgspec.Struct, frozen=True):
+    """One run of a model and its record, None where it cannot be read: `problem` then says why. It also says where its
+    base cannot be read; the record is then that of a run without one."""
+
+    run: RunDirectory
+    record: RunRecord | None
+    problem: str = ""
+
+
+class RunReader:
+    """Reads the benchmark runs of one model: from the index, or else from their files.
+
+    `settled` says whether all that it read may be kept until a file changes.
+    """
+
+    def __init__(self, model: Path, name: str) -> None:
+        self._model, self._name = model, name
+        self._results: dict[Path, RunResults] = {}
+        self._index = HistoryIndex(model, RunRecord)
+        self.settled = True
+
+    def runs(self) -> list[ReadRun]:
+        """Return the base's runs, the model's and those of its quantisations, as far as they left results."""
+        found = [read for known in model_runs(self._model, self._name) if (read := self._read(known)) is not None]
+        self._index.write()
+        return found
+
+    def training_now(self, made: dt.datetime) -> TrainingFacts:
+        """Return what a model was trained with whose plan does not say it: what its folder says now, but nothing if it
+        was trained again after the run was `made`."""
+        now = self._folder
+        return now.training if now.trained_at <= made.timestamp() else TrainingFacts()
+
+    def _read(self, known: KnownRun) -> ReadRun | None:
+        run = known.run
+        if known.problem:
+            return self._unreadable(run, known.problem)
+        if not (is_base(run) or run.path.parent.name == FINE_TUNED):
+            return None
+        try:
+            files = result_files(run.lm_eval) or result_files(run.path)
+            if not files:
+                return None
+            kept = self._index.find(run, files[-1])
+            return self._from_files(run) if kept is None else ReadRun(run, kept)
+        except BenchtuiError as error:
+            return self._unreadable(run, str(error))
+        except OSError as error:
+            return self._unreadable(run, f"{error.filename} cannot be read: {error.strerror}")
+
+    def _unreadable(self, run: RunDirectory, problem: str) -> ReadRun:
+        self.settled = False
+        return ReadRun(run, None, problem)
+
+    def _from_files(self, run: RunDirectory) -> ReadRun:
+        results = self._read_once(run)
+        base = None if is_base(run) else base_of(run, self._model)
+        plan = run.plan() if run.exists() else None
+        try:
+            theirs = self._read_once(base) if base is not None else None
+        except BenchtuiError as error:
+            self.settled = False
+            return ReadRun(run, self._record(results, plan, base, None), str(error))
+        record = self._record(results, plan, base, theirs)
+        base_may_come_back = base is None and plan is not None and plan.base_run is not None
+        if results.state in _OVER and not base_may_come_back:
+            self._index.keep(run, base, record)
+        else:
+            self.settled = False
+        return ReadRun(run, record)
+
+    def _record(
+        self, results: RunResults, plan: BenchmarkPlan | None, base: RunDirectory | None, theirs: RunResults | None
+    ) -> RunRecord:
+        record = record_of(results, plan, theirs)
+        if base is None:
+            return record
+        place = str(base.path)[len(str(benchmarks_folder(self._model))) + 1 :]
+        return msgspec.structs.replace(record, base_run=place)
+
+    def _read_once(self, run: RunDirectory) -> RunResults:
+        if run.path not in self._results:
+            self._results[run.path] = read_run(run)
+        return self._results[run.path]
+
+    @cached_property
+    def _folder(self) -> TrainedModel:
+        return inspect_model(self._model)
 
 
 def model_history(model: Path, name: str | None = None) -> list[Experiment]:
     """Return the fine-tuned runs of one model folder that left results, by name; a folder that cannot be read is listed
     with its problem. `name` is the model's name, its folder's name where not given."""
-    reader = _Reader(model, model.name if name is None else name)
-    found = [experiment for known in model_runs(model) if (experiment := reader.read(known)) is not None]
-    reader.index.write()
-    return found
+    name = model.name if name is None else name
+    reader = RunReader(model, name)
+    return [experiment for read in reader.runs() if (experiment := _experiment(reader, name, read)) is not None]
 
 
 def all_history(outputs: Path) -> list[Experiment]:
@@ -104,80 +209,57 @@ def all_history(outputs: Path) -> list[Experiment]:
     return sorted(found, key=lambda e: (e.created.isoformat() if e.created else "", e.model))
 
 
-class _Reader:
-    """Reads the runs of one model: from the index, or else from their files."""
+def _experiment(reader: RunReader, name: str, read: ReadRun) -> Experiment | None:
+    """Return a run as the log has it; None for a base run, and one of a quantisation."""
+    run, record = read.run, read.record
+    if record is not None and (is_base(run) or record.role == "model"):
+        return None
+    if record is None or read.problem:
+        return Experiment(name, run.path, None, "failed", "", "", TrainingFacts(), (), read_note(run), read.problem)
+    return Experiment(
+        name,
+        run.path,
+        record.created,
+        record.state,
+        record.suite,
+        record.base,
+        reader.training_now(record.created) if record.training is None else record.training,
+        record.outcomes,
+        read_note(run),
+        standing=record.standing,
+    )
 
-    def __init__(self, model: Path, name: str) -> None:
-        self._model, self._name = model, name
-        self._bases: dict[Path, RunResults] = {}
-        self.index = HistoryIndex(model, _Kept)
 
-    def read(self, known: KnownRun) -> Experiment | None:
-        """Return one run; None for a base run, one of a quantisation, and a run without results."""
-        run = known.run
-        if known.problem:
-            return self._unreadable(run, known.problem)
-        if run.path.parent.name != FINE_TUNED or of_quantization(run):
-            return None
-        try:
-            files = result_files(run.lm_eval) or result_files(run.path)
-            return self._experiment(run, files[-1]) if files else None
-        except BenchtuiError as error:
-            return self._unreadable(run, str(error))
-        except OSError as error:
-            return self._unreadable(run, f"{error.filename} cannot be read: {error.strerror}")
+def record_of(results: RunResults, plan: BenchmarkPlan | None, base: RunResults | None) -> RunRecord:
+    """Return what is kept of a run, beside the run of its base."""
+    speed = results.speed
+    size = speed.weights if speed is not None else None
+    quantization = results.setting("quantization") or ""
+    return RunRecord(
+        results.created,
+        results.state,
+        results.suite,
+        base.model_name if base else "",
+        plan.training if plan is not None else None,
+        tuple(outcomes_of(results, base)),
+        standing(results),
+        results.model_name,
+        results.role,
+        results.format,
+        results.setting("backend") or "",
+        "" if quantization == "not set" else quantization,
+        size=stored_weights(plan.source) if size is None and plan is not None else size,
+        memory=(speed.device_memory or speed.memory) if speed else None,
+        speed=speed.decode.median if speed and speed.decode else None,
+        length=_mean_length(results),
+    )
 
-    def _unreadable(self, run: RunDirectory, problem: str) -> Experiment:
-        return Experiment(self._name, run.path, None, "failed", "", "", TrainingFacts(), (), read_note(run), problem)
 
-    def _experiment(self, run: RunDirectory, results: Path) -> Experiment:
-        kept = self.index.find(run, results) or self._read(run)
-        return Experiment(
-            self._name,
-            run.path,
-            kept.created,
-            kept.state,
-            kept.suite,
-            kept.base,
-            self._training_now(kept.created) if kept.training is None else kept.training,
-            kept.outcomes,
-            read_note(run),
-            standing=kept.standing,
-        )
-
-    def _read(self, run: RunDirectory) -> _Kept:
-        results = read_run(run)
-        base = base_of(run, self._model)
-        theirs = self._base(base) if base is not None else None
-        plan = run.plan() if run.exists() else None
-        kept = _Kept(
-            results.created,
-            results.state,
-            results.suite,
-            theirs.model_name if theirs else "",
-            plan.training if plan is not None else None,
-            tuple(outcomes_of(results, theirs)),
-            standing(results),
-        )
-        base_may_come_back = base is None and plan is not None and plan.base_run is not None
-        if results.state in _OVER and not base_may_come_back:
-            self.index.keep(run, base, kept)
-        return kept
-
-    def _base(self, run: RunDirectory) -> RunResults:
-        if run.path not in self._bases:
-            self._bases[run.path] = read_run(run)
-        return self._bases[run.path]
-
-    @cached_property
-    def _folder(self) -> TrainedModel:
-        return inspect_model(self._model)
-
-    def _training_now(self, made: dt.datetime) -> TrainingFacts:
-        """Return what a model was trained with whose plan does not say it: what its folder says now, but nothing if it
-        was trained again after the run was `made`."""
-        now = self._folder
-        return now.training if now.trained_at <= made.timestamp() else TrainingFacts()
+def _mean_length(results: RunResults) -> float | None:
+    """Return the mean length of the answers to all tasks, in tokens."""
+    known = [(h.mean_tokens, h.answers - h.unknown) for h in results.health.values() if h.mean_tokens is not None]
+    answers = sum(count for _, count in known)
+    return sum(mean * count for mean, count in known) / answers if answers else None
 
 
 def outcomes_of(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:
@@ -213,23 +295,3 @@ def _like(results: RunResults, score: Score) -> str:
     settings = [(setting.name, setting.value) for setting in results.settings if setting.name != "decide early"]
     text = repr((score.key, score.n, score.total, facts, data, sorted(settings)))
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
-
-
-def read_note(run: RunDirectory) -> str:
-    """Return the note about a run, "" for none."""
-    try:
-        return (run.path / NOTE).read_text(encoding="utf-8", errors="replace")[:LONGEST_NOTE].strip()
-    except OSError:
-        return ""
-
-
-def write_note(run: RunDirectory, note: str) -> None:
-    """Keep `note` beside a run; an empty one removes it. Raises BenchtuiError when it cannot be written."""
-    file = run.path / NOTE
-    try:
-        if note.strip():
-            write_run_file(file, note.strip() + "\n")
-        else:
-            delete_run_file(file)
-    except OSError as error:
-        raise BenchtuiError(f"{file} cannot be written: {error.strerror or error}.") from None

@@ -22,7 +22,7 @@ from benchtui.runs.result_files import result_files
 
 FILE = ".history-index"
 LARGEST = 256 * 1024 * 1024
-SCHEMA = 1
+SCHEMA = 2
 SETTLED = 2.0
 """Seconds without a change after which files may be indexed: a second change within one tick of the clock would be
 invisible."""

@@ -6,9 +6,6 @@ import platform
 from pathlib import Path
 
 from benchtui.machine import usable_cores
-from benchtui.models.reading import Unreadable
-from benchtui.models.source import FolderSource, GgufSource, Source
-from benchtui.models.weights.files import adapter_weights, full_model_weights, list_entries
 
 _SELF = Path("/proc/self")
 _RESET_PEAK = "5"
@@ -40,26 +37,6 @@ class PeakMemory:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
         return None
-
-
-def stored_weights(source: Source) -> int | None:
-    """The size of the files that hold a model's weights, in bytes; None where they are not on this machine's disk."""
-    try:
-        return _stored(source)
-    except (OSError, Unreadable):
-        return None  # moved away since
-
-
-def _stored(source: Source) -> int | None:
-    if isinstance(source, GgufSource):
-        return sum(Path(part).stat().st_size for part in source.places)
-    if not isinstance(source, FolderSource):
-        return None
-    folder = Path(source.path)
-    stored = full_model_weights(folder, list_entries(folder)).bytes
-    if source.adapter and source.adapter_on:
-        stored += adapter_weights(Path(source.adapter), list_entries(source.adapter)).bytes
-    return stored
 
 
 def computing(device: str) -> str:

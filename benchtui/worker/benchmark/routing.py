@@ -9,12 +9,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from benchtui.models.source import HybridSource
+from benchtui.models.stored import stored_weights
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.results.routing import RoutedRun, costs, planned, shares
 from benchtui.routing.answers import RoutedFacts
 from benchtui.routing.rules import Settled
 from benchtui.worker.benchmark.context import Outcome
-from benchtui.worker.benchmark.machine import stored_weights
 
 
 def routing_of(

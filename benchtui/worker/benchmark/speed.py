@@ -11,10 +11,11 @@ from statistics import median
 import msgspec
 
 from benchtui.models.source import ServedSource, Source
+from benchtui.models.stored import stored_weights
 from benchtui.runs.journal.journal import Journal
 from benchtui.runs.speed import Rate, Speed, Wait
 from benchtui.worker.answering.protocol import Answering
-from benchtui.worker.benchmark.machine import PeakMemory, computing, stored_weights
+from benchtui.worker.benchmark.machine import PeakMemory, computing
 
 _NOTE = "speed"
 _NOTED_EVERY = 10.0
