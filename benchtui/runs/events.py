@@ -122,10 +122,20 @@ class WorkUnits(Event, frozen=True, kw_only=True, tag="work-units"):
     last: bool = True
 
 
+class Ahead(msgspec.Struct, frozen=True):
+    """How many documents of a task, and requests of them and of others, are answered of chunks that are not done."""
+
+    task: str
+    documents: int
+    requests: int
+
+
 class ChunkDone(Event, frozen=True, kw_only=True, tag="chunk-done"):
-    """One of several workers has answered the chunk of this number, but for documents that were given up on."""
+    """One of several workers has answered the chunk of this number, but for documents that were given up on. `ahead` is
+    what it has answered besides of the chunks that it was given after it."""
 
     number: int
+    ahead: list[Ahead] = []
 
 
 class Workers(Event, frozen=True, kw_only=True, tag="workers"):

@@ -91,7 +91,7 @@ class ShardEvents:
                 self._schedule.ready(number, event)
                 return None
             case ev.ChunkDone():
-                self._combine.settle(number)
+                self._combine.settle(number, event.ahead)
                 self._schedule.done(number, event.number)
                 return None
             case ev.ShareDone():

@@ -13,7 +13,7 @@ import msgspec
 
 from benchtui.plans.plan import Plan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import CORE, Event
+from benchtui.runs.events import CORE, Ahead, Event
 from benchtui.runs.follow.view import Counts, RowView
 from benchtui.text import one_line
 
@@ -58,8 +58,8 @@ class Combine(Protocol):
     def sums(self) -> Sequence[Event]:
         """What is true of all shards together, and has changed since the last call."""
 
-    def settle(self, shard: int) -> None:
-        """All that this shard told of so far is answered for good: it has no open chunk with an answer."""
+    def settle(self, shard: int, ahead: Sequence[Ahead] = ()) -> None:
+        """All that this shard told of so far is answered for good, but for what is `ahead`: answers of open chunks."""
 
     def lose(self, shard: int) -> None:
         """The slot of this shard has ended: other workers answer again what it told of since it was settled."""
@@ -74,7 +74,7 @@ class NothingCombined:
     def sums(self) -> Sequence[Event]:
         return ()
 
-    def settle(self, shard: int) -> None: ...
+    def settle(self, shard: int, ahead: Sequence[Ahead] = ()) -> None: ...
 
     def lose(self, shard: int) -> None: ...
 

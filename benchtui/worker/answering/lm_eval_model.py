@@ -17,7 +17,7 @@ import msgspec
 from lm_eval import utils
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import TemplateLM
-from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs, postprocess_generated_text
+from lm_eval.models.utils import handle_stop_sequences, normalize_gen_kwargs
 from tqdm import tqdm
 
 from benchtui.errors import BenchtuiError
@@ -25,6 +25,8 @@ from benchtui.plans.benchmark import PromptSettings
 from benchtui.routing.answers import together
 from benchtui.runs.answer_health import FIRST_IDS, AnswerFacts
 from benchtui.tasks.compared import compared_size
+from benchtui.worker.answering.answer_end import AnswerEnd
+from benchtui.worker.answering.fed import TakesMore, made_of, take_all
 from benchtui.worker.answering.protocol import (
     Answering,
     Generated,
@@ -65,12 +67,11 @@ class LmEvalModel(TemplateLM):
         self.answering = answering
         self.observer = observer or Unobserved()
         self.seed = prompts.seeds[2]
-        self._answer_end = _AnswerEnd.of(prompts.think_end_token)
+        self._answer_end = AnswerEnd.of(prompts.think_end_token)
         facts = answering.facts
         self.max_length = facts.context_length or _UNKNOWN
         self.backend = "seq2seq" if facts.encoder_decoder else "causal"  # lm-eval's words
         self._encodings: dict[str, list[int]] = {}
-        self._documents: list[int | None] = []
 
     @property
     def eot_token_id(self) -> int:
@@ -104,39 +105,55 @@ class LmEvalModel(TemplateLM):
         return self.tokens.encode([string], special=add_special_tokens)[string]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
-        if self.backend == "causal":
-            self._encodings = self.tokens.encode(_pair_texts(request.args for request in requests))
-        self._documents = [request.doc_id for request in requests]
-        try:
-            answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
-        finally:
-            self._encodings, self._documents = {}, []
-        return answers
+        """Log-likelihood of each continuation after its context, and whether it is the greedy one. More requests may
+        come while they are answered (`Fed`)."""
+        encoded: list[Encoded] = []
+        answers: dict[int, tuple[float, bool]] = {}
 
-    def _loglikelihood_tokens(
-        self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any
-    ) -> list[tuple[float, bool]]:
-        answers: list[tuple[float, bool]] = [(0.0, True)] * len(requests)
-        documents = self._documents or [None] * len(requests)
-        asked = [
-            self._score_request(context, continuation, args or (), document)
-            for (args, context, continuation), document in zip(requests, documents, strict=True)
-        ]
-        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
+        def made(instances: Sequence[Instance]) -> list[ScoreRequest]:
+            new = self._encoded(instances)
+            encoded.extend(new)
+            return [
+                self._score_request(context, continuation, args or (), instance.doc_id)
+                for instance, (args, context, continuation) in zip(instances, new, strict=True)
+            ]
+
+        asked = made_of(self._to_be_fed(requests), made)
+        with tqdm(total=len(asked), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
 
             def answered(index: int, score: Score) -> None:
                 answers[index] = (score.loglikelihood, score.greedy)
-                args, context, _ = requests[index]
+                args, context, _ = encoded[index]
                 if args is not None:
                     first = tuple(map(int, context[:FIRST_IDS]))
                     facts = AnswerFacts(len(context), asked[index].lost, first=first, routed=score.routed)
                     self.observer.answer_facts(args, facts)
                     self.cache_hook.add_partial("loglikelihood", args, answers[index])
+                bar.total = len(asked)
                 bar.update(1)
 
             self._score(asked, answered)
-        return answers
+        return [answers.get(index, (0.0, True)) for index in range(len(asked))]
+
+    def _encoded(self, instances: Sequence[Instance]) -> list[Encoded]:
+        """Contexts and continuations in tokens, divided as lm-eval does it."""
+        if self.backend == "causal":
+            self._encodings = self.tokens.encode(_pair_texts(instance.args for instance in instances))
+        try:
+            encoded: Any = super().loglikelihood(list(instances), disable_tqdm=True)
+        finally:
+            self._encodings = {}
+        return list(encoded)
+
+    def _loglikelihood_tokens(self, requests: list[Encoded], **_: Any) -> Any:
+        """What lm-eval's `loglikelihood` has encoded and would have answered here: it is answered as more comes."""
+        return requests
+
+    def _to_be_fed(self, requests: Sequence[Instance]) -> Sequence[Instance]:
+        """The requests, with all that has come to them by now where the model takes no more once it has begun."""
+        if not (isinstance(self.answering, TakesMore) and self.answering.takes_more):
+            take_all(requests)
+        return requests
 
     def _score_request(
         self, context: list[int], continuation: list[int], args: tuple[Any, ...], document: int | None = None
@@ -155,19 +172,25 @@ class LmEvalModel(TemplateLM):
 
     def _score(self, requests: Sequence[ScoreRequest], answered: Callable[[int, Score], None]) -> None:
         """Ask everything that has tokens to be predicted; what has none is certain."""
-        asked = [index for index, request in enumerate(requests) if request.continuation]
-        for index, request in enumerate(requests):
-            if not request.continuation:
-                answered(index, Score(0.0, True))
+        places: list[int] = []
+
+        def with_tokens(newest: Sequence[ScoreRequest]) -> list[ScoreRequest]:
+            asked = []
+            for index, request in enumerate(newest, len(requests) - len(newest)):
+                if request.continuation:
+                    places.append(index)
+                    asked.append(request)
+                else:
+                    answered(index, Score(0.0, True))
+            return asked
+
+        asked = made_of(requests, with_tokens)
         if asked:
-            self.answering.score(
-                [requests[index] for index in asked],
-                lambda place, score: answered(asked[place], score),
-                self.observer,
-            )
+            self.answering.score(asked, lambda place, score: answered(places[place], score), self.observer)
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole string, over windows of the model's length."""
+        take_all(requests)
         strings: list[str] = [request.args[0] for request in requests]
         encodings = self.tokens.encode(strings) if strings else {}
         owners: list[int] = []
@@ -198,13 +221,16 @@ class LmEvalModel(TemplateLM):
         return [utils.make_disjoint_window(window) for window in windows]
 
     def generate_until(self, requests: list[Instance], disable_tqdm: bool = False) -> list[str]:
-        """The text that follows each context, up to a stop string.
+        """The text that follows each context, up to a stop string. More requests may come while they are answered
+        (`Fed`).
 
         Raises BenchtuiError where more tokens are asked for than the window holds.
         """
-        texts = [""] * len(requests)
-        asked, lengths = self._generate_requests(requests)
-        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running generate_until requests") as bar:
+        texts: dict[int, str] = {}
+        lengths: dict[str, int] = {}
+        seen: Counter[tuple[str, str]] = Counter()
+        asked = made_of(self._to_be_fed(requests), lambda new: self._generate_requests(new, seen, lengths))
+        with tqdm(total=len(asked), disable=disable_tqdm, desc="Running generate_until requests") as bar:
 
             def answered(index: int, generated: Generated) -> None:
                 request = asked[index]
@@ -217,11 +243,12 @@ class LmEvalModel(TemplateLM):
                 self.observer.answer_facts((request.text,), msgspec.structs.replace(facts, end_token=end))
                 texts[index] = text
                 self.cache_hook.add_partial("generate_until", request.args, text)
+                bar.total = len(asked)
                 bar.update(1)
 
             if asked:
                 self.answering.generate(asked, answered, self.observer)
-        return texts
+        return [texts.get(index, "") for index in range(len(asked))]
 
     def _end_token(self, generated: Generated) -> str:
         """The end token of an answer, as it is written; "" where it has none, or its server does not tell."""
@@ -244,8 +271,11 @@ class LmEvalModel(TemplateLM):
             routed = msgspec.structs.replace(routed, before=before)
         return AnswerFacts(whole, lost, generated.length, at_limit, thinking, full, first, routed=routed)
 
-    def _generate_requests(self, requests: Sequence[Instance]) -> tuple[list[GenerateRequest], dict[str, int]]:
-        """What is asked for these requests, and the length of each prompt before anything was cut from it."""
+    def _generate_requests(
+        self, requests: Sequence[Instance], seen: Counter[tuple[str, str]], lengths: dict[str, int]
+    ) -> list[GenerateRequest]:
+        """What is asked for these requests. `seen` counts those with the same prompt and settings, also of before;
+        `lengths` gets the length of each prompt before anything was cut from it."""
         read: dict[str, _Limits] = {}
         tokens = self.answering.tokens
         eos = tokens.decode([tokens.eos], special=True) if requests and tokens is not None else None
@@ -255,7 +285,7 @@ class LmEvalModel(TemplateLM):
                 read[name] = self._limits(settings, eos)
         texts = [request.args[0] for request in requests]
         encoded = tokens.encode_prompts(texts) if tokens is not None else {}
-        seen: Counter[tuple[str, str]] = Counter()
+        lengths.update((text, length) for text, (_, length) in encoded.items())
         asked = []
         for instance in requests:
             context, settings, *draw = instance.args
@@ -278,7 +308,7 @@ class LmEvalModel(TemplateLM):
                     document=instance.doc_id,
                 )
             )
-        return asked, {text: length for text, (_, length) in encoded.items()}
+        return asked
 
     def _limits(self, settings: Mapping[str, Any], eos: str | None) -> _Limits:
         kwargs = dict(normalize_gen_kwargs(dict(settings), _LIMIT))
@@ -302,41 +332,6 @@ class _Limits:
     tokens: int
     stops: tuple[str, ...]
     room: int
-
-
-@dataclass(frozen=True)
-class _AnswerEnd:
-    """What ends a model's thoughts, which are no part of its answer: a text, or the id of a token."""
-
-    text_of_end: str | None
-    token: int | None
-
-    @classmethod
-    def of(cls, think_end: str | None) -> _AnswerEnd:
-        """As lm-eval reads `think_end_token`: a number is the id of a token."""
-        if think_end and think_end.isdigit():
-            return cls(None, int(think_end))
-        return cls(think_end or None, None)
-
-    def missing_from(self, text: str) -> bool:
-        """Whether a text lacks what ends the thoughts, where that is a text."""
-        return self.text_of_end is not None and self.text_of_end not in text
-
-    def text(self, generated: Generated, stops: Sequence[str], answering: Answering) -> str:
-        """The answer in a generated text: without thoughts, up to a stop string."""
-        text = generated.text
-        if self.token is not None and answering.tokens is not None:
-            ids = list(generated.ids)
-            if self.token in ids:
-                text = answering.tokens.decode(ids[len(ids) - ids[::-1].index(self.token) :])
-            text = text.lstrip()
-        answer: str = postprocess_generated_text(text, list(stops), self.text_of_end)
-        return answer
-
-    def before(self, generated: Generated, answering: Answering) -> int:
-        """How many characters of a generated text stand before the answer."""
-        answer = self.text(generated, (), answering)
-        return len(generated.text) - len(answer) if generated.text.endswith(answer) else 0
 
 
 class _Gathered:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from lm_eval.api.instance import Instance
 
 from benchtui.errors import BenchtuiError
 from benchtui.plans.switching import PROFILED
 from benchtui.runs.answer_health import AnswerFacts
+from benchtui.worker.answering.fed import Fed, take_all
 from benchtui.worker.answering.lm_eval_model import LmEvalModel
 from benchtui.worker.answering.protocol import BatchTooLargeError, ModelChangedError, OutOfMemoryError
 from benchtui.worker.answering.settling import Measuring, Settles
@@ -25,6 +26,16 @@ CHANCE_AFTER = 10
 """Documents without any difference between their choices after which nothing more is asked."""
 
 
+class Feed(Protocol):
+    """Where the documents of a task come from that are asked a few at a time."""
+
+    def more(self) -> frozenset[int]:
+        """The documents that have come since it was called last; none where none have."""
+
+    def kept(self) -> None:
+        """Called each time that answers have been journaled."""
+
+
 class AskedTask(TaskRun):
     """A task with the model that answers it; the observer of the model while it does."""
 
@@ -33,16 +44,18 @@ class AskedTask(TaskRun):
         self._model = model
         self._request_type = ""
         self._in_batch: list[tuple[Any, ...]] = []
+        self._feed: Feed | None = None
         answering = model.answering
         super().__init__(
             context, loaded, answering.chat, interruptible=interruptible, whole_documents=answering.whole_documents
         )
 
-    def ask(self, only: frozenset[int] | None = None) -> None:
+    def ask(self, only: frozenset[int] | None = None, feed: Feed | None = None) -> None:
         """Have the model answer everything (or the documents in `only`) that is not in the journal, in smaller batches
-        where memory runs out."""
+        where memory runs out. More documents may come through `feed` while it does."""
         if not self.requests.pending(only):
             return
+        self._feed = feed
         self._clock.start()
         self.context.speed.begin()
         try:
@@ -117,7 +130,7 @@ class AskedTask(TaskRun):
             self.reporter.decision(f"threshold of {name}", f"{settled.value:.4g}", why)
         answering.settle(settled.value)
 
-    def _measure(self, measuring: Measuring, first: Sequence[Instance]) -> None:
+    def _measure(self, measuring: Measuring, first: list[Instance]) -> None:
         measuring.forget()
         model = LmEvalModel(measuring, self.context.plan.prompts, self)
         model.metric = self.loaded.metric
@@ -125,14 +138,33 @@ class AskedTask(TaskRun):
             pass  # they are none: what was measured is kept
 
     def _ask_until_answered(self, only: frozenset[int] | None) -> None:
-        while pending := self.requests.pending(only):
+        asked = None if only is None else set(only)
+        while pending := self.requests.pending(asked):
             self.context.stop.check()
             before = self.requests.settled
-            too_large = self._ask_all(pending)
+            too_large = self._ask_all(self._fed(pending, asked))
             if too_large is not None:  # only now: while it is handled, an error keeps every tensor of its frames alive
                 self._shrink(too_large)
             elif self.requests.settled == before:
                 raise RuntimeError(f"{self.loaded.name}: the model returned without answering")
+
+    def _fed(self, pending: list[Instance], asked: set[int] | None) -> list[Instance]:
+        """The requests, with those of documents that come while they are asked, which are `asked` from then on."""
+        feed = self._feed
+        if feed is None or asked is None:
+            return pending
+
+        def come() -> Sequence[Instance]:
+            while documents := feed.more() - asked:
+                asked.update(documents)
+                if found := self.requests.also_pending(documents):
+                    return found
+            return ()
+
+        fed = Fed(pending, come)
+        if not self.requests.of_one_type:
+            take_all(fed)  # each type is asked by itself
+        return fed
 
     def _shrink(self, too_large: str) -> None:
         try:
@@ -140,7 +172,7 @@ class AskedTask(TaskRun):
         except OutOfMemoryError as error:
             raise OutOfMemoryError(f"{self.loaded.name}: {error.what}", error.next_step) from error
 
-    def _ask_all(self, pending: Sequence[Instance]) -> str | None:
+    def _ask_all(self, pending: list[Instance]) -> str | None:
         """What was said if memory ran out and a smaller batch may help; None when everything was asked."""
 
         def ask() -> None:
@@ -152,9 +184,7 @@ class AskedTask(TaskRun):
         finally:
             self.requests.keep()
 
-    def _answers(
-        self, model: LmEvalModel, pending: Sequence[Instance]
-    ) -> Iterator[tuple[list[Instance], Sequence[Any]]]:
+    def _answers(self, model: LmEvalModel, pending: list[Instance]) -> Iterator[tuple[list[Instance], Sequence[Any]]]:
         """The answers of a model to requests, those of one type together."""
         methods: dict[str, Callable[[list[Instance]], Sequence[Any]]] = {
             "generate_until": model.generate_until,
@@ -164,8 +194,9 @@ class AskedTask(TaskRun):
         by_type: dict[str, list[Instance]] = {}
         for instance in pending:
             by_type.setdefault(instance.request_type, []).append(instance)
-        for request_type, instances in by_type.items():
+        for request_type, of_type in by_type.items():
             self._request_type = request_type
+            instances = pending if len(by_type) == 1 else of_type  # there may be more of it
             yield instances, methods[request_type](instances)
 
     def _failed(self, ask: Callable[[], None]) -> str | None:
@@ -248,6 +279,8 @@ class AskedTask(TaskRun):
 
     def _keep_answers(self) -> None:
         self.requests.keep()
+        if self._feed is not None:
+            self._feed.kept()
         self.context.speed.keep(self._model.answering)
         self.marks.tell()
         self.routing.tell()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.chunks import Chunk, ChunkReader, WorkUnit
-from benchtui.runs.events import ChunkDone, ShareDone, WorkUnits
+from benchtui.runs.events import Ahead, ChunkDone, ShareDone, WorkUnits
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.early_stop.order import documents_a_look, is_watched, watched_order
@@ -31,18 +32,17 @@ def answer_share(evaluation: Evaluation) -> None:
     begin(evaluation)
     units = _Units(evaluation, asked_together(context.plan, context.tasks, early={}))
     units.tell()
+    hand = _Hand(ChunkReader(context.files.chunks), context)
     opened: _OpenUnit | None = None
-    for chunks in _given(ChunkReader(context.files.chunks), context, units.watched):
-        if opened is not None and (not chunks or opened.unit.name != chunks[0].unit):
+    for chunk in hand.in_time():
+        if opened is not None and (chunk is None or opened.unit.name != chunk.unit):
             opened.tell()
-        if not chunks:
+        if chunk is None:
             continue
-        if opened is None or opened.unit.name != chunks[0].unit:
+        if opened is None or opened.unit.name != chunk.unit:
             opened = None  # frees the prompts of the last one first
-            opened = units.open(chunks[0].unit)
-        opened.ask(chunks)
-        for chunk in chunks:
-            context.reporter.emit(ChunkDone(number=chunk.number))
+            opened = units.open(chunk.unit)
+        opened.answer(chunk, hand)
     context.reporter.emit(ShareDone(partial=bool(context.journal.skipped())))
 
 
@@ -54,8 +54,6 @@ class _Units:
         self._evaluation = evaluation
         self._units = units
         self._drawn = drawn_so_far()
-        self.watched = frozenset(unit.name for unit in units if is_watched(unit, evaluation.context.plan))
-        """Those that may be decided before all of their documents are answered."""
 
     def tell(self) -> None:
         """Say what the documents are shared out of."""
@@ -86,55 +84,136 @@ class _Units:
         return opened
 
 
-def _given(reader: ChunkReader, context: RunContext, alone: Container[str]) -> Iterator[list[Chunk]]:
-    """Yield what this worker is given, in time: all chunks that are there of one unit together, since the batches at
-    the end of what is asked are never full; one by one those of the units in `alone`, which may need no more of them.
-    What is taken back counts as done. [], once, when it has to wait, and at the end."""
-    given: deque[Chunk] = deque()
-    waits = False
-    while True:
-        context.stop.check()
-        given += reader.read()
-        if given:
-            waits, chunks = False, [given.popleft()]
-            while given and given[0].unit == chunks[0].unit and chunks[0].unit not in alone:
-                chunks.append(given.popleft())
-            if chunks[0].unit not in reader.dropped:
-                yield chunks
+class _Hand:
+    """The chunks that this worker was given and has not begun. Those that are taken back count as done."""
+
+    def __init__(self, reader: ChunkReader, context: RunContext) -> None:
+        self._reader = reader
+        self._context = context
+        self._chunks: deque[Chunk] = deque()
+
+    def next(self, unit: str | None = None) -> Chunk | None:
+        """Take the next chunk that is there, if it is of this unit."""
+        self._chunks += self._reader.read()
+        while self._chunks and self._chunks[0].unit in self._reader.dropped:
+            self._context.reporter.emit(ChunkDone(number=self._chunks.popleft().number))
+        if not self._chunks or self._chunks[0].unit != (unit or self._chunks[0].unit):
+            return None
+        return self._chunks.popleft()
+
+    def in_time(self) -> Iterator[Chunk | None]:
+        """Yield each as it comes; None, once, when it has to be waited for, and at the end."""
+        waits = False
+        while True:
+            self._context.stop.check()
+            ended = self._reader.ended  # before the look: nothing comes behind the end
+            if (chunk := self.next()) is not None:
+                waits = False
+                yield chunk
+            elif not waits:
+                waits = True
+                yield None
+            elif ended:
+                return
             else:
-                for chunk in chunks:
-                    context.reporter.emit(ChunkDone(number=chunk.number))
-        elif not waits:
-            waits = True
-            yield []
-        elif reader.ended:
-            return
-        else:
-            time.sleep(LOOK_EVERY)
+                time.sleep(LOOK_EVERY)
 
 
 class _OpenUnit:
-    """A work unit with its prompts, and the order of its documents."""
+    """A work unit with its prompts, and the order of its documents. `in_steps` where it may need no more of them after
+    any chunk, so that the next one is not begun before."""
 
     def __init__(self, evaluation: Evaluation, unit: Unit) -> None:
         self.unit = unit
+        self._reporter = evaluation.context.reporter
+        self._in_steps = is_watched(unit, evaluation.context.plan)
         self._tasks = open_tasks(evaluation, unit.leaves)
         evaluation.context.stop.check()  # then not all of them are open
         self._order = _document_order(unit, self._tasks, evaluation.context.plan)
+        self._begun: dict[int, _Begun] = {}
+        self._to_ask: dict[str, frozenset[int]] = {}
 
-    def ask(self, chunks: Sequence[Chunk]) -> None:
-        """Have the model answer the documents of these chunks, task by task."""
-        found: dict[str, frozenset[int]] = {}
-        for chunk in chunks:
-            for name, documents in self._order.of(chunk).items():
-                found[name] = found.get(name, frozenset()) | documents
-        for name, documents in found.items():
-            self._tasks[name].ask(documents)
+    def answer(self, chunk: Chunk, hand: _Hand) -> None:
+        """Have the model answer the documents of a chunk, task by task, and of the chunks that come while it does. Each
+        is said to be done as soon as all of it is journaled."""
+        self._begin(chunk)
+        while self._to_ask:
+            name = next(iter(self._to_ask))
+            self._tasks[name].ask(self._to_ask.pop(name), _Arriving(self, name, hand))
+        self.tell_done()
+
+    def more(self, task: str, hand: _Hand) -> frozenset[int]:
+        """Begin chunks that have come, and return the documents of this task in them."""
+        while not self._in_steps and not self._to_ask and (chunk := hand.next(self.unit.name)) is not None:
+            self._begin(chunk)
+            if found := self._to_ask.pop(task, None):
+                return found
+        return frozenset()
+
+    def tell_done(self) -> None:
+        """Say which chunks are done now."""
+        done = [number for number, begun in self._begun.items() if begun.is_done(self._tasks)]
+        for number in done:
+            del self._begun[number]
+        if done:
+            self.tell()
+        for number in done:
+            self._reporter.emit(ChunkDone(number=number, ahead=self._ahead()))
+
+    def _begin(self, chunk: Chunk) -> None:
+        documents = self._order.of(chunk)
+        for name, found in documents.items():
+            self._to_ask[name] = self._to_ask.get(name, frozenset()) | found
+        self._begun[chunk.number] = _Begun([(name, doc_id) for name, found in documents.items() for doc_id in found])
+
+    def _ahead(self) -> list[Ahead]:
+        """What is answered of chunks that are not done."""
+        of_task: dict[str, list[int]] = {}
+        for begun in self._begun.values():
+            for name, doc_id in begun.documents:
+                of_task.setdefault(name, []).append(doc_id)
+        answered = {name: self._tasks[name].requests.answered_of(found) for name, found in of_task.items()}
+        return [Ahead(name, documents, requests) for name, (documents, requests) in answered.items() if requests]
 
     def tell(self) -> None:
         """Tell how far the tasks are and how they score, where that was not told yet."""
         for task in self._tasks.values():
             task.tell()
+
+
+@dataclass
+class _Begun:
+    """A chunk that is being answered: its `documents`, of which the first `left` may not be settled yet."""
+
+    documents: list[tuple[str, int]]
+    left: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.left = len(self.documents)
+
+    def is_done(self, tasks: Mapping[str, AskedTask]) -> bool:
+        """Whether nothing of it is left to ask. No document is looked at again once it is settled."""
+        while self.left:
+            name, doc_id = self.documents[self.left - 1]
+            if not tasks[name].requests.is_settled(doc_id):
+                return False
+            self.left -= 1
+        return True
+
+
+@dataclass(frozen=True)
+class _Arriving:
+    """What comes for one task of a unit while the model answers it."""
+
+    unit: _OpenUnit
+    task: str
+    hand: _Hand
+
+    def more(self) -> frozenset[int]:
+        return self.unit.more(self.task, self.hand)
+
+    def kept(self) -> None:
+        self.unit.tell_done()
 
 
 class _DocumentOrder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from lm_eval.api.instance import Instance
@@ -27,7 +28,7 @@ class RequestMaker(LmEvalModel):
     def generate_requests(self, instances: Sequence[Instance]) -> list[GenerateRequest]:
         """Return what is asked for each of some texts. Raises BenchtuiError where more tokens are asked for than the
         window holds."""
-        return self._generate_requests(instances)[0]
+        return self._generate_requests(instances, Counter(), {})
 
     def answer(self, generated: Generated, request: GenerateRequest) -> str:
         """Return the text that lm-eval is given for what was written: without thoughts, up to a stop string."""

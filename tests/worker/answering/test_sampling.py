@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,11 +128,13 @@ def test_a_server_that_takes_less_is_not_asked_for_more() -> None:
 def test_every_answer_is_asked_with_its_own_seed() -> None:
     model = LmEvalModel(Written(), PromptSettings(), None)
     asked = [Instance("generate_until", {}, ("a", dict(DRAWN), (0, 0, repeat)), 0) for repeat in range(3)]
-    seeds = [request.seed for request in model._generate_requests(asked)[0]]
+    seeds = [request.seed for request in model._generate_requests(asked, Counter(), {})]
     assert len(set(seeds)) == 3
-    assert [request.seed for request in model._generate_requests(asked[1:])[0]] == seeds[1:], "whatever else is asked"
+    assert [request.seed for request in model._generate_requests(asked[1:], Counter(), {})] == seeds[1:], (
+        "whatever else is asked"
+    )
     other = LmEvalModel(Written(), PromptSettings(seeds=(0, 1234, 99, 1234)), None)
-    assert not {request.seed for request in other._generate_requests(asked)[0]} & set(seeds)
+    assert not {request.seed for request in other._generate_requests(asked, Counter(), {})} & set(seeds)
     for body in (llama_server_body, ollama_body):
         assert len({body(DRAWN, seed)["seed"] for seed in seeds}) == 3
     assert len({texts.sampling(DRAWN, seed, more=True)["seed"] for seed in seeds}) == 3

@@ -10,7 +10,7 @@ import msgspec
 
 from benchtui.routing.answers import together as work_together
 from benchtui.runs.answer_health import together as health_together
-from benchtui.runs.events import Event
+from benchtui.runs.events import Ahead, Event
 from benchtui.runs.kinds.benchmark.events import (
     Marked,
     Planned,
@@ -80,11 +80,17 @@ class BenchmarkCombine:
                 return event
         return None
 
-    def settle(self, shard: int) -> None:
-        """All that it told of is answered for good: its chunks are done."""
-        for task in self._tasks.values():
-            if shard in task.latest:
-                task.settled[shard] = task.latest[shard]
+    def settle(self, shard: int, ahead: Sequence[Ahead] = ()) -> None:
+        """All that it told of is answered for good: its chunks are done, but for what is `ahead` of them. Scores over
+        documents that are ahead are not settled: those of before are about fewer."""
+        of_task = {found.task: found for found in ahead}
+        for name, task in self._tasks.items():
+            if (part := task.latest.get(shard)) is None:
+                continue
+            if name in of_task and part.progress is not None:
+                before = task.settled.get(shard, _Part())
+                part = replace(before, progress=_without(part.progress, of_task[name]))
+            task.settled[shard] = part
 
     def lose(self, shard: int) -> None:
         """Count no more of it than was settled."""
@@ -197,6 +203,14 @@ def _means(parts: Sequence[Scores]) -> list[LiveScore]:
     if main is None or mean_of_parts(named[main.metric, main.filter]) is None:
         return []
     return [mean for scores in named.values() if (mean := mean_of_parts(scores)) is not None]
+
+
+def _without(progress: Progress, ahead: Ahead) -> Progress:
+    return msgspec.structs.replace(
+        progress,
+        documents=max(progress.documents - ahead.documents, 0),
+        requests=max(progress.requests - ahead.requests, 0),
+    )
 
 
 def _told(parts: Mapping[int, _Part], what: Callable[[_Part], EventT | None]) -> dict[int, EventT]:

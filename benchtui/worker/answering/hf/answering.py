@@ -126,6 +126,11 @@ class HFAnswering(NextTokens, Answering):
     # Sizes.
 
     @property
+    def takes_more(self) -> bool:
+        """As `TakesMore.takes_more`."""
+        return self.lm.takes_more
+
+    @property
     def peak_device_memory(self) -> int | None:
         """As `Answering.peak_device_memory`."""
         if not self._device.startswith("cuda"):

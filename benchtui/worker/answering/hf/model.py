@@ -34,6 +34,8 @@ class HFModel(AccountedLM):
     """
 
     memory_share: float
+    takes_more = False
+    """As `TakesMore.takes_more`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.memory_share = 1.0

@@ -76,6 +76,21 @@ class TaskRequests:
     def documents(self) -> int:
         return len(self._waiting)
 
+    @property
+    def of_one_type(self) -> bool:
+        """Whether all of them are of one type, so that the model is asked all of them in one way."""
+        return len({instance.request_type for instance in self._instances}) == 1
+
+    def is_settled(self, doc_id: int) -> bool:
+        """Whether nothing of a document is left to ask: it is answered, here or elsewhere, or was given up on."""
+        return self._waiting.get(doc_id, 0) == 0 or doc_id in self._skipped or doc_id in self._elsewhere
+
+    def answered_of(self, documents: Collection[int]) -> tuple[int, int]:
+        """How many of these documents are answered completely, and how many requests of them are."""
+        whole = sum(doc_id in self._of_document and self._waiting[doc_id] == 0 for doc_id in documents)
+        keys = (key for doc in documents for i in self._of_document.get(doc, ()) for key in _keys(self.task, i))
+        return whole, sum(key in self._answers for key in keys)
+
     def restore(self) -> None:
         """Read the answers that the journal holds. Raises BenchtuiError when a prompt is no longer the same."""
         known = self._journal.answers(self.task)
@@ -129,12 +144,16 @@ class TaskRequests:
         wanted = [doc_id for doc_id in self._of_document if doc_id not in self._skipped][:documents]
         return [instance for doc_id in wanted for instance in self._of_document[doc_id]]
 
-    def pending(self, only: frozenset[int] | None = None) -> list[Instance]:
+    def pending(self, only: Collection[int] | None = None) -> list[Instance]:
         """Return the requests still to be asked (of the documents in `only`), an instance once for each repeat that is
         missing, in task order. Texts that are drawn say in their arguments which document and repeat they belong to, so
         that each gets random numbers of its own, and its own place in the journal in whatever order they come."""
         self._pending.clear()
         self._counted.clear()  # of answers that never came, because memory ran out
+        return self.also_pending(only)
+
+    def also_pending(self, only: Collection[int] | None) -> list[Instance]:
+        """Return the requests still to be asked of further documents, beside those that are being asked."""
         ask: list[Instance] = []
         for instance in self._instances:
             if instance.doc_id in self._skipped or instance.doc_id in self._elsewhere:

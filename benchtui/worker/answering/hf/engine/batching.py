@@ -76,13 +76,16 @@ def token_budget(backbone: Backbone, requested: RequestedBatch) -> tuple[int, st
     return max(1, int(requested.share * tokens_that_fit(device, free, each))), why
 
 
-def rows_at_once(backbone: Backbone, requested: RequestedBatch, cache_bytes_per_token: int) -> tuple[int, str]:
-    """Return how many rows are generated at a time, and why; `cache_bytes_per_token` are the key-value cache's bytes.
+def rows_at_once(
+    backbone: Backbone, requested: RequestedBatch, cache_bytes_per_token: int, free: int | None = None
+) -> tuple[int, str]:
+    """Return how many rows are generated at a time, and why; `cache_bytes_per_token` are the key-value cache's bytes,
+    `free` those that were there for it before anything was computed, None for those that are now.
 
     `requested.longest` counts the prompt and all tokens that may be generated after it.
     """
     device = device_of(backbone.device.type)
-    free = _free_for_caches(backbone)
+    free = free_for_caches(backbone) if free is None else free
     fits = rows_that_fit(free, cache_bytes_per_token * requested.longest)
     rows = rows_wanted(device, requested.rows)
     wish = "auto" if requested.rows is None else f"batch size {requested.rows}"
@@ -95,7 +98,7 @@ def _free_for_passes(model: Any) -> int:
     return min(free_memory(device) for device in layers_by_device(model))
 
 
-def _free_for_caches(backbone: Backbone) -> int:
+def free_for_caches(backbone: Backbone) -> int:
     """Free bytes for keys and values of all layers, which are held where their layers compute: what the fullest device
     has for its part of them decides."""
     layers = layers_by_device(backbone.causal)

@@ -16,7 +16,7 @@ from benchtui.worker.answering.hf.engine.batching import TokenBudget
 from benchtui.worker.answering.hf.engine.decoding import Slots, decode_step, read_prompts
 from benchtui.worker.answering.hf.engine.packing import Costs
 from benchtui.worker.answering.hf.engine.prefix_cache import PrefixCache, read_prefix
-from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, prompt_pools
+from benchtui.worker.answering.hf.engine.prompt_groups import PromptGroup, PromptPool, joining, prompt_pools
 from benchtui.worker.answering.hf.engine.sampling import Job, choose
 from benchtui.worker.answering.hf.memory import does_not_fit, unless_out_of_memory
 from benchtui.worker.answering.hf.timing import finished
@@ -27,6 +27,7 @@ from benchtui.worker.answering.protocol import Observer
 class GenerationSetup:
     """What generation needs: the model, the form of its masks, how many rows (`slots`) and tokens at a time.
 
+    `rows(longest)` is how many rows of up to `longest` tokens there may be, for jobs that arrive later.
     `shared_attention`: the rows may attend to one copy of a shared prefix (see `SharedPrefixAttention`).
     """
 
@@ -36,7 +37,12 @@ class GenerationSetup:
     costs: Costs
     budget: TokenBudget
     slots: int
+    rows: Callable[[int], int]
     observer: Observer
+
+
+Arriving = Callable[[], Sequence[Job]]
+"""Returns the jobs that have come since it was called last."""
 
 
 def generate(
@@ -44,17 +50,25 @@ def generate(
     jobs: Sequence[Job],
     args: Callable[[Job], tuple[Any, ...]],
     completed: Callable[[Job], None],
+    arriving: Arriving | None = None,
 ) -> None:
-    """Complete every job, and call `completed` for each as soon as it is.
+    """Complete every job, and call `completed` for each as soon as it is; `arriving` is asked for more of them as long
+    as fewer wait than fill the slots.
 
     Raises `OutOfMemoryError` when one job alone does not fit. `args` returns a job's request, for the observer.
     """
-    for pool in prompt_pools([job.prompt for job in jobs], setup.costs, setup.slots):
-        _PoolGeneration(setup, pool, jobs, args, completed).run()
+    while jobs:
+        later: list[Job] = []
+        *pools, last = prompt_pools([job.prompt for job in jobs], setup.costs, setup.slots)
+        for pool in pools:
+            _PoolGeneration(setup, pool, jobs, args, completed).run()
+        # One that is not last would soon be followed by the next, and what comes may belong there.
+        _PoolGeneration(setup, last, jobs, args, completed, arriving, later).run()
+        jobs = later
 
 
 class _PoolGeneration:
-    """Generates the texts of one pool."""
+    """Generates the texts of one pool, and of what arrives and continues its prefix. `later` gets what else arrives."""
 
     def __init__(
         self,
@@ -63,14 +77,19 @@ class _PoolGeneration:
         jobs: Sequence[Job],
         args: Callable[[Job], tuple[Any, ...]],
         completed: Callable[[Job], None],
+        arriving: Arriving | None = None,
+        later: list[Job] | None = None,
     ) -> None:
         self._setup = setup
         self._device = setup.backbone.device
         self._args = args
         self._completed = completed
+        self._arriving = arriving
+        self._later = later if later is not None else []
+        self._root = pool.root
         self._waiting = [(group, jobs[index]) for group, index in reversed(pool.members)]  # the next one last
         self._active: list[tuple[PromptGroup, Job]] = []
-        self._limit = min(setup.slots, len(self._waiting))
+        self._limit = setup.slots if arriving is not None else min(setup.slots, len(self._waiting))
         self._slots = Slots(self._limit, self._device)
         self._prompt_groups: dict[PromptGroup, PrefixCache] = {}
         # The prefix of all rows, for `SharedPrefixAttention`; None where the model's own attention is used.
@@ -82,12 +101,24 @@ class _PoolGeneration:
 
     def run(self) -> None:
         """Admit prompts and decode until no job is left."""
+        self._take_arriving()
         while self._waiting or self._active:
             free = self._limit - len(self._active)
             if self._waiting and (not self._active or free >= max(1, self._limit // 8)):
                 self._admit(free)
             else:
                 self._step()
+            self._take_arriving()
+
+    def _take_arriving(self) -> None:
+        """Take what arrives, to wait behind the others, until enough waits to fill all slots."""
+        while self._arriving is not None and len(self._waiting) < self._limit and (jobs := self._arriving()):
+            members = joining(self._root, [job.prompt for job in jobs], self._setup.costs)
+            self._waiting[:0] = [(group, jobs[index]) for group, index in reversed(members)]
+            joined = {index for _, index in members}
+            self._later.extend(job for index, job in enumerate(jobs) if index not in joined)
+            longest = max(len(job.prompt) + job.settings.limit for job in jobs)
+            self._limit = min(self._limit, self._setup.rows(longest))
 
     def _read(self, group: PromptGroup) -> PrefixCache | None:
         """Return the cache of a group's prefix; the caches of groups that are not above it are dropped."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from benchtui.worker.answering.fed import Fed, made_of, take_all
 from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.attention import MaskStyle
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch, TokenBudget
@@ -31,9 +33,12 @@ if TYPE_CHECKING:
 def write(
     lm: HFModel, engine: Engine, requests: Sequence[GenerateRequest], answered: Written, observer: Observer
 ) -> None:
-    """Answer every request. Raises `OutOfMemoryError` when one request alone does not fit."""
+    """Answer every request, and those that come while it does (`Fed`). Raises `OutOfMemoryError` when one request alone
+    does not fit."""
     style = engine.capabilities.decode_masks
-    jobs = _jobs(lm, engine, requests, observer) if style is not None else []
+    jobs: Sequence[Job] = made_of(requests, _JobMaker(lm, engine, observer).jobs) if style is not None else []
+    if not jobs:
+        take_all(jobs if style is not None else requests)  # lm-eval's own code takes no more once it has begun
     if style is not None and jobs:
         _by_engine(lm, engine, style, requests, jobs, answered, observer)
     taken = {job.index for job in jobs}
@@ -42,21 +47,30 @@ def write(
         _by_lm_eval(lm, requests, slow, answered, observer)
 
 
-def _jobs(lm: HFModel, engine: Engine, requests: Sequence[GenerateRequest], observer: Observer) -> list[Job]:
-    """The requests that the engine can generate for; the observer is told why the others are left out."""
-    eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
-    reader = SettingsReader(engine.backbone.causal, lm.tokenizer, eos, lm.max_gen_toks)
-    read: dict[str, GenerationSettings | None] = {}
-    jobs = []
-    for index, request in enumerate(requests):
-        name = _name(request.settings)
-        if name not in read:
-            read[name] = _settings(reader, request.settings, observer)
-        settings, prompt = read[name], request.prompt[request.lost :]
-        if settings is not None and prompt and len(prompt) + settings.limit <= engine.capabilities.longest:
-            chance = random.Random(request.seed.to_bytes(32, "big"))  # noqa: S311  # not for secrets
-            jobs.append(Job(index, np.asarray(prompt, dtype=np.int32), settings, chance))
-    return jobs
+class _JobMaker:
+    """Makes jobs of the requests that the engine can generate for; the observer is told why others are left out."""
+
+    def __init__(self, lm: HFModel, engine: Engine, observer: Observer) -> None:
+        eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
+        self._reader = SettingsReader(engine.backbone.causal, lm.tokenizer, eos, lm.max_gen_toks)
+        self._longest = engine.capabilities.longest
+        self._observer = observer
+        self._read: dict[str, GenerationSettings | None] = {}
+        self._seen = 0
+
+    def jobs(self, requests: Sequence[GenerateRequest]) -> list[Job]:
+        """The jobs of further requests, which are numbered behind those before them."""
+        found = []
+        for index, request in enumerate(requests, self._seen):
+            name = _name(request.settings)
+            if name not in self._read:
+                self._read[name] = _settings(self._reader, request.settings, self._observer)
+            settings, prompt = self._read[name], request.prompt[request.lost :]
+            if settings is not None and prompt and len(prompt) + settings.limit <= self._longest:
+                chance = random.Random(request.seed.to_bytes(32, "big"))  # noqa: S311  # not for secrets
+                found.append(Job(index, np.asarray(prompt, dtype=np.int32), settings, chance))
+        self._seen += len(requests)
+        return found
 
 
 def _name(settings: Mapping[str, Any]) -> str:
@@ -85,18 +99,34 @@ def _by_engine(
         lm.batch_size, max(len(job.prompt) + job.settings.limit for job in jobs), lm.memory_share
     )
     tokens, why = batching.token_budget(backbone, requested)
-    rows, rows_why = batching.rows_at_once(backbone, requested, capabilities.cache_bytes_per_token)
+    free = batching.free_for_caches(backbone)
+
+    def rows_of(longest: int) -> tuple[int, str]:
+        wanted = replace(requested, longest=longest)
+        return batching.rows_at_once(backbone, wanted, capabilities.cache_bytes_per_token, free)
+
+    rows, rows_why = rows_of(requested.longest)
     observer.decision("batch", str(rows), rows_why)
     budget = TokenBudget(tokens, observer, why)
     costs = batching.costs(backbone)
-    setup = GenerationSetup(backbone, style, capabilities.shared_attention, costs, budget, rows, observer)
+    setup = GenerationSetup(
+        backbone,
+        style,
+        capabilities.shared_attention,
+        costs,
+        budget,
+        rows,
+        lambda longest: rows_of(longest)[0],
+        observer,
+    )
 
     def completed(job: Job) -> None:
         answered(job.index, Generated(lm.tok_decode(job.tokens), job.tokens, _finish(job)))
 
     try:
         with torch.inference_mode():
-            generate(setup, jobs, lambda job: requests[job.index].args, completed)
+            arriving = jobs.more if isinstance(jobs, Fed) else None
+            generate(setup, list(jobs), lambda job: requests[job.index].args, completed, arriving)
     except NotFiniteError as error:
         raise NotANumberError(request=requests[error.index].args) from error
 

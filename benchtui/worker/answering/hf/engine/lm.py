@@ -23,6 +23,8 @@ class FastLM(HFModel):
     1 (in larger batches it goes on until all rows have stopped, which shows where a stop string is a special token).
     """
 
+    takes_more = True
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._engine: Engine | None = None
         super().__init__(*args, **kwargs)

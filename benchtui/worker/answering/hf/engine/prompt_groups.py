@@ -65,6 +65,22 @@ def prompt_pools(prompts: Sequence[Tokens], costs: Costs, slots: int) -> list[Pr
     return found
 
 
+def joining(root: PromptGroup, prompts: Sequence[Tokens], costs: Costs) -> list[tuple[PromptGroup, int]]:
+    """Return which of further `prompts` can be generated in the pool of `root`, in this order, each with its group: all
+    that continue the prefix of `root`. Groups that the pool has already are used again."""
+    within = [index for index, prompt in enumerate(prompts) if _continues(prompt, root.tokens)]
+    grouped = _grouped([prompts[index] for index in within], costs, root)
+    return [
+        (group, within[place])
+        for group, places in grouped.items()
+        for place in sorted(places, key=lambda place: -len(prompts[within[place]]))
+    ]
+
+
+def _continues(prompt: Tokens, prefix: Tokens) -> bool:
+    return len(prompt) > len(prefix) and bool((prompt[: len(prefix)] == prefix).all())
+
+
 @dataclass(eq=False)
 class _OpenPool:
     root: PromptGroup
@@ -72,19 +88,27 @@ class _OpenPool:
 
 
 def _prompt_groups(prompts: Sequence[Tokens], costs: Costs) -> PromptGroup:
+    top = PromptGroup(np.zeros(0, dtype=np.int32), count=len(prompts))
+    for group, members in _grouped(prompts, costs, top).items():
+        group.prompts = members
+    return top
+
+
+def _grouped(prompts: Sequence[Tokens], costs: Costs, top: PromptGroup) -> dict[PromptGroup, list[int]]:
+    """The prompts, all of which continue the prefix of `top`, by their groups, which are `top` and groups below it."""
     # The last token of a prompt is run in the prompt's own row: its logits give the first generated token.
     root = build_tree([prompt[:-1] for prompt in prompts])
     counts = _counts(root)
-    top = PromptGroup(root.tokens, count=counts[root])
+    grouped: dict[PromptGroup, list[int]] = {}
     stack = [(root, top)]
     while stack:
         node, group = stack.pop()
         count, added = counts[node], node.end - len(group.tokens)
         if added * (count - 1) > 2 * costs.forward:
             group = _with_node(group, node, count)
-        group.prompts.extend(node.sequences)
+        grouped.setdefault(group, []).extend(node.sequences)
         stack.extend((child, group) for child in reversed(node.children))
-    return top
+    return grouped
 
 
 def _with_node(group: PromptGroup, node: Node, count: int) -> PromptGroup:
@@ -93,7 +117,11 @@ def _with_node(group: PromptGroup, node: Node, count: int) -> PromptGroup:
     while at is not None:
         pieces.append(at.tokens)
         at = at.parent
-    longer = PromptGroup(np.concatenate(pieces[::-1]), group, count=count)
+    tokens = np.concatenate(pieces[::-1])
+    known = next((child for child in group.children if np.array_equal(child.tokens, tokens)), None)
+    if known is not None:
+        return known
+    longer = PromptGroup(tokens, group, count=count)
     group.children.append(longer)
     return longer
 

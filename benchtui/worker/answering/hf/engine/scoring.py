@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
 
+from benchtui.worker.answering.fed import take_all
 from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch, TokenBudget
 from benchtui.worker.answering.hf.engine.capabilities import Engine
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 def score(lm: HFModel, engine: Engine, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
     """Answer every request. Raises `OutOfMemoryError` when one does not fit."""
+    take_all(requests)
     fast, slow = _divided(engine, requests)
 
     def passed_on(index: int, found: TokenScore) -> None:

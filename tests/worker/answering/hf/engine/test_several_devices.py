@@ -90,7 +90,7 @@ def test_memory_of_each_device_counts_for_what_it_holds(folder: Path, monkeypatc
     monkeypatch.setattr(batching, "free_memory", free.__getitem__)
     monkeypatch.setattr(batching, "layers_by_device", lambda _: Counter(dict(zip(free, (1, 3), strict=True))))
     assert batching._free_for_passes(backbone.causal) == 1000
-    assert batching._free_for_caches(backbone) == 4000
+    assert batching.free_for_caches(backbone) == 4000
 
 
 def test_a_model_in_one_place_is_what_it_was(folder: Path) -> None:
