@@ -70,6 +70,13 @@ def _share(_context: click.Context, _option: click.Parameter, value: str | None)
     metavar="SHARE",
     help="How many samples change side, such as 20%. [default: as in the model's last comparison, else 20%]",
 )
+@click.option(
+    "--models",
+    type=click.IntRange(min=1, max=10_000),
+    default=1,
+    metavar="N",
+    help="How many models a leaderboard compares with their base: all share the 5 %. [default: 1]",
+)
 @json_option("Print the figures as JSON.")
 @setting_option("outputs")
 @setting_options(*(row.name for row in OF_OWN_DATA), "allow-metric-code")
@@ -82,6 +89,7 @@ def command(
     decide_early: bool,
     samples: float | None,
     discordance: float | None,
+    models: int,
     as_json: bool,
     outputs: Path,
     **data: Any,
@@ -96,6 +104,7 @@ def command(
     benchtui plan --gain 3 --tasks core            would 3 points show?
     benchtui plan --tasks gsm8k --limit 200        what can 200 samples show?
     benchtui plan --suite core --gate 3            how would the gate end?
+    benchtui plan --suite core --models 10         which gain would a leaderboard of ten show?
     benchtui plan --data questions.csv             how are my data read, and are they enough?
 
     What `benchtui run` reads from benchtui.toml and BENCHTUI_ variables is not read here: say tasks and limit again.
@@ -112,6 +121,7 @@ def command(
         samples=samples,
         earlier=with_samples(_earlier(model, outputs), {task.name: task.documents for task in made}),
         discordance=discordance,
+        models=models,
         watched=decide_early,
     )
     if as_json:

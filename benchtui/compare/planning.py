@@ -2,7 +2,8 @@
 outcomes.
 
 Right-or-wrong scores are computed exactly (benchtui/evidence/power.py). With several tasks each is judged at the level
-that Holm's correction uses for the first one; a task is planned as if it alone had changed.
+that Holm's correction uses for the first one; a task is planned as if it alone had changed. A leaderboard of several
+models shares the same error over all models and columns; its mean of the tasks is a column too.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from benchtui.evidence.margin_power import chance_of_more
-from benchtui.evidence.power import detectable_mean, detectable_share, mcnemar_power, mean_power, samples_needed
+from benchtui.evidence.power import (
+    detectable_mean,
+    detectable_share,
+    mcnemar_power,
+    mean_power,
+    power_of_all,
+    samples_needed,
+)
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, POWER
 from benchtui.evidence.stopping_power import Stopping, stopping
 from benchtui.results.changes import FEWEST, EarlierChanges
@@ -53,7 +61,9 @@ class NewTasks:
 class Prospect:
     """One task. `n` samples of its `total` (None: not known), of which a share `discordant` changes side; `power` the
     chance that the gain is shown, `detectable` the smallest gain shown with a chance of 80 % (share; None: none at
-    all), `needed` the samples that the wanted gain takes for that. The words say where n and the share are from."""
+    all), `needed` the samples that the wanted gain takes for that. `best` is roughly the chance that one of several
+    models, better than the base and all others by the gain, is shown to be the best; None for a single model. The words
+    say where n and the share are from."""
 
     task: str
     title: str
@@ -65,6 +75,7 @@ class Prospect:
     needed: int
     power: float | None = None
     detectable: float | None = None
+    best: float | None = None
     gate: tuple[GateChances, ...] = ()
     new_tasks: NewTasks | None = None
     stopping: Stopping | None = None
@@ -78,13 +89,14 @@ class Prospect:
 @dataclass(frozen=True)
 class Outlook:
     """All tasks. `gain` and `limit` (of the gate) are in points; `alpha` is the level of a single test, `tests` how
-    many tests share it."""
+    many tests share it: those of all `models` that are compared with one base."""
 
     tasks: tuple[Prospect, ...]
     gain: float
     limit: float | None
     alpha: float
     tests: int
+    models: int = 1
 
     @property
     def gate_met(self) -> float | None:
@@ -102,37 +114,53 @@ def outlook(
     samples: float | None = None,
     earlier: Mapping[str, EarlierChanges] | None = None,
     discordance: float | None = None,
+    models: int = 1,
     watched: bool = False,
     simulate: bool = True,
 ) -> Outlook:
-    """Compute what a comparison on `tasks` can show of a true gain of `gain` points (more than 0, at most 100).
+    """Compute what a comparison on `tasks` can show of a true gain of `gain` points (more than 0, at most 100), of one
+    model or of one of several in a leaderboard (`models`, without the base).
 
     `limit` is that of the gate in points; `samples` overrides every task's own limit, as --limit does; `earlier` says
     how many samples changed side before; `discordance` (0..1) replaces it. `watched` is True where the run may stop
     early; where it will stop is simulated, which takes seconds, unless `simulate` is False.
     """
     level = FINAL_ALPHA if watched else ALPHA
+    tests = _tests(len(tasks), models)
     made = []
     for task in tasks:
         before = (earlier or {}).get(task.name)
-        found = _prospect(task, gain / 100, limit, samples, before, discordance, level, len(tasks))
-        made.append(_watched(found, gain / 100, len(tasks)) if watched and simulate else found)
-    return Outlook(tuple(made), gain, limit, level, len(tasks))
+        found = _prospect(task, gain / 100, samples, before, discordance, level / tests)
+        if limit is not None and found.n is not None:
+            found = replace(found, gate=_gate(found.n, found.discordant, limit, level, len(tasks)))
+        if watched and simulate:
+            found = _watched(found, gain / 100, tests)
+        made.append(_among(found, models))
+    return Outlook(tuple(made), gain, limit, level, tests, models)
+
+
+def _tests(tasks: int, models: int) -> int:
+    """Count the tests that share the error. A comparison has one for each task, a leaderboard also one for the mean."""
+    return tasks if models == 1 else models * (tasks + (tasks > 1))
+
+
+def _among(found: Prospect, models: int) -> Prospect:
+    """Add the chance that the better one of several models is shown to be the best: better than the base and than every
+    other one, each at the level that also holds against the base (`compare/leaderboard/best.py`)."""
+    return found if models == 1 or found.power is None else replace(found, best=power_of_all(found.power, models))
 
 
 def _prospect(
     task: TaskPlan,
     gain: float,
-    limit: float | None,
     samples: float | None,
     earlier: EarlierChanges | None,
     discordance: float | None,
-    level: float,
-    tests: int,
+    alpha: float,
 ) -> Prospect:
     n, n_from = sample_count(task, samples, earlier)
     share, share_from = _changing(earlier, discordance)
-    alpha, changing = level / tests, max(share, gain)
+    changing = max(share, gain)
     needed = samples_needed(gain, share, alpha)
     found = Prospect(task.name, task_title(task.name), n, n_from, _total(task, earlier), share, share_from, needed)
     if n is None:
@@ -141,7 +169,6 @@ def _prospect(
         found,
         power=mcnemar_power(n, changing, gain, alpha),
         detectable=detectable_share(n, share, alpha),
-        gate=() if limit is None else _gate(n, share, limit, level, tests),
         new_tasks=_new_tasks(task.name, n, changing, gain, earlier, alpha),
     )
 

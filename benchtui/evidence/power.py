@@ -115,6 +115,24 @@ def _smallest(enough: Callable[[float], bool]) -> float:
     return high
 
 
+def power_of_all(power: float, comparisons: int) -> float:
+    """Compute roughly the chance that one candidate is shown to be better than each of several others, where each
+    comparison alone shows it with `power`.
+
+    All have that candidate in common, so that they succeed together more often than independent ones: where any two
+    candidates differ on as many samples, the differences are normal with correlations of one half (as in C. Dunnett, "A
+    multiple comparison procedure for comparing several treatments with a control", JASA 50, 1955).
+    """
+    from scipy.special import log_ndtr, ndtri
+
+    if comparisons == 1 or power <= 0:
+        return power
+    common = np.linspace(-8.5, 8.5, 2_001)
+    density = np.exp(-(common**2) / 2)
+    ahead = np.sqrt(2) * ndtri(min(power, 1 - 1e-15)) + common
+    return float(np.sum(density * np.exp(comparisons * log_ndtr(ahead))) / density.sum())
+
+
 def mean_power(difference: float, stderr: float, units: int, alpha: float = ALPHA) -> float:
     """Compute the chance that a two-sided t-test over `units` independent units shows a true `difference` (>= 0) whose
     estimate has this standard error, on the right side: the noncentral t distribution (J. Cohen 1988). 0 below two

@@ -102,7 +102,7 @@ def answer(found: Outlook) -> str:
 
 def remarks(found: Outlook) -> Iterator[str]:
     """Return the assumptions behind the figures, and what would help."""
-    shared = f", shared by {found.tests} tasks (Holm)" if found.tests > 1 else ""
+    shared = f", shared by {_sharers(found)} (Holm)" if found.tests > 1 else ""
     early = any(task.stopping for task in found.tasks)
     level = f"{100 * ALPHA:g} %{' for all looks together' if early else ''}"
     yield (
@@ -110,6 +110,7 @@ def remarks(found: Outlook) -> Iterator[str]:
         f"{level}{shared}. “Shows from”: the smallest gain, in points, that it shows four times in five; "
         "“needs samples”: how many that takes for yours."
     )
+    yield from _of_many(found)
     few = [task for task in found.tasks if task.enough is False]
     if helped := [task for task in few if task.total is None or task.n != task.total >= task.needed]:
         yield f"More samples help: {', '.join(f'{task.title} needs {task.needed:,}' for task in helped)}."
@@ -134,10 +135,32 @@ def remarks(found: Outlook) -> Iterator[str]:
                 "roughly, by a t-test over tasks."
             )
     if found.gate_met is not None:
-        if found.tests > 1:
+        if len(found.tasks) > 1:
             yield f"The whole gate is met in {_percent(found.gate_met)} of runs that lost nothing anywhere."
         if found.gate_met < POWER:
             yield "An inconclusive gate means too few samples, not a loss: allow a larger loss, or ask more samples."
+
+
+def _sharers(found: Outlook) -> str:
+    if found.models == 1:
+        return f"{found.tests} tasks"
+    columns = found.tests // found.models
+    what = f"{columns} columns" if columns > 1 else "this task"
+    return f"{found.tests} tests: {found.models} models on {what}{', their mean among them' if columns > 1 else ''}"
+
+
+def _of_many(found: Outlook) -> Iterator[str]:
+    """Say how a leaderboard judges its models."""
+    told = [task for task in found.tasks if task.best is not None]
+    if not told:
+        return
+    chances = ", ".join(f"{one_line(task.title, 40)} {_percent(min(task.best or 0.0, 0.999))}" for task in told)
+    yield (
+        f"A leaderboard of {found.models} models calls one the best where it is shown to be better than the base and "
+        f"every other one. One that truly is, by {point_words(found.gain)}, is called so in about: {chances}."
+    )
+    if found.limit is not None:
+        yield "The gate is that of one of these models."
 
 
 def short_answer(found: Outlook) -> str:

@@ -72,3 +72,11 @@ def test_a_gate_that_bears_no_loss_can_be_planned(tmp_path: Path) -> None:
     ended = benchtui("plan", "--tasks", "ifeval", "--gate", "0", "--json", "--outputs", tmp_path)
     assert ended.code == 0
     assert json.loads(ended.out)["tasks"][0]["gate"]
+
+
+def test_a_leaderboard_can_be_planned(tmp_path: Path) -> None:
+    ended = benchtui("plan", "--tasks", "gsm8k", "--models", "10", "--gain", "5", "--json", "--outputs", tmp_path)
+    document = json.loads(ended.out)
+    assert (document["models"], document["tests"]) == (10, 10)
+    assert 0 < document["tasks"][0]["best"] < document["tasks"][0]["power"]
+    one_line_error(benchtui("plan", "--models", "0"), 2, ["--models"])

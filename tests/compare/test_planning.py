@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchtui.compare.planning import ASSUMED_CHANGE, Outlook, Prospect, outlook
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import chance_of_no_more, mcnemar
-from benchtui.evidence.power import detectable_share, samples_needed
+from benchtui.evidence.power import detectable_share, power_of_all, samples_needed
 from benchtui.reports.outlook import answer, remarks, short_answer
 from benchtui.results.changes import EarlierChanges
 from benchtui.tasks.suites import SUITES, TaskPlan
@@ -144,3 +145,32 @@ def test_the_short_answer_is_one_line() -> None:
     )
     assert short_answer(outlook([TaskPlan("ifeval", limit=5.0)], 3.0)) == "So few samples can show no gain at all."
     assert short_answer(outlook([TaskPlan("mine")], 3.0)) == ""
+
+
+def test_a_leaderboard_of_many_models_shares_the_error_over_models_and_columns() -> None:
+    """Ten models on four tasks and their mean: as one of fifty tests."""
+    found = outlook(FULL, 5.0, models=10)
+    task = only("gsm8k", found)
+    assert (found.tests, found.models) == (50, 10)
+    assert task.needed == samples_needed(0.05, ASSUMED_CHANGE, 0.05 / 50)
+    assert task.detectable == detectable_share(1319, ASSUMED_CHANGE, 0.05 / 50)
+    assert only("gsm8k", outlook(FULL[:2], 5.0)).best is None
+    told = " ".join(remarks(found))
+    assert "shared by 50 tests: 10 models on 5 columns, their mean among them (Holm)" in told
+    assert "A leaderboard of 10 models calls one the best" in told
+    alone = outlook([TaskPlan("gsm8k")], 5.0, limit=3.0, models=10)
+    assert alone.tests == 10
+    assert alone.tasks[0].gate == outlook([TaskPlan("gsm8k")], 5.0, limit=3.0).tasks[0].gate, "a gate is about one"
+    assert "shared by 10 tests: 10 models on this task (Holm)" in " ".join(remarks(alone))
+
+
+def test_the_chance_to_be_shown_best_is_that_of_normal_scores_with_one_in_common() -> None:
+    """Dunnett's distribution, by scipy's multivariate normal: chances to be greater than so many others."""
+    for comparisons, bound in ((3, 0.7), (10, 0.2)):
+        rho = np.full((comparisons, comparisons), 0.5) + 0.5 * np.eye(comparisons)
+        exact = stats.multivariate_normal(np.full(comparisons, bound), rho).cdf(np.zeros(comparisons))
+        power = stats.norm.cdf(-bound)
+        assert power_of_all(float(power), comparisons) == pytest.approx(exact, abs=2e-3)
+    assert power_of_all(0.8, 1) == 0.8
+    assert power_of_all(0.0, 5) == 0.0
+    assert power_of_all(1.0, 1_000) == pytest.approx(1.0)
