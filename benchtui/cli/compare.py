@@ -9,7 +9,6 @@ import click
 
 from benchtui.cli.parameters.options import points_option
 from benchtui.cli.parameters.settings import setting_option
-from benchtui.errors import BenchtuiError
 from benchtui.settings.rows import MAX_LOSS, SAME_WITHIN
 
 if TYPE_CHECKING:
@@ -79,19 +78,9 @@ def _write(comparison: Comparison, format: str, output: Path | None) -> None:
 
         print_comparison(comparison, stdout_console(elsewhere=FULL))
         return
-    text = _text(comparison, format)
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    from benchtui.files import write_run_file
+    from benchtui.cli.terminal.written import write_out
 
-    try:
-        write_run_file(output, text)  # it may lie in a run, which may come from anybody
-    except OSError as error:
-        raise BenchtuiError(
-            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
-        ) from None
-    click.echo(f"Written: {output}", err=True)
+    write_out(_text(comparison, format), output)
 
 
 def _text(comparison: Comparison, format: str) -> str:

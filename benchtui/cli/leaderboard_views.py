@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
+from benchtui.cli.terminal.written import write_out
 from benchtui.errors import UsageError
 
 if TYPE_CHECKING:
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from benchtui.compare.leaderboard.records import Column
 
 
-def print_view(found: Assembly, *, pairwise: str | None, steps: bool, pareto: bool, form: str) -> None:
-    """Compare what one of the three takes, and print it. Raises UsageError for two of them at once."""
+def print_view(
+    found: Assembly, *, pairwise: str | None, steps: bool, pareto: bool, form: str, output: Path | None
+) -> None:
+    """Compare what one of the three takes, and write it. Raises UsageError for two of them at once."""
     from benchtui.reports.leaderboard.sheets import sheets_view
     from benchtui.reports.leaderboard.views import (
         EVERYTHING,
@@ -30,6 +32,10 @@ def print_view(found: Assembly, *, pairwise: str | None, steps: bool, pareto: bo
         raise UsageError("--pairwise, --steps and --pareto are three reports.", "Name one of them.")
     column = column_named(found.columns, pairwise or "")
     found = _compared(found, column, pairwise=pairwise is not None, steps=steps)
+    if form == "latex":
+        raise UsageError("The leaderboard itself is written as LaTeX, the other reports not.", "Try --format markdown.")
+    if form == "table" and output is not None:
+        form = "markdown"  # a table in a file, whatever the terminal's width
     console = stdout_console(elsewhere=EVERYTHING)
     glyphs = glyphs_for(console.encoding)
     if pairwise is not None:
@@ -41,7 +47,7 @@ def print_view(found: Assembly, *, pairwise: str | None, steps: bool, pareto: bo
     if form == "table":
         console.print(sheets_view(report.sheets))
     else:
-        click.echo(report.written(form), nl=False)
+        write_out(report.written(form), output)
 
 
 def _compared(found: Assembly, column: Column, *, pairwise: bool, steps: bool) -> Assembly:

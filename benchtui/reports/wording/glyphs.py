@@ -35,6 +35,8 @@ class Glyphs:
     by_small: str
     by_large: str
     by_both: str
+    best: str
+    tied: str
 
 
 UNICODE = Glyphs(
@@ -63,6 +65,8 @@ UNICODE = Glyphs(
     by_small="░",
     by_large="█",
     by_both="▒",
+    best="★",
+    tied="≈",
 )
 ASCII = Glyphs(
     done="+",
@@ -90,6 +94,8 @@ ASCII = Glyphs(
     by_small=".",
     by_large="#",
     by_both="+",
+    best="*",
+    tied="~",
 )
 
 

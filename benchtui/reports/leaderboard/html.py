@@ -1,0 +1,122 @@
+"""Writes the leaderboard as one self-contained page that sorts and filters without a network.
+
+All foreign text is escaped. The page loads nothing; its policy allows its own script only, by its digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from html import escape
+
+from benchtui.compare.leaderboard.records import Cell, Column, Facts
+from benchtui.reports.leaderboard.cells import CellWords, usual_n
+from benchtui.reports.leaderboard.markdown import score_words
+from benchtui.reports.leaderboard.page import Line, Page, lines_of
+from benchtui.reports.leaderboard.script import SCRIPT, STYLE
+from benchtui.reports.readme.published import published
+from benchtui.reports.style import CSS
+from benchtui.reports.wording.leaderboard import best_sentences, legend, warnings
+from benchtui.text import one_line, printable
+
+TITLE = "Leaderboard"
+_FACTS: tuple[tuple[str, Callable[[Facts], float | None], str], ...] = (
+    ("Size, MB", lambda facts: facts.size and facts.size / 1e6, "1"),
+    ("Memory, MB", lambda facts: facts.memory and facts.memory / 1e6, "1"),
+    ("Tokens a second", lambda facts: facts.speed, "0"),
+    ("Answer, tokens", lambda facts: facts.length, "1"),
+)
+"""Heading, value, and whether a first click sorts upwards."""
+
+
+def leaderboard_html(page: Page) -> str:
+    """Return the page; browsers open it from disk."""
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    parts = [
+        f"<h1>{TITLE}</h1>",
+        *(f'<p class="sentence">{_text(sentence)}</p>' for sentence in best_sentences(page.board)),
+        *(f"<p>! {_text(note)}</p>" for note in warnings(page.board)),
+        '<p hidden><label>Filter <input id="filter" type="search" autocomplete="off"/></label></p>',
+        _table(page),
+        f'<ul class="notes">{"".join(f"<li>{_text(told)}</li>" for told in legend(page.board))}</ul>',
+    ]
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{TITLE}</title><style>{CSS}\n{STYLE}</style></head>\n<body><main>\n"
+        + "\n".join(parts)
+        + f"\n<script>{SCRIPT}</script>\n</main></body></html>\n"
+    )
+
+
+def _text(text: str, limit: int = 3000) -> str:
+    return escape(published(printable(text, limit)))
+
+
+def _table(page: Page) -> str:
+    facts = [each for each in _FACTS if any(each[1](candidate.facts) for candidate in page.board.candidates)]
+    heads = [
+        '<th scope="col" data-up="1" data-text="1"><button>Model</button></th>',
+        *(_heading(page, place) for place in range(len(page.board.columns))),
+        *(f'<th scope="col" data-up="{up}"><button>{name}</button></th>' for name, _, up in facts),
+    ]
+    width = len(heads)
+    bodies: list[list[str]] = [[]]
+    for line in lines_of(page):
+        if line.kind == "heading":
+            bodies.append([f'<tr class="group"><th colspan="{width}">{_text(line.name)}</th></tr>'])
+        else:
+            bodies[-1].append(_row(page, line, [value for _, value, _ in facts]))
+    body = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in bodies if rows)
+    return f'<div class="wide"><table class="board"><thead><tr>{"".join(heads)}</tr></thead>{body}</table></div>'
+
+
+def _heading(page: Page, place: int) -> str:
+    column, n = page.board.columns[place], usual_n(page.board, place)
+    about = [f"n {n:,}"] if n is not None else []
+    about += [] if column.higher_is_better else ["less is better"]
+    below = f"<small>{', '.join(about)}</small>" if about else ""
+    up = "0" if column.higher_is_better else "1"
+    return f'<th scope="col" data-up="{up}"><button>{_text(one_line(column.title, 80))}</button>{below}</th>'
+
+
+def _row(page: Page, line: Line, facts: list[Callable[[Facts], float | None]]) -> str:
+    name = _text(line.name.strip())
+    if line.place is None:
+        cells = [_cell(cell, None, None) for cell in line.cells] or ["<td></td>"] * len(page.board.columns)
+        return f'<tr class="below"><th scope="row">{name}</th>{"".join([*cells, *["<td></td>"] * len(facts)])}</tr>'
+    candidate = page.board.candidates[line.place]
+    whole = zip(line.cells, page.board.cells[line.place], page.board.columns, strict=True)
+    cells = [_cell(words, cell, column) for words, cell, column in whole]
+    cells += [_fact(value(candidate.facts)) for value in facts]
+    return f'<tr><th scope="row" data-v="{name}">{name}</th>{"".join(cells)}</tr>'
+
+
+def _fact(value: float | None) -> str:
+    if not value:
+        return "<td></td>"
+    return f'<td data-v="{value!r}">{value:,.0f}</td>' if value >= 100 else f'<td data-v="{value!r}">{value:.1f}</td>'
+
+
+def _cell(words: CellWords, cell: Cell | None, column: Column | None) -> str:
+    """Return a score with its interval, its change below, and the verdict's sentence for who points at it."""
+    known = cell is not None and cell.value is not None and math.isfinite(cell.value)
+    value = f' data-v="{cell.value!r}"' if cell is not None and known else ""
+    verdict = cell.row.verdict if cell is not None and cell.row is not None else None
+    hint = f' title="{_text(verdict.sentence)}"' if verdict is not None and column is not None else ""
+    return f"<td{value}{hint}>{_text(score_words(words))}{''.join(_below(words))}</td>"
+
+
+def _below(words: CellWords) -> Iterator[str]:
+    """Yield the change and its interval, or why there is none."""
+    if words.sign and not words.change:
+        yield f'<small class="why">{_text(f"{words.sign} {words.verdict}")}</small>'
+    elif words.change:
+        tone = words.tone if words.tone in ("gain", "loss") else "nothing"
+        yield f'<span class="change {tone}">{_text(f"{words.sign} {words.change} {words.verdict}".strip())}</span>'
+        ends = [words.difference, f"p {words.p}" if words.p else ""]
+        yield f"<small>{_text(', '.join(filter(None, ends)))}</small>"
