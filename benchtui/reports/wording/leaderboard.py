@@ -13,6 +13,9 @@ from benchtui.text import one_line
 MOST_NAMES = 8
 """Names in one sentence; more are counted."""
 
+HARDLY = 0.0005
+"""Below this no tenth of a point is left."""
+
 WHY_HOLM = (
     "Holm's correction and not Dunnett's test: it holds for exact tests of right and wrong, for any dependence between "
     "models of one base, and for different references; Dunnett's test needs normal scores with one variance"
@@ -60,9 +63,11 @@ def _name(board: Leaderboard, place: int) -> str:
 def _shrinkage(column: Column, best: Best) -> str:
     if best.shrinkage is None:
         return ""
-    size = f"{points(best.shrinkage, signed=False)} points" if column.is_share else f"{best.shrinkage:.3g}"
+    leader = "it" if best.shown else "the first"
     side = "lower" if column.higher_is_better else "higher"
-    return f" Chosen as the best of {best.of:,}, it is expected to have a score {size} {side} on new samples."
+    size = f"{points(best.shrinkage, signed=False)} points" if column.is_share else f"{best.shrinkage:.3g}"
+    much = "hardly" if column.is_share and best.shrinkage < HARDLY else size
+    return f" Chosen as the best of {best.of:,}, {leader} is expected to score {much} {side} on new samples."
 
 
 def reference_words(board: Leaderboard) -> str:
@@ -117,8 +122,8 @@ def warnings(board: Leaderboard) -> list[str]:
     told = []
     if board.pending:
         told.append(
-            f"Not compared yet: {board.pending:,} of {board.tests:,}. They count as tests that show nothing, so what is "
-            "shown stays shown."
+            f"Not compared yet: {board.pending:,} of {board.tests:,}. They count as tests that show nothing, so "
+            "what is shown stays shown."
         )
     told += board.notes
     told += [

@@ -45,8 +45,8 @@ def test_each_format_has_every_score_and_what_it_means() -> None:
             assert expected in text, (name, expected)
         assert re.search(r"Facts: good is best, shown to be better than each of the 4 others\.", text), name
         assert "these 2 cannot be told apart: good, odd" in text, name
-        assert "1.3 points lower on new samples" in text, name
-        assert "0.25 higher on new samples" in text, name
+        assert "it is expected to score 1.3 points lower on new samples" in text, name
+        assert "the first is expected to score 0.25 higher on new samples" in text, name
         assert "corrected together for 7 tests" in text, name
 
 
