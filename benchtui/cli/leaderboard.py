@@ -70,8 +70,8 @@ def command(
     columns, each score with its change against the base.
 
     The more models are compared, the more likely one of them looks better by chance. So all verdicts are corrected
-    together; a model is called best only where it is shown to be better than every other one; and it is said how much
-    of the best one's score is luck of the choice. Naming MODELs makes the comparison smaller, and sharper; sorting and
+    together; a model is called best only where it is shown to be better than every other one; and a line below says how
+    much of the best one's score is owed to choosing it. Naming MODELs makes fewer tests, which show more; sorting and
     grouping change nothing.
 
     \b
