@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
-import numpy as np
 
-from benchtui.compare.differences.difference import PairedTerms, difference, with_missing
+from benchtui.compare.differences.difference import difference, with_missing
 from benchtui.compare.differences.group_scores import group_sides
 from benchtui.compare.differences.groups import GroupTerms, group_terms
-from benchtui.compare.differences.leaves import Leaf, SampleSource, read_leaf
+from benchtui.compare.differences.leaves import SampleSource, read_leaf
 from benchtui.compare.differences.new_tasks import judge_new_tasks, new_tasks, shrunk_tasks
 from benchtui.compare.differences.populations import population
+from benchtui.compare.differences.terms import Leaves, terms_of
 from benchtui.compare.health import same_answers, same_figures
 from benchtui.compare.names import Names, side_names
 from benchtui.compare.records import Comparison, Difference, Level, Row, Side
@@ -26,11 +26,9 @@ from benchtui.compare.verdicts.looks import looked_at_before, why_watched
 from benchtui.compare.verdicts.margins import Margins, asked_margins
 from benchtui.compare.verdicts.overall import overall
 from benchtui.compare.verdicts.verdicts import not_comparable
-from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Floats
+from benchtui.evidence.records import ALPHA, FINAL_ALPHA
 from benchtui.results.records import EarlyStop, Group, RunResults, Score, is_share
 from benchtui.tasks.primary_metric import ordered
-
-Leaves = Mapping[tuple[str, str, str], Leaf]
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -44,16 +42,23 @@ class Pair(msgspec.Struct, frozen=True):
 
 
 def compare_runs(
-    first: RunResults, second: RunResults, *, names: Names | None = None, margins: Margins | None = None
+    first: RunResults,
+    second: RunResults,
+    *,
+    names: Names | None = None,
+    margins: Margins | None = None,
+    leaves: Leaves | None = None,
 ) -> Comparison:
     """Compare `second` with `first` on every task that both have. They are named as `side_names` says. `margins` are
-    the differences too small to matter; by default those that the runs were made to decide about.
+    the differences too small to matter; by default those that the runs were made to decide about. `leaves` are what
+    `read_leaves` made of these two, where that was read already.
 
     Reads the samples of both. Raises BenchtuiError naming a damaged sample file.
     """
     names = names or side_names(first, second)
     looks = why_watched(first, second)
-    runs = Pair(first, second, names, _read_leaves(first, second), FINAL_ALPHA if looks else ALPHA)
+    leaves = read_leaves(SampleSource(first), SampleSource(second)) if leaves is None else leaves
+    runs = Pair(first, second, names, leaves, FINAL_ALPHA if looks else ALPHA)
     made = tuple(rows_of(runs))
     tests = family(first, second, made)
     margins = margins or asked_margins(first, second)
@@ -82,10 +87,12 @@ def compare_runs(
     )
 
 
-def _read_leaves(first: RunResults, second: RunResults) -> Leaves:
-    sources = SampleSource(first), SampleSource(second)
-    shared = {task.name for task in first.tasks}
-    found = [leaf for task in second.tasks if task.name in shared for leaf in read_leaf(task.name, *sources)]
+def read_leaves(first: SampleSource, second: SampleSource) -> Leaves:
+    """Read every metric of every leaf task that both runs have. Raises BenchtuiError naming a damaged sample file."""
+    shared = {task.name for task in first.results.tasks}
+    found = [
+        leaf for task in second.results.tasks if task.name in shared for leaf in read_leaf(task.name, first, second)
+    ]
     return {(leaf.second_score.task, leaf.second_score.metric, leaf.second_score.filter): leaf for leaf in found}
 
 
@@ -180,13 +187,12 @@ def _parts(runs: Pair, group: Group, headline: Score, depth: int, above: frozens
 def _row(runs: Pair, score: Score, level: Level, depth: int) -> Row:
     first, second = runs.first, runs.second
     group = second.group(score.task)
+    terms = terms_of(score, first, second, runs.leaves)
     if group is not None:
-        terms = group_terms(group, score, (first, second), runs.leaves)
         sides = group_sides(group, score, (first, second), runs.leaves)
         no_number = _group_no_number(group, first, score), _group_no_number(group, second, score)
     else:
         leaf = runs.leaves[(score.task, score.metric, score.filter)]
-        terms = _leaf_terms(leaf)
         sides, no_number = (leaf.first, leaf.second), leaf.no_number
     found = _difference(terms)
     tasks = 0 if group is None else len(terms.names) or len(group.leaves)
@@ -278,19 +284,3 @@ def _stopped_elsewhere(runs: Pair, task: str) -> str:
         else f"the {stopped[0]} run stopped early, at a moment chosen by its scores against another run"
     )
     return f"{moment}, which makes chance look like a difference; runs of all samples can be compared"
-
-
-def _leaf_terms(leaf: Leaf) -> GroupTerms:
-    if leaf.paired is None or leaf.aggregation is None:
-        return GroupTerms(leaf.pairing, None, leaf.why)
-    ends = tuple(_terms(leaf, end) for end in leaf.completed or ())
-    return GroupTerms(leaf.pairing, _terms(leaf, leaf.paired), completed=ends)
-
-
-def _terms(leaf: Leaf, sides: tuple[Floats, Floats]) -> PairedTerms:
-    """Return the summands of the paired documents, followed by those filled in for missing ones, if any."""
-    assert leaf.aggregation is not None  # noqa: S101 - the caller looked
-    same = leaf.same
-    if same is not None and len(sides[0]) > len(same):
-        same = np.concatenate([same, same.max() + 1 + np.arange(len(sides[0]) - len(same))])
-    return PairedTerms(leaf.aggregation, *sides, same=same, bounded=leaf.bounded)

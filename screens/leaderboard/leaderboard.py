@@ -346,15 +346,17 @@ class LeaderboardPage(Page):
 
     def _pair(self, board: Leaderboard, line: Row) -> tuple[Path, Path] | None:
         """The two runs behind the cell with the cursor; on a name, those of the first column that has two."""
-        from benchtui.compare.leaderboard.leaderboard import pair_of
+        from benchtui.compare.leaderboard.cells import pair_of
+        from benchtui.compare.leaderboard.pairs import MeanOf
 
         column = self.query_one(Grid).column
-        tasks = [about.task for about in (board.columns if not column else board.columns[column - 1 : column])]
+        columns = board.columns if not column else board.columns[column - 1 : column]
         candidates = list(board.candidates)
         if line.seed is not None:
             candidates[line.place] = line.seed
-        found = (pair_of(candidates, board.references, line.place, task) for task in tasks)
-        return next((pair for pair in found if pair is not None), None)
+        found = (pair_of(candidates, board.references, line.place, each) for each in columns)
+        pair = next((pair for pair in found if pair is not None), None)
+        return pair.parts[0][1] if isinstance(pair, MeanOf) else pair
 
 
 def _title(words: str, place: int, order: Order) -> str:

@@ -19,18 +19,11 @@ import msgspec
 
 from benchtui.compare.leaderboard.best import pairs_of_best, with_best
 from benchtui.compare.leaderboard.candidates import find_candidates
+from benchtui.compare.leaderboard.cells import Compared, pair_of, pairs_of
 from benchtui.compare.leaderboard.chosen import shrinkage_of
-from benchtui.compare.leaderboard.leaderboard import (
-    OWN_BASE,
-    columns_of,
-    make_leaderboard,
-    pair_of,
-    pairs_of,
-    references_of,
-)
+from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
-from benchtui.errors import UsageError
 
 EVERY = 0.5
 """Seconds between two leaderboards that `complete` yields, at least."""
@@ -44,7 +37,7 @@ class Assembly(msgspec.Struct, frozen=True):
     references: tuple[int | None, ...]
     columns: tuple[Column, ...]
     pairs: tuple[Pair, ...]
-    compared: Mapping[Pair, PairedRuns] = {}
+    compared: Compared = {}
     shrinkages: Mapping[str, float | None] = {}
 
     def board(self) -> Leaderboard:
@@ -58,6 +51,10 @@ class Assembly(msgspec.Struct, frozen=True):
         """Return the pairs that are still to be compared: those of cells, then those that say who is best."""
         wanted = dict.fromkeys((*self.pairs, *pairs_of_best(self._cells())))
         return tuple(pair for pair in wanted if pair not in self.compared)
+
+    def with_compared(self, compared: Compared) -> Assembly:
+        """Return the same with more pairs compared."""
+        return msgspec.structs.replace(self, compared={**self.compared, **compared})
 
     def with_shrinkages(self) -> Assembly:
         """Return the same with what the samples tell of each column's leader. Reads those of its best candidates."""
@@ -80,19 +77,9 @@ def assemble(
 def assembly_of(candidates: Sequence[Candidate], *, reference: str = OWN_BASE, tasks: Sequence[str] = ()) -> Assembly:
     """Do the same for candidates that were found already. Raises UsageError where there is no such reference or
     task."""
-    columns = columns_of(candidates)
-    if tasks:
-        columns = tuple(_column(columns, task) for task in dict.fromkeys(tasks))
+    columns = columns_of(candidates, tasks)
     references = references_of(candidates, reference)
     return Assembly(tuple(candidates), references, columns, tuple(pairs_of(candidates, references, columns)))
-
-
-def _column(columns: Sequence[Column], task: str) -> Column:
-    found = next((column for column in columns if column.task == task), None)
-    if found is None:
-        known = ", ".join(column.task for column in columns[:8])
-        raise UsageError(f"No candidate has a score of {task!r}.", f"Tasks with scores: {known}.")
-    return found
 
 
 def complete(
@@ -105,27 +92,29 @@ def complete(
 
     Stop it with `close()`; what was compared until then is kept.
     """
-    compared = dict(assembly.compared)
-    reader = PairReader()
-    left = dict.fromkeys(assembly.missing())
+    reader, found = PairReader(), assembly
+    while kept := reader.kept(found.missing()):
+        found = found.with_compared(kept)
+    yield found
     yielded = time.monotonic()
-    while left or (left := dict.fromkeys(msgspec.structs.replace(assembly, compared=compared).missing())):
-        pair = _next(assembly, left, first())
-        del left[pair]
-        compared[pair] = reader.compare(pair)
-        if left and time.monotonic() - yielded >= every:
-            yield msgspec.structs.replace(assembly, compared=dict(compared))
-            yielded = time.monotonic()
-    done = msgspec.structs.replace(assembly, compared=compared)
-    if time.monotonic() - yielded >= every:
-        yield done
-    yield done.with_shrinkages()
+    while missing := found.missing():
+        found = found.with_compared(reader.kept(missing))
+        left, compared = dict.fromkeys(pair for pair in missing if pair not in found.compared), dict[Pair, PairedRuns]()
+        while left:
+            pair = _next(assembly, left, first())
+            del left[pair]
+            compared[pair] = reader.compare(pair)
+            if not left or time.monotonic() - yielded >= every:
+                found = found.with_compared(compared)
+                yield found
+                yielded = time.monotonic()
+    yield found.with_shrinkages()
 
 
 def _next(assembly: Assembly, left: Mapping[Pair, None], first: Iterable[int]) -> Pair:
     for place in first:
         for column in assembly.columns:
-            pair = pair_of(assembly.candidates, assembly.references, place, column.task)
+            pair = pair_of(assembly.candidates, assembly.references, place, column)
             if pair is not None and pair in left:
                 return pair
     return next(iter(left))

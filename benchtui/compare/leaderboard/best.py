@@ -42,7 +42,7 @@ def pairs_of_best(board: Leaderboard) -> Iterator[Pair]:
         if not others or board.cells[leader][number].state == "pending":
             continue
         for place in others:
-            pair = pair_of_couple(board.candidates, couple(leader, place), column.task)
+            pair = pair_of_couple(board.candidates, couple(leader, place), column)
             if pair is not None and pair not in found:
                 found[pair] = None
                 yield pair

@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from benchtui.compare.leaderboard.leaderboard import pair_of
+from benchtui.compare.leaderboard.cells import pair_of, score_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
 from benchtui.compare.leaderboard.records import Candidate, Column
 from benchtui.compare.records import Kind, Row
@@ -80,24 +80,24 @@ def ranking(candidates: Sequence[Candidate], column: Column) -> list[int]:
     """Return the places of the candidates with a score in this column by its metric, the best one first."""
     scores = {}
     for place, candidate in enumerate(candidates):
-        outcome = candidate.outcome(column.task)
+        outcome = score_of(candidate, column)
         if outcome is not None and outcome.metric == column.metric and math.isfinite(outcome.value):
             scores[place] = outcome.value
     sign = -1 if column.higher_is_better else 1
     return sorted(scores, key=lambda place: (sign * scores[place], place))
 
 
-def pair_of_couple(candidates: Sequence[Candidate], both: Couple, task: str) -> Pair | None:
+def pair_of_couple(candidates: Sequence[Candidate], both: Couple, column: Column) -> Pair | None:
     """Return the runs that are compared for two candidates: for a base and what was trained from it the same two that
     the leaderboard compares. None where one has no run."""
     first, second = both
     references = [first] * len(candidates)
-    return pair_of(candidates, references, second, task)
+    return pair_of(candidates, references, second, column)
 
 
-def pairs_of_couples(candidates: Sequence[Candidate], couples: Iterable[Couple], task: str) -> Iterator[Pair]:
+def pairs_of_couples(candidates: Sequence[Candidate], couples: Iterable[Couple], column: Column) -> Iterator[Pair]:
     """Yield the runs of each couple, each pair once."""
-    found = (pair_of_couple(candidates, both, task) for both in couples)
+    found = (pair_of_couple(candidates, both, column) for both in couples)
     yield from dict.fromkeys(pair for pair in found if pair is not None)
 
 
@@ -124,7 +124,7 @@ def uncorrected(
 ) -> Contrast:
     """Return a contrast as the comparison of its two runs alone has it."""
     first, second = both
-    pair = pair_of_couple(candidates, both, column.task)
+    pair = pair_of_couple(candidates, both, column)
     if pair is None:
         return Contrast(first, second, "not comparable", why="one of them has no result of this task")
     runs = compared.get(pair)

@@ -9,32 +9,38 @@ with p = 1, so that what is shown while others are pending stays shown.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
 from benchtui.compare.history.history import Outcome
-from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
-from benchtui.compare.leaderboard.records import Candidate, Cell, Column, Leaderboard
-from benchtui.compare.records import Difference, Kind, Row
+from benchtui.compare.leaderboard.cells import Compared, cell_of, own_intervals, pair_of
+from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column, Leaderboard
+from benchtui.compare.records import Difference, Row
 from benchtui.compare.verdicts.verdicts import judge
 from benchtui.errors import UsageError
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import PRICE_OF_LOOKS
 from benchtui.tasks.words import task_title
+from benchtui.text import one_line
 
 OWN_BASE = "base"
 """The reference that each candidate is compared with unless another is named: the base that it was trained from."""
 
 
-def columns_of(candidates: Sequence[Candidate]) -> tuple[Column, ...]:
-    """Return a column for each task, those that most candidates have first."""
-    counts = Counter(outcome.task for candidate in candidates for outcome in candidate.outcomes)
-    by_task: dict[str, list[Outcome]] = {task: [] for task in counts}
+def columns_of(candidates: Sequence[Candidate], tasks: Sequence[str] = ()) -> tuple[Column, ...]:
+    """Return a column for each task, those that most candidates have first, or for the named `tasks` alone; and the
+    mean of these, where they have one. Raises UsageError for a task without scores."""
+    by_task: dict[str, list[Outcome]] = {}
     for candidate in candidates:
         for outcome in candidate.outcomes:
-            by_task[outcome.task].append(outcome)
-    return tuple(_column(task, by_task[task]) for task, _ in counts.most_common())
+            by_task.setdefault(outcome.task, []).append(outcome)
+    if unknown := next((task for task in tasks if task not in by_task), None):
+        known = ", ".join(by_task)
+        raise UsageError(f"No candidate has a score of {unknown!r}.", f"Tasks with scores: {one_line(known, 200)}.")
+    wanted = list(dict.fromkeys(tasks)) or sorted(by_task, key=lambda task: -len(by_task[task]))
+    found = tuple(_column(task, by_task[task]) for task in wanted)
+    return (*found, *_mean_of(found, candidates))
 
 
 def _column(task: str, outcomes: Sequence[Outcome]) -> Column:
@@ -42,6 +48,18 @@ def _column(task: str, outcomes: Sequence[Outcome]) -> Column:
     of_metric = [outcome for outcome in outcomes if outcome.metric == metric]
     share = all(outcome.is_share for outcome in of_metric)
     return Column(task, task_title(task), metric, of_metric[0].higher_is_better, share)
+
+
+def _mean_of(columns: Sequence[Column], candidates: Sequence[Candidate]) -> Iterator[Column]:
+    """Yield the column of the mean over the tasks that are shares, more of which is better, and that at least half of
+    the candidates have; none where fewer than two tasks are, or no candidate has them all."""
+    fits = [column for column in columns if column.is_share and column.higher_is_better]
+    half = sum(bool(candidate.outcomes) for candidate in candidates) / 2
+    common = [c for c in fits if sum(each.outcome(c.task) is not None for each in candidates) >= half]
+    tasks = tuple(column.task for column in common)
+    if len(tasks) > 1 and any(all(each.outcome(task) is not None for task in tasks) for each in candidates):
+        metrics = tuple(column.metric for column in common)
+        yield Column(MEAN, f"Mean of {len(tasks)}", f"{MEAN},none", True, True, tasks, metrics)
 
 
 def references_of(candidates: Sequence[Candidate], reference: str = OWN_BASE) -> tuple[int | None, ...]:
@@ -56,40 +74,16 @@ def references_of(candidates: Sequence[Candidate], reference: str = OWN_BASE) ->
     return tuple(None if number == place else place for number in range(len(candidates)))
 
 
-def pair_of(candidates: Sequence[Candidate], references: Sequence[int | None], place: int, task: str) -> Pair | None:
-    """Return the two runs that are compared for a candidate and a task; None where one of them is missing."""
-    candidate, reference = candidates[place], references[place]
-    run = candidate.runs.get(task)
-    if run is None or reference is None:
-        return None
-    other = candidates[reference]
-    theirs = candidate.base_runs.get(task) if other.key.base and other.key.model == candidate.base_name else None
-    theirs = theirs or other.runs.get(task)
-    return None if theirs is None else (theirs, run)
-
-
-def pairs_of(
-    candidates: Sequence[Candidate], references: Sequence[int | None], columns: Sequence[Column]
-) -> Iterator[Pair]:
-    """Yield every pair of runs that the leaderboard needs, each once."""
-    found: dict[Pair, None] = {}
-    for place in range(len(candidates)):
-        for column in columns:
-            pair = pair_of(candidates, references, place, column.task)
-            if pair is not None and pair not in found:
-                found[pair] = None
-                yield pair
-
-
 def make_leaderboard(
     candidates: Sequence[Candidate],
     references: Sequence[int | None],
     columns: Sequence[Column],
-    compared: Mapping[Pair, PairedRuns],
+    compared: Compared,
 ) -> Leaderboard:
     """Judge every cell of which the pair is in `compared`; the others are pending."""
+    intervals = own_intervals(candidates, references, columns, compared)
     cells = [
-        [_cell(candidates, references, place, column, compared) for column in columns]
+        [cell_of(candidates, references, place, column, compared, intervals) for column in columns]
         for place in range(len(candidates))
     ]
     tests = sum(
@@ -107,51 +101,10 @@ def make_leaderboard(
     )
 
 
-def _cell(
-    candidates: Sequence[Candidate],
-    references: Sequence[int | None],
-    place: int,
-    column: Column,
-    compared: Mapping[Pair, PairedRuns],
-) -> Cell:
-    outcome = candidates[place].outcome(column.task)
-    if outcome is None:
-        return Cell("missing")
-    cell = Cell(
-        "reference" if references[place] is None else "pending",
-        outcome.value,
-        None,
-        outcome.n,
-        outcome.total,
-        outcome.partial,
-        outcome.early,
-        run=candidates[place].runs[column.task],
-    )
-    if references[place] is None:
-        return cell
-    if outcome.metric != column.metric:
-        return msgspec.structs.replace(cell, state="not comparable", why=f"its metric is {outcome.metric}")
-    pair = pair_of(candidates, references, place, column.task)
-    if pair is None:
-        return msgspec.structs.replace(cell, state="not comparable", why="the reference has no result of this task")
-    found = compared.get(pair)
-    if found is None:
-        return cell
-    if found.problem:
-        return msgspec.structs.replace(cell, state="not comparable", why=found.problem)
-    row = found.row(column.task)
-    if row is None:
-        return msgspec.structs.replace(cell, state="not comparable", why="no metric is in both runs")
-    cell = msgspec.structs.replace(cell, interval=row.second.interval, row=row)
-    if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
-        return msgspec.structs.replace(cell, state="not comparable", why=row.verdict.sentence)
-    return msgspec.structs.replace(cell, state="compared")
-
-
 def _judged(
     cells: Sequence[Cell],
     tests: int,
-    compared: Mapping[Pair, PairedRuns],
+    compared: Compared,
     candidates: Sequence[Candidate],
     references: Sequence[int | None],
     columns: Sequence[Column],
@@ -164,13 +117,13 @@ def _judged(
     }
     p_values = []
     for number, row in rows.items():
-        pair = pair_of(candidates, references, number // len(columns), columns[number % len(columns)].task)
+        pair = pair_of(candidates, references, number // len(columns), columns[number % len(columns)])
         price = PRICE_OF_LOOKS if pair is not None and compared[pair].watched else 1.0
         p_values.append(min(1.0, price * _difference(row).p))
     corrected = holm([*p_values, *[1.0] * (tests - len(p_values))])
     found = list(cells)
     for (number, row), p in zip(rows.items(), corrected, strict=False):
-        difference = msgspec.structs.replace(_difference(row), p_holm=p)
+        difference = msgspec.structs.replace(_difference(row), p_holm=p, detectable=None)
         verdict = judge(
             difference,
             higher_is_better=row.higher_is_better,

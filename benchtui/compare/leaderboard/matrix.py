@@ -46,7 +46,7 @@ class Matrix(msgspec.Struct, frozen=True):
 
 def matrix_pairs(candidates: Sequence[Candidate], column: Column) -> Iterator[Pair]:
     """Yield the runs to compare for the matrix of a column, each pair once, those of the best candidates first."""
-    return pairs_of_couples(candidates, _couples(ranking(candidates, column)[:MOST]), column.task)
+    return pairs_of_couples(candidates, _couples(ranking(candidates, column)[:MOST]), column)
 
 
 def make_matrix(candidates: Sequence[Candidate], column: Column, compared: Mapping[Pair, PairedRuns]) -> Matrix:

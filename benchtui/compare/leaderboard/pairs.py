@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import msgspec
 
-from benchtui.compare.compare import compare_runs
-from benchtui.compare.records import Difference, Row
+from benchtui.compare.compare import compare_runs, read_leaves
+from benchtui.compare.differences.leaves import SampleSource
+from benchtui.compare.differences.terms import Leaves, terms_of
+from benchtui.compare.leaderboard.differing import short_reason
+from benchtui.compare.leaderboard.mean import MeanPart, mean_row
+from benchtui.compare.leaderboard.store import PairStore
+from benchtui.compare.records import Difference, Kind, Row
 from benchtui.errors import BenchtuiError
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults
+from benchtui.results.samples import Sample
+from benchtui.tasks.primary_metric import primary
 
-Pair = tuple[Path, Path]
+Runs = tuple[Path, Path]
 """The run directories of the reference and of the candidate."""
+
+KEPT_PAIRS = 4
+"""Pairs whose samples are kept as numbers, for the mean over the tasks of several runs."""
+
+
+class MeanOf(msgspec.Struct, frozen=True):
+    """The mean over tasks, each with the pair of runs that its scores are from."""
+
+    parts: tuple[tuple[str, Runs], ...]
+
+
+Pair = Runs | MeanOf
+"""What is compared for a cell: two runs, or the runs of each task of a mean."""
+
+
+def runs_in(pair: Pair) -> tuple[Path, ...]:
+    """Return all runs that are read for it."""
+    return tuple(run for _, runs in pair.parts for run in runs) if isinstance(pair, MeanOf) else pair
 
 
 class PairedRuns(msgspec.Struct, frozen=True):
     """The headline rows of a comparison of two runs, as `benchtui compare` finds them for these two alone, but without
-    what only tests at another level need. `watched` where either might have stopped early; `settings` name what differs
-    between the runs besides the model. `problem` says why there are no rows: a damaged file."""
+    what only tests at another level need; or the one row of a mean. `watched` where either might have stopped early;
+    `settings` name what differs between the runs besides the model. `reasons` say in a few words why tasks are not
+    comparable. `problem` says why there are no rows: a damaged file."""
 
     rows: tuple[Row, ...]
     watched: bool = False
     settings: tuple[str, ...] = ()
+    reasons: dict[str, str] = {}
     problem: str = ""
 
     def row(self, task: str) -> Row | None:
@@ -32,41 +60,115 @@ class PairedRuns(msgspec.Struct, frozen=True):
 
 
 class PairReader:
-    """Compares pairs one after another; what two of them have in common is read once."""
+    """Compares one after another, and keeps what it found in the user's cache folder. Samples that two of them have in
+    common are read once, where the one follows the other."""
 
     def __init__(self) -> None:
-        self._read: dict[Path, RunResults] = {}
+        self._store = PairStore(PairedRuns)
+        self._results: dict[Path, RunResults] = {}
+        self._leaves: OrderedDict[Runs, Leaves] = OrderedDict()
+        self._compared: dict[Runs, PairedRuns] = {}
+        self._first: _OnceRead | None = None
+
+    def kept(self, pairs: Iterable[Pair]) -> dict[Pair, PairedRuns]:
+        """Return those that were compared before, by anybody. Reads no run."""
+        wanted = list(dict.fromkeys(pairs))
+        found = self._store.find([(_what(pair), runs_in(pair)) for pair in wanted])
+        return {wanted[number]: kept for number, kept in found.items()}
 
     def compare(self, pair: Pair) -> PairedRuns:
-        """Compare one pair; what cannot be read becomes its `problem`."""
+        """Compare two runs, or the mean over several; what cannot be read becomes its `problem`."""
+        self._store.note(runs_in(pair))
         try:
-            return compare_pair(*map(self._results, pair))
+            found = self._mean(pair) if isinstance(pair, MeanOf) else self._pair(pair)
         except BenchtuiError as error:
             return PairedRuns((), problem=error.what)
+        self._store.keep(_what(pair), runs_in(pair), found)
+        return found
 
-    def _results(self, path: Path) -> RunResults:
-        if path not in self._read:
-            self._read[path] = read_run(path)
-        return self._read[path]
+    def _pair(self, pair: Runs) -> PairedRuns:
+        if pair not in self._compared:
+            self._compared[pair] = self._compare(pair)
+        return self._compared[pair]
+
+    def _compare(self, pair: Runs) -> PairedRuns:
+        first, second = map(self._read, pair)
+        comparison = compare_runs(first, second, leaves=self._leaves_of(pair))
+        reasons = {
+            row.task: short_reason(row, first, second)
+            for row in comparison.headlines
+            if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE
+        }
+        rows = tuple(map(_lighter, comparison.headlines))
+        return PairedRuns(rows, comparison.watched, comparison.settings, reasons)
+
+    def _mean(self, mean: MeanOf) -> PairedRuns:
+        compared = {pair: self._pair(pair) for _, pair in mean.parts}
+        parts = [self._part(task, pair, compared[pair]) for task, pair in mean.parts]
+        row, why = mean_row(parts, watched=any(each.watched for each in compared.values()))
+        settings = dict.fromkeys(setting for each in compared.values() for setting in each.settings)
+        watched = any(each.watched for each in compared.values())
+        return PairedRuns((_lighter(row),), watched, tuple(settings), {row.task: why} if why else {})
+
+    def _part(self, task: str, pair: Runs, compared: PairedRuns) -> MeanPart:
+        row = compared.row(task)
+        first, second = map(self._read, pair)
+        if row is None or row.key != primary(second.scores_of(task)).key:
+            raise BenchtuiError(f"The reference has no score of {task} by the same metric.")
+        score, leaves = second.score(task, row.metric, row.filter), self._leaves_of(pair)
+        assert score is not None  # noqa: S101 - rows are only made of scores that both have
+        leaf = leaves.get((task, row.metric, row.filter))
+        targets = leaf.targets if leaf is not None else ()
+        return MeanPart(row, terms_of(score, first, second, leaves), targets, compared.reasons.get(task, ""))
+
+    def _read(self, run: Path) -> RunResults:
+        if run not in self._results:
+            self._results[run] = read_run(run)
+        return self._results[run]
+
+    def _leaves_of(self, pair: Runs) -> Leaves:
+        if pair not in self._leaves:
+            first, second = map(self._read, pair)
+            if self._first is None or self._first.results.run != first.run:
+                self._first = _OnceRead(first)
+            self._leaves[pair] = read_leaves(self._first, SampleSource(second))
+            while len(self._leaves) > KEPT_PAIRS:
+                gone, _ = self._leaves.popitem(last=False)
+                self._compared.pop(gone, None)
+        return self._leaves[pair]
 
 
-def compare_pair(first: RunResults, second: RunResults) -> PairedRuns:
-    """Compare two runs. Raises BenchtuiError naming a damaged sample file."""
-    comparison = compare_runs(first, second)
-    return PairedRuns(tuple(map(_lighter, comparison.headlines)), comparison.watched, comparison.settings)
+class _OnceRead(SampleSource):
+    """The samples of a run that several others are compared with."""
+
+    def __init__(self, results: RunResults) -> None:
+        super().__init__(results)
+        self._samples: dict[str, list[Sample]] = {}
+
+    def read(self, task: str) -> list[Sample]:
+        if task not in self._samples:
+            self._samples[task] = super().read(task)
+        return self._samples[task]
 
 
-def compare_pairs(pairs: Iterable[Pair]) -> Mapping[Pair, PairedRuns]:
-    """Compare each pair; see `PairReader.compare`."""
-    reader = PairReader()
-    return {pair: reader.compare(pair) for pair in dict.fromkeys(pairs)}
+def compare_pairs(pairs: Iterable[Pair]) -> dict[Pair, PairedRuns]:
+    """Compare each, or find it among what was compared before; see `PairReader`."""
+    reader, wanted = PairReader(), tuple(dict.fromkeys(pairs))
+    kept = reader.kept(wanted)
+    return {pair: kept[pair] if pair in kept else reader.compare(pair) for pair in wanted}
+
+
+def _what(pair: Pair) -> str:
+    """Return what is computed of the runs."""
+    return repr([task for task, _ in pair.parts]) if isinstance(pair, MeanOf) else "pair"
 
 
 def _lighter(row: Row) -> Row:
-    def light(found: Difference | None) -> Difference | None:
-        if found is None:
-            return None
-        parts = tuple(msgspec.structs.replace(each, units=None, draws=None) for each in found.completions)
-        return msgspec.structs.replace(found, units=None, draws=None, completions=parts)
+    return msgspec.structs.replace(row, difference=_light(row.difference), new_tasks=None, shrunk=None)
 
-    return msgspec.structs.replace(row, difference=light(row.difference), new_tasks=None, shrunk=None)
+
+def _light(found: Difference | None) -> Difference | None:
+    if found is None:
+        return None
+    parts: Sequence[Difference] = [msgspec.structs.replace(each, units=None, draws=None) for each in found.completions]
+    return msgspec.structs.replace(found, units=None, draws=None, completions=tuple(parts))

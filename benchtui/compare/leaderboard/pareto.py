@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 import msgspec
 
+from benchtui.compare.leaderboard.cells import score_of
 from benchtui.compare.leaderboard.contrasts import (
     Contrast,
     Couple,
@@ -136,7 +137,7 @@ def _prices(candidates: Sequence[Candidate], axis: Axis, ranked: Sequence[int]) 
 
 
 def _score(candidate: Candidate, column: Column) -> float:
-    outcome = candidate.outcome(column.task)
+    outcome = score_of(candidate, column)
     assert outcome is not None  # noqa: S101 - it is ranked
     return outcome.value
 

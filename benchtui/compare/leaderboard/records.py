@@ -85,7 +85,7 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One task by its main metric, or MEAN; `tasks` are those that the mean is over."""
+    """One task by its main metric, or MEAN; `tasks` are those that the mean is over, and `metrics` those of each."""
 
     task: str
     title: str
@@ -93,6 +93,7 @@ class Column(msgspec.Struct, frozen=True):
     higher_is_better: bool
     is_share: bool
     tasks: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
 
 
 State = Literal["reference", "compared", "pending", "not comparable", "missing"]

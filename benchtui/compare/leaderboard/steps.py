@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from benchtui.compare.leaderboard.cells import score_of
 from benchtui.compare.leaderboard.contrasts import Contrast, Couple, couple, make_contrasts, pairs_of_couples, ranking
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
 from benchtui.compare.leaderboard.records import Candidate, Cell, Column, Leaderboard
@@ -96,7 +97,7 @@ def step_pairs(board: Leaderboard) -> Iterator[Pair]:
     for places in series_of(board.candidates).values():
         for number, column in enumerate(board.columns):
             couples = (couple(*both) for both in _drops(_line(board, places, column, number), board, column).values())
-            found.update(dict.fromkeys(pairs_of_couples(board.candidates, couples, column.task)))
+            found.update(dict.fromkeys(pairs_of_couples(board.candidates, couples, column)))
     yield from found
 
 
@@ -123,7 +124,7 @@ def _curves(
             continue
         points = tuple(_points(with_score, line, number, drops[column], contrasts, board))
         last = board.candidates[with_score[-1]]
-        outcome = last.outcome(column.task)
+        outcome = score_of(last, column)
         base = outcome.base if outcome is not None and outcome.metric == column.metric else None
         yield Curve(series, column, points, base, last.base_name, tests)
 
@@ -132,7 +133,7 @@ def _line(board: Leaderboard, places: Sequence[int], column: Column, number: int
     """Return the steps that can be joined: those that were evaluated as most of them were."""
     ranked = set(ranking(board.candidates, column))
     with_score = [place for place in places if place in ranked and board.cells[place][number].value is not None]
-    likes = {place: outcome.like for place in with_score if (outcome := board.candidates[place].outcome(column.task))}
+    likes = {place: outcome.like for place in with_score if (outcome := score_of(board.candidates[place], column))}
     if not likes:
         return []
     most = Counter(likes.values()).most_common(1)[0][0]
@@ -159,7 +160,7 @@ def _best_before(line: Sequence[int], board: Leaderboard, column: Column) -> Ite
 
 def _gain(board: Leaderboard, column: Column, before: int, after: int) -> float:
     """Return how much better the score of `after` is, by the metric's own direction."""
-    values = [outcome.value for place in (before, after) if (outcome := board.candidates[place].outcome(column.task))]
+    values = [outcome.value for place in (before, after) if (outcome := score_of(board.candidates[place], column))]
     return (values[1] - values[0]) * (1 if column.higher_is_better else -1)
 
 

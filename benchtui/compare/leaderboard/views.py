@@ -8,7 +8,7 @@ import msgspec
 
 from benchtui.compare.leaderboard.assemble import Assembly, complete
 from benchtui.compare.leaderboard.matrix import matrix_pairs
-from benchtui.compare.leaderboard.pairs import Pair
+from benchtui.compare.leaderboard.pairs import Pair, runs_in
 from benchtui.compare.leaderboard.pareto import pareto_pairs
 from benchtui.compare.leaderboard.records import Column
 from benchtui.compare.leaderboard.steps import series_of, step_pairs
@@ -37,5 +37,5 @@ def of_steps(assembly: Assembly) -> Iterable[Pair]:
     """Ask for the drops of every curve, and for the comparisons with the reference that its intervals are from."""
     steps = {place for places in series_of(assembly.candidates).values() for place in places}
     runs = {run for place in steps for run in assembly.candidates[place].runs.values()}
-    yield from (pair for pair in assembly.pairs if pair[1] in runs)
+    yield from (pair for pair in assembly.pairs if not runs.isdisjoint(runs_in(pair)))
     yield from step_pairs(assembly.board())

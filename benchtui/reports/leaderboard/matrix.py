@@ -149,6 +149,6 @@ def _record(matrix: Matrix, contrast: Contrast) -> dict[str, Any]:
         "tests": matrix.tests,
         "better": matrix.candidates[contrast.better].name if contrast.better is not None else None,
         "why": contrast.why,
-        "first_run": str(contrast.pair[0]) if contrast.pair else None,
-        "second_run": str(contrast.pair[1]) if contrast.pair else None,
+        "first_run": str(contrast.pair[0]) if isinstance(contrast.pair, tuple) else None,
+        "second_run": str(contrast.pair[1]) if isinstance(contrast.pair, tuple) else None,
     }

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchtui.compare.history.history import outcomes_of
-from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, pairs_of, references_of
+from benchtui.compare.leaderboard.cells import pairs_of
+from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, compare_pairs
 from benchtui.compare.leaderboard.records import Candidate, Facts, Key, Leaderboard
 from benchtui.results.read import read_run

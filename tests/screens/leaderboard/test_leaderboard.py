@@ -23,7 +23,7 @@ async def test_rows_columns_and_signs(open_board: Board) -> None:
         (bad,) = (line for line in screen.splitlines() if "  bad " in line)
         assert "▼" in bad
         (base,) = (line for line in screen.splitlines() if f"▸ {BASE} " in line)
-        assert base.count("reference") == 2
+        assert base.count("reference") == 3
 
 
 async def test_it_is_sorted_by_any_column_with_the_best_first(open_board: Board) -> None:
