@@ -91,21 +91,21 @@ def command(
 
         return print_view(found, pairwise=pairwise, steps=steps, pareto=pareto, form=form, output=output)
     page_of(found.board(), sort=sort, reverse=reverse, group=group)  # complain before anything is computed
-    board = _completed(found).board()
+    board = completed(found).board()
     _write(page_of(board, sort=sort, reverse=reverse, group=group, all_runs=all_runs), form, output)
     return None
 
 
-def _completed(found: Assembly) -> Assembly:
-    """Compare what is missing; a terminal is told how much is left."""
+def completed(found: Assembly) -> Assembly:
+    """Compare what is missing; standard error is told how much that is, where it is a terminal."""
     from benchtui.cli.terminal.progress import counted
     from benchtui.compare.leaderboard.assemble import complete
 
-    every = len(found.missing())
-    with counted("Comparing", every) as tell:
+    with counted("Comparing") as tell:
         for newer in complete(found):
             found = newer
-            tell(every - len(found.missing()))
+            done = len(found.compared)
+            tell(done, done + len(found.missing()))
     return found
 
 

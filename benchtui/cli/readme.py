@@ -16,8 +16,14 @@ from benchtui.cli.parameters.settings import setting_option
     "Take this fine-tuned run, as `benchtui runs` names it; a limited, partial or early one only where the model has "
     "no full run."
 )
+@click.option(
+    "--leaderboard",
+    is_flag=True,
+    help="Also a table of MODEL's checkpoints, formats and quantisations beside their base; until the next "
+    "`benchtui run` or `benchtui readme` writes the section again.",
+)
 @setting_option("outputs")
-def command(model: str | None, run: str | None, outputs: Path) -> None:
+def command(model: str | None, run: str | None, leaderboard: bool, outputs: Path) -> None:
     """Write MODEL's benchmark results into its README files.
 
     README.md of the model folder and of lora/, merged_16bit/, merged_4bit/ and gguf/ get a Benchmark Results section
@@ -30,8 +36,18 @@ def command(model: str | None, run: str | None, outputs: Path) -> None:
     from benchtui.text import printable
 
     folder, runs = runs_of_model(outputs, model, run)
-    done = update_readmes(folder, summarize(folder, runs))
+    done = update_readmes(folder, summarize(folder, runs), _leaderboard(folder) if leaderboard else "")
     lines = [f"Results of the run {runs.fine_tuned.path.name}."] if runs.fine_tuned else []
     lines += runs.why_others_do_not_count
     for line in (*lines, *done):
         click.echo(printable(line))
+
+
+def _leaderboard(folder: Path) -> str:
+    """Return the leaderboard of what one model folder has, as a part of the section."""
+    from benchtui.cli.leaderboard import completed
+    from benchtui.compare.leaderboard.assemble import assemble
+    from benchtui.reports.leaderboard.markdown import leaderboard_part
+    from benchtui.reports.leaderboard.page import page_of
+
+    return leaderboard_part(page_of(completed(assemble(folder.parent, (folder.name,))).board()))

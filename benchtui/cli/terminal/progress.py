@@ -14,13 +14,13 @@ PATIENCE = 1.0
 
 
 @contextmanager
-def counted(what: str, every: int) -> Iterator[Callable[[int], None]]:
-    """Give a function that is told how many of `every` are done, and writes "Comparing 12 of 40" over its last line;
-    at the end the line is empty again. Nothing is written where standard error is no terminal."""
+def counted(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function that is told how many are done, and of how many, and writes "Comparing 12 of 40" over its last
+    line; at the end the line is empty again. Nothing is written where standard error is no terminal."""
     shown = False
     began = time.monotonic()
 
-    def tell(done: int) -> None:
+    def tell(done: int, every: int) -> None:
         nonlocal shown
         if not sys.stderr.isatty() or time.monotonic() - began < PATIENCE:
             return

@@ -23,6 +23,11 @@ def leaderboard_markdown(page: Page) -> str:
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def leaderboard_part(page: Page) -> str:
+    """Return the same as a part of a README's section."""
+    return f"### Leaderboard\n\n{leaderboard_markdown(page)}"
+
+
 def leaderboard_rows(page: Page) -> str:
     """Return the table alone."""
     header = ["Model", *(_heading(page, place) for place in range(len(page.board.columns)))]

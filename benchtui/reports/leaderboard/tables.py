@@ -102,6 +102,7 @@ def print_leaderboard(board: Leaderboard, console: Console) -> None:
 def print_page(page: Page, console: Console) -> None:
     """Print the leaderboard in the width and with the signs that a terminal, a pipe or a file has."""
     for line in leaderboard_lines(page, width=console.width, glyphs=glyphs_for(console.encoding)):
+        line.rstrip()
         console.print(line, soft_wrap=True)
 
 

@@ -27,17 +27,18 @@ _LARGEST = 1024 * 1024
 """Bytes from which a README.md was hardly written by a person."""
 
 
-def update_readmes(model_path: Path, summary: Summary | None = None) -> list[str]:
+def update_readmes(model_path: Path, summary: Summary | None = None, more: str = "") -> list[str]:
     """Write the results into README.md of the model and of each of its formats; returns what was done, in words.
 
-    Without a `summary` the results are chosen from those on disk. A README that cannot be parsed or written, or lies
-    outside the model's folder, is left unchanged, and the result says so. Raises BenchtuiError when there are no
-    results of the fine-tuned model: the base's are not its own.
+    `more` is Markdown at the section's end, such as a leaderboard. Without a `summary` the results are chosen from
+    those on disk. A README that cannot be parsed or written, or lies outside the model's folder, is left unchanged, and
+    the result says so. Raises BenchtuiError when there are no results of the fine-tuned model: the base's are not its
+    own.
     """
     summary = summary or summarize(model_path)
     tuned = _of_fine_tuned(model_path, summary)
     model = inspect_model(model_path)
-    section = results_section(tuned, summary.base, summary.comparison)
+    section = "\n\n".join(filter(None, (results_section(tuned, summary.base, summary.comparison), more.strip("\n"))))
     results = Results(model.name, section, eval_results(tuned))
     return [_update(file, model, results) for file in _files(model_path)]
 
