@@ -65,11 +65,12 @@ def _chosen(choose_on: Floats, score_on: Floats) -> Floats:
 def _halves(task: Choice, rng: np.random.Generator) -> Floats:
     """Return the weighted scores on both halves of each split, (2, splits, candidates)."""
     n, candidates, width = task.terms.shape
-    flat, found = task.terms.reshape(n, candidates * width), []
+    flat, parts = task.terms.reshape(n, candidates * width), []
+    half = (np.arange(n) < n // 2).astype(np.float64)
     for start in range(0, SPLITS, size := max(1, _AT_ONCE // max(n, 1))):
-        drawn = rng.random((min(size, SPLITS - start), n), dtype=np.float32)
-        found.append(np.argsort(np.argsort(drawn, axis=1), axis=1) < n // 2)
-    first = np.concatenate([half.astype(np.float64) @ flat for half in found])
+        drawn = rng.permuted(np.tile(half, (min(size, SPLITS - start), 1)), axis=1)
+        parts.append(drawn @ flat)
+    first = np.concatenate(parts)
     sums = np.stack([first, flat.sum(axis=0) - first]).reshape(2, SPLITS, candidates, width)
     with np.errstate(all="ignore"):
         return np.asarray(task.weight * task.combine(sums))

@@ -162,7 +162,7 @@ def calibration() -> str:
     rows = []
     for claim, cells in claims.items():
         at_most = cells[0].kind == "at most"
-        worst = max(cells, key=lambda cell: cell.measured if at_most else -cell.measured)
+        worst = max(cells, key=lambda cell: (cell.measured - cell.claimed) * (1 if at_most else -1))
         figures = [f"{cells[0].kind} {100 * worst.claimed:.3g} %", f"{100 * worst.measured:.1f} %"]
         how = f"{worst.replicas:,} runs" if worst.replicas else "enumerated"
         rows.append([claim[0].upper() + claim[1:], str(len(cells)), *figures, worst.name.partition(": ")[2], how])
