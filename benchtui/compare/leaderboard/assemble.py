@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from benchtui.compare.leaderboard.best import pairs_of_best, with_best
 from benchtui.compare.leaderboard.candidates import find_candidates
-from benchtui.compare.leaderboard.cells import Compared, pair_of, pairs_of
+from benchtui.compare.leaderboard.cells import Compared, Planned, pairs_of, plan_cells
 from benchtui.compare.leaderboard.chosen import shrinkage_of
-from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, references_of
+from benchtui.compare.leaderboard.leaderboard import OWN_BASE, Verdicts, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
 
@@ -29,27 +30,33 @@ EVERY = 0.5
 """Seconds between two leaderboards that `complete` yields, at least."""
 
 
-class Assembly(msgspec.Struct, frozen=True):
+class Assembly(msgspec.Struct, frozen=True, dict=True):
     """All that a leaderboard is made from: `compared` has the pairs that were compared so far, `shrinkages` what is
-    known of each column's leader, by task (see `Best`)."""
+    known of each column's leader, by task (see `Best`). `plan` and `verdicts` save work from one leaderboard to the
+    next."""
 
     candidates: tuple[Candidate, ...]
     references: tuple[int | None, ...]
     columns: tuple[Column, ...]
     pairs: tuple[Pair, ...]
+    plan: tuple[tuple[Planned, ...], ...]
     compared: Compared = {}
     shrinkages: Mapping[str, float | None] = {}
+    verdicts: Verdicts = msgspec.field(default_factory=dict)
 
     def board(self) -> Leaderboard:
         """Judge what is compared so far; all other cells with a reference are pending."""
-        return with_best(self._cells(), self.compared, self.shrinkages)
+        return with_best(self._cells, self.compared, self.shrinkages)
 
+    @cached_property
     def _cells(self) -> Leaderboard:
-        return make_leaderboard(self.candidates, self.references, self.columns, self.compared)
+        return make_leaderboard(
+            self.candidates, self.references, self.columns, self.compared, plan=self.plan, known=self.verdicts
+        )
 
     def missing(self) -> tuple[Pair, ...]:
         """Return the pairs that are still to be compared: those of cells, then those that say who is best."""
-        wanted = dict.fromkeys((*self.pairs, *pairs_of_best(self._cells())))
+        wanted = dict.fromkeys((*self.pairs, *pairs_of_best(self._cells)))
         return tuple(pair for pair in wanted if pair not in self.compared)
 
     def with_compared(self, compared: Compared) -> Assembly:
@@ -58,7 +65,7 @@ class Assembly(msgspec.Struct, frozen=True):
 
     def with_shrinkages(self) -> Assembly:
         """Return the same with what the samples tell of each column's leader. Reads those of its best candidates."""
-        board = self._cells()
+        board = self._cells
         found = {column.task: shrinkage_of(board, number) for number, column in enumerate(self.columns)}
         return msgspec.structs.replace(self, shrinkages=found)
 
@@ -79,7 +86,8 @@ def assembly_of(candidates: Sequence[Candidate], *, reference: str = OWN_BASE, t
     task."""
     columns = columns_of(candidates, tasks)
     references = references_of(candidates, reference)
-    return Assembly(tuple(candidates), references, columns, tuple(pairs_of(candidates, references, columns)))
+    plan = plan_cells(candidates, references, columns)
+    return Assembly(tuple(candidates), references, columns, tuple(pairs_of(plan, columns)), plan)
 
 
 def complete(
@@ -113,8 +121,7 @@ def complete(
 
 def _next(assembly: Assembly, left: Mapping[Pair, None], first: Iterable[int]) -> Pair:
     for place in first:
-        for column in assembly.columns:
-            pair = pair_of(assembly.candidates, assembly.references, place, column)
-            if pair is not None and pair in left:
-                return pair
+        for planned in assembly.plan[place]:
+            if planned.pair is not None and planned.pair in left:
+                return planned.pair
     return next(iter(left))

@@ -47,25 +47,20 @@ def tasks_of(column: Column) -> tuple[str, ...]:
     return column.tasks if column.task == MEAN else (column.task,)
 
 
-def pairs_of(
-    candidates: Sequence[Candidate], references: Sequence[int | None], columns: Sequence[Column]
-) -> Iterator[Pair]:
+def pairs_of(plan: Plan, columns: Sequence[Column]) -> Iterator[Pair]:
     """Yield everything that is compared for the leaderboard, each once. A run whose scores are compared with no other
     is then read as a pair with itself, for the intervals of its scores."""
     found: dict[Pair, None] = {}
-    known: set[Source] = set()
-    for place in range(len(candidates)):
-        for column in sorted(columns, key=lambda column: column.task == MEAN):  # its tasks are read before it
-            pair = pair_of(candidates, references, place, column)
-            if pair is None:
-                continue
-            known.update(_source(pair, column, side) for side in (0, 1))
-            if pair not in found:
-                found[pair] = None
-                yield pair
-    for candidate in candidates:
-        for column in columns:
-            source = own_source(candidate, column)
+    known: set[Source | None] = set()
+    for of_candidate in plan:
+        for planned in of_candidate:  # the mean is the last column: its tasks are read before it
+            known |= {planned.reference} if planned.pair is None else {planned.reference, planned.source}
+            if planned.pair is not None and planned.pair not in found:
+                found[planned.pair] = None
+                yield planned.pair
+    for of_candidate in plan:
+        for planned, column in zip(of_candidate, columns, strict=True):
+            source = planned.source
             if source is not None and source not in known and (itself := _with_itself(source, column)) not in found:
                 found[itself] = None
                 yield itself
@@ -85,28 +80,6 @@ def _source(pair: Pair, column: Column, side: int) -> Source:
 def _with_itself(source: Source, column: Column) -> Pair:
     parts = tuple((task, (run, run)) for task, run in source)
     return MeanOf(parts) if column.task == MEAN else parts[0][1]
-
-
-def own_intervals(
-    candidates: Sequence[Candidate], references: Sequence[int | None], columns: Sequence[Column], compared: Compared
-) -> dict[Source, Interval]:
-    """Return the intervals of single scores, from all that were compared."""
-    found: dict[Source, Interval] = {}
-    for place, candidate in enumerate(candidates):
-        for column in columns:
-            source = own_source(candidate, column)
-            itself = _with_itself(source, column) if source is not None else None
-            for pair in (pair_of(candidates, references, place, column), itself):
-                if pair is not None and pair in compared:
-                    found |= _intervals_in(pair, compared[pair].row(column.task), column)
-    return found
-
-
-def _intervals_in(pair: Pair, row: Row | None, column: Column) -> dict[Source, Interval]:
-    if row is None or row.key != column.metric:
-        return {}
-    sides = enumerate((row.first, row.second))
-    return {_source(pair, column, side): score.interval for side, score in sides if score.interval is not None}
 
 
 def score_of(candidate: Candidate, column: Column) -> Outcome | None:
@@ -133,50 +106,108 @@ def score_of(candidate: Candidate, column: Column) -> Outcome | None:
     )
 
 
-def cell_of(
-    candidates: Sequence[Candidate],
-    references: Sequence[int | None],
-    place: int,
-    column: Column,
-    compared: Compared,
-    intervals: Mapping[Source, Interval],
-) -> Cell:
-    """Make one cell; its verdict is not corrected yet."""
+class Planned(msgspec.Struct, frozen=True):
+    """One cell before anything is compared: what will be compared for it, where its score is from and where its
+    reference's."""
+
+    cell: Cell
+    pair: Pair | None
+    source: Source | None
+    reference: Source | None
+
+
+Plan = Sequence[Sequence[Planned]]
+
+
+def plan_cells(
+    candidates: Sequence[Candidate], references: Sequence[int | None], columns: Sequence[Column]
+) -> tuple[tuple[Planned, ...], ...]:
+    """Return what will be compared for each candidate in each column."""
+    return tuple(
+        tuple(_planned(candidates, references, place, column) for column in columns) for place in range(len(candidates))
+    )
+
+
+def _planned(candidates: Sequence[Candidate], references: Sequence[int | None], place: int, column: Column) -> Planned:
     candidate = candidates[place]
     outcome, source = score_of(candidate, column), own_source(candidate, column)
     if outcome is None or source is None:
-        return Cell("missing", why=_lacking(candidate, column))
+        return Planned(Cell("missing", why=_lacking(candidate, column)), None, None, None)
     runs = {run for _, run in source}
     cell = Cell(
         "reference" if references[place] is None else "pending",
         outcome.value,
-        intervals.get(source),
+        None,
         outcome.n,
         outcome.total,
         outcome.partial,
         outcome.early,
         run=runs.pop() if len(runs) == 1 else None,
     )
-    if why := _other_metric(candidate, column):
-        return msgspec.structs.replace(cell, state="not comparable", why=why)
-    if references[place] is None:
-        return cell
     pair = pair_of(candidates, references, place, column)
-    if pair is None:
-        return msgspec.structs.replace(cell, state="not comparable", why="the reference has no result of this task")
-    found = compared.get(pair)
-    return cell if found is None else _compared(cell, column, found)
+    if why := _other_metric(candidate, column):
+        cell = msgspec.structs.replace(cell, state="not comparable", why=why)
+    elif references[place] is not None and pair is None:
+        why = "the reference has no result of this task"
+        cell = msgspec.structs.replace(cell, state="not comparable", why=why)
+    return Planned(cell, pair, source, _source(pair, column, 0) if pair is not None else None)
+
+
+def fill_cells(plan: Plan, columns: Sequence[Column], compared: Compared) -> list[list[Cell]]:
+    """Make all cells of what was compared so far; their verdicts are not corrected yet."""
+    intervals = _intervals_alone(plan, columns, compared)
+    return [
+        [_filled(planned, column, compared, intervals) for planned, column in zip(of_candidate, columns, strict=True)]
+        for of_candidate in plan
+    ]
+
+
+def _filled(planned: Planned, column: Column, compared: Compared, intervals: Mapping[Source, Interval]) -> Cell:
+    found = compared.get(planned.pair) if planned.pair is not None else None
+    if found is not None and planned.cell.state == "pending":
+        return _compared(planned.cell, column, found)
+    interval = intervals.get(planned.source) if planned.source is not None else None
+    return planned.cell if interval is None else msgspec.structs.replace(planned.cell, interval=interval)
+
+
+def _intervals_alone(plan: Plan, columns: Sequence[Column], compared: Compared) -> dict[Source, Interval]:
+    """Return the intervals of scores that are compared with no reference: from where they are the reference, or from
+    the run alone."""
+    alone = {
+        planned.source: column
+        for of_candidate in plan
+        for planned, column in zip(of_candidate, columns, strict=True)
+        if planned.source is not None and planned.cell.state != "pending"
+    }
+    found: dict[Source, Interval] = {}
+    for source, column in alone.items():
+        row = _row(compared.get(_with_itself(source, column)), column)
+        if row is not None and row.second.interval is not None:
+            found[source] = row.second.interval
+    for of_candidate in plan:
+        for planned, column in zip(of_candidate, columns, strict=True):
+            if planned.reference in alone and planned.reference not in found and planned.pair is not None:
+                row = _row(compared.get(planned.pair), column)
+                if row is not None and row.first.interval is not None:
+                    found[planned.reference] = row.first.interval
+    return found
+
+
+def _row(found: PairedRuns | None, column: Column) -> Row | None:
+    row = found.row(column.task) if found is not None else None
+    return row if row is not None and row.key == column.metric else None
 
 
 def _compared(cell: Cell, column: Column, found: PairedRuns) -> Cell:
-    row = found.row(column.task)
-    if row is None or row.key != column.metric:
+    row = _row(found, column)
+    if row is None:
         why = found.problem or "the reference has no score of this metric"
         return msgspec.structs.replace(cell, state="not comparable", why=why)
+    cell = msgspec.structs.replace(cell, interval=row.second.interval, row=row)
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
         why = found.reasons.get(column.task) or row.verdict.sentence
-        return msgspec.structs.replace(cell, state="not comparable", why=why, row=row)
-    return msgspec.structs.replace(cell, state="compared", row=row)
+        return msgspec.structs.replace(cell, state="not comparable", why=why)
+    return msgspec.structs.replace(cell, state="compared")
 
 
 def _lacking(candidate: Candidate, column: Column) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from benchtui.compare.history.history import Outcome
-from benchtui.compare.leaderboard.cells import Compared, cell_of, own_intervals, pair_of
+from benchtui.compare.leaderboard.cells import Compared, Plan, fill_cells, plan_cells
 from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column, Leaderboard
 from benchtui.compare.records import Difference, Row
 from benchtui.compare.verdicts.verdicts import judge
@@ -74,23 +74,32 @@ def references_of(candidates: Sequence[Candidate], reference: str = OWN_BASE) ->
     return tuple(None if number == place else place for number in range(len(candidates)))
 
 
+Verdicts = dict[int, tuple[Row, float, Row]]
+"""Of cells by their number: a row, its corrected p-value, and the row with the verdict that follows."""
+
+
 def make_leaderboard(
     candidates: Sequence[Candidate],
     references: Sequence[int | None],
     columns: Sequence[Column],
     compared: Compared,
+    *,
+    plan: Plan | None = None,
+    known: Verdicts | None = None,
 ) -> Leaderboard:
-    """Judge every cell of which the pair is in `compared`; the others are pending."""
-    intervals = own_intervals(candidates, references, columns, compared)
-    cells = [
-        [cell_of(candidates, references, place, column, compared, intervals) for column in columns]
-        for place in range(len(candidates))
-    ]
+    """Judge every cell of which the pair is in `compared`; the others are pending. `plan` is what `plan_cells` says;
+    `known` keeps verdicts from one call to the next, of the same plan."""
+    plan = plan_cells(candidates, references, columns) if plan is None else plan
+    rows = fill_cells(plan, columns, compared)
     tests = sum(
-        cell.state != "missing" and references[place] is not None for place, row in enumerate(cells) for cell in row
+        cell.state != "missing" and reference is not None
+        for reference, cells in zip(references, rows, strict=True)
+        for cell in cells
     )
-    judged = _judged([cell for row in cells for cell in row], tests, compared, candidates, references, columns)
-    width = len(columns)
+    cells = [cell for row in rows for cell in row]
+    pairs = [planned.pair for row in plan for planned in row]
+    watched = [pair is not None and pair in compared and compared[pair].watched for pair in pairs]
+    judged, width = _judged(cells, watched, tests, {} if known is None else known), len(columns)
     return Leaderboard(
         tuple(columns),
         tuple(candidates),
@@ -101,38 +110,34 @@ def make_leaderboard(
     )
 
 
-def _judged(
-    cells: Sequence[Cell],
-    tests: int,
-    compared: Compared,
-    candidates: Sequence[Candidate],
-    references: Sequence[int | None],
-    columns: Sequence[Column],
-) -> list[Cell]:
+def _judged(cells: Sequence[Cell], watched: Sequence[bool], tests: int, known: Verdicts) -> list[Cell]:
     """Correct the p-values of all compared cells together, and judge each anew."""
     rows = {
         number: cell.row
         for number, cell in enumerate(cells)
         if cell.state == "compared" and cell.row is not None and cell.row.tested is not None
     }
-    p_values = []
-    for number, row in rows.items():
-        pair = pair_of(candidates, references, number // len(columns), columns[number % len(columns)])
-        price = PRICE_OF_LOOKS if pair is not None and compared[pair].watched else 1.0
-        p_values.append(min(1.0, price * _difference(row).p))
+    prices = (PRICE_OF_LOOKS if watched[number] else 1.0 for number in rows)
+    p_values = [min(1.0, price * _difference(row).p) for price, row in zip(prices, rows.values(), strict=True)]
     corrected = holm([*p_values, *[1.0] * (tests - len(p_values))])
     found = list(cells)
     for (number, row), p in zip(rows.items(), corrected, strict=False):
-        difference = msgspec.structs.replace(_difference(row), p_holm=p, detectable=None)
-        verdict = judge(
-            difference,
-            higher_is_better=row.higher_is_better,
-            is_share=row.is_share,
-            corrected_for=f"one of {tests} tests" if tests > 1 else "",
-        )
-        judged = msgspec.structs.replace(row, difference=difference, verdict=verdict)
-        found[number] = msgspec.structs.replace(cells[number], row=judged)
+        before = known.get(number)
+        if before is None or before[0] is not row or before[1] != p:
+            known[number] = before = (row, p, _with_verdict(row, p, tests))
+        found[number] = msgspec.structs.replace(cells[number], row=before[2])
     return found
+
+
+def _with_verdict(row: Row, p: float, tests: int) -> Row:
+    difference = msgspec.structs.replace(_difference(row), p_holm=p, detectable=None)
+    verdict = judge(
+        difference,
+        higher_is_better=row.higher_is_better,
+        is_share=row.is_share,
+        corrected_for=f"one of {tests} tests" if tests > 1 else "",
+    )
+    return msgspec.structs.replace(row, difference=difference, verdict=verdict)
 
 
 def _difference(row: Row) -> Difference:

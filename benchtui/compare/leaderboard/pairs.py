@@ -56,7 +56,10 @@ class PairedRuns(msgspec.Struct, frozen=True):
     problem: str = ""
 
     def row(self, task: str) -> Row | None:
-        return next((row for row in self.rows if row.task == task), None)
+        for row in self.rows:
+            if row.task == task:
+                return row
+        return None
 
 
 class PairReader:

@@ -81,7 +81,10 @@ class Candidate(msgspec.Struct, frozen=True):
     problem: str = ""
 
     def outcome(self, task: str) -> Outcome | None:
-        return next((outcome for outcome in self.outcomes if outcome.task == task), None)
+        for outcome in self.outcomes:
+            if outcome.task == task:
+                return outcome
+        return None
 
 
 class Column(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from benchtui.compare.history.history import outcomes_of
-from benchtui.compare.leaderboard.cells import pairs_of
+from benchtui.compare.leaderboard.cells import pairs_of, plan_cells
 from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, compare_pairs
 from benchtui.compare.leaderboard.records import Candidate, Facts, Key, Leaderboard
@@ -78,5 +78,5 @@ def checkpoints(folder: Path, shares: Sequence[float], *, base_share: float = 0.
 def board_of(candidates: Sequence[Candidate]) -> tuple[Leaderboard, dict[Pair, PairedRuns]]:
     """Return the whole leaderboard, and the pairs that it took."""
     references, columns = references_of(candidates, OWN_BASE), columns_of(candidates)
-    compared = dict(compare_pairs(pairs_of(candidates, references, columns)))
+    compared = dict(compare_pairs(pairs_of(plan_cells(candidates, references, columns), columns)))
     return make_leaderboard(candidates, references, columns, compared), compared
