@@ -13,7 +13,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input
 
-from benchtui.files import BENCHMARKS
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
 from screens.background import each_in_background
@@ -21,6 +20,7 @@ from screens.leaderboard.cells import FORMS, Form, cell_text, outcome_text, wide
 from screens.leaderboard.details import details
 from screens.leaderboard.grid import Grid
 from screens.leaderboard.lines import GROUPINGS, NAME, Heading, Line, Order, Row, Sorted, below, outcome_of
+from screens.leaderboard.view import ViewPage, model_of, open_pair
 from screens.page import Page
 from screens.widgets.plain import Plain
 from screens.widgets.rows import Column
@@ -65,6 +65,9 @@ class LeaderboardPage(Page):
         Binding("o", "group", "Group", tooltip="Group by base, by model, or not"),
         Binding("space", "unfold", "Runs", tooltip="Show the other runs and seeds of this row, or hide them"),
         Binding("r", "reference", "Reference", tooltip="Compare all with this row; again: each with its own base"),
+        Binding("m", "pairs", "Pairs", tooltip="Every pair of models in this column's task"),
+        Binding("t", "training", "Training", tooltip="Scores over training steps", show=False),
+        Binding("p", "costs", "Costs", tooltip="Scores against size, memory, speed and length", show=False),
         Binding("d", "form", "Width", tooltip="How much each cell says", show=False),
         Binding("h", "history", "History", tooltip="All runs of this model", show=False),
         Binding("f5", "reload", "Reload", tooltip="Look for results again", show=False),
@@ -326,23 +329,40 @@ class LeaderboardPage(Page):
         else:
             self.navigator.open_history(candidate.folder)
 
+    def action_pairs(self) -> None:
+        from screens.leaderboard.matrix import MatrixPage
+
+        self._view(MatrixPage)
+
+    def action_training(self) -> None:
+        from screens.leaderboard.steps import StepsPage
+
+        self._view(StepsPage)
+
+    def action_costs(self) -> None:
+        from screens.leaderboard.pareto import ParetoPage
+
+        self._view(ParetoPage)
+
+    def _view(self, page: type[ViewPage]) -> None:
+        """Open a page of the same candidates, at the task with the cursor."""
+        if self._assembly is not None and self._assembly.columns:
+            self.app.push_screen(page(self._assembly, max(self.query_one(Grid).column - 1, 0)))
+
     def on_rows_chosen(self) -> None:
         board, line = self._board, self._selected
         if board is None or not isinstance(line, Row):
             return
         if line.run is not None:
             run = RunDirectory(line.run.path)
-            self.navigator.open_comparison(_model_of(line.run.path), run)
+            self.navigator.open_comparison(model_of(line.run.path), run)
             return
         pair = self._pair(board, line)
         if pair is None:
             words = "The row that all are compared with." if self._is_reference(line.place) else "Nothing to compare."
             self.notify(words, timeout=3, markup=False)
             return
-        from screens.compare.compare import ComparePage
-
-        first, second = map(RunDirectory, pair)
-        self.app.push_screen(ComparePage(_model_of(pair[1]), (first, second)))
+        open_pair(self, pair)
 
     def _pair(self, board: Leaderboard, line: Row) -> tuple[Path, Path] | None:
         """The two runs behind the cell with the cursor; on a name, those of the first column that has two."""
@@ -363,11 +383,6 @@ def _title(words: str, place: int, order: Order) -> str:
     if place != order.column:
         return words
     return f"{'▴' if order.reversed else '▾'} {words}"
-
-
-def _model_of(run: Path) -> Path:
-    """The folder that a run's `benchmarks` lie in; for runs elsewhere the folder that the run is in."""
-    return next((above.parent for above in run.parents if above.name == BENCHMARKS), run.parent)
 
 
 def _scores(runs: Sequence[Path]) -> dict[Path, Sequence[Outcome]]:

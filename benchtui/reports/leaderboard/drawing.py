@@ -37,8 +37,8 @@ class Mark:
 
 @dataclass(frozen=True)
 class Drawing:
-    """`joined` are the marks that one line goes through; `stairs` draws that line level up to the next mark. `level` is
-    a score with its name, drawn as a line over the whole width."""
+    """`joined` are the marks that one line goes through; `stairs` draws that line level up to the next mark: what can
+    be had for a cost. `level` is a score with its name, drawn as a line over the whole width."""
 
     title: str
     x_title: str

@@ -13,6 +13,7 @@ from benchtui.reports.leaderboard.drawing import Drawing, Mark, drawing_svg
 from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.reports.wording.verdicts import Tone
 from benchtui.text import one_line
 
 TITLES: dict[Axis, str] = {
@@ -56,33 +57,38 @@ def front_sheet(front: Front, candidates: Sequence[Candidate], *, last: bool = T
             Words(_name(candidates, spot.candidate)),
             Words(score_words(spot.score, is_share=front.column.is_share, digits=1)),
             Words(cost_words(spot.cost, front.axis)),
-            spot_words(front, spot, candidates, glyphs),
+            dominator_words(spot, candidates),
+            *better_words(front, spot, glyphs),
         )
         for spot in front.spots
     )
     title = f"{one_line(front.column.title, NAME)} against {TITLES[front.axis].lower()}"
-    header = ("Model", "Score", TITLES[front.axis], "Dominated by")
+    header = ("Model", "Score", TITLES[front.axis], "Dominated by", "Better by", "p")
     said = (*front_sentences(front, candidates), *([how_dominated(front, glyphs)] if last else []))
-    return Sheet(title, header, "lrrl", rows, said, svg=drawing_svg(front_drawing(front, candidates)))
+    return Sheet(title, header, "lrrlrr", rows, said, svg=drawing_svg(front_drawing(front, candidates)))
 
 
 def _name(candidates: Sequence[Candidate], place: int) -> str:
     return one_line(candidates[place].name, NAME)
 
 
-def spot_words(front: Front, spot: Spot, candidates: Sequence[Candidate], glyphs: Glyphs = UNICODE) -> Words:
-    """Return whether a candidate is dominated, by which, and what the scores show of it."""
-    if spot.dominated_by is None:
-        return Words("none", "gain")
-    name, contrast = _name(candidates, spot.dominated_by), spot.contrast
-    if contrast is None or contrast.state == "pending":
-        return Words(f"{name} {glyphs.more}", "muted")
-    change = contrast.change(spot.dominated_by)
-    number = "" if change is None else change_number(change, is_share=front.column.is_share, digits=1)
-    p = f" p {p_number(contrast.p)}" if contrast.p is not None else ""
-    if spot.shown:
-        return Words(f"{name}: {number} {glyphs.gain}{p}", "loss")
-    return Words(f"{name}: {number} {glyphs.nothing}{p}", "warning")
+def dominator_words(spot: Spot, candidates: Sequence[Candidate]) -> Words:
+    """Return the name of the candidate that dominates this one."""
+    return Words("none", "gain") if spot.dominated_by is None else Words(_name(candidates, spot.dominated_by))
+
+
+def better_words(front: Front, spot: Spot, glyphs: Glyphs = UNICODE) -> tuple[Words, Words]:
+    """Return by how much the score of that one is better, with a sign where it is shown to be, and p."""
+    contrast, by = spot.contrast, spot.dominated_by
+    if contrast is None or by is None:
+        return Words(""), Words("")
+    change = contrast.change(by)
+    if change is None:
+        return Words(glyphs.more if contrast.state == "pending" else glyphs.odd, "muted"), Words("")
+    number = change_number(change, is_share=front.column.is_share, digits=1)
+    tone: Tone = "loss" if spot.shown else "warning"
+    sign = glyphs.gain if spot.shown else glyphs.nothing
+    return Words(f"{number} {sign}", tone), Words("" if contrast.p is None else p_number(contrast.p), tone)
 
 
 def front_sentences(front: Front, candidates: Sequence[Candidate]) -> Iterator[str]:
@@ -116,7 +122,7 @@ def front_drawing(front: Front, candidates: Sequence[Candidate]) -> Drawing:
         )
         for spot in front.spots
     }
-    joined = sorted((marks[place] for place in kept), key=lambda mark: mark.x)
+    joined = sorted((marks[place] for place in kept), key=lambda mark: mark.x, reverse=front.axis == "speed")
     return Drawing(
         f"{one_line(front.column.title, NAME)} against {TITLES[front.axis].lower()}",
         f"{TITLES[front.axis]}; diamonds: no other model is better in both",

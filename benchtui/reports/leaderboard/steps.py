@@ -57,7 +57,7 @@ def curve_sheet(curve: Curve, *, plot: int = PLOT, glyphs: Glyphs = UNICODE) -> 
     rows = []
     for place, point in enumerate(curve.points):
         drawn = Words(plotted(curve, point, plot, glyphs), "muted" if point.apart else None)
-        rows.append((Words(f"{point.step:g}"), drawn, Words(_score(curve, point)), told(curve, place, glyphs)))
+        rows.append((Words(f"{point.step:g}"), drawn, Words(step_score(curve, point)), told(curve, place, glyphs)))
     header = (curve.series.unit.capitalize(), "", "Score (95 % CI)", "Best before")
     sentences = tuple(curve_sentences(curve, glyphs))
     return Sheet(
@@ -118,7 +118,8 @@ def _score_sign(point: Point, glyphs: Glyphs) -> str:
     return ("○" if point.apart else "●") if glyphs is UNICODE else "?" if point.apart else "o"
 
 
-def _score(curve: Curve, point: Point) -> str:
+def step_score(curve: Curve, point: Point) -> str:
+    """Return a score with its interval: "58.2% (55.1 to 61.0)"."""
     cell = point.cell
     if cell.value is None:
         return ""
