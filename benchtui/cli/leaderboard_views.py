@@ -32,8 +32,6 @@ def print_view(
         raise UsageError("--pairwise, --steps and --pareto are three reports.", "Name one of them.")
     column = column_named(found.columns, pairwise or "")
     found = _compared(found, column, pairwise=pairwise is not None, steps=steps)
-    if form == "latex":
-        raise UsageError("The leaderboard itself is written as LaTeX, the other reports not.", "Try --format markdown.")
     if form == "table" and output is not None:
         form = "markdown"  # a table in a file, whatever the terminal's width
     console = stdout_console(elsewhere=EVERYTHING)
@@ -51,9 +49,13 @@ def print_view(
 
 
 def _compared(found: Assembly, column: Column, *, pairwise: bool, steps: bool) -> Assembly:
+    from benchtui.cli.terminal.progress import counted
     from benchtui.compare.leaderboard.views import completed, of_matrix, of_pareto, of_steps
 
     missing = of_steps if steps else of_matrix(column) if pairwise else of_pareto(column)
-    for newer in completed(found, missing):
-        found = newer
+    with counted("Comparing") as tell:
+        for newer in completed(found, missing):
+            found = newer
+            done = len(found.compared)
+            tell(done, done + sum(pair not in found.compared for pair in missing(found)))
     return found

@@ -28,6 +28,7 @@ from screens.widgets.rows import Column
 if TYPE_CHECKING:
     from benchtui.compare.history.history import Outcome
     from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.pairs import Pair
     from benchtui.compare.leaderboard.records import Candidate, Leaderboard
 
 LONGEST_NAME = 60
@@ -364,10 +365,9 @@ class LeaderboardPage(Page):
             return
         open_pair(self, pair)
 
-    def _pair(self, board: Leaderboard, line: Row) -> tuple[Path, Path] | None:
+    def _pair(self, board: Leaderboard, line: Row) -> Pair | None:
         """The two runs behind the cell with the cursor; on a name, those of the first column that has two."""
         from benchtui.compare.leaderboard.cells import pair_of
-        from benchtui.compare.leaderboard.pairs import MeanOf
 
         column = self.query_one(Grid).column
         columns = board.columns if not column else board.columns[column - 1 : column]
@@ -375,8 +375,7 @@ class LeaderboardPage(Page):
         if line.seed is not None:
             candidates[line.place] = line.seed
         found = (pair_of(candidates, board.references, line.place, each) for each in columns)
-        pair = next((pair for pair in found if pair is not None), None)
-        return pair.parts[0][1] if isinstance(pair, MeanOf) else pair
+        return next((pair for pair in found if pair is not None), None)
 
 
 def _title(words: str, place: int, order: Order) -> str:

@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 
-from benchtui.reports.leaderboard.matrix import matrix_cell, matrix_sentences, score_of
+from benchtui.reports.leaderboard.matrix import matrix_cell, matrix_sentences, score_cell
 from benchtui.text import printable
 from screens.leaderboard.grid import Grid
 from screens.leaderboard.view import ViewPage, coloured
@@ -90,7 +90,9 @@ class MatrixPage(ViewPage):
         matrix, colours = self._matrix, self.colours
         assert matrix is not None  # noqa: S101 - rows are only shown of a matrix
         place = matrix.order[index]
-        name = Text.assemble((f"{index + 1:>2} ", colours.muted), f"{score_of(matrix, place):>6} ", self.name_of(place))
+        name = Text.assemble(
+            (f"{index + 1:>2} ", colours.muted), f"{score_cell(matrix, place):>6} ", self.name_of(place)
+        )
         return (name, *(coloured(matrix_cell(matrix, place, other), colours) for other in matrix.order))
 
     @property
@@ -122,7 +124,7 @@ class MatrixPage(ViewPage):
         verdict = contrast.row.verdict if contrast.row is not None else None
         if contrast.state == "not comparable" or verdict is None:
             why = contrast.why or "There is no test of these two."
-            return (title, Text(f"✕ {printable(why, 400)}", style=colours.warning))
+            return (title, Text(f"✕ not comparable: {printable(why, 400)}", style=colours.warning))
         return (title, Text(printable(verdict.sentence, 400), style=kind_colour(verdict.tone, colours)))
 
     def on_rows_moved(self) -> None:

@@ -147,10 +147,10 @@ class StepsPage(ViewPage):
         if point.drop is not None:
             self.choose(point.drop.pair)
             return
-        from benchtui.compare.leaderboard.leaderboard import pair_of
+        from benchtui.compare.leaderboard.cells import pair_of
 
         board = self.assembly.board()
-        self.choose(pair_of(board.candidates, board.references, point.candidate, curve.column.task))
+        self.choose(pair_of(board.candidates, board.references, point.candidate, curve.column))
 
     def action_task(self, by: int) -> None:
         if len(self._curves) < 2:

@@ -107,11 +107,13 @@ class ViewPage(Page):
 
 
 def open_pair(page: Page, pair: Pair) -> None:
-    """Open the comparison of two runs on top of a page."""
+    """Open the comparison of two runs on top of a page; of a mean that of its first task's runs."""
+    from benchtui.compare.leaderboard.pairs import runs_behind
     from screens.compare.compare import ComparePage
 
-    first, second = map(RunDirectory, pair)
-    page.app.push_screen(ComparePage(model_of(pair[1]), (first, second)))
+    runs = runs_behind(pair)
+    first, second = map(RunDirectory, runs)
+    page.app.push_screen(ComparePage(model_of(runs[1]), (first, second)))
 
 
 def model_of(run: Path) -> Path:

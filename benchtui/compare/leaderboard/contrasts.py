@@ -44,7 +44,7 @@ class Contrast(msgspec.Struct, frozen=True):
         compared."""
         if self.state != "compared" or self.row is None:
             return None
-        return self.row.change if place == self.second else -self.row.change
+        return self.row.change if place == self.second else 0.0 - self.row.change  # 0.0 - 0.0 is not -0.0
 
     def interval(self, place: int) -> Interval | None:
         """Return the interval of that change."""
@@ -131,10 +131,13 @@ def uncorrected(
     if runs is None:
         return Contrast(first, second, "pending", pair)
     row = runs.row(column.task)
-    if row is None or f"{row.metric},{row.filter}" != column.metric:
-        return Contrast(first, second, "not comparable", pair, why="the column's metric is not in both runs")
+    if row is None or row.key != column.metric:
+        why = runs.problem or "the column's metric is not in both runs"
+        return Contrast(first, second, "not comparable", pair, why=why)
     if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE:
-        return Contrast(first, second, "not comparable", pair, row, row.verdict.sentence)
+        return Contrast(
+            first, second, "not comparable", pair, row, runs.reasons.get(column.task) or row.verdict.sentence
+        )
     return Contrast(first, second, "compared", pair, row)
 
 

@@ -43,6 +43,11 @@ def runs_in(pair: Pair) -> tuple[Path, ...]:
     return tuple(run for _, runs in pair.parts for run in runs) if isinstance(pair, MeanOf) else pair
 
 
+def runs_behind(pair: Pair) -> Runs:
+    """Return the two runs whose comparison shows what is compared; of a mean those of its first task."""
+    return pair.parts[0][1] if isinstance(pair, MeanOf) else pair
+
+
 class PairedRuns(msgspec.Struct, frozen=True):
     """The headline rows of a comparison of two runs, as `benchtui compare` finds them for these two alone, but without
     what only tests at another level need; or the one row of a mean. `watched` where either might have stopped early;

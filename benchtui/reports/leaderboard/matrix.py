@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from benchtui.compare.leaderboard.cells import score_of
 from benchtui.compare.leaderboard.contrasts import Contrast
 from benchtui.compare.leaderboard.matrix import Matrix
 from benchtui.compare.wording import p_number
@@ -44,15 +45,16 @@ def matrix_sheet(matrix: Matrix, *, width: int = 10_000, glyphs: Glyphs = UNICOD
     rows = []
     for number, (place, name) in enumerate(zip(matrix.order, names, strict=True)):
         cells = [matrix_cell(matrix, place, other, glyphs) for other in shown]
-        rows.append((Words(str(number + 1)), Words(name), Words(score_of(matrix, place)), *cells))
+        rows.append((Words(str(number + 1)), Words(name), Words(score_cell(matrix, place)), *cells))
     header = ("#", "Model", "Score", *(str(number + 1) for number in range(len(shown))))
     title = f"{one_line(matrix.column.title, NAME)}: every pair"
     said = tuple(matrix_sentences(matrix, len(shown), glyphs))
     return Sheet(title, header, "rlr" + "r" * len(shown), tuple(rows), said)
 
 
-def score_of(matrix: Matrix, place: int) -> str:
-    outcome = matrix.candidates[place].outcome(matrix.column.task)
+def score_cell(matrix: Matrix, place: int) -> str:
+    """Return the score of the candidate at `place`: "58.2%"."""
+    outcome = score_of(matrix.candidates[place], matrix.column)
     return "" if outcome is None else score_words(outcome.value, is_share=matrix.column.is_share, digits=1)
 
 
@@ -111,7 +113,7 @@ def matrix_sentences(matrix: Matrix, shown: int, glyphs: Glyphs = UNICODE) -> It
 def why_words(candidates: Sequence[Any], contrast: Contrast) -> str:
     """Return why two candidates are not compared, with their names."""
     names = [one_line(candidates[place].name, NAME) for place in (contrast.first, contrast.second)]
-    return f"{names[0]} and {names[1]}: {one_line(contrast.why, 300)}"
+    return f"{names[0]} and {names[1]}: not comparable: {one_line(contrast.why, 300)}"
 
 
 def _leader(matrix: Matrix) -> Iterator[str]:

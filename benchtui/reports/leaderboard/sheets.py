@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from benchtui.reports import markdown
 from benchtui.reports.exports import cell
 from benchtui.reports.hybrid.style import CURVE
+from benchtui.reports.leaderboard.latex import latex
 from benchtui.reports.style import CSS
 from benchtui.reports.wording.verdicts import Tone
 from benchtui.text import one_line, printable
@@ -85,6 +86,28 @@ def sheets_markdown(sheets: Iterable[Sheet]) -> str:
         said = [markdown.escape(sentence, 1_000) for sentence in sheet.sentences]
         parts.append("\n\n".join([f"**{markdown.escape(sheet.title)}**", table, *said]))
     return "\n\n".join(parts) + "\n"
+
+
+def sheets_latex(sheets: Iterable[Sheet]) -> str:
+    r"""Return a `table` for each, its sentences below; needs no packages; ends in a newline."""
+    parts = []
+    for sheet in sheets:
+        rows = (" & ".join(latex(words.text) for words in row) for row in sheet.rows)
+        parts += [
+            r"\begin{table}",
+            rf"\textbf{{{latex(sheet.title)}}}\par\smallskip",
+            rf"\begin{{tabular}}{{{sheet.align.replace('c', 'l')}}}",
+            r"\hline",
+            " & ".join(latex(name) for name in sheet.header) + r" \\",
+            r"\hline",
+            *(row + r" \\" for row in rows),
+            r"\hline",
+            r"\end{tabular}",
+            r"\par\smallskip\footnotesize",
+            *(rf"{latex(sentence, 3000)}\par" for sentence in sheet.sentences),
+            r"\end{table}",
+        ]
+    return "\n".join(parts) + "\n"
 
 
 def sheets_html(title: str, sheets: Iterable[Sheet]) -> str:

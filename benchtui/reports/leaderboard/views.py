@@ -13,7 +13,14 @@ from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.drawing import Drawing, stacked_svg
 from benchtui.reports.leaderboard.matrix import PAIR_COLUMNS, matrix_records, matrix_sheet
 from benchtui.reports.leaderboard.pareto import PARETO_COLUMNS, front_drawing, front_sheet, pareto_records
-from benchtui.reports.leaderboard.sheets import Sheet, records_csv, sheets_html, sheets_markdown, sheets_svg
+from benchtui.reports.leaderboard.sheets import (
+    Sheet,
+    records_csv,
+    sheets_html,
+    sheets_latex,
+    sheets_markdown,
+    sheets_svg,
+)
 from benchtui.reports.leaderboard.steps import (
     NARROWEST,
     OTHERS,
@@ -47,7 +54,7 @@ class Report:
     drawings: tuple[Drawing, ...] = ()
 
     def written(self, form: str) -> str:
-        """Return it as "markdown", "csv", "json", "html" or "svg"."""
+        """Return it as "markdown", "csv", "json", "html", "svg" or "latex"."""
         if form == "csv":
             return records_csv(self.records, self.columns)
         if form == "json":
@@ -55,6 +62,8 @@ class Report:
             return json_text({"schema_version": 1, "sentences": said, "rows": self.records})
         if form == "html":
             return sheets_html(self.title, self.sheets)
+        if form == "latex":
+            return sheets_latex(self.sheets)
         if form == "svg":
             return stacked_svg(self.drawings) if self.drawings else sheets_svg(self.title, self.sheets)
         return sheets_markdown(self.sheets)

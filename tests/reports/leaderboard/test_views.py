@@ -97,6 +97,9 @@ def test_every_format_has_the_same_figures(found: Assembly, name: str) -> None:
     assert "<script" not in page
     assert "default-src 'none'" in page
     ET.fromstring(report.written("svg"))  # noqa: S314 - our own
+    written = report.written("latex")
+    assert written.count(r"\begin{tabular}") == len(report.sheets)
+    assert written.isascii()
 
 
 def test_records_are_the_comparisons(found: Assembly) -> None:
@@ -155,4 +158,4 @@ def test_of_two_that_are_not_comparable_it_is_said_why(tmp_path: Path) -> None:
         ]
     )
     lines = shown(pairwise_report(found, found.columns[0]), 200)
-    assert any("✕ whole and short: Not comparable:" in line for line in lines)
+    assert any("✕ whole and short: not comparable:" in line for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,19 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     return assembly_of(with_facts([*found, other]))
 
 
+Open = Callable[[], BenchtuiApp]
+
+
 @pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BenchtuiApp:
+def open_app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "outputs").mkdir()
-    return BenchtuiApp(Settings(Choice(outputs=Path("outputs")), clock=lambda: NOW))
+    return lambda: BenchtuiApp(Settings(Choice(outputs=Path("outputs")), clock=lambda: NOW))
+
+
+@pytest.fixture
+def app(open_app: Open) -> BenchtuiApp:
+    return open_app()
 
 
 async def to_page(pilot: Pilot[int], page: ViewPage) -> str:
@@ -84,7 +93,7 @@ async def test_what_cannot_be_compared_says_why(app: BenchtuiApp, assembly: Asse
     async with app.run_test(size=(120, 36)) as pilot:
         await to_page(pilot, MatrixPage(assembly))
         await press(pilot, "right", "right")
-        assert "✕ Not comparable: " in shown(pilot)
+        assert "✕ not comparable: " in shown(pilot)
         assert "prompt" in shown(pilot)
 
 
@@ -187,9 +196,10 @@ async def test_foreign_names_are_text(app: BenchtuiApp, tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", PAGES)
 def test_picture(
-    name: str, size: str, app: BenchtuiApp, assembly: Assembly, snap_compare: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, size: str, open_app: Open, assembly: Assembly, snap_compare: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
+    app = open_app()
 
     async def act(pilot: Pilot[int]) -> None:
         await to_page(pilot, PAGES[name](assembly))
