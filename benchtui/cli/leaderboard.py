@@ -81,6 +81,7 @@ def command(
     benchtui leaderboard --format html --output board.html
     """
     from benchtui.compare.leaderboard.assemble import assemble
+    from benchtui.compare.leaderboard.other_runs import scores_of_others
     from benchtui.reports.leaderboard.page import page_of
 
     found = assemble(outputs, models, reference=reference, tasks=tasks)
@@ -92,7 +93,8 @@ def command(
         return print_view(found, pairwise=pairwise, steps=steps, pareto=pareto, form=form, output=output)
     page_of(found.board(), sort=sort, reverse=reverse, group=group)  # complain before anything is computed
     board = completed(found).board()
-    _write(page_of(board, sort=sort, reverse=reverse, group=group, all_runs=all_runs), form, output)
+    scores = scores_of_others(board) if all_runs else None
+    _write(page_of(board, sort=sort, reverse=reverse, group=group, all_runs=all_runs, scores=scores), form, output)
     return None
 
 

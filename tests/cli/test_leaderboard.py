@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,17 @@ def test_rows_and_columns_are_chosen(outputs: Path) -> None:
 
 def test_sorting_and_grouping_change_no_verdict(outputs: Path) -> None:
     assert cells(as_json(outputs)) == cells(as_json(outputs, "--sort", "gsm8k", "--group", "model"))
+
+
+def test_other_runs_have_their_scores(tmp_path: Path) -> None:
+    outputs = three_models(tmp_path / "outputs")
+    runs = outputs / "good/benchmarks/fine-tuned"
+    for name in ("x", "y"):
+        shutil.copytree(runs / "2026-11-20T10-00-00", runs / name)
+    good = next(each for each in as_json(outputs, "--all-runs")["candidates"] if each["name"] == "good")
+    scores = {cell["task"]: cell["value"] for cell in good["tasks"] if cell["task"] != "mean"}
+    assert [run["scores"] for run in good["other_runs"]] == [scores, scores]
+    assert benchtui("leaderboard", "--outputs", outputs, "--all-runs").out.count("\n  2026-11-20 10:30") == 2
 
 
 def test_csv_has_every_figure_of_json(outputs: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Any
 
+from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.records import Candidate, CandidateRun, Cell, Leaderboard
 from benchtui.evidence.records import Interval
 from benchtui.reports.exports import cell as csv_cell
@@ -113,10 +115,11 @@ def _column(board: Leaderboard, place: int) -> dict[str, Any]:
 
 
 def _records(page: Page) -> list[dict[str, Any]]:
-    return [_candidate(page.board, place) for _, places in page.groups for place in places]
+    return [_candidate(page, place) for _, places in page.groups for place in places]
 
 
-def _candidate(board: Leaderboard, place: int) -> dict[str, Any]:
+def _candidate(page: Page, place: int) -> dict[str, Any]:
+    board = page.board
     candidate, reference = board.candidates[place], board.references[place]
     return {
         "name": candidate.name,
@@ -136,18 +139,23 @@ def _candidate(board: Leaderboard, place: int) -> dict[str, Any]:
         "answer_tokens": candidate.facts.length,
         "problem": candidate.problem,
         "tasks": [_cell(board, place, number) for number in range(len(board.columns))],
-        "other_runs": [_run(run) for run in candidate.others],
+        "other_runs": [_run(page, run) for run in candidate.others],
     }
 
 
 def _seed(seed: Candidate) -> dict[str, Any]:
-    scores = {outcome.task: outcome.value for outcome in seed.outcomes}
-    return {"name": seed.name, "seed": seed.seed, "scores": scores}
+    return {"name": seed.name, "seed": seed.seed, "scores": _scores(seed.outcomes)}
 
 
-def _run(run: CandidateRun) -> dict[str, Any]:
+def _run(page: Page, run: CandidateRun) -> dict[str, Any]:
+    """Return another run; its scores where all runs were asked for."""
     date = run.created.isoformat() if run.created else None
-    return {"run": str(run.path), "date": date, "state": run.state, "suite": run.suite}
+    scores = {"scores": _scores(page.scores.get(run.path, ()))} if page.all_runs else {}
+    return {"run": str(run.path), "date": date, "state": run.state, "suite": run.suite, **scores}
+
+
+def _scores(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    return {outcome.task: outcome.value for outcome in outcomes}
 
 
 def _cell(board: Leaderboard, place: int, number: int) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
+from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.order import Grouping, grouped, ordered
-from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Leaderboard
+from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Cell, Leaderboard
 from benchtui.reports.leaderboard.cells import CellWords, cell_words, row_words
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.text import one_line
@@ -15,23 +17,23 @@ from benchtui.text import one_line
 
 class Page(msgspec.Struct, frozen=True):
     """A leaderboard, the places of its candidates by group, what they are sorted by, and whether the runs that do not
-    count and the seeds that were joined are shown below their rows."""
+    count, with their `scores`, and the seeds that were joined are shown below their rows."""
 
     board: Leaderboard
     groups: tuple[tuple[str, tuple[int, ...]], ...]
     sort: str
     all_runs: bool = False
+    scores: Mapping[Path, Sequence[Outcome]] = {}
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One row of a report. `place` is None for what is below a candidate: a seed, or another run, which has no cells
-    but words about it. A heading of a group has neither."""
+    """One row of a report: a "heading" of a group, which has no cells; a "candidate"; or below it a "seed" or another
+    "run", which have no place of their own."""
 
     name: str
     kind: str = "candidate"
     place: int | None = None
     cells: tuple[CellWords, ...] = ()
-    words: str = ""
 
 
 def page_of(
@@ -41,11 +43,12 @@ def page_of(
     reverse: bool = False,
     group: Grouping | None = None,
     all_runs: bool = False,
+    scores: Mapping[Path, Sequence[Outcome]] | None = None,
 ) -> Page:
     """Return a leaderboard in an order: by the mean of the tasks, or the first task, unless `sort` names another
     column. Raises UsageError for a column that it does not have."""
     by = sort or default_sort(board)
-    return Page(board, grouped(board, ordered(board, by, reverse=reverse), group), by, all_runs)
+    return Page(board, grouped(board, ordered(board, by, reverse=reverse), group), by, all_runs, scores or {})
 
 
 def default_sort(board: Leaderboard) -> str:
@@ -62,7 +65,7 @@ def lines_of(page: Page, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
             candidate = page.board.candidates[place]
             yield Line(name_words(candidate), "candidate", place, row_words(page.board, place, glyphs))
             if page.all_runs:
-                yield from _below(page.board, candidate, glyphs)
+                yield from _below(page, candidate, glyphs)
 
 
 def name_words(candidate: Candidate) -> str:
@@ -71,26 +74,24 @@ def name_words(candidate: Candidate) -> str:
     return f"{name} ({len(candidate.seeds)} seeds)" if len(candidate.seeds) > 1 else name
 
 
-def _below(board: Leaderboard, candidate: Candidate, glyphs: Glyphs) -> Iterator[Line]:
+def _below(page: Page, candidate: Candidate, glyphs: Glyphs) -> Iterator[Line]:
     for seed in candidate.seeds:
-        yield Line(f"  seed {seed.seed}: {one_line(seed.name, 200)}", "seed", None, _of_seed(board, seed, glyphs))
+        name = f"  seed {seed.seed}: {one_line(seed.name, 200)}"
+        yield Line(name, "seed", None, _alone(page.board, seed.outcomes, glyphs))
     for run in candidate.others:
-        yield Line(f"  {run_words(run)}", "run", None)
+        yield Line(f"  {run_words(run)}", "run", None, _alone(page.board, page.scores.get(run.path, ()), glyphs))
 
 
-def _of_seed(board: Leaderboard, seed: Candidate, glyphs: Glyphs) -> tuple[CellWords, ...]:
-    from benchtui.compare.leaderboard.records import Cell
+def _alone(board: Leaderboard, outcomes: Sequence[Outcome], glyphs: Glyphs) -> tuple[CellWords, ...]:
+    """Return cells of scores that are compared with nothing."""
+    by_task = {outcome.task: outcome for outcome in outcomes}
+    return tuple(cell_words(_cell(by_task.get(column.task)), column, glyphs) for column in board.columns)
 
-    found = []
-    for column in board.columns:
-        outcome = seed.outcome(column.task)
-        cell = (
-            Cell("missing")
-            if outcome is None
-            else Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
-        )
-        found.append(cell_words(cell, column, glyphs))
-    return tuple(found)
+
+def _cell(outcome: Outcome | None) -> Cell:
+    if outcome is None:
+        return Cell("missing")
+    return Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
 
 
 def run_words(run: CandidateRun) -> str:

@@ -9,7 +9,8 @@ main { max-width: none; }
 .board td, .board th { vertical-align: top; white-space: nowrap; }
 .board tbody th { position: sticky; left: 0; background: Canvas; font-weight: 600; white-space: normal;
   min-width: 12rem; max-width: 24rem; border-right: 1px solid var(--line); }
-.board thead th { overflow-wrap: normal; position: sticky; top: 0; background: Canvas; z-index: 1; vertical-align: bottom; }
+.board thead th { position: sticky; top: 0; overflow-wrap: normal;
+  background: Canvas; z-index: 1; vertical-align: bottom; }
 .board thead th:first-child { left: 0; z-index: 2; border-right: 1px solid var(--line); }
 .board button { all: unset; cursor: pointer; font-weight: 600; white-space: normal; }
 .board button:focus-visible, input:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }

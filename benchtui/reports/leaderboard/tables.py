@@ -132,10 +132,11 @@ def _cells(text: str) -> int:
 
 def _blocks(page: Page, lines: Sequence[Line], width: int) -> list[list[_Laid]]:
     """Return the task columns in blocks that fit: one with as much in each cell as there is room for, else several
-    with little in each."""
+    with little in each. The column that the rows are sorted by comes first."""
     name = _name_width(lines, width)
+    places = sorted(range(len(page.board.columns)), key=lambda place: page.board.columns[place].task != page.sort)
     for left in _LEVELS:
-        laid = [_laid(page, lines, place, left) for place in range(len(page.board.columns))]
+        laid = [_laid(page, lines, place, left) for place in places]
         if name + sum(2 + column.width for column in laid) <= width:
             return [laid]
     blocks: list[list[_Laid]] = [[]]
@@ -204,9 +205,6 @@ def _row(line: Line, block: Sequence[_Laid], width: int) -> Iterator[Text]:
 
     if line.kind == "heading":
         yield Text(line.name, style="bold underline")
-        return
-    if not line.cells:
-        yield Text(line.name, style="dim")
         return
     first, *rest = _folded(line.name, width)
     made = Text(_padded(first, width), style="" if line.kind == "candidate" else "dim")

@@ -10,8 +10,8 @@ from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.scores import metric_name
 from benchtui.text import one_line
 
-MOST_NAMES = 8
-"""Names in one sentence; more are counted."""
+MOST_NAMES = 4
+"""Names in one sentence; more are counted, and all are marked in the table."""
 
 HARDLY = 0.0005
 """Below this no tenth of a point is left."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from rich.cells import cell_len
@@ -86,7 +88,8 @@ def test_groups_begin_with_their_base() -> None:
 
 
 def test_seeds_and_other_runs_unfold() -> None:
-    lines = list(lines_of(page_of(board(), all_runs=True)))
+    scores = {Path("r/2026"): board().candidates[1].seeds[0].outcomes}
+    lines = list(lines_of(page_of(board(), all_runs=True, scores=scores)))
     assert [line.name.strip() for line in lines if line.kind != "candidate"] == [
         "seed 1: good-s1",
         "seed 2: good-s2",
@@ -94,6 +97,13 @@ def test_seeds_and_other_runs_unfold() -> None:
     ]
     seed = next(line for line in lines if line.kind == "seed")
     assert seed.cells[0].score == "62.0%"
+    run = next(line for line in lines if line.kind == "run")
+    assert [cell.score for cell in run.cells] == ["62.0%", "–"]
+
+
+def test_the_column_that_is_sorted_by_comes_first() -> None:
+    text = plain_leaderboard(page_of(board(), sort="reads"), width=60)
+    assert text.splitlines()[0].split() == ["Model", "Reading", "Facts"]
 
 
 def test_each_reason_is_told_once() -> None:
