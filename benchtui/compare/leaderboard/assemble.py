@@ -21,7 +21,7 @@ import msgspec
 from benchtui.compare.leaderboard.best import pairs_of_best, with_best
 from benchtui.compare.leaderboard.candidates import find_candidates
 from benchtui.compare.leaderboard.cells import Compared, Planned, pairs_of, plan_cells
-from benchtui.compare.leaderboard.chosen import shrinkage_of
+from benchtui.compare.leaderboard.chosen import shrinkages_of
 from benchtui.compare.leaderboard.leaderboard import OWN_BASE, Verdicts, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
@@ -65,9 +65,7 @@ class Assembly(msgspec.Struct, frozen=True, dict=True):
 
     def with_shrinkages(self) -> Assembly:
         """Return the same with what the samples tell of each column's leader. Reads those of its best candidates."""
-        board = self._cells
-        found = {column.task: shrinkage_of(board, number) for number, column in enumerate(self.columns)}
-        return msgspec.structs.replace(self, shrinkages=found)
+        return msgspec.structs.replace(self, shrinkages=shrinkages_of(self._cells))
 
 
 def assemble(

@@ -16,7 +16,9 @@ from benchtui.compare.differences.groups import weighted_by_size
 from benchtui.compare.differences.leaves import SampleSource, ScoredTerms, scored_terms
 from benchtui.compare.differences.questions import questions
 from benchtui.compare.leaderboard.best import ranking
-from benchtui.compare.leaderboard.records import MEAN, Candidate, Leaderboard
+from benchtui.compare.leaderboard.cells import tasks_of
+from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
+from benchtui.compare.leaderboard.store import PairStore
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.winners_curse import Choice, shrinkage
 from benchtui.results.read import read_run
@@ -39,17 +41,40 @@ Leaves = Mapping[str, _Leaf]
 """By the task's name."""
 
 
-def shrinkage_of(board: Leaderboard, number: int) -> float | None:
-    """Estimate by how much less good the leader of a column is expected to be on other samples (see `Best`); None where
-    it cannot be told. A candidate whose samples cannot be read, or do not give its score, does not take part.
+class Told(msgspec.Struct, frozen=True):
+    """What the samples tell of one column's leader."""
+
+    shrinkage: float | None
+
+
+def shrinkages_of(board: Leaderboard) -> dict[str, float | None]:
+    """Estimate for each column, by its task, how much less good the leader is expected to be on other samples (see
+    `Best`); None where it cannot be told. What was read of the same files before is known.
+
+    A candidate whose samples cannot be read, or do not give its score, does not take part.
     """
-    column = board.columns[number]
-    tasks = column.tasks if column.task == MEAN else (column.task,)
-    places = ranking(board, number)[:MOST]
-    read = [_of_candidate(board.candidates[place], tasks) for place in places]
-    found = [leaves for leaves in read if leaves]
-    fitting = [leaves for leaves in found if _fits(leaves, found[0])]
-    if len(fitting) < 2 or not read[0]:
+    store, found = PairStore(Told), dict[str, float | None]()
+    for number, column in enumerate(board.columns):
+        chosen = [board.candidates[place] for place in ranking(board, number)[:MOST]]
+        runs = [run for candidate in chosen for run in _runs(candidate, tasks_of(column))]
+        what = f"shrinkage of {column} by {[len(candidate.seeds) for candidate in chosen]}"
+        kept = store.find([(what, runs)]) if len(chosen) > 1 else {0: Told(None)}
+        if not kept:
+            kept = {0: Told(_shrinkage(column, chosen))}
+            store.keep(what, runs, kept[0])
+        found[column.task] = kept[0].shrinkage
+    return found
+
+
+def _runs(candidate: Candidate, tasks: Sequence[str]) -> list[Path]:
+    seeds = candidate.seeds or (candidate,)
+    return [run for seed in seeds for task in tasks if (run := seed.runs.get(task)) is not None]
+
+
+def _shrinkage(column: Column, candidates: Sequence[Candidate]) -> float | None:
+    read = [_of_candidate(candidate, tasks_of(column)) for candidate in candidates]
+    fitting = [leaves for leaves in read if leaves and read[0] and _fits(leaves, read[0])]
+    if len(fitting) < 2:
         return None
     return shrinkage([_choice(name, fitting) for name in fitting[0][0]], higher_is_better=column.higher_is_better)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from benchtui.compare.leaderboard import pairs, store
+from benchtui.compare.leaderboard import chosen, pairs, store
 from benchtui.compare.leaderboard.assemble import Assembly, assemble, complete
 from benchtui.tasks.cache import cache_folder
 from tests.compare.leaderboard.models import three_models
@@ -39,7 +39,8 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         found.append(run)
         return real(run)
 
-    monkeypatch.setattr(pairs, "read_run", noted)
+    for module in (pairs, chosen):
+        monkeypatch.setattr(module, "read_run", noted)
     return found
 
 
@@ -56,6 +57,7 @@ def test_a_second_leaderboard_reads_no_run_and_is_the_same(outputs: Path, read: 
     assert not read
     assert not first.missing()
     assert last.board() == before.board()
+    assert any(best.shrinkage for best in last.board().best if best)
 
 
 def test_a_changed_file_is_read_again(outputs: Path, read: list[Path]) -> None:
