@@ -5,7 +5,8 @@ with it, each by the p-value of a comparison of these two alone, at 5 % / ((K - 
 score. Whoever is wrongly called best must have been shown to be better than the one that truly is, which for each of
 the others happens with at most half that chance (the wrong direction of a two-sided test): together at most 5 %,
 whatever depends on what, and although the scores chose the leader. Those that are not shown to be worse by the same
-rule cannot be told apart from it.
+rule cannot be told apart from it; nor can those that no test can compare with it (several seeds with several seeds).
+Those that were asked in another way are left aside, and named.
 """
 
 from __future__ import annotations
@@ -86,13 +87,13 @@ def _best(
     leader, *others = ranking(board, number) or [-1]
     if not others:
         return None
-    column, tied, worse, pending = board.columns[number], [leader], 0, 0
+    column, tied, apart, worse, pending = board.columns[number], [leader], list[int](), 0, 0
     for place in others:
         found = uncorrected(board.candidates, column, couple(leader, place), compared)
         if found.state == "pending":
             pending += 1
-        elif found.state == "not comparable":
-            continue
+        elif found.state == "not comparable" and found.pair is not None:
+            apart.append(place)
         elif _shown_better(found, leader, column, compared, alpha):
             worse += 1
         else:
@@ -100,7 +101,7 @@ def _best(
     of = len(tied) + worse + pending
     if of < 2:
         return None
-    return Best(leader, not pending and worse == of - 1, tuple(tied), of, shrinkage, pending)
+    return Best(leader, not pending and worse == of - 1, tuple(tied), of, shrinkage, pending, tuple(apart))
 
 
 def _shown_better(

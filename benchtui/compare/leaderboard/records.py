@@ -140,7 +140,8 @@ class Best(msgspec.Struct, frozen=True):
     come when `pending`, the pairs that are still to be compared, is 0. `of` is how many take part: those that can be
     compared with the leader. `shrinkage` is how much less good than its score the leader is expected to be on other
     samples, because it was chosen as the best of `of` on these; never below 0, on the score's scale, and None where it
-    cannot be told or was not computed yet.
+    cannot be told or was not computed yet. `apart` are the places of those with a score of this column that cannot be
+    compared with the leader.
     """
 
     leader: int
@@ -149,6 +150,7 @@ class Best(msgspec.Struct, frozen=True):
     of: int
     shrinkage: float | None = None
     pending: int = 0
+    apart: tuple[int, ...] = ()
 
 
 class Leaderboard(msgspec.Struct, frozen=True):

@@ -109,6 +109,7 @@ def _column(board: Leaderboard, place: int) -> dict[str, Any]:
             "shown": best.shown,
             "cannot_be_told_apart": [board.candidates[each].name for each in best.tied],
             "of": best.of,
+            "not_comparable_with_it": [board.candidates[each].name for each in best.apart],
             "expected_shrinkage": best.shrinkage,
         }
     return found

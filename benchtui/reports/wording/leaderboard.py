@@ -26,7 +26,7 @@ def best_sentences(board: Leaderboard) -> list[str]:
     """Say of each column who is best, or who cannot be told apart, and how much of the leader's score is owed to
     choosing it."""
     return [
-        f"{column.title}: {_who(board, best)}{_so_far(best)}{_shrinkage(column, best)}"
+        f"{column.title}: {_who(board, best)}{_apart(best)}{_so_far(best)}{_shrinkage(column, best)}"
         for column, best in zip(board.columns, board.best, strict=False)
         if best is not None
     ]
@@ -40,6 +40,13 @@ def _who(board: Leaderboard, best: Best) -> str:
         ordered = [best.leader, *(place for place in best.tied if place != best.leader)]
         return f"these {len(best.tied)} cannot be told apart: {_names(board, ordered)}."
     return f"{leader} has the best score; that it is better than the others is not shown."
+
+
+def _apart(best: Best) -> str:
+    """Say how many scores the leader cannot be compared with."""
+    if not best.apart:
+        return ""
+    return f" {len(best.apart):,} more cannot be compared with {'it' if best.shown else 'the first'}."
 
 
 def _so_far(best: Best) -> str:

@@ -8,8 +8,10 @@ import pytest
 
 from benchtui.compare.compare import compare_runs
 from benchtui.compare.history.history import outcomes_of
+from benchtui.compare.leaderboard import contrasts
 from benchtui.compare.leaderboard.assemble import Assembly, assembly_of, complete
 from benchtui.compare.leaderboard.records import Best, Candidate, Key
+from benchtui.reports.wording.leaderboard import best_sentences
 from benchtui.results.read import read_run
 from tests.compare.leaderboard.written import checkpoints, follows, solves, write_candidate
 from tests.synthetic import Task, write_run
@@ -76,6 +78,31 @@ def test_a_run_that_cannot_be_compared_with_the_leader_does_not_take_part(tmp_pa
     candidates.append(write_candidate(tmp_path, Key("other"), other, base=candidates[0]))
     found = best_of(candidates)
     assert (found.leader, found.shown, found.of) == (2, True, 3)
+
+
+def test_scores_that_cannot_be_compared_with_the_leader_are_told(tmp_path: Path) -> None:
+    """A model of another base, with other prompts: its own comparison stands, one with the leader is impossible."""
+    candidates = checkpoints(tmp_path, (0.4, 0.7))
+    asked = {"prompt": "another "}
+    base = write_candidate(tmp_path, Key("org/other", base=True), {"ifeval": follows(0.2, 6, **asked)})
+    candidates += [base, write_candidate(tmp_path, Key("other"), {"ifeval": follows(0.5, 7, **asked)}, base=base)]
+    board = judged(candidates).board()
+    (found,) = board.best
+    assert found is not None
+    assert board.cells[4][0].state == "compared"
+    assert (found.leader, found.shown, found.of, set(found.apart)) == (2, True, 3, {3, 4})
+    assert "2 more cannot be compared with it." in best_sentences(board)[0]
+
+
+def test_what_no_test_can_compare_with_the_leader_cannot_be_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = judged(checkpoints(tmp_path, (0.4, 0.7)))
+    real = contrasts.pair_of_couple
+    monkeypatch.setattr(contrasts, "pair_of_couple", lambda c, both, k: None if both == (1, 2) else real(c, both, k))
+    best = found.board().best[0]
+    assert best is not None
+    assert (best.shown, best.tied) == (False, (2, 1))
 
 
 def test_a_column_with_one_score_has_no_best(tmp_path: Path) -> None:
