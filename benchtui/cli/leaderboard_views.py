@@ -30,7 +30,7 @@ def print_view(
 
     if (pairwise is not None) + steps + pareto > 1:
         raise UsageError("--pairwise, --steps and --pareto are three reports.", "Name one of them.")
-    column = column_named(found.columns, pairwise or "")
+    column = column_named(found.columns, pairwise or "", mean_first=pareto)
     found = _compared(found, column, pairwise=pairwise is not None, steps=steps)
     if form == "table" and output is not None:
         form = "markdown"  # a table in a file, whatever the terminal's width
@@ -41,7 +41,7 @@ def print_view(
     elif steps:
         report = steps_report(found, width=console.width, glyphs=glyphs)
     else:
-        report = pareto_report(found, column, glyphs=glyphs)
+        report = pareto_report(found, column, width=console.width, glyphs=glyphs)
     if form == "table":
         console.print(sheets_view(report.sheets))
     else:
@@ -52,7 +52,7 @@ def _compared(found: Assembly, column: Column, *, pairwise: bool, steps: bool) -
     from benchtui.cli.terminal.progress import counted
     from benchtui.compare.leaderboard.views import completed, of_matrix, of_pareto, of_steps
 
-    missing = of_steps if steps else of_matrix(column) if pairwise else of_pareto(column)
+    missing = of_steps() if steps else of_matrix(column) if pairwise else of_pareto(column)
     with counted("Comparing") as tell:
         for newer in completed(found, missing):
             found = newer

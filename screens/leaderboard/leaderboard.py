@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -345,10 +345,12 @@ class LeaderboardPage(Page):
 
         self._view(ParetoPage)
 
-    def _view(self, page: type[ViewPage]) -> None:
+    def _view(self, page: type[ViewPage[Any]]) -> None:
         """Open a page of the same candidates, at the task with the cursor."""
         if self._assembly is not None and self._assembly.columns:
-            self.app.push_screen(page(self._assembly, max(self.query_one(Grid).column - 1, 0)))
+            line = self._selected
+            place = line.place if isinstance(line, Row) else None
+            self.app.push_screen(page(self._assembly, max(self.query_one(Grid).column - 1, 0), place))
 
     def on_rows_chosen(self) -> None:
         board, line = self._board, self._selected

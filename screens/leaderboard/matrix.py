@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group, RenderableType
@@ -20,6 +20,7 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.assemble import Assembly
     from benchtui.compare.leaderboard.contrasts import Contrast
     from benchtui.compare.leaderboard.matrix import Matrix
     from benchtui.compare.leaderboard.views import Missing
@@ -40,7 +41,7 @@ class MatrixRows(Grid):
     ]
 
 
-class MatrixPage(ViewPage):
+class MatrixPage(ViewPage["Matrix"]):
     NAME = "Every pair"
     HELP = (
         "Which of these models differ? Every pair of one task is compared sample by sample, and all pairs are "
@@ -53,7 +54,6 @@ class MatrixPage(ViewPage):
             yield Plain(id="view-text")
 
     def on_mount(self) -> None:
-        self._matrix: Matrix | None = None
         self.query_one(Grid).focus()
         super().on_mount()
 
@@ -67,12 +67,16 @@ class MatrixPage(ViewPage):
 
         return pairwise_report(self.assembly, self.column)
 
-    def draw(self) -> None:
+    def made(self) -> Callable[[Assembly], Matrix]:
         from benchtui.compare.leaderboard.matrix import make_matrix
 
-        matrix = make_matrix(self.assembly.candidates, self.column, self.assembly.compared)
-        self._matrix = matrix
-        rows = self.query_one(Grid)
+        column = self.column
+        return lambda assembly: make_matrix(assembly.candidates, column, assembly.compared)
+
+    def draw(self) -> None:
+        matrix, rows = self.found, self.query_one(Grid)
+        if matrix is None:
+            return
         rows.empty = "No model has a score of this task."
         longest = max([NAME_WIDTH, *(len(self.name_of(place)) + 11 for place in matrix.order)])
         rows.columns = (
@@ -87,7 +91,7 @@ class MatrixPage(ViewPage):
         self._explain()
 
     def _cells(self, index: int) -> Sequence[Text]:
-        matrix, colours = self._matrix, self.colours
+        matrix, colours = self.found, self.colours
         assert matrix is not None  # noqa: S101 - rows are only shown of a matrix
         place = matrix.order[index]
         name = Text.assemble(
@@ -98,14 +102,14 @@ class MatrixPage(ViewPage):
     @property
     def _contrast(self) -> Contrast | None:
         """The pair with the cursor, None on the diagonal and on names."""
-        matrix, rows = self._matrix, self.query_one(Grid)
+        matrix, rows = self.found, self.query_one(Grid)
         if matrix is None or not rows.column or not matrix.order:
             return None
         one, other = matrix.order[min(rows.cursor, len(matrix.order) - 1)], matrix.order[rows.column - 1]
         return None if one == other else matrix.contrast(one, other)
 
     def _explain(self) -> None:
-        matrix = self._matrix
+        matrix = self.found
         if matrix is None:
             return
         contrast = self._contrast

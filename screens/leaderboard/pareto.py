@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group
@@ -28,6 +28,7 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 if TYPE_CHECKING:
+    from benchtui.compare.leaderboard.assemble import Assembly
     from benchtui.compare.leaderboard.pareto import Front, Spot
     from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
@@ -47,7 +48,7 @@ class SpotRows(Rows):
     ]
 
 
-class ParetoPage(ViewPage):
+class ParetoPage(ViewPage["tuple[Front, ...]"]):
     NAME = "Costs"
     HELP = (
         "Is there a model that is better and costs less? Scores are set against size on disk, memory, tokens a second "
@@ -76,7 +77,6 @@ class ParetoPage(ViewPage):
             yield Plain(id="view-text")
 
     def on_mount(self) -> None:
-        self._fronts: tuple[Front, ...] = ()
         self._axis = 0
         self.query_one(Rows).focus()
         super().on_mount()
@@ -91,12 +91,20 @@ class ParetoPage(ViewPage):
 
         return pareto_report(self.assembly, self.column)
 
-    def draw(self) -> None:
+    def made(self) -> Callable[[Assembly], tuple[Front, ...]]:
         from benchtui.compare.leaderboard.pareto import make_fronts
 
-        self._fronts = make_fronts(self.assembly.candidates, self.column, self.assembly.compared)
-        self._axis = min(self._axis, max(len(self._fronts) - 1, 0))
-        self._show()
+        column = self.column
+        return lambda assembly: make_fronts(assembly.candidates, column, assembly.compared)
+
+    def draw(self) -> None:
+        if self.found is not None:
+            self._axis = min(self._axis, max(len(self.found) - 1, 0))
+            self._show()
+
+    @property
+    def _fronts(self) -> tuple[Front, ...]:
+        return self.found or ()
 
     @property
     def _front(self) -> Front | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.console import Group
@@ -19,7 +19,8 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 if TYPE_CHECKING:
-    from benchtui.compare.leaderboard.steps import Curve, Point
+    from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.steps import Curve, Point, Series
     from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
 
@@ -37,16 +38,15 @@ class StepRows(Rows):
     ]
 
 
-class StepsPage(ViewPage):
+class StepsPage(ViewPage["tuple[Curve, ...]"]):
     NAME = "Training"
     HELP = (
         "When was the model best, and when did it become worse? A drop is a step that is shown to be worse than the "
-        "best one before it, corrected for every pair of steps of the model and all its tasks. [ and ] go from curve "
-        "to curve."
+        "best one before it, corrected for every pair of steps of the model and all its tasks. [ and ] go from task "
+        "to task, n to the next model."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left_square_bracket", "task(-1)", "Curve before", tooltip="The curve before", show=False),
-        Binding("right_square_bracket", "task(1)", "Curve", key_display="[/]", tooltip="The next task or model"),
+        Binding("n", "model", "Next model", tooltip="The next model with checkpoints"),
     ]
 
     def body(self) -> ComposeResult:
@@ -65,47 +65,54 @@ class StepsPage(ViewPage):
             yield Plain(id="view-text")
 
     def on_mount(self) -> None:
-        self._curves: tuple[Curve, ...] = ()
-        self._at: int | None = None
+        from benchtui.compare.leaderboard.steps import series_of
+
+        self._series = list(series_of(self.assembly.candidates))
+        model = self.assembly.candidates[self.candidate].key.model if self.candidate is not None else None
+        self._at = next((place for place, series in enumerate(self._series) if series.model == model), 0)
         self.query_one(Rows).focus()
         super().on_mount()
+
+    @property
+    def _chosen(self) -> Series | None:
+        return self._series[self._at] if self._series else None
 
     def missing(self) -> Missing:
         from benchtui.compare.leaderboard.views import of_steps
 
-        return of_steps
+        return of_steps(self._chosen) if self._series else lambda _: ()
+
+    def made(self) -> Callable[[Assembly], tuple[Curve, ...]]:
+        from benchtui.compare.leaderboard.steps import make_curves
+
+        chosen = self._chosen
+        return lambda assembly: make_curves(assembly.board(), assembly.compared, chosen) if chosen else ()
 
     def report(self) -> Report:
         from benchtui.reports.leaderboard.views import steps_report
 
         return steps_report(self.assembly)
 
-    def draw(self) -> None:
-        from benchtui.compare.leaderboard.steps import make_curves
-
-        self._curves = make_curves(self.assembly.board(), self.assembly.compared)
-        if self._at is None:  # the task that was looked at before
-            tasks = [curve.column.task for curve in self._curves]
-            self._at = tasks.index(self.column.task) if self.column.task in tasks else 0
-        self._show()
-
     @property
     def _curve(self) -> Curve | None:
-        return self._curves[self._at or 0] if self._curves else None
+        """The curve of the task that is looked at, or the first one."""
+        curves = self.found or ()
+        return next((curve for curve in curves if curve.column == self.column), curves[0] if curves else None)
 
-    def _show(self) -> None:
+    def draw(self) -> None:
         rows, curve = self.query_one(Rows), self._curve
+        if self.found is None:
+            return
         if curve is None:
             rows.empty = "No model here has results of two checkpoints or more."
             rows.show(0, lambda _: ())
             self.crumb("", 0)
             return
-        count = len(self._curves)
-        title = f"{curve_title(curve)}{f'   {(self._at or 0) + 1} of {count:,}' if count > 1 else ''}"
-        self.query_one("#view-title", Plain).show(title)
+        self.query_one("#view-title", Plain).show(curve_title(curve))
         rows.columns = (Column(curve.series.unit.capitalize(), 6, right=True), *rows.columns[1:])
         rows.show(len(curve.points), self._cells)
-        self.crumb("", sum(each.pending for each in self._curves))
+        many = f"{self._at + 1} of {len(self._series):,}" if len(self._series) > 1 else ""
+        self.crumb(many, sum(each.pending for each in self.found))
         self._explain()
 
     def _cells(self, index: int) -> Sequence[Text]:
@@ -152,9 +159,9 @@ class StepsPage(ViewPage):
         board = self.assembly.board()
         self.choose(pair_of(board.candidates, board.references, point.candidate, curve.column))
 
-    def action_task(self, by: int) -> None:
-        if len(self._curves) < 2:
-            self.notify("There is one curve.", timeout=3, markup=False)
+    def action_model(self) -> None:
+        if len(self._series) < 2:
+            self.notify("No other model has checkpoints with results.", timeout=3, markup=False)
             return
-        self._at = ((self._at or 0) + by) % len(self._curves)
-        self._show()
+        self._at = (self._at + 1) % len(self._series)
+        self.fill()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
-from benchtui.errors import BenchtuiError
 from benchtui.files import BENCHMARKS
 from benchtui.reports.leaderboard.sheets import Words
 from benchtui.runs.directory import RunDirectory
@@ -26,8 +25,12 @@ if TYPE_CHECKING:
     from benchtui.reports.leaderboard.views import Report
 
 
-class ViewPage(Page):
-    """Shows candidates in one column after another. Sub-classes say what is `missing`, and `draw` what there is."""
+Found = TypeVar("Found")
+
+
+class ViewPage(Page, Generic[Found]):
+    """Shows candidates in one column after another. Sub-classes say what is `missing`, what is `made` of what is
+    compared, and how to `draw` what was `found` so."""
 
     NAME: ClassVar[str] = ""
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -36,16 +39,23 @@ class ViewPage(Page):
         Binding("c", "copy", "Copy", tooltip="Copy it as Markdown"),
     ]
 
-    def __init__(self, assembly: Assembly, column: int = 0) -> None:
+    def __init__(self, assembly: Assembly, column: int = 0, candidate: int | None = None) -> None:
+        """Begin with a column, and with the candidate at a place where that matters."""
         super().__init__()
+        self.candidate = candidate
         self.assembly = assembly
         self.place = min(column, max(len(assembly.columns) - 1, 0))
+        self.found: Found | None = None
 
     @property
     def column(self) -> Column:
         return self.assembly.columns[self.place]
 
     def missing(self) -> Missing:
+        raise NotImplementedError
+
+    def made(self) -> Callable[[Assembly], Found]:
+        """Return what is called in a thread with what is compared so far."""
         raise NotImplementedError
 
     def draw(self) -> None:
@@ -60,18 +70,19 @@ class ViewPage(Page):
 
     def fill(self) -> None:
         """Draw what there is, and again whenever more is compared."""
-        known, missing = self.assembly, self.missing()
+        known, missing, made = self.assembly, self.missing(), self.made()
 
-        def compare() -> Generator[Assembly, None, None]:
+        def compare() -> Generator[tuple[Assembly, Found], None, None]:
             from benchtui.compare.leaderboard.views import completed
 
-            yield known
-            yield from completed(known, missing)
+            yield known, made(known)
+            for newer in completed(known, missing):
+                yield newer, made(newer)
 
         each_in_background(self, compare, self._take, self.tell, group="view")
 
-    def _take(self, assembly: Assembly) -> None:
-        self.assembly = assembly
+    def _take(self, result: tuple[Assembly, Found]) -> None:
+        self.assembly, self.found = result
         self.draw()
 
     def crumb(self, what: str, pending: int) -> None:
@@ -98,12 +109,9 @@ class ViewPage(Page):
         self.fill()
 
     def action_copy(self) -> None:
-        try:
-            text = self.report().written("markdown")
-        except BenchtuiError as error:
-            self.tell(error.what, error.next_step)
-        else:
-            self.navigator.copy(text, "the table")
+        self.load(
+            lambda: self.report().written("markdown"), lambda text: self.navigator.copy(text, "the table"), group="copy"
+        )
 
 
 def open_pair(page: Page, pair: Pair) -> None:

@@ -91,22 +91,26 @@ def series_of(candidates: Sequence[Candidate]) -> dict[Series, tuple[int, ...]]:
     return {series: tuple(place for _, place in sorted(steps)) for series, steps in found.items() if len(steps) > 1}
 
 
-def step_pairs(board: Leaderboard) -> Iterator[Pair]:
-    """Yield the runs to compare for the drops of all curves, each pair once."""
+def step_pairs(board: Leaderboard, only: Series | None = None) -> Iterator[Pair]:
+    """Yield the runs to compare for the drops of all curves, or those of one series, each pair once."""
     found: dict[Pair, None] = {}
-    for places in series_of(board.candidates).values():
+    for places in _wanted(board, only).values():
         for number, column in enumerate(board.columns):
             couples = (couple(*both) for both in _drops(_line(board, places, column, number), board, column).values())
             found.update(dict.fromkeys(pairs_of_couples(board.candidates, couples, column)))
     yield from found
 
 
-def make_curves(board: Leaderboard, compared: Mapping[Pair, PairedRuns]) -> tuple[Curve, ...]:
-    """Return the curve of each series and column in which it has two or more scores."""
+def _wanted(board: Leaderboard, only: Series | None) -> dict[Series, tuple[int, ...]]:
+    return {series: places for series, places in series_of(board.candidates).items() if only in (None, series)}
+
+
+def make_curves(
+    board: Leaderboard, compared: Mapping[Pair, PairedRuns], only: Series | None = None
+) -> tuple[Curve, ...]:
+    """Return the curve of each series, or of one alone, and each column in which it has two or more scores."""
     return tuple(
-        curve
-        for series, places in series_of(board.candidates).items()
-        for curve in _curves(series, places, board, compared)
+        curve for series, places in _wanted(board, only).items() for curve in _curves(series, places, board, compared)
     )
 
 

@@ -11,7 +11,7 @@ from benchtui.compare.leaderboard.matrix import matrix_pairs
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader, runs_in
 from benchtui.compare.leaderboard.pareto import pareto_pairs
 from benchtui.compare.leaderboard.records import Column
-from benchtui.compare.leaderboard.steps import series_of, step_pairs
+from benchtui.compare.leaderboard.steps import Series, series_of, step_pairs
 
 Missing = Callable[[Assembly], Iterable[Pair]]
 """Asks what is to be compared, given what is compared already."""
@@ -50,9 +50,15 @@ def of_pareto(column: Column) -> Missing:
     return lambda assembly: pareto_pairs(assembly.candidates, column, assembly.compared)
 
 
-def of_steps(assembly: Assembly) -> Iterable[Pair]:
-    """Ask for the drops of every curve, and for the comparisons with the reference that its intervals are from."""
-    steps = {place for places in series_of(assembly.candidates).values() for place in places}
-    runs = {run for place in steps for run in assembly.candidates[place].runs.values()}
-    yield from (pair for pair in assembly.pairs if not runs.isdisjoint(runs_in(pair)))
-    yield from step_pairs(assembly.board())
+def of_steps(only: Series | None = None) -> Missing:
+    """Ask for the drops of every curve, or of those of one series, and for the comparisons with the reference that
+    their intervals are from."""
+
+    def missing(assembly: Assembly) -> Iterator[Pair]:
+        found = series_of(assembly.candidates)
+        steps = {place for series, places in found.items() if only in (None, series) for place in places}
+        runs = {run for place in steps for run in assembly.candidates[place].runs.values()}
+        yield from (pair for pair in assembly.pairs if runs_in(pair)[-1] in runs)
+        yield from step_pairs(assembly.board(), only)
+
+    return missing

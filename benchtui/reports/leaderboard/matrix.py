@@ -9,7 +9,7 @@ from benchtui.compare.leaderboard.cells import score_of
 from benchtui.compare.leaderboard.contrasts import Contrast
 from benchtui.compare.leaderboard.matrix import Matrix
 from benchtui.compare.wording import p_number
-from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words
+from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words, short_name
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, score_words
 from benchtui.text import one_line
@@ -39,7 +39,7 @@ PAIR_COLUMNS = (
 
 def matrix_sheet(matrix: Matrix, *, width: int = 10_000, glyphs: Glyphs = UNICODE) -> Sheet:
     """Return the matrix as a table; of its columns those that `width` has room for."""
-    names = [one_line(matrix.candidates[place].name, NAME) for place in matrix.order]
+    names = [short_name(matrix.candidates[place].name, width // 3) for place in matrix.order]
     taken = max(map(len, [*names, "Model"])) + len(str(len(names))) + 12
     shown = matrix.order[: max((width - taken) // CELL, 1)]
     rows = []
@@ -112,7 +112,7 @@ def matrix_sentences(matrix: Matrix, shown: int, glyphs: Glyphs = UNICODE) -> It
 
 def why_words(candidates: Sequence[Any], contrast: Contrast) -> str:
     """Return why two candidates are not compared, with their names."""
-    names = [one_line(candidates[place].name, NAME) for place in (contrast.first, contrast.second)]
+    names = [short_name(candidates[place].name) for place in (contrast.first, contrast.second)]
     return f"{names[0]} and {names[1]}: not comparable: {one_line(contrast.why, 300)}"
 
 
@@ -120,7 +120,7 @@ def _leader(matrix: Matrix) -> Iterator[str]:
     if len(matrix.order) < 2 or matrix.pending:
         return
     leader, *others = matrix.order
-    name = one_line(matrix.candidates[leader].name, NAME)
+    name = short_name(matrix.candidates[leader].name)
     beaten = sum(matrix.contrast(leader, other).better == leader for other in others)
     if beaten == len(others):
         yield f"{name} is shown to be better than every other one here."

@@ -10,7 +10,7 @@ from benchtui.compare.leaderboard.pareto import Axis, Front, Spot
 from benchtui.compare.leaderboard.records import Candidate
 from benchtui.compare.wording import p_number
 from benchtui.reports.leaderboard.drawing import Drawing, Mark, drawing_svg
-from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words
+from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words, short_name
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.numbers import change_number, score_words
 from benchtui.reports.wording.verdicts import Tone
@@ -22,6 +22,8 @@ TITLES: dict[Axis, str] = {
     "speed": "Tokens/s",
     "length": "Tokens an answer",
 }
+OTHERS = 34
+"""Columns of a terminal that all but two names and the cost take."""
 MOST_LABELS = 12
 """Names beside the marks of a drawing; more would cover each other."""
 PARETO_COLUMNS = (
@@ -50,14 +52,23 @@ def cost_words(value: float, axis: Axis) -> str:
     return f"{number:.{0 if number >= 100 else 1}f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
 
 
-def front_sheet(front: Front, candidates: Sequence[Candidate], *, last: bool = True, glyphs: Glyphs = UNICODE) -> Sheet:
-    """Return one cost as a table, the best score first; the `last` one says below what its words mean."""
+def front_sheet(
+    front: Front,
+    candidates: Sequence[Candidate],
+    *,
+    last: bool = True,
+    width: int = 10_000,
+    glyphs: Glyphs = UNICODE,
+) -> Sheet:
+    """Return one cost as a table of about `width` columns, the best score first; the `last` one says below what its
+    words mean."""
+    limit = (width - OTHERS - len(TITLES[front.axis])) // 2
     rows = tuple(
         (
-            Words(_name(candidates, spot.candidate)),
+            Words(_name(candidates, spot.candidate, limit)),
             Words(score_words(spot.score, is_share=front.column.is_share, digits=1)),
             Words(cost_words(spot.cost, front.axis)),
-            dominator_words(spot, candidates),
+            dominator_words(spot, candidates, limit),
             *better_words(front, spot, glyphs),
         )
         for spot in front.spots
@@ -68,13 +79,13 @@ def front_sheet(front: Front, candidates: Sequence[Candidate], *, last: bool = T
     return Sheet(title, header, "lrrlrr", rows, said, svg=drawing_svg(front_drawing(front, candidates)))
 
 
-def _name(candidates: Sequence[Candidate], place: int) -> str:
-    return one_line(candidates[place].name, NAME)
+def _name(candidates: Sequence[Candidate], place: int, limit: int = NAME) -> str:
+    return short_name(candidates[place].name, limit)
 
 
-def dominator_words(spot: Spot, candidates: Sequence[Candidate]) -> Words:
+def dominator_words(spot: Spot, candidates: Sequence[Candidate], limit: int = NAME) -> Words:
     """Return the name of the candidate that dominates this one."""
-    return Words("none", "gain") if spot.dominated_by is None else Words(_name(candidates, spot.dominated_by))
+    return Words("none", "gain") if spot.dominated_by is None else Words(_name(candidates, spot.dominated_by, limit))
 
 
 def better_words(front: Front, spot: Spot, glyphs: Glyphs = UNICODE) -> tuple[Words, Words]:

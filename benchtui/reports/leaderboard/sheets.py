@@ -21,11 +21,22 @@ from benchtui.text import one_line, printable
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-NAME = 40
+NAME = 60
 """Characters of a candidate's name in a table."""
+SHORTEST_NAME = 14
 _STYLES: dict[str, str] = {"gain": "green", "loss": "red", "warning": "yellow", "muted": "dim", "": ""}
 PICTURE = 110
 """Columns of a terminal's picture."""
+
+
+def short_name(name: str, limit: int = NAME) -> str:
+    """Return a candidate's name as one line of at most `limit` characters; what is cut out of a longer one is its
+    middle, since names of one model differ at their ends."""
+    limit, name = min(max(limit, SHORTEST_NAME), NAME), one_line(name, 500)
+    if len(name) <= limit:
+        return name
+    tail = 2 * limit // 3
+    return f"{name[: limit - tail - 1]}…{name[-tail:]}"
 
 
 @dataclass(frozen=True)

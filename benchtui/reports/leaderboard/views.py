@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchtui.compare.leaderboard.matrix import make_matrix
 from benchtui.compare.leaderboard.pareto import make_fronts
+from benchtui.compare.leaderboard.records import MEAN
 from benchtui.compare.leaderboard.steps import make_curves
 from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.drawing import Drawing, stacked_svg
@@ -90,7 +91,7 @@ def steps_report(found: Assembly, *, width: int = 80, glyphs: Glyphs = UNICODE) 
     return Report("Scores over training", sheets, step_records(curves, found.candidates), STEP_COLUMNS, drawings)
 
 
-def pareto_report(found: Assembly, column: Column, *, glyphs: Glyphs = UNICODE) -> Report:
+def pareto_report(found: Assembly, column: Column, *, width: int = EVERYTHING, glyphs: Glyphs = UNICODE) -> Report:
     """Return the scores of a column against each cost. Raises UsageError where no cost is known of two candidates."""
     fronts = make_fronts(found.candidates, column, found.compared)
     if not fronts:
@@ -98,13 +99,18 @@ def pareto_report(found: Assembly, column: Column, *, glyphs: Glyphs = UNICODE) 
             "Neither size, memory, speed nor length of answers is known of two models here.",
             "Runs of benchtui know them: type `benchtui run` first.",
         )
-    sheets = tuple(front_sheet(front, found.candidates, last=front is fronts[-1], glyphs=glyphs) for front in fronts)
+    sheets = tuple(
+        front_sheet(front, found.candidates, last=front is fronts[-1], width=width, glyphs=glyphs) for front in fronts
+    )
     drawings = tuple(front_drawing(front, found.candidates) for front in fronts)
     return Report("Scores and costs", sheets, pareto_records(fronts, found.candidates), PARETO_COLUMNS, drawings)
 
 
-def column_named(columns: Sequence[Column], task: str) -> Column:
-    """Return the column of a task, or the first one for "". Raises UsageError where there is none."""
+def column_named(columns: Sequence[Column], task: str, *, mean_first: bool = False) -> Column:
+    """Return the column of a task, or the first one for "" (the mean if `mean_first` and there is one). Raises
+    UsageError where there is none."""
+    if mean_first and not task:
+        columns = sorted(columns, key=lambda column: column.task != MEAN)
     found = next((column for column in columns if task in ("", column.task)), None)
     if found is None:
         raise UsageError(

@@ -28,7 +28,7 @@ HOSTILE = '=cmd|<script>alert(1)</script>\x1b[31m[bold]`|"&'
 def whole(candidates: list[Candidate]) -> Assembly:
     found = assembly_of(candidates)
     column = found.columns[0]
-    for missing in (of_steps, of_matrix(column), of_pareto(column)):
+    for missing in (of_steps(), of_matrix(column), of_pareto(column)):
         for newer in completed(found, missing):
             found = newer
     return found

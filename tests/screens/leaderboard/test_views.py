@@ -27,7 +27,7 @@ from tests.screens.conftest import NOW, press, settle, shown
 from tests.screens.leaderboard.conftest import Board, to_board
 
 SIZES = {"80x24": (80, 24), "120x36": (120, 36), "200x50": (200, 50)}
-PAGES: dict[str, type[ViewPage]] = {"pairs": MatrixPage, "training": StepsPage, "costs": ParetoPage}
+PAGES: dict[str, type[ViewPage[Any]]] = {"pairs": MatrixPage, "training": StepsPage, "costs": ParetoPage}
 
 
 def with_facts(candidates: list[Candidate]) -> list[Candidate]:
@@ -64,7 +64,7 @@ def app(open_app: Open) -> BenchtuiApp:
     return open_app()
 
 
-async def to_page(pilot: Pilot[int], page: ViewPage) -> str:
+async def to_page(pilot: Pilot[int], page: ViewPage[Any]) -> str:
     await settle(pilot)
     pilot.app.push_screen(page)
     await settle(pilot)
