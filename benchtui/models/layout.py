@@ -96,6 +96,10 @@ class TrainingFacts:
     learning_rate: float | None = None
     seconds: float | None = None
     finished: dt.datetime | None = None
+    seed: int | None = None
+    """Where the training began, by chance."""
+    recipe: str = ""
+    """Equal for trainings that were told the same but for the seed: a digest."""
 
 
 @dataclass(frozen=True)

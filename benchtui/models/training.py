@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import math
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,10 @@ from benchtui.models.layout import TrainingFacts
 from benchtui.models.reading import Unreadable, read_json
 
 METRICS = "training_metrics.json"
+_OUTCOME = re.compile(
+    r"timestamp|(^|_)(date|time|runtime|seconds|minutes|memory|vram)($|_)|(^|_)loss$|per_second|^output|run_name"
+)
+"""In the names of what a training found, or where and when it ran, and was not told."""
 
 
 def read_training(files: Iterable[Path]) -> tuple[TrainingFacts, str]:
@@ -39,7 +46,17 @@ def _facts(metrics: dict[str, Any]) -> TrainingFacts:
         learning_rate=_number(metrics.get("learning_rate")),
         seconds=_number(metrics.get("training_time_seconds")),
         finished=parse_moment(metrics.get("timestamp")) or parse_moment(metrics.get("trained_date"), "%Y%m%d_%H%M%S"),
+        seed=_count(metrics.get("seed")),
+        recipe=_recipe(metrics),
     )
+
+
+def _recipe(metrics: dict[str, Any]) -> str:
+    """Return a digest of what a training was told; "" where it does not say at least base, data and learning rate."""
+    if not all(metrics.get(name) for name in ("model_name", "dataset_name", "learning_rate")):
+        return ""
+    told = {name: value for name, value in sorted(metrics.items()) if name != "seed" and not _OUTCOME.search(name)}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _text(value: Any) -> str | None:

@@ -34,13 +34,19 @@ class Key(msgspec.Struct, frozen=True, order=True):
 
 
 class CandidateRun(msgspec.Struct, frozen=True):
-    """One run of a candidate, and how far it counts (`results.choose.standing`)."""
+    """One run of a candidate, and how far it counts (`results.choose.standing`); `place` is its folder, as text since
+    there are tens of thousands of them. `problem` says why it, or its base, cannot be read."""
 
-    path: Path
+    place: str
     created: dt.datetime | None
     state: RunState
     standing: int
     suite: str = ""
+    problem: str = ""
+
+    @property
+    def path(self) -> Path:
+        return Path(self.place)
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -62,7 +68,8 @@ class Candidate(msgspec.Struct, frozen=True):
     compared with, by task. `outcomes` hold the score of each task as `benchtui history` has it, from the newest run
     with that task that counts: `runs` says which. `others` are its other runs, newest first. `step` is the training
     step or epoch of a checkpoint. `recipe` is equal for models that were trained alike but for the `seed` ("" where
-    the training does not say both). `seeds` holds the rows that were joined to this one, itself included.
+    the training does not say both). `seeds` holds the rows that were joined to this one, itself included. `problem`
+    says why it has no score at all: what keeps its runs from being read.
     """
 
     key: Key

@@ -55,7 +55,7 @@ def board(names: tuple[str, ...] = ("good", "worse", "odd", "new"), why: str = "
     candidates = (
         Candidate(Key("base", base=True), "base", None),
         candidate(good, seeds=(seed, candidate(f"{good}-s2", seed=2, outcomes=(_outcome(0.58),)))),
-        candidate(worse, others=(CandidateRun(Path("r/2026"), None, "partial", 1, "quick"),)),
+        candidate(worse, others=(CandidateRun("r/2026", None, "partial", 1, "quick"),)),
         candidate(odd),
         candidate(new, problem="its result file is damaged"),
     )
