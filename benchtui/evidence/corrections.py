@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's step-down adjusted p-values, in the order given."""
+def holm(p_values: Sequence[float], most_true: int | None = None) -> list[float]:
+    """Return Holm's step-down adjusted p-values, in the order given.
+
+    `most_true` is how many of the null hypotheses can be true at the same time, where that is fewer than all (J.
+    Shaffer, Modified sequentially rejective multiple test procedures, 1986).
+    """
     adjusted = [0.0] * len(p_values)
-    highest = 0.0
+    most, highest = len(p_values) if most_true is None else most_true, 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        highest = max(highest, min(1.0, min(most, len(p_values) - rank) * p_values[place]))
         adjusted[place] = highest
     return adjusted

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from benchtui.compare.compare import compare_runs, read_leaves
+from benchtui.compare.differences.difference import MCNEMAR
 from benchtui.compare.differences.leaves import SampleSource
 from benchtui.compare.differences.terms import Leaves, terms_of
 from benchtui.compare.leaderboard.differing import short_reason
@@ -86,12 +87,22 @@ class PairReader:
 
     def compare(self, pair: Pair) -> PairedRuns:
         """Compare two runs, or the mean over several; what cannot be read becomes its `problem`."""
+        return _lighter(self._compared_now(pair))
+
+    def compare_whole(self, pair: Pair) -> PairedRuns:
+        """Do the same with all that tests at any level and margin need."""
+        kept = self.kept([pair]).get(pair)
+        if kept is not None and all(_is_whole(row.difference) for row in kept.rows):
+            return kept
+        return self._compared_now(pair)
+
+    def _compared_now(self, pair: Pair) -> PairedRuns:
         self._store.note(runs_in(pair))
         try:
             found = self._mean(pair) if isinstance(pair, MeanOf) else self._pair(pair)
         except BenchtuiError as error:
             return PairedRuns((), problem=error.what)
-        self._store.keep(_what(pair), runs_in(pair), found)
+        self._store.keep(_what(pair), runs_in(pair), _lighter(found))
         return found
 
     def _pair(self, pair: Runs) -> PairedRuns:
@@ -107,8 +118,7 @@ class PairReader:
             for row in comparison.headlines
             if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE
         }
-        rows = tuple(map(_lighter, comparison.headlines))
-        return PairedRuns(rows, comparison.watched, comparison.settings, reasons)
+        return PairedRuns(comparison.headlines, comparison.watched, comparison.settings, reasons)
 
     def _mean(self, mean: MeanOf) -> PairedRuns:
         compared = {pair: self._pair(pair) for _, pair in mean.parts}
@@ -116,7 +126,7 @@ class PairReader:
         row, why = mean_row(parts, watched=any(each.watched for each in compared.values()))
         settings = dict.fromkeys(setting for each in compared.values() for setting in each.settings)
         watched = any(each.watched for each in compared.values())
-        return PairedRuns((_lighter(row),), watched, tuple(settings), {row.task: why} if why else {})
+        return PairedRuns((row,), watched, tuple(settings), {row.task: why} if why else {})
 
     def _part(self, task: str, pair: Runs, compared: PairedRuns) -> MeanPart:
         row = compared.row(task)
@@ -171,8 +181,19 @@ def _what(pair: Pair) -> str:
     return repr([task for task, _ in pair.parts]) if isinstance(pair, MeanOf) else "pair"
 
 
-def _lighter(row: Row) -> Row:
-    return msgspec.structs.replace(row, difference=_light(row.difference), new_tasks=None, shrunk=None)
+def _is_whole(found: Difference | None) -> bool:
+    """Return whether a difference has all that tests need though its units are gone: counts of flips are enough."""
+    if found is None or found.interval is None:
+        return True
+    return all(map(_is_whole, found.completions)) if found.completions else found.method == MCNEMAR
+
+
+def _lighter(found: PairedRuns) -> PairedRuns:
+    rows = [
+        msgspec.structs.replace(row, difference=_light(row.difference), new_tasks=None, shrunk=None)
+        for row in found.rows
+    ]
+    return msgspec.structs.replace(found, rows=tuple(rows))
 
 
 def _light(found: Difference | None) -> Difference | None:
