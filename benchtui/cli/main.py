@@ -52,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "summarize": ("benchtui.cli.summarize", "Rebuild benchmark.json from what is on disk."),
     "overlap": ("benchtui.cli.overlap", "Find the documents of a benchmark that occur in training data."),
     "leaderboard": ("benchtui.cli.leaderboard", "Many models beside each other: which one is best, and is that shown?"),
+    "pick": ("benchtui.cli.pick", "Which model to keep: the smallest that is shown to be good enough."),
     "history": ("benchtui.cli.history", "All runs of a model, or of all models, side by side."),
     "note": ("benchtui.cli.note", "Write a remark down beside a run."),
     "gate": ("benchtui.cli.gate", "Pass or fail a model by its comparison, for CI."),

@@ -3,14 +3,43 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from benchtui.settings.rows import SETTING
+from benchtui.text import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?i?b?)", re.IGNORECASE | re.ASCII)
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+
+
+class _Size(click.ParamType[int]):
+    """A number of bytes: 500MB, 10GB, 2GiB, or the number itself."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        if value.isascii() and value.isdigit():
+            return int(value)
+        found = _SIZE.fullmatch(value.strip())
+        if not found:
+            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
+        unit = found[2].lower().removesuffix("b")
+        factor = _BINARY[unit[0]] if unit.endswith("i") and unit[:1] in _BINARY else _UNITS.get(unit)
+        if factor is None:
+            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
+        return round(float(found[1]) * factor)
+
+
+SIZE = _Size()
 
 
 def json_option(help: str, *, variable: bool = False) -> Callable[[F], F]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_args
 
@@ -10,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from benchtui.cli.parameters.choice import choice_from_flags
+from benchtui.cli.parameters.options import SIZE
 from benchtui.cli.parameters.settings import SectionedOption
 from benchtui.errors import UsageError
 from benchtui.models.layout import size_text
@@ -21,31 +21,6 @@ from benchtui.text import one_line
 from benchtui.tokens.modes import Keep, Mode
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?i?b?)", re.IGNORECASE | re.ASCII)
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_BINARY = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
-
-
-class _Size(click.ParamType[int]):
-    """A number of bytes: 500MB, 10GB, 2GiB, or the number itself."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        if value.isascii() and value.isdigit():
-            return int(value)
-        found = _SIZE.fullmatch(value.strip())
-        if not found:
-            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
-        unit = found[2].lower().removesuffix("b")
-        factor = _BINARY[unit[0]] if unit.endswith("i") and unit[:1] in _BINARY else _UNITS.get(unit)
-        if factor is None:
-            self.fail(f"{one_line(value, 40)!r} is no size like 500MB, 10GB or 2GiB.", param, ctx)
-        return round(float(found[1]) * factor)
-
 
 MODELS, TEXTS, HOW, KEEP = "Which models", "Which texts", "How they are compared", "What is kept"
 
@@ -115,7 +90,7 @@ _OPTIONS = (
         "the models are gone.",
     ),
     _option(
-        KEEP, "--largest", type=_Size(), default=LARGEST, metavar="SIZE", help="The most that may be written. "
+        KEEP, "--largest", type=SIZE, default=LARGEST, metavar="SIZE", help="The most that may be written. "
         f"[default: {size_text(LARGEST)}]",
     ),
 )  # fmt: skip

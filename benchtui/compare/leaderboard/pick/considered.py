@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from benchtui.compare.leaderboard.cells import cell_of
+from benchtui.compare.leaderboard.cells import plan_cells
 from benchtui.compare.leaderboard.pick.records import Judged, Limits
-from benchtui.compare.leaderboard.records import MEAN, Candidate, Column, Facts
+from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column, Facts
 from benchtui.errors import UsageError
 from benchtui.models.layout import size_text
 from benchtui.text import one_line
@@ -33,13 +33,19 @@ def column_of(columns: Sequence[Column], name: str) -> Column:
     return found
 
 
-def considered(candidates: Sequence[Candidate], place: int, column: Column, limits: Limits) -> Judged:
-    """Return a candidate as one that is to be judged ("cannot tell"), or why it takes no part."""
-    cell = cell_of(candidates, [None] * len(candidates), place, column, {}, {})
-    facts = candidates[place].facts
+def considered(candidates: Sequence[Candidate], column: Column, limits: Limits) -> Iterator[Judged]:
+    """Yield each candidate but the bases as one that is to be judged ("cannot tell"), or why it takes no part."""
+    plan = plan_cells(candidates, [None] * len(candidates), [column])
+    for place, (candidate, (planned,)) in enumerate(zip(candidates, plan, strict=True)):
+        if not candidate.key.base:
+            yield _considered(place, candidate, planned.cell, column, limits)
+
+
+def _considered(place: int, candidate: Candidate, cell: Cell, column: Column, limits: Limits) -> Judged:
+    facts = candidate.facts
     if over := next(_beyond(facts, limits), ""):
         return Judged(place, "over", cell.value, why=over)
-    why = candidates[place].problem or cell.why
+    why = candidate.problem or cell.why
     if not why and cell.value is None:
         why = f"no score of {column.task}"
     elif not why and cell.value is not None and not math.isfinite(cell.value):

@@ -15,16 +15,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 import msgspec
 
+from benchtui.compare.leaderboard.candidates import find_candidates
 from benchtui.compare.leaderboard.cells import pair_of
-from benchtui.compare.leaderboard.contrasts import couple, pair_of_couple
-from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
+from benchtui.compare.leaderboard.contrasts import couple, pair_of_couple, separate
+from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, references_of
+from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.pick.chances import Loss, loss_of
 from benchtui.compare.leaderboard.pick.considered import column_of, considered
 from benchtui.compare.leaderboard.pick.records import Demand, Judged, NoWorse, Outcome, Pick, Question
 from benchtui.compare.leaderboard.records import Candidate, Column
+from benchtui.errors import BenchtuiError
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import ALPHA
 
@@ -33,6 +37,19 @@ SPENT_ON_LOSSES = 0.01
 
 Compare = Callable[[Pair], PairedRuns]
 """Compares runs with all that tests at any margin need (`PairReader.compare_whole`)."""
+
+
+def ask(outputs: Path, models: Sequence[str], question: Question, *, reference: str = OWN_BASE) -> Pick:
+    """Answer the question about everything that was evaluated in `outputs`, or the named models alone.
+
+    Raises UsageError for a folder, model, reference or task that is not there, BenchtuiError where nothing was
+    evaluated.
+    """
+    candidates = separate(find_candidates(outputs, models))
+    if all(candidate.key.base for candidate in candidates):
+        raise BenchtuiError(f"No model in {outputs} has results yet.", "Type `benchtui run` first.")
+    references = references_of(candidates, reference)
+    return decide(candidates, references, columns_of(candidates), question, PairReader().compare_whole)
 
 
 def decide(
@@ -72,9 +89,8 @@ class _Decision:
         self._each = ALPHA
 
     def made(self) -> Pick:
-        for place, candidate in enumerate(self._candidates):
-            if not candidate.key.base:
-                self._found[place] = considered(self._candidates, place, self._column, self._question.limits)
+        took_part = considered(self._candidates, self._column, self._question.limits)
+        self._found = {judged.place: judged for judged in took_part}
         part = [place for place, found in self._found.items() if found.state == "cannot tell"]
         most_wrong = len(part) if self._question.no_worse else max(1, len(part) - 1)
         self._each = self._level / max(1, most_wrong)
