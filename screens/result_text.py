@@ -8,15 +8,19 @@ from benchtui.compare.headlines import Headline, LastBenchmark
 from benchtui.compare.records import Kind
 from benchtui.durations import rough_duration
 from benchtui.reports.wording.numbers import change_number, direction, score_words
-from benchtui.reports.wording.verdicts import short_words, tone_of, verdict_glyph
+from benchtui.reports.wording.verdicts import Tone, short_words, tone_of, verdict_glyph
 from benchtui.text import one_line
 from screens.themes import Colours
 
 
 def kind_colour(kind: Kind | None, colours: Colours) -> str:
     """The colour of a verdict, beside its glyph and word."""
+    return tone_colour(tone_of(kind), colours)
+
+
+def tone_colour(tone: Tone, colours: Colours) -> str:
     by_tone = {"gain": colours.gain, "loss": colours.loss, "warning": colours.warning, "muted": colours.muted}
-    return by_tone[tone_of(kind)]
+    return by_tone[tone]
 
 
 def score(value: float, *, share: bool) -> str:

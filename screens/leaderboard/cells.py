@@ -1,21 +1,17 @@
-"""The cells of a leaderboard as coloured text: signs as well as colours, in three widths."""
+"""The cells of a leaderboard as coloured text, in three widths; the words are those of the reports."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 
 from benchtui.compare.history.history import Outcome
-from benchtui.compare.leaderboard.records import Best, Cell, Column
-from benchtui.compare.records import Row, Side
-from benchtui.reports.wording.scores import interval_words
-from benchtui.reports.wording.verdicts import verdict_cell, verdict_glyph
-from benchtui.text import one_line
-from screens.result_text import change, kind_colour, score
+from benchtui.compare.leaderboard.records import Cell, Column
+from benchtui.reports.leaderboard.cells import CellWords, cell_words
+from screens.result_text import tone_colour
 from screens.themes import Colours
-
-BEST, TIED = "★", "≈"
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class Form:
     interval: bool = False
 
 
-FORMS = (Form(19), Form(34, verdict=True), Form(57, verdict=True, interval=True))
+FORMS = (Form(20), Form(35, verdict=True), Form(62, verdict=True, interval=True))
 """From narrow to wide: the sign alone; the verdict's word; also the score's interval and n."""
 
 
@@ -37,64 +33,45 @@ def widest(columns: int, width: int) -> Form:
     return fitting[-1] if fitting else FORMS[0]
 
 
-def cell_text(
-    cell: Cell, column: Column, best: Best | None, place: int, form: Form, colours: Colours, reference: str
-) -> Text:
-    """Write one cell. `reference` is what a row without a reference says behind its score."""
-    if cell.value is None:
-        return Text("  " + "–".rjust(7), style=colours.muted)
-    text = _score(cell.value, column.is_share, _mark(best, place), cell.partial)
+def cell_text(words: CellWords, n: str, form: Form, colours: Colours, otherwise: str = "") -> Text:
+    """Write one cell. `n` is over how many samples its score is; `otherwise` is behind a score that is compared with
+    nothing."""
+    text = Text(f"{words.mark:<2} {words.score:>7}", style="" if words.score[-1:].isalnum() or n else colours.muted)
     if form.interval:
-        text.append(f" {_interval(cell, column):<13}", style=colours.muted)
-        text.append(f"{n_words(cell.n, cell.total):>10}", style=colours.muted)
+        text.append(f" {words.interval:<13} {words.n or n:>12}", style=colours.muted)
+    style = tone_colour(words.tone, colours)
     text.append(" ")
-    if cell.state == "not comparable":
-        why = cell.why.removeprefix("Not comparable: ")
-        return text.append(f"✕ {one_line(why, 120)}", style=colours.warning)
-    if cell.state == "pending":
-        return text.append("…".rjust(7), style=colours.muted)
-    if cell.row is None:
-        return text.append(reference, style=colours.muted)
-    return _compared(text, cell.row, column, form, colours)
-
-
-def _compared(text: Text, row: Row, column: Column, form: Form, colours: Colours) -> Text:
-    verdict = row.verdict
-    style = kind_colour(verdict.tone, colours) if verdict is not None else colours.muted
-    text.append(change(row.change, share=column.is_share).rjust(7), style=style)
-    if verdict is not None:
-        text.append(f" {verdict_cell(row) if form.verdict else verdict_glyph(verdict.kind)}", style=style)
+    if words.change:
+        text.append(f"{words.change:>6} {words.sign}", style=style)
+        if form.verdict:
+            text.append(f" {words.verdict}", style=style)
+        if form.interval and words.seeds:
+            text.append(f" ({words.seeds})", style=colours.muted)
+    elif words.sign:
+        text.append(f"{words.sign} {words.verdict}", style=style)
+    else:
+        text.append(otherwise, style=colours.muted)
     return text
 
 
-def outcome_text(outcome: Outcome | None, form: Form, colours: Colours) -> Text:
-    """Write the score of a run that does not count."""
-    if outcome is None:
-        return Text("  " + "–".rjust(7), style=colours.muted)
-    text = _score(outcome.value, outcome.is_share, " ", outcome.partial)
-    if form.interval:
-        text.append(" " * 14)
-    if form.interval or outcome.partial:
-        text.append(f"{n_words(outcome.n, outcome.total):>10}")
-    text.stylize(colours.muted)
-    return text
+def outcome_texts(
+    outcomes: Sequence[Outcome], columns: Sequence[Column], form: Form, colours: Colours
+) -> list[Text]:  # fmt: skip
+    """Write the scores of a run that does not count, or of one seed."""
+    found = []
+    for column in columns:
+        outcome = next((outcome for outcome in outcomes if outcome.task == column.task), None)
+        cell = (
+            Cell("missing")
+            if outcome is None or outcome.metric != column.metric
+            else Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
+        )
+        words = cell_words(cell, column)
+        text = cell_text(words, n_of(cell), form, colours, words.n)
+        text.stylize(colours.muted)
+        found.append(text)
+    return found
 
 
-def _score(value: float, is_share: bool, mark: str, partial: bool) -> Text:
-    return Text(f"{'◐' if partial else mark} {score(value, share=is_share):>7}")
-
-
-def _mark(best: Best | None, place: int) -> str:
-    if best is None or place not in best.tied:
-        return " "
-    return BEST if best.shown else TIED
-
-
-def _interval(cell: Cell, column: Column) -> str:
-    side = Side(cell.value or 0.0, None, cell.interval, cell.n, cell.total)
-    return interval_words(side, is_share=column.is_share)
-
-
-def n_words(n: int, total: int) -> str:
-    """ "541", or "5/541" where not all of a task's documents were scored."""
-    return f"{n:,}" if n >= total else f"{n:,}/{total:,}"
+def n_of(cell: Cell) -> str:
+    return f"{cell.n:,}" if cell.n else ""

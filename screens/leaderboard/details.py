@@ -8,16 +8,13 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchtui.compare.leaderboard.records import Best, Candidate, Cell, Leaderboard
+from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Leaderboard
 from benchtui.models.layout import size_text
-from benchtui.reports.wording.scores import difference_interval, p_cell
+from benchtui.reports.leaderboard.cells import cell_words
+from benchtui.reports.wording.leaderboard import best_sentences, measure_words
 from benchtui.text import one_line, printable
-from screens.leaderboard.cells import n_words
-from screens.result_text import kind_colour, score
+from screens.result_text import kind_colour
 from screens.themes import Colours
-
-NAMED = 3
-"""Rows that are named where several cannot be told apart."""
 
 
 def details(board: Leaderboard, place: int, column: int | None, colours: Colours) -> RenderableType:
@@ -35,10 +32,10 @@ def details(board: Leaderboard, place: int, column: int | None, colours: Colours
     else:
         cell = board.cells[place][column]
         parts.append(_sentence(cell, colours))
-        lines = [*_of_cell(board, place, column), *_best(board, board.best[column], column)]
+        lines = [*_of_cell(board, place, column), *_best(board, column)]
         lines += _about(board, place)
     for label, words in lines:
-        grid.add_row(Text(label), Text(one_line(words, 400)))
+        grid.add_row(Text(label), Text(one_line(words, 1_000)))
     return Group(*parts, grid)
 
 
@@ -61,44 +58,22 @@ def _of_cell(board: Leaderboard, place: int, column: int) -> Iterator[tuple[str,
     cell, about = board.cells[place][column], board.columns[column]
     if cell.value is None:
         return
-    words = f"{about.title}, {about.metric}: {score(cell.value, share=about.is_share)}"
-    if cell.interval is not None:
-        factor = 100 if about.is_share else 1
-        words += f" (95 % CI {factor * cell.interval.low:.4g} to {factor * cell.interval.high:.4g})"
-    words += f", n {n_words(cell.n, cell.total)}"
-    words += ", part of the task" if cell.partial else ", decided early" if cell.early else ""
-    words += "" if about.higher_is_better else ", less is better"
-    if cell.between is not None:
-        deviation = score(cell.between.deviation, share=about.is_share)
-        words += f"; {cell.between.seeds} seeds, standard deviation between them {deviation}"
-    yield "Score", words
+    words = cell_words(cell, about)
+    interval = f" (95 % CI {words.interval})" if words.interval else ""
+    n = f"n {words.n}" if words.n else f"n {cell.n:,}"
+    measure = "" if about.task == MEAN else measure_words(about)
+    parts = (f"{words.score}{interval}", n, "part of the task" if cell.partial else "", words.seeds, measure)
+    yield "Score", ", ".join(filter(None, parts))
     reference = board.references[place]
     if cell.row is not None and cell.row.tested is not None and reference is not None:
         tested = cell.row.tested
         corrected = f", corrected for {board.tests:,} tests" if board.tests > 1 else ""
-        yield (
-            "Change",
-            (
-                f"{difference_interval(cell.row)} (95 % CI), p {p_cell(cell.row)}{corrected}, {tested.method}, "
-                f"{tested.n:,} pairs; against {board.candidates[reference].name}"
-            ),
-        )
+        yield "Against", f"{board.candidates[reference].name}: {tested.method}, {tested.n:,} pairs{corrected}"
 
 
-def _best(board: Leaderboard, best: Best | None, column: int) -> Iterator[tuple[str, str]]:
-    if best is None:
-        return
-    leader = board.candidates[best.leader].name
-    if best.shown:
-        words = f"{leader}: shown to be better than every other row"
-    else:
-        names = [board.candidates[place].name for place in best.tied]
-        others = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-        words = f"not shown; {', '.join(one_line(name, 40) for name in names[:NAMED])}{others} cannot be told apart"
-    if best.shrinkage is not None:
-        points = score(best.shrinkage, share=board.columns[column].is_share)
-        words += f". On new samples the leader is expected {points} lower, since it was chosen among {best.of:,}"
-    yield "Best", words
+def _best(board: Leaderboard, column: int) -> Iterator[tuple[str, str]]:
+    title = f"{board.columns[column].title}: "
+    yield from (("Best", words.removeprefix(title)) for words in best_sentences(board) if words.startswith(title))
 
 
 def _about(board: Leaderboard, place: int) -> Iterator[tuple[str, str]]:

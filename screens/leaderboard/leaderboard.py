@@ -13,13 +13,17 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Input
 
+from benchtui.compare.leaderboard.order import NAME
+from benchtui.reports.leaderboard.cells import row_words
+from benchtui.reports.leaderboard.page import default_sort, name_words, run_words
+from benchtui.reports.wording.leaderboard import reference_words
 from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
 from screens.background import each_in_background
-from screens.leaderboard.cells import FORMS, Form, cell_text, outcome_text, widest
+from screens.leaderboard.cells import FORMS, Form, cell_text, n_of, outcome_texts, widest
 from screens.leaderboard.details import details
 from screens.leaderboard.grid import Grid
-from screens.leaderboard.lines import GROUPINGS, NAME, Heading, Line, Order, Row, Sorted, below, outcome_of
+from screens.leaderboard.lines import GROUPINGS, Heading, Line, Order, Row, below, lines_in
 from screens.leaderboard.view import ViewPage, model_of, open_pair
 from screens.page import Page
 from screens.widgets.plain import Plain
@@ -130,9 +134,10 @@ class LeaderboardPage(Page):
         rows = self.query_one(Grid)
         rows.empty = "No row has these words." if self._board.candidates else "Nothing has results yet."
         if first:
-            self._order = replace(self._order, column=0 if self._board.columns else NAME, reversed=False)
+            self._order = replace(self._order, by=default_sort(self._board), reverse=False)
             self._columns()
-            rows.column = min(1, len(self._board.columns))
+            tasks = [NAME, *(about.task for about in self._board.columns)]
+            rows.column = tasks.index(self._order.by)
         if first or len(self._lines) == 0:
             self._arrange()
         else:
@@ -148,8 +153,8 @@ class LeaderboardPage(Page):
         rows.columns = (
             Column(_title("Model", NAME, self._order), NAME_WIDTH, grow=min(longest, LONGEST_NAME)),
             *(
-                Column(_title(one_line(about.title, 40), place, self._order), form.width)
-                for place, about in enumerate(board.columns)
+                Column(_title(one_line(about.title, 40), about.task, self._order), form.width)
+                for about in board.columns
             ),
         )
         rows.keep_in_sight()
@@ -167,7 +172,7 @@ class LeaderboardPage(Page):
         if board is None:
             return
         before = self._selected
-        self._lines = Sorted(board, self._order).lines(self._unfolded)
+        self._lines = lines_in(board, self._order, self._unfolded)
         rows = self.query_one(Grid)
         place = 1 if self._lines and isinstance(self._lines[0], Heading) else 0
         if follow and before in self._lines:
@@ -184,27 +189,27 @@ class LeaderboardPage(Page):
         if isinstance(line, Heading):
             return (Text(f"{one_line(line.words, 100)}  {line.rows:,}", style=f"bold {colours.primary}"),)
         if line.run is not None:
-            when = f"{line.run.created:%Y-%m-%d %H:%M}" if line.run.created else line.run.path.name
-            name = Text(f"    {one_line(when, 40)}", style=colours.muted)
-            outcomes = self._outcomes.get(line.run.path, ())
+            name, outcomes = run_words(line.run), self._outcomes.get(line.run.path, ())
         elif line.seed is not None:
-            name = Text(f"    seed {line.seed.seed}  {one_line(line.seed.name, 60)}", style=colours.muted)
-            outcomes = line.seed.outcomes
+            name, outcomes = f"seed {line.seed.seed}: {one_line(line.seed.name, 200)}", line.seed.outcomes
         else:
             return self._row(line.place)
-        return (name, *(outcome_text(outcome_of(outcomes, about.task), form, colours) for about in board.columns))
+        return Text(f"    {name}", style=colours.muted), *outcome_texts(outcomes, board.columns, form, colours)
 
     def _row(self, place: int) -> Sequence[Text]:
         board, colours, form = self._board, self.colours, self._form_now()
         assert board is not None  # noqa: S101 - see above
         candidate = board.candidates[place]
         sign = " " if not below(candidate) else "▾" if candidate.name in self._unfolded else "▸"
-        name = Text.assemble((f"{sign} ", colours.muted), one_line(candidate.name, 300))
+        name = Text.assemble((f"{sign} ", colours.muted), name_words(candidate))
         if candidate.problem:
             name.append(f"  ✗ {one_line(candidate.problem, 100)}", style=colours.loss)
-        words = "reference" if self._is_reference(place) else "no base"
-        cells = zip(board.cells[place], board.columns, board.best, strict=True)
-        return (name, *(cell_text(cell, about, best, place, form, colours, words) for cell, about, best in cells))
+        alone = "reference" if self._is_reference(place) else "no base"
+        texts = [
+            cell_text(words, n_of(cell), form, colours, alone if cell.state == "reference" else "")
+            for words, cell in zip(row_words(board, place), board.cells[place], strict=True)
+        ]
+        return name, *texts
 
     def _is_reference(self, place: int) -> bool:
         board = self._board
@@ -216,7 +221,7 @@ class LeaderboardPage(Page):
         if board is None:
             return
         rows.redraw()
-        against = "each one's base" if self._reference == OWN_BASE else one_line(self._reference, 40)
+        against = one_line(reference_words(board), 40) or "nothing"
         right = f"{len(board.candidates):,} rows · against {against}"
         self.crumbs("Leaderboard", right=f"{right} · comparing {board.pending:,} …" if board.pending else right)
         line, text = self._selected, self.query_one("#board-text", Plain)
@@ -251,9 +256,10 @@ class LeaderboardPage(Page):
         self._sort(self.query_one(Grid).column)
 
     def _sort(self, column: int) -> None:
-        place = column - 1 if column else NAME
-        again = place == self._order.column
-        self._order = replace(self._order, column=place, reversed=again and not self._order.reversed)
+        if self._board is None:
+            return
+        by = self._board.columns[column - 1].task if column else NAME
+        self._order = replace(self._order, by=by, reverse=by == self._order.by and not self._order.reverse)
         self._columns()
         self._arrange()
 
@@ -380,10 +386,8 @@ class LeaderboardPage(Page):
         return next((pair for pair in found if pair is not None), None)
 
 
-def _title(words: str, place: int, order: Order) -> str:
-    if place != order.column:
-        return words
-    return f"{'▴' if order.reversed else '▾'} {words}"
+def _title(words: str, task: str, order: Order) -> str:
+    return f"{'▴' if order.reverse else '▾'} {words}" if task == order.by else words
 
 
 def _scores(runs: Sequence[Path]) -> dict[Path, Sequence[Outcome]]:

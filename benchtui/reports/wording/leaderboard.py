@@ -90,7 +90,7 @@ def reference_words(board: Leaderboard) -> str:
 def legend(board: Leaderboard, glyphs: Glyphs = UNICODE) -> list[str]:
     """Say what signs, changes and p-values are, and what they were corrected for."""
     told = []
-    measured = "; ".join(f"{one_line(column.title, 60)}: {_measure(column)}" for column in board.columns)
+    measured = "; ".join(f"{one_line(column.title, 60)}: {measure_words(column)}" for column in board.columns)
     if measured:
         told.append(f"Measured by: {measured}.")
     reference = reference_words(board)
@@ -114,7 +114,8 @@ def legend(board: Leaderboard, glyphs: Glyphs = UNICODE) -> list[str]:
     return told
 
 
-def _measure(column: Column) -> str:
+def measure_words(column: Column) -> str:
+    """Return what a column's scores are: its metric, or which tasks it is the mean of."""
     if column.task == MEAN:
         return f"the plain mean of {', '.join(one_line(task, 40) for task in column.tasks)}"
     metric, _, filtered = column.metric.partition(",")
