@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
+from benchtui.compare.leaderboard.pareto import Axis
 from benchtui.compare.leaderboard.records import Cell, Column, Facts
 from benchtui.reports.leaderboard.cells import CellWords, usual_n
 from benchtui.reports.leaderboard.markdown import score_words
 from benchtui.reports.leaderboard.page import Line, Page, lines_of
+from benchtui.reports.leaderboard.pareto import TITLES, cost_words
 from benchtui.reports.leaderboard.script import SCRIPT, STYLE
 from benchtui.reports.readme.published import published
 from benchtui.reports.style import CSS
@@ -22,13 +24,14 @@ from benchtui.reports.wording.leaderboard import best_sentences, legend, warning
 from benchtui.text import one_line, printable
 
 TITLE = "Leaderboard"
-_FACTS: tuple[tuple[str, Callable[[Facts], float | None], str], ...] = (
-    ("Size, MB", lambda facts: facts.size and facts.size / 1e6, "1"),
-    ("Memory, MB", lambda facts: facts.memory and facts.memory / 1e6, "1"),
-    ("Tokens a second", lambda facts: facts.speed, "0"),
-    ("Answer, tokens", lambda facts: facts.length, "1"),
+_Fact = tuple[Axis, Callable[[Facts], float | None], str]
+_FACTS: tuple[_Fact, ...] = (
+    ("size", lambda facts: facts.size, "1"),
+    ("memory", lambda facts: facts.memory, "1"),
+    ("speed", lambda facts: facts.speed, "0"),
+    ("length", lambda facts: facts.length, "1"),
 )
-"""Heading, value, and whether a first click sorts upwards."""
+"""What a candidate costs, its value, and whether a first click sorts upwards."""
 
 
 def leaderboard_html(page: Page) -> str:
@@ -62,7 +65,7 @@ def _table(page: Page) -> str:
     heads = [
         '<th scope="col" data-up="1" data-text="1"><button>Model</button></th>',
         *(_heading(page, place) for place in range(len(page.board.columns))),
-        *(f'<th scope="col" data-up="{up}"><button>{name}</button></th>' for name, _, up in facts),
+        *(f'<th scope="col" data-up="{up}"><button>{TITLES[axis]}</button></th>' for axis, _, up in facts),
     ]
     width = len(heads)
     bodies: list[list[str]] = [[]]
@@ -70,7 +73,7 @@ def _table(page: Page) -> str:
         if line.kind == "heading":
             bodies.append([f'<tr class="group"><th colspan="{width}">{_text(line.name)}</th></tr>'])
         else:
-            bodies[-1].append(_row(page, line, [value for _, value, _ in facts]))
+            bodies[-1].append(_row(page, line, facts))
     body = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in bodies if rows)
     return f'<div class="wide"><table class="board"><thead><tr>{"".join(heads)}</tr></thead>{body}</table></div>'
 
@@ -84,7 +87,7 @@ def _heading(page: Page, place: int) -> str:
     return f'<th scope="col" data-up="{up}"><button>{_text(one_line(column.title, 80))}</button>{below}</th>'
 
 
-def _row(page: Page, line: Line, facts: list[Callable[[Facts], float | None]]) -> str:
+def _row(page: Page, line: Line, facts: Sequence[_Fact]) -> str:
     name = _text(line.name.strip())
     if line.place is None:
         cells = [_cell(cell, None, None) for cell in line.cells] or ["<td></td>"] * len(page.board.columns)
@@ -92,14 +95,12 @@ def _row(page: Page, line: Line, facts: list[Callable[[Facts], float | None]]) -
     candidate = page.board.candidates[line.place]
     whole = zip(line.cells, page.board.cells[line.place], page.board.columns, strict=True)
     cells = [_cell(words, cell, column) for words, cell, column in whole]
-    cells += [_fact(value(candidate.facts)) for value in facts]
+    cells += [_fact(value(candidate.facts), axis) for axis, value, _ in facts]
     return f'<tr><th scope="row" data-v="{name}">{name}</th>{"".join(cells)}</tr>'
 
 
-def _fact(value: float | None) -> str:
-    if not value:
-        return "<td></td>"
-    return f'<td data-v="{value!r}">{value:,.0f}</td>' if value >= 100 else f'<td data-v="{value!r}">{value:.1f}</td>'
+def _fact(value: float | None, axis: Axis) -> str:
+    return f'<td data-v="{value!r}">{cost_words(value, axis)}</td>' if value else "<td></td>"
 
 
 def _cell(words: CellWords, cell: Cell | None, column: Column | None) -> str:

@@ -252,7 +252,15 @@ def _folded(name: str, width: int) -> list[str]:
 
 
 def _wrapped(text: str, width: int, style: str) -> Iterator[Text]:
+    """Yield the lines of a sentence, further ones indented; characters that take two columns count as two."""
+    from rich.cells import chop_cells
     from rich.text import Text
 
-    for line in textwrap.wrap(text, width, subsequent_indent="  ", break_on_hyphens=False) or [""]:
+    line = ""
+    for word in (part for whole in text.split() for part in chop_cells(whole, width - 2)):
+        if line.strip() and _cells(line) + 1 + _cells(word) > width:
+            yield Text(line, style=style)
+            line = "  "
+        line += word if not line.strip() else f" {word}"
+    if line.strip():
         yield Text(line, style=style)

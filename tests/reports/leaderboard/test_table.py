@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from benchtui.compare.leaderboard.order import ordered
@@ -14,6 +16,7 @@ from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.page import lines_of, page_of
 from benchtui.reports.leaderboard.tables import leaderboard_lines, plain_leaderboard
 from benchtui.reports.wording.glyphs import ASCII
+from benchtui.text import printable
 from tests.reports.leaderboard.boards import board
 
 
@@ -112,3 +115,13 @@ def test_each_reason_is_told_once() -> None:
     assert "✕ (1) 5 shots, not 0" in text
     row = next(line for line in text.splitlines() if line.startswith("odd"))
     assert row.split()[2:4] == ["✕", "(1)"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=4, max_size=4), st.integers(40, 160))
+def test_any_name_stays_one_row_of_the_width(names: list[str], width: int) -> None:
+    page = page_of(board((names[0], names[1], names[2], names[3]), why=names[0]))
+    for line in leaderboard_lines(page, width=width):
+        assert cell_len(line.plain.rstrip()) <= width
+        assert line.plain == printable(line.plain)
+        assert "\n" not in line.plain
