@@ -25,6 +25,7 @@ from benchtui.compare.leaderboard.chosen import shrinkages_of
 from benchtui.compare.leaderboard.leaderboard import OWN_BASE, Verdicts, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
+from benchtui.compare.leaderboard.seeds import join_seeds
 
 EVERY = 0.5
 """Seconds between two leaderboards that `complete` yields, at least."""
@@ -80,8 +81,10 @@ def assemble(
 
 
 def assembly_of(candidates: Sequence[Candidate], *, reference: str = OWN_BASE, tasks: Sequence[str] = ()) -> Assembly:
-    """Do the same for candidates that were found already. Raises UsageError where there is no such reference or
+    """Do the same for candidates that were found already; those that differ in their training seed alone become one
+    row. Raises UsageError where there is no such reference or
     task."""
+    candidates = join_seeds(candidates)
     columns = columns_of(candidates, tasks)
     references = references_of(candidates, reference)
     plan = plan_cells(candidates, references, columns)

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from benchtui.compare.history.history import Outcome
-from benchtui.compare.leaderboard.pairs import MeanOf, Pair, PairedRuns, Runs
+from benchtui.compare.leaderboard.pairs import MeanOf, Pair, PairedRuns, Runs, SeedsOf
 from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column
+from benchtui.compare.leaderboard.seeds import between
 from benchtui.compare.records import Kind, Row
 from benchtui.evidence.records import Interval
 
@@ -22,21 +23,32 @@ Source = tuple[tuple[str, Path], ...]
 def pair_of(
     candidates: Sequence[Candidate], references: Sequence[int | None], place: int, column: Column
 ) -> Pair | None:
-    """Return the two runs that are compared for a candidate in a column, for a mean those of each task; None where one
-    of them is missing."""
-    runs = {task: _runs_of(candidates, references, place, task) for task in tasks_of(column)}
+    """Return what is compared for a candidate in a column: two runs, for a mean those of each task, for several seeds
+    those of each; None where one of them is missing, and for several seeds against several others."""
+    reference = references[place]
+    return None if reference is None else _between(candidates[reference], candidates[place], column)
+
+
+def _between(other: Candidate, candidate: Candidate, column: Column) -> Pair | None:
+    if candidate.seeds or other.seeds:
+        return None if candidate.seeds and other.seeds else _of_seeds(other, candidate, column)
+    runs = {task: _runs_of(other, candidate, task) for task in tasks_of(column)}
     if column.task != MEAN:
         return runs[column.task]
     parts = tuple((task, both) for task, both in runs.items() if both is not None)
     return MeanOf(parts) if len(parts) == len(column.tasks) else None
 
 
-def _runs_of(candidates: Sequence[Candidate], references: Sequence[int | None], place: int, task: str) -> Runs | None:
-    candidate, reference = candidates[place], references[place]
+def _of_seeds(other: Candidate, candidate: Candidate, column: Column) -> SeedsOf | None:
+    found = [_between(one, seed, column) for one in other.seeds or (other,) for seed in candidate.seeds or (candidate,)]
+    parts = tuple(part for part in found if part is not None and not isinstance(part, SeedsOf))
+    return SeedsOf(column.task, parts) if len(parts) == len(found) else None
+
+
+def _runs_of(other: Candidate, candidate: Candidate, task: str) -> Runs | None:
     run = candidate.runs.get(task)
-    if run is None or reference is None:
+    if run is None:
         return None
-    other = candidates[reference]
     theirs = candidate.base_runs.get(task) if other.key.base and other.key.model == candidate.base_name else None
     theirs = theirs or other.runs.get(task)
     return None if theirs is None else (theirs, run)
@@ -68,18 +80,29 @@ def pairs_of(plan: Plan, columns: Sequence[Column]) -> Iterator[Pair]:
 
 def own_source(candidate: Candidate, column: Column) -> Source | None:
     """Return where a candidate's score in a column is from; None where it has none."""
+    if candidate.seeds:
+        sources = [source for seed in candidate.seeds if (source := own_source(seed, column)) is not None]
+        return tuple(one for source in sources for one in source) if len(sources) == len(candidate.seeds) else None
     source = tuple((task, run) for task in tasks_of(column) if (run := candidate.runs.get(task)) is not None)
     return source if len(source) == len(tasks_of(column)) else None
 
 
 def _source(pair: Pair, column: Column, side: int) -> Source:
+    if isinstance(pair, SeedsOf):
+        return tuple(dict.fromkeys(one for part in pair.parts for one in _source(part, column, side)))
     parts = pair.parts if isinstance(pair, MeanOf) else ((column.task, pair),)
     return tuple((task, runs[side]) for task, runs in parts)
 
 
 def _with_itself(source: Source, column: Column) -> Pair:
+    """Return a pair of each run with itself; of several seeds the tasks of each come one after another."""
     parts = tuple((task, (run, run)) for task, run in source)
-    return MeanOf(parts) if column.task == MEAN else parts[0][1]
+    size = len(tasks_of(column))
+    each: list[Runs | MeanOf] = [
+        MeanOf(parts[start : start + size]) if column.task == MEAN else parts[start][1]
+        for start in range(0, len(parts), size)
+    ]
+    return each[0] if len(each) == 1 else SeedsOf(column.task, tuple(each))
 
 
 def score_of(candidate: Candidate, column: Column) -> Outcome | None:
@@ -143,14 +166,21 @@ def _planned(candidates: Sequence[Candidate], references: Sequence[int | None], 
         outcome.partial,
         outcome.early,
         run=runs.pop() if len(runs) == 1 else None,
+        between=between(values) if len(values := _of_each_seed(candidate, column)) > 1 else None,
     )
     pair = pair_of(candidates, references, place, column)
     if why := _other_metric(candidate, column):
         cell = msgspec.structs.replace(cell, state="not comparable", why=why)
     elif references[place] is not None and pair is None:
-        why = "the reference has no result of this task"
+        reference = candidates[references[place] or 0]
+        both = bool(candidate.seeds and reference.seeds)
+        why = "both are several seeds: name one of them" if both else "the reference has no result of this task"
         cell = msgspec.structs.replace(cell, state="not comparable", why=why)
     return Planned(cell, pair, source, _source(pair, column, 0) if pair is not None else None)
+
+
+def _of_each_seed(candidate: Candidate, column: Column) -> list[float]:
+    return [outcome.value for seed in candidate.seeds if (outcome := score_of(seed, column)) is not None]
 
 
 def fill_cells(plan: Plan, columns: Sequence[Column], compared: Compared) -> list[list[Cell]]:

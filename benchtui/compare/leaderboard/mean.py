@@ -48,8 +48,8 @@ class _Weighted(msgspec.Struct, frozen=True):
 def mean_row(parts: Sequence[MeanPart], *, watched: bool) -> tuple[Row, str]:
     """Compare the mean of the tasks in both runs; also returns in a few words why it cannot be compared, "" where it
     can. The p-value is that of this pair alone; `watched` as in `Comparison`."""
-    bare = _bare(parts)
-    if why := _why_not(parts):
+    bare = bare_row(parts)
+    if why := why_not(parts):
         return msgspec.structs.replace(bare, verdict=not_comparable(why, None, is_share=True)), why
     whole = _weighted(parts, [part.terms.terms for part in parts])
     found = _difference(whole)
@@ -66,7 +66,8 @@ def mean_row(parts: Sequence[MeanPart], *, watched: bool) -> tuple[Row, str]:
     return msgspec.structs.replace(bare, difference=at_level(found, FINAL_ALPHA) if watched else found), ""
 
 
-def _bare(parts: Sequence[MeanPart]) -> Row:
+def bare_row(parts: Sequence[MeanPart]) -> Row:
+    """Return the row of a mean without its difference."""
     pairing = Pairing(0, 0, 0, 0)
     for part in parts:
         pairing = pairing.plus(part.row.pairing)
@@ -96,7 +97,8 @@ def _side(sides: Sequence[Side]) -> Side:
     return Side(value, stderr, None, sum(side.n for side in sides), sum(side.total for side in sides))
 
 
-def _why_not(parts: Sequence[MeanPart]) -> str:
+def why_not(parts: Sequence[MeanPart]) -> str:
+    """Say in a few words why the mean cannot be compared; "" where it can."""
     for part in parts:
         row = part.row
         if row.early is not None or row.stopped:
@@ -117,12 +119,19 @@ def _alike(a: MeanPart, b: MeanPart) -> bool:
     return bool(a.targets and b.targets) and parallel([a.targets, b.targets])
 
 
+def contributions(parts: Sequence[MeanPart]) -> tuple[Floats, Floats, Floats]:
+    """Return what each document adds to the mean in the first and in the second run, and its share of the whole,
+    (documents,) each. `why_not` says where that is impossible."""
+    first, second = _sides(_weighted(parts, [part.terms.terms for part in parts]))
+    return first[:, 0], second[:, 0], first[:, 1]
+
+
 def _weighted(parts: Sequence[MeanPart], terms: Sequence[PairedTerms | None]) -> _Weighted:
     sides: list[tuple[Floats, Floats]] = []
     same: list[Integers] = []
     bounded = True
     for number, (part, found) in enumerate(zip(parts, terms, strict=True)):
-        assert found is not None  # noqa: S101 - `_why_not` looked
+        assert found is not None  # noqa: S101 - `why_not` looked
         sides.append(_shared_out(found, 1 / len(parts)))
         twin = next((other for other in range(number) if _alike(part, parts[other])), None)
         offset = sum(len(each) for each in same)

@@ -14,6 +14,8 @@ from benchtui.compare.differences.leaves import SampleSource
 from benchtui.compare.differences.terms import Leaves, terms_of
 from benchtui.compare.leaderboard.differing import short_reason
 from benchtui.compare.leaderboard.mean import MeanPart, mean_row
+from benchtui.compare.leaderboard.records import MEAN
+from benchtui.compare.leaderboard.seeds import seeds_row
 from benchtui.compare.leaderboard.store import PairStore
 from benchtui.compare.records import Difference, Kind, Row
 from benchtui.errors import BenchtuiError
@@ -35,17 +37,31 @@ class MeanOf(msgspec.Struct, frozen=True):
     parts: tuple[tuple[str, Runs], ...]
 
 
-Pair = Runs | MeanOf
-"""What is compared for a cell: two runs, or the runs of each task of a mean."""
+class SeedsOf(msgspec.Struct, frozen=True):
+    """The mean of several seeds in a task or MEAN, each with the runs that it is compared with."""
+
+    task: str
+    parts: tuple[Runs | MeanOf, ...]
+
+
+Pair = Runs | MeanOf | SeedsOf
+"""What is compared for a cell: two runs, the runs of each task of a mean, or those of each seed."""
 
 
 def runs_in(pair: Pair) -> tuple[Path, ...]:
     """Return all runs that are read for it."""
-    return tuple(run for _, runs in pair.parts for run in runs) if isinstance(pair, MeanOf) else pair
+    if isinstance(pair, SeedsOf):
+        return tuple(run for part in pair.parts for run in runs_in(part))
+    if isinstance(pair, MeanOf):
+        return tuple(run for _, runs in pair.parts for run in runs)
+    return pair
 
 
 def runs_behind(pair: Pair) -> Runs:
-    """Return the two runs whose comparison shows what is compared; of a mean those of its first task."""
+    """Return the two runs whose comparison shows what is compared; of a mean those of its first task, of several seeds
+    those of the first one."""
+    if isinstance(pair, SeedsOf):
+        return runs_behind(pair.parts[0])
     return pair.parts[0][1] if isinstance(pair, MeanOf) else pair
 
 
@@ -99,7 +115,7 @@ class PairReader:
     def _compared_now(self, pair: Pair) -> PairedRuns:
         self._store.note(runs_in(pair))
         try:
-            found = self._mean(pair) if isinstance(pair, MeanOf) else self._pair(pair)
+            found = self._made(pair)
         except BenchtuiError as error:
             return PairedRuns((), problem=error.what)
         self._store.keep(_what(pair), runs_in(pair), _lighter(found))
@@ -120,13 +136,23 @@ class PairReader:
         }
         return PairedRuns(comparison.headlines, comparison.watched, comparison.settings, reasons)
 
-    def _mean(self, mean: MeanOf) -> PairedRuns:
-        compared = {pair: self._pair(pair) for _, pair in mean.parts}
-        parts = [self._part(task, pair, compared[pair]) for task, pair in mean.parts]
-        row, why = mean_row(parts, watched=any(each.watched for each in compared.values()))
-        settings = dict.fromkeys(setting for each in compared.values() for setting in each.settings)
+    def _made(self, pair: Pair) -> PairedRuns:
+        if isinstance(pair, SeedsOf):
+            seeds = [part.parts if isinstance(part, MeanOf) else ((pair.task, part),) for part in pair.parts]
+            return self._together(pair.task, seeds)
+        return self._together(MEAN, [pair.parts]) if isinstance(pair, MeanOf) else self._pair(pair)
+
+    def _together(self, task: str, seeds: Sequence[Sequence[tuple[str, Runs]]]) -> PairedRuns:
+        """Compare a mean over tasks, or over seeds; for each seed its tasks with their runs."""
+        compared = {runs: self._pair(runs) for parts in seeds for _, runs in parts}
+        found = [[self._part(name, runs, compared[runs]) for name, runs in parts] for parts in seeds]
         watched = any(each.watched for each in compared.values())
-        return PairedRuns((row,), watched, tuple(settings), {row.task: why} if why else {})
+        if len(found) == 1:
+            row, why = mean_row(found[0], watched=watched)
+        else:
+            row, why = seeds_row(task, found, watched=watched)
+        settings = dict.fromkeys(setting for each in compared.values() for setting in each.settings)
+        return PairedRuns((row,), watched, tuple(settings), {task: why} if why else {})
 
     def _part(self, task: str, pair: Runs, compared: PairedRuns) -> MeanPart:
         row = compared.row(task)
@@ -178,6 +204,8 @@ def compare_pairs(pairs: Iterable[Pair]) -> dict[Pair, PairedRuns]:
 
 def _what(pair: Pair) -> str:
     """Return what is computed of the runs."""
+    if isinstance(pair, SeedsOf):
+        return repr((pair.task, [_what(part) for part in pair.parts]))
     return repr([task for task, _ in pair.parts]) if isinstance(pair, MeanOf) else "pair"
 
 
