@@ -25,7 +25,7 @@ class CellWords(msgspec.Struct, frozen=True):
     `mark` for the best, what is tied with it and what is partial; `score` with its `interval`; `n` where not the whole
     task was asked ("150 of 192", "early"), `seeds` how much those that were joined differ; `sign`, `change` and
     `difference` (the interval of the change) against the reference, `p` corrected over the leaderboard, `verdict` in a
-    few words, or what differs between the two.
+    few words, or why the two cannot be compared; `note` what differs between two that can.
     """
 
     mark: str = ""
@@ -38,6 +38,7 @@ class CellWords(msgspec.Struct, frozen=True):
     difference: str = ""
     p: str = ""
     verdict: str = ""
+    note: str = ""
     tone: Tone = "muted"
 
 
@@ -82,7 +83,8 @@ def _compared(score: CellWords, row: Row, glyphs: Glyphs) -> CellWords:
     minus = "−" if glyphs is UNICODE else "-"
     change = change_number(row.change, is_share=row.is_share, digits=1).replace("-", minus)
     ends = "" if row.interval is None else between(row.interval, is_share=row.is_share).replace("−", minus)
-    found = msgspec.structs.replace(score, change=change, difference=ends)
+    note = one_line("; ".join(row.notes), LONGEST_REASON)
+    found = msgspec.structs.replace(score, change=change, difference=ends, note=note)
     if row.tested is not None and row.tested.p_holm is not None:
         found = msgspec.structs.replace(found, p=p_number(row.tested.p_holm))
     if row.verdict is None:

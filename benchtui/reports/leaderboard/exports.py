@@ -55,6 +55,7 @@ _CELL = (
     "verdict",
     "verdict_sentence",
     "why",
+    "notes",
     "best",
     "seeds_deviation",
     "run",
@@ -69,8 +70,12 @@ def leaderboard_csv(page: Page) -> str:
     for record in _records(page):
         for found in record["tasks"]:
             facts = [len(record["seeds"]) if name == "seeds" else record[name] for name in _CANDIDATE]
-            writer.writerow(map(csv_cell, [*facts, *(found[name] for name in _CELL)]))
+            writer.writerow(map(csv_cell, [*facts, *(_flat(found[name]) for name in _CELL)]))
     return buffer.getvalue()
+
+
+def _flat(value: Any) -> Any:
+    return "; ".join(value) if isinstance(value, list) else value
 
 
 def leaderboard_json(page: Page) -> str:
@@ -175,6 +180,7 @@ def _cell(board: Leaderboard, place: int, number: int) -> dict[str, Any]:
         "stopped_early": cell.early,
         **_compared(cell),
         "why": cell.why or None,
+        "notes": list(cell.row.notes) if cell.row else [],
         "best": _best(board, place, number),
         "seeds_deviation": cell.between.deviation if cell.between else None,
         "run": None if cell.run is None else str(cell.run),

@@ -14,7 +14,7 @@ from html import escape
 from benchtui.compare.leaderboard.pareto import Axis
 from benchtui.compare.leaderboard.records import Cell, Column, Facts
 from benchtui.reports.leaderboard.cells import CellWords, usual_n
-from benchtui.reports.leaderboard.markdown import score_words
+from benchtui.reports.leaderboard.markdown import note_words, score_words
 from benchtui.reports.leaderboard.page import Line, Page, lines_of
 from benchtui.reports.leaderboard.pareto import TITLES, cost_words
 from benchtui.reports.leaderboard.script import SCRIPT, STYLE
@@ -121,3 +121,5 @@ def _below(words: CellWords) -> Iterator[str]:
         yield f'<span class="change {tone}">{_text(f"{words.sign} {words.change} {words.verdict}".strip())}</span>'
         ends = [words.difference, f"p {words.p}" if words.p else ""]
         yield f"<small>{_text(', '.join(filter(None, ends)))}</small>"
+        if words.note:
+            yield f'<small class="why">{_text(note_words(words))}</small>'

@@ -125,7 +125,9 @@ def _cell(cell: CellWords, reasons: Reasons) -> tuple[str, str]:
         return latex(score), latex(f"{cell.sign} {number}")
     ends = f"({cell.difference})" if cell.difference else ""
     p = f"p {cell.p}" if cell.p else ""
-    return latex(score), latex(" ".join(filter(None, (cell.sign, cell.change, ends, p))))
+    return latex(score), latex(
+        " ".join(filter(None, (cell.sign, cell.change, ends, p, reasons.number(cell.note, comparable=True))))
+    )
 
 
 def latex(text: str, limit: int = 300) -> str:

@@ -65,13 +65,18 @@ def score_words(cell: CellWords) -> str:
 
 
 def change_words(cell: CellWords) -> str:
-    """Return the second line of a cell: "▲ +49.0 (39.9 to 56.7), p <0.001, excellent"; what differs for one that is
-    not comparable."""
+    """Return the second line of a cell: "▲ +49.0 (39.9 to 56.7), p <0.001, excellent", with what differs; that alone
+    for one that is not comparable."""
     ends = f"({cell.difference})" if cell.difference else ""
     change = " ".join(filter(None, (cell.sign, cell.change, ends)))
     if cell.sign and not cell.change:
         return f"{cell.sign} {cell.verdict}".strip()
-    return _joined([change, f"p {cell.p}" if cell.p else "", cell.verdict])
+    return _joined([change, f"p {cell.p}" if cell.p else "", cell.verdict, note_words(cell)])
+
+
+def note_words(cell: CellWords) -> str:
+    """Return what differs between two runs that are compared."""
+    return f"! the runs differ in {cell.note}" if cell.note else ""
 
 
 def _joined(words: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ _LEVELS: tuple[frozenset[str], ...] = (
 """What is shown of a cell besides score, n, mark, sign and change, from the widest terminals to the narrowest."""
 
 _OPTIONAL = _LEVELS[0]
-_LEFT = ("mark", "sign", "verdict", "n", "seeds")
+_LEFT = ("mark", "sign", "verdict", "n", "seeds", "note")
 
 
 class _Part(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ def leaderboard_lines(page: Page, *, width: int = 80, glyphs: Glyphs = UNICODE) 
     same names follow below."""
     from rich.text import Text
 
-    reasons = Reasons()
+    reasons = Reasons(glyphs)
     lines = [_numbered(line, reasons) for line in lines_of(page, glyphs)]
     found: list[Text] = []
     for block in _blocks(page, lines, width):
@@ -89,7 +89,7 @@ def _sentences(page: Page, reasons: Reasons, room: int, glyphs: Glyphs) -> Itera
     for note in warnings(page.board):
         yield from _wrapped(f"! {printable(note)}", room, "yellow")
     for reason in reasons.lines():
-        yield from _wrapped(f"{glyphs.odd} {printable(reason)}", room, "")
+        yield from _wrapped(printable(reason), room, "")
     for told in legend(page.board, glyphs):
         yield from _wrapped(printable(told), room, "dim")
 
@@ -112,16 +112,14 @@ def plain_leaderboard(page: Page, *, width: int = WHOLE, glyphs: Glyphs = UNICOD
 
 
 def _numbered(line: Line, reasons: Reasons) -> Line:
-    """Put the number of a reason in place of why a cell is not comparable."""
-    return msgspec.structs.replace(
-        line,
-        cells=tuple(
-            msgspec.structs.replace(cell, change=reasons.number(cell.verdict), verdict="")
-            if cell.tone == "warning" and not cell.change
-            else cell
-            for cell in line.cells
-        ),
-    )
+    """Put numbers in place of why a cell is not comparable, and of what differs."""
+    return msgspec.structs.replace(line, cells=tuple(_with_number(cell, reasons) for cell in line.cells))
+
+
+def _with_number(cell: CellWords, reasons: Reasons) -> CellWords:
+    if cell.tone == "warning" and not cell.change:
+        return msgspec.structs.replace(cell, change=reasons.number(cell.verdict), verdict="")
+    return msgspec.structs.replace(cell, note=reasons.number(cell.note, comparable=True))
 
 
 def _cells(text: str) -> int:

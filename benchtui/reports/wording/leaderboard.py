@@ -73,7 +73,7 @@ def _shrinkage(column: Column, best: Best) -> str:
     leader = "it" if best.shown else "the first"
     side = "lower" if column.higher_is_better else "higher"
     size = f"{points(best.shrinkage, signed=False)} points" if column.is_share else f"{best.shrinkage:.3g}"
-    much = "hardly" if column.is_share and best.shrinkage < HARDLY else size
+    much = "hardly" if best.shrinkage < (HARDLY if column.is_share else 1e-12) else size
     return f" Chosen as the best of {best.of:,}, {leader} is expected to score {much} {side} on new samples."
 
 
@@ -143,19 +143,27 @@ def warnings(board: Leaderboard) -> list[str]:
 
 
 class Reasons:
-    """Numbers the reasons why cells are not comparable, in the order in which they are met: a cell has the number, the
-    reason is below the table."""
+    """Numbers the reasons why cells are not comparable, and the notes on what differs, in the order in which they are
+    met: a cell has the number, the words are below the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, glyphs: Glyphs = UNICODE) -> None:
         self._numbers: dict[str, int] = {}
+        self._signs: list[str] = []
+        self._glyphs = glyphs
 
-    def number(self, reason: str) -> str:
-        """Return the mark of a reason, "(1)"; "" for none."""
-        return f"({self._numbers.setdefault(reason, len(self._numbers) + 1)})" if reason else ""
+    def number(self, reason: str, *, comparable: bool = False) -> str:
+        """Return the mark of a reason, or of a note on two runs that are `comparable`: "(1)"; "" for none."""
+        if not reason:
+            return ""
+        if reason not in self._numbers:
+            self._numbers[reason] = len(self._numbers) + 1
+            self._signs.append("! the runs differ in" if comparable else self._glyphs.odd)
+        return f"({self._numbers[reason]})"
 
     def lines(self, most: int = 20) -> Iterator[str]:
-        """Yield each reason with its number."""
-        for reason, number in list(self._numbers.items())[:most]:
-            yield f"({number}) {reason}"
+        """Yield each reason with its sign and number."""
+        for (reason, number), sign in list(zip(self._numbers.items(), self._signs, strict=True))[:most]:
+            mark, _, words = sign.partition(" ")
+            yield f"{mark} ({number}) {words} {reason}".replace("  ", " ")
         if len(self._numbers) > most:
             yield f"{len(self._numbers) - most:,} more reasons: --format json has them all."
