@@ -7,6 +7,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.regression.linear_model import WLS
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
@@ -63,6 +65,12 @@ def test_holm_is_statsmodels_correction(rng: np.random.Generator, monkeypatch: p
             p_values.append(p_values[0])  # ties
         assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), rel=1e-9)
     assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=6), st.integers(0, 20))
+def test_holm_of_some_tests_counts_the_others_with_p_of_one(p_values: list[float], others: int) -> None:
+    tests = len(p_values) + others
+    assert holm(p_values, tests=tests) == holm([*p_values, *[1.0] * others])[: len(p_values)]
 
 
 def test_weighted_standard_error_is_statsmodels_sandwich(rng: np.random.Generator) -> None:

@@ -76,13 +76,18 @@ def separate(candidates: Iterable[Candidate]) -> tuple[Candidate, ...]:
     return tuple(each for candidate in candidates for each in candidate.seeds or (candidate,))
 
 
+def scored(candidate: Candidate, column: Column) -> float | None:
+    """Return a candidate's score in a column; None without one, and where it is of another metric or no number."""
+    outcome = score_of(candidate, column)
+    if outcome is None or outcome.metric != column.metric or not math.isfinite(outcome.value):
+        return None
+    return outcome.value
+
+
 def ranking(candidates: Sequence[Candidate], column: Column) -> list[int]:
     """Return the places of the candidates with a score in this column by its metric, the best one first."""
-    scores = {}
-    for place, candidate in enumerate(candidates):
-        outcome = score_of(candidate, column)
-        if outcome is not None and outcome.metric == column.metric and math.isfinite(outcome.value):
-            scores[place] = outcome.value
+    found = ((place, scored(candidate, column)) for place, candidate in enumerate(candidates))
+    scores = {place: score for place, score in found if score is not None}
     sign = -1 if column.higher_is_better else 1
     return sorted(scores, key=lambda place: (sign * scores[place], place))
 
@@ -113,8 +118,8 @@ def make_contrasts(
         (column.task, both): uncorrected(candidates, column, both, compared) for column, both in dict.fromkeys(wanted)
     }
     tested = {key: each for key, each in found.items() if each.state == "compared" and each.row and each.row.tested}
-    corrected = holm([*(uncorrected_p(each, compared) for each in tested.values()), *[1.0] * (tests - len(tested))])
-    for (key, each), p in zip(tested.items(), corrected, strict=False):
+    corrected = holm([uncorrected_p(each, compared) for each in tested.values()], tests=tests)
+    for (key, each), p in zip(tested.items(), corrected, strict=True):
         found[key] = msgspec.structs.replace(each, row=_judged(each.row, p, tests))
     return found
 
@@ -126,7 +131,9 @@ def uncorrected(
     first, second = both
     pair = pair_of_couple(candidates, both, column)
     if pair is None:
-        return Contrast(first, second, "not comparable", why="one of them has no result of this task")
+        several = candidates[first].seeds and candidates[second].seeds
+        why = "both are several seeds: name one of them" if several else "one of them has no result of this task"
+        return Contrast(first, second, "not comparable", why=why)
     runs = compared.get(pair)
     if runs is None:
         return Contrast(first, second, "pending", pair)

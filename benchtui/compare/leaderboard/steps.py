@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchtui.compare.leaderboard.cells import score_of
-from benchtui.compare.leaderboard.contrasts import Contrast, Couple, couple, make_contrasts, pairs_of_couples, ranking
+from benchtui.compare.leaderboard.contrasts import Contrast, Couple, couple, make_contrasts, pairs_of_couples, scored
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
 from benchtui.compare.leaderboard.records import Candidate, Cell, Column, Leaderboard
 
@@ -135,8 +135,11 @@ def _curves(
 
 def _line(board: Leaderboard, places: Sequence[int], column: Column, number: int) -> list[int]:
     """Return the steps that can be joined: those that were evaluated as most of them were."""
-    ranked = set(ranking(board.candidates, column))
-    with_score = [place for place in places if place in ranked and board.cells[place][number].value is not None]
+    with_score = [
+        place
+        for place in places
+        if scored(board.candidates[place], column) is not None and board.cells[place][number].value is not None
+    ]
     likes = {place: outcome.like for place in with_score if (outcome := score_of(board.candidates[place], column))}
     if not likes:
         return []

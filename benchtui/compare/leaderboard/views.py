@@ -58,7 +58,7 @@ def of_steps(only: Series | None = None) -> Missing:
         found = series_of(assembly.candidates)
         steps = {place for series, places in found.items() if only in (None, series) for place in places}
         runs = {run for place in steps for run in assembly.candidates[place].runs.values()}
-        yield from (pair for pair in assembly.pairs if runs_in(pair)[-1] in runs)
+        yield from (pair for pair in assembly.pairs if not runs.isdisjoint(runs_in(pair)))
         yield from step_pairs(assembly.board(), only)
 
     return missing
