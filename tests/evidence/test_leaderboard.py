@@ -9,6 +9,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
 
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.power import mcnemar_power, power_of_all
@@ -89,6 +92,30 @@ def test_the_leaderboard_finds_what_the_vectorised_tests_find() -> None:
         assert leader is not None
         assert (row.verdict is not None and row.verdict.kind.is_gain) >= bool(shown)  # the mean may help
         assert (leader.shown and leader.leader == 5) == bool(best)
+
+
+def best_by_scipy(task: np.ndarray, level: float) -> tuple[int, set[int]]:
+    """The leader, and all that are not shown to be worse, by scipy's binomial test of the changes."""
+    leader = int(task.sum(axis=0).argmax())
+    tied = {leader}
+    for place in range(task.shape[1]):
+        ahead = int((task[:, leader] & ~task[:, place]).sum())
+        behind = int((task[:, place] & ~task[:, leader]).sum())
+        if ahead + behind == 0 or stats.binomtest(ahead, ahead + behind).pvalue >= level:
+            tied.add(place)
+    return leader, tied
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.1, 0.2]), st.permutations(range(5)))
+def test_who_is_best_is_what_scipy_says_in_any_order(seed: int, better: float, order: list[int]) -> None:
+    rng = np.random.default_rng(seed)
+    task = answers(Training(checkpoints=5, documents=150, better=better), rng, task=0)
+    task = task[:, [0, *(place + 1 for place in order)]]
+    (best,) = leaderboard([task], every=True).best
+    assert best is not None
+    leader, tied = best_by_scipy(task, 0.05 / 5)
+    assert (best.leader, set(best.tied), best.shown) == (leader, tied, tied == {leader})
 
 
 def test_what_is_told_of_the_best_of_equal_checkpoints_is_true_on_average() -> None:
