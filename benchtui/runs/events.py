@@ -130,6 +130,13 @@ class Ahead(msgspec.Struct, frozen=True):
     requests: int
 
 
+class ChunkBegun(Event, frozen=True, kw_only=True, tag="chunk-begun"):
+    """One of several workers needs the documents of this chunk to keep its batches full: of the chunks before it none
+    waits any more."""
+
+    number: int
+
+
 class ChunkDone(Event, frozen=True, kw_only=True, tag="chunk-done"):
     """One of several workers has answered the chunk of this number, but for documents that were given up on. `ahead` is
     what it has answered besides of the chunks that it was given after it."""
@@ -201,6 +208,7 @@ CORE: tuple[type[Event], ...] = (
     Results,
     ShareDone,
     WorkUnits,
+    ChunkBegun,
     ChunkDone,
     Workers,
     UnitDecided,

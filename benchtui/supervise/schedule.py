@@ -3,8 +3,8 @@
 Chunks become smaller towards the end (guided self-scheduling: Polychronopoulos and Kuck, IEEE Transactions on Computers
 36(12), 1987), so that workers of any speed finish together. A chunk stays with the slot that it was given to: where its
 worker dies, the next one in that slot finds in the shard's journal what is answered of it. Chunks of a slot that ends
-are given to other workers once nothing else is left. The chunk that was being answered comes last of all: it may hold
-the document that ended the slot.
+are given to other workers once nothing else is left. Those that were being answered come last of all: one may hold the
+document that ended the slot.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from benchtui.runs.directory import WorkerFiles
 from benchtui.runs.events import WorkUnits
 
 OPEN_AT_ONCE = 2
-"""Chunks that a worker holds at a time: the one that it answers, and the next one, so that it need not wait."""
+"""Chunks that a worker holds at a time: the one that it answers, and the next one, so that it need not wait. What is
+still in its batches of those before counts no more."""
 SMALLEST = 8
 """Documents in a chunk, unless there are fewer than that for each worker."""
 ENOUGH = 32
@@ -43,7 +44,8 @@ class Writes(Protocol):
 
 @dataclass
 class _Shard:
-    """One slot's part of the run: `ready` since its worker said what there is to do."""
+    """One slot's part of the run: `ready` since its worker said what there is to do. `begun` is the newest chunk that
+    it said it has begun before those in front of it were done."""
 
     files: WorkerFiles
     writer: Writes | None = None
@@ -52,6 +54,18 @@ class _Shard:
     lost: bool = False
     told_end: bool = False
     open: dict[int, Chunk] = field(default_factory=dict)
+    begun: int = 0
+
+    @property
+    def held(self) -> int:
+        """How many chunks it holds: one for all that are being answered, and those that it has not begun."""
+        return len(self.open) - max(len(self.being_answered) - 1, 0)
+
+    @property
+    def being_answered(self) -> list[int]:
+        """The chunks up to the newest one that is known to be begun, which is the first at least."""
+        numbers = list(self.open)
+        return numbers[: numbers.index(self.begun) + 1 if self.begun in self.open else 1]
 
 
 class Schedule:
@@ -88,7 +102,7 @@ class Schedule:
             shard = self._shards[number]
             if shard.writer is not None:
                 shard.writer.close()
-            shard.writer, shard.ready, shard.told_end = None, False, False
+            shard.writer, shard.ready, shard.told_end, shard.begun = None, False, False, 0
             self._told.pop(number, None)
             shard.writer = self._open_writer(shard.files.chunks)
             shard.open = {chunk.number: chunk for chunk in self._wanted(shard.open.values())}
@@ -110,6 +124,12 @@ class Schedule:
             if self._units is None:
                 self._units = deque(unit for unit in told if unit.size and unit.name not in self._dropped)
             self._shards[number].ready = True
+            self._give()
+
+    def begun(self, number: int, chunk: int) -> None:
+        """The worker in slot `number` has begun a chunk while it still answers those before."""
+        with self._lock:
+            self._shards[number].begun = chunk
             self._give()
 
     def done(self, number: int, chunk: int) -> None:
@@ -191,10 +211,10 @@ class Schedule:
         if self._units is None:
             return
         while self.left:
-            able = [shard for shard in self._shards if shard.ready and len(shard.open) < OPEN_AT_ONCE]
+            able = [shard for shard in self._shards if shard.ready and shard.held < OPEN_AT_ONCE]
             if not able:
                 return
-            shard = min(able, key=lambda shard: len(shard.open))
+            shard = min(able, key=lambda shard: shard.held)
             chunk = self._next()
             shard.open[chunk.number] = chunk
             self._write(shard, chunk)
@@ -202,9 +222,9 @@ class Schedule:
             self._end()
 
     def _take_back(self, shard: _Shard) -> None:
-        at_work = next(iter(shard.open), None)
+        at_work = shard.being_answered
         for chunk in self._wanted(shard.open.values()):
-            put = self._returned.append if chunk.number == at_work else self._returned.appendleft
+            put = self._returned.append if chunk.number in at_work else self._returned.appendleft
             put(chunk)
         shard.open.clear()
 

@@ -90,6 +90,9 @@ class ShardEvents:
             case ev.WorkUnits():
                 self._schedule.ready(number, event)
                 return None
+            case ev.ChunkBegun():
+                self._schedule.begun(number, event.number)
+                return None
             case ev.ChunkDone():
                 self._combine.settle(number, event.ahead)
                 self._schedule.done(number, event.number)

@@ -12,7 +12,7 @@ from lm_eval.api.metrics import mean, mean_stderr
 
 from benchtui.routing.answers import RoutedFacts, Work
 from benchtui.runs.answer_health import TaskHealth
-from benchtui.runs.events import Event
+from benchtui.runs.events import Ahead, Event
 from benchtui.runs.kinds.benchmark.combine import BenchmarkCombine
 from benchtui.runs.kinds.benchmark.events import (
     Mark,
@@ -173,3 +173,16 @@ def test_the_score_of_one_document_has_no_standard_error() -> None:
     assert found is not None
     assert found.stderr is None
     assert not math.isnan(found.value or 0.0)
+
+
+def test_what_a_lost_slot_was_ahead_of_its_last_chunk_is_not_counted() -> None:
+    combine = BenchmarkCombine()
+    told(combine, 0, progress(0), progress(4), scores(mean_score([1.0] * 4)))
+    combine.settle(0)
+    told(combine, 0, progress(9), scores(mean_score([1.0] * 9)))
+    combine.settle(0, [Ahead("arc", 2, 8)])  # one chunk is done, two documents of the next are answered
+    told(combine, 0, progress(12), scores(mean_score([1.0] * 12)))
+    combine.lose(0)
+    events = list(combine.sums())
+    assert [(event.documents, event.requests) for event in only(events, Progress)] == [(7, 28)]
+    assert [event.scores[0].n for event in only(events, Scores)] == [4], "of no document that is answered again"

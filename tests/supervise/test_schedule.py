@@ -30,6 +30,7 @@ class Workers:
         self._in_hand: dict[int, list[Chunk]] = {}
         self.ready: set[int] = set()
         self.lost: set[int] = set()
+        self.unbegun_from: dict[int, int] = {}
 
     @property
     def alive(self) -> list[int]:
@@ -39,6 +40,7 @@ class Workers:
         """Start a worker in a slot, in place of the one before."""
         self.schedule.begin(shard)
         self.ready.discard(shard)
+        self.unbegun_from[shard] = 0
         self._readers[shard], self._in_hand[shard] = ChunkReader(self.files[shard].chunks), []
 
     def say_ready(self, shard: int) -> None:
@@ -61,6 +63,15 @@ class Workers:
         chunk = self.given(shard).pop(0)
         self.done.append(chunk)
         self.schedule.done(shard, chunk.number)
+
+    def begin_last(self, shard: int) -> None:
+        """Begin the last chunk in hand while those before it are still being answered."""
+        self.schedule.begun(shard, self.given(shard)[-1].number)
+        self.unbegun_from[shard] = self.given(shard)[-1].number + 1
+
+    def unbegun(self, shard: int) -> int:
+        """How many chunks of its hand it has not begun, but for the first."""
+        return sum(chunk.number >= self.unbegun_from.get(shard, 0) for chunk in self.given(shard)[1:])
 
     def lose(self, shard: int) -> None:
         self.schedule.lose(shard)
@@ -103,7 +114,9 @@ def test_every_document_is_answered_in_one_chunk_whatever_happens(
 ) -> None:
     units = named(sizes)
     story = Workers(tmp_path_factory.mktemp("s"), workers, units, largest)
-    for what in data.draw(st.lists(st.sampled_from(["begin", "ready", "answer", "answer", "lose"]), max_size=40)):
+    for what in data.draw(
+        st.lists(st.sampled_from(["begin", "ready", "answer", "answer", "begin last", "lose"]), max_size=40)
+    ):
         shard = data.draw(st.sampled_from(story.alive))
         if what == "begin":
             story.begin(shard)
@@ -112,9 +125,11 @@ def test_every_document_is_answered_in_one_chunk_whatever_happens(
             story.say_ready(shard)
         elif what == "answer" and shard in story.ready and story.given(shard):
             story.answer(shard)
+        elif what == "begin last" and shard in story.ready and story.given(shard):
+            story.begin_last(shard)
         elif what == "lose" and len(story.alive) > 1:
             story.lose(shard)
-        assert all(len(story.given(shard)) <= OPEN_AT_ONCE for shard in story.ready)
+        assert all(story.unbegun(shard) < OPEN_AT_ONCE for shard in story.ready)
         assert not any(story.ended(shard) for shard in story.ready) or documents(story.done) == whole(units)
     story.finish()
     assert documents(story.done) == whole(units)
@@ -258,3 +273,25 @@ def test_large_and_small_chunks_are_few(tmp_path: Path) -> None:
     assert sizes == sorted(sizes, reverse=True)
     assert len(sizes) < 100
     assert sizes[-1] <= SMALLEST
+
+
+def test_whoever_needs_the_next_chunk_early_is_given_one_more(tmp_path: Path) -> None:
+    """Its batches hold the last documents of one chunk and the first of the next: nothing waits behind those."""
+    story = Workers(tmp_path, 2, [WorkUnit("arc", 400)])
+    for shard in (0, 1):
+        story.begin(shard)
+        story.say_ready(shard)
+    first, second = story.given(0)
+    story.schedule.begun(0, second.number)
+    *_, third = story.given(0)
+    assert [chunk.number for chunk in story.given(0)] == [first.number, second.number, third.number]
+    story.schedule.begun(0, second.number)
+    story.schedule.begun(0, 99)
+    assert len(story.given(0)) == 3, "it has one more already"
+    story.answer(0)
+    assert len(story.given(0)) == 2, "the second is the one that it answers"
+    story.lose(0)
+    *_, last = story.schedule._returned
+    assert last == second, "one that was being answered may hold the document that ended the slot"
+    story.finish()
+    assert documents(story.done) == whole([WorkUnit("arc", 400)])

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from benchtui.plans.benchmark import BenchmarkPlan
 from benchtui.runs.chunks import Chunk, ChunkReader, WorkUnit
-from benchtui.runs.events import Ahead, ChunkDone, ShareDone, WorkUnits
+from benchtui.runs.events import Ahead, ChunkBegun, ChunkDone, ShareDone, WorkUnits
 from benchtui.worker.benchmark.asked_task import AskedTask
 from benchtui.worker.benchmark.context import RunContext
 from benchtui.worker.benchmark.early_stop.order import documents_a_look, is_watched, watched_order
@@ -142,10 +142,13 @@ class _OpenUnit:
             self._tasks[name].ask(self._to_ask.pop(name), _Arriving(self, name, hand))
         self.tell_done()
 
-    def more(self, task: str, hand: _Hand) -> frozenset[int]:
-        """Begin chunks that have come, and return the documents of this task in them."""
+    def more(self, task: str, hand: _Hand, *, working: bool) -> frozenset[int]:
+        """Begin chunks that have come, and return the documents of this task in them. `working`: the model answers the
+        ones before, and will need the ones behind."""
         while not self._in_steps and not self._to_ask and (chunk := hand.next(self.unit.name)) is not None:
             self._begin(chunk)
+            if working:
+                self._reporter.emit(ChunkBegun(number=chunk.number))
             if found := self._to_ask.pop(task, None):
                 return found
         return frozenset()
@@ -201,18 +204,20 @@ class _Begun:
         return True
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Arriving:
-    """What comes for one task of a unit while the model answers it."""
+    """What comes for one task of a unit while the model answers it; `working` since its first batch began."""
 
     unit: _OpenUnit
     task: str
     hand: _Hand
+    working: bool = False
 
     def more(self) -> frozenset[int]:
-        return self.unit.more(self.task, self.hand)
+        return self.unit.more(self.task, self.hand, working=self.working)
 
     def kept(self) -> None:
+        self.working = True
         self.unit.tell_done()
 
 

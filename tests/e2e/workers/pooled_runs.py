@@ -31,10 +31,12 @@ _OF_THE_MOMENT = ("date", "total_evaluation_time_seconds", "start_time", "end_ti
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with a model in outputs/m and tasks in tasks/; `arguments` are those of all its runs."""
+    """A folder with a model in outputs/m and tasks in tasks/; `arguments` are those of all its runs, `longest` is how
+    many seconds one may take."""
 
     folder: Path
     arguments: tuple[str, ...]
+    longest: float = 280
 
     @property
     def runs_folder(self) -> Path:
@@ -51,7 +53,7 @@ class Place:
     def run(self, workers: int, *more: str) -> RunDirectory:
         """A run from its beginning to its end."""
         known = self.known()
-        ended = benchtui(*self.command(workers, *more), cwd=self.folder)
+        ended = benchtui(*self.command(workers, *more), cwd=self.folder, timeout=self.longest)
         assert ended.code == 0, ended.err
         (path,) = self.known() - known
         return RunDirectory(path)

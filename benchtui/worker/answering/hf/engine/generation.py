@@ -111,8 +111,13 @@ class _PoolGeneration:
             self._take_arriving()
 
     def _take_arriving(self) -> None:
-        """Take what arrives, to wait behind the others, until enough waits to fill all slots."""
-        while self._arriving is not None and len(self._waiting) < self._limit and (jobs := self._arriving()):
+        """Take what arrives, to wait behind the others, until enough waits to fill all slots, here or later."""
+        while (
+            self._arriving is not None
+            and len(self._waiting) < self._limit
+            and len(self._later) < self._limit
+            and (jobs := self._arriving())
+        ):
             members = joining(self._root, [job.prompt for job in jobs], self._setup.costs)
             self._waiting[:0] = [(group, jobs[index]) for group, index in reversed(members)]
             joined = {index for _, index in members}

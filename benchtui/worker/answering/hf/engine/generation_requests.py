@@ -35,12 +35,17 @@ def write(
 ) -> None:
     """Answer every request, and those that come while it does (`Fed`). Raises `OutOfMemoryError` when one request alone
     does not fit."""
-    style = engine.capabilities.decode_masks
-    jobs: Sequence[Job] = made_of(requests, _JobMaker(lm, engine, observer).jobs) if style is not None else []
+    jobs: Sequence[Job] = []
+    if (style := engine.capabilities.decode_masks) is not None:
+        maker = _JobMaker(lm, engine, observer)
+        jobs = made_of(requests, maker.jobs)
+        if not jobs:
+            take_all(requests)  # as below
+            jobs = maker.jobs(requests[maker.seen :])
+        if jobs:
+            _by_engine(lm, engine, style, requests, jobs, answered, observer)
     if not jobs:
-        take_all(jobs if style is not None else requests)  # lm-eval's own code takes no more once it has begun
-    if style is not None and jobs:
-        _by_engine(lm, engine, style, requests, jobs, answered, observer)
+        take_all(requests)  # lm-eval's own code takes no more once it has begun
     taken = {job.index for job in jobs}
     slow = [index for index in range(len(requests)) if index not in taken]
     if slow:
@@ -48,7 +53,8 @@ def write(
 
 
 class _JobMaker:
-    """Makes jobs of the requests that the engine can generate for; the observer is told why others are left out."""
+    """Makes jobs of the requests that the engine can generate for, `seen` so far; the observer is told why others are
+    left out."""
 
     def __init__(self, lm: HFModel, engine: Engine, observer: Observer) -> None:
         eos = lm.tok_decode(lm.eot_token_id, skip_special_tokens=False)
@@ -56,12 +62,12 @@ class _JobMaker:
         self._longest = engine.capabilities.longest
         self._observer = observer
         self._read: dict[str, GenerationSettings | None] = {}
-        self._seen = 0
+        self.seen = 0
 
     def jobs(self, requests: Sequence[GenerateRequest]) -> list[Job]:
         """The jobs of further requests, which are numbered behind those before them."""
         found = []
-        for index, request in enumerate(requests, self._seen):
+        for index, request in enumerate(requests, self.seen):
             name = _name(request.settings)
             if name not in self._read:
                 self._read[name] = _settings(self._reader, request.settings, self._observer)
@@ -69,7 +75,7 @@ class _JobMaker:
             if settings is not None and prompt and len(prompt) + settings.limit <= self._longest:
                 chance = random.Random(request.seed.to_bytes(32, "big"))  # noqa: S311  # not for secrets
                 found.append(Job(index, np.asarray(prompt, dtype=np.int32), settings, chance))
-        self._seen += len(requests)
+        self.seen += len(requests)
         return found
 
 
