@@ -88,7 +88,7 @@ class LeaderboardPage(Page):
         self._form: Form | None = None
         self._lines: Sequence[Line] = ()
         self._unfolded: set[str] = set()
-        self._outcomes: dict[Path, Sequence[Outcome]] = {}
+        self._outcomes: dict[Path, tuple[Outcome, ...]] = {}
 
     def body(self) -> ComposeResult:
         yield FilterField(placeholder="Words to look for", id="board-filter", compact=True)
@@ -267,7 +267,6 @@ class LeaderboardPage(Page):
         following = GROUPINGS[(GROUPINGS.index(self._order.grouping) + 1) % len(GROUPINGS)]
         self._order = replace(self._order, grouping=following)
         self._arrange(follow=True)
-        self.notify(f"Grouped by {following}." if following else "Not grouped.", timeout=2, markup=False)
 
     def action_filter(self) -> None:
         field = self.query_one(FilterField)
@@ -316,10 +315,10 @@ class LeaderboardPage(Page):
         self._unfolded ^= {candidate.name}
         missing = [run.path for run in candidate.others if run.path not in self._outcomes]
         if candidate.name in self._unfolded and missing:
-            self.load(lambda: _scores(missing), self._take_scores, group="runs")
+            self.load(lambda: _scores_of(missing), self._take_scores, group="runs")
         self._arrange(follow=True)
 
-    def _take_scores(self, found: dict[Path, Sequence[Outcome]]) -> None:
+    def _take_scores(self, found: dict[Path, tuple[Outcome, ...]]) -> None:
         self._outcomes |= found
         self._draw()
 
@@ -390,8 +389,7 @@ def _title(words: str, task: str, order: Order) -> str:
     return f"{'▴' if order.reverse else '▾'} {words}" if task == order.by else words
 
 
-def _scores(runs: Sequence[Path]) -> dict[Path, Sequence[Outcome]]:
-    from benchtui.compare.history.history import outcomes_of
-    from benchtui.results.read import read_run
+def _scores_of(runs: Sequence[Path]) -> dict[Path, tuple[Outcome, ...]]:
+    from benchtui.compare.leaderboard.other_runs import scores_of_runs
 
-    return {run: tuple(outcomes_of(read_run(run), None)) for run in runs}
+    return scores_of_runs(runs)
