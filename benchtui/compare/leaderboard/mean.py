@@ -2,8 +2,10 @@
 
 Each task has the same part of the whole, whatever its size, and its documents share that part as they do in the task's
 own score. Test and interval are then those of any weighted mean (`differences/difference.py`): Gaffke's bounds, for
-which an unseen document counts as much as one of the smallest task. Scores that are no means (F1) enter by the
-jackknife's pseudo-values. Documents of tasks that ask the same questions are one unit.
+which an unseen document counts as much as one of the smallest task. As for groups, documents of all tasks are treated
+as of one kind: where tasks changed differently, standard error and interval are too wide rather than too narrow. Scores
+that are no means (F1) enter by the jackknife's pseudo-values. Documents of tasks that ask the same questions are one
+unit.
 """
 
 from __future__ import annotations

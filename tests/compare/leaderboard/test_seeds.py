@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from pathlib import Path
 
 import msgspec
@@ -149,3 +152,16 @@ def test_ggufs_of_different_types_are_not_seeds_of_one_recipe(tmp_path: Path) ->
         for each in (one, two)
     ]
     assert len(join_seeds([base, *alike])) == 2
+
+
+def test_seeds_are_found_in_what_the_trainings_say(tmp_path: Path) -> None:
+    write(tmp_path)
+    for number in range(3):
+        told = {"model_name": "org/base", "dataset_name": "GAIR/lima", "learning_rate": 2e-4, "seed": number + 1}
+        file = tmp_path / f"seed-{number}" / "lora" / "training_metrics.json"
+        file.write_text(json.dumps({**told, "final_loss": 0.5 + number}), encoding="utf-8")
+        long_ago = time.time() - 10 * 365 * 86_400  # the runs' names say that they are from 2026
+        os.utime(file, (long_ago, long_ago))
+    board = whole(find_candidates(tmp_path)).board()
+    assert [each.name for each in board.candidates] == ["org/base", "seed-0 (3 seeds)"]
+    assert [each.seed for each in board.candidates[1].seeds] == [1, 2, 3]
