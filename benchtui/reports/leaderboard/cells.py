@@ -51,7 +51,7 @@ def cell_words(cell: Cell, column: Column, glyphs: Glyphs = UNICODE, *, mark: st
     score = CellWords(
         mark + (glyphs.partial if cell.partial else ""),
         score_words(cell.value, is_share=column.is_share, digits=1),
-        _ends(cell.interval, column),
+        _ends(cell.interval, column.is_share, glyphs),
         ", ".join(filter(None, (n, "early" if cell.early else ""))),
         _seeds(cell, column),
     )
@@ -75,14 +75,17 @@ def _reason(cell: Cell) -> str:
     return one_line(cell.why, LONGEST_REASON)
 
 
-def _ends(interval: Interval | None, column: Column) -> str:
-    return "" if interval is None else between(interval, is_share=column.is_share)
+def _ends(interval: Interval | None, is_share: bool, glyphs: Glyphs) -> str:
+    return "" if interval is None else between(interval, is_share=is_share).replace("−", _minus(glyphs))
+
+
+def _minus(glyphs: Glyphs) -> str:
+    return "−" if glyphs is UNICODE else "-"
 
 
 def _compared(score: CellWords, row: Row, glyphs: Glyphs) -> CellWords:
-    minus = "−" if glyphs is UNICODE else "-"
-    change = change_number(row.change, is_share=row.is_share, digits=1).replace("-", minus)
-    ends = "" if row.interval is None else between(row.interval, is_share=row.is_share).replace("−", minus)
+    change = change_number(row.change, is_share=row.is_share, digits=1).replace("-", _minus(glyphs))
+    ends = _ends(row.interval, row.is_share, glyphs)
     note = one_line("; ".join(row.notes), LONGEST_REASON)
     found = msgspec.structs.replace(score, change=change, difference=ends, note=note)
     if row.tested is not None and row.tested.p_holm is not None:
