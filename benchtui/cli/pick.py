@@ -111,12 +111,14 @@ def command(
     That a model is within the margin must be shown against every other one that fits, at 5 % over all of them: with
     few samples or many models the answer is 3. In at most 5 % of cases a model is named that is truly worse by more.
     """
+    from benchtui.cli.terminal.progress import counted
     from benchtui.compare.leaderboard.pick.decide import ask
     from benchtui.compare.leaderboard.pick.records import Limits, Question
 
     by = "mean" if by.strip().casefold() in ("mean", "mean of headline tasks") else by
     question = Question(by, within, no_worse, Limits(max_size, max_memory, min_speed), earliest)
-    found = ask(outputs, models, question, reference=reference)
+    with counted("Comparing") as tell:
+        found = ask(outputs, models, question, reference=reference, tell=tell)
     served, problem = _served(outputs, found)
     if as_json:
         _print_json(found, served, problem)

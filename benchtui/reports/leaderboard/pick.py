@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from benchtui.compare.leaderboard.pick.records import Judged, Pick
+from benchtui.compare.leaderboard.pick.records import AgainstReference, Judged, Pick
 from benchtui.compare.leaderboard.records import Candidate
 from benchtui.compare.wording import p_words, points
+from benchtui.evidence.records import ALPHA
 from benchtui.models.layout import size_text
 from benchtui.points import point_words
 from benchtui.reports.wording.numbers import score_words
@@ -121,6 +122,8 @@ def pick_sentences(pick: Pick) -> Iterator[str]:
         if rival:
             what = "Earlier" if pick.question.earliest else "Smaller"
             yield f"{what}, but not shown to be within the margin: {_names(pick, rival)}."
+    if pick.reference is not None:
+        yield reference_words(pick.reference)
     left_out = [judged for judged in pick.judged if judged.state == "unknown"]
     if left_out:
         yield f"Not compared, so not among those the best was looked for: {_names(pick, left_out)}."
@@ -129,6 +132,15 @@ def pick_sentences(pick: Pick) -> Iterator[str]:
             "More samples, fewer models (name them) or a wider margin (--within) show more; "
             f"`benchtui plan --models {pick.of}` says how many samples."
         )
+
+
+def reference_words(found: AgainstReference) -> str:
+    """Return what the one that is kept is against its reference: "Against base-1: +12.3 points (p < 0.001)."."""
+    name = one_line(found.name, 80)
+    if found.change is None or found.p is None:
+        return f"It cannot be compared with {name}: {one_line(found.why, 200)}."
+    shown = "" if found.p < ALPHA else ": no difference is shown"
+    return f"Against {name}: {points(found.change)} points ({p_words(found.p)}){shown}."
 
 
 def answer(pick: Pick) -> str:
@@ -192,6 +204,7 @@ def pick_document(pick: Pick) -> dict[str, Any]:
         "outcome": pick.outcome,
         "answer": answer(pick),
         "picked": pick.candidates[pick.picked].name if pick.picked is not None else None,
+        "against_reference": msgspec.to_builtins(pick.reference),
         "best": pick.candidates[pick.best].name if pick.best is not None else None,
         "question": msgspec.to_builtins(pick.question),
         "by": {"task": pick.column.task, "metric": pick.column.metric, "tasks": list(pick.column.tasks)},

@@ -26,7 +26,7 @@ from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, refer
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.pick.chances import Loss, loss_of
 from benchtui.compare.leaderboard.pick.considered import column_of, considered
-from benchtui.compare.leaderboard.pick.records import Demand, Judged, NoWorse, Outcome, Pick, Question
+from benchtui.compare.leaderboard.pick.records import AgainstReference, Demand, Judged, NoWorse, Outcome, Pick, Question
 from benchtui.compare.leaderboard.records import Candidate, Column
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.corrections import holm
@@ -38,9 +38,19 @@ SPENT_ON_LOSSES = 0.01
 Compare = Callable[[Pair], PairedRuns]
 """Compares runs with all that tests at any margin need (`PairReader.compare_whole`)."""
 
+Tell = Callable[[int, int], None]
 
-def ask(outputs: Path, models: Sequence[str], question: Question, *, reference: str = OWN_BASE) -> Pick:
-    """Answer the question about everything that was evaluated in `outputs`, or the named models alone.
+
+def ask(
+    outputs: Path,
+    models: Sequence[str],
+    question: Question,
+    *,
+    reference: str = OWN_BASE,
+    tell: Tell = lambda _done, _every: None,
+) -> Pick:
+    """Answer the question about everything that was evaluated in `outputs`, or the named models alone. `tell` is told
+    how much is done, and of how much.
 
     Raises UsageError for a folder, model, reference or task that is not there, BenchtuiError where nothing was
     evaluated.
@@ -49,7 +59,7 @@ def ask(outputs: Path, models: Sequence[str], question: Question, *, reference: 
     if all(candidate.key.base for candidate in candidates):
         raise BenchtuiError(f"No model in {outputs} has results yet.", "Type `benchtui run` first.")
     references = references_of(candidates, reference)
-    return decide(candidates, references, columns_of(candidates), question, PairReader().compare_whole)
+    return decide(candidates, references, columns_of(candidates), question, PairReader().compare_whole, tell)
 
 
 def decide(
@@ -58,6 +68,7 @@ def decide(
     columns: Sequence[Column],
     question: Question,
     compare: Compare,
+    tell: Tell = lambda _done, _every: None,
 ) -> Pick:
     """Answer the question. `references` say what each candidate's losses are against.
 
@@ -65,7 +76,7 @@ def decide(
     """
     column = column_of(columns, question.by)
     of_demands = {demand.task: column_of(columns, demand.task) for demand in question.no_worse}
-    return _Decision(candidates, references, question, column, of_demands, compare).made()
+    return _Decision(candidates, references, question, column, of_demands, compare, tell).made()
 
 
 class _Decision:
@@ -79,9 +90,11 @@ class _Decision:
         column: Column,
         of_demands: Mapping[str, Column],
         compare: Compare,
+        tell: Tell,
     ) -> None:
         self._candidates, self._references, self._question = candidates, references, question
         self._column, self._of_demands, self._compare = column, of_demands, compare
+        self._tell, self._done = tell, 0
         self._margin = question.within / 100
         self._level = ALPHA - (SPENT_ON_LOSSES if question.no_worse else 0.0)
         self._found: dict[int, Judged] = {}
@@ -110,6 +123,7 @@ class _Decision:
             picked,
             ranked[0] if ranked else None,
             len(ranked),
+            self._against_reference(picked, len(part)) if picked is not None else None,
         )
 
     def _by_score(self, place: int) -> tuple[float, int]:
@@ -158,7 +172,10 @@ class _Decision:
         left = list(ranked)
         while len(left) > 1:
             leader, others = left[0], left[1:]
-            why = {place: self._between(place, leader).why for place in others}
+            why = {}
+            for place in others:
+                why[place] = self._between(place, leader).why
+                self._step(2 * len(ranked) - 1)
             apart = [place for place in others if why[place]]
             if 2 * len(apart) <= len(others):
                 for place in apart:
@@ -174,6 +191,7 @@ class _Decision:
         largest = {}
         for place in ranked:
             largest[place] = max(of_demands[place], self._against_all(place, ranked, tests))
+            self._step(2 * len(ranked) - 1)
         left_out = [1.0] * (tests - len(largest))
         corrected = holm([*largest.values(), *left_out], most_wrong)
         for place, p in zip(largest, corrected, strict=False):
@@ -224,6 +242,22 @@ class _Decision:
         return msgspec.structs.replace(found, why=runs.reasons.get(column.task, "") or found.why)
 
     # The answer
+
+    def _against_reference(self, place: int, tests: int) -> AgainstReference | None:
+        reference = self._references[place]
+        if reference is None:
+            return None
+        name = self._candidates[reference].name
+        pair = pair_of(self._candidates, self._references, place, self._column)
+        if pair is None:
+            return AgainstReference(name, why="it has no result of this task")
+        loss = self._loss(pair, self._column, 0.0, of_second=True)
+        p = min(1.0, 2 * tests * min(loss.excluded, loss.shown)) if not loss.why else None
+        return AgainstReference(name, loss.change, p, loss.why)
+
+    def _step(self, every: int) -> None:
+        self._done += 1
+        self._tell(min(self._done, every), every)
 
     def _update(self, place: int, **changes: object) -> None:
         self._found[place] = msgspec.structs.replace(self._found[place], **changes)

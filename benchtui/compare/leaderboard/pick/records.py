@@ -71,12 +71,22 @@ class Judged(msgspec.Struct, frozen=True):
     why: str = ""
 
 
+class AgainstReference(msgspec.Struct, frozen=True):
+    """The candidate that is kept against its reference: `change` is its score minus that one's, `p` the two-sided
+    p-value, corrected over all candidates that might have been kept. `why` says what keeps them from being compared."""
+
+    name: str
+    change: float | None = None
+    p: float | None = None
+    why: str = ""
+
+
 Outcome = Literal["found", "cannot tell", "nothing fits"]
 
 
 class Pick(msgspec.Struct, frozen=True):
     """The answer: `picked` is the place of the candidate to keep, None unless one is found. `best` has the best score
-    of those that took part, of which there were `of`."""
+    of those that took part, of which there were `of`; `reference` compares the picked one with its own."""
 
     question: Question
     column: Column
@@ -86,6 +96,7 @@ class Pick(msgspec.Struct, frozen=True):
     picked: int | None = None
     best: int | None = None
     of: int = 0
+    reference: AgainstReference | None = None
 
     def at(self, place: int) -> Judged:
         """Return what was found of the candidate at `place`."""

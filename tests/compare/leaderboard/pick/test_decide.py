@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchtui.compare.leaderboard.leaderboard import columns_of
+from benchtui.compare.leaderboard.pick.decide import decide
 from benchtui.compare.leaderboard.pick.records import Limits, NoWorse, Pick, Question
 from benchtui.compare.leaderboard.records import MEAN, Facts
 from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.pick import answer, found_words, pick_document, pick_sentences
-from tests.compare.leaderboard.pick.answers import Right, name_of, picked, states
+from tests.compare.leaderboard.pick.answers import Right, candidates_of, comparing, name_of, picked, states
 
 N = 1000
 
@@ -151,3 +153,32 @@ def test_json_names_everything() -> None:
     assert (document["outcome"], document["picked"], document["best"]) == ("found", "large", "large")
     small = next(each for each in document["models"] if each["name"] == "small")
     assert (small["state"], small["against"], small["change"]) == ("worse", "large", pytest.approx(-0.2))
+
+
+def test_what_is_kept_is_compared_with_its_base_too() -> None:
+    better = picked(lost(700, ("one", right(600), right(700))), Question("task"))
+    assert "Against base: +30.0 points (p < 0.001)." in pick_sentences(better)
+    alike = picked(lost(700, ("one", right(301, flipped=2), right(700))), Question("task"))
+    assert alike.reference is not None
+    assert alike.reference.p == 1.0
+    assert "Against base: +0.1 points (p = 1.00): no difference is shown." in pick_sentences(alike)
+    fallen = picked(lost(700, ("one", right(100), right(700)), ("two", right(90), right(700))), Question("task"))
+    assert "Against base: −20.0 points (p < 0.001)." in pick_sentences(fallen)
+    assert fallen.reference is not None
+    exact = 2 * stats.binom.cdf(0, 200, 0.5)
+    assert fallen.reference.p == pytest.approx(2 * exact)
+
+
+def test_progress_is_told_up_to_its_end() -> None:
+    told: list[tuple[int, int]] = []
+    answers = of(**{f"m{number}": right(600 + number) for number in range(5)})
+    candidates = candidates_of(answers)
+    decide(
+        candidates,
+        [None] * 5,
+        columns_of(candidates),
+        Question("task"),
+        comparing(answers),
+        lambda *each: told.append(each),
+    )
+    assert told == [(number, 9) for number in range(1, 10)]
