@@ -130,7 +130,16 @@ def _curves(
         last = board.candidates[with_score[-1]]
         outcome = score_of(last, column)
         base = outcome.base if outcome is not None and outcome.metric == column.metric else None
-        yield Curve(series, column, points, base, last.base_name, tests)
+        yield Curve(series, column, points, base, _base_name(board, with_score[-1]), tests)
+
+
+def _base_name(board: Leaderboard, place: int) -> str:
+    """Return how the leaderboard names the base of a candidate."""
+    model = board.candidates[place].base_name
+    reference = board.references[place]
+    if reference is not None and board.candidates[reference].key.model == model:
+        return board.candidates[reference].name
+    return model
 
 
 def _line(board: Leaderboard, places: Sequence[int], column: Column, number: int) -> list[int]:
