@@ -145,3 +145,10 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
     """None where none of them is known."""
     known = [number for number in numbers if number is not None]
     return sum(known) if known else None
+
+
+def mean_length(found: Iterable[TaskHealth]) -> float | None:
+    """Return the mean length in tokens of the answers to several tasks, None where none was counted."""
+    known = [(h.mean_tokens, h.answers - h.unknown) for h in found if h.mean_tokens is not None]
+    answers = sum(count for _, count in known)
+    return sum(mean * count for mean, count in known) / answers if answers else None

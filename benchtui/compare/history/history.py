@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from benchtui.backends.hybrid import HYBRID
 from benchtui.compare.history.changes import Changes
 from benchtui.compare.history.index import HistoryIndex
 from benchtui.compare.history.notes import read_note
@@ -21,6 +22,7 @@ from benchtui.plans.benchmark import BenchmarkPlan, Role
 from benchtui.results.choose import base_of, standing
 from benchtui.results.read import read_run
 from benchtui.results.records import RunResults, Score
+from benchtui.runs.answer_health import mean_length
 from benchtui.runs.directory import RunDirectory, benchmarks_folder
 from benchtui.runs.known import FINE_TUNED, KnownRun, is_base, model_folders, model_runs
 from benchtui.runs.records import RunState
@@ -234,7 +236,6 @@ def record_of(results: RunResults, plan: BenchmarkPlan | None, base: RunResults 
     """Return what is kept of a run, beside the run of its base."""
     speed = results.speed
     size = speed.weights if speed is not None else None
-    quantization = results.setting("quantization") or ""
     return RunRecord(
         results.created,
         results.state,
@@ -246,20 +247,22 @@ def record_of(results: RunResults, plan: BenchmarkPlan | None, base: RunResults 
         results.model_name,
         results.role,
         results.format,
-        results.setting("backend") or "",
-        "" if quantization == "not set" else quantization,
+        plan.backend if plan is not None else results.setting("backend") or "",
+        _loaded_as(results, plan),
         size=stored_weights(plan.source) if size is None and plan is not None else size,
         memory=(speed.device_memory or speed.memory) if speed else None,
         speed=speed.decode.median if speed and speed.decode else None,
-        length=_mean_length(results),
+        length=mean_length(results.health.values()),
     )
 
 
-def _mean_length(results: RunResults) -> float | None:
-    """Return the mean length of the answers to all tasks, in tokens."""
-    known = [(h.mean_tokens, h.answers - h.unknown) for h in results.health.values() if h.mean_tokens is not None]
-    answers = sum(count for _, count in known)
-    return sum(mean * count for mean, count in known) / answers if answers else None
+def _loaded_as(results: RunResults, plan: BenchmarkPlan | None) -> str:
+    """Return the quantisation of what answered, "" for weights as they are; of two models that answer as one how they
+    do: each way is another model."""
+    if plan is not None and plan.backend == HYBRID.name:
+        return ", ".join(f"{name} {value}" for name, value in sorted(plan.backend_settings.items()))
+    found = results.setting("quantization") or "not set"
+    return "" if found == "not set" else found
 
 
 def outcomes_of(results: RunResults, base: RunResults | None) -> Iterator[Outcome]:

@@ -220,10 +220,10 @@ def key_words(key: Key) -> tuple[str, str]:
 
 
 def _short(key: Key) -> str:
-    """Return the format without the model's name, with which the names of GGUF files begin."""
-    model = key.model.rpartition("/")[2]
-    rest = key.format.removeprefix(model).lstrip("-._")
-    return rest if key.format.startswith(model) and rest not in ("", "gguf") else key.format
+    """Return the format without the model's name, with which the names of GGUF files begin: `Q8_0.gguf`."""
+    rest = key.format.removeprefix(key.model.rpartition("/")[2])
+    named = rest != key.format and rest[:1] in ("-", "_", ".") and rest.endswith(".gguf") and rest[1:] != "gguf"
+    return rest[1:] if named else key.format
 
 
 def _unique(names: Sequence[str]) -> list[str]:

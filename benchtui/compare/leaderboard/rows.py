@@ -60,7 +60,9 @@ def _key(model: str, read: ReadRun) -> Key:
     plan = read.run.readable_plan()
     if plan is None:
         return Key(f"{model}/{read.run.path.name}", base=True) if base else Key(model, read.run.path.name)
-    return Key(plan.source.path, "", plan.backend, "", base=True) if base else Key(model, plan.source.format)
+    if base:
+        return Key(plan.source.path, "", plan.backend, "", base=True)
+    return Key(model, plan.source.format, plan.backend, getattr(plan.source, "quantization", ""))
 
 
 def _row(key: Key, folder: Path | None, reads: Sequence[ReadRun], reader: RunReader | None) -> Row:
