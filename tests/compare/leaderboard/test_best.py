@@ -152,3 +152,22 @@ def test_a_leader_without_samples_is_compared_with_nobody(tmp_path: Path) -> Non
     best = found.best[0]
     assert best is not None
     assert (best.leader, best.of) == (1, 2)
+
+
+def test_seeds_of_a_recipe_lead_by_their_mean_and_cannot_be_told_apart_from_those_of_another(tmp_path: Path) -> None:
+    base = write_candidate(tmp_path, Key("org/base", base=True), {"ifeval": follows(0.3, 1)})
+    made = [base]
+    for recipe, shares in (("a", (0.70, 0.71, 0.72)), ("b", (0.5, 0.51, 0.52))):
+        for seed, share in enumerate(shares):
+            one = write_candidate(
+                tmp_path, Key(f"{recipe}{seed}"), {"ifeval": follows(share, 30 + seed + ord(recipe))}, base=base
+            )
+            made.append(msgspec.structs.replace(one, recipe=recipe, seed=seed))
+    board = judged(made).board()
+    (best,) = board.best
+    assert best is not None
+    assert [len(candidate.seeds) for candidate in board.candidates] == [0, 3, 3]
+    assert (best.leader, best.shown, best.tied, best.of) == (1, False, (1, 2), 3)
+    assert best.shrinkage == pytest.approx(0, abs=0.003)
+    alone = best_of(made[:4])
+    assert (alone.leader, alone.shown) == (1, True)
