@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Leaderboard
+from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Cell, Leaderboard
 from benchtui.models.layout import size_text
 from benchtui.reports.leaderboard.cells import cell_words
 from benchtui.reports.wording.leaderboard import best_sentences, measure_words
@@ -37,6 +37,15 @@ def details(board: Leaderboard, place: int, column: int | None, colours: Colours
     for label, words in lines:
         grid.add_row(Text(label), Text(one_line(words, 1_000)))
     return Group(*parts, grid)
+
+
+def about_below(candidate: Candidate, run: CandidateRun | None, colours: Colours) -> RenderableType:
+    """Describe a line below a row: another run, or one of the seeds that the row is the mean of."""
+    name = one_line(candidate.name, 200)
+    if run is None:
+        return Text(f"One of the seeds of {name}. Enter compares it with its base.")
+    what = f"Another run of {name}, which does not count here. Enter compares it with its base."
+    return Group(Text(what), Text(one_line(str(run.path), 300), style=colours.muted))
 
 
 def _sentence(cell: Cell, colours: Colours) -> Text:

@@ -21,7 +21,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.text import one_line
 from screens.background import each_in_background
 from screens.leaderboard.cells import FORMS, Form, cell_text, n_of, outcome_texts, widest
-from screens.leaderboard.details import details
+from screens.leaderboard.details import about_below, details
 from screens.leaderboard.grid import Grid
 from screens.leaderboard.lines import GROUPINGS, Heading, Line, Order, Row, below, lines_in
 from screens.leaderboard.view import ViewPage, model_of, open_pair
@@ -227,6 +227,9 @@ class LeaderboardPage(Page):
         line, text = self._selected, self.query_one("#board-text", Plain)
         if not isinstance(line, Row):
             text.show("")
+            return
+        if line.run is not None or line.seed is not None:
+            text.update(about_below(board.candidates[line.place], line.run, self.colours))
             return
         column = rows.column - 1 if rows.column else None
         text.update(details(board, line.place, column, self.colours))

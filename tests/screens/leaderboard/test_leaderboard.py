@@ -94,7 +94,10 @@ async def test_other_runs_unfold_with_their_scores(open_board: Board, outputs: P
         assert names(pilot)[:3] == ["▾ good", "2026-11-19 10:00", "2026-11-18 10:00"]
         old = next(line for line in shown(pilot).splitlines() if "2026-11-18" in line)
         assert "%" in old
-        await press(pilot, "down", "enter")
+        await press(pilot, "down")
+        assert "Another run of good, which does not count here." in shown(pilot)
+        assert "Against" not in shown(pilot), "nothing of the row above"
+        await press(pilot, "enter")
         page = pilot.app.screen
         assert isinstance(page, ComparePage)
         assert "2026-11-19" in shown(pilot)
