@@ -69,9 +69,8 @@ def lines_of(page: Page, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
 
 
 def name_words(candidate: Candidate) -> str:
-    """Return the name of a row, and of how many seeds it is."""
-    name = one_line(candidate.name, 200)
-    return f"{name} ({len(candidate.seeds)} seeds)" if len(candidate.seeds) > 1 else name
+    """Return the name of a row; that of several seeds says how many they are."""
+    return one_line(candidate.name, 200)
 
 
 def _below(page: Page, candidate: Candidate, glyphs: Glyphs) -> Iterator[Line]:

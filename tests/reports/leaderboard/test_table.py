@@ -86,7 +86,7 @@ def test_groups_begin_with_their_base() -> None:
     assert [(line.kind, line.name) for line in lines[:3]] == [
         ("heading", "base"),
         ("candidate", "base"),
-        ("candidate", "good (2 seeds)"),
+        ("candidate", "good"),
     ]
 
 
