@@ -178,8 +178,8 @@ class TreePass:
         return cache, Computed(hidden, _placed(branch.prefix, 0, self._spans), len(tokens), began)
 
     def _rows(self, step: _Step, *, fed: bool) -> Iterator[Computed]:
-        """Run rows of similar length together, longest first, as many at a time as the budget allows. Of rows that wait
-        for others to fill a pass, those that waited longer come first."""
+        """Run rows of similar length together, longest first, as many at a time as the budget allows. Once more have
+        arrived those come first that have waited longest."""
         past = step.past
         cached = (past.length if past is not None else 0) // _CACHED_SHARE
         batches = self._batches(step.branch.rows, cached)
@@ -188,8 +188,8 @@ class TreePass:
             while fed and self._few_left(waiting, cached) and (arrived := self._arrived(step.prefix)):
                 for branch in arrived.branches:
                     yield from self._steps(_Step(branch, past, step.prefix), fed=False)
-                older, waiting = waiting, [*waiting, *arrived.rows]
-                batches = self._batches(waiting, cached, first=older)
+                waiting += arrived.rows
+                batches = sorted(self._batches(waiting, cached), key=self._oldest)
             if not batches:
                 return
             batch = batches.pop(0)
@@ -204,6 +204,10 @@ class TreePass:
                 continue
             self._setup.observer.tokens(tensors.ids.numel())
             yield Computed(hidden.flatten(0, 1), tensors.placed, sum(row.length for row in batch), began)
+
+    def _oldest(self, batch: Sequence[Row]) -> int:
+        spans = (span for row in batch for piece in row.pieces for span in self._spans.get(piece.node, ()))
+        return min((span.query for span in spans), default=0)
 
     def _few_left(self, rows: Sequence[Row], cached: int) -> bool:
         return sum(row.length + cached for row in rows) < _LEAST_WAITING * self._setup.budget.tokens
