@@ -27,16 +27,18 @@ from benchtui.runs.known import BASE, FINE_TUNED, PREVIOUS
 from benchtui.runs.result_files import result_files
 
 FILE = ".leaderboard-index"
-SCHEMA = 1
+SCHEMA = 2
 _UNSIGNED = (1 << 64) - 1
 
 
 class _Index(msgspec.Struct):
-    """`runs` are the runs' folders within benchmarks/, each with its newest results file within that."""
+    """`folder` is where the model was, and `runs` are the runs' folders within its benchmarks/, each with its newest
+    results file within that."""
 
     schema: int
     version: str
     model: str
+    folder: str
     runs: tuple[tuple[str, str], ...]
     digest: bytes
     rows: tuple[Row, ...]
@@ -46,9 +48,12 @@ _DECODER = msgspec.msgpack.Decoder(_Index)
 
 
 def rows_in(model: Path, name: str) -> list[Row]:
-    """Return the rows of the model called `name`, whose folder is `model`, from the index or from its runs."""
+    """Return the rows of the model called `name`, whose folder is `model`, from the index or from its runs. Runs are
+    named by their whole paths: the index may be read from any folder."""
+    model = model.absolute()
     kept = _kept(model)
-    if kept is not None and kept.model == name and [run for run, _ in kept.runs] == list(_run_folders(model)):
+    known = kept is not None and (kept.model, kept.folder) == (name, str(model))
+    if kept is not None and known and [run for run, _ in kept.runs] == list(_run_folders(model)):
         digest, _ = _digest(model, kept.runs)
         if digest == kept.digest:
             return list(kept.rows)
@@ -57,7 +62,7 @@ def rows_in(model: Path, name: str) -> list[Row]:
     reader = RunReader(model, name)
     rows = rows_of(name, model, reader.runs(), reader)
     if reader.settled and changed < (time.time() - SETTLED) * 1e9:
-        _keep(model, _Index(SCHEMA, __version__, name, runs, digest, tuple(rows)))
+        _keep(model, _Index(SCHEMA, __version__, name, str(model), runs, digest, tuple(rows)))
     return rows
 
 

@@ -271,3 +271,19 @@ def test_changes_are_noticed_and_a_damaged_index_is_made_anew(outputs: Path, dam
     shutil.rmtree(outputs / "n" / "benchmarks" / "base")
     moved = next(c for c in find_candidates(outputs) if c.name == "n/merged_16bit")
     assert moved.base_runs == {}
+
+
+def test_the_index_may_be_read_from_any_folder_and_moved(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def runs(where: Path) -> set[Path]:
+        found = {
+            run for row in find_candidates(where) for run in (*row.runs.values(), *row.base_runs.values()) if row.runs
+        }
+        assert all(run.is_dir() for run in found)
+        return found
+
+    monkeypatch.chdir(outputs.parent)
+    told = runs(Path(outputs.name))
+    monkeypatch.chdir("/")
+    assert runs(outputs) == told
+    moved = outputs.rename(outputs.with_name("moved"))
+    assert len(runs(moved)) == len(told)
