@@ -97,9 +97,9 @@ class PairReader:
 
     def kept(self, pairs: Iterable[Pair]) -> dict[Pair, PairedRuns]:
         """Return those that were compared before, by anybody. Reads no run."""
-        wanted = list(dict.fromkeys(pairs))
+        wanted, known = list(dict.fromkeys(pairs)), dict[object, object]()
         found = self._store.find([(_what(pair), runs_in(pair)) for pair in wanted])
-        return {wanted[number]: kept for number, kept in found.items()}
+        return {wanted[number]: _shared(kept, known) for number, kept in found.items()}
 
     def compare(self, pair: Pair) -> PairedRuns:
         """Compare two runs, or the mean over several; what cannot be read becomes its `problem`."""
@@ -216,12 +216,37 @@ def _is_whole(found: Difference | None) -> bool:
     return all(map(_is_whole, found.completions)) if found.completions else found.method == MCNEMAR
 
 
-def _lighter(found: PairedRuns) -> PairedRuns:
-    rows = [
-        msgspec.structs.replace(row, difference=_light(row.difference), new_tasks=None, shrunk=None)
-        for row in found.rows
-    ]
+def _shared(found: PairedRuns, known: dict[object, object]) -> PairedRuns:
+    """Return the same, with equal parts of all that are `known` so far as one object: thousands of candidates have one
+    reference, whose side of each pair would take half of the memory."""
+    rows = []
+    for row in found.rows:
+        parts = {name: known.setdefault(part, part) for name in _ALIKE if (part := getattr(row, name)) is not None}
+        rows.append(msgspec.structs.replace(row, **parts))
     return msgspec.structs.replace(found, rows=tuple(rows))
+
+
+_ALIKE = ("task", "title", "metric", "filter", "level", "first", "pairing", "notes", "population", "claims")
+
+
+def _lighter(found: PairedRuns) -> PairedRuns:
+    return msgspec.structs.replace(found, rows=tuple(map(_light_row, found.rows)))
+
+
+def _light_row(row: Row) -> Row:
+    """Return what a leaderboard needs of a row: verdicts are given anew, together with those of all others."""
+    kept = row.verdict if row.verdict is not None and row.verdict.kind is Kind.NOT_COMPARABLE else None
+    first, second = (msgspec.structs.replace(side, health=None, spread=None) for side in (row.first, row.second))
+    return msgspec.structs.replace(
+        row,
+        first=first,
+        second=second,
+        difference=_light(row.difference),
+        verdict=kept,
+        claims=tuple(claim for claim in row.claims if claim.shown),
+        new_tasks=None,
+        shrunk=None,
+    )
 
 
 def _light(found: Difference | None) -> Difference | None:
