@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from benchtui.compare.records import Comparison
+from benchtui.compare.wording import three_figures
 from benchtui.models.layout import size_text
 from benchtui.runs.speed import Rate, Speed
 
@@ -45,16 +46,10 @@ def _beyond_the_spread(slow: Rate, fast: Rate) -> bool:
 def tokens_per_second(rate: Rate) -> str:
     """ "85 tokens/s (80 to 90)": the median, and between what half of the tokens were, where enough was measured."""
     if rate.measured < FEWEST:
-        return (
-            f"{_number(rate.median)} tokens/s (measured {'once' if rate.measured == 1 else f'{rate.measured} times'})"
-        )
-    return f"{_number(rate.median)} tokens/s ({_number(rate.low)} to {_number(rate.high)})"
+        often = "once" if rate.measured == 1 else f"{rate.measured} times"
+        return f"{three_figures(rate.median)} tokens/s (measured {often})"
+    return f"{three_figures(rate.median)} tokens/s ({three_figures(rate.low)} to {three_figures(rate.high)})"
 
 
 def _rate(speed: Speed, kind: str) -> Rate | None:
     return speed.prefill if kind == "prefill" else speed.decode
-
-
-def _number(value: float) -> str:
-    """Three figures, or all that stand before the point."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

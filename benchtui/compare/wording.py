@@ -38,6 +38,11 @@ def between(interval: Interval, *, is_share: bool) -> str:
     return f"{interval.low:.4g} to {interval.high:.4g}".replace("-", "−")
 
 
+def three_figures(value: float) -> str:
+    """A speed or a number of tokens: three figures, or all that are before the point: "34.5", "1,234"."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def rough_size(detectable: float, *, is_share: bool) -> str:
     """The smallest difference that would show, roughly: a size for planning, not a measurement."""
     if not is_share:

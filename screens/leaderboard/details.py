@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Cell, Leaderboard
+from benchtui.compare.wording import three_figures
 from benchtui.models.layout import size_text
 from benchtui.reports.leaderboard.cells import cell_words
 from benchtui.reports.wording.leaderboard import best_sentences, measure_words
@@ -110,9 +111,9 @@ def _facts(candidate: Candidate) -> Iterator[str]:
     if facts.memory:
         yield f"{size_text(facts.memory)} of memory"
     if facts.speed:
-        yield f"{facts.speed:.1f} tokens/s"
+        yield f"{three_figures(facts.speed)} tokens/s"
     if facts.length:
-        yield f"{facts.length:.0f} tokens an answer"
+        yield f"{three_figures(facts.length)} tokens an answer"
     if candidate.seeds:
         yield f"{len(candidate.seeds)} seeds"
     if candidate.others:

@@ -6,18 +6,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from benchtui.compare.leaderboard.records import Facts, Leaderboard
+from benchtui.compare.leaderboard.records import AXES, Leaderboard
 from benchtui.errors import UsageError
 
 Grouping = Literal["base", "model"]
 NAME = "name"
-FACTS: dict[str, tuple[Callable[[Facts], float | None], bool]] = {
-    "size": (lambda facts: facts.size, False),
-    "memory": (lambda facts: facts.memory, False),
-    "speed": (lambda facts: facts.speed, True),
-    "length": (lambda facts: facts.length, False),
-}
-"""What rows can be sorted by besides their scores, and whether more of it is better."""
 
 
 def ordered(board: Leaderboard, by: str, *, reverse: bool = False) -> tuple[int, ...]:
@@ -46,10 +39,10 @@ def _values(board: Leaderboard, by: str) -> tuple[Callable[[int], float | None],
     column = next((number for number, column in enumerate(board.columns) if column.task == by), None)
     if column is not None:
         return (lambda place: board.cells[place][column].value), board.columns[column].higher_is_better
-    if by in FACTS:
-        fact, more_is_better = FACTS[by]
-        return (lambda place: fact(board.candidates[place].facts)), more_is_better
-    known = [*(column.task for column in board.columns[:8]), *FACTS, NAME]
+    axis = next((axis for axis in AXES if axis == by), None)
+    if axis is not None:
+        return (lambda place: board.candidates[place].facts.cost(axis)), axis == "speed"
+    known = [*(column.task for column in board.columns[:8]), *AXES, NAME]
     raise UsageError(f"The leaderboard has no column {by!r}.", f"Sort by one of {', '.join(known)}.")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
 
 import msgspec
 
@@ -24,11 +23,7 @@ from benchtui.compare.leaderboard.contrasts import (
 )
 from benchtui.compare.leaderboard.matrix import MOST, matrix_pairs
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
-from benchtui.compare.leaderboard.records import Candidate, Column, Facts
-
-Axis = Literal["size", "memory", "speed", "length"]
-AXES: tuple[Axis, ...] = get_args(Axis)
-"""By their names in `Facts`."""
+from benchtui.compare.leaderboard.records import AXES, Axis, Candidate, Column
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -63,12 +58,6 @@ class Front(msgspec.Struct, frozen=True):
         return tuple(spot.candidate for spot in self.spots if spot.dominated_by is None)
 
 
-def cost_of(facts: Facts, axis: Axis) -> float | None:
-    """Return a candidate's size or memory (bytes), speed (tokens a second) or length of answers (tokens)."""
-    found = getattr(facts, axis)
-    return None if found is None else float(found)
-
-
 def pareto_pairs(
     candidates: Sequence[Candidate], column: Column, compared: Mapping[Pair, PairedRuns]
 ) -> tuple[Pair, ...]:
@@ -101,7 +90,7 @@ def make_fronts(
     return tuple(
         _front(candidates, column, axis, ranked, dominators[axis], contrasts)
         for axis in AXES
-        if sum(cost_of(candidates[place].facts, axis) is not None for place in ranked) > 1
+        if sum(candidates[place].facts.cost(axis) is not None for place in ranked) > 1
     )
 
 
@@ -132,7 +121,7 @@ def _dominators(
 
 def _prices(candidates: Sequence[Candidate], axis: Axis, ranked: Sequence[int]) -> dict[int, float]:
     """Return what each costs, less being better, in the order of `ranked`; speed is less the higher it is."""
-    costs = {place: cost_of(candidates[place].facts, axis) for place in ranked}
+    costs = {place: candidates[place].facts.cost(axis) for place in ranked}
     return {place: -cost if axis == "speed" else cost for place, cost in costs.items() if cost is not None}
 
 
@@ -152,7 +141,7 @@ def _front(
 ) -> Front:
     spots, unknown = [], []
     for place in ranked:
-        cost = cost_of(candidates[place].facts, axis)
+        cost = candidates[place].facts.cost(axis)
         if cost is None:
             unknown.append(place)
             continue

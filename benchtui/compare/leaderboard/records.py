@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -49,6 +49,11 @@ class CandidateRun(msgspec.Struct, frozen=True):
         return Path(self.place)
 
 
+Axis = Literal["size", "memory", "speed", "length"]
+"""One cost, by its name in `Facts`. More of it is worse, but for `speed`."""
+AXES: tuple[Axis, ...] = get_args(Axis)
+
+
 class Facts(msgspec.Struct, frozen=True):
     """What a candidate costs, each None where it is not known: `size` of its weights on disk and greatest `memory`
     while it answered (both bytes; of the accelerator where there is one), `speed` of writing in tokens a second
@@ -58,6 +63,11 @@ class Facts(msgspec.Struct, frozen=True):
     memory: int | None = None
     speed: float | None = None
     length: float | None = None
+
+    def cost(self, axis: Axis) -> float | None:
+        """Return one of them."""
+        found = getattr(self, axis)
+        return None if found is None else float(found)
 
 
 class Candidate(msgspec.Struct, frozen=True):

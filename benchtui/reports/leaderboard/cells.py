@@ -51,7 +51,7 @@ def cell_words(cell: Cell, column: Column, glyphs: Glyphs = UNICODE, *, mark: st
     score = CellWords(
         mark + (glyphs.partial if cell.partial else ""),
         score_words(cell.value, is_share=column.is_share, digits=1),
-        _ends(cell.interval, column.is_share, glyphs),
+        ends_words(cell.interval, is_share=column.is_share, glyphs=glyphs),
         ", ".join(filter(None, (n, "early" if cell.early else ""))),
         _seeds(cell, column),
     )
@@ -75,8 +75,14 @@ def _reason(cell: Cell) -> str:
     return one_line(cell.why, LONGEST_REASON)
 
 
-def _ends(interval: Interval | None, is_share: bool, glyphs: Glyphs) -> str:
+def ends_words(interval: Interval | None, *, is_share: bool, glyphs: Glyphs = UNICODE) -> str:
+    """Return both ends of an interval: "40.7 to 56.0"; "" without one."""
     return "" if interval is None else between(interval, is_share=is_share).replace("−", _minus(glyphs))
+
+
+def change_words(change: float, *, is_share: bool, glyphs: Glyphs = UNICODE) -> str:
+    """Return a difference of two scores, in points for a share: "−3.1"."""
+    return change_number(change, is_share=is_share, digits=1).replace("-", _minus(glyphs))
 
 
 def _minus(glyphs: Glyphs) -> str:
@@ -84,8 +90,8 @@ def _minus(glyphs: Glyphs) -> str:
 
 
 def _compared(score: CellWords, row: Row, glyphs: Glyphs) -> CellWords:
-    change = change_number(row.change, is_share=row.is_share, digits=1).replace("-", _minus(glyphs))
-    ends = _ends(row.interval, row.is_share, glyphs)
+    change = change_words(row.change, is_share=row.is_share, glyphs=glyphs)
+    ends = ends_words(row.interval, is_share=row.is_share, glyphs=glyphs)
     note = one_line("; ".join(row.notes), LONGEST_REASON)
     found = msgspec.structs.replace(score, change=change, difference=ends, note=note)
     if row.tested is not None and row.tested.p_holm is not None:

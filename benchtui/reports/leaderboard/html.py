@@ -8,11 +8,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchtui.compare.leaderboard.pareto import Axis
-from benchtui.compare.leaderboard.records import Cell, Column, Facts
+from benchtui.compare.leaderboard.records import AXES, Axis, Cell, Column
 from benchtui.reports.leaderboard.cells import CellWords, usual_n
 from benchtui.reports.leaderboard.markdown import note_words, score_words
 from benchtui.reports.leaderboard.page import Line, Page, lines_of
@@ -24,14 +23,6 @@ from benchtui.reports.wording.leaderboard import best_sentences, legend, warning
 from benchtui.text import one_line, printable
 
 TITLE = "Leaderboard"
-_Fact = tuple[Axis, Callable[[Facts], float | None], str]
-_FACTS: tuple[_Fact, ...] = (
-    ("size", lambda facts: facts.size, "1"),
-    ("memory", lambda facts: facts.memory, "1"),
-    ("speed", lambda facts: facts.speed, "0"),
-    ("length", lambda facts: facts.length, "1"),
-)
-"""What a candidate costs, its value, and whether a first click sorts upwards."""
 
 
 def leaderboard_html(page: Page) -> str:
@@ -61,11 +52,11 @@ def _text(text: str, limit: int = 3000) -> str:
 
 
 def _table(page: Page) -> str:
-    facts = [each for each in _FACTS if any(each[1](candidate.facts) for candidate in page.board.candidates)]
+    axes = [axis for axis in AXES if any(candidate.facts.cost(axis) for candidate in page.board.candidates)]
     heads = [
         '<th scope="col" data-up="1" data-text="1"><button>Model</button></th>',
         *(_heading(page, place) for place in range(len(page.board.columns))),
-        *(f'<th scope="col" data-up="{up}"><button>{TITLES[axis]}</button></th>' for axis, _, up in facts),
+        *(f'<th scope="col" data-up="{int(axis != "speed")}"><button>{TITLES[axis]}</button></th>' for axis in axes),
     ]
     width = len(heads)
     bodies: list[list[str]] = [[]]
@@ -73,7 +64,7 @@ def _table(page: Page) -> str:
         if line.kind == "heading":
             bodies.append([f'<tr class="group"><th colspan="{width}">{_text(line.name)}</th></tr>'])
         else:
-            bodies[-1].append(_row(page, line, facts))
+            bodies[-1].append(_row(page, line, axes))
     body = "".join(f"<tbody>{''.join(rows)}</tbody>" for rows in bodies if rows)
     return f'<div class="wide"><table class="board"><thead><tr>{"".join(heads)}</tr></thead>{body}</table></div>'
 
@@ -87,19 +78,19 @@ def _heading(page: Page, place: int) -> str:
     return f'<th scope="col" data-up="{up}"><button>{_text(one_line(column.title, 80))}</button>{below}</th>'
 
 
-def _row(page: Page, line: Line, facts: Sequence[_Fact]) -> str:
+def _row(page: Page, line: Line, axes: Sequence[Axis]) -> str:
     name = _text(line.name.strip())
     if line.place is None:
         cells = [_cell(cell, None, None) for cell in line.cells] or ["<td></td>"] * len(page.board.columns)
-        return f'<tr class="below"><th scope="row">{name}</th>{"".join([*cells, *["<td></td>"] * len(facts)])}</tr>'
+        return f'<tr class="below"><th scope="row">{name}</th>{"".join([*cells, *["<td></td>"] * len(axes)])}</tr>'
     candidate = page.board.candidates[line.place]
     whole = zip(line.cells, page.board.cells[line.place], page.board.columns, strict=True)
     cells = [_cell(words, cell, column) for words, cell, column in whole]
-    cells += [_fact(value(candidate.facts), axis) for axis, value, _ in facts]
+    cells += [_cost(candidate.facts.cost(axis), axis) for axis in axes]
     return f'<tr><th scope="row" data-v="{name}">{name}</th>{"".join(cells)}</tr>'
 
 
-def _fact(value: float | None, axis: Axis) -> str:
+def _cost(value: float | None, axis: Axis) -> str:
     return f'<td data-v="{value!r}">{cost_words(value, axis)}</td>' if value else "<td></td>"
 
 

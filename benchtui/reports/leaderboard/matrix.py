@@ -9,9 +9,10 @@ from benchtui.compare.leaderboard.cells import score_of
 from benchtui.compare.leaderboard.contrasts import Contrast
 from benchtui.compare.leaderboard.matrix import Matrix
 from benchtui.compare.wording import p_number
+from benchtui.reports.leaderboard.cells import change_words
 from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words, short_name
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
-from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.reports.wording.numbers import score_words
 from benchtui.text import one_line
 
 MOST_REASONS = 3
@@ -77,7 +78,7 @@ def difference_words(contrast: Contrast, place: int, glyphs: Glyphs = UNICODE) -
     change = contrast.change(place)
     assert change is not None  # noqa: S101 - the caller looked
     assert contrast.row is not None  # noqa: S101
-    number = change_number(change, is_share=contrast.row.is_share, digits=1)
+    number = change_words(change, is_share=contrast.row.is_share, glyphs=glyphs)
     if contrast.better is None:
         return Words(f"{number} {glyphs.nothing}", "muted")
     return Words(

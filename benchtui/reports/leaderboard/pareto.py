@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from benchtui.compare.leaderboard.pareto import Axis, Front, Spot
-from benchtui.compare.leaderboard.records import Candidate
-from benchtui.compare.wording import p_number
+from benchtui.compare.leaderboard.pareto import Front, Spot
+from benchtui.compare.leaderboard.records import Axis, Candidate
+from benchtui.compare.wording import p_number, three_figures
+from benchtui.models.layout import size_text
+from benchtui.reports.leaderboard.cells import change_words
 from benchtui.reports.leaderboard.drawing import Drawing, Mark, drawing_svg
 from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words, short_name
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
-from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.reports.wording.numbers import score_words
 from benchtui.reports.wording.verdicts import Tone
 from benchtui.text import one_line
 
@@ -44,12 +45,8 @@ PARETO_COLUMNS = (
 
 
 def cost_words(value: float, axis: Axis) -> str:
-    """Return a cost with its unit: "1.2 GiB", "34.5"."""
-    if axis not in ("size", "memory"):
-        return f"{value:.1f}"
-    power = min(max(int(math.log2(value) // 10), 1), 4) if value >= 1 else 1
-    number = value / 1024**power
-    return f"{number:.{0 if number >= 100 else 1}f} {('KiB', 'MiB', 'GiB', 'TiB')[power - 1]}"
+    """Return a cost, bytes with their unit: "1.2 GB", "34.5"."""
+    return size_text(value) if axis in ("size", "memory") else three_figures(value)
 
 
 def front_sheet(
@@ -96,7 +93,7 @@ def better_words(front: Front, spot: Spot, glyphs: Glyphs = UNICODE) -> tuple[Wo
     change = contrast.change(by)
     if change is None:
         return Words(glyphs.more if contrast.state == "pending" else glyphs.odd, "muted"), Words("")
-    number = change_number(change, is_share=front.column.is_share, digits=1)
+    number = change_words(change, is_share=front.column.is_share, glyphs=glyphs)
     tone: Tone = "loss" if spot.shown else "warning"
     sign = glyphs.gain if spot.shown else glyphs.nothing
     return Words(f"{number} {sign}", tone), Words("" if contrast.p is None else p_number(contrast.p), tone)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from benchtui.compare.leaderboard.pick.records import AgainstReference, Judged, Pick
-from benchtui.compare.leaderboard.records import Candidate
+from benchtui.compare.leaderboard.records import Axis, Candidate
 from benchtui.compare.wording import p_words, points
 from benchtui.evidence.records import ALPHA
-from benchtui.models.layout import size_text
 from benchtui.points import point_words
+from benchtui.reports.leaderboard.pareto import cost_words
 from benchtui.reports.wording.numbers import score_words
 from benchtui.text import one_line
 
@@ -56,20 +56,17 @@ def _costs(pick: Pick) -> dict[str, Callable[[Candidate], str]]:
     if pick.question.earliest:
         found["Step"] = lambda candidate: "" if candidate.step is None else f"{candidate.step:g}"
     if not pick.question.earliest or limits.size is not None:
-        found["Size"] = lambda candidate: _bytes(candidate.facts.size)
+        found["Size"] = lambda candidate: _cost(candidate, "size")
     if limits.memory is not None:
-        found["Memory"] = lambda candidate: _bytes(candidate.facts.memory)
+        found["Memory"] = lambda candidate: _cost(candidate, "memory")
     if limits.speed is not None:
-        found["tokens/s"] = lambda candidate: "" if candidate.facts.speed is None else _speed(candidate.facts.speed)
+        found["tokens/s"] = lambda candidate: _cost(candidate, "speed")
     return found
 
 
-def _bytes(size: int | None) -> str:
-    return "" if size is None else size_text(size)
-
-
-def _speed(speed: float) -> str:
-    return f"{speed:,.0f}" if speed >= 100 else f"{speed:.3g}"
+def _cost(candidate: Candidate, axis: Axis) -> str:
+    cost = candidate.facts.cost(axis)
+    return "" if cost is None else cost_words(cost, axis)
 
 
 def _ordered(pick: Pick) -> list[Judged]:

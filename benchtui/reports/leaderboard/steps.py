@@ -8,12 +8,13 @@ from typing import Any
 
 from benchtui.compare.leaderboard.records import Candidate
 from benchtui.compare.leaderboard.steps import Curve, Point
-from benchtui.compare.wording import between, p_number
+from benchtui.compare.wording import p_number
+from benchtui.reports.leaderboard.cells import change_words, ends_words
 from benchtui.reports.leaderboard.drawing import drawing_svg
 from benchtui.reports.leaderboard.sheets import NAME, Sheet, Words
 from benchtui.reports.leaderboard.steps_svg import curve_drawing
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
-from benchtui.reports.wording.numbers import change_number, score_words
+from benchtui.reports.wording.numbers import score_words
 from benchtui.text import one_line
 
 PLOT = 32
@@ -57,7 +58,9 @@ def curve_sheet(curve: Curve, *, plot: int = PLOT, glyphs: Glyphs = UNICODE) -> 
     rows = []
     for place, point in enumerate(curve.points):
         drawn = Words(plotted(curve, point, plot, glyphs), "muted" if point.apart else None)
-        rows.append((Words(f"{point.step:g}"), drawn, Words(step_score(curve, point)), told(curve, place, glyphs)))
+        rows.append(
+            (Words(f"{point.step:g}"), drawn, Words(step_score(curve, point, glyphs)), told(curve, place, glyphs))
+        )
     header = (curve.series.unit.capitalize(), "", "Score (95 % CI)", "Best before")
     sentences = tuple(curve_sentences(curve, glyphs))
     return Sheet(
@@ -118,13 +121,14 @@ def _score_sign(point: Point, glyphs: Glyphs) -> str:
     return ("○" if point.apart else "●") if glyphs is UNICODE else "?" if point.apart else "o"
 
 
-def step_score(curve: Curve, point: Point) -> str:
+def step_score(curve: Curve, point: Point, glyphs: Glyphs = UNICODE) -> str:
     """Return a score with its interval: "58.2% (55.1 to 61.0)"."""
     cell = point.cell
     if cell.value is None:
         return ""
     said = score_words(cell.value, is_share=curve.column.is_share, digits=1)
-    return f"{said} ({between(cell.interval, is_share=curve.column.is_share)})" if cell.interval is not None else said
+    ends = ends_words(cell.interval, is_share=curve.column.is_share, glyphs=glyphs)
+    return f"{said} ({ends})" if ends else said
 
 
 def told(curve: Curve, place: int, glyphs: Glyphs = UNICODE) -> Words:
@@ -143,7 +147,7 @@ def told(curve: Curve, place: int, glyphs: Glyphs = UNICODE) -> Words:
     change = drop.change(point.candidate)
     if change is None or drop.row is None:
         return Words(f"{glyphs.odd} not comparable", "warning")
-    number = change_number(change, is_share=curve.column.is_share, digits=1)
+    number = change_words(change, is_share=curve.column.is_share, glyphs=glyphs)
     p = f" p {p_number(drop.p)}" if drop.p is not None else ""
     if not point.is_drop():
         return Words(f"{before:g}: {number} {glyphs.nothing}{p}", "muted")

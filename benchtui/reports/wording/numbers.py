@@ -18,7 +18,7 @@ def change_number(value: float, *, is_share: bool, digits: int = 2, figures: int
     number."""
     if not math.isfinite(value):
         return ""
-    return f"{100 * value:+.{digits}f}" if is_share else f"{value:+.{figures}g}"
+    return f"{round(100 * value, digits) + 0.0:+.{digits}f}" if is_share else f"{value + 0.0:+.{figures}g}"  # no -0.0
 
 
 def direction(improved: bool | None, glyphs: Glyphs = UNICODE) -> str:

@@ -65,18 +65,18 @@ def test_the_steps_say_where_the_first_drop_is(found: Assembly) -> None:
     assert max(map(len, lines)) <= 80
     drop = next(line for line in lines if line.startswith("  50"))
     assert "▼" in drop
-    assert drop.endswith("40: -21.0 ▼ p <0.001")
+    assert drop.endswith("40: −21.0 ▼ p <0.001")
     assert "Best score: step 40. First drop that is shown: step 50." in lines
     assert "┊ base org/base: 30.0%." in lines
-    assert next(line for line in lines if line.startswith("  30")).endswith("20: -5.0 · p 1.00")
+    assert next(line for line in lines if line.startswith("  30")).endswith("20: −5.0 · p 1.00")
 
 
 def test_the_costs_say_who_is_dominated_and_whether_the_scores_show_it(found: Assembly) -> None:
     lines = shown(pareto_report(found, found.columns[0]))
     assert max(map(len, lines)) <= 80
-    told = [line.split() for line in lines if line.startswith("tuned/checkpoint") and "GiB" in line]
-    assert ["tuned/checkpoint-20", "60.0%", "5.0", "GiB", "tuned/checkpoint-40", "+1.0", "·", "1.00"] in told
-    assert ["tuned/checkpoint-10", "40.0%", "6.0", "GiB", "tuned/checkpoint-40", "+21.0", "▲", "<0.001"] in told
+    told = [line.split() for line in lines if line.startswith("tuned/checkpoint") and "GB" in line]
+    assert ["tuned/checkpoint-20", "60.0%", "5.4", "GB", "tuned/checkpoint-40", "+1.0", "·", "1.00"] in told
+    assert ["tuned/checkpoint-10", "40.0%", "6.4", "GB", "tuned/checkpoint-40", "+21.0", "▲", "<0.001"] in told
     assert "Size on disk not known: tuned/checkpoint-50." in lines
 
 

@@ -103,7 +103,7 @@ async def test_training_says_where_the_first_drop_is(app: BenchtuiApp, assembly:
         assert "First drop that is shown: step 50." in screen
         drop = next(line for line in screen.splitlines() if line.strip().startswith("50 "))
         assert "▼" in drop
-        assert drop.rstrip().endswith("40: -21.0 ▼ p <0.001")
+        assert drop.rstrip().endswith("40: −21.0 ▼ p <0.001")
         await press(pilot, "end")
         assert "forgetting" in shown(pilot)
         await press(pilot, "enter")
@@ -117,7 +117,7 @@ async def test_costs_say_who_is_dominated(app: BenchtuiApp, assembly: Assembly) 
         screen = await to_page(pilot, ParetoPage(assembly))
         assert "Score against [Size on disk]   Tokens/s" in screen
         assert "◆" in screen, "the plot has room"
-        last = next(line for line in screen.splitlines() if "checkpoint-50 " in line and "GiB" in line)
+        last = next(line for line in screen.splitlines() if "checkpoint-50 " in line and "GB" in line)
         assert last.split()[4:] == ["tuned/checkpoint-40", "+21.0", "▲", "<0.001"]
         await press(pilot, "enter")
         assert "No other model dominates this one." in [toast.message for toast in pilot.app._notifications]

@@ -41,7 +41,7 @@ def loss_of(row: Row, margin: float, level: float, *, of_second: bool, watched: 
         excluded, shown = chance_of_no_more(found, -margin), chance_of_no_less(found, -margin)
     else:
         excluded, shown = chance_of_no_less(found, margin), chance_of_no_more(found, margin)
-    change = row.change if of_second else -row.change
+    change = row.change if of_second else 0.0 - row.change  # 0.0 - 0.0 is not -0.0
     interval = interval_at(found, 2 * level / price)
     largest = None
     if interval is not None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from benchtui.compare.leaderboard.cells import plan_cells
 from benchtui.compare.leaderboard.pick.records import Judged, Limits
 from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column, Facts
+from benchtui.compare.wording import three_figures
 from benchtui.errors import UsageError
 from benchtui.models.layout import size_text
 from benchtui.text import one_line
@@ -62,7 +63,7 @@ def _beyond(facts: Facts, limits: Limits) -> Iterator[str]:
     if limits.memory is not None and facts.memory is not None and facts.memory > limits.memory:
         yield f"{size_text(facts.memory)} of memory, over {size_text(limits.memory)}"
     if limits.speed is not None and facts.speed is not None and facts.speed < limits.speed:
-        yield f"{facts.speed:.3g} tokens/s, under {limits.speed:g}"
+        yield f"{three_figures(facts.speed)} tokens/s, under {limits.speed:g}"
 
 
 def _not_known(facts: Facts, limits: Limits) -> Iterator[str]:
