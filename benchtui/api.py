@@ -8,7 +8,7 @@ Each function raises BenchtuiError for what a user can put right; the message sa
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from benchtui.compare.flipped import Flipped
     from benchtui.compare.history.history import Experiment
+    from benchtui.compare.leaderboard.pick.records import Pick
+    from benchtui.compare.leaderboard.records import Leaderboard
     from benchtui.compare.records import Comparison, Row
     from benchtui.compare.verdicts.gate import Gate
     from benchtui.models.listing import ListedModel
@@ -52,9 +54,11 @@ __all__ = [
     "flipped_samples",
     "gate",
     "history",
+    "leaderboard",
     "list_runs",
     "load",
     "open_tokens",
+    "pick",
     "read_run",
     "read_samples",
     "run_benchmark",
@@ -172,6 +176,56 @@ def history(model: str | Path | None = None, outputs: str | Path = OUTPUTS) -> l
     from benchtui.results.choose import find_model
 
     return all_history(Path(outputs)) if model is None else model_history(find_model(Path(outputs), str(model))[0])
+
+
+def leaderboard(
+    models: Sequence[str | Path] = (),
+    *,
+    reference: str = "base",
+    tasks: Sequence[str] = (),
+    outputs: str | Path = OUTPUTS,
+) -> Leaderboard:
+    """Compare many models, checkpoints, quantisations and backends at once, as `benchtui leaderboard` does.
+
+    `models` names some of them alone, `tasks` some of the columns. Each is compared with its own base, or all with the
+    row named `reference`. Raises UsageError where there is no such model, row or task.
+    """
+    from benchtui.compare.leaderboard.assemble import assemble, complete
+
+    found = assemble(Path(outputs), [str(model) for model in models], reference=reference, tasks=tasks)
+    *_, whole = complete(found)
+    return whole.board()
+
+
+def pick(
+    models: Sequence[str | Path] = (),
+    *,
+    by: str = "mean",
+    within: float = MAX_LOSS,
+    no_worse: Mapping[str, float] | None = None,
+    max_size: int | None = None,
+    max_memory: int | None = None,
+    min_speed: float | None = None,
+    earliest: bool = False,
+    reference: str = "base",
+    outputs: str | Path = OUTPUTS,
+) -> Pick:
+    """Find the smallest model that is shown to be no worse than the best by more than `within` points, as
+    `benchtui pick` does: `picked` is its place in `candidates`, None where the data cannot tell or nothing fits.
+
+    `by` is a task, or "mean"; `no_worse` has the points that may be lost of a task against the base, by task. Sizes are
+    in bytes, `min_speed` in tokens a second. With `earliest` the first by training step is kept, not the smallest.
+    Raises UsageError for a margin that makes no sense, and for a model or task that is not there.
+    """
+    from benchtui.compare.leaderboard.pick.decide import ask
+    from benchtui.compare.leaderboard.pick.records import Limits, NoWorse, Question
+
+    margins = {"within": within, **(no_worse or {})}
+    if wrong := [name for name, points in margins.items() if not 0 <= points <= 100]:
+        raise UsageError(f"{margins[wrong[0]]} is no margin for {wrong[0]!r}.", "Give points from 0 to 100.")
+    demands = tuple(NoWorse(task, points) for task, points in (no_worse or {}).items())
+    question = Question(by, within, demands, Limits(max_size, max_memory, min_speed), earliest)
+    return ask(Path(outputs), [str(model) for model in models], question, reference=reference)
 
 
 def run_benchmark(choice: Choice, say: Callable[[str], None] | None = None) -> ExitCode:

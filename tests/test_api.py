@@ -101,6 +101,24 @@ def test_a_gate_is_met_not_met_or_neither(tmp_path: Path) -> None:
         api.gate(helped, max_loss=3, same_within=3)
 
 
+def test_many_models_are_compared_and_one_is_picked(tmp_path: Path) -> None:
+    write_model(tmp_path, "helped", 90, 20)
+    write_model(tmp_path, "harmed", 20, 90)
+    board = api.leaderboard(tasks=["ifeval"], outputs=tmp_path)
+    assert board.pending == 0
+    (best,) = board.best
+    assert best is not None
+    assert best.shown
+    assert board.candidates[best.leader].name == "helped"
+    assert [each.name for each in api.leaderboard(["harmed"], outputs=tmp_path).candidates if each.folder] == ["harmed"]
+    found = api.pick(by="ifeval", outputs=tmp_path)
+    assert found.picked is not None
+    assert found.candidates[found.picked].name == "helped"
+    assert api.pick(by="ifeval", max_size=0, outputs=tmp_path).picked is None
+    with pytest.raises(api.BenchtuiError, match="-3 is no margin for 'ifeval'"):
+        api.pick(no_worse={"ifeval": -3}, outputs=tmp_path)
+
+
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     write_model(tmp_path, "llama-lima", 90, 20)
     with pytest.raises(api.BenchtuiError, match="llama-lima"):
