@@ -9,7 +9,7 @@ from rich.text import Text
 
 from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.records import Cell, Column
-from benchtui.reports.leaderboard.cells import CellWords, cell_words
+from benchtui.reports.leaderboard.cells import CellWords, outcome_words
 from screens.result_text import tone_colour
 from screens.themes import Colours
 
@@ -54,20 +54,12 @@ def cell_text(words: CellWords, n: str, form: Form, colours: Colours, otherwise:
     return text
 
 
-def outcome_texts(
-    outcomes: Sequence[Outcome], columns: Sequence[Column], form: Form, colours: Colours
-) -> list[Text]:  # fmt: skip
+def outcome_texts(outcomes: Sequence[Outcome], columns: Sequence[Column], form: Form, colours: Colours) -> list[Text]:
     """Write the scores of a run that does not count, or of one seed."""
+    samples = {(outcome.task, outcome.metric): f"{outcome.n:,}" for outcome in outcomes}
     found = []
-    for column in columns:
-        outcome = next((outcome for outcome in outcomes if outcome.task == column.task), None)
-        cell = (
-            Cell("missing")
-            if outcome is None or outcome.metric != column.metric
-            else Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
-        )
-        words = cell_words(cell, column)
-        text = cell_text(words, n_of(cell), form, colours, words.n)
+    for column, words in zip(columns, outcome_words(outcomes, columns), strict=True):
+        text = cell_text(words, samples.get((column.task, column.metric), ""), form, colours, words.n)
         text.stylize(colours.muted)
         found.append(text)
     return found

@@ -14,6 +14,7 @@ from textual.containers import VerticalScroll
 from textual.widgets import Input
 
 from benchtui.compare.leaderboard.order import NAME
+from benchtui.compare.leaderboard.records import OWN_BASE
 from benchtui.reports.leaderboard.cells import row_words
 from benchtui.reports.leaderboard.page import default_sort, name_words, run_words
 from benchtui.reports.wording.leaderboard import reference_words
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
 LONGEST_NAME = 60
 NAME_WIDTH = 24
 """Cells of the first column at least; where there is more room, as many as the longest name has."""
-OWN_BASE = "base"
 
 
 class LeaderboardRows(Grid):

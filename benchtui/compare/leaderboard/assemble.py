@@ -22,9 +22,9 @@ from benchtui.compare.leaderboard.best import pairs_of_best, with_best
 from benchtui.compare.leaderboard.candidates import find_candidates
 from benchtui.compare.leaderboard.cells import Compared, Planned, pairs_of, plan_cells
 from benchtui.compare.leaderboard.chosen import shrinkages_of
-from benchtui.compare.leaderboard.leaderboard import OWN_BASE, Verdicts, columns_of, make_leaderboard, references_of
+from benchtui.compare.leaderboard.leaderboard import Verdicts, columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
-from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
+from benchtui.compare.leaderboard.records import OWN_BASE, Candidate, Column, Leaderboard
 from benchtui.compare.leaderboard.seeds import join_seeds
 
 EVERY = 0.5

@@ -16,7 +16,14 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from benchtui.compare.leaderboard.contrasts import Contrast, couple, pair_of_couple, uncorrected, uncorrected_p
+from benchtui.compare.leaderboard.contrasts import (
+    Contrast,
+    best_first,
+    couple,
+    pair_of_couple,
+    uncorrected,
+    uncorrected_p,
+)
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
 from benchtui.compare.leaderboard.records import Best, Column, Leaderboard
 from benchtui.evidence.records import ALPHA
@@ -39,7 +46,7 @@ def pairs_of_best(board: Leaderboard) -> Iterator[Pair]:
     come only when its leader is known: that cell must not be pending."""
     found: dict[Pair, None] = {}
     for number, column in enumerate(board.columns):
-        leader, *others = ranking(board, number) or [-1]
+        leader, *others = contenders(board, number) or [-1]
         if not others or board.cells[leader][number].state == "pending":
             continue
         for place in others:
@@ -49,7 +56,7 @@ def pairs_of_best(board: Leaderboard) -> Iterator[Pair]:
                 yield pair
 
 
-def ranking(board: Leaderboard, number: int) -> list[int]:
+def contenders(board: Leaderboard, number: int) -> list[int]:
     """Return the places of those that can be the best of a column, by score, the best first: the others have no number
     or are not comparable with their reference."""
     column, values = board.columns[number], dict[int, float]()
@@ -58,8 +65,7 @@ def ranking(board: Leaderboard, number: int) -> list[int]:
         fits = outcome is None or outcome.metric == column.metric
         if fits and cell.state not in ("missing", "not comparable") and _is_number(cell.value):
             values[place] = cell.value or 0.0
-    sign = -1 if column.higher_is_better else 1
-    return sorted(values, key=lambda place: (sign * values[place], place))
+    return best_first(values, column)
 
 
 def _is_number(value: float | None) -> bool:
@@ -84,7 +90,7 @@ def _best(
     alpha: float,
     shrinkage: float | None,
 ) -> Best | None:
-    leader, *others = ranking(board, number) or [-1]
+    leader, *others = contenders(board, number) or [-1]
     if not others:
         return None
     column, tied, apart, worse, pending = board.columns[number], [leader], list[int](), 0, 0

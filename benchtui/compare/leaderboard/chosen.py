@@ -15,7 +15,7 @@ import numpy as np
 from benchtui.compare.differences.groups import weighted_by_size
 from benchtui.compare.differences.leaves import SampleSource, ScoredTerms, scored_terms
 from benchtui.compare.differences.questions import questions
-from benchtui.compare.leaderboard.best import ranking
+from benchtui.compare.leaderboard.best import contenders
 from benchtui.compare.leaderboard.cells import tasks_of
 from benchtui.compare.leaderboard.records import Candidate, Column, Leaderboard
 from benchtui.compare.leaderboard.store import PairStore
@@ -55,7 +55,7 @@ def shrinkages_of(board: Leaderboard) -> dict[str, float | None]:
     """
     store, found = PairStore(Told), dict[str, float | None]()
     for number, column in enumerate(board.columns):
-        chosen = [board.candidates[place] for place in ranking(board, number)[:MOST]]
+        chosen = [board.candidates[place] for place in contenders(board, number)[:MOST]]
         runs = [run for candidate in chosen for run in _runs(candidate, tasks_of(column))]
         what = f"shrinkage of {column} by {[len(candidate.seeds) for candidate in chosen]}"
         kept = store.find([(what, runs)]) if len(chosen) > 1 else {0: Told(None)}

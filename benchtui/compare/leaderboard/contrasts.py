@@ -88,6 +88,11 @@ def ranking(candidates: Sequence[Candidate], column: Column) -> list[int]:
     """Return the places of the candidates with a score in this column by its metric, the best one first."""
     found = ((place, scored(candidate, column)) for place, candidate in enumerate(candidates))
     scores = {place: score for place, score in found if score is not None}
+    return best_first(scores, column)
+
+
+def best_first(scores: Mapping[int, float], column: Column) -> list[int]:
+    """Return places by their scores, the best one first; of equal ones the first."""
     sign = -1 if column.higher_is_better else 1
     return sorted(scores, key=lambda place: (sign * scores[place], place))
 

@@ -15,7 +15,7 @@ import msgspec
 
 from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.cells import Compared, Plan, fill_cells, plan_cells
-from benchtui.compare.leaderboard.records import MEAN, Candidate, Cell, Column, Leaderboard
+from benchtui.compare.leaderboard.records import MEAN, OWN_BASE, Candidate, Cell, Column, Leaderboard
 from benchtui.compare.records import Difference, Row
 from benchtui.compare.verdicts.verdicts import judge
 from benchtui.errors import UsageError
@@ -23,9 +23,6 @@ from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import PRICE_OF_LOOKS
 from benchtui.tasks.words import task_title
 from benchtui.text import one_line
-
-OWN_BASE = "base"
-"""The reference that each candidate is compared with unless another is named: the base that it was trained from."""
 
 
 def columns_of(candidates: Sequence[Candidate], tasks: Sequence[str] = ()) -> tuple[Column, ...]:

@@ -18,6 +18,11 @@ MEAN = "mean"
 so."""
 
 
+OWN_BASE = "base"
+"""In place of a row's name: what each candidate is compared with unless another is named, the base that it was trained
+from."""
+
+
 class Key(msgspec.Struct, frozen=True, order=True):
     """What makes a row: everything that was evaluated as this is one candidate.
 

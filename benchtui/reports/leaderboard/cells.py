@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import msgspec
 
+from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.records import Best, Cell, Column, Leaderboard
 from benchtui.compare.records import Row
 from benchtui.compare.wording import between, p_number
@@ -124,6 +126,21 @@ def row_words(board: Leaderboard, place: int, glyphs: Glyphs = UNICODE) -> tuple
         cell_words(cell, column, glyphs, mark=mark_of(best, place, glyphs))
         for cell, column, best in zip(board.cells[place], board.columns, bests, strict=True)
     )
+
+
+def outcome_words(
+    outcomes: Sequence[Outcome], columns: Sequence[Column], glyphs: Glyphs = UNICODE
+) -> tuple[CellWords, ...]:
+    """Return the cells of scores compared with nothing: of a run that does not count, or of one seed. Scores of
+    another metric than the column's are not shown."""
+    by_key = {(outcome.task, outcome.metric): outcome for outcome in outcomes}
+    return tuple(cell_words(_alone(by_key.get((column.task, column.metric))), column, glyphs) for column in columns)
+
+
+def _alone(outcome: Outcome | None) -> Cell:
+    if outcome is None:
+        return Cell("missing")
+    return Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
 
 
 def usual_n(board: Leaderboard, column: int) -> int | None:

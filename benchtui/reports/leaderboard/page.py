@@ -9,8 +9,8 @@ import msgspec
 
 from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.order import Grouping, grouped, ordered
-from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Cell, Leaderboard
-from benchtui.reports.leaderboard.cells import CellWords, cell_words, row_words
+from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Leaderboard
+from benchtui.reports.leaderboard.cells import CellWords, outcome_words, row_words
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.text import one_line
 
@@ -69,28 +69,17 @@ def lines_of(page: Page, glyphs: Glyphs = UNICODE) -> Iterator[Line]:
 
 
 def name_words(candidate: Candidate) -> str:
-    """Return the name of a row; that of several seeds says how many they are."""
+    """Return the name of a row as one line."""
     return one_line(candidate.name, 200)
 
 
 def _below(page: Page, candidate: Candidate, glyphs: Glyphs) -> Iterator[Line]:
     for seed in candidate.seeds:
         name = f"  seed {seed.seed}: {one_line(seed.name, 200)}"
-        yield Line(name, "seed", None, _alone(page.board, seed.outcomes, glyphs))
+        yield Line(name, "seed", None, outcome_words(seed.outcomes, page.board.columns, glyphs))
     for run in candidate.others:
-        yield Line(f"  {run_words(run)}", "run", None, _alone(page.board, page.scores.get(run.path, ()), glyphs))
-
-
-def _alone(board: Leaderboard, outcomes: Sequence[Outcome], glyphs: Glyphs) -> tuple[CellWords, ...]:
-    """Return cells of scores that are compared with nothing."""
-    by_task = {outcome.task: outcome for outcome in outcomes}
-    return tuple(cell_words(_cell(by_task.get(column.task)), column, glyphs) for column in board.columns)
-
-
-def _cell(outcome: Outcome | None) -> Cell:
-    if outcome is None:
-        return Cell("missing")
-    return Cell("reference", outcome.value, None, outcome.n, outcome.total, outcome.partial, outcome.early)
+        outcomes = page.scores.get(run.path, ())
+        yield Line(f"  {run_words(run)}", "run", None, outcome_words(outcomes, page.board.columns, glyphs))
 
 
 def run_words(run: CandidateRun) -> str:

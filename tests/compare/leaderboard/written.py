@@ -10,9 +10,9 @@ import numpy as np
 
 from benchtui.compare.history.history import outcomes_of
 from benchtui.compare.leaderboard.cells import pairs_of, plan_cells
-from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, make_leaderboard, references_of
+from benchtui.compare.leaderboard.leaderboard import columns_of, make_leaderboard, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, compare_pairs
-from benchtui.compare.leaderboard.records import Candidate, Facts, Key, Leaderboard
+from benchtui.compare.leaderboard.records import OWN_BASE, Candidate, Facts, Key, Leaderboard
 from benchtui.results.read import read_run
 from tests.synthetic import Task, ifeval, write_run
 

@@ -22,12 +22,12 @@ import msgspec
 from benchtui.compare.leaderboard.candidates import find_candidates
 from benchtui.compare.leaderboard.cells import pair_of
 from benchtui.compare.leaderboard.contrasts import couple, pair_of_couple, separate
-from benchtui.compare.leaderboard.leaderboard import OWN_BASE, columns_of, references_of
+from benchtui.compare.leaderboard.leaderboard import columns_of, references_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
 from benchtui.compare.leaderboard.pick.chances import Loss, loss_of
 from benchtui.compare.leaderboard.pick.considered import column_of, considered
 from benchtui.compare.leaderboard.pick.records import AgainstReference, Demand, Judged, NoWorse, Outcome, Pick, Question
-from benchtui.compare.leaderboard.records import Candidate, Column
+from benchtui.compare.leaderboard.records import OWN_BASE, Candidate, Column
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import ALPHA
