@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from benchtui.compare.leaderboard.records import MEAN, Candidate, CandidateRun, Cell, Leaderboard
+from benchtui.compare.leaderboard.records import Candidate, CandidateRun, Cell, Leaderboard
 from benchtui.compare.wording import three_figures
 from benchtui.models.layout import size_text
 from benchtui.reports.leaderboard.cells import cell_words
@@ -71,7 +71,7 @@ def _of_cell(board: Leaderboard, place: int, column: int) -> Iterator[tuple[str,
     words = cell_words(cell, about)
     interval = f" (95 % CI {words.interval})" if words.interval else ""
     n = f"n {words.n}" if words.n else f"n {cell.n:,}"
-    measure = "" if about.task == MEAN else measure_words(about)
+    measure = "" if about.tasks else measure_words(about)
     parts = (f"{words.score}{interval}", n, "part of the task" if cell.partial else "", words.seeds, measure)
     yield "Score", ", ".join(filter(None, parts))
     reference = board.references[place]

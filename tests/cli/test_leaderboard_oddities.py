@@ -85,3 +85,17 @@ def test_no_format_lets_a_name_act(outputs: Path, form: str) -> None:
         assert not any(
             value.startswith(("=", "+", "-", "@")) for row in rows for value in row.values() if value[1:2].isalpha()
         )
+
+
+def test_a_task_may_be_called_mean(tmp_path: Path) -> None:
+    """There is then no mean over tasks, which could not be told from it."""
+    base = {"gsm8k": gsm8k(0.3, 2), "mean": gsm8k(0.3, 3)}
+    write_model(tmp_path, "tuned", {"gsm8k": gsm8k(0.5, 3), "mean": gsm8k(0.5, 4)}, base)
+    found: dict[str, Any] = json.loads(shown(tmp_path, "json").out)
+    assert [(each["task"], each["tasks"]) for each in found["columns"]] == [("gsm8k", []), ("mean", [])]
+    (cell,) = (each for each in found["candidates"][0]["tasks"] if each["task"] == "mean")
+    assert (cell["state"], cell["metric"], cell["n"]) == ("compared", "exact_match,strict-match", N)
+    for more in (("--pairwise", "mean"), ("--pairwise",), ("--sort", "mean")):
+        assert benchtui("leaderboard", *more, "--outputs", tmp_path).code == 0
+    picked = benchtui("pick", "--outputs", tmp_path, "--json")
+    assert json.loads(picked.out)["by"] == {"task": "mean", "metric": "exact_match,strict-match", "tasks": []}

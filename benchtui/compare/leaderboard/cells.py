@@ -33,7 +33,7 @@ def _between(other: Candidate, candidate: Candidate, column: Column) -> Pair | N
     if candidate.seeds or other.seeds:
         return None if candidate.seeds and other.seeds else _of_seeds(other, candidate, column)
     runs = {task: _runs_of(other, candidate, task) for task in tasks_of(column)}
-    if column.task != MEAN:
+    if not column.tasks:
         return runs[column.task]
     parts = tuple((task, both) for task, both in runs.items() if both is not None)
     return MeanOf(parts) if len(parts) == len(column.tasks) else None
@@ -56,7 +56,7 @@ def _runs_of(other: Candidate, candidate: Candidate, task: str) -> Runs | None:
 
 def tasks_of(column: Column) -> tuple[str, ...]:
     """Return the tasks that a column's scores are made of."""
-    return column.tasks if column.task == MEAN else (column.task,)
+    return column.tasks or (column.task,)
 
 
 def pairs_of(plan: Plan, columns: Sequence[Column]) -> Iterator[Pair]:
@@ -99,8 +99,7 @@ def _with_itself(source: Source, column: Column) -> Pair:
     parts = tuple((task, (run, run)) for task, run in source)
     size = len(tasks_of(column))
     each: list[Runs | MeanOf] = [
-        MeanOf(parts[start : start + size]) if column.task == MEAN else parts[start][1]
-        for start in range(0, len(parts), size)
+        MeanOf(parts[start : start + size]) if column.tasks else parts[start][1] for start in range(0, len(parts), size)
     ]
     return each[0] if len(each) == 1 else SeedsOf(column.task, tuple(each))
 
@@ -108,7 +107,7 @@ def _with_itself(source: Source, column: Column) -> Pair:
 def score_of(candidate: Candidate, column: Column) -> Outcome | None:
     """Return a candidate's score in a column; the mean is only of those that have all its tasks, by the columns' own
     metrics."""
-    if column.task != MEAN:
+    if not column.tasks:
         return candidate.outcome(column.task)
     outcomes = [outcome for task in column.tasks if (outcome := candidate.outcome(task)) is not None]
     if len(outcomes) < len(column.tasks):
@@ -252,6 +251,6 @@ def _other_metric(candidate: Candidate, column: Column) -> str:
         outcome = candidate.outcome(task)
         if outcome is not None and outcome.metric != metric:
             return f"its metric is {outcome.metric}"
-        if outcome is not None and column.task == MEAN and not math.isfinite(outcome.value):
+        if outcome is not None and column.tasks and not math.isfinite(outcome.value):
             return f"the score of {task} is no number"
     return ""

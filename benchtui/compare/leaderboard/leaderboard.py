@@ -49,7 +49,9 @@ def _column(task: str, outcomes: Sequence[Outcome]) -> Column:
 
 def _mean_of(columns: Sequence[Column], candidates: Sequence[Candidate]) -> Iterator[Column]:
     """Yield the column of the mean over the tasks that are shares, more of which is better, and that at least half of
-    the candidates have; none where fewer than two tasks are, or no candidate has them all."""
+    the candidates have; none where fewer than two tasks are, no candidate has them all, or a task has that name."""
+    if any(column.task == MEAN for column in columns):
+        return
     fits = [column for column in columns if column.is_share and column.higher_is_better]
     half = sum(bool(candidate.outcomes) for candidate in candidates) / 2
     common = [c for c in fits if sum(each.outcome(c.task) is not None for each in candidates) >= half]

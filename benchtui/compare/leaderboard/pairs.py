@@ -150,7 +150,7 @@ class PairReader:
         if len(found) == 1:
             row, why = mean_row(found[0], watched=watched)
         else:
-            row, why = seeds_row(task, found, watched=watched)
+            row, why = seeds_row(found, watched=watched)
         settings = dict.fromkeys(setting for each in compared.values() for setting in each.settings)
         return PairedRuns((row,), watched, tuple(settings), {task: why} if why else {})
 

@@ -110,7 +110,8 @@ class Candidate(msgspec.Struct, frozen=True):
 
 
 class Column(msgspec.Struct, frozen=True):
-    """One task by its main metric, or MEAN; `tasks` are those that the mean is over, and `metrics` those of each."""
+    """One task by its main metric, or MEAN; `tasks` are those that a mean is over (none for a task, whatever its name),
+    and `metrics` those of each."""
 
     task: str
     title: str

@@ -18,7 +18,7 @@ import numpy as np
 
 from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.mean import MeanPart, bare_row, contributions, why_not
-from benchtui.compare.leaderboard.records import MEAN, BetweenSeeds, Candidate
+from benchtui.compare.leaderboard.records import BetweenSeeds, Candidate
 from benchtui.compare.records import Difference, Row, Side
 from benchtui.compare.verdicts.verdicts import not_comparable
 from benchtui.evidence.records import ALPHA, FINAL_ALPHA, Floats, Interval
@@ -98,10 +98,10 @@ def between(values: Sequence[float]) -> BetweenSeeds:
     return BetweenSeeds(len(values), statistics.stdev(values))
 
 
-def seeds_row(task: str, seeds: Sequence[Sequence[MeanPart]], *, watched: bool) -> tuple[Row, str]:
+def seeds_row(seeds: Sequence[Sequence[MeanPart]], *, watched: bool) -> tuple[Row, str]:
     """Compare several seeds with the same reference; each is given by the tasks that its score is the mean of. Also
     returns in a few words why they cannot be compared, "" where they can."""
-    rows = [bare_row(parts) if task == MEAN else parts[0].row for parts in seeds]
+    rows = [bare_row(parts) if len(parts) > 1 else parts[0].row for parts in seeds]
     bare = msgspec.structs.replace(
         rows[0], first=_side([row.first for row in rows]), second=_side([row.second for row in rows]), difference=None
     )

@@ -99,6 +99,8 @@ class PairStore(Generic[Record]):
             self._file.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise sqlite3.OperationalError(str(error)) from None
+        if not (self._file.is_file() or not self._file.exists()) or self._file.is_symlink():
+            raise sqlite3.OperationalError("no file of ours")  # SQLite would write through a link
         database = sqlite3.connect(self._file, timeout=1.0)
         try:
             try:
@@ -107,14 +109,22 @@ class PairStore(Generic[Record]):
                 if isinstance(error, sqlite3.OperationalError):  # locked, read-only, no room
                     raise
                 database.close()
-                with contextlib.suppress(OSError):
-                    self._file.unlink()
+                self._delete()
                 database = sqlite3.connect(self._file, timeout=1.0)
                 _create(database)
             with database:
                 yield database
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError:  # damaged further on: made anew the next time
+            self._delete()
+            raise
         finally:
             database.close()
+
+    def _delete(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.unlink()
 
 
 def _create(database: sqlite3.Connection) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from benchtui.compare.leaderboard.matrix import make_matrix
 from benchtui.compare.leaderboard.pareto import make_fronts
-from benchtui.compare.leaderboard.records import MEAN
 from benchtui.compare.leaderboard.steps import make_curves
 from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.drawing import Drawing, stacked_svg
@@ -110,7 +109,7 @@ def column_named(columns: Sequence[Column], task: str, *, mean_first: bool = Fal
     """Return the column of a task, or the first one for "" (the mean if `mean_first` and there is one). Raises
     UsageError where there is none."""
     if mean_first and not task:
-        columns = sorted(columns, key=lambda column: column.task != MEAN)
+        columns = sorted(columns, key=lambda column: not column.tasks)
     found = next((column for column in columns if task in ("", column.task)), None)
     if found is None:
         raise UsageError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchtui.compare.leaderboard.records import MEAN, Best, Column, Leaderboard
+from benchtui.compare.leaderboard.records import Best, Column, Leaderboard
 from benchtui.compare.wording import points
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.scores import metric_name
@@ -116,7 +116,7 @@ def legend(board: Leaderboard, glyphs: Glyphs = UNICODE) -> list[str]:
 
 def measure_words(column: Column) -> str:
     """Return what a column's scores are: its metric, or which tasks it is the mean of."""
-    if column.task == MEAN:
+    if column.tasks:
         return f"the plain mean of {', '.join(one_line(task, 40) for task in column.tasks)}"
     metric, _, filtered = column.metric.partition(",")
     return metric_name(one_line(metric, 60), one_line(filtered, 60), 1) + (

@@ -112,3 +112,29 @@ def test_the_cache_does_not_grow_without_end(outputs: Path, monkeypatch: pytest.
     whole(outputs)
     with sqlite3.connect(cache_folder() / store.FILE) as database:
         assert database.execute("SELECT count(*) FROM pairs").fetchone() == (2,)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nothing_is_written_through_a_link(outputs: Path, tmp_path: Path, *, exists: bool) -> None:
+    other = tmp_path / "other.sqlite"
+    if exists:
+        with sqlite3.connect(other) as database:
+            database.execute("CREATE TABLE mine (x)")
+    content = other.read_bytes() if exists else None
+    cache_folder().mkdir(parents=True, exist_ok=True)
+    (cache_folder() / store.FILE).symlink_to(other)
+    assert not whole(outputs).missing()
+    assert (other.read_bytes() if other.exists() else None) == content
+
+
+def test_a_cache_that_is_damaged_further_on_is_made_anew(outputs: Path, read: list[Path]) -> None:
+    before = whole(outputs).board()
+    file = cache_folder() / store.FILE
+    content = bytearray(file.read_bytes())
+    content[4096:] = bytes(byte ^ 0x55 for byte in content[4096:])
+    file.write_bytes(content)
+    assert whole(outputs).board() == before
+    whole(outputs)
+    read.clear()
+    assert whole(outputs).board() == before
+    assert not read
