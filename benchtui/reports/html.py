@@ -14,7 +14,7 @@ from benchtui.compare.health import caveats, row_health
 from benchtui.compare.records import Comparison, Row, Side
 from benchtui.reports.chart import differences_chart
 from benchtui.reports.readme.published import published
-from benchtui.reports.style import CSS
+from benchtui.reports.style import html_page
 from benchtui.reports.tables import shown_rows
 from benchtui.reports.wording.notes import p_note, populations, run_notes
 from benchtui.reports.wording.numbers import score_words
@@ -67,15 +67,7 @@ def comparison_html(comparison: Comparison) -> str:
         "<h2>Samples that changed side</h2>",
         *_all_flips(comparison),
     ]
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{CSS}</style></head>\n<body><main>\n"
-        + "\n".join(parts)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(title, "", parts)
 
 
 def _text(text: str, limit: int = 1000) -> str:

@@ -1,6 +1,10 @@
-"""The style sheet of HTML reports: light and dark, one column, readable on paper too."""
+"""The frame of HTML reports and their style sheet: light and dark, one column, readable on paper too."""
 
 from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable
 
 CSS = """
 :root { color-scheme: light dark; --gain: #1a7f37; --loss: #c62828; --quiet: #6b7280; --line: #d0d7de; }
@@ -35,3 +39,24 @@ summary { cursor: pointer; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; border-left: 3px solid var(--line); padding-left: .8rem; }
 h4 { margin: .6rem 0 0; font-size: .9rem; }
 """.strip()
+
+
+def html_page(title: str, style: str, parts: Iterable[str], *, script: str = "", data: str = "") -> str:
+    """Return a page of these parts that loads nothing; they and the `title` are HTML already. Its policy allows
+    the given `script` alone, by its digest; `data` is JSON for it. `style` is added to the shared style sheet."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'"
+    tail = ""
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        policy += f"; script-src 'sha256-{digest}'"
+        tail = f'\n<script type="application/json" id="data">{data}</script>' if data else ""
+        tail += f"\n<script>{script}</script>"
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        f"<title>{title}</title><style>{CSS}\n{style}</style></head>\n<body><main>\n"
+        + "\n".join(part for part in parts if part)
+        + tail
+        + "\n</main></body></html>\n"
+    )

@@ -17,7 +17,7 @@ from benchtui.reports.hybrid.style import CURVE, PAGE
 from benchtui.reports.hybrid.svg import curve_svg
 from benchtui.reports.hybrid.tables import conclusion_table, legend
 from benchtui.reports.readme.published import published
-from benchtui.reports.style import CSS
+from benchtui.reports.style import html_page
 from benchtui.reports.wording.hybrid import OF_WORK, cost_sentence, model_words, sentences, task_words
 from benchtui.routing.sweeps.records import MEASURES, Measure, SweptTask
 from benchtui.text import one_line, printable
@@ -50,14 +50,7 @@ def sweep_html(found: SweptConclusions) -> str:
             parts += _metric(task, one, drawn, number, place)
     parts += [f"<p>! {_foreign(note)}</p>" for note in found.sweep.notes]
     parts.append(f'<p class="notes">{_text(legend(found))}</p>')
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{title}</title><style>{CSS}\n{CURVE}\n{PAGE}\n{_SHOWN}</style></head>\n<body><main>\n"
-        + "\n".join(parts)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(title, f"{CURVE}\n{PAGE}\n{_SHOWN}", parts)
 
 
 def _metric(

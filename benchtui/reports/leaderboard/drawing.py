@@ -9,6 +9,7 @@ from html import escape
 from typing import Literal
 
 from benchtui.reports.hybrid.style import CURVE, OWN_COLOURS
+from benchtui.reports.readme.published import published
 from benchtui.reports.wording.numbers import score_words
 from benchtui.text import printable
 
@@ -72,7 +73,8 @@ def drawing_svg(drawing: Drawing, *, alone: bool = False) -> str:
     if not drawing.marks:
         return ""
     scale = _scale(drawing)
-    described = escape(printable(f"{drawing.title}. {'; '.join(mark.said for mark in drawing.marks)}", 4_000))
+    said = "; ".join(mark.said for mark in drawing.marks)
+    described = escape(published(printable(f"{drawing.title}. {said}", 4_000)))
     parts = [
         _words(4, 20, drawing.title, "title"),
         *_grid(drawing, scale),
@@ -118,7 +120,7 @@ def _apart(low: float, high: float) -> tuple[float, float]:
 
 
 def _words(x: float, y: float, text: str, kind: str, anchor: str = "start") -> str:
-    shown = escape(printable(text, int((_WIDTH - 8) / _CHARACTER)))
+    shown = escape(published(printable(text, int((_WIDTH - 8) / _CHARACTER))))
     return f'<text class="{kind}" x="{x}" y="{y}" text-anchor="{anchor}">{shown}</text>'
 
 
@@ -170,7 +172,7 @@ def _mark(mark: Mark, scale: _Scale) -> str:
     bar = ""
     if mark.low is not None and mark.high is not None:
         bar = f'<line class="bar" x1="{x}" x2="{x}" y1="{scale.y(mark.low)}" y2="{scale.y(mark.high)}"/>'
-    said = escape(printable(mark.said, 200))
+    said = escape(published(printable(mark.said, 200)))
     anchor, at = ("start", x + 10) if x < _WIDTH / 2 else ("end", x - 10)
     label = _words(at, y + 16, mark.label, "quiet", anchor) if mark.label else ""
     shapes = {

@@ -1,12 +1,10 @@
 """Writes the leaderboard as one self-contained page that sorts and filters without a network.
 
-All foreign text is escaped. The page loads nothing; its policy allows its own script only, by its digest.
+All foreign text is escaped.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -18,7 +16,7 @@ from benchtui.reports.leaderboard.page import Line, Page, lines_of
 from benchtui.reports.leaderboard.pareto import TITLES, cost_words
 from benchtui.reports.leaderboard.script import SCRIPT, STYLE
 from benchtui.reports.readme.published import published
-from benchtui.reports.style import CSS
+from benchtui.reports.style import html_page
 from benchtui.reports.wording.leaderboard import best_sentences, legend, warnings
 from benchtui.text import one_line, printable
 
@@ -27,8 +25,6 @@ TITLE = "Leaderboard"
 
 def leaderboard_html(page: Page) -> str:
     """Return the page; browsers open it from disk."""
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     parts = [
         f"<h1>{TITLE}</h1>",
         *(f'<p class="sentence">{_text(sentence)}</p>' for sentence in best_sentences(page.board)),
@@ -37,14 +33,7 @@ def leaderboard_html(page: Page) -> str:
         _table(page),
         f'<ul class="notes">{"".join(f"<li>{_text(told)}</li>" for told in legend(page.board))}</ul>',
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{TITLE}</title><style>{CSS}\n{STYLE}</style></head>\n<body><main>\n"
-        + "\n".join(parts)
-        + f"\n<script>{SCRIPT}</script>\n</main></body></html>\n"
-    )
+    return html_page(TITLE, STYLE, parts, script=SCRIPT)
 
 
 def _text(text: str, limit: int = 3000) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape as html_escape
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,8 @@ from benchtui.reports import markdown
 from benchtui.reports.exports import cell
 from benchtui.reports.hybrid.style import CURVE
 from benchtui.reports.leaderboard.latex import latex
-from benchtui.reports.style import CSS
+from benchtui.reports.readme.published import published
+from benchtui.reports.style import html_page
 from benchtui.reports.wording.verdicts import Tone
 from benchtui.text import one_line, printable
 
@@ -88,10 +89,17 @@ def sheet_table(sheet: Sheet) -> RenderableType:
     return made
 
 
+def _published(sheet: Sheet) -> Sheet:
+    """Return a table without folders of this disk in its names, for what is passed on."""
+    rows = tuple(tuple(replace(words, text=published(words.text)) for words in row) for row in sheet.rows)
+    sentences = tuple(map(published, sheet.sentences))
+    return replace(sheet, title=published(sheet.title), rows=rows, sentences=sentences)
+
+
 def sheets_markdown(sheets: Iterable[Sheet]) -> str:
     """Return the tables as Markdown; ends in a newline."""
     parts = []
-    for sheet in sheets:
+    for sheet in map(_published, sheets):
         rows = [[markdown.escape(words.text) for words in row] for row in sheet.rows]
         table = markdown.table([markdown.escape(name) for name in sheet.header], rows, sheet.align)
         said = [markdown.escape(sentence, 1_000) for sentence in sheet.sentences]
@@ -102,7 +110,7 @@ def sheets_markdown(sheets: Iterable[Sheet]) -> str:
 def sheets_latex(sheets: Iterable[Sheet]) -> str:
     r"""Return a `table` for each, its sentences below; needs no packages; ends in a newline."""
     parts = []
-    for sheet in sheets:
+    for sheet in map(_published, sheets):
         rows = (" & ".join(latex(words.text) for words in row) for row in sheet.rows)
         parts += [
             r"\begin{table}",
@@ -124,7 +132,7 @@ def sheets_latex(sheets: Iterable[Sheet]) -> str:
 def sheets_html(title: str, sheets: Iterable[Sheet]) -> str:
     """Return one page that loads nothing and runs nothing."""
     parts = [f"<h1>{_html(title)}</h1>"]
-    for sheet in sheets:
+    for sheet in map(_published, sheets):
         sides = ["right" if side == "r" else "left" for side in sheet.align]
         head = "".join(
             f'<th style="text-align:{side}">{_html(name)}</th>' for side, name in zip(sides, sheet.header, strict=True)
@@ -145,14 +153,7 @@ def sheets_html(title: str, sheets: Iterable[Sheet]) -> str:
         ]
     colours = "td.gain { color: var(--gain); } td.loss { color: var(--loss); } td.muted { color: var(--quiet); }"
     rule = ":root { --rule: #0969da; } @media (prefers-color-scheme: dark) { :root { --rule: #58a6ff; } }"
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{_html(title)}</title><style>{CSS}\n{CURVE}\n{rule}\n{colours}</style></head>\n<body><main>\n"
-        + "\n".join(part for part in parts if part)
-        + "\n</main></body></html>\n"
-    )
+    return html_page(_html(title), f"{CURVE}\n{rule}\n{colours}", parts)
 
 
 def _html(text: str) -> str:
@@ -165,13 +166,11 @@ def _class(tone: Tone | None) -> str:
 
 def sheets_svg(title: str, sheets: Sequence[Sheet]) -> str:
     """Return a picture of a terminal as one SVG that loads nothing."""
-    from rich.console import Console
-    from rich.terminal_theme import MONOKAI
+    from benchtui.reports.picture import terminal_svg
 
-    wide = max([PICTURE, *(sum(_widths(sheet)) + 2 * len(sheet.header) for sheet in sheets)])
-    console = Console(record=True, file=io.StringIO(), width=wide, force_terminal=True, color_system="truecolor")
-    console.print(sheets_view(sheets))
-    return console.export_svg(title=title, theme=MONOKAI)
+    shown = [_published(sheet) for sheet in sheets]
+    wide = max([PICTURE, *(sum(_widths(sheet)) + 2 * len(sheet.header) for sheet in shown)])
+    return terminal_svg(title, wide, lambda console: console.print(sheets_view(shown)))
 
 
 def _widths(sheet: Sheet) -> list[int]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from benchtui.reports.exports import cell
+from benchtui.reports.picture import terminal_svg
 from benchtui.reports.tokens.metrics import TokenMetric
 from benchtui.reports.tokens.shown import document_view
 from benchtui.reports.wording.glyphs import UNICODE
@@ -20,12 +20,12 @@ from benchtui.text import json_text
 from benchtui.tokens.table import COLUMNS, token_rows
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from benchtui.tokens.store import DistributionStore
     from benchtui.tokens.summary import TokensSummary
 
 PICTURE_COLUMNS = 100
-_FONTS = re.compile(r"@font-face\s*\{[^}]*\}")
-"""Rich names fonts on a server; without them the picture loads nothing, and takes the reader's own."""
 
 
 def tokens_csv(store: DistributionStore) -> str:
@@ -69,11 +69,11 @@ def document_svg(
     store: DistributionStore, document: int, pair: tuple[int, int], metric: TokenMetric, unit: Unit
 ) -> str:
     """Return the text of a document with its bars as one self-contained SVG, as a terminal shows it."""
-    from rich.console import Console
-    from rich.terminal_theme import MONOKAI
-
     columns = PICTURE_COLUMNS
-    console = Console(record=True, file=io.StringIO(), width=columns, force_terminal=True, color_system="truecolor")
-    for line in document_view(store, document, pair, metric, columns, unit, UNICODE):
-        console.print(line, soft_wrap=True)
-    return _FONTS.sub("", console.export_svg(title="benchtui tokens show", theme=MONOKAI))
+    lines = list(document_view(store, document, pair, metric, columns, unit, UNICODE))
+
+    def draw(console: Console) -> None:
+        for line in lines:
+            console.print(line, soft_wrap=True)
+
+    return terminal_svg("benchtui tokens show", columns, draw)

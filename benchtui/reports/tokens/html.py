@@ -6,15 +6,13 @@ All foreign text is escaped. The page loads nothing; its policy allows its own s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 from benchtui.reports.readme.published import published
-from benchtui.reports.style import CSS
+from benchtui.reports.style import html_page
 from benchtui.reports.tokens.curves import curves
 from benchtui.reports.tokens.page_data import PageDocument, chosen_documents, page_metrics, script_data
 from benchtui.reports.tokens.page_parts import SCRIPT, STYLE
@@ -44,8 +42,6 @@ def tokens_html(
     metric = page_metrics(both)[0]
     documents = list(chosen_documents(store, summary, both, metric))
     data = {**script_data(store, documents, both, unit), "hint": HINT}
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     parts = [
         f"<h1>{title}: token by token</h1>",
         *_tables(summary, store, both, unit),
@@ -57,15 +53,7 @@ def tokens_html(
         *(_section(store, each, both, number_) for number_, each in enumerate(documents)),
         '<div id="place" hidden></div></div>',
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        f"<title>{title}</title><style>{CSS}\n{STYLE}</style></head>\n<body><main>\n"
-        + "\n".join(parts)
-        + f'\n<script type="application/json" id="data">{_data(data)}</script>'
-        + f"<script>{SCRIPT}</script>\n</main></body></html>\n"
-    )
+    return html_page(title, STYLE, parts, script=SCRIPT, data=_data(data))
 
 
 def _text(text: str, limit: int = 1000) -> str:

@@ -159,3 +159,13 @@ def test_of_two_that_are_not_comparable_it_is_said_why(tmp_path: Path) -> None:
     )
     lines = shown(pairwise_report(found, found.columns[0]), 200)
     assert any("✕ whole and short: not comparable:" in line for line in lines)
+
+
+@pytest.mark.parametrize("form", ["markdown", "html", "svg", "latex"])
+def test_what_is_passed_on_has_no_folders_of_this_disk(found: Assembly, form: str) -> None:
+    candidates = [msgspec.structs.replace(each, name=f"/home/ada/secret/{each.name}") for each in found.candidates]
+    moved = msgspec.structs.replace(found, candidates=tuple(candidates))
+    for report in (pairwise_report(moved, moved.columns[0]), pareto_report(moved, moved.columns[0])):
+        written = report.written(form)
+        assert "checkpoint" in written
+        assert "ada" not in written
