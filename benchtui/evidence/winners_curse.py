@@ -25,6 +25,8 @@ FEWEST = 10
 """Documents; half of fewer shows nothing."""
 
 _SEED = 20_260_721
+_EQUAL = 1e-12
+"""Scores no further apart differ by rounding alone."""
 _AT_ONCE = 2_000_000
 """Documents times splits that are drawn at once."""
 
@@ -57,9 +59,10 @@ def shrinkage(tasks: Sequence[Choice], *, higher_is_better: bool = True) -> floa
 
 
 def _chosen(choose_on: Floats, score_on: Floats) -> Floats:
-    """Return the score (splits,) of whoever is best on the first."""
-    best = choose_on.argmax(axis=1)
-    return np.asarray(np.take_along_axis(score_on, best[:, None], axis=1)[:, 0])
+    """Return the score (splits,) of whoever is best on the first, of equals the mean score: taking the first of them
+    would tell too little where candidates come in the order of their scores, which knows the other half."""
+    best = choose_on >= choose_on.max(axis=1, keepdims=True) - _EQUAL
+    return np.asarray(np.where(best, score_on, 0.0).sum(axis=1) / best.sum(axis=1))
 
 
 def _halves(task: Choice, rng: np.random.Generator) -> Floats:

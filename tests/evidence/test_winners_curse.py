@@ -29,6 +29,18 @@ def test_it_is_what_the_greatest_of_ten_normal_scores_is_above_their_mean() -> N
     assert np.mean(told) == pytest.approx(expected, rel=0.08)
 
 
+def test_candidates_that_are_often_equal_may_come_in_any_order() -> None:
+    """Ten equal ones right or wrong at 100 documents, the best first: the expected greatest of ten binomial scores."""
+    rng, n, told = np.random.default_rng(5), 100, []
+    for _ in range(150):
+        scores = (rng.random((n, 10)) < 0.6) * 1.0
+        ordered = scores[:, np.argsort(-scores.mean(axis=0), kind="stable")]
+        told.append(shrinkage([choice(ordered)]) or 0.0)
+        assert shrinkage([choice(scores)]) == pytest.approx(told[-1], abs=1e-9)
+    at_most = stats.binom.cdf(np.arange(n), n, 0.6) ** 10
+    assert np.mean(told) == pytest.approx((n - at_most.sum()) / n - 0.6, rel=0.05)
+
+
 def test_a_leader_that_is_far_ahead_keeps_its_score() -> None:
     rng = np.random.default_rng(1)
     scores = (rng.random((400, 3)) < [0.3, 0.3, 0.8]) * 1.0

@@ -23,7 +23,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.runs.result_files import latest_results, run_directory
 
 FILE = "leaderboard.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 """Raised by one when what is kept, or how it is computed, changes."""
 SETTLED = 2.0
 """Seconds without a change after which files count: a second change within one tick of the clock would be invisible."""
