@@ -158,7 +158,8 @@ def _print(found: Pick, served: Served | None, problem: str) -> None:
     from benchtui.reports.stdout import stdout_console
     from benchtui.text import printable
 
-    stdout_console(elsewhere=200).print(pick_table(found))
+    console = stdout_console(elsewhere=200)
+    console.print(pick_table(found, console.width))
     click.echo()
     for sentence in pick_sentences(found):
         click.echo(printable(sentence))

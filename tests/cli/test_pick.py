@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.results_commands import benchtui, one_line_error
 from tests.compare.leaderboard.written import follows, solves
 from tests.synthetic import Task, write_run
@@ -102,3 +104,19 @@ def test_names_of_models_steer_nothing(tmp_path: Path) -> None:
         ended = benchtui("pick", "--outputs", outputs, *more)
         assert (ended.code, "\x1b" in ended.out + ended.err) == (0, False)
     assert "[bold]" in ended.out
+
+
+def test_a_narrow_terminal_shows_all_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    found = benchtui("pick", "--by", "ifeval", "--outputs", models(tmp_path / "outputs"))
+    table = " ".join(found.out.split("Keep")[0].split())
+    for words in ("within 3", "shown", "(p <", "0.001)", "worse by", "against", "900 B"):
+        assert words in table, table
+
+
+def test_each_demand_of_one_task_is_told_with_its_own_points(tmp_path: Path) -> None:
+    demands = ("--no-worse", "gsm8k:30", "--no-worse", "gsm8k:0.1")
+    found = benchtui("pick", "--by", "ifeval", *demands, "--outputs", models(tmp_path / "outputs"))
+    words = " ".join(found.out.split("Cannot tell which")[0].split())
+    assert "no loss over 0.1 points of gsm8k is not shown" in words
+    assert "no loss over 30 points of gsm8k is not shown" not in words

@@ -23,10 +23,12 @@ _STYLES = {"within": "green", "worse": "red", "lost": "red", "cannot tell": "yel
 _SIGNS = {"within": "=", "worse": "-", "lost": "-", "cannot tell": "?", "over": " ", "unknown": " "}
 _NAMES = 6
 _LEAST_NAME = 20
+_WIDE = 80
 
 
-def pick_table(pick: Pick) -> Table:
-    """Return what was found of each candidate, those that took part first, the best score on top."""
+def pick_table(pick: Pick, width: int = _WIDE) -> Table:
+    """Return what was found of each candidate, those that took part first, the best score on top. In fewer than _WIDE
+    columns costs and what was found stand below each name."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -34,10 +36,11 @@ def pick_table(pick: Pick) -> Table:
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     made.add_column("")
     made.add_column("Model", overflow="fold", min_width=_LEAST_NAME)
-    costs = _costs(pick)
-    for name in (pick.column.title, *costs):
+    costs, narrow = _costs(pick), width < _WIDE
+    for name in (pick.column.title, *([] if narrow else costs)):
         made.add_column(Text(one_line(name, 40)), justify="right")
-    made.add_column("Found", overflow="fold")
+    if not narrow:
+        made.add_column("Found", overflow="fold")
     for judged in _ordered(pick):
         cells = (
             ">" if judged.place == pick.picked else _SIGNS[judged.state],
@@ -46,7 +49,12 @@ def pick_table(pick: Pick) -> Table:
             *(words(pick.candidates[judged.place]) for words in costs.values()),
         )
         found = Text(found_words(pick, judged), style=_STYLES[judged.state])
-        made.add_row(*map(Text, cells), found)
+        sign, model, score, *spent = map(Text, cells)
+        if narrow:
+            told = [Text(f"{what} {cost}") for what, cost in zip(costs, spent, strict=True) if cost]
+            made.add_row(sign, Text("\n").join((model, *told, found)), score)
+        else:
+            made.add_row(sign, model, score, *spent, found)
     return made
 
 
@@ -96,19 +104,13 @@ def found_words(pick: Pick, judged: Judged) -> str:
         return f"worse by over {margin}: shown{p}, {against}"
     if judged.state != "cannot tell":
         return one_line(judged.why, 200)
-    untold = [demand.task for demand in judged.demands if demand.state != "shown"]
+    untold = [demand for demand in judged.demands if demand.state != "shown"]
     parts = [against] if against else []
     if judged.needed is not None:
         parts.append(f"the loss may be up to {judged.needed:.1f} points")
-    parts += [
-        f"no loss over {point_words(_allowed(pick, task))} of {one_line(task, 60)} is not shown" for task in untold
-    ]
+    parts += [f"no loss over {point_words(each.points)} of {one_line(each.task, 60)} is not shown" for each in untold]
     parts += [one_line(judged.why, 200)] if judged.why else []
     return f"cannot tell{': ' if parts else ''}{'; '.join(parts)}"
-
-
-def _allowed(pick: Pick, task: str) -> float:
-    return next(demand.points for demand in pick.question.no_worse if demand.task == task)
 
 
 def pick_sentences(pick: Pick) -> Iterator[str]:
