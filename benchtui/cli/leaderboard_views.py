@@ -50,11 +50,12 @@ def print_view(
 
 def _compared(found: Assembly, column: Column, *, pairwise: bool, steps: bool) -> Assembly:
     from benchtui.cli.terminal.progress import counted
-    from benchtui.compare.leaderboard.views import completed, of_matrix, of_pareto, of_steps
+    from benchtui.compare.leaderboard.assemble import compare_missing
+    from benchtui.compare.leaderboard.views import of_matrix, of_pareto, of_steps
 
     missing = of_steps() if steps else of_matrix(column) if pairwise else of_pareto(column)
     with counted("Comparing") as tell:
-        for newer in completed(found, missing):
+        for newer in compare_missing(found, missing):
             found = newer
             done = len(found.compared)
             tell(done, done + sum(pair not in found.compared for pair in missing(found)))

@@ -20,10 +20,9 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column
 
 if TYPE_CHECKING:
-    from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.assemble import Assembly, Missing
     from benchtui.compare.leaderboard.contrasts import Contrast
     from benchtui.compare.leaderboard.matrix import Matrix
-    from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
 
 NAME_WIDTH, LONGEST_NAME = 28, 60

@@ -28,9 +28,8 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 if TYPE_CHECKING:
-    from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.assemble import Assembly, Missing
     from benchtui.compare.leaderboard.pareto import Front, Spot
-    from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
 
 PLOT_FROM = 30

@@ -19,9 +19,8 @@ from screens.widgets.plain import Plain
 from screens.widgets.rows import Column, Rows
 
 if TYPE_CHECKING:
-    from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.assemble import Assembly, Missing
     from benchtui.compare.leaderboard.steps import Curve, Point, Series
-    from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
 
 LEAST_PLOT = 16

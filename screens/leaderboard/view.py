@@ -18,10 +18,9 @@ from screens.page import Page
 from screens.themes import Colours
 
 if TYPE_CHECKING:
-    from benchtui.compare.leaderboard.assemble import Assembly
+    from benchtui.compare.leaderboard.assemble import Assembly, Missing
     from benchtui.compare.leaderboard.pairs import Pair
     from benchtui.compare.leaderboard.records import Column
-    from benchtui.compare.leaderboard.views import Missing
     from benchtui.reports.leaderboard.views import Report
 
 
@@ -73,10 +72,10 @@ class ViewPage(Page, Generic[Found]):
         known, missing, made = self.assembly, self.missing(), self.made()
 
         def compare() -> Generator[tuple[Assembly, Found], None, None]:
-            from benchtui.compare.leaderboard.views import completed
+            from benchtui.compare.leaderboard.assemble import compare_missing
 
             yield known, made(known)
-            for newer in completed(known, missing):
+            for newer in compare_missing(known, missing):
                 yield newer, made(newer)
 
         each_in_background(self, compare, self._take, self.tell, group="view")

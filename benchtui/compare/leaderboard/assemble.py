@@ -11,6 +11,7 @@ column's leader is compared: `found.missing()` has all that are known and left.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -23,7 +24,7 @@ from benchtui.compare.leaderboard.candidates import find_candidates
 from benchtui.compare.leaderboard.cells import Compared, Planned, pairs_of, plan_cells
 from benchtui.compare.leaderboard.chosen import shrinkages_of
 from benchtui.compare.leaderboard.leaderboard import Verdicts, columns_of, make_leaderboard, references_of
-from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader
+from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader, runs_in
 from benchtui.compare.leaderboard.records import OWN_BASE, Candidate, Column, Leaderboard
 from benchtui.compare.leaderboard.seeds import join_seeds
 
@@ -94,30 +95,50 @@ def assembly_of(candidates: Sequence[Candidate], *, reference: str = OWN_BASE, t
 def complete(
     assembly: Assembly, *, first: Callable[[], Iterable[int]] = tuple, every: float = EVERY
 ) -> Iterator[Assembly]:
-    """Compare all missing pairs, and yield what there is: once for what was kept from before, then at most each `every`
-    seconds, and at the end, when also the leaders' shrinkage is known. `first` is asked before each pair for the places
-    of the candidates that come first: those that are in view. A pair that cannot be read is compared with a
-    `PairedRuns.problem`.
+    """Compare all missing pairs as `compare_missing` does, and yield what there is; the last one knows the leaders'
+    shrinkage too.
 
     Stop it with `close()`; what was compared until then is kept.
     """
-    reader, found = PairReader(), assembly
-    while kept := reader.kept(found.missing()):
-        found = found.with_compared(kept)
-    yield found
-    yielded = time.monotonic()
-    while missing := found.missing():
-        found = found.with_compared(reader.kept(missing))
-        left, compared = dict.fromkeys(pair for pair in missing if pair not in found.compared), dict[Pair, PairedRuns]()
+    for newer in compare_missing(assembly, Assembly.missing, first=first, every=every):
+        assembly = newer
+        yield assembly
+    yield assembly.with_shrinkages()
+
+
+Missing = Callable[[Assembly], Iterable[Pair]]
+"""Asks what is to be compared, given what is compared already."""
+
+
+def compare_missing(
+    assembly: Assembly, missing: Missing, *, first: Callable[[], Iterable[int]] = tuple, every: float = EVERY
+) -> Iterator[Assembly]:
+    """Compare what `missing` asks for until it asks for nothing more. Yields what there is: once for what was kept from
+    before, then at most each `every` seconds, and at the end. `first` is asked before each pair for the places of the
+    candidates that come first: those that are in view. A pair that cannot be read has a `PairedRuns.problem`.
+    """
+    reader, yielded = PairReader(), -math.inf
+    while wanted := _left(assembly, missing):
+        assembly = assembly.with_compared(reader.kept(wanted))
+        left = dict.fromkeys(pair for pair in wanted if pair not in assembly.compared)
+        compared: dict[Pair, PairedRuns] = {}
         while left:
+            if time.monotonic() - yielded >= every:
+                assembly = assembly.with_compared(compared)
+                yield assembly
+                yielded = time.monotonic()
             pair = _next(assembly, left, first())
             del left[pair]
             compared[pair] = reader.compare(pair)
-            if not left or time.monotonic() - yielded >= every:
-                found = found.with_compared(compared)
-                yield found
-                yielded = time.monotonic()
-    yield found.with_shrinkages()
+        assembly = assembly.with_compared(compared)
+    yield assembly
+
+
+def _left(assembly: Assembly, missing: Missing) -> list[Pair]:
+    """Return what is not compared yet, with all pairs of one first run together: its samples are then read once."""
+    left = [pair for pair in dict.fromkeys(missing(assembly)) if pair not in assembly.compared]
+    firsts = {run: place for place, run in reversed(list(enumerate(runs_in(pair)[0] for pair in left)))}
+    return sorted(left, key=lambda pair: firsts[runs_in(pair)[0]])
 
 
 def _next(assembly: Assembly, left: Mapping[Pair, None], first: Iterable[int]) -> Pair:

@@ -1,45 +1,15 @@
-"""Completes what is seen of a leaderboard besides itself: every pair, the training steps, and the costs."""
+"""Which pairs are compared for what is seen of a leaderboard besides itself: every pair, the steps, and the costs."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 
-from benchtui.compare.leaderboard.assemble import EVERY, Assembly
+from benchtui.compare.leaderboard.assemble import Assembly, Missing
 from benchtui.compare.leaderboard.matrix import matrix_pairs
-from benchtui.compare.leaderboard.pairs import Pair, PairedRuns, PairReader, runs_in
+from benchtui.compare.leaderboard.pairs import Pair, runs_in
 from benchtui.compare.leaderboard.pareto import pareto_pairs
 from benchtui.compare.leaderboard.records import Column
 from benchtui.compare.leaderboard.steps import Series, series_of, step_pairs
-
-Missing = Callable[[Assembly], Iterable[Pair]]
-"""Asks what is to be compared, given what is compared already."""
-
-
-def completed(assembly: Assembly, missing: Missing, *, every: float = EVERY) -> Iterator[Assembly]:
-    """Compare what `missing` asks for until it asks for nothing more. Yields what there is: once for what was kept from
-    before, then at most each `every` seconds, and at the end. A pair that cannot be read has a `PairedRuns.problem`.
-    """
-    reader, yielded = PairReader(), -math.inf
-    while wanted := _left(assembly, missing):
-        assembly = assembly.with_compared(reader.kept(wanted))
-        compared: dict[Pair, PairedRuns] = {}
-        for pair in _left(assembly, lambda _: wanted):
-            if time.monotonic() - yielded >= every:
-                assembly = assembly.with_compared(compared)
-                yield assembly
-                yielded = time.monotonic()
-            compared[pair] = reader.compare(pair)
-        assembly = assembly.with_compared(compared)
-    yield assembly
-
-
-def _left(assembly: Assembly, missing: Missing) -> list[Pair]:
-    """Return what is not compared yet, with all pairs of one first run together: its samples are then read once."""
-    left = [pair for pair in dict.fromkeys(missing(assembly)) if pair not in assembly.compared]
-    firsts = {run: place for place, run in reversed(list(enumerate(runs_in(pair)[0] for pair in left)))}
-    return sorted(left, key=lambda pair: firsts[runs_in(pair)[0]])
 
 
 def of_matrix(column: Column) -> Missing:

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from benchtui.compare.leaderboard.assemble import Assembly, assembly_of
+from benchtui.compare.leaderboard.assemble import Assembly, assembly_of, compare_missing
 from benchtui.compare.leaderboard.records import Candidate, Facts, Key
-from benchtui.compare.leaderboard.views import completed, of_matrix, of_pareto, of_steps
+from benchtui.compare.leaderboard.views import of_matrix, of_pareto, of_steps
 from benchtui.errors import UsageError
 from benchtui.reports.leaderboard.sheets import sheets_view
 from benchtui.reports.leaderboard.views import Report, column_named, pairwise_report, pareto_report, steps_report
@@ -29,7 +29,7 @@ def whole(candidates: list[Candidate]) -> Assembly:
     found = assembly_of(candidates)
     column = found.columns[0]
     for missing in (of_steps(), of_matrix(column), of_pareto(column)):
-        for newer in completed(found, missing):
+        for newer in compare_missing(found, missing):
             found = newer
     return found
 
