@@ -20,9 +20,13 @@ OF_OTHER_PROGRAMS = frozenset(
     {"--query-gpu", "--force-reinstall", "--adapter-path", "--config", "--score", "--memory-share", "--shard", "--only"}
     | {"--decide", "--head", "--address"}
     | {"--index-url", "--extra-index-url", "--upgrade", "--torch-backend", "--pip-args"}
+    | {"--alias", "--served-model-name", "--enable-lora", "--max-lora-rank", "--lora-modules", "--revision"}
     | {"--outtype", "--special", "--merge", "--kl-divergence", "--max-logprobs"}
 )
-NO_WORDS = ("reports/style.py", "reports/hybrid/style.py", "reports/tokens/page_parts.py")
+NO_WORDS = (
+    *("reports/style.py", "reports/hybrid/style.py", "reports/tokens/page_parts.py"),
+    *("reports/leaderboard/sheets.py", "reports/leaderboard/script.py"),
+)
 """Files in which `--name` is a variable of a style sheet."""
 
 

@@ -70,8 +70,9 @@ def instances(kind: str, *texts: tuple[str, ...]) -> list[Instance]:
 def test_outputs_beyond_the_tokens_count_in_scores_and_not_in_signals(pair: Pair) -> None:
     counts = []
     for threshold in (0.6, 0.8, THRESHOLD):
-        lm, ids, ending = as_lm_eval_asks(pair, threshold), pair.ids("the cat"), pair.ids(" sleeps in the warm sun")
-        ((found, _),) = lm._loglikelihood_tokens([(None, ids, ending)], disable_tqdm=True)
+        lm, asked = as_lm_eval_asks(pair, threshold), ("the cat", " sleeps in the warm sun")
+        ids, ending = lm._encode_pair(*asked)
+        ((found, _),) = lm.loglikelihood(instances("loglikelihood", asked), disable_tqdm=True)
         expected, large = mixed(pair, [*ids, *ending[:-1]], ending, threshold)
         assert found == pytest.approx(expected, abs=1e-4)
         counts.append(large)
