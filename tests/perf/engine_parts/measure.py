@@ -41,14 +41,10 @@ def answer(engine: str, model: Any, tokenizer: Any, asked: Sequence[Request], ba
     logging.disable(logging.WARNING)
     made = {"pretrained": model, "tokenizer": tokenizer, "batch_size": batch_size, "max_length": WINDOW}
     lm = fast_model(**made) if engine == "engine" else HFLM(**made)
-    if asked[0].kind == "loglikelihood":
-        encoded = [(tuple(request.args), *lm._encode_pair(*request.args)) for request in asked]
-        began = time.process_time(), time.perf_counter()
-        lm._loglikelihood_tokens(encoded, disable_tqdm=True)
-    else:
-        instances = [Instance(request.kind, {}, tuple(request.args), index) for index, request in enumerate(asked)]
-        began = time.process_time(), time.perf_counter()
-        lm.generate_until(instances, disable_tqdm=True)
+    instances = [Instance(request.kind, {}, tuple(request.args), index) for index, request in enumerate(asked)]
+    began = time.process_time(), time.perf_counter()
+    answer = lm.loglikelihood if asked[0].kind == "loglikelihood" else lm.generate_until
+    answer(instances, disable_tqdm=True)
     return Timing(time.process_time() - began[0], time.perf_counter() - began[1])
 
 
