@@ -13,6 +13,8 @@ from benchtui.compare.wording import three_figures
 from benchtui.models.layout import size_text
 from benchtui.reports.leaderboard.cells import cell_words
 from benchtui.reports.wording.leaderboard import best_sentences, measure_words
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.known import shown_name
 from benchtui.text import one_line, printable
 from screens.result_text import kind_colour
 from screens.themes import Colours
@@ -46,7 +48,7 @@ def about_below(candidate: Candidate, run: CandidateRun | None, colours: Colours
     if run is None:
         return Text(f"One of the seeds of {name}. Enter compares it with its base.")
     what = f"Another run of {name}, which does not count here. Enter compares it with its base."
-    return Group(Text(what), Text(one_line(str(run.path), 300), style=colours.muted))
+    return Group(Text(what), Text(shown_name(RunDirectory(run.path)), style=colours.muted))
 
 
 def _sentence(cell: Cell, colours: Colours) -> Text:

@@ -64,7 +64,10 @@ def test_compare_and_leaderboard_agree_to_the_last_digit(outputs: Path) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_format_is_written_to_a_file_and_to_stdout(outputs: Path, tmp_path: Path, form: str) -> None:
+def test_every_format_is_written_to_a_file_and_to_stdout(
+    outputs: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     shown = benchtui("leaderboard", "--outputs", outputs, "--format", form)
     file = tmp_path / "board"
     written = benchtui("leaderboard", "--outputs", outputs, "--format", form, "--output", file)
