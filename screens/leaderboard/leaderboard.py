@@ -101,7 +101,7 @@ class LeaderboardPage(Page):
         self.crumbs("Leaderboard")
         self.query_one(Grid).focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
-        self._load()
+        self.call_after_refresh(self._load)  # thousands of models keep the interpreter busy: the page is drawn first
 
     # What is found, and compared while one looks.
 

@@ -92,8 +92,7 @@ async def look(outputs: Path) -> dict[str, float]:
         await pilot.pause(0.5)
         app.settings = Settings(Choice(outputs=outputs))
         wall, used = time.perf_counter(), time.process_time()
-        app.push_screen(LeaderboardPage())
-        await pilot.pause()
+        await app.push_screen(LeaderboardPage())  # a pause of the pilot would wait for the threads as well
         await app.drawn()
         found["paint"], found["paint used"] = time.perf_counter() - wall, time.process_time() - used
         rows = app.screen.query_one(Grid)
