@@ -12,7 +12,8 @@ from benchtui.cli.parameters.hybrid import dashed
 from benchtui.cli.parameters.options import json_option
 from benchtui.cli.parameters.settings import SectionedCommand, SectionedOption, setting_options
 from benchtui.cli.parameters.tokens import MODELS, OF_COMPARISONS, RUN_SETTINGS, TEXTS, run_options, tokens_choice
-from benchtui.errors import BenchtuiError, ExitCode, UsageError
+from benchtui.cli.terminal.written import write_out
+from benchtui.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from benchtui.compare.hybrid.profiled import Profiled
@@ -149,20 +150,13 @@ def _place(labels: list[str], name: str) -> int:
 def tell(found: Profiled, output: Path | None, *, as_json: bool) -> None:
     """Print a profile, or write it as JSON. Raises UsageError for another ending than .json, BenchtuiError where the
     file cannot be written."""
-    from benchtui.files import write_run_file
     from benchtui.reports.hybrid.profile import print_profile, profile_json
     from benchtui.reports.stdout import stdout_console
 
     if output is not None:
         if output.suffix != ".json":
             raise UsageError(f"--output {output}: what is to be written is not known.", "Name a file .json.")
-        try:
-            write_run_file(output, profile_json(found))  # it may lie in a run, which may come from anybody
-        except OSError as error:
-            raise BenchtuiError(
-                f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
-            ) from None
-        click.echo(f"Written: {output}", err=True)
+        write_out(profile_json(found), output)
     if as_json:
         click.echo(profile_json(found), nl=False)
     elif output is None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from benchtui.cli.parameters.options import json_option, points_option
-from benchtui.errors import BenchtuiError, UsageError
+from benchtui.cli.terminal.written import write_out
+from benchtui.errors import UsageError
 from benchtui.settings.rows import SAME_WITHIN
 
 if TYPE_CHECKING:
@@ -95,16 +96,7 @@ def _check(found: SweptConclusions, metric: str | None) -> None:
 
 
 def _write(found: SweptConclusions, output: Path, metric: str | None) -> None:
-    from benchtui.files import write_run_file
-
-    text = _text(found, output, metric)
-    try:
-        write_run_file(output, text)  # it may lie in a run, which may come from anybody
-    except OSError as error:
-        raise BenchtuiError(
-            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
-        ) from None
-    click.echo(f"Written: {output}", err=True)
+    write_out(_text(found, output, metric), output)
 
 
 def _text(found: SweptConclusions, output: Path, metric: str | None) -> str:

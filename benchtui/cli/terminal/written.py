@@ -9,9 +9,9 @@ import click
 from benchtui.errors import BenchtuiError
 
 
-def write_out(text: str, output: Path | None) -> None:
-    """Write a text to the file `output`, or to standard output without one. Raises BenchtuiError for a file that cannot
-    be written."""
+def write_out(text: str | bytes, output: Path | None) -> None:
+    """Write text or bytes to the file `output`, or to standard output without one. Raises BenchtuiError for a file that
+    cannot be written."""
     if output is None:
         click.echo(text, nl=False)
         return

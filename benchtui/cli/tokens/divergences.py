@@ -9,6 +9,7 @@ import click
 
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
 from benchtui.cli.parameters.tokens import RUN_SETTINGS, run_choice, run_options
+from benchtui.cli.terminal.written import write_out
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 
 
@@ -36,7 +37,6 @@ def command(model_a: str, model_b: str, output: Path, **values: Any) -> int:
     choice = run_choice((model_a, model_b), values)
     from benchtui.benchmark.tokens import compare_tokens
     from benchtui.cli.terminal.main_job import Terminal
-    from benchtui.files import write_run_file
     from benchtui.reports.tokens.seed_distributions import divergences_json
     from benchtui.results.tokens import read_tokens
     from benchtui.supervise.control import Control, say_on_stderr
@@ -51,11 +51,5 @@ def command(model_a: str, model_b: str, output: Path, **values: Any) -> int:
             "The models do not share their tokens, so there are no divergences.",
             "`benchtui tokens show` has what can be compared: nats per byte.",
         )
-    try:
-        write_run_file(output, divergences_json(store, 0, 1))
-    except OSError as error:
-        raise BenchtuiError(
-            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
-        ) from None
-    click.echo(f"Written: {output}", err=True)
+    write_out(divergences_json(store, 0, 1), output)
     return int(ExitCode.DONE)

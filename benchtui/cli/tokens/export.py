@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from benchtui.cli.parameters.settings import setting_option
-from benchtui.errors import BenchtuiError, UsageError
+from benchtui.cli.terminal.written import write_out
+from benchtui.errors import UsageError
 
 if TYPE_CHECKING:
     from benchtui.results.tokens import TokensResults
@@ -46,7 +47,6 @@ def command(
     benchtui tokens export my-model --format svg --doc 17 --output text.svg
     benchtui tokens export my-model --format seed --output results
     """
-    from benchtui.files import write_run_file
     from benchtui.results.tokens import find_tokens
 
     if format_ == "svg" and doc is None:
@@ -58,17 +58,7 @@ def command(
     if format_ == "seed":
         write_as_seed(find_tokens(outputs, run), output)
         return
-    content = _content(find_tokens(outputs, run), format_, pair, doc, bits=bits)
-    if output is None:
-        click.echo(content, nl=False)
-        return
-    try:
-        write_run_file(output, content)  # it may lie in a run, which may come from anybody
-    except OSError as error:
-        raise BenchtuiError(
-            f"{output} cannot be written: {error.strerror or error}.", "Give --output another place."
-        ) from None
-    click.echo(f"Written: {output}", err=True)
+    write_out(_content(find_tokens(outputs, run), format_, pair, doc, bits=bits), output)
 
 
 def write_as_seed(found: TokensResults, output: Path | None) -> None:
