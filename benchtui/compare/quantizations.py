@@ -194,7 +194,7 @@ def task_changes(comparisons: Mapping[str, Comparison], tests: int) -> dict[str,
     ratios = [row_perplexity(comparisons[name], row) for name, row in asked]
     p_values = [_p(row, ratio) for (_, row), ratio in zip(asked, ratios, strict=True)]
     tested = [p for p in p_values if p is not None]
-    corrected = iter(holm([*tested, *[1.0] * (tests - len(tested))]))
+    corrected = iter(holm(tested, tests=tests))
     changes: dict[str, list[TaskChange]] = {name: [] for name in comparisons}
     for (name, row), ratio, own in zip(asked, ratios, p_values, strict=True):
         p = next(corrected) if own is not None else None

@@ -76,8 +76,8 @@ def judge_new_tasks(rows: Sequence[Row], tests: int, *, watched: bool) -> tuple[
     asked = [row for row in rows if row.level == "headline" and row.new_tasks is not None]
     price = PRICE_OF_LOOKS if watched else 1.0
     p_values = [min(1.0, price * row.new_tasks.p) for row in asked if row.new_tasks is not None]
-    corrected = holm([*p_values, *[1.0] * (tests - len(p_values))])
-    judged = {row.task: _corrected(row, p) for row, p in zip(asked, corrected, strict=False)}
+    corrected = holm(p_values, tests=tests)
+    judged = {row.task: _corrected(row, p) for row, p in zip(asked, corrected, strict=True)}
     return tuple(_told(judged.get(row.task, row)) if row.level == "headline" else row for row in rows)
 
 

@@ -17,7 +17,7 @@ from benchtui.compare.leaderboard.cells import pair_of, score_of
 from benchtui.compare.leaderboard.pairs import Pair, PairedRuns
 from benchtui.compare.leaderboard.records import Candidate, Column
 from benchtui.compare.records import Kind, Row
-from benchtui.compare.verdicts.verdicts import judge
+from benchtui.compare.verdicts.family import judged_among
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import PRICE_OF_LOOKS, Interval
 
@@ -122,10 +122,10 @@ def make_contrasts(
     found = {
         (column.task, both): uncorrected(candidates, column, both, compared) for column, both in dict.fromkeys(wanted)
     }
-    tested = {key: each for key, each in found.items() if each.state == "compared" and each.row and each.row.tested}
-    corrected = holm([uncorrected_p(each, compared) for each in tested.values()], tests=tests)
-    for (key, each), p in zip(tested.items(), corrected, strict=True):
-        found[key] = msgspec.structs.replace(each, row=_judged(each.row, p, tests))
+    tested = {key: each.row for key, each in found.items() if each.state == "compared" and each.row and each.row.tested}
+    corrected = holm([uncorrected_p(found[key], compared) for key in tested], tests=tests)
+    for (key, row), p in zip(tested.items(), corrected, strict=True):
+        found[key] = msgspec.structs.replace(found[key], row=judged_among(row, p, tests))
     return found
 
 
@@ -160,16 +160,3 @@ def uncorrected_p(contrast: Contrast, compared: Mapping[Pair, PairedRuns]) -> fl
         return 1.0
     price = PRICE_OF_LOOKS if compared[contrast.pair].watched else 1.0
     return min(1.0, price * contrast.row.tested.p)
-
-
-def _judged(row: Row | None, p: float, tests: int) -> Row:
-    assert row is not None  # noqa: S101 - the caller looked
-    assert row.tested is not None  # noqa: S101
-    difference = msgspec.structs.replace(row.tested, p_holm=p)
-    verdict = judge(
-        difference,
-        higher_is_better=row.higher_is_better,
-        is_share=row.is_share,
-        corrected_for=f"one of {tests} tests" if tests > 1 else "",
-    )
-    return msgspec.structs.replace(row, difference=difference, verdict=verdict)

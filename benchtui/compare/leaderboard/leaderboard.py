@@ -17,7 +17,7 @@ from benchtui.compare.history.history import Outcome
 from benchtui.compare.leaderboard.cells import Compared, Plan, fill_cells, plan_cells
 from benchtui.compare.leaderboard.records import MEAN, OWN_BASE, Candidate, Cell, Column, Leaderboard
 from benchtui.compare.records import Difference, Row
-from benchtui.compare.verdicts.verdicts import judge
+from benchtui.compare.verdicts.family import judged_among
 from benchtui.errors import UsageError
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.records import PRICE_OF_LOOKS
@@ -118,25 +118,14 @@ def _judged(cells: Sequence[Cell], watched: Sequence[bool], tests: int, known: V
     }
     prices = (PRICE_OF_LOOKS if watched[number] else 1.0 for number in rows)
     p_values = [min(1.0, price * _difference(row).p) for price, row in zip(prices, rows.values(), strict=True)]
-    corrected = holm([*p_values, *[1.0] * (tests - len(p_values))])
+    corrected = holm(p_values, tests=tests)
     found = list(cells)
-    for (number, row), p in zip(rows.items(), corrected, strict=False):
+    for (number, row), p in zip(rows.items(), corrected, strict=True):
         before = known.get(number)
         if before is None or before[0] is not row or before[1] != p:
-            known[number] = before = (row, p, _with_verdict(row, p, tests))
+            known[number] = before = (row, p, judged_among(row, p, tests))
         found[number] = msgspec.structs.replace(cells[number], row=before[2])
     return found
-
-
-def _with_verdict(row: Row, p: float, tests: int) -> Row:
-    difference = msgspec.structs.replace(_difference(row), p_holm=p, detectable=None)
-    verdict = judge(
-        difference,
-        higher_is_better=row.higher_is_better,
-        is_share=row.is_share,
-        corrected_for=f"one of {tests} tests" if tests > 1 else "",
-    )
-    return msgspec.structs.replace(row, difference=difference, verdict=verdict)
 
 
 def _difference(row: Row) -> Difference:

@@ -70,7 +70,7 @@ def _no_difference(row: Row, margin: float) -> float:
 def _corrected(p_values: Sequence[float], tests: int, price: float) -> list[tuple[float, float]]:
     """Return each p-value with the corrected one; tasks that have none count as p = 1."""
     dear = [min(1.0, price * p) for p in p_values]
-    return list(zip(p_values, holm([*dear, *[1.0] * (tests - len(dear))]), strict=False))
+    return list(zip(p_values, holm(dear, tests=tests), strict=True))
 
 
 def _early(row: Row, margins: Margins) -> tuple[Claim, Claim]:

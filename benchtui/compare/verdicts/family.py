@@ -55,7 +55,7 @@ def judged(rows: Sequence[Row], tests: int, *, looks: str) -> tuple[Row, ...]:
     result might have been taken at any of several looks, "" where it was not."""
     price = PRICE_OF_LOOKS if looks else 1.0
     p_values = [min(1.0, price * row.difference.p) for row in rows if _is_tested(row) and row.difference is not None]
-    corrected = iter(holm([*p_values, *[1.0] * (tests - len(p_values))]))
+    corrected = iter(holm(p_values, tests=tests))
     found = []
     for row in rows:
         if _is_tested(row) and row.difference is not None:
@@ -87,3 +87,13 @@ def _judge(row: Row, found: Difference, p_holm: float, tests: int, looks: str) -
         why = looks + (f", and {why}," if why else "")
     verdict = judge(corrected, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
     return msgspec.structs.replace(row, difference=corrected, verdict=verdict)
+
+
+def judged_among(row: Row, p_holm: float, tests: int) -> Row:
+    """Return a row that has a test, judged as one of `tests` that were corrected together in another family than its
+    comparison's. What it could have shown is left out: that would depend on the family."""
+    assert row.tested is not None  # noqa: S101 - the caller looked
+    found = msgspec.structs.replace(row.tested, p_holm=p_holm, detectable=None)
+    why = f"one of {tests} tests" if tests > 1 else ""
+    verdict = judge(found, higher_is_better=row.higher_is_better, is_share=row.is_share, corrected_for=why)
+    return msgspec.structs.replace(row, difference=found, verdict=verdict)

@@ -192,9 +192,8 @@ class _Decision:
         for place in ranked:
             largest[place] = max(of_demands[place], self._against_all(place, ranked, tests))
             self._step(2 * len(ranked) - 1)
-        left_out = [1.0] * (tests - len(largest))
-        corrected = holm([*largest.values(), *left_out], most_wrong)
-        for place, p in zip(largest, corrected, strict=False):
+        corrected = holm(list(largest.values()), most_wrong, tests=tests)
+        for place, p in zip(largest, corrected, strict=True):
             found = self._found[place]
             if found.state == "worse":
                 continue
