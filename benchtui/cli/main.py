@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -135,7 +136,25 @@ def _open_streams() -> None:
             setattr(sys, name, open(descriptor, "w" if descriptor else "r", closefd=False))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # an arrow must not end a run on an ASCII terminal
+            stream.reconfigure(errors=_PLAIN)  # an arrow must not end a run on an ASCII terminal
+
+
+_PLAIN = "benchtui.plain"
+_PLAIN_SIGNS = {"−": "-", "–": "-", "…": "...", "×": "x", "“": '"', "”": '"', "’": "'"}
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    """Return the plain signs for those that a stream cannot write, and escapes for the others (an error handler of
+    `codecs`)."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    signs = error.object[error.start : error.end]
+    return "".join(
+        _PLAIN_SIGNS.get(sign) or sign.encode("ascii", "backslashreplace").decode() for sign in signs
+    ), error.end
+
+
+codecs.register_error(_PLAIN, _plain)
 
 
 def _wrong_use(error: click.UsageError) -> tuple[str, str]:

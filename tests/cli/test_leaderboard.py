@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchtui.cli.leaderboard import FORMATS
+from benchtui.interpreter import this_python
 from tests.cli.results_commands import benchtui, one_line_error
 from tests.compare.leaderboard.models import three_models
 
@@ -138,3 +141,16 @@ def test_a_readme_has_the_leaderboard_where_it_is_asked_for(outputs: Path) -> No
     assert "README.md: already up to date" in again.out
     benchtui("readme", "good", "--outputs", outputs)
     assert "### Leaderboard" not in readme.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("line", ["leaderboard", "pick", "compare good", "history"])
+def test_a_stream_that_cannot_write_every_sign_gets_plain_ones(outputs: Path, line: str) -> None:
+    done = subprocess.run(
+        this_python("-m", "benchtui", *line.split(), "--outputs", outputs),
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        check=False,
+    )
+    assert done.returncode in (0, 3), done.stderr
+    assert b"\\u" not in done.stdout
+    assert b"-" in done.stdout
