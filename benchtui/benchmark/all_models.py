@@ -42,8 +42,9 @@ class OneOfMany:
 
 
 def every_checkpoint(choice: Choice, models: Sequence[TrainedModel], backend: Backend) -> list[OneOfMany]:
-    """Return every checkpoint of the models, each model's earliest first; a base that is to be evaluated again is so
-    once. Of several models those without a checkpoint are left out. Raises UsageError where there is none at all."""
+    """Return every checkpoint of the models, each model's earliest first; of several models those without one are left
+    out. A base that is to be evaluated again is so once, and no README is written: a checkpoint is not the model's
+    result by being the last. Raises UsageError where there is none at all."""
     found: list[OneOfMany] = []
     for model in models:
         try:
@@ -53,7 +54,8 @@ def every_checkpoint(choice: Choice, models: Sequence[TrainedModel], backend: Ba
                 raise
             continue
         for number, form in enumerate(forms):
-            own = replace(choice, format=form.label, rerun_base=choice.rerun_base and number == 0)
+            base_again = choice.rerun_base and number == 0
+            own = replace(choice, format=form.label, rerun_base=base_again, readme=False)
             found.append(OneOfMany(f"{model.name}/{form.label}", model, own))
     if not found:
         raise UsageError(

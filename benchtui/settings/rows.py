@@ -64,7 +64,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("verify", WHAT, "Read all of the weight files, so that any change in them is noticed.",
             switch("--verify", "--no-verify"), False),
     Setting("format", WHAT, "merged_16bit, merged_4bit, lora, checkpoint-…  auto: best available; "
-            "all-checkpoints: each of them in turn, then a leaderboard.",
+            "all-checkpoints: each of them in turn, then a leaderboard; READMEs stay as they are.",
             forms.named("auto"), None, "NAME", page="format"),
     Setting("suite", WHAT, "test, quick, core, full, open-llm-leaderboard, or your own. none: only what --data names.",
             forms.NAME, "quick", "NAME", page="suite", unless="tasks", beside=("data", NO_SUITE),

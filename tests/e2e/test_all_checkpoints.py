@@ -24,14 +24,14 @@ def place(tmp_path: Path) -> Workspace:
 
 def run(place: Workspace, *more: str) -> Finished:
     flags = ("--offline", "--no-readme", "--include-path", demo_paths().tasks, "--tasks", "demo_knowledge")
-    return benchtui(
-        "run", *flags, "--limit", "12", "--format", "all-checkpoints", *more, cwd=place.root, env={"COLUMNS": "160"}
-    )
+    return benchtui("run", *flags, "--format", "all-checkpoints", *more, cwd=place.root, env={"COLUMNS": "160"})
 
 
 def test_each_has_a_run_and_the_base_is_evaluated_once(place: Workspace) -> None:
-    finished = run(place, "--rerun-base")
+    written = {file: file.read_bytes() for file in place.model.rglob("README.md")}
+    finished = run(place, "--rerun-base", "--readme")
     assert finished.code == 0, finished.err
+    assert {file: file.read_bytes() for file in place.model.rglob("README.md")} == written, "of which checkpoint?"
     name = place.model.name
     assert finished.err.splitlines()[-3:] == [
         f"{name}/checkpoint-4: evaluated.",

@@ -7,6 +7,7 @@ import re
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 from huggingface_hub import ModelCard
@@ -136,6 +137,16 @@ def test_what_cannot_be_parsed_is_left_alone_and_said(model: Path, name: str) ->
     assert messages[0].startswith("README.md: left alone, ")
     assert why in messages[0]
     assert messages[1] == "lora/README.md: created."
+
+
+def test_results_of_a_checkpoint_are_not_those_of_other_formats(model: Path) -> None:
+    (model / "checkpoint-10").mkdir()
+    (model / "checkpoint-10" / "config.json").write_text("{}")
+    summary = summarize(model)
+    assert summary.fine_tuned is not None
+    tuned = msgspec.structs.replace(summary.fine_tuned, format="checkpoint-10")
+    assert update_readmes(model, msgspec.structs.replace(summary, fine_tuned=tuned)) == ["README.md: created."]
+    assert not (model / "lora" / "README.md").exists()
 
 
 def test_new_readmes_say_only_what_files_say(model: Path) -> None:

@@ -28,7 +28,8 @@ _LARGEST = 1024 * 1024
 
 
 def update_readmes(model_path: Path, summary: Summary | None = None, more: str = "") -> list[str]:
-    """Write the results into README.md of the model and of each of its formats; returns what was done, in words.
+    """Write the results into README.md of the model and of each of its formats; returns what was done, in words. Those
+    of a checkpoint are not the results of the other formats, which have a README for themselves.
 
     `more` is Markdown at the section's end, such as a leaderboard. Without a `summary` the results are chosen from
     those on disk. A README that cannot be parsed or written, or lies outside the model's folder, is left unchanged, and
@@ -40,7 +41,7 @@ def update_readmes(model_path: Path, summary: Summary | None = None, more: str =
     model = inspect_model(model_path)
     section = "\n\n".join(filter(None, (results_section(tuned, summary.base, summary.comparison), more.strip("\n"))))
     results = Results(model.name, section, eval_results(tuned))
-    return [_update(file, model, results) for file in _files(model_path)]
+    return [_update(file, model, results) for file in _of_format(model, tuned.format)]
 
 
 def _of_fine_tuned(model_path: Path, summary: Summary) -> RunResults:
@@ -50,6 +51,12 @@ def _of_fine_tuned(model_path: Path, summary: Summary) -> RunResults:
     if summary.fine_tuned.role == "base":
         raise BenchtuiError(f"{summary.fine_tuned.run} is a run of the base, not of the fine-tuned model.", run)
     return summary.fine_tuned
+
+
+def _of_format(model: TrainedModel, evaluated: str) -> list[Path]:
+    """Return the files that the results of a format belong into."""
+    kind = next((form.kind for form in model.formats if form.label == evaluated), None)
+    return [model.path / README] if kind in ("checkpoint", "epoch") else _files(model.path)
 
 
 def _files(model_path: Path) -> list[Path]:
