@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
@@ -50,18 +51,21 @@ class ViewPage(Page, Generic[Found]):
     def column(self) -> Column:
         return self.assembly.columns[self.place]
 
+    @abstractmethod
     def missing(self) -> Missing:
-        raise NotImplementedError
+        """Return what names the pairs that are still to be compared."""
 
+    @abstractmethod
     def made(self) -> Callable[[Assembly], Found]:
         """Return what is called in a thread with what is compared so far."""
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self) -> None:
-        raise NotImplementedError
+        """Draw what was found."""
 
+    @abstractmethod
     def report(self) -> Report:
-        raise NotImplementedError
+        """Return what is copied."""
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self.draw())
