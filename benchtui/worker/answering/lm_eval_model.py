@@ -72,6 +72,7 @@ class LmEvalModel(TemplateLM):
         self.max_length = facts.context_length or _UNKNOWN
         self.backend = "seq2seq" if facts.encoder_decoder else "causal"  # lm-eval's words
         self._encodings: dict[str, list[int]] = {}
+        self._documents: list[int | None] = []
 
     @property
     def eot_token_id(self) -> int:
@@ -105,49 +106,42 @@ class LmEvalModel(TemplateLM):
         return self.tokens.encode([string], special=add_special_tokens)[string]
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
-        """Log-likelihood of each continuation after its context, and whether it is the greedy one. More requests may
-        come while they are answered (`Fed`)."""
-        encoded: list[Encoded] = []
-        answers: dict[int, tuple[float, bool]] = {}
+        """Log-likelihood of each continuation after its context, and whether it is the greedy one."""
+        take_all(
+            requests
+        )  # to keep their passes full while more comes costs more than it saves (tests/perf/workers.py)
+        if self.backend == "causal":
+            self._encodings = self.tokens.encode(_pair_texts(request.args for request in requests))
+        self._documents = [request.doc_id for request in requests]
+        try:
+            answers: list[tuple[float, bool]] = super().loglikelihood(requests, disable_tqdm=disable_tqdm)
+        finally:
+            self._encodings, self._documents = {}, []
+        return answers
 
-        def made(instances: Sequence[Instance]) -> list[ScoreRequest]:
-            new = self._encoded(instances)
-            encoded.extend(new)
-            return [
-                self._score_request(context, continuation, args or (), instance.doc_id)
-                for instance, (args, context, continuation) in zip(instances, new, strict=True)
-            ]
-
-        asked = made_of(self._to_be_fed(requests), made)
-        with tqdm(total=len(asked), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
+    def _loglikelihood_tokens(
+        self, requests: list[Encoded], disable_tqdm: bool = False, **_: Any
+    ) -> list[tuple[float, bool]]:
+        answers: list[tuple[float, bool]] = [(0.0, True)] * len(requests)
+        documents = self._documents or [None] * len(requests)
+        asked = [
+            self._score_request(context, continuation, args or (), document)
+            for (args, context, continuation), document in zip(requests, documents, strict=True)
+        ]
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Running loglikelihood requests") as bar:
 
             def answered(index: int, score: Score) -> None:
                 answers[index] = (score.loglikelihood, score.greedy)
-                args, context, _ = encoded[index]
+                args, context, _ = requests[index]
                 if args is not None:
                     first = tuple(map(int, context[:FIRST_IDS]))
                     facts = AnswerFacts(len(context), asked[index].lost, first=first, routed=score.routed)
                     self.observer.answer_facts(args, facts)
                     self.cache_hook.add_partial("loglikelihood", args, answers[index])
-                bar.total = len(asked)
                 bar.update(1)
 
             self._score(asked, answered)
-        return [answers.get(index, (0.0, True)) for index in range(len(asked))]
-
-    def _encoded(self, instances: Sequence[Instance]) -> list[Encoded]:
-        """Contexts and continuations in tokens, divided as lm-eval does it."""
-        if self.backend == "causal":
-            self._encodings = self.tokens.encode(_pair_texts(instance.args for instance in instances))
-        try:
-            encoded: Any = super().loglikelihood(list(instances), disable_tqdm=True)
-        finally:
-            self._encodings = {}
-        return list(encoded)
-
-    def _loglikelihood_tokens(self, requests: list[Encoded], **_: Any) -> Any:
-        """What lm-eval's `loglikelihood` has encoded and would have answered here: it is answered as more comes."""
-        return requests
+        return answers
 
     def _to_be_fed(self, requests: Sequence[Instance]) -> Sequence[Instance]:
         """The requests, with all that has come to them by now where the model takes no more once it has begun."""
@@ -172,21 +166,16 @@ class LmEvalModel(TemplateLM):
 
     def _score(self, requests: Sequence[ScoreRequest], answered: Callable[[int, Score], None]) -> None:
         """Ask everything that has tokens to be predicted; what has none is certain."""
-        places: list[int] = []
-
-        def with_tokens(newest: Sequence[ScoreRequest]) -> list[ScoreRequest]:
-            asked = []
-            for index, request in enumerate(newest, len(requests) - len(newest)):
-                if request.continuation:
-                    places.append(index)
-                    asked.append(request)
-                else:
-                    answered(index, Score(0.0, True))
-            return asked
-
-        asked = made_of(requests, with_tokens)
+        asked = [index for index, request in enumerate(requests) if request.continuation]
+        for index, request in enumerate(requests):
+            if not request.continuation:
+                answered(index, Score(0.0, True))
         if asked:
-            self.answering.score(asked, lambda place, score: answered(places[place], score), self.observer)
+            self.answering.score(
+                [requests[index] for index in asked],
+                lambda place, score: answered(asked[place], score),
+                self.observer,
+            )
 
     def loglikelihood_rolling(self, requests: list[Instance], disable_tqdm: bool = False) -> list[float]:
         """Log-likelihood of each whole string, over windows of the model's length."""

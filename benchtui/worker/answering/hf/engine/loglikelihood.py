@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.worker.answering.hf.engine.output_head import OutputHead, ScoredTokens
-from benchtui.worker.answering.hf.engine.tree_pass import Arriving, Computed, PassSetup, Query, TargetSpan, TreePass
+from benchtui.worker.answering.hf.engine.tree_pass import Computed, PassSetup, Query, TargetSpan, TreePass
 from benchtui.worker.answering.hf.timing import finished
 from benchtui.worker.answering.next_token import TokenScore, TokensScored
 
@@ -18,8 +18,7 @@ from benchtui.worker.answering.next_token import TokenScore, TokensScored
 class TreeScorer:
     """Answers queries, and calls `answered(index, what is said of its targets)` as soon as each is known.
 
-    `args(index)` returns the arguments of the query's request, for the observer. `arriving`, where more queries may
-    come, is as in `TreePass`; they are numbered on.
+    `args(index)` returns the arguments of the query's request, for the observer.
     """
 
     def __init__(
@@ -29,24 +28,17 @@ class TreeScorer:
         queries: Sequence[Query],
         args: Callable[[int], tuple[Any, ...]],
         answered: TokensScored,
-        arriving: Arriving | None = None,
     ) -> None:
         self._setup = setup
         self._head = head
         self._args = args
         self._answers = AnswerCollector(queries, answered)
-        self._arriving = arriving
-        self._pass = TreePass(setup, queries, self._announce, self._arrived if arriving is not None else None)
+        self._pass = TreePass(setup, queries, self._announce)
 
     def run(self) -> None:
         """Compute everything. Raises `OutOfMemoryError` when one query alone does not fit."""
         for computed in self._pass.computed():
             self._score(computed)
-
-    def _arrived(self) -> Sequence[Query]:
-        queries = self._arriving() if self._arriving is not None else ()
-        self._answers.expect(queries)
-        return queries
 
     def _score(self, computed: Computed) -> None:
         targets = gather_targets(computed.placed)
@@ -74,14 +66,9 @@ class AnswerCollector:
     """Collects the parts of each answer, and calls `answered` when they are complete."""
 
     def __init__(self, queries: Sequence[Query], answered: TokensScored) -> None:
-        self._missing: list[int] = []
+        self._missing = [len(query.targets) for query in queries]
         self._parts: dict[int, list[_Part]] = {}
         self._answered = answered
-        self.expect(queries)
-
-    def expect(self, queries: Sequence[Query]) -> None:
-        """Take in further queries, numbered behind those before."""
-        self._missing.extend(len(query.targets) for query in queries)
 
     def is_open(self, query: int) -> bool:
         """Whether the query has no answer yet."""

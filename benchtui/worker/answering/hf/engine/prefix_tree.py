@@ -32,17 +32,16 @@ class Node:
         return self.start + len(self.tokens)
 
 
-def build_tree(sequences: Sequence[Tokens], start: int = 0) -> Node:
-    """Build the radix tree of what `sequences` have from position `start` on, before which all of them are alike: each
-    distinct prefix occurs once. The root holds no tokens.
+def build_tree(sequences: Sequence[Tokens]) -> Node:
+    """Build the radix tree of `sequences`: each distinct prefix occurs once. The root holds no tokens.
 
     The tree depends on the set of sequences alone, not on their order.
     """
-    root = Node(np.zeros(0, dtype=np.int32), start)
+    root = Node(np.zeros(0, dtype=np.int32), 0)
     node, previous = root, root.tokens
     for index in _sorted(sequences):
         tokens = sequences[index]
-        shared = max(_shared_length(previous, tokens), start)
+        shared = _shared_length(previous, tokens)
         while node.start >= shared and node.parent is not None:
             node = node.parent
         if node.end > shared:

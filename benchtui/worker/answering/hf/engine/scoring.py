@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from lm_eval.models.huggingface import HFLM
 
-from benchtui.worker.answering.fed import Fed, made_of, take_all
 from benchtui.worker.answering.hf.engine import batching
 from benchtui.worker.answering.hf.engine.batching import RequestedBatch, TokenBudget
 from benchtui.worker.answering.hf.engine.capabilities import Engine
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
 
 
 def score(lm: HFModel, engine: Engine, requests: Sequence[ScoreRequest], answered: Scored, observer: Observer) -> None:
-    """Answer every request, and those that come while it does (`Fed`). Raises `OutOfMemoryError` when one does not
-    fit."""
+    """Answer every request. Raises `OutOfMemoryError` when one does not fit."""
+    fast, slow = _divided(engine, requests)
 
     def passed_on(index: int, found: TokenScore) -> None:
         answered(index, Score(found.loglikelihood, bool(found.greedy.all())))
 
-    slow = _by_tree(lm, engine, requests, None, passed_on, observer)
+    _by_tree(lm, engine, requests, fast, None, passed_on, observer)
     if slow:
         _by_lm_eval(lm, requests, slow, answered, observer)
 
@@ -50,52 +49,40 @@ def score_tokens(
     Raises OutOfMemoryError when one does not fit, NotANumberError where the model computes NaN for one of a batch: it
     spreads over what shares a row.
     """
+    fast, slow = _divided(engine, requests)
 
     def checked(index: int, found: TokenScore) -> None:
         if np.isnan(found.logprobs).any():
             raise NotANumberError
         answered(index, found)
 
-    return _by_tree(lm, engine, requests, signal, checked, observer)
+    _by_tree(lm, engine, requests, fast, signal, checked, observer)
+    return slow
 
 
-class _Divided:
-    """Makes queries of the requests that the engine can answer, whose numbers are `fast`; all others are `slow`."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._capabilities = engine.capabilities
-        self.fast: list[int] = []
-        self.slow: list[int] = []
-
-    def queries(self, requests: Sequence[ScoreRequest]) -> list[Query]:
-        """The queries of further requests, which are numbered behind those before them."""
-        found = []
-        for index, request in enumerate(requests, len(self.fast) + len(self.slow)):
-            length = len(request.context) + len(request.continuation)
-            if self._capabilities.shares_prefixes and length <= self._capabilities.longest:
-                self.fast.append(index)
-                found.append(_query(request))
-            else:
-                self.slow.append(index)
-        return found
+def _divided(engine: Engine, requests: Sequence[ScoreRequest]) -> tuple[list[int], list[int]]:
+    """The numbers of the requests that the engine can answer, and of the others."""
+    fast: list[int] = []
+    slow: list[int] = []
+    for index, request in enumerate(requests):
+        length = len(request.context) + len(request.continuation)
+        possible = engine.capabilities.shares_prefixes and length <= engine.capabilities.longest
+        (fast if possible else slow).append(index)
+    return fast, slow
 
 
 def _by_tree(
     lm: HFModel,
     engine: Engine,
     requests: Sequence[ScoreRequest],
+    indices: Sequence[int],
     signal: Signal | None,
     answered: TokensScored,
     observer: Observer,
-) -> list[int]:
-    """The numbers of the requests that the engine cannot answer, once all others are answered."""
-    divided = _Divided(engine)
-    queries = made_of(requests, divided.queries)
-    if not queries:
-        take_all(requests)  # lm-eval's own code takes no more once it has begun
-        queries = divided.queries(requests[len(divided.slow) :])
-    if not queries:
-        return divided.slow
+) -> None:
+    if not indices:
+        return
+    queries = [_query(requests[index]) for index in indices]
     requested = RequestedBatch.of(lm.batch_size, max(len(query.inputs) for query in queries), lm.memory_share)
     tokens, why = batching.token_budget(engine.backbone, requested)
     head = OutputHead(engine.backbone, lm.softmax_dtype, signal)
@@ -108,15 +95,10 @@ def _by_tree(
     )
 
     def passed_on(place: int, found: TokenScore) -> None:
-        answered(divided.fast[place], found)
+        answered(indices[place], found)
 
-    def args(place: int) -> tuple[Any, ...]:
-        return requests[divided.fast[place]].args
-
-    arriving = queries.more if isinstance(queries, Fed) else None
     with torch.inference_mode():
-        TreeScorer(setup, head, list(queries), args, passed_on, arriving).run()
-    return divided.slow
+        TreeScorer(setup, head, queries, lambda place: requests[indices[place]].args, passed_on).run()
 
 
 def _query(request: ScoreRequest) -> Query:

@@ -77,28 +77,6 @@ def test_texts_that_come_take_the_rows_of_those_that_ended(
     assert sum(watcher.counts) < 1.2 * sum(together.counts), "what all begin with is read once"
 
 
-QUESTIONS = exam.knowledge(100)
-ALL_ALIKE = exam.instances(
-    "all alike", [("loglikelihood", (f"{SHOTS} {q.args[0]}", q.args[1]), q.doc_id or 0) for q in QUESTIONS]
-)
-
-
-@pytest.mark.parametrize("requests", [QUESTIONS, ALL_ALIKE], ids=lambda requests: requests[0].task_name)
-def test_continuations_that_come_fill_the_passes_of_those_before(
-    requests: list[Instance], llama: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(batching, "token_budget", lambda *_: (1000, "as the test says"))
-    lm = fast_model(pretrained=llama, tokenizer=tokenizer)
-    parts = divided(requests, range(len(requests) // 8, len(requests), len(requests) // 8))
-    at_once, together, _ = asked(lm, requests)
-    in_turn = [asked(lm, part)[1].counts for part in parts]
-    joined, watcher, _ = asked(lm, fed(parts))
-    assert_alike(joined, at_once)
-    assert len(watcher.counts) < 0.9 * sum(len(counts) for counts in in_turn)
-    assert len(watcher.counts) < 1.25 * len(together.counts)
-    assert sum(watcher.counts) < min(1.1 * sum(together.counts), sum(sum(counts) for counts in in_turn))
-
-
 SOME = [*exam.knowledge(2), *exam.endings(3)]
 
 
