@@ -101,12 +101,10 @@ class GivenTexts(msgspec.Struct, frozen=True, tag="texts", tag_field="type"):
 TextSource = StoredAnswers | TaskReferences | GivenTexts
 
 
-class TextsPlan(Plan, frozen=True, kw_only=True):
-    """What every plan has that asks several models about the same texts. `sampling` says how they write, where they
-    do."""
+class ModelsPlan(Plan, frozen=True, kw_only=True):
+    """What every plan has that one worker asks several models for. `sampling` says how they write, where they do."""
 
     models: tuple[TokenModel, ...]
-    texts: TextSource
     sampling: Sampling = Sampling()
     batch_size: int | Literal["auto"] = "auto"
 
@@ -123,6 +121,12 @@ class TextsPlan(Plan, frozen=True, kw_only=True):
             one.backend_settings,
             one.backend_options,
         )
+
+
+class TextsPlan(ModelsPlan, frozen=True, kw_only=True):
+    """What every plan has that asks several models about the same texts."""
+
+    texts: TextSource
 
     def benchmark_plan(self, model: int) -> BenchmarkPlan:
         """Return the plan of a benchmark that asks the model of this number the plan's tasks: so what has to be looked

@@ -16,6 +16,7 @@ from benchtui.errors import BenchtuiError
 from benchtui.plans.plan import Plan, read_plan, read_plan_as
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.benchmark.kind import BENCHMARK
+from benchtui.runs.kinds.chat.kind import CHAT
 from benchtui.runs.kinds.kind import Kind, unknown_kind
 from benchtui.runs.kinds.sweep.kind import SWEEP
 from benchtui.runs.kinds.switching.kind import SWITCHING
@@ -24,7 +25,9 @@ from benchtui.runs.kinds.tokens.kind import TOKENS
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-BUILT_IN: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (BENCHMARK, TOKENS, SWITCHING, SWEEP)})
+BUILT_IN: Mapping[str, Kind] = MappingProxyType(
+    {kind.name: kind for kind in (BENCHMARK, TOKENS, SWITCHING, SWEEP, CHAT)}
+)
 GROUP = "benchtui.kinds"
 
 

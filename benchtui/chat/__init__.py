@@ -1,0 +1,1 @@
+"""Chat: from what the user chose to a conversation with models that answer."""

@@ -1,0 +1,1 @@
+"""A chat as Markdown, messages and HTML; what a blind vote has found."""

@@ -1,0 +1,1 @@
+"""A chat with models side by side, as a kind of run."""
