@@ -175,7 +175,7 @@ class Conversation:
         return [one for one in self.answers.values() if (one.asked.turn, one.asked.model) == (turn, model)]
 
     def used(self, turn: int, model: int) -> Answer | None:
-        """Return the answer that a model's conversation goes on with, which may be another model's; None where there is
+        """Return the answer that a model's conversation is continued with, which may be another model's; None where there is
         none."""
         number = self._used.get((turn, model))
         return None if number is None else self.answers.get(number)
