@@ -175,8 +175,7 @@ class Conversation:
         return [one for one in self.answers.values() if (one.asked.turn, one.asked.model) == (turn, model)]
 
     def used(self, turn: int, model: int) -> Answer | None:
-        """Return the answer that a model's conversation is continued with, which may be another model's; None where there is
-        none."""
+        """Return the answer that a model is told as its own, which may be another model's; None where there is none."""
         number = self._used.get((turn, model))
         return None if number is None else self.answers.get(number)
 
