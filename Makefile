@@ -41,7 +41,7 @@ demo: $(READY)
 # One thread a process: two of them test at once, and threads that wait for each other cost more than they give.
 test: export OMP_NUM_THREADS ?= 1
 test: $(READY)
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 40 --durations-min 20
 
 quick: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow and not hub"
@@ -64,7 +64,7 @@ faults: $(READY)
 
 real: $(READY)
 	test -d .real/outputs || $(BIN)/python ../shared/hub/smollm2.py .real
-	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/e2e/test_hybrid_ends.py tests/e2e/test_hybrid_sweep_real.py tests/e2e/test_real_tokens.py tests/worker/answering/gguf/test_real.py
+	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/e2e/test_hybrid_ends.py tests/e2e/test_hybrid_sweep_real.py tests/e2e/test_real_tokens.py tests/worker/answering/gguf/test_real.py tests/compare/test_one_interval.py tests/compare/leaderboard/pick/test_calibration.py
 
 perf: $(READY)
 	for script in $$(grep -l __main__ tests/perf/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -27,6 +27,8 @@ RECORDINGS = Path(os.environ.get("BENCHTUI_TEST_RECORDINGS") or ROOT.parent / "s
 OLLAMA = os.environ.get("OLLAMA_HOST") or "127.0.0.1:11434"
 """Where a live Ollama server would be: tests marked "ollama" ask it, no other test does."""
 WHOLE = bool(os.environ.get("BENCHTUI_TEST_WHOLE"))
+FULL = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
+"""Whether the numbers of draws and documents are those of `make real`, which may take an hour."""
 REQUIRED = os.environ.get("BENCHTUI_TEST_REQUIRE", "").split(",")
 
 # The same examples every time, so that a change is judged by itself; HYPOTHESIS_PROFILE=explore looks for new ones.

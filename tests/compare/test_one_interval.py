@@ -20,10 +20,10 @@ from benchtui.compare.records import Difference
 from benchtui.compare.verdicts.verdicts import judge
 from benchtui.evidence.matched_pairs import mcnemar
 from benchtui.evidence.records import Flips
-from tests.conftest import WHOLE
+from tests.conftest import FULL, WHOLE
 
 LEVELS = (0.05, 0.01, 0.0125, 0.05 / 57)
-TABLES = 100_000 if WHOLE else 4_000
+TABLES = 100_000 if FULL else 20_000 if WHOLE else 4_000
 BY_NAME = {each.name: each for each in AGGREGATIONS}
 
 
@@ -33,7 +33,7 @@ def of_scores(first: np.ndarray, second: np.ndarray) -> PairedTerms:
     return PairedTerms(BY_NAME["mean"], sides[0], sides[1])
 
 
-def test_of_right_or_wrong_scores_in_a_hundred_thousand_random_tables() -> None:
+def test_of_right_or_wrong_scores_in_random_tables() -> None:
     """Of any size up to 2,000, mostly small; the p-value is McNemar's, computed apart."""
     rng = np.random.default_rng(14)
     sizes = np.exp(rng.uniform(0, np.log(2_000), TABLES)).astype(int)

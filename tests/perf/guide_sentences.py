@@ -149,7 +149,13 @@ def _overlap() -> Figures:
 
 def _workers() -> Figures:
     found = measured()["workers"]
-    return {"documents": found["documents"], "faster": found["faster"], "processor": found["processor"]}
+    figures: dict[str, Any] = {"shared": found["demo_knowledge"]["shared_percent"]}
+    figures["at_once"] = found["two_runs_at_once"]["faster"]
+    for short, task in (("real", "hellaswag"), ("texts", "demo_instructions"), ("alike", "demo_knowledge")):
+        one = found[task]
+        figures |= {f"{short}_documents": f"{one['documents']:,}", f"{short}_faster": one["faster"]}
+        figures[f"{short}_processor"] = one["processor"]
+    return figures
 
 
 def _scale() -> Figures:
@@ -160,8 +166,12 @@ def _scale() -> Figures:
 SENTENCES = (
     Sentence(
         GUIDE,
-        "in float32, {documents} samples each of the demo's two tasks: two workers answer {faster} times as many "
-        "samples a second as one, and take {processor} times its processor time",
+        "in float32: two workers answer {real_faster} times as many samples a second as one, with {real_processor} "
+        "times its processor time beside starting, on {real_documents} samples of HellaSwag; {texts_faster} and "
+        "{texts_processor} on {texts_documents} texts of the demo's instructions; {alike_faster} and "
+        "{alike_processor} on {alike_documents} of its questions, which are all alike: one worker reads the beginnings "
+        "that {shared} % of their tokens are in once, two read them twice. Two runs that know nothing of each other, "
+        "at the same time, do {at_once} times the work of one",
         _workers,
     ),
     Sentence(

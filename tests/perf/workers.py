@@ -1,9 +1,10 @@
 """What two workers of one thread each gain over one, and what they cost in processor time.
 
-    BENCHTUI_TEST_REAL=FOLDER python -m tests.perf.workers [DOCUMENTS]
+    BENCHTUI_TEST_REAL=FOLDER [BENCHTUI_TEST_HUB=FOLDER] python -m tests.perf.workers [DOCUMENTS [TASK …]]
 
-The model is a real instruct model of 135M parameters, which `make real` makes; the tasks are the demo's, so many
-documents of each (24), made where the demo has fewer. Each task is measured by itself, then both in one run. Rate:
+The model is a real instruct model of 135M parameters, which `make real` makes; so many documents (24) of each task,
+one task after another: the two of the demo, made where the demo has fewer documents, or those that are named, of the
+small Hub in the second folder (hellaswag). Rate:
 documents a second from the moment that all workers are ready until the last answer. Processor time: of the workers
 alone, from their start to their end (with loading and prompts, which each of them does), and without what they take
 with one document, which is starting. Forward passes are counted as the runs' own results do, without the first of each
@@ -14,11 +15,13 @@ one beside starting. Two idle cores are needed for the times; the passes are the
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,20 +90,38 @@ def main() -> int:
         return 0
     documents = int(sys.argv[1]) if len(sys.argv) > 1 else 24
     os.environ["OMP_NUM_THREADS"] = "1"
+    tasks = sys.argv[2:] or (KNOWLEDGE, INSTRUCTIONS)
     print(f"load before: {os.getloadavg()[0]:.1f}")
-    measured = [_compared(tasks, documents) for tasks in ((KNOWLEDGE,), (INSTRUCTIONS,), (KNOWLEDGE, INSTRUCTIONS))]
-    return int(not all(measured))
+    with tempfile.TemporaryDirectory() as folder, _hub(Path(folder)):
+        enough = [_compared(Path(folder), task, documents) for task in tasks]  # all of them, whatever the first says
+        return int(not all(enough))
 
 
-def _compared(tasks: tuple[str, ...], documents: int) -> bool:
+@contextmanager
+def _hub(folder: Path) -> Iterator[None]:
+    """The Hub that the environment names, served while this is open, with a cache of its own."""
+    if "BENCHTUI_TEST_HUB" not in os.environ:
+        yield
+        return
+    script = Path(os.environ["BENCHTUI_TEST_HUB"]) / "serve.py"
+    served = subprocess.Popen([sys.executable, str(script), "--port", "0"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert served.stdout is not None
+        os.environ |= {"HF_ENDPOINT": served.stdout.readline().split()[-1], "HF_HOME": str(folder / "hub")}
+        yield
+    finally:
+        served.terminate()
+        served.wait(10)
+
+
+def _compared(folder: Path, task: str, documents: int) -> bool:
     """Measure and print; whether two workers gain what they should at no more than they may cost."""
-    with tempfile.TemporaryDirectory() as folder:
-        one, start_one = (_measured(Path(folder), 1, tasks, number) for number in (documents, 1))
-        two, start_two = (_measured(Path(folder), 2, tasks, number) for number in (documents, 1))
+    one, start_one = (_measured(folder, 1, task, number) for number in (documents, 1))
+    two, start_two = (_measured(folder, 2, task, number) for number in (documents, 1))
     faster = two.rate / one.rate
     whole = two.processor / one.processor
     beside = (two.processor - start_two.processor) / (one.processor - start_one.processor)
-    print(f"{', '.join(tasks)}, {documents} documents each")
+    print(f"{task}, {documents} documents")
     print(f"  one worker {one.rate:.2f} documents/s, two {two.rate:.2f}: {faster:.2f} times")
     print(f"  processor time {one.processor:.1f} s and {two.processor:.1f} s: {whole:.2f} times; ", end="")
     print(f"starting {start_one.processor:.1f} s and {start_two.processor:.1f} s; without it {beside:.2f} times")
@@ -109,14 +130,15 @@ def _compared(tasks: tuple[str, ...], documents: int) -> bool:
     return faster >= FASTER and beside <= MORE
 
 
-def _measured(folder: Path, workers: int, tasks: tuple[str, ...], documents: int) -> Measured:
+def _measured(folder: Path, workers: int, task: str, documents: int) -> Measured:
     home = Path(tempfile.mkdtemp(dir=folder))
     model = home / "outputs" / "m"
     model.mkdir(parents=True)
-    make_tasks(home / "tasks", documents)
+    made = task in (KNOWLEDGE, INSTRUCTIONS)
+    make_tasks(home / "tasks", documents if made else 1)
     for file in filter(Path.is_file, (Path(os.environ["BENCHTUI_TEST_REAL"]) / NAME).iterdir()):
         placed(file, model)
-    place = Place(home, ("--tasks", ",".join(tasks), "--limit", str(documents), "--dtype", "float32"), LONGEST)
+    place = Place(home, ("--tasks", task, "--limit", str(documents), "--dtype", "float32"), LONGEST, offline=made)
     meter = _Meter()
     meter.start()
     run = place.run(workers)
@@ -127,7 +149,7 @@ def _measured(folder: Path, workers: int, tasks: tuple[str, ...], documents: int
     reading, writing = (
         (rate["measured"], rate["tokens"]) if (rate := speed[kind]) else (0, 0) for kind in ("prefill", "decode")
     )
-    return Measured(ended - began, len(tasks) * documents, sum(meter.seconds.values()), reading, writing)
+    return Measured(ended - began, documents, sum(meter.seconds.values()), reading, writing)
 
 
 def _answering(run: RunDirectory) -> tuple[float, float]:

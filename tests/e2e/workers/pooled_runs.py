@@ -32,11 +32,12 @@ _OF_THE_MOMENT = ("date", "total_evaluation_time_seconds", "start_time", "end_ti
 @dataclass(frozen=True)
 class Place:
     """A folder with a model in outputs/m and tasks in tasks/; `arguments` are those of all its runs, `longest` is how
-    many seconds one may take."""
+    many seconds one may take, `offline` that they connect to nothing."""
 
     folder: Path
     arguments: tuple[str, ...]
     longest: float = 280
+    offline: bool = True
 
     @property
     def runs_folder(self) -> Path:
@@ -44,8 +45,9 @@ class Place:
         return found / "benchmarks" / "fine-tuned"
 
     def command(self, workers: int, *more: str) -> list[str]:
-        shared = ("--outputs", "outputs", "--no-base", "--include-path", "tasks", "--no-readme", "--offline")
-        return ["run", *shared, *self.arguments, "--workers", str(workers), *more]
+        shared = ("--outputs", "outputs", "--no-base", "--include-path", "tasks", "--no-readme")
+        offline = ("--offline",) if self.offline else ()
+        return ["run", *shared, *offline, *self.arguments, "--workers", str(workers), *more]
 
     def known(self) -> set[Path]:
         return set(self.runs_folder.iterdir()) if self.runs_folder.is_dir() else set()

@@ -12,6 +12,7 @@ from scipy import stats
 
 from benchtui.compare.leaderboard.pick.records import NoWorse, Question
 from tests.compare.leaderboard.pick.answers import Right, draw, picked
+from tests.conftest import FULL
 
 MARGIN = 3.0
 OVER = MARGIN / 100 + 1e-6
@@ -43,7 +44,7 @@ def test_a_wrong_one_is_rarely_shown(count: int, shape: str) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("count", [2, 5, 10])
 def test_the_same_with_more_draws(count: int) -> None:
-    draws = 2000
+    draws = 2000 if FULL else 500
     rates = [0.6 - OVER] * (count - 1) + [0.6]
     assert at_most(wrong(rates, draws=draws, n=1319, shared=0.9, seed=count), draws, 0.05)
 
