@@ -52,7 +52,7 @@ def coloured_text(
     changed = ~store.pair(first, second, document).same_top if first != second else [False] * len(values)
     count = min(len(values), most)
     begins = int(tokens.starts[tokens.first]) if len(values) else len(text)
-    pieces = list(_unscored(text[:begins]))
+    pieces = list(unscored(text[:begins]))
     vocabulary = store.vocabulary(second)
     at, place = 0, begins
     while at < count:
@@ -66,7 +66,7 @@ def coloured_text(
         most_so = max(range(at, last + 1), key=lambda n: (int(steps[n]), float(values[n])))
         pieces.append(
             Piece(
-                _visible(shown_token(written, None)),
+                visible(shown_token(written, None)),
                 at,
                 last,
                 float(values[most_so]),
@@ -79,7 +79,7 @@ def coloured_text(
     return ColouredText(pieces, len(values) - count)
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Return a token's text so that it takes a column at least: a mark that goes over a letter stands over a circle,
     what cannot be shown is ⟨⟩."""
     from rich.cells import cell_len
@@ -87,6 +87,7 @@ def _visible(text: str) -> str:
     return text if cell_len(text) else f"◌{text}" if text else "⟨⟩"
 
 
-def _unscored(text: str) -> list[Piece]:
+def unscored(text: str) -> list[Piece]:
+    """Return the pieces of text that was not scored, a line each."""
     lines = text.splitlines(keepends=True)
     return [Piece(shown_token(line, None), ends_line=line.endswith("\n")) for line in lines]

@@ -1,0 +1,1 @@
+"""How a chat is shown and written."""
