@@ -19,7 +19,10 @@ from benchtui.evidence.roots import root
 
 
 def mcnemar(fixed: int, broken: int) -> float:
-    """Compute the two-sided exact McNemar p-value from the two discordant counts; 1 when there are none."""
+    """Compute the two-sided exact McNemar p-value from the two discordant counts; 1 when there are none.
+
+    It is the sign test of wins and losses, ties left out.
+    """
     from scipy.special import bdtr
 
     return min(1.0, 2 * float(bdtr(min(fixed, broken), fixed + broken, 0.5)))

@@ -1,4 +1,5 @@
-"""Shares: the interval of one, such as an accuracy (E. B. Wilson 1927), of several answers to each document, pass@k."""
+"""Shares: the interval of one, such as an accuracy (E. B. Wilson 1927), the exact one (C. Clopper and E. Pearson 1934),
+of several answers to each document, pass@k."""
 
 from __future__ import annotations
 
@@ -22,6 +23,18 @@ def wilson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
     middle = (successes + z2 / 2) / (n + z2)
     half = np.sqrt(z2 * (successes * (n - successes) / n + z2 / 4)) / (n + z2)
     return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def clopper_pearson(successes: int, n: int, alpha: float = ALPHA) -> Interval:
+    """Compute the exact interval of a share, each end a bound at `alpha` / 2; (0, 1) for no sample.
+
+    It leaves out one half exactly when the two-sided sign test (`matched_pairs.mcnemar`) rejects at `alpha`.
+    """
+    from scipy.special import betaincinv
+
+    low = float(betaincinv(successes, n - successes + 1, alpha / 2)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - alpha / 2)) if successes < n else 1.0
+    return Interval(low, high)
 
 
 def repeated_share(means: Floats, answers: int, alpha: float = ALPHA) -> Interval | None:

@@ -17,7 +17,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from benchtui.evidence.corrections import holm
 from benchtui.evidence.matched_pairs import chance_of_no_more, fewest, matched_interval, mcnemar
-from benchtui.evidence.shares import wilson
+from benchtui.evidence.records import Interval
+from benchtui.evidence.shares import clopper_pearson, wilson
 from benchtui.evidence.student import t_interval, weighted_stderr
 
 TABLES = 200
@@ -139,3 +140,19 @@ def test_nothing_warns_at_the_edges() -> None:
         assert wilson(0, 5).low == 0.0
         assert wilson(5, 5).high == 1.0
         assert matched_interval(6, 0, 6).low > 0
+
+
+def test_the_sign_test_and_its_interval_are_scipys_for_all_outcomes_of_sixty_votes() -> None:
+    for wins in range(61):
+        for losses in range(61):
+            if wins + losses == 0:
+                continue
+            found, expected = clopper_pearson(wins, wins + losses), stats.binomtest(wins, wins + losses)
+            ends = expected.proportion_ci(0.95, "exact")
+            assert mcnemar(wins, losses) == pytest.approx(expected.pvalue, rel=1e-9)
+            assert (found.low, found.high) == pytest.approx((ends.low, ends.high), abs=1e-9)
+            assert (mcnemar(wins, losses) < 0.05) == (not found.low <= 0.5 <= found.high)
+
+
+def test_no_vote_says_nothing_of_a_share() -> None:
+    assert clopper_pearson(0, 0) == Interval(0.0, 1.0)

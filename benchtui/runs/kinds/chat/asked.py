@@ -22,7 +22,8 @@ LONGEST_LINE = 16 * 2**20
 """Bytes of one line: a message may be a long document, and every answer is asked for with all messages before it."""
 
 Role = Literal["system", "user", "assistant"]
-Choice = Literal["first", "second", "tie"]
+Choice = Literal["first", "second", "tie", "skip", "withdrawn"]
+"""Which of two answers is better; "skip": neither is said to be; "withdrawn": what was said before is taken back."""
 
 
 class Message(msgspec.Struct, frozen=True):

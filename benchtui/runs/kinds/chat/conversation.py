@@ -96,6 +96,8 @@ class Conversation:
                 self.sampling, self.system = line.sampling, line.system
             case Look():
                 self.looks[line.number] = line
+            case Vote(choice="withdrawn"):
+                self.votes.pop(line.turn, None)
             case Vote():
                 self.votes[line.turn] = line
             case _:

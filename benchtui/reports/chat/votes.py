@@ -1,0 +1,76 @@
+"""Writes the result of a blind vote: lines and a table for the terminal, Markdown, and JSON for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from benchtui.compare.votes import BlindVotes, PairVotes
+from benchtui.compare.wording import p_number
+from benchtui.reports.markdown import escape, table
+from benchtui.reports.wording.glyphs import UNICODE, Glyphs
+from benchtui.reports.wording.verdicts import SHORT_WORDS, verdict_glyph
+from benchtui.reports.wording.votes import sentence, verdict_of, vote_notes
+from benchtui.text import one_line
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+HEADER = ("Model", "Against", "Wins", "Ties", "Losses", "Won", "95 % CI", "p", "Verdict")
+ALIGNED = "llrrrrrrl"
+
+
+def votes_table(pairs: Sequence[PairVotes], glyphs: Glyphs = UNICODE) -> Table:
+    """Return a row for each pair of models."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
+    for name, side in zip(HEADER, ALIGNED, strict=True):
+        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
+    for pair in pairs:
+        made.add_row(*(Text(cell) for cell in _cells(pair, glyphs)))
+    return made
+
+
+def _cells(pair: PairVotes, glyphs: Glyphs) -> tuple[str, ...]:
+    share = "" if pair.share is None else f"{100 * pair.share:.1f}%"
+    interval = "" if pair.share is None else f"{100 * pair.interval.low:.1f} to {100 * pair.interval.high:.1f}"
+    kind = verdict_of(pair)
+    verdict = f"{verdict_glyph(kind, glyphs)} {SHORT_WORDS[kind]}"
+    counts = (f"{pair.wins:,}", f"{pair.ties:,}", f"{pair.losses:,}")
+    return (
+        one_line(pair.first, 60), one_line(pair.second, 60), *counts, share, interval, p_number(pair.p_holm), verdict
+    )  # fmt: skip
+
+
+def votes_lines(votes: BlindVotes) -> Iterator[str]:
+    """Yield what the votes show, a sentence for each pair, and what a reader must know beside."""
+    yield from map(sentence, votes.pairs)
+    if votes.pairs:
+        yield from vote_notes(votes)
+
+
+def votes_markdown(votes: BlindVotes) -> str:
+    """Return table and sentences; "" where nobody has voted."""
+    if not votes.pairs:
+        return ""
+    rows = [[escape(cell) for cell in _cells(pair, UNICODE)] for pair in votes.pairs]
+    said = "\n".join(f"- {escape(line, 1000)}" for line in votes_lines(votes))
+    return f"{table(list(HEADER), rows, ALIGNED)}\n\n{said}"
+
+
+def votes_record(votes: BlindVotes) -> dict[str, Any]:
+    """Return the result for scripts: shares from 0 to 1."""
+    return {
+        "models": list(votes.models),
+        "votes": len(votes.votes),
+        "skipped": votes.skipped,
+        "shown_before": list(votes.shown_before),
+        "pairs": [
+            {**msgspec.to_builtins(pair), "share": pair.share, "verdict": sentence(pair)} for pair in votes.pairs
+        ],
+    }
