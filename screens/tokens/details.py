@@ -27,7 +27,7 @@ def details(read: ReadDocument, position: int, width: int, colours: Colours) -> 
     lines = [_heading(read, position, colours)]
     column = width // len(sides)
     if width >= BESIDE or len(sides) == 1:
-        lines += [_beside(row, column) for row in zip(*sides, strict=True)]
+        lines += [beside(row, column) for row in zip(*sides, strict=True)]
     else:
         lines += [line for side in sides for line in (*side, Text(""))]
     lines += _conclusion(read, position, colours)
@@ -72,8 +72,8 @@ def _side(read: ReadDocument, side: int, position: int, colours: Colours) -> Ite
         style = f"bold {colours.accent}" if here else ""
         yield Text.assemble(
             (set_cell_size(quoted(vocabulary.text(token)), _TOKEN), style),
-            f" {_share(p)} ",
-            (_bar(p), colours.primary),
+            f" {share_words(p)} ",
+            (bar(p), colours.primary),
             (" ← text" if here else "", colours.muted),
         )
     p = math.exp(float(scores.logprob[position]))
@@ -105,11 +105,11 @@ def own_token(read: ReadDocument, position: int) -> str:
     return quoted(read.about.text[start:end] if end > start and "⟨" not in raw else raw)
 
 
-def _share(p: float) -> str:
+def share_words(p: float) -> str:
     return "<.001" if 0 < p < 0.0005 else f"{p:.3f}"
 
 
-def _beside(row: Sequence[Text], column: int) -> Text:
+def beside(row: Sequence[Text], column: int) -> Text:
     line = Text()
     for cell in row:
         cell.truncate(column - 1, overflow="ellipsis")
@@ -117,7 +117,7 @@ def _beside(row: Sequence[Text], column: int) -> Text:
     return line
 
 
-def _bar(share: float) -> str:
+def bar(share: float) -> str:
     """A bar of _BAR cells, in eighths of a cell."""
     full, part = divmod(round(min(max(share, 0.0), 1.0) * _BAR * 8), 8)
     return ("█" * full + (_EIGHTHS[part] if part else "")).ljust(_BAR)

@@ -85,9 +85,15 @@ class TokenText(ScrollView, can_focus=True):
 
     def show(self, layout: Layout, cursor: int) -> None:
         """Draw a text; the cursor goes to a token."""
+        self.replace(layout)
+        self.go_to(cursor)
+
+    def replace(self, layout: Layout) -> None:
+        """Draw a text that has grown, or that is set in other lines; the cursor stays, and what is in sight."""
         self.layout_shown = layout
         self.virtual_size = Size(self.size.width, len(layout.rows))
-        self.go_to(cursor)
+        self.cursor = min(self.cursor, max(layout.tokens - 1, 0))
+        self.refresh()
 
     def go_to(self, token: int) -> None:
         """Put the cursor on a token, and scroll to it."""

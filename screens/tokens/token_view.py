@@ -7,27 +7,25 @@ from typing import ClassVar
 
 import numpy as np
 from rich.text import Text
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Container, VerticalScroll
 
 from benchtui.reports.wording.tokens import number, pair_words
 from benchtui.results.tokens import TokensResults
 from benchtui.text import one_line
 from benchtui.tokens.summary import Place
 from screens.dialogs import Enter
-from screens.page import Page
 from screens.tokens.details import details
 from screens.tokens.html import write_page
 from screens.tokens.layout import Layout, lay_out
 from screens.tokens.reading import ReadDocument, Sides, all_sides, changed_side, metrics_of, read_document
 from screens.tokens.text import TokenText
+from screens.tokens.token_page import TokenPage
 from screens.widgets.plain import Plain
 
 _CHANGES = {"fixed": "▲ fixed", "broken": "▼ broken"}
 
 
-class TokenView(Page):
+class TokenView(TokenPage):
     """`documents` are the ones to walk through, in their order; `place` is where the cursor begins, None for the first
     divergence; `sides` what is looked at first."""
 
@@ -75,19 +73,9 @@ class TokenView(Page):
         self._read: ReadDocument | None = None
         self._words = ""
         self._tour, self._at_place = tour, 0
-        self._detail_lines = -1
-
-    def body(self) -> ComposeResult:
-        yield Plain(id="token-head")
-        with Container(id="tokens"):
-            yield TokenText(id="token-text")
-            with VerticalScroll(id="token-detail", can_focus=False):
-                yield Plain(id="token-detail-text")
 
     def on_mount(self) -> None:
         self.crumbs("Tokens", self._found.run.name)
-        self.query_one(TokenText).focus()
-        self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
     # Reading.
 
@@ -112,7 +100,7 @@ class TokenView(Page):
         self._read, layout, place = found
         self._number = self._read.number
         self.clear_notice()
-        self._draw_head()
+        self.draw_head()
         text = self.query_one(TokenText)
         text.show(layout, place)
         if not layout.tokens:
@@ -120,11 +108,7 @@ class TokenView(Page):
 
     # Drawing.
 
-    def _draw(self) -> None:
-        self._draw_head()
-        self._draw_detail()
-
-    def _draw_head(self) -> None:
+    def draw_head(self) -> None:
         read = self._read
         if read is None:
             return
@@ -140,7 +124,7 @@ class TokenView(Page):
         more = " that changed side" if self._flipped else ""
         line.append(f"  document {where}{more}" if where else "", style=colours.muted)
         line.append("\n").append_text(self._numbers(read))
-        self.query_one("#token-head", Plain).update(line)
+        self.show_head(line)
         who = pair_words(*read.labels) if len(read.labels) == 2 else one_line(read.labels[0], 40)
         self.crumbs("Tokens", self._found.run.name, right=who)
 
@@ -158,20 +142,8 @@ class TokenView(Page):
             line.append(f" · {read.text.left_out:,} more tokens are not shown", style=colours.warning)
         return line
 
-    def on_token_text_moved(self) -> None:
-        self._draw_detail()
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._draw_detail)
-
-    def _draw_detail(self) -> None:
-        text, place = self.query_one(TokenText), self.query_one("#token-detail-text", Plain)
-        if self._read is not None and text.layout_shown.tokens:
-            width = max(place.size.width, 30)
-            found = details(self._read, text.cursor, width, self.colours)
-            lines = found.plain.count("\n")
-            place.update(found, layout=lines != self._detail_lines)
-            self._detail_lines = lines
+    def details(self, position: int, width: int) -> Text | None:
+        return None if self._read is None else details(self._read, position, width, self.colours)
 
     # What can be done.
 
@@ -191,20 +163,20 @@ class TokenView(Page):
             return
         key, which = ("d", "next") if by > 0 else ("D", "previous")
         side = "after" if by > 0 else "before"
-        self._say(f"No divergence {side} this token. {key} opens the {which} document.")
+        self.say(f"No divergence {side} this token. {key} opens the {which} document.")
 
     def action_tour(self, by: int) -> None:
         """Go to another of the places that a line of a list has."""
         at = self._at_place + by
         if not 0 <= at < len(self._tour):
-            self._say("There is no other place." if self._tour else "Open a replacement, or a token, to have several.")
+            self.say("There is no other place." if self._tour else "Open a replacement, or a token, to have several.")
             return
         self._at_place, place = at, self._tour[at]
         if place.document == self._number:
             self.query_one(TokenText).go_to(place.position)
         else:
             self._open(place.document, place.position)
-        self._say(f"Place {at + 1} of {len(self._tour)}.")
+        self.say(f"Place {at + 1} of {len(self._tour)}.")
 
     def action_document(self, by: int) -> None:
         order = self._order()
@@ -216,18 +188,18 @@ class TokenView(Page):
         if 0 <= place < len(order):
             self._open(order[place], None)
         else:
-            self._say("This is the last document." if by > 0 else "This is the first document.")
+            self.say("This is the last document." if by > 0 else "This is the first document.")
 
     def action_flipped(self) -> None:
         self._flipped = not self._flipped
         order = self._order()
         if not order:
             self._flipped = False
-            self._say("No document of this run is known to have changed side.")
+            self.say("No document of this run is known to have changed side.")
         elif self._number not in order:
             self._open(next((one for one in order if one > self._number), order[0]), None)
         else:
-            self._draw_head()
+            self.draw_head()
 
     def action_metric(self) -> None:
         self._cycle_metric()
@@ -239,7 +211,7 @@ class TokenView(Page):
 
     def action_sides(self, by: int) -> None:
         if len(self._all_sides) == 1:
-            self._say("This run has one pair." if self._sides.compared else "This run has one model.")
+            self.say("This run has one pair." if self._sides.compared else "This run has one model.")
             return
         place = self._all_sides.index(self._sides)
         self._sides = self._all_sides[(place + by) % len(self._all_sides)]
@@ -258,7 +230,7 @@ class TokenView(Page):
         text = self.query_one(TokenText)
         token = find_words(self._read, typed, text.cursor)
         if token is None:
-            self._say("These words are not in the tokens of this text.")
+            self.say("These words are not in the tokens of this text.")
         else:
             text.go_to(token)
 
@@ -267,9 +239,6 @@ class TokenView(Page):
 
     def action_page(self) -> None:
         write_page(self, self._found, self._sides)
-
-    def _say(self, words: str) -> None:
-        self.notify(words, timeout=3, markup=False)
 
 
 def find_words(read: ReadDocument, words: str, after: int) -> int | None:
