@@ -17,6 +17,7 @@ class TokenText(ABC):
     def __init__(self, observer: Observer, ids: Ids = ()) -> None:
         self._observer = observer
         self._ids = list(ids)
+        self.logsumexp: LogProbs | None = None
 
     @property
     def ids(self) -> list[int]:
@@ -29,6 +30,7 @@ class TokenText(ABC):
         if not 1 <= asked <= len(ids):
             raise ValueError(f"{asked} distributions of {len(ids)} new tokens: a step needs at least one of each")
         longer = [*self._ids, *(int(token) for token in ids)]
+        self.logsumexp = None
         found = self._computed(longer, asked)
         self._ids = longer
         return found

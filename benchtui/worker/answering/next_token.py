@@ -173,6 +173,11 @@ class GrowingText(Protocol):
     def ids(self) -> list[int]:
         """All its tokens."""
 
+    @property
+    def logsumexp(self) -> LogProbs | None:
+        """Float32 [last]: added to the distributions that the last step gave, it makes the raw logits; None where they
+        are not known."""
+
     def step(self, ids: Ids, last: int | None = None) -> LogProbs:
         """Append tokens, at least one; returns the distribution of the next token after each of them, in nats.
 

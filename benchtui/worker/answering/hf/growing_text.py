@@ -70,7 +70,9 @@ class CachedText(TokenText):
         budget = self._distributions.budget(self._observer)
         try:
             hidden = self._distributions.compute(lambda: run_in_pieces(forward, ids, before, budget, self._observer))
-            return np.concatenate(list(self._distributions.chunks(hidden[len(hidden) - asked :])))
+            found = list(self._distributions.chunks_of_logits(hidden[len(hidden) - asked :]))
+            self.logsumexp = np.concatenate([sums for _, sums in found])
+            return np.concatenate([logprobs for logprobs, _ in found])
         except BaseException:
             cache.length = before  # the text has not grown
             raise

@@ -1,0 +1,65 @@
+"""The text of tokens that come one by one: told as soon as it is certain, and never a part of a character."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from benchtui.worker.answering.protocol import Ids
+
+_REPLACED = "\ufffd"
+_LONGEST_CHARACTER = 4
+"""Tokens that one character can be spelled in: more, and it is none."""
+
+
+class StreamedText:
+    """Tokens in, text out. `stops` end the text: what may be the beginning of one is kept back until it is not.
+
+    The text of a token can depend on the one before it (a space at the beginning), so that the tokens before the new
+    ones are decoded with them, and their text is taken off.
+    """
+
+    def __init__(self, decode: Callable[[Ids], str], stops: Sequence[str] = ()) -> None:
+        self._decode = decode
+        self._stops = [stop for stop in stops if stop]
+        self._ids: list[int] = []
+        self._told = 0  # tokens whose text was taken
+        self._context = 0  # from which on they are decoded with the new ones
+        self._kept = ""
+        self.stopped = False
+
+    def add(self, token: int) -> str:
+        """Return the text that is certain with this token."""
+        self._ids.append(token)
+        before = self._decode(self._ids[self._context : self._told])
+        text = self._decode(self._ids[self._context :])
+        half = text.endswith(_REPLACED) and len(self._ids) - self._told < _LONGEST_CHARACTER
+        if half or not text.startswith(before) or len(text) <= len(before):
+            return ""
+        self._context, self._told = self._told, len(self._ids)
+        return self._certain(text[len(before) :])
+
+    def end(self) -> str:
+        """Return what was kept back: nothing more comes."""
+        before = self._decode(self._ids[self._context : self._told])
+        text = self._decode(self._ids[self._context :])
+        rest = self._certain(text[len(before) :]) if text.startswith(before) else ""
+        kept, self._kept = self._kept, ""
+        return rest if self.stopped else rest + kept
+
+    def _certain(self, text: str) -> str:
+        """Keep back the longest end that a stop string may begin with; nothing comes behind a whole one."""
+        if self.stopped:
+            return ""
+        whole = self._kept + text
+        found = [place for stop in self._stops if (place := whole.find(stop)) >= 0]
+        if found:
+            self.stopped, self._kept = True, ""
+            return whole[: min(found)]
+        longest = max((_begun(whole, stop) for stop in self._stops), default=0)
+        self._kept = whole[len(whole) - longest :]
+        return whole[: len(whole) - longest]
+
+
+def _begun(text: str, stop: str) -> int:
+    """How many characters at the end of a text may be the beginning of a stop string."""
+    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)
