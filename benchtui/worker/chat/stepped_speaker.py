@@ -150,8 +150,8 @@ class SteppedSpeaker:
         return rows
 
     def _fitting(self, speed: float) -> int:
-        """How many tokens are read next, at `speed` tokens a second: a power of two, so that a prompt is mostly read in the
-        same pieces again."""
+        """How many tokens are read next, at `speed` tokens a second: a power of two, so that a prompt is mostly read in
+        the same pieces again."""
         if speed * LOOK_EVERY >= 2 * self._piece:
             return min(2 * self._piece, _MOST)
         return self._piece if speed * LOOK_EVERY >= self._piece / 2 else max(self._piece // 2, _FEWEST)
