@@ -34,7 +34,7 @@ class BenchtuiApp(App[int]):
     the user left it."""
 
     TITLE = "benchtui"
-    CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results", "tokens")]  # noqa: RUF012
+    CSS_PATH = [_STYLES / f"{name}.tcss" for name in ("app", "wizard", "run", "results", "tokens", "chat_pages")]  # noqa: RUF012
     COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012

@@ -45,7 +45,12 @@ class ChatTokens(TokenPage):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "part", "Where they part", tooltip="Where the models part, and where their texts differ"),
         Binding(
-            "n", "far(1)", "Divergence", key_display="n/N", tooltip=f"The next token with a JS of {PARTED} or more"
+            "n",
+            "far(1)",
+            "Divergence",
+            key_display="n/N",
+            tooltip=f"The next token with a JS of {PARTED} or more",
+            show=False,
         ),
         Binding("N", "far(-1)", "Divergence before", tooltip="The divergence before", show=False),
         Binding("m", "shade", "Metric", tooltip="What colour and bars show"),

@@ -8,23 +8,14 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from benchtui.plans.choice import Choice
 from benchtui.reports.wording.tokens import number
 from benchtui.runs.kinds.chat.events import Candidate, ChatPiece, ChatToken
 from screens.app import BenchtuiApp
 from screens.chat.token_view import EVERY, ChatTokens
-from screens.settings import Settings
 from screens.tokens.text import TokenText
 from tests.screens.chat.made_chat import MadeTalk, distribution, two_answers
-from tests.screens.conftest import NOW, press, settle, shown
+from tests.screens.conftest import press, settle, shown
 from tests.screens.test_hostile import EVIL, harmless
-
-
-@pytest.fixture
-def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BenchtuiApp:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "outputs").mkdir()
-    return BenchtuiApp(Settings(Choice(outputs=tmp_path / "outputs"), clock=lambda: NOW))
 
 
 async def _open(pilot: Pilot[int], talk: MadeTalk, answer: int = 1) -> TokenText:
