@@ -78,6 +78,14 @@ def check_distributions(
     )
 
 
+def check_writes(backend: Backend, model: ModelDescription, access: Access) -> None:
+    """Raise UsageError where `model` writes no text by this backend."""
+    if not backend.gives_of(model, access).generate:
+        raise UsageError(
+            f"{one_line(model.name, 200)}: {_giver(backend, model)} gives no generated text.", "Use another backend."
+        )
+
+
 def _named(tasks: list[str]) -> str:
     shown = [one_line(task, 100) for task in tasks[:_MOST_NAMED]]
     more = len(tasks) - len(shown)

@@ -55,10 +55,10 @@ def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource |
         created=dt.datetime.now().astimezone().isoformat(timespec="seconds"),
         device=settings.device,
         permissions=settings.permissions,
-        offline=settings.offline or any(_from_cache(one) for one in found.models),
+        offline=settings.offline or any(from_cache(one) for one in found.models),
         command=choice.command,
-        python=_python(found),
-        models=tuple(_token_model(label, one, prompts) for label, one in zip(found.labels, found.models, strict=True)),
+        python=one_python(found),
+        models=tuple(token_model(label, one, prompts) for label, one in zip(found.labels, found.models, strict=True)),
         texts=texts,
         mode=choice.mode,
         pairs=() if own else pairs,
@@ -73,7 +73,8 @@ def prepare_tokens(choice: TokensChoice, found: FoundModels, texts: TextSource |
     return plan, [*found.notes, *notes]
 
 
-def _token_model(label: str, found: FoundModel, prompts: PromptSettings) -> TokenModel:
+def token_model(label: str, found: FoundModel, prompts: PromptSettings) -> TokenModel:
+    """Return what the plan says of a model that was found, called `label` and prompted by `prompts`."""
     choice, backend = found.choice, found.backend
     return TokenModel(
         label=label,
@@ -86,12 +87,12 @@ def _token_model(label: str, found: FoundModel, prompts: PromptSettings) -> Toke
     )
 
 
-def _from_cache(found: FoundModel) -> bool:
+def from_cache(found: FoundModel) -> bool:
     """Whether the hub was out of reach a moment ago: the worker should not wait for it."""
     return found.own.from_cache or (found.stands_on is not None and found.stands_on.from_cache)
 
 
-def _python(found: FoundModels) -> str | None:
+def one_python(found: FoundModels) -> str | None:
     """Return the Python that the worker of all models runs in. Raises UsageError where they need several."""
     pythons = {one.access.environment.python: one.backend.name for one in found.models}
     if len(pythons) > 1:

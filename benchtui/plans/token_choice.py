@@ -117,10 +117,10 @@ class TokensChoice:
             yield from ("--experiment", self.experiment)
 
 
-def sampling_arguments(sampling: Sampling) -> Iterator[str]:
-    """Yield the flags of what differs from greedy decoding."""
+def sampling_arguments(sampling: Sampling, plain: Sampling = GREEDY) -> Iterator[str]:
+    """Yield the flags of what differs from `plain`, which is greedy decoding."""
     for name in ("temperature", "top_k", "top_p", "min_p", "max_new_tokens"):
-        if (value := getattr(sampling, name)) != getattr(GREEDY, name):
+        if (value := getattr(sampling, name)) != getattr(plain, name):
             yield from (f"--{name.replace('_', '-')}", number_words(value))
     for stop in sampling.stop:
         yield from ("--stop", stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +94,34 @@ def find_models(choice: TokensChoice) -> FoundModels:
     Raises UsageError for names that mean nothing, labels that do not fit, and a model whose backend gives no
     distributions; BenchtuiError for what is missing or broken.
     """
+
+    def check(found: FoundModel) -> None:
+        check_distributions(found.backend, found.form, found.own, found.access, writes=choice.mode == "own")
+
+    wanted = Wanted(choice.settings, choice.models, choice.names, choice.checkpoints, "benchtui tokens compare")
+    return find_wanted(wanted, check)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The names of models as they were typed, what they shall be called (() for what suits), whether the checkpoints of
+    each are wanted too, and the `command` that they were typed for, for messages."""
+
+    settings: Choice
+    models: tuple[str, ...]
+    names: tuple[str, ...]
+    checkpoints: bool
+    command: str
+
+
+def find_wanted(choice: Wanted, check: Callable[[FoundModel], None]) -> FoundModels:
+    """Find and describe the models that are wanted; `check` raises for one that cannot be used.
+
+    Raises what `check` raises, UsageError for names that mean nothing and labels that do not fit, BenchtuiError for
+    what is missing or broken.
+    """
     if all(name == BASE for name in choice.models):
-        raise UsageError(
-            "No trained model is named.", "Name those to compare, for example: benchtui tokens compare base my-model"
-        )
+        raise UsageError("No trained model is named.", f"Name those that are meant: {choice.command} base my-model")
     trained = [() if name == BASE else tuple(_named(choice, name)) for name in choice.models]
     base, notes = None, list[str]()
     if BASE in choice.models:
@@ -106,7 +130,7 @@ def find_models(choice: TokensChoice) -> FoundModels:
         notes.append(note)
     models = tuple(found for group in trained for found in (group or filter(None, [base])))
     for found in models:
-        check_distributions(found.backend, found.form, found.own, found.access, writes=choice.mode == "own")
+        check(found)
         fit = check_fit(found.own, found.stands_on, found.form.tokenizer) if found.form else None
         notes += [found.form.note if found.form else "", found.own.note, *(fit.notes if fit else ())]
         warnings = (*found.own.warnings, *(fit.warnings if fit else ()))
@@ -114,7 +138,7 @@ def find_models(choice: TokensChoice) -> FoundModels:
     return FoundModels(models, _labels(choice, models), tuple(dict.fromkeys(filter(None, notes))))
 
 
-def _named(choice: TokensChoice, name: str) -> Iterator[FoundModel]:
+def _named(choice: Wanted, name: str) -> Iterator[FoundModel]:
     """Yield the model called `name`, its checkpoints before it where they are wanted, in the order of their steps."""
     settings, backend = _parsed(choice.settings, name)
     access = access_of(settings, backend)
@@ -192,7 +216,7 @@ def _short_name(found: FoundModel) -> str:
     return name
 
 
-def _labels(choice: TokensChoice, models: Sequence[FoundModel]) -> tuple[str, ...]:
+def _labels(choice: Wanted, models: Sequence[FoundModel]) -> tuple[str, ...]:
     """Return what each model is called: as the user says, else as short as tells it from the others."""
     if choice.names:
         if len(choice.names) != len(models):

@@ -17,8 +17,9 @@ from benchtui.runs.records import Process, this_process
 class FolderLock:
     """An exclusive lock on a file that names its holder. A dead holder's lock is taken over, since it holds nothing."""
 
-    def __init__(self, path: Path, what: str) -> None:
-        """Take the lock. Raises BenchtuiError naming who holds it, or that the folder cannot be written."""
+    def __init__(self, path: Path, what: str, doing: str = "being benchmarked") -> None:
+        """Take the lock. Raises BenchtuiError naming who holds it (`what` is `doing` already), or that the folder
+        cannot be written."""
         self._path = path
         try:
             self._fd = open_run_file(path, os.O_RDWR, make_folder=True)
@@ -35,7 +36,7 @@ class FolderLock:
             holder = self._holder()
             os.close(self._fd)
             raise BenchtuiError(
-                f"{what} is being benchmarked already, by {holder}.",
+                f"{what} is {doing} already, by {holder}.",
                 "Watch it with `benchtui attach`, stop it with `benchtui cancel`, or wait.",
             ) from None
         except OSError as error:

@@ -27,7 +27,8 @@ class SuperviseSettings:
     each a part of them, on `devices` in turn where they are named. So many `models` are evaluated at the same time,
     this one included, `sharing` of them on the same devices; without devices all share the processors. `cluster` is
     the address of a cluster that they run on instead of this machine; with 0 workers it is as many as find a place
-    there."""
+    there. With `replaces`, another worker takes the place of one that died or was silent, as it does where there are
+    several."""
 
     timeout: float | None = None
     skip_stalled: bool = False
@@ -37,6 +38,7 @@ class SuperviseSettings:
     models: int = 1
     sharing: int = 1
     cluster: str | None = None
+    replaces: bool = False
 
     @property
     def beside(self) -> int:

@@ -64,7 +64,7 @@ class Slot:
         (self._placement,) = placed
         self._attempt = 0
         self._poll = seconds_between_looks(settings.workers)
-        replaces = settings.workers > 1
+        replaces = settings.workers > 1 or settings.replaces
         self.rules = EndingRules(settings, side_by_side=shared.side_by_side, score=score, replaces=replaces)
 
     def evaluate(self) -> None:

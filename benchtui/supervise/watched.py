@@ -196,6 +196,11 @@ class Watched:
         """How many requests are answered, in this run or shard."""
         return answered_in(self.run) if self.files.shard is None else answered_requests(self.files.journal)
 
+    @property
+    def told(self) -> int:
+        """How many documents the worker has told of, in a kind of run without a journal too."""
+        return self.fold.view().counts.documents
+
     def at_work(self) -> AtWork | None:
         """The documents that the worker had in hand when it was last heard of; None when it was at something else."""
         alone = read_in_hand(self.files.in_hand)

@@ -9,7 +9,7 @@ from typing import Literal
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
-from benchtui.runs.events import Event
+from benchtui.runs.events import Event, WorkerStarted
 from benchtui.runs.kinds.chat.asked import (
     AnyAsked,
     AskedReader,
@@ -106,6 +106,8 @@ class Conversation:
     def note_event(self, event: Event) -> None:
         """Fold one thing that the worker did; events of other sorts say nothing of the conversation."""
         match event:
+            case WorkerStarted():
+                self.ready.clear()
             case ChatReady() | ChatUnready():
                 self.ready[event.model] = event
             case ChatBegun() if answer := self.answers.get(event.answer):

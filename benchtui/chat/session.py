@@ -1,0 +1,293 @@
+"""A chat while a person has it open: what they do is written into its run, what the models do is read from there."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+import msgspec
+
+from benchtui.chat.supervision import Supervision
+from benchtui.errors import BenchtuiError, UsageError
+from benchtui.files import unwritable
+from benchtui.plans.chat import ChatPlan
+from benchtui.routing.records import Sampling
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.follow.state import RunFollower
+from benchtui.runs.follow.view import RunView
+from benchtui.runs.kinds.chat.asked import (
+    AnyAsked,
+    AskedReader,
+    AskedWriter,
+    Cancel,
+    Choice,
+    Close,
+    Look,
+    Settings,
+    Turn,
+    Use,
+    Vote,
+    Write,
+    asked_file,
+)
+from benchtui.runs.kinds.chat.conversation import Answer, Conversation
+from benchtui.runs.kinds.chat.events import ChatUnready
+from benchtui.runs.known import shown_name
+from benchtui.settings.sampling import FLAGS, check_sampling
+
+RESUME = "`benchtui chat --resume {}` opens it again."
+
+
+class ChatSession:
+    """One open chat. Used by one thread; none of its methods waits for a model but `close`.
+
+    Call `poll` from time to time (30 times a second is enough for a display): `conversation` is up to date after it,
+    and what waits for an earlier answer is asked. Everything that the person does is on disk when its method returns.
+    All methods raise UsageError for turns, answers and models that there are not and where nothing is answered any
+    more (`problem`), BenchtuiError where nothing can be written.
+    """
+
+    def __init__(self, run: RunDirectory, plan: ChatPlan, supervision: Supervision) -> None:
+        """Read what is there of the chat; the `supervision` is begun by whoever opens it. Raises BenchtuiError where it
+        cannot be read or written."""
+        self.run = run
+        self.plan = plan
+        self.conversation = Conversation(len(plan.models), plan.sampling, plan.system)
+        self._supervision = supervision
+        self._follower = RunFollower(run)
+        self._later: list[tuple[int, int]] = []
+        self._closed = False
+        try:
+            self._read_asked()
+            self._writer = AskedWriter(asked_file(run))
+        except OSError as error:
+            raise unwritable(asked_file(run), error) from error
+        while self._follow():
+            pass
+        self.conversation.ready.clear()  # of an earlier worker
+
+    def __enter__(self) -> ChatSession:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        del kind, error, at
+        self.close()
+
+    # What is known.
+
+    @property
+    def view(self) -> RunView:
+        """What is known of the run besides the conversation: how far loading is, warnings, decisions."""
+        return self._follower.view
+
+    @property
+    def problem(self) -> str:
+        """Why nothing more will be answered, "" while all is well."""
+        if self._closed:
+            return "The chat is closed."
+        if not self._supervision.ended:
+            return ""
+        again = RESUME.format(shown_name(self.run))
+        if (error := self._supervision.problem) is not None:
+            return f"{error.what} → {error.next_step or again}"
+        done = self._supervision.done
+        said = done.message if done is not None and done.message else "The worker has ended."
+        return said if "→" in said else f"{said} → {again}"
+
+    @property
+    def waiting(self) -> tuple[tuple[int, int], ...]:
+        """The turns, each with a model, that are asked as soon as the model has answered the turn before."""
+        return tuple(self._later)
+
+    def poll(self) -> bool:
+        """Take in what is new; whether anything changed. Raises BenchtuiError where nothing can be written."""
+        before, problem = self.view.version, self.problem
+        self._follow()
+        asked = bool(self._later) and not self.problem and self._ask_waiting()
+        return asked or self.view.version != before or self.problem != problem
+
+    # What the person does.
+
+    def say(self, text: str, after: int | None) -> Turn:
+        """Say something to all models after the turn `after`, None to begin; each that has not answered that turn yet
+        is asked when it has."""
+        if not text.strip():
+            raise UsageError("There is nothing to answer.", "Type a message.")
+        if after is not None:
+            self._turn(after)
+        turn = Turn(number=self.conversation.next_turn, after=after, text=_without_surrogates(text))
+        self._write(turn)
+        self._later += [(turn.number, model) for model in range(len(self.plan.models))]
+        self._ask_waiting()
+        return turn
+
+    def edit(self, turn: int, text: str) -> Turn:
+        """Say something else in place of a turn, as a branch beside it."""
+        return self.say(text, self._turn(turn).after)
+
+    def regenerate(self, turn: int, model: int) -> Write:
+        """Let a model answer a turn once more; where it draws its tokens, with the next seed."""
+        self._turn(turn)
+        self._check_free(turn, model)
+        return self._ask(turn, model)
+
+    def go_on(self, answer: int, model: int | None = None) -> Write:
+        """Let a model, its own one for None, continue the text of an answer that is over."""
+        begun = self._answer(answer)
+        turn, number = begun.asked.turn, begun.asked.model if model is None else model
+        if not begun.over:
+            raise UsageError("That answer is still being written.", "Stop it first, or wait for its end.")
+        self._check_free(turn, number)
+        return self._ask(turn, number, begun)
+
+    def use(self, turn: int, model: int, answer: int) -> None:
+        """Let a model take an answer to a turn for its own in what follows."""
+        self._check_model(model)
+        self._check_answers(turn, answer)
+        self._write(Use(turn=turn, model=model, answer=answer))
+
+    def cancel(self, answer: int | None = None) -> None:
+        """Stop an answer, or all for None; what waits for them is not asked."""
+        if answer is not None:
+            self._answer(answer)
+        else:
+            self._later.clear()
+        self._write(Cancel(answer=answer))
+
+    def look(self, answer: int) -> int:
+        """Let the other models read an answer token by token; returns the number of that look."""
+        self._answer(answer)
+        look = Look(number=self.conversation.next_look, answer=answer)
+        self._write(look)
+        return look.number
+
+    def vote(self, turn: int, first: int, second: int, choice: Choice) -> None:
+        """Say which of two answers to a turn is better; the last vote on a turn counts."""
+        self._check_answers(turn, first, second)
+        self._write(Vote(turn=turn, first=first, second=second, choice=choice))
+
+    def change(self, sampling: Sampling, system: str | None) -> None:
+        """Have answers written otherwise from now on. Raises UsageError for numbers that make no sense."""
+        check_sampling({name: getattr(sampling, name) for name in FLAGS})
+        if sampling.max_new_tokens < 1:
+            raise UsageError("An answer has at least one token.", "Give a number from 1 on.")
+        said = None if not system else _without_surrogates(system)
+        self._write(Settings(sampling=sampling, system=said))
+
+    def close(self) -> None:
+        """End the chat: what is being written is cancelled, and the worker ended, in some seconds at most. It can be
+        resumed."""
+        if self._closed:
+            return
+        try:
+            if not self._supervision.ended:
+                if any(self.conversation.open_answers()):
+                    self._write(Cancel())
+                self._write(Close())
+        except BenchtuiError:
+            pass  # a full disk: the worker is asked to stop instead
+        finally:
+            self._closed = True
+            self._supervision.end()
+            while self._follow():
+                pass
+            self._writer.close()
+
+    # How.
+
+    def _read_asked(self) -> None:
+        reader, last = AskedReader(asked_file(self.run)), None
+        while lines := reader.read():
+            for line in lines:
+                self.conversation.note_asked(line)
+            last = lines[-1]
+        self.was_closed = isinstance(last, Close)
+
+    def _follow(self) -> bool:
+        self._follower.update()
+        for event in self._follower.new:
+            self.conversation.note_event(event)
+        return bool(self._follower.new)
+
+    def _write(self, line: AnyAsked) -> None:
+        if problem := self.problem:
+            raise UsageError(problem)
+        try:
+            self.conversation.note_asked(self._writer.write(line))
+        except OSError as error:
+            raise unwritable(asked_file(self.run), error) from error
+
+    def _ask_waiting(self) -> bool:
+        """Ask what waits for no answer any more; whether there was such."""
+        before = len(self._later)
+        for turn, model in tuple(self._later):
+            if isinstance(self.conversation.ready.get(model), ChatUnready):
+                self._later.remove((turn, model))
+            elif not self._waits(turn, model):
+                self._ask(turn, model)
+                self._later.remove((turn, model))
+        return len(self._later) < before
+
+    def _waits(self, turn: int, model: int) -> bool:
+        """Whether an answer that comes before this turn is not over, or not even asked for."""
+        *before, _ = self.conversation.path(turn)
+        answers = [self.conversation.used(one.number, model) for one in before]
+        unasked = any((one.number, model) in self._later for one in before)
+        return unasked or any(answer is not None and not answer.over for answer in answers)
+
+    def _ask(self, turn: int, model: int, begun: Answer | None = None) -> Write:
+        conversation = self.conversation
+        sampling = conversation.sampling
+        messages, begin, goes_on = conversation.messages(turn, model), "", None
+        if begun is not None:
+            begin, goes_on = begun.text, begun.number
+            if begun.asked.model == model:
+                messages = begun.asked.messages
+        elif sampling.samples:
+            tries = len(conversation.tries(turn, model))
+            sampling = msgspec.structs.replace(sampling, seed=sampling.seed + tries)
+        line = Write(
+            number=conversation.next_answer,
+            turn=turn,
+            model=model,
+            messages=messages,
+            sampling=sampling,
+            begin=begin,
+            goes_on=goes_on,
+        )
+        self._write(line)
+        return line
+
+    # What there is.
+
+    def _turn(self, number: int) -> Turn:
+        if (turn := self.conversation.turns.get(number)) is None:
+            raise UsageError(f"The chat has no turn {number}.")
+        return turn
+
+    def _answer(self, number: int) -> Answer:
+        if (answer := self.conversation.answers.get(number)) is None:
+            raise UsageError(f"The chat has no answer {number}.")
+        return answer
+
+    def _check_model(self, model: int) -> None:
+        if not 0 <= model < len(self.plan.models):
+            raise UsageError(f"The chat has no model {model}.")
+
+    def _check_answers(self, turn: int, *answers: int) -> None:
+        self._turn(turn)
+        for number in answers:
+            if self._answer(number).asked.turn != turn:
+                raise UsageError(f"Answer {number} is not one to turn {turn}.")
+
+    def _check_free(self, turn: int, model: int) -> None:
+        """Raise UsageError where a model cannot be asked this turn now."""
+        self._check_model(model)
+        if isinstance(unready := self.conversation.ready.get(model), ChatUnready):
+            raise UsageError(unready.what, unready.next_step)
+        if (turn, model) in self._later or self._waits(turn, model):
+            raise UsageError("An answer before it is still being written.", "Stop it first, or wait for its end.")
+
+
+def _without_surrogates(text: str) -> str:
+    """A text that can be written: halves of characters, which a terminal may give, are replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
