@@ -1,0 +1,40 @@
+"""Writes a chat as JSONL of messages, as training data are: {"messages": [...], "model": "..."} for each model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from benchtui.plans.chat import ChatPlan
+from benchtui.reports.chat.branch import WrittenTurn, branch
+from benchtui.runs.kinds.chat.asked import Message
+from benchtui.runs.kinds.chat.conversation import Conversation
+from benchtui.text import escaped_json
+
+
+def chat_jsonl(plan: ChatPlan, conversation: Conversation, end: int | None = None) -> str:
+    """Return the messages of the branch up to the turn `end` (by default the one that was written to last), as each
+    model was told them; every line ends in its last answer. Models that wrote nothing are left out. Raises UsageError
+    for a turn that is not there."""
+    turns = branch(conversation, end)
+    records = (_record(plan, conversation, turns, model) for model in range(conversation.models))
+    lines = (escaped_json(json.dumps(record, ensure_ascii=False)) for record in records if record is not None)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _record(plan: ChatPlan, conversation: Conversation, turns: list[WrittenTurn], model: int) -> dict[str, Any] | None:
+    for turn in reversed(turns):
+        answer = turn.answers[model]
+        if answer is None or not answer.text:
+            continue
+        # Of a model's own answer, what it was told then; of another model's, what it would be told now.
+        own = answer.asked.model == model
+        told = answer.asked.messages if own else conversation.messages(turn.number, model)
+        messages = [*_plain(told), {"role": "assistant", "content": answer.text}]
+        return {"messages": messages, "model": plan.models[model].label}
+    return None
+
+
+def _plain(messages: tuple[Message, ...]) -> Iterator[dict[str, str]]:
+    return ({"role": message.role, "content": message.content} for message in messages)

@@ -1,0 +1,83 @@
+"""What is said below an answer of a chat, and of its models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchtui.durations import format_duration
+from benchtui.runs.kinds.chat.conversation import Answer
+from benchtui.runs.kinds.chat.events import ChatEnded, ChatReady, Finish
+
+FINISHES: dict[Finish, str] = {
+    "end": "complete",
+    "stop": "ended at a stop string",
+    "length": "cut at the greatest number of tokens",
+    "window": "cut: the model's window is full",
+    "cancelled": "cancelled",
+    "failed": "failed",
+}
+"""Why an answer is over, in words."""
+
+
+def answer_parts(answer: Answer, rate: float | None = None) -> Iterator[str]:
+    """Yield how far an answer is, or how it went; `rate` is how fast it is written now, in tokens a second."""
+    ended = answer.ended
+    if ended is None:
+        yield from _going(answer, rate)
+        return
+    tokens = len(answer.tokens) if ended.tokens is None else ended.tokens
+    yield tokens_words(tokens)
+    if (speed := written_rate(ended)) is not None:
+        yield f"{speed:,.1f} tokens/s"
+    if ended.first_token is not None:
+        yield f"first token {ended.first_token:.2f} s"
+    yield FINISHES[ended.finish]
+
+
+def _going(answer: Answer, rate: float | None) -> Iterator[str]:
+    if answer.state == "waiting":
+        yield "waits for the model"
+    elif answer.state == "reading":
+        yield reading_words(answer)
+    else:
+        yield tokens_words(len(answer.tokens))
+        if rate is not None:
+            yield f"{rate:,.1f} tokens/s"
+
+
+def reading_words(answer: Answer) -> str:
+    """Say how much of the prompt is being read: what is in memory already is not."""
+    begun = answer.begun
+    if begun is None or begun.prompt is None:
+        return "reading"
+    new = begun.prompt - (begun.cached or 0)
+    if not begun.cached:
+        return f"reading {tokens_words(begun.prompt)}"
+    return f"reading {new:,} of {tokens_words(begun.prompt)}"
+
+
+def written_rate(ended: ChatEnded) -> float | None:
+    """Return the tokens a second behind the first one; None where it cannot be told."""
+    if ended.tokens is None or ended.tokens < 2 or ended.first_token is None or ended.seconds <= ended.first_token:
+        return None
+    return (ended.tokens - 1) / (ended.seconds - ended.first_token)
+
+
+def tokens_words(tokens: int) -> str:
+    """Write "1 token", "1,024 tokens"."""
+    return f"{tokens:,} token{'s' if tokens != 1 else ''}"
+
+
+def ready_parts(ready: ChatReady, labels: tuple[str, ...]) -> Iterator[str]:
+    """Yield how a model was loaded."""
+    yield "ready"
+    if ready.seconds:
+        yield f"loaded in {format_duration(ready.seconds)}"
+    if ready.device:
+        yield ready.device
+    if ready.dtype:
+        yield ready.dtype
+    if ready.shares is not None and ready.shares < len(labels):
+        yield f"weights of {labels[ready.shares]}"
+    if ready.window:
+        yield f"window {ready.window:,}"
