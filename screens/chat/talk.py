@@ -26,3 +26,12 @@ class Talk(Protocol):
 
     def change(self, sampling: Sampling, system: str | None) -> None:
         """Change how answers are written from now on."""
+
+
+def beside(conversation: Conversation, answer: int, by: int) -> int:
+    """Return the answer that is `by` places after this one among all to its turn, model by model; the first follows
+    the last."""
+    turn = conversation.answers[answer].asked.turn
+    found = sorted((one.asked.model, one.number) for one in conversation.answers.values() if one.asked.turn == turn)
+    at = [number for _, number in found].index(answer)
+    return found[(at + by) % len(found)][1]

@@ -14,7 +14,7 @@ from benchtui.reports.wording.tokens import number
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from benchtui.text import one_line
-from screens.chat.talk import Talk
+from screens.chat.talk import Talk, beside
 from screens.chat.token_details import Side, side_lines
 from screens.tokens.layout import Layout, lay_out
 from screens.tokens.text import TokenText
@@ -34,7 +34,7 @@ class Shade:
 
 
 class ChatTokens(TokenPage):
-    """`answer` is the one that is shown first; the screen below keeps the session up to date."""
+    """`answer` is the one that is shown first; the page below keeps the chat up to date."""
 
     HELP = (
         "Every token of one answer, and what each model would have written in its place. Numbers are in nats, at "
@@ -67,10 +67,10 @@ class ChatTokens(TokenPage):
         Binding("question_mark", "app.help", "Help", show=False),
     ]
 
-    def __init__(self, session: Talk, answer: int) -> None:
+    def __init__(self, talk: Talk, answer: int) -> None:
         super().__init__()
-        self._session = session
-        self._labels = [one_line(model.label, 60) for model in session.plan.models]
+        self._talk = talk
+        self._labels = [one_line(model.label, 60) for model in talk.plan.models]
         self._number = answer
         self._shade = Shade(METRICS["entropy"])
         self._shown: tuple[object, ...] = ()
@@ -83,7 +83,7 @@ class ChatTokens(TokenPage):
 
     @property
     def _answer(self) -> Answer:
-        return self._session.conversation.answers[self._number]
+        return self._talk.conversation.answers[self._number]
 
     # Following.
 
@@ -92,7 +92,7 @@ class ChatTokens(TokenPage):
 
     def _follow(self) -> None:
         """Read again what has grown; let the others read an answer that is over."""
-        answer, conversation = self._answer, self._session.conversation
+        answer, conversation = self._answer, self._talk.conversation
         if answer.over and answer.tokens and not self._looks() and len(self._labels) > 1:
             self._look()
         looked = sum(len(conversation.looked.get(look, ())) for look in self._looks())
@@ -102,18 +102,18 @@ class ChatTokens(TokenPage):
             self._read()
 
     def _looks(self) -> list[int]:
-        return [look.number for look in self._session.conversation.looks.values() if look.answer == self._number]
+        return [look.number for look in self._talk.conversation.looks.values() if look.answer == self._number]
 
     def _look(self) -> None:
-        if not self._session.problem:
-            self._session.look(self._number)
+        if not self._talk.problem:
+            self._talk.look(self._number)
 
     def _read(self) -> None:
         """Set the answer in lines, in a thread; the cursor stays."""
         text = self.query_one(TokenText)
         width, shade, at = text.columns, self._shade, self._number
         answer = dataclasses.replace(self._answer, tokens=list(self._answer.tokens))
-        self._readings = readings(self._session.conversation, self._number)
+        self._readings = readings(self._talk.conversation, self._number)
         reading = self._readings.get(shade.other) if shade.other is not None else None
         others = reading or next((one for one in self._readings.values() if one.top), Reading())
         values = _values(answer, shade, reading)
@@ -138,7 +138,7 @@ class ChatTokens(TokenPage):
             self.query_one("#token-detail-text", Plain).show(self._why_none())
 
     def _why_none(self) -> str:
-        ready = self._session.conversation.ready.get(self._answer.asked.model)
+        ready = self._talk.conversation.ready.get(self._answer.asked.model)
         if isinstance(ready, ChatUnready):
             return ready.what
         if self._answer.over:
@@ -151,7 +151,7 @@ class ChatTokens(TokenPage):
     def draw_head(self) -> None:
         answer, colours = self._answer, self.colours
         line = Text.assemble((self._labels[answer.asked.model], "bold"))
-        same = self._session.conversation.tries(answer.asked.turn, answer.asked.model)
+        same = self._talk.conversation.tries(answer.asked.turn, answer.asked.model)
         words = f"  turn {answer.asked.turn}"
         if len(same) > 1:
             words += f", try {[one.number for one in same].index(self._number) + 1} of {len(same)}"
@@ -169,7 +169,7 @@ class ChatTokens(TokenPage):
 
     def _partings(self) -> Text:
         """Where each other model parts from the one that wrote, and where the texts differ; keeps the places."""
-        answer, conversation, colours = self._answer, self._session.conversation, self.colours
+        answer, conversation, colours = self._answer, self._talk.conversation, self.colours
         parts, places = [], []
         for other, label in enumerate(self._labels):
             if other == answer.asked.model:
@@ -214,7 +214,7 @@ class ChatTokens(TokenPage):
         return Side(label, note=self._why_not_read(model, reading))
 
     def _why_not_read(self, model: int, reading: Reading | None) -> str:
-        ready = self._session.conversation.ready.get(model)
+        ready = self._talk.conversation.ready.get(model)
         if reading is not None and reading.problem:
             return reading.problem
         if isinstance(ready, ChatUnready):
@@ -223,7 +223,7 @@ class ChatTokens(TokenPage):
             return ready.why_not or "It cannot read the answers of others token by token."
         if not self._answer.over:
             return "It reads this answer when it is over."
-        return self._session.problem or "It is reading this answer …"
+        return self._talk.problem or "It is reading this answer …"
 
     # What can be done.
 
@@ -255,13 +255,11 @@ class ChatTokens(TokenPage):
         self._read()
 
     def action_answer(self, by: int) -> None:
-        answers = self._session.conversation.answers.values()
-        beside = sorted((one.asked.model, one.number) for one in answers if one.asked.turn == self._answer.asked.turn)
-        if len(beside) == 1:
+        found = beside(self._talk.conversation, self._number, by)
+        if found == self._number:
             self.say("It is the only answer to this turn.")
             return
-        at = beside.index((self._answer.asked.model, self._number))
-        self._number = beside[(at + by) % len(beside)][1]
+        self._number = found
         self._shade = Shade(METRICS["entropy"])
         self.query_one(TokenText).show(lay_out((), 8), 0)
         self._follow()
@@ -271,8 +269,8 @@ class ChatTokens(TokenPage):
             self.say("There is no other model in this chat.")
         elif not self._answer.over:
             self.say("The answer is being written: it is read when it is over.")
-        elif self._session.problem:
-            self.tell(self._session.problem)
+        elif self._talk.problem:
+            self.tell(self._talk.problem)
         else:
             self._look()
 
