@@ -14,7 +14,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, TextArea
 
-from benchtui.errors import UsageError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.routing.records import Sampling
 from benchtui.settings.sampling import check_number
 from benchtui.text import one_line, printable
@@ -192,7 +192,11 @@ def ask_settings(page: Page, talk: Talk) -> None:
     conversation = talk.conversation
 
     def taken(writing: Writing | None) -> None:
-        if writing is not None and writing != Writing(conversation.sampling, conversation.system):
+        if writing is None or writing == Writing(conversation.sampling, conversation.system):
+            return
+        try:
             talk.change(writing.sampling, writing.system)
+        except BenchtuiError as error:
+            page.tell(error.what, error.next_step)
 
     page.app.push_screen(ChatSettings(conversation.sampling, conversation.system), taken)

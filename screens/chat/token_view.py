@@ -8,6 +8,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual.binding import Binding, BindingType
 
+from benchtui.errors import BenchtuiError
 from benchtui.reports.chat.tokens import PARTED, Reading, answer_pieces, differs_at, parted, readings
 from benchtui.reports.tokens.metrics import METRICS, TokenMetric
 from benchtui.reports.wording.tokens import number
@@ -76,6 +77,7 @@ class ChatTokens(TokenPage):
         self._shown: tuple[object, ...] = ()
         self._readings: dict[int, Reading] = {}
         self._places: list[int] = []
+        self._asked: set[int] = set()
 
     def on_mount(self) -> None:
         self.crumbs("Chat", "Tokens")
@@ -93,7 +95,8 @@ class ChatTokens(TokenPage):
     def _follow(self) -> None:
         """Read again what has grown; let the others read an answer that is over."""
         answer, conversation = self._answer, self._talk.conversation
-        if answer.over and answer.tokens and not self._looks() and len(self._labels) > 1:
+        wanted = answer.over and answer.tokens and len(self._labels) > 1 and not self._talk.problem
+        if wanted and self._number not in self._asked and not self._looks():
             self._look()
         looked = sum(len(conversation.looked.get(look, ())) for look in self._looks())
         state = (self._number, len(answer.tokens), answer.state, looked, len(conversation.ready))
@@ -105,8 +108,11 @@ class ChatTokens(TokenPage):
         return [look.number for look in self._talk.conversation.looks.values() if look.answer == self._number]
 
     def _look(self) -> None:
-        if not self._talk.problem:
+        self._asked.add(self._number)
+        try:
             self._talk.look(self._number)
+        except BenchtuiError as error:
+            self.tell(error.what, error.next_step)
 
     def _read(self) -> None:
         """Set the answer in lines, in a thread; the cursor stays."""

@@ -218,7 +218,7 @@ def _chat(row: Row, turns: list[Turn], system: str) -> Chat:
     if not any(turn.role == "user" for turn in spoken):
         raise UsageError(f"{row.place}: no user turn before the answer.", "Leave the row out.")
     systems = dict.fromkeys(text for text in (system, *(turn.text for turn in turns[:leading])) if text)
-    prompt = _filled(row, "prompt", _prompt(spoken))
+    prompt = _filled(row, "prompt", written_out(spoken))
     alternating = all(turn.role == ("user", "assistant")[number % 2] for number, turn in enumerate(spoken))
     return Chat("\n\n".join(systems), prompt, reference, turns=len(spoken), alternating=alternating)
 
@@ -229,7 +229,8 @@ def _filled(row: Row, what: str, text: str) -> str:
     return text
 
 
-def _prompt(turns: Sequence[Turn]) -> str:
+def written_out(turns: Sequence[Turn]) -> str:
+    """Return turns as one prompt, as `read_chat` does."""
     if len(turns) == 1:
         return turns[0].text
     spoken = [f"{_SPEAKERS[turn.role]}: {turn.text}" for turn in turns]

@@ -15,7 +15,8 @@ from benchtui.plans.plan import write_plan
 from benchtui.plans.tokens import TokenModel
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.kinds.chat.asked import Look, Settings, Turn, Write
+from benchtui.runs.events import Event, EventWriter
+from benchtui.runs.kinds.chat.asked import AnyAsked, AskedWriter, Look, Settings, Turn, Write, asked_file
 from benchtui.runs.kinds.chat.conversation import Conversation
 from benchtui.runs.kinds.chat.events import (
     Candidate,
@@ -67,14 +68,23 @@ class MadeTalk:
         write_plan(self.run.plan_file, self.plan)
         self.conversation = Conversation(len(labels), Sampling(max_new_tokens=1024))
         self.problem = ""
+        self._asked_writer, self._event_writer = AskedWriter(asked_file(self.run)), EventWriter(self.run.events)
         self.compares = True
         for model in range(len(labels)):
-            self.conversation.note_event(ChatReady(model=model, tells_tokens=True, compares=True))
+            self.tell(ChatReady(model=model, tells_tokens=True, compares=True))
+
+    def _asked(self, line: AnyAsked) -> None:
+        self.conversation.note_asked(self._asked_writer.write(line))
+
+    def tell(self, event: Event) -> None:
+        """Something that a worker does."""
+        self._event_writer.emit(event)
+        self.conversation.note_event(event)
 
     def say(self, text: str) -> int:
         number = self.conversation.next_turn
         after = self.conversation.newest_end()
-        self.conversation.note_asked(Turn(number=number, after=after, text=text))
+        self._asked(Turn(number=number, after=after, text=text))
         return number
 
     def begin(self, turn: int, model: int, *, begin: str = "") -> int:
@@ -82,10 +92,8 @@ class MadeTalk:
         number, conversation = self.conversation.next_answer, self.conversation
         messages = (*conversation.messages(turn, model),)
         sampling = conversation.sampling
-        conversation.note_asked(
-            Write(number=number, turn=turn, model=model, messages=messages, sampling=sampling, begin=begin)
-        )
-        conversation.note_event(ChatBegun(answer=number, prompt=12, cached=0))
+        self._asked(Write(number=number, turn=turn, model=model, messages=messages, sampling=sampling, begin=begin))
+        self.tell(ChatBegun(answer=number, prompt=12, cached=0))
         return number
 
     def write(self, answer: int, text: str, *, known: bool = True) -> None:
@@ -96,11 +104,11 @@ class MadeTalk:
             if known:
                 logprob, unsure, top = told(one.asked.model, place, token)
                 tokens.append(ChatToken(place, token, logprob, unsure, top))
-        self.conversation.note_event(ChatPiece(answer=answer, text=text, tokens=tuple(tokens)))
+        self.tell(ChatPiece(answer=answer, text=text, tokens=tuple(tokens)))
 
     def end(self, answer: int) -> None:
         tokens = len(self.conversation.answers[answer].tokens)
-        self.conversation.note_event(ChatEnded(answer=answer, finish="end", tokens=tokens, prompt=12))
+        self.tell(ChatEnded(answer=answer, finish="end", tokens=tokens, prompt=12))
 
     def answer(self, turn: int, model: int, text: str, *, known: bool = True) -> int:
         """A whole answer."""
@@ -114,11 +122,11 @@ class MadeTalk:
     def look(self, answer: int) -> int:
         """Every other model reads the answer at once."""
         number = self.conversation.next_look
-        self.conversation.note_asked(Look(number=number, answer=answer))
+        self._asked(Look(number=number, answer=answer))
         one = self.conversation.answers[answer]
         for model in range(self.conversation.models):
             if model != one.asked.model:
-                self.conversation.note_event(self._read(number, model, one.asked.model, [t.text for t in one.tokens]))
+                self.tell(self._read(number, model, one.asked.model, [t.text for t in one.tokens]))
         return number
 
     def _read(self, look: int, model: int, writer: int, tokens: list[str]) -> ChatLooked:
@@ -139,7 +147,7 @@ class MadeTalk:
         )
 
     def change(self, sampling: Sampling, system: str | None) -> None:
-        self.conversation.note_asked(Settings(sampling=sampling, system=system))
+        self._asked(Settings(sampling=sampling, system=system))
 
 
 def two_answers(folder: Path, **more: bool) -> MadeTalk:

@@ -143,7 +143,7 @@ async def test_hostile_tokens_are_harmless(app: BenchtuiApp, tmp_path: Path, siz
         parts = ["\x1b[2J", "[bold red]", "\u202e", "مرحبا", "⟨F0⟩", "⟨9F 94 A5⟩", "\x07", "", "\n", "e", "\u0301"]
         top = tuple(Candidate(part, -1.0) for part in parts[:5])
         tokens = tuple(ChatToken(n, part, -1.0, 1.0, top) for n, part in enumerate(parts))
-        talk.conversation.note_event(ChatPiece(answer=answer, text="🔥", tokens=tokens))
+        talk.tell(ChatPiece(answer=answer, text="🔥", tokens=tokens))
         talk.end(answer)
         await _open(pilot, talk, answer)
         assert "🔥" in shown(pilot)
