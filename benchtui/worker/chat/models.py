@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from benchtui.errors import BenchtuiError
+from benchtui.models.source import FolderSource, HubSource
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.chat import ChatPlan
+from benchtui.plans.load import LoadPlan
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from benchtui.text import one_line
 from benchtui.worker.answering.opening import open_answering, open_beside
@@ -44,56 +47,93 @@ class Loader:
         self._any = False
 
     def load(self) -> Iterator[Loaded]:
-        """Yield each model as soon as it can be asked, bases before adapters; one that fails does not keep the others
-        from being loaded."""
-        waiting = sorted(range(len(self._plan.models)), key=lambda number: (bool(self._adapter(number)), number))
-        while waiting:
-            number = waiting.pop(0)
-            began, lock = time.monotonic(), threading.Lock()
-            opened = self._opened_or_not(number)
-            if isinstance(opened, ChatUnready):
+        """Yield each model as soon as it can be asked; one that fails does not keep the others from being loaded. The
+        adapters of one base are put on one set of weights, with the base itself where it is wanted."""
+        left = list(range(len(self._plan.models)))
+        while left:
+            first = left[0]
+            same = [number for number in left if number == first or self._same_weights(first, number)]
+            adapters = [number for number in same if self._adapter(number)]
+            base = next((number for number in same if not self._adapter(number)), None)
+            group = [*([] if base is None else [base]), *adapters]
+            left = [number for number in left if number not in group]
+            if len(group) > 1:
+                yield from self._load_together(base, adapters)
+            else:
+                yield self._load_alone(group[0])
+
+    def _load_alone(self, number: int) -> Loaded:
+        began = time.monotonic()
+        opened = self._tried(number, lambda: self._opened(number))
+        return self._loaded(number, opened, threading.Lock(), None, began)
+
+    def _load_together(self, base: int | None, adapters: Sequence[int]) -> Iterator[Loaded]:
+        """Load a base (None: it is not wanted itself) and adapters on its weights. An adapter that fails, or would
+        change the base, may have done so: all others are loaded again then, and it is left out, or by itself."""
+        began = time.monotonic()
+        opened = self._tried(
+            adapters[0] if base is None else base,
+            lambda: self._opened(adapters[0] if base is None else base, with_adapter=False),
+        )
+        if isinstance(opened, ChatUnready):
+            if base is not None:
                 yield Loaded(None, opened)
+            yield from map(self._load_alone, adapters)
+            return
+        beside: dict[int, Answering] = {}
+        for adapter in adapters:
+            found = self._beside(opened, adapter)
+            if found is None or isinstance(found, ChatUnready):
+                for model in (opened, *beside.values()):
+                    model.close()
+                yield from self._load_again(base, [one for one in adapters if one != adapter])
+                yield self._load_alone(adapter) if found is None else Loaded(None, found)
+                return
+            beside[adapter] = found
+        yield from self._shared(base, opened, beside, began)
+
+    def _load_again(self, base: int | None, adapters: Sequence[int]) -> Iterator[Loaded]:
+        if len(adapters) + (base is not None) > 1:
+            yield from self._load_together(base, adapters)
+        else:
+            yield from map(self._load_alone, adapters if base is None else (base,))
+
+    def _shared(
+        self, base: int | None, opened: Answering, beside: Mapping[int, Answering], began: float
+    ) -> Iterator[Loaded]:
+        """What is on one set of weights takes turns, by one lock; a model that was loaded as well does not."""
+        lock, owner = threading.Lock(), base
+        if base is not None:
+            yield self._loaded(base, opened, lock, None, began)
+        for number, one in beside.items():
+            if not one.shares_weights:
+                yield self._loaded(number, one, threading.Lock(), None, began)
                 continue
-            partner = next((one for one in waiting if self._may_share(number, one)), None)
-            beside = None if partner is None else self._beside(opened, partner)
-            if partner is not None and (
-                beside is None or isinstance(beside, ChatUnready)
-            ):  # the attempt may have changed the weights
-                opened.close()
-                opened = self._opened_or_not(number)
-                if isinstance(opened, ChatUnready):
-                    yield Loaded(None, opened)
-                    continue
-            yield self._ready(number, opened, lock, None, began)
-            if partner is not None and beside is not None:
-                waiting.remove(partner)
-                if isinstance(beside, ChatUnready):
-                    yield Loaded(None, beside)
-                else:
-                    yield self._ready(partner, beside, lock, number, began)
+            yield self._loaded(number, one, lock, owner, began)
+            owner = number if owner is None else owner
 
-    def _adapter(self, number: int) -> object:
-        return getattr(self._plan.models[number].source, "adapter", None)
+    def _adapter(self, number: int) -> str | None:
+        source = self._plan.models[number].source
+        return source.adapter if isinstance(source, FolderSource | HubSource) else None
 
-    def _may_share(self, base: int, other: int) -> bool:
-        """Whether the other one may be an adapter on the weights of the base."""
-        one, two = self._plan.models[base], self._plan.models[other]
-        if self._adapter(base) or not self._adapter(other):
+    def _same_weights(self, first: int, second: int) -> bool:
+        """Whether two models, adapters left out, are loaded from the same files in the same way."""
+        if not self._adapter(first) and not self._adapter(second):
             return False
-        return one.backend == two.backend and one.source.loads == two.source.loads
+        one, two = self._plan.load_plan(first), self._plan.load_plan(second)
+        return _loading(one) == _loading(two) and None not in (one.prompts.chat_template, two.prompts.chat_template)
 
     def _label(self, number: int) -> str:
         return one_line(self._plan.models[number].label, 60)
 
-    def _opened_or_not(self, number: int) -> Answering | ChatUnready:
-        return self._tried(number, lambda: self._opened(number))
-
-    def _opened(self, number: int) -> Answering:
+    def _opened(self, number: int, *, with_adapter: bool = True) -> Answering:
         plan, label = self._plan.load_plan(number), self._label(number)
         if plan.prompts.chat_template is None:
             raise BenchtuiError(
                 f"{label} has no chat template.", "Name one with --chat-template, or choose an instruct model."
             )
+        if not with_adapter and self._adapter(number):
+            plan = dataclasses.replace(plan, source=msgspec.structs.replace(plan.source, adapter=None))
         self._reporter.phase("loading model", detail=plan.source.path)
         if self._any:
             check_room(plan.source)
@@ -106,7 +146,11 @@ class Loader:
         self._reporter.phase("loading model", detail=str(self._adapter(other)))
         return self._tried(other, lambda: open_beside(base, plan, self._reporter, self._memory_share))
 
-    def _ready(self, number: int, opened: Answering, lock: threading.Lock, shares: int | None, began: float) -> Loaded:
+    def _loaded(
+        self, number: int, opened: Answering | ChatUnready, lock: threading.Lock, shares: int | None, began: float
+    ) -> Loaded:
+        if isinstance(opened, ChatUnready):
+            return Loaded(None, opened)
         speaker = self._tried(number, lambda: make_speaker(number, self._label(number), opened, lock))
         if isinstance(speaker, ChatUnready):
             return Loaded(None, speaker)
@@ -126,6 +170,11 @@ class Loader:
 def make_speaker(number: int, label: str, answering: Answering, lock: threading.Lock) -> Speaker:
     """Return what answers in a chat with an open model. Raises BenchtuiError where nothing can."""
     return SteppedSpeaker(number, label, answering, lock)
+
+
+def _loading(plan: LoadPlan) -> tuple[object, ...]:
+    prompts = plan.prompts
+    return plan.backend, plan.source.loads, prompts.dtype, prompts.model_args, dict(plan.backend_settings)
 
 
 def _unready(number: int, label: str, error: Exception) -> ChatUnready:

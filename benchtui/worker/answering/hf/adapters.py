@@ -20,10 +20,13 @@ _SIZE_MISMATCH = re.compile(
     r"size mismatch for (\S+): .*?torch\.Size\((\[[\d, ]*\]).*?torch\.Size\((\[[\d, ]*\])\)", re.DOTALL
 )
 _PROBE_TOKENS = 12
+FIRST_ADAPTER = "default"
+"""What PEFT calls an adapter that is the only one."""
 
 
-def put_on(model: Any, adapter: str) -> tuple[Any, list[str]]:
-    """The model with the adapter on, and what belongs beside its scores.
+def put_on(model: Any, adapter: str, name: str = FIRST_ADAPTER) -> tuple[Any, list[str]]:
+    """The model with the adapter on, and what belongs beside its scores. One that has adapters gets one more, by
+    another `name`, and it is that which is active then.
 
     Raises BenchtuiError naming the adapter where it has no tensors, fits nothing, or lacks some that its configuration
     asks for.
@@ -31,7 +34,12 @@ def put_on(model: Any, adapter: str) -> tuple[Any, list[str]]:
     loads: list[_Load] = []
     try:
         with _kept_loads(adapter, loads):
-            wrapped = PeftModel.from_pretrained(model, adapter)
+            if isinstance(model, PeftModel):
+                wrapped = model
+                model.load_adapter(adapter, adapter_name=name)
+                model.set_adapter(name)
+            else:
+                wrapped = PeftModel.from_pretrained(model, adapter, adapter_name=name)
     except BenchtuiError:
         raise
     except Exception as error:  # peft, torch, safetensors and the hub each raise their own

@@ -36,6 +36,7 @@ from benchtui.worker.answering.protocol import (
 from benchtui.worker.report import Reporter
 
 if TYPE_CHECKING:
+    from benchtui.worker.answering.hf.adapters import BaseProof
     from benchtui.worker.answering.hf.model import HFModel
 
 ROOM_BESIDE = 2
@@ -52,8 +53,11 @@ class HFAnswering(NextTokens, Answering):
         self._dtype = dtype
         self._memory_share = 1.0
         self._shares_weights = False
-        # While it answers, the adapter is switched off: it is the base then, as was proven when the adapter was put on.
-        self._adapter_off = False
+        # While it answers, all adapters are switched off: it is the base then, as was proven when each was put on.
+        self._proof: BaseProof | None = None
+        # What PEFT calls its adapter where others may be on the same weights.
+        self._adapter_name = ""
+        self._adapters = 0
 
     @classmethod
     def open(cls, plan: ModelPlan, reporter: Reporter, memory_share: float) -> HFAnswering:
@@ -118,7 +122,9 @@ class HFAnswering(NextTokens, Answering):
 
     def as_planned(self) -> AbstractContextManager[None]:
         """While open, the model in memory is what the plan says."""
-        if not self._adapter_off:
+        if self._adapter_name and self.lm.model.active_adapter != self._adapter_name:
+            self.lm.model.set_adapter(self._adapter_name)
+        if self._proof is None:
             return nullcontext()
         off: AbstractContextManager[None] = self.lm.model.disable_adapter()
         return off
@@ -210,7 +216,7 @@ class HFAnswering(NextTokens, Answering):
     def _serves(self, source: Source) -> bool:
         """Whether these weights are those of `source`, or become them when its adapter is put on."""
         adapter = hugging_face(source).adapter
-        if self._adapter_off and adapter:
+        if self._proof is not None and adapter:
             return False
         return source.loads == self._own.loads and self._own.adapter in (None, adapter)
 
@@ -254,7 +260,8 @@ class HFAnswering(NextTokens, Answering):
         loaded as well; see `Answering.beside`. Raises as `open` does."""
         share = _share(plan, memory_share)
         torch.manual_seed(plan.prompts.seeds[2])
-        if self._serves(plan.source) and (shared := self._with_adapter(plan, reporter, share)):
+        on_base = self._own.adapter is None and plan.source.loads == self._own.loads
+        if on_base and (shared := self._with_adapter(plan, reporter, share)):
             return shared
         if self._own.adapter:
             return None  # putting the adapter on has changed the base: it has to be loaded again, by itself
@@ -268,11 +275,11 @@ class HFAnswering(NextTokens, Answering):
         return None
 
     def _with_adapter(self, plan: ModelPlan, reporter: Reporter, memory_share: float) -> HFAnswering | None:
-        """The adapter of `plan` on these weights, which then answer with the adapter off. None when that would not be
-        the base; these weights then have the adapter, if it had to be tried."""
+        """The adapter of `plan` on these weights, which then answer with it off, as do other adapters on them. None
+        when that would not be the base; these weights then have the adapter, if it had to be tried."""
         from peft import PeftConfig
 
-        from benchtui.worker.answering.hf.adapters import BaseProof, adapter_error, why_base_is_needed
+        from benchtui.worker.answering.hf.adapters import FIRST_ADAPTER, BaseProof, adapter_error, why_base_is_needed
 
         adapter = hugging_face(plan.source).adapter
         if adapter is None:
@@ -287,9 +294,11 @@ class HFAnswering(NextTokens, Answering):
         if waiting_weights(self.lm.model):
             reporter.decision("base", "loaded by itself", "some of its weights are not on a device to be compared")
             return None
-        proof = BaseProof(self.lm.model)
+        proof = self._proof or BaseProof(self.lm.model)
+        name = f"adapter{self._adapters}" if self._adapters else FIRST_ADAPTER
+        self._adapters += 1
         lm = construct(plan, self.lm.model, self._device, self._dtype)
-        lm.apply_adapter(adapter)
+        lm.apply_adapter(adapter, name)
         if reason := proof.broken_by(lm.model):
             self._plan = plan
             reporter.decision("base", "loaded by itself", f"the adapter switched off is not the base: {reason}")
@@ -297,7 +306,8 @@ class HFAnswering(NextTokens, Answering):
         lm.caveats = [*self.lm.caveats, *lm.caveats]
         self.lm.use(lm.model)
         other = HFAnswering(lm, plan, self._device, self._dtype)
-        self._adapter_off = self._shares_weights = other._shares_weights = True
+        self._proof, other._adapter_name = proof, name
+        self._shares_weights = other._shares_weights = True
         other._set_up(reporter, memory_share)
         return other
 

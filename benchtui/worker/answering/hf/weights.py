@@ -12,7 +12,7 @@ from lm_eval.models.huggingface import HFLM
 
 from benchtui.errors import BenchtuiError
 from benchtui.text import one_line
-from benchtui.worker.answering.hf.adapters import put_on
+from benchtui.worker.answering.hf.adapters import FIRST_ADAPTER, put_on
 from benchtui.worker.answering.hf.spread import input_device, is_spread, waiting_weights
 from benchtui.worker.answering.hf.timing import causal_of
 from benchtui.worker.not_a_number import NotANumberError
@@ -56,8 +56,9 @@ class AccountedLM(HFLM):
         for report in loader.reports:
             self.caveats += _account_for(pretrained, self._model, report)
 
-    def apply_adapter(self, adapter: str) -> None:
-        """Put a PEFT adapter on the model in memory, as HFLM does with one that it has just loaded (`_create_model`).
+    def apply_adapter(self, adapter: str, name: str = FIRST_ADAPTER) -> None:
+        """Put a PEFT adapter on the model in memory, as HFLM does with one that it has just loaded (`_create_model`);
+        by a `name` of its own on a model that has another one.
 
         Unlike HFLM it does not tie the model's weights once more: that fails for an adapter with an embedding of its
         own, and changes nothing for others. Raises BenchtuiError naming the adapter when it does not fit the model, or
@@ -72,7 +73,7 @@ class AccountedLM(HFLM):
         text = getattr(config, "text_config", None)
         if (getattr(text, "vocab_size", None) or config.vocab_size) != self.known_tokens:
             self._model.resize_token_embeddings(self.known_tokens)
-        wrapped, caveats = put_on(self._model, adapter)
+        wrapped, caveats = put_on(self._model, adapter, name)
         self.caveats += caveats
         wrapped.eval()
         self.use(wrapped)

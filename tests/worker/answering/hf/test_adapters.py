@@ -182,6 +182,24 @@ def test_side_by_side_the_base_is_the_base(
         assert tuned[0] != pytest.approx(expected[0], abs=1e-4)
 
 
+def test_several_adapters_on_the_weights_of_one_base(tmp_path: Path, reporter: Reporter) -> None:
+    base = make_base(tmp_path / "base")
+    adapters = [
+        save_adapter(base, tmp_path / "one", _lora()),
+        save_adapter(base, tmp_path / "two", _lora(r=8, target_modules=["k_proj", "down_proj"])),
+        save_adapter(base, tmp_path / "three", _lora(use_dora=True)),
+    ]
+    loaded = HFAnswering.open(plan(base), reporter, 1.0)
+    expected = answers(loaded)
+    beside = [loaded.beside(plan(base, adapter), reporter, 1.0) for adapter in adapters]
+    assert len({id(one.lm.model) for one in (loaded, *beside) if one is not None}) == 1
+    for _ in range(2):
+        for one, adapter in zip(beside, adapters, strict=True):
+            assert one is not None
+            assert_same(answers(one), by_lm_eval(base, adapter))
+            assert_same(answers(loaded), expected)
+
+
 def test_a_base_that_is_changed_in_secret_is_noticed(tmp_path: Path, reporter: Reporter) -> None:
     """An adapter whose configuration says nothing, but whose file carries an embedding of its own."""
     base = make_base(tmp_path / "base")
