@@ -15,6 +15,7 @@ from benchtui.runs.events import Event, EventWriter, Results
 from benchtui.runs.kinds.chat.asked import AnyAsked, AskedReader, Cancel, Close, Look, Write, asked_file
 from benchtui.runs.kinds.chat.conversation import Conversation, read_conversation
 from benchtui.runs.kinds.chat.events import ChatEnded, ChatReady, ChatUnready, ChatWaiting
+from benchtui.runs.records import read_launch
 from benchtui.worker.chat.looking import Looking
 from benchtui.worker.chat.models import Loaded, Loader
 from benchtui.worker.chat.speaker import Speaker
@@ -57,6 +58,8 @@ class _Chat:
         self._reporter = Reporter(EventWriter(run.events))
         process.libraries.reporter = self._reporter
         self._reader = AskedReader(asked_file(run))
+        launched = read_launch(run)
+        self._launched = 0.0 if launched is None else launched.t  # what was closed before is open again
         self._conversation: Conversation = read_conversation(run, len(self._plan.models), self._plan.sampling)
         self._loading: queue.SimpleQueue[Loaded | None] = queue.SimpleQueue()
         self._speakers: dict[int, Speaker] = {}
@@ -129,7 +132,7 @@ class _Chat:
         """Note what was asked since the last look; whether it was that nothing more will be."""
         closed = False
         for line in self._reader.read():
-            closed = isinstance(line, Close)
+            closed = isinstance(line, Close) and line.t >= self._launched
             self._conversation.note_asked(line)
             self._note(line)
         return closed

@@ -44,6 +44,7 @@ class Talk:
         self.run = run
         self.plan = plan
         write_plan(run.plan_file, plan)
+        run.done.unlink(missing_ok=True)
         self.conversation: Conversation = read_conversation(run, len(plan.models), plan.sampling)
         self._writer = AskedWriter(asked_file(run))
         self._control = Control()
