@@ -11,11 +11,11 @@ from textual.widgets import Input
 
 from benchtui.runs.kinds.chat.conversation import Answer
 from screens.app import BenchtuiApp
-from screens.chat.beside import Beside
-from screens.chat.prompt import PromptPage
-from screens.chat.settings import ChatSettings
+from screens.chat.beside.keys import Beside
+from screens.chat.beside.prompt import PromptPage
+from screens.chat.beside.settings import ChatSettings
+from screens.chat.beside.token_view import ChatTokens
 from screens.chat.talk import Talk
-from screens.chat.token_view import ChatTokens
 from tests.screens.chat.made_chat import MadeTalk, two_answers
 from tests.screens.conftest import press, settle, shown
 from tests.screens.test_hostile import EVIL, harmless

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from screens.app import BenchtuiApp
-from screens.chat.prompt import MOST, PromptPage
+from screens.chat.beside.prompt import MOST, PromptPage
 from tests.screens.chat.made_chat import MadeTalk, two_answers
 from tests.screens.conftest import press, settle, shown
 from tests.screens.test_hostile import EVIL, harmless

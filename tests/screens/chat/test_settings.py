@@ -12,7 +12,7 @@ from textual.widgets import Input, TextArea
 from benchtui.errors import UsageError
 from benchtui.routing.records import Sampling
 from screens.app import BenchtuiApp
-from screens.chat.settings import ask_settings, sampling_typed, stops_said
+from screens.chat.beside.settings import ask_settings, sampling_typed, stops_said
 from screens.page import Page
 from tests.screens.chat.made_chat import MadeTalk
 from tests.screens.conftest import press, settle, shown

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from benchtui.reports.wording.tokens import number
 from benchtui.runs.kinds.chat.events import Candidate, ChatPiece, ChatToken
 from screens.app import BenchtuiApp
-from screens.chat.token_view import EVERY, ChatTokens
+from screens.chat.beside.token_view import EVERY, ChatTokens
 from screens.tokens.text import TokenText
 from tests.screens.chat.made_chat import MadeTalk, distribution, two_answers
 from tests.screens.conftest import press, settle, shown

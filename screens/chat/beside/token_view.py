@@ -15,8 +15,8 @@ from benchtui.reports.wording.tokens import number
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from benchtui.text import one_line
+from screens.chat.beside.token_details import Side, side_lines
 from screens.chat.talk import Talk, beside
-from screens.chat.token_details import Side, side_lines
 from screens.tokens.layout import Layout, lay_out
 from screens.tokens.text import TokenText
 from screens.tokens.token_page import TokenPage

@@ -37,25 +37,25 @@ class Beside(Page):
 
     def action_tokens(self) -> None:
         if (talk := self.beside_chat) and (answer := self.beside_answer):
-            from screens.chat.token_view import ChatTokens
+            from screens.chat.beside.token_view import ChatTokens
 
             self.app.push_screen(ChatTokens(talk, answer.number))
 
     def action_prompt(self) -> None:
         if (talk := self.beside_chat) and (answer := self.beside_answer):
-            from screens.chat.prompt import PromptPage
+            from screens.chat.beside.prompt import PromptPage
 
             self.app.push_screen(PromptPage(talk, answer.number))
 
     def action_settings(self) -> None:
         if talk := self.beside_chat:
-            from screens.chat.settings import ask_settings
+            from screens.chat.beside.settings import ask_settings
 
             ask_settings(self, talk)
 
     def action_export(self) -> None:
         if talk := self.beside_chat:
-            from screens.chat.export import ask_export
+            from screens.chat.beside.export import ask_export
 
             ask_export(self, talk, self.beside_end)
 
@@ -64,6 +64,6 @@ class Beside(Page):
             if not answer.over:
                 self.notify("It is being written: Esc stops it.", timeout=3, markup=False)
                 return
-            from screens.chat.keep import ask_to_keep
+            from screens.chat.beside.keep import ask_to_keep
 
             ask_to_keep(self, talk, answer)

@@ -1,0 +1,1 @@
+"""The pages beside a chat, each on a key."""
