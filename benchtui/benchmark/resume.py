@@ -97,9 +97,14 @@ def _check_workers(run: RunDirectory, choice: ResumeChoice) -> None:
 
 
 def check_unfinished(run: RunDirectory) -> None:
-    """Raise BenchtuiError where there is nothing to resume, or the run would be written to another place."""
+    """Raise BenchtuiError where there is nothing to resume, or `check_place` does."""
     if run_state(run) == "finished":
         raise BenchtuiError(f"{shown_name(run)} has finished: there is nothing to resume.")
+    check_place(run)
+
+
+def check_place(run: RunDirectory) -> None:
+    """Raise BenchtuiError where a run would be written to another place than it seems."""
     for folder in (run.path, run.path.parent):
         if folder.is_symlink():  # a model folder may come from anybody, and results are written where it says
             raise BenchtuiError(f"{folder} is a link to another place.", "Replace it with a folder.")

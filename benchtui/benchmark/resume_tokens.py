@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -22,7 +23,7 @@ from benchtui.benchmark.trust import (
 from benchtui.errors import BenchtuiError, ExitCode
 from benchtui.plans.plan import Permissions, write_plan
 from benchtui.plans.prepare import read_whole
-from benchtui.plans.tokens import TaskReferences, TextSource, TextsPlan, TokenModel
+from benchtui.plans.tokens import ModelsPlan, TaskReferences, TextSource, TextsPlan, TokenModel
 from benchtui.python_environment import PythonEnvironment
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.registry import read_kind
@@ -30,6 +31,8 @@ from benchtui.runs.known import model_folder, shown_name
 from benchtui.runs.lock import FolderLock
 from benchtui.supervise.control import Control
 from benchtui.text import one_line
+
+P = TypeVar("P", bound=ModelsPlan)
 
 
 def resume_tokens(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
@@ -54,21 +57,24 @@ def resume_tokens(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, c
 
 def _with_present_facts(plan: TextsPlan, run: RunDirectory, choice: ResumeChoice) -> TextsPlan:
     """Return the plan as it would be made today: contents, versions, task files, and what the user allows now."""
+    now, environment = with_present_models(plan, run, choice)
+    texts = _present_texts(plan, run, choice.include_paths)
+    if isinstance(texts, TaskReferences):
+        texts = msgspec.structs.replace(texts, lm_eval_version=environment.version_of("lm_eval") or "")
+    return msgspec.structs.replace(now, texts=texts)
+
+
+def with_present_models(plan: P, run: RunDirectory, choice: ResumeChoice) -> tuple[P, PythonEnvironment]:
+    """Return the plan with its models as they are on disk now and what the user allows now, and the environment that
+    the worker runs in. Raises BenchtuiError where the user allows less than the plan wants."""
     name = shown_name(run)
     check_permissions(plan, choice.allowed, name)
     for number in range(len(plan.models)):
         check_arguments(plan.benchmark_plan(number), choice.allowed)
-    texts = _present_texts(plan, run, choice.include_paths)
     environment = trusted_environment(plan, choice.python, name, backend=plan.models[0].backend)
-    if isinstance(texts, TaskReferences):
-        texts = msgspec.structs.replace(texts, lm_eval_version=environment.version_of("lm_eval") or "")
-    return msgspec.structs.replace(
-        plan,
-        models=tuple(_present(plan, number, environment, choice.allowed) for number in range(len(plan.models))),
-        texts=texts,
-        permissions=choice.allowed,
-        python=environment.python,
-    )
+    models = tuple(_present(plan, number, environment, choice.allowed) for number in range(len(plan.models)))
+    now = msgspec.structs.replace(plan, models=models, permissions=choice.allowed, python=environment.python)
+    return now, environment
 
 
 def _present_texts(plan: TextsPlan, run: RunDirectory, include_paths: Sequence[Path]) -> TextSource:
@@ -90,7 +96,7 @@ def _present_texts(plan: TextsPlan, run: RunDirectory, include_paths: Sequence[P
     )
 
 
-def _present(plan: TextsPlan, number: int, environment: PythonEnvironment, allowed: Permissions) -> TokenModel:
+def _present(plan: ModelsPlan, number: int, environment: PythonEnvironment, allowed: Permissions) -> TokenModel:
     """Return a model with the content and the versions that it has now."""
     one = plan.models[number]
     backend = find_backend(one.backend)
@@ -106,6 +112,13 @@ def _present(plan: TextsPlan, number: int, environment: PythonEnvironment, allow
 
 def _differences(plan: TextsPlan, now: TextsPlan) -> Iterator[str]:
     """Yield what keeps the store from being continued, in words."""
+    yield from model_differences(plan, now)
+    was, is_now = plan.text_facts(), now.text_facts()
+    yield from (f"the {name.replace('_', ' ')} of its tasks changed" for name in was if was[name] != is_now.get(name))
+
+
+def model_differences(plan: ModelsPlan, now: ModelsPlan) -> Iterator[str]:
+    """Yield what is different of the models now, in words."""
     for before, after in zip(plan.models, now.models, strict=True):
         was, is_now = before.score_settings(), after.score_settings()
         label = one_line(before.label, 60)
@@ -115,5 +128,3 @@ def _differences(plan: TextsPlan, now: TextsPlan) -> Iterator[str]:
                 yield f"{label}: {name} was {there}, and is {here} now"
         if before.source.whole != after.source.whole:
             yield f"{label}: its bytes are other ones now"
-    was, is_now = plan.text_facts(), now.text_facts()
-    yield from (f"the {name.replace('_', ' ')} of its tasks changed" for name in was if was[name] != is_now.get(name))

@@ -105,6 +105,11 @@ class ChatSession:
         asked = bool(self._later) and not self.problem and self._ask_waiting()
         return asked or self.view.version != before or self.problem != problem
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether an answer is not over, or not even asked for."""
+        return bool(self._later) or any(self.conversation.open_answers())
+
     # What the person does.
 
     def say(self, text: str, after: int | None) -> Turn:
@@ -191,6 +196,16 @@ class ChatSession:
             while self._follow():
                 pass
             self._writer.close()
+
+    def ask_missing(self) -> None:
+        """Ask what a chat that died had not come to ask: of its newest turns those that a model was not asked, after
+        one that it was; of a model that was never asked the newest turn."""
+        path = self.conversation.path(self.conversation.newest_end())
+        for model in range(len(self.plan.models)):
+            asked = [place for place, turn in enumerate(path) if self.conversation.tries(turn.number, model)]
+            missing = path[asked[-1] + 1 :] if asked else path[-1:]
+            self._later += [(turn.number, model) for turn in missing]
+        self._ask_waiting()
 
     # How.
 

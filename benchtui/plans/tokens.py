@@ -122,17 +122,15 @@ class ModelsPlan(Plan, frozen=True, kw_only=True):
             one.backend_options,
         )
 
-
-class TextsPlan(ModelsPlan, frozen=True, kw_only=True):
-    """What every plan has that asks several models about the same texts."""
-
-    texts: TextSource
+    @property
+    def asked(self) -> TaskReferences:
+        """The tasks that the models are asked; none but where the texts are theirs."""
+        return TaskReferences((), {}, {}, {})
 
     def benchmark_plan(self, model: int) -> BenchmarkPlan:
         """Return the plan of a benchmark that asks the model of this number the plan's tasks: so what has to be looked
         at in both, such as whose code would run, is looked at by the same functions."""
-        one, texts = self.models[model], self.texts
-        asked = texts if isinstance(texts, TaskReferences) else TaskReferences((), {}, {}, {})
+        one, asked = self.models[model], self.asked
         return BenchmarkPlan(
             role="model",
             model_name=self.model_name,
@@ -158,6 +156,17 @@ class TextsPlan(ModelsPlan, frozen=True, kw_only=True):
             data=asked.data,
             lm_eval_version=asked.lm_eval_version,
         )
+
+
+class TextsPlan(ModelsPlan, frozen=True, kw_only=True):
+    """What every plan has that asks several models about the same texts."""
+
+    texts: TextSource
+
+    @property
+    def asked(self) -> TaskReferences:
+        """The tasks that the models are asked; none but where the texts are theirs."""
+        return self.texts if isinstance(self.texts, TaskReferences) else super().asked
 
     def text_facts(self) -> dict[str, Any]:
         """Everything of the texts that can change a number; of tasks their content counts, not where it lies."""

@@ -168,9 +168,11 @@ def run_state(run: RunDirectory) -> RunState:
 
 
 def _abandoned(run: RunDirectory) -> bool:
-    """Whether a run waits, and no supervisor will start it: the lock of its model is there, and no process holds it."""
+    """Whether a run waits, and no supervisor will start it: its lock, or its model's, is there, and no process holds
+    it."""
+    lock = run.lock if os.path.lexists(run.lock) else run.model_lock
     try:
-        descriptor = os.open(run.model_lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:

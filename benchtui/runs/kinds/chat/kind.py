@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from benchtui.plans.chat import ChatPlan
+from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event
+from benchtui.runs.kinds.benchmark.task_folders import resume_flags
 from benchtui.runs.kinds.chat.events import CHAT_EVENTS
 from benchtui.runs.kinds.chat.fold import ChatFold
 from benchtui.runs.kinds.kind import About, Kind, Working
@@ -22,6 +24,11 @@ def working(event: Event) -> Working | None:
     return None
 
 
+def needed_again(run: RunDirectory, plan: ChatPlan) -> list[str]:
+    """The flags that a command which resumes the chat needs."""
+    return resume_flags(run, plan.benchmark_plan(0))
+
+
 CHAT = Kind(
     name="chat",
     folder="chats",
@@ -33,4 +40,5 @@ CHAT = Kind(
     worker="benchtui.worker.chat.session",
     starting="importing PyTorch",
     resume="benchtui.chat.resume:resume_chat",
+    resume_flags=needed_again,
 )

@@ -1,0 +1,79 @@
+"""The chats that are kept below outputs/, for a list to choose from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from benchtui.errors import BenchtuiError
+from benchtui.files import open_regular_file
+from benchtui.plans.chat import ChatPlan
+from benchtui.plans.plan import read_plan
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.chat.asked import Turn, asked_file
+from benchtui.runs.kinds.chat.kind import CHAT
+from benchtui.runs.known import begun, known_runs
+from benchtui.runs.records import RunState, run_state
+from benchtui.text import one_line
+
+HEAD = 64 * 1024
+"""Bytes of a chat that are read for how it begins."""
+
+
+@dataclass(frozen=True)
+class KeptChat:
+    """A chat: `name` is what to type to mean it, `models` are what they are called, `begins` the first words in it (""
+    where nothing was said), `changed` when something was last said, in seconds since the epoch."""
+
+    run: RunDirectory
+    name: str
+    models: tuple[str, ...]
+    begins: str
+    changed: float
+    state: RunState
+    blind: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether somebody has it open."""
+        return self.state == "running"
+
+
+def find_chats(outputs: Path) -> list[KeptChat]:
+    """Return the chats below `outputs`, the one talked in last first. One whose plan cannot be read is left out:
+    `benchtui runs` says what is wrong with it. Raises UsageError where there is no such folder."""
+    found = []
+    for known in known_runs(outputs):
+        run = known.run
+        if known.problem or run.path.parent.name != CHAT.folder:
+            continue
+        try:
+            plan = read_plan(run.plan_file, ChatPlan)
+        except BenchtuiError:
+            continue
+        labels = tuple(one_line(model.label, 60) for model in plan.models)
+        found.append(KeptChat(run, known.name, labels, _begins(run), _changed(run), run_state(run), plan.blind))
+    return sorted(found, key=lambda chat: (chat.changed, chat.name), reverse=True)
+
+
+def _begins(run: RunDirectory) -> str:
+    try:
+        with open_regular_file(asked_file(run)) as file:
+            lines = file.read(HEAD).splitlines()
+    except OSError:
+        return ""
+    for line in lines:
+        try:
+            return one_line(msgspec.json.decode(line, type=Turn).text)
+        except msgspec.MsgspecError:
+            continue  # settings, or a message that is longer than what is read
+    return ""
+
+
+def _changed(run: RunDirectory) -> float:
+    try:
+        return asked_file(run).stat().st_mtime
+    except OSError:
+        return begun(run)

@@ -1,0 +1,90 @@
+"""Open a chat again that was closed or died: answers that were not over are continued from their last token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchtui.benchmark.frontend import Frontend
+from benchtui.benchmark.resume import ResumeChoice, check_place
+from benchtui.benchmark.resume_tokens import model_differences, with_present_models
+from benchtui.chat.session import ChatSession
+from benchtui.chat.supervision import Supervision, chat_settings, open_lock
+from benchtui.errors import ExitCode, UsageError
+from benchtui.files import unwritable
+from benchtui.plans.chat import ChatPlan
+from benchtui.plans.plan import write_plan
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.registry import read_kind
+from benchtui.runs.known import shown_name
+from benchtui.runs.outcome import exit_code
+from benchtui.runs.records import read_done, wait_again
+from benchtui.supervise.control import Control
+from benchtui.text import one_line
+
+_SHOWN = 5
+_LOOK_EVERY = 0.05
+
+
+def resume_chat_session(run: RunDirectory, choice: ResumeChoice, say: Callable[[str], None]) -> ChatSession:
+    """Open a chat again, with what the user allows now, and have its models loaded; `say` is told what is different of
+    them. Answers at which the worker failed again and again are cancelled; all others that were not over are continued.
+
+    A plan may come from anybody: permissions and another Python are given again. Raises BenchtuiError for that, for a
+    run that is no chat, one that is open, and one that cannot be read or written.
+    """
+    plan = chat_plan(run)
+    check_place(run)
+    lock = open_lock(run, plan.model_name)
+    try:
+        now, _ = with_present_models(plan, run, choice)
+        for words in list(model_differences(plan, now))[:_SHOWN]:
+            say(f"{words}: what it says from now on may be different.")
+        failed = (done := read_done(run)) is not None and done.status in ("failed", "timed out")
+        try:
+            wait_again(run)
+            write_plan(run.plan_file, now)
+        except OSError as error:
+            raise unwritable(run.records, error) from error
+        supervision = Supervision(run, lock, chat_settings(choice.settings.timeout))
+        session = ChatSession(run, now, supervision)
+        _continue(session, say, failed=failed)
+    except BaseException:
+        lock.release()
+        raise
+    supervision.begin()
+    return session
+
+
+def chat_plan(run: RunDirectory) -> ChatPlan:
+    """Return the plan of a chat. Raises UsageError for a run of another kind, BenchtuiError for what cannot be read."""
+    kind, plan = read_kind(run)
+    if not isinstance(plan, ChatPlan):
+        raise UsageError(
+            f"{shown_name(run)} is a run of the kind {one_line(kind.name, 40)}, and no chat.",
+            "`benchtui runs` lists all runs.",
+        )
+    return plan
+
+
+def resume_chat(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:
+    """Have the answers of a chat that were not over written to their end, and close it: what `benchtui resume` does
+    where nobody can talk. Raises what `resume_chat_session` raises."""
+    with resume_chat_session(run, choice, frontend.say) as session:
+        if not session.unfinished:
+            frontend.say(f"Every answer of {shown_name(run)} is over: `benchtui chat --resume` talks on.")
+        with control.graceful(), frontend.watch((run,), control) as tick:
+            while session.unfinished and not (session.problem or control.stop_requested):
+                session.poll()
+                tick()
+                control.wait(_LOOK_EVERY)
+    return ExitCode.INTERRUPTED if control.stop_requested else exit_code([run])
+
+
+def _continue(session: ChatSession, say: Callable[[str], None], *, failed: bool) -> None:
+    """Before there is a worker: settle what it finds unfinished."""
+    unfinished = list(session.conversation.open_answers())
+    if failed and unfinished:
+        say("What was being written when the worker failed is not continued by itself.")
+        session.cancel()
+    if not session.was_closed:
+        session.ask_missing()
