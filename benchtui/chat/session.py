@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from types import TracebackType
 
 import msgspec
@@ -112,16 +113,18 @@ class ChatSession:
 
     # What the person does.
 
-    def say(self, text: str, after: int | None) -> Turn:
-        """Say something to all models after the turn `after`, None to begin; each that has not answered that turn yet
-        is asked when it has."""
+    def say(self, text: str, after: int | None, models: Collection[int] | None = None) -> Turn:
+        """Say something to all models, or to some, after the turn `after`, None to begin; each that has not answered
+        that turn yet is asked when it has."""
         if not text.strip():
             raise UsageError("There is nothing to answer.", "Type a message.")
         if after is not None:
             self._turn(after)
         turn = Turn(number=self.conversation.next_turn, after=after, text=_without_surrogates(text))
         self._write(turn)
-        self._later += [(turn.number, model) for model in range(len(self.plan.models))]
+        self._later += [
+            (turn.number, model) for model in range(len(self.plan.models)) if models is None or model in models
+        ]
         self._ask_waiting()
         return turn
 

@@ -168,7 +168,8 @@ class Voting:
     def end(self) -> BlindVotes:
         """End the vote: stop what is still written, keep the result in the chat's folder, and return it. Raises
         BenchtuiError where it cannot be written."""
-        self.session.cancel()
+        if not self.session.problem:
+            self.session.cancel()
         if self.voted and self._shown_at[-1:] != (self.voted,):
             self._shown_at += (self.voted,)
         found = count_votes(self._conversation, self.labels, self.ballot.seed, self._shown_at)

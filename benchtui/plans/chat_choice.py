@@ -28,7 +28,8 @@ class ChatChoice:
 
     `settings` has what it shares with `benchtui run`, CHAT_SETTINGS of it; its `gen_kwargs` are empty: `sampling` says
     how models write, with the third of the seeds. `models` are as they were typed, as for `benchtui tokens compare`;
-    `names` what they are called, () for what suits. `system` is the system prompt; `blind` hides who wrote what.
+    `names` what they are called, () for what suits. `system` is the system prompt; `blind` hides who wrote what:
+    a vote on the `prompts` of the file `prompts_file`, "" where the voter writes them, over after `votes` votes.
     """
 
     settings: Choice
@@ -37,6 +38,9 @@ class ChatChoice:
     sampling: Sampling = CHAT_SAMPLING
     system: str | None = None
     blind: bool = False
+    prompts: tuple[str, ...] = ()
+    prompts_file: str = ""
+    votes: int | None = None
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -54,3 +58,7 @@ class ChatChoice:
             yield from ("--system", self.system)
         if self.blind:
             yield "--blind"
+            if self.prompts_file:
+                yield from ("--file", self.prompts_file)
+            if self.votes is not None:
+                yield from ("--votes", str(self.votes))

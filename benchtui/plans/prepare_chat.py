@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import secrets
 from collections.abc import Sequence
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from benchtui.errors import UsageError
 from benchtui.plans.abilities import check_writes
 from benchtui.plans.benchmark import PromptSettings
-from benchtui.plans.chat import MOST_MODELS, ChatPlan
+from benchtui.plans.chat import MOST_MODELS, Ballot, ChatPlan
 from benchtui.plans.chat_choice import ChatChoice
 from benchtui.plans.chat_template import (
     ChosenTemplate,
@@ -69,8 +70,20 @@ def prepare_chat(choice: ChatChoice, found: FoundModels) -> tuple[ChatPlan, list
         sampling=msgspec.structs.replace(choice.sampling, seed=settings.seeds[2]),
         system=choice.system or None,
         blind=choice.blind,
+        ballot=_ballot(choice),
     )
     return plan, [*found.notes, *notes]
+
+
+def _ballot(choice: ChatChoice) -> Ballot | None:
+    """Return what is voted on; who answers what, and on which side, is drawn by a seed that nobody knows before."""
+    if not choice.blind:
+        return None
+    if len(choice.models) < 2:
+        raise UsageError("A blind vote is between two models at least.", "Name another one, for example base.")
+    if choice.votes is not None and choice.votes < 1:
+        raise UsageError(f"{choice.votes} votes show nothing.", "Give --votes a number from 1 on.")
+    return Ballot(seed=secrets.randbits(53), prompts=choice.prompts, votes=choice.votes)
 
 
 def _prompts(choice: ChatChoice, found: FoundModels) -> tuple[list[PromptSettings], list[str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -45,6 +45,23 @@ def _cells(pair: PairVotes, glyphs: Glyphs) -> tuple[str, ...]:
     return (
         one_line(pair.first, 60), one_line(pair.second, 60), *counts, share, interval, p_number(pair.p_holm), verdict
     )  # fmt: skip
+
+
+def single_votes(votes: BlindVotes, prompts: Mapping[int, str]) -> Table:
+    """Return a row for each vote: who was left and who right, and which was better. `prompts` by their turns."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
+    made.add_column("Prompt", ratio=2, no_wrap=True)
+    for name in ("Left", "Right", "Better"):
+        made.add_column(name, ratio=1, no_wrap=True)
+    for vote in votes.votes:
+        left, right = (one_line(votes.models[side], 60) for side in (vote.first, vote.second))
+        better = {"first": left, "second": right}.get(vote.choice, "tie")
+        made.add_row(*(Text(cell) for cell in (one_line(prompts.get(vote.turn, ""), 200), left, right, better)))
+    return made
 
 
 def votes_lines(votes: BlindVotes) -> Iterator[str]:
