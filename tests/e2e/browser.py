@@ -68,16 +68,30 @@ class Browser:
         data = json.dumps(body).encode() if body is not None else None
         kind = {"Content-Type": "application/json"}
         request = urllib.request.Request(self._base + path, data, kind, method=method)  # noqa: S310 - loopback
-        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
-            return json.load(answer)["value"]
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - loopback
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise AssertionError(f"{method} {path}: {error.read().decode(errors='replace')[:2000]}") from error
 
     def open(self, url: str) -> None:
         self._call("POST", f"{self._session}/url", {"url": url})
 
     def press(self, key: str) -> None:
-        where = {"using": "css selector", "value": ".xterm-helper-textarea"}
-        [element] = self._call("POST", f"{self._session}/element", where).values()
-        self._call("POST", f"{self._session}/element/{element}/value", {"text": KEYS.get(key, key)})
+        """A character, or a name in KEYS."""
+        self.type(KEYS.get(key, key))
+
+    def type(self, text: str) -> None:
+        """Press the key of each character of a text."""
+        focus = {"script": "document.querySelector('.xterm-helper-textarea').focus()", "args": []}
+        self._call("POST", f"{self._session}/execute/sync", focus)
+        keys = [{"type": action, "value": key} for key in text for action in ("keyDown", "keyUp")]
+        body = {"actions": [{"type": "key", "id": "keyboard", "actions": keys}]}
+        self._call("POST", f"{self._session}/actions", body)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window another size, in pixels."""
+        self._call("POST", f"{self._session}/window/rect", {"width": width, "height": height})
 
     def sent(self) -> str:
         script = {"script": "return window.__sent || ''", "args": []}

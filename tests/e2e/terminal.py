@@ -37,6 +37,23 @@ class Terminal:
         for key in keys:
             self._tmux("send-keys", "-t", "t", key)
 
+    def type(self, text: str) -> None:
+        """Every character as it is."""
+        self._tmux("send-keys", "-t", "t", "-l", text)
+
+    def resize(self, width: int, height: int) -> None:
+        self._tmux("resize-window", "-t", "t", "-x", str(width), "-y", str(height))
+
+    @property
+    def title(self) -> str:
+        """What programs have named the terminal."""
+        return self._tmux("display-message", "-p", "-t", "t", "#{pane_title}").strip()
+
+    @property
+    def shell(self) -> int:
+        """The process that runs the command."""
+        return int(self._tmux("display-message", "-p", "-t", "t", "#{pane_pid}"))
+
     def wait_for(self, found: str | Callable[[str], bool], seconds: float = 60) -> str:
         """The screen once it holds what is looked for. Fails showing the screen as it is instead."""
         holds = found if callable(found) else lambda screen: found in screen

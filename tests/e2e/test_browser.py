@@ -43,7 +43,7 @@ def test_the_same_application_in_a_browser(served: str, workspace: Workspace, tm
             ("b", "Compare it with the model"),
             ("Enter", "Which weights"),
             ("Enter", "The tasks named below"),
-            ("Enter", "This machine would take"),
+            ("Enter", "Suggested: "),
             ("Enter", "2 tasks known to lm-eval"),
             ("s", "Score so far"),
         ):
