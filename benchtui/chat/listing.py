@@ -20,12 +20,13 @@ from benchtui.text import one_line
 
 HEAD = 64 * 1024
 """Bytes of a chat that are read for how it begins."""
+_TURN = b'{"asked":"turn"'
 
 
 @dataclass(frozen=True)
 class KeptChat:
-    """A chat: `name` is what to type to mean it, `models` are what they are called, `begins` the first words in it (""
-    where nothing was said), `changed` when something was last said, in seconds since the epoch."""
+    """A chat: `name` is what to type to mean it, `models` are what they are called, `begins` the first words in it,
+    `changed` when something was last said, in seconds since the epoch."""
 
     run: RunDirectory
     name: str
@@ -42,8 +43,9 @@ class KeptChat:
 
 
 def find_chats(outputs: Path) -> list[KeptChat]:
-    """Return the chats below `outputs`, the one talked in last first. One whose plan cannot be read is left out:
-    `benchtui runs` says what is wrong with it. Raises UsageError where there is no such folder."""
+    """Return the chats below `outputs`, the one talked in last first. Left out are those in which nothing was said, and
+    those whose plan cannot be read: `benchtui runs` says what is wrong with them. Raises UsageError where there is no
+    such folder."""
     found = []
     for known in known_runs(outputs):
         run = known.run
@@ -53,12 +55,14 @@ def find_chats(outputs: Path) -> list[KeptChat]:
             plan = read_plan(run.plan_file, ChatPlan)
         except BenchtuiError:
             continue
-        labels = tuple(one_line(model.label, 60) for model in plan.models)
-        found.append(KeptChat(run, known.name, labels, _begins(run), _changed(run), run_state(run), plan.blind))
+        if begins := _begins(run):
+            labels = tuple(one_line(model.label, 60) for model in plan.models)
+            found.append(KeptChat(run, known.name, labels, begins, _changed(run), run_state(run), plan.blind))
     return sorted(found, key=lambda chat: (chat.changed, chat.name), reverse=True)
 
 
 def _begins(run: RunDirectory) -> str:
+    """The first message of a chat, "" for none."""
     try:
         with open_regular_file(asked_file(run)) as file:
             lines = file.read(HEAD).splitlines()
@@ -68,7 +72,8 @@ def _begins(run: RunDirectory) -> str:
         try:
             return one_line(msgspec.json.decode(line, type=Turn).text)
         except msgspec.MsgspecError:
-            continue  # settings, or a message that is longer than what is read
+            if line.startswith(_TURN) and line is lines[-1]:
+                return "(a long message)"
     return ""
 
 

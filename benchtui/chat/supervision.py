@@ -14,7 +14,7 @@ from benchtui.supervise.settings import SuperviseSettings
 from benchtui.supervise.supervisor import Supervisor
 from benchtui.text import one_line
 
-CLOSING = 3.0
+CLOSING = 1.5
 """Seconds that a worker has to end by itself when a chat is closed; it is asked to stop then."""
 STOPPING = 3.0
 """Seconds that it has after that, before it is killed."""

@@ -3,64 +3,18 @@
 from __future__ import annotations
 
 import math
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from benchtui.chat.session import ChatSession
-from benchtui.chat.supervision import Supervision, chat_settings, open_lock
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.models.source import FolderSource
-from benchtui.plans.benchmark import PromptSettings
-from benchtui.plans.chat import ChatPlan
-from benchtui.plans.plan import write_plan
-from benchtui.plans.tokens import TokenModel
 from benchtui.routing.records import Sampling
-from benchtui.runs.directory import RunDirectory
-from benchtui.runs.events import EventWriter, WorkerStarted
-from benchtui.runs.kinds.chat.asked import AskedReader, Write, asked_file
-from benchtui.runs.kinds.chat.events import ChatBegun, ChatEnded, ChatPiece, ChatReady, ChatUnready
-
-DRAWN = Sampling(temperature=1.0, seed=5)
-
-
-class Talk:
-    """A session, and the events that a worker would write."""
-
-    def __init__(self, outputs: Path) -> None:
-        self.run = RunDirectory(outputs / "tuned" / "chats" / "2026-11-29T10-00-00")
-        models = tuple(
-            TokenModel(label=label, source=source(), prompts=PromptSettings(), backend="hf") for label in ("A", "B")
-        )
-        self.plan = ChatPlan(model_name="tuned", bench_id="1", created="now", models=models, sampling=DRAWN)
-        write_plan(self.run.plan_file, self.plan)
-        self.session = self.open()
-        self.events = EventWriter(self.run.events)
-
-    def open(self) -> ChatSession:
-        supervision = Supervision(self.run, open_lock(self.run, "tuned"), chat_settings(None))
-        return ChatSession(self.run, self.plan, supervision)
-
-    def ready(self, *models: int) -> None:
-        for model in models:
-            self.events.emit(ChatReady(model=model))
-        self.session.poll()
-
-    def answer(self, number: int, text: str, *, over: bool = True) -> None:
-        self.events.emit(ChatBegun(answer=number))
-        self.events.emit(ChatPiece(answer=number, text=text))
-        if over:
-            self.events.emit(ChatEnded(answer=number, finish="end"))
-        self.session.poll()
-
-    @property
-    def writes(self) -> list[Write]:
-        return [line for line in AskedReader(asked_file(self.run)).read() if isinstance(line, Write)]
-
-
-def source() -> FolderSource:
-    return FolderSource(path="/models/tuned", identity="sha256:1")
+from benchtui.runs.events import WorkerStarted
+from benchtui.runs.kinds.chat.asked import Write, asked_file
+from benchtui.runs.kinds.chat.events import ChatUnready
+from tests.chat.opened import Talk
 
 
 @pytest.fixture
@@ -200,6 +154,39 @@ def test_what_is_on_disk_is_the_chat_for_whoever_opens_it_next(talk: Talk) -> No
     assert [message.content for message in again.say("More", turn.number) and talk.writes[2].messages] == [
         "Be brief.", "Hello", "Hey.", "More",
     ]  # fmt: skip
+    again.close()
+
+
+def test_a_full_disk_is_said_and_costs_nothing_that_was_written(talk: Talk) -> None:
+    turn = talk.session.say("Hello", None)
+    talk.answer(1, "Hi.")
+    talk.answer(2, "Hey.")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (asked_file(talk.run).stat().st_size + 50, hard))
+    try:
+        with pytest.raises(BenchtuiError, match="cannot be written"):
+            talk.session.say("More, much more than there is room for, " * 10, turn.number)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(talk.session.conversation.turns) == [turn.number]
+    again = talk.session.say("Less", turn.number)
+    assert said(talk.writes[2]) == ["Hello", "Hi.", "Less"]
+    talk.session.close()
+    assert [one.text for one in talk.open().conversation.path(again.number)] == ["Hello", "Less"]
+
+
+def test_what_a_killed_chat_had_not_come_to_ask_is_asked_when_it_is_opened_again(talk: Talk) -> None:
+    talk.events.emit(ChatUnready(model=1, what="B does not fit into memory."))
+    talk.ready(0)
+    first = talk.session.say("One", None)
+    second = talk.session.say("Two", first.number)
+    talk.session.say("Three", second.number)
+    assert [said(line) for line in talk.writes] == [["One"]]
+    talk.session.close()
+    again = talk.open()
+    again.ask_missing()
+    assert again.waiting == ((2, 0), (3, 0))
+    assert [(line.model, said(line)) for line in talk.writes[1:]] == [(1, ["Three"])], "what B never answered is past"
     again.close()
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -193,3 +194,19 @@ def test_a_worker_that_dies_at_an_answer_again_and_again_ends_the_chat(outputs: 
     with resume_chat_session(session.run, ResumeChoice(Permissions(), chat_settings(None)), said.append) as opened:
         assert over(opened, 1).state == "cancelled"
     assert said == ["What was being written when the worker failed is not continued by itself."]
+
+
+@pytest.mark.long
+def test_silence_counts_while_an_answer_is_asked_for_and_not_while_nothing_is(outputs: Path) -> None:
+    wanted = choice(outputs)
+    with start_chat(replace(wanted, settings=replace(wanted.settings, timeout=5.0)), print) as session:
+        session.say("the quick brown fox", None)
+        first = over(session, 1)
+        quiet = time.monotonic() + 7
+        wait_for(session, lambda: time.monotonic() > quiet)
+        again = session.regenerate(1, 0)
+        answer = writing(session, again.number)
+        os.kill(worker_of(session.run), signal.SIGSTOP)  # as a driver that hangs
+        assert over(session, again.number).text == first.text == answer.text
+    ended = [event.reason for event in read_events(session.run.events) if isinstance(event, WorkerEnded)]
+    assert ended == ["timed out"]

@@ -25,7 +25,7 @@ from benchtui.worker.report import Reporter
 
 LOOK_EVERY = 0.01
 """Seconds between two looks at what is asked."""
-WAITING_EVERY = 5.0
+WAITING_EVERY = 2.0
 """Seconds after which it is told again that nothing is asked."""
 
 

@@ -124,8 +124,7 @@ class AskedWriter:
     def __init__(self, path: Path) -> None:
         self._descriptor = open_run_file(path, os.O_RDWR | os.O_APPEND, make_folder=True)
         size = os.fstat(self._descriptor).st_size
-        if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
-            os.write(self._descriptor, b"\n")
+        self._torn = bool(size) and os.pread(self._descriptor, 1, size - 1) != b"\n"
 
     def write(self, line: AnyAsked) -> AnyAsked:
         """Append one line, and return it with its time. Raises BenchtuiError where it is too long, OSError where it
@@ -134,9 +133,12 @@ class AskedWriter:
         text = msgspec.json.encode(timed) + b"\n"
         if len(text) > LONGEST_LINE:
             raise BenchtuiError(f"The chat has grown to {len(text):,} bytes for one answer.", "Begin a new one.")
-        written = os.write(self._descriptor, text)
-        if written < len(text):  # a disk that filled up in the middle: the next write raises
-            os.write(self._descriptor, text[written:])
+        whole = b"\n" + text if self._torn else text
+        self._torn = True
+        written = os.write(self._descriptor, whole)
+        if written < len(whole):  # a disk that filled up in the middle: the next write raises
+            os.write(self._descriptor, whole[written:])
+        self._torn = False
         return timed
 
     def close(self) -> None:
