@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchtui.durations import format_duration
+from benchtui.routing.records import Sampling
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatEnded, ChatReady, Finish
 
 FINISHES: dict[Finish, str] = {
     "end": "complete",
     "stop": "ended at a stop string",
-    "length": "cut at the greatest number of tokens",
+    "length": "cut at the limit",
     "window": "cut: the model's window is full",
     "cancelled": "cancelled",
     "failed": "failed",
@@ -30,7 +31,7 @@ def answer_parts(answer: Answer, rate: float | None = None) -> Iterator[str]:
     if (speed := written_rate(ended)) is not None:
         yield f"{speed:,.1f} tokens/s"
     if ended.first_token is not None:
-        yield f"first token {ended.first_token:.2f} s"
+        yield f"first {ended.first_token:.2f} s"
     yield FINISHES[ended.finish]
 
 
@@ -81,3 +82,18 @@ def ready_parts(ready: ChatReady, labels: tuple[str, ...]) -> Iterator[str]:
         yield f"weights of {labels[ready.shares]}"
     if ready.window:
         yield f"window {ready.window:,}"
+
+
+def sampling_words(sampling: Sampling, system: str | None) -> str:
+    """Say how answers are written."""
+    parts = ["greedy"] if not sampling.samples else [f"temperature {sampling.temperature:g}"]
+    if sampling.samples:
+        cuts = (("top-k", sampling.top_k, 0), ("top-p", sampling.top_p, 1.0), ("min-p", sampling.min_p, 0.0))
+        parts += [f"{name} {value:g}" for name, value, off in cuts if value != off]
+        parts.append(f"seed {sampling.seed}")
+    parts.append(f"at most {tokens_words(sampling.max_new_tokens)}")
+    if sampling.stop:
+        parts.append(f"{len(sampling.stop)} stop string{'s' if len(sampling.stop) != 1 else ''}")
+    if system:
+        parts.append("system prompt")
+    return " · ".join(parts)

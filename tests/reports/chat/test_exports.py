@@ -81,7 +81,7 @@ def test_markdown_has_the_branch_that_was_written_to_last(chat: MadeChat) -> Non
     greeted = ["Hello\n", "Hi there.\n", "Greet them.\n", "Good day.\n"]
     assert blocks == ["Be brief.\n", *greeted, "Who am I?\n", "You are\n", "A\n", problem]
     assert "Other branches end at turn 2." in page
-    assert "2 tokens · 0.5 tokens/s · first token 0.50 s · cancelled" in page
+    assert "2 tokens · 0.5 tokens/s · first 0.50 s · cancelled" in page
     assert "Who are you?" in chat_text(chat.plan, chat.conversation, "markdown", 2)
     with pytest.raises(UsageError, match="no turn 9"):
         chat_text(chat.plan, chat.conversation, "markdown", 9)
