@@ -86,5 +86,5 @@ def _continue(session: ChatSession, say: Callable[[str], None], *, failed: bool)
     if failed and unfinished:
         say("What was being written when the worker failed is not continued by itself.")
         session.cancel()
-    if not session.was_closed:
+    if not session.was_closed and session.plan.ballot is None:  # a vote asks itself: not every model every prompt
         session.ask_missing()

@@ -8,6 +8,7 @@ import click
 
 from benchtui.cli.parameters.options import run_option
 from benchtui.cli.parameters.settings import setting_option
+from benchtui.errors import BenchtuiError
 
 
 @click.command("readme")
@@ -22,8 +23,13 @@ from benchtui.cli.parameters.settings import setting_option
     help="Also a table of MODEL's checkpoints, formats and quantisations beside their base; until the next "
     "`benchtui run` or `benchtui readme` writes the section again.",
 )
+@click.option(
+    "--votes",
+    is_flag=True,
+    help="Also what MODEL's blind votes show (`benchtui chat --blind`); as long as --leaderboard.",
+)
 @setting_option("outputs")
-def command(model: str | None, run: str | None, leaderboard: bool, outputs: Path) -> None:
+def command(model: str | None, run: str | None, leaderboard: bool, votes: bool, outputs: Path) -> None:
     """Write MODEL's benchmark results into its README files.
 
     README.md of the model folder and of lora/, merged_16bit/, merged_4bit/ and gguf/ get a Benchmark Results section
@@ -36,7 +42,9 @@ def command(model: str | None, run: str | None, leaderboard: bool, outputs: Path
     from benchtui.text import printable
 
     folder, runs = runs_of_model(outputs, model, run)
-    done = update_readmes(folder, summarize(folder, runs), _leaderboard(folder) if leaderboard else "")
+    more = [_leaderboard(folder)] if leaderboard else []
+    more += [_votes(folder)] if votes else []
+    done = update_readmes(folder, summarize(folder, runs), "\n\n".join(part.strip("\n") for part in more))
     lines = [f"Results of the run {runs.fine_tuned.path.name}."] if runs.fine_tuned else []
     lines += runs.why_others_do_not_count
     for line in (*lines, *done):
@@ -51,3 +59,13 @@ def _leaderboard(folder: Path) -> str:
     from benchtui.reports.leaderboard.page import page_of
 
     return leaderboard_part(page_of(completed(assemble(folder.parent, (folder.name,))).board()))
+
+
+def _votes(folder: Path) -> str:
+    """Return the blind votes of a model as a part of the section. Raises BenchtuiError where there are none."""
+    from benchtui.compare.history.votes import model_votes
+    from benchtui.reports.chat.votes_log import votes_part
+
+    if part := votes_part(model_votes(folder)):
+        return part
+    raise BenchtuiError(f"No blind vote of {folder.name} was ended yet.", "Type `benchtui chat MODEL base --blind`.")

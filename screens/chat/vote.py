@@ -48,9 +48,9 @@ class VotePage(Page):
         "what, and what the votes show, is said at the end. Up and down scroll both answers."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("1,left", "vote('first')", "Left is better", key_display="1", tooltip="The left answer is better"),
+        Binding("1,left", "vote('first')", "Left", key_display="1", tooltip="The left answer is better"),
         Binding("0,equals_sign,t", "vote('tie')", "Tie", key_display="0", tooltip="Neither is better"),
-        Binding("2,right", "vote('second')", "Right is better", key_display="2", tooltip="The right answer is better"),
+        Binding("2,right", "vote('second')", "Right", key_display="2", tooltip="The right answer is better"),
         Binding("s", "vote('skip')", "Skip", tooltip="Say nothing of this prompt"),
         Binding("u", "undo", "Undo", tooltip="Take the last vote back"),
         Binding("v", "continue", "Vote on", tooltip="Continue the vote; the report says that the result was shown"),

@@ -32,11 +32,12 @@ def votes_table(pairs: Sequence[PairVotes], glyphs: Glyphs = UNICODE) -> Table:
     for name, side in zip(HEADER, ALIGNED, strict=True):
         made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
     for pair in pairs:
-        made.add_row(*(Text(cell) for cell in _cells(pair, glyphs)))
+        made.add_row(*(Text(cell) for cell in pair_cells(pair, glyphs)))
     return made
 
 
-def _cells(pair: PairVotes, glyphs: Glyphs) -> tuple[str, ...]:
+def pair_cells(pair: PairVotes, glyphs: Glyphs = UNICODE) -> tuple[str, ...]:
+    """Return what the columns of HEADER hold for a pair of models."""
     share = "" if pair.share is None else f"{100 * pair.share:.1f}%"
     interval = "" if pair.share is None else f"{100 * pair.interval.low:.1f} to {100 * pair.interval.high:.1f}"
     kind = verdict_of(pair)
@@ -75,7 +76,7 @@ def votes_markdown(votes: BlindVotes) -> str:
     """Return table and sentences; "" where nobody has voted."""
     if not votes.pairs:
         return ""
-    rows = [[escape(cell) for cell in _cells(pair, UNICODE)] for pair in votes.pairs]
+    rows = [[escape(cell) for cell in pair_cells(pair, UNICODE)] for pair in votes.pairs]
     said = "\n".join(f"- {escape(line, 1000)}" for line in votes_lines(votes))
     return f"{table(list(HEADER), rows, ALIGNED)}\n\n{said}"
 

@@ -12,7 +12,7 @@ from benchtui.text import one_line
 
 SIGN_TEST_FEWEST = 6
 """Votes from which some outcome has a two-sided p-value below 5 %: all for one model (`matched_pairs.fewest`)."""
-ABOUT = "Of one person and these prompts: other people, or other prompts, may prefer another model."
+ABOUT = "One person voted on these prompts: with other people or other prompts, another model may be preferred."
 
 
 def verdict_of(pair: PairVotes) -> Kind:
