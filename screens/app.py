@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from benchtui.plans.choice import Choice
     from benchtui.runs.directory import RunDirectory
+    from screens.settings import Begin
 
 PRESS_AGAIN_WITHIN = 2.0
 _STYLES = Path(__file__).parent / "styles"
@@ -63,6 +64,8 @@ class BenchtuiApp(App[int]):
         self.push_screen(Home())
         if self.settings.typed:
             self.open_wizard(self.settings.choice)
+        if (chat := self.settings.chat) is not None:
+            self.open_vote(chat.begin, chat.labels)
 
     def on_ready(self) -> None:
         """Exclude what is loaded by now from garbage collection: looking through it would delay a key press by
@@ -104,6 +107,12 @@ class BenchtuiApp(App[int]):
         from screens.sweeps.sweep import SweepPage
 
         self.push_screen(SweepPage(run))
+
+    def open_vote(self, begin: Begin, labels: Sequence[str]) -> None:
+        """Hold a blind vote in a chat that `begin` starts or opens again."""
+        from screens.chat.vote import VotePage
+
+        self.push_screen(VotePage(begin, labels))
 
     def open_history(self, model: Path) -> None:
         from screens.history.history import HistoryPage

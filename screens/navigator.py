@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from benchtui.plans.choice import Choice
     from benchtui.runs.directory import RunDirectory
-    from screens.settings import Settings
+    from screens.settings import Begin, Settings
 
 
 class Navigator(Protocol):
@@ -31,6 +31,9 @@ class Navigator(Protocol):
 
     def open_sweep(self, run: Path) -> None:
         """Show what a sweep over thresholds found."""
+
+    def open_vote(self, begin: Begin, labels: Sequence[str]) -> None:
+        """Hold a blind vote in a chat that `begin` starts or opens again, of models with these labels."""
 
     def open_history(self, model: Path) -> None:
         """List what was ever benchmarked of a model."""

@@ -32,7 +32,9 @@ class Session(Protocol):
     run: RunDirectory
     plan: ChatPlan
     conversation: Conversation
-    problem: str
+
+    @property
+    def problem(self) -> str: ...
 
     def poll(self) -> bool: ...
     def say(self, text: str, after: int | None, models: Collection[int] | None = None) -> Turn: ...

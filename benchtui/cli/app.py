@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -15,6 +16,10 @@ from benchtui.cli.terminal.stray_output import stray_output_held
 from benchtui.errors import BenchtuiError
 from benchtui.plans.choice import Choice
 from benchtui.text import printable
+
+if TYPE_CHECKING:
+    from benchtui.chat.session import ChatSession
+    from screens.settings import Settings
 
 CRASHED = 1
 """What Textual returns after an error of its own or of ours."""
@@ -47,15 +52,29 @@ def open_app(choice: Choice, *, typed: bool = False) -> int:
     `choice` pre-fills the wizard, which opens at once when flags were `typed`. Raises BenchtuiError where there is no
     terminal that can show it.
     """
-    if not _can_show():
-        raise BenchtuiError(
-            "This is no terminal that can show the application.",
-            "`benchtui run` works anywhere; `benchtui app --plain` asks its questions line by line.",
-        )
-    from screens.app import BenchtuiApp
+    _check_terminal("`benchtui run` works anywhere; `benchtui app --plain` asks its questions line by line.")
     from screens.settings import Settings
 
-    app = BenchtuiApp(Settings(choice, typed=typed))
+    return _show(Settings(choice, typed=typed))
+
+
+def open_vote(choice: Choice, begin: Callable[[Callable[[str], None]], ChatSession], labels: Sequence[str]) -> int:
+    """Show the page of a blind vote, which `begin` starts or opens again; otherwise as `open_app`."""
+    _check_terminal("A blind vote needs one that shows a full screen.")
+    from screens.settings import OpenedChat, Settings
+
+    return _show(Settings(choice, chat=OpenedChat(begin, labels)))
+
+
+def _check_terminal(otherwise: str) -> None:
+    if not _can_show():
+        raise BenchtuiError("This is no terminal that can show the application.", otherwise)
+
+
+def _show(settings: Settings) -> int:
+    from screens.app import BenchtuiApp
+
+    app = BenchtuiApp(settings)
     if os.environ.get("TEXTUAL_DRIVER"):  # whoever started this reads what it prints
         result = app.run()
         return app.return_code or result or 0

@@ -33,6 +33,7 @@ _LEAST_NAME = 3
 COMMANDS: dict[str, tuple[str, str]] = {
     "app": ("benchtui.cli.app", "Open the application (what `benchtui` alone does on a terminal)."),
     "run": ("benchtui.cli.run", "Benchmark a trained model against its base."),
+    "chat": ("benchtui.cli.chat", "Talk with models that answer side by side."),
     "plan": ("benchtui.cli.plan", "Say what a comparison could show, before it is run: are the samples enough?"),
     "resume": ("benchtui.cli.resume", "Resume an unfinished run; nothing answered is asked again."),
     "runs": ("benchtui.cli.runs", "List runs: running, finished, partial, died."),

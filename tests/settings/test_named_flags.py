@@ -24,7 +24,7 @@ OF_OTHER_PROGRAMS = frozenset(
     | {"--outtype", "--special", "--merge", "--kl-divergence", "--max-logprobs"}
 )
 NO_WORDS = (
-    *("reports/style.py", "reports/hybrid/style.py", "reports/tokens/page_parts.py"),
+    *("reports/style.py", "reports/hybrid/style.py", "reports/chat/style.py", "reports/tokens/page_parts.py"),
     *("reports/leaderboard/sheets.py", "reports/leaderboard/script.py"),
 )
 """Files in which `--name` is a variable of a style sheet."""

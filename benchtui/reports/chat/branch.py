@@ -29,13 +29,32 @@ class WrittenTurn:
     vote: Vote | None = None
 
 
-def branch(conversation: Conversation, end: int | None = None) -> list[WrittenTurn]:
-    """Return the turns up to `end`, by default of the branch that was written to last. Raises UsageError for a turn
-    that is not there."""
+def branches(conversation: Conversation, end: int | None = None) -> list[list[WrittenTurn]]:
+    """Return the turns up to `end`; by default, of each first message, the branch that was written to last. Raises
+    UsageError for a turn that is not there."""
     if end is not None and end not in conversation.turns:
         raise UsageError(f"The chat has no turn {end}.", f"It has {len(conversation.turns):,}.")
-    last = conversation.newest_end() if end is None else end
-    return [_written(conversation, turn.number, turn.text) for turn in conversation.path(last)]
+    ends = list(_newest_ends(conversation).values()) if end is None else [end]
+    return [[_written(conversation, turn.number, turn.text) for turn in conversation.path(last)] for last in ends]
+
+
+def _newest_ends(conversation: Conversation) -> dict[int, int]:
+    """Return the newest turn behind each first one; a turn comes after the one that it follows."""
+    first: dict[int, int] = {}
+    found: dict[int, int] = {}
+    for turn in conversation.turns.values():
+        first[turn.number] = turn.number if turn.after is None else first[turn.after]
+        found[first[turn.number]] = max(turn.number, found.get(first[turn.number], 0))
+    return found
+
+
+def system_of(conversation: Conversation, turns: list[WrittenTurn]) -> str:
+    """Return the system prompt that the last answers of a branch were written with, "" for none."""
+    for turn in reversed(turns):
+        for answer in filter(None, turn.answers):
+            first = answer.asked.messages[:1]
+            return first[0].content if first and first[0].role == "system" else ""
+    return conversation.system or ""
 
 
 def _written(conversation: Conversation, number: int, text: str) -> WrittenTurn:
@@ -47,9 +66,9 @@ def _written(conversation: Conversation, number: int, text: str) -> WrittenTurn:
     return WrittenTurn(number, text, used, others, conversation.votes.get(number))
 
 
-def other_ends(conversation: Conversation, shown: list[WrittenTurn]) -> list[int]:
+def other_ends(conversation: Conversation, shown: list[list[WrittenTurn]]) -> list[int]:
     """Return the last turns of the branches that are not `shown`."""
-    inside = {turn.number for turn in shown}
+    inside = {turn.number for turns in shown for turn in turns}
     followed = {turn.after for turn in conversation.turns.values()}
     return [number for number in conversation.turns if number not in followed and number not in inside]
 

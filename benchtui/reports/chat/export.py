@@ -21,6 +21,6 @@ _WRITERS: dict[ChatFormat, Callable[[ChatPlan, Conversation, int | None], str]] 
 
 
 def chat_text(plan: ChatPlan, conversation: Conversation, format_: ChatFormat, end: int | None = None) -> str:
-    """Return the branch of a chat up to the turn `end`, by default the one that was written to last. Raises UsageError
-    for a turn that is not there."""
+    """Return the branch of a chat up to the turn `end`; by default, of each first message, the branch that was written
+    to last. Raises UsageError for a turn that is not there."""
     return _WRITERS[format_](plan, conversation, end)

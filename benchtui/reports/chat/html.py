@@ -13,14 +13,16 @@ from benchtui.reports.chat.branch import (
     NO_ANSWER,
     WrittenTurn,
     about,
-    branch,
+    branches,
     facts,
     labels,
     other_ends,
     problem,
+    system_of,
     title,
     vote_words,
 )
+from benchtui.reports.chat.style import CHAT_STYLE
 from benchtui.reports.chat.tokens import answer_pieces
 from benchtui.reports.style import html_page
 from benchtui.reports.tokens.cells_of_text import Piece
@@ -36,22 +38,11 @@ MOST_COLOURED = 50_000
 """Tokens of a page that are coloured, the first ones: each takes some 100 bytes."""
 _TOP = 5
 
-_STYLE = """
-main { max-width: 110rem; }
-.turn { border-top: 1px solid var(--line); margin-top: 1.5rem; }
-.turn > pre { border-left-color: currentColor; font-weight: 600; }
-.answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
-.answers > section { min-width: 0; }
-.answers pre { font: 15px/1.5 system-ui, sans-serif; }
-.answers h3 { margin: .6rem 0; font-size: 1rem; overflow-wrap: anywhere; }
-.failed { color: var(--loss); }
-""".strip()
-
 
 def chat_html(plan: ChatPlan, conversation: Conversation, end: int | None = None) -> str:
-    """Return the page of the branch up to the turn `end` (by default the one that was written to last); browsers open
-    it from disk. Raises UsageError for a turn that is not there."""
-    return _Page(plan, conversation).page(branch(conversation, end))
+    """Return the page of the branch up to the turn `end`, by default of those that `branches` gives; browsers open it
+    from disk. Raises UsageError for a turn that is not there."""
+    return _Page(plan, conversation).page(branches(conversation, end))
 
 
 class _Page:
@@ -62,20 +53,22 @@ class _Page:
         self._names = labels(plan)
         self._left = MOST_COLOURED
 
-    def page(self, turns: list[WrittenTurn]) -> str:
+    def page(self, shown: list[list[WrittenTurn]]) -> str:
         named = escape(title(self._plan))
         parts = [
             f"<h1>{named}</h1>",
             f'<p class="notes">{_text(" · ".join(about(self._plan, self._conversation)))}</p>',
         ]
-        if self._conversation.system:
-            parts.append(_folded("System prompt", f"<pre>{_text(self._conversation.system)}</pre>"))
-        parts += [self._turn(turn) for turn in turns]
-        if others := other_ends(self._conversation, turns):
+        for number, turns in enumerate(shown):
+            parts += ["<hr>"] if number else []
+            if system := system_of(self._conversation, turns):
+                parts.append(_folded("System prompt", f"<pre>{_text(system)}</pre>"))
+            parts += [self._turn(turn) for turn in turns]
+        if others := other_ends(self._conversation, shown):
             parts.append(f'<p class="notes">Other branches end at turn {", ".join(map(str, others))}.</p>')
         if self._left <= 0:
             parts.append(f'<p class="notes">The first {MOST_COLOURED:,} tokens of the page are coloured.</p>')
-        return html_page(named, f"{STYLE}\n{_STYLE}", parts)
+        return html_page(named, f"{STYLE}\n{CHAT_STYLE}", parts)
 
     def _turn(self, turn: WrittenTurn) -> str:
         answers = "".join(self._column(turn, model) for model in range(len(self._names)))

@@ -11,11 +11,12 @@ from benchtui.reports.chat.branch import (
     NO_ANSWER,
     WrittenTurn,
     about,
-    branch,
+    branches,
     facts,
     labels,
     other_ends,
     problem,
+    system_of,
     vote_words,
 )
 from benchtui.reports.markdown import escape
@@ -27,21 +28,29 @@ _FENCES = re.compile(r"`{3,}")
 
 
 def chat_markdown(plan: ChatPlan, conversation: Conversation, end: int | None = None) -> str:
-    """Return the branch up to the turn `end` (by default the one that was written to last); ends in a newline. Raises
+    """Return the branch up to the turn `end`, by default those that `branches` gives; ends in a newline. Raises
     UsageError for a turn that is not there."""
     names = labels(plan)
-    turns = branch(conversation, end)
+    shown = branches(conversation, end)
     parts = [f"# Chat: {' | '.join(map(escape, names))}", escape(" · ".join(about(plan, conversation)), 1000)]
-    if conversation.system:
-        parts += ["System prompt:", fenced(conversation.system)]
-    for turn in turns:
-        parts += [f"## Turn {turn.number}", fenced(turn.text)]
-        for model, answer in enumerate(turn.answers):
-            parts += _answer(turn, model, answer, names, plan)
-        parts += [escape(words)] if (words := vote_words(turn, conversation, names)) else []
-    if others := other_ends(conversation, turns):
+    for number, turns in enumerate(shown):
+        parts += ["---"] if number else []
+        if system := system_of(conversation, turns):
+            parts += ["System prompt:", fenced(system)]
+        for turn in turns:
+            parts += _turn(turn, names, plan, conversation)
+    if others := other_ends(conversation, shown):
         parts.append(f"Other branches end at turn {', '.join(map(str, others))}.")
     return "\n\n".join(parts) + "\n"
+
+
+def _turn(turn: WrittenTurn, names: tuple[str, ...], plan: ChatPlan, conversation: Conversation) -> Iterator[str]:
+    yield f"## Turn {turn.number}"
+    yield fenced(turn.text)
+    for model, answer in enumerate(turn.answers):
+        yield from _answer(turn, model, answer, names, plan)
+    if words := vote_words(turn, conversation, names):
+        yield escape(words)
 
 
 def _answer(

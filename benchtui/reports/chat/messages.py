@@ -1,4 +1,5 @@
-"""Writes a chat as JSONL of messages, as training data are: {"messages": [...], "model": "..."} for each model."""
+"""Writes a chat as JSONL of messages, as training data are: {"messages": [...], "model": "..."} for each model and
+branch."""
 
 from __future__ import annotations
 
@@ -7,18 +8,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from benchtui.plans.chat import ChatPlan
-from benchtui.reports.chat.branch import WrittenTurn, branch
+from benchtui.reports.chat.branch import WrittenTurn, branches
 from benchtui.runs.kinds.chat.asked import Message
 from benchtui.runs.kinds.chat.conversation import Conversation
 from benchtui.text import escaped_json
 
 
 def chat_jsonl(plan: ChatPlan, conversation: Conversation, end: int | None = None) -> str:
-    """Return the messages of the branch up to the turn `end` (by default the one that was written to last), as each
-    model was told them; every line ends in its last answer. Models that wrote nothing are left out. Raises UsageError
-    for a turn that is not there."""
-    turns = branch(conversation, end)
-    records = (_record(plan, conversation, turns, model) for model in range(conversation.models))
+    """Return the messages of the branch up to the turn `end`, by default of those that `branches` gives, as each model
+    was told them; every line ends in its last answer. Models that wrote nothing are left out. Raises UsageError for a
+    turn that is not there."""
+    records = (
+        _record(plan, conversation, turns, model)
+        for turns in branches(conversation, end)
+        for model in range(conversation.models)
+    )
     lines = (escaped_json(json.dumps(record, ensure_ascii=False)) for record in records if record is not None)
     return "".join(f"{line}\n" for line in lines)
 

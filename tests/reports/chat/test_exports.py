@@ -98,6 +98,20 @@ def test_messages_are_those_that_each_model_was_told(chat: MadeChat) -> None:
     assert said[1] == [*opening, ("assistant", thought), asked, ("assistant", "A")]
 
 
+def test_every_first_message_has_its_branch(chat: MadeChat) -> None:
+    chat.answer(chat.turn("Something else"), 0, "Well.")
+    lines = [json.loads(line) for line in chat_text(chat.plan, chat.conversation, "jsonl").splitlines()]
+    assert [line["messages"][-1]["content"] for line in lines] == ["You are", "A", "Well."]
+    rendered = MarkdownIt().parse(chat_text(chat.plan, chat.conversation, "markdown"))
+    headings = [rendered[n + 1].content for n, token in enumerate(rendered) if token.tag == "h2" and token.nesting == 1]
+    assert headings == ["Turn 1", "Turn 3", "Turn 4"]
+    assert sum(token.type == "hr" for token in rendered) == 1
+    assert "<hr>" in chat_text(chat.plan, chat.conversation, "html")
+    only = chat_text(chat.plan, chat.conversation, "markdown", 4)
+    assert "Hello" not in only
+    assert "Other branches end at turn 2, 3." in only
+
+
 def test_messages_end_in_an_answer_that_is_there(chat: MadeChat) -> None:
     chat.turn("And now?", 3)
     lines = [json.loads(line) for line in chat_text(chat.plan, chat.conversation, "jsonl").splitlines()]

@@ -1,0 +1,104 @@
+"""Say something in a chat and wait for the answers: for scripts, and from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from benchtui.chat.scripts import Script
+from benchtui.chat.session import ChatSession
+from benchtui.errors import BenchtuiError
+from benchtui.runs.kinds.chat.conversation import Answer
+from benchtui.runs.kinds.chat.events import ChatUnready, Finish
+
+PAUSE = 0.02
+"""Seconds between two looks at what the models wrote."""
+
+
+@dataclass(frozen=True)
+class ChatAnswer:
+    """The answer of a model to a `message`, the turn of that number. `text` is all that it wrote, its thinking
+    included; `finish` why it is over, `problem` what went wrong, "" where nothing did. Tokens that were written and
+    read, those that were in memory already (`cached`), seconds until the first one and until the last: None where they
+    were not told."""
+
+    turn: int
+    message: str
+    model: str
+    text: str
+    finish: Finish
+    tokens: int | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    first_token: float | None = None
+    seconds: float | None = None
+    problem: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is no answer that counts."""
+        return self.finish in ("failed", "cancelled")
+
+
+def ask(
+    session: ChatSession, text: str, after: int | None = None, told: Callable[[], None] = lambda: None
+) -> list[ChatAnswer]:
+    """Say `text` after the turn `after` (None: begin anew), and return the answers of all models in their order when
+    they are over. `told` is called whenever something has changed. Raises BenchtuiError where the chat has ended
+    meanwhile."""
+    turn = session.say(text, after).number
+    models = range(len(session.plan.models))
+    while not all(_over(session, turn, model) for model in models):
+        if session.poll():
+            told()
+            continue
+        if session.problem:
+            raise BenchtuiError(session.problem)
+        time.sleep(PAUSE)
+    return [answered(session, turn, model) for model in models]
+
+
+def change_system(session: ChatSession, script: Script) -> None:
+    """Give the chat the system prompt of a script: its own, or that which the chat began with."""
+    system = session.plan.system if script.system is None else script.system
+    if system != session.conversation.system:
+        session.change(session.conversation.sampling, system)
+
+
+def answered(session: ChatSession, turn: int, model: int) -> ChatAnswer:
+    """Return the answer of a model to a turn, or why there is none."""
+    conversation = session.conversation
+    label, message = session.plan.models[model].label, conversation.turns[turn].text
+    answer = newest(session, turn, model)
+    if answer is None or answer.ended is None:
+        ready = conversation.ready.get(model)
+        words = f"{ready.what} {ready.next_step}".strip() if isinstance(ready, ChatUnready) else "It was not asked."
+        return ChatAnswer(turn, message, label, "", "failed", problem=words)
+    ended = answer.ended
+    return ChatAnswer(
+        turn,
+        message,
+        label,
+        answer.text,
+        ended.finish,
+        ended.tokens,
+        ended.prompt,
+        ended.cached,
+        ended.first_token,
+        ended.seconds,
+        f"{ended.what} {ended.next_step}".strip(),
+    )
+
+
+def newest(session: ChatSession, turn: int, model: int) -> Answer | None:
+    """Return what a model wrote for a turn last."""
+    tries = session.conversation.tries(turn, model)
+    return tries[-1] if tries else None
+
+
+def _over(session: ChatSession, turn: int, model: int) -> bool:
+    if isinstance(session.conversation.ready.get(model), ChatUnready):
+        return True
+    answer = newest(session, turn, model)
+    return answer is not None and answer.over
