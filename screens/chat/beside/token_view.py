@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import time
 from typing import ClassVar
 
 from rich.text import Text
@@ -24,6 +26,8 @@ from screens.widgets.plain import Plain
 
 EVERY = 0.2
 """Seconds after which is looked whether there is more to show."""
+PAUSE = 4
+"""How many times as long as setting an answer in lines has taken it is not set again."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +43,7 @@ class ChatTokens(TokenPage):
 
     HELP = (
         "Every token of one answer, and what each model would have written in its place. Numbers are in nats, at "
-        "temperature 1. When the answer is over, the other models read it, and JS says how far each is from the one "
+        "temperature 1; H is the entropy. When the answer is over, the other models read it, and JS says how far each is from the one "
         f"that wrote it: two models part where it is {PARTED} or more. w goes to where they part, and to where the "
         "texts differ."
     )
@@ -59,7 +63,7 @@ class ChatTokens(TokenPage):
         Binding(
             "right_square_bracket",
             "answer(1)",
-            "Next answer",
+            "Answer",
             key_display="[/]",
             tooltip="The next answer to this turn",
         ),
@@ -78,6 +82,7 @@ class ChatTokens(TokenPage):
         self._readings: dict[int, Reading] = {}
         self._places: list[int] = []
         self._asked: set[int] = set()
+        self._next = 0.0
 
     def on_mount(self) -> None:
         self.crumbs("Chat", "Tokens")
@@ -94,6 +99,8 @@ class ChatTokens(TokenPage):
 
     def _follow(self) -> None:
         """Read again what has grown; let the others read an answer that is over."""
+        if time.monotonic() < self._next:
+            return
         answer, conversation = self._answer, self._talk.conversation
         wanted = answer.over and answer.tokens and len(self._labels) > 1 and not self._talk.problem
         if wanted and self._number not in self._asked and not self._looks():
@@ -125,13 +132,21 @@ class ChatTokens(TokenPage):
         values = _values(answer, shade, reading)
         tops = list(others.top)
 
-        def lines() -> tuple[int, Layout]:
-            return at, lay_out(answer_pieces(answer, values, shade.metric, tops).pieces, width)
+        def lines() -> tuple[int, Layout, float]:
+            began = time.monotonic()
+            layout = lay_out(answer_pieces(answer, values, shade.metric, tops).pieces, width)
+            return at, layout, time.monotonic() - began
 
-        self.load(lines, self._show, group="lines")
+        self._next = math.inf  # one after another: a newer one would take the place of this one
+        self.load(lines, self._show, group="lines", failed=self._failed)
 
-    def _show(self, found: tuple[int, Layout]) -> None:
-        at, layout = found
+    def _failed(self, what: str, next_step: str) -> None:
+        self._next = 0.0
+        self.tell(what, next_step)
+
+    def _show(self, found: tuple[int, Layout, float]) -> None:
+        at, layout, took = found
+        self._next = time.monotonic() + PAUSE * took
         if at != self._number:
             return
         text = self.query_one(TokenText)
@@ -176,7 +191,7 @@ class ChatTokens(TokenPage):
     def _partings(self) -> Text:
         """Where each other model parts from the one that wrote, and where the texts differ; keeps the places."""
         answer, conversation, colours = self._answer, self._talk.conversation, self.colours
-        parts, places = [], []
+        first, nowhere, differ, places = [], [], [], []
         for other, label in enumerate(self._labels):
             if other == answer.asked.model:
                 continue
@@ -184,16 +199,22 @@ class ChatTokens(TokenPage):
             far = parted(reading.divergence) if reading is not None else []
             if far and reading is not None:
                 places.append(far[0])
-                parts.append(f"parts from {label} at token {far[0] + 1:,} (JS {number(reading.divergence[far[0]])})")
+                js = number(reading.divergence[far[0]])
+                first.append(f"{far[0] + 1:,} from {label} ({'' if first else 'JS '}{js})")
             elif reading is not None and reading.done and not reading.problem:
-                parts.append(f"parts nowhere from {label}")
+                nowhere.append(label)
             used = conversation.used(answer.asked.turn, other)
             differs = differs_at(answer, used) if used is not None and used.number != self._number else None
             if differs is not None:
                 places.append(differs)
-                parts.append(f"text differs from token {differs + 1:,}")
+                differ.append(f"{differs + 1:,}")
         self._places = sorted(set(places))
-        return Text(" · ".join(parts), style=colours.muted)
+        said = (
+            ("parts at token ", ", ".join(first)),
+            ("parts nowhere from ", ", ".join(nowhere)),
+            ("texts differ from token ", ", ".join(dict.fromkeys(differ))),
+        )
+        return Text(" · ".join(words + what for words, what in said if what), style=colours.muted)
 
     def details(self, position: int, width: int) -> Text | None:
         tokens = self._answer.tokens

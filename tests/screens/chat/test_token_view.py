@@ -59,8 +59,8 @@ async def test_w_goes_to_where_they_part_and_to_where_the_texts_differ(app: Benc
         first = next(at for at, value in enumerate(js) if value >= 0.1)
         differs = 4  # Herons, live, at, the are the same
         screen = shown(pilot)
-        assert f"parts from tuned at token {first + 1} (JS {number(js[first])})" in screen
-        assert f"text differs from token {differs + 1}" in screen
+        assert f"parts at token {first + 1} from tuned (JS {number(js[first])})" in screen
+        assert f"texts differ from token {differs + 1}" in screen
         seen = []
         for _ in range(2):
             await press(pilot, "w")
