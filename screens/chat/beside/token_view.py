@@ -43,9 +43,9 @@ class ChatTokens(TokenPage):
 
     HELP = (
         "Every token of one answer, and what each model would have written in its place. Numbers are in nats, at "
-        "temperature 1; H is the entropy. When the answer is over, the other models read it, and JS says how far each is from the one "
-        f"that wrote it: two models part where it is {PARTED} or more. w goes to where they part, and to where the "
-        "texts differ."
+        "temperature 1; H is the entropy. When the answer is over, the other models read it, and JS says how far each "
+        f"is from the one that wrote it: two models part where it is {PARTED} or more. w goes to where they part, and "
+        "to where the texts differ."
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("w", "part", "Where they part", tooltip="Where the models part, and where their texts differ"),
@@ -191,7 +191,8 @@ class ChatTokens(TokenPage):
     def _partings(self) -> Text:
         """Where each other model parts from the one that wrote, and where the texts differ; keeps the places."""
         answer, conversation, colours = self._answer, self._talk.conversation, self.colours
-        first, nowhere, differ, places = [], [], [], []
+        first: list[str] = []
+        nowhere, differ, places = [], [], []
         for other, label in enumerate(self._labels):
             if other == answer.asked.model:
                 continue
