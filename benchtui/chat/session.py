@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from types import TracebackType
 
 import msgspec
 
+from benchtui.benchmark.remove import remove_run
+from benchtui.chat.channel import Channel
 from benchtui.chat.supervision import Supervision
 from benchtui.errors import BenchtuiError, UsageError
-from benchtui.files import unwritable
 from benchtui.plans.chat import ChatPlan
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.follow.state import RunFollower
 from benchtui.runs.follow.view import RunView
 from benchtui.runs.kinds.chat.asked import (
     AnyAsked,
-    AskedReader,
-    AskedWriter,
     Cancel,
     Choice,
     Close,
@@ -28,9 +27,8 @@ from benchtui.runs.kinds.chat.asked import (
     Use,
     Vote,
     Write,
-    asked_file,
 )
-from benchtui.runs.kinds.chat.conversation import Answer, Conversation
+from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatUnready
 from benchtui.runs.known import shown_name
 from benchtui.settings.sampling import FLAGS, check_sampling
@@ -52,19 +50,11 @@ class ChatSession:
         cannot be read or written."""
         self.run = run
         self.plan = plan
-        self.conversation = Conversation(len(plan.models), plan.sampling, plan.system)
+        self._channel = Channel(run, plan)
+        self.conversation = self._channel.conversation
         self._supervision = supervision
-        self._follower = RunFollower(run)
         self._later: list[tuple[int, int]] = []
         self._closed = False
-        try:
-            self._read_asked()
-            self._writer = AskedWriter(asked_file(run))
-        except OSError as error:
-            raise unwritable(asked_file(run), error) from error
-        while self._follow():
-            pass
-        self.conversation.ready.clear()  # of an earlier worker
 
     def __enter__(self) -> ChatSession:
         return self
@@ -76,9 +66,14 @@ class ChatSession:
     # What is known.
 
     @property
+    def was_closed(self) -> bool:
+        """Whether the chat had been closed by its person before it was opened now."""
+        return self._channel.was_closed
+
+    @property
     def view(self) -> RunView:
         """What is known of the run besides the conversation: how far loading is, warnings, decisions."""
-        return self._follower.view
+        return self._channel.view
 
     @property
     def problem(self) -> str:
@@ -102,7 +97,7 @@ class ChatSession:
     def poll(self) -> bool:
         """Take in what is new; whether anything changed. Raises BenchtuiError where nothing can be written."""
         before, problem = self.view.version, self.problem
-        self._follow()
+        self._channel.follow()
         asked = bool(self._later) and not self.problem and self._ask_waiting()
         return asked or self.view.version != before or self.problem != problem
 
@@ -183,22 +178,21 @@ class ChatSession:
 
     def close(self) -> None:
         """End the chat: what is being written is cancelled, and the worker ended, in some seconds at most. It can be
-        resumed."""
+        resumed; one in which nothing was said is deleted."""
         if self._closed:
             return
-        try:
-            if not self._supervision.ended:
+        if not self._supervision.ended:
+            with contextlib.suppress(BenchtuiError):  # a full disk: the worker is asked to stop instead
                 if any(self.conversation.open_answers()):
                     self._write(Cancel())
                 self._write(Close())
-        except BenchtuiError:
-            pass  # a full disk: the worker is asked to stop instead
-        finally:
-            self._closed = True
-            self._supervision.end()
-            while self._follow():
-                pass
-            self._writer.close()
+        self._closed = True
+        self._supervision.end()
+        self._channel.catch_up()
+        self._channel.close()
+        if not self.conversation.turns:
+            with contextlib.suppress(BenchtuiError):  # then it stays, and is not listed
+                remove_run(self.run)
 
     def ask_missing(self) -> None:
         """Ask what a chat that died had not come to ask: of its newest turns those that a model was not asked, after
@@ -212,27 +206,10 @@ class ChatSession:
 
     # How.
 
-    def _read_asked(self) -> None:
-        reader, last = AskedReader(asked_file(self.run)), None
-        while lines := reader.read():
-            for line in lines:
-                self.conversation.note_asked(line)
-            last = lines[-1]
-        self.was_closed = isinstance(last, Close)
-
-    def _follow(self) -> bool:
-        self._follower.update()
-        for event in self._follower.new:
-            self.conversation.note_event(event)
-        return bool(self._follower.new)
-
     def _write(self, line: AnyAsked) -> None:
         if problem := self.problem:
             raise UsageError(problem)
-        try:
-            self.conversation.note_asked(self._writer.write(line))
-        except OSError as error:
-            raise unwritable(asked_file(self.run), error) from error
+        self._channel.write(line)
 
     def _ask_waiting(self) -> bool:
         """Ask what waits for no answer any more; whether there was such."""

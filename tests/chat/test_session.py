@@ -190,6 +190,12 @@ def test_what_a_killed_chat_had_not_come_to_ask_is_asked_when_it_is_opened_again
     again.close()
 
 
+def test_a_chat_in_which_nothing_was_said_leaves_nothing(talk: Talk) -> None:
+    talk.session.change(Sampling(), "Be brief.")
+    talk.session.close()
+    assert not talk.run.path.exists()
+
+
 def test_two_people_cannot_write_into_one_chat(talk: Talk) -> None:
     with pytest.raises(BenchtuiError, match="is open already, by process"):
         talk.open()
