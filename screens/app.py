@@ -65,7 +65,8 @@ class BenchtuiApp(App[int]):
         if self.settings.typed:
             self.open_wizard(self.settings.choice)
         if (chat := self.settings.chat) is not None:
-            self.open_vote(chat.begin, chat.labels)
+            opening = self.open_vote if chat.blind else self.open_chat
+            opening(chat.begin, chat.labels)
 
     def on_ready(self) -> None:
         """Exclude what is loaded by now from garbage collection: looking through it would delay a key press by
@@ -107,6 +108,12 @@ class BenchtuiApp(App[int]):
         from screens.sweeps.sweep import SweepPage
 
         self.push_screen(SweepPage(run))
+
+    def open_chat(self, begin: Begin, labels: Sequence[str]) -> None:
+        """Show a chat, which `begin` starts or opens again."""
+        from screens.chat.chat import ChatPage
+
+        self.push_screen(ChatPage(begin, labels))
 
     def open_vote(self, begin: Begin, labels: Sequence[str]) -> None:
         """Hold a blind vote in a chat that `begin` starts or opens again."""

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class OpenedChat:
     """A chat that is opened with the application: `begin` starts it, or opens one that is kept, and says meanwhile what
-    it does; `labels` are what its models are called until then."""
+    it does; `labels` are what its models are called until then. `blind`: it is a vote."""
 
     begin: Begin
     labels: Sequence[str]
+    blind: bool = False
 
 
 @dataclass(frozen=True)

@@ -58,12 +58,25 @@ def open_app(choice: Choice, *, typed: bool = False) -> int:
     return _show(Settings(choice, typed=typed))
 
 
-def open_vote(choice: Choice, begin: Callable[[Callable[[str], None]], ChatSession], labels: Sequence[str]) -> int:
-    """Show the page of a blind vote, which `begin` starts or opens again; otherwise as `open_app`."""
-    _check_terminal("A blind vote needs one that shows a full screen.")
+def open_chat(
+    choice: Choice, begin: Callable[[Callable[[str], None]], ChatSession], labels: Sequence[str], *, blind: bool
+) -> int:
+    """Show a chat, or with `blind` a vote, which `begin` starts or opens again; otherwise as `open_app`. The chat is
+    closed when this returns."""
+    _check_terminal("`benchtui chat --plain` asks line by line; a vote needs a full screen.")
     from screens.settings import OpenedChat, Settings
 
-    return _show(Settings(choice, chat=OpenedChat(begin, labels)))
+    opened: list[ChatSession] = []
+
+    def remembered(say: Callable[[str], None]) -> ChatSession:
+        opened.append(begin(say))
+        return opened[-1]
+
+    try:
+        return _show(Settings(choice, chat=OpenedChat(remembered, labels, blind)))
+    finally:
+        for session in opened:
+            session.close()
 
 
 def _check_terminal(otherwise: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from benchtui.cli.parameters.chat import chat_choice, chat_options
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
 @click.argument("models", nargs=-1, metavar="[MODEL...]")
 @chat_options
 @setting_options(*CHAT_SETTINGS)
-def command(models: tuple[str, ...], as_json: bool, **values: Any) -> int:
+@click.pass_context
+def command(ctx: click.Context, /, models: tuple[str, ...], as_json: bool, plain: bool, **values: Any) -> int:
     """Talk with one to four MODELs: all answer the same message, side by side.
 
     A MODEL is a name in outputs, NAME:FORMAT, a path, a GGUF file or a Hub id; base means the base of the first
@@ -50,37 +52,74 @@ def command(models: tuple[str, ...], as_json: bool, **values: Any) -> int:
 
     Exit codes of scripts: 0 all models answered · 1 none did · 3 some failed · 130 interrupted.
     """
-    _check(models, values)
-    resumed, format_, output, blind = values["resumed"], values["format_"], values["output"], values["blind"]
-    said = () if blind else _said(values["prompts"], values["file"], asked=resumed is None or format_ is None)
+    _check(ctx, models, values)
+    resumed, format_, output = values["resumed"], values["format_"], values["output"]
+    asked = not values["blind"] and (resumed is None or format_ is None)
+    said = () if values["blind"] else _said(values["prompts"], values["file"], asked=asked)
     if resumed is not None and format_ is not None and not said:
         return _export_kept(values["outputs"], resumed, format_, output)
     choice = chat_choice(models or (() if resumed is not None else _default_models(values)), values)
     run = None if resumed is None else find_run(values["outputs"], resumed)
-    if blind or (not said and run is not None and _plan(run).blind):
-        from benchtui.cli.app import open_vote
-
-        return open_vote(choice.settings, partial(_begin, choice, run), _labels(choice, run))
+    kept = None if run is None else _plan(run)
+    begin = partial(_begin, choice, run, partial(_changed, ctx, choice))
     from benchtui.cli.terminal.script_chat import Printed, talk_by_line, talk_by_script
 
-    opened, printed = partial(_begin, choice, run, _say), Printed(as_json, format_, output)
-    return talk_by_script(opened, said, printed) if said else talk_by_line(opened, printed)
+    printed = Printed(as_json, format_, output)
+    if said:
+        return talk_by_script(partial(begin, _say), said, printed)
+    if plain or as_json:
+        return talk_by_line(partial(begin, _say), printed)
+    from benchtui.cli.app import open_chat
+
+    labels = choice.names or choice.models if kept is None else tuple(model.label for model in kept.models)
+    return open_chat(choice.settings, begin, labels, blind=choice.blind if kept is None else kept.blind)
 
 
-def _check(models: tuple[str, ...], values: dict[str, Any]) -> None:
+def _check(ctx: click.Context, models: tuple[str, ...], values: dict[str, Any]) -> None:
     """Raise UsageError for flags that contradict each other."""
     if values["output"] is not None and values["format_"] is None:
         raise UsageError("--output says where a chat is exported to, and not as what.", "Give --export as well.")
-    if values["resumed"] is not None and models:
-        raise UsageError("--resume opens the models that the chat has.", "Leave the names of models out.")
     if values["prompts"] and values["file"] is not None:
         raise UsageError("--prompt and --file both say what is said.", "Give one of them.")
     if values["votes"] is not None and not values["blind"]:
         raise UsageError("--votes says when a blind vote ends, and this is none.", "Give --blind as well.")
-    if values["blind"] and (values["prompts"] or values["as_json"] or values["format_"]):
-        raise UsageError("A blind vote is held on a screen.", "Leave out --prompt, --json and --export.")
-    if values["blind"] and values["resumed"] is not None:
-        raise UsageError("--resume knows by itself whether a chat is a blind vote.", "Leave out --blind.")
+    if values["blind"] and any(_typed(ctx, name) for name in ("prompts", "as_json", "format_", "plain")):
+        raise UsageError("A blind vote is held on a screen.", "Leave out --prompt, --json, --plain and --export.")
+    if values["resumed"] is None:
+        return
+    if models:
+        raise UsageError("--resume opens the models that the chat has.", "Leave the names of models out.")
+    for option in ctx.command.params:
+        name = option.name or ""
+        if _typed(ctx, name) and name not in (*_WITH_RESUME, *_OF_ANSWERS):
+            raise UsageError(
+                f"{option.opts[-1]} is what the chat was begun with.", "Leave it out, or begin a new chat."
+            )
+
+
+_WITH_RESUME = (
+    "outputs", "timeout", "python", "trust_remote_code", "allow_pickle", "resumed", "prompts", "file", "as_json",
+    "plain", "format_", "output",
+)  # fmt: skip
+_OF_ANSWERS = ("system", "temperature", "top_k", "top_p", "min_p", "max_new_tokens", "stop", "seed")
+"""Flags that say how a chat that is opened again answers from now on."""
+
+
+def _changed(ctx: click.Context, choice: ChatChoice, session: ChatSession) -> None:
+    """Change how a kept chat answers, where flags say so."""
+    import msgspec
+
+    conversation = session.conversation
+    said = {name: getattr(choice.sampling, name) for name in _OF_ANSWERS[1:-1] if _typed(ctx, name)}
+    if _typed(ctx, "seed"):
+        said["seed"] = choice.settings.seeds[2]
+    system = choice.system if _typed(ctx, "system") else conversation.system
+    if said or system != conversation.system:
+        session.change(msgspec.structs.replace(conversation.sampling, **said), system)
+
+
+def _typed(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _said(prompts: tuple[str, ...], file: str | None, *, asked: bool) -> tuple[Script, ...]:
@@ -116,8 +155,13 @@ def _default_models(values: dict[str, Any]) -> tuple[str, ...]:
     return (BASE, newest.model.name) if newest.base is not None else (newest.model.name,)
 
 
-def _begin(choice: ChatChoice, run: RunDirectory | None, say: Callable[[str], None]) -> ChatSession:
-    """Open a new chat, or the one that was kept."""
+def _begin(
+    choice: ChatChoice,
+    run: RunDirectory | None,
+    change: Callable[[ChatSession], None],
+    say: Callable[[str], None],
+) -> ChatSession:
+    """Open a new chat, or the one that was kept, which `change` may change."""
     if run is None:
         from benchtui.chat.start import start_chat
 
@@ -128,14 +172,9 @@ def _begin(choice: ChatChoice, run: RunDirectory | None, say: Callable[[str], No
 
     settings = choice.settings
     again = ResumeChoice(settings.permissions, SuperviseSettings(settings.timeout), (), settings.python)
-    return resume_chat_session(run, again, say)
-
-
-def _labels(choice: ChatChoice, run: RunDirectory | None) -> tuple[str, ...]:
-    """Return what the models are called until the chat has begun."""
-    if run is None:
-        return choice.names or choice.models
-    return tuple(model.label for model in _plan(run).models)
+    session = resume_chat_session(run, again, say)
+    change(session)
+    return session
 
 
 def _plan(run: RunDirectory) -> ChatPlan:

@@ -40,6 +40,7 @@ _OPTIONS = (
         SAID, "--file", metavar="PROMPTS", help="A conversation for each line: a prompt, or in JSONL prompt or "
         "messages. `-` is standard input.",
     ),
+    _option(SAID, "--plain", is_flag=True, help="Ask line by line: for terminals that cannot show a full screen."),
     _option(
         VOTE, "--blind", is_flag=True, help="Vote: two unnamed answers to each prompt (of --file, or typed), which is "
         "better? The result has an exact sign test.",

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from benchtui.errors import UsageError
 from benchtui.plans.chat import ChatPlan
-from benchtui.reports.wording.chat import answer_parts
-from benchtui.routing.records import Sampling
+from benchtui.reports.wording.chat import answer_parts, sampling_words
 from benchtui.runs.kinds.chat.asked import Vote
 from benchtui.runs.kinds.chat.conversation import Answer, Conversation
 from benchtui.text import one_line
@@ -86,20 +85,7 @@ def labels(plan: ChatPlan) -> tuple[str, ...]:
 def about(plan: ChatPlan, conversation: Conversation) -> Iterator[str]:
     """Yield when the chat began and how its answers are written."""
     yield one_line(plan.created.replace("T", " ")[:16])
-    yield sampling_words(conversation.sampling)
-
-
-def sampling_words(sampling: Sampling) -> str:
-    """Return how models write: "the likeliest token each time, at most 1,024 tokens"."""
-    words = ["the likeliest token each time"] if not sampling.samples else [f"temperature {sampling.temperature:g}"]
-    if sampling.samples:
-        words += [f"top-k {sampling.top_k:,}"] if sampling.top_k else []
-        words += [f"top-p {sampling.top_p:g}"] if sampling.top_p < 1 else []
-        words += [f"min-p {sampling.min_p:g}"] if sampling.min_p else []
-        words.append(f"seed {sampling.seed}")
-    words.append(f"at most {sampling.max_new_tokens:,} tokens")
-    words += [f"ends before {', '.join(repr(one_line(stop, 40)) for stop in sampling.stop)}"] if sampling.stop else []
-    return ", ".join(words)
+    yield sampling_words(conversation.sampling, None)
 
 
 def facts(answer: Answer, model: int, names: tuple[str, ...]) -> str:
