@@ -121,6 +121,12 @@ class BenchtuiApp(App[int]):
 
         self.push_screen(VotePage(begin, labels))
 
+    def open_ended_vote(self, run: Path) -> None:
+        """Show what a blind vote found."""
+        from screens.chat.vote_result import EndedVotePage
+
+        self.push_screen(EndedVotePage(run))
+
     def open_history(self, model: Path) -> None:
         from screens.history.history import HistoryPage
 

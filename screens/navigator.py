@@ -38,6 +38,9 @@ class Navigator(Protocol):
     def open_vote(self, begin: Begin, labels: Sequence[str]) -> None:
         """Hold a blind vote in a chat that `begin` starts or opens again, of models with these labels."""
 
+    def open_ended_vote(self, run: Path) -> None:
+        """Show what a blind vote found."""
+
     def open_history(self, model: Path) -> None:
         """List what was ever benchmarked of a model."""
 

@@ -6,8 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.console import Group, RenderableType
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
@@ -15,9 +13,9 @@ from textual.widgets import Input
 
 from benchtui.chat.voting import Session, Shown, Voting
 from benchtui.errors import BenchtuiError
-from benchtui.reports.chat.votes import single_votes, votes_lines, votes_table
 from benchtui.runs.known import shown_name
 from benchtui.text import one_line
+from screens.chat.vote_result import VoteResult
 from screens.dialogs import Ask
 from screens.page import Page
 from screens.widgets.plain import Plain
@@ -77,8 +75,7 @@ class VotePage(Page):
             for name in ("left", "right"):
                 with Side(id=f"vote-{name}", classes="pane"):
                     yield Plain(id=f"vote-{name}-text")
-        with VerticalScroll(id="vote-result"):
-            yield Plain(id="vote-result-text")
+        yield VoteResult(id="vote-result")
         yield Plain(id="vote-status")
         yield Input(placeholder="Write a prompt for both models, then Enter", id="vote-write")
 
@@ -181,10 +178,9 @@ class VotePage(Page):
         self._crumbs(f"{len(found.votes):,} vote{'' if len(found.votes) == 1 else 's'}")
         turns = voting.session.conversation.turns
         prompts = {number: turn.text for number, turn in turns.items()}
-        lines = [Text(line) for line in votes_lines(found)] or [Text("Nobody has voted.")]
-        parts: list[RenderableType] = [votes_table(found.pairs), Text(), *lines, Text(), single_votes(found, prompts)]
-        self.query_one("#vote-result-text", Plain).update(Group(*parts))
-        self.query_one("#vote-result").focus()
+        result = self.query_one(VoteResult)
+        result.show(found, prompts)
+        result.focus()
         name = one_line(shown_name(voting.session.run), 200)
         self._say_status(f"Kept: benchtui history shows it, benchtui chat --resume {name} opens it.")
         self.refresh_bindings()

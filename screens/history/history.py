@@ -16,13 +16,16 @@ from textual.binding import Binding, BindingType
 from benchtui.benchmark.remove import remove_run
 from benchtui.compare.history.history import Experiment, Outcome, model_history
 from benchtui.compare.history.notes import read_note, write_note
+from benchtui.compare.history.votes import EndedVote, model_votes
 from benchtui.models.layout import TrainingFacts
 from benchtui.reports.log import tasks_of
 from benchtui.reports.wording.numbers import direction
+from benchtui.reports.wording.votes import sentence
 from benchtui.results.choose import base_of
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.chat.kind import CHAT
 from benchtui.runs.kinds.registry import read_kind
-from benchtui.runs.known import model_runs, started_together
+from benchtui.runs.known import begun, model_runs, started_together
 from benchtui.runs.listing import ListedRun, list_run
 from benchtui.runs.outcome import RESUMABLE
 from benchtui.runs.unfinished import fine_tuned_listed
@@ -160,6 +163,9 @@ class HistoryPage(Page):
 
         experiment, model = self._runs[message.index], self._model
         run = RunDirectory(experiment.run)
+        if run.path.parent.name == CHAT.folder:
+            self.navigator.open_ended_vote(run.path)
+            return
         kind = FOLDERS.get(run.path.parent.name)
         if experiment.state == "finished" and kind is not None:
             open_found(self.navigator, kind, run.path)
@@ -224,8 +230,10 @@ def _all_runs(model: Path, now: float) -> list[Experiment]:
     places = {experiment.run for experiment in scored}
     others = [_without_results(run, now) for run in fine_tuned_listed(model) if Path(run.path) not in places]
     paged = [_of_two(run, now) for run in map(list_run, model_runs(model)) if run.kind in _OTHERS]
+    voted = [_of_votes(vote, now) for vote in model_votes(model)]
     return sorted(
-        (*scored, *others, *paged), key=lambda run: (run.created.isoformat() if run.created else "", run.run.name)
+        (*scored, *others, *paged, *voted),
+        key=lambda run: (run.created.isoformat() if run.created else "", run.run.name),
     )
 
 
@@ -253,6 +261,24 @@ def _of_two(listed: ListedRun, now: float) -> Experiment:
     kind, plan = read_kind(RunDirectory(shown.run))
     problem = "" if listed.state == "finished" else shown.problem
     return msgspec.structs.replace(shown, suite=f"{_OTHERS[kind.name]}{kind.about(plan).weights}", problem=problem)
+
+
+def _of_votes(vote: EndedVote, now: float) -> Experiment:
+    """A blind vote: what it shows is beside the models, unless there is a note on it."""
+    started = begun(vote.run) or now
+    shown = " ".join(map(sentence, vote.votes.pairs)) if vote.votes else ""
+    return Experiment(
+        vote.model,
+        vote.run.path,
+        dt.datetime.fromtimestamp(started),  # noqa: DTZ006 - as run folders
+        "finished",
+        f"blind vote: {' | '.join(vote.votes.models) if vote.votes else vote.name}",
+        "",
+        TrainingFacts(),
+        (),
+        vote.note or shown,
+        problem=vote.problem,
+    )
 
 
 def _value(outcome: Outcome) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from benchtui.chat.voting import Voting
 from benchtui.compare.votes import read_votes
 from benchtui.errors import BenchtuiError
 from screens.app import BenchtuiApp
@@ -184,3 +185,25 @@ async def test_what_goes_wrong_is_said(app: BenchtuiApp, tmp_path: Path) -> None
         app.push_screen(VotePage(begin, ("tuned", "base")))
         await answered(pilot)
         assert "There is no such model." in shown(pilot)
+
+
+async def test_the_history_of_a_model_has_its_votes(app: BenchtuiApp, tmp_path: Path) -> None:
+    session = spoken(tmp_path, PROMPTS, says)
+    voting = Voting(session)
+    while not voting.over:
+        voting.poll()
+        voting.poll()
+        assert voting.current is not None
+        voting.vote("first" if voting.current.texts[0].startswith("Very") else "second")
+    voting.end()
+    async with app.run_test(size=(120, 30)) as pilot:
+        await settle(pilot)
+        app.open_history(tmp_path / "outputs" / "tuned")
+        await settle(pilot)
+        assert "blind vote: tuned | base" in shown(pilot)
+        assert "tuned is preferred to base" in shown(pilot)
+        await press(pilot, "enter")
+        screen = shown(pilot)
+        assert "tuned won 8 of 8 (100.0 %, 95 % CI 63.1 to 100.0 %), p = 0.008." in screen
+        assert "How deep is pond 7?" in screen
+        assert "benchtui chat --resume tuned/chats/2026-11-29T10-00-00 opens it." in screen
