@@ -26,7 +26,7 @@ class Composer(TextArea):
     Composer .text-area--placeholder { color: $secondary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", tooltip="Send the message to all models", priority=True),
+        Binding("enter", "send", "Send", tooltip="Send the message to all models"),
         Binding("shift+enter,ctrl+j", "new_line", "New line", show=False, tooltip="Begin a new line"),
         Binding("up", "older", "Earlier message", show=False, tooltip="In the first line: what was sent before"),
         Binding("down", "newer", "Later message", show=False),
@@ -54,6 +54,13 @@ class Composer(TextArea):
         """Write a text there, the cursor behind it."""
         self.load_text(printable(text))
         self.move_cursor(self.document.end)
+
+    async def _on_key(self, event: events.Key) -> None:
+        """Send on Enter, after the keys before it: a binding with priority would overtake what is typed fast."""
+        if event.key == "enter":
+            event.prevent_default()
+            event.stop()
+            self.action_send()
 
     def action_send(self) -> None:
         text = self.text.strip("\n")

@@ -77,6 +77,16 @@ async def test_both_answer_beside_each_other_and_say_how_it_went(tmp_path: Path)
         assert "complete" in shown(pilot)
 
 
+async def test_enter_does_not_overtake_what_is_typed_fast(tmp_path: Path) -> None:
+    session = MadeSession(tmp_path)
+    async with opened(session) as pilot:
+        for key in ("h", "e", "l", "l", "o", "enter", "m", "o", "r", "e"):
+            pilot.app.simulate_key(key)
+        await drawn(pilot)
+        assert [turn.text for turn in session.conversation.turns.values()] == ["hello"]
+        assert pilot.app.screen.query_one(Composer).text == "more"
+
+
 async def test_what_is_written_while_models_load_is_answered_in_order(tmp_path: Path) -> None:
     session = MadeSession(tmp_path, loaded=False)
     begun = threading.Event()
