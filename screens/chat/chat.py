@@ -129,6 +129,9 @@ class ChatPage(Beside):
     def beside_end(self) -> int | None:
         return self.end
 
+    def beside_changed(self) -> None:
+        self._follow(force=True)
+
     @property
     def path(self) -> list[Turn]:
         """The turns that are shown."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
-from benchtui.chat.kept import keep, said
+from benchtui.chat.kept import keep
+from benchtui.chat.kept import said as said_in
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.tasks.data.capture import KEPT
-from benchtui.text import one_line
+from benchtui.text import one_line, printable
 from screens.chat.talk import Talk
 from screens.dialogs import Enter
 from screens.page import Page
@@ -20,7 +21,7 @@ TYPED = 2000
 def ask_to_keep(page: Page, talk: Talk, answer: Answer) -> None:
     """Ask what should have been answered, and keep that with the question as a row of one's own data."""
     run, plan, outputs = talk.run, talk.plan, page.settings.outputs
-    whole = said(plan, answer)
+    whole = said_in(plan, answer)
     shown = one_line(whole, TYPED)
 
     def typed(expected: str | None) -> None:
@@ -31,7 +32,8 @@ def ask_to_keep(page: Page, talk: Talk, answer: Answer) -> None:
     def kept(found: tuple[Path, int | None]) -> None:
         file, number = found
         words = "It is there already" if number is None else f"Kept as row {number}"
-        page.tell(f"{words}: {file}", f"benchtui run --data {shlex.quote(str(file))}")
+        said = f"{words}: {file}\nbenchtui run --data {shlex.quote(str(file))}"
+        page.notify(printable(said, 800), timeout=10, markup=False)
 
     file = outputs.absolute().parent / KEPT
     about = f"Added with what was asked to {file}, for --data. Esc: never mind."

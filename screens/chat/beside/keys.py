@@ -35,6 +35,9 @@ class Beside(Page):
     def beside_end(self) -> int | None:
         return None
 
+    def beside_changed(self) -> None:
+        """Draw how answers are written from now on."""
+
     def action_tokens(self) -> None:
         if (talk := self.beside_chat) and (answer := self.beside_answer):
             from screens.chat.beside.token_view import ChatTokens
@@ -51,7 +54,7 @@ class Beside(Page):
         if talk := self.beside_chat:
             from screens.chat.beside.settings import ask_settings
 
-            ask_settings(self, talk)
+            ask_settings(self, talk, self.beside_changed)
 
     def action_export(self) -> None:
         if talk := self.beside_chat:

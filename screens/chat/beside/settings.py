@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -187,8 +187,8 @@ def _said(value: float) -> str:
     return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
 
 
-def ask_settings(page: Page, talk: Talk) -> None:
-    """Ask for the settings over a page, and change those of its chat."""
+def ask_settings(page: Page, talk: Talk, changed: Callable[[], None] = lambda: None) -> None:
+    """Ask for the settings over a page, and change those of its chat; then call `changed`."""
     conversation = talk.conversation
 
     def taken(writing: Writing | None) -> None:
@@ -196,6 +196,7 @@ def ask_settings(page: Page, talk: Talk) -> None:
             return
         try:
             talk.change(writing.sampling, writing.system)
+            changed()
         except BenchtuiError as error:
             page.tell(error.what, error.next_step)
 

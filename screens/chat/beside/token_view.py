@@ -77,7 +77,7 @@ class ChatTokens(TokenPage):
         self._talk = talk
         self._labels = [one_line(model.label, 60) for model in talk.plan.models]
         self._number = answer
-        self._shade = Shade(METRICS["entropy"])
+        self._chosen: Shade | None = None
         self._shown: tuple[object, ...] = ()
         self._readings: dict[int, Reading] = {}
         self._places: list[int] = []
@@ -91,6 +91,20 @@ class ChatTokens(TokenPage):
     @property
     def _answer(self) -> Answer:
         return self._talk.conversation.answers[self._number]
+
+    @property
+    def _shades(self) -> list[Shade]:
+        """What colour and bars can show: a server may tell probabilities and no entropy."""
+        tokens = self._answer.tokens
+        found = [Shade(METRICS["entropy"])] if any(token.entropy is not None for token in tokens) else []
+        found += [Shade(METRICS["js"], model) for model, one in sorted(self._readings.items()) if one.divergence]
+        found += [Shade(METRICS["logprob"])] if any(token.logprob is not None for token in tokens) else []
+        return found or [Shade(METRICS["entropy"])]
+
+    @property
+    def _shade(self) -> Shade:
+        shades = self._shades
+        return self._chosen if self._chosen in shades else shades[0]
 
     # Following.
 
@@ -124,9 +138,9 @@ class ChatTokens(TokenPage):
     def _read(self) -> None:
         """Set the answer in lines, in a thread; the cursor stays."""
         text = self.query_one(TokenText)
+        self._readings = readings(self._talk.conversation, self._number)
         width, shade, at = text.columns, self._shade, self._number
         answer = dataclasses.replace(self._answer, tokens=list(self._answer.tokens))
-        self._readings = readings(self._talk.conversation, self._number)
         reading = self._readings.get(shade.other) if shade.other is not None else None
         others = reading or next((one for one in self._readings.values() if one.top), Reading())
         values = _values(answer, shade, reading)
@@ -185,8 +199,8 @@ class ChatTokens(TokenPage):
         self.show_head(line)
 
     def _shade_words(self) -> str:
-        other = self._shade.other
-        return self._shade.metric.title + ("" if other is None else f" with {self._labels[other]}")
+        shade = self._shade
+        return shade.metric.title + ("" if shade.other is None else f" with {self._labels[shade.other]}")
 
     def _partings(self) -> Text:
         """Where each other model parts from the one that wrote, and where the texts differ; keeps the places."""
@@ -274,12 +288,8 @@ class ChatTokens(TokenPage):
             self.say(f"No divergence {'after' if by > 0 else 'before'} this token.")
 
     def action_shade(self) -> None:
-        with_js = [
-            Shade(METRICS["js"], model) for model, reading in sorted(self._readings.items()) if reading.divergence
-        ]
-        known = [Shade(METRICS["entropy"]), *with_js, Shade(METRICS["logprob"])]
-        at = known.index(self._shade) if self._shade in known else -1
-        self._shade = known[(at + 1) % len(known)]
+        shades = self._shades
+        self._chosen = shades[(shades.index(self._shade) + 1) % len(shades)]
         self._read()
 
     def action_answer(self, by: int) -> None:
@@ -288,7 +298,7 @@ class ChatTokens(TokenPage):
             self.say("It is the only answer to this turn.")
             return
         self._number = found
-        self._shade = Shade(METRICS["entropy"])
+        self._chosen = None
         self.query_one(TokenText).show(lay_out((), 8), 0)
         self._follow()
 

@@ -15,8 +15,10 @@ from screens.chat.beside.keys import Beside
 from screens.chat.beside.prompt import PromptPage
 from screens.chat.beside.settings import ChatSettings
 from screens.chat.beside.token_view import ChatTokens
+from screens.chat.chat import ChatPage
 from screens.chat.talk import Talk
 from tests.screens.chat.made_chat import MadeTalk, two_answers
+from tests.screens.chat.made_session import MadeSession
 from tests.screens.conftest import press, settle, shown
 from tests.screens.test_hostile import EVIL, harmless
 
@@ -52,6 +54,11 @@ async def _enter(pilot: Pilot[int], text: str) -> None:
     await press(pilot, "enter")
 
 
+def _told(app: BenchtuiApp) -> str:
+    """What was told last, in passing."""
+    return [one.message for one in app._notifications][-1]
+
+
 async def test_each_key_opens_its_page(app: BenchtuiApp, tmp_path: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await _open(pilot, two_answers(tmp_path))
@@ -60,6 +67,29 @@ async def test_each_key_opens_its_page(app: BenchtuiApp, tmp_path: Path) -> None
             assert isinstance(app.screen, page)
             await press(pilot, "escape")
             assert isinstance(app.screen, Looked)
+
+
+async def test_the_keys_are_those_of_the_answer_under_the_cursor(app: BenchtuiApp, tmp_path: Path) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        await settle(pilot)
+        session = MadeSession(tmp_path)
+        session.say("Where do herons live?", None)
+        for number in (1, 2):
+            session.write(number, f"Answer {number}.")
+            session.finish(number)
+        session.poll()
+        app.push_screen(ChatPage(lambda _: session, ["base", "tuned"]))
+        await settle(pilot)
+        await press(pilot, "tab", "right", "t")
+        assert "tuned  turn 1" in shown(pilot)
+        assert "Answer 2." in shown(pilot)
+        await press(pilot, "escape", "p")
+        assert "tuned  turn 1" in shown(pilot)
+        await press(pilot, "escape", "s")
+        app.screen.query_one("#temperature", Input).value = "0.5"
+        await press(pilot, "ctrl+s")
+        assert session.conversation.sampling.temperature == 0.5
+        assert "temperature 0.5" in shown(pilot)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +109,7 @@ async def test_the_branch_is_written_as_the_ending_says(
         assert "chat-2026-11-21T00-30-00.html" in shown(pilot)
         await _enter(pilot, name)
         assert words in (tmp_path / name).read_text()
-        assert f"Written: {name}" in [one.message for one in app._notifications]
+        assert _told(app) == f"Written: {name}"
 
 
 async def test_a_file_is_replaced_only_when_that_is_said(app: BenchtuiApp, tmp_path: Path) -> None:
@@ -117,7 +147,7 @@ async def test_an_answer_is_kept_as_a_test(app: BenchtuiApp, tmp_path: Path) -> 
         file = tmp_path / "tasks" / "kept.jsonl"
         await _open(pilot, talk, 1)
         await press(pilot, "a", "enter")
-        assert f"Kept as row 1: {file}" in shown(pilot).replace("\n", "")
+        assert _told(app) == f"Kept as row 1: {file}\nbenchtui run --data {file}"
         app.pop_screen()
         await _open(pilot, talk, 2)
         await press(pilot, "a")
@@ -131,7 +161,7 @@ async def test_an_answer_is_kept_as_a_test(app: BenchtuiApp, tmp_path: Path) -> 
         assert all(row["wrong"] == [] for row in rows)
         await press(pilot, "a")
         await _enter(pilot, "Fish and frogs.")
-        assert "It is there already" in shown(pilot)
+        assert "It is there already" in _told(app)
 
 
 async def test_hostile_answers_are_harmless(app: BenchtuiApp, tmp_path: Path) -> None:

@@ -120,6 +120,20 @@ async def test_colour_shows_entropy_or_the_divergence(app: BenchtuiApp, tmp_path
         assert values() == [token.entropy for token in talk.conversation.answers[2].tokens]
 
 
+async def test_probabilities_of_a_server_without_entropies(app: BenchtuiApp, tmp_path: Path) -> None:
+    async with app.run_test(size=(100, 30)) as pilot:
+        talk = MadeTalk(tmp_path, ("served",))
+        answer = talk.begin(talk.say("Where?"), 0)
+        tops = (Candidate(" sea", -0.2), Candidate(" lake", -2.0))
+        talk.tell(ChatPiece(answer=answer, text=" sea", tokens=(ChatToken(-1, " sea", -0.2, None, tops),)))
+        talk.end(answer)
+        await _open(pilot, talk, answer)
+        screen = shown(pilot)
+        assert "colour and bars: -ln p of the text" in screen
+        assert '" lake"' in screen
+        assert "entropy –" in screen
+
+
 async def test_why_no_numbers_are_known_is_said(app: BenchtuiApp, tmp_path: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         talk = two_answers(tmp_path)
