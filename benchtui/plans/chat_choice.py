@@ -14,7 +14,8 @@ from benchtui.settings.rows import ISOLATED
 CHAT_SAMPLING = Sampling(max_new_tokens=1024)
 """How models write in a chat where nobody says otherwise: the likeliest token, at most so many of them."""
 OF_CHAT = (
-    "outputs", "adapter-base", "backend", "server", "python", "chat-template", "enable-thinking", "think-end-token",
+    "outputs", "adapter-base", "backend", "server", "endpoint", "read-gguf", "request-timeout", "python",
+    "chat-template", "enable-thinking", "think-end-token",
     "max-length", "dtype", "device", "kv-type", "flash-attention", "threads", "model-args", "seed", "verify",
     "offline", "trust-remote-code", "allow-pickle",
 )  # fmt: skip

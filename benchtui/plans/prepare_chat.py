@@ -9,7 +9,9 @@ from collections.abc import Sequence
 
 import msgspec
 
+from benchtui.backends.openai import ENDPOINT, asks_llama
 from benchtui.errors import UsageError
+from benchtui.models.served import ServedDescription
 from benchtui.plans.abilities import check_writes
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.chat import MOST_MODELS, Ballot, ChatPlan
@@ -22,7 +24,7 @@ from benchtui.plans.chat_template import (
     prompt_settings,
 )
 from benchtui.plans.choice import Choice
-from benchtui.plans.prepare import new_bench_id
+from benchtui.plans.prepare import describe_model, new_bench_id
 from benchtui.plans.prepare_tokens import from_cache, one_python, token_model
 from benchtui.plans.token_models import FoundModel, FoundModels, Wanted, find_wanted
 from benchtui.text import one_line
@@ -43,7 +45,39 @@ def find_chat_models(choice: ChatChoice) -> FoundModels:
     def check(found: FoundModel) -> None:
         check_writes(found.backend, found.own, found.access)
 
-    return find_wanted(Wanted(choice.settings, choice.models, choice.names, False, "benchtui chat"), check)
+    found = find_wanted(Wanted(choice.settings, choice.models, choice.names, False, "benchtui chat"), check)
+    settled = tuple(map(_by_a_known_template, found.models))
+    notes = (
+        f"Chat template of {one_line(label, 60)}: the one that its server applies."
+        for label, one in zip(found.labels, settled, strict=True)
+        if _by_chat_route(one)
+    )
+    return dataclasses.replace(found, models=settled, notes=(*found.notes, *notes))
+
+
+def _by_a_known_template(found: FoundModel) -> FoundModel:
+    """A model of a server whose chat template is not known here is asked by messages, to which the server applies it.
+    Raises UsageError where another template is wanted."""
+    own, settings = found.own, found.choice
+    if not isinstance(own, ServedDescription) or found.form is None:
+        return found
+    of_file = settings.chat_template not in ("auto", "on", "off")
+    rendered_here = own.template.text is not None and not _by_chat_route(found)
+    guesses = asks_llama(own.product, found.access.settings)
+    if rendered_here or guesses or (of_file and own.product == "ollama" and not _by_chat_route(found)):
+        return found
+    if of_file:
+        raise UsageError(
+            f"{one_line(own.name, 100)} is asked by messages, and its server applies a chat template of its own.",
+            "Leave out --chat-template.",
+        )
+    by_chat = dataclasses.replace(settings, more={**settings.more, ENDPOINT.name: "chat"})
+    described = describe_model(found.form.location, by_chat, found.backend)
+    return dataclasses.replace(found, choice=by_chat, own=described)
+
+
+def _by_chat_route(found: FoundModel) -> bool:
+    return isinstance(found.own, ServedDescription) and found.access.settings.get(ENDPOINT.name) == "chat"
 
 
 def prepare_chat(choice: ChatChoice, found: FoundModels) -> tuple[ChatPlan, list[str]]:

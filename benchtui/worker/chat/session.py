@@ -171,8 +171,8 @@ class _Chat:
                 self._begin(line)
 
     def _begin(self, line: Write) -> None:
-        before = tuple(self._conversation.answers[line.number].tokens)  # of a worker before this one
-        work = Answering(line, before, self._begins(line))
+        known = self._conversation.answers[line.number]  # what a worker before this one has written of it
+        work = Answering(line, tuple(known.tokens), self._begins(line), known.text.removeprefix(line.begin))
         self._asked[line.number] = work
         self._voices[line.model].ask(self._speakers[line.model], work)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class Prompted:
 
 @dataclass(frozen=True)
 class Piece:
-    """More of an answer, as in `ChatPiece`."""
+    """More of an answer, as in `ChatPiece`; without text and tokens: nothing has come for a moment."""
 
     text: str
     tokens: tuple[ChatToken, ...] = ()
@@ -81,11 +81,17 @@ class Speaker(Protocol):
         """Held while the model computes; models on the same weights have the same."""
 
     def answer(
-        self, asked: Write, before: Sequence[ChatToken], begins: Sequence[int], cancellation: Cancellation
-    ) -> Iterator[Told]:
+        self,
+        asked: Write,
+        before: Sequence[ChatToken],
+        begins: Sequence[int],
+        cancellation: Cancellation,
+        written: str = "",
+    ) -> Generator[Told, None, None]:
         """Write an answer: `Prompted`, then pieces, then `Over`.
 
-        `before` are tokens of it that were written before the worker was started again; they are not told again.
+        `before` are tokens of it that were written before the worker was started again, and `written` their text (no
+        tokens where none are told); they are not told again.
         `begins` are the tokens of what it begins with, where this model wrote them; without them its text is read.
         Raises AnswerCancelled, BenchtuiError, and whatever the model raises.
         """

@@ -6,7 +6,7 @@ import queue
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from benchtui.errors import BenchtuiError
@@ -25,12 +25,13 @@ KeepPrompt = Callable[[int, str], None]
 
 @dataclass
 class Answering:
-    """An answer that is asked for; `before` are tokens of it that were written by an earlier worker, `begins` those of
-    a model's own answer that it continues."""
+    """An answer that is asked for; `before` are tokens of it that were written by an earlier worker, `written` is their
+    text; `begins` are those of a model's own answer that it continues."""
 
     asked: Write
     before: Sequence[ChatToken] = ()
     begins: Sequence[int] = ()
+    written: str = ""
     cancellation: Cancellation = field(default_factory=Cancellation)
     asked_at: float = field(default_factory=time.monotonic)
 
@@ -38,7 +39,7 @@ class Answering:
 class _Stream:
     """One answer: what its speaker tells, made into events."""
 
-    def __init__(self, work: Answering, told: Iterator[Told], emit: Emit, keep_prompt: KeepPrompt) -> None:
+    def __init__(self, work: Answering, told: Generator[Told, None, None], emit: Emit, keep_prompt: KeepPrompt) -> None:
         self.work = work
         self._told = told
         self._emit = emit
@@ -76,7 +77,7 @@ class _Stream:
             self._emit(ChatBegun(answer=self.work.asked.number, prompt=told.tokens, cached=told.cached))
         elif isinstance(told, Piece):
             now = time.monotonic()
-            if self._first is None:
+            if self._first is None and (told.text or told.tokens):
                 self._first = now
             self._text += told.text
             self._tokens += told.tokens
@@ -99,9 +100,10 @@ class _Stream:
     def _send(self) -> None:
         if self._text or self._tokens:
             self._emit(ChatPiece(answer=self.work.asked.number, text=self._text, tokens=tuple(self._tokens)))
-        self._text, self._tokens, self._sent_at = "", [], time.monotonic()
+            self._text, self._tokens, self._sent_at = "", [], time.monotonic()
 
     def _end(self, event: ChatEnded) -> None:
+        self._told.close()
         self._send()
         began = self.work.asked_at
         known = event.tokens if event.tokens is not None else self._count or None
@@ -148,7 +150,7 @@ class Voice(threading.Thread):
             self.failed = error
 
     def _stream(self, speaker: Speaker, work: Answering) -> _Stream:
-        told = speaker.answer(work.asked, work.before, work.begins, work.cancellation)
+        told = speaker.answer(work.asked, work.before, work.begins, work.cancellation, work.written)
         return _Stream(work, told, self._emit, self._keep_prompt)
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Sequence
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
-from benchtui.routing.records import Sampling, Side
+from benchtui.routing.records import Side
 from benchtui.runs.kinds.chat.asked import Write
 from benchtui.runs.kinds.chat.events import Candidate, ChatReady, ChatToken
 from benchtui.tokens.divergences import entropy
@@ -30,6 +29,7 @@ from benchtui.worker.answering.protocol import Answering, GenerateRequest, Unobs
 from benchtui.worker.answering.stepped import ReadRows, SteppedModel, known_ids
 from benchtui.worker.answering.stop_strings import StopStrings
 from benchtui.worker.answering.written import Answer, Answers
+from benchtui.worker.chat.generation_settings import generation_settings
 from benchtui.worker.chat.prompts import rendered
 from benchtui.worker.chat.speaker import Cancellation, Over, Piece, Prompted, Told
 from benchtui.worker.chat.streamed_text import StreamedText
@@ -84,9 +84,15 @@ class SteppedSpeaker:
         )
 
     def answer(
-        self, asked: Write, before: Sequence[ChatToken], begins: Sequence[int], cancellation: Cancellation
-    ) -> Iterator[Told]:
+        self,
+        asked: Write,
+        before: Sequence[ChatToken],
+        begins: Sequence[int],
+        cancellation: Cancellation,
+        written: str = "",
+    ) -> Generator[Told, None, None]:
         """As `Speaker.answer`. The lock is not held while the generator waits."""
+        del written  # its tokens say it
         text, ids = self.prompt(asked, begins)
         begun = [token.id for token in before]
         own = self._settings(asked, text)
@@ -166,7 +172,7 @@ class SteppedSpeaker:
         if not isinstance(self.model, BringsSettings):
             return OwnSettings(sampling, self._ends)
         request = GenerateRequest(
-            (), text, sampling.max_new_tokens, sampling.stop, _generation_settings(sampling), sampling.seed, ()
+            (), text, sampling.max_new_tokens, sampling.stop, generation_settings(sampling), sampling.seed, ()
         )
         with self.lock:
             own = self.model.own_settings(request)
@@ -201,19 +207,6 @@ def likeliest(row: NDArray[np.float64], vocabulary: StoredVocabulary) -> tuple[C
     best = np.argpartition(row, -TOP)[-TOP:] if len(row) > TOP else np.arange(len(row))
     ordered = best[np.argsort(-row[best], kind="stable")]
     return tuple(Candidate(vocabulary.text(int(one)), float(row[one])) for one in ordered if row[one] > -np.inf)
-
-
-def _generation_settings(sampling: Sampling) -> Mapping[str, Any]:
-    """The settings as a task names them; all are named, so that no default of the model's takes their place."""
-    if not sampling.samples:
-        return {"do_sample": False}
-    settings: dict[str, Any] = {
-        "do_sample": True,
-        "temperature": sampling.temperature,
-        "top_k": sampling.top_k,
-        "top_p": sampling.top_p,
-    }
-    return settings | ({"min_p": sampling.min_p} if sampling.min_p else {})
 
 
 def _rounded(logits: NDArray[np.float64], bits: int) -> NDArray[np.float64]:

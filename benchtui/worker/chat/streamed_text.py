@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from benchtui.worker.answering.protocol import Ids
+from benchtui.worker.chat.stopped_text import StoppedText
 
 _REPLACED = "\ufffd"
 _LONGEST_CHARACTER = 4
@@ -20,12 +21,15 @@ class StreamedText:
 
     def __init__(self, decode: Callable[[Ids], str], stops: Sequence[str] = ()) -> None:
         self._decode = decode
-        self._stops = [stop for stop in stops if stop]
+        self._text = StoppedText(stops)
         self._ids: list[int] = []
         self._told = 0  # tokens whose text was taken
         self._context = 0  # from which on they are decoded with the new ones
-        self._kept = ""
-        self.stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string has come."""
+        return self._text.stopped
 
     def add(self, token: int) -> str:
         """Return the text that is certain with this token."""
@@ -36,30 +40,11 @@ class StreamedText:
         if half or not text.startswith(before) or len(text) <= len(before):
             return ""
         self._context, self._told = self._told, len(self._ids)
-        return self._certain(text[len(before) :])
+        return self._text.add(text[len(before) :])
 
     def end(self) -> str:
         """Return what was kept back: nothing more comes."""
         before = self._decode(self._ids[self._context : self._told])
         text = self._decode(self._ids[self._context :])
-        rest = self._certain(text[len(before) :]) if text.startswith(before) else ""
-        kept, self._kept = self._kept, ""
-        return rest if self.stopped else rest + kept
-
-    def _certain(self, text: str) -> str:
-        """Keep back the longest end that a stop string may begin with; nothing comes behind a whole one."""
-        if self.stopped:
-            return ""
-        whole = self._kept + text
-        found = [place for stop in self._stops if (place := whole.find(stop)) >= 0]
-        if found:
-            self.stopped, self._kept = True, ""
-            return whole[: min(found)]
-        longest = max((_begun(whole, stop) for stop in self._stops), default=0)
-        self._kept = whole[len(whole) - longest :]
-        return whole[: len(whole) - longest]
-
-
-def _begun(text: str, stop: str) -> int:
-    """How many characters at the end of a text may be the beginning of a stop string."""
-    return next((n for n in range(min(len(stop) - 1, len(text)), 0, -1) if text.endswith(stop[:n])), 0)
+        rest = self._text.add(text[len(before) :]) if text.startswith(before) else ""
+        return rest + self._text.end()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -23,6 +25,43 @@ class Loop:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`."""
         return _without_a_loop(lambda: self._runner.run(work))
+
+    def pulled(self, source: AsyncIterator[T], moment: float) -> Generator[T | None, None, None]:
+        """Yield what comes of `source`, and None after each `moment` (seconds) in which nothing did. What other sources
+        have is taken meanwhile, too. Closed early, the source is cancelled. Raises what it raises."""
+        found: deque[T] = deque()
+        came = asyncio.Event()
+
+        async def read() -> None:
+            try:
+                async for one in source:
+                    found.append(one)
+                    came.set()
+            finally:
+                came.set()
+
+        async def begin() -> asyncio.Task[None]:
+            return asyncio.create_task(read())
+
+        async def wait() -> None:
+            came.clear()
+            if not found and not task.done():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(came.wait(), moment)
+
+        async def end() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        task = self.run(begin())
+        try:
+            while found or not task.done():
+                if not found:
+                    self.run(wait())
+                yield found.popleft() if found else None
+            task.result()
+        finally:
+            self.run(end())
 
     def close(self) -> None:
         """End the loop."""

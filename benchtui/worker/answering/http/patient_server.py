@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
 from benchtui.text import one_line
@@ -12,6 +15,13 @@ from benchtui.worker.answering.http.client import Address, HttpClient
 from benchtui.worker.answering.http.failures import BusyError, LostError, PassingError, UnansweredError
 from benchtui.worker.answering.http.patience import Patience, Tries
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, ScoreRequest, Unobserved
+
+MOMENT = 0.05
+"""Seconds after which whoever takes an answer while it is written is told that nothing came."""
+_BUSY_SECONDS = 60.0
+"""How long a server that is busy, or loads its model, is asked again for one answer."""
+_SAME_SECONDS = 60.0
+"""How long it is taken for granted that it has the same model."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,10 +49,10 @@ class PatientServer(ABC):
         self.observer: Observer = Unobserved()
         self._alive_route = alive
         self._loop = Loop()
+        self._patience = patience or Patience()
+        self._same_at = time.monotonic()
         self._client = HttpClient(address, timeout=timeout, refused=refused)
-        self._tries = Tries(
-            address.name, patience or Patience(), alive=self._alive, returned=self._returned, tell=self._tell
-        )
+        self._tries = Tries(address.name, self._patience, alive=self._alive, returned=self._returned, tell=self._tell)
 
     async def patiently(self, once: Callable[[HttpClient], Awaitable[T]]) -> T:
         """The result of `once`, which makes one try, asked again while that may help.
@@ -91,6 +101,34 @@ class PatientServer(ABC):
             self._loop.run(at_once(len(asked), self.width, tried, took, started=started, check=observer.check))
         finally:
             self.observer = Unobserved()
+
+    def pulled(self, once: Callable[[HttpClient], AsyncIterator[T]]) -> Generator[T | None, None, None]:
+        """Yield what comes of `once`, which makes one try, and None while nothing does. Asked again, for a while, where
+        the server is only busy. Closed early, the connection is cut.
+
+        Raises what one try raises, and ModelChangedError where the server has another model now.
+        """
+        return self._loop.pulled(self._asked(once), MOMENT)
+
+    async def _asked(self, once: Callable[[HttpClient], AsyncIterator[T]]) -> AsyncIterator[T]:
+        if time.monotonic() - self._same_at > _SAME_SECONDS:
+            await asyncio.to_thread(self.check_same)
+            self._same_at = time.monotonic()
+        began, failed = time.monotonic(), 0
+        while True:
+            try:
+                async for one in once(self._client):
+                    yield one
+            except BusyError as error:  # told instead of an answer
+                failed += 1
+                if time.monotonic() - began > _BUSY_SECONDS:
+                    raise
+                await asyncio.sleep(min(max(error.after or 0.0, self._patience.pause(failed)), _BUSY_SECONDS))
+            except LostError:
+                self._same_at = -math.inf  # another may be there when it answers again
+                raise
+            else:
+                return
 
     @abstractmethod
     def check_same(self) -> None:

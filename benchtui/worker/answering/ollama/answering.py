@@ -16,6 +16,7 @@ from benchtui.worker.answering.http.failures import UnansweredError
 from benchtui.worker.answering.ollama.answers import NOT_AN_ANSWER, Answer
 from benchtui.worker.answering.ollama.asking import Asking, options_of
 from benchtui.worker.answering.ollama.server import WIDTH, Server
+from benchtui.worker.answering.ollama.streaming import OllamaStreams
 from benchtui.worker.answering.openai.open import timeout_of
 from benchtui.worker.answering.openai.texts import messages_of
 from benchtui.worker.answering.protocol import (
@@ -194,6 +195,13 @@ class OllamaAnswering(Answering):
     def grow(self, observer: Observer) -> GrowingText:
         """As `TextGrower.grow`, by the model's own GGUF."""
         return self._opened().answering.grow(observer)
+
+    def streams(self) -> OllamaStreams | None:
+        """As `StreamsAnswers.streams`."""
+        if self._writes_itself:
+            self._opened()
+            return None
+        return OllamaStreams(self._server, self._asking, self.tokens, by_messages=self._is_chat)
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`."""

@@ -17,7 +17,7 @@ from benchtui.worker.answering.protocol import Generated
 SHOWN = 300
 NOT_AN_ANSWER = frozenset({"load", "unload"})
 """What `done_reason` says where a model was only loaded or unloaded."""
-_REASONS = frozenset({"stop", "length"}) | NOT_AN_ANSWER
+REASONS = frozenset({"stop", "length"}) | NOT_AN_ANSWER
 """All that Ollama says: any other means that the text beside it is not whole."""
 
 _GUARDED = 30
@@ -87,22 +87,36 @@ class Answer:
 
 
 @dataclass
-class _Growing:
-    """`equal` counts the pieces at the end that are the same text but for spaces."""
+class Repeating:
+    """Counts the pieces at the end of an answer that are the same text but for spaces."""
 
+    _equal: int = 0
+    _last: str | None = None
+
+    def add(self, piece: str) -> None:
+        """Count one more."""
+        stripped = piece.strip()
+        self._equal = self._equal + 1 if stripped == self._last else 1
+        self._last = stripped
+
+    @property
+    def by_guard(self) -> bool:
+        """Whether it is Ollama's guard that ends an answer that ends here without saying so."""
+        return self._equal >= _GUARDED
+
+
+@dataclass
+class _Growing:
     text: list[str] = field(default_factory=list)
     thinking: list[str] = field(default_factory=list)
     logprobs: list[TokenLogProb] = field(default_factory=list)
     pieces: int = 0
-    equal: int = 0
-    last: str | None = None
+    repeating: Repeating = field(default_factory=Repeating)
 
     def add(self, text: str, thinking: str) -> None:
         self.text.append(text)
         self.thinking.append(thinking)
-        piece = (text + thinking).strip()
-        self.equal = self.equal + 1 if piece == self.last else 1
-        self.last = piece
+        self.repeating.add(text + thinking)
         self.pieces += 1
 
 
@@ -123,7 +137,7 @@ async def read_answer(chunks: AsyncIterator[bytes], progress: Callable[[int], No
         progress(1)
     text = "".join(grown.text)
     unstreamed = grown.pieces == 1 and len(text) > _GUARDED  # all of it in one piece, longer than any token
-    if grown.equal < _GUARDED and not unstreamed:
+    if not grown.repeating.by_guard and not unstreamed:
         raise PassingError("the answer ended without saying that it is complete")
     raise GuardError
 
@@ -145,7 +159,7 @@ async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, 
 
 def _answer(document: dict[str, Any], grown: _Growing) -> Answer:
     reason: str = document["done_reason"]
-    if reason not in _REASONS:
+    if reason not in REASONS:
         raise PassingError(f"the server gave it up (done reason {one_line(reason, 40) or 'empty'})")
     return Answer(
         "".join(grown.text),

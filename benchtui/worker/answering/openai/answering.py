@@ -12,6 +12,7 @@ from benchtui.worker.answering.openai import texts
 from benchtui.worker.answering.openai.messages import Messages
 from benchtui.worker.answering.openai.scoring import Scorer, groups_of, known_text
 from benchtui.worker.answering.openai.server import Server, Streamed, window_of
+from benchtui.worker.answering.openai.streaming import OpenAIStreams
 from benchtui.worker.answering.openai.tokens import NamedTokenizer
 from benchtui.worker.answering.openai.tops import Tops
 from benchtui.worker.answering.protocol import (
@@ -232,6 +233,15 @@ class OpenAIAnswering(Answering):
                     observer.decoded(generated.count - 1, streamed.seconds)
 
         self._server.ask_all(requests, ask, take, lambda request: [request], observer)
+
+    def streams(self) -> OpenAIStreams:
+        """As `StreamsAnswers.streams`. Raises BenchtuiError where prompts go as they are: messages need the
+        server's own chat template."""
+        if not self._is_chat:
+            name = self._server.address.name
+            raise BenchtuiError(f"{name} is asked by its completions route, which takes no messages.",
+                                "Use --endpoint chat.")  # fmt: skip
+        return OpenAIStreams(self._server, more=self._more, stream=self._stream)
 
     def top_logprobs(
         self, texts: Sequence[tuple[Ids, int]], k: int, observer: Observer

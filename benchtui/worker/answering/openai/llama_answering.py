@@ -18,6 +18,7 @@ from benchtui.worker.answering.next_token import TokenLogProbs
 from benchtui.worker.answering.openai import llama_texts
 from benchtui.worker.answering.openai.forced_tokens import Asked, ForcedTokens, Known, grouped
 from benchtui.worker.answering.openai.llama_server import LlamaServer
+from benchtui.worker.answering.openai.llama_streaming import LlamaStreams
 from benchtui.worker.answering.openai.llama_tokens import LlamaTokenizer
 from benchtui.worker.answering.openai.scoring import known_text
 from benchtui.worker.answering.openai.server import Server, window_of
@@ -173,6 +174,10 @@ class LlamaServerAnswering(Answering):
             observer.decision(
                 "parts of characters", str(forced.in_characters), "the whole vocabulary was asked for to score them"
             )
+
+    def streams(self) -> LlamaStreams:
+        """As `StreamsAnswers.streams`."""
+        return LlamaStreams(self._server, self._tokens, self._asked.lora)
 
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`. What has no answer is told as unanswered."""

@@ -26,7 +26,7 @@ _NAMES: Mapping[str, tuple[str, float]] = {
 }
 """transformers' names of settings: llama-server's, and what they are where a task does not say them."""
 _ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample"})
-_FINISH: Mapping[str, Finish] = {"eos": "end", "word": "stop", "limit": "length"}
+FINISH: Mapping[str, Finish] = {"eos": "end", "word": "stop", "limit": "length"}
 _ANY_SEED = 2**32 - 1
 """llama.cpp takes this seed for "draw one"."""
 
@@ -105,11 +105,11 @@ def read(answer: Any, asked: Mapping[str, Any], server: str) -> tuple[Generated,
     another form.
     """
     stopped = answer.get("stop_type") if isinstance(answer, Mapping) else None
-    if isinstance(stopped, str) and stopped not in _FINISH:
+    if isinstance(stopped, str) and stopped not in FINISH:
         raise UnansweredError(f"{server} gave it up (stop type {one_line(stopped, 40) or 'empty'})")
     try:
         ids, evaluated = [int(token) for token in answer["tokens"]], int(answer["tokens_evaluated"])
-        predicted, finish, text = int(answer["tokens_predicted"]), _FINISH[answer["stop_type"]], str(answer["content"])
+        predicted, finish, text = int(answer["tokens_predicted"]), FINISH[answer["stop_type"]], str(answer["content"])
         told, cut = answer.get("timings") or {}, bool(answer.get("truncated"))
         timing = Timing(
             int(told.get("prompt_n", evaluated)),

@@ -18,7 +18,7 @@ from benchtui.worker.answering.http.patient_server import PatientServer
 from benchtui.worker.answering.openai.stream import read_stream
 from benchtui.worker.answering.protocol import ModelChangedError
 
-_GIVEN_UP = frozenset({"abort", "error", "cancelled"})
+GIVEN_UP = frozenset({"abort", "error", "cancelled"})
 """Finish reasons beside a text that is not whole: vLLM and SGLang write them where they run out of room."""
 _TOO_LONG = ("context length", "context_length_exceeded", "exceed_context_size_error", "exceeds the available context")
 
@@ -127,7 +127,7 @@ def _whole(client: HttpClient, document: Any, *, ended: bool) -> Any:
 
 def _given_up(document: Any) -> str:
     """The reason why an answer is half a one, "" where it is whole."""
-    return next((reason for reason in _reasons(document) if isinstance(reason, str) and reason in _GIVEN_UP), "")
+    return next((reason for reason in _reasons(document) if isinstance(reason, str) and reason in GIVEN_UP), "")
 
 
 def _reasons(document: Any) -> list[Any]:

@@ -46,10 +46,7 @@ async def read_stream(
     streams, chunks = await _looked_at(chunks)
     if not streams:
         return _object(b"".join([chunk async for chunk in chunks]))
-    async for event in events_of(chunks):
-        if event.strip() == _DONE:
-            break
-        document = _object(event)
+    async for document in documents_of(chunks):
         if document.get("error"):
             return document
         usage = document.get("usage") or usage
@@ -63,6 +60,19 @@ async def read_stream(
     if not choices or any(choice.finish is None for choice in choices.values()):
         raise PassingError("the answer ended without saying that it is complete")
     return _document(choices, usage, chat=chat)
+
+
+async def documents_of(chunks: AsyncIterator[bytes]) -> AsyncIterator[dict[str, Any]]:
+    """Yield what a stream says, one document an event, up to its end; an answer in one piece is one document. Raises
+    PassingError for what is no JSON."""
+    streams, chunks = await _looked_at(chunks)
+    if not streams:
+        yield _object(b"".join([chunk async for chunk in chunks]))
+        return
+    async for event in events_of(chunks):
+        if event.strip() == _DONE:
+            return
+        yield _object(event)
 
 
 async def _looked_at(chunks: AsyncIterator[bytes]) -> tuple[bool, AsyncIterator[bytes]]:

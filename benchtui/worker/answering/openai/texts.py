@@ -26,7 +26,7 @@ _MORE: Mapping[str, float] = {"top_k": TOP_K, "min_p": 0.0, "repetition_penalty"
 """What settings are where a task does not name them, that OpenAI's own servers refuse; vLLM and SGLang take them."""
 _ELSEWHERE = frozenset({"until", "max_gen_toks", "do_sample", "temperature"})
 _FINISH: Mapping[str, Finish] = {"stop": "end", "length": "length"}
-_FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
+FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content", "spii"})
 """Finish reasons where the server's own filter kept the answer, or its end, back: OpenAI's, and those of Gemini."""
 
 
@@ -108,7 +108,7 @@ def read(answer: Any, server: str, *, chat: bool) -> Generated:
     text = message.get("content" if chat else "text") if isinstance(message, Mapping) else None
     if not isinstance(message, Mapping) or not (text is None or isinstance(text, str)):
         raise RefusedError(f"{server} returned a choice without a text.", "Check the server.")
-    if (reason := str(choice.get("finish_reason"))).lower() in _FILTERED:
+    if (reason := str(choice.get("finish_reason"))).lower() in FILTERED:
         raise UnansweredError(f"the server's filter kept the answer back (finish reason {reason})")
     finish = _FINISH.get(reason, "end")
     if finish == "end" and choice.get("stop_reason") is not None and isinstance(choice["stop_reason"], str):

@@ -29,6 +29,7 @@ from benchtui.worker.answering.protocol import (
 from benchtui.worker.answering.vllm.engine import Asked, Engine
 from benchtui.worker.answering.vllm.generation import generate
 from benchtui.worker.answering.vllm.scoring import score
+from benchtui.worker.answering.vllm.streaming import VllmStreams
 from benchtui.worker.answering.vllm.tops import tops
 
 _PLACES_AT_ONCE = 16
@@ -82,6 +83,10 @@ class VllmAnswering(Answering):
     def generate(self, requests: Sequence[GenerateRequest], answered: Written, observer: Observer) -> None:
         """As `Answering.generate`. Raises BenchtuiError for settings that vLLM does not have."""
         generate(self._engine, requests, answered, observer, tokens=self.tokens, defaults=self._defaults)
+
+    def streams(self) -> VllmStreams:
+        """As `StreamsAnswers.streams`."""
+        return VllmStreams(self._engine, self.tokens, self._defaults)
 
     @property
     def _defaults(self) -> Mapping[str, Any]:

@@ -68,6 +68,22 @@ class Engine:
             if inside:
                 self._engine.abort_request(list(inside))
 
+    def begin(self, asked: Asked) -> str:
+        """Put a request into the engine beside those that are there; returns its name, by which `advance` tells of
+        it."""
+        name = f"benchtui-{next(self._numbers)}"
+        self._add(name, asked)
+        return name
+
+    def advance(self) -> list[Any]:
+        """Let the engine do one forward pass; returns the RequestOutputs that have grown with it."""
+        found: list[Any] = self._engine.step()
+        return found
+
+    def drop(self, name: str) -> None:
+        """Have the engine forget a request, where it is not finished."""
+        self._engine.abort_request([name])
+
     def _add(self, name: str, asked: Asked) -> None:
         prompt = {"prompt_token_ids": list(asked.prompt)}
         more = {} if self._adapter is None else {"lora_request": self._adapter}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tests.worker.answering.ollama.double import Answers, LoopbackServer
@@ -51,7 +51,11 @@ class FakeOllama(LoopbackServer):
         self.now = self.most = 0
         self.lock = threading.Lock()
         self.hang_up_at: set[str] = set()
+        self.left: list[str] = []
+        """The routes whose answers nobody wanted to the end."""
         self.fault: Callable[[str, dict[str, Any]], tuple[int, Any] | None] = lambda path, body: None
+        self.stream: Callable[[dict[str, Any]], Iterable[str] | None] = lambda body: None
+        """The lines of a stream in place of the right ones; whatever it raises hangs up."""
 
     def bodies(self, path: str = "/api/generate") -> list[dict[str, Any]]:
         """What was asked to be written: bodies that only load the model are left out."""
@@ -186,6 +190,7 @@ class _Handler(Answers):
             self._answer(body)
         except OSError:  # the client has gone
             self.close_connection = True
+            server.left.append(self.path)
         finally:
             with server.lock:
                 server.now -= 1
@@ -205,8 +210,9 @@ class _Handler(Answers):
             self.json(status, lines[-1])
             return
         self.head(200, [("content-type", "application/x-ndjson"), ("transfer-encoding", "chunked")])
-        for line in lines:
-            self.chunk(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+        others = server.stream(body)
+        for line in (json.dumps(line, ensure_ascii=False) for line in lines) if others is None else others:
+            self.chunk(line.encode() + b"\n")
             if body.get("prompt") in server.hang_up_at:
                 server.hang_up_at.discard(body["prompt"])
                 self.hang_up()
