@@ -33,7 +33,7 @@ class Looking(threading.Thread):
         emit: Callable[[Event], None],
     ) -> None:
         super().__init__(daemon=True)
-        self.failed: OSError | None = None
+        self.failed: Exception | None = None
         self._look = look
         self._answer = answer
         self._begins = begins

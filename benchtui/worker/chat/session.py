@@ -25,6 +25,8 @@ from benchtui.worker.report import Reporter
 
 LOOK_EVERY = 0.01
 """Seconds between two looks at what is asked."""
+ENDING = 2.0
+"""Seconds that answers have to end when the chat is closed; one that does not is continued when it is opened again."""
 WAITING_EVERY = 2.0
 """Seconds after which it is told again that nothing is asked."""
 
@@ -85,9 +87,17 @@ class _Chat:
             self._check_voices()
             self._tell_waiting()
             time.sleep(LOOK_EVERY)
-        for work in self._asked.values():
-            work.cancellation.cancel()
+        self._end_answers()
         self._reporter.emit(_results(partial=False))
+
+    def _end_answers(self) -> None:
+        """Cancel what is being written, and wait until it has ended: nothing is told after the end of the run."""
+        self._cancel(None)
+        end = time.monotonic() + ENDING
+        begun = [self._conversation.answers[number] for number in self._asked]
+        while time.monotonic() < end and not all(answer.over for answer in begun):
+            self._check_voices()
+            time.sleep(LOOK_EVERY)
 
     def _emit(self, event: Event) -> None:
         """Tell what happened, and know it: called from the thread of any model."""
@@ -124,7 +134,7 @@ class _Chat:
         return voice
 
     def _keep_prompt(self, number: int, text: str) -> None:
-        write_run_file(self._run.path / "chat" / "prompts" / f"{number}.txt", text.encode())
+        write_run_file(self._run.path / "chat" / "prompts" / f"{number}.txt", text.encode(errors="replace"))
 
     # What is asked.
 
@@ -132,7 +142,7 @@ class _Chat:
         """Note what was asked since the last look; whether it was that nothing more will be."""
         closed = False
         for line in self._reader.read():
-            closed = isinstance(line, Close) and line.t >= self._launched
+            closed = closed or (isinstance(line, Close) and line.t >= self._launched)
             self._conversation.note_asked(line)
             self._note(line)
         return closed

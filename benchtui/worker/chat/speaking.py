@@ -130,7 +130,7 @@ class Voice(threading.Thread):
 
     def __init__(self, emit: Emit, keep_prompt: KeepPrompt) -> None:
         super().__init__(daemon=True)
-        self.failed: OSError | None = None
+        self.failed: Exception | None = None
         self._emit = emit
         self._keep_prompt = keep_prompt
         self._asked: queue.SimpleQueue[tuple[Speaker, Answering]] = queue.SimpleQueue()
@@ -146,7 +146,7 @@ class Voice(threading.Thread):
                 while not streams or not self._asked.empty():
                     streams.append(self._stream(*self._asked.get()))
                 streams = [stream for stream in streams if stream.advance()]
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - the worker raises it: without this thread nothing is answered
             self.failed = error
 
     def _stream(self, speaker: Speaker, work: Answering) -> _Stream:
