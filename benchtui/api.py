@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from benchtui.backends.registry import DEFAULT_BACKEND, find_backend
+from benchtui.chat.opening import open_chat
 from benchtui.displays.script import ScriptFrontend, on_stderr
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.choice import Choice
@@ -57,6 +58,7 @@ __all__ = [
     "leaderboard",
     "list_runs",
     "load",
+    "open_chat",
     "open_tokens",
     "pick",
     "read_run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from benchtui.chat.scripts import Script
 from benchtui.chat.session import ChatSession
@@ -102,3 +103,40 @@ def _over(session: ChatSession, turn: int, model: int) -> bool:
         return True
     answer = newest(session, turn, model)
     return answer is not None and answer.over
+
+
+class ScriptedChat:
+    """An open chat in which a program talks. It is kept in `run`, and `benchtui chat --resume` opens it again.
+
+    Close it when done, or use it in a `with` statement: its worker ends.
+    """
+
+    def __init__(self, session: ChatSession) -> None:
+        self._session = session
+        self._after: int | None = None
+
+    @property
+    def run(self) -> Path:
+        """The folder of the chat."""
+        return self._session.run.path
+
+    def ask(self, text: str) -> list[ChatAnswer]:
+        """Say something to all models, after what was said before, and return the answer of each in their order when
+        all are over. Raises UsageError for nothing to say, BenchtuiError where the chat has ended."""
+        answers = ask(self._session, text, self._after)
+        self._after = answers[0].turn
+        return answers
+
+    def begin_anew(self) -> None:
+        """Let the next message be the first one of another conversation."""
+        self._after = None
+
+    def close(self) -> None:
+        """End the chat's worker; the chat stays on disk."""
+        self._session.close()
+
+    def __enter__(self) -> ScriptedChat:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -13,6 +13,7 @@ from benchtui.chat.channel import Channel
 from benchtui.chat.supervision import Supervision
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.chat import ChatPlan
+from benchtui.plans.chat_choice import check_written
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.follow.view import RunView
@@ -31,7 +32,6 @@ from benchtui.runs.kinds.chat.asked import (
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatUnready
 from benchtui.runs.known import shown_name
-from benchtui.settings.sampling import FLAGS, check_sampling
 
 RESUME = "`benchtui chat --resume {}` opens it again."
 
@@ -170,9 +170,7 @@ class ChatSession:
 
     def change(self, sampling: Sampling, system: str | None) -> None:
         """Have answers written otherwise from now on. Raises UsageError for numbers that make no sense."""
-        check_sampling({name: getattr(sampling, name) for name in FLAGS})
-        if sampling.max_new_tokens < 1:
-            raise UsageError("An answer has at least one token.", "Give a number from 1 on.")
+        check_written(sampling)
         said = None if not system else _without_surrogates(system)
         self._write(Settings(sampling=sampling, system=said))
 

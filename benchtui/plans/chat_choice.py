@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from benchtui.errors import UsageError
 from benchtui.plans.choice import Choice
 from benchtui.plans.command import said_settings
 from benchtui.plans.token_choice import OF_SAMPLING, sampling_arguments
 from benchtui.routing.records import Sampling
 from benchtui.settings.rows import ISOLATED
+from benchtui.settings.sampling import FLAGS, check_sampling
 
 CHAT_SAMPLING = Sampling(max_new_tokens=1024)
 """How models write in a chat where nobody says otherwise: the likeliest token, at most so many of them."""
@@ -63,3 +65,10 @@ class ChatChoice:
                 yield from ("--file", self.prompts_file)
             if self.votes is not None:
                 yield from ("--votes", str(self.votes))
+
+
+def check_written(sampling: Sampling) -> None:
+    """Raise UsageError for numbers by which no answer can be written."""
+    check_sampling({name: getattr(sampling, name) for name in FLAGS})
+    if sampling.max_new_tokens < 1:
+        raise UsageError("An answer has at least one token.", "Give a number from 1 on.")

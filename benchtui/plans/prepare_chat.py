@@ -15,7 +15,7 @@ from benchtui.models.served import ServedDescription
 from benchtui.plans.abilities import check_writes
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.chat import MOST_MODELS, Ballot, ChatPlan
-from benchtui.plans.chat_choice import ChatChoice
+from benchtui.plans.chat_choice import ChatChoice, check_written
 from benchtui.plans.chat_template import (
     ChosenTemplate,
     chat_template,
@@ -87,6 +87,7 @@ def prepare_chat(choice: ChatChoice, found: FoundModels) -> tuple[ChatPlan, list
     UsageError where the models need different Pythons.
     """
     settings = choice.settings
+    check_written(choice.sampling)
     prompts, notes = _prompts(choice, found)
     plan = ChatPlan(
         model_name=found.owner.name,
