@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
-from benchtui.errors import BenchtuiError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.files import open_regular_file
 from benchtui.plans.chat import ChatPlan
 from benchtui.plans.plan import read_plan
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.find import find
 from benchtui.runs.kinds.chat.asked import Turn, asked_file
 from benchtui.runs.kinds.chat.kind import CHAT
-from benchtui.runs.known import begun, known_runs
+from benchtui.runs.kinds.registry import read_kind
+from benchtui.runs.known import KnownRun, begun, known_runs, model_runs, shown_name
+from benchtui.runs.outcome import as_argument
 from benchtui.runs.records import RunState, run_state
 from benchtui.text import one_line
 
@@ -46,8 +50,38 @@ def find_chats(outputs: Path) -> list[KeptChat]:
     """Return the chats below `outputs`, the one talked in last first. Left out are those in which nothing was said, and
     those whose plan cannot be read: `benchtui runs` says what is wrong with them. Raises UsageError where there is no
     such folder."""
+    return _kept(known_runs(outputs))
+
+
+def find_chat(outputs: Path, name: str) -> RunDirectory:
+    """Return the chat that `name` means, of a model's chats the one talked in last. Raises BenchtuiError where there is
+    none, UsageError for a run of another kind."""
+    named = find(outputs, name)
+    if named.run is not None:
+        chat_plan(named.run)
+        return named.run
+    assert named.model is not None  # noqa: S101 - no run was named: a model was
+    chats = _kept(model_runs(named.model))
+    if not chats:
+        shown = one_line(named.model.name, 100)
+        raise BenchtuiError(f"There is no chat with {shown} yet.", f"Begin one: benchtui chat {as_argument(shown)}")
+    return chats[0].run
+
+
+def chat_plan(run: RunDirectory) -> ChatPlan:
+    """Return the plan of a chat. Raises UsageError for a run of another kind, BenchtuiError for what cannot be read."""
+    kind, plan = read_kind(run)
+    if not isinstance(plan, ChatPlan):
+        raise UsageError(
+            f"{shown_name(run)} is a run of the kind {one_line(kind.name, 40)}, and no chat.",
+            "`benchtui runs` lists all runs.",
+        )
+    return plan
+
+
+def _kept(runs: Iterable[KnownRun]) -> list[KeptChat]:
     found = []
-    for known in known_runs(outputs):
+    for known in runs:
         run = known.run
         if known.problem or run.path.parent.name != CHAT.folder:
             continue

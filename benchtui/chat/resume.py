@@ -7,19 +7,17 @@ from collections.abc import Callable
 from benchtui.benchmark.frontend import Frontend
 from benchtui.benchmark.resume import ResumeChoice, check_place
 from benchtui.benchmark.resume_tokens import model_differences, with_present_models
+from benchtui.chat.listing import chat_plan
 from benchtui.chat.session import ChatSession
 from benchtui.chat.supervision import Supervision, chat_settings, open_lock
-from benchtui.errors import ExitCode, UsageError
+from benchtui.errors import ExitCode
 from benchtui.files import unwritable
-from benchtui.plans.chat import ChatPlan
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.kinds.registry import read_kind
 from benchtui.runs.known import shown_name
 from benchtui.runs.outcome import exit_code
 from benchtui.runs.records import read_done, wait_again
 from benchtui.supervise.control import Control
-from benchtui.text import one_line
 
 _SHOWN = 5
 _LOOK_EVERY = 0.05
@@ -53,17 +51,6 @@ def resume_chat_session(run: RunDirectory, choice: ResumeChoice, say: Callable[[
         raise
     supervision.begin()
     return session
-
-
-def chat_plan(run: RunDirectory) -> ChatPlan:
-    """Return the plan of a chat. Raises UsageError for a run of another kind, BenchtuiError for what cannot be read."""
-    kind, plan = read_kind(run)
-    if not isinstance(plan, ChatPlan):
-        raise UsageError(
-            f"{shown_name(run)} is a run of the kind {one_line(kind.name, 40)}, and no chat.",
-            "`benchtui runs` lists all runs.",
-        )
-    return plan
 
 
 def resume_chat(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:

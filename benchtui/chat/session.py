@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Collection
 from types import TracebackType
 
@@ -54,7 +55,7 @@ class ChatSession:
         self.conversation = self._channel.conversation
         self._supervision = supervision
         self._later: list[tuple[int, int]] = []
-        self._closed = False
+        self._closing, self._closed = threading.Lock(), False
 
     def __enter__(self) -> ChatSession:
         return self
@@ -177,8 +178,11 @@ class ChatSession:
     def close(self) -> None:
         """End the chat: what is being written is cancelled, and the worker ended, in some seconds at most. It can be
         resumed; one in which nothing was said is deleted."""
-        if self._closed:
-            return
+        with self._closing:
+            if not self._closed:
+                self._end()
+
+    def _end(self) -> None:
         if not self._supervision.ended:
             with contextlib.suppress(BenchtuiError):  # a full disk: the worker is asked to stop instead
                 if any(self.conversation.open_answers()):

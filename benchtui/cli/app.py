@@ -80,7 +80,7 @@ def open_chat(
 
 
 def _check_terminal(otherwise: str) -> None:
-    if not _can_show():
+    if not can_show():
         raise BenchtuiError("This is no terminal that can show the application.", otherwise)
 
 
@@ -100,7 +100,7 @@ def _show(settings: Settings) -> int:
     return code
 
 
-def _can_show() -> bool:
+def can_show() -> bool:
     """A terminal with a cursor, or a browser behind `benchtui serve`."""
     if os.environ.get("TEXTUAL_DRIVER"):
         return True

@@ -15,7 +15,6 @@ from benchtui.cli.parameters.chat import chat_choice, chat_options
 from benchtui.cli.parameters.settings import SectionedCommand, setting_options
 from benchtui.errors import UsageError
 from benchtui.plans.chat_choice import CHAT_SETTINGS, ChatChoice
-from benchtui.runs.find import find_run
 
 if TYPE_CHECKING:
     from benchtui.chat.scripts import Script
@@ -59,7 +58,7 @@ def command(ctx: click.Context, /, models: tuple[str, ...], as_json: bool, plain
     if resumed is not None and format_ is not None and not said:
         return _export_kept(values["outputs"], resumed, format_, output)
     choice = chat_choice(models or (() if resumed is not None else _default_models(values)), values)
-    run = None if resumed is None else find_run(values["outputs"], resumed)
+    run = None if resumed is None else _kept(values["outputs"], resumed)
     kept = None if run is None else _plan(run)
     begin = partial(_begin, choice, run, partial(_changed, ctx, choice))
     from benchtui.cli.terminal.script_chat import Printed, talk_by_line, talk_by_script
@@ -177,12 +176,16 @@ def _begin(
     return session
 
 
-def _plan(run: RunDirectory) -> ChatPlan:
-    """Return the plan of a chat. Raises BenchtuiError for a run of another kind."""
-    from benchtui.plans.chat import ChatPlan
-    from benchtui.plans.plan import read_plan
+def _kept(outputs: Path, name: str) -> RunDirectory:
+    from benchtui.chat.listing import find_chat
 
-    return read_plan(run.plan_file, ChatPlan)
+    return find_chat(outputs, name)
+
+
+def _plan(run: RunDirectory) -> ChatPlan:
+    from benchtui.chat.listing import chat_plan
+
+    return chat_plan(run)
 
 
 def _say(line: str) -> None:
@@ -197,7 +200,7 @@ def _export_kept(outputs: Path, name: str, format_: ChatFormat, output: Path | N
     from benchtui.reports.chat.export import chat_text
     from benchtui.runs.kinds.chat.conversation import read_conversation
 
-    run = find_run(outputs, name)
+    run = _kept(outputs, name)
     plan = _plan(run)
     conversation = read_conversation(run, len(plan.models), plan.sampling, plan.system)
     write_out(chat_text(plan, conversation, format_), output)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.chat.kind import CHAT
 from benchtui.runs.known import FINE_TUNED, KnownRun, known_runs, model_runs
 from benchtui.runs.listing import ListedRun, list_run
 from benchtui.runs.outcome import RESUMABLE
@@ -15,7 +16,7 @@ from benchtui.runs.outcome import RESUMABLE
 @dataclass(frozen=True)
 class OpenRuns:
     """`unfinished` holds, newest first, one run of each benchmark that can be resumed and that no later finished run of
-    its model replaces."""
+    its model replaces; no chats, which have a list of their own and no end to reach."""
 
     running: tuple[RunDirectory, ...] = ()
     unfinished: tuple[ListedRun, ...] = ()
@@ -57,7 +58,7 @@ def fine_tuned_listed(model: Path) -> list[ListedRun]:
 def _left_over(listed: Iterable[ListedRun]) -> list[ListedRun]:
     benches: dict[str, list[ListedRun]] = {}
     finished: dict[tuple[Path, str], float] = {}
-    for run in listed:
+    for run in (run for run in listed if run.kind != CHAT.name):
         benches.setdefault(f"{_model(run)}\0{run.bench_id or run.path}", []).append(run)
         if run.state == "finished" and run.role != "base":
             finished[_work(run)] = max(finished.get(_work(run), 0.0), run.started or 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -10,8 +11,9 @@ import pytest
 
 from benchtui.benchmark.remove import remove_run
 from benchtui.benchmark.resume import ResumeChoice
-from benchtui.chat.listing import find_chats
+from benchtui.chat.listing import find_chat, find_chats
 from benchtui.chat.resume import resume_chat_session
+from benchtui.chat.session import ChatSession
 from benchtui.chat.supervision import Supervision, chat_settings
 from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.chat import ChatPlan
@@ -21,11 +23,15 @@ from benchtui.plans.plan import Permissions, read_plan, write_plan
 from benchtui.plans.prepare_chat import find_chat_models, prepare_chat
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.chat.asked import AskedWriter, Turn, asked_file
+from benchtui.runs.listing import list_runs
 from benchtui.runs.lock import FolderLock
 from benchtui.runs.outcome import step_after
 from benchtui.runs.records import DoneRecord, write_record
+from benchtui.runs.unfinished import OpenRunsReader
+from tests.cli.results_commands import benchtui
 from tests.models.model_folders import full_model, write_json
 
+Begin = Callable[[Callable[[str], None]], ChatSession]
 NOTHING = ResumeChoice(Permissions(), chat_settings(None))
 
 
@@ -144,3 +150,43 @@ def test_what_failed_again_and_again_is_not_asked_again(run: RunDirectory) -> No
     session.close()
     write_record(run.done, DoneRecord("failed", "The worker ended without a word (signal SIGSEGV).", t=0.0))
     assert opened(run) == ["What was being written when the worker failed is not continued by itself."]
+
+
+def test_a_name_means_a_chat_and_a_model_the_chat_that_was_talked_in_last(run: RunDirectory, tmp_path: Path) -> None:
+    outputs, newer = tmp_path / "outputs", RunDirectory(run.path.with_name("b"))
+    with pytest.raises(BenchtuiError, match="There is no run 'other'"):
+        find_chat(outputs, "other")
+    full_model(outputs / "fresh" / "merged_16bit")
+    with pytest.raises(BenchtuiError, match="There is no chat with fresh yet") as missing:
+        find_chat(outputs, "fresh")
+    assert missing.value.next_step == "Begin one: benchtui chat fresh"
+    assert find_chat(outputs, "tuned").path == run.path.absolute()
+    write_plan(newer.plan_file, read_plan(run.plan_file, ChatPlan))
+    say(newer, "Second")
+    os.utime(asked_file(run), (1e9, 1e9))
+    assert find_chat(outputs, "tuned").path == newer.path.absolute()
+    assert find_chat(outputs, f"tuned/chats/{run.path.name}").path == run.path.absolute()
+
+
+def test_resume_opens_a_chat_where_somebody_can_talk(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[tuple[str, ...]] = []
+
+    def open_chat(choice: Choice, begin: Begin, labels: tuple[str, ...], *, blind: bool) -> int:
+        assert choice.permissions == Permissions(pickle=True)
+        begin(lambda _: None).close()
+        shown.append(labels)
+        return 0
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("benchtui.cli.app.can_show", lambda: True)
+    monkeypatch.setattr("benchtui.cli.app.open_chat", open_chat)
+    assert benchtui("resume", "--allow-pickle", run.path).code == 0
+    assert shown == [("tuned",)]
+    assert read_plan(run.plan_file, ChatPlan).permissions.pickle
+
+
+def test_a_chat_that_was_stopped_is_no_work_left_undone(run: RunDirectory, tmp_path: Path) -> None:
+    write_record(run.done, DoneRecord("cancelled", "Stopped by the user.", t=0.0))
+    [listed] = list_runs(tmp_path / "outputs")
+    assert (listed.kind, listed.next_step) == ("chat", f"benchtui resume {listed.name}")
+    assert OpenRunsReader().read(tmp_path / "outputs").unfinished == ()

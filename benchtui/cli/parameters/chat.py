@@ -31,7 +31,10 @@ def _option(section: str, *names: str, help: str, **more: Any) -> Callable[[F], 
 
 _OPTIONS = (
     _option(WHO, "--names", metavar="A,B", help="What the models are called, in their order."),
-    _option(WHO, "--resume", "resumed", metavar="RUN", help="Open a chat that was kept, as `benchtui runs` names it."),
+    _option(
+        WHO, "--resume", "resumed", metavar="RUN", help="Open a chat that was kept, as `benchtui runs` names it; of a "
+        "model the last one.",
+    ),
     _option(
         SAID, "--prompt", "prompts", multiple=True, metavar="TEXT", help="Say this and print the answers; again: as "
         "the next message. `-` is standard input.",

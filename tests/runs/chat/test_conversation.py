@@ -150,3 +150,14 @@ def test_every_turn_is_told_the_turns_before_it_and_no_others(after: list[int], 
         expected = [f"user: t{at}", f"assistant: a{at}", *expected]
         at = conversation.turns[at].after
     assert said(conversation, turn, 0) == [*expected, f"user: t{turn}"]
+
+
+def test_messages_are_in_memory_once_however_many_answers_have_them(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path / "run")
+    write_plan(run.plan_file, ChatPlan(model_name="m", bench_id="b", created="2026-11-29T08:00:00", models=()))
+    writer = AskedWriter(asked.asked_file(run))
+    writer.write(Turn(number=1, text="Hello"))
+    for number in (1, 2):
+        writer.write(Write(number=number, turn=1, model=0, messages=(Message("user", "Hello"),), sampling=GREEDY))
+    first, second = read_conversation(run, 1, GREEDY).answers.values()
+    assert first.asked.messages[0] is second.asked.messages[0]

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.event_reader import read_events
@@ -76,6 +78,7 @@ class Conversation:
         self.ready: dict[int, ChatReady | ChatUnready] = {}
         self.skipped = 0
         self._used: dict[tuple[int, int], int] = {}
+        self._messages: dict[Message, Message] = {}
 
     # What is folded into it.
 
@@ -88,7 +91,7 @@ class Conversation:
             case Turn():
                 self.turns[line.number] = line
             case Write():
-                self.answers[line.number] = Answer(line, line.begin)
+                self.answers[line.number] = Answer(self._with_known_messages(line), line.begin)
                 self._used[line.turn, line.model] = line.number
             case Use():
                 self._used[line.turn, line.model] = line.answer
@@ -102,6 +105,12 @@ class Conversation:
                 self.votes[line.turn] = line
             case _:
                 pass
+
+    def _with_known_messages(self, line: Write) -> Write:
+        """The same line, its messages those of earlier lines: each line has all messages before it, and a long chat
+        would be in memory many times."""
+        messages = tuple(self._messages.setdefault(message, message) for message in line.messages)
+        return msgspec.structs.replace(line, messages=messages)
 
     def note_event(self, event: Event) -> None:
         """Fold one thing that the worker did; events of other sorts say nothing of the conversation."""
