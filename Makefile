@@ -64,7 +64,7 @@ faults: $(READY)
 
 real: $(READY)
 	test -d .real/outputs || $(BIN)/python ../shared/hub/smollm2.py .real
-	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/e2e/test_hybrid_ends.py tests/e2e/test_hybrid_sweep_real.py tests/e2e/test_real_tokens.py tests/worker/answering/gguf/test_real.py tests/compare/test_one_interval.py tests/compare/leaderboard/pick/test_calibration.py
+	BENCHTUI_TEST_WHOLE=1 BENCHTUI_TEST_REAL_SIZE=full $(BIN)/python -m pytest -q tests/e2e/test_real.py tests/e2e/test_hybrid_ends.py tests/e2e/test_hybrid_sweep_real.py tests/e2e/test_real_tokens.py tests/worker/answering/gguf/test_real.py tests/e2e/workers/test_struck.py tests/compare/test_one_interval.py tests/compare/leaderboard/pick/test_calibration.py
 
 perf: $(READY)
 	for script in $$(grep -l __main__ tests/perf/*.py); do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -17,7 +17,7 @@ from tests.e2e.commands import benchtui
 pytestmark = [pytest.mark.hub, pytest.mark.real, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(3000)]
 
 IS_FULL = os.environ.get("BENCHTUI_TEST_REAL_SIZE") == "full"
-DOCUMENTS, TOKENS = (40, 120) if IS_FULL else (20, 100)
+DOCUMENTS, TOKENS = (40, 120) if IS_FULL else (12, 80)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from benchtui.runs.directory import RunDirectory
+from tests.conftest import FULL
 from tests.e2e.commands import samples_in
 from tests.e2e.local_tasks import write_data
 from tests.e2e.workers.pooled_runs import (
@@ -30,7 +31,7 @@ from tests.e2e.workers.pooled_runs import (
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 DOCUMENTS, SHOTS = 24, 5
-KILLED_DOCUMENTS = 160
+KILLS, KILLED_DOCUMENTS = (30, 160) if FULL else (12, 80)
 WORDS = ("quick", "brown", "fox", "jumps", "over", "lazy", "dog", "counts", "ten", "while", "cats", "sleep")
 
 
@@ -114,10 +115,10 @@ class _Killer:
 
 
 @pytest.mark.long
-def test_thirty_kills_of_any_worker(tmp_path: Path) -> None:
+def test_many_kills_of_any_worker(tmp_path: Path) -> None:
     place = told(tmp_path, KILLED_DOCUMENTS)
     alone = place.run(1)
-    killer = _Killer(30)
+    killer = _Killer(KILLS)
     run = place.struck(3, killer)
     assert killer.left == 0
     assert_same(alone, run)
