@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator, Sequence
 
 import msgspec
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchtui.errors import BenchtuiError
+from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.routing.records import Side
 from benchtui.runs.kinds.chat.asked import Write
 from benchtui.runs.kinds.chat.events import Candidate, ChatReady, ChatToken
@@ -25,7 +25,7 @@ from benchtui.worker.answering.next_token import (
     TextGrower,
     Vocabulary,
 )
-from benchtui.worker.answering.protocol import Answering, GenerateRequest, Unobserved
+from benchtui.worker.answering.protocol import Answering, GenerateRequest, OutOfMemoryError, Unobserved
 from benchtui.worker.answering.stepped import ReadRows, SteppedModel, known_ids
 from benchtui.worker.answering.stop_strings import StopStrings
 from benchtui.worker.answering.written import Answer, Answers
@@ -37,10 +37,9 @@ from benchtui.worker.chat.text_memory import TextMemory
 
 TOP = 5
 """How many of the likeliest tokens are told at each place."""
-LOOK_EVERY = 0.1
-"""Seconds of a prompt's reading between two looks whether the answer is still wanted, about."""
-_FEWEST, _MOST = 16, 4096
-"""Tokens that are read between two looks."""
+_PIECE, _CPU_PIECE = 512, 128
+"""Tokens of a prompt that are read at once: the same prompt is always read in the same pieces, and between them, and
+between the layers of a model, it is looked whether the answer is still wanted."""
 _SIDE: Side = "a"
 _COARSE = {"bfloat16": 7, "float16": 10}
 """Bits behind the leading one of the numbers of fewer bits than 32."""
@@ -64,11 +63,13 @@ class SteppedSpeaker:
         with lock:
             self.vocabulary = StoredVocabulary.of(model.token_bytes())
             known = known_ids(model.token_bytes())
-            self._stepped = SteppedModel(label, model, known, Unobserved())
+            self._watch = _Watch()
+            self._stepped = SteppedModel(label, model, known, self._watch)
+            self._stepped.grow(self._watch)  # what a model can keep in memory is tried out now, not in its first answer
             ends = model.end_tokens() if isinstance(model, EndsTexts) else frozenset({self._tokens.eos})
         self._ends = ends
-        self._piece = 2 * _FEWEST
-        self.memory = TextMemory(lambda: self._stepped.grow(Unobserved()))
+        self._piece = _CPU_PIECE if model.facts.device == "cpu" else _PIECE
+        self.memory = TextMemory(lambda: self._stepped.grow(self._watch))
 
     @property
     def ready(self) -> ChatReady:
@@ -147,23 +148,27 @@ class SteppedSpeaker:
 
     def _read(self, text: GrowingText, ids: Sequence[int], cancellation: Cancellation) -> ReadRows:
         """Let a text grow to `ids`, a piece at a time; returns what comes after its last token."""
-        while len(text.ids) < len(ids):
-            cancellation.check()
-            piece, began = ids[len(text.ids) :][: self._piece], time.perf_counter()
-            rows = self._rows(text, piece, 1)
-            if len(piece) == self._piece:
-                self._piece = self._fitting(len(piece) / (time.perf_counter() - began))
-        return rows
-
-    def _fitting(self, speed: float) -> int:
-        """How many tokens are read next, at `speed` tokens a second: a power of two, so that a prompt is mostly read in
-        the same pieces again."""
-        if speed * LOOK_EVERY >= 2 * self._piece:
-            return min(2 * self._piece, _MOST)
-        return self._piece if speed * LOOK_EVERY >= self._piece / 2 else max(self._piece // 2, _FEWEST)
+        self._watch.cancellation = cancellation
+        try:
+            while len(text.ids) < len(ids):
+                cancellation.check()
+                rows = self._rows(text, ids[len(text.ids) :][: self._piece], 1)
+            return rows
+        finally:
+            self._watch.cancellation = None
 
     def _rows(self, text: GrowingText, ids: Sequence[int], last: int) -> ReadRows:
-        logprobs = text.step(ids, last)
+        """Let a text grow by some tokens; where they do not fit into memory, the texts that nobody writes are forgotten
+        before it is tried once more."""
+        try:
+            logprobs = text.step(ids, last)
+        except Exception as error:
+            if not (isinstance(error, OutOfMemoryError) or is_caused_by_out_of_memory(error)) or not self.memory.held:
+                raise
+            logprobs = None
+        if logprobs is None:  # outside the handler: the error holds the tensors of its frames
+            self.memory.clear()
+            logprobs = text.step(ids, last)
         return self._stepped.rows(Grown(logprobs, len(ids), logsumexp=text.logsumexp))
 
     def _settings(self, asked: Write, text: str) -> OwnSettings:
@@ -200,6 +205,23 @@ class SteppedSpeaker:
         """What is told of a token, given the distribution it was taken from."""
         top = likeliest(row, self.vocabulary)
         return ChatToken(token, self.vocabulary.text(token), float(row[token]), float(entropy(row)), top)
+
+
+class _Watch(Unobserved):
+    """Looks, while a model computes, whether the answer in hand is still wanted."""
+
+    def __init__(self) -> None:
+        self.cancellation: Cancellation | None = None
+
+    def check(self) -> None:
+        """Raise AnswerCancelled where it is not."""
+        if self.cancellation is not None:
+            self.cancellation.check()
+
+    def tokens(self, n: int) -> None:
+        """As `check`."""
+        del n
+        self.check()
 
 
 def likeliest(row: NDArray[np.float64], vocabulary: StoredVocabulary) -> tuple[Candidate, ...]:

@@ -50,6 +50,11 @@ class TextMemory:
         if len(self._kept) > KEPT:
             self._kept.remove(min(self._kept, key=lambda each: each.used_at))
 
+    @property
+    def held(self) -> int:
+        """How many texts it has that nobody writes now."""
+        return len(self._kept)
+
     def clear(self) -> None:
         """Forget all of them."""
         self._kept.clear()

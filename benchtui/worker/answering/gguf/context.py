@@ -183,6 +183,8 @@ class _Pulse:
     def beat(self, _data: Any) -> bool:
         """Count a node; True where the computation is to stop."""
         self._beats += 1
+        if self._beats % _CALLS_BETWEEN == 0 and self._observer is not None:
+            self._pending.guard(self._observer.check)
         if self._beats % _CALLS_BETWEEN == 0 and time.monotonic() - self._at >= _SIGN_EVERY:
             self._at = time.monotonic()
             done = min(self._tokens * self._beats // self._nodes, self._tokens - 1)

@@ -61,7 +61,8 @@ class CachedText(TokenText):
 
         def forward(piece: torch.Tensor) -> torch.Tensor:
             cache.make_room(piece.shape[1])
-            hidden = backbone.hidden(piece, cache=cache)[0]
+            with backbone.before_each_layer(self._observer.check):
+                hidden = backbone.hidden(piece, cache=cache)[0]
             cache.length += piece.shape[1]
             return hidden
 

@@ -56,6 +56,23 @@ class Backbone:
         dtype: torch.dtype = self.causal.dtype
         return dtype
 
+    @functools.cached_property
+    def layers(self) -> tuple[Any, ...]:
+        """The decoder's layers; () where they cannot be told apart."""
+        count = getattr(self.config, "num_hidden_layers", None)
+        lists = (module for module in self.base.modules() if isinstance(module, torch.nn.ModuleList))
+        return tuple(next((each for each in lists if len(each) == count), ()))
+
+    @contextlib.contextmanager
+    def before_each_layer(self, call: Callable[[], None]) -> Iterator[None]:
+        """While open, `call` is called before each layer computes; what it raises ends the forward pass."""
+        hooks = [layer.register_forward_pre_hook(lambda *_: call()) for layer in self.layers]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     @contextlib.contextmanager
     def _inference(self) -> Iterator[None]:
         with (
