@@ -62,13 +62,16 @@ def parted(divergence: Sequence[float]) -> list[int]:
 
 def differs_at(answer: Answer, other: Answer) -> int | None:
     """Return the token of `answer`, from 0, at which its text is no longer that of `other`; the last one where it only
-    ends earlier. None where the texts are the same, or no tokens are known."""
+    ends earlier. None where the texts are the same, as far as they are written, or no tokens are known."""
     own, others = (one.text.encode("utf-8", "surrogatepass") for one in (answer, other))
     if own == others or not answer.tokens:
         return None
     place = next(
         (at for at, (one, two) in enumerate(zip(own, others, strict=False)) if one != two), min(len(own), len(others))
     )
+    shorter = answer if len(own) < len(others) else other
+    if place == min(len(own), len(others)) and not shorter.over:
+        return None
     begin = len(answer.asked.begin.encode("utf-8", "surrogatepass"))
     written = b"".join(map(token_bytes, answer.tokens))
     # A tokenizer may write a space before the first word that its text does not have.

@@ -53,6 +53,17 @@ def test_texts_differ_where_the_first_other_byte_is_written(begin: str, one: str
     assert found == min(token, len(mine.tokens) - 1)
 
 
+def test_a_text_that_is_being_written_differs_only_where_it_does() -> None:
+    mine, other = answer_of("I see it", [3]), answer_of("I see", [3])
+    other.state = "writing"
+    assert differs_at(mine, other) is None, "it may still write the same"
+    other.state = "end"
+    assert differs_at(mine, other) == 1
+    longer = answer_of("I saw", [3])
+    longer.state = "writing"
+    assert differs_at(mine, longer) == 1
+
+
 def test_a_space_that_only_the_token_has_moves_nothing() -> None:
     asked = Write(number=1, turn=1, model=0, messages=(), sampling=GREEDY)
     mine = Answer(asked, "I see it", "end", [ChatToken(n, text) for n, text in enumerate((" I", " see", " it"))])
