@@ -109,6 +109,12 @@ class BenchtuiApp(App[int]):
 
         self.push_screen(SweepPage(run))
 
+    def open_chats(self, model: str | None = None) -> None:
+        """Choose the models of a new chat, `model` among them, or a chat that is kept."""
+        from screens.chat.chats import ChatsPage
+
+        self.push_screen(ChatsPage(model))
+
     def open_chat(self, begin: Begin, labels: Sequence[str]) -> None:
         """Show a chat, which `begin` starts or opens again."""
         from screens.chat.chat import ChatPage
@@ -150,6 +156,7 @@ class BenchtuiApp(App[int]):
             partial(self.open_wizard, self.settings.choice),
         )
         yield "Leaderboard", "All models beside each other", self.open_leaderboard
+        yield "Chat", "Talk with models side by side, or open a chat that is kept", self.open_chats
         yield "Tasks", "Search lm-eval's tasks, put them into a suite", self.open_tasks
         yield "Home", "Models and running runs", self.go_home
 

@@ -32,6 +32,9 @@ class Navigator(Protocol):
     def open_sweep(self, run: Path) -> None:
         """Show what a sweep over thresholds found."""
 
+    def open_chats(self, model: str | None = None) -> None:
+        """Choose the models of a new chat, `model` among them, or a chat that is kept."""
+
     def open_chat(self, begin: Begin, labels: Sequence[str]) -> None:
         """Show a chat that `begin` starts or opens again, of models with these labels until then."""
 

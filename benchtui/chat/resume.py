@@ -12,12 +12,14 @@ from benchtui.chat.session import ChatSession
 from benchtui.chat.supervision import Supervision, chat_settings, open_lock
 from benchtui.errors import ExitCode
 from benchtui.files import unwritable
+from benchtui.plans.choice import Choice
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.known import shown_name
 from benchtui.runs.outcome import exit_code
 from benchtui.runs.records import read_done, wait_again
 from benchtui.supervise.control import Control
+from benchtui.supervise.settings import SuperviseSettings
 
 _SHOWN = 5
 _LOOK_EVERY = 0.05
@@ -51,6 +53,12 @@ def resume_chat_session(run: RunDirectory, choice: ResumeChoice, say: Callable[[
         raise
     supervision.begin()
     return session
+
+
+def open_again(run: RunDirectory, settings: Choice, say: Callable[[str], None]) -> ChatSession:
+    """Open a chat again for whoever has `settings`. Raises what `resume_chat_session` raises."""
+    choice = ResumeChoice(settings.permissions, SuperviseSettings(settings.timeout), (), settings.python)
+    return resume_chat_session(run, choice, say)
 
 
 def resume_chat(run: RunDirectory, choice: ResumeChoice, frontend: Frontend, control: Control, /) -> ExitCode:

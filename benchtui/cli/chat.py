@@ -165,13 +165,9 @@ def _begin(
         from benchtui.chat.start import start_chat
 
         return start_chat(choice, say)
-    from benchtui.benchmark.resume import ResumeChoice
-    from benchtui.chat.resume import resume_chat_session
-    from benchtui.supervise.settings import SuperviseSettings
+    from benchtui.chat.resume import open_again
 
-    settings = choice.settings
-    again = ResumeChoice(settings.permissions, SuperviseSettings(settings.timeout), (), settings.python)
-    session = resume_chat_session(run, again, say)
+    session = open_again(run, choice.settings, say)
     change(session)
     return session
 

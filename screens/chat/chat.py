@@ -71,7 +71,7 @@ class ChatPage(Beside):
         self._said: tuple[Sequence[str], str] | None = None
         self._told_problem = ""
         self._unready: set[int] = set()
-        self._ended = False
+        self._ended = self._failed = False
 
     def body(self) -> ComposeResult:
         yield ChatView(len(self._labels), id="chat")
@@ -82,7 +82,7 @@ class ChatPage(Beside):
         self._crumbs("starting …")
         self.query_one(Composer).focus()
         self._draw()
-        self.load(lambda: self._begin(self._say), self._take, group="chat")
+        self.load(lambda: self._begin(self._say), self._take, group="chat", failed=self._not_begun)
         self.set_interval(EVERY, self._follow)
 
     def _say(self, line: str) -> None:
@@ -100,6 +100,21 @@ class ChatPage(Beside):
         self._show_queue()
         self._follow(force=True)
         self.view.go_to_end()
+
+    def _not_begun(self, what: str, next_step: str) -> None:
+        """Say why, and give back what was written."""
+        self._failed = True
+        self._crumbs("not begun")
+        self.tell(what, next_step)
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """Put what waits to be sent back to where one writes."""
+        composer = self.query_one(Composer)
+        if self._queue:
+            composer.put("\n".join([*self._queue, *([composer.text] if composer.text else [])]))
+            self._queue.clear()
+            self._show_queue()
 
     async def on_unmount(self) -> None:
         self._close()
@@ -181,6 +196,8 @@ class ChatPage(Beside):
         if chat is not None:
             scene.know(chat.plan, chat.waiting)
         waited = self.settings.clock() - self._began
+        if self._failed:
+            scene.give_up()
         heads = [scene.head(model, waited) for model in range(len(self._labels))]
         self.view.show(self.path, heads, scene.heading, scene.answer)
         if chat is not None:
@@ -200,6 +217,8 @@ class ChatPage(Beside):
         if editing is not None and self.chat is not None:
             chat = self.chat
             self._ask(lambda: self._go_to(chat.edit(editing.number, message.text)), message.text)
+        elif self._failed:
+            self.query_one(Composer).put(message.text)
         elif self.chat is None:
             self._queue.append(message.text)
             self._show_queue()
@@ -255,9 +274,7 @@ class ChatPage(Beside):
             composer.put("")
             self._show_editing()
         elif self._queue:
-            composer.put("\n".join([*self._queue, *([composer.text] if composer.text else [])]))
-            self._queue.clear()
-            self._show_queue()
+            self._take_back()
         elif self.chat is not None and self.chat.unfinished and not self.chat.problem:
             self._ask(self.chat.cancel)
         elif composer.has_focus and self.path:

@@ -55,6 +55,7 @@ class Scene:
         self._rates, self._unfolded = rates, unfolded
         self._ends: list[str | None] = [None] * len(labels)
         self._waiting: Collection[tuple[int, int]] = ()
+        self._loads = True
         self._tries: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._branches: dict[int | None, list[int]] = defaultdict(list)
         for answer in conversation.answers.values():
@@ -66,6 +67,10 @@ class Scene:
         """Keep how each model marks the end of its thinking, and which models are yet to be asked which turns."""
         self._ends = [model.prompts.think_end_token for model in plan.models]
         self._waiting = waiting
+
+    def give_up(self) -> None:
+        """No model is loaded any more."""
+        self._loads = False
 
     def answer(self, turn: Turn, model: int) -> tuple[Shown | None, str]:
         """What is shown of a model's answer to a turn, or why there is none."""
@@ -100,7 +105,7 @@ class Scene:
         if isinstance(ready, ChatUnready):
             return name, f"✗ {one_line(ready.what, 200)}", True
         if not isinstance(ready, ChatReady):
-            return name, f"loading … {waited:,.0f} s", False
+            return name, f"loading … {waited:,.0f} s" if self._loads else "not loaded", False
         return name, " · ".join(ready_parts(ready, tuple(self._labels))), False
 
 

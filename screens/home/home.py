@@ -66,10 +66,11 @@ class Home(Page):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("b", "benchmark", "Benchmark", tooltip="Benchmark the selected model, step by step"),
+        Binding("c", "chat", "Chat", tooltip="Talk with the selected model and its base, side by side"),
         Binding("l", "app.open_leaderboard", "Leaderboard", tooltip="All models beside each other"),
         Binding("h", "history", "History", tooltip="All runs of the selected model"),
         Binding("r", "watch", "Runs", tooltip="Watch what is running, or what did not finish"),
-        Binding("t", "app.open_tasks", "Tasks", tooltip="Search lm-eval's tasks"),
+        Binding("t", "app.open_tasks", "Tasks", tooltip="Search lm-eval's tasks", show=False),
         Binding("f5", "reload", "Reload", tooltip="Read the folder again", show=False),
         Binding("q", "app.quit", "Quit", tooltip="Leave; runs go on"),
         Binding("escape", "back", "Back", show=False),
@@ -268,6 +269,10 @@ class Home(Page):
     def action_history(self) -> None:
         if item := self.selected:
             self.navigator.open_history(item.path)
+
+    def action_chat(self) -> None:
+        item = self.selected
+        self.navigator.open_chats(item.name if isinstance(item, _Shown) else None)
 
     def action_watch(self) -> None:
         self.query_one(RunningList).open()
