@@ -21,7 +21,8 @@ class Answers:
     text that both models can read, in tokens (0: not known).
 
     `stopped` tells whether the last of some tokens completes a stop string; None: wherever one is in their text. `own`
-    is how each of the models writes where it is that model's turn; None: by `sampling` and `ends` both.
+    is how each of the models writes where it is that model's turn; None: by `sampling` and `ends` both. `wrote` is told
+    each token as it is written, for good: one that is only drafted is none.
     """
 
     sampling: Sampling
@@ -30,6 +31,7 @@ class Answers:
     window: int = 0
     stopped: Callable[[Ids], bool] | None = None
     own: Mapping[Side, OwnSettings] | None = None
+    wrote: Callable[[int], None] | None = None
 
     def begin(self, prompt: Ids, document: int, repeat: int = 0) -> Answer:
         """Begin the answer to a prompt of at least one token. `document` and `repeat` choose the random numbers of a
@@ -111,6 +113,8 @@ class Answer:
         """Write a token, of model `side` where it is that model which knows whether it ends the answer."""
         self.ids.append(token)
         self.ended = self.ending(side=side)
+        if self._answers.wrote is not None:
+            self._answers.wrote(token)
 
     def ending(self, drafted: Sequence[int] = (), side: Side | None = None) -> Ended | None:
         """Return why the answer would end with the last of some more tokens, looking at the last alone; None where it

@@ -19,10 +19,12 @@ from benchtui.plans.chat import ChatPlan
 from benchtui.plans.load import LoadPlan
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from benchtui.text import one_line
+from benchtui.worker.answering.hybrid.answering import HybridAnswering
 from benchtui.worker.answering.opening import open_answering, open_beside
 from benchtui.worker.answering.protocol import Answering
-from benchtui.worker.answering.streaming import StreamsAnswers
+from benchtui.worker.answering.streaming import Streams, StreamsAnswers
 from benchtui.worker.answering.two_models import check_room
+from benchtui.worker.chat.hybrid_streams import HybridStreams
 from benchtui.worker.chat.served_speaker import ServedSpeaker
 from benchtui.worker.chat.speaker import Speaker
 from benchtui.worker.chat.stepped_speaker import SteppedSpeaker
@@ -171,7 +173,11 @@ class Loader:
 
 def make_speaker(number: int, label: str, answering: Answering, lock: threading.Lock) -> Speaker:
     """Return what answers in a chat with an open model. Raises BenchtuiError where nothing can."""
-    streams = answering.streams() if isinstance(answering, StreamsAnswers) else None
+    streams: Streams | None = None
+    if isinstance(answering, HybridAnswering):
+        streams = HybridStreams(answering)
+    elif isinstance(answering, StreamsAnswers):
+        streams = answering.streams()
     if streams is not None:
         return ServedSpeaker(number, label, answering, streams, lock)
     return SteppedSpeaker(number, label, answering, lock)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from lm_eval.models.utils import normalize_gen_kwargs
@@ -52,12 +52,14 @@ class Room:
 
 @dataclass(frozen=True)
 class Pair:
-    """A small and a large model that are open, and the strategy by which they answer."""
+    """A small and a large model that are open, and the strategy by which they answer. `wrote` is told the tokens of
+    what they write together, as in `Answers`."""
 
     small: Answering
     large: Answering
     strategy: Strategy
     room: Room = field(default_factory=Room)
+    wrote: Callable[[int], None] | None = None
 
     def stepped(self, observer: Observer) -> TwoModels:
         """Return both as models that are stepped token by token; `observer` is told of what they compute."""
@@ -80,7 +82,7 @@ class Pair:
                 f"one and {large:,} in the large one.",
                 "Set max_new_tokens alike in both, or in neither.",
             )
-        return both.answers(own[1].sampling, (own[0], own[1]))
+        return replace(both.answers(own[1].sampling, (own[0], own[1])), wrote=self.wrote)
 
     def plain_answers(self, both: TwoModels, request: GenerateRequest, sides: Sequence[Side]) -> Answers:
         """Return how the answer to a request is written by what these models both say: as they do by themselves. Raises
@@ -99,7 +101,7 @@ class Pair:
                 "The models' own settings (generation_config.json) sample in different ways.",
                 "Name temperature, top_k and top_p in --gen-kwargs, or use another strategy, such as margin.",
             )
-        return both.answers(asked[0].sampling)
+        return replace(both.answers(asked[0].sampling), wrote=self.wrote)
 
     def batches(self, both: TwoModels, texts: Sequence[Asked], branches: int = 1) -> tuple[SteppedBatch, SteppedBatch]:
         """Make room for texts in both models, for one at a time at least; each may part into so many branches."""
