@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchtui.chat.scripts import Script
 from benchtui.chat.session import ChatSession
 from benchtui.errors import BenchtuiError
 from benchtui.runs.kinds.chat.conversation import Answer
@@ -60,9 +59,8 @@ def ask(
     return [answered(session, turn, model) for model in models]
 
 
-def change_system(session: ChatSession, script: Script) -> None:
-    """Give the chat the system prompt of a script: its own, or that which the chat began with."""
-    system = session.plan.system if script.system is None else script.system
+def change_system(session: ChatSession, system: str | None) -> None:
+    """Give what is said from now on a system prompt, None for none, where it has another one."""
     if system != session.conversation.system:
         session.change(session.conversation.sampling, system)
 

@@ -49,9 +49,10 @@ def talk_by_script(opened: Callable[[], ChatSession], scripts: Sequence[Script],
     died = False
     with opened() as session:
         after = session.conversation.newest_end() if len(scripts) == 1 else None
+        system = session.conversation.system
         try:
             for script in scripts:
-                change_system(session, script)
+                change_system(session, system if script.system is None else script.system)
                 follows = after
                 for text in script.turns:
                     found = _said(session, text, follows, printed)

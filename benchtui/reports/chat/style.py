@@ -5,7 +5,7 @@ from __future__ import annotations
 CHAT_STYLE = """
 main { max-width: 110rem; }
 .turn { border-top: 1px solid var(--line); margin-top: 1.5rem; }
-.turn > pre { border-left-color: currentColor; font-weight: 600; }
+.turn > pre { border-left-color: currentColor; font: 600 15px/1.5 system-ui, sans-serif; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
 .answers > section { min-width: 0; }
 .answers pre { font: 15px/1.5 system-ui, sans-serif; }
