@@ -176,8 +176,13 @@ class ChatPage(Beside):
             self._rates.note(chat.conversation, self.settings.clock())
         self._tell(chat)
         loading = len(chat.conversation.ready) < len(self._labels)
-        if changed or open_answers or loading or force:
+        if (changed or open_answers or loading or force) and self.is_active:
             self._draw()
+
+    def on_screen_resume(self) -> None:
+        """Draw what came while another page hid this one."""
+        if self.chat is not None:
+            self._follow(force=True)
 
     def _tell(self, chat: ChatSession) -> None:
         """Show, once, which model cannot be asked, and why the chat has ended."""
