@@ -93,6 +93,10 @@ class Browser:
         """Make the window another size, in pixels."""
         self._call("POST", f"{self._session}/window/rect", {"width": width, "height": height})
 
+    def title(self) -> str:
+        """What the window is called."""
+        return str(self._call("GET", f"{self._session}/title"))
+
     def sent(self) -> str:
         script = {"script": "return window.__sent || ''", "args": []}
         return _ESCAPES.sub("", self._call("POST", f"{self._session}/execute/sync", script))

@@ -2,8 +2,8 @@
 
     python tests/perf/chat.py            (about half a minute)
 
-An adapter and its base on one set of weights answer a hundred messages, then both write without end, each hundreds of
-tokens a second, in a real worker. Keys are pressed meanwhile, among the answers and where one writes: 95 of a hundred
+An adapter and its base on one set of weights answer a hundred messages, then both write without end, as fast as they
+can, in a real worker. Keys are pressed meanwhile, among the answers and where one writes: 95 of a hundred
 are answered within 50 ms, until what they changed is drawn. Esc ends both answers within 200 ms. Prints the figures and
 fails when one is missed.
 """

@@ -13,12 +13,11 @@ import pytest
 from benchtui.interpreter import this_python
 from benchtui.plans.chat import ChatPlan
 from benchtui.plans.plan import read_plan
-from benchtui.routing.records import Sampling
-from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.chat.asked import AskedReader, Cancel, asked_file
-from benchtui.runs.kinds.chat.conversation import Answer, Conversation, read_conversation
+from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.seats import seats
 from benchtui.runs.records import read_done
+from tests.e2e.chat.kept import conversation, newest, of_turn, waited
 from tests.e2e.chat.scripted import BASE, TUNED, Place, make_place
 from tests.e2e.terminal import Terminal
 
@@ -47,28 +46,6 @@ def opened(place: Place) -> Iterator[Opened]:
     yield open_chat
     for terminal in terminals:
         terminal.close()
-
-
-def newest(place: Place) -> RunDirectory:
-    return RunDirectory(max((place.model / "chats").iterdir()))
-
-
-def conversation(run: RunDirectory) -> Conversation:
-    return read_conversation(run, 2, Sampling())
-
-
-def of_turn(run: RunDirectory, text: str) -> list[Answer]:
-    """The answers to the message, those of the tuned model first."""
-    found = conversation(run)
-    answers = [one for one in found.answers.values() if found.turns[one.asked.turn].text == text]
-    return sorted(answers, key=lambda one: (one.asked.model, one.number))
-
-
-def waited(found: Callable[[], bool], seconds: float = 40) -> None:
-    end = time.monotonic() + seconds
-    while not found():
-        assert time.monotonic() < end, "not so in time"
-        time.sleep(0.02)
 
 
 def say(terminal: Terminal, place: Place, text: str) -> list[Answer]:
