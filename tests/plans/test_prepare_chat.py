@@ -17,6 +17,9 @@ from benchtui.plans.choice import Choice
 from benchtui.plans.prepare_chat import find_chat_models, prepare_chat
 from benchtui.routing.records import Sampling
 from tests.models.model_folders import full_model
+from tests.worker.answering.ollama.double import serving
+from tests.worker.answering.ollama.fake import FakeOllama
+from tests.worker.answering.openai.fake import Fake
 
 MINE = "{% for m in messages %}<{{ m['role'] }}>{{ m['content'] }}{% endfor %}"
 THEIRS = "{% for m in messages %}[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
@@ -102,3 +105,26 @@ def test_the_command_says_all_that_was_chosen(folder: Path) -> None:
     assert plan.command[-3:] == ("--", "base", "tuned")
     plain = planned(chosen(folder, "tuned", sampling=CHAT_SAMPLING))[0]
     assert "--max-new-tokens" not in plain.command
+
+
+def test_a_server_that_applies_its_own_template_is_asked_by_its_chat_route(tmp_path: Path) -> None:
+    with Fake() as fake:
+        settings = Choice(outputs=tmp_path, compare=False, backend="openai", server=fake.url)
+        choice = ChatChoice(settings, ("fake-1",))
+        plan, notes = planned(choice)
+        assert plan.models[0].backend_settings["endpoint"] == "chat"
+        assert any("the one that its server applies" in note for note in notes)
+        file = tmp_path / "mine.jinja"
+        file.write_text(MINE)
+        with pytest.raises(UsageError, match="a chat template of its own"):
+            planned(dataclasses.replace(choice, settings=dataclasses.replace(settings, chat_template=str(file))))
+
+
+def test_a_model_of_ollama_whose_gguf_is_not_here_is_asked_by_its_chat_route(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path / "none"))
+    with serving(FakeOllama(lambda prompt: "yes")) as fake:
+        settings = Choice(outputs=tmp_path, compare=False, server=fake.url)
+        plan, _ = planned(ChatChoice(settings, ("ollama:fake",)))
+        assert plan.models[0].backend_settings["endpoint"] == "chat"

@@ -13,7 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from benchtui.errors import BenchtuiError
-from benchtui.models.source import FolderSource, HubSource
+from benchtui.models.source import FolderSource, HubSource, ServedSource
 from benchtui.out_of_memory import is_caused_by_out_of_memory
 from benchtui.plans.chat import ChatPlan
 from benchtui.plans.load import LoadPlan
@@ -139,10 +139,10 @@ class Loader:
         if not with_adapter and self._adapter(number):
             plan = dataclasses.replace(plan, source=msgspec.structs.replace(plan.source, adapter=None))
         self._reporter.phase("loading model", detail=plan.source.path)
-        if self._any:
+        if self._any:  # what a server has is in its own memory
             check_room(plan.source)
         opened = open_answering(plan, self._reporter, self._memory_share)
-        self._any = True
+        self._any = self._any or not isinstance(plan.source, ServedSource)
         return opened
 
     def _beside(self, base: Answering, other: int) -> Answering | ChatUnready | None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchtui.backends.ollama_server import look_at_ollama
+from benchtui.backends.servers import look
 from benchtui.models.source import ServedSource
 from benchtui.plans.benchmark import PromptSettings
 from benchtui.plans.chat import ChatPlan
@@ -41,6 +42,19 @@ def ollama_model(url: str, endpoint: str = "chat", name: str = "fake:latest", **
         prompts=PromptSettings(**{"max_length": 64, "chat_template": template, **prompts}),  # type: ignore[arg-type]
         backend="ollama",
         backend_settings={"endpoint": endpoint},
+        backend_options={"request-timeout": "30"},
+    )
+
+
+def openai_model(url: str, endpoint: str = "chat", template: str = MESSAGES, **prompts: object) -> TokenModel:
+    facts = look(url)
+    model = facts.model(None)
+    return TokenModel(
+        label="served",
+        source=ServedSource(model.name, model.identity, server=url, product=facts.product),
+        prompts=PromptSettings(**{"chat_template": template, **prompts}),  # type: ignore[arg-type]
+        backend="openai",
+        backend_settings={"endpoint": endpoint, "tokenizer": "none"},
         backend_options={"request-timeout": "30"},
     )
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from benchtui.errors import BenchtuiError
-from benchtui.runs.kinds.chat.asked import Message
-from benchtui.runs.kinds.chat.events import ChatUnready
+from benchtui.runs.directory import RunDirectory
+from benchtui.runs.events import EventWriter
+from benchtui.runs.kinds.chat.asked import AskedWriter, Message, Turn, Write, asked_file
+from benchtui.runs.kinds.chat.events import ChatPiece, ChatUnready
 from benchtui.runs.kinds.chat.thinking import part
 from tests.conftest import absent
 from tests.worker.answering.ollama.double import serving
@@ -20,6 +22,7 @@ from tests.worker.answering.ollama.fake import FakeOllama
 from tests.worker.answering.ollama.recorded import NEW, OLD, exchange_named
 from tests.worker.answering.openai.fake import wait_until
 from tests.worker.chat.served import asking, ollama_model, talk
+from tests.worker.chat.talks import GREEDY
 
 
 def echo(prompt: str) -> str:
@@ -204,3 +207,17 @@ def test_tokens_are_told_with_their_likeliest_where_the_server_has_them(fake: Fa
         assert (token.id, token.text, token.logprob, token.entropy) == (-1, " Paris", -0.25, None)
         assert [(one.text, one.logprob) for one in token.top] == [(" Paris", -0.25), ("?", -3.0)]
         assert fake.requests[-1][1]["top_logprobs"] == 5
+
+
+def test_after_a_crash_an_answer_goes_on_behind_what_is_written_of_it(fake: FakeOllama, tmp_path: Path) -> None:
+    fake.answer = lambda prompt: " three four"
+    model = ollama_model(fake.url, "completions")
+    run = RunDirectory(tmp_path / "m" / "chats" / "one")
+    asked = AskedWriter(asked_file(run))
+    asked.write(Turn(number=1, text="Count"))
+    asked.write(Write(number=1, turn=1, model=0, messages=(Message("user", "Count"),), sampling=GREEDY))
+    asked.close()
+    EventWriter(run.events).emit(ChatPiece(answer=1, text="One two"))
+    with talk(tmp_path, model) as chat:
+        assert chat.answer(1).text == "One two three four"
+        assert fake.bodies()[-1]["prompt"].endswith("<assistant>One two")

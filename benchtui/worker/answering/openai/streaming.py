@@ -68,7 +68,7 @@ class OpenAIStreams:
     def stream(self, request: GenerateRequest, begin: str = "") -> Generator[Streamed, None, None]:
         """As `Streams.stream`."""
         body = self._body(request, begin, tells=self._tells, stream=self._stream)
-        return self._server.pulled(lambda client: _parts(client, body, request.limit))
+        return self._server.pulled(lambda client: _as_long_as_it_can(client, body, request.limit))
 
     def _body(self, request: GenerateRequest, begin: str, *, tells: bool, stream: texts.Streaming) -> dict[str, Any]:
         settings = dict(request.settings)
@@ -81,6 +81,22 @@ class OpenAIStreams:
             body["messages"] = [*body["messages"], {"role": "assistant", "content": begin}]
             body |= _CONTINUES[self._server.facts.product]
         return {**body, **({"logprobs": True, "top_logprobs": TOP} if tells else {})}
+
+
+async def _as_long_as_it_can(client: HttpClient, body: Mapping[str, Any], limit: int) -> AsyncIterator[Part | Ended]:
+    """What comes of an answer; where the window holds the prompt, and not `limit` tokens more, up to its end: vLLM and
+    SGLang refuse the wish for more."""
+    began = False
+    try:
+        async for one in _parts(client, body, limit):
+            began = True
+            yield one
+    except (UnansweredError, RefusedError) as error:
+        if began or (isinstance(error, RefusedError) and "max_tokens" not in error.what):
+            raise
+        without = {name: value for name, value in body.items() if name != "max_tokens"}
+        async for one in _parts(client, without, limit):
+            yield one
 
 
 async def _parts(client: HttpClient, body: Mapping[str, Any], limit: int) -> AsyncIterator[Part | Ended]:
