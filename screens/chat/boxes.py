@@ -37,7 +37,7 @@ class Shown:
     def key(self) -> tuple[object, ...]:
         """Differs where the lines do."""
         answer, rate = self.answer, None if self.rate is None else round(self.rate, 1)
-        begun = answer.begun and (answer.begun.prompt, answer.begun.cached)
+        begun = answer.begun and (answer.begun.prompt, answer.begun.cached, answer.begun.read)
         return (
             answer.number, len(answer.text), len(answer.tokens), answer.state, begun, self.number, self.tries,
             self.from_other, rate, self.unfolded,

@@ -51,6 +51,8 @@ def reading_words(answer: Answer) -> str:
     begun = answer.begun
     if begun is None or begun.prompt is None:
         return "reading"
+    if begun.read is not None:
+        return f"has read {begun.read:,} of {tokens_words(begun.prompt)}"
     new = begun.prompt - (begun.cached or 0)
     if not begun.cached:
         return f"reading {tokens_words(begun.prompt)}"

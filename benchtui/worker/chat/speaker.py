@@ -38,11 +38,13 @@ class Cancellation:
 
 @dataclass(frozen=True)
 class Prompted:
-    """The prompt as the model reads it: its tokens, how many of them it has in memory, its text; None: not told."""
+    """The prompt as the model reads it: its tokens, how many of them it has in memory, its text, how many it has read
+    by now; None: not told."""
 
     tokens: int | None = None
     cached: int | None = None
     text: str | None = None
+    read: int | None = None
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Speaker(Protocol):
         cancellation: Cancellation,
         written: str = "",
     ) -> Generator[Told, None, None]:
-        """Write an answer: `Prompted`, then pieces, then `Over`.
+        """Write an answer: `Prompted` (again while it is read), then pieces, then `Over`.
 
         `before` are tokens of it that were written before the worker was started again, and `written` their text (no
         tokens where none are told); they are not told again.

@@ -74,7 +74,8 @@ class _Stream:
             self._prompt = told
             if told.text is not None:
                 self._keep_prompt(self.work.asked.number, told.text)
-            self._emit(ChatBegun(answer=self.work.asked.number, prompt=told.tokens, cached=told.cached))
+            number = self.work.asked.number
+            self._emit(ChatBegun(answer=number, prompt=told.tokens, cached=told.cached, read=told.read))
         elif isinstance(told, Piece):
             now = time.monotonic()
             if self._first is None and (told.text or told.tokens):

@@ -92,7 +92,8 @@ class SteppedSpeaker:
         cancellation: Cancellation,
         written: str = "",
     ) -> Generator[Told, None, None]:
-        """As `Speaker.answer`. The lock is not held while the generator waits."""
+        """As `Speaker.answer`. The lock is not held while the generator waits: other models on the same weights compute
+        between two tokens, and between two pieces of a long prompt."""
         del written  # its tokens say it
         text, ids = self.prompt(asked, begins)
         begun = [token.id for token in before]
@@ -100,6 +101,8 @@ class SteppedSpeaker:
         answers = self._answers(own)
         answer = answers.begin(ids, 0)
         streamed = StreamedText(self._tokens.decode, own.sampling.stop)
+        for token in () if own.sampling.stop else begins:  # it may end in half a character
+            streamed.add(token)
         for token in begun:
             answer.append(token, _SIDE)
             streamed.add(token)
@@ -108,6 +111,10 @@ class SteppedSpeaker:
             cached = len(held.ids)
         yield Prompted(len(ids), cached, text)
         try:
+            while answer.ended is None and len(answer.ids) - len(held.ids) > self._piece:
+                with self.lock:
+                    self._read(held, answer.ids[: len(held.ids) + self._piece], cancellation)
+                yield Prompted(len(ids), cached, read=min(len(held.ids), len(ids)))
             while answer.ended is None:
                 with self.lock:
                     rows = self._read(held, answer.ids, cancellation)
@@ -147,13 +154,11 @@ class SteppedSpeaker:
         return self._rows(text, ids[len(text.ids) :], last).logprobs
 
     def _read(self, text: GrowingText, ids: Sequence[int], cancellation: Cancellation) -> ReadRows:
-        """Let a text grow to `ids`, a piece at a time; returns what comes after its last token."""
+        """Let a text grow to `ids`; returns what comes after its last token."""
         self._watch.cancellation = cancellation
         try:
-            while len(text.ids) < len(ids):
-                cancellation.check()
-                rows = self._rows(text, ids[len(text.ids) :][: self._piece], 1)
-            return rows
+            cancellation.check()
+            return self._rows(text, ids[len(text.ids) :], 1)
         finally:
             self._watch.cancellation = None
 

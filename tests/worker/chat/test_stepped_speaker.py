@@ -168,3 +168,27 @@ def test_what_is_told_of_a_token_is_its_distribution(speaker: SteppedSpeaker) ->
                 assert token.logprob == best[0]
                 assert token.entropy is not None
                 assert 0 < token.entropy < np.log(300)
+
+
+def test_a_long_prompt_is_told_while_it_is_read(speaker: SteppedSpeaker) -> None:
+    text = " ".join([LONG] * 2)
+    prompted = [one for one in told(speaker, ask(text)) if isinstance(one, Prompted)]
+    whole = prompted[0].tokens
+    assert whole is not None
+    assert whole > 256
+    assert [one.read for one in prompted] == [None, *range(128, whole, 128)]
+    assert {one.tokens for one in prompted} == {whole}
+
+
+def test_a_character_that_two_answers_have_written_is_whole(speaker: SteppedSpeaker) -> None:
+    """The tiny tokenizer spells an emoji in four tokens of one byte each."""
+    tokens = speaker.model.tokens
+    assert tokens is not None
+    spelled = tokens.encode(["a \U0001f600 b"], special=False)["a \U0001f600 b"]
+    place = next(place for place in range(len(spelled)) if tokens.decode(spelled[:place]).endswith("\ufffd"))
+    drawn = iter(spelled[place:])
+    speaker._drawn = lambda *_: next(drawn)  # type: ignore[method-assign]
+    begin = tokens.decode(spelled[: place - 1])
+    asked = ask("the cat", max_new_tokens=len(spelled) - place)
+    found = speaker.answer(asked, (), spelled[:place], Cancellation())
+    assert begin + "".join(one.text for one in found if isinstance(one, Piece)) == "a \U0001f600 b"

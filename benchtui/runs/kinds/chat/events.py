@@ -56,11 +56,13 @@ class ChatToken(msgspec.Struct, frozen=True, array_like=True):
 
 
 class ChatBegun(Event, frozen=True, kw_only=True, tag="chat-begun"):
-    """A model begins to read for an answer: `prompt` tokens, `cached` of which it has in memory (None: not told)."""
+    """A model begins to read for an answer: `prompt` tokens, `cached` of which it has in memory (None: not told). Told
+    again while it reads a long prompt: it has `read` so many of them by then."""
 
     answer: int
     prompt: int | None = None
     cached: int | None = None
+    read: int | None = None
 
 
 class ChatPiece(Event, frozen=True, kw_only=True, tag="chat-piece"):
