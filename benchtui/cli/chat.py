@@ -193,11 +193,18 @@ def _say(line: str) -> None:
 def _export_kept(outputs: Path, name: str, format_: ChatFormat, output: Path | None) -> int:
     """Write a chat as it is, without its models."""
     from benchtui.cli.terminal.written import write_out
+    from benchtui.compare.votes import votes_file
     from benchtui.reports.chat.export import chat_text
     from benchtui.runs.kinds.chat.conversation import read_conversation
+    from benchtui.runs.outcome import as_argument
 
     run = _kept(outputs, name)
     plan = _plan(run)
+    if plan.blind and not votes_file(run).exists():
+        raise UsageError(
+            "That blind vote is not over, and its export says who wrote what.",
+            f"End it first: benchtui chat --resume {as_argument(name)}",
+        )
     conversation = read_conversation(run, len(plan.models), plan.sampling, plan.system)
     write_out(chat_text(plan, conversation, format_), output)
     return 0

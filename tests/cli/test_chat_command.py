@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from benchtui.chat.scripts import Script, read_scripts
@@ -16,6 +17,7 @@ from benchtui.chat.session import ChatSession
 from benchtui.chat.supervision import Supervision, chat_settings, open_lock
 from benchtui.cli.terminal import script_chat
 from benchtui.cli.terminal.script_chat import Printed, talk_by_line, talk_by_script
+from benchtui.compare.votes import votes_file
 from benchtui.errors import BenchtuiError, ExitCode, UsageError
 from benchtui.plans.chat import ChatPlan
 from benchtui.plans.plan import write_plan
@@ -131,6 +133,17 @@ def test_a_kept_chat_is_exported_without_its_models(tmp_path: Path, capsys: pyte
     run = "tuned/chats/2026-11-29T10-00-00"
     done = benchtui("chat", "--resume", run, "--export", "markdown", "--outputs", tmp_path / "outputs")
     assert (done.code, "Hi." in done.out) == (0, True), done.err
+
+
+def test_an_open_blind_vote_is_not_given_away(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    plan = msgspec.structs.replace(made_plan(("tuned",)), blind=True)
+    events = [ChatReady(model=0), *answer(1, "Hi.")]
+    done = talked(tmp_path / "outputs", capsys, ("Hello",), events, Printed(), plan)
+    asked = ("chat", "--resume", "tuned", "--export", "markdown", "--outputs", tmp_path / "outputs")
+    one_line_error(benchtui(*asked), ExitCode.USAGE, ["not over", "--resume tuned"])
+    votes_file(done.session.run).parent.mkdir(exist_ok=True)
+    votes_file(done.session.run).write_text("{}")
+    assert benchtui(*asked).code == 0
 
 
 @pytest.mark.parametrize(
