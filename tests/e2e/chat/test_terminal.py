@@ -81,6 +81,7 @@ def test_ten_turns_cancelled_edited_resized(opened: Opened, place: Place) -> Non
 
     terminal.press("Escape")  # among the answers
     terminal.wait_for("e Edit")
+    beside(terminal, place)
     terminal.press("e")
     terminal.wait_for("Another message in its place")
     terminal.press("Home")
@@ -101,6 +102,31 @@ def test_ten_turns_cancelled_edited_resized(opened: Opened, place: Place) -> Non
     done = read_done(run)
     assert done is not None
     assert done.status == "finished"
+
+
+def beside(terminal: Terminal, place: Place) -> None:
+    """The pages beside a chat: the answer token by token, also read by the other model, its prompt, a file, a test."""
+    terminal.press("t")
+    terminal.wait_for(lambda screen: "Token 1 of" in screen and "JS" in screen)
+    terminal.press("Escape")
+    terminal.wait_for("e Edit")
+    terminal.press("p")
+    terminal.wait_for(lambda screen: "Prompt" in screen and "10: tell short" in screen)
+    terminal.press("Escape")
+    terminal.wait_for("e Edit")
+    terminal.press("s")
+    terminal.wait_for("How answers are written from now on")
+    terminal.press("Escape")
+    terminal.wait_for(lambda screen: "How answers are written" not in screen)
+    terminal.press("x")
+    terminal.wait_for("Write this chat to which file?")
+    terminal.press("Enter")
+    waited(lambda: any(file.stat().st_size for file in place.root.glob("chat-*.html")))
+    terminal.press("a")
+    terminal.wait_for("Keep this as a test")
+    terminal.press("Enter")
+    waited(lambda: (place.root / "tasks" / "kept.jsonl").exists())
+    assert '"question": "User: tell short' in (place.root / "tasks" / "kept.jsonl").read_text()
 
 
 def cancel(terminal: Terminal, place: Place, text: str) -> None:
