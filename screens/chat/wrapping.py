@@ -14,6 +14,9 @@ _UNSPACED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uff60"
 _PIECES = re.compile(rf"\n| +|[{_UNSPACED}]|[^ \n{_UNSPACED}]+")
 """A line end, spaces, a character of a script that is written without spaces, a word."""
 
+_OPEN = re.compile(r"\x1b(?:\[[0-?]*[ -/]*|\][^\x07\x1b]*|[PX^_][^\x1b]*)?\Z")
+"""An escape code that what comes next may still end."""
+
 
 class Wrapping:
     """`lines` of a text that was `set`: foreign text, made safe, its spaces kept as they are."""
@@ -24,18 +27,21 @@ class Wrapping:
         self._raw = ""
         self._text = ""
         self._last = 0
+        self._open = False
 
     def set(self, raw: str) -> None:
         """Set a text in lines; one that begins with all of the last one costs no more than what is new in it."""
         if raw == self._raw and self.lines:
             return
-        if "\x1b" not in raw and raw.startswith(self._raw):
+        if not self._open and raw.startswith(self._raw):
             self._text += _safe(raw[len(self._raw) :])
             del self.lines[-1:]
-        else:  # an escape code may have become whole: it is left out, and what stood there moves
+        else:  # where an escape code has become whole, it is left out, and what stood there moves
             self._text, self._last = _safe(raw), 0
             self.lines.clear()
         self._raw = raw
+        escape = raw.rfind("\x1b")
+        self._open = escape >= 0 and _OPEN.match(raw, escape) is not None
         for begin, end in _spans(self._text, self._last, self.width):
             self.lines.append(self._text[begin:end].rstrip(" "))
             self._last = begin
