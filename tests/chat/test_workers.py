@@ -36,8 +36,8 @@ from benchtui.runs.records import read_done, run_state
 from tests.e2e.commands import benchtui
 from tests.worker.tiny_models import Tensors, make_base, rewrite
 
-GREEDY = Sampling(max_new_tokens=800)
-"""A second or two of writing."""
+GREEDY = Sampling(max_new_tokens=300)
+"""A second of writing."""
 TEMPLATE = "{% for m in messages %}{{ m['content'] }}\n{% endfor %}"
 PATIENCE = 60.0
 
@@ -87,6 +87,7 @@ def worker_of(run: RunDirectory) -> int:
     return next(event.pid for event in reversed(read_events(run.events)) if isinstance(event, WorkerStarted))
 
 
+@pytest.mark.slow
 def test_a_chat_survives_its_worker_and_is_opened_again(outputs: Path) -> None:
     said: list[str] = []
     session = start_chat(choice(outputs), said.append)
@@ -146,6 +147,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_chat_leaves_no_worker_and_is_resumed_from_its_last_token(outputs: Path) -> None:
     person = subprocess.Popen(
         [sys.executable, "-c", PERSON, str(outputs)], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2]
