@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
-from benchtui.errors import BenchtuiError
 from benchtui.reports.wording.chat import sampling_words
 from benchtui.routing.records import Sampling
 from benchtui.runs.kinds.chat.asked import Turn
-from benchtui.runs.kinds.chat.conversation import Answer, Conversation
+from benchtui.runs.kinds.chat.conversation import Conversation
 from benchtui.runs.kinds.chat.events import ChatUnready
 from benchtui.text import one_line, printable
-from screens.chat.beside.keys import Beside
+from screens.chat.answer_keys import ActsOnAnswers
 from screens.chat.composer import Composer
-from screens.chat.scene import Rates, Scene, beside, newest_below
+from screens.chat.scene import Rates, Scene
 from screens.chat.view import ChatView
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Begin = Callable[[Callable[[str], None]], "ChatSession"]
 """Starts a chat, or opens one that is kept; says meanwhile what it does. May take a while, and raise BenchtuiError."""
 
 
-class ChatPage(Beside):
+class ChatPage(ActsOnAnswers):
     """`begin` starts the chat while the page is open already: `labels` are what its models are called until then."""
 
     HELP = (
@@ -39,66 +39,64 @@ class ChatPage(Beside):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "write", "Write", show=False, tooltip="To where one writes"),
-        Binding("r", "again", "Again", tooltip="Let this model answer once more: another try"),
         Binding("e", "edit", "Edit", tooltip="Write this message differently: a new branch"),
-        Binding("g", "go_on", "Continue", tooltip="Let this model continue this answer"),
-        Binding("o", "other", "Other continues", tooltip="Let the next model continue this answer's text", show=False),
-        Binding("u", "use", "Use for all", tooltip="Tell the other models this answer as their own", show=False),
-        Binding("less_than_sign", "try(-1)", "Try before", tooltip="The try before", show=False),
-        Binding("greater_than_sign", "try(1)", "Next try", tooltip="The next try of this model", show=False),
-        Binding("left_square_bracket", "branch(-1)", "Branch before", tooltip="The branch before", show=False),
-        Binding("right_square_bracket", "branch(1)", "Next branch", tooltip="The next branch", show=False),
-        Binding("f", "fold", "Thinking", tooltip="Show what the model thought, or fold it", show=False),
-        Binding("y", "copy", "Copy", tooltip="Copy this answer as the model wrote it", show=False),
-        *(Binding(str(n), f"model({n})", f"Model {n}", tooltip=f"To model {n}", show=False) for n in range(1, 5)),
         Binding("escape", "back", "Stop", tooltip="Stop what is being written; else back to where you came from"),
     ]
 
     def __init__(self, begin: Begin, labels: Sequence[str]) -> None:
-        super().__init__()
+        super().__init__(tuple(labels))
         self._begin = begin
-        self._labels = tuple(labels)
-        self.chat: ChatSession | None = None
-        """None until it has begun."""
-        self.end: int | None = None
-        """The last turn of the branch that is shown."""
-        self._nothing = Conversation(len(self._labels), Sampling())
+        self._nothing = Conversation(len(self.labels), Sampling())
         self._queue: list[str] = []
         self._editing: Turn | None = None
-        self._unfolded: set[int] = set()
         self._rates = Rates()
+        self._scene: Scene | None = None
         self._began = 0.0
         self._said: tuple[Sequence[str], str] | None = None
         self._told_problem = ""
         self._unready: set[int] = set()
-        self._ended = self._failed = False
+        self._failed = self._ended = False
+        self._leaving = threading.Lock()
+        self._to_close: ChatSession | None = None
 
     def body(self) -> ComposeResult:
-        yield ChatView(len(self._labels), id="chat")
+        yield ChatView(len(self.labels), id="chat")
         yield Composer("Write to the models: Enter sends, Ctrl+J begins a new line", id="write")
 
     def on_mount(self) -> None:
         self._began = self.settings.clock()
         self._crumbs("starting …")
         self.query_one(Composer).focus()
-        self._draw()
-        self.load(lambda: self._begin(self._say), self._take, group="chat", failed=self._not_begun)
-        self.set_interval(EVERY, self._follow)
+        self.draw()
+        self.load(self._started, self._take, group="chat", failed=self._not_begun)
+        self.set_interval(EVERY, self.follow)
+
+    def _started(self) -> ChatSession:
+        """Begin the chat, in a thread. Where the page was left meanwhile, nobody else ends it."""
+        chat = self._begin(self._say)
+        with self._leaving:
+            self._to_close = chat
+            left = self._ended
+        if left:
+            chat.close()
+        return chat
 
     def _say(self, line: str) -> None:
-        """Show what is done before the chat has begun; called in the thread that does it."""
-        self.app.call_from_thread(self._crumbs, line)
+        """Show what the user should know of the models; called in the thread that begins the chat."""
+        if self.is_attached:
+            words = printable(line, 600)
+            self.app.call_from_thread(self.notify, words, timeout=10, markup=False)
 
     def _take(self, chat: ChatSession) -> None:
         self.chat = chat
-        self._labels = tuple(model.label for model in chat.plan.models)
+        self.labels = tuple(model.label for model in chat.plan.models)
         self.end = chat.conversation.newest_end()
         queued, self._queue = self._queue, []
         for text in queued:
             self._send(text)
         self._remember()
         self._show_queue()
-        self._follow(force=True)
+        self.follow(force=True)
         self.view.go_to_end()
 
     def _not_begun(self, what: str, next_step: str) -> None:
@@ -121,98 +119,72 @@ class ChatPage(Beside):
 
     def _close(self) -> None:
         """End the worker, in a thread: it may have to finish what it does."""
-        if self.chat is not None and not self._ended:
-            self._ended = True
-            self.app.run_worker(self.chat.close, thread=True, exit_on_error=False, group="closing")
+        with self._leaving:
+            chat, ended, self._ended = self._to_close, self._ended, True
+        if chat is not None and not ended:
+            self.app.run_worker(chat.close, thread=True, exit_on_error=False, group="closing")
 
     # Following.
 
-    @property
-    def view(self) -> ChatView:
-        """What was said."""
-        return self.query_one(ChatView)
-
-    @property
-    def beside_chat(self) -> ChatSession | None:
-        return self.chat
-
-    @property
-    def beside_answer(self) -> Answer | None:
-        return self.selected
-
-    @property
-    def beside_end(self) -> int | None:
-        return self.end
-
-    def beside_changed(self) -> None:
-        self._follow(force=True)
-
-    @property
-    def path(self) -> list[Turn]:
-        """The turns that are shown."""
-        return self.chat.conversation.path(self.end) if self.chat else []
-
-    @property
-    def selected_turn(self) -> Turn | None:
-        """The turn under the cursor."""
-        path = self.path
-        return path[self.view.turn] if self.view.turn < len(path) else None
-
-    @property
-    def selected(self) -> Answer | None:
-        """The answer under the cursor."""
-        turn = self.selected_turn
-        return self.chat.conversation.used(turn.number, self.view.model) if self.chat and turn else None
-
-    def _follow(self, force: bool = False) -> None:
+    def follow(self, force: bool = False) -> None:
         """Read what is new, send what waits, and draw what has changed."""
         chat = self.chat
+        if self._ended:
+            return
         if chat is None:
-            self._draw()
+            self.draw()
             return
         changed = chat.poll()
         open_answers = any(True for _ in chat.conversation.open_answers())
         if open_answers:
             self._rates.note(chat.conversation, self.settings.clock())
         self._tell(chat)
-        loading = len(chat.conversation.ready) < len(self._labels)
+        loading = len(chat.conversation.ready) < len(self.labels)
         if (changed or open_answers or loading or force) and self.is_active:
-            self._draw()
+            self._draw(whole=force)
 
     def on_screen_resume(self) -> None:
         """Draw what came while another page hid this one."""
         if self.chat is not None:
-            self._follow(force=True)
+            self.follow(force=True)
 
     def _tell(self, chat: ChatSession) -> None:
         """Show, once, which model cannot be asked, and why the chat has ended."""
         for model, ready in chat.conversation.ready.items():
             if isinstance(ready, ChatUnready) and model not in self._unready:
                 self._unready.add(model)
-                self.tell(f"{one_line(self._labels[model], 60)}: {ready.what}", ready.next_step)
+                self.tell(f"{one_line(self.labels[model], 60)}: {ready.what}", ready.next_step)
         if chat.problem and chat.problem != self._told_problem:
             self._told_problem = chat.problem
             self.tell(chat.problem)
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        self._draw(whole=True)
+
+    def _draw(self, *, whole: bool) -> None:
+        """Draw all, or only what the models have written where nothing else has changed: that costs the same however
+        long the chat is."""
         chat = self.chat
         conversation = chat.conversation if chat else self._nothing
-        scene = Scene(conversation, self._labels, self._rates, self._unfolded)
-        if chat is not None:
-            scene.know(chat.plan, chat.waiting)
+        waiting = chat.waiting if chat else ()
+        scene = self._scene
+        if whole or scene is None or not scene.is_of(self.end, waiting):
+            whole = True
+            scene = Scene(conversation, self.labels, self._rates, self.unfolded, self.path)
+            scene.know(self.end, waiting, chat.plan if chat else None)
+            self._scene = scene
         waited = self.settings.clock() - self._began
-        if self._failed:
-            scene.give_up()
-        heads = [scene.head(model, waited) for model in range(len(self._labels))]
-        self.view.show(self.path, heads, scene.heading, scene.answer)
+        heads = [scene.head(model, None if self._failed else waited) for model in range(len(self.labels))]
+        since = scene.first_open()
+        self.view.show(scene.path, heads, scene.heading, scene.answer, 0 if whole else since)
         if chat is not None:
             self._crumbs(sampling_words(conversation.sampling, conversation.system))
 
     def _crumbs(self, right: str) -> None:
         """Say where one is; the line is laid out again, so only where it has changed."""
-        if (said := (self._labels, right)) != self._said:
+        if (said := (self.labels, right)) != self._said:
             self._said = said
-            self.crumbs("Chat", " | ".join(self._labels), right=right)
+            self.crumbs("Chat", " | ".join(self.labels), right=right)
 
     # Writing.
 
@@ -221,7 +193,7 @@ class ChatPage(Beside):
         self._show_editing()
         if editing is not None and self.chat is not None:
             chat = self.chat
-            self._ask(lambda: self._go_to(chat.edit(editing.number, message.text)), message.text)
+            self.ask(lambda: self._go_to(chat.edit(editing.number, message.text)), message.text)
         elif self._failed:
             self.query_one(Composer).put(message.text)
         elif self.chat is None:
@@ -232,12 +204,12 @@ class ChatPage(Beside):
 
     def _send(self, text: str) -> None:
         if chat := self.chat:
-            self._ask(lambda: self._go_to(chat.say(text, self.end)), text)
+            self.ask(lambda: self._go_to(chat.say(text, self.end)), text)
 
     def _go_to(self, turn: Turn) -> None:
         self.end = turn.number
         self._remember()
-        self._draw()
+        self.draw()
         self.view.go_to_end()
 
     def _remember(self) -> None:
@@ -245,18 +217,7 @@ class ChatPage(Beside):
             texts = list(dict.fromkeys(turn.text for turn in self.chat.conversation.turns.values()))
             self.query_one(Composer).remember(texts)
 
-    def _ask(self, what: Callable[[], object], text: str = "") -> None:
-        """Do it; where that fails, say why, and put `text` back to where one writes."""
-        self.clear_notice()
-        try:
-            what()
-        except BenchtuiError as error:
-            self.tell(error.what, error.next_step)
-        except OSError as error:
-            self.tell(f"The chat cannot be written: {error.strerror or error}.", "Free space, and send it again.")
-        else:
-            self._follow(force=True)
-            return
+    def give_back(self, text: str) -> None:
         if text:
             self.query_one(Composer).put(text)
 
@@ -281,7 +242,7 @@ class ChatPage(Beside):
         elif self._queue:
             self._take_back()
         elif self.chat is not None and self.chat.unfinished and not self.chat.problem:
-            self._ask(self.chat.cancel)
+            self.ask(self.chat.cancel)
         elif composer.has_focus and self.path:
             self.view.focus()
         else:
@@ -291,10 +252,6 @@ class ChatPage(Beside):
     def action_write(self) -> None:
         self.query_one(Composer).focus()
 
-    def action_again(self) -> None:
-        if (chat := self.chat) and (turn := self.selected_turn):
-            self._ask(lambda: chat.regenerate(turn.number, self.view.model))
-
     def action_edit(self) -> None:
         if turn := self.selected_turn:
             self._editing = turn
@@ -302,67 +259,3 @@ class ChatPage(Beside):
             composer.put(turn.text)
             composer.focus()
             self._show_editing()
-
-    def action_go_on(self) -> None:
-        if (chat := self.chat) and (answer := self._over()):
-            self._ask(lambda: chat.go_on(answer.number, self.view.model))
-
-    def action_other(self) -> None:
-        """Let the next model continue the answer under the cursor, and go there."""
-        other = (self.view.model + 1) % len(self._labels)
-        if len(self._labels) == 1:
-            self.notify("There is no other model in this chat.", timeout=3, markup=False)
-        elif (chat := self.chat) and (answer := self._over()):
-            self._ask(lambda: chat.go_on(answer.number, other))
-            self.view.go_to_model(other)
-
-    def action_use(self) -> None:
-        chat, turn, answer = self.chat, self.selected_turn, self._over()
-        if chat is None or turn is None or answer is None:
-            return
-
-        def use() -> None:
-            for model in range(len(self._labels)):
-                if model != self.view.model:
-                    chat.use(turn.number, model, answer.number)
-
-        self._ask(use)
-
-    def _over(self) -> Answer | None:
-        """The answer under the cursor, where it is over."""
-        answer = self.selected
-        if answer is not None and not answer.over:
-            self.notify("It is being written: Esc stops it.", timeout=3, markup=False)
-            return None
-        return answer
-
-    def action_try(self, by: int) -> None:
-        """Tell the model another of its tries as its answer."""
-        chat, turn, used = self.chat, self.selected_turn, self.selected
-        if chat is None or turn is None or used is None:
-            return
-        tries = [answer.number for answer in chat.conversation.tries(turn.number, self.view.model)]
-        place = tries.index(used.number) + by if used.number in tries else len(tries) - 1
-        if 0 <= place < len(tries):
-            self._ask(lambda: chat.use(turn.number, self.view.model, tries[place]))
-
-    def action_branch(self, by: int) -> None:
-        if (chat := self.chat) and (turn := self.selected_turn) and (other := beside(chat.conversation, turn, by)):
-            self.end = newest_below(chat.conversation, other.number)
-            self._draw()
-
-    def action_model(self, number: int) -> None:
-        if number <= len(self._labels):
-            self.view.go_to_model(number - 1)
-
-    def action_fold(self) -> None:
-        if answer := self.selected:
-            self._unfolded ^= {answer.number}
-            self._draw()
-
-    def on_chat_view_folding(self) -> None:
-        self.action_fold()
-
-    def action_copy(self) -> None:
-        if answer := self.selected:
-            self.navigator.copy(printable(answer.text), f"the answer of {self._labels[answer.asked.model]}")

@@ -42,7 +42,8 @@ class Rates:
 
 
 class Scene:
-    """The conversation as it is drawn now; made anew for each picture, which costs little."""
+    """The conversation as it is drawn: what is written more of an answer is seen in it, for whatever else changes a new
+    one is made. `path` are the turns that are shown."""
 
     def __init__(
         self,
@@ -50,12 +51,16 @@ class Scene:
         labels: Sequence[str],
         rates: Rates,
         unfolded: Collection[int],
+        path: Sequence[Turn],
     ) -> None:
+        self.path = path
         self._conversation, self._labels = conversation, labels
         self._rates, self._unfolded = rates, unfolded
         self._ends: list[str | None] = [None] * len(labels)
         self._waiting: Collection[tuple[int, int]] = ()
-        self._loads = True
+        self._end: int | None = None
+        self._size = len(conversation.turns), len(conversation.answers)
+        self._open: set[int] = set()
         self._tries: dict[tuple[int, int], list[int]] = defaultdict(list)
         self._branches: dict[int | None, list[int]] = defaultdict(list)
         for answer in conversation.answers.values():
@@ -63,14 +68,23 @@ class Scene:
         for turn in conversation.turns.values():
             self._branches[turn.after].append(turn.number)
 
-    def know(self, plan: ChatPlan, waiting: Collection[tuple[int, int]]) -> None:
-        """Keep how each model marks the end of its thinking, and which models are yet to be asked which turns."""
-        self._ends = [model.prompts.think_end_token for model in plan.models]
-        self._waiting = waiting
+    def know(self, end: int | None, waiting: Collection[tuple[int, int]], plan: ChatPlan | None) -> None:
+        """Keep the last turn, which models are yet to be asked which turns, and how each marks the end of its
+        thinking."""
+        self._end, self._waiting = end, waiting
+        if plan is not None:
+            self._ends = [model.prompts.think_end_token for model in plan.models]
 
-    def give_up(self) -> None:
-        """No model is loaded any more."""
-        self._loads = False
+    def is_of(self, end: int | None, waiting: Collection[tuple[int, int]]) -> bool:
+        """Whether nothing has changed but what is written of answers."""
+        size = len(self._conversation.turns), len(self._conversation.answers)
+        return (self._end, self._waiting, self._size) == (end, waiting, size)
+
+    def first_open(self) -> int:
+        """The place of the first turn of which something may have been written since the last call."""
+        now = {answer.asked.turn for answer in self._conversation.open_answers()}
+        seen, self._open = now | self._open, now
+        return next((place for place, turn in enumerate(self.path) if turn.number in seen), len(self.path))
 
     def answer(self, turn: Turn, model: int) -> tuple[Shown | None, str]:
         """What is shown of a model's answer to a turn, or why there is none."""
@@ -98,14 +112,15 @@ class Scene:
             return "You"
         return f"You · branch {branches.index(turn.number) + 1} of {len(branches)} ([ and ])"
 
-    def head(self, model: int, waited: float) -> tuple[str, str, bool]:
-        """The name and state of a model, and whether it is a problem; `waited` seconds since the chat was begun."""
+    def head(self, model: int, waited: float | None) -> tuple[str, str, bool]:
+        """The name and state of a model, and whether it is a problem; `waited` seconds since the chat was begun, None
+        where it was not."""
         name = one_line(self._labels[model], 80)
         ready = self._conversation.ready.get(model)
         if isinstance(ready, ChatUnready):
             return name, f"✗ {one_line(ready.what, 200)}", True
         if not isinstance(ready, ChatReady):
-            return name, f"loading … {waited:,.0f} s" if self._loads else "not loaded", False
+            return name, "not loaded" if waited is None else f"loading … {waited:,.0f} s", False
         return name, " · ".join(ready_parts(ready, tuple(self._labels))), False
 
 

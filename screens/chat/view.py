@@ -88,22 +88,23 @@ class ChatView(ScrollView, can_focus=True):
         heads: Sequence[tuple[str, str, bool]],
         headings: Callable[[Turn], str],
         answers: Answers,
+        since: int = 0,
     ) -> None:
-        """Show turns, and what has changed of their answers. `heads` are the name, the state and whether it is a
-        problem of each model; `headings` what stands above a message."""
+        """Show turns, and what has changed of their answers, of those from the place `since` on. `heads` are the name,
+        the state and whether it is a problem of each model; `headings` what stands above a message."""
         if heads != self._heads:
             self._heads = heads
             self.refresh(self.size.region)
         self._turns, self._headings, self._answers = turns, headings, answers
-        self._update()
+        self._update(since)
 
-    def _update(self) -> None:
+    def _update(self, since: int = 0) -> None:
         columns, before = self._columns_now(), self.columns
         self.columns = columns
         if (columns.width, columns.shown) != (before.width, before.shown):
             self._boxes.clear()
         end = self.at_end
-        changed = self._set_in_lines(columns)
+        changed = self._set_in_lines(columns, since)
         if changed is None:
             return
         del self._tops[changed + 1 :]
@@ -111,17 +112,18 @@ class ChatView(ScrollView, can_focus=True):
             self._tops.append(self._tops[-1] + box.height)
         self.virtual_size = Size(self.wide, self._tops[-1] + HEAD)
         self.turn = min(self.turn, max(len(self._turns) - 1, 0))
-        if end:
-            self.go_to_end()
+        if end and not self.at_end:
+            self.scroll_to(y=self.max_scroll_y, animate=False, force=True)
         first = self._tops[changed] + HEAD - round(self.scroll_offset.y)
         if first < self.size.height:
             self.refresh_lines(max(first, HEAD) + round(self.scroll_offset.y), self.size.height)
 
-    def _set_in_lines(self, columns: Columns) -> int | None:
+    def _set_in_lines(self, columns: Columns, since: int) -> int | None:
         """Bring the boxes up to date; returns the place of the first that has changed, None where none has."""
         first = None if len(self._boxes) == len(self._turns) else min(len(self._boxes), len(self._turns))
         del self._boxes[len(self._turns) :]
-        for place, turn in enumerate(self._turns):
+        for place in range(min(since, len(self._boxes)), len(self._turns)):
+            turn = self._turns[place]
             if place == len(self._boxes):
                 self._boxes.append(TurnBox(columns.text_widths, columns.width - GUTTER - 1))
             answers = [self._answers(turn, model) for model in columns.shown]
@@ -132,7 +134,7 @@ class ChatView(ScrollView, can_focus=True):
     @property
     def at_end(self) -> bool:
         """Whether the last line is in sight."""
-        return self.scroll_offset.y >= self.max_scroll_y - 1
+        return self.scroll_offset.y >= self.max_scroll_y
 
     def go_to_end(self) -> None:
         """Show the last line, and keep it in sight."""

@@ -226,6 +226,47 @@ async def test_a_chat_that_does_not_begin_or_ends_says_why(tmp_path: Path) -> No
         assert "There is no model a." in shown(pilot)
 
 
+async def test_a_page_that_is_left_while_its_chat_begins_ends_it(tmp_path: Path) -> None:
+    session, begun = MadeSession(tmp_path), threading.Event()
+
+    def begin(say: Callable[[str], None]) -> MadeSession:
+        say("Its weights are others than before.")
+        begun.wait(20)
+        return session
+
+    app = BenchtuiApp(Settings())
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        app.push_screen(ChatPage(begin, ["base", "tuned"]))
+        await drawn(pilot)
+        assert "Its weights are others than before." in shown(pilot)
+        await keys(pilot, "escape")
+        assert not isinstance(app.screen, ChatPage)
+        begun.set()
+        await settle(pilot)
+        assert session.worker.ended
+
+
+async def test_the_cursor_stays_while_more_is_written(tmp_path: Path) -> None:
+    session = MadeSession(tmp_path)
+    async with opened(session) as pilot:
+        await say(pilot, "one")
+        answer_all(session, "a", "b")
+        await drawn(pilot)
+        await say(pilot, "two")
+        await keys(pilot, "tab", "up")
+        page = pilot.app.screen
+        assert isinstance(page, ChatPage)
+        for _ in range(30):
+            session.write(3, "another line\n")
+        await drawn(pilot)
+        assert page.view.turn == 0
+        assert page.view.at_end, "what is written stays in sight"
+        await keys(pilot, "pageup")
+        session.write(3, "more\n")
+        await drawn(pilot)
+        assert not page.view.at_end, "but not against the will of whoever looks elsewhere"
+
+
 async def test_columns_that_have_no_room_are_a_key_away(tmp_path: Path) -> None:
     session = MadeSession(tmp_path, ("m-one", "m-two", "m-three", "m-four"))
     async with opened(session, (80, 24)) as pilot:
