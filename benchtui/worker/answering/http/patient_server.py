@@ -16,7 +16,7 @@ from benchtui.worker.answering.http.failures import BusyError, LostError, Passin
 from benchtui.worker.answering.http.patience import Patience, Tries
 from benchtui.worker.answering.protocol import GenerateRequest, Observer, ScoreRequest, Unobserved
 
-MOMENT = 0.05
+MOMENT = 0.02
 """Seconds after which whoever takes an answer while it is written is told that nothing came."""
 _BUSY_SECONDS = 60.0
 """How long a server that is busy, or loads its model, is asked again for one answer."""
