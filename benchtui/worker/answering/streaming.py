@@ -36,7 +36,16 @@ class Ended:
     cached: int | None = None
 
 
-Streamed = Part | Ended | None
+@dataclass(frozen=True)
+class Reading:
+    """How much of the prompt is read by now, and how many of its tokens did not have to be; all in tokens."""
+
+    read: int
+    prompt: int
+    cached: int
+
+
+Streamed = Part | Reading | Ended | None
 """None: nothing has come for a moment."""
 
 

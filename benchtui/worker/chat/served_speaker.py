@@ -12,7 +12,7 @@ from benchtui.runs.kinds.chat.thinking import part
 from benchtui.text import one_line
 from benchtui.worker.answering.http.failures import BusyError, LostError, PassingError, UnansweredError
 from benchtui.worker.answering.protocol import Answering, GenerateRequest
-from benchtui.worker.answering.streaming import Ended, Part, Streams
+from benchtui.worker.answering.streaming import Ended, Part, Reading, Streams
 from benchtui.worker.chat.generation_settings import generation_settings
 from benchtui.worker.chat.prompts import rendered
 from benchtui.worker.chat.speaker import Cancellation, Over, Piece, Prompted, Told
@@ -21,7 +21,7 @@ from benchtui.worker.chat.stopped_text import StoppedText
 _THINK, _END_OF_THINKING = "<think>\n", "\n</think>\n\n"
 _AGAIN = "What is written is kept. Let it answer again."
 _OTHERWISE = "What is written is kept. Change the message or the settings, or begin a new chat."
-_NO_LOOKING = "a model that is not stepped here reads no other model's answer token by token"
+_NO_LOOKING = "It writes by itself, and cannot read the answers of others token by token."
 
 
 class ServedSpeaker:
@@ -38,10 +38,11 @@ class ServedSpeaker:
     def ready(self) -> ChatReady:
         """As `Speaker.ready`."""
         facts, why = self.model.facts, self._streams.why_no_tokens
+        no_tokens = f"{why[0].upper()}{why[1:]}." if why else ""
         return ChatReady(
             model=self.number,
             tells_tokens=not why,
-            why_not="; ".join(filter(None, (why, _NO_LOOKING))),
+            why_not=f"{no_tokens} {_NO_LOOKING}".strip(),
             window=facts.context_length,
             device=facts.device,
             dtype=facts.dtype,
@@ -75,6 +76,9 @@ class ServedSpeaker:
                         yield Piece(rest)
                     yield self._over(told, len(before), text)
                     return
+                if isinstance(told, Reading):
+                    yield Prompted(told.prompt, told.cached, None, told.read)
+                    continue
                 yield Piece("") if told is None else Piece(text.add(told), told.tokens)
                 if text.stopped:
                     yield Over("stop", None, known)

@@ -17,7 +17,7 @@ from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event
 from benchtui.runs.kinds.chat.asked import Message, Write
-from benchtui.runs.kinds.chat.events import ChatEnded, ChatPiece, ChatToken
+from benchtui.runs.kinds.chat.events import ChatBegun, ChatEnded, ChatPiece, ChatToken
 from benchtui.worker.answering.opening import open_answering
 from benchtui.worker.chat.models import make_speaker
 from benchtui.worker.chat.speaker import Speaker
@@ -70,7 +70,8 @@ def talk(place: Path, *models: TokenModel) -> Talk:
 
 
 class Said:
-    """What a model answers, without a worker's process: `text` of the last answer, its `tokens`, how it `ended`."""
+    """What a model answers, without a worker's process: `text` of the last answer, its `tokens`, how it `ended`, and
+    how much of the prompts was `read`, as it was told."""
 
     def __init__(self, speaker: Speaker) -> None:
         self.speaker = speaker
@@ -78,6 +79,7 @@ class Said:
         self.tokens: list[ChatToken] = []
         self.ended: ChatEnded | None = None
         self.prompt = ""
+        self.read: list[int | None] = []
         self.work: Answering | None = None
         self._voice = Voice(self._note, self._keep)
         self._voice.start()
@@ -86,6 +88,8 @@ class Said:
         if isinstance(event, ChatPiece):
             self.text += event.text
             self.tokens += event.tokens
+        elif isinstance(event, ChatBegun):
+            self.read.append(event.read)
         elif isinstance(event, ChatEnded):
             self.ended = event
 

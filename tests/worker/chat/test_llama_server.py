@@ -87,6 +87,9 @@ def test_stopped_continued_full_and_cancelled(said: Said) -> None:
     assert (said.text, ended.finish) == (whole[: whole.index(stop)], "stop")
     said.ask("Once upon a time", begin=whole[:8])
     assert said.prompt.endswith(f"<assistant>{whole[:8]}")
+    said.read.clear()
+    prompt = said.ask("word " * 100).prompt
+    assert (said.read[0], said.read[-1]) == (None, prompt), "how far it is read is told"
     assert said.ask("Once upon a time", max_new_tokens=2000).finish == "window"
     assert "leaves no room" in said.ask("word " * 600).what
     said.begin("Once upon a time", max_new_tokens=400, temperature=1.0)

@@ -14,7 +14,7 @@ from benchtui.worker.answering.openai.llama_tokens import LlamaTokenizer
 from benchtui.worker.answering.openai.stream import documents_of
 from benchtui.worker.answering.openai.streaming import read_tokens
 from benchtui.worker.answering.protocol import GenerateRequest
-from benchtui.worker.answering.streaming import TOP, Ended, Part, Streamed, whole_characters
+from benchtui.worker.answering.streaming import TOP, Ended, Part, Reading, Streamed, whole_characters
 
 
 class LlamaStreams:
@@ -45,16 +45,20 @@ class LlamaStreams:
             **llama_texts.body(request, request.prompt, stops=False, lora=self._lora),
             "stream": True,
             "cache_prompt": True,
+            "return_progress": True,
             "n_probs": 0 if self.why_no_tokens else TOP,
         }
         return self._server.pulled(lambda client: self._parts(client, body))
 
-    async def _parts(self, client: HttpClient, body: Mapping[str, Any]) -> AsyncIterator[Part | Ended]:
+    async def _parts(self, client: HttpClient, body: Mapping[str, Any]) -> AsyncIterator[Part | Reading | Ended]:
         first = True
         async with client.stream("completion", body) as chunks:
             async for document in documents_of(chunks):
                 if document.get("error"):
                     raise client.told(document)
+                if (reading := _reading(document)) is not None:
+                    yield reading
+                    continue
                 text = whole_characters(document.get("content"))
                 told = document.get("completion_probabilities")
                 tokens = tuple(read_tokens(told)) if isinstance(told, list) else ()
@@ -81,6 +85,15 @@ def _ended(document: Mapping[str, Any], body: Mapping[str, Any]) -> Ended:
     cached = _count(timings, "cache_n") if isinstance(timings, Mapping) else None
     full = finish == "length" and (bool(document.get("truncated")) or (written or 0) < body["n_predict"])
     return Ended("window" if full else finish, written, read, cached)
+
+
+def _reading(document: Mapping[str, Any]) -> Reading | None:
+    """How far a prompt is read; None where a document does not tell it."""
+    progress = document.get("prompt_progress")
+    if not isinstance(progress, Mapping):
+        return None
+    read, whole, cached = (_count(progress, name) for name in ("processed", "total", "cache"))
+    return None if read is None or whole is None else Reading(read, whole, cached or 0)
 
 
 def _count(values: Mapping[str, Any], name: str) -> int | None:
