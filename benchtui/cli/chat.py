@@ -64,6 +64,8 @@ def command(ctx: click.Context, /, models: tuple[str, ...], as_json: bool, plain
     from benchtui.cli.terminal.script_chat import Printed, talk_by_line, talk_by_script
 
     printed = Printed(as_json, format_, output)
+    if kept is not None and kept.blind and (said or plain or as_json):
+        raise UsageError("A blind vote is held on a screen.", "Leave out everything but --resume.")
     if said:
         return talk_by_script(partial(begin, _say), said, printed)
     if plain or as_json:
@@ -91,9 +93,7 @@ def _check(ctx: click.Context, models: tuple[str, ...], values: dict[str, Any]) 
     for option in ctx.command.params:
         name = option.name or ""
         if _typed(ctx, name) and name not in (*_WITH_RESUME, *_OF_ANSWERS):
-            raise UsageError(
-                f"{option.opts[-1]} is what the chat was begun with.", "Leave it out, or begin a new chat."
-            )
+            raise UsageError(f"{option.opts[0]} is what the chat was begun with.", "Leave it out, or begin a new chat.")
 
 
 _WITH_RESUME = (

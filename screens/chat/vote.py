@@ -84,11 +84,16 @@ class VotePage(Page):
             side.border_title = title
         self._crumbs("starting …")
         self._say_status("Starting …")
-        self.load(lambda: Voting(self._begin(self._say)), self._take, group="chat")
+        self.load(lambda: _begun(self._begin, self._say), self._take, group="chat", failed=self._fail)
         self.set_interval(EVERY, self._follow)
 
     def _say(self, line: str) -> None:
         self.app.call_from_thread(self._say_status, one_line(line, 300))
+
+    def _fail(self, what: str, next_step: str) -> None:
+        self._crumbs("")
+        self._say_status("")
+        self.tell(what, next_step)
 
     def _take(self, voting: Voting) -> None:
         self._voting, self._labels = voting, voting.labels
@@ -251,6 +256,16 @@ class VotePage(Page):
             self.tell(error.what, error.next_step)
             return
         self._show_result(voting, found)
+
+
+def _begun(begin: Begin, say: Callable[[str], None]) -> Voting:
+    """Return the vote in a chat that begins; one that is none is closed again."""
+    session = begin(say)
+    try:
+        return Voting(session)
+    except BenchtuiError:
+        session.close()
+        raise
 
 
 def _progress(voting: Voting) -> str:

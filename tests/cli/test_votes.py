@@ -105,3 +105,16 @@ def test_a_readme_has_the_votes_where_they_are_asked_for(outputs: Path) -> None:
 def test_a_readme_without_votes_says_so(tmp_path: Path) -> None:
     write_model(tmp_path, "plain", 90, 20)
     one_line_error(benchtui("readme", "plain", "--votes", "--outputs", tmp_path), 1, ["No blind vote of plain"])
+
+
+def test_a_file_does_not_say_who_wrote_what_before_the_vote_has_ended(tmp_path: Path) -> None:
+    session = spoken(tmp_path, PROMPTS, lambda model, _: f"model {model}")
+    voting = Voting(session)
+    voting.poll()
+    voting.poll()
+    voting.vote("first")
+    resume = ("chat", "--resume", "tuned/chats/2026-11-29T10-00-00", "--outputs", tmp_path / "outputs")
+    one_line_error(benchtui(*resume, "--export", "markdown"), 2, ["is not over", "End it first"])
+    one_line_error(benchtui(*resume, "--prompt", "Hello"), 2, ["A blind vote is held on a screen"])
+    voting.end()
+    assert "model 0" in benchtui(*resume, "--export", "markdown").out

@@ -30,7 +30,8 @@ def votes_table(pairs: Sequence[PairVotes], glyphs: Glyphs = UNICODE) -> Table:
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, side in zip(HEADER, ALIGNED, strict=True):
-        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
+        whole = side == "r" or name == "Verdict"
+        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=whole)
     for pair in pairs:
         made.add_row(*(Text(cell) for cell in pair_cells(pair, glyphs)))
     return made

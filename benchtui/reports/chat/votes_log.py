@@ -29,7 +29,8 @@ def history_table(ended: Sequence[EndedVote], glyphs: Glyphs = UNICODE) -> Table
 
     made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for name, side in zip(("Blind vote", *HEADER), f"l{ALIGNED}", strict=True):
-        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=side == "r")
+        whole = side == "r" or name == "Verdict"
+        made.add_column(name, justify="right" if side == "r" else "left", overflow="fold", no_wrap=whole)
     for row in _history_rows(ended, glyphs):
         made.add_row(*map(Text, row))
     return made

@@ -12,7 +12,7 @@ from benchtui.chat.voting import Voting
 from benchtui.compare.votes import read_votes
 from benchtui.errors import BenchtuiError
 from screens.app import BenchtuiApp
-from screens.chat.vote import VotePage
+from screens.chat.vote import EVERY, VotePage
 from tests.chat.spoken import Says, Spoken, spoken
 from tests.screens.conftest import press, settle, shown
 from tests.screens.test_hostile import EVIL, harmless
@@ -39,15 +39,14 @@ async def open_vote(pilot: Pilot[int], session: Spoken) -> VotePage:
 
 async def answered(pilot: Pilot[int]) -> None:
     """Wait until the models have answered, and it is on the screen."""
-    await settle(pilot)
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(2.5 * EVERY)
     await settle(pilot)
 
 
 async def vote_for_very(pilot: Pilot[int]) -> None:
     lines = shown(pilot).splitlines()
     line = next(line for line in lines if "Very" in line and "Not" in line)
-    await press(pilot, "1" if line.index("Very") < line.index("Not") else "2")
+    await pilot.press("1" if line.index("Very") < line.index("Not") else "2")
     await answered(pilot)
 
 
@@ -185,6 +184,7 @@ async def test_what_goes_wrong_is_said(app: BenchtuiApp, tmp_path: Path) -> None
         app.push_screen(VotePage(begin, ("tuned", "base")))
         await answered(pilot)
         assert "There is no such model." in shown(pilot)
+        assert "Starting" not in shown(pilot)
 
 
 async def test_the_history_of_a_model_has_its_votes(app: BenchtuiApp, tmp_path: Path) -> None:
