@@ -134,7 +134,8 @@ class EndingRules:
         failed = current.failed
         if not self._replaces or (failed is not None and (failed.reason != "error" or not current.planned)):
             return False
-        own, all_of_them = current.answered or current.told, answered_in(current.run)
+        journaled = current.files.journal.exists()
+        own, all_of_them = current.answered if journaled else current.told, answered_in(current.run)
         own_before, all_before = self._answered.get(current.files, (0, 0))
         advanced = own > own_before or (killed and all_of_them > all_before)
         self._replaced = 1 if advanced else self._replaced + 1
