@@ -83,7 +83,7 @@ def test_ten_turns_cancelled_edited_resized(opened: Opened, place: Place) -> Non
     terminal.wait_for("e Edit")
     beside(terminal, place)
     terminal.press("e")
-    terminal.wait_for("Another message in its place")
+    terminal.wait_for(lambda screen: "Another message in its place" in screen and "⏎ Send" in screen)
     terminal.press("Home")
     terminal.type("edited ")
     terminal.press("Enter")
