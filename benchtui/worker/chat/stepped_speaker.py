@@ -109,8 +109,8 @@ class SteppedSpeaker:
         with self.lock:
             held = self.memory.take(answer.ids)
             cached = len(held.ids)
-        yield Prompted(len(ids), cached, text)
         try:
+            yield Prompted(len(ids), cached, text)
             while answer.ended is None and len(answer.ids) - len(held.ids) > self._piece:
                 with self.lock:
                     self._read(held, answer.ids[: len(held.ids) + self._piece], cancellation)

@@ -84,6 +84,17 @@ def test_what_was_read_is_not_read_again_and_changes_nothing(folder: Path) -> No
     assert ids(first) == ids(second)
 
 
+def test_an_answer_that_is_cancelled_before_its_first_token_costs_nothing_of_what_was_read(
+    speaker: SteppedSpeaker,
+) -> None:
+    told(speaker, ask(LONG))
+    cancelled = speaker.answer(ask(f"{LONG} the cat"), (), (), Cancellation())
+    assert isinstance(next(cancelled), Prompted)
+    cancelled.close()
+    (prompted, *_) = told(speaker, ask(LONG))
+    assert prompted.cached == prompted.tokens - 1
+
+
 def test_texts_in_memory_make_way_for_one_that_does_not_fit(
     speaker: SteppedSpeaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
