@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from benchtui.worker.answering.protocol import Ids
 from benchtui.worker.chat.stopped_text import StoppedText
+from benchtui.worker.chat.text_memory import alike
 
 _REPLACED = "\ufffd"
 _LONGEST_CHARACTER = 4
@@ -37,14 +38,19 @@ class StreamedText:
         before = self._decode(self._ids[self._context : self._told])
         text = self._decode(self._ids[self._context :])
         half = text.endswith(_REPLACED) and len(self._ids) - self._told < _LONGEST_CHARACTER
-        if half or not text.startswith(before) or len(text) <= len(before):
+        if half or before.startswith(text):
             return ""
         self._context, self._told = self._told, len(self._ids)
-        return self._text.add(text[len(before) :])
+        return self._text.add(_behind(before, text))
 
     def end(self) -> str:
         """Return what was kept back: nothing more comes."""
         before = self._decode(self._ids[self._context : self._told])
         text = self._decode(self._ids[self._context :])
-        rest = self._text.add(text[len(before) :]) if text.startswith(before) else ""
-        return rest + self._text.end()
+        return self._text.add(_behind(before, text)) + self._text.end()
+
+
+def _behind(before: str, text: str) -> str:
+    """What a text has more than the one before it. Where the end of that is read otherwise now, as bytes that were told
+    as no character and are the beginning of one, what was told stays, and what differs follows."""
+    return text[alike(before, text) :]

@@ -64,7 +64,7 @@ class TextMemory:
         return self._clock
 
 
-def alike(first: Sequence[int], second: Sequence[int]) -> int:
-    """Return how many tokens two texts begin alike with."""
+def alike(first: Sequence[object], second: Sequence[object]) -> int:
+    """Return how many tokens, or characters, two texts begin alike with."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((place for place, (one, other) in pairs if one != other), min(len(first), len(second)))

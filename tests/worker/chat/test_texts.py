@@ -46,6 +46,11 @@ def test_bytes_that_are_no_character_are_told_in_the_end() -> None:
     assert "".join(told(b"\xff\xff\xff\xff\xff\xffok")).endswith("ok")
 
 
+@given(st.lists(st.sampled_from([b"a", b"\x80", b"\xf0\x9f\x98\x80", b"\xe6", b"\xff"]), max_size=12))
+def test_bytes_that_are_no_character_cost_nothing_of_what_follows(parts: list[bytes]) -> None:
+    assert "".join(told(b"".join(parts) + b" and more")).endswith(" and more")
+
+
 class Counted(TokenText):
     """A text that counts the tokens it reads, in a list that its forks share."""
 
