@@ -107,6 +107,7 @@ class _Stream:
         self._told.close()
         self._send()
         began = self.work.asked_at
+        begun_here = not self.work.before and not self.work.written  # else the first token came from an earlier worker
         known = event.tokens if event.tokens is not None else self._count or None
         self._emit(
             ChatEnded(
@@ -115,7 +116,7 @@ class _Stream:
                 tokens=known,
                 prompt=event.prompt if event.prompt is not None else self._prompt.tokens,
                 cached=event.cached if event.cached is not None else self._prompt.cached,
-                first_token=None if self._first is None else self._first - began,
+                first_token=self._first - began if self._first is not None and begun_here else None,
                 seconds=time.monotonic() - began,
                 what=event.what,
                 next_step=event.next_step,

@@ -13,6 +13,7 @@ import numpy as np
 import psutil
 import pytest
 
+from benchtui.reports.wording.chat import written_rate
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.kinds.chat.asked import Look
@@ -113,6 +114,9 @@ def test_a_worker_that_is_killed_goes_on_from_the_last_token(models: Path, tmp_p
         struck = talk.answer(number)
         assert [one.id for one in struck.tokens] == [one.id for one in whole.tokens]
         assert struck.text == whole.text
+        assert struck.ended is not None
+        assert struck.ended.tokens == len(struck.tokens)
+        assert written_rate(struck.ended) is None, "most of its tokens were not written in these seconds"
 
 
 def test_an_adapter_shares_the_weights_of_its_base(models: Path, tmp_path: Path) -> None:

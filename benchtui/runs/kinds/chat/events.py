@@ -76,7 +76,8 @@ class ChatPiece(Event, frozen=True, kw_only=True, tag="chat-piece"):
 
 class ChatEnded(Event, frozen=True, kw_only=True, tag="chat-ended"):
     """An answer is over. `tokens` of its own were written, `prompt` read, `cached` of them not computed again (None:
-    not told). `first_token` seconds after it was asked for the first one came, `seconds` until the last."""
+    not told). `first_token` seconds after it was asked for the first one came (None where an earlier worker wrote it),
+    `seconds` until the last."""
 
     answer: int
     finish: Finish
