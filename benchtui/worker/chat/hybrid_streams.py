@@ -105,8 +105,12 @@ class _Writing(threading.Thread, Unobserved):
 
     def run(self) -> None:
         try:
-            with self._lock:
+            while not self._lock.acquire(timeout=_MOMENT):  # another answer is being written
+                self.check()
+            try:
                 self._write()
+            finally:
+                self._lock.release()
         except _Stopped:
             pass
         except Exception as error:  # noqa: BLE001 - it is raised where the answer is waited for

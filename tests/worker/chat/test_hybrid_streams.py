@@ -91,6 +91,17 @@ def test_a_stream_that_is_closed_writes_no_more(pair: Pair, strategy: str) -> No
     assert len(again) > len(seen) + 10
 
 
+def test_an_answer_that_waits_for_another_one_is_cancelled_at_once(pair: Pair) -> None:
+    found = streams(pair, "routed")
+    with found._lock:  # as while another answer is written
+        waiting = found.stream(request(found, Sampling(max_new_tokens=8)))
+        assert next(waiting) is None
+        closing = threading.Thread(target=waiting.close)
+        closing.start()
+        closing.join(0.2)
+        assert not closing.is_alive()
+
+
 def test_a_pair_is_one_of_the_models_of_a_chat(tmp_path: Path) -> None:
     models = [
         make_tiny_model(tmp_path / name, seed=seed, chat_template=True) for seed, name in enumerate(("one", "two"))
@@ -101,7 +112,7 @@ def test_a_pair_is_one_of_the_models_of_a_chat(tmp_path: Path) -> None:
     )  # fmt: skip
     (loaded,) = Loader(plan, Reporter(EventWriter(tmp_path / "events.jsonl")), 1.0).load()
     assert isinstance(loaded.told, ChatReady)
-    assert "two models" in loaded.told.why_not
+    assert "Two models" in loaded.told.why_not
     assert loaded.speaker is not None
     write = Write(
         number=1, turn=1, model=0, messages=(Message("user", "the cat"),), sampling=Sampling(max_new_tokens=12)
