@@ -149,7 +149,7 @@ class _Chat:
 
     def _note(self, line: AnyAsked) -> None:
         match line:
-            case Write() if line.number not in self._over and 0 <= line.model < len(self._plan.models):
+            case Write() if line.number in self._conversation.answers and line.number not in self._over:
                 self._waiting.append(line)
             case Look() if line.number not in self._looked:
                 self._waiting.append(line)
@@ -169,6 +169,9 @@ class _Chat:
                 work.cancellation.cancel()
 
     def _begin_waiting(self) -> None:
+        if self._waiting:  # what is over is forgotten: each has all messages before it
+            answers = self._conversation.answers
+            self._asked = {number: work for number, work in self._asked.items() if not answers[number].over}
         for line in list(self._waiting):
             if isinstance(line, Look):
                 self._begin_look(line)

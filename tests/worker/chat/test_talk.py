@@ -16,10 +16,12 @@ import pytest
 from benchtui.reports.wording.chat import written_rate
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
-from benchtui.runs.kinds.chat.asked import Look
+from benchtui.runs.event_reader import read_events
+from benchtui.runs.events import WorkerStarted
+from benchtui.runs.kinds.chat.asked import Look, Write
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from tests.e2e.tiny import make_tiny_model
-from tests.worker.chat.talks import Talk, chat_plan
+from tests.worker.chat.talks import GREEDY, Talk, chat_plan
 
 LONG = Sampling(temperature=1.0, seed=3, max_new_tokens=400)
 """An answer of many tokens: that of the first tiny model does not end by itself before."""
@@ -184,6 +186,13 @@ def test_an_answer_is_continued_by_its_own_model_and_by_another(models: Path, tm
         other = talk.answer(talk.ask(turn, 1, begin=begun.text, goes_on=begun.number))
         assert other.text.startswith(begun.text)
         assert len(other.tokens) == 16
+
+
+def test_a_line_that_makes_no_sense_keeps_nobody_from_answering(models: Path, tmp_path: Path) -> None:
+    with Talk(a_run(tmp_path), chat_plan(tmp_path, {"one": models / "one"})) as talk:
+        talk.write(Write(number=7, turn=3, model=0, messages=(), sampling=GREEDY))  # a turn that nobody said
+        assert talk.answer(talk.ask(talk.say("the quick brown fox"))).state == "length"
+        assert sum(isinstance(event, WorkerStarted) for event in read_events(talk.run.events)) == 1
 
 
 def test_a_stop_string_ends_an_answer_and_is_not_shown(models: Path, tmp_path: Path) -> None:
