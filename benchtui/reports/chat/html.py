@@ -119,9 +119,13 @@ def _piece(piece: Piece, tokens: list[ChatToken]) -> str:
 def _told(token: ChatToken) -> str:
     """Return what is known of a token: "entropy 0.42 nats, p 0.91; the 0.91, a 0.05"."""
     words = [] if token.entropy is None else [f"entropy {token.entropy:.2f} nats"]
-    words += [] if token.logprob is None else [f"p {math.exp(token.logprob):.3g}"]
-    top = ", ".join(f"{shown_token(one.text, 30)} {math.exp(one.logprob):.2g}" for one in token.top[:_TOP])
+    words += [] if token.logprob is None else [f"p {_share(token.logprob):.3g}"]
+    top = ", ".join(f"{shown_token(one.text, 30)} {_share(one.logprob):.2g}" for one in token.top[:_TOP])
     return "; ".join(filter(None, (", ".join(words), top)))
+
+
+def _share(logprob: float) -> float:
+    return math.exp(min(logprob, 0.0))  # a server may tell any number
 
 
 def _folded(name: str, inside: str) -> str:

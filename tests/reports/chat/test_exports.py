@@ -15,6 +15,7 @@ from benchtui.errors import UsageError
 from benchtui.reports.chat import html
 from benchtui.reports.chat.export import chat_text
 from benchtui.runs.kinds.chat.asked import Use, Vote
+from benchtui.runs.kinds.chat.events import Candidate, ChatToken
 from benchtui.text import printable
 from tests.cli.results_commands import benchtui
 from tests.reports.chat.made_chat import MadeChat, made_plan
@@ -155,6 +156,12 @@ def test_only_so_many_tokens_are_coloured(chat: MadeChat, monkeypatch: pytest.Mo
     page = chat_text(chat.plan, chat.conversation, "html")
     assert page.count("Tokens, coloured by entropy") == 1
     assert "The first 2 tokens of the page are coloured." in page
+
+
+def test_a_probability_that_is_none_costs_no_page(chat: MadeChat) -> None:
+    number = chat.answer(chat.turn("Hello"), 0, "Hi")
+    chat.conversation.answers[number].tokens[:] = [ChatToken(0, "Hi", 1e4, 0.5, (Candidate("Hi", 1e4),))]
+    assert "entropy 0.50 nats, p 1; Hi 1" in chat_text(chat.plan, chat.conversation, "html")
 
 
 @settings(max_examples=60, deadline=None)
