@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
+from benchtui.errors import BenchtuiError
 from benchtui.reports.wording.chat import sampling_words
 from benchtui.routing.records import Sampling
 from benchtui.runs.kinds.chat.asked import Turn
@@ -17,6 +18,7 @@ from benchtui.runs.kinds.chat.events import ChatUnready
 from benchtui.text import one_line, printable
 from screens.chat.answer_keys import ActsOnAnswers
 from screens.chat.composer import Composer
+from screens.chat.held import Held
 from screens.chat.scene import Rates, Scene
 from screens.chat.view import ChatView
 
@@ -55,9 +57,8 @@ class ChatPage(ActsOnAnswers):
         self._said: tuple[Sequence[str], str] | None = None
         self._told_problem = ""
         self._unready: set[int] = set()
-        self._failed = self._ended = False
-        self._leaving = threading.Lock()
-        self._to_close: ChatSession | None = None
+        self._failed = False
+        self._held: Held[ChatSession] = Held()
 
     def body(self) -> ComposeResult:
         yield ChatView(len(self.labels), id="chat")
@@ -68,18 +69,9 @@ class ChatPage(ActsOnAnswers):
         self._crumbs("starting …")
         self.query_one(Composer).focus()
         self.draw()
-        self.load(self._started, self._take, group="chat", failed=self._not_begun)
+        begin = partial(self._begin, self._say)
+        self.load(lambda: self._held.begin(begin), self._take, group="chat", failed=self._not_begun)
         self.set_interval(EVERY, self.follow)
-
-    def _started(self) -> ChatSession:
-        """Begin the chat, in a thread. Where the page was left meanwhile, nobody else ends it."""
-        chat = self._begin(self._say)
-        with self._leaving:
-            self._to_close = chat
-            left = self._ended
-        if left:
-            chat.close()
-        return chat
 
     def _say(self, line: str) -> None:
         """Show what the user should know of the models; called in the thread that begins the chat."""
@@ -119,9 +111,7 @@ class ChatPage(ActsOnAnswers):
 
     def _close(self) -> None:
         """End the worker, in a thread: it may have to finish what it does."""
-        with self._leaving:
-            chat, ended, self._ended = self._to_close, self._ended, True
-        if chat is not None and not ended:
+        if (chat := self._held.leave()) is not None:
             self.app.run_worker(chat.close, thread=True, exit_on_error=False, group="closing")
 
     # Following.
@@ -129,12 +119,12 @@ class ChatPage(ActsOnAnswers):
     def follow(self, force: bool = False) -> None:
         """Read what is new, send what waits, and draw what has changed."""
         chat = self.chat
-        if self._ended:
+        if self._held.left:
             return
         if chat is None:
             self.draw()
             return
-        changed = chat.poll()
+        changed = self._polled(chat)
         open_answers = any(True for _ in chat.conversation.open_answers())
         if open_answers:
             self._rates.note(chat.conversation, self.settings.clock())
@@ -142,6 +132,14 @@ class ChatPage(ActsOnAnswers):
         loading = len(chat.conversation.ready) < len(self.labels)
         if (changed or open_answers or loading or force) and self.is_active:
             self._draw(whole=force)
+
+    def _polled(self, chat: ChatSession) -> bool:
+        """Read what is new and ask what waits; whether anything changed. Where that cannot be written, it waits on."""
+        try:
+            return chat.poll()
+        except BenchtuiError as error:
+            self.tell(error.what, error.next_step)
+            return False
 
     def on_screen_resume(self) -> None:
         """Draw what came while another page hid this one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -15,6 +16,7 @@ from benchtui.chat.voting import Session, Shown, Voting
 from benchtui.errors import BenchtuiError
 from benchtui.runs.known import shown_name
 from benchtui.text import one_line
+from screens.chat.held import Held
 from screens.chat.vote_result import VoteResult
 from screens.dialogs import Ask
 from screens.page import Page
@@ -66,7 +68,7 @@ class VotePage(Page):
         self._result: BlindVotes | None = None
         self._drawn: object = None
         self._since = 0.0
-        self._left = False
+        self._held: Held[Session] = Held()
 
     def body(self) -> ComposeResult:
         with VerticalScroll(id="vote-asked", can_focus=False):
@@ -84,11 +86,13 @@ class VotePage(Page):
             side.border_title = title
         self._crumbs("starting …")
         self._say_status("Starting …")
-        self.load(lambda: _begun(self._begin, self._say), self._take, group="chat", failed=self._fail)
+        begin = partial(self._begin, self._say)
+        self.load(lambda: _vote_in(self._held.begin(begin)), self._take, group="chat", failed=self._fail)
         self.set_interval(EVERY, self._follow)
 
     def _say(self, line: str) -> None:
-        self.app.call_from_thread(self._say_status, one_line(line, 300))
+        if self.is_attached:
+            self.app.call_from_thread(self._say_status, one_line(line, 300))
 
     def _fail(self, what: str, next_step: str) -> None:
         self._crumbs("")
@@ -104,15 +108,14 @@ class VotePage(Page):
 
     def _close(self) -> None:
         """End the worker, in a thread: it may have to finish what it does."""
-        if self._voting is not None and not self._left:
-            self._left = True
-            self.app.run_worker(self._voting.session.close, thread=True, exit_on_error=False, group="closing")
+        if (session := self._held.leave()) is not None:
+            self.app.run_worker(session.close, thread=True, exit_on_error=False, group="closing")
 
     # What is shown.
 
     def _follow(self) -> None:
         voting = self._voting
-        if voting is None or self._result is not None:
+        if voting is None or self._result is not None or self._held.left:
             return
         if not self._try(voting.poll):
             return
@@ -258,9 +261,8 @@ class VotePage(Page):
         self._show_result(voting, found)
 
 
-def _begun(begin: Begin, say: Callable[[str], None]) -> Voting:
-    """Return the vote in a chat that begins; one that is none is closed again."""
-    session = begin(say)
+def _vote_in(session: Session) -> Voting:
+    """Return the vote in a chat that has begun; one that is none is closed again."""
     try:
         return Voting(session)
     except BenchtuiError:

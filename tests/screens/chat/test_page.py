@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
 
 from benchtui.errors import BenchtuiError
@@ -244,6 +245,27 @@ async def test_a_page_that_is_left_while_its_chat_begins_ends_it(tmp_path: Path)
         begun.set()
         await settle(pilot)
         assert session.worker.ended
+
+
+async def test_what_cannot_be_written_yet_is_said_and_asked_when_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = MadeSession(tmp_path)
+    async with opened(session) as pilot:
+        await say(pilot, "one")
+        await say(pilot, "two")  # asked when the first is answered
+        full = BenchtuiError("The chat cannot be written: No space left on device.", "Free space.")
+
+        def fails(line: object) -> None:
+            raise full
+
+        with monkeypatch.context() as patched:
+            patched.setattr(session._channel, "write", fails)
+            answer_all(session, "a", "b")
+            await drawn(pilot)
+            assert "No space left on device" in shown(pilot)
+        await drawn(pilot)
+        assert len(session.conversation.answers) == 4
 
 
 async def test_the_cursor_stays_while_more_is_written(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -185,6 +187,25 @@ async def test_what_goes_wrong_is_said(app: BenchtuiApp, tmp_path: Path) -> None
         await answered(pilot)
         assert "There is no such model." in shown(pilot)
         assert "Starting" not in shown(pilot)
+
+
+async def test_a_page_that_is_left_while_its_vote_begins_ends_it(app: BenchtuiApp, tmp_path: Path) -> None:
+    session, begun = spoken(tmp_path, PROMPTS, says), threading.Event()
+
+    def begin(say: Callable[[str], None]) -> Spoken:
+        begun.wait(20)
+        say("Its weights are others than before.")
+        return session
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await settle(pilot)
+        app.push_screen(VotePage(begin, ("tuned", "base")))
+        await answered(pilot)
+        await press(pilot, "escape")
+        assert not isinstance(app.screen, VotePage)
+        begun.set()
+        await answered(pilot)
+        assert session.closed
 
 
 async def test_the_history_of_a_model_has_its_votes(app: BenchtuiApp, tmp_path: Path) -> None:
