@@ -37,6 +37,11 @@ def json_text(document: Any) -> str:
     return escaped_json(json.dumps(_without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
+def without_surrogates(text: str) -> str:
+    """`text` as a file can carry it: halves of characters, which a terminal and JSON may give, are replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def escaped_json(text: str) -> str:
     """Return the same JSON with control characters, which a terminal could act on, written as \\uXXXX."""
     return _UNSAFE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

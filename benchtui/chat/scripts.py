@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,11 +12,13 @@ from typing import Any
 
 from benchtui.errors import UsageError
 from benchtui.files import read_regular
-from benchtui.text import one_line
+from benchtui.text import one_line, without_surrogates
 
 STDIN = "-"
 LARGEST = 64 * 2**20
 """Bytes of a file of prompts."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""No other: a string of JSON may hold what Python takes for the end of a line."""
 _WHAT_LINES_ARE = 'A line of a .jsonl file is {"prompt": "..."} or {"messages": [{"role": "user", "content": "..."}]}.'
 
 
@@ -36,12 +39,12 @@ def read_scripts(file: str) -> tuple[Script, ...]:
     lines that are neither, and a file that cannot be read.
     """
     name = "standard input" if file == STDIN else file
-    lines = [line for line in _read(file).splitlines() if line.strip()]
+    lines = [(number, line) for number, line in enumerate(_LINE_END.split(_read(file)), 1) if line.strip()]
     if not lines:
         raise UsageError(f"{one_line(name, 200)} has no prompts.", "Give a file with a prompt on each line.")
-    if file.endswith(".jsonl") or lines[0].lstrip().startswith("{"):
-        return tuple(_script(name, number, line) for number, line in enumerate(lines, 1))
-    return tuple(Script((line.strip(),)) for line in lines)
+    if file.endswith(".jsonl") or lines[0][1].lstrip().startswith("{"):
+        return tuple(_script(name, number, line) for number, line in lines)
+    return tuple(Script((line.strip(),)) for _, line in lines)
 
 
 def read_message(text: str) -> str:
@@ -69,7 +72,7 @@ def _script(name: str, number: int, line: str) -> Script:
         found = None
     row = found if isinstance(found, dict) else {}
     if isinstance(prompt := row.get("prompt"), str) and prompt.strip():
-        return Script((prompt,))
+        return Script((without_surrogates(prompt),))
     messages = list(_messages(row.get("messages")))
     turns = tuple(content for role, content in messages if role == "user" and content.strip())
     if not turns:
@@ -80,4 +83,4 @@ def _script(name: str, number: int, line: str) -> Script:
 def _messages(found: Any) -> Iterator[tuple[str, str]]:
     for message in found if isinstance(found, list) else ():
         if isinstance(message, dict) and isinstance(content := message.get("content"), str):
-            yield str(message.get("role")), content
+            yield str(message.get("role")), without_surrogates(content)

@@ -33,6 +33,7 @@ from benchtui.runs.kinds.chat.asked import (
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatUnready
 from benchtui.runs.known import shown_name
+from benchtui.text import without_surrogates
 
 RESUME = "`benchtui chat --resume {}` opens it again."
 
@@ -116,7 +117,7 @@ class ChatSession:
             raise UsageError("There is nothing to answer.", "Type a message.")
         if after is not None:
             self._turn(after)
-        turn = Turn(number=self.conversation.next_turn, after=after, text=_without_surrogates(text))
+        turn = Turn(number=self.conversation.next_turn, after=after, text=without_surrogates(text))
         self._write(turn)
         self._later += [
             (turn.number, model) for model in range(len(self.plan.models)) if models is None or model in models
@@ -172,7 +173,7 @@ class ChatSession:
     def change(self, sampling: Sampling, system: str | None) -> None:
         """Have answers written otherwise from now on. Raises UsageError for numbers that make no sense."""
         check_written(sampling)
-        said = None if not system else _without_surrogates(system)
+        said = None if not system else without_surrogates(system)
         self._write(Settings(sampling=sampling, system=said))
 
     def close(self) -> None:
@@ -283,8 +284,3 @@ class ChatSession:
             raise UsageError(unready.what, unready.next_step)
         if (turn, model) in self._later or self._waits(turn, model):
             raise UsageError("An answer before it is still being written.", "Stop it first, or wait for its end.")
-
-
-def _without_surrogates(text: str) -> str:
-    """A text that can be written: halves of characters, which a terminal may give, are replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

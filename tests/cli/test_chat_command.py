@@ -196,6 +196,19 @@ def test_prompts_in_a_file(tmp_path: Path) -> None:
     assert read_scripts(str(lines)) == (Script(("One?",)), Script(("A", "C"), "Short."))
 
 
+def test_a_prompt_may_hold_any_character(tmp_path: Path) -> None:
+    lines = tmp_path / "p.jsonl"
+    lines.write_text(
+        '{"prompt": "One\u2028line?"}\r\n\r\n{"prompt": "Half \\ud83d"}\r\n[]', encoding="utf-8", newline=""
+    )
+    with pytest.raises(UsageError, match="row 4"):
+        read_scripts(str(lines))
+    lines.write_text(lines.read_text(encoding="utf-8").removesuffix("[]"), encoding="utf-8", newline="")
+    assert read_scripts(str(lines)) == (Script(("One\u2028line?",)), Script(("Half \ufffd",)))
+    lines.with_suffix(".txt").write_text("One\x0cprompt\nanother", encoding="utf-8")
+    assert read_scripts(str(lines.with_suffix(".txt"))) == (Script(("One\x0cprompt",)), Script(("another",)))
+
+
 @pytest.mark.parametrize("row", ['{"question": "x"}', "[]", "{", '{"messages": [1]}', '{"prompt": " "}', "[" * 20_000])
 def test_a_row_that_says_nothing_is_named(tmp_path: Path, row: str) -> None:
     file = tmp_path / "p.jsonl"
