@@ -16,7 +16,8 @@ from benchtui.text import escaped_json
 
 def chat_jsonl(plan: ChatPlan, conversation: Conversation, end: int | None = None) -> str:
     """Return the messages of the branch up to the turn `end`, by default of those that `branches` gives, as each model
-    was told them; every line ends in its last answer. Models that wrote nothing are left out. Raises UsageError for a
+    was told them; every line ends in its last answer; one that is not whole says why
+    ("unfinished"). Models that wrote nothing are left out. Raises UsageError for a
     turn that is not there."""
     records = (
         _record(plan, conversation, turns, model)
@@ -36,7 +37,8 @@ def _record(plan: ChatPlan, conversation: Conversation, turns: list[WrittenTurn]
         own = answer.asked.model == model
         told = answer.asked.messages if own else conversation.messages(turn.number, model)
         messages = [*_plain(told), {"role": "assistant", "content": answer.text}]
-        return {"messages": messages, "model": plan.models[model].label}
+        unfinished = {} if answer.state in ("end", "stop") else {"unfinished": answer.state}
+        return {"messages": messages, "model": plan.models[model].label, **unfinished}
     return None
 
 

@@ -99,6 +99,14 @@ def test_messages_are_those_that_each_model_was_told(chat: MadeChat) -> None:
     assert said[1] == [*opening, ("assistant", thought), asked, ("assistant", "A")]
 
 
+def test_an_answer_that_is_not_whole_says_so(chat: MadeChat) -> None:
+    turn = chat.turn("How are you?")
+    for model, finish in enumerate(("end", "cancelled")):
+        chat.answer(turn, model, "I am", finish)
+    lines = [json.loads(line) for line in chat_text(chat.plan, chat.conversation, "jsonl", turn).splitlines()]
+    assert [line.get("unfinished") for line in lines] == [None, "cancelled"]
+
+
 def test_every_first_message_has_its_branch(chat: MadeChat) -> None:
     chat.answer(chat.turn("Something else"), 0, "Well.")
     lines = [json.loads(line) for line in chat_text(chat.plan, chat.conversation, "jsonl").splitlines()]
