@@ -66,6 +66,8 @@ def command(ctx: click.Context, /, models: tuple[str, ...], as_json: bool, plain
     printed = Printed(as_json, format_, output)
     if kept is not None and kept.blind and (said or plain or as_json):
         raise UsageError("A blind vote is held on a screen.", "Leave out everything but --resume.")
+    if kept is not None and kept.blind and any(_typed(ctx, name) for name in _OF_ANSWERS):
+        raise UsageError("All answers of a blind vote are written alike.", "Leave out everything but --resume.")
     if said:
         return talk_by_script(partial(begin, _say), said, printed)
     if plain or as_json:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,7 +109,9 @@ def test_a_readme_without_votes_says_so(tmp_path: Path) -> None:
     one_line_error(benchtui("readme", "plain", "--votes", "--outputs", tmp_path), 1, ["No blind vote of plain"])
 
 
-def test_a_file_does_not_say_who_wrote_what_before_the_vote_has_ended(tmp_path: Path) -> None:
+def test_a_file_does_not_say_who_wrote_what_before_the_vote_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     session = spoken(tmp_path, PROMPTS, lambda model, _: f"model {model}")
     voting = Voting(session)
     voting.poll()
@@ -116,5 +120,7 @@ def test_a_file_does_not_say_who_wrote_what_before_the_vote_has_ended(tmp_path: 
     resume = ("chat", "--resume", "tuned/chats/2026-11-29T10-00-00", "--outputs", tmp_path / "outputs")
     one_line_error(benchtui(*resume, "--export", "markdown"), 2, ["is not over", "End it first"])
     one_line_error(benchtui(*resume, "--prompt", "Hello"), 2, ["A blind vote is held on a screen"])
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(isatty=lambda: True))
+    one_line_error(benchtui(*resume, "--temperature", "1"), 2, ["answers of a blind vote are written alike"])
     voting.end()
     assert "model 0" in benchtui(*resume, "--export", "markdown").out
