@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,10 @@ def template_arguments(prompts: PromptSettings) -> dict[str, Any]:
     return arguments | prompts.template_tokens
 
 
+_CLOCK = threading.RLock()
+"""Held while the clock is stopped: models of a chat render their templates in threads of their own."""
+
+
 @contextmanager
 def stopped_clock(moment: str | None) -> Iterator[None]:
     """While open, transformers tells templates that it is `moment` (ISO format, local time); None changes nothing."""
@@ -60,11 +65,12 @@ def stopped_clock(moment: str | None) -> Iterator[None]:
         return
     from transformers.utils import chat_template_utils
 
-    real, chat_template_utils.datetime = chat_template_utils.datetime, _stopped_at(moment)
-    try:
-        yield
-    finally:
-        chat_template_utils.datetime = real
+    with _CLOCK:
+        real, chat_template_utils.datetime = chat_template_utils.datetime, _stopped_at(moment)
+        try:
+            yield
+        finally:
+            chat_template_utils.datetime = real
 
 
 def _stopped_at(moment: str) -> type[dt.datetime]:
