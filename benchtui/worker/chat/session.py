@@ -14,7 +14,7 @@ from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import Event, EventWriter, Results
 from benchtui.runs.kinds.chat.asked import AnyAsked, AskedReader, Cancel, Close, Look, Write, asked_file
 from benchtui.runs.kinds.chat.conversation import Conversation, read_conversation
-from benchtui.runs.kinds.chat.events import ChatEnded, ChatReady, ChatUnready, ChatWaiting
+from benchtui.runs.kinds.chat.events import ChatEnded, ChatLooked, ChatReady, ChatUnready, ChatWaiting
 from benchtui.runs.records import read_launch
 from benchtui.worker.chat.looking import Looking
 from benchtui.worker.chat.models import Loaded, Loader
@@ -63,7 +63,7 @@ class _Chat:
         launched = read_launch(run)
         self._launched = 0.0 if launched is None else launched.t  # what was closed before is open again
         self._conversation: Conversation = read_conversation(run, len(self._plan.models), self._plan.sampling)
-        self._loading: queue.SimpleQueue[Loaded | None] = queue.SimpleQueue()
+        self._loading: queue.SimpleQueue[Loaded | Exception | None] = queue.SimpleQueue()
         self._speakers: dict[int, Speaker] = {}
         self._unready: dict[int, ChatUnready] = {}
         self._voices: dict[int, Voice] = {}
@@ -108,9 +108,12 @@ class _Chat:
     # Models.
 
     def _load(self) -> None:
-        for loaded in Loader(self._plan, self._reporter, self._process.memory_share).load():
-            self._loading.put(loaded)
-        self._loading.put(None)
+        try:
+            for loaded in Loader(self._plan, self._reporter, self._process.memory_share).load():
+                self._loading.put(loaded)
+            self._loading.put(None)
+        except Exception as error:  # noqa: BLE001 - raised where what is loaded is waited for
+            self._loading.put(error)
 
     def _take_loaded(self) -> None:
         while not self._loading.empty():
@@ -118,6 +121,8 @@ class _Chat:
             if loaded is None:
                 self._reporter.phase("evaluating")
                 continue
+            if isinstance(loaded, Exception):
+                raise loaded
             if isinstance(loaded.told, ChatReady) and loaded.speaker is not None:
                 self._speakers[loaded.told.model] = loaded.speaker
                 self._voices[loaded.told.model] = self._voice(loaded.told)
@@ -211,7 +216,11 @@ class _Chat:
         if answer is not None and (not answer.over or known < len(self._plan.models)):
             return
         self._waiting.remove(look)
-        if answer is None or answer.asked.model not in self._speakers:
+        if answer is None:
+            return
+        if answer.asked.model not in self._speakers:
+            for model in self._speakers:
+                self._emit(ChatLooked(look=look.number, model=model, problem="The model that wrote it is not there."))
             return
         self._looks.append(Looking(look, answer, self._begins(answer.asked), self._speakers, self._emit))
         self._looks[-1].start()
