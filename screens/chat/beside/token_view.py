@@ -12,12 +12,12 @@ from textual.binding import Binding, BindingType
 
 from benchtui.errors import BenchtuiError
 from benchtui.reports.chat.tokens import PARTED, Reading, answer_pieces, differs_at, parted, readings
-from benchtui.reports.tokens.metrics import METRICS, TokenMetric
 from benchtui.reports.wording.tokens import number
 from benchtui.runs.kinds.chat.conversation import Answer
 from benchtui.runs.kinds.chat.events import ChatReady, ChatUnready
 from benchtui.text import one_line
 from screens.chat.beside.token_details import Side, side_lines
+from screens.chat.beside.token_shades import Shade, shades
 from screens.chat.talk import Talk, beside
 from screens.tokens.layout import Layout, lay_out
 from screens.tokens.text import TokenText
@@ -28,14 +28,6 @@ EVERY = 0.2
 """Seconds after which is looked whether there is more to show."""
 PAUSE = 4
 """How many times as long as setting an answer in lines has taken it is not set again."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Shade:
-    """What colour and bars show: a metric of the model that wrote, or JS with the model `other`."""
-
-    metric: TokenMetric
-    other: int | None = None
 
 
 class ChatTokens(TokenPage):
@@ -61,11 +53,7 @@ class ChatTokens(TokenPage):
         Binding("m", "shade", "Metric", tooltip="What colour and bars show"),
         Binding("left_square_bracket", "answer(-1)", "Answer before", tooltip="The answer before", show=False),
         Binding(
-            "right_square_bracket",
-            "answer(1)",
-            "Answer",
-            key_display="[/]",
-            tooltip="The next answer to this turn",
+            "right_square_bracket", "answer(1)", "Answer", key_display="[/]", tooltip="The next answer to this turn"
         ),
         Binding("l", "look", "Read again", tooltip="Let the other models read this answer again", show=False),
         Binding("c", "copy", "Copy", tooltip="Copy the answer", show=False),
@@ -94,12 +82,8 @@ class ChatTokens(TokenPage):
 
     @property
     def _shades(self) -> list[Shade]:
-        """What colour and bars can show: a server may tell probabilities and no entropy."""
-        tokens = self._answer.tokens
-        found = [Shade(METRICS["entropy"])] if any(token.entropy is not None for token in tokens) else []
-        found += [Shade(METRICS["js"], model) for model, one in sorted(self._readings.items()) if one.divergence]
-        found += [Shade(METRICS["logprob"])] if any(token.logprob is not None for token in tokens) else []
-        return found or [Shade(METRICS["entropy"])]
+        """What colour and bars can show."""
+        return shades(self._answer, self._readings)
 
     @property
     def _shade(self) -> Shade:
@@ -143,7 +127,7 @@ class ChatTokens(TokenPage):
         answer = dataclasses.replace(self._answer, tokens=list(self._answer.tokens))
         reading = self._readings.get(shade.other) if shade.other is not None else None
         others = reading or next((one for one in self._readings.values() if one.top), Reading())
-        values = _values(answer, shade, reading)
+        values = shade.values(answer, reading)
         tops = list(others.top)
 
         def lines() -> tuple[int, Layout, float]:
@@ -314,12 +298,3 @@ class ChatTokens(TokenPage):
 
     def action_copy(self) -> None:
         self.navigator.copy(self._answer.text, f"the answer of {self._labels[self._answer.asked.model]}")
-
-
-def _values(answer: Answer, shade: Shade, reading: Reading | None) -> list[float | None]:
-    """The value of each token; None where it is not known."""
-    if shade.other is not None:
-        return list(reading.divergence) if reading is not None else []
-    if shade.metric.name == "logprob":
-        return [None if token.logprob is None else -token.logprob for token in answer.tokens]
-    return [token.entropy for token in answer.tokens]
