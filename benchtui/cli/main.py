@@ -24,6 +24,8 @@ _ENVIRONMENT_ERRNOS = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}
     | {errno.ENFILE, errno.ENOMEM, errno.ENAMETOOLONG, errno.ELOOP}
 )
+_NO_SUCH_USER = "Could not determine home directory."
+"""What pathlib raises a RuntimeError with."""
 _NO_MEMORY = ("Memory ran out.", "Close other programs, or allow this one more memory (`ulimit -v`).")
 _LONG_WORD = re.compile(r"(\S{200})\S{200,}(\S{100})")
 
@@ -112,6 +114,9 @@ def main(argv: list[str] | None = None) -> None:
         _complain(f"{error.filename or 'A file'} cannot be written or read: {error.strerror}.")
         sys.exit(ExitCode.FAILED)
     except (MemoryError, RuntimeError, ImportError, SystemError) as error:
+        if str(error) == _NO_SUCH_USER:
+            _complain("A path begins with ~ and the name of a user that is not known here.", "Type the whole path.")
+            sys.exit(ExitCode.USAGE)
         if not is_caused_by_out_of_memory(error):
             raise
         _complain(*_NO_MEMORY)

@@ -158,6 +158,7 @@ def test_an_open_blind_vote_is_not_given_away(tmp_path: Path, capsys: pytest.Cap
         (["a", "--file", "missing.txt"], ["missing.txt"]),
         (["a", "b", "c", "d", "e", "--prompt", "x"], ["5 models", "one to 4"]),
         (["a", "--prompt", "x", "--temperature", "-1"], ["--temperature"]),
+        (["~nobody-of-this-name/a", "--prompt", "x"], ["begins with ~", "whole path"]),
     ],
 )
 def test_what_makes_no_sense_is_said(

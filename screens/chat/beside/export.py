@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
 from benchtui.errors import UsageError
@@ -42,7 +43,7 @@ def ask_export(page: Page, talk: Talk, end: int | None) -> None:
     def typed(said: str | None) -> None:
         if said is None or not said.strip():
             return
-        file = Path(said.strip()).expanduser()
+        file = Path(os.path.expanduser(said.strip()))  # noqa: PTH111 - Path's own raises where there is no such user
         try:
             format_ = format_of(file)
         except UsageError as error:

@@ -127,7 +127,14 @@ async def test_a_file_is_replaced_only_when_that_is_said(app: BenchtuiApp, tmp_p
         assert "Herons" in (tmp_path / "mine.md").read_text()
 
 
-@pytest.mark.parametrize(("name", "words"), [("talk.txt", "has no ending of these"), ("nowhere.md/x.md", "cannot")])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("talk.txt", "has no ending of these"),
+        ("nowhere.md/x.md", "cannot"),
+        ("~nobody-of-this-name/x.txt", "has no ending of these"),
+    ],
+)
 async def test_why_nothing_is_written_is_said(app: BenchtuiApp, tmp_path: Path, name: str, words: str) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         await _open(pilot, two_answers(tmp_path))
