@@ -56,6 +56,7 @@ class ChatSession:
         self.conversation = self._channel.conversation
         self._supervision = supervision
         self._later: list[tuple[int, int]] = []
+        self._stopped: set[int] = set()
         self._closing, self._closed = threading.Lock(), False
 
     def __enter__(self) -> ChatSession:
@@ -108,6 +109,11 @@ class ChatSession:
         """Whether an answer is not over, or not even asked for."""
         return bool(self._later) or any(self.conversation.open_answers())
 
+    @property
+    def can_stop(self) -> bool:
+        """Whether there is an answer that is not over, and was not told to stop: a worker that begins hears it late."""
+        return bool(self._later) or any(one.number not in self._stopped for one in self.conversation.open_answers())
+
     # What the person does.
 
     def say(self, text: str, after: int | None, models: Collection[int] | None = None) -> Turn:
@@ -157,6 +163,7 @@ class ChatSession:
         else:
             self._later.clear()
         self._write(Cancel(answer=answer))
+        self._stopped |= {one.number for one in self.conversation.open_answers() if answer in (None, one.number)}
 
     def look(self, answer: int) -> int:
         """Let the other models read an answer token by token; returns the number of that look."""

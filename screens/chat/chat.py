@@ -239,7 +239,7 @@ class ChatPage(ActsOnAnswers):
             self._show_editing()
         elif self._queue:
             self._take_back()
-        elif self.chat is not None and self.chat.unfinished and not self.chat.problem:
+        elif self.chat is not None and self.chat.can_stop and not self.chat.problem:
             self.ask(self.chat.cancel)
         elif composer.has_focus and self.path:
             self.view.focus()

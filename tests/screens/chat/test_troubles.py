@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchtui.chat.session import ChatSession
 from benchtui.errors import BenchtuiError
 from screens.app import BenchtuiApp
 from screens.chat.chat import ChatPage
@@ -77,3 +78,17 @@ async def test_what_cannot_be_written_yet_is_said_and_asked_when_it_can(
             assert "No space left on device" in shown(pilot)
         await drawn(pilot)
         assert len(session.conversation.answers) == 4
+
+
+async def test_a_page_can_be_left_before_its_worker_hears_that_it_is_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(MadeSession, "cancel", ChatSession.cancel)
+    session = MadeSession(tmp_path, loaded=False)
+    async with opened(session) as pilot:
+        await say(pilot, "one")
+        await keys(pilot, "escape")
+        assert session.unfinished
+        assert isinstance(pilot.app.screen, ChatPage)
+        await keys(pilot, "escape", "escape")
+        assert not isinstance(pilot.app.screen, ChatPage)
