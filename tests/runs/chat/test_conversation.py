@@ -16,7 +16,18 @@ from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
 from benchtui.runs.events import EventWriter
 from benchtui.runs.kinds.chat import asked
-from benchtui.runs.kinds.chat.asked import AnyAsked, AskedReader, AskedWriter, Message, Turn, Use, Vote, Write
+from benchtui.runs.kinds.chat.asked import (
+    AnyAsked,
+    AskedReader,
+    AskedWriter,
+    Cancel,
+    Close,
+    Message,
+    Turn,
+    Use,
+    Vote,
+    Write,
+)
 from benchtui.runs.kinds.chat.conversation import Conversation, read_conversation
 from benchtui.runs.kinds.chat.events import ChatBegun, ChatEnded, ChatPiece, ChatToken
 
@@ -130,6 +141,24 @@ def test_a_reader_waits_for_the_end_of_a_line(tmp_path: Path) -> None:
     assert reader.read() == []
     path.write_bytes(line)
     assert reader.read() == [Turn(number=1, text="Hello")]
+
+
+@pytest.mark.parametrize("damage", [b"x" * 70, b"x" * 70 + b"\n", b"x\n" * 50], ids=["torn", "whole", "many"])
+def test_what_is_said_after_a_damaged_part_without_end_is_read(
+    tmp_path: Path, damage: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asked, "_AT_ONCE", 40)
+    monkeypatch.setattr(asked, "LONGEST_LINE", 40)
+    path = tmp_path / "asked.jsonl"
+    path.write_bytes(b'{"asked":"cancel"}\n' + damage)
+    reader = AskedReader(path)
+    assert reader.read() == [Cancel()]
+    assert reader.read() == []
+    with path.open("ab") as file:
+        file.write(b"" if damage.endswith(b"\n") else b"\n")
+        file.write(b'{"asked":"close"}\n')
+    assert reader.read() == [Close()]
+    assert reader.skipped == (50 if len(damage) == 100 else 1)
 
 
 def test_a_line_that_no_file_should_have_is_refused(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from benchtui.runs.directory import RunDirectory
 
 LONGEST_LINE = 16 * 2**20
 """Bytes of one line: a message may be a long document, and every answer is asked for with all messages before it."""
+_AT_ONCE = 2 * LONGEST_LINE
 
 Role = Literal["system", "user", "assistant"]
 Choice = Literal["first", "second", "tie", "skip", "withdrawn"]
@@ -147,29 +148,44 @@ class AskedWriter:
 
 
 class AskedReader:
-    """Follows what the person does. Lines that cannot be read are counted in `skipped`."""
+    """Follows what the person does. Lines that cannot be read, longer ones than LONGEST_LINE among them, are counted in
+    `skipped`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._too_long = False
         self.skipped = 0
 
     def read(self) -> list[AnyAsked]:
         """Return what was asked since the last call; a torn last line waits for its end. Raises OSError."""
+        found: list[AnyAsked] = []
+        while not found and (lines := self._lines()):
+            for text in lines:
+                try:
+                    found.append(msgspec.json.decode(text, type=AnyAsked))
+                except msgspec.MsgspecError:
+                    self.skipped += 1
+        return found
+
+    def _lines(self) -> list[bytes]:
+        """The next whole lines, some megabytes of them."""
         try:
             if self._path.stat().st_size <= self._offset:
                 return []
             with open_regular_file(self._path) as file:
                 file.seek(self._offset)
-                data = file.read(2 * LONGEST_LINE)
+                data = file.read(_AT_ONCE)
+                while b"\n" not in data and len(data) >= LONGEST_LINE:  # a damaged file: it has no end that counts
+                    self._offset += len(data)
+                    self._too_long = True
+                    data = file.read(_AT_ONCE)
         except FileNotFoundError:
             return []
         end = data.rfind(b"\n") + 1
         self._offset += end
-        found: list[AnyAsked] = []
-        for text in data[:end].splitlines():
-            try:
-                found.append(msgspec.json.decode(text, type=AnyAsked))
-            except msgspec.MsgspecError:
-                self.skipped += 1
-        return found
+        lines = data[:end].splitlines()
+        if lines and self._too_long:
+            self._too_long = False
+            lines[0] = b""  # the end of the long one: it counts as a line that cannot be read
+        return lines
