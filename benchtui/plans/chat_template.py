@@ -126,23 +126,30 @@ _QUESTION, _ANSWER, _SYSTEM = "Which colour has the sky?", "It is blue.", "Answe
 
 
 def check_template(
-    choice: Choice, chosen: ChosenTemplate, tokens: Mapping[str, str | None], *, shots: int
+    choice: Choice,
+    chosen: ChosenTemplate,
+    tokens: Mapping[str, str | None],
+    *,
+    shots: int,
+    next_step: str = "",
+    system: str = "--system-instruction",
 ) -> str | None:
     """Try the template on messages with the roles that the run will use, before anything is loaded; returns the moment
     it shall take for now when it writes the date, else None.
 
-    `tokens` are the special tokens that it is given, `shots` the most few-shot examples of any task. Raises
-    BenchtuiError naming the file and the line.
+    `tokens` are the special tokens that it is given, `shots` the most few-shot examples of any task, `next_step` what
+    to do about an error where a template can be gone without by no means, `system` the flag that adds a system message.
+    Raises BenchtuiError naming the file and the line.
     """
     if chosen.template.text is None:
         return None
-    system = [{"role": "system", "content": _SYSTEM}] if choice.system_instruction else []
+    first = [{"role": "system", "content": _SYSTEM}] if choice.system_instruction else []
     question, answer = {"role": "user", "content": _QUESTION}, {"role": "assistant", "content": _ANSWER}
     chats = {"a question": [question]}
-    if system:
-        chats["a system message, which --system-instruction needs,"] = [*system, question]
+    if first:
+        chats[f"a system message ({system})"] = [*first, question]
     if shots:
-        chats["few-shot examples as turns of user and assistant"] = [*system, question, answer, question]
+        chats["few-shot examples as turns of user and assistant"] = [*first, question, answer, question]
     # What the class of the tokenizer adds is only known to transformers: the worker tries the template again.
     known = dict.fromkeys(SPECIAL_TOKENS, "<token>") | dict(tokens)
     arguments: dict[str, Any] = {name: text for name, text in known.items() if text is not None}
@@ -152,22 +159,22 @@ def check_template(
     found = try_template(Trial(chosen.template.text, list(chats.values()), arguments))
     if found.error:
         doing = f"fails on {list(chats)[found.failed]}" if found.failed is not None else "cannot be used"
-        raise template_failed(chosen.file, doing, found.error, found.line)
+        raise template_failed(chosen.file, doing, found.error, found.line, next_step)
     if found.random:
-        raise template_failed(chosen.file, "cannot be used", f"it writes random text ({found.random})", 0)
+        raise template_failed(chosen.file, "cannot be used", f"it writes random text ({found.random})", 0, next_step)
     for (what, chat), prompt in zip(chats.items(), found.rendered, strict=True):
         if lost := next((message for message in chat if message["content"] not in prompt), None):
             why = f"the prompt does not hold the text of the {lost['role']} message"
-            raise template_failed(chosen.file, f"fails on {what}", why, 0)
+            raise template_failed(chosen.file, f"fails on {what}", why, 0, next_step)
     return dt.datetime.now().isoformat(timespec="seconds") if found.uses_date else None  # noqa: DTZ005 - local time
 
 
-def template_failed(file: str, doing: str, error: str, line: int) -> BenchtuiError:
+def template_failed(file: str, doing: str, error: str, line: int, next_step: str = "") -> BenchtuiError:
     """The error for a chat template that cannot be rendered."""
     where = f"{file} (line {line})" if line else file
     return BenchtuiError(
         f"The chat template in {where} {doing}: {error.rstrip('.')}.",
-        "Correct it there, or go without it: --chat-template off.",
+        next_step or "Correct it there, or go without it: --chat-template off.",
     )
 
 

@@ -31,6 +31,8 @@ from benchtui.text import one_line
 
 _THINK_END = "</think>"
 """Where thinking ends unless the user says otherwise: what a display folds."""
+_ANOTHER = "Correct it there, or give another with --chat-template FILE."
+"""What to do about a template that fails: no model is asked without one in a chat."""
 
 
 def find_chat_models(choice: ChatChoice) -> FoundModels:
@@ -157,7 +159,8 @@ def _prompt(
     end = choice.settings.think_end_token or (_THINK_END if choice.settings.enable_thinking else None)
     settings = dataclasses.replace(choice.settings, system_instruction=choice.system or None, think_end_token=end)
     tokens = differing_tokens(chosen.template.text, owner.prompted_by, model.prompted_by)
-    date = check_template(settings, chosen, dict(model.prompted_by.special_tokens) | tokens, shots=1)
+    known = dict(model.prompted_by.special_tokens) | tokens
+    date = check_template(settings, chosen, known, shots=1, next_step=_ANOTHER, system="--system")
     # The system prompt is one of the messages that the template is given, and may be changed while one talks.
     asked = dataclasses.replace(settings, system_instruction=None)
     return prompt_settings(asked, chosen, tokens, date), date

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from benchtui.errors import UsageError
+from benchtui.errors import BenchtuiError, UsageError
 from benchtui.plans.chat import ChatPlan
 from benchtui.plans.chat_choice import CHAT_SAMPLING, ChatChoice
 from benchtui.plans.choice import Choice
@@ -82,8 +82,9 @@ def test_a_model_without_a_template_is_refused_until_it_is_given_one(folder: Pat
 def test_a_template_that_refuses_system_messages_is_told_before_anything_is_loaded(folder: Path) -> None:
     template(folder / "outputs" / "tuned" / "merged_16bit", NO_SYSTEM)
     assert planned(chosen(folder, "tuned"))[0].models[0].prompts.chat_template == NO_SYSTEM
-    with pytest.raises(Exception, match="system"):
+    with pytest.raises(BenchtuiError, match=r"fails on a system message \(--system\): no system\.") as refused:
         planned(chosen(folder, "tuned", system="Be brief."))
+    assert refused.value.next_step == "Correct it there, or give another with --chat-template FILE."
 
 
 @pytest.mark.parametrize("models", [(), ("base",), ("tuned",) * 5])
