@@ -138,8 +138,19 @@ def read_votes(run: RunDirectory) -> BlindVotes | None:
     """Return the result that a chat has kept, None where nobody has voted. Raises BenchtuiError for a damaged file."""
     file = votes_file(run)
     try:
-        return msgspec.json.decode(read_regular(file), type=BlindVotes)
+        found = msgspec.json.decode(read_regular(file), type=BlindVotes)
+        _check(found)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BenchtuiError(f"{file} cannot be read: {error}.", "Continue the vote, which writes it again.") from None
+    except (OSError, msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BenchtuiError(
+            f"{file} cannot be read: {error}.", "Delete it, and end the vote again: that writes it anew."
+        ) from None
+    return found
+
+
+def _check(found: BlindVotes) -> None:
+    """Raise ValueError for votes on models that there are not."""
+    for vote in found.votes:
+        if not (0 <= vote.first < len(found.models) and 0 <= vote.second < len(found.models)):
+            raise ValueError(f"it has a vote on models {vote.first} and {vote.second} of {len(found.models)}")

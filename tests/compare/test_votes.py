@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 from scipy import stats
 
@@ -129,6 +130,10 @@ def test_the_result_is_kept_and_read_again(tmp_path: Path) -> None:
     votes_file(run).write_text("{}")
     with pytest.raises(BenchtuiError, match=r"votes\.json cannot be read"):
         read_votes(run)
+    for stranger in (len(NAMES), -1):
+        write_votes(run, msgspec.structs.replace(found, votes=(CountedVote(1, 0, stranger, "first"),)))
+        with pytest.raises(BenchtuiError, match=rf"a vote on models 0 and {stranger} of {len(NAMES)}"):
+            read_votes(run)
 
 
 def test_who_voted_on_after_the_result_was_shown_is_told() -> None:
