@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.command import CommandPalette
 from textual.screen import Screen
 
-from benchtui.text import one_line
+from benchtui.text import one_line, printable
 from screens.home.home import Home
 from screens.palette import Commands
 from screens.settings import Settings
@@ -190,8 +190,9 @@ class BenchtuiApp(App[int]):
         self.notify(f"Colours: {words.replace('safe', 'safe for colour-blind people')}", timeout=3, markup=False)
 
     def copy(self, text: str, what: str) -> None:
-        """Put text into the clipboard of the terminal (OSC 52), which also works over SSH."""
-        self.copy_to_clipboard(text)
+        """Put text into the clipboard of the terminal (OSC 52), which also works over SSH; without what could steer the
+        terminal that it is pasted into."""
+        self.copy_to_clipboard(printable(text))
         self.notify(f"Copied: {one_line(what, 100)}", timeout=3, markup=False)
 
     def action_interrupt(self) -> None:

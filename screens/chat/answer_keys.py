@@ -10,7 +10,6 @@ from textual.binding import Binding, BindingType
 from benchtui.errors import BenchtuiError
 from benchtui.runs.kinds.chat.asked import Turn
 from benchtui.runs.kinds.chat.conversation import Answer
-from benchtui.text import printable
 from screens.chat.beside.keys import Beside
 from screens.chat.scene import beside, newest_below
 from screens.chat.view import ChatView
@@ -176,4 +175,4 @@ class ActsOnAnswers(Beside):
 
     def action_copy(self) -> None:
         if answer := self.selected:
-            self.navigator.copy(printable(answer.text), f"the answer of {self.labels[answer.asked.model]}")
+            self.navigator.copy(answer.text, f"the answer of {self.labels[answer.asked.model]}")

@@ -165,3 +165,5 @@ async def test_hostile_tokens_are_harmless(app: BenchtuiApp, tmp_path: Path, siz
         for key in ("right", "right", "down", "end", "m", "w", "n", "N", "left_square_bracket", "l", "c"):
             await press(pilot, key)
             harmless(shown(pilot))
+        assert "evil" in app.clipboard
+        harmless(app.clipboard)
