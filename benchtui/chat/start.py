@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from benchtui.chat.session import ChatSession
 from benchtui.chat.supervision import Supervision, chat_settings, open_lock
+from benchtui.files import unwritable
 from benchtui.plans.chat_choice import ChatChoice
 from benchtui.plans.plan import write_plan
 from benchtui.plans.prepare_chat import find_chat_models, prepare_chat
@@ -27,7 +28,10 @@ def start_chat(choice: ChatChoice, say: Callable[[str], None]) -> ChatSession:
     run = new_run(found.owner.path / CHAT.folder, dt.datetime.now().astimezone())
     lock = open_lock(run, plan.model_name)
     try:
-        write_plan(run.plan_file, plan)
+        try:
+            write_plan(run.plan_file, plan)
+        except OSError as error:
+            raise unwritable(run.records, error) from error
         supervision = Supervision(run, lock, chat_settings(choice.settings.timeout))
         session = ChatSession(run, plan, supervision)
     except BaseException:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 
@@ -73,6 +75,16 @@ def test_interrupted_it_keeps_what_was_written_and_goes_on_from_there(place: Pla
     (line,) = (place.root / "chat.jsonl").read_text().splitlines()
     told = [message["content"] for message in json.loads(line)["messages"]]
     assert told == ["Now.", "long", answer.text, "short", "Tuned words of"]
+
+
+def test_where_not_even_the_plan_can_be_written_its_folder_is_named(place: Place) -> None:
+    begin = shlex.join([*this_python("-m", "benchtui"), "chat", "counts", "--prompt", "short", *HERE])
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 0; exec {begin}"], cwd=place.root, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == ExitCode.FAILED
+    assert re.search(r"counts/chats/[^/]+/run cannot be written: File too large\.\n", done.stderr), done.stderr
 
 
 def _conversation(place: Place) -> Conversation:
