@@ -64,3 +64,4 @@ class Channel:
             for line in lines:
                 self.conversation.note_asked(line)
             self.was_closed = isinstance(lines[-1], Close)
+        self.conversation.skipped += reader.skipped

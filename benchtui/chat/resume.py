@@ -15,6 +15,7 @@ from benchtui.files import unwritable
 from benchtui.plans.choice import Choice
 from benchtui.plans.plan import write_plan
 from benchtui.runs.directory import RunDirectory
+from benchtui.runs.kinds.chat.asked import asked_file
 from benchtui.runs.known import shown_name
 from benchtui.runs.outcome import exit_code
 from benchtui.runs.records import read_done, wait_again
@@ -47,6 +48,8 @@ def resume_chat_session(run: RunDirectory, choice: ResumeChoice, say: Callable[[
             raise unwritable(run.records, error) from error
         supervision = Supervision(run, lock, chat_settings(choice.settings.timeout))
         session = ChatSession(run, now, supervision)
+        if (skipped := session.conversation.skipped) > 0:
+            say(f"{skipped:,} line{'s' if skipped != 1 else ''} of {asked_file(run)} cannot be read, and are left out.")
         _continue(session, say, failed=failed)
     except BaseException:
         lock.release()

@@ -94,6 +94,12 @@ def test_a_model_that_changed_is_said(run: RunDirectory, tmp_path: Path) -> None
     assert opened(run) == [], "the chat is with this one from now on"
 
 
+def test_what_cannot_be_read_of_a_chat_is_said(run: RunDirectory) -> None:
+    with asked_file(run).open("a") as file:
+        file.write('{"asked":"turn","number":2,"te\n{"asked":"turn","number":3,"after":7,"text":"Lost"}\n')
+    assert opened(run) == [f"2 lines of {asked_file(run)} cannot be read, and are left out."]
+
+
 def test_a_model_that_is_gone_is_named(run: RunDirectory, tmp_path: Path) -> None:
     folder = tmp_path / "outputs" / "tuned" / "merged_16bit"
     folder.rename(folder.with_name("away"))
