@@ -8,10 +8,12 @@ import msgspec
 import pytest
 from scipy import stats
 
+from benchtui.compare.history.votes import EndedVote
 from benchtui.compare.votes import BlindVotes, CountedVote, count_votes, pair_votes, read_votes, votes_file, write_votes
 from benchtui.errors import BenchtuiError
 from benchtui.evidence.matched_pairs import fewest
-from benchtui.reports.chat.votes import votes_lines, votes_markdown, votes_record
+from benchtui.reports.chat.votes import votes_lines, votes_record
+from benchtui.reports.chat.votes_log import history_markdown
 from benchtui.reports.wording.votes import SIGN_TEST_FEWEST, sentence
 from benchtui.routing.records import Sampling
 from benchtui.runs.directory import RunDirectory
@@ -148,7 +150,7 @@ def test_names_are_never_markup() -> None:
     votes = [CountedVote(1, 0, 1, "first")]
     names = ("a|b\x1b[31m*x*", "<b>")
     found = BlindVotes(names, 1, tuple(votes), 0, pair_votes(votes, names))
-    text = votes_markdown(found)
+    text = history_markdown([EndedVote(RunDirectory(Path("one")), "tuned", "tuned/one", "", found)])
     assert "\x1b" not in text
     assert r"a\|b\*x\*" in text
     assert r"\<b\>" in text

@@ -1,4 +1,4 @@
-"""Writes the result of a blind vote: lines and a table for the terminal, Markdown, and JSON for scripts."""
+"""Writes the result of a blind vote: lines and a table for the terminal, and JSON for scripts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import msgspec
 
 from benchtui.compare.votes import BlindVotes, PairVotes
 from benchtui.compare.wording import p_number
-from benchtui.reports.markdown import escape, table
 from benchtui.reports.wording.glyphs import UNICODE, Glyphs
 from benchtui.reports.wording.verdicts import SHORT_WORDS, verdict_glyph
 from benchtui.reports.wording.votes import sentence, verdict_of, vote_notes
@@ -71,15 +70,6 @@ def votes_lines(votes: BlindVotes) -> Iterator[str]:
     yield from map(sentence, votes.pairs)
     if votes.pairs:
         yield from vote_notes(votes)
-
-
-def votes_markdown(votes: BlindVotes) -> str:
-    """Return table and sentences; "" where nobody has voted."""
-    if not votes.pairs:
-        return ""
-    rows = [[escape(cell) for cell in pair_cells(pair, UNICODE)] for pair in votes.pairs]
-    said = "\n".join(f"- {escape(line, 1000)}" for line in votes_lines(votes))
-    return f"{table(list(HEADER), rows, ALIGNED)}\n\n{said}"
 
 
 def votes_record(votes: BlindVotes) -> dict[str, Any]:
