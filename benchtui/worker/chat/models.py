@@ -155,7 +155,8 @@ class Loader:
     ) -> Loaded:
         if isinstance(opened, ChatUnready):
             return Loaded(None, opened)
-        speaker = self._tried(number, lambda: make_speaker(number, self._label(number), opened, lock))
+        end = self._plan.models[number].prompts.think_end_token
+        speaker = self._tried(number, lambda: make_speaker(number, self._label(number), opened, lock, end))
         if isinstance(speaker, ChatUnready):
             return Loaded(None, speaker)
         seconds = time.monotonic() - began
@@ -171,15 +172,18 @@ class Loader:
             return _unready(number, self._label(number), error)
 
 
-def make_speaker(number: int, label: str, answering: Answering, lock: threading.Lock) -> Speaker:
-    """Return what answers in a chat with an open model. Raises BenchtuiError where nothing can."""
+def make_speaker(
+    number: int, label: str, answering: Answering, lock: threading.Lock, think_end: str | None = None
+) -> Speaker:
+    """Return what answers in a chat with an open model, which ends its thinking with `think_end`. Raises BenchtuiError
+    where nothing can."""
     streams: Streams | None = None
     if isinstance(answering, HybridAnswering):
         streams = HybridStreams(answering)
     elif isinstance(answering, StreamsAnswers):
         streams = answering.streams()
     if streams is not None:
-        return ServedSpeaker(number, label, answering, streams, lock)
+        return ServedSpeaker(number, label, answering, streams, lock, think_end)
     return SteppedSpeaker(number, label, answering, lock)
 
 

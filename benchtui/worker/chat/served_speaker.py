@@ -25,14 +25,24 @@ _NO_LOOKING = "It writes by itself, and cannot read the answers of others token 
 
 
 class ServedSpeaker:
-    """Answers with a model that writes by itself. `number` is its place in the chat."""
+    """Answers with a model that writes by itself. `number` is its place in the chat, `think_end` its own mark of the
+    end of its thinking."""
 
-    def __init__(self, number: int, label: str, model: Answering, streams: Streams, lock: threading.Lock) -> None:
+    def __init__(
+        self,
+        number: int,
+        label: str,
+        model: Answering,
+        streams: Streams,
+        lock: threading.Lock,
+        think_end: str | None = None,
+    ) -> None:
         self.number = number
         self.label = label
         self.lock = lock
         self.model = model
         self._streams = streams
+        self._think_end = think_end
 
     @property
     def ready(self) -> ChatReady:
@@ -97,7 +107,7 @@ class ServedSpeaker:
             raise BenchtuiError(
                 f"{self.label} cannot go on with an answer: {why}.", "Let it answer again, from the beginning."
             )
-        messages = _without_thoughts(asked.messages) if self._streams.by_messages else asked.messages
+        messages = _without_thoughts(asked.messages, self._think_end) if self._streams.by_messages else asked.messages
         text = rendered(self.label, self.model.chat, messages)
         if not self._streams.by_messages:
             text, begin = text + begin, ""
@@ -153,6 +163,6 @@ class _Text:
         return _END_OF_THINKING if thought else ""
 
 
-def _without_thoughts(messages: Sequence[Message]) -> list[Message]:
+def _without_thoughts(messages: Sequence[Message], end: str | None) -> list[Message]:
     """What is sent back to a server: models are not told again what they thought of earlier messages."""
-    return [Message(one.role, part(one.content).said) if one.role == "assistant" else one for one in messages]
+    return [Message(one.role, part(one.content, end).said) if one.role == "assistant" else one for one in messages]

@@ -126,7 +126,7 @@ class Said:
 @contextmanager
 def asking(model: TokenModel) -> Iterator[Said]:
     answering = open_answering(chat_of(model).load_plan(0), Told(), 1.0)  # type: ignore[arg-type]
-    speaker = make_speaker(0, model.label, answering, threading.Lock())
+    speaker = make_speaker(0, model.label, answering, threading.Lock(), model.prompts.think_end_token)
     try:
         yield Said(speaker)
     finally:

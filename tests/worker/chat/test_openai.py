@@ -110,6 +110,13 @@ def test_thoughts_stop_strings_and_halves_of_characters(fake: Told) -> None:
         assert "before it wrote anything" in ended.what
 
 
+def test_thoughts_behind_a_mark_of_the_models_own_are_not_sent_back(fake: Told) -> None:
+    with asking(openai_model(fake.url, think_end_token="</reason>")) as said:
+        said.ask("Hello", "Hm, what now?</reason>Hi!", "Again")
+    sent = fake.bodies("/v1/chat/completions")[-1]
+    assert [one["content"] for one in sent["messages"]] == ["Hello", "Hi!", "Again"]
+
+
 BROKEN = [
     ([piece(content="half")], "ended without saying that it is complete"),
     ([], "ended without saying that it is complete"),
