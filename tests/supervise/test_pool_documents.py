@@ -50,9 +50,11 @@ def test_a_document_that_stops_every_worker_is_given_up_on(worker: Script, run: 
 def test_what_ends_the_workers_of_a_slot_wherever_they_are_ends_the_slot(worker: Script, run: RunDirectory) -> None:
     worker.install(CHUNKED, STRUCK.format(where="shard == 0", strike=SEGMENTATION_FAULT))
     (done,) = supervise(run, settings=TWO)
-    assert done.status == "finished"
     assert worker.calls_of(0) == ["ask"] * 4
-    assert len(answered(run)) == 10, "the other slot is given all of it"
+    lost = 10 - len(answered(run))
+    assert done.status == ("failed" if lost else "finished")
+    # The other slot is given all of it. Where that one was busy, three in a row may have died at the same document.
+    assert lost == 0 or (lost == 1 and any("Gave up" in message for message in warnings(run)))
 
 
 def test_being_killed_from_outside_says_nothing_of_a_document(worker: Script, run: RunDirectory) -> None:
