@@ -40,7 +40,15 @@ def outputs(tmp_path: Path) -> Path:
     return tmp_path / "outputs"
 
 
-def test_the_votes_follow_the_log(outputs: Path) -> None:
+def test_no_date_is_broken_on_a_narrow_terminal(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    votes = benchtui("history", "--outputs", outputs).out.split("Blind vote")[1]
+    assert votes.splitlines()[2].split()[:4] == ["2026-11-29", "tuned", "base", "11"]
+    assert "Against" in votes
+
+
+def test_the_votes_follow_the_log(outputs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     for model in ((), ("tuned",)):
         ended = benchtui("history", *model, "--outputs", outputs)
         assert (ended.code, ended.err) == (0, "")

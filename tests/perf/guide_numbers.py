@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import binom
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -182,6 +183,23 @@ def gate() -> str:
     return table(["Benchmark", "n", "`--max-loss 1`", "`--max-loss 3`", "`--max-loss 5`"], rows, "lrrrr")
 
 
+def votes() -> str:
+    """How many votes show a preference, and how often they do."""
+    shares = (0.6, 0.7, 0.8)
+    rows = []
+    for count in (20, 30, 50, 100, 200):
+        least = next(wins for wins in range(count // 2, count + 1) if mcnemar(wins, count - wins) < 0.05)
+        power = [binom.sf(least - 1, count, share) + binom.cdf(count - least, count, share) for share in shares]
+        rows.append([str(count), str(least), *(f"{chance:.0%}".replace("%", " %") for chance in power)])
+    first, *others = (f"{share:.0%}".replace("%", " %") for share in shares)
+    header = [
+        f"a model that is preferred in {first}",
+        f"in {others[0]}",
+        f"in {others[1]} of answers is shown to be so",
+    ]
+    return table(["Votes that prefer one", "shown from", *header], rows, "rrrrr")
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "needed": needed,
     "resolution": resolution,
@@ -193,6 +211,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "speed": speed,
     "backends": readers,
     "calibration": calibration,
+    "votes": votes,
 }
 
 
