@@ -60,6 +60,11 @@ class TextCache:
     def read(self, text: CachedText, ids: list[int], asked: int, observer: Observer) -> LogProbs:
         """Read what of `ids` is not in the cache of `text` yet; returns the distributions after the last `asked`."""
         check_length(len(ids), self._window)
+        self._make_room(text, len(ids))
+        try:
+            return self._continued(self._context_for(len(ids)), text, ids, asked, observer)
+        except NoRoomError:
+            self._forget_others(text)
         try:
             return self._continued(self._context_for(len(ids)), text, ids, asked, observer)
         except NoRoomError:
@@ -83,6 +88,15 @@ class TextCache:
             raise
         text.cached = len(ids)
         return found
+
+    def _make_room(self, text: CachedText, cells: int) -> None:
+        """Take what is cached of `text` along into a larger context, where this one has too few cells."""
+        if self._context is None or self._context.cells >= cells or text.sequence is None:
+            return
+        state, cached = self._context.state(text.sequence), text.cached
+        context = self._context_for(cells)
+        if context.restore(self._take_sequence(context, text), state):
+            text.cached = cached
 
     def _context_for(self, cells: int) -> Context:
         if self._context is None or self._context.cells < cells:
@@ -123,6 +137,13 @@ class TextCache:
         text = self._texts.pop(sequence)()
         if text is not None:
             text.sequence, text.cached = None, 0
+
+    def _forget_others(self, text: CachedText) -> None:
+        """Forget all texts but one."""
+        for sequence in [number for number in self._texts if number != text.sequence]:
+            self._forget(sequence)
+            if self._context is not None:
+                self._context.cut(sequence, 0)
 
     def _forget_all(self) -> None:
         for sequence in list(self._texts):

@@ -139,6 +139,35 @@ def test_a_growing_text_is_as_if_computed_from_scratch(answering: GgufAnswering)
         text.cut(100)
 
 
+class Reads(Unobserved):
+    """Counts tokens that are read."""
+
+    read = 0
+
+    def prefilled(self, tokens: int, seconds: float) -> None:
+        del seconds
+        self.read += tokens
+
+
+def test_a_growing_text_is_not_read_again_where_its_context_or_the_room_in_it_is_too_small(
+    answering: GgufAnswering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from benchtui.worker.answering.gguf import context
+    from benchtui.worker.answering.gguf.growing_text import CachedText, TextCache
+
+    monkeypatch.setattr(context, "_SMALLEST", 256)
+    cache = TextCache(answering._make_context, answering.window)
+    seen = Reads()
+    first, text = CachedText(cache, seen), CachedText(cache, seen)
+    first.step(tokens(150))
+    for count in (100, 60, 20, 100, 20):  # beside the first one there is room for 106; alone for 256
+        rows = text.step(tokens(count))
+        *_, whole = (part.logprobs for part in answering.distributions(text.ids, 1, Unobserved()))
+        np.testing.assert_allclose(rows[-1:], whole[-1:], atol=1e-4)
+    assert (len(text.ids), seen.read) == (300, 450)
+    cache.close()
+
+
 def test_scores_of_a_quantised_file_do_not_depend_on_what_is_asked_with_them(folder: Path, tmp_path: Path) -> None:
     """So a run that is resumed gives what it would have given without the break, to the last bit."""
     from tests.worker.answering.gguf.files import open_gguf, write_gguf
