@@ -136,17 +136,16 @@ class Context:
         else:
             observer.prefilled(len(piece), seconds)
 
-    def state(self, sequence: int) -> bytes:
-        """Return what is in the cache of a sequence, for `restore`; b"" where llama.cpp does not tell it."""
+    def state(self, sequence: int) -> ctypes.Array[ctypes.c_uint8]:
+        """Return what is in the cache of a sequence, for `restore`; nothing where llama.cpp does not tell it."""
         size = int(self._library.llama_state_seq_get_size(self._handle, sequence))
         buffer = (ctypes.c_uint8 * size)()
         got = int(self._library.llama_state_seq_get_data(self._handle, buffer, size, sequence))
-        return bytes(buffer) if got == size else b""
+        return buffer if got == size else (ctypes.c_uint8 * 0)()
 
-    def restore(self, sequence: int, state: bytes) -> bool:
+    def restore(self, sequence: int, state: ctypes.Array[ctypes.c_uint8]) -> bool:
         """Put the state of a sequence of another context of this model into an empty one; whether it is there."""
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        if state and self._library.llama_state_seq_set_data(self._handle, buffer, len(state), sequence):
+        if len(state) and self._library.llama_state_seq_set_data(self._handle, state, len(state), sequence):
             return True
         self.cut(sequence, 0)
         return False
