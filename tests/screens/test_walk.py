@@ -201,7 +201,7 @@ async def test_palette_finds_actions_and_themes(open_app: Open) -> None:
         await settle(pilot)
         await press(pilot, "ctrl+p")
         await pilot.pause(0.3)
-        assert "Reload" in shown(pilot)
+        assert "All models beside each other" in shown(pilot)
         assert "Page" not in shown(pilot), "moving about needs no search"
         await type_in(pilot, "light")
         await pilot.pause(0.3)
